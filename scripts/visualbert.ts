@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// The command `visualbert`: one file per subcommand in this folder, registered by name here.
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+
+const commands: never[] = [];
+
+await yargs(hideBin(process.argv))
+  .scriptName('visualbert')
+  .usage('$0 <command>\n\nTrain, evaluate, convert and inspect VisualBERT in TensorFlow.js.')
+  .command(commands)
+  .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
+  .recommendCommands()
+  .strict()
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .fail((message, error, parser) => {
+    if (error === undefined || error === null) parser.showHelp('error');
+    console.error(`\n${error instanceof Error ? error.message : message}`);
+    process.exit(1);
+  })
+  .parseAsync();

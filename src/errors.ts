@@ -1,0 +1,36 @@
+// Named errors. Every message says who, what was expected, what was received and what to do.
+
+/** A configuration field or option is unusable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** A tensor has a shape, dtype or value range that the receiver cannot use. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+}
+
+/** A checkpoint file is damaged, hostile, incomplete or does not fit the model. Names file and offset or key. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+}
+
+/** A data file, record or region feature is unusable. Names the file and the record. */
+export class DataError extends Error {
+  override readonly name = 'DataError';
+}
+
+/** The native engine is missing, broken or cannot do what was asked. Says how to repair it. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+}
+
+/** A file could not be had from the hub. Names the address, the status and what to do. */
+export class HubError extends Error {
+  override readonly name = 'HubError';
+}
+
+/** The text of anything thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
