@@ -19,7 +19,20 @@ const ALLOWED: Record<string, readonly string[]> = {
   training: ['floor0', 'random', 'checkpoint', 'platform', 'engine', 'layers', 'data', 'models'],
   tasks: ['floor0', 'random', 'checkpoint', 'platform', 'layers', 'data', 'models', 'training'],
   index: ['floor0', 'random', 'checkpoint', 'platform', 'layers', 'data', 'models', 'convert', 'training', 'tasks'],
-  node: ['floor0', 'random', 'checkpoint', 'platform', 'engine', 'layers', 'data', 'models', 'convert', 'training', 'tasks', 'index'],
+  node: [
+    'floor0',
+    'random',
+    'checkpoint',
+    'platform',
+    'engine',
+    'layers',
+    'data',
+    'models',
+    'convert',
+    'training',
+    'tasks',
+    'index',
+  ],
   scripts: ['node'],
   examples: ['node', 'index'],
 };
@@ -54,7 +67,8 @@ const SOURCES = ['src', 'scripts', 'examples']
 
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8');
-  const pattern = /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g;
   return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
 }
 
@@ -71,7 +85,9 @@ describe('architecture', () => {
         const target = resolveImport(path, specifier);
         if (target === null) return [];
         const [from, to] = [roomOf(path), roomOf(target)];
-        return from === to || ALLOWED[from]?.includes(to) ? [] : [`${relative(ROOT, path)} -> ${specifier} (${from} -> ${to})`];
+        return from === to || ALLOWED[from]?.includes(to)
+          ? []
+          : [`${relative(ROOT, path)} -> ${specifier} (${from} -> ${to})`];
       }),
     );
     expect(wrong).toEqual([]);
@@ -79,11 +95,17 @@ describe('architecture', () => {
 
   test('files form no import cycle', () => {
     const graph = new Map(
-      SOURCES.map((path) => [path, importsOf(path).map((s) => resolveImport(path, s)).filter((p) => p !== null)]),
+      SOURCES.map((path) => [
+        path,
+        importsOf(path)
+          .map((s) => resolveImport(path, s))
+          .filter((p) => p !== null),
+      ]),
     );
     const done = new Set<string>();
     const walk = (path: string, trail: string[]): string[] => {
-      if (trail.includes(path)) return [[...trail.slice(trail.indexOf(path)), path].map((p) => relative(ROOT, p)).join(' -> ')];
+      if (trail.includes(path))
+        return [[...trail.slice(trail.indexOf(path)), path].map((p) => relative(ROOT, p)).join(' -> ')];
       if (done.has(path)) return [];
       const found = (graph.get(path) ?? []).flatMap((next) => walk(next, [...trail, path]));
       done.add(path);
@@ -105,7 +127,9 @@ describe('architecture', () => {
     const browserRooms = new Set(['floor0', 'random', 'checkpoint', 'layers', 'models', 'convert', 'index']);
     const wrong = SOURCES.flatMap((path) =>
       browserRooms.has(roomOf(path))
-        ? importsOf(path).filter((s) => s.startsWith('node:')).map((s) => `${relative(ROOT, path)} -> ${s}`)
+        ? importsOf(path)
+            .filter((s) => s.startsWith('node:'))
+            .map((s) => `${relative(ROOT, path)} -> ${s}`)
         : [],
     );
     expect(wrong).toEqual([]);
