@@ -1,0 +1,34 @@
+// What the trainer asks of a data set and of a task; it knows nothing else about vision or language.
+import { type RawTensor } from '../raw-tensor.js';
+
+/** Examples by index. `fingerprint` changes when the examples do: a resumed run compares it. */
+export interface Dataset<E> {
+  readonly length: number;
+  readonly fingerprint: string;
+  example(index: number): Promise<E>;
+  /** Lengths without reading the example: text tokens and regions, for batches of like length. */
+  sizeOf?(index: number): { text: number; regions: number };
+}
+
+/** Model inputs by their camelCase names, labels included, and the number of examples they hold. */
+export interface Batch {
+  inputs: Record<string, RawTensor>;
+  count: number;
+}
+
+/** Collects examples with the model's outputs; `compute` gives named figures over all of them. */
+export interface Metric<E> {
+  update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
+  compute(): Record<string, number>;
+}
+
+/** How examples become batches and how outputs are judged. */
+export interface Task<E> {
+  readonly name: string;
+  /** The key of `Metric.compute()` that picks the best checkpoint. */
+  readonly primaryMetric: string;
+  readonly greaterIsBetter: boolean;
+  /** Builds a batch; random choices (masking, captions) depend on `seeding` and the example only. */
+  collate(examples: readonly E[], seeding: { seed: number; epoch: number; training: boolean }): Promise<Batch>;
+  createMetric(): Metric<E>;
+}
