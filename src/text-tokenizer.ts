@@ -13,8 +13,8 @@ export interface SpecialTokenIds {
 export interface TextTokenizer {
   readonly vocabularySize: number;
   readonly special: SpecialTokenIds;
-  /** Ids of the pieces of `text`, nothing added around them. A special token written in the text (`[MASK]`) is that one token. */
-  encode(text: string): number[];
+  /** Ids of the pieces of `text`, nothing added around them. A special token written in the text (`[MASK]`) is that one token. Asynchronous, as the native library is. */
+  encode(text: string): Promise<number[]>;
   /** The piece of each id, `##` kept. @throws DataError for an id outside the vocabulary. */
   tokens(ids: readonly number[]): string[];
   /** The vocabulary as vocab.txt holds it, one piece a line: what `save` writes. */
