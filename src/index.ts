@@ -3,3 +3,8 @@ export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubEr
 export type { RawDType, RawTensor } from './raw-tensor.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';
+export { VisualBertConfig } from './config.js';
+export type { Activation, VisualBertConfigOptions } from './config.js';
+export { hash32 } from './random/philox.js';
+export { philoxKey, philoxUniform } from './random/philox-uniform.js';
+export { normalValues, permutation, uniformValues } from './random/values.js';

@@ -1,0 +1,201 @@
+// VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
+import type * as tf from '@tensorflow/tfjs';
+import { ConfigError } from './errors.js';
+
+/** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
+export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
+
+/** What a configuration can be made from: any of its fields. */
+export type VisualBertConfigOptions = Partial<Omit<VisualBertConfig, 'with' | 'toJSON'>>;
+
+/**
+ * The settings of a VisualBERT, frozen. Fields are those of transformers in camelCase, with its defaults.
+ * @throws ConfigError for an unknown field or a value that no model can have.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertConfig
+ */
+export class VisualBertConfig {
+  /** Rows of the word table. */
+  readonly vocabSize: number = 30522;
+  /** Width h of the encoder and the pooler. */
+  readonly hiddenSize: number = 768;
+  /** Width of the region features: 2048 for the authors' VQA features, 1024 NLVR2, 512 VCR, 2054 Flickr30k. */
+  readonly visualEmbeddingDim: number = 512;
+  readonly numHiddenLayers: number = 12;
+  /** Heads n; the head size is hiddenSize / n. */
+  readonly numAttentionHeads: number = 12;
+  /** Width of the feed-forward part. */
+  readonly intermediateSize: number = 3072;
+  /** Activation of the feed-forward part and of the masked-LM head. */
+  readonly hiddenAct: Activation = 'gelu';
+  /** Dropout after embeddings, after each sublayer and before the heads. */
+  readonly hiddenDropoutProb: number = 0.1;
+  /** Dropout of the attention probabilities. */
+  readonly attentionProbsDropoutProb: number = 0.1;
+  /** Longest text in tokens. Regions take no text position. */
+  readonly maxPositionEmbeddings: number = 512;
+  readonly typeVocabSize: number = 2;
+  /** Standard deviation of fresh weights (plain normal, not truncated, as transformers draws them). */
+  readonly initializerRange: number = 0.02;
+  readonly layerNormEps: number = 1e-12;
+  /** Encode the text alone and join text and regions in one additional layer (the paper's "without early fusion"). */
+  readonly bypassTransformer: boolean = false;
+  /** Copy the text type and position tables into the visual ones where no checkpoint gives those. */
+  readonly specialVisualInitialize: boolean = true;
+  /** Row of the word table that starts at zero and gets no gradient from the lookup. transformers says 1; BERT's own [PAD] is 0. */
+  readonly padTokenId: number | null = 1;
+  readonly bosTokenId: number | null = 0;
+  readonly eosTokenId: number | readonly number[] | null = 2;
+  /** The masked-LM decoder shares the word table. */
+  readonly tieWordEmbeddings: boolean = true;
+  /** Default of the input of the same name. */
+  readonly outputAttentions: boolean = false;
+  /** Default of the input of the same name. */
+  readonly outputHiddenStates: boolean = false;
+  /** Default of the input of the same name. */
+  readonly returnDict: boolean = true;
+  /** Heads removed from each layer. */
+  readonly prunedHeads: Readonly<Record<number, readonly number[]>> = {};
+  /** Classes of the classification heads: the length of id2label. */
+  readonly numLabels: number = 2;
+  readonly id2label: Readonly<Record<number, string>> = {};
+  readonly label2id: Readonly<Record<string, number>> = {};
+  /** What a config.json holds besides, kept to be written back. */
+  readonly extra: Readonly<Record<string, unknown>> = {};
+
+  constructor(options: VisualBertConfigOptions = {}) {
+    for (const [field, value] of Object.entries(options)) {
+      if (!(field in this)) {
+        throw new ConfigError(
+          `VisualBertConfig: unknown field ${field}; the fields are ${Object.keys(this).join(', ')}`,
+        );
+      }
+      if (value !== undefined) Object.assign(this, { [field]: value });
+    }
+    Object.assign(this, labelsOf(options));
+    requireUsable(this);
+    for (const value of Object.values(this)) if (typeof value === 'object') Object.freeze(value);
+    Object.freeze(this);
+  }
+
+  /** The same configuration with some fields changed. A new `numLabels` makes new label names. */
+  with(changes: VisualBertConfigOptions): VisualBertConfig {
+    const { numLabels, id2label, label2id, ...rest } = this;
+    const relabelled = changes.numLabels !== undefined && changes.numLabels !== numLabels;
+    const labels = relabelled || changes.id2label !== undefined ? {} : { id2label, label2id };
+    return new VisualBertConfig({ ...rest, ...labels, ...changes });
+  }
+
+  /**
+   * From the parsed content of a config.json (snake_case). Keys that VisualBERT does not know are kept in `extra`.
+   * Where `num_labels` and `id2label` disagree the table wins, as in transformers.
+   */
+  static fromJSON(json: object): VisualBertConfig {
+    const fields: Record<string, unknown> = {};
+    const extra: Record<string, unknown> = {};
+    const known = new Set(Object.keys(DEFAULTS).filter((field) => field !== 'extra'));
+    for (const [key, value] of Object.entries(json)) {
+      const field = camelCase(key);
+      if (known.has(field) && key === snakeCase(field)) fields[field] = value ?? undefined;
+      else if (key !== 'model_type') extra[key] = value;
+    }
+    for (const field of ['padTokenId', 'bosTokenId', 'eosTokenId']) {
+      if ((json as Record<string, unknown>)[snakeCase(field)] === null) fields[field] = null;
+    }
+    if (fields['id2label'] !== undefined) delete fields['numLabels'];
+    return new VisualBertConfig({ ...fields, extra });
+  }
+
+  /** The content of a config.json that transformers reads. @throws ConfigError when hiddenAct is a function: files hold names. */
+  toJSON(): Record<string, unknown> {
+    if (typeof this.hiddenAct !== 'string') {
+      throw new ConfigError(
+        'VisualBertConfig: a hiddenAct given as a function cannot be saved; set hiddenAct to the name of an activation',
+      );
+    }
+    const { extra, numLabels, ...fields } = this;
+    const json: Record<string, unknown> = { model_type: 'visual_bert', ...extra };
+    const onlyIfChanged = new Set(['outputAttentions', 'outputHiddenStates', 'returnDict', 'prunedHeads']);
+    const defaultLabels = numLabels === 2 && same(fields.id2label, labelTable(2));
+    for (const [field, value] of Object.entries(fields)) {
+      if (onlyIfChanged.has(field) && same(value, DEFAULTS[field as keyof VisualBertConfig])) continue;
+      if (defaultLabels && (field === 'id2label' || field === 'label2id')) continue;
+      json[snakeCase(field)] = value;
+    }
+    return json;
+  }
+}
+
+const DEFAULTS = new VisualBertConfig();
+
+function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function snakeCase(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function labelTable(count: number): Record<number, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [i, `LABEL_${i}`]));
+}
+
+/** numLabels, id2label and label2id from whichever of the first two is given (two labels when neither is). */
+function labelsOf({ numLabels, id2label, label2id }: VisualBertConfigOptions): VisualBertConfigOptions {
+  const given = id2label !== undefined && Object.keys(id2label).length > 0;
+  if (!given && !(numLabels === undefined || (Number.isInteger(numLabels) && numLabels > 0))) {
+    throw new ConfigError(`VisualBertConfig: expected numLabels to be a positive whole number, received ${numLabels}`);
+  }
+  const names = given ? id2label : labelTable(numLabels ?? 2);
+  const count = Object.keys(names).length;
+  if (numLabels !== undefined && numLabels !== count) {
+    throw new ConfigError(
+      `VisualBertConfig: numLabels is ${numLabels} and id2label names ${count}; give one of them, or both alike`,
+    );
+  }
+  for (let id = 0; id < count; id++) {
+    if (typeof names[id] !== 'string') {
+      throw new ConfigError(
+        `VisualBertConfig: id2label has ${count} entries but no name for ${id}; number the labels from 0`,
+      );
+    }
+  }
+  const ids = label2id !== undefined && Object.keys(label2id).length > 0 ? label2id : invert(names);
+  return { numLabels: count, id2label: { ...names }, label2id: { ...ids } };
+}
+
+function invert(names: Readonly<Record<number, string>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(names).map(([id, name]) => [name, Number(id)]));
+}
+
+function requireUsable(config: VisualBertConfig): void {
+  const require = (holds: boolean, field: keyof VisualBertConfig, expected: string): void => {
+    if (!holds)
+      throw new ConfigError(`VisualBertConfig: expected ${field} to be ${expected}, received ${String(config[field])}`);
+  };
+  const sizes = [
+    'vocabSize',
+    'hiddenSize',
+    'visualEmbeddingDim',
+    'numAttentionHeads',
+    'intermediateSize',
+    'maxPositionEmbeddings',
+    'typeVocabSize',
+  ] as const;
+  for (const field of sizes) {
+    require(Number.isInteger(config[field]) && config[field] > 0, field, 'a positive whole number');
+  }
+  require(Number.isInteger(config.numHiddenLayers) && config.numHiddenLayers >= 0, 'numHiddenLayers', 'a whole number');
+  for (const field of ['hiddenDropoutProb', 'attentionProbsDropoutProb'] as const) {
+    require(typeof config[field] === 'number' && config[field] >= 0 && config[field] <= 1, field, 'between 0 and 1');
+  }
+  for (const field of ['initializerRange', 'layerNormEps'] as const) {
+    require(typeof config[field] === 'number' && config[field] >= 0, field, 'a number of at least 0');
+  }
+  const { hiddenSize, numAttentionHeads, hiddenAct } = config;
+  require(hiddenSize % numAttentionHeads === 0, 'hiddenSize', `a multiple of numAttentionHeads (${numAttentionHeads})`);
+  require(typeof hiddenAct === 'string' || typeof hiddenAct === 'function', 'hiddenAct', 'a name or a function');
+}
