@@ -1,0 +1,50 @@
+// Where writers put bytes: the counterpart of ByteSource, so that no format needs its output whole in memory.
+
+/** A destination that appears whole or not at all. */
+export interface ByteSink {
+  /** What to call it in errors: a path or an address. */
+  readonly name: string;
+  /** Appends bytes. The caller may reuse the array once the promise has settled. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes the written bytes permanent under the sink's name. */
+  close(): Promise<void>;
+  /** Drops everything written; what lay under the name before is untouched. Harmless after `close`. */
+  abort(): Promise<void>;
+}
+
+/** A sink that collects bytes in memory: for browsers and tests. */
+export interface MemorySink extends ByteSink {
+  /** Everything written so far, in one array. */
+  bytes(): Uint8Array<ArrayBuffer>;
+}
+
+/** An empty sink in memory. */
+export function memorySink(name: string): MemorySink {
+  let parts: Uint8Array[] = [];
+  return {
+    name,
+    write: async (bytes) => void parts.push(bytes.slice()),
+    close: async () => undefined,
+    abort: async () => void (parts = []),
+    bytes: () => {
+      const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0));
+      let offset = 0;
+      for (const part of parts) {
+        joined.set(part, offset);
+        offset += part.byteLength;
+      }
+      return joined;
+    },
+  };
+}
+
+/** Runs `write` on a sink and closes it; on any error the sink is aborted and the error passed on. */
+export async function writeWhole(sink: ByteSink, write: (sink: ByteSink) => Promise<void>): Promise<void> {
+  try {
+    await write(sink);
+    await sink.close();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}

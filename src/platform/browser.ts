@@ -1,0 +1,70 @@
+// The platform of the browser: addresses instead of folders, no hub cache, the JavaScript tokenizer.
+import { Tokenizer } from '@huggingface/tokenizers';
+import type { ByteSink } from '../byte-sink.js';
+import type { ByteSource } from '../byte-source.js';
+import type { TextTokenizer } from '../text-tokenizer.js';
+import { type HubOptions, hubUrl } from './hub-options.js';
+import { fetchText, openUrl, urlExists } from './remote.js';
+import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
+
+export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export type { HubOptions, HubProgress } from './hub-options.js';
+export type { TokenizerFiles } from './tokenizer.js';
+
+/** Opens an address (absolute, or relative to the page). @throws HubError */
+export async function openSource(path: string): Promise<ByteSource> {
+  return openUrl(path);
+}
+
+/** Text at an address. @throws HubError */
+export async function readText(path: string): Promise<string> {
+  return fetchText(path);
+}
+
+/** Whether an address answers. @throws HubError for any failure but "not found". */
+export async function exists(path: string): Promise<boolean> {
+  return urlExists(path);
+}
+
+/** A browser sees files, not folders: always false. */
+export async function isFolder(_path: string): Promise<boolean> {
+  return false;
+}
+
+/** The web has no folder listing: always empty, so that callers try the usual names. */
+export async function listFolder(_path: string): Promise<string[]> {
+  return [];
+}
+
+/** @throws Error always: a browser has no folders; write to a `memorySink` instead. */
+export async function createSink(path: string): Promise<ByteSink> {
+  throw new Error(`${path}: a browser cannot write files; write to a memorySink and offer its bytes as a download`);
+}
+
+/** @throws Error always, as `createSink`. */
+export async function makeFolder(path: string): Promise<void> {
+  await createSink(path);
+}
+
+/** @throws Error always, as `createSink`. */
+export async function writeTextAtomic(path: string, _text: string): Promise<void> {
+  await createSink(path);
+}
+
+/** The address of a file of a hub repository; the browser's own cache keeps it. Null when the repository lacks it. @throws HubError */
+export async function hubFile(repoId: string, file: string, options: HubOptions = {}): Promise<string | null> {
+  const url = hubUrl(repoId, file, options);
+  return (await urlExists(url)) ? url : null;
+}
+
+/** A tokenizer from a `vocab.txt` or a `tokenizer.json`. @throws DataError when it is no BERT vocabulary. */
+export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+  const json = JSON.parse(tokenizerJsonOf(files)) as { normalizer?: { lowercase?: boolean } };
+  const tokenizer = new Tokenizer(json, {});
+  // JavaScript lower-cases a sigma at a word's end to its final form, the native library never does.
+  const prepare = (text: string): string => (json.normalizer?.lowercase === true ? text.replaceAll('Σ', 'σ') : text);
+  return textTokenizer({
+    encode: async (text) => tokenizer.encode(prepare(text), { add_special_tokens: false }).ids,
+    vocab: () => tokenizer.get_vocab(true),
+  });
+}

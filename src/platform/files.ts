@@ -1,0 +1,120 @@
+// Files of this machine: random-access reading and atomic writing.
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, basename, join } from 'node:path';
+import type { ByteSink } from '../byte-sink.js';
+import type { ByteSource } from '../byte-source.js';
+
+/** One call of the operating system reads at most 2 GiB. */
+const READ_LIMIT = 1 << 30;
+
+/** Small writes are collected into pieces of this size. */
+const WRITE_BUFFER = 4 << 20;
+
+/** Opens a file for random access through one descriptor; nothing is kept in memory. */
+export async function openFile(path: string): Promise<ByteSource> {
+  const handle = await open(path, 'r');
+  const stats = await handle.stat();
+  if (!stats.isFile()) {
+    await handle.close();
+    throw new Error(`${path}: expected a file, found ${stats.isDirectory() ? 'a folder' : 'something else'}`);
+  }
+  const { size } = stats;
+  const requireInside = (offset: number, length: number): void => {
+    if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
+      throw new RangeError(`${path}: bytes ${offset} to ${offset + length} lie outside its ${size} bytes`);
+    }
+  };
+  const readInto = async (target: Uint8Array, offset: number): Promise<void> => {
+    requireInside(offset, target.byteLength);
+    for (let done = 0; done < target.byteLength;) {
+      const { bytesRead } = await handle.read(
+        target,
+        done,
+        Math.min(target.byteLength - done, READ_LIMIT),
+        offset + done,
+      );
+      if (bytesRead === 0)
+        throw new Error(`${path}: ends at byte ${offset + done}, it was ${size} bytes long when opened`);
+      done += bytesRead;
+    }
+  };
+  return {
+    name: path,
+    size,
+    readInto,
+    read: async (offset, length) => {
+      requireInside(offset, length);
+      const bytes = new Uint8Array(length);
+      await readInto(bytes, offset);
+      return bytes;
+    },
+    close: () => handle.close(),
+  };
+}
+
+/**
+ * A sink over a file: bytes go to a temporary file beside it, which is flushed to disk and takes the name on `close`.
+ * Folders on the way are created.
+ */
+export async function createFileSink(path: string): Promise<ByteSink> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  const handle = await open(temporary, 'wx');
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let isOpen = true;
+
+  const flush = async (): Promise<void> => {
+    if (pendingBytes === 0) return;
+    const joined = Buffer.concat(pending, pendingBytes);
+    pending = [];
+    pendingBytes = 0;
+    await writeFully(handle, joined);
+  };
+  return {
+    name: path,
+    write: async (bytes) => {
+      if (bytes.byteLength >= WRITE_BUFFER) {
+        await flush();
+        await writeFully(handle, bytes);
+        return;
+      }
+      pending.push(bytes.slice());
+      pendingBytes += bytes.byteLength;
+      if (pendingBytes >= WRITE_BUFFER) await flush();
+    },
+    close: async () => {
+      await flush();
+      await handle.sync();
+      await handle.close();
+      isOpen = false;
+      await rename(temporary, path);
+      await syncFolder(folder);
+    },
+    abort: async () => {
+      if (isOpen) await handle.close();
+      isOpen = false;
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.byteLength - done, READ_LIMIT));
+    done += bytesWritten;
+  }
+}
+
+/** A rename survives a power cut only once its folder is on disk. Windows cannot open folders and needs no such thing. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,74 @@
+// The platform of Node: files and folders, the hub's shared cache, addresses, the native tokenizer.
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type * as tokenizers from 'tokenizers';
+import { type ByteSink, writeWhole } from '../byte-sink.js';
+import type { ByteSource } from '../byte-source.js';
+import type { TextTokenizer } from '../text-tokenizer.js';
+import { createFileSink, openFile } from './files.js';
+import { fetchText, isUrl, openUrl, urlExists } from './remote.js';
+import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
+
+export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export type { HubOptions, HubProgress } from './hub-options.js';
+export { hubFile } from './hub.js';
+export type { TokenizerFiles } from './tokenizer.js';
+
+/** Opens a file or an address for random access. @throws HubError for addresses; Node's file errors otherwise. */
+export async function openSource(path: string): Promise<ByteSource> {
+  return isUrl(path) ? openUrl(path) : openFile(path);
+}
+
+/** Text of a UTF-8 file or address. */
+export async function readText(path: string): Promise<string> {
+  return isUrl(path) ? fetchText(path) : readFile(path, 'utf8');
+}
+
+/** Whether a file, folder or address exists. */
+export async function exists(path: string): Promise<boolean> {
+  if (isUrl(path)) return urlExists(path);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Whether a path is a folder of this machine. */
+export async function isFolder(path: string): Promise<boolean> {
+  if (isUrl(path)) return false;
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+/** Sorted names in a folder; empty for an address, which cannot be listed. */
+export async function listFolder(path: string): Promise<string[]> {
+  return isUrl(path) ? [] : (await readdir(path)).sort();
+}
+
+/** A sink over a file that takes its name on close, flushed to disk; folders on the way are created. */
+export async function createSink(path: string): Promise<ByteSink> {
+  return createFileSink(path);
+}
+
+/** Writes a UTF-8 file so that readers see the old or the new text, never a part. */
+export async function writeTextAtomic(path: string, text: string): Promise<void> {
+  await writeWhole(await createFileSink(path), (sink) => sink.write(new TextEncoder().encode(text)));
+}
+
+/** Creates a folder and those above it. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+}
+
+/** A tokenizer from a `vocab.txt` or a `tokenizer.json`. @throws DataError when it is no BERT vocabulary. */
+export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+  // Loaded on first use: the native library takes 30 ms that commands without text need not spend.
+  const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof tokenizers;
+  const tokenizer = Tokenizer.fromString(tokenizerJsonOf(files));
+  return textTokenizer({
+    encode: async (text) => (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds(),
+    vocab: () => Object.entries(tokenizer.getVocab(true)),
+  });
+}
