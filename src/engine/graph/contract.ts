@@ -1,0 +1,76 @@
+// What the compiled step promises: a State that holds variables in a TensorFlow session, and functions recorded over it.
+//
+//   const state = createState(model.namedParameters());
+//   const moment = state.addVariable('exp_avg.w', { shape: [3, 2] });          // zeros, made inside the session
+//   const step = compile(({ inputIds, rate }) => {                             // ordinary tfjs code, run once per signature to record it
+//     const { value, grads } = tf.variableGrads(() => loss(inputIds));
+//     moment.assign(tf.add(moment, grads['w']));                               // becomes an assignment at the end of the run
+//     return { loss: value };
+//   }, { state });
+//   const { loss } = await step({ inputIds: { dtype: 'int32', shape: [2, 5], data }, rate: ... });
+//   await state.dispose();                                                     // values go back into the tf.Variables
+import type * as tf from '@tensorflow/tfjs';
+import type { RawTensor } from '../../raw-tensor.js';
+
+export interface StateOptions {
+  /** How many recorded functions and input signatures the session may hold before it is rebuilt with those last used. Default 32. */
+  maxSignatures?: number;
+  /** Threads inside one operation. Default: one per core, as TensorFlow. */
+  intraOpThreads?: number;
+  /** Operations that may run at once. Default 1 on the CPU: operations share the cores anyway. */
+  interOpThreads?: number;
+  /** Compile clusters of operations with XLA. Default false: it won nothing on CPU. */
+  xla?: boolean;
+  /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
+  log?: (line: string) => void;
+}
+
+/**
+ * Variables that live in one TensorFlow session, for every function compiled over them.
+ *
+ * While a State holds a `tf.Variable`, its values are in the session only: `await variable.data()` reads through to them, `variable.assign`
+ * counts inside compiled functions alone, and eager arithmetic on the variable throws an error that names it.
+ */
+export interface State {
+  /** Every variable, by name: those given to `createState`, then those added. */
+  readonly variables: ReadonlyMap<string, tf.Variable>;
+  /** A further variable, filled with `fill` (default 0) inside the session, where no array has to be made for it. */
+  addVariable(
+    name: string,
+    spec: { shape: readonly number[]; dtype?: 'float32' | 'int32'; fill?: number; trainable?: boolean },
+  ): tf.Variable;
+  /** The values after every run called so far. */
+  read(name: string): Promise<RawTensor>;
+  /** Replaces the values, after every run called so far. The array is copied at once. */
+  write(name: string, value: RawTensor): Promise<void>;
+  /** Ends the session. Variables given to `createState` become ordinary ones again, with their last values; added ones are disposed. */
+  dispose(): Promise<void>;
+}
+
+/** Tensors by name. */
+export type Tensors = Record<string, tf.Tensor>;
+/** Arrays by name. */
+export type RawTensors = Record<string, RawTensor>;
+
+export interface CompileOptions {
+  state: State;
+  /** Shows up in errors, logs and profiles. Default: the function's own name. */
+  name?: string;
+  /** `bf16`: matrix products take bfloat16 inputs; everything else, and every variable, stays float32. Default `fp32`. */
+  precision?: 'fp32' | 'bf16';
+}
+
+/**
+ * A recorded function. Calls over one State run in the order of the calls, whether awaited or not, off the event loop.
+ * Inputs are copied when the call is made. The function is recorded once for each signature: names, dtypes and shapes of the inputs.
+ */
+export interface Compiled {
+  (inputs: RawTensors): Promise<RawTensors>;
+  /** Writes TensorFlow's own timeline of the next call as a Chrome trace (chrome://tracing, https://ui.perfetto.dev). */
+  profile(inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }>;
+}
+
+/** The JSON of a Chrome trace. */
+export interface ChromeTrace {
+  traceEvents: readonly Record<string, unknown>[];
+}
