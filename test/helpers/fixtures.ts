@@ -1,0 +1,93 @@
+// Reads test/fixtures/parity/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RawTensor } from '../../src/raw-tensor.js';
+import { sizeOf } from '../../src/shapes.js';
+
+const FOLDER = join('test', 'fixtures', 'parity');
+
+/** Settings of the AdamW steps that a trained case took, always on the same batch. */
+export interface FixtureTraining {
+  learningRate: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  steps: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+}
+
+/** What a case is: the class, its `config.json`, and how it was called. */
+export interface FixtureMeta {
+  class: string;
+  config: Record<string, unknown>;
+  options: {
+    addPoolingLayer?: boolean;
+    outputHiddenStates?: boolean;
+    outputAttentions?: boolean;
+    training?: FixtureTraining;
+  };
+  notes: string;
+}
+
+export interface Fixture {
+  name: string;
+  meta: FixtureMeta;
+  /** `weights/<parameter>`, `inputs/<name>`, `outputs/<name>[.<index>]`, `gradients/..`, `stepped/..`, `losses`. */
+  tensors: Map<string, RawTensor>;
+}
+
+/** Names of all parity cases, sorted. */
+export function fixtureNames(): string[] {
+  return readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.safetensors'))
+    .map((file) => file.slice(0, -'.safetensors'.length))
+    .sort();
+}
+
+/** One parity case. */
+export function readFixture(name: string): Fixture {
+  const bytes = readFileSync(join(FOLDER, `${name}.safetensors`));
+  const headerBytes = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<string, unknown>;
+  const { case: about } = header['__metadata__'] as { case: string };
+  delete header['__metadata__'];
+  const start = 8 + headerBytes;
+  const tensors = new Map(
+    Object.entries(header as Record<string, Entry>).map(([key, entry]) => {
+      const [from, to] = entry.data_offsets;
+      return [key, toRawTensor(entry, new Uint8Array(bytes.subarray(start + from, start + to)))];
+    }),
+  );
+  return { name, meta: JSON.parse(about) as FixtureMeta, tensors };
+}
+
+/** The tensors whose names start with `<section>/`, by the rest of the name. */
+export function section(fixture: Fixture, name: string): Map<string, RawTensor> {
+  const prefix = `${name}/`;
+  return new Map(
+    [...fixture.tensors].flatMap(([key, tensor]): [string, RawTensor][] =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [],
+    ),
+  );
+}
+
+interface Entry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+function toRawTensor({ dtype, shape }: Entry, bytes: Uint8Array): RawTensor {
+  const count = sizeOf(shape);
+  switch (dtype) {
+    case 'F32':
+      return { dtype: 'float32', shape, data: new Float32Array(bytes.buffer, bytes.byteOffset, count) };
+    case 'I32':
+      return { dtype: 'int32', shape, data: new Int32Array(bytes.buffer, bytes.byteOffset, count) };
+    case 'BOOL':
+      return { dtype: 'bool', shape, data: bytes };
+    default:
+      throw new Error(`parity fixtures hold F32, I32 and BOOL, found ${dtype}`);
+  }
+}
