@@ -1,0 +1,148 @@
+// Records out of JSON files, plain or gzip, one array or JSON lines: each record is parsed on its own, so that a damaged one is named.
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { DataError, errorMessage } from '../errors.js';
+
+/** A record and where it stands, for messages: `questions.json, record 12`. */
+export interface JsonRecord {
+  value: unknown;
+  where: string;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+/**
+ * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array.
+ * @throws DataError when the file is absent, is not JSON, is cut short, or has no array `key`.
+ */
+export async function readJsonRecords(path: string, key?: string): Promise<JsonRecord[]> {
+  const bytes = await readBytes(path);
+  const start = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0);
+  const opening = bytes[start];
+  if (opening === 0x5b) return arrayRecords(bytes, start, path);
+  if (opening !== 0x7b) {
+    throw new DataError(`${path}: expected JSON, found ${describeStart(bytes, start)}; is it the right file?`);
+  }
+  const next = skipSpace(bytes, endOfValue(bytes, start, path));
+  const asLines = next < bytes.length || key === undefined;
+  return asLines ? lineRecords(bytes, start, path) : arrayRecords(bytes, findMember(bytes, start, key, path), path);
+}
+
+/** A whole small JSON file (plain or gzip). @throws DataError when it is absent or not JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  const bytes = await readBytes(path);
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+  } catch (error) {
+    throw new DataError(`${path}: not JSON: ${errorMessage(error)}`);
+  }
+}
+
+/** The bytes of a file, unpacked when they are gzip. @throws DataError when it cannot be read. */
+async function readBytes(path: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await promisify(gunzip)(bytes);
+  } catch (error) {
+    throw new DataError(`${path}: cannot be read: ${errorMessage(error)}`);
+  }
+  return bytes;
+}
+
+function describeStart(bytes: Uint8Array, start: number): string {
+  if (start >= bytes.length) return 'nothing';
+  return JSON.stringify(new TextDecoder().decode(bytes.subarray(start, start + 20)));
+}
+
+function skipSpace(bytes: Uint8Array, at: number): number {
+  while (isSpace(bytes[at])) at++;
+  return at;
+}
+
+/** The offset after the string that opens at `at`. */
+function endOfString(bytes: Uint8Array, at: number, path: string): number {
+  for (let i = at + 1; i < bytes.length; i++) {
+    if (bytes[i] === BACKSLASH) i++;
+    else if (bytes[i] === QUOTE) return i + 1;
+  }
+  throw new DataError(`${path}: cut short: the string at byte ${at} does not end; get the file again`);
+}
+
+/** The offset after the value that starts at `at`: brackets are counted, strings skipped; JSON.parse judges the inside later. */
+function endOfValue(bytes: Uint8Array, at: number, path: string): number {
+  let depth = 0;
+  for (let i = at; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === QUOTE) {
+      i = endOfString(bytes, i, path) - 1;
+      if (depth === 0) return i + 1;
+    } else if (byte === 0x7b || byte === 0x5b) depth++;
+    else if (byte === 0x7d || byte === 0x5d) {
+      if (depth <= 1) return depth === 1 ? i + 1 : i;
+      depth--;
+    } else if (depth === 0 && (byte === 0x2c || isSpace(byte))) return i;
+  }
+  if (depth === 0) return bytes.length;
+  throw new DataError(`${path}: cut short: the value at byte ${at} does not end; get the file again`);
+}
+
+function parseAt(bytes: Uint8Array, start: number, end: number, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes.subarray(start, end))) as unknown;
+  } catch (error) {
+    throw new DataError(`${where} (byte ${start}): not JSON: ${errorMessage(error)}`);
+  }
+}
+
+function arrayRecords(bytes: Uint8Array, open: number, path: string): JsonRecord[] {
+  if (bytes[open] !== 0x5b) throw new DataError(`${path}: expected an array at byte ${open}`);
+  const records: JsonRecord[] = [];
+  let at = skipSpace(bytes, open + 1);
+  while (bytes[at] !== 0x5d) {
+    const where = `${path}, record ${records.length}`;
+    const end = endOfValue(bytes, at, path);
+    records.push({ value: parseAt(bytes, at, end, where), where });
+    at = skipSpace(bytes, end);
+    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
+    else if (bytes[at] !== 0x5d) {
+      throw new DataError(
+        `${path}: cut short or damaged after record ${records.length - 1} (byte ${at}); get the file again`,
+      );
+    }
+  }
+  return records;
+}
+
+function lineRecords(bytes: Uint8Array, start: number, path: string): JsonRecord[] {
+  const records: JsonRecord[] = [];
+  for (let at = start; at < bytes.length;) {
+    let end = bytes.indexOf(0x0a, at);
+    if (end < 0) end = bytes.length;
+    if (skipSpace(bytes, at) < end) {
+      const where = `${path}, line ${records.length + 1}`;
+      records.push({ value: parseAt(bytes, at, end, where), where });
+    }
+    at = end + 1;
+  }
+  return records;
+}
+
+/** The offset of the value of member `key` of the object that opens at `open`. */
+function findMember(bytes: Uint8Array, open: number, key: string, path: string): number {
+  const seen: string[] = [];
+  let at = skipSpace(bytes, open + 1);
+  while (bytes[at] === QUOTE) {
+    const end = endOfString(bytes, at, path);
+    const name = String(parseAt(bytes, at, end, path));
+    const value = skipSpace(bytes, skipSpace(bytes, end) + 1); // past the colon
+    if (name === key) return value;
+    seen.push(name);
+    at = skipSpace(bytes, endOfValue(bytes, value, path));
+    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
+  }
+  throw new DataError(`${path}: expected a list "${key}", found the members ${seen.join(', ') || '(none)'}`);
+}

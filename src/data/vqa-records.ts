@@ -1,0 +1,107 @@
+// VQA 2.0 questions and annotations (VizWiz, TextVQA and the like in the same layout), plain or gzip JSON.
+import { DataError } from '../errors.js';
+import { readJsonRecords } from './json-records.js';
+import { asObject, createIdCheck, idField, listField, textField } from './record-fields.js';
+
+export interface VqaQuestion {
+  questionId: string;
+  imageId: string;
+  question: string;
+}
+
+/** One annotator's answer. Two of a question with equal `answer` and `source` count as one in the official leave-one-out. */
+export interface VqaAnswer {
+  answer: string;
+  /** All other fields of the answer (confidence, answer_id) as text. */
+  source: string;
+}
+
+export interface VqaAnnotation {
+  questionId: string;
+  /** "none of the above" where the file has none. */
+  questionType: string;
+  /** "yes/no", "number" or "other"; "other" where the file has none (TextVQA). */
+  answerType: string;
+  answers: VqaAnswer[];
+}
+
+/**
+ * Reads a questions file, the official `{ questions: [...] }`.
+ * @throws DataError naming the record: missing field, duplicate question id.
+ * @see https://visualqa.org/vqa_v2_download.html
+ */
+export async function readVqaQuestions(path: string): Promise<VqaQuestion[]> {
+  const requireNew = createIdCheck('question');
+  return (await readJsonRecords(path, 'questions')).map((record) => {
+    const object = asObject(record);
+    const question = {
+      questionId: idField(object, 'question_id', record.where),
+      imageId: idField(object, 'image_id', record.where),
+      question: textField(object, 'question', record.where),
+    };
+    requireNew(question.questionId, record.where);
+    return question;
+  });
+}
+
+/**
+ * Reads an annotations file, the official `{ annotations: [...] }`.
+ * @throws DataError naming the record: missing field, no answers, duplicate question id.
+ */
+export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]> {
+  const requireNew = createIdCheck('the annotation of question');
+  const sources = new Map<string, string>(); // ten answers a question share the same few texts
+  return (await readJsonRecords(path, 'annotations')).map((record) => {
+    const object = asObject(record);
+    const { where } = record;
+    const questionId = idField(object, 'question_id', where);
+    requireNew(questionId, where);
+    const answers = listField(object, 'answers', where).map((value, i) => {
+      const { answer, ...rest } = asObject({ value, where: `${where}, answer ${i}` });
+      const source = JSON.stringify(rest);
+      if (!sources.has(source)) sources.set(source, source);
+      return {
+        answer: textField({ answer }, 'answer', `${where}, answer ${i}`),
+        source: sources.get(source) ?? source,
+      };
+    });
+    if (answers.length === 0) throw new DataError(`${where}: question ${questionId} has no answers`);
+    return {
+      questionId,
+      questionType: typeof object['question_type'] === 'string' ? object['question_type'] : 'none of the above',
+      answerType: typeof object['answer_type'] === 'string' ? object['answer_type'] : 'other',
+      answers,
+    };
+  });
+}
+
+/** A question with its annotation, null where there is none (test sets). */
+export interface VqaExample extends VqaQuestion {
+  annotation: VqaAnnotation | null;
+}
+
+/**
+ * Joins questions with annotations by question id, in the order of the questions.
+ * @throws DataError when some but not all questions are annotated, or an annotation has no question.
+ */
+export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly VqaAnnotation[] | null): VqaExample[] {
+  if (annotations === null) return questions.map((question) => ({ ...question, annotation: null }));
+  const byId = new Map(annotations.map((annotation) => [annotation.questionId, annotation]));
+  const examples = questions.map((question) => {
+    const annotation = byId.get(question.questionId);
+    if (annotation === undefined) {
+      throw new DataError(
+        `question ${question.questionId} has no annotation; are the questions and annotations of the same split?`,
+      );
+    }
+    byId.delete(question.questionId);
+    return { ...question, annotation };
+  });
+  const [left] = byId.keys();
+  if (left !== undefined) {
+    throw new DataError(
+      `annotation of question ${left}, and ${byId.size - 1} more, have no question; are both files of the same split?`,
+    );
+  }
+  return examples;
+}
