@@ -2,8 +2,9 @@
 // The command `visualbert`: one file per subcommand in this folder, registered by name here.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { command as engine } from './engine.js';
 
-const commands: never[] = [];
+const commands = [engine];
 
 await yargs(hideBin(process.argv))
   .scriptName('visualbert')

@@ -5,3 +5,17 @@ export * from './index.js';
 
 /** The one copy of TensorFlow.js that the package and the native kernels share: the object that `require('@tensorflow/tfjs')` returns. */
 export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof import('@tensorflow/tfjs');
+
+export { decodePng, encodePng } from './data/png.js';
+export type { RgbImage } from './data/png.js';
+export { gridBoxes, pixelFeatureDim, pixelFeatures } from './data/pixel-features.js';
+export type { PixelFeatureOptions } from './data/pixel-features.js';
+
+export { installEngine } from './engine/install.js';
+export type { InstallOptions, InstallProgress, InstallResult } from './engine/install.js';
+export { engineInfo, removeEngines } from './engine/info.js';
+export type { EngineInfo, InstalledEngine } from './engine/info.js';
+export type { CudaLibrary, CudaReport } from './engine/cuda.js';
+export type { DeviceKind } from './engine/wheels.js';
+export { selectBackend } from './engine/select-backend.js';
+export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';

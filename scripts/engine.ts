@@ -1,0 +1,115 @@
+// visualbert engine install|info|remove: the native engine in the per-user cache.
+import cliProgress from 'cli-progress';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { engineInfo, installEngine, removeEngines, type EngineInfo, type InstallProgress } from '../src/node.js';
+
+interface InstallArguments {
+  gpu: boolean;
+  tensorflow?: string;
+}
+
+const install: CommandModule<object, InstallArguments> = {
+  command: 'install',
+  describe: 'Fetch TensorFlow from PyPI and link it to Node (needs Python with pip, and a C++ compiler)',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('gpu', {
+        type: 'boolean',
+        default: false,
+        describe: 'With the CUDA 12 and cuDNN 9 libraries, about 3 GB; Linux x64, needs only the NVIDIA driver',
+      })
+      .option('tensorflow', {
+        type: 'string',
+        describe: 'TensorFlow version, such as 2.20.0',
+        defaultDescription: 'the tested one',
+      })
+      .example('$0 engine install', 'install for the CPU; a second call is instant')
+      .example('$0 engine install --gpu', 'install for an NVIDIA card'),
+  handler: async ({ gpu, tensorflow }: ArgumentsCamelCase<InstallArguments>) => {
+    const progress = progressPrinter();
+    const result = await installEngine({
+      device: gpu ? 'gpu' : 'cpu',
+      ...(tensorflow === undefined ? {} : { tensorflowVersion: tensorflow }),
+      onProgress: progress.show,
+    }).finally(progress.stop);
+    const what = `TensorFlow ${result.tensorflow} for ${result.platform} ${result.arch}, ${result.device}`;
+    console.log(`${what}: ${result.changed ? 'installed' : 'already installed'} in ${result.folder}`);
+    if (!result.tested) console.log('Nobody has tested the package with this one yet: please report how it goes.');
+  },
+};
+
+const info: CommandModule<object, { json: boolean }> = {
+  command: 'info',
+  describe: 'Show version, devices, threads, cache, and the CUDA libraries of a GPU engine',
+  builder: (yargs: Argv) => yargs.option('json', { type: 'boolean', default: false, describe: 'Machine-readable' }),
+  handler: async ({ json }) => {
+    const report = await engineInfo();
+    console.log(json ? JSON.stringify(report, null, 2) : infoText(report));
+  },
+};
+
+const remove: CommandModule = {
+  command: 'remove',
+  describe: 'Delete every installed engine from the cache',
+  handler: async () => {
+    const removed = await removeEngines();
+    if (removed.length === 0) console.log('No engine is installed.');
+    for (const engine of removed) console.log(`removed ${engine.folder} (${megabytes(engine.bytes)})`);
+  },
+};
+
+export const command: CommandModule = {
+  command: 'engine <action>',
+  describe: 'Install, show or remove the native engine',
+  builder: (yargs) =>
+    yargs.command(install).command(info).command(remove).demandCommand(1, 'Name what to do: install, info or remove.'),
+  handler: () => undefined,
+};
+
+function infoText(report: EngineInfo): string {
+  const lines = [
+    `TensorFlow  ${report.tensorflow ?? `none: ${report.problem}`}`,
+    `Node        ${report.node}`,
+    `Devices     ${report.devices.join(', ') || '-'}`,
+    `Threads     ${report.threads}`,
+    `oneDNN      ${report.oneDnn ? 'on' : 'off'}`,
+    `Cache       ${report.cache}`,
+    ...report.installed.map((engine) => `            ${engine.name}  ${megabytes(engine.bytes)}`),
+  ];
+  if (report.cuda !== null) {
+    lines.push(`Driver      ${report.cuda.driver.detail}`);
+    for (const library of report.cuda.libraries)
+      lines.push(`${library.name.padEnd(12)}${library.state}: ${library.detail}`);
+  }
+  return lines.join('\n');
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** A bar on a terminal, one line a stage elsewhere. */
+function progressPrinter(): { show: (progress: InstallProgress) => void; stop: () => void } {
+  let last = '';
+  let bar: cliProgress.SingleBar | null = null;
+  const stop = (): void => {
+    bar?.stop();
+    bar = null;
+  };
+  const show = ({ stage, what, done, total }: InstallProgress): void => {
+    const label = `${stage} ${what}`;
+    if (label !== last) {
+      stop();
+      last = label;
+      if (total > 0 && process.stderr.isTTY) {
+        bar = new cliProgress.SingleBar({
+          format: `${label} {bar} {percentage}% of ${megabytes(total)}`,
+          stream: process.stderr,
+        });
+        bar.start(total, done);
+      } else console.error(total > 0 ? `${label} (${megabytes(total)})` : label);
+    }
+    bar?.update(done);
+  };
+  return { show, stop };
+}

@@ -1,0 +1,104 @@
+// What `visualbert engine info` reports: TensorFlow, devices, threads, oneDNN, the cache, and the CUDA libraries.
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { errorMessage } from '../errors.js';
+import { cudaReport, type CudaReport } from './cuda.js';
+import { enginesFolder } from './paths.js';
+import { loadNative } from './native.js';
+
+/** One engine in the cache. */
+export interface InstalledEngine {
+  name: string;
+  folder: string;
+  bytes: number;
+}
+
+export interface EngineInfo {
+  /** The engine that is loaded; null: none can be, and `problem` says why. */
+  tensorflow: string | null;
+  problem: string | null;
+  device: string | null;
+  /** Names of TensorFlow's devices, as `/device:CPU:0`. */
+  devices: string[];
+  /** Threads of one op. */
+  threads: number;
+  oneDnn: boolean;
+  cache: string;
+  installed: InstalledEngine[];
+  /** Null unless the loaded engine is a GPU one. */
+  cuda: CudaReport | null;
+  node: string;
+}
+
+/** Loads the engine, if there is one, and reports on it and on the cache. */
+export async function engineInfo(): Promise<EngineInfo> {
+  const base = {
+    cache: enginesFolder(),
+    installed: await installedEngines(),
+    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    // TensorFlow's x86 libraries use oneDNN unless told otherwise.
+    oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
+    node: process.version,
+  };
+  try {
+    const { binding, info } = loadNative();
+    const gpu = binding.isUsingGpuDevice();
+    return {
+      ...base,
+      tensorflow: binding.TF_Version,
+      problem: null,
+      device: info.device,
+      devices: ['/device:CPU:0', ...(gpu ? ['/device:GPU:0'] : [])],
+      cuda: info.device === 'gpu' ? cudaReport(info.folder, mappedFiles()) : null,
+    };
+  } catch (error) {
+    return { ...base, tensorflow: null, problem: errorMessage(error), device: null, devices: [], cuda: null };
+  }
+}
+
+/** Files that this process has mapped, libraries among them. */
+function mappedFiles(): string[] {
+  try {
+    const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    return [...new Set(lines.map((line) => line.slice(line.indexOf('/'))).filter((path) => path.startsWith('/')))];
+  } catch {
+    return [];
+  }
+}
+
+/** Every engine in the cache, complete or not, with its size. */
+export async function installedEngines(): Promise<InstalledEngine[]> {
+  if (!existsSync(enginesFolder())) return [];
+  const names = (await readdir(enginesFolder())).filter(
+    (name) => name.startsWith('tensorflow-') && !name.endsWith('.lock'),
+  );
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const folder = join(enginesFolder(), name);
+      return { name, folder, bytes: await folderBytes(folder) };
+    }),
+  );
+}
+
+/** Removes every engine from the cache. Returns what was removed. */
+export async function removeEngines(): Promise<InstalledEngine[]> {
+  const engines = await installedEngines();
+  await rm(enginesFolder(), { recursive: true, force: true });
+  return engines;
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(join(file.parentPath, file.name)).then(
+        (s) => s.size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+}

@@ -1,0 +1,152 @@
+// Loads an installed engine: the libraries, tfjs-node's binding and kernels, and our own addon.
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { EngineError, errorMessage } from '../errors.js';
+import { inThisRealm, type TfjsBinding } from './binding.js';
+import { activeFile, hasLibraries } from './install.js';
+import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
+import { requireCpu } from './requirements.js';
+import { currentHost, DEFAULT_TENSORFLOW, type DeviceKind } from './wheels.js';
+
+/** A loaded engine. */
+export interface NativeEngine {
+  readonly binding: TfjsBinding;
+  /** Our addon `visualbert_graph`; its callers state its type. Null when it was not compiled from the present sources. */
+  readonly graph: object | null;
+  readonly info: EngineId & { folder: string };
+}
+
+/** Settings that TensorFlow reads once, when it is loaded. */
+export interface NativeOptions {
+  /** Threads of one op; 0 or absent: as many as the machine has cores. */
+  threads?: number;
+  /** Show TensorFlow's own log lines. */
+  verbose?: boolean;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: NativeEngine | null = null;
+
+/**
+ * The engine that would be loaded: the one that was installed last, if it fits this package's sources; else any other that does.
+ * `VISUALBERT_DEVICE` (cpu or gpu) and `VISUALBERT_TENSORFLOW` (a version) choose another.
+ * @throws EngineError when none is installed; the message says how to install one.
+ */
+export function findEngine(env: NodeJS.ProcessEnv = process.env): EngineId {
+  const { platform, arch } = currentHost();
+  const binding = addonSources().find((addon) => addon.name === 'tfjs_binding');
+  const usable = (id: EngineId): boolean =>
+    hasLibraries(id) && binding !== undefined && existsSync(addonFile(id, binding));
+  const devices: DeviceKind[] =
+    env.VISUALBERT_DEVICE === 'gpu' || env.VISUALBERT_DEVICE === 'cpu' ? [env.VISUALBERT_DEVICE] : ['gpu', 'cpu'];
+  const versions = env.VISUALBERT_TENSORFLOW ? [env.VISUALBERT_TENSORFLOW] : [DEFAULT_TENSORFLOW];
+  const candidates = versions.flatMap((tensorflow) =>
+    devices.map((device): EngineId => ({ tensorflow, device, platform, arch })),
+  );
+  const active = readActive();
+  if (
+    active !== null &&
+    devices.includes(active.device) &&
+    (!env.VISUALBERT_TENSORFLOW || active.tensorflow === env.VISUALBERT_TENSORFLOW)
+  ) {
+    candidates.unshift({ ...active, platform, arch });
+  }
+  const found = candidates.find(usable);
+  if (found !== undefined) return found;
+  const flag = env.VISUALBERT_DEVICE === 'gpu' ? ' --gpu' : '';
+  const outdated = candidates.find(hasLibraries);
+  throw new EngineError(
+    outdated === undefined
+      ? `The native engine is not installed: run \`npx visualbert engine install${flag}\`.`
+      : `The native engine was compiled for another version of visualbert-tfjs: run \`npx visualbert engine install${flag}\`, it takes seconds.`,
+  );
+}
+
+function readActive(): EngineId | null {
+  try {
+    return JSON.parse(readFileSync(activeFile(), 'utf8')) as EngineId;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Loads the engine; the second call returns the first one's.
+ * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
+ */
+export function loadNative(options: NativeOptions = {}): NativeEngine {
+  if (loaded !== null) return loaded;
+  const id = findEngine();
+  requireCpu(id.arch);
+  setEnvironment(options);
+  try {
+    const addons = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
+    const binding = inThisRealm(require(addons.get('tfjs_binding') ?? '') as TfjsBinding);
+    const graphFile = addons.get('visualbert_graph');
+    const graph = graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile) as object) : null;
+    loaded = { binding, graph, info: { ...id, folder: librariesFolder(id) } };
+  } catch (error) {
+    throw new EngineError(
+      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\nRun \`npx visualbert engine remove\` and \`npx visualbert engine install\`.`,
+      { cause: error },
+    );
+  }
+  return loaded;
+}
+
+/** TensorFlow reads its environment when its libraries are loaded. What the user has set stays. */
+function setEnvironment({ threads, verbose = false }: NativeOptions): void {
+  // 2: errors only. Its start-up lines tell of oneDNN and of GPUs that are not there.
+  if (!verbose) process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  // Otherwise TensorFlow takes the whole memory of a GPU at its start.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  if (threads) {
+    process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+    process.env.OMP_NUM_THREADS ??= String(threads);
+  }
+}
+
+/** What of tfjs-node's JavaScript the engine uses. */
+export interface TfjsNodeModule {
+  NodeJSKernelBackend: new (binding: TfjsBinding, packageName: string) => object;
+}
+
+/**
+ * tfjs-node's backend class, with its kernels registered under the name `tensorflow`. Its `index.js`, which loads a binary of its own, is never imported.
+ * @throws EngineError when it sees another copy of TensorFlow.js than the package does.
+ */
+export function loadTfjsNode(): TfjsNodeModule {
+  const dist = join(tfjsNodeFolder(), 'dist');
+  const requireThere = createRequire(join(dist, 'nodejs_kernel_backend.js'));
+  requireOneTfjs(requireThere);
+  replaceRemovedUtil();
+  const module = requireThere('./nodejs_kernel_backend.js') as TfjsNodeModule;
+  requireThere('./register_all_kernels.js');
+  return module;
+}
+
+function requireOneTfjs(requireThere: NodeJS.Require): void {
+  const [ours, theirs] = [require.resolve('@tensorflow/tfjs'), requireThere.resolve('@tensorflow/tfjs')];
+  if (ours !== theirs) throw new EngineError(secondCopyMessage([ours, theirs]));
+}
+
+/** What to tell the user about two copies of TensorFlow.js. */
+export function secondCopyMessage(paths: readonly string[]): string {
+  return (
+    `Two copies of @tensorflow/tfjs are installed, and tensors of one are unknown to the other:\n${paths.map((path) => `  ${path}`).join('\n')}\n` +
+    'Keep one: `npm ls @tensorflow/tfjs` shows who asks for the other, `npm dedupe` or an "overrides" entry in package.json removes it.'
+  );
+}
+
+/** tfjs-node 4.22 calls util functions that Node 22 warns of and Node 23 removed. */
+function replaceRemovedUtil(): void {
+  if (Number(process.versions.node.split('.')[0]) < 22) return;
+  const target = require('node:util') as Record<string, unknown>;
+  Object.defineProperty(target, 'isNullOrUndefined', {
+    value: (x: unknown) => x === null || x === undefined,
+    configurable: true,
+    writable: true,
+  });
+  Object.defineProperty(target, 'isArray', { value: Array.isArray, configurable: true, writable: true });
+}
