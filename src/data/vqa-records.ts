@@ -22,6 +22,8 @@ export interface VqaAnnotation {
   questionType: string;
   /** "yes/no", "number" or "other"; "other" where the file has none (TextVQA). */
   answerType: string;
+  /** The file's `multiple_choice_answer`; the most frequent answer (of several the first) where it has none. */
+  usualAnswer: string;
   answers: VqaAnswer[];
 }
 
@@ -66,10 +68,12 @@ export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]>
       };
     });
     if (answers.length === 0) throw new DataError(`${where}: question ${questionId} has no answers`);
+    const usual = object['multiple_choice_answer'];
     return {
       questionId,
       questionType: typeof object['question_type'] === 'string' ? object['question_type'] : 'none of the above',
       answerType: typeof object['answer_type'] === 'string' ? object['answer_type'] : 'other',
+      usualAnswer: typeof usual === 'string' ? usual : mostFrequent(answers.map(({ answer }) => answer)),
       answers,
     };
   });
@@ -104,4 +108,10 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
     );
   }
   return examples;
+}
+
+function mostFrequent(answers: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best), ['', 0])[0];
 }

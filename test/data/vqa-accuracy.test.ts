@@ -18,6 +18,7 @@ function annotated(answers: string[], withIds = true): VqaAnnotation {
     questionId: '1',
     questionType: 'what',
     answerType: 'other',
+    usualAnswer: answers[0] ?? '',
     answers: answers.map((answer, i) => ({ answer, source: withIds ? String(i) : '' })),
   };
 }

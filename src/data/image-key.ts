@@ -1,0 +1,15 @@
+// One key for the many spellings of an image id: 9 in annotations, COCO_train2014_000000000009 in feature files.
+
+const EXTENSIONS = /\.(?:jpe?g|png|npy|npz|pt)$/i;
+const COCO_PREFIX = /^COCO_[a-z]+\d{4}_/;
+
+/**
+ * The id without file extensions, COCO's split prefix and leading zeros. COCO numbers its images across splits, so the number is
+ * enough; ids of other data sets stay as they are.
+ */
+export function imageKey(id: string): string {
+  let name = id;
+  while (EXTENSIONS.test(name)) name = name.replace(EXTENSIONS, '');
+  name = name.replace(COCO_PREFIX, '');
+  return /^\d+$/.test(name) ? name.replace(/^0+(?=\d)/, '') : name;
+}

@@ -1,0 +1,136 @@
+// numpy arrays: the `.npy` format, any numeric dtype, byte order and axis order, as float32.
+import { DataError } from '../errors.js';
+
+/** A numeric array of a `.npy` file, in C order. */
+export interface NpyArray {
+  shape: number[];
+  /** numpy's dtype, such as `<f4`. */
+  dtype: string;
+  data: Float32Array;
+}
+
+/** What the header of a `.npy` says. */
+export interface NpyHeader {
+  dtype: string;
+  fortranOrder: boolean;
+  shape: number[];
+  /** Where the values begin. */
+  dataOffset: number;
+}
+
+/** A header is at most this long: numpy writes 128 bytes, an array of 32 axes needs less than 1000. */
+export const NPY_HEADER_BYTES = 4096;
+
+/**
+ * Reads the header from the first bytes (`NPY_HEADER_BYTES` of them, or the whole file).
+ * @throws DataError when it is no `.npy`.
+ * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const magic =
+    bytes.byteLength >= 12 &&
+    view.getUint8(0) === 0x93 &&
+    view.getUint32(1) === 0x4e554d50 &&
+    view.getUint8(5) === 0x59;
+  if (!magic) throw new DataError(`${name}: no numpy .npy file`);
+  const isWide = view.getUint8(6) >= 2;
+  const start = isWide ? 12 : 10;
+  const dataOffset = start + (isWide ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (dataOffset > Math.min(bytes.byteLength, NPY_HEADER_BYTES)) {
+    throw new DataError(`${name}: the .npy header is cut short or damaged`);
+  }
+  const text = new TextDecoder('latin1').decode(bytes.subarray(start, dataOffset));
+  const dtype = /'descr':\s*'([^']*)'/.exec(text)?.[1];
+  const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
+  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
+  if (dtype === undefined || order === undefined || shape === undefined) {
+    throw new DataError(
+      `${name}: expected descr, fortran_order and shape in the .npy header, found ${JSON.stringify(text.slice(0, 100))}`,
+    );
+  }
+  const sizes = shape
+    .split(',')
+    .map((size) => size.trim())
+    .filter((size) => size !== '')
+    .map(Number);
+  return { dtype, fortranOrder: order === 'True', shape: sizes, dataOffset };
+}
+
+/**
+ * Reads a numeric `.npy` into float32. int64 and float64 are rounded to float32.
+ * @throws DataError for objects (pickles are never executed), text, complex numbers and files cut short.
+ */
+export function readNpy(bytes: Uint8Array, name: string): NpyArray {
+  const header = readNpyHeader(bytes, name);
+  const { dtype, shape } = header;
+  if (dtype.includes('O')) {
+    throw new DataError(
+      `${name}: holds pickled Python objects, not numbers; save it with numpy.save(array.astype("float32"))`,
+    );
+  }
+  const count = shape.reduce((product, size) => product * size, 1);
+  const { width, read } = readerOf(dtype, name);
+  const available = bytes.byteLength - header.dataOffset;
+  if (!(count * width <= available)) {
+    throw new DataError(
+      `${name}: expected ${count * width} bytes of values for shape [${shape.join(', ')}], found ${available}; the file is cut short`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset + header.dataOffset, count * width);
+  const isLittle = !dtype.startsWith('>');
+  const data = new Float32Array(count);
+  if (dtype === '<f4')
+    new Uint8Array(data.buffer).set(bytes.subarray(header.dataOffset, header.dataOffset + count * 4));
+  else for (let i = 0; i < count; i++) data[i] = read(view, i * width, isLittle);
+  return { shape, dtype, data: header.fortranOrder && shape.length > 1 ? fromFortranOrder(data, shape) : data };
+}
+
+type ValueReader = (view: DataView, offset: number, isLittle: boolean) => number;
+
+const READERS: Readonly<Record<string, ValueReader>> = {
+  f2: (view, at, isLittle) => halfToFloat(view.getUint16(at, isLittle)),
+  f4: (view, at, isLittle) => view.getFloat32(at, isLittle),
+  f8: (view, at, isLittle) => view.getFloat64(at, isLittle),
+  i1: (view, at) => view.getInt8(at),
+  i2: (view, at, isLittle) => view.getInt16(at, isLittle),
+  i4: (view, at, isLittle) => view.getInt32(at, isLittle),
+  i8: (view, at, isLittle) => Number(view.getBigInt64(at, isLittle)),
+  u1: (view, at) => view.getUint8(at),
+  u2: (view, at, isLittle) => view.getUint16(at, isLittle),
+  u4: (view, at, isLittle) => view.getUint32(at, isLittle),
+  u8: (view, at, isLittle) => Number(view.getBigUint64(at, isLittle)),
+  b1: (view, at) => view.getUint8(at),
+};
+
+function readerOf(dtype: string, name: string): { width: number; read: ValueReader } {
+  const read = READERS[dtype.replace(/^[<>|=]/, '')];
+  if (read === undefined) throw new DataError(`${name}: expected numbers, found numpy dtype ${dtype}`);
+  return { width: Number(dtype.slice(-1)), read };
+}
+
+/** The value of an IEEE half. */
+export function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Reorders values whose first axis varies fastest. */
+function fromFortranOrder(data: Float32Array, shape: readonly number[]): Float32Array {
+  const result = new Float32Array(data.length);
+  const index = shape.map(() => 0);
+  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((product, size) => product * size, 1));
+  for (let i = 0; i < data.length; i++) {
+    result[i] = data[index.reduce((at, value, axis) => at + value * (strides[axis] as number), 0)] as number;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis] = (index[axis] as number) + 1;
+      if ((index[axis] as number) < (shape[axis] as number)) break;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}

@@ -1,0 +1,76 @@
+// Region features by image id: the interface that every file format offers, and the checks that they share.
+import { DataError } from '../errors.js';
+
+/** The regions of one image. */
+export interface RegionFeatures {
+  /** `[count, dim]`, row-major. */
+  readonly features: Float32Array;
+  readonly count: number;
+  readonly dim: number;
+  /** `[count, 4]`: x1, y1, x2, y2 in pixels. */
+  readonly boxes?: Float32Array;
+  readonly imageWidth?: number;
+  readonly imageHeight?: number;
+}
+
+/** Region features of many images, read one image at a time. */
+export interface RegionFeatureSource {
+  /** What to call it in errors. */
+  readonly name: string;
+  /** Width of one region's features. */
+  readonly dim: number;
+  /** The ids of all images, as the files spell them. */
+  ids(): Iterable<string>;
+  /** Whether there are features for an image, in any spelling that `imageKey` unites. */
+  has(id: string): boolean;
+  /** The number of regions of an image when it is known without reading them. */
+  countOf?(id: string): number | undefined;
+  /** @throws DataError when the image is absent or its features are damaged. */
+  read(id: string): Promise<RegionFeatures>;
+  close(): Promise<void>;
+}
+
+/** No detector gives more regions of one image; a larger number is a damaged file. */
+export const MAX_REGIONS_IN_FILE = 10_000;
+
+/** The error of an image without features. */
+export function missingImage(source: string, id: string): DataError {
+  return new DataError(`${source}: no region features for image ${id}; were they made for this split?`);
+}
+
+/** @throws DataError unless the features have the width that the model projects. */
+export function requireFeatureDim(source: RegionFeatureSource, visualEmbeddingDim: number): void {
+  if (source.dim === visualEmbeddingDim) return;
+  throw new DataError(
+    `${source.name}: its features are ${source.dim} wide, the model takes ${visualEmbeddingDim} (visualEmbeddingDim). The authors' ` +
+      'checkpoints take 2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector, or a model with visualEmbeddingDim ' +
+      String(source.dim),
+  );
+}
+
+/** The first `max` regions: detectors write them by falling confidence. */
+export function firstRegions(regions: RegionFeatures, max: number): RegionFeatures {
+  if (regions.count <= max) return regions;
+  const { features, dim, boxes, ...rest } = regions;
+  return {
+    ...rest,
+    dim,
+    count: max,
+    features: features.subarray(0, max * dim),
+    ...(boxes === undefined ? {} : { boxes: boxes.subarray(0, max * 4) }),
+  };
+}
+
+/** Ids under all their spellings. @throws DataError when two ids of one source are the same image. */
+export function indexIds<T>(
+  entries: Iterable<readonly [id: string, entry: T]>,
+  key: (id: string) => string,
+  name: string,
+): Map<string, T> {
+  const index = new Map<string, T>();
+  for (const [id, entry] of entries) {
+    if (index.has(key(id))) throw new DataError(`${name}: image ${id} occurs twice; remove one of the two`);
+    index.set(key(id), entry);
+  }
+  return index;
+}
