@@ -1,0 +1,117 @@
+// The optimizer's state as a file: moments as tensors, step, seed and schedule as metadata, in one safetensors file that appears whole or not at all.
+import { createSink, joinPath, openSource } from '#platform';
+import { writeWhole } from '../byte-sink.js';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
+import { CheckpointError } from '../errors.js';
+import { type RawTensor } from '../raw-tensor.js';
+import { type ResolvedStepOptions } from './step-options.js';
+
+export const STEP_STATE_FILE = 'optimizer.safetensors';
+
+/** Options that come back with the state: what the next steps depend on. */
+type SavedOptions = Pick<
+  ResolvedStepOptions,
+  'optimizer' | 'seed' | 'schedule' | 'learningRate' | 'warmupSteps' | 'totalSteps' | 'beta1' | 'beta2' | 'epsilon'
+>;
+
+const SAVED_OPTIONS = [
+  'optimizer',
+  'seed',
+  'schedule',
+  'learningRate',
+  'warmupSteps',
+  'totalSteps',
+  'beta1',
+  'beta2',
+  'epsilon',
+] as const;
+
+export interface StepStateToWrite {
+  step: number;
+  options: ResolvedStepOptions;
+  /** Names of all tensors, such as `exp_avg.<parameter>`. */
+  names: readonly string[];
+  shapeOf(name: string): readonly number[];
+  read(name: string): Promise<RawTensor>;
+}
+
+/** Writes the state into a folder; one tensor at a time is in memory. */
+export async function writeStepState(dir: string, state: StepStateToWrite): Promise<void> {
+  const saved = Object.fromEntries(SAVED_OPTIONS.map((key) => [key, state.options[key]]));
+  const tensors = state.names.map((name): TensorToWrite => ({
+    name,
+    dtype: 'F32',
+    shape: state.shapeOf(name),
+    bytes: async () => {
+      const { data } = await state.read(name);
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    },
+  }));
+  const metadata = { format: 'pt', step: String(state.step), options: JSON.stringify(saved) };
+  await writeWhole(await createSink(joinPath(dir, STEP_STATE_FILE)), (sink) =>
+    writeSafetensors(sink, tensors, metadata),
+  );
+}
+
+/**
+ * Reads a state and hands each tensor to `write`; nothing is written before everything fits.
+ * @returns the step count and the saved options
+ * @throws CheckpointError when optimizer, names or shapes differ from those given
+ */
+export async function readStepState(
+  dir: string,
+  optimizer: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  write: (name: string, value: RawTensor) => Promise<void>,
+): Promise<{ step: number; options: SavedOptions }> {
+  const path = joinPath(dir, STEP_STATE_FILE);
+  const file = await openSafetensors(await openSource(path));
+  try {
+    const { step, options } = parseMetadata(path, file.metadata);
+    if (options.optimizer !== optimizer) {
+      throw new CheckpointError(
+        `${path}: it holds the state of ${options.optimizer}, the step uses ${optimizer}; use the same optimizer`,
+      );
+    }
+    requireSameTensors(path, shapes, file.tensors);
+    for (const [name, shape] of shapes) {
+      await write(name, { dtype: 'float32', shape: [...shape], data: await file.readFloat32(name) });
+    }
+    return { step, options };
+  } finally {
+    await file.close();
+  }
+}
+
+function parseMetadata(path: string, metadata: Record<string, string>): { step: number; options: SavedOptions } {
+  const step = Number(metadata['step']);
+  if (!Number.isSafeInteger(step) || metadata['options'] === undefined) {
+    throw new CheckpointError(`${path}: it names no step and options; it was not written by saveState`);
+  }
+  const saved = JSON.parse(metadata['options']) as Partial<SavedOptions>;
+  return {
+    step,
+    options: Object.fromEntries(SAVED_OPTIONS.map((key) => [key, saved[key]])) as unknown as SavedOptions,
+  };
+}
+
+function requireSameTensors(
+  path: string,
+  expected: ReadonlyMap<string, readonly number[]>,
+  found: ReadonlyMap<string, { shape: readonly number[] }>,
+): void {
+  const wrong = [
+    ...[...expected].flatMap(([name, shape]) => {
+      const stored = found.get(name)?.shape;
+      if (stored === undefined) return [`"${name}" is missing`];
+      return stored.join() === shape.join()
+        ? []
+        : [`"${name}" is [${stored.join(', ')}], expected [${shape.join(', ')}]`];
+    }),
+    ...[...found.keys()].filter((name) => !expected.has(name)).map((name) => `"${name}" has no place here`),
+  ];
+  if (wrong.length > 0) {
+    const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : '';
+    throw new CheckpointError(`${path}: it belongs to another model: ${wrong.slice(0, 3).join('; ')}${more}`);
+  }
+}

@@ -1,0 +1,313 @@
+// One optimizer update at a time over a model's parameters: eager on any backend, or through the runner of the compiled engine.
+import type * as tf from '@tensorflow/tfjs';
+import { ConfigError } from '../errors.js';
+import { type RawTensor } from '../raw-tensor.js';
+import { createUpdateRule, type UpdateRule } from './optimizer.js';
+import { createParameterGroups } from './parameter-groups.js';
+import { createSchedule } from './schedule.js';
+import { exampleCount, flattenOutputs, rawScalar, type StepInputs, toOutputs, toRawInputs } from './step-inputs.js';
+import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './step-options.js';
+import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './step-runner.js';
+import { readStepState, writeStepState } from './step-state.js';
+import { type StepOutputs, type TrainableModel } from './trainable-model.js';
+import { createUpdate, type Phase, type TrainedParameter, type UpdateOptions } from './update.js';
+
+/** What one update reports. */
+export interface StepResult {
+  /** Mean loss over the examples of the update. */
+  loss: number;
+  /** Norm of all gradients before clipping. */
+  gradientNorm: number;
+  /** The rate that was used, before a layer's own factor. */
+  learningRate: number;
+}
+
+/** Trains a model whose parameters it holds until `dispose`. Calls are carried out in order, also when not awaited. */
+export interface TrainingStep {
+  readonly compiled: boolean;
+  /** Updates made so far: the number of the next one, counted from 0. */
+  readonly step: number;
+  readonly options: Readonly<ResolvedStepOptions>;
+  /**
+   * One update. Several batches are accumulated: their gradients are averaged, weighted by their numbers of examples
+   * (`exampleCount`, else the length of the first axis). Inputs must stay unchanged until the promise settles.
+   */
+  run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
+  /** Forward pass without dropout on the live parameters. The caller owns the tensors. */
+  evaluate(inputs: StepInputs): Promise<StepOutputs>;
+  /** The same, with arrays instead of tensors (without hidden states and attentions). */
+  outputs(inputs: StepInputs): Promise<Record<string, RawTensor>>;
+  /** Exchanges the parameters with their moving average while `use` runs. @throws ConfigError without `emaDecay`. */
+  withAverage<T>(use: () => Promise<T>): Promise<T>;
+  /** Writes moments, step, seed and schedule into a folder. */
+  saveState(dir: string): Promise<void>;
+  /** Reads what `saveState` wrote. @throws CheckpointError when it belongs to another model or optimizer. */
+  loadState(dir: string): Promise<void>;
+  /** Copies the parameters back into the model and keeps the step. */
+  syncParameters(): Promise<void>;
+  /** Gives the parameters back to the model, which is whole again, and frees the rest. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * A training step over the model's parameters, run eagerly.
+ * @throws ConfigError for options out of range, and for `compile: true`, which needs `visualbert-tfjs/node` and its engine.
+ */
+export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
+  const resolved = resolveStepOptions(options);
+  if (resolved.compile) {
+    throw new ConfigError(
+      'createTrainingStep: compile: true needs the native engine of visualbert-tfjs/node (`visualbert engine install`); pass compile: false to run eagerly',
+    );
+  }
+  return createEagerTrainingStep(model, resolved);
+}
+
+/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step has. */
+export async function createEagerTrainingStep(
+  model: TrainableModel,
+  options: ResolvedStepOptions,
+): Promise<TrainingStep> {
+  if (options.precision !== 'fp32') {
+    throw new ConfigError(
+      `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
+    );
+  }
+  return ModelTrainingStep.create(model, options, createEagerRunner(model.namedParameters()));
+}
+
+/** The step over a runner: what is eager or compiled about it lies in the runner alone. */
+export class ModelTrainingStep implements TrainingStep {
+  private stepCount = 0;
+  private resolved: ResolvedStepOptions;
+  private schedule: (step: number) => number;
+  private readonly rule: UpdateRule;
+  private readonly parameters: Map<string, TrainedParameter>;
+  private readonly functions = new Map<string, RunFunction>();
+  private tail: Promise<unknown> = Promise.resolve();
+  private isDisposed = false;
+
+  private constructor(
+    private readonly model: TrainableModel,
+    options: ResolvedStepOptions,
+    private readonly runner: StepRunner,
+  ) {
+    this.resolved = options;
+    this.schedule = createSchedule(options);
+    this.rule = createUpdateRule(options.optimizer, options);
+    const variables = model.namedParameters();
+    const groups = createParameterGroups([...variables.keys()], options);
+    const add = (kind: string, name: string, { shape }: tf.Variable): tf.Variable =>
+      runner.addVariable(`${kind}.${name}`, shape);
+    this.parameters = new Map(
+      [...groups].map(([name, factors]) => {
+        const parameter = variables.get(name) as tf.Variable;
+        const first = add('exp_avg', name, parameter);
+        const second = add('exp_avg_sq', name, parameter);
+        const average = options.emaDecay === undefined ? null : add('average', name, parameter);
+        return [name, { ...factors, parameter, first, second, average, sum: null }];
+      }),
+    );
+    model.holdParameters?.(this);
+  }
+
+  static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
+    const step = new ModelTrainingStep(model, options, runner);
+    await step.startAverages();
+    return step;
+  }
+
+  get compiled(): boolean {
+    return this.runner.compiled;
+  }
+
+  get step(): number {
+    return this.stepCount;
+  }
+
+  get options(): Readonly<ResolvedStepOptions> {
+    return this.resolved;
+  }
+
+  run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult> {
+    return this.inOrder(async () => {
+      const batches = await Promise.all((isList(inputs) ? inputs : [inputs]).map(toRawInputs));
+      const counts = batches.map(exampleCount);
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      const rate = this.schedule(this.stepCount);
+      const scalars = this.rule.scalars(this.stepCount, rate);
+      let loss = 0;
+      let gradientNorm = NaN;
+      for (const [index, batch] of batches.entries()) {
+        const share = (counts[index] as number) / total;
+        const outputs = await this.update(phaseOf(index, batches.length))({
+          ...batch,
+          dropoutKey: {
+            dtype: 'int32',
+            shape: [2],
+            data: Int32Array.of(this.resolved.seed, this.stepCount * batches.length + index),
+          },
+          rate: rawScalar(scalars.rate),
+          firstCorrection: rawScalar(scalars.firstCorrection),
+          secondCorrection: rawScalar(scalars.secondCorrection),
+          share: rawScalar(share),
+        });
+        loss += share * numberOf(outputs, 'loss');
+        if (index === batches.length - 1) gradientNorm = numberOf(outputs, 'gradientNorm');
+      }
+      this.stepCount += 1;
+      return { loss, gradientNorm, learningRate: rate };
+    });
+  }
+
+  async evaluate(inputs: StepInputs): Promise<StepOutputs> {
+    return toOutputs(await this.forward(inputs));
+  }
+
+  async outputs(inputs: StepInputs): Promise<Record<string, RawTensor>> {
+    return this.forward(inputs);
+  }
+
+  async withAverage<T>(use: () => Promise<T>): Promise<T> {
+    if (this.resolved.emaDecay === undefined)
+      throw new ConfigError('withAverage: the step keeps no average; set emaDecay');
+    await this.exchange();
+    try {
+      return await use();
+    } finally {
+      await this.exchange();
+    }
+  }
+
+  saveState(dir: string): Promise<void> {
+    return this.inOrder(() =>
+      writeStepState(dir, {
+        step: this.stepCount,
+        options: this.resolved,
+        names: this.savedNames(),
+        shapeOf: (name) => this.shapeOf(name),
+        read: (name) => this.runner.read(name),
+      }),
+    );
+  }
+
+  loadState(dir: string): Promise<void> {
+    return this.inOrder(async () => {
+      const shapes = new Map(this.savedNames().map((name) => [name, this.shapeOf(name)]));
+      const { step, options } = await readStepState(dir, this.resolved.optimizer, shapes, (name, value) =>
+        this.runner.write(name, value),
+      );
+      this.stepCount = step;
+      this.resolved = { ...this.resolved, ...options };
+      this.schedule = createSchedule(this.resolved);
+    });
+  }
+
+  syncParameters(): Promise<void> {
+    return this.inOrder(() => this.runner.syncParameters());
+  }
+
+  dispose(): Promise<void> {
+    if (this.isDisposed) return Promise.resolve();
+    return this.inOrder(async () => {
+      this.isDisposed = true;
+      await this.runner.dispose();
+      this.model.holdParameters?.(null);
+    });
+  }
+
+  /** Work of one update, recorded or not, for each place that a batch can have in it. */
+  private update(phase: Phase): RunFunction {
+    if (phase !== 'only') this.addSums();
+    return this.prepared(`train-${phase}`, () =>
+      createUpdate(this.model, this.parameters, this.updateOptions(), phase),
+    );
+  }
+
+  private updateOptions(): UpdateOptions {
+    const { maxGradNorm, emaDecay, skipNonFinite } = this.resolved;
+    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite };
+  }
+
+  private addSums(): void {
+    for (const [name, entry] of this.parameters)
+      entry.sum ??= this.runner.addVariable(`sum.${name}`, entry.parameter.shape);
+  }
+
+  private forward(inputs: StepInputs): Promise<Record<string, RawTensor>> {
+    return this.inOrder(async () => {
+      const evaluate = this.prepared(
+        'evaluate',
+        () => (batch) => flattenOutputs(this.model.compute(batch, { training: false, dropoutKey: null })),
+      );
+      return evaluate(await toRawInputs(inputs));
+    });
+  }
+
+  /** Exchanges every parameter with its average. */
+  private exchange(): Promise<void> {
+    const exchange = this.prepared('exchange', () => () => {
+      for (const { parameter, average } of this.parameters.values()) {
+        if (average === null) continue;
+        const kept = parameter.clone();
+        parameter.assign(average);
+        average.assign(kept);
+      }
+      return {};
+    });
+    return this.inOrder(async () => void (await exchange({})));
+  }
+
+  /** Sets the averages to the parameters they start from. */
+  private async startAverages(): Promise<void> {
+    const entries = [...this.parameters.values()].filter(({ average }) => average !== null);
+    if (entries.length === 0) return;
+    const start = this.prepared('start-averages', () => () => {
+      for (const { parameter, average } of entries) average?.assign(parameter.clone());
+      return {};
+    });
+    await start({});
+  }
+
+  private prepared(name: string, create: () => StepFunction): RunFunction {
+    const known = this.functions.get(name);
+    if (known !== undefined) return known;
+    const prepared = this.runner.prepare(create(), name);
+    this.functions.set(name, prepared);
+    return prepared;
+  }
+
+  private savedNames(): string[] {
+    const kinds =
+      this.resolved.emaDecay === undefined ? ['exp_avg', 'exp_avg_sq'] : ['exp_avg', 'exp_avg_sq', 'average'];
+    return kinds.flatMap((kind) => [...this.parameters.keys()].map((name) => `${kind}.${name}`));
+  }
+
+  private shapeOf(savedName: string): readonly number[] {
+    return this.parameters.get(savedName.slice(savedName.indexOf('.') + 1))?.parameter.shape ?? [];
+  }
+
+  /** Runs tasks one after the other, whether awaited or not; a failed one does not stop the next. */
+  private inOrder<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(() => {
+      if (this.isDisposed)
+        throw new ConfigError('TrainingStep: it was disposed; create a new one with createTrainingStep');
+      return task();
+    });
+    this.tail = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function phaseOf(index: number, count: number): Phase {
+  if (count === 1) return 'only';
+  return index === 0 ? 'first' : index === count - 1 ? 'last' : 'middle';
+}
+
+function isList(inputs: StepInputs | readonly StepInputs[]): inputs is readonly StepInputs[] {
+  return Array.isArray(inputs);
+}
+
+function numberOf(outputs: Record<string, RawTensor>, name: string): number {
+  return outputs[name]?.data[0] ?? NaN;
+}

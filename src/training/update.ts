@@ -1,0 +1,110 @@
+// One update as functions of tensors: forward, gradients, accumulation, clipping, optimizer, moving average.
+import * as tf from '@tensorflow/tfjs';
+import { clipFactor, globalNorm } from './clip.js';
+import { type GroupFactors, type UpdateRule } from './optimizer.js';
+import { type StepFunction } from './step-runner.js';
+import { type StepTensors, type TrainableModel } from './trainable-model.js';
+
+/** A trained parameter with all that belongs to it. */
+export interface TrainedParameter extends GroupFactors {
+  parameter: tf.Variable;
+  first: tf.Variable;
+  second: tf.Variable;
+  /** Sum of gradients so far; there when steps accumulate. */
+  sum: tf.Variable | null;
+  average: tf.Variable | null;
+}
+
+export interface UpdateOptions {
+  rule: UpdateRule;
+  maxGradNorm: number;
+  emaDecay: number | undefined;
+  skipNonFinite: boolean;
+}
+
+/** Where a batch stands in its update: alone, or at the start, in the middle or at the end of an accumulation. */
+export type Phase = 'only' | 'first' | 'middle' | 'last';
+
+/** Inputs beside the model's own: int32 [2], and float32 scalars. */
+export const STEP_INPUTS = ['dropoutKey', 'rate', 'firstCorrection', 'secondCorrection', 'share'] as const;
+
+/**
+ * The function that takes a batch and the scalars of `STEP_INPUTS`, and gives `loss` and (at the end of an update) `gradientNorm`, both scalar.
+ * A parameter without gradient is skipped whole: neither moments nor decay touch it.
+ */
+export function createUpdate(
+  model: TrainableModel,
+  parameters: ReadonlyMap<string, TrainedParameter>,
+  options: UpdateOptions,
+  phase: Phase,
+): StepFunction {
+  const trained = [...parameters.values()];
+  const variables = trained.map(({ parameter }) => parameter);
+  const ends = phase === 'only' || phase === 'last';
+  return (inputs): StepTensors => {
+    const { dropoutKey, rate, firstCorrection, secondCorrection, share, ...batch } = inputs as StepTensors &
+      StepScalars;
+    const { value: loss, grads } = tf.variableGrads(() => lossOf(model, batch, dropoutKey), variables);
+    const found = trained.flatMap((entry) => {
+      const gradient = grads[entry.parameter.name];
+      return gradient === undefined ? [] : [{ ...entry, gradient }];
+    });
+    if (phase !== 'only') {
+      for (const entry of found) entry.gradient = accumulate(entry.gradient, entry.sum, share, phase);
+    }
+    if (!ends) return { loss };
+    const gradientNorm = globalNorm(found.map(({ gradient }) => gradient));
+    const isFinite = options.skipNonFinite ? tf.isFinite(tf.add(gradientNorm, loss)) : null;
+    const shared =
+      Number.isFinite(options.maxGradNorm) && !options.rule.clipsPerParameter
+        ? clipFactor(gradientNorm, options.maxGradNorm)
+        : null;
+    for (const entry of found) {
+      tf.tidy(() => {
+        const factor = options.rule.clipsPerParameter
+          ? clipFactor(globalNorm([entry.gradient]), options.maxGradNorm)
+          : shared;
+        const gradient = factor === null ? entry.gradient : tf.mul(entry.gradient, factor);
+        const slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
+        const updated = options.rule.update(slots, gradient, { rate, firstCorrection, secondCorrection }, entry);
+        const assign = (variable: tf.Variable, value: tf.Tensor): void =>
+          variable.assign(isFinite === null ? value : tf.where(isFinite, value, variable));
+        assign(entry.first, updated.first);
+        assign(entry.second, updated.second);
+        assign(entry.parameter, updated.parameter);
+        if (entry.average !== null) {
+          assign(
+            entry.average,
+            tf.add(entry.average, tf.mul(tf.sub(updated.parameter, entry.average), 1 - (options.emaDecay ?? 0))),
+          );
+        }
+      });
+    }
+    return { loss, gradientNorm };
+  };
+}
+
+interface StepScalars {
+  dropoutKey: tf.Tensor1D;
+  rate: tf.Scalar;
+  firstCorrection: tf.Scalar;
+  secondCorrection: tf.Scalar;
+  /** Weight of this batch in an accumulated update. */
+  share: tf.Scalar;
+}
+
+function lossOf(model: TrainableModel, batch: StepTensors, dropoutKey: tf.Tensor1D): tf.Scalar {
+  const { loss } = model.compute(batch, { training: true, dropoutKey });
+  if (!(loss instanceof tf.Tensor)) {
+    throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
+  }
+  return loss as tf.Scalar;
+}
+
+function accumulate(gradient: tf.Tensor, sum: tf.Variable | null, share: tf.Scalar, phase: Phase): tf.Tensor {
+  if (sum === null) throw new TypeError('createUpdate: accumulation needs the variables for its sums');
+  const part = tf.mul(gradient, share);
+  const total = phase === 'first' ? part : tf.add(sum, part);
+  if (phase !== 'last') sum.assign(total);
+  return total;
+}
