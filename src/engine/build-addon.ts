@@ -22,8 +22,9 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
 }
 
 /**
- * Compiles an addon into `output`; it finds the libraries by their absolute path `tensorflowFolder`.
- * @param librariesFolder where the libraries lie now. They may be moved to `finalFolder` afterwards.
+ * Compiles an addon into the file `output`. It finds TensorFlow's libraries by their absolute path, so they must lie where they will stay.
+ * @param librariesFolder the folder of the engine, see `librariesFolder`.
+ * @throws EngineError with the compiler's first messages.
  */
 export async function buildAddon(
   compiler: string,
@@ -31,7 +32,27 @@ export async function buildAddon(
   librariesFolder: string,
   output: string,
 ): Promise<void> {
-  const folder = join(librariesFolder, 'tensorflow');
+  const args = [
+    '-std=c++17',
+    '-O2',
+    '-fPIC',
+    '-shared',
+    '-w',
+    '-DNAPI_VERSION=8',
+    `-DNODE_GYP_MODULE_NAME=${addon.name}`,
+  ];
+  args.push('-I', nodeHeadersFolder(), ...addon.sources, '-o', output);
+  if (addon.tensorflow) args.push(...tensorflowArguments(join(librariesFolder, 'tensorflow')));
+  if (process.platform === 'darwin') args.push('-undefined', 'dynamic_lookup');
+  const { code, output: log } = await runCommand(compiler, args);
+  if (code === 0) return;
+  const first = log.trim().split('\n').slice(0, 20).join('\n');
+  throw new EngineError(
+    `${compiler} could not compile ${addon.name} (C++17 is needed, such as g++ 9 or clang 10 have):\n${first}`,
+  );
+}
+
+function tensorflowArguments(folder: string): string[] {
   const include = join(folder, 'include');
   const libraries = readdirSync(folder).filter((name) => /^libtensorflow_(cc|framework)\./.test(name));
   if (!existsSync(include) || libraries.length < 2) {
@@ -39,22 +60,5 @@ export async function buildAddon(
       `${folder} lacks TensorFlow's headers or libraries: run \`visualbert engine remove\` and \`visualbert engine install\`.`,
     );
   }
-  const args = [
-    '-std=c++17',
-    '-O2',
-    '-fPIC',
-    '-shared',
-    '-DNAPI_VERSION=8',
-    '-DNODE_GYP_MODULE_NAME=' + addon.name,
-    '-w',
-  ];
-  args.push('-I', nodeHeadersFolder(), '-I', include, ...addon.sources, '-o', output);
-  args.push(...libraries.map((name) => join(folder, name)), `-Wl,-rpath,${folder}`);
-  if (process.platform === 'darwin') args.push('-undefined', 'dynamic_lookup');
-  const { code, output: log } = await runCommand(compiler, args);
-  if (code !== 0) {
-    throw new EngineError(
-      `${compiler} could not compile ${addon.name} (a compiler for C++17 is needed, such as g++ 9 or clang 10):\n${log.trim().split('\n').slice(0, 20).join('\n')}`,
-    );
-  }
+  return ['-I', include, ...libraries.map((name) => join(folder, name)), `-Wl,-rpath,${folder}`];
 }

@@ -6,7 +6,16 @@ import { dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { buildAddon, findCompiler } from './build-addon.js';
 import { withLock } from './lock.js';
-import { addonFile, addonSources, enginesFolder, librariesFolder, type EngineId } from './paths.js';
+import {
+  activeFile,
+  addonFile,
+  addonSources,
+  COMPLETE,
+  enginesFolder,
+  hasLibraries,
+  librariesFolder,
+  type EngineId,
+} from './paths.js';
 import { downloadWheel, findPython } from './python.js';
 import { requireCpu } from './requirements.js';
 import { requireSha256, unpackWheel } from './wheel.js';
@@ -38,9 +47,6 @@ export interface InstallResult extends EngineId {
   tested: boolean;
 }
 
-/** File whose presence says that the libraries beside it are complete: written before the folder gets its name. */
-const COMPLETE = 'complete.json';
-
 /** Files of the wheels that are needed to link and run; the rest is Python. */
 export function isWanted(name: string): boolean {
   return (
@@ -51,11 +57,6 @@ export function isWanted(name: string): boolean {
     /^[^/]+\.dist-info\/(licenses\/.*|LICENSE.*|License.*|METADATA)$/.test(name) ||
     name === 'tensorflow/THIRD_PARTY_NOTICES.txt'
   );
-}
-
-/** Whether the libraries of an engine are complete. */
-export function hasLibraries(id: EngineId): boolean {
-  return existsSync(join(librariesFolder(id), COMPLETE));
 }
 
 /**
@@ -197,11 +198,6 @@ function explainFileError(error: unknown, plan: WheelPlan): unknown {
     );
   }
   return error;
-}
-
-/** The file that names the engine to load when several are installed. */
-export function activeFile(): string {
-  return join(enginesFolder(), 'active.json');
 }
 
 /** Makes an engine the one that is loaded. A cache that cannot be written to keeps its choice. */

@@ -4,8 +4,15 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
-import { activeFile, hasLibraries } from './install.js';
-import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
+import {
+  activeFile,
+  addonFile,
+  addonSources,
+  hasLibraries,
+  librariesFolder,
+  tfjsNodeFolder,
+  type EngineId,
+} from './paths.js';
 import { requireCpu } from './requirements.js';
 import { currentHost, DEFAULT_TENSORFLOW, type DeviceKind } from './wheels.js';
 
@@ -79,32 +86,50 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   if (loaded !== null) return loaded;
   const id = findEngine();
   requireCpu(id.arch);
-  setEnvironment(options);
+  const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
+  const loader = openLoader(files.get('visualbert_loader'), options);
+  let messages = '';
   try {
-    const addons = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
-    const binding = inThisRealm(require(addons.get('tfjs_binding') ?? '') as TfjsBinding);
-    const graphFile = addons.get('visualbert_graph');
+    if (!options.verbose) loader?.holdStderr();
+    const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
+    const graphFile = files.get('visualbert_graph');
     const graph = graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile) as object) : null;
     loaded = { binding, graph, info: { ...id, folder: librariesFolder(id) } };
   } catch (error) {
+    messages = loader?.releaseStderr() ?? '';
     throw new EngineError(
-      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\nRun \`npx visualbert engine remove\` and \`npx visualbert engine install\`.`,
+      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\n${messages}` +
+        'Run `npx visualbert engine remove` and `npx visualbert engine install`.',
       { cause: error },
     );
+  } finally {
+    messages = loader?.releaseStderr() ?? '';
   }
+  const notable = messages.split('\n').filter((line) => /^[EF]\d{4} /.test(line));
+  for (const line of notable) process.stderr.write(`${line}\n`);
   return loaded;
 }
 
-/** TensorFlow reads its environment when its libraries are loaded. What the user has set stays. */
-function setEnvironment({ threads, verbose = false }: NativeOptions): void {
-  // 2: errors only. Its start-up lines tell of oneDNN and of GPUs that are not there.
-  if (!verbose) process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+/** Our addon that prepares the process for TensorFlow's libraries. */
+interface Loader {
+  setDefault(name: string, value: string): void;
+  holdStderr(): void;
+  releaseStderr(): string;
+}
+
+/** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays. */
+function openLoader(file: string | undefined, { threads, verbose = false }: NativeOptions): Loader | null {
+  if (file === undefined || !existsSync(file)) return null;
+  const loader = require(file) as Loader;
+  // 2: errors only.
+  if (!verbose) loader.setDefault('TF_CPP_MIN_LOG_LEVEL', '2');
   // Otherwise TensorFlow takes the whole memory of a GPU at its start.
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
   if (threads) {
-    process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
-    process.env.OMP_NUM_THREADS ??= String(threads);
+    loader.setDefault('TF_NUM_INTRAOP_THREADS', String(threads));
+    loader.setDefault('OMP_NUM_THREADS', String(threads));
   }
+  return loader;
 }
 
 /** What of tfjs-node's JavaScript the engine uses. */

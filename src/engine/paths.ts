@@ -19,7 +19,9 @@ export interface EngineId {
 
 /** The C++ sources of one addon and how its file is called. */
 export interface AddonSource {
-  name: 'tfjs_binding' | 'visualbert_graph';
+  name: 'visualbert_loader' | 'tfjs_binding' | 'visualbert_graph';
+  /** Whether it is linked to TensorFlow's libraries. */
+  tensorflow: boolean;
   /** Absolute paths of the `.cc` files, sorted. */
   sources: string[];
   /** Absolute paths of the headers beside them, sorted. */
@@ -58,6 +60,19 @@ export function librariesFolder(id: EngineId): string {
   return join(enginesFolder(), `tensorflow-${id.tensorflow}-${id.platform}-${id.arch}-${id.device}`);
 }
 
+/** File whose presence says that the libraries beside it are complete: written before the folder gets its name. */
+export const COMPLETE = 'complete.json';
+
+/** Whether the libraries of an engine are complete. */
+export function hasLibraries(id: EngineId): boolean {
+  return existsSync(join(librariesFolder(id), COMPLETE));
+}
+
+/** The file that names the engine to load when several are installed. */
+export function activeFile(): string {
+  return join(enginesFolder(), 'active.json');
+}
+
 /** The folder with tfjs-node's `dist` and `binding`: taken into the package when it is packed, from node_modules in a checkout. */
 export function tfjsNodeFolder(): string {
   const vendored = join(packageRoot(), 'vendor', 'tfjs-node');
@@ -84,16 +99,17 @@ export function nodeHeadersFolder(): string {
 /** The addons that this package compiles; one without sources is left out. */
 export function addonSources(): AddonSource[] {
   const candidates = [
-    { name: 'tfjs_binding', folder: join(tfjsNodeFolder(), 'binding') },
-    { name: 'visualbert_graph', folder: join(packageRoot(), 'native') },
+    { name: 'visualbert_loader', tensorflow: false, folder: join(packageRoot(), 'native', 'loader') },
+    { name: 'tfjs_binding', tensorflow: true, folder: join(tfjsNodeFolder(), 'binding') },
+    { name: 'visualbert_graph', tensorflow: true, folder: join(packageRoot(), 'native') },
   ] as const;
-  return candidates.flatMap(({ name, folder }) => {
+  return candidates.flatMap(({ name, tensorflow, folder }) => {
     if (!existsSync(folder)) return [];
     const files = readdirSync(folder).sort();
     const pick = (pattern: RegExp): string[] =>
       files.filter((file) => pattern.test(file)).map((file) => join(folder, file));
     const sources = pick(/\.cc$/);
-    return sources.length > 0 ? [{ name, sources, headers: pick(/\.h$/) }] : [];
+    return sources.length > 0 ? [{ name, tensorflow, sources, headers: pick(/\.h$/) }] : [];
   });
 }
 

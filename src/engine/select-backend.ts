@@ -67,7 +67,12 @@ const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
     if (threads) wasm.setThreadsCount(threads);
     await setBackend('wasm');
   },
-  cpu: async () => setBackend('cpu'),
+  cpu: async () => {
+    // tfjs greets with the advice to install tfjs-node; the engine is what serves here.
+    const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
+    if (backend !== null) backend.firstUse = false;
+    await setBackend('cpu');
+  },
 };
 
 async function setBackend(name: BackendName): Promise<void> {

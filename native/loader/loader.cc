@@ -1,0 +1,78 @@
+// What has to happen before TensorFlow's libraries are loaded: variables in the process's own environment (a module
+// loader with sandboxes, such as jest's, hands out a copy), and standard error set aside, because the libraries print
+// a line while they are loaded, before any setting can silence it.
+#include <node_api.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+FILE* aside = nullptr;
+int real_stderr = -1;
+
+std::string StringArgument(napi_env env, napi_value value) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) return "";
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(env, value, text.data(), length + 1, &length);
+  return text;
+}
+
+// setDefault(name, value): sets a variable of the environment unless the user has set it.
+napi_value SetDefault(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  if (count == 2) setenv(StringArgument(env, arguments[0]).c_str(), StringArgument(env, arguments[1]).c_str(), 0);
+  return nullptr;
+}
+
+// holdStderr(): from now on standard error goes to a temporary file. Without one nothing changes.
+napi_value HoldStderr(napi_env, napi_callback_info) {
+  if (aside != nullptr) return nullptr;
+  aside = tmpfile();
+  if (aside == nullptr) return nullptr;
+  fflush(stderr);
+  real_stderr = dup(STDERR_FILENO);
+  if (real_stderr < 0 || dup2(fileno(aside), STDERR_FILENO) < 0) {
+    if (real_stderr >= 0) close(real_stderr);
+    fclose(aside);
+    aside = nullptr;
+  }
+  return nullptr;
+}
+
+// releaseStderr(): standard error is itself again; returns what was written meanwhile.
+napi_value ReleaseStderr(napi_env env, napi_callback_info) {
+  std::string text;
+  if (aside != nullptr) {
+    fflush(stderr);
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+    rewind(aside);
+    char buffer[4096];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, aside)) > 0;) text.append(buffer, n);
+    fclose(aside);
+    aside = nullptr;
+  }
+  napi_value result;
+  napi_create_string_utf8(env, text.data(), text.size(), &result);
+  return result;
+}
+
+napi_value Init(napi_env env, napi_value exports) {
+  const napi_property_descriptor properties[] = {
+      {"setDefault", nullptr, SetDefault, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"holdStderr", nullptr, HoldStderr, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"releaseStderr", nullptr, ReleaseStderr, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+  };
+  napi_define_properties(env, exports, sizeof properties / sizeof properties[0], properties);
+  return exports;
+}
+
+}  // namespace
+
+NAPI_MODULE(visualbert_loader, Init)

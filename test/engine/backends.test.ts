@@ -1,0 +1,53 @@
+// The three backends: the native engine, WebAssembly and plain JavaScript give the same numbers.
+import { describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { EngineError } from '../../src/errors.js';
+import { loadNative } from '../../src/engine/native.js';
+import { selectBackend, type BackendName } from '../../src/engine/select-backend.js';
+import { useBackend } from '../helpers/backend.js';
+
+const { backend: best, reason } = await useBackend();
+const onEngine = best === 'tensorflow' ? test : test.skip;
+if (best !== 'tensorflow') process.stderr.write(`tests of the native engine are skipped: ${reason}\n`);
+
+describe('backends', () => {
+  test.each<BackendName>(['tensorflow', 'wasm', 'cpu'])('%s multiplies matrices', async (backend) => {
+    if (backend === 'tensorflow' && best !== 'tensorflow') return;
+    expect(await selectBackend({ backend })).toEqual({ backend });
+    const product = tf.tidy(() => tf.matMul(tf.tensor2d([[1, 2, 3]]), tf.tensor2d([[4], [5], [6]])));
+    expect(Array.from(await product.data())).toEqual([32]);
+    product.dispose();
+  });
+
+  onEngine('a tensor read back is an array of this realm', async () => {
+    await selectBackend({ backend: 'tensorflow' });
+    const sum = tf.add(tf.tensor1d([1, 2]), 1);
+    expect(sum.dataSync()).toBeInstanceOf(Float32Array);
+    expect(sum.dataSync()).toEqual(Float32Array.of(2, 3));
+  });
+
+  onEngine('an error of TensorFlow is an EngineError of this realm', async () => {
+    await selectBackend({ backend: 'tensorflow' });
+    const { binding } = loadNative();
+    expect(() => binding.executeOp('NoSuchOp', [], [], 1)).toThrow(EngineError);
+  });
+
+  onEngine('a large array is handed over when it is written, so a later change of it is not seen', async () => {
+    await selectBackend({ backend: 'tensorflow' });
+    const values = new Float32Array(100_000).fill(2);
+    const tensor = tf.tensor1d(values);
+    values.fill(3);
+    const sum = tf.sum(tensor);
+    expect(sum.dataSync()[0]).toBe(200_000);
+    expect(tensor.dataSync()[0]).toBe(2);
+    tf.dispose([tensor, sum]);
+  });
+
+  onEngine('native memory is given back when tensors are disposed', async () => {
+    await selectBackend({ backend: 'tensorflow' });
+    const { binding } = loadNative();
+    const before = binding.getNumOfTensors();
+    for (let i = 0; i < 10; i++) tf.tidy(() => tf.sum(tf.ones([100, 200])).dataSync());
+    expect(binding.getNumOfTensors()).toBe(before);
+  });
+});
