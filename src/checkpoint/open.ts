@@ -1,0 +1,54 @@
+// Opens a checkpoint file of any known format, told by its first bytes, never by its name.
+import type { ByteSource } from '../byte-source.js';
+import { CheckpointError } from '../errors.js';
+import { openPytorchLegacy } from './pytorch-legacy.js';
+import { openPytorch } from './pytorch.js';
+import { openSafetensors } from './safetensors.js';
+import type { TensorFile } from './tensor-file.js';
+
+const PEEK_BYTES = 512;
+
+/** Files that people hold by mistake: how they begin, and what to say. */
+const STRANGERS: readonly [RegExp, string][] = [
+  [
+    /^\s*(<!doctype html|<html|<\?xml)/i,
+    'a web page, not a checkpoint: the download was answered by a page (login, error or terms); get the file itself',
+  ],
+  [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the file itself; run `git lfs pull` in its folder'],
+  [/^\x1f\x8b/, 'compressed with gzip; unpack it first'],
+  [/^\x89HDF/, 'an HDF5 file (Keras or TensorFlow), not a PyTorch or safetensors checkpoint'],
+  [/^\x93NUMPY/, 'a NumPy array, not a checkpoint'],
+  [/^[\s\S]{257}ustar/, 'a tar archive; unpack it first'],
+  [/^\s*[{[]/, 'JSON text, not tensors; if the server answered with an error, get the file again'],
+  [/^PK\x05\x06/, 'an empty zip archive'],
+];
+
+/**
+ * Opens a checkpoint: safetensors, torch.save archive or legacy torch.save stream. Reads headers only; closes the source on failure.
+ * @throws CheckpointError naming the file, and offset or key where there is one.
+ */
+export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
+  try {
+    const head = await source.read(0, Math.min(PEEK_BYTES, source.size));
+    return await openByHead(source, head);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function openByHead(source: ByteSource, head: Uint8Array): Promise<TensorFile> {
+  const text = String.fromCharCode(...head);
+  if (source.size === 0) throw new CheckpointError(`${source.name}: is empty; get the file again`);
+  if (text.startsWith('PK\x03\x04')) return openPytorch(source);
+  if (/^\x80[\x02-\x05]\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19/.test(text)) return openPytorchLegacy(source);
+  const stranger = STRANGERS.find(([pattern]) => pattern.test(text));
+  if (stranger !== undefined) throw new CheckpointError(`${source.name}: ${stranger[1]}`);
+  if (/^[\s\S]{8}\s*\{/.test(text)) return openSafetensors(source);
+  if (/^\x80[\x02-\x05]/.test(text))
+    throw new CheckpointError(`${source.name}: a bare Python pickle, not written by torch.save; nothing was run`);
+  const shown = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  throw new CheckpointError(
+    `${source.name}: begins with ${shown}, which is neither safetensors nor torch.save; the file is damaged or something else`,
+  );
+}

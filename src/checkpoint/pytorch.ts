@@ -1,0 +1,91 @@
+// Reading torch.save archives (PyTorch 1.6 and later): a zip of one pickle and one stored entry per storage.
+import type { ByteSource } from '../byte-source.js';
+import { CheckpointError } from '../errors.js';
+import { DTYPE_BYTES } from './dtypes.js';
+import { readPickle } from './pickle.js';
+import { findStateDict, type FoundStateDict } from './state-dict.js';
+import { type LocatedTensor, locatedTensorFile, type TensorFile, type TensorFileFormat } from './tensor-file.js';
+import { TORCH_RULES, type TorchStorage } from './torch-objects.js';
+import { readZipDirectory, type ZipEntry } from './zip-reader.js';
+
+/** BERT's pickle has 50 KB, one of a thousand layers a few MB. */
+const MAX_PICKLE_BYTES = 64 << 20;
+
+/**
+ * Opens a torch.save archive: reads its directory and its pickle, leaves the storages where they are. Nothing in it is executed.
+ * @throws CheckpointError for archives that are damaged, hostile, of TorchScript or big-endian.
+ * @see https://pytorch.org/docs/stable/notes/serialization.html
+ */
+export async function openPytorch(source: ByteSource): Promise<TensorFile> {
+  const entries = await readZipDirectory(source);
+  const pickles = [...entries.keys()].filter((name) => /(^|\/)data\.pkl$/.test(name));
+  const [pickleName] = pickles;
+  if (pickleName === undefined || pickles.length > 1) {
+    throw new CheckpointError(
+      `${source.name}: a zip archive without torch.save's data.pkl; expected a PyTorch checkpoint`,
+    );
+  }
+  const root = pickleName.slice(0, -'data.pkl'.length);
+  if (entries.has(`${root}constants.pkl`)) {
+    throw new CheckpointError(
+      `${source.name}: a TorchScript archive, which holds a program; save the model's state_dict() with torch.save`,
+    );
+  }
+  await requireLittleEndian(source, entries.get(`${root}byteorder`));
+
+  const pickle = entries.get(pickleName) as ZipEntry;
+  if (pickle.size > MAX_PICKLE_BYTES)
+    throw new CheckpointError(
+      `${source.name}: its pickle of ${pickle.size} bytes is larger than that of any checkpoint`,
+    );
+  const bytes = await source.read(pickle.position, pickle.size);
+  const { value } = readPickle(bytes, TORCH_RULES, source.name, pickle.position);
+  return torchTensorFile(source, 'pytorch', findStateDict(value, source.name), (storage) => {
+    const entry = entries.get(`${root}data/${storage.key}`);
+    return entry && { position: entry.position, limit: entry.position + entry.size };
+  });
+}
+
+async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefined): Promise<void> {
+  if (entry === undefined || entry.size > 16) return;
+  const order = new TextDecoder().decode(await source.read(entry.position, entry.size));
+  if (order !== 'little')
+    throw new CheckpointError(
+      `${source.name}: its numbers are ${order}-endian; save it again on a little-endian machine`,
+    );
+}
+
+/** A TensorFile from a state dict, given where each storage's bytes lie. */
+export function torchTensorFile(
+  source: ByteSource,
+  format: TensorFileFormat,
+  { path, tensors, ignored }: FoundStateDict,
+  locate: (storage: TorchStorage) => { position: number; limit: number } | undefined,
+): TensorFile {
+  const located = new Map<string, LocatedTensor>();
+  for (const [name, tensor] of tensors) {
+    const { storage, dtype } = tensor;
+    const place = locate(storage);
+    if (dtype === null || storage.dtype === null) {
+      throw new CheckpointError(
+        `${source.name}: tensor "${name}" has a ${storage.typeName}; expected floats or integers`,
+      );
+    }
+    if (place === undefined)
+      throw new CheckpointError(
+        `${source.name}: tensor "${name}" lies in storage ${storage.key}, which the file lacks`,
+      );
+    const bytes = storage.elements * DTYPE_BYTES[storage.dtype];
+    if (!(place.position + bytes <= place.limit)) {
+      throw new CheckpointError(
+        `${source.name}: storage ${storage.key} of tensor "${name}" takes ${bytes} bytes, the file holds ${place.limit - place.position} of them; it is cut off or damaged`,
+      );
+    }
+    const position = place.position + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
+    located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, position, limit: place.limit });
+  }
+  return locatedTensorFile(source, format, located, {
+    ...(path === '' ? {} : { path }),
+    ...(ignored.length === 0 ? {} : { ignored: ignored.slice(0, 100).join(', ') }),
+  });
+}

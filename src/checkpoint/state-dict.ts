@@ -1,0 +1,80 @@
+// Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
+import { CheckpointError } from '../errors.js';
+import { type PickleValue } from './pickle.js';
+import { TorchTensor } from './torch-objects.js';
+
+/** Under these names training programs keep the model's weights, in order of preference. */
+const WRAPPER_NAMES = [
+  'state_dict',
+  'model_state_dict',
+  'model_state',
+  'model',
+  'module',
+  'net',
+  'network',
+  'weights',
+  'params',
+];
+
+/** Wrappers nest a few levels at most. */
+const MAX_DEPTH = 6;
+
+/** The tensors of a file and where they were found. */
+export interface FoundStateDict {
+  /** Dotted path inside the file; empty when the file is the state dict. */
+  path: string;
+  tensors: Map<string, TorchTensor>;
+  /** Paths of other dicts with tensors (optimizer moments and the like), which are left alone. */
+  ignored: string[];
+}
+
+/**
+ * The state dict in an unpickled value.
+ * @throws CheckpointError when there is none, or several and none under a usual name.
+ */
+export function findStateDict(value: PickleValue, file: string): FoundStateDict {
+  const groups = new Map<string, Map<string, TorchTensor>>();
+  collect(value, '', 0, new Set(), groups);
+  const found = groups.has('')
+    ? ''
+    : groups.size === 1
+      ? ([...groups.keys()][0] as string)
+      : byUsualName([...groups.keys()]);
+  if (groups.size === 0) throw new CheckpointError(`${file}: holds no dict of tensors; expected a state_dict`);
+  if (found === undefined) {
+    const paths = [...groups.keys()].slice(0, 10).join(', ');
+    throw new CheckpointError(
+      `${file}: holds several dicts of tensors (${paths}) and none under a usual name (${WRAPPER_NAMES.join(', ')}); save the model's state_dict() alone`,
+    );
+  }
+  const ignored = [...groups.keys()].filter((path) => path !== found);
+  return { path: found, tensors: groups.get(found) as Map<string, TorchTensor>, ignored };
+}
+
+function byUsualName(paths: string[]): string | undefined {
+  const byDepth = [...paths].sort((a, b) => a.split('.').length - b.split('.').length);
+  for (const name of WRAPPER_NAMES) {
+    const path = byDepth.find((candidate) => candidate.split('.').at(-1) === name);
+    if (path !== undefined) return path;
+  }
+  return undefined;
+}
+
+/** Walks dicts once each (they may refer to one another in circles) and notes those that hold tensors under names. */
+function collect(
+  value: PickleValue,
+  path: string,
+  depth: number,
+  seen: Set<PickleValue>,
+  groups: Map<string, Map<string, TorchTensor>>,
+): void {
+  if (!(value instanceof Map) || seen.has(value) || depth > MAX_DEPTH) return;
+  seen.add(value);
+  const tensors = new Map<string, TorchTensor>();
+  for (const [key, item] of value) {
+    if (typeof key !== 'string' && typeof key !== 'number') continue;
+    if (item instanceof TorchTensor) tensors.set(String(key), item);
+    else collect(item, path === '' ? String(key) : `${path}.${key}`, depth + 1, seen, groups);
+  }
+  if (tensors.size > 0) groups.set(path, tensors);
+}
