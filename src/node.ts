@@ -1,10 +1,15 @@
 // The public surface in Node: everything of `visualbert-tfjs`, plus folders, hub, engine, compiled step, Trainer and data sets.
 import { createRequire } from 'node:module';
+import type * as tfjs from '@tensorflow/tfjs';
+import { prepareBackend } from './engine/select-backend.js';
 
 export * from './index.js';
 
 /** The one copy of TensorFlow.js that the package and the native kernels share: the object that `require('@tensorflow/tfjs')` returns. */
-export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof import('@tensorflow/tfjs');
+export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof tfjs;
+
+/** What the package computes on, decided when it is imported; the reason says why it is not the native engine. `selectBackend` changes it. */
+export const startBackend = await prepareBackend();
 
 export { decodePng, encodePng } from './data/png.js';
 export type { RgbImage } from './data/png.js';
@@ -17,5 +22,5 @@ export { engineInfo, removeEngines } from './engine/info.js';
 export type { EngineInfo, InstalledEngine } from './engine/info.js';
 export type { CudaLibrary, CudaReport } from './engine/cuda.js';
 export type { DeviceKind } from './engine/wheels.js';
-export { selectBackend } from './engine/select-backend.js';
+export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';

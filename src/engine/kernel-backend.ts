@@ -1,5 +1,5 @@
 // The native backend of tfjs: tfjs-node's, with large tensors handed to TensorFlow at once.
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { TfjsBinding } from './binding.js';
 import { loadTfjsNode, type NativeEngine } from './native.js';
 

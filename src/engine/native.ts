@@ -144,16 +144,32 @@ export interface TfjsNodeModule {
 export function loadTfjsNode(): TfjsNodeModule {
   const dist = join(tfjsNodeFolder(), 'dist');
   const requireThere = createRequire(join(dist, 'nodejs_kernel_backend.js'));
-  requireOneTfjs(requireThere);
+  requireOneTfjs();
   replaceRemovedUtil();
   const module = requireThere('./nodejs_kernel_backend.js') as TfjsNodeModule;
   requireThere('./register_all_kernels.js');
   return module;
 }
 
-function requireOneTfjs(requireThere: NodeJS.Require): void {
-  const [ours, theirs] = [require.resolve('@tensorflow/tfjs'), requireThere.resolve('@tensorflow/tfjs')];
-  if (ours !== theirs) throw new EngineError(secondCopyMessage([ours, theirs]));
+/**
+ * Looks for a second copy of TensorFlow.js. The kernels must see the package's; a program that has its own is warned.
+ * @param program the script that Node was started with.
+ * @throws EngineError naming both copies when the kernels see another one.
+ */
+export function requireOneTfjs(program: string | undefined = process.argv[1]): void {
+  const ours = require.resolve('@tensorflow/tfjs');
+  const kernels = createRequire(join(tfjsNodeFolder(), 'dist', 'nodejs_kernel_backend.js')).resolve('@tensorflow/tfjs');
+  if (kernels !== ours) throw new EngineError(secondCopyMessage([ours, kernels]));
+  const programs = program === undefined ? null : resolveFrom(program);
+  if (programs !== null && programs !== ours) process.emitWarning(secondCopyMessage([ours, programs]));
+}
+
+function resolveFrom(file: string): string | null {
+  try {
+    return createRequire(file).resolve('@tensorflow/tfjs');
+  } catch {
+    return null;
+  }
 }
 
 /** What to tell the user about two copies of TensorFlow.js. */

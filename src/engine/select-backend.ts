@@ -2,9 +2,10 @@
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
 import { createKernelBackend } from './kernel-backend.js';
-import { loadNative } from './native.js';
+import { findEngine, loadNative, requireOneTfjs } from './native.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -23,6 +24,8 @@ export interface BackendChoice {
   /** Why it is not a better one. */
   reason?: string;
 }
+
+const ENGINE = 'tensorflow';
 
 /**
  * Registers and sets a backend.
@@ -46,6 +49,47 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
   throw new EngineError(`No backend of TensorFlow.js works: ${reasons.join(' ')}`);
 }
 
+/**
+ * What importing `visualbert-tfjs/node` does: tfjs will start an installed engine at the first op, because loading it takes
+ * a third of a second that reading a file header or printing a help text need not wait for. Another backend is started now.
+ */
+export async function prepareBackend(): Promise<BackendChoice> {
+  const asked = askedByEnvironment();
+  requireOneTfjs();
+  if (asked !== undefined && asked !== 'tensorflow') return selectBackend();
+  try {
+    findEngine();
+  } catch (error) {
+    if (asked === 'tensorflow') throw error;
+    return selectBackend();
+  }
+  registerEngine({});
+  return { backend: 'tensorflow' };
+}
+
+/**
+ * Training needs the native engine, or a backend that was chosen by name.
+ * @throws EngineError when there is none: it says what to install, and that prediction and evaluation go on without it.
+ */
+export function requireTrainingEngine(): void {
+  if (askedByEnvironment() !== undefined) return;
+  try {
+    loadNative();
+  } catch (error) {
+    throw new EngineError(
+      `Training needs the native engine. ${errorMessage(error)}\nPrediction and evaluation run without it, on WebAssembly; ` +
+        'VISUALBERT_BACKEND=cpu trains without it, a thousand times slower.',
+      { cause: error },
+    );
+  }
+}
+
+function registerEngine(options: BackendOptions): void {
+  // Above plain JavaScript (1) and WebAssembly (2).
+  if (!(ENGINE in tf.engine().registryFactory))
+    tf.registerBackend(ENGINE, () => createKernelBackend(loadNative(options)), 3);
+}
+
 function askedByEnvironment(): BackendName | undefined {
   const name = process.env.VISUALBERT_BACKEND;
   if (!name) return undefined;
@@ -55,14 +99,15 @@ function askedByEnvironment(): BackendName | undefined {
 
 const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
   tensorflow: async (options) => {
-    const native = loadNative(options);
-    if (tf.findBackend('tensorflow') === null) tf.registerBackend('tensorflow', () => createKernelBackend(native), 3);
-    await setBackend('tensorflow');
+    // Loaded here and not by tfjs, which would print the reason of a failure and go on with another backend.
+    loadNative(options);
+    registerEngine(options);
+    await setBackend(ENGINE);
   },
   wasm: async ({ threads }) => {
     const require = createRequire(import.meta.url);
     const path = '@tensorflow/tfjs-backend-wasm';
-    const wasm = require(path) as typeof import('@tensorflow/tfjs-backend-wasm');
+    const wasm = require(path) as typeof Wasm;
     wasm.setWasmPaths(dirname(require.resolve(path)) + sep);
     if (threads) wasm.setThreadsCount(threads);
     await setBackend('wasm');
