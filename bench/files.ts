@@ -1,0 +1,180 @@
+// Loading and saving a checkpoint of BERT's size, leaks, and how much of the machine a step uses.
+import { join } from 'node:path';
+import { median, type Row } from './figures.js';
+import { stepGflop } from './matmul-rate.js';
+import { REGIONS, TASKS, TEXT } from './measurements.js';
+import { benchCache } from './python-env.js';
+import { startSubject } from './steps.js';
+import { prepareWorkload, pytorchOnly } from './workload.js';
+
+export interface FileOptions {
+  python: string;
+  rounds: number;
+  threads: number;
+  log: (line: string) => void;
+}
+
+const CPU = { mode: 'train', precision: 'fp32', compiled: false, dropout: 0.1, batches: '', ...TASKS.vqa } as const;
+/** Memory that a load may take beyond the weights. */
+const LOAD_SLACK_MB = 200;
+
+/** Time and peak memory of reading 455 MB of weights into a model, from both formats. */
+export async function measureLoad(options: FileOptions): Promise<Row[]> {
+  const { model } = prepareWorkload(options.python, 'vqa', 8);
+  const rows: Row[] = [];
+  for (const [file, folder] of [
+    ['pytorch_model.bin', pytorchOnly(model)],
+    ['model.safetensors', model],
+  ] as const) {
+    const [ours, theirs] = await inTurns(
+      options,
+      { do: 'load', ...CPU, threads: options.threads, file },
+      folder,
+      model,
+    );
+    rows.push(
+      {
+        measurement: 'load',
+        batch: null,
+        what: `fromPretrained of ${file} / torch.load + load_state_dict`,
+        ours: ours.ms,
+        theirs: theirs.ms,
+        unit: 'ms',
+        target: 0.7,
+      },
+      {
+        measurement: 'load',
+        batch: null,
+        what: `${file}: growth of peak memory beyond the weights`,
+        ours: ours.growthMb - WEIGHTS_MB,
+        theirs: null,
+        unit: 'MB',
+        target: LOAD_SLACK_MB,
+      },
+    );
+  }
+  return rows;
+}
+
+/** Size of VisualBERT base with the VQA head in fp32. */
+const WEIGHTS_MB = 455.4;
+
+/** Time of writing the weights, in both formats. */
+export async function measureSave(options: FileOptions): Promise<Row[]> {
+  const { model } = prepareWorkload(options.python, 'vqa', 8);
+  const rows: Row[] = [];
+  for (const format of ['safetensors', 'pytorch'] as const) {
+    const target = join(benchCache(), 'saved');
+    const [ours, theirs] = await inTurns(
+      options,
+      { do: 'save', ...CPU, threads: options.threads, format, target },
+      model,
+      model,
+    );
+    rows.push({
+      measurement: 'save',
+      batch: null,
+      what: `savePretrained as ${format}, 455 MB`,
+      ours: ours.ms,
+      theirs: theirs.ms,
+      unit: 'ms',
+      target: null,
+    });
+  }
+  return rows;
+}
+
+/** Growth in tensors and resident memory over many small steps. */
+export async function measureLeak(options: FileOptions & { compiled: boolean; steps: number }): Promise<Row[]> {
+  const subject = startSubject({ label: 'tfjs', engine: 'tfjs' }, options);
+  try {
+    const { tensors, bytes, allowedBytes } = await subject.ask({
+      do: 'leak',
+      steps: options.steps,
+      compiled: options.compiled,
+    });
+    const what = `${options.steps} small steps, ${options.compiled ? 'compiled' : 'eager'}`;
+    return [
+      {
+        measurement: 'leak',
+        batch: null,
+        what: `${what}: more tensors`,
+        ours: Number(tensors),
+        theirs: null,
+        unit: '',
+        target: 0,
+      },
+      {
+        measurement: 'leak',
+        batch: null,
+        what: `${what}: growth of resident memory`,
+        ours: Number(bytes) / 1e6,
+        theirs: null,
+        unit: 'MB',
+        target: Number(allowedBytes) / 1e6,
+      },
+    ];
+  } finally {
+    await subject.close();
+  }
+}
+
+/** A step must not take longer than this many times what its matrix products take at the rate of a plain large one (0.85 of it used). */
+const EFFICIENCY_TARGET = 1.18;
+
+/** Measured fp32 training steps against the time of their matrix products alone. */
+export async function measureEfficiency(measured: readonly Row[], options: FileOptions): Promise<Row[]> {
+  const subject = startSubject({ label: 'tfjs', engine: 'tfjs' }, options);
+  try {
+    const gflops = Number((await subject.ask({ do: 'matmul', repeats: 20 })).gflops);
+    const steps = new Map(
+      measured
+        .filter(({ measurement, unit }) => measurement === 'train-fp32' && unit === 'ms')
+        .reverse()
+        .map((row) => [row.batch ?? 0, row.ours]),
+    );
+    return [...steps].map(([batch, ours]) => ({
+      measurement: 'matmul',
+      batch,
+      what: `compiled training step, fp32 / its products at the ${gflops.toFixed(0)} GFLOP/s of a plain one`,
+      ours,
+      theirs: (stepGflop(batch, TEXT, REGIONS) / gflops) * 1000,
+      unit: 'ms',
+      target: batch >= 32 ? EFFICIENCY_TARGET : null,
+    }));
+  } finally {
+    await subject.close();
+  }
+}
+
+async function inTurns(
+  options: FileOptions,
+  command: { do: string; [argument: string]: unknown },
+  ourModel: string,
+  theirModel: string,
+): Promise<[Figures, Figures]> {
+  const subjects = (['tfjs', 'torch'] as const).map((engine) => startSubject({ label: engine, engine }, options));
+  try {
+    const before: number[] = [];
+    for (const subject of subjects) before.push((await subject.ask({ do: 'memory' })).peakBytes ?? NaN);
+    const times: number[][] = [[], []];
+    const growth: number[] = [NaN, NaN];
+    for (let round = 0; round < options.rounds; round++) {
+      for (const [i, subject] of subjects.entries()) {
+        const { ms = [] } = await subject.ask({ ...command, model: i === 0 ? ourModel : theirModel });
+        times[i]?.push(...ms);
+        options.log(`  ${subject.label}: ${ms.map((t) => t.toFixed(0)).join(' ')} ms`);
+        if (round === 0) growth[i] = ((await subject.ask({ do: 'memory' })).peakBytes ?? NaN) - (before[i] ?? NaN);
+      }
+    }
+    const [ours, theirs] = times.map((ms, i) => ({ ms: median(ms), growthMb: (growth[i] ?? NaN) / 1e6 }));
+    return [ours as Figures, theirs as Figures];
+  } finally {
+    for (const subject of subjects) await subject.close();
+  }
+}
+
+interface Figures {
+  ms: number;
+  growthMb: number;
+}

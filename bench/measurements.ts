@@ -1,0 +1,139 @@
+// What is measured: who takes part, how often, and which ratio must be reached.
+import { type SubjectArgs } from './subject.js';
+
+export type Engine = 'tfjs' | 'torch' | 'onnxruntime';
+
+/** One participant of a comparison. */
+export interface Participant {
+  label: string;
+  engine: Engine;
+  compiled: boolean;
+}
+
+/** Ours against one of theirs; `target` per batch size, absent where none was set. */
+export interface Goal {
+  against: string;
+  target: Record<number, number>;
+}
+
+/** Steps of a model, taken in turns. */
+export interface StepMeasurement {
+  name: string;
+  title: string;
+  task: 'vqa' | 'pretraining';
+  mode: SubjectArgs['mode'];
+  precision: SubjectArgs['precision'];
+  participants: readonly Participant[];
+  /** Time of the first participant over that of another. */
+  goals: readonly Goal[];
+  /** Peak memory of the first participant over that of `against`. */
+  memory?: Goal;
+  /** Bound for what a compiled step costs beyond its own time before it runs: milliseconds. */
+  startupMs?: number;
+  batches: readonly number[];
+}
+
+const ours = (compiled: boolean): Participant => ({
+  label: compiled ? 'tfjs compiled' : 'tfjs eager',
+  engine: 'tfjs',
+  compiled,
+});
+const EAGER: Participant = { label: 'PyTorch eager', engine: 'torch', compiled: false };
+const COMPILE: Participant = { label: 'torch.compile', engine: 'torch', compiled: true };
+const ONNX: Participant = { label: 'onnxruntime', engine: 'onnxruntime', compiled: false };
+
+export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
+  {
+    name: 'forward-eager',
+    title: 'eager forward, fp32',
+    task: 'vqa',
+    mode: 'forward',
+    precision: 'fp32',
+    participants: [ours(false), EAGER],
+    goals: [{ against: EAGER.label, target: { 8: 1.1 } }],
+    batches: [8],
+  },
+  {
+    name: 'train-eager',
+    title: 'eager training step, fp32',
+    task: 'vqa',
+    mode: 'train',
+    precision: 'fp32',
+    participants: [ours(false), EAGER],
+    goals: [{ against: EAGER.label, target: { 8: 1.5 } }],
+    batches: [8],
+  },
+  {
+    name: 'train-fp32',
+    title: 'compiled training step, fp32',
+    task: 'vqa',
+    mode: 'train',
+    precision: 'fp32',
+    participants: [ours(true), EAGER, COMPILE],
+    goals: [
+      { against: EAGER.label, target: { 8: 0.68, 32: 0.83 } },
+      { against: COMPILE.label, target: { 8: 0.8, 32: 1 } },
+    ],
+    memory: { against: EAGER.label, target: { 8: 1, 32: 1 } },
+    startupMs: 4000,
+    batches: [8, 32],
+  },
+  {
+    name: 'train-bf16',
+    title: 'compiled training step, bf16',
+    task: 'vqa',
+    mode: 'train',
+    precision: 'bf16',
+    participants: [ours(true), EAGER, COMPILE],
+    goals: [
+      { against: EAGER.label, target: { 8: 0.75, 32: 0.8 } },
+      { against: COMPILE.label, target: { 8: 0.8, 32: 1 } },
+    ],
+    memory: { against: EAGER.label, target: { 8: 1, 32: 1 } },
+    startupMs: 4000,
+    batches: [8, 32],
+  },
+  {
+    name: 'forward-fp32',
+    title: 'compiled forward, fp32',
+    task: 'vqa',
+    mode: 'forward',
+    precision: 'fp32',
+    participants: [ours(true), ONNX, EAGER],
+    goals: [{ against: ONNX.label, target: { 1: 1.1, 8: 1, 32: 1 } }],
+    batches: [1, 8, 32],
+  },
+  {
+    name: 'forward-bf16',
+    title: 'compiled forward, bf16',
+    task: 'vqa',
+    mode: 'forward',
+    precision: 'bf16',
+    participants: [ours(true), EAGER],
+    goals: [{ against: EAGER.label, target: { 8: 0.95, 32: 0.9 } }],
+    batches: [8, 32],
+  },
+  {
+    name: 'pretraining',
+    title: 'compiled pre-training step, fp32',
+    task: 'pretraining',
+    mode: 'train',
+    precision: 'fp32',
+    participants: [ours(true), EAGER],
+    goals: [{ against: EAGER.label, target: { 8: 0.5 } }],
+    batches: [8],
+  },
+];
+
+/** Measurements that take files or time rather than steps. */
+export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'leak', 'matmul'] as const;
+export type OtherMeasurement = (typeof OTHER_MEASUREMENTS)[number];
+
+/** Lengths of every example, as in workload.py. */
+export const [TEXT, REGIONS] = [20, 36] as const;
+
+/** The task's class and number of answers. */
+export const TASKS = {
+  vqa: { class_name: 'VisualBertForQuestionAnswering', num_labels: 3129 },
+  pretraining: { class_name: 'VisualBertForPreTraining', num_labels: 2 },
+} as const;

@@ -1,0 +1,139 @@
+"""PyTorch's and onnxruntime's side of a measurement; see protocol.py for how it is spoken to."""
+
+import time
+
+import protocol
+
+state = {}
+
+
+def start(engine, mode, model, class_name, batches, batch, precision="fp32", compiled=False, dropout=0.1, threads=2, fused=False,
+          learning_rate=2e-5, weight_decay=0.01, max_grad_norm=1.0, device="cpu", **_):  # fmt: skip
+    begin = time.perf_counter()
+    runner = onnx_forward if engine == "onnxruntime" else torch_train if mode == "train" else torch_forward
+    state["step"] = runner(**locals())
+    state["index"] = 0
+    return {"startMs": 1000 * (time.perf_counter() - begin)}
+
+
+def load_model(class_name, model, dropout, device):
+    import transformers
+
+    cls = getattr(transformers, class_name)
+    loaded = cls.from_pretrained(model, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    return loaded.to(device)
+
+
+def prepared(batches, threads):
+    import torch
+
+    from training import read_batches
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    made = read_batches(batches)
+    for batch in made:
+        batch.pop("masked_positions", None)
+        batch.pop("masked_labels", None)
+    return made
+
+
+def torch_train(class_name, model, batches, precision, compiled, dropout, threads, fused, learning_rate, weight_decay, max_grad_norm,
+                device, **_):  # fmt: skip
+    import torch
+
+    from training import adamw, train_step
+
+    data = prepared(batches, threads)
+    network = load_model(class_name, model, dropout, device).train()
+    optimizer = adamw(network, learning_rate, weight_decay, fused)
+    called = torch.compile(network) if compiled else network
+    autocast = torch.bfloat16 if precision == "bf16" else None
+
+    def step(index):
+        batch = {name: value.to(device) for name, value in data[index % len(data)].items()}
+        return train_step(called, optimizer, batch, max_grad_norm, autocast)
+
+    return step
+
+
+def torch_forward(class_name, model, batches, precision, compiled, threads, device, **_):
+    import contextlib
+
+    import torch
+
+    from training import for_model
+
+    data = prepared(batches, threads)
+    network = load_model(class_name, model, 0.0, device).eval()
+    called = torch.compile(network) if compiled else network
+
+    def step(index):
+        batch = {name: value.to(device) for name, value in data[index % len(data)].items() if "labels" not in name}
+        low = torch.autocast(device, dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+        with torch.inference_mode(), low:
+            logits = called(**for_model(batch)).logits
+        return float(logits.float().cpu().numpy()[0, 0])
+
+    return step
+
+
+def onnx_forward(model, batches, threads, **_):
+    import numpy as np
+    import onnxruntime
+
+    data = prepared(batches, threads)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = {wanted.name: np.int64 if "int64" in wanted.type else np.float32 for wanted in session.get_inputs()}
+
+    def step(index):
+        batch = data[index % len(data)]
+        feeds = {name: batch[name].numpy().astype(dtype) for name, dtype in names.items()}
+        return float(session.run(["logits"], feeds)[0][0, 0])
+
+    return step
+
+
+def run(count):
+    """`ms` and `values` (losses, or the first logit) of the next `count` steps."""
+    ms, values = [], []
+    for _ in range(count):
+        begin = time.perf_counter()
+        values.append(state["step"](state["index"]))
+        ms.append(1000 * (time.perf_counter() - begin))
+        state["index"] += 1
+    return {"ms": ms, "values": values}
+
+
+def load(model, class_name, file, **_):
+    """torch.load + load_state_dict (or safetensors) into a model that exists already."""
+    import safetensors.torch
+    import torch
+    import transformers
+
+    if "network" not in state:
+        config = transformers.VisualBertConfig.from_pretrained(model)
+        state["network"] = getattr(transformers, class_name)(config)
+    path = f"{model}/{file}"
+    begin = time.perf_counter()
+    values = torch.load(path, weights_only=True) if file.endswith(".bin") else safetensors.torch.load_file(path)
+    state["network"].load_state_dict(values, strict=False)
+    return {"ms": [1000 * (time.perf_counter() - begin)]}
+
+
+def save(model, class_name, format, target, **_):
+    import torch
+
+    load(model=model, class_name=class_name, file="pytorch_model.bin")
+    begin = time.perf_counter()
+    if format == "pytorch":
+        torch.save(state["network"].state_dict(), f"{target}/pytorch_model.bin")
+    else:
+        state["network"].save_pretrained(target)
+    return {"ms": [1000 * (time.perf_counter() - begin)]}
+
+
+if __name__ == "__main__":
+    protocol.serve({"start": start, "run": run, "load": load, "save": save, "memory": lambda: {"peakBytes": protocol.peak_bytes()}})

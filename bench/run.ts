@@ -1,0 +1,101 @@
+// `npm run bench`: this package and PyTorch side by side on this machine, in turns, with ratios and goals.
+import { writeFileSync } from 'node:fs';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { isReached, markdownTable, type Row } from './figures.js';
+import { measureEfficiency, measureLeak, measureLoad, measureSave } from './files.js';
+import { OTHER_MEASUREMENTS, STEP_MEASUREMENTS } from './measurements.js';
+import { requirePython } from './python-env.js';
+import { measureAgreement, measureSteps } from './steps.js';
+
+const NAMES = [...OTHER_MEASUREMENTS, ...STEP_MEASUREMENTS.map(({ name }) => name)];
+
+const flags = await yargs(hideBin(process.argv))
+  .scriptName('npm run bench --')
+  .usage(
+    '$0 [flags]\n\nVisualBERT base, 20 tokens and 36 regions of 2048, VQA head: this package and PyTorch on the same machine, in turns.\n' +
+      'Needs Python 3.9 or newer; VISUALBERT_PYTHON names one that has torch and transformers, else one is made in the cache.',
+  )
+  .option('only', { array: true, choices: NAMES, default: NAMES, describe: 'measurements to make' })
+  .option('batch', {
+    array: true,
+    number: true,
+    default: [8],
+    describe: 'batch sizes, of those that a measurement has goals for',
+  })
+  .option('rounds', { number: true, default: 4, describe: 'turns that each side gets; the first warms up' })
+  .option('steps', { number: true, default: 4, describe: 'steps in one turn' })
+  .option('threads', { number: true, default: 2, describe: 'threads of each side' })
+  .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
+  .option('without', {
+    array: true,
+    string: true,
+    default: [],
+    describe: 'leave out sides whose name contains this, such as compile',
+  })
+  .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
+  .option('json', { string: true, describe: 'also write the rows to this file' })
+  .strict()
+  .parseAsync();
+
+const log = (line: string): void => console.error(line);
+const python = requirePython(log);
+const { threads, rounds } = flags;
+const rows: Row[] = [];
+const wanted = new Set<string>(flags.only);
+const kinds = flags.eager ? [false] : [false, true];
+const stepOptions = {
+  python,
+  rounds,
+  stepsPerRound: flags.steps,
+  threads,
+  device: flags.device,
+  without: flags.without,
+  log,
+};
+
+/** Prints a measurement's rows when it is done, so that a long run shows what it has. */
+async function measure(title: string, make: () => Promise<Row[]>): Promise<void> {
+  log(title);
+  try {
+    const made = await make();
+    rows.push(...made);
+    console.log(`\n${title}\n${markdownTable(made)}`);
+  } catch (error) {
+    process.exitCode = 1;
+    console.log(`\n${title}\nfailed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+if (wanted.has('agreement')) {
+  await measure('agreement with PyTorch', async () =>
+    (await inOrder(kinds, (compiled) => measureAgreement(compiled, { ...stepOptions, batch: 8 }))).flat(),
+  );
+}
+for (const measurement of STEP_MEASUREMENTS.filter(({ name }) => wanted.has(name))) {
+  for (const batch of measurement.batches.filter((size) => flags.batch.includes(size))) {
+    await measure(`${measurement.title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, batch }));
+  }
+}
+const fileOptions = { python, rounds, threads, log };
+if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
+if (wanted.has('save')) await measure('saving', () => measureSave(fileOptions));
+if (wanted.has('leak')) {
+  await measure('leaks', async () =>
+    (await inOrder(kinds, (compiled) => measureLeak({ ...fileOptions, compiled, steps: 500 }))).flat(),
+  );
+}
+if (wanted.has('matmul')) await measure('use of the machine', () => measureEfficiency(rows, fileOptions));
+
+if (flags.json !== undefined)
+  writeFileSync(flags.json, `${JSON.stringify({ made: new Date().toISOString(), threads, rows }, null, 1)}\n`);
+const missed = rows.filter((row) => isReached(row) === false);
+console.log(
+  `\n${rows.length} figures, ${missed.length} goals missed${missed.length > 0 ? `:\n${missed.map(({ what, batch }) => `  ${what}${batch === null ? '' : `, batch ${batch}`}`).join('\n')}` : ''}`,
+);
+
+async function inOrder<T, R>(items: readonly T[], make: (item: T) => Promise<R>): Promise<R[]> {
+  const made: R[] = [];
+  for (const item of items) made.push(await make(item));
+  return made;
+}
