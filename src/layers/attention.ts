@@ -1,0 +1,91 @@
+// Multi-head attention as pure functions of tensors.
+import * as tf from '@tensorflow/tfjs';
+import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
+import { withGradient } from './with-gradient.js';
+
+/** The most negative float32: added once to the scores of masked positions, so that a wholly masked row attends uniformly. */
+export const MASKED_SCORE = -3.4028234663852886e38;
+
+/**
+ * What to add to attention scores: 0 where `mask` is not 0, `MASKED_SCORE` elsewhere.
+ * @param mask `[b, s]`, bool, int32 or float32. @returns `[b, 1, 1, s] float32`.
+ */
+export function attentionBias(mask: tf.Tensor): tf.Tensor {
+  const [b = 0, s = 0] = mask.shape;
+  const isMasked = tf.cast(mask.dtype === 'bool' ? tf.logicalNot(mask) : tf.equal(mask, 0), 'float32');
+  return tf.reshape(tf.mul(isMasked, MASKED_SCORE), [b, 1, 1, s]);
+}
+
+/** `[b s, n d]` to `[b, n, s, d]`. */
+function splitHeads(x: tf.Tensor, b: number, n: number): tf.Tensor {
+  const [rows = 0, width = 0] = x.shape;
+  return withGradient(
+    [x],
+    () => ({ value: tf.transpose(tf.reshape(x, [b, rows / b, n, width / n]), [0, 2, 1, 3]), saved: [] }),
+    (dy) => [tf.reshape(tf.transpose(dy, [0, 2, 1, 3]), [rows, width])],
+  );
+}
+
+/** `[b, n, s, d]` to `[b s, n d]`. */
+function mergeHeads(x: tf.Tensor): tf.Tensor {
+  const [b = 0, n = 0, s = 0, d = 0] = x.shape;
+  return withGradient(
+    [x],
+    () => ({ value: tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [b * s, n * d]), saved: [] }),
+    (dy) => [tf.transpose(tf.reshape(dy, [b, s, n, d]), [0, 2, 1, 3])],
+  );
+}
+
+/** `softmax(scale * scores + bias)` over the last axis; keeps only its result. */
+function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null): tf.Tensor {
+  return withGradient(
+    [scores],
+    () => {
+      const scaled = tf.mul(scores, scale);
+      const value = tf.softmax(bias === null ? scaled : tf.add(scaled, bias));
+      return { value, saved: [value] };
+    },
+    (dy, [saved]) => {
+      const probabilities = saved as tf.Tensor;
+      const weighted = tf.mul(dy, probabilities);
+      const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));
+      return [tf.mul(change, scale)];
+    },
+  );
+}
+
+export interface AttentionArgs {
+  /** Batch size b. */
+  b: number;
+  /** Heads n. */
+  n: number;
+  /** `[b, 1, 1, s]` from `attentionBias`, or null when nothing is masked. */
+  bias: tf.Tensor | null;
+  /** Multiplies the probabilities, broadcast to `[b, n, q, s]`; null leaves every head as it is. */
+  headMask: tf.Tensor | null;
+  dropout: DropoutPlace;
+  context: CallContext;
+}
+
+/**
+ * `dropout(softmax(Q K^T / sqrt(d) + bias)) V` for each head.
+ *
+ * Queries `[b q, n d]`, keys and values `[b s, n d]` float32. Returns the joined heads `[b q, n d]` and the probabilities that
+ * multiplied the values, `[b, n, q, s]`: after dropout and head mask, as transformers reports them.
+ * @see https://arxiv.org/abs/1706.03762 equation 1
+ */
+export function attend(
+  queries: tf.Tensor,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  { b, n, bias, headMask, dropout: place, context }: AttentionArgs,
+): { joined: tf.Tensor; probabilities: tf.Tensor } {
+  const q = splitHeads(queries, b, n); // [b, n, q, d]
+  const k = splitHeads(keys, b, n); // [b, n, s, d]
+  const v = splitHeads(values, b, n); // [b, n, s, d]
+  const headSize = (queries.shape[1] ?? 0) / n;
+  const attended = scaledSoftmax(tf.matMul(q, k, false, true), 1 / Math.sqrt(headSize), bias); // [b, n, q, s]
+  const dropped = dropout(attended, place, context);
+  const probabilities = headMask === null ? dropped : tf.mul(dropped, headMask);
+  return { joined: mergeHeads(tf.matMul(probabilities, v)), probabilities };
+}

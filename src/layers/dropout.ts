@@ -1,0 +1,36 @@
+// Dropout whose mask is a pure function of seed, step and place: the same on every backend, eager or compiled.
+import * as tf from '@tensorflow/tfjs';
+import { philoxUniform } from '../random/philox-uniform.js';
+import { withGradient } from './with-gradient.js';
+
+/** How a forward pass runs. */
+export interface CallContext {
+  training: boolean;
+  /** `[2] int32`, seed and step; null without dropout. It must live until the gradients are computed. */
+  dropoutKey: tf.Tensor1D | null;
+}
+
+export interface DropoutPlace {
+  /** Probability that a value is dropped. */
+  rate: number;
+  /** uint32 that tells this place from the others: `hash32` of its path. */
+  salt: number;
+}
+
+/**
+ * Sets values to zero with probability `rate` and scales the others by 1 / (1 - rate); outside training returns `x` itself.
+ * The mask is drawn again for the gradient instead of being kept.
+ */
+export function dropout(x: tf.Tensor, { rate, salt }: DropoutPlace, { training, dropoutKey }: CallContext): tf.Tensor {
+  if (!training || dropoutKey === null || rate === 0) return x;
+  if (rate === 1) return tf.zerosLike(x);
+  const masked = (values: tf.Tensor, key: tf.Tensor1D): tf.Tensor => {
+    const kept = tf.cast(tf.greaterEqual(philoxUniform(x.shape, key, salt), rate), 'float32');
+    return tf.mul(values, tf.mul(kept, 1 / (1 - rate)));
+  };
+  return withGradient(
+    [x],
+    () => ({ value: masked(x, dropoutKey), saved: [dropoutKey] }),
+    (dy, [key]) => [masked(dy, key as tf.Tensor1D)],
+  );
+}

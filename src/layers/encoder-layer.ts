@@ -1,0 +1,143 @@
+// One layer of the BERT encoder: self-attention and feed-forward, each with dropout, residual and layer norm.
+import * as tf from '@tensorflow/tfjs';
+import type { Activation } from '../config.js';
+import { ConfigError, ShapeError } from '../errors.js';
+import { hash32 } from '../random/philox.js';
+import { requireDim } from '../shapes.js';
+import { activationFunction, activationName } from './activations.js';
+import { attend, attentionBias } from './attention.js';
+import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
+import { addLayerNorm, type NormWeights } from './layer-norm.js';
+import { linear, type LinearWeights } from './linear.js';
+import { firstShape, WeightedLayer, type CallKwargs, type WeightedLayerArgs } from './weighted-layer.js';
+
+export interface EncoderLayerArgs extends WeightedLayerArgs {
+  numAttentionHeads: number;
+  intermediateSize: number;
+  hiddenAct: Activation;
+  hiddenDropoutProb: number;
+  attentionProbsDropoutProb: number;
+  layerNormEps: number;
+  /** Heads that were removed, by their original number. */
+  prunedHeads?: readonly number[];
+}
+
+export interface EncoderLayerInputs {
+  /** `[b s, h]`: tokens of an example follow each other. */
+  x: tf.Tensor;
+  /** Batch size b. */
+  b: number;
+  /** `[b, 1, 1, s]` from `attentionBias`; null attends to everything. */
+  bias: tf.Tensor | null;
+  /** Multiplies the attention probabilities, broadcast to `[b, n, s, s]`. */
+  headMask: tf.Tensor | null;
+}
+
+/**
+ * `x = norm(x + dropout(attention(x)))`, then `x = norm(x + dropout(feedForward(x)))`.
+ *
+ * Call in a tf.model: `[b, s, h] float32`, or that and a mask `[b, s]` (1 = attend), to `[b, s, h] float32`.
+ * Weights: `attention.self.{query,key,value}`, `attention.output.{dense,LayerNorm}`, `intermediate.dense`, `output.{dense,LayerNorm}`.
+ * @throws ConfigError when h is no multiple of the number of heads.
+ * @see https://arxiv.org/abs/1810.04805 section 3
+ */
+export class EncoderLayer extends WeightedLayer {
+  static readonly className = 'VisualBertEncoderLayer';
+  private readonly args: EncoderLayerArgs;
+  private readonly activate: (x: tf.Tensor) => tf.Tensor;
+  private readonly attentionDropout: DropoutPlace;
+  private readonly attentionOutputDropout: DropoutPlace;
+  private readonly outputDropout: DropoutPlace;
+  private query!: LinearWeights;
+  private key!: LinearWeights;
+  private value!: LinearWeights;
+  private attentionDense!: LinearWeights;
+  private attentionNorm!: NormWeights;
+  private intermediateDense!: LinearWeights;
+  private outputDense!: LinearWeights;
+  private outputNorm!: NormWeights;
+
+  constructor(args: EncoderLayerArgs) {
+    super(args);
+    this.args = args;
+    this.activate = activationFunction(args.hiddenAct);
+    const place = (path: string, rate: number): DropoutPlace => ({ rate, salt: hash32(`${this.name}.${path}`) });
+    this.attentionDropout = place('attention.self.dropout', args.attentionProbsDropoutProb);
+    this.attentionOutputDropout = place('attention.output.dropout', args.hiddenDropoutProb);
+    this.outputDropout = place('output.dropout', args.hiddenDropoutProb);
+  }
+
+  /** Heads left after pruning, by their original number. */
+  get keptHeads(): number[] {
+    const removed = new Set(this.args.prunedHeads);
+    return Array.from({ length: this.args.numAttentionHeads }, (_, head) => head).filter((head) => !removed.has(head));
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const h = requireDim(firstShape(inputShape), -1, this.name);
+    const { numAttentionHeads, intermediateSize } = this.args;
+    if (h % numAttentionHeads !== 0) {
+      throw new ConfigError(
+        `${this.name}: expected the width to be a multiple of ${numAttentionHeads} heads, received ${h}`,
+      );
+    }
+    const headsWidth = (h / numAttentionHeads) * this.keptHeads.length;
+    this.query = this.linearWeights('attention.self.query', headsWidth, h);
+    this.key = this.linearWeights('attention.self.key', headsWidth, h);
+    this.value = this.linearWeights('attention.self.value', headsWidth, h);
+    this.attentionDense = this.linearWeights('attention.output.dense', h, headsWidth);
+    this.attentionNorm = this.normWeights('attention.output.LayerNorm', h);
+    this.intermediateDense = this.linearWeights('intermediate.dense', intermediateSize, h);
+    this.outputDense = this.linearWeights('output.dense', h, intermediateSize);
+    this.outputNorm = this.normWeights('output.LayerNorm', h);
+    super.build(inputShape);
+  }
+
+  /** The layer on flat tokens: `[b s, h]` to `[b s, h]`, and the attention probabilities `[b, n, s, s]`. */
+  run({ x, b, bias, headMask }: EncoderLayerInputs, context: CallContext): { x: tf.Tensor; probabilities: tf.Tensor } {
+    const { layerNormEps } = this.args;
+    const { joined, probabilities } = attend(linear(x, this.query), linear(x, this.key), linear(x, this.value), {
+      b,
+      n: this.keptHeads.length,
+      bias,
+      headMask,
+      dropout: this.attentionDropout,
+      context,
+    });
+    const attention = dropout(linear(joined, this.attentionDense), this.attentionOutputDropout, context);
+    const attended = addLayerNorm(attention, x, this.attentionNorm, layerNormEps); // [b s, h]
+    const wide = this.activate(linear(attended, this.intermediateDense)); // [b s, i]
+    const narrow = dropout(linear(wide, this.outputDense), this.outputDropout, context); // [b s, h]
+    return { x: addLayerNorm(narrow, attended, this.outputNorm, layerNormEps), probabilities };
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs?: CallKwargs): tf.Tensor {
+    return tf.tidy(() => {
+      const [x, mask] = Array.isArray(inputs) ? inputs : [inputs];
+      if (x === undefined) throw new ShapeError(`${this.name}: expected [b, s, h], received no input`);
+      const [b = 0, s = 0, h = 0] = x.shape;
+      const bias = mask === undefined ? null : attentionBias(mask);
+      const flat = { x: tf.reshape(x, [b * s, h]), b, bias, headMask: null };
+      return tf.reshape(this.run(flat, this.contextOf(kwargs)).x, [b, s, h]);
+    });
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
+    return firstShape(inputShape);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const { hiddenAct, numAttentionHeads, intermediateSize, hiddenDropoutProb, attentionProbsDropoutProb } = this.args;
+    return {
+      ...super.getConfig(),
+      numAttentionHeads,
+      intermediateSize,
+      hiddenAct: activationName(hiddenAct, this.name),
+      hiddenDropoutProb,
+      attentionProbsDropoutProb,
+      layerNormEps: this.args.layerNormEps,
+      prunedHeads: [...(this.args.prunedHeads ?? [])],
+    };
+  }
+}
+tf.serialization.registerClass(EncoderLayer);

@@ -1,0 +1,60 @@
+// Layer normalisation over the last axis, with the gradient written out.
+import * as tf from '@tensorflow/tfjs';
+import { withGradient } from './with-gradient.js';
+
+export interface NormWeights {
+  /** `[h]` float32. */
+  weight: tf.Tensor;
+  /** `[h]` float32. */
+  bias: tf.Tensor;
+}
+
+/** `(x - mean) / sqrt(variance + epsilon)` over the last axis (biased variance), and the reciprocal of that root `[..., 1]`. */
+function normalized(x: tf.Tensor, epsilon: number): { unit: tf.Tensor; inverse: tf.Tensor } {
+  const centered = tf.sub(x, tf.mean(x, -1, true));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
+  return { unit: tf.mul(centered, inverse), inverse };
+}
+
+function backward(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Tensor[] {
+  const { unit, inverse } = normalized(x, epsilon);
+  const rows = dy.shape.map((_, axis) => axis).slice(0, -1);
+  const dyUnit = tf.mul(dy, unit);
+  const dUnit = tf.mul(dy, weight);
+  const slope = tf.mean(tf.mul(dyUnit, weight), -1, true);
+  const dx = tf.mul(tf.sub(tf.sub(dUnit, tf.mean(dUnit, -1, true)), tf.mul(unit, slope)), inverse);
+  return [dx, tf.sum(dyUnit, rows), tf.sum(dy, rows)];
+}
+
+/** `y = w (x - mean) / sqrt(variance + epsilon) + b` over the last axis of `x [..., h] float32`. Keeps only `x` and `w`. */
+export function layerNorm(x: tf.Tensor, { weight, bias }: NormWeights, epsilon: number): tf.Tensor {
+  return withGradient(
+    [x, weight, bias],
+    () => ({ value: tf.add(tf.mul(normalized(x, epsilon).unit, weight), bias), saved: [x, weight] }),
+    (dy, [input, scale]) => backward(dy, input as tf.Tensor, scale as tf.Tensor, epsilon),
+  );
+}
+
+/** `layerNorm(x + residual)`: how every sublayer of BERT ends. Keeps only the sum and `w`. */
+export function addLayerNorm(
+  x: tf.Tensor,
+  residual: tf.Tensor,
+  { weight, bias }: NormWeights,
+  epsilon: number,
+): tf.Tensor {
+  return withGradient(
+    [x, residual, weight, bias],
+    () => {
+      const total = tf.add(x, residual);
+      return { value: tf.add(tf.mul(normalized(total, epsilon).unit, weight), bias), saved: [total, weight] };
+    },
+    (dy, [total, scale]) => {
+      const [dTotal, dWeight, dBias] = backward(dy, total as tf.Tensor, scale as tf.Tensor, epsilon) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      return [dTotal, tf.clone(dTotal), dWeight, dBias]; // a copy: tfjs disposes gradients that it adds up
+    },
+  );
+}
