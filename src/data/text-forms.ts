@@ -1,0 +1,39 @@
+// How the authors wrote each task's text before the word pieces were cut, so that checkpoints read what they were trained on.
+
+/** The tasks that have a text form of their own. `plain`: the text as it is. */
+export type TaskName = 'plain' | 'vqa' | 'nlvr' | 'nlvr2' | 'vcr' | 'flickr' | 'pretraining';
+
+/** What goes between [CLS] and [SEP]. */
+export interface TextForm {
+  /** The part that may be shortened. */
+  body: string;
+  /** Tokens that follow the body and are never cut: the slot that the answer head reads. */
+  ending: string;
+}
+
+const NON_WORD = /([^\p{L}\p{N}_]+)/u; // Python's \W
+
+/**
+ * A question as the authors' VQA data holds it: lower case, without commas and question marks, split at non-word characters.
+ * @see uclanlp/visualbert `vqa_dataset.py`, tokenize; details follow Pythia's imdb files
+ */
+export function vqaQuestionWords(question: string): string {
+  return question
+    .toLowerCase()
+    .replaceAll(',', '')
+    .replaceAll('?', '')
+    .replaceAll("'s", " 's")
+    .split(NON_WORD)
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+    .join(' ');
+}
+
+/**
+ * The text form of a task. A VQA question ends in `? [MASK]`: the head reads the token before [SEP], which must be that [MASK].
+ * Demonstrations without it score 40 to 46% on VQA 2.0 where the paper has 70.8.
+ */
+export function textForm(task: TaskName, text: string): TextForm {
+  if (task === 'vqa') return { body: vqaQuestionWords(text), ending: '? [MASK]' };
+  return { body: text, ending: '' };
+}
