@@ -1,0 +1,75 @@
+// What loading and saving ask of a model class, and what they report.
+import type * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../../config.js';
+import type { HubOptions } from '#platform';
+import type { WeightInitializer } from '../../layers/initializers.js';
+import type { StoredDType } from '../../checkpoint/dtypes.js';
+import type { TensorFileFormat } from '../../checkpoint/tensor-file.js';
+
+/** Options of `fromPretrained`. */
+export interface FromPretrainedOptions extends HubOptions {
+  /** Instead of the config.json beside the weights. */
+  config?: VisualBertConfig;
+  /** Changes the number of labels of the configuration found. */
+  numLabels?: number;
+  /** Leave parameters fresh whose shape in the file is another, instead of failing. They are listed in the report. */
+  ignoreMismatchedSizes?: boolean;
+  /** Seed of the parameters that the file does not fill. Default 0. */
+  seed?: number;
+}
+
+/** What became of every key of the file and every parameter of the model. */
+export interface LoadingReport {
+  /** Folder, repository or address the weights came from. */
+  source: string;
+  format: TensorFileFormat;
+  /** Parameters that the file does not hold: they have fresh values. */
+  missingKeys: string[];
+  /** Keys of the file that the model has no use for. */
+  unexpectedKeys: string[];
+  /** Keys left out on `ignoreMismatchedSizes`; the parameters have fresh values. */
+  mismatchedKeys: { key: string; fileShape: number[]; modelShape: number[] }[];
+  /** Keys of the file that say nothing new: buffers such as position_ids, and second names of tied parameters. */
+  ignoredKeys: string[];
+  /** Parameters that share their data in the model's design but differ in the file: the model was made without tying. */
+  untiedKeys: string[];
+  /** Parameters with NaN or infinite values. */
+  nonFiniteKeys: string[];
+  /** How many tensors the file stored in each dtype; all became float32. */
+  storedDtypes: Partial<Record<StoredDType, number>>;
+}
+
+/** A model as loading sees it. */
+export interface LoadableModel {
+  readonly config: VisualBertConfig;
+  /** By transformers' names, PyTorch's shapes, tied parameters once. */
+  namedParameters(): Map<string, tf.Variable>;
+  /** Second name of a tied parameter -> its name in namedParameters. */
+  readonly tiedWeights: ReadonlyMap<string, string>;
+  dispose(): void;
+}
+
+/** How to make a model: `initializer` gives every parameter its first value. */
+export type ModelFactory<M extends LoadableModel> = (config: VisualBertConfig, initializer: WeightInitializer) => M;
+
+/** Options of `savePretrained`. */
+export interface SavePretrainedOptions {
+  /** Default `safetensors`. */
+  format?: 'safetensors' | 'pytorch';
+  /** Default `float32`. */
+  dtype?: 'float32' | 'float16' | 'bfloat16';
+  /** Largest file: bytes, or text such as `5GB` (powers of ten) or `500MiB`. Default `5GB`. */
+  maxShardSize?: number | string;
+}
+
+/** A model as saving sees it: parameters are read one by one, so that no second copy of the model is made. */
+export interface SavableModel {
+  /** transformers' class name, for `architectures` in config.json. */
+  readonly className: string;
+  readonly config: VisualBertConfig;
+  readonly tiedWeights: ReadonlyMap<string, string>;
+  /** Shapes by name, tied parameters once. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Current values of one parameter. */
+  read(name: string): Promise<Float32Array>;
+}
