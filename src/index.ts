@@ -1,5 +1,7 @@
 // The public surface for browser and Node: config, layers, models, losses, processor, checkpoints from bytes or a URL, the eager step.
-export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError } from './errors.js';
+/** The copy of TensorFlow.js that the package computes with. */
+export * as tf from '@tensorflow/tfjs';
+export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } from './errors.js';
 export type { RawDType, RawTensor } from './raw-tensor.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';

@@ -1,12 +1,10 @@
 // The public surface in Node: everything of `visualbert-tfjs`, plus folders, hub, engine, compiled step, Trainer and data sets.
-import { createRequire } from 'node:module';
-import type * as tfjs from '@tensorflow/tfjs';
 import { prepareBackend } from './engine/select-backend.js';
 
 export * from './index.js';
 
 /** The one copy of TensorFlow.js that the package and the native kernels share: the object that `require('@tensorflow/tfjs')` returns. */
-export const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof tfjs;
+export { default as tf } from '@tensorflow/tfjs';
 
 /** What the package computes on, decided when it is imported; the reason says why it is not the native engine. `selectBackend` changes it. */
 export const startBackend = await prepareBackend();
