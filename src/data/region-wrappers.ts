@@ -1,0 +1,114 @@
+// Sources made of sources: several as one, kept in memory, and the two controls that take the picture away.
+import { permutation } from '../random/values.js';
+import { DataError } from '../errors.js';
+import { imageKey } from './image-key.js';
+import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+
+/** Several sources as one, as train2014 and val2014 lie in two files. @throws DataError when their widths differ. */
+export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
+  const [first, ...others] = sources;
+  if (first === undefined) throw new DataError('region features: expected at least one source');
+  if (others.length === 0) return first;
+  const odd = others.find(({ dim }) => dim !== first.dim);
+  if (odd !== undefined) {
+    throw new DataError(
+      `${odd.name}: its features are ${odd.dim} wide, those of ${first.name} ${first.dim}; use one detector for all`,
+    );
+  }
+  const holder = (id: string): RegionFeatureSource | undefined => sources.find((source) => source.has(id));
+  const name = sources.map((source) => source.name).join(' + ');
+  return {
+    name,
+    dim: first.dim,
+    ids: function* () {
+      for (const source of sources) yield* source.ids();
+    },
+    has: (id) => holder(id) !== undefined,
+    countOf: (id) => holder(id)?.countOf?.(id),
+    read: async (id) => {
+      const source = holder(id);
+      if (source === undefined) throw missingImage(name, id);
+      return source.read(id);
+    },
+    close: async () => void (await Promise.all(sources.map((source) => source.close()))),
+  };
+}
+
+/** Features given in memory: id -> regions. */
+export function memorySource(name: string, entries: Iterable<readonly [string, RegionFeatures]>): RegionFeatureSource {
+  const ids: string[] = [];
+  const byKey = new Map<string, RegionFeatures>();
+  for (const [id, regions] of entries) {
+    ids.push(id);
+    byKey.set(imageKey(id), regions);
+  }
+  const [first] = byKey.values();
+  if (first === undefined) throw new DataError(`${name}: holds no images`);
+  return {
+    name,
+    dim: first.dim,
+    ids: () => ids,
+    has: (id) => byKey.has(imageKey(id)),
+    countOf: (id) => byKey.get(imageKey(id))?.count,
+    read: async (id) => {
+      const regions = byKey.get(imageKey(id));
+      if (regions === undefined) throw missingImage(name, id);
+      return regions;
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Keeps what was read, up to `maxBytes` of features, the longest unused going first: several questions ask about one image. */
+export function cachedSource(source: RegionFeatureSource, maxBytes: number): RegionFeatureSource {
+  const kept = new Map<string, RegionFeatures>(); // in the order of their last use
+  let bytes = 0;
+  return {
+    ...source,
+    read: async (id) => {
+      const key = imageKey(id);
+      const known = kept.get(key);
+      const regions = known ?? (await source.read(id));
+      if (known !== undefined) kept.delete(key);
+      else if (!kept.has(key)) bytes += regions.features.byteLength;
+      kept.set(key, regions);
+      for (const [oldest, { features }] of kept) {
+        if (bytes <= maxBytes) break;
+        kept.delete(oldest);
+        bytes -= features.byteLength;
+      }
+      return regions;
+    },
+  };
+}
+
+/** The control without vision: as many regions, all zero. */
+export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource {
+  return {
+    ...source,
+    name: `${source.name} (zeroed)`,
+    read: async (id) => {
+      const regions = await source.read(id);
+      return { ...regions, features: new Float32Array(regions.features.length) };
+    },
+  };
+}
+
+/** The control with the wrong picture: every image shows the regions of another one, the same for the same seed. */
+export function shuffledRegions(source: RegionFeatureSource, seed: number): RegionFeatureSource {
+  const ids = [...source.ids()];
+  if (ids.length < 2)
+    throw new DataError(`${source.name}: two images at least are needed to shuffle regions between them`);
+  const order = permutation(ids.length, seed, 0);
+  const other = new Map<string, string>(); // a cycle through all images: none keeps its own regions
+  order.forEach((image, i) =>
+    other.set(imageKey(ids[image] as string), ids[order[(i + 1) % order.length] as number] as string),
+  );
+  const swap = (id: string): string => other.get(imageKey(id)) ?? id;
+  return {
+    ...source,
+    name: `${source.name} (shuffled)`,
+    countOf: (id) => source.countOf?.(swap(id)),
+    read: (id) => source.read(swap(id)),
+  };
+}
