@@ -3,12 +3,15 @@
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 
-/** An entry whose bytes lie in the file as they are. */
+/** An entry; its bytes lie in the file as they are, unless it is deflated. */
 export interface ZipEntry {
   name: string;
   /** Byte offset of its data in the file. */
   position: number;
   size: number;
+  /** Bytes in the file: less than `size` for a deflated entry. */
+  packedSize: number;
+  isDeflated: boolean;
 }
 
 const END_RECORD = 0x06054b50;
@@ -26,12 +29,15 @@ const MAX_ENTRIES = 20_000;
 const MAX_DIRECTORY_BYTES = 16 << 20;
 
 /**
- * Lists the entries of a zip archive.
+ * Lists the entries of a zip archive. Deflated ones are refused unless `allowDeflated` (numpy's `.npz`; torch.save never deflates).
  * @throws CheckpointError for a damaged directory, compressed or encrypted entries, names that leave the archive, names that occur twice,
  *   and entries that overlap or leave the file.
  * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT sections 4.3.7 to 4.3.16
  */
-export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipEntry>> {
+export async function readZipDirectory(
+  source: ByteSource,
+  { allowDeflated = false }: { allowDeflated?: boolean } = {},
+): Promise<Map<string, ZipEntry>> {
   const fail = (text: string): never => {
     throw new CheckpointError(`${source.name}: ${text}`);
   };
@@ -43,11 +49,11 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
     fail(`its zip directory at byte ${offset} leaves the file of ${source.size} bytes; the file is cut off`);
   const directory = await source.read(offset, size);
 
-  const listed = parseDirectory(directory, count, fail);
+  const listed = parseDirectory(directory, count, allowDeflated, fail);
   const entries = new Map<string, ZipEntry>();
   let previousEnd = 0;
   let previousName = '';
-  for (const { name, size: bytes, header } of listed.sort((a, b) => a.header - b.header)) {
+  for (const { name, size, packedSize: bytes, isDeflated, header } of listed.sort((a, b) => a.header - b.header)) {
     if (entries.has(name)) fail(`zip entry "${name}" occurs twice`);
     if (!(header + LOCAL_HEADER_BYTES <= offset)) fail(`zip entry "${name}" begins at byte ${header}, behind the data`);
     if (header < previousEnd) fail(`zip entries "${previousName}" and "${name}" overlap at byte ${header}`);
@@ -57,7 +63,7 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
     const position = header + LOCAL_HEADER_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
     if (!(position + bytes <= offset))
       fail(`zip entry "${name}" of ${bytes} bytes at ${position} leaves the archive; the file is cut off or damaged`);
-    entries.set(name, { name, position, size: bytes });
+    entries.set(name, { name, position, size, packedSize: bytes, isDeflated });
     previousEnd = position + bytes;
     previousName = name;
   }
@@ -97,13 +103,16 @@ async function readEndRecord(
   return { count: number(32), size: number(40), offset: number(48) };
 }
 
-interface ListedEntry {
-  name: string;
-  size: number;
+interface ListedEntry extends Omit<ZipEntry, 'position'> {
   header: number;
 }
 
-function parseDirectory(bytes: Uint8Array, count: number, fail: (text: string) => never): ListedEntry[] {
+function parseDirectory(
+  bytes: Uint8Array,
+  count: number,
+  allowDeflated: boolean,
+  fail: (text: string) => never,
+): ListedEntry[] {
   const view = viewOf(bytes);
   const text = new TextDecoder();
   const listed: ListedEntry[] = [];
@@ -126,12 +135,14 @@ function parseDirectory(bytes: Uint8Array, count: number, fail: (text: string) =
       return fail(`zip entry "${name}" has a path that leaves the archive`);
     if (view.getUint16(at + 8, true) & 1) return fail(`zip entry "${name}" is encrypted`);
     const [stored, size, header] = wideSizes(view, at, extraAt, extraBytes);
-    if (view.getUint16(at + 10, true) !== 0 || stored !== size) {
+    const method = view.getUint16(at + 10, true);
+    const isDeflated = method === 8 && allowDeflated;
+    if (!isDeflated && (method !== 0 || stored !== size)) {
       return fail(
         `zip entry "${name}" is compressed; torch.save stores its entries as they are: unpack the archive and pack it again with zip -0`,
       );
     }
-    listed.push({ name, size, header });
+    listed.push({ name, size, packedSize: stored, isDeflated, header });
     at = next;
   }
   return listed;

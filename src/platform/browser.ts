@@ -8,6 +8,7 @@ import { fetchText, openUrl, urlExists } from './remote.js';
 import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
 
 export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export type { TokenizerFiles } from './tokenizer.js';
 
@@ -43,6 +44,11 @@ export async function createSink(path: string): Promise<ByteSink> {
 
 /** @throws Error always, as `createSink`. */
 export async function makeFolder(path: string): Promise<void> {
+  await createSink(path);
+}
+
+/** @throws Error always, as `createSink`. */
+export async function removeFile(path: string): Promise<void> {
   await createSink(path);
 }
 

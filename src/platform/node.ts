@@ -1,5 +1,5 @@
 // The platform of Node: files and folders, the hub's shared cache, addresses, the native tokenizer.
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
@@ -10,6 +10,7 @@ import { fetchText, isUrl, openUrl, urlExists } from './remote.js';
 import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
 
 export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';
 export type { TokenizerFiles } from './tokenizer.js';
@@ -60,6 +61,11 @@ export async function writeTextAtomic(path: string, text: string): Promise<void>
 /** Creates a folder and those above it. */
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true });
+}
+
+/** Removes a file if it is there. */
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true });
 }
 
 /** A tokenizer from a `vocab.txt` or a `tokenizer.json`. @throws DataError when it is no BERT vocabulary. */

@@ -1,0 +1,58 @@
+// Tells from names and shapes what a checkpoint in transformers' layout is: its class, widths and labels.
+import type { StoredTensor } from '../../checkpoint/tensor-file.js';
+
+/** The classes of the family, by transformers' names. */
+export type Architecture =
+  | 'VisualBertModel'
+  | 'VisualBertForPreTraining'
+  | 'VisualBertForQuestionAnswering'
+  | 'VisualBertForMultipleChoice'
+  | 'VisualBertForVisualReasoning'
+  | 'VisualBertForRegionToPhraseAlignment';
+
+/** What the tensors of a checkpoint say about its configuration; null where they say nothing. */
+export interface CheckpointTraits {
+  architecture: Architecture | null;
+  hiddenSize: number | null;
+  intermediateSize: number | null;
+  numHiddenLayers: number;
+  vocabSize: number | null;
+  maxPositionEmbeddings: number | null;
+  typeVocabSize: number | null;
+  visualEmbeddingDim: number | null;
+  numLabels: number | null;
+  bypassTransformer: boolean;
+}
+
+type Tensors = ReadonlyMap<string, Pick<StoredTensor, 'shape'>>;
+
+/** Reads the traits off a checkpoint's keys, with or without the `visual_bert.` prefix. */
+export function traitsOf(tensors: Tensors): CheckpointTraits {
+  const shapeOf = (key: string): number[] | undefined => (tensors.get(`visual_bert.${key}`) ?? tensors.get(key))?.shape;
+  const layers = [...tensors.keys()].map((key) => Number(/(?:^|\.)encoder\.layer\.(\d+)\./.exec(key)?.[1] ?? -1));
+  return {
+    architecture: architectureOf(tensors),
+    hiddenSize: shapeOf('embeddings.word_embeddings.weight')?.[1] ?? null,
+    intermediateSize: shapeOf('encoder.layer.0.intermediate.dense.weight')?.[0] ?? null,
+    numHiddenLayers: Math.max(-1, ...layers) + 1,
+    vocabSize: shapeOf('embeddings.word_embeddings.weight')?.[0] ?? null,
+    maxPositionEmbeddings: shapeOf('embeddings.position_embeddings.weight')?.[0] ?? null,
+    typeVocabSize: shapeOf('embeddings.token_type_embeddings.weight')?.[0] ?? null,
+    visualEmbeddingDim: shapeOf('embeddings.visual_projection.weight')?.[1] ?? null,
+    numLabels: tensors.get('cls.weight')?.shape[0] ?? null,
+    bypassTransformer: [...tensors.keys()].some((key) => /^(visual_bert\.)?additional_layer\./.test(key)),
+  };
+}
+
+/** A single label is VCR's choice score, two are a truth value, more are answers. */
+function architectureOf(tensors: Tensors): Architecture | null {
+  const labels = tensors.get('cls.weight')?.shape[0];
+  if (labels === 1) return 'VisualBertForMultipleChoice';
+  if (labels === 2) return 'VisualBertForVisualReasoning';
+  if (labels !== undefined) return 'VisualBertForQuestionAnswering';
+  if (tensors.has('attention.query.weight')) return 'VisualBertForRegionToPhraseAlignment';
+  if (tensors.has('cls.predictions.bias') || tensors.has('cls.predictions.transform.dense.weight'))
+    return 'VisualBertForPreTraining';
+  const isBackbone = [...tensors.keys()].some((key) => key.endsWith('embeddings.visual_projection.weight'));
+  return isBackbone ? 'VisualBertModel' : null;
+}

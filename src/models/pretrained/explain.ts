@@ -1,0 +1,69 @@
+// Errors of loading that tell a wrong class, a wrong width and a foreign file apart.
+import { CheckpointError } from '../../errors.js';
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { traitsOf } from './classify.js';
+import type { LoadingReport } from './types.js';
+
+/** Longest list of keys in a message. */
+const SHOWN = 8;
+
+/** A few keys as text. */
+export function someKeys(keys: readonly string[]): string {
+  return keys.slice(0, SHOWN).join(', ') + (keys.length > SHOWN ? ` and ${keys.length - SHOWN} more` : '');
+}
+
+/** The error for shapes that differ: names the setting or class that would fit. */
+export function mismatchError(
+  className: string,
+  file: TensorFile,
+  mismatched: LoadingReport['mismatchedKeys'],
+): CheckpointError {
+  const lines = mismatched
+    .slice(0, SHOWN)
+    .map(
+      ({ key, fileShape, modelShape }) =>
+        `  ${key}: [${fileShape.join(', ')}] in the file, [${modelShape.join(', ')}] in the model`,
+    );
+  if (mismatched.length > SHOWN) lines.push(`  and ${mismatched.length - SHOWN} more`);
+  return new CheckpointError(
+    [
+      `${className}: ${file.name} is intact, but ${mismatched.length} of its tensors have another shape than the model:`,
+      ...lines,
+      ...hints(className, file, mismatched),
+    ].join('\n'),
+  );
+}
+
+function hints(className: string, file: TensorFile, mismatched: LoadingReport['mismatchedKeys']): string[] {
+  const traits = traitsOf(file.tensors);
+  const differs = (ending: string): boolean => mismatched.some(({ key }) => key.endsWith(ending));
+  const found: string[] = [];
+  if (differs('visual_projection.weight')) {
+    found.push(
+      `Its region features are ${traits.visualEmbeddingDim} wide: set visualEmbeddingDim to ${traits.visualEmbeddingDim} (2048 VQA, 1024 NLVR2, 512 VCR, 2054 Flickr30k).`,
+    );
+  }
+  if (differs('word_embeddings.weight')) found.push(`Its vocabulary has ${traits.vocabSize} words: set vocabSize.`);
+  if (mismatched.some(({ key }) => key === 'cls.weight')) {
+    const fits =
+      traits.architecture !== null && traits.architecture !== className
+        ? `it looks like a ${traits.architecture}; load it as one, `
+        : '';
+    found.push(
+      `Its head has ${traits.numLabels} labels: ${fits}set numLabels to ${traits.numLabels}, or pass ignoreMismatchedSizes for a fresh head.`,
+    );
+  }
+  if (found.length === 0)
+    found.push(
+      'The configuration belongs to another checkpoint; give the config.json that came with this one, or pass ignoreMismatchedSizes.',
+    );
+  return found;
+}
+
+/** The error for a file none of whose keys the model knows. */
+export function foreignError(className: string, file: TensorFile): CheckpointError {
+  return new CheckpointError(
+    `${className}: none of the ${file.tensors.size} tensors of ${file.name} belongs to a VisualBERT in transformers' layout ` +
+      `(${someKeys([...file.tensors.keys()])}); \`visualbert convert\` reads the authors', MMF's and plain BERT's layouts`,
+  );
+}

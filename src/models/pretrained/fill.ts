@@ -1,0 +1,34 @@
+// Arrays for filling tensors: one for all where the backend copies what it is given, one for each where it keeps it.
+import * as tf from '@tensorflow/tfjs';
+
+/** From this size on the backend's habit is known; smaller tensors always get an array of their own. */
+const PROBE_ELEMENTS = 1 << 15;
+
+/** Lends arrays to be filled and handed to `tf.tensor` at once. */
+export interface Filler {
+  /** An array of `size` elements, valid until the next call. */
+  array(size: number): Float32Array;
+}
+
+/** Makes a filler for the active backend. */
+export function createFiller(): Filler {
+  const isCopied = backendCopies();
+  let shared = new Float32Array();
+  return {
+    array: (size) => {
+      if (!isCopied || size < PROBE_ELEMENTS) return new Float32Array(size);
+      if (shared.length < size) shared = new Float32Array(size);
+      return shared.subarray(0, size);
+    },
+  };
+}
+
+/** Whether the active backend copies an array when it becomes a tensor: changes one afterwards and looks. */
+function backendCopies(): boolean {
+  const values = new Float32Array(PROBE_ELEMENTS);
+  const tensor = tf.tensor1d(values);
+  values[0] = 1;
+  const seen = tensor.dataSync()[0];
+  tensor.dispose();
+  return seen === 0;
+}

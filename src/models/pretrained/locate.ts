@@ -1,0 +1,39 @@
+// Where a pretrained model lies: a folder, one file, an address, or a repository of the hub; asked file by file.
+import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
+import { CheckpointError } from '../../errors.js';
+
+/** The files of a pretrained model. */
+export interface PretrainedFiles {
+  /** What the caller named. */
+  readonly name: string;
+  /** The one weights file, when the caller named it itself. */
+  readonly weights: string | null;
+  /** Path or address of a file, or null where there is none. */
+  find(file: string): Promise<string | null>;
+}
+
+const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|json)$/;
+
+/**
+ * Finds out what `where` is: an existing folder or file comes first, then an address, then a repository id.
+ * @throws CheckpointError when it is none of them. HubError later, from `find`.
+ */
+export async function locatePretrained(where: string, options: HubOptions = {}): Promise<PretrainedFiles> {
+  const inFolder = (folder: string): PretrainedFiles['find'] => {
+    return async (file) => {
+      const path = joinPath(folder, file);
+      return (await exists(path)) ? path : null;
+    };
+  };
+  const folder = options.subfolder === undefined ? where : joinPath(where, options.subfolder);
+  if (await isFolder(folder)) return { name: folder, weights: null, find: inFolder(folder) };
+  if (isUrl(where)) {
+    const isFile = WEIGHTS_FILE.test(fileName(where));
+    return { name: where, weights: isFile ? where : null, find: inFolder(isFile ? folderOf(where) : folder) };
+  }
+  if (await exists(where)) return { name: where, weights: where, find: inFolder(folderOf(where)) };
+  if (isRepoId(where)) return { name: where, weights: null, find: (file) => hubFile(where, file, options) };
+  throw new CheckpointError(
+    `${where}: expected a folder, a checkpoint file, an address or a repository id such as uclanlp/visualbert-vqa; found none`,
+  );
+}

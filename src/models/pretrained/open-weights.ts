@@ -1,0 +1,40 @@
+// Opens the weights of a pretrained model: the names transformers gives them, in its order, whole or in shards.
+import { openSource, readText } from '#platform';
+import { openTensorFile } from '../../checkpoint/open.js';
+import { openSharded } from '../../checkpoint/sharded.js';
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { CheckpointError } from '../../errors.js';
+import type { PretrainedFiles } from './locate.js';
+
+/** safetensors win over PyTorch's own format, as in transformers. */
+export const WEIGHT_FILES = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const;
+
+/** Opens one checkpoint file by path or address. @throws CheckpointError */
+export async function openTensorPath(path: string): Promise<TensorFile> {
+  return openTensorFile(await openSource(path));
+}
+
+/** Opens the weights of a model; the caller closes them. @throws CheckpointError when there are none, or they are damaged. */
+export async function openWeights(files: PretrainedFiles): Promise<TensorFile> {
+  if (files.weights !== null) return openWeightsFile(files.weights, files);
+  for (const file of WEIGHT_FILES) {
+    const path = await files.find(file);
+    if (path !== null) return openWeightsFile(path, files);
+  }
+  throw new CheckpointError(`${files.name}: no weights found; expected one of ${WEIGHT_FILES.join(', ')}`);
+}
+
+async function openWeightsFile(path: string, files: PretrainedFiles): Promise<TensorFile> {
+  if (!path.endsWith('.index.json')) return openTensorPath(path);
+  return openSharded(await readText(path), path, async (file) => {
+    const shard = await files.find(file);
+    if (shard === null)
+      throw new CheckpointError(`${path}: names ${file}, which is not beside it; get the missing file`);
+    return openTensorPath(shard);
+  });
+}
