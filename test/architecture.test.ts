@@ -13,7 +13,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   platform: ['floor0'],
   engine: ['floor0', 'random'],
   layers: ['floor0', 'random'],
-  data: ['floor0', 'random', 'platform'],
+  data: ['floor0', 'random', 'checkpoint', 'platform'],
   models: ['floor0', 'random', 'layers', 'checkpoint', 'platform'],
   convert: ['floor0', 'checkpoint', 'platform', 'models'],
   training: ['floor0', 'random', 'checkpoint', 'platform', 'engine', 'layers', 'data', 'models'],
