@@ -20,5 +20,17 @@ export { engineInfo, removeEngines } from './engine/info.js';
 export type { EngineInfo, InstalledEngine } from './engine/info.js';
 export type { CudaLibrary, CudaReport } from './engine/cuda.js';
 export type { DeviceKind } from './engine/wheels.js';
+export { createState } from './engine/graph/state.js';
+export { compile } from './engine/graph/compile.js';
+export type {
+  ChromeTrace,
+  Compiled,
+  CompileOptions,
+  RawTensors,
+  State,
+  StateOptions,
+  Tensors,
+  VariableSpec,
+} from './engine/graph/contract.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';

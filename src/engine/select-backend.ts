@@ -4,6 +4,7 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
+import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
 import { findEngine, loadNative, requireOneTfjs } from './native.js';
 
@@ -86,8 +87,9 @@ export function requireTrainingEngine(): void {
 
 function registerEngine(options: BackendOptions): void {
   // Above plain JavaScript (1) and WebAssembly (2).
-  if (!(ENGINE in tf.engine().registryFactory))
-    tf.registerBackend(ENGINE, () => createKernelBackend(loadNative(options)), 3);
+  if (ENGINE in tf.engine().registryFactory) return;
+  tf.registerBackend(ENGINE, () => createKernelBackend(loadNative(options)), 3);
+  registerEagerPhilox(ENGINE);
 }
 
 function askedByEnvironment(): BackendName | undefined {

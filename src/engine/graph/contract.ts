@@ -1,6 +1,6 @@
 // What the compiled step promises: a State that holds variables in a TensorFlow session, and functions recorded over it.
 //
-//   const state = createState(model.namedParameters());
+//   const state = await createState(model.namedParameters());                 // moves the values into the session
 //   const moment = state.addVariable('exp_avg.w', { shape: [3, 2] });          // zeros, made inside the session
 //   const step = compile(({ inputIds, rate }) => {                             // ordinary tfjs code, run once per signature to record it
 //     const { value, grads } = tf.variableGrads(() => loss(inputIds));
@@ -23,6 +23,17 @@ export interface StateOptions {
   xla?: boolean;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
+}
+
+/** A variable made inside the session. */
+export interface VariableSpec {
+  shape: readonly number[];
+  /** Default float32. */
+  dtype?: 'float32' | 'int32';
+  /** Default 0. */
+  fill?: number;
+  /** Default false. */
+  trainable?: boolean;
 }
 
 /**

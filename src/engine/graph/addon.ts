@@ -1,0 +1,149 @@
+// The types of the native addon (native/graph.cc), and one graph of it as an object.
+import { EngineError } from '../../errors.js';
+
+/** dtypes as TensorFlow numbers them. */
+export const TF_DTYPE = {
+  float32: 1,
+  int32: 3,
+  uint8: 4,
+  string: 7,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  resource: 20,
+  uint64: 23,
+} as const;
+/** Attribute types as TensorFlow numbers them. */
+export const TF_ATTR = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, tensor: 6 } as const;
+
+declare const HANDLE: unique symbol;
+/** A native object. */
+export interface Handle<Kind extends string> {
+  readonly [HANDLE]: Kind;
+}
+
+/** An array as the addon takes it. */
+export interface NativeArray {
+  dtype: number;
+  shape: readonly number[];
+  data: Float32Array | Int32Array | Uint8Array | Uint16Array | BigUint64Array;
+}
+
+/** An operation's attribute in the form that tfjs's kernels write. */
+export interface OperationAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** An output of an operation: operation number times 2^16 plus output index. */
+export type OutputNumber = number;
+
+/** A size of -1 is unknown until the run; a shape of null has unknown rank. */
+export interface OutputDescription {
+  dtype: number;
+  shape: number[] | null;
+}
+
+/** What an addon's `run` hands to its callback. */
+export interface NativeResult {
+  dtype: number;
+  shape: number[];
+  buffer: ArrayBuffer;
+}
+
+/** The functions of native/graph.cc. */
+export interface GraphAddon {
+  createGraph(config: Uint8Array): Handle<'graph'>;
+  closeGraph(graph: Handle<'graph'>): void;
+  addOperation(
+    graph: Handle<'graph'>,
+    type: string,
+    name: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[],
+    controls: readonly number[],
+  ): { operation: number; outputs: OutputDescription[] };
+  operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
+  run(
+    graph: Handle<'graph'>,
+    feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],
+    fetches: readonly OutputNumber[],
+    targets: readonly number[],
+    runOptions: Uint8Array,
+    hold: boolean,
+    callback: (
+      error: string | null,
+      results: (NativeResult | Handle<'tensor'>)[],
+      metadata: ArrayBuffer | null,
+    ) => void,
+  ): void;
+}
+
+const NO_OPTIONS = new Uint8Array();
+
+/** One TensorFlow graph with its session. */
+export class NativeGraph {
+  private readonly handle: Handle<'graph'>;
+
+  /** @throws EngineError when TensorFlow refuses the configuration. */
+  constructor(
+    private readonly addon: GraphAddon,
+    config: Uint8Array,
+  ) {
+    this.handle = addon.createGraph(config);
+  }
+
+  /** Adds an operation; TensorFlow infers the shapes of its outputs. @throws EngineError with TensorFlow's reason. */
+  add(
+    type: string,
+    name: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[] = [],
+    controls: readonly number[] = [],
+  ): { operation: number; outputs: OutputDescription[] } {
+    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls);
+  }
+
+  /** The serialized `tensorflow.OpDef`. @throws EngineError for an operation that TensorFlow does not have. */
+  definition(type: string): Uint8Array {
+    return new Uint8Array(this.addon.operationDefinition(this.handle, type));
+  }
+
+  /** Runs on a worker thread. Feeds are copied before this returns. Rejects with EngineError. */
+  async run(
+    feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],
+    fetches: readonly OutputNumber[],
+    targets: readonly number[],
+    runOptions: Uint8Array = NO_OPTIONS,
+  ): Promise<{ results: NativeResult[]; metadata: Uint8Array | null }> {
+    if (fetches.length + targets.length === 0) return { results: [], metadata: null };
+    return new Promise((resolve, reject) => {
+      const callback: Parameters<GraphAddon['run']>[6] = (error, results, metadata) => {
+        if (error !== null) reject(new EngineError(error));
+        else
+          resolve({
+            results: results as NativeResult[],
+            metadata: metadata === null ? null : new Uint8Array(metadata),
+          });
+      };
+      this.addon.run(this.handle, feeds, fetches, targets, runOptions, false, callback);
+    });
+  }
+
+  /** The values of outputs, left in native memory to be fed to another graph. */
+  hold(fetches: readonly OutputNumber[]): Promise<Handle<'tensor'>[]> {
+    return new Promise((resolve, reject) => {
+      const callback: Parameters<GraphAddon['run']>[6] = (error, results) => {
+        if (error !== null) reject(new EngineError(error));
+        else resolve(results as Handle<'tensor'>[]);
+      };
+      this.addon.run(this.handle, [], fetches, [], NO_OPTIONS, true, callback);
+    });
+  }
+
+  /** Ends the session and frees its variables. No run may be under way. */
+  close(): void {
+    this.addon.closeGraph(this.handle);
+  }
+}

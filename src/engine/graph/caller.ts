@@ -1,0 +1,22 @@
+// Finds the line of the user's code in a stack trace, for error messages.
+
+/** Frames of TensorFlow.js (its source maps start at `tfjs-core`), of Node and of this folder are not the user's. */
+const INTERNAL = /[\\/]@tensorflow[\\/]|[\\/]tfjs-[a-z]+[\\/]|[\\/]src[\\/]engine[\\/]graph[\\/]|\bnode:|<anonymous>/;
+
+/** ` (at file:line:column)` of the innermost frame outside the engine and tfjs, or nothing when there is none. */
+export function callerOf(error: Error): string {
+  for (const line of (error.stack ?? '').split('\n').slice(1)) {
+    const place = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?\s*$/.exec(line)?.[1];
+    if (place !== undefined && !INTERNAL.test(line)) return ` (at ${place.replace('file://', '')})`;
+  }
+  return '';
+}
+
+/** The user's line that led here. V8 keeps ten frames unless asked: tfjs alone fills those. */
+export function currentCaller(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 60;
+  const place = callerOf(new Error());
+  Error.stackTraceLimit = limit;
+  return place;
+}

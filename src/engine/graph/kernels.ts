@@ -1,0 +1,42 @@
+// Kernels of the backend `graph`: tfjs-node's, but for those that would look at values while recording.
+import * as tf from '@tensorflow/tfjs';
+import { TF_ATTR } from './addon.js';
+import type { GraphBackend } from './graph-backend.js';
+import { PHILOX_UNIFORM } from '../../random/philox-uniform.js';
+import { registerGraphPhilox } from './philox-native.js';
+
+type Kernel = (
+  backend: GraphBackend,
+  inputs: Record<string, tf.TensorInfo>,
+  attrs: Record<string, unknown>,
+) => tf.TensorInfo | tf.TensorInfo[];
+
+const REPLACED: Record<string, Kernel> = {
+  /** tfjs-node hands out the same data again, which the tape would then see assigned and disposed. */
+  Identity: (backend, { x }) => backend.alias(x as tf.TensorInfo),
+
+  /** tfjs-node checks the indices in JavaScript. Here TensorFlow checks them in the run: on the CPU with an error, on a GPU rows become 0. */
+  GatherV2: (backend, { x, indices }, { axis, batchDims }) =>
+    backend.executeSingleOutput(
+      'GatherV2',
+      [{ name: 'batch_dims', type: TF_ATTR.int, value: batchDims }],
+      [x as tf.TensorInfo, indices as tf.TensorInfo, tf.scalar(axis as number, 'int32')],
+    ),
+};
+
+/** Registers every kernel of tfjs-node for the graph backend. */
+export function registerGraphKernels(backendName: string): void {
+  for (const config of tf.getKernelsForBackend('tensorflow')) {
+    if (REPLACED[config.kernelName] === undefined && config.kernelName !== PHILOX_UNIFORM)
+      tf.registerKernel({ ...config, backendName });
+  }
+  for (const [kernelName, kernel] of Object.entries(REPLACED)) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs, backend }) =>
+        kernel(backend as GraphBackend, inputs as Record<string, tf.TensorInfo>, attrs ?? {}),
+    });
+  }
+  registerGraphPhilox(backendName);
+}

@@ -1,0 +1,208 @@
+// One function being recorded: adds operations under its own name scope and keeps what they have in common.
+import type * as tf from '@tensorflow/tfjs';
+import { EngineError, errorMessage } from '../../errors.js';
+import { sizeOf } from '../../shapes.js';
+import {
+  TF_ATTR,
+  TF_DTYPE,
+  type NativeArray,
+  type NativeGraph,
+  type OperationAttribute,
+  type OutputNumber,
+} from './addon.js';
+import { currentCaller } from './caller.js';
+import { groupInputs } from './operation-definitions.js';
+
+/** dtypes of tensors inside a recording. */
+export type GraphDType = 'float32' | 'int32' | 'bool';
+
+/** A result inside a recording. It exists in float32, in bfloat16, or in both; each is made from the other when first asked for. */
+export interface Node {
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  full: OutputNumber | null;
+  low: OutputNumber | null;
+}
+
+const DTYPE_NAMES = new Map<number, GraphDType>([
+  [TF_DTYPE.float32, 'float32'],
+  [TF_DTYPE.bfloat16, 'float32'],
+  [TF_DTYPE.int32, 'int32'],
+  [TF_DTYPE.int64, 'int32'], // followed by a Cast: tfjs has no int64
+  [TF_DTYPE.uint8, 'int32'],
+  [TF_DTYPE.bool, 'bool'],
+]);
+
+/** Operations that only move values: on a bfloat16 input they stay in bfloat16, which is exact. */
+const MOVES = new Set(['Reshape', 'Transpose', 'Slice', 'ExpandDims', 'Squeeze', 'Identity']);
+
+/** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
+const SMALL = 16;
+
+export class Recording {
+  /** Operations added so far. */
+  operationCount = 0;
+  private readonly constants = new Map<string, Node>();
+
+  /**
+   * @param scope prefix of the names of all operations. @param low whether matrix products take bfloat16 inputs.
+   */
+  constructor(
+    readonly graph: NativeGraph,
+    readonly scope: string,
+    private readonly low: boolean,
+  ) {}
+
+  /** An input of the function. */
+  placeholder(name: string, shape: readonly number[], dtype: GraphDType): Node {
+    const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'shape', type: TF_ATTR.shape, value: shape }];
+    return this.only(this.operation('Placeholder', [], attributes, [], `input/${name}`));
+  }
+
+  /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow refuses it, or a shape depends on data. */
+  emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
+    if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
+    const [first] = inputs;
+    if (MOVES.has(type) && first !== undefined && first.full === null && first.low !== null) {
+      const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
+      return this.operation(type, references, lowered(attributes)).nodes;
+    }
+    const references = groupInputs(
+      this.graph,
+      type,
+      inputs.map((node) => this.full(node)),
+    );
+    const { nodes } = this.operation(type, references, attributes);
+    if (nodes.length < outputCount)
+      throw new EngineError(`${type} has ${nodes.length} outputs, ${outputCount} were asked for`);
+    return nodes;
+  }
+
+  /** An operation on output numbers, with control inputs: for state, where tfjs has no kernel. */
+  operation(
+    type: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[],
+    controls: readonly number[] = [],
+    name = `${type}_${this.operationCount}`,
+  ): { operation: number; nodes: Node[] } {
+    this.operationCount++;
+    let added;
+    try {
+      added = this.graph.add(type, `${this.scope}/${name.replace(/[^\w.\-/]/g, '_')}`, inputs, attributes, controls);
+    } catch (error) {
+      throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
+    }
+    const { operation, outputs } = added;
+    const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
+      const known = DTYPE_NAMES.get(dtype);
+      if (known === undefined) return []; // resources: only their operation is of use
+      if (shape === null || shape.some((size) => size < 0)) {
+        throw new EngineError(
+          `${type} cannot be recorded: the shape of its result depends on the data${currentCaller()}; ` +
+            'give it a fixed shape (masks and padding instead of selecting rows)',
+        );
+      }
+      const reference = operation * 2 ** 16 + index;
+      const low = dtype === TF_DTYPE.bfloat16;
+      const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
+      const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
+      return [needsCast ? { ...node, full: this.cast(reference, TF_DTYPE.int32) } : node];
+    });
+    return { operation, nodes };
+  }
+
+  /** The float32 (or int32, or bool) form of a node. */
+  full(node: Node): OutputNumber {
+    node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
+    return node.full;
+  }
+
+  /** A known array. Equal small ones share a node; large uniform ones are made by the run. */
+  constant(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+      throw new EngineError(
+        `A ${dtype} tensor cannot be recorded${currentCaller()}; compiled functions know float32, int32 and bool`,
+      );
+    }
+    const data = typedArray(values as ArrayLike<number>, dtype);
+    const count = sizeOf(shape);
+    if (count > SMALL)
+      return data.every((value) => value === data[0])
+        ? this.fill(data[0] ?? 0, shape, dtype)
+        : this.arrayConstant(data, shape, dtype);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${dtype} [${shape.join()}] ${bytes.join()}`;
+    let node = this.constants.get(key);
+    if (node === undefined) this.constants.set(key, (node = this.arrayConstant(data, shape, dtype)));
+    return node;
+  }
+
+  private fill(value: number, shape: readonly number[], dtype: GraphDType): Node {
+    const sizes = this.constant(Int32Array.from(shape), [shape.length], 'int32');
+    const scalar = this.constant(typedArray([value], dtype), [], dtype);
+    return this.only(this.operation('Fill', [this.full(sizes), this.full(scalar)], []));
+  }
+
+  private arrayConstant(data: NativeArray['data'], shape: readonly number[], dtype: GraphDType): Node {
+    const value: NativeArray = { dtype: TF_DTYPE[dtype], shape, data };
+    const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'value', type: TF_ATTR.tensor, value }];
+    return this.only(this.operation('Const', [], attributes));
+  }
+
+  /** Products of matrices use TensorFlow's plain MatMul, which can be fused with what follows, and bfloat16 inputs when asked to. */
+  private matMul(inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node {
+    const [a, b] = inputs as [Node, Node];
+    const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
+    const plain = a.shape.length === 2 && b.shape.length === 2;
+    const names = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
+    const low = this.low && a.dtype === 'float32';
+    const references = low ? [this.lowered(a), this.lowered(b)] : [this.full(a), this.full(b)];
+    return this.only(
+      this.operation(names[0] ?? '', references, [
+        { name: names[1] ?? '', type: TF_ATTR.bool, value: flag('adj_x') },
+        { name: names[2] ?? '', type: TF_ATTR.bool, value: flag('adj_y') },
+      ]),
+    );
+  }
+
+  private lowered(node: Node): OutputNumber {
+    node.low ??= this.cast(this.full(node), TF_DTYPE.bfloat16);
+    return node.low;
+  }
+
+  private cast(reference: OutputNumber, dtype: number): OutputNumber {
+    const { operation } = this.graph.add(
+      'Cast',
+      `${this.scope}/Cast_${this.operationCount++}`,
+      [reference],
+      [typeAttribute('DstT', dtype)],
+    );
+    return operation * 2 ** 16;
+  }
+
+  private only({ nodes }: { nodes: Node[] }): Node {
+    const [node] = nodes;
+    if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
+    return node;
+  }
+}
+
+/** A type attribute. */
+export function typeAttribute(name: string, value: number): OperationAttribute {
+  return { name, type: TF_ATTR.type, value };
+}
+
+/** Attributes of an operation whose float32 input became bfloat16. */
+function lowered(attributes: readonly OperationAttribute[]): OperationAttribute[] {
+  return attributes.map((attribute) =>
+    attribute.name === 'T' ? { ...attribute, value: TF_DTYPE.bfloat16 } : attribute,
+  );
+}
+
+/** Values as TensorFlow stores them: bool is one byte each. */
+export function typedArray(values: ArrayLike<number>, dtype: GraphDType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === 'float32') return values instanceof Float32Array ? values : Float32Array.from(values);
+  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);
+  return values instanceof Uint8Array ? values : Uint8Array.from(values);
+}

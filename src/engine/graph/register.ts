@@ -1,0 +1,18 @@
+// Registers the backend `graph` with its kernels.
+import * as tf from '@tensorflow/tfjs';
+import { createKernelBackend } from '../kernel-backend.js';
+import type { NativeEngine } from '../native.js';
+import { createGraphBackend, GRAPH, type GraphBackend } from './graph-backend.js';
+import { registerGraphKernels } from './kernels.js';
+
+/** The backend, registered when first asked for. */
+export function graphBackend(native: NativeEngine): GraphBackend {
+  const registered = tf.findBackend(GRAPH) as GraphBackend | null;
+  if (registered !== null) return registered;
+  // tfjs-node's kernels ask the backend of this name for TensorFlow's constants.
+  if (tf.findBackend('tensorflow') === null) tf.registerBackend('tensorflow', () => createKernelBackend(native), 3);
+  const backend = createGraphBackend(native);
+  tf.registerBackend(GRAPH, () => backend, 0);
+  registerGraphKernels(GRAPH);
+  return backend;
+}

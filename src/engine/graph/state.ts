@@ -1,0 +1,276 @@
+// A State: variables in one TensorFlow session, and the queue of runs over them.
+import * as tf from '@tensorflow/tfjs';
+import { EngineError, ShapeError } from '../../errors.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import { loadNative, type NativeEngine } from '../native.js';
+import {
+  NativeGraph,
+  TF_DTYPE,
+  type GraphAddon,
+  type Handle,
+  type NativeArray,
+  type NativeResult,
+  type OutputNumber,
+} from './addon.js';
+import type { State, StateOptions, VariableSpec } from './contract.js';
+import type { GraphBackend } from './graph-backend.js';
+import { StateVariable } from './held-variable.js';
+import { Recording, typeAttribute, typedArray, type GraphDType } from './recording.js';
+import { graphBackend } from './register.js';
+import { sessionConfig } from './session-config.js';
+
+const DEFAULT_MAX_SIGNATURES = 32;
+/** Bytes that enter the session in one run: bounds what moving a model costs beside the model. */
+const MOVE_BYTES = 64 << 20;
+
+/**
+ * Moves variables into a new session. Until `dispose` their values are there and nowhere else.
+ * @throws EngineError when the native engine is not installed.
+ */
+export async function createState(
+  variables: ReadonlyMap<string, tf.Variable>,
+  options: StateOptions = {},
+): Promise<SessionState> {
+  const state = new SessionState(loadNative(), options);
+  await state.take(variables);
+  return state;
+}
+
+export class SessionState implements State {
+  readonly backend: GraphBackend;
+  readonly log: (line: string) => void;
+  private graph: NativeGraph;
+  private readonly addon: GraphAddon;
+  private readonly config: Uint8Array;
+  private readonly maxSignatures: number;
+  private readonly held = new Map<string, StateVariable>();
+  /** Variables that were added since the last run, with their filling. */
+  private unfilled: { held: StateVariable; fill: number }[] = [];
+  private recordingCount = 0;
+  private recordingsInGraph = 0;
+  private waiting = 0;
+  private tail: Promise<unknown> = Promise.resolve();
+  private isOpen = true;
+
+  constructor(native: NativeEngine, options: StateOptions) {
+    const {
+      maxSignatures = DEFAULT_MAX_SIGNATURES,
+      intraOpThreads = 0,
+      interOpThreads = 1,
+      xla = false,
+      log = () => undefined,
+    } = options;
+    if (native.graph === null) {
+      throw new EngineError(
+        'The native engine lacks the addon of compiled functions: run `npx visualbert engine install` again',
+      );
+    }
+    this.addon = native.graph as GraphAddon;
+    this.backend = graphBackend(native);
+    this.maxSignatures = Math.max(1, maxSignatures);
+    this.log = log;
+    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla });
+    this.graph = new NativeGraph(this.addon, this.config);
+  }
+
+  get variables(): ReadonlyMap<string, tf.Variable> {
+    return new Map([...this.held].map(([name, { variable }]) => [name, variable]));
+  }
+
+  addVariable(name: string, { shape, dtype = 'float32', fill = 0, trainable = false }: VariableSpec): tf.Variable {
+    const held = this.register(name, [...shape], dtype, false);
+    this.unfilled.push({ held, fill });
+    held.variable = this.backend.refer(held, (reference) => tf.variable(reference, trainable));
+    return held.variable;
+  }
+
+  async read(name: string): Promise<RawTensor> {
+    const { operations, dtype } = this.require(name);
+    return this.enqueue(async () => {
+      const { results } = await operations.graph.run([], [operations.value], []);
+      return rawTensor(results[0] as NativeResult, dtype);
+    });
+  }
+
+  async write(name: string, value: RawTensor): Promise<void> {
+    const held = this.require(name);
+    if (value.dtype !== held.dtype || value.shape.join() !== held.shape.join()) {
+      throw new ShapeError(
+        `"${name}": expected ${held.dtype} [${held.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
+      );
+    }
+    const data = value.data.slice();
+    await this.enqueue(() => this.assign([[held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }]]));
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.isOpen) return;
+    const values = new Map<StateVariable, RawTensor>();
+    for (const held of this.held.values()) {
+      if (held.given && held.isAlive) values.set(held, await this.read(held.name));
+    }
+    await this.enqueue(async () => {
+      this.isOpen = false;
+      this.graph.close();
+    });
+    for (const held of this.held.values()) {
+      this.backend.release(held);
+      const value = values.get(held);
+      if (value !== undefined) {
+        const tensor = tf.tensor(value.data, value.shape, value.dtype);
+        held.variable.assign(tensor);
+        tensor.dispose();
+      } else if (held.isAlive) held.variable.dispose();
+    }
+    this.held.clear();
+  }
+
+  /** Moves variables in, a bounded number of bytes at a time. */
+  async take(variables: ReadonlyMap<string, tf.Variable>): Promise<void> {
+    let batch: [StateVariable, NativeArray][] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      const moved = batch;
+      [batch, bytes] = [[], 0];
+      await this.enqueue(() => this.assign(moved));
+    };
+    for (const [name, variable] of variables) {
+      const dtype = variable.dtype as GraphDType;
+      if (variable.isDisposed) throw new EngineError(`createState: the variable "${name}" was disposed`);
+      const data = typedArray(variable.dataSync(), dtype);
+      const held = this.register(name, variable.shape, dtype, true);
+      held.variable = variable;
+      this.refer(held);
+      batch.push([held, { dtype: TF_DTYPE[dtype], shape: held.shape, data }]);
+      bytes += data.byteLength;
+      if (bytes >= MOVE_BYTES) await flush();
+    }
+    await flush();
+  }
+
+  /** True when a call would start at once, without waiting for another or for variables to be filled. */
+  get isIdle(): boolean {
+    return this.waiting === 0 && this.unfilled.length === 0;
+  }
+
+  /** Runs jobs one after the other, in the order of the calls; the first of a quiet queue starts before this returns. */
+  async enqueue<T>(job: () => Promise<T>): Promise<T> {
+    if (!this.isOpen) throw new EngineError('The state was disposed: its values went back into the variables');
+    const filled = async (): Promise<T> => {
+      if (this.unfilled.length > 0) await this.fill();
+      return job();
+    };
+    const result = this.waiting === 0 ? filled() : this.tail.then(filled);
+    this.waiting++;
+    const settle = (): void => void this.waiting--;
+    this.tail = result.then(settle, settle);
+    return result;
+  }
+
+  /** Whether the recording's operations are still there. */
+  has(recording: Recording): boolean {
+    return recording.graph === this.graph;
+  }
+
+  /** A new recording in the present graph, or in a new one when this is full. To be called by a job. */
+  async startRecording(name: string, low: boolean): Promise<Recording> {
+    if (this.recordingsInGraph >= this.maxSignatures) await this.rebuild();
+    this.recordingsInGraph++;
+    return new Recording(this.graph, `${name.replace(/[^\w.-]/g, '_')}_${this.recordingCount++}`, low);
+  }
+
+  /** Records with every variable readable and assignable. Returns the operations that assign at the end of the run. */
+  record(recording: Recording, run: () => void): number[] {
+    return this.backend.record(recording, () => {
+      try {
+        run();
+        return [...this.held.values()].flatMap((held) => this.assignmentOf(held, recording));
+      } finally {
+        for (const held of this.held.values()) {
+          if (held.isAlive && held.variable.dataId !== held.dataId) this.refer(held);
+        }
+      }
+    });
+  }
+
+  private assignmentOf(held: StateVariable, recording: Recording): number[] {
+    const { variable, dataId } = held;
+    if (!held.isAlive || variable.dataId === dataId) return [];
+    return [held.assignAtEnd(recording, this.backend.nodeOf(variable))];
+  }
+
+  /** Makes the tfjs variable stand for the held value. */
+  private refer(held: StateVariable): void {
+    this.backend.refer(held, (reference) => held.variable.assign(reference));
+  }
+
+  private register(name: string, shape: number[], dtype: GraphDType, given: boolean): StateVariable {
+    if (this.held.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
+    const held = new StateVariable(name, shape, dtype, given, () => this.read(name));
+    held.enter(this.graph);
+    this.held.set(name, held);
+    return held;
+  }
+
+  private require(name: string): StateVariable {
+    const held = this.held.get(name);
+    if (held === undefined)
+      throw new EngineError(
+        `The state has no variable "${name}"; it has ${[...this.held.keys()].slice(0, 5).join(', ')}, ...`,
+      );
+    return held;
+  }
+
+  private async assign(values: readonly (readonly [StateVariable, NativeArray | Handle<'tensor'>])[]): Promise<void> {
+    const feeds = values.map(([{ operations }, value]) => [operations.feed, value] as const);
+    await this.graph.run(
+      feeds,
+      [],
+      values.map(([{ operations }]) => operations.assign),
+    );
+  }
+
+  /** Fills added variables. The filling is fed, so that TensorFlow cannot fold it into arrays inside the graph. */
+  private async fill(): Promise<void> {
+    const pending = this.unfilled;
+    this.unfilled = [];
+    const feeds: [OutputNumber, NativeArray][] = [];
+    const targets = pending.map(({ held, fill }, index) => {
+      const { dtype, shape, operations } = held;
+      const recording = new Recording(this.graph, `fill_${this.recordingCount++}_${index}`, false);
+      const value = recording.placeholder('value', [], dtype);
+      const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
+      const references = [recording.full(sizes), recording.full(value)];
+      feeds.push([recording.full(value), { dtype: TF_DTYPE[dtype], shape: [], data: typedArray([fill], dtype) }]);
+      const [filled] = recording.operation('Fill', references, []).nodes;
+      const inputs = [operations.handle, filled === undefined ? -1 : recording.full(filled)];
+      return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', TF_DTYPE[dtype])]).operation;
+    });
+    await this.graph.run(feeds, [], targets);
+  }
+
+  /** A new session with the same variables and nothing recorded; functions are recorded again when they are called. */
+  private async rebuild(): Promise<void> {
+    this.log(
+      `compile: ${this.recordingsInGraph} signatures fill the session (maxSignatures ${this.maxSignatures}): starting a new one with the same state`,
+    );
+    const all = [...this.held.values()];
+    const values = await this.graph.hold(all.map(({ operations }) => operations.value));
+    this.graph.close();
+    this.graph = new NativeGraph(this.addon, this.config);
+    for (const held of all) held.enter(this.graph);
+    await this.assign(all.map((held, index) => [held, values[index] as Handle<'tensor'>] as const));
+    this.recordingsInGraph = 0;
+  }
+}
+
+/** What TensorFlow returned, as an array of our own realm. */
+export function rawTensor({ shape, buffer }: NativeResult, dtype: GraphDType): RawTensor {
+  const data =
+    dtype === 'float32'
+      ? new Float32Array(buffer)
+      : dtype === 'int32'
+        ? new Int32Array(buffer)
+        : new Uint8Array(buffer);
+  return { dtype, shape: [...shape], data };
+}
