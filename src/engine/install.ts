@@ -165,7 +165,8 @@ async function removeLeftovers(parent: string): Promise<void> {
   );
 }
 
-async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
+/** @throws EngineError when the disk of `folder` has no room for the download and what it unpacks to. */
+export async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const needed = plan.unpackedBytes + Math.max(...plan.wheels.map((wheel) => wheel.bytes));
   const free = bavail * bsize;
