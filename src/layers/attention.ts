@@ -47,7 +47,8 @@ function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null)
     },
     (dy, [saved]) => {
       const probabilities = saved as tf.Tensor;
-      const weighted = tf.mul(dy, probabilities);
+      // without their mean, gradients that are equal for all positions leave less rounding error behind
+      const weighted = tf.mul(tf.sub(dy, tf.mean(dy, -1, true)), probabilities);
       const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));
       return [tf.mul(change, scale)];
     },

@@ -17,8 +17,6 @@ export interface EmbeddingsArgs extends WeightedLayerArgs {
   padTokenId: number | null;
   layerNormEps: number;
   hiddenDropoutProb: number;
-  /** Draw the visual tables with the values of the text ones (the authors copy them). */
-  specialVisualInitialize: boolean;
 }
 
 /** Integer inputs are int32; absent ones take their defaults. Exactly one of `inputIds` and `inputsEmbeds` is given. */
@@ -84,7 +82,6 @@ export class Embeddings extends WeightedLayer {
     this.visualTypeTable = table('visual_token_type_embeddings', typeVocabSize);
     this.visualPositionTable = table('visual_position_embeddings', maxPositionEmbeddings);
     this.visualProjection = this.linearWeights('visual_projection', h, visualEmbeddingDim);
-    if (this.args.specialVisualInitialize) this.copyTextTables();
     super.build(inputShape);
   }
 
@@ -149,8 +146,10 @@ export class Embeddings extends WeightedLayer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    const { name: _name, trainable: _trainable, initializer: _initializer, ...own } = this.args;
-    return { ...super.getConfig(), ...own };
+    const { vocabSize, hiddenSize, visualEmbeddingDim, maxPositionEmbeddings, typeVocabSize, padTokenId } = this.args;
+    const { layerNormEps, hiddenDropoutProb } = this.args;
+    const sizes = { vocabSize, hiddenSize, visualEmbeddingDim, maxPositionEmbeddings, typeVocabSize, padTokenId };
+    return { ...super.getConfig(), ...sizes, layerNormEps, hiddenDropoutProb };
   }
 }
 tf.serialization.registerClass(Embeddings);

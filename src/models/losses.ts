@@ -21,7 +21,8 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Scalar {
   const [, c = 0] = logits.shape;
   const parts = (given: tf.Tensor): { oneHot: tf.Tensor; count: tf.Tensor } => {
     const isCounted = tf.notEqual(given, IGNORED_LABEL);
-    const oneHot = tf.oneHot(given as tf.Tensor1D, c, 1, 0, 'float32'); // a row of zeros for -100
+    const isLabel = tf.equal(tf.expandDims(given, 1), tf.range(0, c, 1, 'int32')); // nowhere for -100
+    const oneHot = tf.cast(isLabel, 'float32');
     return { oneHot, count: tf.maximum(tf.sum(tf.cast(isCounted, 'float32')), 1) };
   };
   return withGradient(

@@ -1,0 +1,139 @@
+// The body of every class: embeddings, encoder and pooler, as transformers' VisualBertModel has them.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { attentionBias } from '../layers/attention.js';
+import type { CallContext } from '../layers/dropout.js';
+import { Embeddings } from '../layers/embeddings.js';
+import { EncoderLayer } from '../layers/encoder-layer.js';
+import type { WeightInitializer } from '../layers/initializers.js';
+import { Pooler } from '../layers/pooler.js';
+import type { WeightedLayer } from '../layers/weighted-layer.js';
+import { headMaskOf } from './head-mask.js';
+import type { TensorInputs } from './inputs.js';
+
+/** How one pass runs. */
+export interface ComputeContext extends CallContext {
+  /** Default: the configuration's. */
+  outputAttentions?: boolean;
+  /** Default: the configuration's. */
+  outputHiddenStates?: boolean;
+}
+
+export interface BackboneOptions {
+  /** Before each parameter's name: `visual_bert.` inside a head class, nothing in VisualBertModel. */
+  prefix: string;
+  initializer: WeightInitializer;
+  addPoolingLayer: boolean;
+}
+
+export interface BackboneOutputs {
+  /** `[b, s, h]` */
+  sequence: tf.Tensor;
+  hiddenStates?: tf.Tensor[];
+  attentions?: tf.Tensor[];
+}
+
+/** Embeddings, encoder and pooler with their weights; a function of tensors once it is made. */
+export class Backbone {
+  readonly embeddings: Embeddings;
+  readonly encoder: EncoderLayer[];
+  readonly pooler: Pooler | null;
+  readonly layers: WeightedLayer[];
+  private readonly additionalLayer: EncoderLayer | null;
+
+  constructor(
+    private readonly config: VisualBertConfig,
+    { prefix, initializer, addPoolingLayer }: BackboneOptions,
+  ) {
+    const shared = { initializerRange: config.initializerRange, initializer };
+    const sequence: tf.Shape = [null, null, config.hiddenSize];
+    const { numAttentionHeads, intermediateSize, hiddenAct, hiddenDropoutProb, attentionProbsDropoutProb } = config;
+    const { layerNormEps } = config;
+    const encoderLayer = (path: string, prunedHeads: readonly number[]): EncoderLayer => {
+      const sizes = { numAttentionHeads, intermediateSize, hiddenAct, layerNormEps, prunedHeads };
+      const rates = { hiddenDropoutProb, attentionProbsDropoutProb };
+      return built(new EncoderLayer({ name: `${prefix}${path}`, ...shared, ...sizes, ...rates }), sequence);
+    };
+    const { vocabSize, hiddenSize, visualEmbeddingDim, maxPositionEmbeddings, typeVocabSize, padTokenId } = config;
+    const tables = { vocabSize, hiddenSize, visualEmbeddingDim, maxPositionEmbeddings, typeVocabSize, padTokenId };
+    const embedding = { ...shared, ...tables, layerNormEps, hiddenDropoutProb };
+    this.embeddings = built(new Embeddings({ name: `${prefix}embeddings`, ...embedding }), [null, null]);
+    this.encoder = Array.from({ length: config.numHiddenLayers }, (_, i) =>
+      encoderLayer(`encoder.layer.${i}`, config.prunedHeads[i] ?? []),
+    );
+    this.pooler = addPoolingLayer ? built(new Pooler({ name: `${prefix}pooler`, ...shared }), sequence) : null;
+    this.additionalLayer = config.bypassTransformer ? encoderLayer('additional_layer', []) : null;
+    const optional = [this.pooler, this.additionalLayer].filter((layer) => layer !== null);
+    this.layers = [this.embeddings, ...this.encoder, ...optional];
+  }
+
+  /** Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite. */
+  run(inputs: TensorInputs, context: ComputeContext): BackboneOutputs {
+    const embedded = this.embeddings.run(inputs, context); // [b, s, h]
+    const [b = 0, s = 0] = embedded.shape;
+    const v = inputs.visualEmbeds?.shape[1] ?? 0;
+    const textBias = inputs.attentionMask === undefined ? null : attentionBias(inputs.attentionMask);
+    const regionMask = v === 0 ? undefined : inputs.visualAttentionMask;
+    const regionBias = regionMask === undefined ? null : attentionBias(regionMask);
+    const none = (length: number): tf.Tensor => tf.zeros([b, 1, 1, length]);
+    const bias =
+      v === 0 || (textBias === null && regionBias === null)
+        ? textBias
+        : tf.concat([textBias ?? none(s - v), regionBias ?? none(v)], 3); // [b, 1, 1, s]
+
+    if (this.additionalLayer === null || inputs.visualEmbeds === undefined) {
+      return this.encode(embedded, bias, inputs.headMask, context);
+    }
+    const [text, regions] = tf.split(embedded, [s - v, v], 1) as [tf.Tensor, tf.Tensor];
+    const encoded = this.encode(text, textBias, inputs.headMask, context); // [b, t, h]
+    const joined = flattened(tf.concat([encoded.sequence, regions], 1)); // [b s, h]
+    const { x } = this.additionalLayer.run({ x: joined, b, bias, headMask: null }, context);
+    return { ...encoded, sequence: tf.reshape(x, embedded.shape) };
+  }
+
+  private encode(
+    embedded: tf.Tensor,
+    bias: tf.Tensor | null,
+    headMask: tf.Tensor | undefined,
+    context: ComputeContext,
+  ): BackboneOutputs {
+    const { outputAttentions, outputHiddenStates } = { ...this.config, ...defined(context) };
+    const [b = 0] = embedded.shape;
+    const hiddenStates = [tf.clone(embedded)];
+    const attentions: tf.Tensor[] = [];
+    let x = flattened(embedded); // [b s, h]
+    this.encoder.forEach((layer, i) => {
+      const result = layer.run({ x, b, bias, headMask: headMaskOf(headMask, i, layer.keptHeads) }, context);
+      x = result.x;
+      if (outputHiddenStates) hiddenStates.push(tf.reshape(x, embedded.shape));
+      if (outputAttentions) attentions.push(result.probabilities);
+    });
+    return {
+      sequence: tf.reshape(x, embedded.shape),
+      ...(outputHiddenStates ? { hiddenStates } : {}),
+      ...(outputAttentions ? { attentions } : {}),
+    };
+  }
+}
+
+/** A layer with its weights made. */
+export function built<L extends WeightedLayer>(layer: L, inputShape: tf.Shape): L {
+  layer.build(inputShape);
+  return layer;
+}
+
+/** `[b, s, h]` to `[b s, h]`. */
+export function flattened(x: tf.Tensor): tf.Tensor {
+  return tf.reshape(x, [-1, x.shape.at(-1) ?? 0]);
+}
+
+/** Positions `[b]` or `[b, p]` in sequences of length `s` as row numbers of the flattened states. */
+export function flatPositions(positions: tf.Tensor, s: number): tf.Tensor {
+  const [b = 0] = positions.shape;
+  const starts = tf.range(0, b * s, s, 'int32');
+  return tf.add(positions, positions.rank === 1 ? starts : tf.reshape(starts, [b, 1]));
+}
+
+function defined(context: ComputeContext): Partial<ComputeContext> {
+  return Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined));
+}

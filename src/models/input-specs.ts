@@ -1,0 +1,32 @@
+// The inputs that all classes share, by the configuration.
+import type { VisualBertConfig } from '../config.js';
+import type { InputSpecs } from './inputs.js';
+
+/** Labels of a cross-entropy: -100 takes no part. */
+export const LABEL_FLOOR = -100;
+
+/**
+ * Text and region inputs, each with the axes `lead` first: `['b']`, or `['b', 'choices']` for multiple choice.
+ * The texts' length is bounded by the position table unless positions are given.
+ */
+export function sharedSpecs(config: VisualBertConfig, lead: readonly string[] = ['b']): InputSpecs {
+  const { vocabSize, hiddenSize, typeVocabSize, maxPositionEmbeddings, visualEmbeddingDim } = config;
+  const wider = `set visualEmbeddingDim to the width of the features (2048 for VQA, 1024 NLVR2, 512 VCR, 2054 Flickr30k)`;
+  return {
+    inputIds: { axes: [...lead, 't'], kind: 'ids', range: [0, vocabSize] },
+    inputsEmbeds: { axes: [...lead, 't', hiddenSize], kind: 'values' },
+    attentionMask: { axes: [...lead, 't'], kind: 'mask' },
+    tokenTypeIds: { axes: [...lead, 't'], kind: 'ids', range: [0, typeVocabSize] },
+    positionIds: {
+      axes: [...lead.map((letter) => `${letter}|1`), 't'],
+      kind: 'ids',
+      range: [0, maxPositionEmbeddings],
+    },
+    headMask: { axes: null, kind: 'mask' },
+    visualEmbeds: { axes: [...lead, 'v', visualEmbeddingDim], kind: 'values', advice: wider },
+    visualAttentionMask: { axes: [...lead, 'v'], kind: 'mask' },
+    visualTokenTypeIds: { axes: [...lead, 'v'], kind: 'ids', range: [0, typeVocabSize] },
+    imageTextAlignment: { axes: [...lead, '*', 'a'], kind: 'ids', range: [-1, maxPositionEmbeddings] },
+    exampleCount: { axes: [], kind: 'values' },
+  };
+}

@@ -1,0 +1,217 @@
+// What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ConfigError } from '../errors.js';
+import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
+import type { WeightedLayer } from '../layers/weighted-layer.js';
+import { philoxKey } from '../random/philox-uniform.js';
+import type { RawTensor } from '../raw-tensor.js';
+import { sizeOf } from '../shapes.js';
+import type { Backbone, ComputeContext } from './backbone.js';
+import { requireHeadMask } from './head-mask.js';
+import { prepareInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
+import { toTuple, type ModelOutputs } from './outputs.js';
+import type { LoadingReport } from './pretrained/types.js';
+
+export interface ModelOptions {
+  /** Seed of fresh weights; default 0. */
+  seed?: number;
+  /** Gives the first value of each parameter instead of the seed. */
+  initializer?: WeightInitializer;
+}
+
+export interface ForwardOptions {
+  /** Dropout on; default false. */
+  training?: boolean;
+  /** Seed of dropout; without one every call draws a new one. 0 is a seed like any other. */
+  seed?: number;
+}
+
+/** Who holds a model's parameters while they are not in its variables: a compiled training step. */
+export interface ParameterHolder {
+  /** Current values of one parameter, by its name in `namedParameters`. */
+  read(name: string): Promise<Float32Array>;
+}
+
+/** The layers of a class. */
+export interface ModelParts {
+  backbone: Backbone;
+  /** Every layer, in the order of transformers' state dict. */
+  layers: WeightedLayer[];
+}
+
+/** Makes the layers of a class. */
+export type PartsFactory<P extends ModelParts> = (config: VisualBertConfig, initializer: WeightInitializer) => P;
+
+/**
+ * A VisualBERT with its parameters. Parameters are named as in transformers and have PyTorch's shapes; tied ones appear once.
+ * A subclass adds its layers, its inputs and `compute`.
+ */
+export abstract class VisualBertPreTrainedModel<
+  O extends ModelOutputs = ModelOutputs,
+  P extends ModelParts = ModelParts,
+> {
+  /** What `fromPretrained` found; null for a fresh model. */
+  loadingReport: LoadingReport | null = null;
+  protected parts: P;
+  private currentConfig: VisualBertConfig;
+  private holder: ParameterHolder | null = null;
+
+  protected constructor(
+    config: VisualBertConfig,
+    { seed = 0, initializer }: ModelOptions,
+    createParts: PartsFactory<P>,
+  ) {
+    this.currentConfig = config;
+    this.parts = createParts(config, initializer ?? seededInitializer(seed));
+    if (initializer === undefined && config.specialVisualInitialize) this.parts.backbone.embeddings.copyTextTables();
+  }
+
+  get config(): VisualBertConfig {
+    return this.currentConfig;
+  }
+
+  /** transformers' name of the class, as config.json lists it. */
+  abstract readonly className: string;
+
+  /** Second name of a tied parameter -> its name in `namedParameters`. */
+  get tiedWeights(): ReadonlyMap<string, string> {
+    return new Map();
+  }
+
+  /** The inputs of this class. */
+  protected abstract inputSpecs(): InputSpecs;
+
+  /**
+   * The pure function behind `forward`: tensors to tensors, without checks, reading no value, so that it can be recorded.
+   * Inputs have the shapes and dtypes that `forward` asks for.
+   */
+  abstract compute(inputs: TensorInputs, context: ComputeContext): O;
+
+  /** More than shapes and ranges: what a class asks of its inputs together. */
+  protected requireConsistent(_inputs: TensorInputs): void {}
+
+  /** Runs the model. The caller owns the outputs; inputs are never disposed. @throws ShapeError, ConfigError */
+  forward(inputs: ModelInputs & { returnDict: false }, options?: ForwardOptions): (tf.Tensor | tf.Tensor[])[];
+  forward(inputs: ModelInputs, options?: ForwardOptions): O;
+  forward(inputs: ModelInputs, { training = false, seed }: ForwardOptions = {}): O | (tf.Tensor | tf.Tensor[])[] {
+    this.requireParameters();
+    const { outputAttentions, outputHiddenStates, returnDict = this.config.returnDict } = inputs;
+    return tf.tidy(() => {
+      const tensors = this.prepare(inputs);
+      const dropoutKey = training ? philoxKey(seed ?? randomSeed(), 0) : null;
+      const flags = {
+        ...(outputAttentions !== undefined && { outputAttentions }),
+        ...(outputHiddenStates !== undefined && { outputHiddenStates }),
+      };
+      const outputs = this.compute(tensors, { training, dropoutKey, ...flags });
+      return (returnDict ? { ...outputs } : toTuple(outputs)) as tf.TensorContainer;
+    }) as O | (tf.Tensor | tf.Tensor[])[];
+  }
+
+  /** Inputs in any form as checked tensors for `compute`; new ones belong to the surrounding tidy. @throws ShapeError */
+  prepare(inputs: ModelInputs): TensorInputs {
+    const { numHiddenLayers, numAttentionHeads } = this.config;
+    const tensors = prepareInputs(this.className, inputs, this.inputSpecs());
+    requireHeadMask(this.className, tensors.headMask, numHiddenLayers, numAttentionHeads);
+    this.requireConsistent(tensors);
+    return tensors;
+  }
+
+  /** Parameters by transformers' names, in its order; tied parameters once. */
+  namedParameters(): Map<string, tf.Variable> {
+    return new Map(
+      this.parts.layers.flatMap((layer) =>
+        [...layer.weightsByName].map(([name, variable]): [string, tf.Variable] => [joined(layer.name, name), variable]),
+      ),
+    );
+  }
+
+  /** Current values of one parameter, wherever they are. */
+  async readParameter(name: string): Promise<Float32Array> {
+    if (this.holder !== null) return this.holder.read(name);
+    const variable = this.namedParameters().get(name);
+    if (variable === undefined) throw new ConfigError(`${this.className}: has no parameter ${name}`);
+    return (await variable.data()) as Float32Array;
+  }
+
+  /** Current values of all parameters; tied ones under both names. */
+  async stateDict(): Promise<Map<string, RawTensor>> {
+    const state = new Map<string, RawTensor>();
+    for (const [name, { shape }] of this.namedParameters()) {
+      state.set(name, { dtype: 'float32', shape: [...shape], data: await this.readParameter(name) });
+    }
+    for (const [alias, name] of this.tiedWeights) state.set(alias, state.get(name) as RawTensor);
+    return state;
+  }
+
+  /** Number of values in the parameters. */
+  numParameters({ onlyTrainable = false, excludeEmbeddings = false } = {}): number {
+    const excluded = excludeEmbeddings ? /embeddings\.weight$/ : /^$/;
+    return [...this.namedParameters()]
+      .filter(([name, variable]) => (variable.trainable || !onlyTrainable) && !excluded.test(name))
+      .reduce((total, [, { shape }]) => total + sizeOf(shape), 0);
+  }
+
+  /** Sets whether the parameters whose names match are trained. Returns their names. */
+  setTrainable(pattern: RegExp, trainable: boolean): string[] {
+    const matching = [...this.namedParameters()].filter(([name]) => pattern.test(name));
+    for (const [, variable] of matching) variable.trainable = trainable;
+    return matching.map(([name]) => name);
+  }
+
+  /** Leaves out of training the parameters whose names match, such as `/embeddings|layer\.[0-5]\./`. @throws ConfigError when none does. */
+  freeze(pattern: RegExp): string[] {
+    const names = this.setTrainable(pattern, false);
+    if (names.length > 0) return names;
+    throw new ConfigError(
+      `${this.className}: no parameter matches ${String(pattern)}; namedParameters() lists the names`,
+    );
+  }
+
+  /** The word table `[vocabSize, h]`. */
+  getInputEmbeddings(): tf.Variable {
+    return this.parts.backbone.embeddings.wordTable;
+  }
+
+  /** Replaces the word table; a table of another height makes the vocabulary that large. The tensor is copied. */
+  setInputEmbeddings(table: tf.Tensor): void {
+    this.getInputEmbeddings().assign(tf.tidy(() => tf.clone(table)) as tf.Tensor2D);
+  }
+
+  /** The decoder's weight `[vocabSize, h]`; null in a class without a masked-LM head in use. */
+  getOutputEmbeddings(): tf.Variable | null {
+    return null;
+  }
+
+  /** Hands the parameters to a training step: until `returnParameters`, `forward` throws and reading goes to the holder. */
+  lendParameters(holder: ParameterHolder): void {
+    this.requireParameters();
+    this.holder = holder;
+  }
+
+  /** The variables hold the parameters again. */
+  returnParameters(): void {
+    this.holder = null;
+  }
+
+  /** Frees all parameters. */
+  dispose(): void {
+    for (const variable of this.namedParameters().values()) variable.dispose();
+  }
+
+  private requireParameters(): void {
+    if (this.holder === null) return;
+    throw new ConfigError(
+      `${this.className}: its parameters are held by a training step; use step.evaluate(inputs), or step.dispose() to get them back`,
+    );
+  }
+}
+
+function joined(layerName: string, weightName: string): string {
+  return `${layerName}.${weightName}`;
+}
+
+function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
+}

@@ -1,0 +1,84 @@
+// VisualBERT for visual question answering: scores of the answers, read at the [MASK] before the last [SEP].
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ShapeError } from '../errors.js';
+import { Classifier } from '../layers/classifier.js';
+import { lookup } from '../layers/lookup.js';
+import { Backbone, built, flatPositions, flattened, type ComputeContext } from './backbone.js';
+import { sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import { klDivergence } from './losses.js';
+import type { LogitsOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+
+interface Parts extends ModelParts {
+  cls: Classifier;
+}
+
+/**
+ * `logits [b, numLabels]`: always the raw scores. Differs: transformers returns their log-softmax when labels are given.
+ *
+ * Labels are soft scores `[b, numLabels]`, or `[1, numLabels]` / `[1, 1, numLabels]` for the whole batch; the loss is their
+ * Kullback-Leibler divergence from the softmax of the logits, summed and divided by b.
+ * The state read is number `sum(attentionMask) - 2` of each row, counted and not located, as in the authors' code.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForQuestionAnswering
+ */
+export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+  override readonly className = 'VisualBertForQuestionAnswering';
+
+  constructor(config: VisualBertConfig, options: ModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const { numLabels, hiddenDropoutProb, initializerRange, hiddenSize } = settings;
+      const args = { name: 'cls', numLabels, hiddenDropoutProb, initializerRange, initializer };
+      const cls = built(new Classifier(args), [null, hiddenSize]);
+      return { backbone, cls, layers: [...backbone.layers, cls] };
+    });
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    return { ...sharedSpecs(this.config), labels: { axes: null, kind: 'values' } };
+  }
+
+  protected override requireConsistent({ attentionMask, labels, ...inputs }: TensorInputs): void {
+    const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const { numLabels } = this.config;
+    const { shape = [b, numLabels] } = labels ?? {};
+    const fits = shape.at(-1) === numLabels && [[b], [1], [1, 1]].some((lead) => `${lead}` === `${shape.slice(0, -1)}`);
+    if (!fits) {
+      throw new ShapeError(
+        `${this.className}: expected labels [${b}, ${numLabels}], received [${shape.join(', ')}]; set numLabels to the number of answers`,
+      );
+    }
+    const counts = attentionMask === undefined ? [t] : tf.tidy(() => attendedTokens(attentionMask).dataSync());
+    counts.forEach((count, row) => {
+      if (count >= 2) return;
+      throw new ShapeError(
+        `${this.className}: expected at least two attended tokens in each row of attentionMask, received ${count} in row ${row}; ` +
+          'the answer is read at the last token but one',
+      );
+    });
+  }
+
+  override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
+    const { backbone, cls } = this.parts;
+    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const [b = 0, s = 0] = sequence.shape;
+    const t = s - (inputs.visualEmbeds?.shape[1] ?? 0);
+    const { attentionMask } = inputs;
+    const counts = attentionMask === undefined ? tf.fill([b], t, 'int32') : attendedTokens(attentionMask); // [b]
+    const positions = tf.maximum(tf.sub(counts, tf.scalar(2, 'int32')), tf.scalar(0, 'int32')); // 0: padding rows
+    const answerStates = lookup(flattened(sequence), flatPositions(positions, s)); // [b, h]
+    const logits = cls.run(answerStates, context); // [b, c]
+    if (labels === undefined) return { logits, ...rest };
+    const count = inputs.exampleCount ?? tf.scalar(b);
+    const soft = tf.reshape(labels, labels.shape[0] === 1 ? [1, -1] : labels.shape);
+    return { loss: klDivergence(logits, soft, count as tf.Scalar), logits, ...rest };
+  }
+}
+
+/** `[b, t]` to the number of attended tokens `[b] int32`. */
+function attendedTokens(mask: tf.Tensor): tf.Tensor {
+  const attended = mask.dtype === 'bool' ? mask : tf.notEqual(mask, 0);
+  return tf.sum(tf.cast(attended, 'int32'), 1);
+}

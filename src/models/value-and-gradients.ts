@@ -1,0 +1,48 @@
+// The loss of one batch and its gradient for every parameter.
+import * as tf from '@tensorflow/tfjs';
+import { ConfigError } from '../errors.js';
+import { philoxKey } from '../random/philox-uniform.js';
+import type { ModelInputs } from './inputs.js';
+import type { ForwardOptions, VisualBertPreTrainedModel } from './pretrained-model.js';
+
+export interface ValueAndGradients {
+  loss: number;
+  /** By parameter name; parameters without a gradient (not in the way to the loss, or frozen) have no entry. The caller owns the tensors. */
+  gradients: Map<string, tf.Tensor>;
+}
+
+/**
+ * Runs `model` on `inputs` (labels included) and differentiates the loss by its trainable parameters.
+ * @throws ConfigError when the inputs make no loss.
+ */
+export async function valueAndGradients(
+  model: VisualBertPreTrainedModel,
+  inputs: ModelInputs,
+  { training = false, seed = 0 }: ForwardOptions = {},
+): Promise<ValueAndGradients> {
+  const named = [...model.namedParameters()].filter(([, variable]) => variable.trainable);
+  const result = tf.tidy(() => {
+    const tensors = model.prepare(inputs);
+    const context = { training, dropoutKey: training ? philoxKey(seed, 0) : null };
+    const { value, grads } = tf.variableGrads(
+      () => {
+        const { loss } = model.compute(tensors, context);
+        if (loss === undefined) {
+          throw new ConfigError(`${model.className}: the inputs make no loss; give labels`);
+        }
+        return loss;
+      },
+      named.map(([, variable]) => variable),
+    );
+    return { value, grads };
+  });
+  const gradients = new Map(
+    named.flatMap(([name, variable]): [string, tf.Tensor][] => {
+      const gradient = result.grads[variable.name] as tf.Tensor | null;
+      return gradient ? [[name, gradient]] : [];
+    }),
+  );
+  const [loss = NaN] = await result.value.data();
+  result.value.dispose();
+  return { loss, gradients };
+}

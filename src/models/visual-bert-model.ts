@@ -1,0 +1,46 @@
+// The bare VisualBERT: hidden states of text and regions, without a head.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { Backbone, type ComputeContext } from './backbone.js';
+import { sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { ModelOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions } from './pretrained-model.js';
+
+export interface BaseModelOutputs extends ModelOutputs {
+  /** `[b, s, h]` */
+  lastHiddenState: tf.Tensor;
+  /** `[b, h]`; absent without a pooling layer. */
+  poolerOutput?: tf.Tensor;
+}
+
+export interface VisualBertModelOptions extends ModelOptions {
+  /** Default true. */
+  addPoolingLayer?: boolean;
+}
+
+/**
+ * VisualBERT without a head.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertModel
+ */
+export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs> {
+  override readonly className = 'VisualBertModel';
+
+  constructor(config: VisualBertConfig, { addPoolingLayer = true, ...options }: VisualBertModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: '', initializer, addPoolingLayer });
+      return { backbone, layers: backbone.layers };
+    });
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    return sharedSpecs(this.config);
+  }
+
+  override compute(inputs: TensorInputs, context: ComputeContext): BaseModelOutputs {
+    const { backbone } = this.parts;
+    const { sequence, ...rest } = backbone.run(inputs, context);
+    const pooled = backbone.pooler === null ? {} : { poolerOutput: backbone.pooler.call(sequence) };
+    return { lastHiddenState: sequence, ...pooled, ...rest };
+  }
+}

@@ -1,0 +1,57 @@
+// VisualBERT for statements about images, true or false: a class for each text and its images.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ShapeError } from '../errors.js';
+import { Classifier } from '../layers/classifier.js';
+import type { Pooler } from '../layers/pooler.js';
+import { sizeOf } from '../shapes.js';
+import { Backbone, built, type ComputeContext } from './backbone.js';
+import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import { crossEntropy } from './losses.js';
+import type { LogitsOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+
+interface Parts extends ModelParts {
+  cls: Classifier;
+}
+
+/**
+ * `logits [b, numLabels]` from the pooled first token. Labels `[b]` or `[b, 1]` int32, -100 to leave a row out;
+ * the loss is their mean cross-entropy, also with one label.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForVisualReasoning
+ */
+export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+  override readonly className = 'VisualBertForVisualReasoning';
+
+  constructor(config: VisualBertConfig, options: ModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const { numLabels, hiddenDropoutProb, initializerRange, hiddenSize } = settings;
+      const args = { name: 'cls', numLabels, hiddenDropoutProb, initializerRange, initializer };
+      const cls = built(new Classifier(args), [null, hiddenSize]);
+      return { backbone, cls, layers: [...backbone.layers, cls] };
+    });
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    const labels = { axes: null, kind: 'ids', range: [LABEL_FLOOR, this.config.numLabels] } as const;
+    return { ...sharedSpecs(this.config), labels };
+  }
+
+  protected override requireConsistent({ labels, ...inputs }: TensorInputs): void {
+    const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    if (labels === undefined || sizeOf(labels.shape) === b) return;
+    throw new ShapeError(
+      `${this.className}: expected labels [${b}], received [${labels.shape.join(', ')}]; give one class per row`,
+    );
+  }
+
+  override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
+    const { backbone, cls } = this.parts;
+    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const logits = cls.run((backbone.pooler as Pooler).call(sequence), context); // [b, c]
+    if (labels === undefined) return { logits, ...rest };
+    return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };
+  }
+}
