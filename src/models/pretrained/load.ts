@@ -9,9 +9,9 @@ import { seededInitializer, type WeightInit } from '../../layers/initializers.js
 import { sizeOf } from '../../shapes.js';
 import { foreignError, mismatchError } from './explain.js';
 import { createFiller } from './fill.js';
-import { hollowTensor } from './hollow.js';
+import { hollowTensors } from './hollow.js';
 import { locatePretrained, type PretrainedFiles } from './locate.js';
-import { matchKeys } from './match-keys.js';
+import { differingTies, matchKeys, sameShape } from './match-keys.js';
 import { openWeights } from './open-weights.js';
 import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory } from './types.js';
 
@@ -82,54 +82,36 @@ async function fillNew<M extends LoadableModel>(
   config: VisualBertConfig,
   { seed = 0, ignoreMismatchedSizes = false }: FromPretrainedOptions,
 ): Promise<{ model: M; report: LoadingReport }> {
-  const inits = new Map<string, WeightInit>();
-  const make = (settings: VisualBertConfig): M =>
-    create(settings, (name, shape, init) => {
-      inits.set(name, init);
-      return hollowTensor(shape);
-    });
-  let model = make(config);
+  const { model, inits, tied, untiedKeys, dispose } = await makeHollow(file, create, config);
   try {
-    const tied = new Map(model.tiedWeights);
-    const untiedKeys = await differingTies(file, model);
-    if (untiedKeys.length > 0) {
-      model.dispose();
-      model = make(config.with({ tieWordEmbeddings: false }));
-    }
     const parameters = model.namedParameters();
-    const { keyOf, unexpected, ignored } = matchKeys(file.tensors, new Set([...parameters.keys(), ...tied.keys()]));
-    for (const [alias, name] of tied) {
-      const [aliasKey, key] = [keyOf.get(alias), keyOf.get(name)];
-      if (parameters.has(alias)) {
-        if (aliasKey === undefined && key !== undefined) keyOf.set(alias, key);
-      } else if (aliasKey !== undefined) {
-        keyOf.delete(alias);
-        if (key === undefined) keyOf.set(name, aliasKey);
-        else ignored.push(aliasKey);
-      }
-    }
+    const { keyOf, unexpected, ignored } = matchKeys(file.tensors, new Set(parameters.keys()), tied);
     if (keyOf.size === 0) throw foreignError(className, file);
-    const mismatchedKeys = [...keyOf].flatMap(([name, key]) => {
+    const mismatchedKeys: LoadingReport['mismatchedKeys'] = [];
+    const missingKeys = new Set([...parameters.keys()].filter((name) => !keyOf.has(name)));
+    const fresh = new Set(missingKeys);
+    for (const [name, key] of keyOf) {
       const [fileShape, modelShape] = [file.tensors.get(key)?.shape ?? [], parameters.get(name)?.shape ?? []];
-      return sameShape(fileShape, modelShape) ? [] : [{ key, name, fileShape, modelShape }];
-    });
+      if (sameShape(fileShape, modelShape)) continue;
+      mismatchedKeys.push({ key, fileShape, modelShape });
+      keyOf.delete(name);
+      fresh.add(name);
+    }
     if (mismatchedKeys.length > 0 && !ignoreMismatchedSizes) throw mismatchError(className, file, mismatchedKeys);
-    for (const { name } of mismatchedKeys) keyOf.delete(name);
 
-    const missingKeys = [...parameters.keys()].filter((name) => !keyOf.has(name));
     const nonFiniteKeys = await fill(file, parameters, keyOf);
     const draw = seededInitializer(seed);
-    for (const name of missingKeys) {
+    for (const name of fresh) {
       const variable = parameters.get(name) as tf.Variable;
       assign(variable, draw(name, variable.shape, inits.get(name) ?? { kind: 'zeros' }));
     }
-    if (model.config.specialVisualInitialize) copyTables(parameters, new Set(missingKeys));
+    if (model.config.specialVisualInitialize) copyTables(parameters, missingKeys);
     const report: LoadingReport = {
       source,
       format: file.format,
-      missingKeys: missingKeys.filter((name) => !mismatchedKeys.some((other) => other.name === name)),
+      missingKeys: [...missingKeys],
       unexpectedKeys: unexpected,
-      mismatchedKeys: mismatchedKeys.map(({ key, fileShape, modelShape }) => ({ key, fileShape, modelShape })),
+      mismatchedKeys,
       ignoredKeys: ignored,
       untiedKeys,
       nonFiniteKeys,
@@ -139,26 +121,44 @@ async function fillNew<M extends LoadableModel>(
   } catch (error) {
     model.dispose();
     throw error;
+  } finally {
+    dispose();
   }
 }
 
-/** Second names of tied parameters whose data in the file is not that of the first. */
-async function differingTies(file: TensorFile, model: LoadableModel): Promise<string[]> {
-  const { tiedWeights } = model;
-  const { keyOf } = matchKeys(file.tensors, new Set([...model.namedParameters().keys(), ...tiedWeights.keys()]));
-  const differing: string[] = [];
-  for (const [alias, name] of tiedWeights) {
-    const [a, b] = [file.tensors.get(keyOf.get(alias) ?? ''), file.tensors.get(keyOf.get(name) ?? '')];
-    if (a === undefined || b === undefined || a.location === b.location) continue;
-    if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype || !(await sameBytes(file, a.name, b.name)))
-      differing.push(a.name);
+/** A model without data, and how its parameters would be drawn. It is made untied where the file's tied parameters differ. */
+async function makeHollow<M extends LoadableModel>(
+  file: TensorFile,
+  create: ModelFactory<M>,
+  config: VisualBertConfig,
+): Promise<{
+  model: M;
+  inits: Map<string, WeightInit>;
+  tied: ReadonlyMap<string, string>;
+  untiedKeys: string[];
+  dispose: () => void;
+}> {
+  const hollow = hollowTensors();
+  const inits = new Map<string, WeightInit>();
+  const make = (settings: VisualBertConfig): M =>
+    create(settings, (name, shape, init) => {
+      inits.set(name, init);
+      return hollow.create(shape);
+    });
+  let model = make(config);
+  const tied = new Map(model.tiedWeights);
+  try {
+    const untiedKeys = await differingTies(file, new Set(model.namedParameters().keys()), tied);
+    if (untiedKeys.length > 0) {
+      model.dispose();
+      model = make(config.with({ tieWordEmbeddings: false }));
+    }
+    return { model, inits, tied, untiedKeys, dispose: hollow.dispose };
+  } catch (error) {
+    model.dispose();
+    hollow.dispose();
+    throw error;
   }
-  return differing;
-}
-
-async function sameBytes(file: TensorFile, a: string, b: string): Promise<boolean> {
-  const [x, y] = [await file.readBytes(a), await file.readBytes(b)];
-  return x.every((byte, i) => byte === y[i]);
 }
 
 /** Reads every matched tensor into its parameter. Returns the keys with values that are not finite. */
@@ -194,16 +194,12 @@ function copyTables(parameters: ReadonlyMap<string, tf.Variable>, missing: Reado
   }
 }
 
-/** All exponent bits set is infinity or NaN. */
+/** Infinity and NaN have every exponent bit set: adding one to the exponent reaches the sign bit. */
 function allFinite(values: Float32Array): boolean {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  let found = 0;
-  for (let i = 0; i < bits.length; i++) found |= ((bits[i] as number) & 0x7f800000) === 0x7f800000 ? 1 : 0;
-  return found === 0;
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let carried = 0;
+  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & 0x7f800000) + 0x00800000;
+  return carried >= 0;
 }
 
 function countDtypes(file: TensorFile): Partial<Record<StoredDType, number>> {
