@@ -20,6 +20,11 @@ export class DataError extends Error {
   override readonly name = 'DataError';
 }
 
+/** A run cannot go on: the loss is not finite, or what a resumed run finds differs from what it was started with. */
+export class TrainingError extends Error {
+  override readonly name = 'TrainingError';
+}
+
 /** The native engine is missing, broken or cannot do what was asked. Says how to repair it. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';

@@ -13,7 +13,7 @@ export { normalValues, permutation, uniformValues } from './random/values.js';
 export { createTrainingStep } from './training/training-step.js';
 export type { StepResult, TrainingStep } from './training/training-step.js';
 export type { TrainingStepOptions } from './training/step-options.js';
-export type { StepInputs } from './training/step-inputs.js';
+export type { StepInputs, StepOutputs } from './training/trainable-model.js';
 export type { Batch, Dataset, Metric, Task } from './training/task.js';
 export { VisualBertModel } from './models/visual-bert-model.js';
 export type { BaseModelOutputs, VisualBertModelOptions } from './models/visual-bert-model.js';

@@ -34,3 +34,21 @@ export type {
 } from './engine/graph/contract.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';
+export { createTrainingStep } from './training/compiled-step.js';
+export { evaluateTask } from './training/evaluate.js';
+export type { EvaluateOptions } from './training/evaluate.js';
+export { Trainer } from './training/trainer.js';
+export type {
+  EndReason,
+  TrainerCallback,
+  TrainerModel,
+  TrainerOptions,
+  TrainResult,
+} from './training/trainer-options.js';
+export { resolveTrainingArguments, TRAINING_ARGUMENTS } from './training/training-arguments.js';
+export type { ResolvedTrainingArguments, TrainingArguments } from './training/training-arguments.js';
+export { readMetrics } from './training/metrics-log.js';
+export type { MetricsEntry } from './training/metrics-log.js';
+export { createProgress, lineProgress, SILENT_PROGRESS } from './training/progress.js';
+export type { Progress } from './training/progress.js';
+export { TensorBoardWriter } from './training/tensorboard.js';

@@ -1,27 +1,52 @@
-// Inputs of a step: tensors, or raw arrays as collators make them.
+// Inputs and outputs of a step as raw arrays, whatever form they came in.
 import * as tf from '@tensorflow/tfjs';
-import { ShapeError } from '../errors.js';
+import type { ModelInputs } from '../models/inputs.js';
 import { type RawTensor } from '../raw-tensor.js';
-import { type StepOutputs, type StepTensors } from './trainable-model.js';
+import { type StepInputs, type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
-/** A raw array of ids as files hold them: range-checked into int32. */
-export interface RawInt64 {
-  dtype: 'int64';
-  shape: number[];
-  data: BigInt64Array;
+/** Arrays by name. */
+export type RawTensors = Record<string, RawTensor>;
+
+/** Which lists of outputs a forward pass gives. */
+export interface OutputFlags {
+  outputAttentions?: boolean;
+  outputHiddenStates?: boolean;
 }
 
-/** Inputs by camelCase name. Tensors stay the caller's. */
-export type StepInputs = Record<string, tf.Tensor | RawTensor | RawInt64 | null | undefined>;
-
-/** Inputs as raw arrays; tensors are read. @throws ShapeError for an id outside int32, or an array that does not fill its shape. */
-export async function toRawInputs(inputs: StepInputs): Promise<Record<string, RawTensor>> {
-  const raw: Record<string, RawTensor> = {};
-  for (const [name, value] of Object.entries(inputs)) {
-    if (value === null || value === undefined) continue;
-    raw[name] = value instanceof tf.Tensor ? await readRaw(value) : checked(name, value);
-  }
+/**
+ * Checks inputs as the model's `forward` does, and gives them as arrays; those that came as arrays are not copied.
+ * @throws ShapeError for an input that the model cannot use
+ */
+export function toRawInputs(model: TrainableModel, inputs: StepInputs): RawTensors {
+  const raw: RawTensors = {};
+  tf.tidy(() => {
+    for (const [name, tensor] of Object.entries(model.prepare(inputs as ModelInputs) as StepTensors)) {
+      raw[name] = rawOf(tensor, (inputs as Record<string, unknown>)[name]);
+    }
+  });
   return raw;
+}
+
+function rawOf(prepared: tf.Tensor, given: unknown): RawTensor {
+  if (isRaw(given) && given.dtype === prepared.dtype) return given;
+  return {
+    dtype: prepared.dtype as RawTensor['dtype'],
+    shape: [...prepared.shape],
+    data: prepared.dataSync() as RawTensor['data'],
+  };
+}
+
+function isRaw(value: unknown): value is RawTensor {
+  return typeof value === 'object' && value !== null && ArrayBuffer.isView((value as { data?: unknown }).data);
+}
+
+/** The flags among the inputs. */
+export function outputFlags(inputs: StepInputs): OutputFlags {
+  const { outputAttentions, outputHiddenStates } = inputs as ModelInputs;
+  return {
+    ...(outputAttentions === undefined ? {} : { outputAttentions }),
+    ...(outputHiddenStates === undefined ? {} : { outputHiddenStates }),
+  };
 }
 
 /** The values of a tensor with its shape. */
@@ -31,28 +56,10 @@ export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {
 }
 
 /** Tensors of raw inputs, owned by the caller. */
-export function toTensors(raw: Record<string, RawTensor>): StepTensors {
+export function toTensors(raw: RawTensors): StepTensors {
   return Object.fromEntries(
     Object.entries(raw).map(([name, { data, shape, dtype }]) => [name, tf.tensor(data, shape, dtype)]),
   );
-}
-
-function checked(name: string, value: RawTensor | RawInt64): RawTensor {
-  const size = value.shape.reduce((product, n) => product * n, 1);
-  if (value.data.length !== size) {
-    throw new ShapeError(
-      `${name}: expected ${size} values for shape [${value.shape.join(', ')}], received ${value.data.length}`,
-    );
-  }
-  if (value.dtype !== 'int64') return value;
-  const data = new Int32Array(size);
-  value.data.forEach((id, index) => {
-    if (id !== BigInt.asIntN(32, id)) {
-      throw new ShapeError(`${name}: expected ids that fit into int32, received ${id} at position ${index}`);
-    }
-    data[index] = Number(id);
-  });
-  return { dtype: 'int32', shape: value.shape, data };
 }
 
 /** A float32 scalar. */
@@ -61,27 +68,27 @@ export function rawScalar(value: number): RawTensor {
 }
 
 /** Examples in a batch: its `exampleCount`, else the length of the first axis of any input. */
-export function exampleCount(inputs: Record<string, RawTensor>): number {
+export function exampleCount(inputs: RawTensors): number {
   return inputs['exampleCount']?.data[0] ?? Object.values(inputs)[0]?.shape[0] ?? 0;
 }
 
 /** Outputs as one flat record: lists become `hiddenStates.0`, `hiddenStates.1` and so on. */
-export function flattenOutputs(outputs: StepOutputs): StepTensors {
+export function flattenOutputs(outputs: object): StepTensors {
   const flat: StepTensors = {};
-  for (const [name, value] of Object.entries(outputs)) {
-    if (value instanceof tf.Tensor) flat[name] = value;
-    else value?.forEach((tensor, index) => (flat[`${name}.${index}`] = tensor));
+  for (const [name, value] of Object.entries(outputs as StepOutputs)) {
+    if (Array.isArray(value)) value.forEach((tensor: tf.Tensor, index) => (flat[`${name}.${index}`] = tensor));
+    else if (value !== undefined) flat[name] = value as tf.Tensor;
   }
   return flat;
 }
 
 /** Tensors of flat raw outputs, lists put together again. The caller owns them. */
-export function toOutputs(raw: Record<string, RawTensor>): StepOutputs {
+export function toOutputs(raw: RawTensors): StepOutputs {
   const outputs: Record<string, tf.Tensor | tf.Tensor[]> = {};
   for (const [name, tensor] of Object.entries(toTensors(raw))) {
     const [, list, index] = /^(.*)\.(\d+)$/.exec(name) ?? [];
     if (list === undefined) outputs[name] = tensor;
     else ((outputs[list] ??= []) as tf.Tensor[])[Number(index)] = tensor;
   }
-  return outputs;
+  return outputs as StepOutputs;
 }

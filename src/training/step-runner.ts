@@ -1,14 +1,14 @@
 // Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
 import * as tf from '@tensorflow/tfjs';
 import { type RawTensor } from '../raw-tensor.js';
-import { readRaw, toTensors } from './step-inputs.js';
+import { type RawTensors, readRaw, toTensors } from './step-inputs.js';
 import { type StepTensors } from './trainable-model.js';
 
 /** A function of tensors that may assign to variables. */
 export type StepFunction = (inputs: StepTensors) => StepTensors;
 
 /** The same function, called with arrays. */
-export type RunFunction = (inputs: Record<string, RawTensor>) => Promise<Record<string, RawTensor>>;
+export type RunFunction = (inputs: RawTensors) => Promise<RawTensors>;
 
 export interface StepRunner {
   readonly compiled: boolean;

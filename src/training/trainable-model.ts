@@ -1,29 +1,35 @@
 // What a training step asks of a model, so that the step knows no architecture.
 import type * as tf from '@tensorflow/tfjs';
+import type { InputValue, ModelInputs } from '../models/inputs.js';
+
+/** Inputs by camelCase name, in any form that a model's `forward` takes: tensors (never disposed), raw arrays, nested lists. */
+export type StepInputs = ModelInputs | Record<string, InputValue | null | undefined>;
 
 /** Model inputs as tensors, by camelCase name. */
 export type StepTensors = Record<string, tf.Tensor>;
 
 /** Outputs of one forward pass; lists are hidden states or attentions. */
-export type StepOutputs = Record<string, tf.Tensor | readonly tf.Tensor[] | null | undefined>;
+export interface StepOutputs {
+  loss?: tf.Scalar;
+  [name: string]: tf.Tensor | readonly tf.Tensor[] | undefined;
+}
 
 export interface StepContext {
   training: boolean;
   /** int32 [2] = (seed, step); null without dropout. */
   dropoutKey: tf.Tensor1D | null;
-}
-
-/** Whoever has taken the parameters: stateDict reads through it, `forward` names it. */
-export interface ParameterHolder {
-  /** Brings the model's variables up to date. */
-  syncParameters(): Promise<void>;
+  outputAttentions?: boolean;
+  outputHiddenStates?: boolean;
 }
 
 export interface TrainableModel {
   /** The pure function of tensors: no checks of values, nothing asynchronous. Its `loss` is there when labels are. */
-  compute(inputs: StepTensors, context: StepContext): StepOutputs;
+  compute(inputs: StepTensors, context: StepContext): object;
+  /** Inputs in any form as checked tensors; new ones belong to the surrounding tidy. */
+  prepare(inputs: ModelInputs): object;
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
-  /** Told that a step takes the parameters, or (null) gives them back. */
-  holdParameters?(holder: ParameterHolder | null): void;
+  /** Until `returnParameters`, reading a parameter goes to the holder, and `forward` throws. */
+  lendParameters(holder: { read(name: string): Promise<Float32Array> }): void;
+  returnParameters(): void;
 }

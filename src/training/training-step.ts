@@ -1,15 +1,22 @@
 // One optimizer update at a time over a model's parameters: eager on any backend, or through the runner of the compiled engine.
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
-import { type RawTensor } from '../raw-tensor.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { createParameterGroups } from './parameter-groups.js';
 import { createSchedule } from './schedule.js';
-import { exampleCount, flattenOutputs, rawScalar, type StepInputs, toOutputs, toRawInputs } from './step-inputs.js';
+import {
+  exampleCount,
+  flattenOutputs,
+  outputFlags,
+  type RawTensors,
+  rawScalar,
+  toOutputs,
+  toRawInputs,
+} from './step-inputs.js';
 import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './step-options.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './step-runner.js';
 import { readStepState, writeStepState } from './step-state.js';
-import { type StepOutputs, type TrainableModel } from './trainable-model.js';
+import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { createUpdate, type Phase, type TrainedParameter, type UpdateOptions } from './update.js';
 
 /** What one update reports. */
@@ -36,7 +43,7 @@ export interface TrainingStep {
   /** Forward pass without dropout on the live parameters. The caller owns the tensors. */
   evaluate(inputs: StepInputs): Promise<StepOutputs>;
   /** The same, with arrays instead of tensors (without hidden states and attentions). */
-  outputs(inputs: StepInputs): Promise<Record<string, RawTensor>>;
+  outputs(inputs: StepInputs): Promise<RawTensors>;
   /** Exchanges the parameters with their moving average while `use` runs. @throws ConfigError without `emaDecay`. */
   withAverage<T>(use: () => Promise<T>): Promise<T>;
   /** Writes moments, step, seed and schedule into a folder. */
@@ -96,7 +103,8 @@ export class ModelTrainingStep implements TrainingStep {
     this.schedule = createSchedule(options);
     this.rule = createUpdateRule(options.optimizer, options);
     const variables = model.namedParameters();
-    const groups = createParameterGroups([...variables.keys()], options);
+    const trainable = [...variables].flatMap(([name, { trainable }]) => (trainable ? [name] : []));
+    const groups = createParameterGroups(trainable, options);
     const add = (kind: string, name: string, { shape }: tf.Variable): tf.Variable =>
       runner.addVariable(`${kind}.${name}`, shape);
     this.parameters = new Map(
@@ -108,7 +116,7 @@ export class ModelTrainingStep implements TrainingStep {
         return [name, { ...factors, parameter, first, second, average, sum: null }];
       }),
     );
-    model.holdParameters?.(this);
+    model.lendParameters({ read: async (name) => (await runner.read(name)).data as Float32Array });
   }
 
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
@@ -131,7 +139,7 @@ export class ModelTrainingStep implements TrainingStep {
 
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult> {
     return this.inOrder(async () => {
-      const batches = await Promise.all((isList(inputs) ? inputs : [inputs]).map(toRawInputs));
+      const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => toRawInputs(this.model, batch));
       const counts = batches.map(exampleCount);
       const total = counts.reduce((sum, count) => sum + count, 0);
       const rate = this.schedule(this.stepCount);
@@ -164,7 +172,7 @@ export class ModelTrainingStep implements TrainingStep {
     return toOutputs(await this.forward(inputs));
   }
 
-  async outputs(inputs: StepInputs): Promise<Record<string, RawTensor>> {
+  async outputs(inputs: StepInputs): Promise<RawTensors> {
     return this.forward(inputs);
   }
 
@@ -212,7 +220,7 @@ export class ModelTrainingStep implements TrainingStep {
     return this.inOrder(async () => {
       this.isDisposed = true;
       await this.runner.dispose();
-      this.model.holdParameters?.(null);
+      this.model.returnParameters();
     });
   }
 
@@ -234,13 +242,14 @@ export class ModelTrainingStep implements TrainingStep {
       entry.sum ??= this.runner.addVariable(`sum.${name}`, entry.parameter.shape);
   }
 
-  private forward(inputs: StepInputs): Promise<Record<string, RawTensor>> {
+  private forward(inputs: StepInputs): Promise<RawTensors> {
     return this.inOrder(async () => {
+      const flags = outputFlags(inputs);
       const evaluate = this.prepared(
-        'evaluate',
-        () => (batch) => flattenOutputs(this.model.compute(batch, { training: false, dropoutKey: null })),
+        `evaluate${JSON.stringify(flags)}`,
+        () => (batch) => flattenOutputs(this.model.compute(batch, { training: false, dropoutKey: null, ...flags })),
       );
-      return evaluate(await toRawInputs(inputs));
+      return evaluate(toRawInputs(this.model, inputs));
     });
   }
 
@@ -308,6 +317,6 @@ function isList(inputs: StepInputs | readonly StepInputs[]): inputs is readonly 
   return Array.isArray(inputs);
 }
 
-function numberOf(outputs: Record<string, RawTensor>, name: string): number {
+function numberOf(outputs: RawTensors, name: string): number {
   return outputs[name]?.data[0] ?? NaN;
 }

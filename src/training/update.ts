@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { clipFactor, globalNorm } from './clip.js';
 import { type GroupFactors, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
-import { type StepTensors, type TrainableModel } from './trainable-model.js';
+import { type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
 /** A trained parameter with all that belongs to it. */
 export interface TrainedParameter extends GroupFactors {
@@ -94,11 +94,11 @@ interface StepScalars {
 }
 
 function lossOf(model: TrainableModel, batch: StepTensors, dropoutKey: tf.Tensor1D): tf.Scalar {
-  const { loss } = model.compute(batch, { training: true, dropoutKey });
-  if (!(loss instanceof tf.Tensor)) {
+  const { loss } = model.compute(batch, { training: true, dropoutKey }) as StepOutputs;
+  if (loss === undefined) {
     throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
   }
-  return loss as tf.Scalar;
+  return loss;
 }
 
 function accumulate(gradient: tf.Tensor, sum: tf.Variable | null, share: tf.Scalar, phase: Phase): tf.Tensor {

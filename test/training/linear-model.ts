@@ -1,5 +1,6 @@
 // A stand-in model whose gradients are its inputs: loss = sum over parameters of parameter * input of the same name, batch mean.
 import * as tf from '@tensorflow/tfjs';
+import { toTensors } from '../../src/training/step-inputs.js';
 import {
   type StepContext,
   type StepOutputs,
@@ -19,6 +20,9 @@ export function linearModel(
   );
   return {
     namedParameters: () => parameters,
+    prepare: (inputs) => toTensors(inputs as Parameters<typeof toTensors>[0]),
+    lendParameters: () => undefined,
+    returnParameters: () => undefined,
     compute: (inputs: StepTensors, _: StepContext): StepOutputs => ({
       loss: tf.addN(
         [...parameters].flatMap(([name, parameter]) => {

@@ -1,0 +1,194 @@
+// Checkpoints of a run: folders that appear whole, are checked when read, and leave by rotation.
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { writeTextAtomic } from '#platform';
+import { CheckpointError, errorMessage } from '../errors.js';
+
+const MANIFEST = 'checkpoint.json';
+const CHECKPOINTS = 'checkpoints';
+const FORMAT = 1;
+const READ_BYTES = 4 << 20;
+
+/** A checkpoint as found on disk: its folder, the step after which it was written, and what the trainer noted in it. */
+export interface Checkpoint<S> {
+  dir: string;
+  step: number;
+  state: S;
+}
+
+interface Manifest<S> {
+  format: number;
+  step: number;
+  state: S;
+  files: Record<string, { bytes: number; crc32: number }>;
+}
+
+/** The checkpoints of one run folder. Nothing here is ever half visible: writing and removing end in a rename. */
+export class CheckpointStore<S> {
+  private readonly root: string;
+
+  constructor(runDir: string) {
+    this.root = join(runDir, CHECKPOINTS);
+  }
+
+  /** Folder of a step's checkpoint. */
+  dirOf(step: number): string {
+    return join(this.root, `step-${String(step).padStart(8, '0')}`);
+  }
+
+  /** Steps that have a checkpoint, oldest first. */
+  async steps(): Promise<number[]> {
+    const names = await readdir(this.root).catch(() => []);
+    return names
+      .flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /** Removes what a killed process left half written or half removed. */
+  async clean(): Promise<void> {
+    for (const name of await readdir(this.root).catch(() => [])) {
+      if (name.startsWith('.')) await rm(join(this.root, name), { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Writes a checkpoint: `fill` puts files into a hidden folder, which takes its name once all of it is on disk.
+   * Whatever goes wrong before that leaves the older checkpoints as they are.
+   */
+  async write(step: number, state: S, fill: (dir: string) => Promise<void>): Promise<string> {
+    const temporary = join(this.root, `.writing-${basename(this.dirOf(step))}-${process.pid}`);
+    try {
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary, { recursive: true });
+      await fill(temporary);
+      const manifest: Manifest<S> = { format: FORMAT, step, state, files: await sums(temporary) };
+      await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+      await this.remove(step);
+      await rename(temporary, this.dirOf(step));
+      await syncFolder(this.root);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      const older = (await this.steps()).at(-1);
+      throw new CheckpointError(
+        `${this.dirOf(step)}: could not be written (${errorMessage(error)}); ` +
+          (older === undefined ? 'there is no older one' : `${this.dirOf(older)} is intact`),
+        { cause: error },
+      );
+    }
+    return this.dirOf(step);
+  }
+
+  /**
+   * The newest checkpoint whose files are as they were written; damaged ones are set aside and reported.
+   * @throws CheckpointError when there are checkpoints but none is sound
+   */
+  async newest(report: (line: string) => void): Promise<Checkpoint<S> | null> {
+    const steps = await this.steps();
+    for (const step of steps.toReversed()) {
+      const dir = this.dirOf(step);
+      try {
+        return { dir, step, state: await readChecked<S>(dir) };
+      } catch (error) {
+        if (!(error instanceof CheckpointError)) throw error;
+        report(`${error.message}; going back to an older checkpoint`);
+        await rename(dir, join(this.root, `damaged-${basename(dir)}-${Date.now()}`));
+      }
+    }
+    if (steps.length > 0)
+      throw new CheckpointError(`${this.root}: every checkpoint is damaged; start a new run in another folder`);
+    return null;
+  }
+
+  /** Removes all but the newest `keep` and those of the steps given. */
+  async rotate(keep: number, spared: readonly number[]): Promise<void> {
+    const steps = await this.steps();
+    for (const step of steps.slice(0, Math.max(0, steps.length - keep))) {
+      if (!spared.includes(step)) await this.remove(step);
+    }
+  }
+
+  private async remove(step: number): Promise<void> {
+    const doomed = join(this.root, `.removing-${basename(this.dirOf(step))}-${process.pid}`);
+    await rm(doomed, { recursive: true, force: true });
+    try {
+      await rename(this.dirOf(step), doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await rm(doomed, { recursive: true, force: true });
+  }
+}
+
+/** Puts the files of a folder under their names into another, each at once; links instead of copies where the disk can. */
+export async function publishFiles(from: string, to: string, names: readonly string[]): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const name of names) {
+    const temporary = join(to, `.${name}-${process.pid}.tmp`);
+    await rm(temporary, { force: true });
+    await link(join(from, name), temporary).catch(async () => {
+      const { copyFile } = await import('node:fs/promises');
+      await copyFile(join(from, name), temporary);
+    });
+    await rename(temporary, join(to, name));
+  }
+}
+
+async function readChecked<S>(dir: string): Promise<S> {
+  const fail = (text: string): never => {
+    throw new CheckpointError(`${dir}: ${text}`);
+  };
+  let manifest: Manifest<S>;
+  try {
+    manifest = JSON.parse(await readFile(join(dir, MANIFEST), 'utf8')) as Manifest<S>;
+  } catch (error) {
+    return fail(`${MANIFEST} cannot be read (${errorMessage(error)})`);
+  }
+  if (manifest.format !== FORMAT)
+    return fail(`${MANIFEST} has format ${manifest.format}, this version reads ${FORMAT}`);
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    const found = await sum(join(dir, name)).catch((error: unknown) =>
+      fail(`${name} cannot be read (${errorMessage(error)})`),
+    );
+    if (found.bytes !== expected.bytes) return fail(`${name} has ${found.bytes} bytes, ${expected.bytes} were written`);
+    if (found.crc32 !== expected.crc32) return fail(`${name} is damaged: its checksum differs from the one written`);
+  }
+  return manifest.state;
+}
+
+async function sums(dir: string): Promise<Manifest<unknown>['files']> {
+  const files: Manifest<unknown>['files'] = {};
+  for (const name of (await readdir(dir, { recursive: true })).sort()) {
+    if ((await stat(join(dir, name))).isFile()) files[name] = await sum(join(dir, name));
+  }
+  return files;
+}
+
+/** Size and checksum of a file, read in pieces. */
+async function sum(path: string): Promise<{ bytes: number; crc32: number }> {
+  const handle = await open(path, 'r');
+  try {
+    return await sumOf(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sumOf(handle: FileHandle): Promise<{ bytes: number; crc32: number }> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let [bytes, checksum] = [0, 0];
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, READ_BYTES);
+    if (bytesRead === 0) return { bytes, crc32: checksum };
+    checksum = crc32(buffer.subarray(0, bytesRead), checksum);
+    bytes += bytesRead;
+  }
+}
+
+async function syncFolder(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(dir, 'r');
+  await handle.sync().finally(() => handle.close());
+}

@@ -1,0 +1,44 @@
+// createTrainingStep in Node: the same step, recorded as a graph of the native engine.
+import { compile } from '../engine/graph/compile.js';
+import { createState } from '../engine/graph/state.js';
+import { EngineError, errorMessage } from '../errors.js';
+import { resolveStepOptions, type TrainingStepOptions } from './step-options.js';
+import { type StepRunner } from './step-runner.js';
+import { type TrainableModel } from './trainable-model.js';
+import { createEagerTrainingStep, ModelTrainingStep, type TrainingStep } from './training-step.js';
+
+/**
+ * A training step over the model's parameters: recorded by default, eager with `compile: false`.
+ * While it holds the parameters, `stateDict` and `savePretrained` of the model read through to it, and `forward` throws.
+ * @throws ConfigError for options out of range
+ * @throws EngineError when the native engine is not there; `compile: false` runs without it
+ */
+export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
+  const resolved = resolveStepOptions(options);
+  if (!resolved.compile) return createEagerTrainingStep(model, resolved);
+  const runner = await createCompiledRunner(model, resolved.precision);
+  try {
+    return await ModelTrainingStep.create(model, resolved, runner);
+  } catch (error) {
+    await runner.dispose();
+    throw error;
+  }
+}
+
+async function createCompiledRunner(model: TrainableModel, precision: 'fp32' | 'bf16'): Promise<StepRunner> {
+  const state = await createState(model.namedParameters()).catch((error: unknown) => {
+    throw new EngineError(
+      `createTrainingStep: ${errorMessage(error)}; or pass compile: false to train eagerly on the present backend`,
+      { cause: error },
+    );
+  });
+  return {
+    compiled: true,
+    addVariable: (name, shape) => state.addVariable(name, { shape }),
+    prepare: (fn, name) => compile(fn, { state, name, precision }),
+    read: (name) => state.read(name),
+    write: (name, value) => state.write(name, value),
+    syncParameters: async () => undefined, // the model's variables read through to the state
+    dispose: () => state.dispose(),
+  };
+}

@@ -1,0 +1,101 @@
+// What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere.
+import { SingleBar } from 'cli-progress';
+
+/** Shows the way from a step to the last one. */
+export interface Progress {
+  start(total: number, at: number): void;
+  update(step: number, figures: { loss: number; learningRate: number }): void;
+  /** One line of its own, such as the figures of an evaluation. */
+  line(text: string): void;
+  stop(): void;
+}
+
+/** Seconds between two plain lines. */
+const LINE_SECONDS = 10;
+
+/** The progress that fits a stream: no bar and no control codes where nobody watches. */
+export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  return stream.isTTY ? barProgress(stream) : lineProgress((text) => void stream.write(`${text}\n`));
+}
+
+/** Shows nothing. */
+export const SILENT_PROGRESS: Progress = {
+  start: () => undefined,
+  update: () => undefined,
+  line: () => undefined,
+  stop: () => undefined,
+};
+
+function barProgress(stream: NodeJS.WriteStream): Progress {
+  let bar: SingleBar | null = null;
+  let clock = createClock(0, 0);
+  let [last, lastTotal] = [0, 0];
+  let shown = { loss: '-', rate: '-', left: '-' };
+  const open = (): void => {
+    bar = new SingleBar({
+      format: '{bar} {value}/{total} | loss {loss} | rate {rate} | {left} left',
+      stream,
+      barsize: 24,
+      hideCursor: true,
+      gracefulExit: false, // the trainer ends the bar, whatever the signal
+    });
+    bar.start(lastTotal, last, shown);
+  };
+  const close = (): void => {
+    bar?.stop();
+    bar = null;
+  };
+  return {
+    start: (total, at) => {
+      [last, lastTotal, clock] = [at, total, createClock(total, at)];
+      open();
+    },
+    update: (step, { loss, learningRate }) => {
+      last = step;
+      shown = { loss: loss.toFixed(4), rate: learningRate.toExponential(2), left: duration(clock(step)) };
+      bar?.update(step, shown);
+    },
+    line: (text) => {
+      close();
+      stream.write(`${text}\n`);
+      if (lastTotal > 0) open();
+    },
+    stop: () => {
+      lastTotal = 0;
+      close();
+    },
+  };
+}
+
+/** Plain lines, one every ten seconds at most. */
+export function lineProgress(write: (text: string) => void, now: () => number = () => Date.now() / 1000): Progress {
+  let [total, shownAt] = [0, -Infinity];
+  let clock = createClock(0, 0, now);
+  return {
+    start: (steps, at) => {
+      [total, shownAt, clock] = [steps, now(), createClock(steps, at, now)];
+    },
+    update: (step, { loss, learningRate }) => {
+      if (now() - shownAt < LINE_SECONDS && step < total) return;
+      shownAt = now();
+      const left = step < total ? `, ${duration(clock(step))} left` : '';
+      write(`step ${step} of ${total}: loss ${loss.toFixed(4)}, rate ${learningRate.toExponential(2)}${left}`);
+    },
+    line: write,
+    stop: () => undefined,
+  };
+}
+
+/** Seconds left at a step, by the pace since the start. */
+function createClock(total: number, at: number, now: () => number = () => Date.now() / 1000): (step: number) => number {
+  const start = now();
+  return (step) => ((now() - start) / Math.max(1, step - at)) * (total - step);
+}
+
+/** Seconds as `1 h 02 min`, `3 min 04 s` or `5 s`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (whole >= 3600) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+  return whole >= 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole} s`;
+}

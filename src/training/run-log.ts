@@ -1,0 +1,64 @@
+// The figures of a run as it goes on: metrics.jsonl and TensorBoard events, from the same calls.
+import { join } from 'node:path';
+import { MetricsLog } from './metrics-log.js';
+import { TensorBoardWriter } from './tensorboard.js';
+
+export const METRICS_FILE = 'metrics.jsonl';
+
+export class RunLog {
+  private seconds = 0;
+  private steps = 0;
+
+  private constructor(
+    private readonly metrics: MetricsLog,
+    private readonly events: TensorBoardWriter,
+  ) {}
+
+  /** Opens the log of a run that starts after `step`; lines of later steps are dropped, since the run makes them again. */
+  static async open(runDir: string, { step, run }: { step: number; run: object }): Promise<RunLog> {
+    const metrics = await MetricsLog.open(join(runDir, METRICS_FILE), step);
+    const events = new TensorBoardWriter(join(runDir, 'tensorboard'), { startStep: step });
+    if (step === 0) events.text(0, 'run', `\`\`\`json\n${JSON.stringify(run, null, 2)}\n\`\`\``);
+    return new RunLog(metrics, events);
+  }
+
+  /** Counts the seconds of one update for the next line's pace. */
+  timeStep(seconds: number): void {
+    this.seconds += seconds;
+    this.steps += 1;
+  }
+
+  /** One line of training: means since the last line; `examples` are those since then. */
+  train(
+    step: number,
+    epoch: number,
+    figures: { loss: number; gradientNorm: number; learningRate: number; examples: number },
+  ): void {
+    const { examples, ...shown } = figures;
+    const all = {
+      ...shown,
+      secondsPerStep: round(this.seconds / Math.max(1, this.steps)),
+      examplesPerSecond: round(examples / Math.max(1e-9, this.seconds)),
+      memoryMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
+    };
+    [this.seconds, this.steps] = [0, 0];
+    this.write('train', step, epoch, all);
+  }
+
+  /** One line of evaluation. */
+  evaluate(step: number, epoch: number, metrics: Record<string, number>, seconds: number): void {
+    this.write('evaluate', step, epoch, { ...metrics, seconds: round(seconds) });
+  }
+
+  private write(event: 'train' | 'evaluate', step: number, epoch: number, figures: Record<string, number>): void {
+    this.metrics.add({ event, step, epoch, ...figures });
+    this.events.scalars(
+      step,
+      Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${event}/${name}`, value])),
+    );
+  }
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,46 @@
+// What a trainer is given and what it gives back.
+import { type Progress } from './progress.js';
+import { type Dataset, type Task } from './task.js';
+import { type TrainableModel } from './trainable-model.js';
+import { type BestEvaluation } from './trainer-state.js';
+import { type TrainingArguments } from './training-arguments.js';
+import { type StepResult } from './training-step.js';
+
+/** A model that the trainer can save. */
+export interface TrainerModel extends TrainableModel {
+  savePretrained(dir: string): Promise<unknown>;
+}
+
+/** Told what happens; may stop the run by returning `'stop'`. */
+export interface TrainerCallback {
+  onStep?(step: number, result: StepResult): 'stop' | void;
+  onEvaluate?(step: number, metrics: Record<string, number>): 'stop' | void;
+  onSave?(step: number, dir: string): void;
+}
+
+export interface TrainerOptions<E> extends TrainingArguments {
+  model: TrainerModel;
+  task: Task<E>;
+  train: Dataset<E>;
+  validation?: Dataset<E>;
+  callbacks?: readonly TrainerCallback[];
+  /** Default: a bar on a terminal, lines elsewhere, on standard error. */
+  progress?: Progress;
+  /** Writes what belongs to a complete run folder beside the model: tokenizer files, answers. */
+  saveAssets?: (dir: string) => Promise<void>;
+  /** Kept in run.json beside the arguments: the task's own settings. */
+  settings?: Record<string, unknown>;
+}
+
+/** Why a run ended. */
+export type EndReason = 'finished' | 'early' | 'callback' | 'stopAfter' | NodeJS.Signals;
+
+export interface TrainResult {
+  /** Updates made, those before a resume included. */
+  step: number;
+  totalSteps: number;
+  reason: EndReason;
+  best: BestEvaluation | null;
+  /** Figures of the last evaluation of this start. */
+  metrics: Record<string, number> | null;
+}

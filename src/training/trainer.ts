@@ -1,0 +1,324 @@
+// Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError, TrainingError } from '../errors.js';
+import { writeTextAtomic } from '#platform';
+import { padBatch, prefetch, readBatch } from './batches.js';
+import { type Checkpoint, CheckpointStore, publishFiles } from './checkpoints.js';
+import { createTrainingStep } from './compiled-step.js';
+import { epochBatches } from './data-order.js';
+import { runEnvironment } from './environment.js';
+import { evaluateTask } from './evaluate.js';
+import { loadParameters } from './load-parameters.js';
+import { createProgress, duration, type Progress } from './progress.js';
+import { RunLog } from './run-log.js';
+import { listenForStop, type StopSignals } from './signals.js';
+import { STEP_STATE_FILE } from './step-state.js';
+import { type Batch, type Dataset } from './task.js';
+import { type EndReason, type TrainerOptions, type TrainResult } from './trainer-options.js';
+import { environmentChanges, requireSameRun, type TrainerState } from './trainer-state.js';
+import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from './training-arguments.js';
+import { type StepResult, type TrainingStep } from './training-step.js';
+
+/** Updates whose batches are made while a step runs. */
+const UPDATES_AHEAD = 2;
+
+/** One run, in one folder. */
+export class Trainer<E> {
+  readonly arguments: ResolvedTrainingArguments;
+  /** Updates in one epoch, and in the whole run. */
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  private readonly store: CheckpointStore<TrainerState>;
+  private readonly progress: Progress;
+  private step!: TrainingStep;
+  private state!: TrainerState;
+  private log!: RunLog;
+  private signals!: StopSignals;
+  private lastMetrics: Record<string, number> | null = null;
+
+  /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
+  constructor(private readonly options: TrainerOptions<E>) {
+    const { train, validation, progress } = options;
+    const given = Object.entries(options).filter(([key]) => !NOT_ARGUMENTS.has(key));
+    this.arguments = resolveTrainingArguments(Object.fromEntries(given));
+    const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = this.arguments;
+    if (train.length === 0) throw new ConfigError('Trainer: there are no training examples');
+    if (validation?.length === 0)
+      throw new ConfigError('Trainer: there are no validation examples; leave validation out');
+    this.stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
+    this.totalSteps = maxSteps ?? Math.max(1, Math.ceil(this.stepsPerEpoch * epochs));
+    this.store = new CheckpointStore(outputDir);
+    this.progress = progress ?? createProgress();
+  }
+
+  /**
+   * Runs to the end, or until a signal, a callback, `patience` or `stopAfter` ends it.
+   * The model holds the last weights afterwards; the run folder holds the best.
+   * @throws TrainingError when the loss is not finite, or the run to resume is another one
+   * @throws CheckpointError when a checkpoint cannot be written; the older ones are intact
+   */
+  async train(): Promise<TrainResult> {
+    const { outputDir } = this.arguments;
+    const resumed = await this.findCheckpoint();
+    if (resumed !== null) await loadParameters(this.options.model, resumed.dir);
+    this.step = await createTrainingStep(this.options.model, stepOptionsOf(this.arguments, this.totalSteps));
+    this.signals = listenForStop((signal) => this.progress.line(`${signal}: saving, then stopping`));
+    try {
+      await this.start(resumed);
+      const reason = await this.run();
+      this.progress.stop();
+      return {
+        step: this.step.step,
+        totalSteps: this.totalSteps,
+        reason,
+        best: this.state.best,
+        metrics: this.lastMetrics,
+      };
+    } catch (error) {
+      const newest = (await this.store.steps()).at(-1);
+      if (newest !== undefined)
+        this.progress.line(`the run can go on from ${this.store.dirOf(newest)} with resume (${outputDir})`);
+      throw error;
+    } finally {
+      this.progress.stop();
+      this.signals.release();
+      await this.step.dispose();
+    }
+  }
+
+  private async findCheckpoint(): Promise<Checkpoint<TrainerState> | null> {
+    const { outputDir, resume } = this.arguments;
+    await mkdir(outputDir, { recursive: true });
+    await this.store.clean();
+    if (!resume && (await this.store.steps()).length > 0) {
+      throw new ConfigError(
+        `${outputDir}: it already holds a run; pass resume to go on with it, or choose another outputDir`,
+      );
+    }
+    return resume ? this.store.newest((line) => this.progress.line(line)) : null;
+  }
+
+  /** Takes up where the checkpoint ends, or begins. */
+  private async start(resumed: Checkpoint<TrainerState> | null): Promise<void> {
+    const { train, validation, task, settings, saveAssets } = this.options;
+    const { outputDir, precision } = this.arguments;
+    const fresh: TrainerState = {
+      data: { train: train.fingerprint, validation: validation?.fingerprint ?? null },
+      arguments: this.arguments,
+      environment: runEnvironment(this.step.compiled, precision),
+      best: null,
+      staleEvaluations: 0,
+      evaluatedStep: 0,
+      interval: { loss: 0, gradientNorm: 0, steps: 0, examples: 0 },
+      skippedSteps: 0,
+    };
+    if (resumed !== null) {
+      requireSameRun(resumed.state, fresh);
+      const changes = environmentChanges(resumed.state.environment, fresh.environment);
+      if (changes.length > 0)
+        this.progress.line(`resume: not bit for bit the same as without the stop: ${changes.join('; ')}`);
+      await this.step.loadState(resumed.dir);
+      this.progress.line(`resume: going on after step ${resumed.step} of ${this.totalSteps}`);
+    }
+    this.state =
+      resumed === null ? fresh : { ...resumed.state, arguments: this.arguments, environment: fresh.environment };
+    const run = { task: task.name, arguments: this.arguments, ...settings, environment: fresh.environment };
+    await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
+    await saveAssets?.(outputDir);
+    this.log = await RunLog.open(outputDir, { step: resumed?.step ?? 0, run });
+    if (this.state.best !== null) await this.publish(this.state.best.step);
+  }
+
+  private async run(): Promise<EndReason> {
+    const startedAt = this.step.step;
+    this.progress.start(this.totalSteps, startedAt);
+    // A run that was stopped between an update and its evaluation makes up for it.
+    const owed =
+      startedAt > 0 && this.isDue(this.arguments.evaluateEvery, startedAt) && this.state.evaluatedStep !== startedAt;
+    if (owed) {
+      const reason = await this.evaluateAndSave();
+      if (reason !== null) return reason;
+    }
+    for (let epoch = Math.floor(startedAt / this.stepsPerEpoch); this.step.step < this.totalSteps; epoch++) {
+      const reason = await this.runEpoch(epoch, startedAt);
+      if (reason !== null) return reason;
+    }
+    return 'finished';
+  }
+
+  private async runEpoch(epoch: number, startedAt: number): Promise<EndReason | null> {
+    const { batchSize, accumulationSteps, seed, shuffle, groupByLength, stopAfter } = this.arguments;
+    const { task, train, callbacks = [] } = this.options;
+    const batches = epochBatches(train, epoch, { batchSize, seed, shuffle, groupByLength });
+    const updates = Array.from({ length: this.stepsPerEpoch }, (_, i) =>
+      batches.slice(i * accumulationSteps, (i + 1) * accumulationSteps),
+    ).slice(this.step.step - epoch * this.stepsPerEpoch);
+    const seeding = { seed, epoch, training: true };
+    const read = (indices: readonly number[][]): Promise<Batch[]> =>
+      Promise.all(indices.map(async (batch) => (await readBatch(task, train, batch, seeding)).batch));
+    for await (const parts of prefetch(updates, UPDATES_AHEAD, read)) {
+      const started = performance.now();
+      const result = await this.step.run(
+        this.step.compiled ? parts.map((part) => padBatch(part, batchSize).inputs) : parts.map(({ inputs }) => inputs),
+      );
+      this.requireFinite(result);
+      this.record(result, parts, (performance.now() - started) / 1000);
+      const stops = callbacks.map((callback) => callback.onStep?.(this.step.step, result));
+      const reason = await this.afterStep(startedAt, stopAfter, stops.includes('stop'));
+      if (reason !== null || this.step.step >= this.totalSteps) return reason;
+    }
+    return null;
+  }
+
+  /** Evaluates and saves when it is time to; says when the run is over before its last step. */
+  private async afterStep(
+    startedAt: number,
+    stopAfter: number | undefined,
+    isStopped: boolean,
+  ): Promise<EndReason | null> {
+    const { step } = this.step;
+    const { evaluateEvery, saveEvery } = this.arguments;
+    const isLast = step >= this.totalSteps;
+    const signal = this.signals.received;
+    const ends = signal ?? (isStopped ? 'callback' : !isLast && step - startedAt === stopAfter ? 'stopAfter' : null);
+    const isEvaluationDue =
+      this.options.validation !== undefined &&
+      (this.isDue(evaluateEvery, step) || (isLast && evaluateEvery !== 'never'));
+    if (isEvaluationDue && signal === null) {
+      const reason = await this.evaluateAndSave();
+      return reason ?? ends;
+    }
+    if (ends !== null || isLast || this.isDue(saveEvery, step)) await this.save();
+    return ends;
+  }
+
+  private isDue(every: 'epoch' | 'never' | number, step: number): boolean {
+    if (every === 'never') return false;
+    return step % (every === 'epoch' ? this.stepsPerEpoch : every) === 0;
+  }
+
+  private requireFinite({ loss, gradientNorm }: StepResult): void {
+    if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
+    const { step } = this.step;
+    if (this.arguments.skipNonFinite) {
+      this.state.skippedSteps += 1;
+      this.progress.line(`step ${step}: passed over, loss ${loss}, gradient norm ${gradientNorm}`);
+      return;
+    }
+    throw new TrainingError(
+      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; lower the learning rate, look at the data, or pass skipNonFinite`,
+    );
+  }
+
+  private record({ loss, gradientNorm, learningRate }: StepResult, parts: readonly Batch[], seconds: number): void {
+    const { step } = this.step;
+    const { interval } = this.state;
+    interval.steps += 1;
+    interval.loss += loss;
+    interval.gradientNorm += gradientNorm;
+    interval.examples += parts.reduce((sum, { count }) => sum + count, 0);
+    this.log.timeStep(seconds);
+    this.progress.update(step, { loss, learningRate });
+    if (step % this.arguments.logEvery !== 0 && step < this.totalSteps) return;
+    this.log.train(step, step / this.stepsPerEpoch, {
+      loss: interval.loss / interval.steps,
+      gradientNorm: interval.gradientNorm / interval.steps,
+      learningRate,
+      examples: interval.examples,
+    });
+    this.state.interval = { loss: 0, gradientNorm: 0, steps: 0, examples: 0 };
+  }
+
+  private async evaluateAndSave(): Promise<EndReason | null> {
+    const { validation, task, callbacks = [] } = this.options;
+    if (validation === undefined) return null;
+    const { step } = this.step;
+    const started = performance.now();
+    const metrics = await this.withAverage(() => this.evaluate(validation));
+    if (metrics === null) {
+      await this.save(); // a signal came: the evaluation is owed
+      return this.signals.received;
+    }
+    this.lastMetrics = metrics;
+    const seconds = (performance.now() - started) / 1000;
+    const value = metrics[task.primaryMetric];
+    if (value === undefined) {
+      throw new ConfigError(
+        `task ${task.name}: its primary metric "${task.primaryMetric}" is not among ${Object.keys(metrics).join(', ')}`,
+      );
+    }
+    const { best } = this.state;
+    const isBetter = best === null || (task.greaterIsBetter ? value > best.value : value < best.value);
+    this.state.best = isBetter ? { step, value, metrics } : best;
+    this.state.staleEvaluations = isBetter ? 0 : this.state.staleEvaluations + 1;
+    this.state.evaluatedStep = step;
+    this.log.evaluate(step, step / this.stepsPerEpoch, metrics, seconds);
+    const figures = Object.entries(metrics).map(([name, figure]) => `${name} ${Number(figure.toFixed(4))}`);
+    this.progress.line(
+      `evaluation after step ${step}: ${figures.join(', ')}${isBetter ? ' (best)' : ''}, ${duration(seconds)}`,
+    );
+    await this.save();
+    const stops = callbacks.map((callback) => callback.onEvaluate?.(step, metrics));
+    if (stops.includes('stop')) return 'callback';
+    const isTired = this.state.staleEvaluations >= (this.arguments.patience ?? Infinity);
+    if (isTired) this.progress.line(`no better evaluation for ${this.state.staleEvaluations} times: stopping early`);
+    return isTired && step < this.totalSteps ? 'early' : this.signals.received;
+  }
+
+  /** Figures on a data set with the weights as they are. Null when a signal came. */
+  private evaluate(dataset: Dataset<E>): Promise<Record<string, number> | null> {
+    const { batchSize, evaluationBatchSize = batchSize, seed } = this.arguments;
+    return evaluateTask({
+      task: this.options.task,
+      dataset,
+      batchSize: evaluationBatchSize,
+      seed,
+      outputs: (inputs) => this.step.outputs(inputs),
+      padBatches: this.step.compiled,
+      isStopped: () => this.signals.received !== null,
+    });
+  }
+
+  private withAverage<T>(use: () => Promise<T>): Promise<T> {
+    return this.arguments.emaDecay === undefined ? use() : this.step.withAverage(use);
+  }
+
+  /** Writes a checkpoint, puts the best model into the run folder, and lets old checkpoints go. */
+  private async save(): Promise<void> {
+    const { model, callbacks = [] } = this.options;
+    const { step } = this.step;
+    const dir = await this.store.write(step, this.state, async (temporary) => {
+      await model.savePretrained(temporary);
+      await this.step.saveState(temporary);
+      if (this.arguments.emaDecay !== undefined)
+        await this.step.withAverage(() => model.savePretrained(join(temporary, AVERAGE)));
+    });
+    const best = this.state.best?.step ?? step;
+    if (best === step) await this.publish(step);
+    await this.store.rotate(this.arguments.keepCheckpoints, [best]);
+    for (const callback of callbacks) callback.onSave?.(step, dir);
+  }
+
+  /** Makes a checkpoint's model that of the run folder. */
+  private async publish(step: number): Promise<void> {
+    const dir = this.arguments.emaDecay === undefined ? this.store.dirOf(step) : join(this.store.dirOf(step), AVERAGE);
+    const names = (await readdir(dir)).filter((name) => !NOT_PUBLISHED.has(name));
+    await publishFiles(dir, this.arguments.outputDir, names);
+  }
+}
+
+/** Options of the trainer that are no TrainingArguments. */
+const NOT_ARGUMENTS = new Set<string>([
+  'model',
+  'task',
+  'train',
+  'validation',
+  'callbacks',
+  'progress',
+  'saveAssets',
+  'settings',
+]);
+/** Folder inside a checkpoint with the averaged model. */
+const AVERAGE = 'average';
+const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);

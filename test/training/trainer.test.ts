@@ -1,0 +1,194 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { readMetrics } from '../../src/training/metrics-log.js';
+import { lineProgress, SILENT_PROGRESS } from '../../src/training/progress.js';
+import { Trainer } from '../../src/training/trainer.js';
+import { type TrainerOptions, type TrainResult } from '../../src/training/trainer-options.js';
+import { type Point, pointModel, points, pointTask } from './tiny-task.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'run-'));
+
+type Options = Partial<TrainerOptions<Point>> & { outputDir: string };
+
+/** 37 examples in batches of 8: five updates an epoch, the last of five examples. */
+async function train(options: Options): Promise<TrainResult> {
+  const model = pointModel();
+  const trainer = new Trainer({
+    model,
+    task: pointTask,
+    train: points(37, 1),
+    validation: points(20, 2),
+    epochs: 4,
+    batchSize: 8,
+    learningRate: 0.05,
+    logEvery: 1,
+    seed: 3,
+    progress: SILENT_PROGRESS,
+    ...options,
+  });
+  try {
+    return await trainer.train();
+  } finally {
+    model.dispose();
+  }
+}
+
+async function losses(dir: string): Promise<unknown[]> {
+  const entries = await readMetrics(join(dir, 'metrics.jsonl'));
+  return entries.map(({ event, step, loss, accuracy }) => [event, step, loss, accuracy]);
+}
+
+const weights = (dir: string): string => readFileSync(join(dir, 'model.safetensors')).toString('hex');
+
+describe('Trainer', () => {
+  test('learns, evaluates each epoch, and leaves a complete folder with the best model', async () => {
+    const outputDir = newFolder();
+    const result = await train({
+      outputDir,
+      epochs: 20,
+      saveAssets: async (dir) => writeFileSync(join(dir, 'vocab.txt'), 'a\n'),
+    });
+    expect(result).toMatchObject({ step: 100, totalSteps: 100, reason: 'finished' });
+    expect(result.best?.metrics['accuracy']).toBeGreaterThan(0.7);
+    const evaluations = (await readMetrics(join(outputDir, 'metrics.jsonl'))).filter(
+      ({ event }) => event === 'evaluate',
+    );
+    expect(evaluations.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => 5 * (i + 1)));
+    expect(Math.max(...evaluations.map(({ accuracy }) => accuracy as number))).toBe(result.best?.value);
+    expect(readdirSync(outputDir).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'metrics.jsonl',
+      'model.safetensors',
+      'run.json',
+      'tensorboard',
+      'vocab.txt',
+    ]);
+    const best = join(outputDir, 'checkpoints', `step-${String(result.best?.step).padStart(8, '0')}`);
+    expect(weights(outputDir)).toBe(weights(best));
+    expect(readdirSync(join(outputDir, 'checkpoints')).length).toBeLessThanOrEqual(3);
+  });
+
+  test.each([
+    ['in the middle of an epoch', { stopAfter: 7 }],
+    ['at the end of an epoch', { stopAfter: 10 }],
+    [
+      'with accumulation, an average and like lengths',
+      { stopAfter: 4, accumulationSteps: 2, emaDecay: 0.9, groupByLength: true },
+    ],
+    ['between two lines of metrics', { stopAfter: 7, logEvery: 3 }],
+  ] as const)('goes on exactly after a stop %s', async (_, { stopAfter, ...rest }) => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    await train({ outputDir: whole, ...rest });
+    const stopped = await train({ outputDir: parts, stopAfter, ...rest });
+    expect(stopped).toMatchObject({ reason: 'stopAfter', step: stopAfter });
+    const result = await train({ outputDir: parts, resume: true, ...rest });
+    expect(result.reason).toBe('finished');
+    expect(await losses(parts)).toEqual(await losses(whole));
+    expect(weights(parts)).toBe(weights(whole));
+  });
+
+  test('saves and stops at SIGTERM, and makes up for the evaluation that it owes', async () => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    await train({ outputDir: whole });
+    const onStep = (step: number): void => void (step === 5 && process.emit('SIGTERM', 'SIGTERM'));
+    const stopped = await train({ outputDir: parts, callbacks: [{ onStep }] });
+    expect(stopped).toMatchObject({ reason: 'SIGTERM', step: 5, metrics: null });
+    await train({ outputDir: parts, resume: true });
+    expect(await losses(parts)).toEqual(await losses(whole));
+    expect(process.listenerCount('SIGTERM')).toBe(0);
+  });
+
+  test('stops early when evaluations no longer get better', async () => {
+    const result = await train({ outputDir: newFolder(), patience: 2, learningRate: 0, epochs: 50 });
+    expect(result).toMatchObject({ reason: 'early', step: 15 });
+    expect(result.best?.step).toBe(5);
+  });
+
+  test('falls back to the older checkpoint when the newest is damaged, and says which', async () => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    await train({ outputDir: whole });
+    await train({ outputDir: parts, stopAfter: 12 });
+    const model = join(parts, 'checkpoints', 'step-00000012', 'optimizer.safetensors');
+    truncateSync(model, 100);
+    const lines: string[] = [];
+    await train({ outputDir: parts, resume: true, progress: lineProgress((line) => lines.push(line)) });
+    expect(lines[0]).toMatch(
+      /step-00000012: optimizer.safetensors has 100 bytes, \d+ were written; going back to an older/,
+    );
+    expect(lines[1]).toBe('resume: going on after step 10 of 20');
+    expect(await losses(parts)).toEqual(await losses(whole));
+  });
+
+  test('refuses to go on with other data or settings, and to overwrite a run', async () => {
+    const outputDir = newFolder();
+    await train({ outputDir, stopAfter: 3 });
+    await expect(train({ outputDir })).rejects.toThrow(/already holds a run; pass resume/);
+    await expect(train({ outputDir, resume: true, train: points(38, 1) })).rejects.toThrow(
+      /training examples are not those/,
+    );
+    await expect(train({ outputDir, resume: true, learningRate: 0.1 })).rejects.toThrow(
+      /learningRate was 0.05, is 0.1/,
+    );
+    expect((await train({ outputDir, resume: true, keepCheckpoints: 1 })).reason).toBe('finished');
+  });
+
+  test('stops at a loss that is not finite, names the step, and keeps the checkpoint', async () => {
+    const outputDir = newFolder();
+    const good = points(37, 1);
+    const bad = {
+      ...good,
+      example: async (i: number) => (i === 0 ? { x: [NaN, 0, 0, 0, 0], label: 0 } : good.example(i)),
+    };
+    await expect(
+      train({ outputDir, train: bad, saveEvery: 1, shuffle: false, epochs: 2, maxSteps: 20 }),
+    ).rejects.toThrow(/step 1: the loss is NaN .* lower the learning rate/);
+    const skipping = await train({ outputDir: newFolder(), train: bad, skipNonFinite: true });
+    expect(skipping.reason).toBe('finished');
+    expect(Number.isFinite(skipping.metrics?.['loss'])).toBe(true);
+  });
+
+  test('leaves the older checkpoint intact when a new one cannot be written', async () => {
+    const outputDir = newFolder();
+    const model = pointModel();
+    const save = model.savePretrained.bind(model);
+    let saves = 0;
+    model.savePretrained = async (dir) => {
+      if (++saves === 2) throw new Error('ENOSPC: no space left on device');
+      return save(dir);
+    };
+    await expect(train({ outputDir, model })).rejects.toThrow(
+      /step-00000010: could not be written \(ENOSPC.*step-00000005 is intact/,
+    );
+    expect(readdirSync(join(outputDir, 'checkpoints'))).toEqual(['step-00000005']);
+    expect((await train({ outputDir, resume: true })).reason).toBe('finished');
+  });
+
+  test('writes nothing but lines without control codes where no terminal is', async () => {
+    const lines: string[] = [];
+    await train({ outputDir: newFolder(), progress: lineProgress((line) => lines.push(line)) });
+    expect(lines.at(-1)).toMatch(/^evaluation after step 20: loss [\d.]+, accuracy [\d.]+/);
+    expect(lines.filter((line) => /[\u0000-\u001f]/.test(line))).toEqual([]);
+  });
+
+  test('does not leak tensors', async () => {
+    const before = tf.memory().numTensors;
+    await train({ outputDir: newFolder(), emaDecay: 0.5, accumulationSteps: 2 });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(existsSync('checkpoints')).toBe(false);
+  });
+
+  test('names unknown arguments and values out of range', () => {
+    const make = (options: object): Trainer<Point> =>
+      new Trainer({ model: pointModel(), task: pointTask, train: points(4, 1), outputDir: 'x', ...options });
+    expect(() => make({ learningrate: 1 })).toThrow(/unknown "learningrate"; known: outputDir, epochs/);
+    expect(() => make({ batchSize: 0 })).toThrow(/batchSize: /);
+    expect(() => make({ warmupSteps: 1, warmupRatio: 0.1 })).toThrow(/give one of them/);
+    expect(() => make({ train: points(0, 1) })).toThrow(/no training examples/);
+  });
+});
