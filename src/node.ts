@@ -14,6 +14,38 @@ export type { RgbImage } from './data/png.js';
 export { gridBoxes, pixelFeatureDim, pixelFeatures } from './data/pixel-features.js';
 export type { PixelFeatureOptions } from './data/pixel-features.js';
 
+export { VisualBertProcessor } from './data/processor.js';
+export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './data/processor.js';
+export type { RegionInput, BoxInput, TensorLike } from './data/region-inputs.js';
+export type { TaskName } from './data/text-forms.js';
+export {
+  AnswerVocabulary,
+  buildAnswers,
+  parseAnswers,
+  requireAuthorsAnswers,
+  UNKNOWN_ANSWER,
+} from './data/answer-vocabulary.js';
+export type { BuildAnswersOptions } from './data/answer-vocabulary.js';
+export { buildVocabulary } from './data/build-vocabulary.js';
+export { isEasyVqa, joinVqa, readEasyVqa, readVqaAnnotations, readVqaQuestions } from './data/vqa-records.js';
+export type { VqaAnnotation, VqaAnswer, VqaExample, VqaQuestion } from './data/vqa-records.js';
+export { normaliseAnswer, scoreVqa, vqaAnswerAccuracy } from './data/vqa-accuracy.js';
+export type { VqaScores } from './data/vqa-accuracy.js';
+export { readNlvr, readNlvr2, withoutOverlap } from './data/nlvr-records.js';
+export type { SceneStatement, Statement } from './data/nlvr-records.js';
+export { NLVR_FEATURE_DIM, sceneRegions } from './data/nlvr-scenes.js';
+export type { NlvrItem, NlvrScene } from './data/nlvr-scenes.js';
+export { scoreNlvr } from './data/nlvr-accuracy.js';
+export type { NlvrScores } from './data/nlvr-accuracy.js';
+export { openRegionFeatures } from './data/open-features.js';
+export type { RegionFeatures, RegionFeatureSource } from './data/region-features.js';
+export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './data/region-wrappers.js';
+export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
+
+export { openTask } from './tasks/open-task.js';
+export type { ModelClassName, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/opened-task.js';
+export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/options.js';
+
 export { installEngine } from './engine/install.js';
 export type { InstallOptions, InstallProgress, InstallResult } from './engine/install.js';
 export { engineInfo, removeEngines } from './engine/info.js';

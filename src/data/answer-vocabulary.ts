@@ -63,11 +63,15 @@ export class AnswerVocabulary {
         `expected scores of ${this.size} answers, received ${scores.length}; the answers are not those of this model`,
       );
     }
-    return this.answers
-      .map((answer, index) => ({ index, answer, score: scores[index] as number }))
-      .filter(({ index }) => index !== this.unknownIndex)
-      .sort((a, b) => b.score - a.score || a.index - b.index)
-      .slice(0, topK);
+    const best: { index: number; answer: string; score: number }[] = [];
+    for (let index = 0; index < this.size; index++) {
+      const score = scores[index] as number;
+      if (index === this.unknownIndex || (best.length === topK && !(score > (best.at(-1)?.score as number)))) continue;
+      const place = best.findIndex((one) => score > one.score);
+      best.splice(place < 0 ? best.length : place, 0, { index, answer: this.answers[index] as string, score });
+      if (best.length > topK) best.pop();
+    }
+    return best;
   }
 }
 

@@ -28,6 +28,8 @@ export interface ProcessorOptions {
   task?: TaskName;
   /** The answers of the classes, for `decodeAnswers`. */
   answers?: AnswerVocabulary | null;
+  /** Classes that the model's config names in any way; null when it names none. */
+  classCount?: number | null;
   /** Width that the model projects; checked when given. */
   visualEmbeddingDim?: number | null;
   /** Longest text in word pieces, special tokens included. Default 128. */
@@ -58,7 +60,7 @@ export interface ProcessorInputs {
 
 export interface LoadProcessorOptions extends Omit<
   ProcessorOptions,
-  'tokenizer' | 'answers' | 'visualEmbeddingDim' | 'lowercase'
+  'tokenizer' | 'answers' | 'classCount' | 'visualEmbeddingDim' | 'lowercase'
 > {
   /** A file of answers, for checkpoints that name none (uclanlp/visualbert-vqa). */
   answers?: string;
@@ -94,6 +96,7 @@ export class VisualBertProcessor extends Callable {
   readonly tokenizer: TextTokenizer;
   readonly task: TaskName;
   readonly answers: AnswerVocabulary | null;
+  readonly classCount: number | null;
   readonly visualEmbeddingDim: number | null;
   readonly maxLength: number;
   readonly maxRegions: number;
@@ -104,6 +107,7 @@ export class VisualBertProcessor extends Callable {
     this.tokenizer = options.tokenizer;
     this.task = options.task ?? 'plain';
     this.answers = options.answers ?? null;
+    this.classCount = options.classCount ?? null;
     this.visualEmbeddingDim = options.visualEmbeddingDim ?? null;
     this.maxLength = options.maxLength ?? AUTHORS_MAX_LENGTH;
     this.maxRegions = options.maxRegions ?? Infinity;
@@ -150,6 +154,7 @@ export class VisualBertProcessor extends Callable {
       tokenizer,
       lowercase,
       answers: answersFile === undefined ? answersOf(config) : await loadAnswers(answersFile, config),
+      classCount: classCountOf(config),
       visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? null,
       ...defined({
         task: usual(task, 'task'),
@@ -314,13 +319,17 @@ function answersOf(config: Record<string, unknown>): AnswerVocabulary | null {
   return parseAnswers(JSON.stringify(labels), 'config.json id2label');
 }
 
+function classCountOf(config: Record<string, unknown>): number | null {
+  const labels = config['id2label'] as Record<string, string> | undefined;
+  return labels === undefined ? null : Object.keys(labels).length;
+}
+
 /** Reads an answers file and holds it against the head it is for. */
 async function loadAnswers(path: string, config: Record<string, unknown>): Promise<AnswerVocabulary> {
   const answers = parseAnswers(await readText(path), path);
-  const labels = config['id2label'] as Record<string, string> | undefined;
-  const classes = labels === undefined ? undefined : Object.keys(labels).length;
+  const classes = classCountOf(config);
   if (classes === 3129 && answersOf(config) === null) requireAuthorsAnswers(answers, path);
-  if (classes !== undefined && classes !== answers.size) {
+  if (classes !== null && classes !== answers.size) {
     throw new DataError(
       `${path}: has ${answers.size} answers, the model has ${classes} classes; use the list it was trained with`,
     );

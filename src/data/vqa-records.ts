@@ -1,4 +1,5 @@
 // VQA 2.0 questions and annotations (VizWiz, TextVQA and the like in the same layout), plain or gzip JSON.
+import { open } from 'node:fs/promises';
 import { DataError } from '../errors.js';
 import { readJsonRecords } from './json-records.js';
 import { asObject, createIdCheck, idField, listField, textField } from './record-fields.js';
@@ -77,6 +78,48 @@ export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]>
       answers,
     };
   });
+}
+
+/**
+ * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer counts as that of ten annotators, so that the
+ * official accuracy is 1 for it and 0 for all others.
+ * @see https://github.com/vzhou842/easy-VQA
+ */
+export async function readEasyVqa(path: string): Promise<VqaExample[]> {
+  const tenTimes = new Map<string, VqaAnswer[]>(); // 13 answers in all
+  return (await readJsonRecords(path)).map(({ value, where }, i) => {
+    const [question, answer, image] = Array.isArray(value) ? (value as unknown[]) : [];
+    if (
+      typeof question !== 'string' ||
+      typeof answer !== 'string' ||
+      (typeof image !== 'number' && typeof image !== 'string')
+    ) {
+      throw new DataError(
+        `${where}: expected [question, answer, image id], received ${JSON.stringify(value).slice(0, 60)}`,
+      );
+    }
+    if (!tenTimes.has(answer))
+      tenTimes.set(
+        answer,
+        Array.from({ length: 10 }, (_, annotator) => ({ answer, source: String(annotator) })),
+      );
+    const questionId = String(i);
+    const answerType = answer === 'yes' || answer === 'no' ? 'yes/no' : 'other';
+    const answers = tenTimes.get(answer) ?? [];
+    const annotation = { questionId, questionType: 'none of the above', answerType, usualAnswer: answer, answers };
+    return { questionId, imageId: String(image), question, annotation };
+  });
+}
+
+/** Whether a questions file is easy-VQA's: an array of arrays instead of the official object. */
+export async function isEasyVqa(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(64), 0, 64, 0);
+    return /^\s*\[\s*\[/.test(new TextDecoder().decode(buffer.subarray(0, bytesRead)));
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A question with its annotation, null where there is none (test sets). */

@@ -1,0 +1,66 @@
+// Region features made on the fly from pictures: the pixels of given boxes, or of a grid of patches.
+import { readdir, readFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { exists } from '#platform';
+import { DataError } from '../errors.js';
+import { imageKey } from './image-key.js';
+import { readJson } from './json-records.js';
+import { gridBoxes, pixelFeatureDim, pixelFeatures } from './pixel-features.js';
+import { decodePng } from './png.js';
+import { indexIds, missingImage, type RegionFeatureSource } from './region-features.js';
+
+/** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
+const BOXES_FILE = 'boxes.json';
+
+export interface ImageFeatureOptions {
+  /** Without boxes: patches along each side of a picture. */
+  grid: number;
+  /** Colour cells along each side of a region. */
+  cells: number;
+}
+
+/**
+ * Opens a folder (and those inside it) of PNG pictures. Regions are the boxes of `boxes.json` in it, else a grid of patches.
+ * @throws DataError when there is no picture, or a picture has no boxes.
+ */
+export async function openImageFeatures(
+  folder: string,
+  { grid, cells }: ImageFeatureOptions,
+): Promise<RegionFeatureSource> {
+  const names = await readdir(folder, { recursive: true });
+  const files = names.filter((name) => name.endsWith('.png')).sort();
+  const idOf = (file: string): string =>
+    file
+      .split(sep)
+      .at(-1)
+      ?.replace(/\.png$/, '') ?? file;
+  const index = indexIds(
+    files.map((file) => [idOf(file), join(folder, file)] as const),
+    imageKey,
+    folder,
+  );
+  if (index.size === 0) throw new DataError(`${folder}: holds no .png picture`);
+  const boxes = await readBoxes(join(folder, BOXES_FILE));
+  return {
+    name: folder,
+    dim: pixelFeatureDim({ cells }),
+    ids: () => files.map(idOf),
+    has: (id) => index.has(imageKey(id)),
+    countOf: (id) => (boxes === null ? grid * grid : boxes.get(imageKey(id))?.length),
+    read: async (id) => {
+      const path = index.get(imageKey(id));
+      if (path === undefined) throw missingImage(folder, id);
+      const image = decodePng(await readFile(path), path);
+      const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxes.get(imageKey(id));
+      if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${id}`);
+      return pixelFeatures(image, regions, { cells });
+    },
+    close: async () => undefined,
+  };
+}
+
+async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> | null> {
+  if (!(await exists(path))) return null;
+  const json = (await readJson(path)) as Record<string, number[][]>;
+  return indexIds(Object.entries(json), imageKey, path);
+}

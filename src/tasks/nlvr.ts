@@ -1,0 +1,50 @@
+// NLVR: human-written statements about scenes of three boxes, from the structured scenes or from pictures.
+import { readNlvr, type SceneStatement, withoutOverlap } from '../data/nlvr-records.js';
+import { type NlvrScene, sceneRegions } from '../data/nlvr-scenes.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { memorySource } from '../data/region-wrappers.js';
+import { ConfigError, DataError } from '../errors.js';
+import type { OpenedTask, TaskContext } from './opened-task.js';
+import type { NlvrOptions } from './options.js';
+import { type StatementExample, statementTask } from './statements.js';
+import { taskProcessor, taskRegions } from './task-parts.js';
+
+/** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
+export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
+  const all = await readAll(options.data);
+  const validation = options.validationData === undefined ? null : await readAll(options.validationData);
+  if (options.excludeOverlap && validation === null)
+    throw new ConfigError('task nlvr: excludeOverlap needs validationData');
+  const statements = options.excludeOverlap && validation !== null ? withoutOverlap(all, validation) : all;
+  const source = await taskRegions(
+    options.features ?? sceneSource([...statements, ...(validation ?? [])]),
+    options,
+    context,
+  );
+  const processor = await taskProcessor('nlvr', options, context, () => statements.map(({ sentence }) => sentence));
+  return statementTask({ name: 'nlvr', statements, validation, processor, source, context });
+}
+
+async function readAll(paths: readonly string[]): Promise<SceneStatement[]> {
+  return (await Promise.all(paths.map(readNlvr))).flat();
+}
+
+function sceneSource(statements: readonly SceneStatement[]): RegionFeatureSource {
+  const scenes = new Map<string, NlvrScene>();
+  for (const { identifier, scene } of statements) {
+    if (scene === null) {
+      throw new DataError(
+        `statement ${identifier} has no structured_rep; give the region features of its picture (--features)`,
+      );
+    }
+    const known = scenes.get(identifier);
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(scene)) {
+      throw new DataError(`statement ${identifier} occurs with two different scenes; rename one of the two`);
+    }
+    scenes.set(identifier, scene);
+  }
+  return memorySource(
+    'structured scenes',
+    Array.from(scenes, ([identifier, scene]) => [identifier, sceneRegions(scene)] as const),
+  );
+}

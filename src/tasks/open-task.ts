@@ -1,0 +1,27 @@
+// Opens a task by its name: the one place that knows them all.
+import { ConfigError } from '../errors.js';
+import { openNlvr } from './nlvr.js';
+import { openNlvr2 } from './nlvr2.js';
+import type { OpenedTask, TaskContext } from './opened-task.js';
+import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
+import { openVqa } from './vqa.js';
+
+/**
+ * Opens a task's data: `openTask('vqa', { questions, annotations, features }, { purpose: 'train', model: 'folder' })`.
+ * @throws ConfigError for an unknown task or option; DataError for data that do not fit.
+ */
+export async function openTask(name: string, options: unknown, context: TaskContext): Promise<OpenedTask> {
+  if (!isTaskName(name)) throw new ConfigError(`unknown task ${name}; the tasks are ${TASK_NAMES.join(', ')}`);
+  switch (name) {
+    case 'vqa':
+      return openVqa(resolveTaskOptions('vqa', options), context);
+    case 'nlvr':
+      return openNlvr(resolveTaskOptions('nlvr', options), context);
+    case 'nlvr2':
+      return openNlvr2(resolveTaskOptions('nlvr2', options), context);
+  }
+}
+
+function isTaskName(name: string): name is TaskOptionName {
+  return (TASK_NAMES as readonly string[]).includes(name);
+}

@@ -1,0 +1,91 @@
+// The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
+import { z } from 'zod';
+import { ConfigError } from '../errors.js';
+
+const path = z.string().min(1);
+const paths = z.union([path, z.array(path).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value));
+
+/** Options of every task that shows regions to the model. */
+const common = {
+  maxTextLength: z.int().min(4).max(512).default(128).describe('longest text in word pieces'),
+  maxRegions: z.int().positive().optional().describe('use only the first so many regions of an image'),
+  regions: z
+    .enum(['real', 'zeroed', 'shuffled'])
+    .default('real')
+    .describe('controls: zeroed shows no picture, shuffled that of another example'),
+  vocabulary: path
+    .optional()
+    .describe("vocab.txt; default: the model's, for a new model one built from the training texts"),
+  grid: z.int().positive().default(8).describe('features from pictures: patches along each side'),
+  cells: z.int().positive().default(8).describe('features from pictures: colour cells along each side of a region'),
+  cacheMb: z.number().nonnegative().default(256).describe('memory for region features that are used again, in MB'),
+};
+
+const features = paths.describe('region features: .tsv, or a folder of .npy, .npz or .png files; several are joined');
+
+const vqa = z.strictObject({
+  questions: paths.describe('VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
+  annotations: paths.optional().describe('VQA 2.0 annotations, in the order of the questions files'),
+  validationQuestions: paths.optional().describe('questions to validate on'),
+  validationAnnotations: paths.optional().describe('their annotations'),
+  features,
+  answers: path
+    .optional()
+    .describe('list of answers (.txt, .json); default: of the model, else built from the training answers'),
+  minimumAnswerCount: z
+    .int()
+    .positive()
+    .default(9)
+    .describe('built answers: questions that an answer must be the usual one of'),
+  ...common,
+});
+
+const nlvr = z.strictObject({
+  data: paths.describe('NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
+  validationData: paths.optional().describe('statements to validate on'),
+  features: features.optional().describe('region features of the pictures; default: the structured scenes'),
+  excludeOverlap: z
+    .boolean()
+    .default(false)
+    .describe('leave out training statements whose sentence or scene is validated on'),
+  ...common,
+});
+
+const nlvr2 = z.strictObject({
+  data: paths.describe("NLVR2 statements: lil-lab's .json lines or LXMERT's .json"),
+  validationData: paths.optional().describe('statements to validate on'),
+  features,
+  ...common,
+});
+
+/** The options of each task by its name. */
+export const TASK_OPTIONS = { vqa, nlvr, nlvr2 } as const;
+
+export type TaskOptionName = keyof typeof TASK_OPTIONS;
+export type VqaOptions = z.output<typeof vqa>;
+export type NlvrOptions = z.output<typeof nlvr>;
+export type Nlvr2Options = z.output<typeof nlvr2>;
+/** The options that all tasks share. */
+export type CommonOptions = z.output<z.ZodObject<typeof common>>;
+
+/** Names of the tasks. */
+export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskOptionName[];
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws ConfigError naming every unknown, missing or unusable option.
+ */
+export function resolveTaskOptions<N extends TaskOptionName>(
+  name: N,
+  options: unknown,
+): z.output<(typeof TASK_OPTIONS)[N]> {
+  const schema = TASK_OPTIONS[name];
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data as z.output<(typeof TASK_OPTIONS)[N]>;
+  const issues = parsed.error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `unknown ${issue.keys.join(', ')}; known: ${Object.keys(schema.shape).join(', ')}`
+      : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new ConfigError(`task ${name}: ${issues.join('; ')}`);
+}

@@ -1,0 +1,98 @@
+// The parts that the tasks share: processor, region sources, fingerprints, encoded examples.
+import { createHash } from 'node:crypto';
+import { createTokenizer, readText } from '#platform';
+import type { VisualBertConfigOptions } from '../config.js';
+import type { EncodedExample, EncodedText } from '../data/batch.js';
+import { buildVocabulary } from '../data/build-vocabulary.js';
+import { openRegionFeatures } from '../data/open-features.js';
+import { VisualBertProcessor } from '../data/processor.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { cachedSource, shuffledRegions, withoutRegions } from '../data/region-wrappers.js';
+import type { TaskName } from '../data/text-forms.js';
+import { DataError } from '../errors.js';
+import type { CommonOptions } from './options.js';
+import type { TaskContext } from './opened-task.js';
+
+/** A record and what the model sees of it. */
+export interface TaskExample<R> extends EncodedExample {
+  record: R;
+}
+
+/** The processor of a task: with the model's vocabulary, a given one, or one built from the texts. */
+export async function taskProcessor(
+  task: TaskName,
+  options: CommonOptions & { answers?: string | undefined },
+  { model, purpose }: TaskContext,
+  texts: () => Iterable<string>,
+): Promise<VisualBertProcessor> {
+  const settings = {
+    task,
+    maxLength: options.maxTextLength,
+    ...(options.maxRegions === undefined ? {} : { maxRegions: options.maxRegions }),
+  };
+  const answers = options.answers === undefined ? {} : { answers: options.answers };
+  if (model !== null && options.vocabulary === undefined) {
+    // A head that is about to be replaced must not hold the list of its new answers against its old size.
+    return VisualBertProcessor.fromPretrained(model, { ...settings, ...(purpose === 'train' ? {} : answers) });
+  }
+  const vocabulary =
+    options.vocabulary === undefined ? buildVocabulary(texts()).join('\n') : await readText(options.vocabulary);
+  return new VisualBertProcessor({ tokenizer: createTokenizer({ vocabulary }), ...settings });
+}
+
+/** What the data say about a new model; of a loaded one the vocabulary and the width are given. */
+export function newModelFields(
+  processor: VisualBertProcessor,
+  dim: number,
+  { model }: TaskContext,
+): VisualBertConfigOptions {
+  return model === null ? { vocabSize: processor.tokenizer.vocabularySize, visualEmbeddingDim: dim } : {};
+}
+
+/** Opens region features with the cache and the control that the options ask for. */
+export async function taskRegions(
+  source: RegionFeatureSource | readonly string[],
+  options: CommonOptions,
+  { seed = 0 }: TaskContext,
+): Promise<RegionFeatureSource> {
+  const opened = 'read' in source ? source : await openRegionFeatures(source, options);
+  const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
+  if (options.regions === 'zeroed') return withoutRegions(cached);
+  return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
+}
+
+/** @throws DataError naming the first record whose image has no regions, and how many more there are. */
+export function requireImages(
+  source: RegionFeatureSource,
+  records: Iterable<readonly [record: string, imageIds: readonly string[]]>,
+): void {
+  const missing: string[] = [];
+  for (const [record, imageIds] of records)
+    for (const id of imageIds) if (!source.has(id)) missing.push(`${record} (image ${id})`);
+  if (missing.length === 0) return;
+  throw new DataError(
+    `${source.name}: no region features for ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''}; ` +
+      'were the features made for this split?',
+  );
+}
+
+/** A short text that changes when any of the parts does. */
+export function fingerprintOf(parts: Iterable<string>): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part).update('\0');
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Encodes each text once. */
+export function textEncoder(
+  processor: VisualBertProcessor,
+  textOf: (index: number) => string,
+): (index: number) => Promise<EncodedText> {
+  const encoded: Promise<EncodedText>[] = [];
+  return (index) => (encoded[index] ??= processor.encodeText(textOf(index)));
+}
+
+/** Word pieces of a text without cutting it, near enough to group batches: words and signs, and the special tokens. */
+export function approximateLength(text: string): number {
+  return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
+}

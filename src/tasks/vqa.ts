@@ -1,0 +1,234 @@
+// Visual question answering: soft scores over a list of answers, the official accuracy, result.json.
+import { readText, writeTextAtomic } from '#platform';
+import { type AnswerVocabulary, buildAnswers, parseAnswers, requireAuthorsAnswers } from '../data/answer-vocabulary.js';
+import { DEFAULT_BUCKETS } from '../data/batch.js';
+import type { VisualBertProcessor } from '../data/processor.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { scoreVqa } from '../data/vqa-accuracy.js';
+import {
+  isEasyVqa,
+  joinVqa,
+  readEasyVqa,
+  readVqaAnnotations,
+  readVqaQuestions,
+  type VqaExample,
+} from '../data/vqa-records.js';
+import { ConfigError, DataError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { Dataset, Metric, Task } from '../training/task.js';
+import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
+import type { VqaOptions } from './options.js';
+import {
+  approximateLength,
+  fingerprintOf,
+  newModelFields,
+  requireImages,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+  textEncoder,
+} from './task-parts.js';
+
+export type VqaTaskExample = TaskExample<VqaExample>;
+
+/**
+ * Opens VQA data for training, evaluation or prediction.
+ * @throws ConfigError when annotations or answers are lacking; DataError naming the record that does not fit.
+ */
+export async function openVqa(options: VqaOptions, context: TaskContext): Promise<OpenedTask<VqaTaskExample>> {
+  const examples = await readExamples(options.questions, options.annotations);
+  if (context.purpose !== 'predict' && examples.some(({ annotation }) => annotation === null)) {
+    throw new ConfigError(`task vqa: to ${context.purpose}, give the annotations of the questions (--annotations)`);
+  }
+  const validationExamples =
+    options.validationQuestions === undefined
+      ? null
+      : await readExamples(options.validationQuestions, options.validationAnnotations);
+  const processor = await taskProcessor('vqa', options, context, () => examples.map(({ question }) => question));
+  const answers = await chooseAnswers(options, context, processor, examples);
+  const source = await taskRegions(options.features, options, context);
+  const dataset = (records: readonly VqaExample[]): Dataset<VqaTaskExample> => vqaDataset(records, processor, source);
+  return {
+    task: createVqaTask(processor, answers, context.purpose),
+    modelClass: 'VisualBertForQuestionAnswering',
+    processor,
+    data: dataset(examples),
+    validation: validationExamples === null ? null : dataset(validationExamples),
+    config: {
+      id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
+      ...newModelFields(processor, source.dim, context),
+    },
+    createPredictions: () => createVqaPredictions(answers),
+    close: () => source.close(),
+  };
+}
+
+async function readExamples(
+  questions: readonly string[],
+  annotations: readonly string[] | undefined,
+): Promise<VqaExample[]> {
+  if (annotations !== undefined && annotations.length !== questions.length) {
+    throw new ConfigError(
+      `task vqa: expected one annotations file for each of the ${questions.length} questions files, received ${annotations.length}`,
+    );
+  }
+  const all: VqaExample[] = [];
+  for (const [i, path] of questions.entries()) {
+    const annotationPath = annotations?.[i];
+    const examples = (await isEasyVqa(path))
+      ? await readEasyVqa(path)
+      : joinVqa(
+          await readVqaQuestions(path),
+          annotationPath === undefined ? null : await readVqaAnnotations(annotationPath),
+        );
+    for (const example of examples) all.push(example);
+  }
+  return all;
+}
+
+/** The answers: a file, else those of the model, else built from the training data. */
+async function chooseAnswers(
+  options: VqaOptions,
+  { purpose, model }: TaskContext,
+  processor: VisualBertProcessor,
+  examples: readonly VqaExample[],
+): Promise<AnswerVocabulary> {
+  if (processor.answers !== null && (options.answers === undefined || purpose !== 'train')) return processor.answers;
+  const unnamedHead = processor.classCount !== null && processor.answers === null;
+  if (options.answers === undefined && (purpose !== 'train' || unnamedHead)) {
+    throw new ConfigError(
+      `${model ?? 'model'}: its config.json names no answers; give the list it was trained with (--answers answers_vqa.txt for the uclanlp VQA model)`,
+    );
+  }
+  if (options.answers !== undefined) {
+    const answers = parseAnswers(await readText(options.answers), options.answers);
+    if (unnamedHead && processor.classCount === answers.size) requireAuthorsAnswers(answers, options.answers);
+    return answers;
+  }
+  return buildAnswers(
+    examples.flatMap(({ annotation }) => (annotation === null ? [] : [annotation])),
+    { minimumCount: options.minimumAnswerCount },
+  );
+}
+
+function vqaDataset(
+  records: readonly VqaExample[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+): Dataset<VqaTaskExample> {
+  requireImages(
+    source,
+    (function* () {
+      for (const { questionId, imageId } of records) yield [`question ${questionId}`, [imageId]] as const;
+    })(),
+  );
+  const encode = textEncoder(processor, (index) => (records[index] as VqaExample).question);
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(
+      (function* () {
+        for (const { questionId, imageId, question, annotation } of records) {
+          yield `${questionId} ${imageId} ${question} ${annotation?.answers.map(({ answer }) => answer).join('|') ?? ''}`;
+        }
+      })(),
+    ),
+    example: async (index) => {
+      const record = records[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
+      const [text, regions] = await Promise.all([encode(index), source.read(record.imageId)]);
+      return { record, text, images: [processor.fitRegions(regions)] };
+    },
+    sizeOf: (index) => {
+      const { question = '', imageId = '' } = records[index] ?? {};
+      return {
+        text: approximateLength(question),
+        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
+      };
+    },
+  };
+}
+
+/** Batches with soft scores `labels [b, c] float32`; the official accuracy. */
+export function createVqaTask(
+  processor: VisualBertProcessor,
+  answers: AnswerVocabulary,
+  purpose: Purpose,
+): Task<VqaTaskExample> {
+  return {
+    name: 'vqa',
+    primaryMetric: 'accuracy',
+    greaterIsBetter: true,
+    collate: async (examples) => {
+      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+      const labels = softLabels(examples, answers);
+      return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
+    },
+    createMetric: () => createVqaMetric(answers, purpose === 'evaluate'),
+  };
+}
+
+function softLabels(examples: readonly VqaTaskExample[], answers: AnswerVocabulary): RawTensor | null {
+  if (examples.some(({ record }) => record.annotation === null)) return null;
+  const data = new Float32Array(examples.length * answers.size);
+  examples.forEach(({ record }, i) => {
+    data.set(answers.softScores(record.annotation?.answers.map(({ answer }) => answer) ?? []), i * answers.size);
+  });
+  return { dtype: 'float32', shape: [examples.length, answers.size], data };
+}
+
+/** The best answer of each example. */
+function predictedAnswers(
+  examples: readonly VqaTaskExample[],
+  outputs: Record<string, RawTensor>,
+  answers: AnswerVocabulary,
+): [VqaTaskExample, string][] {
+  const logits = outputs['logits'];
+  if (logits === undefined)
+    throw new DataError(`task vqa: expected the output logits, received ${Object.keys(outputs).join(', ')}`);
+  const c = logits.data.length / examples.length;
+  return examples.map((example, i) => [
+    example,
+    answers.best(logits.data.subarray(i * c, (i + 1) * c))[0]?.answer ?? '',
+  ]);
+}
+
+/** Percentages of the official tool: `accuracy`, `accuracy (<answer type>)`, and when `byQuestionType` `accuracy "<question type>"`. */
+function createVqaMetric(answers: AnswerVocabulary, byQuestionType: boolean): Metric<VqaTaskExample> {
+  const annotations: NonNullable<VqaExample['annotation']>[] = [];
+  const predictions = new Map<string, string>();
+  return {
+    update: (examples, outputs) => {
+      for (const [{ record }, answer] of predictedAnswers(examples, outputs, answers)) {
+        if (record.annotation === null) continue;
+        annotations.push(record.annotation);
+        predictions.set(record.questionId, answer);
+      }
+    },
+    compute: () => {
+      if (annotations.length === 0) return {};
+      const { overall, perAnswerType, perQuestionType } = scoreVqa(annotations, predictions);
+      const named = (scores: Record<string, number>, left: string, right: string): [string, number][] =>
+        Object.entries(scores).map(([type, score]) => [`accuracy ${left}${type}${right}`, score]);
+      return {
+        accuracy: overall,
+        ...Object.fromEntries(named(perAnswerType, '(', ')')),
+        ...(byQuestionType ? Object.fromEntries(named(perQuestionType, '"', '"')) : {}),
+      };
+    },
+  };
+}
+
+/** `result.json` of the VQA evaluation server: `[{ question_id, answer }]`. */
+function createVqaPredictions(answers: AnswerVocabulary): PredictionWriter<VqaTaskExample> {
+  const results: { question_id: number | string; answer: string }[] = [];
+  return {
+    update: (examples, outputs) => {
+      for (const [{ record }, answer] of predictedAnswers(examples, outputs, answers)) {
+        // The server compares numbers; ids of other data sets stay texts.
+        const id = /^(0|[1-9]\d{0,14})$/.test(record.questionId) ? Number(record.questionId) : record.questionId;
+        results.push({ question_id: id, answer });
+      }
+    },
+    write: (path) => writeTextAtomic(path, `${JSON.stringify(results)}\n`),
+  };
+}
