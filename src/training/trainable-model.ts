@@ -29,7 +29,6 @@ export interface TrainableModel {
   prepare(inputs: ModelInputs): object;
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
-  /** Until `returnParameters`, reading a parameter goes to the holder, and `forward` throws. */
-  lendParameters(holder: { read(name: string): Promise<Float32Array> }): void;
-  returnParameters(): void;
+  /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading first calls `syncParameters`. */
+  holdParameters(holder: { syncParameters(): Promise<void> } | null): void;
 }

@@ -116,11 +116,11 @@ export class ModelTrainingStep implements TrainingStep {
         return [name, { ...factors, parameter, first, second, average, sum: null }];
       }),
     );
-    model.lendParameters({ read: async (name) => (await runner.read(name)).data as Float32Array });
   }
 
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
     const step = new ModelTrainingStep(model, options, runner);
+    model.holdParameters(step);
     await step.startAverages();
     return step;
   }
@@ -220,7 +220,7 @@ export class ModelTrainingStep implements TrainingStep {
     return this.inOrder(async () => {
       this.isDisposed = true;
       await this.runner.dispose();
-      this.model.returnParameters();
+      this.model.holdParameters(null);
     });
   }
 

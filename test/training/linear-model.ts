@@ -21,8 +21,7 @@ export function linearModel(
   return {
     namedParameters: () => parameters,
     prepare: (inputs) => toTensors(inputs as Parameters<typeof toTensors>[0]),
-    lendParameters: () => undefined,
-    returnParameters: () => undefined,
+    holdParameters: () => undefined,
     compute: (inputs: StepTensors, _: StepContext): StepOutputs => ({
       loss: tf.addN(
         [...parameters].flatMap(([name, parameter]) => {

@@ -76,8 +76,7 @@ export function pointModel(seed = 0): TrainerModel & { dispose(): void } {
   return {
     namedParameters: () => parameters,
     prepare: (inputs) => toTensors(inputs as Parameters<typeof toTensors>[0]),
-    lendParameters: () => undefined,
-    returnParameters: () => undefined,
+    holdParameters: () => undefined,
     compute: ({ x, labels }: StepTensors, { training, dropoutKey }) => {
       const points = x as tf.Tensor2D;
       const kept =
