@@ -17,6 +17,10 @@ export type { StepInputs, StepOutputs } from './training/trainable-model.js';
 export type { Batch, Dataset, Metric, Task } from './training/task.js';
 export { VisualBertModel } from './models/visual-bert-model.js';
 export type { BaseModelOutputs, VisualBertModelOptions } from './models/visual-bert-model.js';
+export { VisualBertForPreTraining } from './models/pre-training.js';
+export type { PreTrainingOutputs } from './models/pre-training.js';
+export { VisualBertForMultipleChoice } from './models/multiple-choice.js';
+export { VisualBertForRegionToPhraseAlignment } from './models/region-to-phrase-alignment.js';
 export { VisualBertForQuestionAnswering } from './models/question-answering.js';
 export { VisualBertForVisualReasoning } from './models/visual-reasoning.js';
 export { VisualBertPreTrainedModel } from './models/pretrained-model.js';
@@ -36,3 +40,16 @@ export { RegionToPhraseAttention } from './layers/region-to-phrase-attention.js'
 export { ACTIVATION_NAMES, activationFunction } from './layers/activations.js';
 export { seededInitializer } from './layers/initializers.js';
 export type { WeightInit, WeightInitializer } from './layers/initializers.js';
+export { VisualBertProcessor } from './data/processor.js';
+export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './data/processor.js';
+export type { RegionInput, BoxInput, TensorLike } from './data/region-inputs.js';
+export type { TaskName } from './data/text-forms.js';
+export {
+  AnswerVocabulary,
+  buildAnswers,
+  parseAnswers,
+  requireAuthorsAnswers,
+  UNKNOWN_ANSWER,
+} from './data/answer-vocabulary.js';
+export type { BuildAnswersOptions } from './data/answer-vocabulary.js';
+export type { RegionFeatures, RegionFeatureSource } from './data/region-features.js';

@@ -14,18 +14,6 @@ export type { RgbImage } from './data/png.js';
 export { gridBoxes, pixelFeatureDim, pixelFeatures } from './data/pixel-features.js';
 export type { PixelFeatureOptions } from './data/pixel-features.js';
 
-export { VisualBertProcessor } from './data/processor.js';
-export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './data/processor.js';
-export type { RegionInput, BoxInput, TensorLike } from './data/region-inputs.js';
-export type { TaskName } from './data/text-forms.js';
-export {
-  AnswerVocabulary,
-  buildAnswers,
-  parseAnswers,
-  requireAuthorsAnswers,
-  UNKNOWN_ANSWER,
-} from './data/answer-vocabulary.js';
-export type { BuildAnswersOptions } from './data/answer-vocabulary.js';
 export { buildVocabulary } from './data/build-vocabulary.js';
 export { isEasyVqa, joinVqa, readEasyVqa, readVqaAnnotations, readVqaQuestions } from './data/vqa-records.js';
 export type { VqaAnnotation, VqaAnswer, VqaExample, VqaQuestion } from './data/vqa-records.js';
@@ -38,7 +26,6 @@ export type { NlvrItem, NlvrScene } from './data/nlvr-scenes.js';
 export { scoreNlvr } from './data/nlvr-accuracy.js';
 export type { NlvrScores } from './data/nlvr-accuracy.js';
 export { openRegionFeatures } from './data/open-features.js';
-export type { RegionFeatures, RegionFeatureSource } from './data/region-features.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './data/region-wrappers.js';
 export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
 

@@ -1,7 +1,7 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
 import { DataError } from '../errors.js';
 import { normaliseAnswer } from './vqa-accuracy.js';
-import { type VqaAnnotation } from './vqa-records.js';
+import type { VqaAnnotation } from './vqa-records.js';
 
 /** The answer that stands for all others; never a prediction. */
 export const UNKNOWN_ANSWER = '<unk>';

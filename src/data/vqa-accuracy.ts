@@ -1,6 +1,6 @@
 // The official VQA accuracy: answer normalisation, leave-one-out score and averages, equal to the evaluation tool's to the last digit.
 import { DataError } from '../errors.js';
-import { type VqaAnnotation } from './vqa-records.js';
+import type { VqaAnnotation } from './vqa-records.js';
 
 // Python's idea of white space, which `str.split()` and `str.strip()` use; JavaScript's \s has other members.
 const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
