@@ -8,6 +8,26 @@ export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
 /** What a configuration can be made from: any of its fields. */
 export type VisualBertConfigOptions = Partial<Omit<VisualBertConfig, 'with' | 'toJSON'>>;
 
+/** Which version of a pretrained model to read, and how. */
+export interface PretrainedLocation {
+  revision?: string;
+  cacheDir?: string;
+  token?: string | false;
+  localFilesOnly?: boolean;
+  subfolder?: string;
+  endpoint?: string;
+}
+
+/** Reads the configuration of a folder or a repository of the hub. */
+export type ConfigReader = (where: string, location: PretrainedLocation) => Promise<VisualBertConfig>;
+
+let readPretrained: ConfigReader | null = null;
+
+/** Called by the room that knows folders and the hub: this file knows neither. */
+export function provideConfigReader(reader: ConfigReader): void {
+  readPretrained = reader;
+}
+
 /**
  * The settings of a VisualBERT, frozen. Fields are those of transformers in camelCase, with its defaults.
  * @throws ConfigError for an unknown field or a value that no model can have.
@@ -103,6 +123,14 @@ export class VisualBertConfig {
     }
     if (fields['id2label'] !== undefined) delete fields['numLabels'];
     return new VisualBertConfig({ ...fields, extra });
+  }
+
+  /** The configuration of a folder or of a repository of the hub. @throws CheckpointError, HubError, ConfigError */
+  static async fromPretrained(where: string, location: PretrainedLocation = {}): Promise<VisualBertConfig> {
+    if (readPretrained === null) {
+      throw new ConfigError('VisualBertConfig.fromPretrained: import the package by its entry point, visualbert-tfjs');
+    }
+    return readPretrained(where, location);
   }
 
   /** The content of a config.json that transformers reads. @throws ConfigError when hiddenAct is a function: files hold names. */

@@ -1,6 +1,6 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import { provideConfigReader, type VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
@@ -11,7 +11,12 @@ import type { Backbone, ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
 import { prepareInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
-import type { LoadingReport } from './pretrained/types.js';
+import { loadConfig, loadPretrained } from './pretrained/load.js';
+import { locatePretrained } from './pretrained/locate.js';
+import { savePretrained } from './pretrained/save.js';
+import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
+
+provideConfigReader(async (where, location) => loadConfig(await locatePretrained(where, location)));
 
 export interface ModelOptions {
   /** Seed of fresh weights; default 0. */
@@ -27,10 +32,16 @@ export interface ForwardOptions {
   seed?: number;
 }
 
-/** Who holds a model's parameters while they are not in its variables: a compiled training step. */
+/** Who holds a model's parameters for a while: a training step. */
 export interface ParameterHolder {
-  /** Current values of one parameter, by its name in `namedParameters`. */
-  read(name: string): Promise<Float32Array>;
+  /** Brings the model's variables up to date. */
+  syncParameters(): Promise<void>;
+}
+
+/** A class that can be loaded. */
+export interface ModelClass<M> {
+  readonly className: string;
+  new (config: VisualBertConfig, options: ModelOptions & { addPoolingLayer?: boolean }): M;
 }
 
 /** The layers of a class. */
@@ -127,22 +138,42 @@ export abstract class VisualBertPreTrainedModel<
     );
   }
 
-  /** Current values of one parameter, wherever they are. */
-  async readParameter(name: string): Promise<Float32Array> {
-    if (this.holder !== null) return this.holder.read(name);
-    const variable = this.namedParameters().get(name);
-    if (variable === undefined) throw new ConfigError(`${this.className}: has no parameter ${name}`);
-    return (await variable.data()) as Float32Array;
+  /**
+   * Loads a folder, a checkpoint file, an address or a repository of the hub; `loadingReport` says what became of every key.
+   * @throws CheckpointError, ConfigError, HubError
+   */
+  static async fromPretrained<M extends VisualBertPreTrainedModel>(
+    this: ModelClass<M>,
+    where: string,
+    { addPoolingLayer, ...options }: FromPretrainedOptions & { addPoolingLayer?: boolean } = {},
+  ): Promise<M> {
+    const pooling = addPoolingLayer === undefined ? {} : { addPoolingLayer };
+    const create = (config: VisualBertConfig, initializer: WeightInitializer): M =>
+      new this(config, { initializer, ...pooling });
+    const { model, report } = await loadPretrained(where, this.className, create, options);
+    model.loadingReport = report;
+    return model;
   }
 
   /** Current values of all parameters; tied ones under both names. */
   async stateDict(): Promise<Map<string, RawTensor>> {
+    await this.holder?.syncParameters();
     const state = new Map<string, RawTensor>();
-    for (const [name, { shape }] of this.namedParameters()) {
-      state.set(name, { dtype: 'float32', shape: [...shape], data: await this.readParameter(name) });
+    for (const [name, variable] of this.namedParameters()) {
+      state.set(name, { dtype: 'float32', shape: [...variable.shape], data: (await variable.data()) as Float32Array });
     }
     for (const [alias, name] of this.tiedWeights) state.set(alias, state.get(name) as RawTensor);
     return state;
+  }
+
+  /** Writes a folder that `fromPretrained` of transformers reads. Reads through to a training step that holds the parameters. */
+  async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
+    await this.holder?.syncParameters();
+    const parameters = this.namedParameters();
+    const { className, config, tiedWeights } = this;
+    const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+    const read = async (name: string): Promise<Float32Array> => (await parameters.get(name)?.data()) as Float32Array;
+    await savePretrained({ className, config, tiedWeights, shapes, read }, folder, options);
   }
 
   /** Number of values in the parameters. */
@@ -184,15 +215,13 @@ export abstract class VisualBertPreTrainedModel<
     return null;
   }
 
-  /** Hands the parameters to a training step: until `returnParameters`, `forward` throws and reading goes to the holder. */
-  lendParameters(holder: ParameterHolder): void {
-    this.requireParameters();
+  /**
+   * Lends the parameters to a training step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through the holder.
+   * @throws ConfigError when another step has them.
+   */
+  holdParameters(holder: ParameterHolder | null): void {
+    if (holder !== null) this.requireParameters();
     this.holder = holder;
-  }
-
-  /** The variables hold the parameters again. */
-  returnParameters(): void {
-    this.holder = null;
   }
 
   /** Frees all parameters. */

@@ -24,7 +24,8 @@ interface Parts extends ModelParts {
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForQuestionAnswering
  */
 export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
-  override readonly className = 'VisualBertForQuestionAnswering';
+  static readonly className = 'VisualBertForQuestionAnswering';
+  override readonly className = VisualBertForQuestionAnswering.className;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {

@@ -1,5 +1,5 @@
 // The bare VisualBERT: hidden states of text and regions, without a head.
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { Backbone, type ComputeContext } from './backbone.js';
 import { sharedSpecs } from './input-specs.js';
@@ -24,7 +24,8 @@ export interface VisualBertModelOptions extends ModelOptions {
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertModel
  */
 export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs> {
-  override readonly className = 'VisualBertModel';
+  static readonly className = 'VisualBertModel';
+  override readonly className = VisualBertModel.className;
 
   constructor(config: VisualBertConfig, { addPoolingLayer = true, ...options }: VisualBertModelOptions = {}) {
     super(config, options, (settings, initializer) => {

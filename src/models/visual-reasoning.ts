@@ -22,7 +22,8 @@ interface Parts extends ModelParts {
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForVisualReasoning
  */
 export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
-  override readonly className = 'VisualBertForVisualReasoning';
+  static readonly className = 'VisualBertForVisualReasoning';
+  override readonly className = VisualBertForVisualReasoning.className;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {

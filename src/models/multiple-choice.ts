@@ -1,0 +1,86 @@
+// VisualBERT for multiple choice: one score for each of several texts about an image.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ShapeError } from '../errors.js';
+import { Classifier } from '../layers/classifier.js';
+import type { Pooler } from '../layers/pooler.js';
+import { Backbone, built, type ComputeContext } from './backbone.js';
+import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import { crossEntropy } from './losses.js';
+import type { LogitsOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+
+interface Parts extends ModelParts {
+  cls: Classifier;
+}
+
+/** Inputs that keep their shape when choices are joined with the batch. */
+const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount'];
+
+/**
+ * `logits [b, choices]`. Every text and region input has an axis of choices after b: `inputIds [b, choices, t]`,
+ * `visualEmbeds [b, choices, v, D]`. Labels `[b]` int32 say which choice is right, -100 to leave a row out.
+ *
+ * Differs: `imageTextAlignment` may be `[b, choices, v, a]` as well as transformers' flattened `[b choices, v, a]`.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForMultipleChoice
+ */
+export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+  static readonly className = 'VisualBertForMultipleChoice';
+  override readonly className = VisualBertForMultipleChoice.className;
+
+  constructor(config: VisualBertConfig, options: ModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const { hiddenDropoutProb, initializerRange, hiddenSize } = settings;
+      const args = { name: 'cls', numLabels: 1, hiddenDropoutProb, initializerRange, initializer };
+      const cls = built(new Classifier(args), [null, hiddenSize]);
+      return { backbone, cls, layers: [...backbone.layers, cls] };
+    });
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    const shared = sharedSpecs(this.config, ['b', 'choices']);
+    return {
+      ...shared,
+      imageTextAlignment: { ...shared.imageTextAlignment, axes: null, kind: 'ids' },
+      labels: { axes: null, kind: 'ids', range: [LABEL_FLOOR, Infinity] },
+    };
+  }
+
+  protected override requireConsistent({ labels, imageTextAlignment, ...inputs }: TensorInputs): void {
+    const [b = 0, choices = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const lead = imageTextAlignment?.shape.slice(0, -2).join(', ');
+    if (lead !== undefined && lead !== `${b}, ${choices}` && lead !== `${b * choices}`) {
+      throw new ShapeError(
+        `${this.className}: expected imageTextAlignment [${b}, ${choices}, v, a] or [${b * choices}, v, a], ` +
+          `received [${imageTextAlignment?.shape.join(', ')}]; give one table per choice`,
+      );
+    }
+    if (labels === undefined) return;
+    const highest = tf.tidy(() => tf.max(labels).dataSync()[0]) ?? 0;
+    if (labels.size === b && highest < choices) return;
+    throw new ShapeError(
+      `${this.className}: expected labels [${b}] below ${choices}, received [${labels.shape.join(', ')}] up to ${highest}; number the choices from 0`,
+    );
+  }
+
+  override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
+    const { backbone, cls } = this.parts;
+    const [b = 0, choices = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const { sequence, ...rest } = backbone.run(joinChoices(inputs, b, choices), context); // [b choices, s, h]
+    const scores = cls.run((backbone.pooler as Pooler).call(sequence), context); // [b choices, 1]
+    const logits = tf.reshape(scores, [b, choices]);
+    if (labels === undefined) return { logits, ...rest };
+    return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };
+  }
+}
+
+/** `[b, choices, ...]` to `[b choices, ...]` for every input of the backbone. */
+function joinChoices(inputs: TensorInputs, b: number, choices: number): TensorInputs {
+  const entries = Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => {
+    const isJoined = NOT_PER_CHOICE.includes(name) || (name === 'imageTextAlignment' && tensor.rank === 3);
+    return [name, isJoined ? tensor : tf.reshape(tensor, [b * choices, ...tensor.shape.slice(2)])];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,29 @@
+// The pre-training heads of the two classes that carry them, and their ties to the word table.
+import type { VisualBertConfig } from '../config.js';
+import { Classifier } from '../layers/classifier.js';
+import type { WeightInitializer } from '../layers/initializers.js';
+import { MaskedLmHead } from '../layers/masked-lm-head.js';
+import { built } from './backbone.js';
+
+/** `cls.predictions` of transformers. */
+export function createMaskedLmHead(config: VisualBertConfig, initializer: WeightInitializer): MaskedLmHead {
+  const { vocabSize, hiddenAct, layerNormEps, initializerRange, tieWordEmbeddings: tied } = config;
+  const args = { name: 'cls.predictions', vocabSize, hiddenAct, layerNormEps, initializerRange, tied, initializer };
+  return built(new MaskedLmHead(args), [null, config.hiddenSize]);
+}
+
+/** `cls.seq_relationship` of transformers: two scores of the pooled state, without dropout. */
+export function createSeqRelationship(config: VisualBertConfig, initializer: WeightInitializer): Classifier {
+  const { initializerRange, hiddenSize } = config;
+  const args = { name: 'cls.seq_relationship', numLabels: 2, hiddenDropoutProb: 0, initializerRange, initializer };
+  return built(new Classifier(args), [null, hiddenSize]);
+}
+
+/** The decoder's names and what they stand for; empty for a decoder of its own. */
+export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMap<string, string> {
+  if (!tieWordEmbeddings) return new Map();
+  return new Map([
+    ['cls.predictions.decoder.weight', 'visual_bert.embeddings.word_embeddings.weight'],
+    ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
+  ]);
+}

@@ -1,0 +1,100 @@
+// VisualBERT for pre-training: masked words and whether text and image belong together.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ShapeError } from '../errors.js';
+import type { Classifier } from '../layers/classifier.js';
+import { lookup } from '../layers/lookup.js';
+import type { MaskedLmHead } from '../layers/masked-lm-head.js';
+import type { Pooler } from '../layers/pooler.js';
+import { Backbone, flatPositions, flattened, type ComputeContext } from './backbone.js';
+import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import { crossEntropy } from './losses.js';
+import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
+import type { ModelOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+
+export interface PreTrainingOutputs extends ModelOutputs {
+  /** `[b, s, vocabSize]`, or `[b, k, vocabSize]` at `maskedPositions`. */
+  predictionLogits: tf.Tensor;
+  /** `[b, 2]`; the authors' class 1 says that text and image match. */
+  seqRelationshipLogits: tf.Tensor;
+}
+
+interface Parts extends ModelParts {
+  predictions: MaskedLmHead;
+  seqRelationship: Classifier;
+}
+
+/**
+ * Scores of every word at each position, and of the sentence-image match.
+ *
+ * Labels `[b, s]` int32 cover text and regions, -100 where nothing is asked; with `maskedPositions [b, k]` they are `[b, k]` and only
+ * those positions are scored. The loss is the mean cross-entropy of the words, plus that of `sentenceImageLabels [b]` when given;
+ * `sentenceImageLabels` alone make none, as in transformers.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForPreTraining
+ */
+export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrainingOutputs, Parts> {
+  static readonly className = 'VisualBertForPreTraining';
+  override readonly className = VisualBertForPreTraining.className;
+
+  constructor(config: VisualBertConfig, options: ModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const predictions = createMaskedLmHead(settings, initializer);
+      const seqRelationship = createSeqRelationship(settings, initializer);
+      return { backbone, predictions, seqRelationship, layers: [...backbone.layers, predictions, seqRelationship] };
+    });
+  }
+
+  override get tiedWeights(): ReadonlyMap<string, string> {
+    return tiedDecoder(this.config);
+  }
+
+  override getOutputEmbeddings(): tf.Variable {
+    return this.parts.predictions.decoderWeight ?? this.getInputEmbeddings();
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    return {
+      ...sharedSpecs(this.config),
+      labels: { axes: ['b', '*'], kind: 'ids', range: [LABEL_FLOOR, this.config.vocabSize] },
+      sentenceImageLabels: { axes: null, kind: 'ids', range: [LABEL_FLOOR, 2] },
+      maskedPositions: { axes: ['b', 'k'], kind: 'ids', range: [0, this.config.maxPositionEmbeddings] },
+    };
+  }
+
+  protected override requireConsistent({ labels, maskedPositions, visualEmbeds, ...inputs }: TensorInputs): void {
+    const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const asked = maskedPositions?.shape[1] ?? t + (visualEmbeds?.shape[1] ?? 0);
+    if (labels !== undefined && labels.shape[1] !== asked) {
+      const what = maskedPositions === undefined ? 'one label per token and region' : 'one label per masked position';
+      throw new ShapeError(
+        `${this.className}: expected labels [${b}, ${asked}], received [${labels.shape.join(', ')}]; give ${what}, -100 where nothing is asked`,
+      );
+    }
+  }
+
+  override compute(inputs: TensorInputs, context: ComputeContext): PreTrainingOutputs {
+    const { backbone, predictions, seqRelationship } = this.parts;
+    const { labels, sentenceImageLabels, maskedPositions } = inputs;
+    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const [b = 0, s = 0] = sequence.shape;
+    const states =
+      maskedPositions === undefined
+        ? flattened(sequence) // [b s, h]
+        : flattened(lookup(flattened(sequence), flatPositions(maskedPositions, s))); // [b k, h]
+    const scores = predictions.run(states, this.getInputEmbeddings()); // [b s or b k, w]
+    const matches = seqRelationship.run((backbone.pooler as Pooler).call(sequence), context); // [b, 2]
+    const outputs = {
+      predictionLogits: tf.reshape(scores, [b, -1, this.config.vocabSize]),
+      seqRelationshipLogits: matches,
+      ...rest,
+    };
+    if (labels === undefined) return outputs;
+    const wordLoss = crossEntropy(scores, tf.reshape(labels, [-1]));
+    if (sentenceImageLabels === undefined) return { loss: wordLoss, ...outputs };
+    const matchLoss = crossEntropy(matches, tf.reshape(sentenceImageLabels, [-1]));
+    return { loss: tf.add<tf.Scalar>(wordLoss, matchLoss), ...outputs };
+  }
+}

@@ -1,0 +1,89 @@
+// VisualBERT for grounding phrases: how well each region fits each phrase of the text.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import { ShapeError } from '../errors.js';
+import { lookup } from '../layers/lookup.js';
+import { RegionToPhraseAttention } from '../layers/region-to-phrase-attention.js';
+import { Backbone, built, flatPositions, flattened, type ComputeContext } from './backbone.js';
+import { sharedSpecs } from './input-specs.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
+import { klDivergence } from './losses.js';
+import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
+import type { LogitsOutputs } from './outputs.js';
+import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+
+interface Parts extends ModelParts {
+  attention: RegionToPhraseAttention;
+}
+
+/**
+ * `logits [b, p, v]`: raw scores, the most negative float32 at masked regions.
+ *
+ * `regionToPhrasePosition [b, p]` int32 names the text position of each phrase. -1 is read at position 0: give it labels of 0.
+ * Labels `[b, p, v]` spread 1 over the matching regions; the loss is their Kullback-Leibler divergence from the softmax over
+ * regions, summed and divided by b. The masked-LM head is in every checkpoint and takes no part.
+ * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForRegionToPhraseAlignment
+ */
+export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+  static readonly className = 'VisualBertForRegionToPhraseAlignment';
+  override readonly className = VisualBertForRegionToPhraseAlignment.className;
+
+  constructor(config: VisualBertConfig, options: ModelOptions = {}) {
+    super(config, options, (settings, initializer) => {
+      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const predictions = createMaskedLmHead(settings, initializer);
+      const { numAttentionHeads, initializerRange, hiddenSize } = settings;
+      const seqRelationship = createSeqRelationship(settings, initializer);
+      const args = { name: 'attention', numAttentionHeads, initializerRange, initializer };
+      const attention = built(new RegionToPhraseAttention(args), [null, null, hiddenSize]);
+      return { backbone, attention, layers: [...backbone.layers, predictions, seqRelationship, attention] };
+    });
+  }
+
+  override get tiedWeights(): ReadonlyMap<string, string> {
+    return tiedDecoder(this.config);
+  }
+
+  protected override inputSpecs(): InputSpecs {
+    return {
+      ...sharedSpecs(this.config),
+      regionToPhrasePosition: { axes: ['b', 'p'], kind: 'ids', range: [-1, Infinity] },
+      labels: { axes: ['b', 'p', 'v'], kind: 'values' },
+    };
+  }
+
+  protected override requireConsistent({
+    regionToPhrasePosition: positions,
+    visualEmbeds,
+    ...inputs
+  }: TensorInputs): void {
+    if (positions === undefined || visualEmbeds === undefined) {
+      const missing = positions === undefined ? 'regionToPhrasePosition [b, p]' : 'visualEmbeds [b, v, D]';
+      throw new ShapeError(
+        `${this.className}: expected ${missing}, received none; this class scores regions for phrases`,
+      );
+    }
+    const t = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape[1] ?? 0;
+    const s = t + (visualEmbeds.shape[1] ?? 0);
+    const highest = tf.tidy(() => tf.max(positions).dataSync()[0]) ?? 0;
+    if (highest < s) return;
+    throw new ShapeError(
+      `${this.className}: expected regionToPhrasePosition below ${s}, received ${highest}; name positions of the sequence`,
+    );
+  }
+
+  override compute(inputs: TensorInputs, context: ComputeContext): LogitsOutputs {
+    const { backbone, attention } = this.parts;
+    const { labels, regionToPhrasePosition } = inputs;
+    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const [b = 0, s = 0] = sequence.shape;
+    const v = inputs.visualEmbeds?.shape[1] ?? 0;
+    const regions = tf.slice(sequence, [0, s - v, 0], [-1, -1, -1]); // [b, v, h]
+    const positions = tf.maximum(regionToPhrasePosition as tf.Tensor, tf.scalar(0, 'int32')); // [b, p]
+    const phrases = lookup(flattened(sequence), flatPositions(positions, s)); // [b, p, h]
+    const logits = attention.run(phrases, regions, inputs.visualAttentionMask ?? tf.ones([b, v])); // [b, p, v]
+    if (labels === undefined) return { logits, ...rest };
+    const count = inputs.exampleCount ?? tf.scalar(b);
+    return { loss: klDivergence(logits, labels, count as tf.Scalar), logits, ...rest };
+  }
+}

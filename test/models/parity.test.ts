@@ -1,0 +1,208 @@
+// Every class against PyTorch: outputs, loss, the gradient of each parameter and three AdamW steps, for every fixture.
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelOutputs } from '../../src/models/outputs.js';
+import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
+import { valueAndGradients } from '../../src/models/value-and-gradients.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
+import { createTrainingStep } from '../../src/training/training-step.js';
+import { useBackend } from '../helpers/backend.js';
+import { inputsOf, modelOf } from '../helpers/fixture-model.js';
+import { fixtureNames, readFixture, section, type Fixture } from '../helpers/fixtures.js';
+import { reportParity, type ParityRow } from '../helpers/parity-report.js';
+
+/** |a - b| <= this * max(1, max|b|), up to four layers. */
+const OUTPUT_TOLERANCE = 1e-5;
+/** ||a - b|| <= this * ||b||, plus 1e-7 of the largest gradient norm for gradients that are zero but for rounding. */
+const GRADIENT_TOLERANCE = 1e-4;
+const GRADIENT_NOISE = 1e-7;
+/** Largest distance of a parameter after steps at rates up to 1e-5. */
+const STEPPED_TOLERANCE = 1e-5;
+/** ||difference of updates|| <= this * ||update||, at larger rates. */
+const UPDATE_TOLERANCE = 1e-3;
+
+type Named = ReadonlyMap<string, ArrayLike<number>>;
+type Worst = Pick<ParityRow, 'error' | 'worst'>;
+
+const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0));
+const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number[] =>
+  Array.from(a, (x, i) => x - (b[i] as number));
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+
+/** The largest of the errors that `measure` gives, and its name. NaN counts as infinite. */
+function worstOf(names: Iterable<string>, measure: (name: string) => number): Worst {
+  let found: Worst = { error: 0, worst: '' };
+  for (const name of names) {
+    const measured = measure(name);
+    const error = Number.isNaN(measured) ? Infinity : measured;
+    if (error >= found.error) found = { error, worst: name };
+  }
+  return found;
+}
+
+/** Key biases cancel in the softmax, a multiple-choice bias in the cross-entropy: their gradient is rounding noise alone. */
+const isWithoutGradient = (name: string, className: string): boolean =>
+  name.endsWith('attention.self.key.bias') ||
+  (className === 'VisualBertForMultipleChoice' && name === 'cls.bias') ||
+  (className === 'VisualBertForRegionToPhraseAlignment' && name === 'attention.key.bias');
+
+async function read(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Named> {
+  return new Map(await Promise.all([...tensors].map(async ([name, tensor]) => [name, await tensor.data()] as const)));
+}
+
+function flat(outputs: ModelOutputs): Map<string, tf.Tensor> {
+  return new Map(
+    Object.entries(outputs as Record<string, tf.Tensor | tf.Tensor[]>).flatMap(([name, value]) =>
+      Array.isArray(value) ? value.map((tensor, i): [string, tf.Tensor] => [`${name}.${i}`, tensor]) : [[name, value]],
+    ),
+  );
+}
+
+/** Gradients of sum(output * cotangent), for cases without a loss. */
+function cotangentGradients(
+  model: VisualBertPreTrainedModel,
+  inputs: ModelInputs,
+  cotangents: ReadonlyMap<string, RawTensor>,
+): Map<string, tf.Tensor> {
+  const named = [...model.namedParameters()];
+  const grads = tf.tidy(() => {
+    const tensors = model.prepare(inputs);
+    return tf.variableGrads(
+      () => {
+        const outputs = flat(model.compute(tensors, { training: false, dropoutKey: null }));
+        const terms = [...cotangents].map(([name, { data, shape }]) =>
+          tf.sum(tf.mul(outputs.get(name) as tf.Tensor, tf.tensor(data, shape))),
+        );
+        return tf.addN(terms) as tf.Scalar;
+      },
+      named.map(([, variable]) => variable),
+    ).grads;
+  });
+  return new Map(
+    named.flatMap(([name, { name: key }]): [string, tf.Tensor][] => (grads[key] ? [[name, grads[key]]] : [])),
+  );
+}
+
+async function gradientsOf(model: VisualBertPreTrainedModel, fixture: Fixture): Promise<Named> {
+  const inputs = inputsOf(fixture);
+  const cotangents = section(fixture, 'cotangents');
+  const gradients =
+    cotangents.size > 0
+      ? cotangentGradients(model, inputs, cotangents)
+      : (await valueAndGradients(model, inputs)).gradients;
+  const values = await read(gradients);
+  tf.dispose([...gradients.values()]);
+  return values;
+}
+
+describe.each(fixtureNames())('%s', (name) => {
+  const fixture = readFixture(name);
+  const { class: className, options } = fixture.meta;
+  let model: VisualBertPreTrainedModel;
+  let tensorsBefore: number;
+  let backend: string;
+  const report = (compared: ParityRow['compared'], worst: Worst, tolerance: number): void => {
+    reportParity({ case: name, class: className, backend, compared, ...worst, tolerance });
+    expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
+  };
+
+  beforeAll(async () => {
+    ({ backend } = await useBackend());
+    tensorsBefore = tf.memory().numTensors;
+    model = modelOf(fixture);
+  });
+  afterAll(() => {
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(tensorsBefore);
+  });
+
+  test('has the outputs of PyTorch, in name, shape and value', async () => {
+    const outputs = model.forward(inputsOf(fixture));
+    const received = flat(outputs);
+    const expected = section(fixture, 'outputs');
+    const shapes = (named: ReadonlyMap<string, { shape: number[] }>): object =>
+      Object.fromEntries([...named].map(([key, { shape }]) => [key, shape]));
+    expect(shapes(received)).toEqual(shapes(expected));
+    const values = await read(received);
+    const measure = (key: string): number => {
+      const target = (expected.get(key) as RawTensor).data;
+      return largest(difference(values.get(key) as ArrayLike<number>, target)) / Math.max(1, largest(target));
+    };
+    const isLoss = (key: string): boolean => key === 'loss';
+    report(
+      'outputs',
+      worstOf(
+        [...expected.keys()].filter((key) => !isLoss(key)),
+        measure,
+      ),
+      OUTPUT_TOLERANCE,
+    );
+    if (expected.has('loss')) report('loss', worstOf(['loss'], measure), OUTPUT_TOLERANCE);
+    tf.dispose([...received.values()]);
+  });
+
+  const expectedGradients = section(fixture, 'gradients');
+  const testGradients = expectedGradients.size > 0 ? test : test.skip;
+  testGradients('has the gradients of PyTorch, and none where it has none', async () => {
+    const gradients = await gradientsOf(model, fixture);
+    const zeros = [...gradients].filter(([key, values]) => !expectedGradients.has(key) && largest(values) === 0);
+    // a loss over no label is 0 here and NaN there: its parameters then have a gradient of zeros
+    const isEmptyLoss = name === 'pretraining-no-label';
+    expect(
+      [...gradients.keys()].filter((key) => !(isEmptyLoss && zeros.some(([zero]) => zero === key))).sort(),
+    ).toEqual([...expectedGradients.keys()].sort());
+    const noise = GRADIENT_NOISE * Math.max(...[...expectedGradients.values()].map(({ data }) => norm(data)));
+    const measure = (key: string): number => {
+      const target = (expectedGradients.get(key) as RawTensor).data;
+      const distance = norm(difference(gradients.get(key) as ArrayLike<number>, target));
+      return distance <= noise ? 0 : (distance - noise) / norm(target);
+    };
+    report('gradients', worstOf(expectedGradients.keys(), measure), GRADIENT_TOLERANCE);
+  });
+
+  const { training } = options;
+  const testSteps = training === undefined ? test.skip : test;
+  testSteps('has the parameters of PyTorch after three AdamW steps', async () => {
+    if (training === undefined) return;
+    const { learningRate, weightDecay, maxGradNorm, beta1, beta2, epsilon, steps } = training;
+    const step = await createTrainingStep(model, {
+      learningRate,
+      weightDecay,
+      maxGradNorm,
+      beta1,
+      beta2,
+      epsilon,
+      compile: false,
+    });
+    const losses: number[] = [];
+    const inputs = Object.fromEntries(section(fixture, 'inputs'));
+    for (let i = 0; i < steps; i++) losses.push((await step.run(inputs)).loss);
+    await step.dispose();
+    const expectedLosses = (fixture.tensors.get('losses') as RawTensor).data;
+    expect(largest(difference(losses, expectedLosses))).toBeLessThan(OUTPUT_TOLERANCE * largest(expectedLosses));
+
+    const stepped = section(fixture, 'stepped');
+    const weights = section(fixture, 'weights');
+    const values = await read(model.namedParameters());
+    const moved = (key: string): number =>
+      largest(difference(values.get(key) as ArrayLike<number>, (weights.get(key) as RawTensor).data));
+    const measure = (key: string): number => {
+      const [target, start] = [(stepped.get(key) as RawTensor).data, (weights.get(key) as RawTensor).data];
+      const apart = difference(values.get(key) as ArrayLike<number>, target);
+      if (learningRate <= 1e-5) return largest(apart);
+      return largest(apart) === 0 ? 0 : norm(apart) / norm(difference(target, start));
+    };
+    const [still, trained] = [
+      [...stepped.keys()].filter((key) => isWithoutGradient(key, className)),
+      [...stepped.keys()].filter((key) => !isWithoutGradient(key, className)),
+    ];
+    expect(still.filter((key) => moved(key) > steps * learningRate * (1 + 1e-3))).toEqual([]); // by noise, at most the rates
+    report(
+      'parameters after 3 steps',
+      worstOf(trained, measure),
+      learningRate <= 1e-5 ? STEPPED_TOLERANCE : UPDATE_TOLERANCE,
+    );
+  });
+});
