@@ -21,14 +21,19 @@ std::string StringArgument(napi_env env, napi_value value) {
   return text;
 }
 
-// setDefault(name, value): sets a variable of the environment unless the user has set it.
-napi_value SetDefault(napi_env env, napi_callback_info info) {
+napi_value SetVariable(napi_env env, napi_callback_info info, int overwrite) {
   size_t count = 2;
   napi_value arguments[2];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  if (count == 2) setenv(StringArgument(env, arguments[0]).c_str(), StringArgument(env, arguments[1]).c_str(), 0);
+  if (count == 2) setenv(StringArgument(env, arguments[0]).c_str(), StringArgument(env, arguments[1]).c_str(), overwrite);
   return nullptr;
 }
+
+// set(name, value): sets a variable of the environment.
+napi_value Set(napi_env env, napi_callback_info info) { return SetVariable(env, info, 1); }
+
+// setDefault(name, value): sets one that the user has not set.
+napi_value SetDefault(napi_env env, napi_callback_info info) { return SetVariable(env, info, 0); }
 
 // holdStderr(): from now on standard error goes to a temporary file. Without one nothing changes.
 napi_value HoldStderr(napi_env, napi_callback_info) {
@@ -65,6 +70,7 @@ napi_value ReleaseStderr(napi_env env, napi_callback_info) {
 
 napi_value Init(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
+      {"set", nullptr, Set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"setDefault", nullptr, SetDefault, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"holdStderr", nullptr, HoldStderr, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"releaseStderr", nullptr, ReleaseStderr, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

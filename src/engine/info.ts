@@ -37,7 +37,7 @@ export async function engineInfo(): Promise<EngineInfo> {
   const base = {
     cache: enginesFolder(),
     installed: await installedEngines(),
-    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    threads: availableParallelism(),
     // TensorFlow's x86 libraries use oneDNN unless told otherwise.
     oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
     node: process.version,
@@ -50,6 +50,7 @@ export async function engineInfo(): Promise<EngineInfo> {
       tensorflow: binding.TF_Version,
       problem: null,
       device: info.device,
+      threads: info.threads,
       devices: ['/device:CPU:0', ...(gpu ? ['/device:GPU:0'] : [])],
       cuda: info.device === 'gpu' ? cudaReport(info.folder, mappedFiles()) : null,
     };

@@ -1,12 +1,9 @@
-// The native backend of tfjs: tfjs-node's, with large tensors handed to TensorFlow at once.
+// The native backend of tfjs: tfjs-node's class over our binding.
 import type * as tf from '@tensorflow/tfjs';
 import type { TfjsBinding } from './binding.js';
 import { loadTfjsNode, type NativeEngine } from './native.js';
 
-/** Bytes from which an array is handed over when it is written. tfjs-node waits for the first op, so loading a model would hold every weight in JavaScript. */
-const UPLOAD_AT_ONCE_BYTES = 1 << 16;
-
-/** What tfjs-node knows about one tensor. `values` is not null until the first op needs them. */
+/** What tfjs-node knows about one tensor. `values` is not null until the first op needs them; TensorFlow then shares their memory where it is aligned. */
 export interface TensorRecord {
   shape: number[];
   dtype: number;
@@ -38,20 +35,5 @@ export function nodeKernelBackendClass(): new (binding: TfjsBinding, packageName
 
 /** The backend to be registered as `tensorflow`. */
 export function createKernelBackend({ binding }: NativeEngine): NodeKernelBackend {
-  class EagerBackend extends nodeKernelBackendClass() {
-    override move(
-      dataId: tf.DataId,
-      values: tf.BackendValues,
-      shape: number[],
-      dtype: tf.DataType,
-      refCount: number,
-    ): void {
-      super.move(dataId, values, shape, dtype, refCount);
-      const record = this.tensorMap.get(dataId);
-      if (dtype === 'string' || !ArrayBuffer.isView(values) || values.byteLength < UPLOAD_AT_ONCE_BYTES) return;
-      record.id = this.binding.createTensor(shape, record.dtype, values);
-      record.values = null;
-    }
-  }
-  return new EagerBackend(binding, PACKAGE_NAME);
+  return new (nodeKernelBackendClass())(binding, PACKAGE_NAME);
 }

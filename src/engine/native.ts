@@ -1,6 +1,7 @@
 // Loads an installed engine: the libraries, tfjs-node's binding and kernels, and our own addon.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
@@ -21,7 +22,8 @@ export interface NativeEngine {
   readonly binding: TfjsBinding;
   /** Our addon `visualbert_graph`; its callers state its type. Null when it was not compiled from the present sources. */
   readonly graph: object | null;
-  readonly info: EngineId & { folder: string };
+  /** `threads`: of one op. */
+  readonly info: EngineId & { folder: string; threads: number };
 }
 
 /** Settings that TensorFlow reads once, when it is loaded. */
@@ -83,41 +85,49 @@ function readActive(): EngineId | null {
  * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
  */
 export function loadNative(options: NativeOptions = {}): NativeEngine {
+  requireThreads(options.threads);
   if (loaded !== null) return loaded;
   const id = findEngine();
   requireCpu(id.arch);
   const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
   const loader = openLoader(files.get('visualbert_loader'), options);
-  let messages = '';
+  const threads = options.threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
   try {
     if (!options.verbose) loader?.holdStderr();
     const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
     const graphFile = files.get('visualbert_graph');
     const graph = graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile) as object) : null;
-    loaded = { binding, graph, info: { ...id, folder: librariesFolder(id) } };
+    loaded = { binding, graph, info: { ...id, folder: librariesFolder(id), threads } };
+    return loaded;
   } catch (error) {
-    messages = loader?.releaseStderr() ?? '';
     throw new EngineError(
-      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\n${messages}` +
+      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\n` +
         'Run `npx visualbert engine remove` and `npx visualbert engine install`.',
       { cause: error },
     );
   } finally {
-    messages = loader?.releaseStderr() ?? '';
+    const errors = loader?.releaseStderr().match(/^[EF]\d{4} .*$/gm) ?? [];
+    for (const line of errors) process.stderr.write(`${line}\n`);
   }
-  const notable = messages.split('\n').filter((line) => /^[EF]\d{4} /.test(line));
-  for (const line of notable) process.stderr.write(`${line}\n`);
-  return loaded;
+}
+
+/** @throws EngineError when the engine is loaded with another number of threads: TensorFlow reads it once. */
+export function requireThreads(threads: number | undefined): void {
+  if (loaded === null || !threads || threads === loaded.info.threads) return;
+  throw new EngineError(
+    `The engine runs with ${loaded.info.threads} threads and cannot change to ${threads}: choose them before the first tensor is made.`,
+  );
 }
 
 /** Our addon that prepares the process for TensorFlow's libraries. */
 interface Loader {
+  set(name: string, value: string): void;
   setDefault(name: string, value: string): void;
   holdStderr(): void;
   releaseStderr(): string;
 }
 
-/** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays. */
+/** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays, but for the threads. */
 function openLoader(file: string | undefined, { threads, verbose = false }: NativeOptions): Loader | null {
   if (file === undefined || !existsSync(file)) return null;
   const loader = require(file) as Loader;
@@ -125,10 +135,7 @@ function openLoader(file: string | undefined, { threads, verbose = false }: Nati
   if (!verbose) loader.setDefault('TF_CPP_MIN_LOG_LEVEL', '2');
   // Otherwise TensorFlow takes the whole memory of a GPU at its start.
   loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
-  if (threads) {
-    loader.setDefault('TF_NUM_INTRAOP_THREADS', String(threads));
-    loader.setDefault('OMP_NUM_THREADS', String(threads));
-  }
+  if (threads) loader.set('TF_NUM_INTRAOP_THREADS', String(threads));
   return loader;
 }
 

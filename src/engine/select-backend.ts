@@ -6,7 +6,7 @@ import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
-import { findEngine, loadNative, requireOneTfjs } from './native.js';
+import { findEngine, loadNative, requireOneTfjs, requireThreads } from './native.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -38,6 +38,7 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     await START[asked](options);
     return { backend: asked };
   }
+  requireThreads(options.threads);
   const reasons: string[] = [];
   for (const backend of ['tensorflow', 'wasm', 'cpu'] as const) {
     try {
