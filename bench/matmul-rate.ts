@@ -1,4 +1,5 @@
 // How fast a plain large matrix product is here, and how many operations a training step needs: their ratio is the efficiency.
+import * as tf from '@tensorflow/tfjs';
 import * as api from '../src/node.js';
 
 /** Side of the square matrices: large enough that nothing but the product counts. */
@@ -7,7 +8,6 @@ const SIDE = 2048;
 /** GFLOP per second of a large fp32 product on the current backend, best of several. */
 export async function matmulRate({ repeats }: { repeats: number }): Promise<object> {
   await api.selectBackend();
-  const { tf } = api;
   const [a, b] = [tf.randomUniform([SIDE, SIDE]), tf.randomUniform([SIDE, SIDE])];
   let best = Infinity;
   for (let i = 0; i < repeats; i++) {

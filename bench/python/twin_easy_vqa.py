@@ -6,6 +6,7 @@ The folder holds config.json and train.safetensors, test.safetensors: `features 
 """
 
 import json
+import math
 import sys
 import time
 
@@ -24,7 +25,7 @@ def main(data, seed, epochs, batch, learning_rate, weight_decay, max_grad_norm, 
     examples = len(train["label"])
     total = (examples + batch - 1) // batch * epochs
     optimizer = adamw(network, learning_rate, weight_decay)
-    schedule = transformers.get_linear_schedule_with_warmup(optimizer, int(warmup_ratio * total), total)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, math.ceil(warmup_ratio * total), total)
     begin = time.perf_counter()
     for epoch in range(1, epochs + 1):
         network.train()

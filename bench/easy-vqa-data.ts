@@ -1,0 +1,106 @@
+// easy-VQA as `visualbert train vqa` reads it, and the same examples as arrays for PyTorch.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Dataset, type RawTensor } from '../src/node.js';
+import { openTask } from '../src/tasks/open-task.js';
+import { type VqaTaskExample } from '../src/tasks/vqa.js';
+import { writeTensors } from './tensors.js';
+
+/** Both splits number their pictures from 0: those of the test split move up. */
+const FIRST_TEST_PICTURE = 100_000;
+/** Longest question in word pieces, as batches are padded. */
+const TEXT_LENGTH = 24;
+
+/** Options of the task, as the command takes them. */
+export interface EasyVqaOptions {
+  questions: string;
+  validationQuestions: string;
+  features: string;
+  answers: string;
+}
+
+/** Unpacks the data set at `source` into `folder`, once. */
+export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
+  if (!existsSync(folder)) {
+    const part = `${folder}.part`;
+    rmSync(part, { recursive: true, force: true });
+    mkdirSync(join(part, 'pictures'), { recursive: true });
+    for (const split of ['test', 'train'] as const) {
+      const first = split === 'test' ? FIRST_TEST_PICTURE : 0;
+      const unpacked = join(part, split);
+      mkdirSync(unpacked);
+      execFileSync('tar', ['-xzf', join(source, `${split}_images.tar.gz`), '-C', unpacked]);
+      for (const name of readdirSync(unpacked)) {
+        renameSync(join(unpacked, name), join(part, 'pictures', `${first + Number(name.replace('.png', ''))}.png`));
+      }
+      rmSync(unpacked, { recursive: true });
+      const text = readFileSync(join(source, split, 'questions.json'), 'utf8');
+      const records = JSON.parse(text) as [question: string, answer: string, picture: number][];
+      const moved = records.map(([question, answer, picture]) => [question, answer, first + picture]);
+      writeFileSync(join(part, `${split}.json`), JSON.stringify(moved));
+    }
+    writeFileSync(join(part, 'answers.txt'), readFileSync(join(source, 'answers.txt')));
+    renameSync(part, folder);
+  }
+  return {
+    questions: join(folder, 'train.json'),
+    validationQuestions: join(folder, 'test.json'),
+    features: join(folder, 'pictures'),
+    answers: join(folder, 'answers.txt'),
+  };
+}
+
+/** Writes train.safetensors and test.safetensors for twin_easy_vqa.py. @returns what the data say about a new model. */
+export async function writeForPython(options: EasyVqaOptions, folder: string): Promise<Record<string, unknown>> {
+  const opened = await openTask('vqa', options, { purpose: 'train', model: null });
+  const splits = { train: opened.data, test: opened.validation } as Record<string, Dataset<VqaTaskExample>>;
+  mkdirSync(folder, { recursive: true });
+  for (const [split, dataset] of Object.entries(splits)) {
+    const path = join(folder, `${split}.safetensors`);
+    if (!existsSync(path)) await writeTensors(path, await toArrays(dataset, readAnswers(options.answers)));
+  }
+  await opened.close();
+  return { ...opened.config };
+}
+
+function readAnswers(path: string): string[] {
+  return readFileSync(path, 'utf8').trim().split(/\r?\n/);
+}
+
+/** `features [pictures, v, d]`, and for each question `image`, `label` and its word pieces. */
+async function toArrays(
+  dataset: Dataset<VqaTaskExample>,
+  answers: readonly string[],
+): Promise<Record<string, RawTensor>> {
+  const n = dataset.length;
+  const pictures = new Map<string, number>();
+  const features: Float32Array[] = [];
+  const [image, label] = [new Int32Array(n), new Int32Array(n)];
+  const [inputIds, attentionMask] = [new Int32Array(n * TEXT_LENGTH), new Int32Array(n * TEXT_LENGTH)];
+  let regionShape = [0, 0];
+  for (let i = 0; i < n; i++) {
+    const { record, text, images } = await dataset.example(i);
+    const [regions] = images;
+    if (regions === undefined) throw new Error(`question ${record.questionId} has no picture`);
+    if (!pictures.has(record.imageId)) {
+      pictures.set(record.imageId, features.length);
+      features.push(regions.features);
+      regionShape = [regions.count, regions.dim];
+    }
+    image[i] = pictures.get(record.imageId) ?? 0;
+    label[i] = answers.indexOf(record.annotation?.usualAnswer ?? '');
+    inputIds.set(text.ids, i * TEXT_LENGTH);
+    attentionMask.fill(1, i * TEXT_LENGTH, i * TEXT_LENGTH + text.ids.length);
+  }
+  const [count = 0, dim = 0] = regionShape;
+  const all = new Float32Array(features.length * count * dim);
+  features.forEach((values, i) => all.set(values, i * count * dim));
+  return {
+    features: { dtype: 'float32', shape: [features.length, count, dim], data: all },
+    image: { dtype: 'int32', shape: [n], data: image },
+    label: { dtype: 'int32', shape: [n], data: label },
+    inputIds: { dtype: 'int32', shape: [n, TEXT_LENGTH], data: inputIds },
+    attentionMask: { dtype: 'int32', shape: [n, TEXT_LENGTH], data: attentionMask },
+  };
+}

@@ -1,0 +1,132 @@
+// Our side of a measurement: the process that src/ runs in; see subject.ts for how it is spoken to.
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import * as tf from '@tensorflow/tfjs';
+import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
+import * as api from '../src/node.js';
+import { type RawTensor } from '../src/node.js';
+import { checkLeaks } from './leak.js';
+import { matmulRate } from './matmul-rate.js';
+import { type SubjectArgs } from './subject.js';
+import { readBatches } from './tensors.js';
+
+type Inputs = Record<string, RawTensor>;
+type Run = (inputs: Inputs) => Promise<number>;
+
+const TRAINING = { learningRate: 2e-5, weightDecay: 0.01, maxGradNorm: 1 };
+let run: Run;
+let batches: Inputs[];
+let next = 0;
+
+async function start(args: SubjectArgs): Promise<object> {
+  await api.selectBackend({ threads: args.threads });
+  batches = await modelBatches(args.batches, args.mode === 'train');
+  const { config, begin, model } = await load(args);
+  const loadMs = performance.now() - begin;
+  const created = performance.now();
+  run = args.mode === 'train' || args.compiled ? await stepped(model, args) : eagerForward(model);
+  return { loadMs, startMs: performance.now() - created, layers: config.numHiddenLayers, backend: tf.getBackend() };
+}
+
+async function load({ class_name, model: folder, dropout }: SubjectArgs): Promise<{
+  model: VisualBertPreTrainedModel;
+  config: api.VisualBertConfig;
+  begin: number;
+}> {
+  const stored = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+  const config = api.VisualBertConfig.fromJSON({
+    ...stored,
+    hidden_dropout_prob: dropout,
+    attention_probs_dropout_prob: dropout,
+  });
+  const begin = performance.now();
+  const options = { config };
+  const model =
+    class_name === 'VisualBertForPreTraining'
+      ? await api.VisualBertForPreTraining.fromPretrained(folder, options)
+      : await api.VisualBertForQuestionAnswering.fromPretrained(folder, options);
+  return { config, begin, model };
+}
+
+async function stepped(model: VisualBertPreTrainedModel, args: SubjectArgs): Promise<Run> {
+  const step = await api.createTrainingStep(model, { ...TRAINING, compile: args.compiled, precision: args.precision });
+  if (args.mode === 'train') return async (inputs) => (await step.run(inputs)).loss;
+  return async (inputs) => (await step.outputs(inputs)).logits?.data[0] ?? NaN;
+}
+
+function eagerForward(model: VisualBertPreTrainedModel): Run {
+  return async (inputs) => {
+    const outputs = model.forward(inputs, { training: false });
+    const logits = await (outputs.logits as tf.Tensor).data();
+    tf.dispose(outputs as tf.TensorContainer);
+    return logits[0] ?? NaN;
+  };
+}
+
+/** Batches of a file; masked words come in their short form (`maskedPositions` with as many labels). */
+async function modelBatches(path: string, withLabels: boolean): Promise<Inputs[]> {
+  const made = await readBatches(path);
+  return made.map(({ labels, maskedLabels, maskedPositions, sentenceImageLabels, ...inputs }) => {
+    if (!withLabels || labels === undefined) return inputs;
+    if (maskedLabels === undefined || maskedPositions === undefined || sentenceImageLabels === undefined)
+      return { ...inputs, labels };
+    return { ...inputs, labels: maskedLabels, maskedPositions, sentenceImageLabels };
+  });
+}
+
+async function steps({ count }: { count: number }): Promise<object> {
+  const ms: number[] = [];
+  const values: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const inputs = batches[next++ % batches.length] as Inputs;
+    const begin = performance.now();
+    values.push(await run(inputs));
+    ms.push(performance.now() - begin);
+  }
+  return { ms, values };
+}
+
+/** Time to read a checkpoint into a model of its own; Python's model exists already, ours is made too. */
+async function loadFile(args: SubjectArgs & { file: string }): Promise<object> {
+  const { begin, model } = await load(args);
+  const ms = [performance.now() - begin];
+  model.dispose();
+  return { ms };
+}
+
+let saved: VisualBertPreTrainedModel | undefined;
+
+async function saveFile(args: SubjectArgs & { format: 'safetensors' | 'pytorch'; target: string }): Promise<object> {
+  saved ??= (await load(args)).model;
+  rmSync(args.target, { recursive: true, force: true });
+  const begin = performance.now();
+  await saved.savePretrained(args.target, { format: args.format });
+  return { ms: [performance.now() - begin] };
+}
+
+/** Highest resident memory of this process so far, in bytes. */
+function memory(): object {
+  return { peakBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
+  start,
+  run: steps,
+  load: loadFile,
+  save: saveFile,
+  memory,
+  leak: checkLeaks,
+  matmul: matmulRate,
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: name, ...args } = JSON.parse(line) as { do: string };
+  let reply: object;
+  try {
+    reply = (await HANDLERS[name]?.(args as never)) ?? { error: `unknown command ${name}` };
+  } catch (error) {
+    reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
