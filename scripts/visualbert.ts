@@ -3,8 +3,9 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { command as engine } from './engine.js';
+import { command as score } from './score.js';
 
-const commands = [engine];
+const commands = [engine, score];
 
 await yargs(hideBin(process.argv))
   .scriptName('visualbert')

@@ -15,7 +15,14 @@ export { gridBoxes, pixelFeatureDim, pixelFeatures } from './data/pixel-features
 export type { PixelFeatureOptions } from './data/pixel-features.js';
 
 export { buildVocabulary } from './data/build-vocabulary.js';
-export { isEasyVqa, joinVqa, readEasyVqa, readVqaAnnotations, readVqaQuestions } from './data/vqa-records.js';
+export {
+  isEasyVqa,
+  joinVqa,
+  readEasyVqa,
+  readVqaAnnotations,
+  readVqaQuestions,
+  readVqaResults,
+} from './data/vqa-records.js';
 export type { VqaAnnotation, VqaAnswer, VqaExample, VqaQuestion } from './data/vqa-records.js';
 export { normaliseAnswer, scoreVqa, vqaAnswerAccuracy } from './data/vqa-accuracy.js';
 export type { VqaScores } from './data/vqa-accuracy.js';
@@ -30,6 +37,8 @@ export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegion
 export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
 
 export { openTask } from './tasks/open-task.js';
+export { scoreNlvr2File, scoreVqaFile } from './tasks/score.js';
+export type { ScoreReport } from './tasks/score.js';
 export type { ModelClassName, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/opened-task.js';
 export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/options.js';
 

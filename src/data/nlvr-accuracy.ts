@@ -38,3 +38,23 @@ export function scoreNlvr(statements: readonly Statement[], predictions: Readonl
   const consistent = [...isConsistent.values()].filter(Boolean).length;
   return { accuracy: correct / statements.length, consistency: consistent / isConsistent.size };
 }
+
+/**
+ * Reads the CSV of the leaderboard: `identifier,True|False` a line. As in the official script the last line of an identifier counts.
+ * @throws DataError naming a line that is none.
+ */
+export function parseNlvrPredictions(text: string, name: string): Map<string, boolean> {
+  const predictions = new Map<string, boolean>();
+  text.split(/\r?\n/).forEach((line, i) => {
+    if (line.trim() === '') return;
+    const [identifier = '', prediction = ''] = line.trim().split(',');
+    const label = prediction.trim().toLowerCase();
+    if (identifier === '' || (label !== 'true' && label !== 'false')) {
+      throw new DataError(
+        `${name}, line ${i + 1}: expected identifier,True or identifier,False, received ${line.slice(0, 60)}`,
+      );
+    }
+    predictions.set(identifier, label === 'true');
+  });
+  return predictions;
+}

@@ -153,6 +153,23 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
   return examples;
 }
 
+/**
+ * Reads a results file, `[{ question_id, answer }]`, as question id -> answer.
+ * @throws DataError naming the record: missing field, question answered twice.
+ * @see https://visualqa.org/evaluation.html
+ */
+export async function readVqaResults(path: string): Promise<Map<string, string>> {
+  const requireNew = createIdCheck('the result of question');
+  const results = new Map<string, string>();
+  for (const record of await readJsonRecords(path)) {
+    const object = asObject(record);
+    const questionId = idField(object, 'question_id', record.where);
+    requireNew(questionId, record.where);
+    results.set(questionId, textField(object, 'answer', record.where));
+  }
+  return results;
+}
+
 function mostFrequent(answers: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);

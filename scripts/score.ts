@@ -1,0 +1,49 @@
+// `visualbert score <task>`: figures of the official evaluation tools for a result file.
+//
+//   visualbert score vqa result.json --annotations v2_mscoco_val2014_annotations.json    (214,354 answers: about 15 s)
+//   visualbert score nlvr2 predictions.csv --data dev.json
+import type { Argv, CommandModule } from 'yargs';
+import { type ScoreReport, scoreNlvr2File, scoreVqaFile } from '../src/node.js';
+
+interface ScoreFlags {
+  json: boolean;
+}
+
+function print({ scores, text }: ScoreReport, { json }: ScoreFlags): void {
+  console.log(json ? JSON.stringify(scores, null, 2) : text.trimEnd());
+}
+
+const result = (yargs: Argv<ScoreFlags>, describe: string): Argv<ScoreFlags & { result: string }> =>
+  yargs.positional('result', { type: 'string', demandOption: true, describe });
+
+export const command: CommandModule = {
+  command: 'score <task>',
+  describe: 'Score a result file against annotations, as the official tool does',
+  builder: (yargs) =>
+    yargs
+      .option('json', { type: 'boolean', default: false, describe: 'print all figures as JSON' })
+      .command(
+        'vqa <result>',
+        'VQA accuracy: overall, by question type and by answer type',
+        (inner) =>
+          result(inner, 'result.json: [{ question_id, answer }]').option('annotations', {
+            type: 'string',
+            demandOption: true,
+            describe: 'official annotations (.json, .gz)',
+          }),
+        async (flags) => print(await scoreVqaFile(flags.result, flags.annotations), flags),
+      )
+      .command(
+        'nlvr2 <result>',
+        'NLVR2 accuracy and consistency',
+        (inner) =>
+          result(inner, 'predictions: identifier,True|False a line').option('data', {
+            type: 'string',
+            demandOption: true,
+            describe: 'the labelled statements (dev.json, test1.json)',
+          }),
+        async (flags) => print(await scoreNlvr2File(flags.result, flags.data), flags),
+      )
+      .demandCommand(1, 'Name a task: vqa or nlvr2.'),
+  handler: () => undefined,
+};
