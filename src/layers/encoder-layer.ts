@@ -25,11 +25,13 @@ export interface EncoderLayerArgs extends WeightedLayerArgs {
 export interface EncoderLayerInputs {
   /** `[b s, h]`: tokens of an example follow each other. */
   x: tf.Tensor;
+  /** `[b q, h]`: the tokens of `x` whose new states are wanted; absent: all. */
+  queries?: tf.Tensor;
   /** Batch size b. */
   b: number;
   /** `[b, 1, 1, s]` from `attentionBias`; null attends to everything. */
   bias: tf.Tensor | null;
-  /** Multiplies the attention probabilities, broadcast to `[b, n, s, s]`. */
+  /** Multiplies the attention probabilities, broadcast to `[b, n, q, s]`. */
   headMask: tf.Tensor | null;
 }
 
@@ -93,10 +95,13 @@ export class EncoderLayer extends WeightedLayer {
     super.build(inputShape);
   }
 
-  /** The layer on flat tokens: `[b s, h]` to `[b s, h]`, and the attention probabilities `[b, n, s, s]`. */
-  run({ x, b, bias, headMask }: EncoderLayerInputs, context: CallContext): { x: tf.Tensor; probabilities: tf.Tensor } {
+  /** The layer on flat tokens: `[b s, h]` to `[b q, h]`, and the attention probabilities `[b, n, q, s]`; q = s without `queries`. */
+  run(
+    { x, queries = x, b, bias, headMask }: EncoderLayerInputs,
+    context: CallContext,
+  ): { x: tf.Tensor; probabilities: tf.Tensor } {
     const { layerNormEps } = this.args;
-    const { joined, probabilities } = attend(linear(x, this.query), linear(x, this.key), linear(x, this.value), {
+    const { joined, probabilities } = attend(linear(queries, this.query), linear(x, this.key), linear(x, this.value), {
       b,
       n: this.keptHeads.length,
       bias,
@@ -105,9 +110,9 @@ export class EncoderLayer extends WeightedLayer {
       context,
     });
     const attention = dropout(linear(joined, this.attentionDense), this.attentionOutputDropout, context);
-    const attended = addLayerNorm(attention, x, this.attentionNorm, layerNormEps); // [b s, h]
-    const wide = this.activate(linear(attended, this.intermediateDense)); // [b s, i]
-    const narrow = dropout(linear(wide, this.outputDense), this.outputDropout, context); // [b s, h]
+    const attended = addLayerNorm(attention, queries, this.attentionNorm, layerNormEps); // [b q, h]
+    const wide = this.activate(linear(attended, this.intermediateDense)); // [b q, i]
+    const narrow = dropout(linear(wide, this.outputDense), this.outputDropout, context); // [b q, h]
     return { x: addLayerNorm(narrow, attended, this.outputNorm, layerNormEps), probabilities };
   }
 

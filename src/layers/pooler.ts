@@ -27,11 +27,13 @@ export class Pooler extends WeightedLayer {
     super.build(inputShape);
   }
 
+  /** States of the first token `[b, h]` to `[b, h]`. */
+  run(cls: tf.Tensor): tf.Tensor {
+    return tf.tanh(linear(cls, this.dense));
+  }
+
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => {
-      const cls = tf.squeeze(tf.slice(only(inputs, this.name), [0, 0, 0], [-1, 1, -1]), [1]); // [b, h]
-      return tf.tanh(linear(cls, this.dense)); // [b, h]
-    });
+    return tf.tidy(() => this.run(tf.squeeze(tf.slice(only(inputs, this.name), [0, 0, 0], [-1, 1, -1]), [1])));
   }
 
   override computeOutputShape(inputShape: tf.Shape): tf.Shape {

@@ -6,6 +6,7 @@ import type { CallContext } from '../layers/dropout.js';
 import { Embeddings } from '../layers/embeddings.js';
 import { EncoderLayer } from '../layers/encoder-layer.js';
 import type { WeightInitializer } from '../layers/initializers.js';
+import { lookup } from '../layers/lookup.js';
 import { Pooler } from '../layers/pooler.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { headMaskOf } from './head-mask.js';
@@ -27,8 +28,8 @@ export interface BackboneOptions {
 }
 
 export interface BackboneOutputs {
-  /** `[b, s, h]` */
-  sequence: tf.Tensor;
+  /** `[b, s, h]`, or `[b p, h]` at the positions asked for. */
+  states: tf.Tensor;
   hiddenStates?: tf.Tensor[];
   attentions?: tf.Tensor[];
 }
@@ -67,8 +68,12 @@ export class Backbone {
     this.layers = [this.embeddings, ...this.encoder, ...optional];
   }
 
-  /** Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite. */
-  run(inputs: TensorInputs, context: ComputeContext): BackboneOutputs {
+  /**
+   * Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite.
+   * @param positions `[b]` or `[b, p]` int32: the only states that the caller needs. The last layer then computes no others,
+   * unless hidden states or attentions are asked for.
+   */
+  run(inputs: TensorInputs, context: ComputeContext, positions: tf.Tensor | null = null): BackboneOutputs {
     const embedded = this.embeddings.run(inputs, context); // [b, s, h]
     const [b = 0, s = 0] = embedded.shape;
     const v = inputs.visualEmbeds?.shape[1] ?? 0;
@@ -81,35 +86,40 @@ export class Backbone {
         ? textBias
         : tf.concat([textBias ?? none(s - v), regionBias ?? none(v)], 3); // [b, 1, 1, s]
 
+    const rows = positions === null ? null : tf.reshape(flatPositions(positions, s), [-1]); // [b p]
     if (this.additionalLayer === null || inputs.visualEmbeds === undefined) {
-      return this.encode(embedded, bias, inputs.headMask, context);
+      return this.encode(embedded, { bias, headMask: inputs.headMask, rows }, context);
     }
     const [text, regions] = tf.split(embedded, [s - v, v], 1) as [tf.Tensor, tf.Tensor];
-    const encoded = this.encode(text, textBias, inputs.headMask, context); // [b, t, h]
-    const joined = flattened(tf.concat([encoded.sequence, regions], 1)); // [b s, h]
-    const { x } = this.additionalLayer.run({ x: joined, b, bias, headMask: null }, context);
-    return { ...encoded, sequence: tf.reshape(x, embedded.shape) };
+    const encoded = this.encode(text, { bias: textBias, headMask: inputs.headMask, rows: null }, context); // [b, t, h]
+    const joined = flattened(tf.concat([encoded.states, regions], 1)); // [b s, h]
+    const queries = rows === null ? joined : lookup(joined, rows);
+    const { x } = this.additionalLayer.run({ x: joined, queries, b, bias, headMask: null }, context);
+    return { ...encoded, states: rows === null ? tf.reshape(x, embedded.shape) : x };
   }
 
+  /** The encoder: `[b, s, h]` to `[b, s, h]`, or to the states `[b p, h]` of the flat `rows`. */
   private encode(
     embedded: tf.Tensor,
-    bias: tf.Tensor | null,
-    headMask: tf.Tensor | undefined,
+    { bias, headMask, rows }: { bias: tf.Tensor | null; headMask: tf.Tensor | undefined; rows: tf.Tensor | null },
     context: ComputeContext,
   ): BackboneOutputs {
     const { outputAttentions, outputHiddenStates } = { ...this.config, ...defined(context) };
+    const trimmedLayer = rows === null || outputAttentions || outputHiddenStates ? -1 : this.encoder.length - 1;
     const [b = 0] = embedded.shape;
     const hiddenStates = [tf.clone(embedded)];
     const attentions: tf.Tensor[] = [];
     let x = flattened(embedded); // [b s, h]
     this.encoder.forEach((layer, i) => {
-      const result = layer.run({ x, b, bias, headMask: headMaskOf(headMask, i, layer.keptHeads) }, context);
+      const queries = i === trimmedLayer && rows !== null ? lookup(x, rows) : x;
+      const result = layer.run({ x, queries, b, bias, headMask: headMaskOf(headMask, i, layer.keptHeads) }, context);
       x = result.x;
       if (outputHiddenStates) hiddenStates.push(tf.reshape(x, embedded.shape));
       if (outputAttentions) attentions.push(result.probabilities);
     });
+    const chosen = rows === null || trimmedLayer >= 0 ? x : lookup(x, rows);
     return {
-      sequence: tf.reshape(x, embedded.shape),
+      states: rows === null ? tf.reshape(x, embedded.shape) : chosen,
       ...(outputHiddenStates ? { hiddenStates } : {}),
       ...(outputAttentions ? { attentions } : {}),
     };
@@ -132,6 +142,11 @@ export function flatPositions(positions: tf.Tensor, s: number): tf.Tensor {
   const [b = 0] = positions.shape;
   const starts = tf.range(0, b * s, s, 'int32');
   return tf.add(positions, positions.rank === 1 ? starts : tf.reshape(starts, [b, 1]));
+}
+
+/** Position 0 of each of `b` sequences. */
+export function firstPositions(b: number): tf.Tensor {
+  return tf.zeros([b], 'int32');
 }
 
 function defined(context: ComputeContext): Partial<ComputeContext> {

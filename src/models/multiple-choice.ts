@@ -4,7 +4,7 @@ import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
-import { Backbone, built, type ComputeContext } from './backbone.js';
+import { Backbone, built, firstPositions, type ComputeContext } from './backbone.js';
 import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy } from './losses.js';
@@ -68,8 +68,9 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
     const [b = 0, choices = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
-    const { sequence, ...rest } = backbone.run(joinChoices(inputs, b, choices), context); // [b choices, s, h]
-    const scores = cls.run((backbone.pooler as Pooler).call(sequence), context); // [b choices, 1]
+    const joined = joinChoices(inputs, b, choices);
+    const { states, ...rest } = backbone.run(joined, context, firstPositions(b * choices)); // [b choices, h]
+    const scores = cls.run((backbone.pooler as Pooler).run(states), context); // [b choices, 1]
     const logits = tf.reshape(scores, [b, choices]);
     if (labels === undefined) return { logits, ...rest };
     return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };

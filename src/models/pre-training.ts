@@ -3,10 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import type { Classifier } from '../layers/classifier.js';
-import { lookup } from '../layers/lookup.js';
 import type { MaskedLmHead } from '../layers/masked-lm-head.js';
 import type { Pooler } from '../layers/pooler.js';
-import { Backbone, flatPositions, flattened, type ComputeContext } from './backbone.js';
+import { Backbone, firstPositions, flattened, type ComputeContext } from './backbone.js';
 import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy } from './losses.js';
@@ -78,13 +77,13 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
   override compute(inputs: TensorInputs, context: ComputeContext): PreTrainingOutputs {
     const { backbone, predictions, seqRelationship } = this.parts;
     const { labels, sentenceImageLabels, maskedPositions } = inputs;
-    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
-    const [b = 0, s = 0] = sequence.shape;
-    const states =
-      maskedPositions === undefined
-        ? flattened(sequence) // [b s, h]
-        : flattened(lookup(flattened(sequence), flatPositions(maskedPositions, s))); // [b k, h]
-    const scores = predictions.run(states, this.getInputEmbeddings()); // [b s or b k, w]
+    const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const first = tf.reshape(firstPositions(b), [b, 1]);
+    const positions = maskedPositions === undefined ? null : tf.concat([first, maskedPositions], 1); // [b, 1 + k]
+    const { states, ...rest } = backbone.run(inputs, context, positions);
+    const sequence = tf.reshape(states, [b, -1, this.config.hiddenSize]); // [b, s, h], or [CLS] and the masked positions
+    const asked = maskedPositions === undefined ? sequence : tf.slice(sequence, [0, 1, 0], [-1, -1, -1]); // [b, k, h]
+    const scores = predictions.run(flattened(asked), this.getInputEmbeddings()); // [b s or b k, w]
     const matches = seqRelationship.run((backbone.pooler as Pooler).call(sequence), context); // [b, 2]
     const outputs = {
       predictionLogits: tf.reshape(scores, [b, -1, this.config.vocabSize]),

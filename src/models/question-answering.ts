@@ -3,8 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import { Classifier } from '../layers/classifier.js';
-import { lookup } from '../layers/lookup.js';
-import { Backbone, built, flatPositions, flattened, type ComputeContext } from './backbone.js';
+import { Backbone, built, type ComputeContext } from './backbone.js';
 import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence } from './losses.js';
@@ -63,14 +62,12 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
 
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
-    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
-    const [b = 0, s = 0] = sequence.shape;
-    const t = s - (inputs.visualEmbeds?.shape[1] ?? 0);
     const { attentionMask } = inputs;
+    const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     const counts = attentionMask === undefined ? tf.fill([b], t, 'int32') : attendedTokens(attentionMask); // [b]
     const positions = tf.maximum(tf.sub(counts, tf.scalar(2, 'int32')), tf.scalar(0, 'int32')); // 0: padding rows
-    const answerStates = lookup(flattened(sequence), flatPositions(positions, s)); // [b, h]
-    const logits = cls.run(answerStates, context); // [b, c]
+    const { states, ...rest } = backbone.run(inputs, context, positions); // [b, h]
+    const logits = cls.run(states, context); // [b, c]
     if (labels === undefined) return { logits, ...rest };
     const count = inputs.exampleCount ?? tf.scalar(b);
     const soft = tf.reshape(labels, labels.shape[0] === 1 ? [1, -1] : labels.shape);

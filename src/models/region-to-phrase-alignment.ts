@@ -75,7 +75,7 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
   override compute(inputs: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, attention } = this.parts;
     const { labels, regionToPhrasePosition } = inputs;
-    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const { states: sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
     const [b = 0, s = 0] = sequence.shape;
     const v = inputs.visualEmbeds?.shape[1] ?? 0;
     const regions = tf.slice(sequence, [0, s - v, 0], [-1, -1, -1]); // [b, v, h]

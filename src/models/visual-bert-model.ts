@@ -40,8 +40,8 @@ export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs>
 
   override compute(inputs: TensorInputs, context: ComputeContext): BaseModelOutputs {
     const { backbone } = this.parts;
-    const { sequence, ...rest } = backbone.run(inputs, context);
-    const pooled = backbone.pooler === null ? {} : { poolerOutput: backbone.pooler.call(sequence) };
-    return { lastHiddenState: sequence, ...pooled, ...rest };
+    const { states, ...rest } = backbone.run(inputs, context); // [b, s, h]
+    const pooled = backbone.pooler === null ? {} : { poolerOutput: backbone.pooler.call(states) };
+    return { lastHiddenState: states, ...pooled, ...rest };
   }
 }

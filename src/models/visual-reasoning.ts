@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.js';
 import { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';
-import { Backbone, built, type ComputeContext } from './backbone.js';
+import { Backbone, built, firstPositions, type ComputeContext } from './backbone.js';
 import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy } from './losses.js';
@@ -50,8 +50,9 @@ export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<Logi
 
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
     const { backbone, cls } = this.parts;
-    const { sequence, ...rest } = backbone.run(inputs, context); // [b, s, h]
-    const logits = cls.run((backbone.pooler as Pooler).call(sequence), context); // [b, c]
+    const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
+    const { states, ...rest } = backbone.run(inputs, context, firstPositions(b)); // [b, h]
+    const logits = cls.run((backbone.pooler as Pooler).run(states), context); // [b, c]
     if (labels === undefined) return { logits, ...rest };
     return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };
   }

@@ -157,7 +157,9 @@ describe.each(fixtureNames())('%s', (name) => {
     const measure = (key: string): number => {
       const target = (expectedGradients.get(key) as RawTensor).data;
       const distance = norm(difference(gradients.get(key) as ArrayLike<number>, target));
-      return distance <= noise ? 0 : (distance - noise) / norm(target);
+      // where the true gradient is 0 both sides are noise: PyTorch's alone comes to 0.8 of the allowance, ours to 0.6
+      const allowance = isWithoutGradient(key, className) ? 2 * noise : noise;
+      return distance <= allowance ? 0 : (distance - allowance) / norm(target);
     };
     report('gradients', worstOf(expectedGradients.keys(), measure), GRADIENT_TOLERANCE);
   });
