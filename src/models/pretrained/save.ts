@@ -1,25 +1,12 @@
 // Saves a model as transformers reads it: config.json and weights in safetensors or PyTorch's format, in shards above a size.
-import { createSink, joinPath, listFolder, makeFolder, removeFile, writeTextAtomic } from '#platform';
-import { writeWhole } from '../../byte-sink.js';
-import { DTYPE_BYTES, fromFloat32 } from '../../checkpoint/dtypes.js';
-import { writePytorch } from '../../checkpoint/pytorch-writer.js';
-import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
+import { joinPath, makeFolder, writeTextAtomic } from '#platform';
+import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
-import { sizeOf } from '../../shapes.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';
+import { jsonText, removeOldWeights, writeWeights } from './write-weights.js';
 
 const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
-
-const FORMATS = {
-  safetensors: { stem: 'model', extension: 'safetensors', write: writeSafetensors },
-  pytorch: { stem: 'pytorch_model', extension: 'bin', write: writePytorch },
-} as const;
-
-/** As transformers before 5; nothing of BERT's size is ever split by it. */
-const DEFAULT_SHARD_SIZE = '5GB';
-
-/** Names that weights of an earlier save may have: they would win over, or mix with, the new ones. */
-const WEIGHT_FILE = /^(model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?$/;
 
 /**
  * Writes a model into a folder. Every file is whole or absent; weights of an earlier save are removed after the new ones are complete.
@@ -28,35 +15,17 @@ const WEIGHT_FILE = /^(model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)
 export async function savePretrained(
   model: SavableModel,
   folder: string,
-  { format = 'safetensors', dtype = 'float32', maxShardSize = DEFAULT_SHARD_SIZE }: SavePretrainedOptions = {},
+  { format, dtype = 'float32', maxShardSize }: SavePretrainedOptions = {},
 ): Promise<void> {
-  if (!Object.hasOwn(FORMATS, format))
-    throw new ConfigError(`savePretrained: expected format safetensors or pytorch, received ${format}`);
   if (!Object.hasOwn(STORED, dtype))
     throw new ConfigError(`savePretrained: expected dtype float32, float16 or bfloat16, received ${dtype}`);
-  const config = { ...model.config.toJSON(), architectures: [model.className], dtype };
-  const { stem, extension, write } = FORMATS[format];
+  const config = model.config.toJSON();
+  delete config['torch_dtype']; // the older name of `dtype`
   await makeFolder(folder);
-
-  const shards = shardsOf(tensorsOf(model, dtype), byteCount(maxShardSize));
-  const fileOf = (shard: number): string =>
-    shards.length === 1
-      ? `${stem}.${extension}`
-      : `${stem}-${fiveDigits(shard + 1)}-of-${fiveDigits(shards.length)}.${extension}`;
-  const written = new Set<string>();
-  for (const [i, tensors] of shards.entries()) {
-    await writeWhole(await createSink(joinPath(folder, fileOf(i))), (sink) => write(sink, tensors));
-    written.add(fileOf(i));
-  }
-  if (shards.length > 1) {
-    const index = `${stem}.${extension}.index.json`;
-    await writeTextAtomic(joinPath(folder, index), indexText(shards, fileOf, format));
-    written.add(index);
-  }
-  await writeTextAtomic(joinPath(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  for (const file of await listFolder(folder)) {
-    if (WEIGHT_FILE.test(file) && !written.has(file)) await removeFile(joinPath(folder, file));
-  }
+  const configText = jsonText({ ...config, architectures: [model.className], dtype });
+  const written = await writeWeights(folder, tensorsOf(model, dtype), { format, maxShardSize });
+  await writeTextAtomic(joinPath(folder, 'config.json'), configText);
+  await removeOldWeights(folder, written);
 }
 
 function tensorsOf({ shapes, tiedWeights, read }: SavableModel, dtype: keyof typeof STORED): TensorToWrite[] {
@@ -69,55 +38,4 @@ function tensorsOf({ shapes, tiedWeights, read }: SavableModel, dtype: keyof typ
     if (target !== undefined) tensors.push({ ...target, name: alias, aliasOf: name });
   }
   return tensors;
-}
-
-/** Splits in order; an alias stays with its tensor. */
-function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
-  const shards: TensorToWrite[][] = [];
-  let room = 0;
-  for (const tensor of tensors.filter(({ aliasOf }) => aliasOf === undefined)) {
-    const bytes = bytesOf(tensor);
-    if (bytes > room || shards.length === 0) {
-      shards.push([]);
-      room = limit;
-    }
-    shards.at(-1)?.push(tensor, ...tensors.filter(({ aliasOf }) => aliasOf === tensor.name));
-    room -= bytes;
-  }
-  return shards.length === 0 ? [[]] : shards;
-}
-
-function indexText(
-  shards: readonly TensorToWrite[][],
-  fileOf: (shard: number) => string,
-  format: 'safetensors' | 'pytorch',
-): string {
-  const map: Record<string, string> = {};
-  let total = 0;
-  shards.forEach((tensors, i) => {
-    for (const tensor of tensors) {
-      if (tensor.aliasOf !== undefined && format === 'safetensors') continue;
-      map[tensor.name] = fileOf(i);
-      if (tensor.aliasOf === undefined) total += bytesOf(tensor);
-    }
-  });
-  return `${JSON.stringify({ metadata: { total_size: total }, weight_map: map }, null, 2)}\n`;
-}
-
-function bytesOf({ dtype, shape }: TensorToWrite): number {
-  return sizeOf(shape) * DTYPE_BYTES[dtype];
-}
-
-function fiveDigits(value: number): string {
-  return String(value).padStart(5, '0');
-}
-
-/** `5GB`, `200MiB` or a number, in bytes. */
-function byteCount(size: number | string): number {
-  const units: Record<string, number> = { '': 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
-  const parsed = /^\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*$/i.exec(String(size));
-  const bytes = Number(parsed?.[1]) * (units[(parsed?.[2] ?? '').toUpperCase()] ?? NaN);
-  if (!(bytes > 0))
-    throw new ConfigError(`savePretrained: expected maxShardSize in bytes or as 5GB or 500MiB, received ${size}`);
-  return bytes;
 }

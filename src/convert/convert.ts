@@ -1,0 +1,162 @@
+// convertCheckpoint: any checkpoint people have of a VisualBERT, or of a BERT to start from, becomes a folder that transformers reads.
+import { createSink, exists, joinPath, makeFolder, readText, writeTextAtomic } from '#platform';
+import { writeWhole } from '../byte-sink.js';
+import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.js';
+import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
+import type { TensorFile } from '../checkpoint/tensor-file.js';
+import { CheckpointError, ConfigError, errorMessage } from '../errors.js';
+import type { Architecture } from '../models/pretrained/classify.js';
+import { locatePretrained, type PretrainedFiles } from '../models/pretrained/locate.js';
+import { openWeights } from '../models/pretrained/open-weights.js';
+import type { SavePretrainedOptions } from '../models/pretrained/types.js';
+import { jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
+
+/** Options of `convertCheckpoint`. */
+export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'format' | 'maxShardSize'> {
+  /** The folder to write. */
+  outDir: string;
+  /** Store floating tensors in this dtype. Default: as the source stores them, bit for bit. */
+  dtype?: 'float32' | 'float16' | 'bfloat16';
+}
+
+/** What a conversion did with every key and every parameter. */
+export interface ConversionReport {
+  source: string;
+  /** Whose names the source has. */
+  layout: ConversionPlan['layout'];
+  architecture: Architecture;
+  /** Parameter and the key it came from. */
+  converted: { parameter: string; key: string }[];
+  skipped: { key: string; reason: string }[];
+  /** Keys kept in files of their own. */
+  aside: { key: string; file: string }[];
+  /** Parameters without a source: they get fresh values when the folder is loaded. */
+  missing: string[];
+  /** Files written, in outDir. */
+  files: string[];
+}
+
+const STORED: Record<NonNullable<ConvertOptions['dtype']>, 'F32' | 'F16' | 'BF16'> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+};
+
+const NAMES: Partial<Record<StoredDType, string>> = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};
+
+/** Files of the tokenizer, copied when they lie beside the source. */
+const TOKENIZER_FILES = [
+  'vocab.txt',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+];
+
+/**
+ * Converts a checkpoint: a file, a folder, an address or a repository, in any layout of the key map. Nothing is written before every
+ * key and every parameter is accounted for. Tensors are streamed.
+ * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`).
+ */
+export async function convertCheckpoint(
+  source: string,
+  { outDir, format, maxShardSize, dtype, ...options }: ConvertOptions,
+): Promise<ConversionReport> {
+  if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
+    throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
+  }
+  const located = await locatePretrained(source);
+  const file = await openWeights(located);
+  try {
+    const plan = await planConversion(file, await configJsonOf(located), options);
+    const tensors = tensorsOf(file, plan, dtype);
+    const config = {
+      ...plan.config.toJSON(),
+      architectures: [plan.architecture],
+      dtype: NAMES[commonDtype(tensors)] ?? 'float32',
+    };
+    await makeFolder(outDir);
+    const written = await writeWeights(outDir, tensors, { format, maxShardSize });
+    const aside = await writeAside(file, plan, outDir);
+    await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
+    await removeOldWeights(outDir, written);
+    const copied = await copyTokenizer(located, outDir);
+    return {
+      source: file.name,
+      layout: plan.layout,
+      architecture: plan.architecture,
+      converted: [...plan.sources].map(([parameter, key]) => ({ parameter, key })),
+      skipped: plan.skipped,
+      aside,
+      missing: plan.missing,
+      files: [...written, ...new Set(aside.map((item) => item.file)), 'config.json', ...copied],
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function configJsonOf(files: PretrainedFiles): Promise<object | null> {
+  const path = await files.find('config.json');
+  if (path === null) return null;
+  try {
+    const json: unknown = JSON.parse(await readText(path));
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
+  } catch (error) {
+    throw new CheckpointError(`${path}: is no JSON (${errorMessage(error).slice(0, 120)}); correct or remove it`);
+  }
+  throw new CheckpointError(`${path}: expected a JSON object`);
+}
+
+function tensorsOf(file: TensorFile, plan: ConversionPlan, dtype: ConvertOptions['dtype']): TensorToWrite[] {
+  const tensors = [...plan.sources].map(([name, key]) => tensorToWrite(file, key, name, dtype));
+  for (const [alias, name] of plan.aliases) {
+    const target = tensors.find((tensor) => tensor.name === name);
+    if (target !== undefined) tensors.push({ ...target, name: alias, aliasOf: name });
+  }
+  return tensors;
+}
+
+function tensorToWrite(file: TensorFile, key: string, name: string, dtype: ConvertOptions['dtype']): TensorToWrite {
+  const { dtype: stored = 'F32', shape = [] } = file.tensors.get(key) ?? {};
+  if (dtype === undefined || STORED[dtype] === stored || !isFloating(stored)) {
+    return { name, dtype: stored, shape, bytes: () => file.readBytes(key) };
+  }
+  const wanted = STORED[dtype];
+  return { name, dtype: wanted, shape, bytes: async () => fromFloat32(wanted, await file.readFloat32(key)) };
+}
+
+function commonDtype(tensors: readonly TensorToWrite[]): StoredDType {
+  const counts = new Map<StoredDType, number>();
+  for (const { dtype } of tensors) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'F32';
+}
+
+async function writeAside(file: TensorFile, plan: ConversionPlan, folder: string): Promise<ConversionReport['aside']> {
+  const aside: ConversionReport['aside'] = [];
+  for (const [name, keys] of plan.aside) {
+    const target = `${name}.safetensors`;
+    const tensors = keys.map(([key, renamed]) => tensorToWrite(file, key, renamed, undefined));
+    await writeWhole(await createSink(joinPath(folder, target)), (sink) => writeSafetensors(sink, tensors));
+    aside.push(...keys.map(([key]) => ({ key, file: target })));
+  }
+  return aside;
+}
+
+async function copyTokenizer(files: PretrainedFiles, folder: string): Promise<string[]> {
+  const copied: string[] = [];
+  for (const name of TOKENIZER_FILES) {
+    const path = await files.find(name);
+    const target = joinPath(folder, name);
+    if (path === null || (await exists(target))) continue;
+    await writeTextAtomic(target, await readText(path));
+    copied.push(name);
+  }
+  return copied;
+}

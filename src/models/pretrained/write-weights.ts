@@ -1,0 +1,114 @@
+// Writes the weights of a model folder: one file or shards with an index, in either format.
+import { createSink, joinPath, listFolder, removeFile, writeTextAtomic } from '#platform';
+import { writeWhole } from '../../byte-sink.js';
+import { DTYPE_BYTES } from '../../checkpoint/dtypes.js';
+import { writePytorch } from '../../checkpoint/pytorch-writer.js';
+import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
+import { ConfigError } from '../../errors.js';
+import { sizeOf } from '../../shapes.js';
+import type { SavePretrainedOptions } from './types.js';
+
+const FORMATS = {
+  safetensors: { stem: 'model', extension: 'safetensors', write: writeSafetensors },
+  pytorch: { stem: 'pytorch_model', extension: 'bin', write: writePytorch },
+} as const;
+
+/** As transformers before 5; nothing of BERT's size is ever split by it. */
+const DEFAULT_SHARD_SIZE = '5GB';
+
+/** Names that weights of an earlier save may have: they would win over, or mix with, the new ones. */
+const WEIGHT_FILE = /^(model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?$/;
+
+/**
+ * Writes tensors under the names transformers looks for; every file is whole or absent.
+ * @returns the names of the files written.
+ * @throws ConfigError for an unknown format or size, before anything is written.
+ */
+export async function writeWeights(
+  folder: string,
+  tensors: readonly TensorToWrite[],
+  { format = 'safetensors', maxShardSize = DEFAULT_SHARD_SIZE }: SavePretrainedOptions,
+): Promise<Set<string>> {
+  if (!Object.hasOwn(FORMATS, format))
+    throw new ConfigError(`savePretrained: expected format safetensors or pytorch, received ${format}`);
+  const { stem, extension, write } = FORMATS[format];
+  const shards = shardsOf(tensors, byteCount(maxShardSize));
+  const fileOf = (shard: number): string =>
+    shards.length === 1
+      ? `${stem}.${extension}`
+      : `${stem}-${fiveDigits(shard + 1)}-of-${fiveDigits(shards.length)}.${extension}`;
+  const written = new Set<string>();
+  for (const [i, shard] of shards.entries()) {
+    await writeWhole(await createSink(joinPath(folder, fileOf(i))), (sink) => write(sink, shard));
+    written.add(fileOf(i));
+  }
+  if (shards.length > 1) {
+    const index = `${stem}.${extension}.index.json`;
+    await writeTextAtomic(joinPath(folder, index), indexText(shards, fileOf, format));
+    written.add(index);
+  }
+  return written;
+}
+
+/** Removes the weights of an earlier save from a folder. */
+export async function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
+  for (const file of await listFolder(folder)) {
+    if (WEIGHT_FILE.test(file) && !written.has(file)) await removeFile(joinPath(folder, file));
+  }
+}
+
+/** JSON as transformers writes it. */
+export function jsonText(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Splits in order; an alias stays with its tensor. */
+function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
+  const shards: TensorToWrite[][] = [];
+  let room = 0;
+  for (const tensor of tensors.filter(({ aliasOf }) => aliasOf === undefined)) {
+    const bytes = bytesOf(tensor);
+    if (bytes > room || shards.length === 0) {
+      shards.push([]);
+      room = limit;
+    }
+    shards.at(-1)?.push(tensor, ...tensors.filter(({ aliasOf }) => aliasOf === tensor.name));
+    room -= bytes;
+  }
+  return shards.length === 0 ? [[]] : shards;
+}
+
+function indexText(
+  shards: readonly TensorToWrite[][],
+  fileOf: (shard: number) => string,
+  format: 'safetensors' | 'pytorch',
+): string {
+  const map: Record<string, string> = {};
+  let total = 0;
+  shards.forEach((tensors, i) => {
+    for (const tensor of tensors) {
+      if (tensor.aliasOf !== undefined && format === 'safetensors') continue;
+      map[tensor.name] = fileOf(i);
+      if (tensor.aliasOf === undefined) total += bytesOf(tensor);
+    }
+  });
+  return jsonText({ metadata: { total_size: total }, weight_map: map });
+}
+
+function bytesOf({ dtype, shape }: TensorToWrite): number {
+  return sizeOf(shape) * DTYPE_BYTES[dtype];
+}
+
+function fiveDigits(value: number): string {
+  return String(value).padStart(5, '0');
+}
+
+/** `5GB`, `200MiB` or a number, in bytes. */
+function byteCount(size: number | string): number {
+  const units: Record<string, number> = { '': 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+  const parsed = /^\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*$/i.exec(String(size));
+  const bytes = Number(parsed?.[1]) * (units[(parsed?.[2] ?? '').toUpperCase()] ?? NaN);
+  if (!(bytes > 0))
+    throw new ConfigError(`savePretrained: expected maxShardSize in bytes or as 5GB or 500MiB, received ${size}`);
+  return bytes;
+}
