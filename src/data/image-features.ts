@@ -5,18 +5,16 @@ import { exists } from '#platform';
 import { DataError } from '../errors.js';
 import { imageKey } from './image-key.js';
 import { readJson } from './json-records.js';
-import { gridBoxes, pixelFeatureDim, pixelFeatures } from './pixel-features.js';
+import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from './pixel-features.js';
 import { decodePng } from './png.js';
 import { indexIds, missingImage, type RegionFeatureSource } from './region-features.js';
 
 /** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
 
-export interface ImageFeatureOptions {
+export interface ImageFeatureOptions extends PixelFeatureOptions {
   /** Without boxes: patches along each side of a picture. */
   grid: number;
-  /** Colour cells along each side of a region. */
-  cells: number;
 }
 
 /**
@@ -25,7 +23,7 @@ export interface ImageFeatureOptions {
  */
 export async function openImageFeatures(
   folder: string,
-  { grid, cells }: ImageFeatureOptions,
+  { grid, cells, look }: ImageFeatureOptions,
 ): Promise<RegionFeatureSource> {
   const names = await readdir(folder, { recursive: true });
   const files = names.filter((name) => name.endsWith('.png')).sort();
@@ -43,7 +41,7 @@ export async function openImageFeatures(
   const boxes = await readBoxes(join(folder, BOXES_FILE));
   return {
     name: folder,
-    dim: pixelFeatureDim({ cells }),
+    dim: pixelFeatureDim({ cells, look }),
     ids: () => files.map(idOf),
     has: (id) => index.has(imageKey(id)),
     countOf: (id) => (boxes === null ? grid * grid : boxes.get(imageKey(id))?.length),
@@ -53,7 +51,7 @@ export async function openImageFeatures(
       const image = decodePng(await readFile(path), path);
       const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxes.get(imageKey(id));
       if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${id}`);
-      return pixelFeatures(image, regions, { cells });
+      return pixelFeatures(image, regions, { cells, look });
     },
     close: async () => undefined,
   };

@@ -9,7 +9,7 @@ import { joinSources } from './region-wrappers.js';
 import { openTsvFeatures } from './tsv-features.js';
 
 /** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
-const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8 };
+const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
 /**
  * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a folder of `.npy` or `.npz` files, or

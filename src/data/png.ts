@@ -32,7 +32,7 @@ export function encodePng({ width, height, rgb }: RgbImage): Uint8Array {
     for (let c = 0; c < 3; c++) png.data[pixel * 4 + c] = rgb[pixel * 3 + c] as number;
     png.data[pixel * 4 + 3] = 255;
   }
-  return PNG.sync.write(png, { colorType: 2 });
+  return PNG.sync.write(png, { colorType: 2, filterType: 1, deflateLevel: 6 });
 }
 
 function readRgba(bytes: Uint8Array, name: string): { width: number; height: number; data: Uint8Array } {
