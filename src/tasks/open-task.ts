@@ -4,6 +4,7 @@ import { openNlvr } from './nlvr.js';
 import { openNlvr2 } from './nlvr2.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
+import { openPretraining } from './pretraining.js';
 import { openVqa } from './vqa.js';
 
 /**
@@ -19,6 +20,8 @@ export async function openTask(name: string, options: unknown, context: TaskCont
       return openNlvr(resolveTaskOptions('nlvr', options), context);
     case 'nlvr2':
       return openNlvr2(resolveTaskOptions('nlvr2', options), context);
+    case 'pretraining':
+      return openPretraining(resolveTaskOptions('pretraining', options), context);
   }
 }
 

@@ -1,5 +1,6 @@
 // The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
 import { z } from 'zod';
+import { LOOKS } from '../data/pixel-features.js';
 import { ConfigError } from '../errors.js';
 
 const path = z.string().min(1);
@@ -17,7 +18,8 @@ const common = {
     .optional()
     .describe("vocab.txt; default: the model's, for a new model one built from the training texts"),
   grid: z.int().positive().default(8).describe('features from pictures: patches along each side'),
-  cells: z.int().positive().default(8).describe('features from pictures: colour cells along each side of a region'),
+  cells: z.int().positive().default(8).describe('features from pictures: cells along each side of a region'),
+  look: z.enum(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
   cacheMb: z.number().nonnegative().default(256).describe('memory for region features that are used again, in MB'),
 };
 
@@ -58,13 +60,25 @@ const nlvr2 = z.strictObject({
   ...common,
 });
 
+const pretraining = z.strictObject({
+  captions: paths.describe("captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
+  validationCaptions: paths.optional().describe('captions to validate on'),
+  features,
+  captionPairs: z
+    .boolean()
+    .default(true)
+    .describe('show two captions, the second in half of the cases of another image; false: one'),
+  ...common,
+});
+
 /** The options of each task by its name. */
-export const TASK_OPTIONS = { vqa, nlvr, nlvr2 } as const;
+export const TASK_OPTIONS = { vqa, nlvr, nlvr2, pretraining } as const;
 
 export type TaskOptionName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;
 export type Nlvr2Options = z.output<typeof nlvr2>;
+export type PretrainingOptions = z.output<typeof pretraining>;
 /** The options that all tasks share. */
 export type CommonOptions = z.output<z.ZodObject<typeof common>>;
 

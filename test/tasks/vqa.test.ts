@@ -134,6 +134,8 @@ describe('VQA task', () => {
     await expect(openTask('vqa', { questions, feature: features }, context)).rejects.toThrow(
       /unknown feature; known: questions/,
     );
-    await expect(openTask('gqa', {}, context)).rejects.toThrow('unknown task gqa; the tasks are vqa, nlvr, nlvr2');
+    await expect(openTask('gqa', {}, context)).rejects.toThrow(
+      'unknown task gqa; the tasks are vqa, nlvr, nlvr2, pretraining',
+    );
   });
 });
