@@ -2,10 +2,15 @@
 // The command `visualbert`: one file per subcommand in this folder, registered by name here.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { command as convert } from './convert.js';
 import { command as engine } from './engine.js';
+import { command as evaluate } from './evaluate.js';
+import { command as inspect } from './inspect.js';
+import { command as predict } from './predict.js';
 import { command as score } from './score.js';
+import { command as train } from './train.js';
 
-const commands = [engine, score];
+const commands = [convert, engine, evaluate, inspect, predict, score, train];
 
 await yargs(hideBin(process.argv))
   .scriptName('visualbert')

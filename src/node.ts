@@ -80,3 +80,16 @@ export type { MetricsEntry } from './training/metrics-log.js';
 export { createProgress, lineProgress, SILENT_PROGRESS } from './training/progress.js';
 export type { Progress } from './training/progress.js';
 export { TensorBoardWriter } from './training/tensorboard.js';
+export { openTrainRun } from './tasks/train-run.js';
+export type { TrainRun } from './tasks/train-run.js';
+export { evaluateRun } from './tasks/evaluate-run.js';
+export type { EvaluateRunOptions } from './tasks/evaluate-run.js';
+export { predictAnswers } from './tasks/predict-answers.js';
+export type { PredictOptions } from './tasks/predict-answers.js';
+export { readRun, readSettings, sortSettings, validationOptions } from './tasks/run-settings.js';
+export type { RunSettings } from './tasks/run-settings.js';
+
+export { convertCheckpoint } from './convert/convert.js';
+export type { ConversionReport, ConvertOptions } from './convert/convert.js';
+export { inspectCheckpoint } from './convert/inspect.js';
+export type { InspectedTensor, Inspection } from './convert/inspect.js';

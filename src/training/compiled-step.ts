@@ -25,7 +25,8 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
   }
 }
 
-async function createCompiledRunner(model: TrainableModel, precision: 'fp32' | 'bf16'): Promise<StepRunner> {
+/** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
+export async function createCompiledRunner(model: TrainableModel, precision: 'fp32' | 'bf16'): Promise<StepRunner> {
   const state = await createState(model.namedParameters()).catch((error: unknown) => {
     throw new EngineError(
       `createTrainingStep: ${errorMessage(error)}; or pass compile: false to train eagerly on the present backend`,

@@ -13,6 +13,8 @@ export interface EvaluateOptions<E> {
   outputs: (inputs: Record<string, RawTensor>) => Promise<Record<string, RawTensor>>;
   /** Pad a short batch to the batch size, for forward passes recorded per shape. */
   padBatches: boolean;
+  /** Whether figures can be computed; default true. Without labels only `onBatch` sees the outputs. */
+  hasLabels?: boolean;
   onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>) => void;
   /** Asked before each batch: true ends the evaluation early. */
   isStopped?: () => boolean;
@@ -37,10 +39,13 @@ export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Reco
     if (options.isStopped?.()) return null;
     const { inputs } = padBatches ? padBatch(batch, batchSize) : batch;
     const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
-    metric.update(examples, outputs);
+    if (options.hasLabels !== false) metric.update(examples, outputs);
     options.onBatch?.(examples, outputs);
     const loss = outputs['loss']?.data[0];
     if (loss !== undefined) [lossSum, lossCount] = [lossSum + loss * batch.count, lossCount + batch.count];
   }
-  return { ...(lossCount > 0 ? { loss: lossSum / lossCount } : {}), ...metric.compute() };
+  return {
+    ...(lossCount > 0 ? { loss: lossSum / lossCount } : {}),
+    ...(options.hasLabels === false ? {} : metric.compute()),
+  };
 }

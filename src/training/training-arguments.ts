@@ -101,8 +101,13 @@ export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: numb
     skipNonFinite: given.skipNonFinite,
     precision: given.precision,
     seed: given.seed,
-    compile: given.compile ?? tf.getBackend() === 'tensorflow',
+    compile: given.compile ?? hasNativeBackend(),
   };
+}
+
+function hasNativeBackend(): boolean {
+  tf.backend(); // starts the backend that is about to be asked for
+  return tf.getBackend() === 'tensorflow';
 }
 
 function issueText(issue: z.core.$ZodIssue): string {

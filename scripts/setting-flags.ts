@@ -1,0 +1,71 @@
+// Flags of the command line from checked schemas: names, kinds, choices and help texts come from there.
+import type { Options } from 'yargs';
+import { z } from 'zod';
+
+type Schema = z.core.$ZodType;
+
+/** One flag per field, in kebab-case; no yargs defaults, so that a flag that was not given does not hide a config file's. */
+export function flagsOf(shape: Readonly<Record<string, Schema>>, group: string): Record<string, Options> {
+  return Object.fromEntries(Object.entries(shape).map(([name, schema]) => [kebab(name), { ...flagOf(schema), group }]));
+}
+
+/** The values among parsed flags that belong to the fields, by their camelCase names; flags that were not given are left out. */
+export function givenValues(
+  flags: Readonly<Record<string, unknown>>,
+  shape: Readonly<Record<string, Schema>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.keys(shape).flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
+  );
+}
+
+function flagOf(schema: Schema): Options {
+  const { type, fallback, isRequired } = unwrapped(schema);
+  const describe = z.globalRegistry.get(schema)?.description ?? '';
+  const shown = fallback === undefined ? {} : { defaultDescription: JSON.stringify(fallback) };
+  return {
+    ...kindOf(type),
+    describe: isRequired ? `${describe} [needed]` : describe,
+    ...shown,
+    requiresArg: kindOf(type).type !== 'boolean',
+  };
+}
+
+/** The schema inside defaults and options. */
+function unwrapped(schema: Schema): { type: Schema; fallback?: unknown; isRequired: boolean } {
+  const { def } = schema._zod as { def: { type: string; innerType?: Schema; defaultValue?: unknown } };
+  if (def.type === 'default') return { type: def.innerType as Schema, fallback: def.defaultValue, isRequired: false };
+  if (def.type === 'optional') return { type: unwrapped(def.innerType as Schema).type, isRequired: false };
+  return { type: schema, isRequired: true };
+}
+
+function kindOf(schema: Schema): Options {
+  const { def } = schema._zod as {
+    def: { type: string; in?: Schema; options?: Schema[]; entries?: Record<string, string> };
+  };
+  switch (def.type) {
+    case 'boolean':
+      return { type: 'boolean' };
+    case 'number':
+    case 'int':
+      return { type: 'number' };
+    case 'enum':
+      return { choices: Object.values(def.entries ?? {}) };
+    case 'array':
+      return { type: 'string', array: true };
+    case 'pipe':
+      return kindOf(def.in as Schema);
+    case 'union': {
+      const kinds = (def.options ?? []).map((option) => kindOf(option));
+      if (kinds.some(({ array }) => array)) return { type: 'string', array: true };
+      if (kinds[0]?.type === 'number') return { type: 'number' };
+      return { type: 'string', coerce: (value: string) => (/^\d+$/.test(value) ? Number(value) : value) };
+    }
+    default:
+      return { type: 'string' };
+  }
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,143 @@
+// visualbert train: fine-tunes a VisualBERT on a task. VQA 2.0 from COCO pre-training takes about 20 GB of features and, on one GPU, a day.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import {
+  openTrainRun,
+  readRun,
+  readSettings,
+  type RunSettings,
+  sortSettings,
+  TASK_NAMES,
+  TASK_OPTIONS,
+  TRAINING_ARGUMENTS,
+  type TrainRun,
+} from '../src/node.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
+import { flagsOf, givenValues } from './setting-flags.js';
+
+interface TrainArguments extends BackendArguments {
+  config?: string;
+  model?: string;
+  modelConfig?: string;
+  dryRun: boolean;
+}
+
+/** Exit codes of shells for a process that a signal ended. */
+const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
+
+type TaskName = (typeof TASK_NAMES)[number];
+
+export const command: CommandModule = {
+  command: 'train',
+  describe: 'Train a model on a task',
+  builder: (yargs: Argv) =>
+    TASK_NAMES.reduce((all, name) => all.command(taskCommand(name)), yargs).demandCommand(
+      1,
+      `Name a task: ${TASK_NAMES.join(', ')}. \`visualbert train vqa --help\` lists its flags.`,
+    ),
+  handler: () => undefined,
+};
+
+function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
+  return {
+    command: task,
+    describe: `Train on ${task}`,
+    builder: (yargs: Argv) =>
+      yargs
+        .options({
+          config: { type: 'string', describe: 'JSON file of settings; flags win over it', group: 'Run:' },
+          model: { type: 'string', describe: 'folder or hub id to start from', group: 'Run:' },
+          'model-config': { type: 'string', describe: 'JSON file of a VisualBertConfig: fresh weights', group: 'Run:' },
+          'dry-run': {
+            type: 'boolean',
+            default: false,
+            describe: 'open everything, show the plan, train nothing',
+            group: 'Run:',
+          },
+          ...flagsOf(TASK_OPTIONS[task].shape, 'Data:'),
+          ...flagsOf(TRAINING_ARGUMENTS, 'Training:'),
+          ...BACKEND_FLAGS,
+        })
+        .example(EXAMPLES[task] ?? `$0 train ${task} --config settings.json`, '')
+        .example(
+          `$0 train ${task} --output-dir runs/${task} --resume`,
+          'go on with a run that was stopped',
+        ) as unknown as Argv<TrainArguments>,
+    handler: async (flags) => {
+      await useBackend(flags, 'train');
+      await train(await settingsOf(task, flags), flags.dryRun);
+    },
+  };
+}
+
+const EXAMPLES: Partial<Record<TaskName, string>> = {
+  vqa: '$0 train vqa --model uclanlp/visualbert-vqa-coco-pre --questions v2_OpenEnded_mscoco_train2014_questions.json --annotations v2_mscoco_train2014_annotations.json --features trainval_36.tsv --output-dir runs/vqa',
+  nlvr: '$0 train nlvr --model-config small.json --data train.json --validation-data dev.json --output-dir runs/nlvr',
+  nlvr2:
+    '$0 train nlvr2 --model uclanlp/visualbert-nlvr2-coco-pre --data train.json --validation-data dev.json --features features/ --output-dir runs/nlvr2',
+};
+
+/** Settings of the run to resume, then the config file, then flags: the later ones win. */
+async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArguments>): Promise<RunSettings> {
+  const taskFlags = givenValues(flags, TASK_OPTIONS[task].shape);
+  const trainingFlags = givenValues(flags, TRAINING_ARGUMENTS);
+  const file = flags.config === undefined ? {} : await readSettings(flags.config);
+  const ownFlags = Object.fromEntries(
+    Object.entries({ model: flags.model, modelConfig: flags.modelConfig }).filter(([, value]) => value !== undefined),
+  );
+  const given: Record<string, unknown> = { ...file, ...ownFlags, ...taskFlags, ...trainingFlags, task };
+  if (given['resume'] !== true || typeof given['outputDir'] !== 'string') return sortSettings(given);
+  const run = await readRun(given['outputDir']);
+  const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // said anew at each start
+  return sortSettings({
+    model: run.model,
+    ...(run.modelConfig === undefined ? {} : { modelConfig: run.modelConfig }),
+    ...run.data,
+    ...Object.fromEntries(saved),
+    ...given,
+  });
+}
+
+async function train(settings: RunSettings, isDryRun: boolean): Promise<void> {
+  const run = await openTrainRun(settings);
+  try {
+    console.log(planOf(run, settings));
+    if (isDryRun) return;
+    const { reason, step, totalSteps, best } = await run.trainer.train();
+    const { outputDir } = run.trainer.arguments;
+    const figures = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
+    console.log(`${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${figures}`);
+    if (step < totalSteps && reason !== 'early')
+      console.log(`go on with: visualbert train ${settings.task} --output-dir ${outputDir} --resume`);
+    console.log(`run folder: ${outputDir}`);
+    process.exitCode = SIGNAL_EXIT[reason] ?? 0;
+  } finally {
+    await run.close();
+  }
+}
+
+const REASONS: Record<string, string> = {
+  finished: 'finished',
+  early: 'stopped early',
+  callback: 'stopped',
+  stopAfter: 'stopped',
+};
+
+/** What is about to happen. */
+function planOf(run: TrainRun, { task, model }: RunSettings): string {
+  const { trainer, parameterCount, exampleCount, validationCount, loadingReport } = run;
+  const { batchSize, accumulationSteps, epochs, precision, outputDir } = trainer.arguments;
+  const fresh =
+    loadingReport === null ? [] : [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
+  return [
+    `task ${task}: ${exampleCount} training examples, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
+    `model ${run.modelClass}, ${(parameterCount / 1e6).toFixed(1)} million parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
+    ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
+    `${trainer.totalSteps} updates of ${batchSize * accumulationSteps} examples (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
+  ].join('\n');
+}
+
+function metricsText(metrics: Record<string, number>): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${name} ${Number(value.toFixed(4))}`)
+    .join(', ');
+}

@@ -1,0 +1,34 @@
+// A model's forward pass as arrays in, arrays out: recorded on the native engine, op by op elsewhere.
+import * as tf from '@tensorflow/tfjs';
+import { createCompiledRunner } from './compiled-step.js';
+import { flattenOutputs, type RawTensors, toRawInputs } from './step-inputs.js';
+import { createEagerRunner } from './step-runner.js';
+import { type StepInputs, type TrainableModel } from './trainable-model.js';
+
+/** Holds the model's parameters until `dispose`. */
+export interface ForwardPass {
+  readonly compiled: boolean;
+  outputs(inputs: StepInputs): Promise<RawTensors>;
+  dispose(): Promise<void>;
+}
+
+/** Inference without dropout. `compile` defaults to whether the native engine is the backend. */
+export async function createForwardPass(
+  model: TrainableModel,
+  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: 'fp32' | 'bf16' } = {},
+): Promise<ForwardPass> {
+  tf.backend(); // starts the backend that is about to be asked for
+  const runner =
+    (compile ?? tf.getBackend() === 'tensorflow')
+      ? await createCompiledRunner(model, precision)
+      : createEagerRunner(model.namedParameters());
+  const forward = runner.prepare(
+    (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
+    'forward',
+  );
+  return {
+    compiled: runner.compiled,
+    outputs: async (inputs) => forward(toRawInputs(model, inputs)),
+    dispose: () => runner.dispose(),
+  };
+}
