@@ -5,6 +5,16 @@ export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubEr
 export type { RawDType, RawTensor } from './raw-tensor.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';
+export { memorySink } from './byte-sink.js';
+export type { ByteSink, MemorySink } from './byte-sink.js';
+export { openTensorFile } from './checkpoint/open.js';
+export type { StoredTensor, TensorFile, TensorFileFormat } from './checkpoint/tensor-file.js';
+export type { StoredDType } from './checkpoint/dtypes.js';
+export { writeSafetensors } from './checkpoint/safetensors.js';
+export type { TensorToWrite } from './checkpoint/safetensors.js';
+export { writePytorch } from './checkpoint/pytorch-writer.js';
+export type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './models/pretrained/types.js';
+export type { Architecture, CheckpointTraits } from './models/pretrained/classify.js';
 export { VisualBertConfig } from './config.js';
 export type { Activation, VisualBertConfigOptions } from './config.js';
 export { hash32 } from './random/philox.js';

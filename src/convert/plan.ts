@@ -171,8 +171,8 @@ function configOf(
   return VisualBertConfig.fromJSON(Object.fromEntries(ofBert)).with(tie);
 }
 
-/** The settings that shapes tell. */
-function settingsOf(file: TensorFile, traits: CheckpointTraits): VisualBertConfigOptions {
+/** The settings that shapes tell. @throws CheckpointError when they do not tell the number of attention heads. */
+export function settingsOf(file: Pick<TensorFile, 'name'>, traits: CheckpointTraits): VisualBertConfigOptions {
   const h = traits.hiddenSize ?? 0;
   if (h === 0 || h % HEAD_SIZE !== 0) {
     throw new CheckpointError(

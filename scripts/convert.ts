@@ -1,0 +1,95 @@
+// visualbert convert: any checkpoint of a VisualBERT, or a BERT to start from, to a folder that transformers and this package read.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { type ConversionReport, convertCheckpoint, type ConvertOptions, VisualBertConfig } from '../src/node.js';
+
+const ARCHITECTURES = [
+  'VisualBertModel',
+  'VisualBertForPreTraining',
+  'VisualBertForQuestionAnswering',
+  'VisualBertForMultipleChoice',
+  'VisualBertForVisualReasoning',
+  'VisualBertForRegionToPhraseAlignment',
+] as const;
+
+interface ConvertArguments {
+  checkpoint: string;
+  outDir: string;
+  architecture: (typeof ARCHITECTURES)[number] | undefined;
+  config: string | undefined;
+  format: 'safetensors' | 'pytorch';
+  dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
+  'max-shard-size': string;
+  'allow-incomplete': boolean;
+  json: boolean;
+}
+
+export const command: CommandModule<object, ConvertArguments> = {
+  command: 'convert <checkpoint> <outDir>',
+  describe: "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT) to a transformers folder",
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('checkpoint', {
+        type: 'string',
+        demandOption: true,
+        describe: 'File, folder, address or repository id',
+      })
+      .positional('outDir', { type: 'string', demandOption: true, describe: 'Folder to write' })
+      .option('architecture', {
+        choices: ARCHITECTURES,
+        describe: 'The class to convert to',
+        defaultDescription: 'what its heads say',
+      })
+      .option('config', {
+        type: 'string',
+        describe: 'Folder or repository whose config.json to use',
+        defaultDescription: 'beside it, else what its shapes say',
+      })
+      .option('format', {
+        choices: ['safetensors', 'pytorch'] as const,
+        default: 'safetensors' as const,
+        describe: 'Format of the weights',
+      })
+      .option('dtype', {
+        choices: ['float32', 'float16', 'bfloat16'] as const,
+        describe: 'dtype to store',
+        defaultDescription: 'as in the source',
+      })
+      .option('max-shard-size', { type: 'string', default: '5GB', describe: 'Largest file, such as 500MB' })
+      .option('allow-incomplete', {
+        type: 'boolean',
+        default: false,
+        describe: 'Go on although keys have no place or parameters no source',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'Print the whole report as JSON' })
+      .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
+      .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
+  handler: async ({ checkpoint, json, config, architecture, dtype, ...rest }: ArgumentsCamelCase<ConvertArguments>) => {
+    const { outDir, format, maxShardSize, allowIncomplete } = rest;
+    const options: ConvertOptions = {
+      outDir,
+      format,
+      maxShardSize,
+      allowIncomplete,
+      ...(architecture !== undefined && { architecture }),
+      ...(dtype !== undefined && { dtype }),
+      ...(config !== undefined && { config: await VisualBertConfig.fromPretrained(config) }),
+    };
+    const report = await convertCheckpoint(checkpoint, options);
+    console.log(json ? JSON.stringify(report, null, 2) : text(report, outDir));
+  },
+};
+
+function text(
+  { source, layout, architecture, converted, skipped, aside, missing, files }: ConversionReport,
+  outDir: string,
+): string {
+  return [
+    `${source} (names of ${layout}) -> ${outDir} as ${architecture}: ${converted.length} parameters`,
+    ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
+    ...[...new Set(aside.map(({ file }) => file))].map(
+      (file) => `  kept aside in ${file}: ${aside.filter((item) => item.file === file).length} tensors`,
+    ),
+    ...missing.map((name) => `  fresh on loading: ${name}`),
+    `wrote ${files.join(', ')}`,
+  ].join('\n');
+}

@@ -1,0 +1,95 @@
+// visualbert inspect: what a checkpoint holds and which class loads it. Reads headers only.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { inspectCheckpoint, type Inspection } from '../src/node.js';
+
+interface InspectArguments {
+  checkpoint: string;
+  json: boolean;
+  keys: boolean;
+}
+
+export const command: CommandModule<object, InspectArguments> = {
+  command: 'inspect <checkpoint>',
+  describe: 'Show the keys, shapes and dtypes of a checkpoint, its class, and what is missing',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('checkpoint', {
+        type: 'string',
+        demandOption: true,
+        describe: 'File, folder, address or repository id',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'Machine-readable' })
+      .option('keys', { type: 'boolean', default: true, describe: 'List every key (--no-keys: the summary only)' })
+      .example('$0 inspect pytorch_model.bin', 'a table of its tensors and a summary')
+      .example('$0 inspect uclanlp/visualbert-vqa --no-keys', 'the summary of a repository'),
+  handler: async ({ checkpoint, json, keys }: ArgumentsCamelCase<InspectArguments>) => {
+    const inspection = await inspectCheckpoint(checkpoint);
+    console.log(
+      json
+        ? JSON.stringify(inspection, null, 2)
+        : [...(keys ? table(inspection) : []), ...summary(inspection)].join('\n'),
+    );
+  },
+};
+
+function table({ tensors }: Inspection): string[] {
+  const rows = tensors.map(({ key, dtype, shape, bytes, meaning }) => [
+    key,
+    dtype,
+    `[${shape.join(', ')}]`,
+    bytesText(bytes),
+    meaning === key ? '' : meaning,
+  ]);
+  const columns = [['key', 'dtype', 'shape', 'size', 'parameter'], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...columns.map((row) => row[column]?.length ?? 0)));
+  return [
+    ...columns.map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    ),
+    '',
+  ];
+}
+
+function summary({
+  source,
+  format,
+  layout,
+  architecture,
+  traits,
+  missing,
+  tensors,
+  parameters,
+  tensorBytes,
+  fileBytes,
+  metadata,
+}: Inspection): string[] {
+  const { hiddenSize, numHiddenLayers, vocabSize, visualEmbeddingDim, numLabels } = traits;
+  const sizes = Object.entries({
+    'hidden size': hiddenSize,
+    layers: numHiddenLayers,
+    vocabulary: vocabSize,
+    'region features': visualEmbeddingDim,
+    labels: numLabels,
+  });
+  const dtypes = [...new Set(tensors.map(({ dtype }) => dtype))].join(', ');
+  return [
+    `${source}: ${format}, ${tensors.length} tensors of ${dtypes}, ${parameters.toLocaleString('en')} values, ${bytesText(tensorBytes)} of ${bytesText(fileBytes)}`,
+    `names of:  ${layout ?? 'no layout that is known here'}`,
+    `loads as:  ${architecture ?? (layout === 'bert' ? 'a start for VisualBERT (visualbert convert)' : 'nothing of the family')}`,
+    `sizes:     ${sizes.flatMap(([name, size]) => (size === null ? [] : [`${name} ${size}`])).join(', ')}`,
+    `missing:   ${missing.length === 0 ? 'nothing' : missing.join(', ')}`,
+    ...Object.entries(metadata).map(([key, value]) => `${key}: ${value}`),
+  ];
+}
+
+function bytesText(bytes: number): string {
+  const unit = [
+    [1e9, 'GB'],
+    [1e6, 'MB'],
+    [1e3, 'KB'],
+  ].find(([size]) => bytes >= Number(size));
+  return unit === undefined ? `${bytes} B` : `${(bytes / Number(unit[0])).toFixed(1)} ${unit[1]}`;
+}

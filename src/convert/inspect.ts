@@ -1,0 +1,96 @@
+// What a checkpoint is, from its headers alone: keys, shapes, dtypes, and which class would load it with what missing.
+import { DTYPE_BYTES, type StoredDType } from '../checkpoint/dtypes.js';
+import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
+import { VisualBertConfig } from '../config.js';
+import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
+import { locatePretrained } from '../models/pretrained/locate.js';
+import { openWeights } from '../models/pretrained/open-weights.js';
+import { sizeOf } from '../shapes.js';
+import { expectedParameters } from './expected.js';
+import { fateOf, type Layout, layoutOf } from './key-map.js';
+import { settingsOf } from './plan.js';
+
+/** A tensor of a checkpoint and what it means. */
+export interface InspectedTensor {
+  key: string;
+  dtype: StoredDType;
+  shape: number[];
+  bytes: number;
+  /** The parameter it fills, or why it fills none. */
+  meaning: string;
+}
+
+/** What `inspectCheckpoint` found. */
+export interface Inspection {
+  source: string;
+  format: TensorFileFormat;
+  /** Whose names the keys have; null for a checkpoint of another kind of model. */
+  layout: Layout['name'] | null;
+  /** The class it would load as; null when its keys tell none. */
+  architecture: Architecture | null;
+  traits: CheckpointTraits;
+  /** Parameters of that class that no key fills. */
+  missing: string[];
+  tensors: InspectedTensor[];
+  parameters: number;
+  tensorBytes: number;
+  fileBytes: number;
+  /** What the file says beside its tensors. */
+  metadata: Record<string, string>;
+}
+
+/**
+ * Inspects a checkpoint file, folder, address or repository. Reads headers only, so that its size does not matter.
+ * @throws CheckpointError
+ */
+export async function inspectCheckpoint(where: string): Promise<Inspection> {
+  const file = await openWeights(await locatePretrained(where));
+  try {
+    return describe(file);
+  } finally {
+    await file.close();
+  }
+}
+
+function describe(file: TensorFile): Inspection {
+  const layout = layoutOf(file.tensors.keys());
+  const renamed = new Map<string, StoredTensor>();
+  const tensors = [...file.tensors.values()].map((tensor): InspectedTensor => {
+    const fate = layout === null ? { skip: 'unknown layout' } : fateOf(tensor.name, layout);
+    if ('to' in fate) renamed.set(fate.to, tensor);
+    const meaning = 'to' in fate ? fate.to : 'skip' in fate ? fate.skip : `${fate.aside}, a file of its own`;
+    const { name: key, dtype, shape } = tensor;
+    return { key, dtype, shape, bytes: sizeOf(shape) * DTYPE_BYTES[dtype], meaning };
+  });
+  const traits = traitsOf(renamed);
+  const { architecture } = traits;
+  return {
+    source: file.name,
+    format: file.format,
+    layout: layout?.name ?? null,
+    architecture,
+    traits,
+    missing: architecture === null ? [] : missingOf(file, architecture, traits, renamed),
+    tensors,
+    parameters: tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
+    tensorBytes: tensors.reduce((total, { bytes }) => total + bytes, 0),
+    fileBytes: file.size,
+    metadata: file.metadata,
+  };
+}
+
+function missingOf(
+  file: TensorFile,
+  architecture: Architecture,
+  traits: CheckpointTraits,
+  renamed: ReadonlyMap<string, StoredTensor>,
+): string[] {
+  if (traits.hiddenSize === null) return [];
+  // The number of heads changes no name: any will do where the width does not tell it.
+  const settings =
+    traits.hiddenSize % 64 === 0
+      ? settingsOf(file, traits)
+      : { ...settingsOf(file, { ...traits, hiddenSize: 64 }), hiddenSize: traits.hiddenSize, numAttentionHeads: 1 };
+  const expected = expectedParameters(architecture, new VisualBertConfig(settings));
+  return [...expected.keys()].filter((name) => !renamed.has(name) && !renamed.has(`visual_bert.${name}`));
+}
