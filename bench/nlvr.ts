@@ -152,6 +152,7 @@ async function pytorch(threads: number): Promise<Run> {
   };
   execFileSync(python, [pythonFile('twin_batches.py'), JSON.stringify(command)], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, OMP_WAIT_POLICY: 'passive' }, // threads that wait in a loop take the cores from whoever else works
   });
   const tensors = await readTensors(out);
   const values = (name: string): Float32Array => (tensors.get(name)?.data ?? new Float32Array()) as Float32Array;
