@@ -6,10 +6,10 @@ import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError, ConfigError, errorMessage } from '../errors.js';
 import type { Architecture } from '../models/pretrained/classify.js';
-import { locatePretrained, type PretrainedFiles } from '../models/pretrained/locate.js';
-import { openWeights } from '../models/pretrained/open-weights.js';
+import type { PretrainedFiles } from '../models/pretrained/locate.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
 import { jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
 
 /** Options of `convertCheckpoint`. */
@@ -71,8 +71,7 @@ export async function convertCheckpoint(
   if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
     throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
   }
-  const located = await locatePretrained(source);
-  const file = await openWeights(located);
+  const { file, files: located } = await openCheckpoint(source);
   try {
     const plan = await planConversion(file, await configJsonOf(located), options);
     const tensors = tensorsOf(file, plan, dtype);

@@ -3,11 +3,10 @@ import { DTYPE_BYTES, type StoredDType } from '../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig } from '../config.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
-import { locatePretrained } from '../models/pretrained/locate.js';
-import { openWeights } from '../models/pretrained/open-weights.js';
 import { sizeOf } from '../shapes.js';
 import { expectedParameters } from './expected.js';
 import { fateOf, type Layout, layoutOf } from './key-map.js';
+import { openCheckpoint } from './open.js';
 import { settingsOf } from './plan.js';
 
 /** A tensor of a checkpoint and what it means. */
@@ -44,7 +43,7 @@ export interface Inspection {
  * @throws CheckpointError
  */
 export async function inspectCheckpoint(where: string): Promise<Inspection> {
-  const file = await openWeights(await locatePretrained(where));
+  const { file } = await openCheckpoint(where);
   try {
     return describe(file);
   } finally {

@@ -1,0 +1,242 @@
+// Converting the authors', MMF's and BERT's checkpoints. Each fixture's values follow from the parameter's name in transformers.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { VisualBertConfig } from '../../src/config.js';
+import { type ConvertOptions, convertCheckpoint, type ConversionReport } from '../../src/convert/convert.js';
+import { expectedParameters } from '../../src/convert/expected.js';
+import { inspectCheckpoint } from '../../src/convert/inspect.js';
+import type { Architecture } from '../../src/models/pretrained/classify.js';
+import { openTensorPath } from '../../src/models/pretrained/open-weights.js';
+import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
+import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
+import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
+import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
+import { VisualBertModel } from '../../src/models/visual-bert-model.js';
+import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
+import { sizeOf } from '../../src/shapes.js';
+import { useBackend } from '../helpers/backend.js';
+
+const FOLDER = 'test/fixtures/checkpoints';
+const SMALL = new VisualBertConfig({
+  vocabSize: 12,
+  hiddenSize: 4,
+  numHiddenLayers: 1,
+  numAttentionHeads: 2,
+  intermediateSize: 6,
+  maxPositionEmbeddings: 5,
+  visualEmbeddingDim: 3,
+});
+
+let scratch: string;
+beforeAll(async () => {
+  await useBackend();
+  scratch = mkdtempSync(join(tmpdir(), 'convert-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function namedValues(name: string, count: number): Float32Array {
+  const start = crc32(name);
+  return Float32Array.from({ length: count }, (_, i) => ((start + 7 * i) % 1000) / 500 - 1);
+}
+
+let count = 0;
+async function convert(
+  source: string,
+  options: Omit<ConvertOptions, 'outDir'> = { config: SMALL },
+): Promise<ConversionReport & { outDir: string }> {
+  const outDir = join(scratch, `out-${count++}`);
+  return {
+    ...(await convertCheckpoint(source.includes('/') ? source : `${FOLDER}/${source}`, { outDir, ...options })),
+    outDir,
+  };
+}
+
+/** Checks that every parameter of the class is there and has the values of its name. */
+async function expectNamedValues(
+  outDir: string,
+  architecture: Architecture,
+  config: VisualBertConfig,
+  except: RegExp = /^$/,
+): Promise<void> {
+  const file = await openTensorPath(join(outDir, 'model.safetensors'));
+  for (const [name, shape] of expectedParameters(architecture, config)) {
+    if (except.test(name)) continue;
+    expect([name, file.tensors.get(name)?.shape]).toEqual([name, shape]);
+    expect([name, await file.readFloat32(name)]).toEqual([name, namedValues(name, sizeOf(shape))]);
+  }
+  await file.close();
+}
+
+describe('convertCheckpoint', () => {
+  test.each([
+    ['pretraining', 'VisualBertForPreTraining', {}],
+    ['vqa', 'VisualBertForQuestionAnswering', { numLabels: 5 }],
+    ['nlvr2', 'VisualBertForVisualReasoning', { bypassTransformer: true }],
+    ['vcr', 'VisualBertForMultipleChoice', {}],
+    ['flickr', 'VisualBertForRegionToPhraseAlignment', {}],
+  ] as const)("converts the authors' %s checkpoint to %s", async (phase, architecture, changes) => {
+    const config = SMALL.with(changes);
+    const report = await convert(`authors-${phase}.th`, { config });
+    expect(report).toMatchObject({ layout: 'authors', architecture, missing: [] });
+    await expectNamedValues(report.outDir, architecture, config);
+    expect(JSON.parse(readFileSync(join(report.outDir, 'config.json'), 'utf8'))).toMatchObject({
+      architectures: [architecture],
+      model_type: 'visual_bert',
+    });
+    const inspection = await inspectCheckpoint(report.outDir);
+    expect(inspection).toMatchObject({ layout: 'transformers', architecture, missing: [] });
+  });
+
+  test('keeps the detector of VCR in a file of its own, bit for bit', async () => {
+    const report = await convert('authors-vcr.th');
+    expect(report.aside.map(({ file }) => file)).toEqual(['detector.safetensors', 'detector.safetensors']);
+    const detector = await openTensorPath(join(report.outDir, 'detector.safetensors'));
+    expect(await detector.readFloat32('backbone.0.weight')).toEqual(Float32Array.of(0, 1, 2, 3, 4, 5));
+    expect(detector.tensors.get('backbone.1.num_batches_tracked')).toMatchObject({ dtype: 'I64', shape: [] });
+    await detector.close();
+  });
+
+  test('accounts for every key of the source', async () => {
+    for (const name of ['authors-pretraining.th', 'authors-vcr.th', 'mmf-vqa.pth']) {
+      const report = await convert(name, { config: name.startsWith('mmf') ? SMALL.with({ numLabels: 5 }) : SMALL });
+      const source = await openTensorPath(`${FOLDER}/${name}`);
+      const used = [
+        ...report.converted.map(({ key }) => key),
+        ...report.skipped.map(({ key }) => key),
+        ...report.aside.map(({ key }) => key),
+      ];
+      expect(new Set(used)).toEqual(new Set(source.tensors.keys()));
+      await source.close();
+    }
+  });
+
+  test('converts what MMF trained and ignores its buffer of positions', async () => {
+    const report = await convert('mmf-vqa.pth', { config: SMALL.with({ numLabels: 5 }) });
+    expect(report.skipped).toEqual([
+      { key: 'model.bert.embeddings.position_ids', reason: 'a buffer that counts positions, not a weight' },
+    ]);
+    await expectNamedValues(report.outDir, 'VisualBertForQuestionAnswering', SMALL.with({ numLabels: 5 }));
+  });
+
+  test('makes a start for VisualBERT of a plain BERT: visual tables are copies, the projection stays to be drawn', async () => {
+    const report = await convert(`${FOLDER}/plain-bert`, { allowIncomplete: false });
+    expect(report).toMatchObject({ layout: 'bert', architecture: 'VisualBertForPreTraining' });
+    expect(report.missing).toEqual([
+      'visual_bert.embeddings.visual_projection.weight',
+      'visual_bert.embeddings.visual_projection.bias',
+    ]);
+    const file = await openTensorPath(join(report.outDir, 'model.safetensors'));
+    const read = (name: string): Promise<Float32Array> => file.readFloat32(`visual_bert.embeddings.${name}.weight`);
+    expect(await read('visual_position_embeddings')).toEqual(await read('position_embeddings'));
+    expect(await read('visual_token_type_embeddings')).toEqual(await read('token_type_embeddings'));
+    await file.close();
+    const model = await VisualBertForPreTraining.fromPretrained(report.outDir);
+    expect(model.loadingReport?.missingKeys).toEqual(report.missing);
+    const config = VisualBertConfig.fromJSON(
+      JSON.parse(readFileSync(join(report.outDir, 'config.json'), 'utf8')) as object,
+    );
+    await expectNamedValues(report.outDir, 'VisualBertForPreTraining', config, /visual_(projection|token|position)/);
+  });
+
+  test('leaves a head out when another class was asked for, and says so', async () => {
+    const report = await convert('authors-pretraining.th', { config: SMALL, architecture: 'VisualBertModel' });
+    expect(report.skipped).toContainEqual({
+      key: 'bert.cls.seq_relationship.bias',
+      reason: 'VisualBertModel has no parameter cls.seq_relationship.bias',
+    });
+    await expect(
+      convert('authors-pretraining.th', { config: SMALL, architecture: 'VisualBertForQuestionAnswering' }),
+    ).rejects.toThrow(
+      /2 parameters of VisualBertForQuestionAnswering are in no key: cls\.weight, cls\.bias; .*--allow-incomplete/,
+    );
+  });
+
+  test('writes nothing when something does not fit', async () => {
+    const outDir = join(scratch, 'untouched');
+    for (const [source, options, reason] of [
+      [
+        'authors-vqa.th',
+        { config: SMALL },
+        /2 shapes do not fit the configuration: module\.bert\.classifier\.weight \[5, 4\], expected \[2, 4\]/,
+      ],
+      ['authors-vqa.th', {}, /hidden size 4 does not tell the number of attention heads; pass a config/],
+      [
+        'mmf-vqa-transform.pth',
+        { config: SMALL.with({ numLabels: 5 }) },
+        /4 keys have no place in VisualBertForQuestionAnswering: model\.classifier\.0\.dense\.weight/,
+      ],
+      ['varied.bin', {}, /are of none of the layouts transformers, uclanlp\/visualbert, MMF, BERT/],
+    ] as const) {
+      await expect(convertCheckpoint(`${FOLDER}/${source}`, { outDir, ...options })).rejects.toThrow(reason);
+      expect(existsSync(outDir)).toBe(false);
+    }
+  });
+
+  test('round trips through every format without a changed bit', async () => {
+    const config = SMALL.with({ numLabels: 5 });
+    const first = await convert('authors-vqa.th', { config });
+    const second = await convert(first.outDir, { format: 'pytorch', maxShardSize: '500' });
+    const third = await convert(second.outDir, { format: 'safetensors' });
+    const read = (outDir: string): Buffer => readFileSync(join(outDir, 'model.safetensors'));
+    expect(read(third.outDir).equals(read(first.outDir))).toBe(true);
+    expect(second.files.length).toBeGreaterThan(4);
+  });
+
+  test('finds the only checkpoint in a folder and copies the vocabulary beside it', async () => {
+    const folder = join(scratch, 'run');
+    cpSync(`${FOLDER}/authors-nlvr2.th`, join(folder, 'best.th'));
+    writeFileSync(join(folder, 'vocab.txt'), '[PAD]\n');
+    const report = await convert(folder, { config: SMALL.with({ bypassTransformer: true }) });
+    expect(report.files).toEqual(['model.safetensors', 'config.json', 'vocab.txt']);
+    cpSync(`${FOLDER}/authors-vqa.th`, join(folder, 'last.th'));
+    await expect(convert(folder)).rejects.toThrow(/holds several checkpoints \(best\.th, last\.th\); name one of them/);
+  });
+
+  test('stores another dtype when asked', async () => {
+    const report = await convert('authors-pretraining.th', { config: SMALL, dtype: 'float16' });
+    const { tensors } = await inspectCheckpoint(report.outDir);
+    expect(new Set(tensors.map(({ dtype }) => dtype))).toEqual(new Set(['F16']));
+    expect(JSON.parse(readFileSync(join(report.outDir, 'config.json'), 'utf8'))).toMatchObject({ dtype: 'float16' });
+  });
+});
+
+describe('expectedParameters', () => {
+  test.each([
+    ['VisualBertModel', VisualBertModel],
+    ['VisualBertForPreTraining', VisualBertForPreTraining],
+    ['VisualBertForQuestionAnswering', VisualBertForQuestionAnswering],
+    ['VisualBertForMultipleChoice', VisualBertForMultipleChoice],
+    ['VisualBertForVisualReasoning', VisualBertForVisualReasoning],
+    ['VisualBertForRegionToPhraseAlignment', VisualBertForRegionToPhraseAlignment],
+  ] as const)('lists the parameters that %s makes', (architecture, Model) => {
+    for (const changes of [{}, { bypassTransformer: true, numLabels: 5, tieWordEmbeddings: false }]) {
+      const config = SMALL.with(changes);
+      const model = new Model(config);
+      const made = Object.fromEntries([...model.namedParameters()].map(([name, { shape }]) => [name, shape]));
+      model.dispose();
+      expect(Object.fromEntries(expectedParameters(architecture, config))).toEqual(made);
+    }
+  });
+});
+
+describe('inspectCheckpoint', () => {
+  test('tells format, class, sizes and what is missing', async () => {
+    expect(await inspectCheckpoint(`${FOLDER}/authors-flickr.th`)).toMatchObject({
+      format: 'pytorch-legacy',
+      layout: 'authors',
+      architecture: 'VisualBertForRegionToPhraseAlignment',
+      missing: [],
+      traits: { hiddenSize: 4, numHiddenLayers: 1, vocabSize: 12, visualEmbeddingDim: 3, numLabels: null },
+    });
+    expect(await inspectCheckpoint(`${FOLDER}/plain-bert`)).toMatchObject({
+      layout: 'bert',
+      architecture: 'VisualBertForPreTraining',
+    });
+    const other = await inspectCheckpoint(`${FOLDER}/varied.bin`);
+    expect(other).toMatchObject({ format: 'pytorch', layout: null, architecture: null, missing: [] });
+    expect(other.tensors).toHaveLength(20);
+  });
+});
