@@ -5,7 +5,7 @@ import { engineInfo, installEngine, removeEngines, type EngineInfo, type Install
 
 interface InstallArguments {
   gpu: boolean;
-  quiet: boolean;
+  'if-missing': boolean;
   tensorflow?: string;
 }
 
@@ -24,17 +24,22 @@ const install: CommandModule<object, InstallArguments> = {
         describe: 'TensorFlow version, such as 2.20.0',
         defaultDescription: 'the tested one',
       })
-      .option('quiet', { type: 'boolean', default: false, describe: 'Say nothing when it is installed already' })
+      .option('if-missing', {
+        type: 'boolean',
+        default: false,
+        describe: 'Keep the engine in use, whatever it is, and say nothing',
+      })
       .example('$0 engine install', 'install for the CPU; a second call is instant')
       .example('$0 engine install --gpu', 'install for an NVIDIA card'),
-  handler: async ({ gpu, quiet, tensorflow }: ArgumentsCamelCase<InstallArguments>) => {
+  handler: async ({ gpu, ifMissing, tensorflow }: ArgumentsCamelCase<InstallArguments>) => {
     const progress = progressPrinter();
     const result = await installEngine({
       device: gpu ? 'gpu' : 'cpu',
+      ifMissing,
       ...(tensorflow === undefined ? {} : { tensorflowVersion: tensorflow }),
       onProgress: progress.show,
     }).finally(progress.stop);
-    if (quiet && !result.changed) return;
+    if (ifMissing && !result.changed) return;
     const what = `TensorFlow ${result.tensorflow} for ${result.platform} ${result.arch}, ${result.device}`;
     console.log(`${what}: ${result.changed ? 'installed' : 'already installed'} in ${result.folder}`);
     if (!result.tested) console.log('Nobody has tested the package with this one yet: please report how it goes.');

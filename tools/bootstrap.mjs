@@ -80,7 +80,7 @@ function build() {
 
 /** Without an engine the job goes on: WebAssembly serves, and what cannot be done says so itself. */
 function installEngine() {
-  const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', '--quiet'], {
+  const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', '--if-missing'], {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0)

@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { buildAddon, findCompiler } from './build-addon.js';
+import { enginesWithLibraries } from './find-engine.js';
 import { withLock } from './lock.js';
 import {
   activeFile,
@@ -35,6 +36,8 @@ export interface InstallOptions {
   device?: DeviceKind;
   /** As `2.21.0`. */
   tensorflowVersion?: string;
+  /** Keep the engine that is in use, whatever device and version it has, and only complete it. */
+  ifMissing?: boolean;
   onProgress?: (progress: InstallProgress) => void;
 }
 
@@ -64,8 +67,13 @@ export function isWanted(name: string): boolean {
  * @throws EngineError for every cause apart: platform, CPU, compiler, Python, network, damaged file, folder, disk.
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
-  const { device = 'cpu', tensorflowVersion = DEFAULT_TENSORFLOW, onProgress = () => undefined } = options;
+  const { onProgress = () => undefined } = options;
   const host = currentHost();
+  const present = options.ifMissing ? enginesWithLibraries()[0] : undefined;
+  const { device, tensorflow: tensorflowVersion } = present ?? {
+    device: options.device ?? 'cpu',
+    tensorflow: options.tensorflowVersion ?? DEFAULT_TENSORFLOW,
+  };
   const plan = wheelPlan(host, device, tensorflowVersion);
   requireCpu();
   const id: EngineId = { tensorflow: tensorflowVersion, device, platform: host.platform, arch: host.arch };

@@ -1,26 +1,18 @@
 // Loads an installed engine: the libraries, tfjs-node's binding and kernels, and our own addon.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
-import {
-  activeFile,
-  addonFile,
-  addonSources,
-  hasLibraries,
-  librariesFolder,
-  tfjsNodeFolder,
-  type EngineId,
-} from './paths.js';
+import { findEngine } from './find-engine.js';
+import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
 import { requireCpu } from './requirements.js';
-import { currentHost, DEFAULT_TENSORFLOW, type DeviceKind } from './wheels.js';
 
 /** A loaded engine. */
 export interface NativeEngine {
   readonly binding: TfjsBinding;
-  /** Our addon `visualbert_graph`; its callers state its type. Null when it was not compiled from the present sources. */
+  /** Our addon `visualbert_graph`, loaded when first asked for; its callers state its type. Null when it was not compiled from the present sources. */
   readonly graph: object | null;
   /** `threads`: of one op. */
   readonly info: EngineId & { folder: string; threads: number };
@@ -38,49 +30,6 @@ const require = createRequire(import.meta.url);
 let loaded: NativeEngine | null = null;
 
 /**
- * The engine that would be loaded: the one that was installed last, if it fits this package's sources; else any other that does.
- * `VISUALBERT_DEVICE` (cpu or gpu) and `VISUALBERT_TENSORFLOW` (a version) choose another.
- * @throws EngineError when none is installed; the message says how to install one.
- */
-export function findEngine(env: NodeJS.ProcessEnv = process.env): EngineId {
-  const { platform, arch } = currentHost();
-  const binding = addonSources().find((addon) => addon.name === 'tfjs_binding');
-  const usable = (id: EngineId): boolean =>
-    hasLibraries(id) && binding !== undefined && existsSync(addonFile(id, binding));
-  const devices: DeviceKind[] =
-    env.VISUALBERT_DEVICE === 'gpu' || env.VISUALBERT_DEVICE === 'cpu' ? [env.VISUALBERT_DEVICE] : ['gpu', 'cpu'];
-  const versions = env.VISUALBERT_TENSORFLOW ? [env.VISUALBERT_TENSORFLOW] : [DEFAULT_TENSORFLOW];
-  const candidates = versions.flatMap((tensorflow) =>
-    devices.map((device): EngineId => ({ tensorflow, device, platform, arch })),
-  );
-  const active = readActive();
-  if (
-    active !== null &&
-    devices.includes(active.device) &&
-    (!env.VISUALBERT_TENSORFLOW || active.tensorflow === env.VISUALBERT_TENSORFLOW)
-  ) {
-    candidates.unshift({ ...active, platform, arch });
-  }
-  const found = candidates.find(usable);
-  if (found !== undefined) return found;
-  const flag = env.VISUALBERT_DEVICE === 'gpu' ? ' --gpu' : '';
-  const outdated = candidates.find(hasLibraries);
-  throw new EngineError(
-    outdated === undefined
-      ? `The native engine is not installed: run \`npx visualbert engine install${flag}\`.`
-      : `The native engine was compiled for another version of visualbert-tfjs: run \`npx visualbert engine install${flag}\`, it takes seconds.`,
-  );
-}
-
-function readActive(): EngineId | null {
-  try {
-    return JSON.parse(readFileSync(activeFile(), 'utf8')) as EngineId;
-  } catch {
-    return null;
-  }
-}
-
-/**
  * Loads the engine; the second call returns the first one's.
  * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
  */
@@ -96,8 +45,14 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
     if (!options.verbose) loader?.holdStderr();
     const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
     const graphFile = files.get('visualbert_graph');
-    const graph = graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile) as object) : null;
-    loaded = { binding, graph, info: { ...id, folder: librariesFolder(id), threads } };
+    let graph: object | null | undefined;
+    loaded = {
+      binding,
+      get graph() {
+        return (graph ??= graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile)) : null);
+      },
+      info: { ...id, folder: librariesFolder(id), threads },
+    };
     return loaded;
   } catch (error) {
     throw new EngineError(

@@ -4,9 +4,11 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
+import { registerFusedKernels } from './graph/fused-kernels.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
-import { findEngine, loadNative, requireOneTfjs, requireThreads } from './native.js';
+import { findEngine } from './find-engine.js';
+import { loadNative, requireOneTfjs, requireThreads } from './native.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -89,7 +91,12 @@ export function requireTrainingEngine(): void {
 function registerEngine(options: BackendOptions): void {
   // Above plain JavaScript (1) and WebAssembly (2).
   if (ENGINE in tf.engine().registryFactory) return;
-  tf.registerBackend(ENGINE, () => createKernelBackend(loadNative(options)), 3);
+  const start = (): tf.KernelBackend => {
+    const native = loadNative(options);
+    if (native.graph !== null && !native.binding.isUsingGpuDevice()) registerFusedKernels(ENGINE);
+    return createKernelBackend(native);
+  };
+  tf.registerBackend(ENGINE, start, 3);
   registerEagerPhilox(ENGINE);
 }
 

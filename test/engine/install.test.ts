@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../src/errors.js';
 import { findCompiler } from '../../src/engine/build-addon.js';
 import { installEngine, isWanted, requireSpace, type InstallProgress } from '../../src/engine/install.js';
-import { findEngine } from '../../src/engine/native.js';
+import { findEngine } from '../../src/engine/find-engine.js';
 import { addonFile, addonSources, librariesFolder } from '../../src/engine/paths.js';
 import { downloadFailure, findPython } from '../../src/engine/python.js';
 import { requireCpu } from '../../src/engine/requirements.js';
@@ -61,6 +61,12 @@ onLinuxX64('installEngine', () => {
     writeFileSync(join(tools.folder, 'calls'), '');
     expect(await installEngine({ tensorflowVersion: VERSION })).toMatchObject({ changed: true });
     expect(calls().filter((call) => call !== '')).toEqual(['cxx']);
+  });
+
+  test('keeps an engine that somebody chose, when one is only to be there', async () => {
+    await installEngine({ tensorflowVersion: VERSION });
+    expect(await installEngine({ ifMissing: true })).toMatchObject({ tensorflow: VERSION, changed: false });
+    expect(findEngine()).toMatchObject({ tensorflow: VERSION });
   });
 
   test('two at once share one download', async () => {
