@@ -1,6 +1,7 @@
 // The inputs that all classes share, by the configuration.
 import type { VisualBertConfig } from '../config.js';
-import type { InputSpecs } from './inputs.js';
+import { ShapeError } from '../errors.js';
+import type { InputSpecs, TensorInputs } from './inputs.js';
 
 /** Labels of a cross-entropy: -100 takes no part. */
 export const LABEL_FLOOR = -100;
@@ -29,4 +30,25 @@ export function sharedSpecs(config: VisualBertConfig, lead: readonly string[] = 
     imageTextAlignment: { axes: [...lead, '*', 'a'], kind: 'ids', range: [-1, maxPositionEmbeddings] },
     exampleCount: { axes: [], kind: 'values' },
   };
+}
+
+/** What text and regions must be together. @throws ShapeError */
+export function requireSequence(who: string, inputs: TensorInputs, { maxPositionEmbeddings }: VisualBertConfig): void {
+  const { inputIds, inputsEmbeds, positionIds, visualEmbeds, imageTextAlignment } = inputs;
+  if ((inputIds === undefined) === (inputsEmbeds === undefined)) {
+    const received = inputIds === undefined ? 'neither' : 'both';
+    throw new ShapeError(`${who}: expected inputIds or inputsEmbeds, received ${received}; pass exactly one of them`);
+  }
+  const t = inputIds?.shape.at(-1) ?? inputsEmbeds?.shape.at(-2) ?? 0;
+  if (t > maxPositionEmbeddings && positionIds === undefined) {
+    throw new ShapeError(
+      `${who}: expected at most ${maxPositionEmbeddings} text tokens, received ${t}; truncate the text or raise maxPositionEmbeddings`,
+    );
+  }
+  const [v = 0, rows = v] = [visualEmbeds?.shape.at(-2), imageTextAlignment?.shape.at(-2)];
+  if (rows < v) {
+    throw new ShapeError(
+      `${who}: expected imageTextAlignment with a row for each of the ${v} regions, received ${rows}; pad it with -1`,
+    );
+  }
 }

@@ -125,15 +125,16 @@ function requireShape(
   sizes: Map<string, number>,
 ): void {
   if (axes === null) return;
+  const isRank = shape.length === axes.length;
   const fits = axes.map((axis, i) => {
-    const size = shape[i];
+    const size = isRank ? shape[i] : undefined;
     if (typeof axis === 'number') return size === axis;
     if (axis === '*' || (axis.endsWith('|1') && size === 1)) return true;
     const letter = axis.replace('|1', '');
     if (!sizes.has(letter) && size !== undefined) sizes.set(letter, size);
     return size === sizes.get(letter);
   });
-  if (shape.length === axes.length && fits.every(Boolean)) return;
+  if (isRank && fits.every(Boolean)) return;
   const expected = axes.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis.replace('|1', '')) ?? axis)));
   const legend = axes.some((axis) => typeof axis === 'string') ? ` (axes ${axes.join(', ')})` : '';
   throw new ShapeError(

@@ -1,7 +1,7 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
 import { provideConfigReader, type VisualBertConfig } from '../config.js';
-import { ConfigError } from '../errors.js';
+import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { philoxKey } from '../random/philox-uniform.js';
@@ -9,8 +9,10 @@ import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { Backbone, ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
+import { requireSequence } from './input-specs.js';
 import { prepareInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
+import { joinPrunedHeads, keptHeadsOf, resizedBias, resizedTable, type ResizeOptions } from './surgery.js';
 import { loadConfig, loadPretrained } from './pretrained/load.js';
 import { locatePretrained } from './pretrained/locate.js';
 import { savePretrained } from './pretrained/save.js';
@@ -71,7 +73,7 @@ export abstract class VisualBertPreTrainedModel<
   protected constructor(
     config: VisualBertConfig,
     { seed = 0, initializer }: ModelOptions,
-    createParts: PartsFactory<P>,
+    private readonly createParts: PartsFactory<P>,
   ) {
     this.currentConfig = config;
     this.parts = createParts(config, initializer ?? seededInitializer(seed));
@@ -125,6 +127,7 @@ export abstract class VisualBertPreTrainedModel<
     const { numHiddenLayers, numAttentionHeads } = this.config;
     const tensors = prepareInputs(this.className, inputs, this.inputSpecs());
     requireHeadMask(this.className, tensors.headMask, numHiddenLayers, numAttentionHeads);
+    requireSequence(this.className, tensors, this.config);
     this.requireConsistent(tensors);
     return tensors;
   }
@@ -184,20 +187,31 @@ export abstract class VisualBertPreTrainedModel<
       .reduce((total, [, { shape }]) => total + sizeOf(shape), 0);
   }
 
-  /** Sets whether the parameters whose names match are trained. Returns their names. */
-  setTrainable(pattern: RegExp, trainable: boolean): string[] {
-    const matching = [...this.namedParameters()].filter(([name]) => pattern.test(name));
-    for (const [, variable] of matching) variable.trainable = trainable;
-    return matching.map(([name]) => name);
+  /**
+   * Leaves out of training the parameters whose names match: `*` stands for any part of a name, as in `visual_bert.embeddings.*`.
+   * Returns their names. @throws ConfigError when none matches.
+   */
+  freeze(pattern: string | RegExp): string[] {
+    return this.setTrainable(pattern, false);
   }
 
-  /** Leaves out of training the parameters whose names match, such as `/embeddings|layer\.[0-5]\./`. @throws ConfigError when none does. */
-  freeze(pattern: RegExp): string[] {
-    const names = this.setTrainable(pattern, false);
-    if (names.length > 0) return names;
-    throw new ConfigError(
-      `${this.className}: no parameter matches ${String(pattern)}; namedParameters() lists the names`,
-    );
+  /** Trains the parameters whose names match. Returns their names. @throws ConfigError when none matches. */
+  unfreeze(pattern: string | RegExp): string[] {
+    return this.setTrainable(pattern, true);
+  }
+
+  private setTrainable(pattern: string | RegExp, trainable: boolean): string[] {
+    const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const expression =
+      typeof pattern === 'string' ? new RegExp(`^${pattern.split('*').map(literal).join('.*')}$`) : pattern;
+    const matching = [...this.namedParameters()].filter(([name]) => expression.test(name));
+    if (matching.length === 0) {
+      throw new ConfigError(
+        `${this.className}: no parameter matches ${String(pattern)}; namedParameters() lists the names`,
+      );
+    }
+    for (const [, variable] of matching) variable.trainable = trainable;
+    return matching.map(([name]) => name);
   }
 
   /** The word table `[vocabSize, h]`. */
@@ -205,9 +219,18 @@ export abstract class VisualBertPreTrainedModel<
     return this.parts.backbone.embeddings.wordTable;
   }
 
-  /** Replaces the word table; a table of another height makes the vocabulary that large. The tensor is copied. */
+  /** Replaces the word table; a table of another height makes the vocabulary that large. The values are copied. */
   setInputEmbeddings(table: tf.Tensor): void {
-    this.getInputEmbeddings().assign(tf.tidy(() => tf.clone(table)) as tf.Tensor2D);
+    const [rows = 0, width] = table.shape;
+    if (table.rank !== 2 || width !== this.config.hiddenSize) {
+      throw new ShapeError(
+        `${this.className}: expected a word table [rows, ${this.config.hiddenSize}], received [${table.shape.join(', ')}]`,
+      );
+    }
+    if (rows !== this.config.vocabSize) this.resizeTokenEmbeddings(rows);
+    const values = tf.add(table, 0);
+    this.getInputEmbeddings().assign(values);
+    values.dispose();
   }
 
   /** The decoder's weight `[vocabSize, h]`; null in a class without a masked-LM head in use. */
@@ -222,6 +245,53 @@ export abstract class VisualBertPreTrainedModel<
   holdParameters(holder: ParameterHolder | null): void {
     if (holder !== null) this.requireParameters();
     this.holder = holder;
+  }
+
+  /**
+   * Gives the vocabulary another size; the decoder and its bias follow. Rows are kept from the first on. A training step must be made anew.
+   * Returns the word table.
+   */
+  resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): tf.Variable {
+    const { meanResizing = true, padToMultipleOf = 1, seed = 0 } = options;
+    const vocabSize = Math.ceil(count / padToMultipleOf) * padToMultipleOf;
+    const { initializerRange } = this.config;
+    this.rebuild(this.config.with({ vocabSize }), (name, value, shape) => {
+      if (`${value.shape}` === `${shape}`) return tf.clone(value);
+      if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing);
+      return resizedTable(value, vocabSize, { name, initializerRange, meanResizing, seed });
+    });
+    return this.getInputEmbeddings();
+  }
+
+  /**
+   * Removes attention heads for good: layer number -> heads, by their original numbers. The configuration remembers them.
+   * A training step must be made anew. @throws ConfigError
+   */
+  pruneHeads(heads: Readonly<Record<number, readonly number[]>>): void {
+    const { numHiddenLayers: layers, numAttentionHeads } = this.config;
+    const prunedHeads = joinPrunedHeads(this.config.prunedHeads, heads, { layers, heads: numAttentionHeads });
+    const left = (removed: Readonly<Record<number, readonly number[]>>, layer: number): number[] =>
+      Array.from({ length: numAttentionHeads }, (_, head) => head).filter((head) => !removed[layer]?.includes(head));
+    const before = this.config.prunedHeads;
+    this.rebuild(this.config.with({ prunedHeads }), (name, value, shape) => {
+      if (`${value.shape}` === `${shape}`) return tf.clone(value);
+      const layer = Number(/encoder\.layer\.(\d+)\./.exec(name)?.[1]);
+      const axis = name.endsWith('attention.output.dense.weight') ? 1 : 0;
+      return tf.tidy(() => keptHeadsOf(value, axis, left(before, layer), left(prunedHeads, layer)));
+    });
+  }
+
+  /** Makes the layers again for another configuration; `valueOf` gives each parameter, which keeps its name. */
+  private rebuild(
+    config: VisualBertConfig,
+    valueOf: (name: string, value: tf.Variable, shape: number[]) => tf.Tensor,
+  ): void {
+    this.requireParameters();
+    const before = this.namedParameters();
+    this.parts = this.createParts(config, (name, shape) => valueOf(name, before.get(name) as tf.Variable, shape));
+    this.currentConfig = config;
+    for (const [name, variable] of this.namedParameters()) variable.trainable = before.get(name)?.trainable ?? true;
+    for (const variable of before.values()) variable.dispose();
   }
 
   /** Frees all parameters. */
