@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readFixture } from '../test/helpers/fixtures.js';
 import { type ParityRow } from '../test/helpers/parity-report.js';
 
+const COMPARED: readonly ParityRow['compared'][] = ['outputs', 'loss', 'gradients', 'parameters after 3 steps'];
 const folder = mkdtempSync(join(tmpdir(), 'parity-'));
 const report = join(folder, 'rows.jsonl');
 try {
@@ -45,9 +47,12 @@ ${summary(rows).join('\n')}
 
 ## Each case
 
-| case | class | compared | backend | error | allowed |
-|---|---|---|---|---|---|
-${rows.map(caseLine).sort().join('\n')}
+| case | class | what it shows | ${COMPARED.join(' | ')} |
+|---|---|---|---|---|---|---|
+${[...cases]
+  .sort()
+  .map((name) => caseLine(name, rows))
+  .join('\n')}
 `;
 }
 
@@ -66,6 +71,11 @@ function summary(rows: readonly ParityRow[]): string[] {
     });
 }
 
-function caseLine(row: ParityRow): string {
-  return `| ${row.case} | ${row.class} | ${row.compared} | ${row.backend} | ${row.error.toExponential(1)} | ${row.tolerance.toExponential(0)} |`;
+function caseLine(name: string, rows: readonly ParityRow[]): string {
+  const { meta } = readFixture(name);
+  const errors = COMPARED.map((compared) => {
+    const found = rows.filter((row) => row.case === name && row.compared === compared).map(({ error }) => error);
+    return found.length === 0 ? '' : Math.max(...found).toExponential(1);
+  });
+  return `| ${name} | ${meta.class.replace('VisualBert', '')} | ${meta.notes} | ${errors.join(' | ')} |`;
 }
