@@ -43,18 +43,16 @@ export interface PadOptions {
   padId: number;
   /** Exact text length instead of a bucket. */
   textLength?: number;
-  /** The visual type of an image's regions, by its place in the example. */
-  visualType: (image: number) => number;
 }
 
 /**
  * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and where the examples have images
  * `visualEmbeds [b, v, d] float32`, `visualAttentionMask`, `visualTokenTypeIds` `[b, v] int32`. Padding is at the end, masked 0.
- * The regions of several images follow one another, as the authors join them for NLVR2.
+ * The regions of several images follow one another and have the image's place (0, 1) as visual type, as the authors join them for NLVR2.
  * @throws DataError when the examples have features of different widths.
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
-  const { buckets, padId, visualType } = options;
+  const { buckets, padId } = options;
   const b = examples.length;
   const longest = Math.max(...examples.map(({ text }) => text.ids.length));
   const t = options.textLength ?? bucketOf(longest, buckets.text);
@@ -87,7 +85,7 @@ export function padBatch(examples: readonly EncodedExample[], options: PadOption
     images.forEach(({ features, count }, image) => {
       visualEmbeds.set(features, at * dim);
       visualAttentionMask.fill(1, at, at + count);
-      visualTokenTypeIds.fill(visualType(image), at, at + count);
+      visualTokenTypeIds.fill(image, at, at + count);
       at += count;
     });
   });

@@ -235,6 +235,19 @@ export class VisualBertProcessor extends Callable {
     return { ids: [...head, ...tail], typeIds: [...head.map(() => 0), ...tail.map(() => 1)] };
   }
 
+  /**
+   * A text given in words, each cut into pieces on its own, with the place of each word's last piece: where a phrase that ends in it is
+   * read. Words beyond maxLength are lost; their place is that of [SEP].
+   */
+  async encodeWords(words: readonly string[]): Promise<{ text: EncodedText; lastPieces: number[] }> {
+    const { cls, sep } = this.tokenizer.special;
+    const pieces = await Promise.all(words.map((word) => this.tokenizer.encode(word)));
+    const ids = [cls, ...pieces.flat().slice(0, this.maxLength - 2), sep];
+    let end = 0;
+    const lastPieces = pieces.map((one) => Math.min((end += one.length), ids.length - 1));
+    return { text: { ids, typeIds: ids.map(() => 0) }, lastPieces };
+  }
+
   /** Regions as the model takes them: capped, and in its width. */
   fitRegions(regions: RegionFeatures): RegionFeatures {
     const capped = firstRegions(regions, this.maxRegions);
@@ -246,8 +259,7 @@ export class VisualBertProcessor extends Callable {
     examples: readonly EncodedExample[],
     options: { buckets: Buckets; textLength?: number },
   ): Record<string, RawTensor> {
-    const visualType = this.task === 'nlvr2' ? (image: number): number => image : (): number => 0;
-    return padBatch(examples, { ...options, padId: this.tokenizer.special.pad, visualType });
+    return padBatch(examples, { ...options, padId: this.tokenizer.special.pad });
   }
 
   /**

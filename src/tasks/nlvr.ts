@@ -6,8 +6,9 @@ import { memorySource } from '../data/region-wrappers.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { NlvrOptions } from './options.js';
-import { type StatementExample, statementTask } from './statements.js';
-import { taskProcessor, taskRegions } from './task-parts.js';
+import { classificationTask } from './classification-task.js';
+import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecord } from './statements.js';
+import { overSource, taskProcessor, taskRegions } from './task-parts.js';
 
 /** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
 export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
@@ -16,13 +17,21 @@ export async function openNlvr(options: NlvrOptions, context: TaskContext): Prom
   if (options.excludeOverlap && validation === null)
     throw new ConfigError('task nlvr: excludeOverlap needs validationData');
   const statements = options.excludeOverlap && validation !== null ? withoutOverlap(all, validation) : all;
-  const source = await taskRegions(
-    options.features ?? sceneSource([...statements, ...(validation ?? [])]),
-    options,
-    context,
-  );
   const processor = await taskProcessor('nlvr', options, context, () => statements.map(({ sentence }) => sentence));
-  return statementTask({ name: 'nlvr', statements, validation, processor, source, context });
+  return overSource(
+    await taskRegions(options.features ?? sceneSource([...statements, ...(validation ?? [])]), options, context),
+    (source) =>
+      classificationTask({
+        name: 'nlvr',
+        classes: STATEMENT_CLASSES,
+        records: statements.map(statementRecord),
+        validation: validation?.map(statementRecord) ?? null,
+        processor,
+        source,
+        context,
+        judge: statementJudge(false),
+      }),
+  );
 }
 
 async function readAll(paths: readonly string[]): Promise<SceneStatement[]> {

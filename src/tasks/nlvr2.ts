@@ -2,15 +2,26 @@
 import { readNlvr2 } from '../data/nlvr-records.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { Nlvr2Options } from './options.js';
-import { type StatementExample, statementTask } from './statements.js';
-import { taskProcessor, taskRegions } from './task-parts.js';
+import { classificationTask } from './classification-task.js';
+import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecord } from './statements.js';
+import { overSource, taskProcessor, taskRegions } from './task-parts.js';
 
 /** Opens NLVR2 data. @throws DataError naming a statement whose pictures have no features. */
 export async function openNlvr2(options: Nlvr2Options, context: TaskContext): Promise<OpenedTask<StatementExample>> {
   const statements = (await Promise.all(options.data.map(readNlvr2))).flat();
   const validation =
     options.validationData === undefined ? null : (await Promise.all(options.validationData.map(readNlvr2))).flat();
-  const source = await taskRegions(options.features, options, context);
   const processor = await taskProcessor('nlvr2', options, context, () => statements.map(({ sentence }) => sentence));
-  return statementTask({ name: 'nlvr2', statements, validation, processor, source, context });
+  return overSource(await taskRegions(options.features, options, context), (source) =>
+    classificationTask({
+      name: 'nlvr2',
+      classes: STATEMENT_CLASSES,
+      records: statements.map(statementRecord),
+      validation: validation?.map(statementRecord) ?? null,
+      processor,
+      source,
+      context,
+      judge: statementJudge(true),
+    }),
+  );
 }

@@ -1,5 +1,7 @@
 // Opens a task by its name: the one place that knows them all.
 import { ConfigError } from '../errors.js';
+import { openFlickr } from './grounding.js';
+import { openAnswering, openClassification, openGrounding } from './own-data.js';
 import { openNlvr } from './nlvr.js';
 import { openNlvr2 } from './nlvr2.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
@@ -20,6 +22,14 @@ export async function openTask(name: string, options: unknown, context: TaskCont
       return openNlvr(resolveTaskOptions('nlvr', options), context);
     case 'nlvr2':
       return openNlvr2(resolveTaskOptions('nlvr2', options), context);
+    case 'flickr':
+      return openFlickr(resolveTaskOptions('flickr', options), context);
+    case 'classification':
+      return openClassification(resolveTaskOptions('classification', options), context);
+    case 'answering':
+      return openAnswering(resolveTaskOptions('answering', options), context);
+    case 'grounding':
+      return openGrounding(resolveTaskOptions('grounding', options), context);
     case 'pretraining':
       return openPretraining(resolveTaskOptions('pretraining', options), context);
   }

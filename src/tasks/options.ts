@@ -71,13 +71,44 @@ const pretraining = z.strictObject({
   ...common,
 });
 
+const places = z
+  .boolean()
+  .default(true)
+  .describe("show each region's place in the picture to the model, after its features (2048 + 6)");
+
+const flickr = z.strictObject({
+  entities: path.describe('folder of Flickr30k Entities, with Sentences and Annotations'),
+  split: path.describe('list of image ids: train.txt, val.txt or test.txt'),
+  validationSplit: path.optional().describe('list of image ids to validate on'),
+  features,
+  places,
+  ...common,
+});
+
+const own = {
+  data: paths.describe('own records (.jsonl); `visualbert data check` explains them'),
+  validationData: paths.optional().describe('records to validate on'),
+  features,
+};
+const classification = z.strictObject({ ...own, ...common });
+const answering = z.strictObject({
+  ...own,
+  answers: path.optional().describe('list of answers (.txt, .json); default: of the model, else those of the data'),
+  ...common,
+});
+const grounding = z.strictObject({ ...own, places, ...common });
+
 /** The options of each task by its name. */
-export const TASK_OPTIONS = { vqa, nlvr, nlvr2, pretraining } as const;
+export const TASK_OPTIONS = { vqa, nlvr, nlvr2, flickr, pretraining, classification, answering, grounding } as const;
 
 export type TaskOptionName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;
 export type Nlvr2Options = z.output<typeof nlvr2>;
+export type FlickrOptions = z.output<typeof flickr>;
+export type ClassificationOptions = z.output<typeof classification>;
+export type AnsweringOptions = z.output<typeof answering>;
+export type GroundingOptions = z.output<typeof grounding>;
 export type PretrainingOptions = z.output<typeof pretraining>;
 /** The options that all tasks share. */
 export type CommonOptions = z.output<z.ZodObject<typeof common>>;

@@ -12,6 +12,7 @@ import {
   approximateLength,
   fingerprintOf,
   newModelFields,
+  overSource,
   requireImages,
   type TaskExample,
   taskProcessor,
@@ -40,9 +41,8 @@ export async function openPretraining(
       ? null
       : captionRecords(await readAll(options.validationCaptions), options.captionPairs);
   const processor = await taskProcessor('pretraining', options, context, () => records.map(({ caption }) => caption));
-  const source = await taskRegions(options.features, options, context);
   const compose = options.captionPairs ? composePair : composeSingle;
-  return {
+  return overSource(await taskRegions(options.features, options, context), (source) => ({
     task: createPretrainingTask({ name: 'pretraining', processor, compose }),
     modelClass: 'VisualBertForPreTraining',
     processor,
@@ -53,7 +53,7 @@ export async function openPretraining(
       throw new ConfigError('task pretraining: there is nothing to predict');
     },
     close: () => source.close(),
-  };
+  }));
 }
 
 async function readAll(paths: readonly string[]): Promise<Caption[]> {

@@ -18,12 +18,16 @@ export interface TaskExample<R> extends EncodedExample {
   record: R;
 }
 
-/** The processor of a task: with the model's vocabulary, a given one, or one built from the texts. */
+/**
+ * The processor of a task: with the model's vocabulary, a given one, or one built from the texts.
+ * @param visualEmbeddingDim width that a new model projects, where it is not that of the features.
+ */
 export async function taskProcessor(
   task: TaskName,
   options: CommonOptions & { answers?: string | undefined },
   { model, purpose }: TaskContext,
   texts: () => Iterable<string>,
+  visualEmbeddingDim?: number,
 ): Promise<VisualBertProcessor> {
   const settings = {
     task,
@@ -37,7 +41,8 @@ export async function taskProcessor(
   }
   const vocabulary =
     options.vocabulary === undefined ? buildVocabulary(texts()).join('\n') : await readText(options.vocabulary);
-  return new VisualBertProcessor({ tokenizer: createTokenizer({ vocabulary }), ...settings });
+  const width = visualEmbeddingDim === undefined ? {} : { visualEmbeddingDim };
+  return new VisualBertProcessor({ tokenizer: createTokenizer({ vocabulary }), ...settings, ...width });
 }
 
 /** What the data say about a new model; of a loaded one the vocabulary and the width are given. */
@@ -59,6 +64,19 @@ export async function taskRegions(
   const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
   if (options.regions === 'zeroed') return withoutRegions(cached);
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
+}
+
+/** Builds a task over a source, which is closed when that fails. */
+export async function overSource<T>(
+  source: RegionFeatureSource,
+  build: (source: RegionFeatureSource) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await build(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
 /** @throws DataError naming the first record whose image has no regions, and how many more there are. */

@@ -22,6 +22,7 @@ import {
   approximateLength,
   fingerprintOf,
   newModelFields,
+  overSource,
   requireImages,
   type TaskExample,
   taskProcessor,
@@ -46,21 +47,19 @@ export async function openVqa(options: VqaOptions, context: TaskContext): Promis
       : await readExamples(options.validationQuestions, options.validationAnnotations);
   const processor = await taskProcessor('vqa', options, context, () => examples.map(({ question }) => question));
   const answers = await chooseAnswers(options, context, processor, examples);
-  const source = await taskRegions(options.features, options, context);
-  const dataset = (records: readonly VqaExample[]): Dataset<VqaTaskExample> => vqaDataset(records, processor, source);
-  return {
+  return overSource(await taskRegions(options.features, options, context), (source) => ({
     task: createVqaTask(processor, answers, context.purpose),
     modelClass: 'VisualBertForQuestionAnswering',
     processor,
-    data: dataset(examples),
-    validation: validationExamples === null ? null : dataset(validationExamples),
+    data: vqaDataset(examples, processor, source),
+    validation: validationExamples === null ? null : vqaDataset(validationExamples, processor, source),
     config: {
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),
     },
     createPredictions: () => createVqaPredictions(answers),
     close: () => source.close(),
-  };
+  }));
 }
 
 async function readExamples(

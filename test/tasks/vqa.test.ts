@@ -135,7 +135,7 @@ describe('VQA task', () => {
       /unknown feature; known: questions/,
     );
     await expect(openTask('gqa', {}, context)).rejects.toThrow(
-      'unknown task gqa; the tasks are vqa, nlvr, nlvr2, pretraining',
+      'unknown task gqa; the tasks are vqa, nlvr, nlvr2, flickr',
     );
   });
 });

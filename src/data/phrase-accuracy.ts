@@ -1,0 +1,35 @@
+// How often a phrase's place is found: recall among the first regions, and what the regions allow at best.
+
+/** Numbers of regions that may be named. */
+export const RECALL_AT = [1, 5, 10] as const;
+
+/** Counts phrases: each with its regions by falling score, and those that match. */
+export class PhraseRecall {
+  private phrases = 0;
+  private findable = 0;
+  private readonly found = RECALL_AT.map(() => 0);
+
+  /**
+   * @param ranked regions, best first; @param matching regions that overlap a box of the phrase by half. A phrase without any still counts,
+   *   so that 100% may be out of reach.
+   */
+  add(ranked: readonly number[], matching: readonly number[]): void {
+    this.phrases += 1;
+    if (matching.length === 0) return;
+    this.findable += 1;
+    const rank = ranked.findIndex((region) => matching.includes(region));
+    RECALL_AT.forEach((k, i) => {
+      if (rank >= 0 && rank < k) this.found[i] = (this.found[i] as number) + 1;
+    });
+  }
+
+  /** Percentages: `R@1`, `R@5`, `R@10`, `upper bound`. Empty when nothing was added. */
+  compute(): Record<string, number> {
+    if (this.phrases === 0) return {};
+    const percent = (count: number): number => (100 * count) / this.phrases;
+    return {
+      ...Object.fromEntries(RECALL_AT.map((k, i) => [`R@${k}`, percent(this.found[i] as number)])),
+      'upper bound': percent(this.findable),
+    };
+  }
+}

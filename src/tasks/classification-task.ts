@@ -1,0 +1,173 @@
+// What NLVR, NLVR2 and own classification share: a text about one or two images belongs to one of some classes.
+import { DEFAULT_BUCKETS } from '../data/batch.js';
+import type { VisualBertProcessor } from '../data/processor.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { ConfigError, DataError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { Dataset, Metric, Task } from '../training/task.js';
+import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
+import { approximateLength, fingerprintOf, newModelFields, requireImages, type TaskExample } from './task-parts.js';
+
+/** A text with its images and, where it is told, its class. */
+export interface ClassifiedText {
+  id: string;
+  text: string;
+  textPair?: string;
+  imageIds: readonly string[];
+  classIndex: number | null;
+}
+
+export type ClassifiedExample<R extends ClassifiedText> = TaskExample<R>;
+
+/** The figures over predicted classes, and the file of predictions. */
+export interface ClassificationJudge<R> {
+  figures(records: readonly R[], predicted: readonly number[]): Record<string, number>;
+  write(
+    path: string,
+    records: readonly R[],
+    predicted: readonly number[],
+    probabilities: readonly (readonly number[])[],
+  ): Promise<void>;
+}
+
+export interface ClassificationParts<R extends ClassifiedText> {
+  name: string;
+  classes: readonly string[];
+  records: readonly R[];
+  validation: readonly R[] | null;
+  processor: VisualBertProcessor;
+  source: RegionFeatureSource;
+  context: TaskContext;
+  judge: ClassificationJudge<R>;
+}
+
+/** A task over classes. @throws ConfigError when a label is lacking where one is needed. */
+export function classificationTask<R extends ClassifiedText>(
+  parts: ClassificationParts<R>,
+): OpenedTask<ClassifiedExample<R>> {
+  const { name, classes, records, validation, processor, source, context, judge } = parts;
+  const unlabelled = records.find(({ classIndex }) => classIndex === null);
+  if (context.purpose !== 'predict' && unlabelled !== undefined) {
+    throw new ConfigError(`task ${name}: to ${context.purpose}, every record needs a label; ${unlabelled.id} has none`);
+  }
+  return {
+    task: createClassificationTask(name, classes.length, processor, judge),
+    modelClass: 'VisualBertForVisualReasoning',
+    processor,
+    data: textDataset(records, processor, source),
+    validation: validation === null ? null : textDataset(validation, processor, source),
+    config: {
+      id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
+      ...newModelFields(processor, source.dim, context),
+    },
+    createPredictions: () => createPredictions(classes.length, judge),
+    close: () => source.close(),
+  };
+}
+
+function textDataset<R extends ClassifiedText>(
+  records: readonly R[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+): Dataset<ClassifiedExample<R>> {
+  requireImages(
+    source,
+    records.map(({ id, imageIds }) => [`record ${id}`, imageIds] as const),
+  );
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(
+      records.map(
+        ({ id, text, textPair = '', classIndex, imageIds }) =>
+          `${id} ${imageIds.join(' ')} ${classIndex} ${text}\t${textPair}`,
+      ),
+    ),
+    example: async (index) => {
+      const record = records[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
+      const [text, ...regions] = await Promise.all([
+        processor.encodeText(record.text, record.textPair),
+        ...record.imageIds.map((id) => source.read(id)),
+      ]);
+      return { record, text, images: regions.map((one) => processor.fitRegions(one)) };
+    },
+    sizeOf: (index) => {
+      const { text = '', textPair = '', imageIds = [] } = records[index] ?? {};
+      const counts = imageIds.map((id) => Math.min(source.countOf?.(id) ?? 0, processor.maxRegions));
+      return { text: approximateLength(`${text} ${textPair}`), regions: counts.reduce((sum, count) => sum + count, 0) };
+    },
+  };
+}
+
+/** Batches with `labels [b] int32`. */
+function createClassificationTask<R extends ClassifiedText>(
+  name: string,
+  c: number,
+  processor: VisualBertProcessor,
+  judge: ClassificationJudge<R>,
+): Task<ClassifiedExample<R>> {
+  return {
+    name,
+    primaryMetric: 'accuracy',
+    greaterIsBetter: true,
+    collate: async (examples) => {
+      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+      if (examples.some(({ record }) => record.classIndex === null)) return { inputs, count: examples.length };
+      const data = Int32Array.from(examples, ({ record }) => record.classIndex as number);
+      return {
+        inputs: { ...inputs, labels: { dtype: 'int32', shape: [examples.length], data } },
+        count: examples.length,
+      };
+    },
+    createMetric: (): Metric<ClassifiedExample<R>> => {
+      const records: R[] = [];
+      const predicted: number[] = [];
+      return {
+        update: (examples, outputs) => {
+          probabilitiesOf(examples, outputs, c).forEach((row, i) => {
+            const { record } = examples[i] as ClassifiedExample<R>;
+            if (record.classIndex === null) return;
+            records.push(record);
+            predicted.push(indexOfMax(row));
+          });
+        },
+        compute: () => (records.length === 0 ? {} : judge.figures(records, predicted)),
+      };
+    },
+  };
+}
+
+function createPredictions<R extends ClassifiedText>(
+  c: number,
+  judge: ClassificationJudge<R>,
+): PredictionWriter<ClassifiedExample<R>> {
+  const records: R[] = [];
+  const probabilities: number[][] = [];
+  return {
+    update: (examples, outputs) => {
+      records.push(...examples.map(({ record }) => record));
+      probabilities.push(...probabilitiesOf(examples, outputs, c));
+    },
+    write: (path) => judge.write(path, records, probabilities.map(indexOfMax), probabilities),
+  };
+}
+
+/** Softmax of the logits `[b, c]`, row by row. */
+function probabilitiesOf(examples: readonly unknown[], { logits }: Record<string, RawTensor>, c: number): number[][] {
+  if (logits?.data.length !== examples.length * c) {
+    throw new DataError(
+      `expected logits [${examples.length}, ${c}], received ${logits === undefined ? 'none' : `[${logits.shape.join(', ')}]`}; the model has other classes than the data`,
+    );
+  }
+  return examples.map((_, i) => {
+    const row = Array.from(logits.data.subarray(i * c, (i + 1) * c));
+    const highest = Math.max(...row);
+    const powers = row.map((value) => Math.exp(value - highest));
+    const sum = powers.reduce((total, value) => total + value, 0);
+    return powers.map((value) => value / sum);
+  });
+}
+
+function indexOfMax(values: readonly number[]): number {
+  return values.reduce((best, value, i) => (value > (values[best] as number) ? i : best), 0);
+}

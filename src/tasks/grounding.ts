@@ -1,0 +1,208 @@
+// Grounding phrases in regions (Flickr30k Entities): soft labels over matching regions, recall among the first regions.
+import { writeTextAtomic } from '#platform';
+import { bucketOf, DEFAULT_BUCKETS } from '../data/batch.js';
+import { boxAt, matchingRegions } from '../data/boxes.js';
+import { PhraseRecall } from '../data/phrase-accuracy.js';
+import { type PhraseSentence, readFlickrEntities } from '../data/phrase-records.js';
+import type { VisualBertProcessor } from '../data/processor.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { ConfigError, DataError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { Dataset, Metric, Task } from '../training/task.js';
+import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
+import type { FlickrOptions, GroundingOptions } from './options.js';
+import {
+  fingerprintOf,
+  newModelFields,
+  overSource,
+  requireImages,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
+
+export interface GroundingExample extends TaskExample<PhraseSentence> {
+  /** Text position of each phrase: its last piece. */
+  positions: readonly number[];
+  /** Regions that match each phrase. */
+  matches: readonly (readonly number[])[];
+}
+
+/** Phrases of a sentence that a batch may be padded to. */
+const PHRASE_BUCKETS = [4, 8, 16, 32];
+/** Width of the place features that complete the detector's. */
+const PLACE_DIM = 6;
+/** Regions that a prediction names. */
+const NAMED_REGIONS = 10;
+
+interface GroundingParts {
+  sentences: readonly PhraseSentence[];
+  validation: readonly PhraseSentence[] | null;
+  processor: VisualBertProcessor;
+  source: RegionFeatureSource;
+  /** What a new model projects: features alone, or with places. */
+  visualEmbeddingDim: number;
+  context: TaskContext;
+}
+
+/** Opens Flickr30k Entities. @throws ConfigError without a validation split where one is needed; DataError for images without boxes. */
+export async function openFlickr(options: FlickrOptions, context: TaskContext): Promise<OpenedTask<GroundingExample>> {
+  const sentences = await readFlickrEntities(options.entities, options.split);
+  const validation =
+    options.validationSplit === undefined ? null : await readFlickrEntities(options.entities, options.validationSplit);
+  return openPhrases('flickr', sentences, validation, options, context);
+}
+
+/** A task over sentences with phrases, and the region features that the options name. */
+export async function openPhrases(
+  name: string,
+  sentences: readonly PhraseSentence[],
+  validation: readonly PhraseSentence[] | null,
+  options: GroundingOptions | FlickrOptions,
+  context: TaskContext,
+): Promise<OpenedTask<GroundingExample>> {
+  return overSource(await taskRegions(options.features, options, context), async (source) => {
+    const visualEmbeddingDim = source.dim + (options.places ? PLACE_DIM : 0);
+    const texts = (): string[] => sentences.map(({ words }) => words.join(' '));
+    const processor = await taskProcessor('flickr', options, context, texts, visualEmbeddingDim);
+    return groundingTask(name, { sentences, validation, processor, source, visualEmbeddingDim, context });
+  });
+}
+
+/** A task over sentences with phrases. */
+function groundingTask(name: string, parts: GroundingParts): OpenedTask<GroundingExample> {
+  const { sentences, validation, processor, source, visualEmbeddingDim, context } = parts;
+  return {
+    task: createGroundingTask(name, processor),
+    modelClass: 'VisualBertForRegionToPhraseAlignment',
+    processor,
+    data: groundingDataset(sentences, processor, source),
+    validation: validation === null ? null : groundingDataset(validation, processor, source),
+    config: newModelFields(processor, visualEmbeddingDim, context),
+    createPredictions: createGroundingPredictions,
+    close: () => source.close(),
+  };
+}
+
+function groundingDataset(
+  sentences: readonly PhraseSentence[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+): Dataset<GroundingExample> {
+  requireImages(
+    source,
+    sentences.map(({ id, imageId }) => [`sentence ${id}`, [imageId]] as const),
+  );
+  return {
+    length: sentences.length,
+    fingerprint: fingerprintOf(sentences.map((sentence) => JSON.stringify(sentence))),
+    example: async (index) => {
+      const record = sentences[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${sentences.length}`);
+      const [{ text, lastPieces }, regions] = await Promise.all([
+        processor.encodeWords(record.words),
+        source.read(record.imageId),
+      ]);
+      const fitted = processor.fitRegions(regions);
+      if (fitted.boxes === undefined) {
+        throw new DataError(
+          `${source.name}: the regions of image ${record.imageId} have no boxes; grounding needs features with boxes`,
+        );
+      }
+      const { boxes } = fitted;
+      return {
+        record,
+        text,
+        images: [fitted],
+        positions: record.phrases.map(({ last }) => lastPieces[last] as number),
+        matches: record.phrases.map((phrase) => matchingRegions(phrase.boxes, boxes)),
+      };
+    },
+    sizeOf: (index) => {
+      const { words = [], imageId = '' } = sentences[index] ?? {};
+      return { text: words.length + 2, regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions) };
+    },
+  };
+}
+
+/** Batches with `regionToPhrasePosition [b, p] int32` (-1: none) and `labels [b, p, v] float32`, 1 shared among matching regions. */
+function createGroundingTask(name: string, processor: VisualBertProcessor): Task<GroundingExample> {
+  return {
+    name,
+    primaryMetric: 'R@1',
+    greaterIsBetter: true,
+    collate: async (examples) => {
+      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+      const b = examples.length;
+      const v = inputs['visualEmbeds']?.shape[1] ?? 0;
+      const p = bucketOf(Math.max(...examples.map(({ positions }) => positions.length)), PHRASE_BUCKETS);
+      const positions = new Int32Array(b * p).fill(-1);
+      const labels = new Float32Array(b * p * v);
+      examples.forEach((example, i) => {
+        positions.set(example.positions, i * p);
+        example.matches.forEach((regions, j) => {
+          for (const region of regions) labels[(i * p + j) * v + region] = 1 / regions.length;
+        });
+      });
+      return {
+        inputs: {
+          ...inputs,
+          regionToPhrasePosition: { dtype: 'int32', shape: [b, p], data: positions },
+          labels: { dtype: 'float32', shape: [b, p, v], data: labels },
+        },
+        count: b,
+      };
+    },
+    createMetric: createGroundingMetric,
+  };
+}
+
+/** For each phrase of each example its regions by falling score. */
+function rankings(examples: readonly GroundingExample[], { logits }: Record<string, RawTensor>): number[][][] {
+  if (logits === undefined) throw new DataError('grounding: expected the output logits');
+  const [, p = 0, v = 0] = logits.shape;
+  return examples.map(({ positions, images }, i) =>
+    positions.map((_, j) => {
+      const scores = logits.data.subarray((i * p + j) * v, (i * p + j) * v + (images[0]?.count ?? 0));
+      return [...scores.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+    }),
+  );
+}
+
+function createGroundingMetric(): Metric<GroundingExample> {
+  const recall = new PhraseRecall();
+  return {
+    update: (examples, outputs) => {
+      rankings(examples, outputs).forEach((phrases, i) =>
+        phrases.forEach((ranked, j) => recall.add(ranked, examples[i]?.matches[j] ?? [])),
+      );
+    },
+    compute: () => recall.compute(),
+  };
+}
+
+/** A line for each phrase: `{ id, phrase, boxes }`, the boxes of its ten best regions. */
+function createGroundingPredictions(): PredictionWriter<GroundingExample> {
+  const lines: string[] = [];
+  return {
+    update: (examples, outputs) => {
+      rankings(examples, outputs).forEach((phrases, i) => {
+        const example = examples[i] as GroundingExample;
+        const boxes = example.images[0]?.boxes ?? new Float32Array();
+        phrases.forEach((ranked, j) => {
+          const named = ranked.slice(0, NAMED_REGIONS).map((region) => boxAt(boxes, region));
+          lines.push(JSON.stringify({ id: example.record.id, phrase: j, boxes: named }));
+        });
+      });
+    },
+    write: (path) => writeTextAtomic(path, `${lines.join('\n')}\n`),
+  };
+}
+
+/** @throws ConfigError unless there are phrases to learn from. */
+export function requirePhrases(sentences: readonly PhraseSentence[], { purpose }: TaskContext): void {
+  const bare = sentences.find(({ phrases }) => phrases.some(({ boxes }) => boxes.length === 0));
+  if (purpose !== 'predict' && bare !== undefined) {
+    throw new ConfigError(`task grounding: to ${purpose}, every phrase needs boxes; one of ${bare.id} has none`);
+  }
+}

@@ -1,0 +1,119 @@
+// Own data: classification of one image or a pair, answers with scores, and every problem of a file at once.
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { checkOwnRecords } from '../../src/data/own-records.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
+import { openTask } from '../../src/tasks/open-task.js';
+import { writeFeatureFolder } from '../helpers/numpy-files.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'own-'));
+const features = writeFeatureFolder(join(folder, 'features'), ['1', '2', '3'], 2, 3);
+const context = { purpose: 'train', model: null } as const;
+const seeding = { seed: 0, epoch: 0, training: true };
+const file = (...records: unknown[]): string => {
+  const path = join(folder, 'data.jsonl');
+  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
+  return path;
+};
+
+describe('own data', () => {
+  test('classifies texts about an image or a pair into the labels of the data', async () => {
+    const data = file(
+      { id: 'x', text: 'a bird', image: 1, label: 'fly' },
+      { text: 'left one', textPair: 'right one', images: [2, 3], label: 'swim' },
+      { text: 'both', image: '3', label: 'run' },
+    );
+    const opened = await openTask('classification', { data, features }, context);
+    expect(opened.config.id2label).toEqual({ 0: 'fly', 1: 'run', 2: 'swim' });
+    const examples = await Promise.all([0, 1, 2].map((i) => opened.data.example(i)));
+    const { inputs } = await opened.task.collate(examples, seeding);
+    expect([...(inputs['labels']?.data ?? [])]).toEqual([0, 2, 1]);
+    expect([...(inputs['visualTokenTypeIds']?.data ?? [])].slice(8, 12)).toEqual([0, 0, 1, 1]);
+    const logits: RawTensor = { dtype: 'float32', shape: [3, 3], data: Float32Array.of(1, 0, 0, 0, 0, 1, 1, 0, 0) };
+    const metric = opened.task.createMetric();
+    metric.update(examples, { logits });
+    expect(metric.compute()).toEqual({
+      accuracy: 200 / 3,
+      'recall (fly)': 100,
+      'recall (run)': 0,
+      'recall (swim)': 100,
+    });
+    const predictions = opened.createPredictions();
+    predictions.update(examples, { logits });
+    await predictions.write(join(folder, 'out.jsonl'));
+    const [first] = readFileSync(join(folder, 'out.jsonl'), 'utf8').split('\n');
+    expect(JSON.parse(first ?? '')).toEqual({
+      id: 'x',
+      label: 'fly',
+      scores: { fly: 0.576117, run: 0.211942, swim: 0.211942 },
+    });
+  });
+
+  test('answers questions with the scores of the data', async () => {
+    const data = file(
+      { question: 'What colour?', image: 1, answers: { red: 1, pink: 0.3 } },
+      { question: 'How many?', image: 2, answers: ['2', '2', '3', '2', '2'] },
+      { question: 'Is it?', image: 3, answers: ['yes'] },
+    );
+    const opened = await openTask('answering', { data, features }, context);
+    expect(Object.values(opened.config.id2label ?? {})).toEqual(['2', '3', 'pink', 'red', 'yes']);
+    const examples = await Promise.all([0, 1, 2].map((i) => opened.data.example(i)));
+    const { inputs } = await opened.task.collate(examples, seeding);
+    expect([...(inputs['labels']?.data ?? [])]).toEqual(
+      [0, 0, 0.3, 1, 0, 1, 0.3, 0, 0, 0, 0, 0, 0, 0, 1].map(Math.fround),
+    );
+    const metric = opened.task.createMetric();
+    const data3 = Float32Array.of(0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1);
+    metric.update(examples, { logits: { dtype: 'float32', shape: [3, 5], data: data3 } });
+    expect(metric.compute()['accuracy']).toBeCloseTo((100 * (0.3 + 0.3 + 1)) / 3, 10);
+  });
+
+  test('lists every problem with its record', async () => {
+    const path = file(
+      { text: 'a', image: 1, label: 'x' },
+      { text: 'a', imge: 1 },
+      { text: '', image: 1 },
+      { id: 0, text: 'b', image: 1 },
+      { text: 'c' },
+    );
+    const { records, problems } = await checkOwnRecords('classification', path);
+    expect(records).toHaveLength(1);
+    expect(problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`)).toEqual([
+      'line 2: Unrecognized key: "imge"',
+      expect.stringMatching(/^line 3: text: /),
+      expect.stringMatching(/^line 4: .*record 0 was already given by .*line 1/),
+      'line 5: expected either image or images',
+    ]);
+    await expect(openTask('classification', { data: path, features }, context)).rejects.toThrow(
+      /line 2: Unrecognized key/,
+    );
+  });
+
+  test('refuses labels that a model does not know, single labels and missing ones', async () => {
+    await expect(
+      openTask('classification', { data: file({ text: 'a', image: 1, label: 'x' }), features }, context),
+    ).rejects.toThrow('two labels at least, found x');
+    await expect(
+      openTask(
+        'classification',
+        {
+          data: file({ text: 'a', image: 1, label: 'x' }, { text: 'b', image: 1, label: 'y' }, { text: 'c', image: 1 }),
+          features,
+        },
+        context,
+      ),
+    ).rejects.toThrow('every record needs a label; 2 has none');
+    await expect(openTask('answering', { data: file({ question: 'a', image: 1 }), features }, context)).rejects.toThrow(
+      'every record needs answers; 0 has none',
+    );
+    await expect(
+      openTask(
+        'classification',
+        { data: file({ text: 'a', image: 9, label: 'x' }, { text: 'b', image: 1, label: 'y' }), features },
+        context,
+      ),
+    ).rejects.toThrow('no region features for record 0 (image 9)');
+  });
+});
