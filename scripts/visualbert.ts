@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command `visualbert`: one file per subcommand in this folder, registered by name here.
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { command as convert } from './convert.js';
 import { command as engine } from './engine.js';
@@ -10,12 +10,16 @@ import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as train } from './train.js';
 
-const commands = [convert, engine, evaluate, inspect, predict, score, train];
-
 await yargs(hideBin(process.argv))
   .scriptName('visualbert')
   .usage('$0 <command>\n\nTrain, evaluate, convert and inspect VisualBERT in TensorFlow.js.')
-  .command(commands)
+  .command(convert)
+  .command(engine)
+  .command(evaluate)
+  .command(inspect)
+  .command(predict)
+  .command(score)
+  .command(train)
   .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
   .recommendCommands()
   .strict()
