@@ -1,0 +1,62 @@
+// Every statement that is true or false of a scene.
+import { type Probe } from './balance.js';
+import { aloneIn, cornerOf, CORNERS, plural, uniqueNames } from './questions.js';
+import { COLORS, pairOf, SHAPES, type Scene } from './scene.js';
+
+const NUMBERS = ['no', 'one', 'two', 'three'];
+
+/** All statements about a scene; the answer is 'true' or 'false'. */
+export function statementsAbout(scene: Scene): Probe[] {
+  const { id: sceneId, things } = scene;
+  const probes: Probe[] = [];
+  const state = (template: string, text: string, holds: boolean, pairs: string[]): void => {
+    probes.push({ sceneId, template, text, answer: String(holds), pairs });
+  };
+  for (const color of COLORS) {
+    for (const shape of SHAPES) {
+      const pair = pairOf({ color, shape });
+      if (!things.some((t) => t.color === color) || !things.some((t) => t.shape === shape)) continue;
+      state(
+        'existence',
+        `There is a ${pair}.`,
+        things.some((t) => pairOf(t) === pair),
+        [pair],
+      );
+    }
+  }
+  for (const [words, name] of [
+    [COLORS, (word: string) => `${word} things`],
+    [SHAPES, plural],
+  ] as const) {
+    for (const word of words) {
+      const counted = things.filter((t) => t.color === word || t.shape === word);
+      for (const n of [2, 3]) {
+        state('count', `There are exactly ${NUMBERS[n]} ${name(word)}.`, counted.length === n, counted.map(pairOf));
+      }
+    }
+    for (const more of words) {
+      for (const less of words) {
+        if (more === less) continue;
+        const [a, b] = [more, less].map((word) => things.filter((t) => t.color === word || t.shape === word));
+        if (a === undefined || b === undefined || a.length === b.length) continue;
+        const text = `There are more ${name(more)} than ${name(less)}.`;
+        state('comparison', text, a.length > b.length, [...a, ...b].map(pairOf));
+      }
+    }
+  }
+  for (const corner of CORNERS) {
+    const thing = aloneIn(corner, scene);
+    if (thing === null) continue;
+    const name = `The thing in the ${corner}`;
+    for (const color of COLORS) state('color', `${name} is ${color}.`, thing.color === color, [pairOf(thing)]);
+    for (const shape of SHAPES) state('shape', `${name} is a ${shape}.`, thing.shape === shape, [pairOf(thing)]);
+  }
+  for (const [name, thing] of uniqueNames(scene)) {
+    const place = cornerOf(thing);
+    if (place === null) continue;
+    for (const corner of CORNERS) {
+      state('place', `The ${name} is in the ${corner}.`, corner === place, [pairOf(thing)]);
+    }
+  }
+  return probes;
+}
