@@ -1,7 +1,9 @@
 // visualbert predict: answers to one question about one image. A second on a CPU, most of it loading the model.
 import type { Argv, CommandModule } from 'yargs';
-import { predictAnswers, readRun } from '../src/node.js';
+import { LOOKS, type PixelFeatureOptions, predictAnswers, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
+
+type Look = PixelFeatureOptions['look'];
 
 interface PredictArguments extends BackendArguments {
   run?: string;
@@ -13,6 +15,7 @@ interface PredictArguments extends BackendArguments {
   top: number;
   grid?: number;
   cells?: number;
+  look?: Look;
   json: boolean;
 }
 
@@ -51,6 +54,7 @@ const predict: CommandModule<object, PredictArguments> = {
           type: 'number',
           describe: "features from pictures: cells along each side of a region; default: the run's",
         },
+        look: { choices: LOOKS, describe: "features from pictures: colors or form; default: the run's" },
         json: { type: 'boolean', default: false, describe: 'as JSON' },
         ...BACKEND_FLAGS,
       })
@@ -63,8 +67,20 @@ const predict: CommandModule<object, PredictArguments> = {
     const model = flags.run ?? flags.model;
     if (model === undefined) throw new Error('Give a run (--run FOLDER) or a model (--model FOLDER or hub id).');
     await useBackend(flags, 'infer');
-    const made = flags.run === undefined ? {} : ((await readRun(flags.run)).data as { grid?: number; cells?: number });
-    const { question, features, image: images, answers, top: topK, grid = made.grid, cells = made.cells } = flags;
+    const made =
+      flags.run === undefined
+        ? {}
+        : ((await readRun(flags.run)).data as { grid?: number; cells?: number; look?: Look });
+    const {
+      question,
+      features,
+      image: images,
+      answers,
+      top: topK,
+      grid = made.grid,
+      cells = made.cells,
+      look = made.look,
+    } = flags;
     const found = await predictAnswers({
       model,
       question,
@@ -74,6 +90,7 @@ const predict: CommandModule<object, PredictArguments> = {
       ...(answers === undefined ? {} : { answers }),
       ...(grid === undefined ? {} : { grid }),
       ...(cells === undefined ? {} : { cells }),
+      ...(look === undefined ? {} : { look }),
     });
     if (flags.json)
       console.log(

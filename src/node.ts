@@ -11,7 +11,7 @@ export const startBackend = await prepareBackend();
 
 export { decodePng, encodePng } from './data/png.js';
 export type { RgbImage } from './data/png.js';
-export { gridBoxes, pixelFeatureDim, pixelFeatures } from './data/pixel-features.js';
+export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './data/pixel-features.js';
 export type { PixelFeatureOptions } from './data/pixel-features.js';
 
 export { buildVocabulary } from './data/build-vocabulary.js';

@@ -1,6 +1,7 @@
 // One question about one image: the most likely answers of a trained model.
 import { VisualBertConfig } from '../config.js';
 import { openRegionFeatures } from '../data/open-features.js';
+import type { PixelFeatureOptions } from '../data/pixel-features.js';
 import { type DecodedAnswer, VisualBertProcessor } from '../data/processor.js';
 import { ConfigError, DataError } from '../errors.js';
 import { createForwardPass } from '../training/forward.js';
@@ -21,13 +22,14 @@ export interface PredictOptions {
   /** Of features from pictures: as in training. */
   grid?: number;
   cells?: number;
+  look?: PixelFeatureOptions['look'];
   /** How many answers; default 5. */
   topK?: number;
 }
 
 /** The best answers first, with their probabilities. @throws ConfigError for a model without answers; DataError for an absent image */
 export async function predictAnswers(options: PredictOptions): Promise<DecodedAnswer[]> {
-  const { model: source, question, topK = 5, grid, cells } = options;
+  const { model: source, question, topK = 5, grid, cells, look } = options;
   const processor = await VisualBertProcessor.fromPretrained(
     source,
     options.answers === undefined ? {} : { answers: options.answers },
@@ -36,6 +38,7 @@ export async function predictAnswers(options: PredictOptions): Promise<DecodedAn
   const features = await openRegionFeatures(options.features, {
     ...(grid === undefined ? {} : { grid }),
     ...(cells === undefined ? {} : { cells }),
+    ...(look === undefined ? {} : { look }),
   });
   try {
     const regions = await Promise.all(chooseImages(features, options.images).map((id) => features.read(id)));
