@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "fused_kernels.h"
 #include "napi_util.h"
 
 namespace visualbert {
@@ -336,6 +337,12 @@ napi_value OperationDefinition(napi_env env, napi_value* args, size_t) {
 }
 
 napi_value Initialize(napi_env env, napi_value exports) {
+  try {
+    register_fused_kernels();
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+    return nullptr;
+  }
   export_function<CreateGraph>(env, exports, "createGraph");
   export_function<CloseGraph>(env, exports, "closeGraph");
   export_function<AddOperation>(env, exports, "addOperation");

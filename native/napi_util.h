@@ -5,6 +5,7 @@
 #include <node_api.h>
 #include <tensorflow/c/c_api.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Activation } from '../config.js';
 import { ConfigError } from '../errors.js';
+import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 
 type TensorFunction = (x: tf.Tensor) => tf.Tensor;
@@ -15,9 +16,11 @@ function normalCdf(x: tf.Tensor): tf.Tensor {
 function gelu(x: tf.Tensor): tf.Tensor {
   return withGradient(
     [x],
-    () => ({ value: tf.mul(x, normalCdf(x)), saved: [x] }),
+    () => ({ value: fused('FusedGelu', { x })?.[0] ?? tf.mul(x, normalCdf(x)), saved: [x] }),
     (dy, [saved]) => {
       const input = saved as tf.Tensor;
+      const dx = fused('FusedGeluGrad', { dy, x: input });
+      if (dx !== null) return dx;
       const density = tf.mul(tf.exp(tf.mul(tf.square(input), -0.5)), 1 / Math.sqrt(2 * Math.PI));
       return [tf.mul(dy, tf.add(normalCdf(input), tf.mul(input, density)))];
     },

@@ -1,5 +1,6 @@
 // Multi-head attention as pure functions of tensors.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
 import { withGradient } from './with-gradient.js';
 
@@ -41,12 +42,16 @@ function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null)
   return withGradient(
     [scores],
     () => {
+      const whole = fused('FusedSoftmax', bias === null ? { scores } : { scores, bias }, { scale })?.[0];
+      if (whole !== undefined) return { value: whole, saved: [whole] };
       const scaled = tf.mul(scores, scale);
       const value = tf.softmax(bias === null ? scaled : tf.add(scaled, bias));
       return { value, saved: [value] };
     },
     (dy, [saved]) => {
       const probabilities = saved as tf.Tensor;
+      const dScores = fused('FusedSoftmaxGrad', { dy, y: probabilities }, { scale });
+      if (dScores !== null) return dScores;
       // without their mean, gradients that are equal for all positions leave less rounding error behind
       const weighted = tf.mul(tf.sub(dy, tf.mean(dy, -1, true)), probabilities);
       const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));

@@ -1,5 +1,6 @@
 // Dropout whose mask is a pure function of seed, step and place: the same on every backend, eager or compiled.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 import { philoxUniform } from '../random/philox-uniform.js';
 import { withGradient } from './with-gradient.js';
 
@@ -25,6 +26,8 @@ export function dropout(x: tf.Tensor, { rate, salt }: DropoutPlace, { training, 
   if (!training || dropoutKey === null || rate === 0) return x;
   if (rate === 1) return tf.zerosLike(x);
   const masked = (values: tf.Tensor, key: tf.Tensor1D): tf.Tensor => {
+    const whole = fused('FusedDropout', { x: values, key }, { rate, salt })?.[0];
+    if (whole !== undefined) return whole;
     const kept = tf.cast(tf.greaterEqual(philoxUniform(x.shape, key, salt), rate), 'float32');
     return tf.mul(values, tf.mul(kept, 1 / (1 - rate)));
   };

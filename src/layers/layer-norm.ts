@@ -1,5 +1,6 @@
 // Layer normalisation over the last axis, with the gradient written out.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 
 export interface NormWeights {
@@ -17,6 +18,8 @@ function normalized(x: tf.Tensor, epsilon: number): { unit: tf.Tensor; inverse: 
 }
 
 function backward(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Tensor[] {
+  const gradients = fused('FusedLayerNormGrad', { dy, x, weight }, { epsilon });
+  if (gradients !== null) return gradients;
   const { unit, inverse } = normalized(x, epsilon);
   const rows = dy.shape.map((_, axis) => axis).slice(0, -1);
   const dyUnit = tf.mul(dy, unit);
@@ -26,11 +29,19 @@ function backward(dy: tf.Tensor, x: tf.Tensor, weight: tf.Tensor, epsilon: numbe
   return [dx, tf.sum(dyUnit, rows), tf.sum(dy, rows)];
 }
 
+function affine(x: tf.Tensor, { weight, bias }: NormWeights, epsilon: number): tf.Tensor {
+  return tf.add(tf.mul(normalized(x, epsilon).unit, weight), bias);
+}
+
 /** `y = w (x - mean) / sqrt(variance + epsilon) + b` over the last axis of `x [..., h] float32`. Keeps only `x` and `w`. */
 export function layerNorm(x: tf.Tensor, { weight, bias }: NormWeights, epsilon: number): tf.Tensor {
   return withGradient(
     [x, weight, bias],
-    () => ({ value: tf.add(tf.mul(normalized(x, epsilon).unit, weight), bias), saved: [x, weight] }),
+    () => {
+      const value =
+        fused('FusedLayerNorm', { x, weight, bias }, { epsilon })?.[0] ?? affine(x, { weight, bias }, epsilon);
+      return { value, saved: [x, weight] };
+    },
     (dy, [input, scale]) => backward(dy, input as tf.Tensor, scale as tf.Tensor, epsilon),
   );
 }
@@ -45,8 +56,10 @@ export function addLayerNorm(
   return withGradient(
     [x, residual, weight, bias],
     () => {
+      const [value, sum] = fused('FusedAddLayerNorm', { x, residual, weight, bias }, { epsilon }) ?? [];
+      if (value !== undefined && sum !== undefined) return { value, saved: [sum, weight] };
       const total = tf.add(x, residual);
-      return { value: tf.add(tf.mul(normalized(total, epsilon).unit, weight), bias), saved: [total, weight] };
+      return { value: affine(total, { weight, bias }, epsilon), saved: [total, weight] };
     },
     (dy, [total, scale]) => {
       const [dTotal, dWeight, dBias] = backward(dy, total as tf.Tensor, scale as tf.Tensor, epsilon) as [

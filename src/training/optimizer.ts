@@ -1,5 +1,6 @@
 // The two update rules, as pure functions of one parameter's tensors: the eager and the compiled step share them.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 
 export const OPTIMIZERS = ['adamw', 'bertadam'] as const;
 export type OptimizerName = (typeof OPTIMIZERS)[number];
@@ -34,6 +35,24 @@ export interface UpdateRule {
   scalars(step: number, rate: number): UpdateScalars;
   /** New values of the slots. `rateFactor` and `decay` belong to the parameter's group. */
   update(slots: Slots, gradient: tf.Tensor, scalars: UpdateScalars<tf.Scalar>, group: GroupFactors): Slots;
+  /** The same with clipping, in one kernel and where the slots lie; null when the backend has none. */
+  updateAtOnce?(
+    slots: Slots,
+    gradient: tf.Tensor,
+    scalars: UpdateScalars<tf.Scalar>,
+    group: GroupFactors,
+    clipping: Clipping,
+  ): Slots | null;
+}
+
+/** How gradients are scaled before an update. */
+export interface Clipping {
+  /** Norm of all gradients. */
+  norm: tf.Scalar;
+  /** Bound of it; Infinity: none. */
+  maxNorm: number;
+  /** A norm that is not finite leaves everything as it was. */
+  skipNonFinite: boolean;
 }
 
 export interface GroupFactors {
@@ -61,6 +80,13 @@ export function adamW({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
       const scale = tf.add(tf.mul(tf.sqrt(v), secondCorrection), epsilon);
       const change = tf.mul(tf.div(m, scale), tf.mul(groupRate, firstCorrection));
       return { parameter: tf.sub(decayed, change), first: m, second: v };
+    },
+    updateAtOnce: (slots, gradient, scalars, group, { norm, ...clipping }) => {
+      const attributes = { beta1, beta2, epsilon, ...clipping, decay: group.decay, rateFactor: group.rateFactor };
+      const outputs = fused('FusedAdamW', { ...slots, gradient, norm, ...scalars }, attributes);
+      if (outputs === null) return null;
+      const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+      return { parameter, first, second };
     },
   };
 }

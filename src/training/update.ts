@@ -1,7 +1,7 @@
 // One update as functions of tensors: forward, gradients, accumulation, clipping, optimizer, moving average.
 import * as tf from '@tensorflow/tfjs';
 import { clipFactor, globalNorm } from './clip.js';
-import { type GroupFactors, type UpdateRule } from './optimizer.js';
+import { type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
 import { type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
@@ -59,23 +59,35 @@ export function createUpdate(
       Number.isFinite(options.maxGradNorm) && !options.rule.clipsPerParameter
         ? clipFactor(gradientNorm, options.maxGradNorm)
         : null;
+    const clipping = {
+      norm: (options.skipNonFinite ? tf.add(gradientNorm, tf.mul(loss, 0)) : gradientNorm) as tf.Scalar,
+      maxNorm: options.maxGradNorm,
+      skipNonFinite: options.skipNonFinite,
+    };
     for (const entry of found) {
       tf.tidy(() => {
-        const factor = options.rule.clipsPerParameter
-          ? clipFactor(globalNorm([entry.gradient]), options.maxGradNorm)
-          : shared;
-        const gradient = factor === null ? entry.gradient : tf.mul(entry.gradient, factor);
+        const scalars = { rate, firstCorrection, secondCorrection };
         const slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
-        const updated = options.rule.update(slots, gradient, { rate, firstCorrection, secondCorrection }, entry);
-        const assign = (variable: tf.Variable, value: tf.Tensor): void =>
-          variable.assign(isFinite === null ? value : tf.where(isFinite, value, variable));
-        assign(entry.first, updated.first);
-        assign(entry.second, updated.second);
-        assign(entry.parameter, updated.parameter);
+        const whole = options.rule.updateAtOnce?.(slots, entry.gradient, scalars, entry, clipping) ?? null;
+        const composed = (): Slots => {
+          const factor = options.rule.clipsPerParameter
+            ? clipFactor(globalNorm([entry.gradient]), options.maxGradNorm)
+            : shared;
+          const gradient = factor === null ? entry.gradient : tf.mul(entry.gradient, factor);
+          return options.rule.update(slots, gradient, scalars, entry);
+        };
+        const updated = whole ?? composed();
+        const assign = (variable: tf.Variable, value: tf.Tensor, isKept: tf.Tensor | null): void =>
+          variable.assign(isKept === null ? value : tf.where(isKept, value, variable));
+        const gate = whole === null ? isFinite : null; // the kernel looks at the norm itself
+        assign(entry.first, updated.first, gate);
+        assign(entry.second, updated.second, gate);
+        assign(entry.parameter, updated.parameter, gate);
         if (entry.average !== null) {
           assign(
             entry.average,
             tf.add(entry.average, tf.mul(tf.sub(updated.parameter, entry.average), 1 - (options.emaDecay ?? 0))),
+            isFinite,
           );
         }
       });

@@ -114,7 +114,8 @@ class CompiledFunction {
           });
           const outputs: unknown = this.fn(Object.fromEntries(tensors));
           for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
-            const node = state.backend.nodeOf(tensor);
+            const result = state.backend.nodeOf(tensor);
+            const node = recording.updatesInPlace ? recording.kept(result) : result;
             fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
           }
         }),

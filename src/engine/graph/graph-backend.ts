@@ -6,7 +6,7 @@ import { nodeKernelBackendClass, type NodeKernelBackend } from '../kernel-backen
 import type { NativeEngine } from '../native.js';
 import type { OperationAttribute } from './addon.js';
 import { currentCaller } from './caller.js';
-import { typedArray, type GraphDType, type Node, type Recording } from './recording.js';
+import { typedArray, type GraphDType, type Node, type Recording, type Updatable } from './recording.js';
 
 export const GRAPH = 'graph';
 
@@ -14,18 +14,13 @@ export const GRAPH = 'graph';
 const LARGEST_CAPTURE_BYTES = 4 << 20;
 
 /** A variable whose values lie in a session. */
-export interface HeldVariable {
-  readonly name: string;
-  readonly shape: number[];
-  readonly dtype: GraphDType;
+export interface HeldVariable extends Updatable {
   /** The tfjs variable's data while it is held. */
   readonly dataId: tf.DataId;
   /** False once the tfjs variable was disposed. */
   readonly isAlive: boolean;
   /** The values after every run called so far. */
   read(): Promise<RawTensor>;
-  /** Its value at the start of the run. @throws EngineError when another state is being recorded. */
-  node(recording: Recording): Node;
 }
 
 type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (

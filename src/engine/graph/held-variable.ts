@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from './addon.js';
 import type { HeldVariable } from './graph-backend.js';
-import { typeAttribute, type GraphDType, type Node, type Recording } from './recording.js';
+import { operationOf, typeAttribute, type GraphDType, type Node, type Recording } from './recording.js';
 
 /** Its operations in one graph. */
 export interface VariableOperations {
@@ -74,11 +74,21 @@ export class StateVariable implements HeldVariable {
     return node;
   }
 
-  /** Assigns a recorded value at the end of the run, after the variable was read. Returns the operation. */
+  readAfter(recording: Recording, operation: number): OutputNumber {
+    const { handle } = this.operations;
+    return (
+      recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE[this.dtype])], [operation])
+        .operation *
+      2 ** 16
+    );
+  }
+
+  /** Has the variable hold a recorded value at the end of the run. Returns the operation that does it. */
   assignAtEnd(recording: Recording, value: Node): number {
+    if (value.update?.variable === this) return recording.operationOfUpdate(value.update.of);
     const read = this.reads.get(recording)?.full;
-    const before = read === undefined || read === null ? [] : [Math.floor(read / 2 ** 16)];
-    const inputs = [this.operations.handle, recording.full(value)];
+    const before = read === undefined || read === null ? [] : [operationOf(read)];
+    const inputs = [this.operations.handle, recording.full(recording.kept(value))];
     return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', TF_DTYPE[this.dtype])], before)
       .operation;
   }

@@ -1,6 +1,8 @@
 // Kernels of the backend `graph`: tfjs-node's, but for those that would look at values while recording.
 import * as tf from '@tensorflow/tfjs';
+import { registerAdamWKernel } from './adamw-kernel.js';
 import { TF_ATTR } from './addon.js';
+import { FUSED_KERNELS, registerFusedKernels } from './fused-kernels.js';
 import type { GraphBackend } from './graph-backend.js';
 import { PHILOX_UNIFORM } from '../../random/philox-uniform.js';
 import { registerGraphPhilox } from './philox-native.js';
@@ -24,11 +26,13 @@ const REPLACED: Record<string, Kernel> = {
     ),
 };
 
-/** Registers every kernel of tfjs-node for the graph backend. */
-export function registerGraphKernels(backendName: string): void {
+/** Kernels of the eager backend that are registered on their own here. */
+const OWN: ReadonlySet<string> = new Set([...Object.keys(REPLACED), PHILOX_UNIFORM, ...FUSED_KERNELS]);
+
+/** Registers every kernel of tfjs-node for the graph backend, and on the CPU the fused ones. */
+export function registerGraphKernels(backendName: string, computesOnCpu: boolean): void {
   for (const config of tf.getKernelsForBackend('tensorflow')) {
-    if (REPLACED[config.kernelName] === undefined && config.kernelName !== PHILOX_UNIFORM)
-      tf.registerKernel({ ...config, backendName });
+    if (!OWN.has(config.kernelName)) tf.registerKernel({ ...config, backendName });
   }
   for (const [kernelName, kernel] of Object.entries(REPLACED)) {
     tf.registerKernel({
@@ -39,4 +43,8 @@ export function registerGraphKernels(backendName: string): void {
     });
   }
   registerGraphPhilox(backendName);
+  if (computesOnCpu) {
+    registerFusedKernels(backendName);
+    registerAdamWKernel(backendName);
+  }
 }

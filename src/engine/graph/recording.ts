@@ -11,6 +11,7 @@ import {
   type OutputNumber,
 } from './addon.js';
 import { currentCaller } from './caller.js';
+import { Dependencies } from './dependencies.js';
 import { groupInputs } from './operation-definitions.js';
 
 /** dtypes of tensors inside a recording. */
@@ -22,6 +23,28 @@ export interface Node {
   readonly dtype: GraphDType;
   full: OutputNumber | null;
   low: OutputNumber | null;
+  /** Set when this is a variable's value after an update where it lies. */
+  readonly update?: { of: InPlaceUpdate; variable: Updatable };
+}
+
+/** What an update in place needs of a variable. */
+export interface Updatable {
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  /** Its value at the start of the run. */
+  node(recording: Recording): Node;
+  /** Its value after an operation. */
+  readAfter(recording: Recording, operation: number): OutputNumber;
+}
+
+/** An operation that writes into variables. It is added as late as possible: after all that reads their old values. */
+export interface InPlaceUpdate {
+  type: string;
+  variables: readonly Updatable[];
+  inputs: readonly Node[];
+  attributes: readonly OperationAttribute[];
+  operation: number | null;
 }
 
 const DTYPE_NAMES = new Map<number, GraphDType>([
@@ -42,6 +65,8 @@ const SMALL = 16;
 export class Recording {
   /** Operations added so far. */
   operationCount = 0;
+  private readonly dependencies = new Dependencies();
+  private readonly updates: InPlaceUpdate[] = [];
   private readonly constants = new Map<string, Node>();
 
   /**
@@ -94,6 +119,7 @@ export class Recording {
       throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
     }
     const { operation, outputs } = added;
+    this.dependencies.add(operation, type, [...inputs.flat().map(operationOf), ...controls]);
     const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
       const known = DTYPE_NAMES.get(dtype);
       if (known === undefined) return []; // resources: only their operation is of use
@@ -114,8 +140,69 @@ export class Recording {
 
   /** The float32 (or int32, or bool) form of a node. */
   full(node: Node): OutputNumber {
+    if (node.update !== undefined)
+      node.full ??= node.update.variable.readAfter(this, this.operationOfUpdate(node.update.of));
     node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
     return node.full;
+  }
+
+  /** A node that keeps its value whatever is written to variables: a copy where memory might be shared. */
+  kept(node: Node): Node {
+    const reference = this.full(node);
+    if (this.dependencies.ownsResult(operationOf(reference))) return node;
+    return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
+  }
+
+  /** Whether variables are written where they lie. */
+  get updatesInPlace(): boolean {
+    return this.updates.length > 0;
+  }
+
+  /** An operation that writes into variables: `type(old values of the variables, inputs)`. Returns the new values. */
+  updateInPlace(
+    variables: readonly Updatable[],
+    type: string,
+    inputs: readonly Node[],
+    attributes: readonly OperationAttribute[],
+  ): Node[] {
+    const update: InPlaceUpdate = { type, variables, inputs, attributes, operation: null };
+    this.updates.push(update);
+    return variables.map((variable) => ({
+      shape: variable.shape,
+      dtype: variable.dtype,
+      full: null,
+      low: null,
+      update: { of: update, variable },
+    }));
+  }
+
+  /** The operation of an update, added now if it was not: it waits for all readers of the old values that it does not depend on. */
+  operationOfUpdate(update: InPlaceUpdate): number {
+    if (update.operation !== null) return update.operation;
+    const { type, variables, inputs, attributes } = update;
+    const olds = variables.map((variable) => this.full(variable.node(this)));
+    const news = inputs.map((node) => this.full(node));
+    const readers = new Set(olds.flatMap((old) => [...this.dependencies.readersOf(operationOf(old))]));
+    const waits = [...readers].filter(
+      (reader) => !news.some((input) => this.dependencies.ancestorsOf(operationOf(input)).has(reader)),
+    );
+    update.operation = this.operation(type, [...olds, ...news], attributes, waits).operation;
+    return update.operation;
+  }
+
+  /** To be called at the end. @throws EngineError when an old value is read after its variable was written. */
+  requireSafeUpdates(): void {
+    for (const { operation, variables, type } of this.updates) {
+      for (const variable of variables) {
+        if (operation === null) throw new EngineError(`${type}: its result was not assigned to "${variable.name}"`);
+        for (const reader of this.dependencies.readersOf(operationOf(this.full(variable.node(this))))) {
+          if (reader > operation)
+            throw new EngineError(
+              `"${variable.name}" is used after ${type} has written its new value; use the value that the update returned`,
+            );
+        }
+      }
+    }
   }
 
   /** A known array. Equal small ones share a node; large uniform ones are made by the run. */
@@ -172,13 +259,7 @@ export class Recording {
   }
 
   private cast(reference: OutputNumber, dtype: number): OutputNumber {
-    const { operation } = this.graph.add(
-      'Cast',
-      `${this.scope}/Cast_${this.operationCount++}`,
-      [reference],
-      [typeAttribute('DstT', dtype)],
-    );
-    return operation * 2 ** 16;
+    return this.operation('Cast', [reference], [typeAttribute('DstT', dtype)]).operation * 2 ** 16;
   }
 
   private only({ nodes }: { nodes: Node[] }): Node {
@@ -186,6 +267,11 @@ export class Recording {
     if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
     return node;
   }
+}
+
+/** The operation that an output belongs to. */
+export function operationOf(reference: OutputNumber): number {
+  return Math.floor(reference / 2 ** 16);
 }
 
 /** A type attribute. */

@@ -184,19 +184,18 @@ export class SessionState implements State {
     return this.backend.record(recording, () => {
       try {
         run();
-        return [...this.held.values()].flatMap((held) => this.assignmentOf(held, recording));
+        const assigned = [...this.held.values()].filter((held) => held.isAlive && held.variable.dataId !== held.dataId);
+        const values = assigned.map((held) => [held, this.backend.nodeOf(held.variable)] as const);
+        values.sort(([, a], [, b]) => Number(a.update !== undefined) - Number(b.update !== undefined)); // updates in place come last
+        const operations = values.map(([held, value]) => held.assignAtEnd(recording, value));
+        recording.requireSafeUpdates();
+        return [...new Set(operations)];
       } finally {
         for (const held of this.held.values()) {
           if (held.isAlive && held.variable.dataId !== held.dataId) this.refer(held);
         }
       }
     });
-  }
-
-  private assignmentOf(held: StateVariable, recording: Recording): number[] {
-    const { variable, dataId } = held;
-    if (!held.isAlive || variable.dataId === dataId) return [];
-    return [held.assignAtEnd(recording, this.backend.nodeOf(variable))];
   }
 
   /** Makes the tfjs variable stand for the held value. */

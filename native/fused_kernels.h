@@ -1,0 +1,12 @@
+// Operations of our own for TensorFlow on the CPU: whole formulas in one pass over memory.
+#ifndef VISUALBERT_FUSED_KERNELS_H_
+#define VISUALBERT_FUSED_KERNELS_H_
+
+namespace visualbert {
+
+// Registers them with TensorFlow, once per process. Throws what TensorFlow says.
+void register_fused_kernels();
+
+}  // namespace visualbert
+
+#endif  // VISUALBERT_FUSED_KERNELS_H_

@@ -1,0 +1,144 @@
+// The loops of the fused kernels. They see no TensorFlow, so that this file can be optimised harder than the rest.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
+
+#include "fused_loops.h"
+
+#include <algorithm>
+#include <cfloat>
+
+#include "vector_math.h"
+
+namespace visualbert {
+
+VISUALBERT_WIDE void adamw(const AdamW& o, float* __restrict parameter, float* __restrict first, float* __restrict second,
+                           const float* __restrict gradient, int64_t count) {
+  const float step = o.rate * o.first_correction;
+  for (int64_t i = 0; i < count; ++i) {
+    const float g = gradient[i] * o.gradient_scale;
+    const float m = first[i] + (g - first[i]) * o.share1;
+    const float v = second[i] + (g * g - second[i]) * o.share2;
+    first[i] = m;
+    second[i] = v;
+    parameter[i] = parameter[i] * o.decay - m / (std::sqrt(v) * o.second_correction + o.epsilon) * step;
+  }
+}
+
+VISUALBERT_WIDE float sum_of_squares(const float* x, int64_t count) {
+  return lane_sum(count, [x](int64_t i) { return x[i] * x[i]; });
+}
+
+VISUALBERT_WIDE void gelu(const float* __restrict x, float* __restrict y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * normal_cdf(x[i], exp_negative(-0.5f * x[i] * x[i]));
+}
+
+VISUALBERT_WIDE void gelu_gradient(const float* __restrict dy, const float* __restrict x, float* __restrict dx, int64_t count) {
+  constexpr float kInverseRootOfTwoPi = 0.398942280401432678f;
+  for (int64_t i = 0; i < count; ++i) {
+    const float bell = exp_negative(-0.5f * x[i] * x[i]);
+    dx[i] = dy[i] * (normal_cdf(x[i], bell) + x[i] * bell * kInverseRootOfTwoPi);
+  }
+}
+
+// Philox 4x32-10, sixteen counters at once: each gives four consecutive elements.
+VISUALBERT_WIDE void dropout(const float* x, float* y, int64_t offset, int64_t count, uint32_t seed, uint32_t step, uint32_t salt,
+                             float rate, float scale) {
+  constexpr int64_t kElements = 4 * kLanes;
+  for (int64_t start = 0; start < count; start += kElements) {
+    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+    const uint64_t block = static_cast<uint64_t>(offset + start) / 4;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      c0[lane] = static_cast<uint32_t>(block + lane);
+      c1[lane] = static_cast<uint32_t>((block + lane) >> 32);
+      c2[lane] = salt;
+      c3[lane] = 0;
+    }
+    uint32_t k0 = seed, k1 = step;
+    for (int round = 0; round < 10; ++round) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const uint64_t product0 = static_cast<uint64_t>(0xd2511f53u) * c0[lane];
+        const uint64_t product1 = static_cast<uint64_t>(0xcd9e8d57u) * c2[lane];
+        c0[lane] = static_cast<uint32_t>(product1 >> 32) ^ c1[lane] ^ k0;
+        c2[lane] = static_cast<uint32_t>(product0 >> 32) ^ c3[lane] ^ k1;
+        c1[lane] = static_cast<uint32_t>(product1);
+        c3[lane] = static_cast<uint32_t>(product0);
+      }
+      k0 += 0x9e3779b9u;
+      k1 += 0xbb67ae85u;
+    }
+    float factor[kElements];
+    const uint32_t* words[4] = {c0, c1, c2, c3};
+    for (int word = 0; word < 4; ++word) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const uint32_t bits = (words[word][lane] & 0x7fffffu) | 0x3f800000u;  // a float in [1, 2)
+        float uniform;
+        std::memcpy(&uniform, &bits, sizeof uniform);
+        factor[4 * lane + word] = uniform - 1.0f >= rate ? scale : 0.0f;
+      }
+    }
+    const int64_t size = std::min(kElements, count - start);
+    for (int64_t i = 0; i < size; ++i) y[start + i] = x[start + i] * factor[i];
+  }
+}
+
+VISUALBERT_WIDE void layer_norm(const float* x, const float* residual, const float* __restrict weight, const float* __restrict bias,
+                                float epsilon, float* __restrict y, float* total, int64_t rows, int64_t width) {
+  const float inverse_width = 1.0f / static_cast<float>(width);
+  for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
+    const float* in = x;
+    if (residual != nullptr) {
+      for (int64_t i = 0; i < width; ++i) total[i] = x[i] + residual[i];
+      in = total;
+      total += width;
+      residual += width;
+    }
+    const float mean = lane_sum(width, [in](int64_t i) { return in[i]; }) * inverse_width;
+    const float variance = lane_sum(width, [in, mean](int64_t i) { return (in[i] - mean) * (in[i] - mean); }) * inverse_width;
+    const float inverse = 1.0f / std::sqrt(variance + epsilon);
+    for (int64_t i = 0; i < width; ++i) y[i] = (in[i] - mean) * inverse * weight[i] + bias[i];
+  }
+}
+
+VISUALBERT_WIDE void layer_norm_gradient(const float* dy, const float* total, const float* __restrict weight, float epsilon,
+                                         float* __restrict dx, float* __restrict dweight, float* __restrict dbias, int64_t rows,
+                                         int64_t width) {
+  const float inverse_width = 1.0f / static_cast<float>(width);
+  for (int64_t row = 0; row < rows; ++row, dy += width, total += width, dx += width) {
+    const float mean = lane_sum(width, [total](int64_t i) { return total[i]; }) * inverse_width;
+    const float variance = lane_sum(width, [total, mean](int64_t i) { return (total[i] - mean) * (total[i] - mean); }) * inverse_width;
+    const float inverse = 1.0f / std::sqrt(variance + epsilon);
+    const float shift = lane_sum(width, [dy, weight](int64_t i) { return dy[i] * weight[i]; }) * inverse_width;
+    const float slope =
+        lane_sum(width, [=](int64_t i) { return dy[i] * weight[i] * ((total[i] - mean) * inverse); }) * inverse_width;
+    for (int64_t i = 0; i < width; ++i) {
+      const float unit = (total[i] - mean) * inverse;
+      dx[i] = (dy[i] * weight[i] - shift - unit * slope) * inverse;
+      dweight[i] += dy[i] * unit;
+      dbias[i] += dy[i];
+    }
+  }
+}
+
+VISUALBERT_WIDE void softmax_row(const float* x, const float* bias, float scale, float* __restrict y, int64_t width) {
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = -FLT_MAX;
+  for (int64_t i = 0; i < width; ++i) y[i] = bias == nullptr ? x[i] * scale : x[i] * scale + bias[i];
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] = y[i + lane] > lanes[lane] ? y[i + lane] : lanes[lane];
+  }
+  float largest = -FLT_MAX;
+  for (; i < width; ++i) largest = std::max(largest, y[i]);
+  for (float lane : lanes) largest = std::max(largest, lane);
+  for (int64_t j = 0; j < width; ++j) y[j] = exp_negative(y[j] - largest);
+  const float inverse = 1.0f / lane_sum(width, [y](int64_t j) { return y[j]; });
+  for (int64_t j = 0; j < width; ++j) y[j] *= inverse;
+}
+
+VISUALBERT_WIDE void softmax_gradient_row(const float* dy, const float* y, float scale, float* __restrict dx, int64_t width) {
+  const float sum = lane_sum(width, [dy, y](int64_t i) { return dy[i] * y[i]; });
+  for (int64_t i = 0; i < width; ++i) dx[i] = y[i] * (dy[i] - sum) * scale;
+}
+
+}  // namespace visualbert

@@ -1,0 +1,93 @@
+// Runs a loop on all cores. TensorFlow's C interface does not lend kernels its own threads.
+#ifndef VISUALBERT_PARALLEL_H_
+#define VISUALBERT_PARALLEL_H_
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace visualbert {
+
+// A fixed team: the caller and `size() - 1` helpers, which sleep between loops. One loop runs at a time.
+class Team {
+ public:
+  static Team& instance() {
+    static Team* team = new Team();  // never destroyed: helpers may outlive static destruction
+    return *team;
+  }
+
+  int size() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  // Calls work(first, last, member) for pieces of [0, count), each a multiple of `grain` long but the last; member < size().
+  void run(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& work) {
+    const int64_t grains = (count + grain - 1) / grain;
+    if (grains <= 1 || helpers_.empty()) {
+      if (count > 0) work(0, count, 0);
+      return;
+    }
+    std::lock_guard<std::mutex> one_loop(loop_);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      work_ = &work;
+      count_ = count;
+      // Several pieces for each member, so that a member that is held up does not hold up all.
+      piece_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
+      next_.store(0);
+      busy_ = static_cast<int>(helpers_.size());
+      ++round_;
+    }
+    start_.notify_all();
+    take_pieces(0);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+ private:
+  Team() {
+    const char* wanted = std::getenv("TF_NUM_INTRAOP_THREADS");
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    const int size = std::max(1, std::min(wanted != nullptr && std::atoi(wanted) > 0 ? std::atoi(wanted) : cores, 64));
+    for (int member = 1; member < size; ++member) helpers_.emplace_back([this, member] { help(member); });
+  }
+
+  void help(int member) {
+    uint64_t seen = 0;
+    for (;;) {
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        start_.wait(lock, [&] { return round_ != seen; });
+        seen = round_;
+      }
+      take_pieces(member);
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  void take_pieces(int member) {
+    for (;;) {
+      const int64_t first = next_.fetch_add(piece_);
+      if (first >= count_) return;
+      (*work_)(first, std::min(first + piece_, count_), member);
+    }
+  }
+
+  std::vector<std::thread> helpers_;
+  std::mutex loop_, mutex_;
+  std::condition_variable start_, done_;
+  const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
+  int64_t count_ = 0, piece_ = 1;
+  std::atomic<int64_t> next_{0};
+  int busy_ = 0;
+  uint64_t round_ = 0;
+};
+
+}  // namespace visualbert
+
+#endif  // VISUALBERT_PARALLEL_H_

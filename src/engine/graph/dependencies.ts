@@ -1,0 +1,59 @@
+// Who uses whose results inside a recording: needed where a variable is updated in the memory that others may still read.
+
+/** Operations whose result never shares memory with an input that somebody else holds. All others may hand their input on. */
+const COMPUTING = new Set(
+  (
+    'MatMul BatchMatMulV2 GatherV2 AddV2 Add Sub Mul RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
+    'Select SelectV2 Greater GreaterEqual Less LessEqual Equal NotEqual Softmax UnsortedSegmentSum OneHot Fill DeepCopy ' +
+    'StatelessRandomUniformV2 VisualbertGelu VisualbertGeluGrad VisualbertLayerNorm VisualbertAddLayerNorm VisualbertLayerNormGrad ' +
+    'VisualbertSoftmaxGrad VisualbertSumOfSquares AssignVariableOp VisualbertAdamW'
+  ).split(' '),
+);
+
+/** Operations by number. */
+export class Dependencies {
+  private readonly types = new Map<number, string>();
+  private readonly inputs = new Map<number, number[]>();
+  private readonly consumers = new Map<number, number[]>();
+  private readonly ancestorSets = new Map<number, Set<number>>();
+
+  add(operation: number, type: string, inputs: number[]): void {
+    this.types.set(operation, type);
+    this.inputs.set(operation, inputs);
+    for (const input of inputs) {
+      const known = this.consumers.get(input);
+      if (known === undefined) this.consumers.set(input, [operation]);
+      else known.push(operation);
+    }
+  }
+
+  /** Whether the operation's result has memory of its own. */
+  ownsResult(operation: number): boolean {
+    return COMPUTING.has(this.types.get(operation) ?? '');
+  }
+
+  /** Operations that read the memory of this one's result, also through others that hand it on. */
+  readersOf(operation: number): Set<number> {
+    const readers = new Set<number>();
+    const visit = (number: number): void => {
+      for (const consumer of this.consumers.get(number) ?? []) {
+        if (readers.has(consumer)) continue;
+        readers.add(consumer);
+        if (!this.ownsResult(consumer)) visit(consumer);
+      }
+    };
+    visit(operation);
+    return readers;
+  }
+
+  /** Everything that has run once this operation has; computed once for each. */
+  ancestorsOf(operation: number): Set<number> {
+    let found = this.ancestorSets.get(operation);
+    if (found === undefined) {
+      found = new Set([operation]);
+      for (const ancestor of found) for (const input of this.inputs.get(ancestor) ?? []) found.add(input); // grows as it is walked
+      this.ancestorSets.set(operation, found);
+    }
+    return found;
+  }
+}

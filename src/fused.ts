@@ -1,0 +1,39 @@
+// Whole formulas that a backend may compute in one kernel, in one pass over memory. The composed form always stands beside the call.
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * Kernels with their inputs, attributes and outputs; all float32. The engine registers them for TensorFlow on the CPU.
+ *
+ * - `FusedGelu` `{ x }` to y; `FusedGeluGrad` `{ dy, x }` to dx: the exact (erf) form.
+ * - `FusedDropout` `{ x, key }`, `{ rate, salt }` to y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`.
+ * - `FusedLayerNorm` `{ x, weight, bias }`, `{ epsilon }` to y, over the last axis.
+ * - `FusedAddLayerNorm` `{ x, residual, weight, bias }`, `{ epsilon }` to y and `x + residual`.
+ * - `FusedLayerNormGrad` `{ dy, x, weight }`, `{ epsilon }` to gradients of x, weight and bias.
+ * - `FusedSoftmax` `{ scores, bias? }`, `{ scale }` to `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`.
+ * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores.
+ * - `SumOfSquares` `{ x }` to a scalar.
+ * - `FusedAdamW` `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
+ *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
+ */
+export type FusedKernel =
+  | 'FusedGelu'
+  | 'FusedGeluGrad'
+  | 'FusedDropout'
+  | 'FusedLayerNorm'
+  | 'FusedAddLayerNorm'
+  | 'FusedLayerNormGrad'
+  | 'FusedSoftmax'
+  | 'FusedSoftmaxGrad'
+  | 'SumOfSquares'
+  | 'FusedAdamW';
+
+/** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */
+export function fused(
+  kernel: FusedKernel,
+  inputs: Record<string, tf.Tensor>,
+  attributes: Record<string, number | boolean> = {},
+): tf.Tensor[] | null {
+  if (!tf.getKernel(kernel, tf.getBackend())) return null;
+  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, inputs, attributes);
+  return Array.isArray(outputs) ? outputs : [outputs];
+}
