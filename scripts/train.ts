@@ -130,7 +130,7 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
     loadingReport === null ? [] : [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
   return [
     `task ${task}: ${exampleCount} training examples, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
-    `model ${run.modelClass}, ${(parameterCount / 1e6).toFixed(1)} million parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
+    `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${trainer.totalSteps} updates of ${batchSize * accumulationSteps} examples (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
   ].join('\n');

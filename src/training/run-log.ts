@@ -1,4 +1,5 @@
 // The figures of a run as it goes on: metrics.jsonl and TensorBoard events, from the same calls.
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MetricsLog } from './metrics-log.js';
 import { TensorBoardWriter } from './tensorboard.js';
@@ -17,7 +18,9 @@ export class RunLog {
   /** Opens the log of a run that starts after `step`; lines of later steps are dropped, since the run makes them again. */
   static async open(runDir: string, { step, run }: { step: number; run: object }): Promise<RunLog> {
     const metrics = await MetricsLog.open(join(runDir, METRICS_FILE), step);
-    const events = new TensorBoardWriter(join(runDir, 'tensorboard'), { startStep: step });
+    const eventsDir = join(runDir, 'tensorboard');
+    if (step === 0) await rm(eventsDir, { recursive: true, force: true }); // of a start that made no checkpoint
+    const events = new TensorBoardWriter(eventsDir, { startStep: step });
     if (step === 0) events.text(0, 'run', `\`\`\`json\n${JSON.stringify(run, null, 2)}\n\`\`\``);
     return new RunLog(metrics, events);
   }

@@ -1,0 +1,126 @@
+// The commands train, evaluate and predict as a person starts them, on plain JavaScript (no engine needed).
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
+import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';
+
+const COMMAND = join('dist', 'scripts', 'visualbert.js');
+
+interface Finished {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts the command; at the first output that includes `at`, `then` is called with the child. */
+function visualbert(args: readonly string[], at?: string, then?: (child: ChildProcess) => void): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, VISUALBERT_BACKEND: '' } });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on('data', (text: Buffer) => {
+      const isNews = at !== undefined && !stderr.includes(at);
+      stderr += text.toString();
+      if (isNews && stderr.includes(at)) then?.(child);
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+const trainArgs = (files: NlvrFiles, run: string): string[] => [
+  ...['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run],
+  ...['--data', files.train, '--validation-data', files.validation],
+  ...['--batch-size', '4', '--learning-rate', '1e-3', '--max-steps', '12', '--evaluate-every', '4', '--log-every', '1'],
+];
+
+const figures = (entries: readonly MetricsEntry[]): unknown[] =>
+  entries.map(({ event, step, loss, accuracy }) => [event, step, loss, accuracy]);
+
+const isBuilt = existsSync(COMMAND);
+if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
+
+(isBuilt ? describe : describe.skip)('visualbert train, evaluate, predict', () => {
+  test('a run that was stopped by SIGTERM goes on to the same end; its folder is all that evaluate needs', async () => {
+    const files = writeNlvrFiles();
+    const [whole, parts] = [join(files.folder, 'whole'), join(files.folder, 'parts')];
+    const finished = await visualbert(trainArgs(files, whole));
+    expect(finished).toMatchObject({ code: 0 });
+    expect(finished.stdout).toMatch(/task nlvr: 24 training examples, 8 to validate on/);
+    expect(finished.stdout).toMatch(/finished after step 12 of 12; best after step \d+: loss [\d.]+, accuracy/);
+    expect(finished.stderr).not.toContain('\u001b');
+
+    const stopped = await visualbert(trainArgs(files, parts), 'evaluation after step 4', (child) =>
+      child.kill('SIGTERM'),
+    );
+    expect(stopped).toMatchObject({ code: 143, signal: null });
+    expect(stopped.stdout).toMatch(
+      /stopped by SIGTERM after step \d+ of 12[^]*go on with: visualbert train nlvr --output-dir/,
+    );
+    const resumed = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--output-dir', parts, '--resume']);
+    expect(resumed).toMatchObject({ code: 0 });
+    const [a, b] = await Promise.all([whole, parts].map((run) => readMetrics(join(run, 'metrics.jsonl'))));
+    expect(figures(b ?? [])).toEqual(figures(a ?? []));
+    expect(readFileSync(join(parts, 'model.safetensors')).equals(readFileSync(join(whole, 'model.safetensors')))).toBe(
+      true,
+    );
+
+    const output = join(files.folder, 'predictions.csv');
+    const evaluated = await visualbert(['evaluate', '--backend', 'cpu', '--run', whole, '--json', '--output', output]);
+    const best = JSON.parse(evaluated.stdout) as { count: number; metrics: { accuracy: number } };
+    expect(best.count).toBe(8);
+    expect(best.metrics.accuracy).toBe(
+      Math.max(...(a ?? []).flatMap(({ event, accuracy }) => (event === 'evaluate' ? [Number(accuracy)] : []))),
+    );
+    expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(8);
+  });
+
+  test('settings come from a config file, flags win, and unknown ones are named', async () => {
+    const files = writeNlvrFiles();
+    const config = join(files.folder, 'run.json');
+    const settings = {
+      data: files.train,
+      modelConfig: { hiddenSize: 12, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 8 },
+    };
+    writeFileSync(config, JSON.stringify({ ...settings, batchSize: 4, maxSteps: 7 }));
+    const run = join(files.folder, 'run');
+    const planned = await visualbert([
+      'train',
+      'nlvr',
+      '--backend',
+      'cpu',
+      '--config',
+      config,
+      '--output-dir',
+      run,
+      '--max-steps',
+      '5',
+      '--dry-run',
+    ]);
+    expect(planned.stdout).toMatch(/5 updates of 4 examples/);
+    expect(existsSync(run)).toBe(false);
+    writeFileSync(config, JSON.stringify({ ...settings, learningrate: 1 }));
+    const refused = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--config', config, '--output-dir', run]);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toMatch(/unknown setting learningrate for task nlvr; known: task, model, modelConfig, data/);
+  });
+
+  test('a run killed while it works loses no checkpoint and ends as if nothing had happened', async () => {
+    const files = writeNlvrFiles();
+    const [whole, parts] = [join(files.folder, 'whole'), join(files.folder, 'parts')];
+    await visualbert([...trainArgs(files, whole), '--save-every', '1']);
+    const killed = await visualbert(
+      [...trainArgs(files, parts), '--save-every', '1'],
+      'evaluation after step 4',
+      (child) => setTimeout(() => child.kill('SIGKILL'), 30),
+    );
+    expect(killed.signal).toBe('SIGKILL');
+    expect(readdirSync(join(parts, 'checkpoints')).some((name) => name.startsWith('step-'))).toBe(true);
+    await visualbert(['train', 'nlvr', '--backend', 'cpu', '--output-dir', parts, '--resume']);
+    const [a, b] = await Promise.all([whole, parts].map((run) => readMetrics(join(run, 'metrics.jsonl'))));
+    expect(figures(b ?? [])).toEqual(figures(a ?? []));
+  });
+});
