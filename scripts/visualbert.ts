@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command `visualbert`: one file per subcommand in this folder, registered by name here.
-import yargs, { type CommandModule } from 'yargs';
+import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { command as convert } from './convert.js';
 import { command as engine } from './engine.js';
