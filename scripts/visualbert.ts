@@ -3,6 +3,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { command as convert } from './convert.js';
+import { command as data } from './data.js';
 import { command as engine } from './engine.js';
 import { command as evaluate } from './evaluate.js';
 import { command as inspect } from './inspect.js';
