@@ -1,6 +1,6 @@
 // `node dist/bench/nlvr.js`: trains on NLVR's human statements here and in PyTorch, from the same weights and in the same order.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -32,6 +32,7 @@ const flags = await yargs(hideBin(process.argv))
   .option('steps', { number: true, default: 200, describe: 'training steps' })
   .option('batch', { number: true, default: 32, describe: 'statements in a step' })
   .option('seed', { number: true, default: 0, describe: 'of the weights and of the order' })
+  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
   .strict()
   .parseAsync();
 
@@ -80,11 +81,11 @@ await fresh.savePretrained(paths.model);
 fresh.dispose();
 
 const { backend } = await selectBackend();
-const theirs = await pytorch(2);
-const floor = await pytorch(1);
-const runs: [string, Run][] = [['PyTorch, 1 thread (noise floor)', floor]];
+const theirs = await kept('pytorch-2', (out) => pytorch(2, out));
+const runs: [string, Run][] = [['PyTorch, 1 thread (noise floor)', await kept('pytorch-1', (out) => pytorch(1, out))]];
 for (const compile of backend === 'tensorflow' ? [false, true] : [false]) {
-  runs.push([`this package, ${compile ? 'compiled' : 'eager'}, ${backend}`, await ours(compile)]);
+  const kind = compile ? 'compiled' : 'eager';
+  runs.push([`this package, ${kind}, ${backend}`, await kept(`${kind}-${backend}`, (out) => ours(compile, out))]);
 }
 
 const lines = runs.map(([name, run]) => {
@@ -126,7 +127,20 @@ function writeBatches(path: string, batches: readonly Inputs[]): Promise<void> {
   return writeTensors(path, Object.fromEntries(named));
 }
 
-async function ours(compile: boolean): Promise<Run> {
+/** Runs of the same steps, batch and seed are kept, so that a stopped comparison goes on where it was. */
+async function kept(name: string, run: (out: string) => Promise<void> | void): Promise<Run> {
+  const out = join(folder, `${name}-${flags.steps}-${flags.batch}-${flags.seed}.safetensors`);
+  if (flags.again) rmSync(out, { force: true });
+  if (!existsSync(out)) {
+    console.error(`${new Date().toISOString().slice(11, 19)} ${name}`);
+    await run(out);
+  }
+  const tensors = await readTensors(out);
+  const values = (part: string): Float32Array => (tensors.get(part)?.data ?? new Float32Array()) as Float32Array;
+  return { losses: values('losses'), logits: values('logits') };
+}
+
+async function ours(compile: boolean, out: string): Promise<void> {
   const model = await VisualBertForVisualReasoning.fromPretrained(paths.model);
   const step = await createTrainingStep(model, { ...TRAINING, compile });
   const losses: number[] = [];
@@ -135,11 +149,15 @@ async function ours(compile: boolean): Promise<Run> {
   for (const inputs of dev) logits.push(...((await step.outputs(inputs)).logits?.data ?? []));
   await step.dispose();
   model.dispose();
-  return { losses: Float32Array.from(losses), logits: Float32Array.from(logits) };
+  const values = (list: number[]): RawTensor => ({
+    dtype: 'float32',
+    shape: [list.length],
+    data: Float32Array.from(list),
+  });
+  await writeTensors(out, { losses: values(losses), logits: values(logits) });
 }
 
-async function pytorch(threads: number): Promise<Run> {
-  const out = join(folder, `pytorch-${threads}.safetensors`);
+function pytorch(threads: number, out: string): void {
   const { learningRate, weightDecay, maxGradNorm } = TRAINING;
   const command = {
     ...paths,
@@ -154,9 +172,6 @@ async function pytorch(threads: number): Promise<Run> {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, OMP_WAIT_POLICY: 'passive' }, // threads that wait in a loop take the cores from whoever else works
   });
-  const tensors = await readTensors(out);
-  const values = (name: string): Float32Array => (tensors.get(name)?.data ?? new Float32Array()) as Float32Array;
-  return { losses: values('losses'), logits: values('logits') };
 }
 
 function accuracy({ logits }: Run): string {
