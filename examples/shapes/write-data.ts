@@ -29,11 +29,14 @@ export interface ShapesSplit {
   readonly statements: readonly Probe[];
 }
 
+export interface ShapesData {
+  /** The colour-shape pairs, such as 'red circle', that only `test-new` shows. */
+  readonly newPairs: ReadonlySet<string>;
+  readonly splits: Readonly<Record<Split, ShapesSplit>>;
+}
+
 /** Everything of a seed: the same options give the same data. */
-export function createShapesData(options: ShapesDataOptions): {
-  newPairs: ReadonlySet<string>;
-  splits: Record<Split, ShapesSplit>;
-} {
+export function createShapesData(options: ShapesDataOptions): ShapesData {
   const newPairs = heldOutPairs(new RandomStream(options.seed, 'pairs'));
   const create = (split: Split): ShapesSplit => createSplit(split, newPairs, options);
   return {
@@ -103,10 +106,7 @@ export function shapesPaths(folder: string): ShapesPaths {
 }
 
 /** Makes a data set and writes it. */
-export async function writeShapesData(
-  folder: string,
-  options: ShapesDataOptions,
-): Promise<ReturnType<typeof createShapesData>> {
+export async function writeShapesData(folder: string, options: ShapesDataOptions): Promise<ShapesData> {
   const paths = shapesPaths(folder);
   await mkdir(paths.images, { recursive: true });
   const data = createShapesData(options);

@@ -1,0 +1,133 @@
+// A first run, by `npm run quickstart`: draws pictures of shapes, trains a small VisualBERT to answer questions and to judge statements about
+// them, and shows what it learnt. About 5 minutes on 2 cores with all installs; at least 90% (VQA) and 85% (NLVR) on scenes it has not seen.
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { evaluateRun, openTrainRun, predictAnswers } from '../src/node.js';
+import { type Probe } from './shapes/balance.js';
+import { predictionPicture, type Prediction } from './shapes/picture.js';
+import { SHAPES_RECIPE, taskData, type Task, TASKS } from './shapes/recipe.js';
+import { type ShapesData, type ShapesSplit, shapesPaths, writeShapesData } from './shapes/write-data.js';
+
+type Regions = 'real' | 'zeroed' | 'shuffled';
+/** Percent right: on scenes whose colour-shape pairs all occur in training, and on pairs that never do. */
+type Scores = Record<Task, { known: number; fresh: number }>;
+
+const flags = await yargs(hideBin(process.argv))
+  .scriptName('npm run quickstart --')
+  .usage('$0 [options]\n\nMakes a small data set, trains VQA and NLVR on it, and shows predictions. Needs no download.')
+  .options({
+    seed: { type: 'number', default: 0, describe: 'of the data, the weights and the order' },
+    controls: {
+      type: 'boolean',
+      default: false,
+      describe: 'also train with regions zeroed, and shuffled between scenes',
+    },
+  })
+  .strict()
+  .parseAsync();
+
+const started = performance.now();
+const folder = await newFolder(join('runs', 'quickstart'));
+console.log('Drawing scenes');
+const data = await writeShapesData(join(folder, 'data'), { ...SHAPES_RECIPE.data, seed: flags.seed });
+const paths = shapesPaths(join(folder, 'data'));
+console.log(`Colour-shape pairs kept out of training: ${[...data.newPairs].join(', ')}`);
+
+const scores = await trainBoth(join(folder, 'real'), 'real');
+print('with the picture', scores);
+if (flags.controls) {
+  for (const regions of ['zeroed', 'shuffled'] as const)
+    print(`regions ${regions}`, await trainBoth(join(folder, regions), regions));
+}
+const picture = join(folder, 'predictions.svg');
+await writeFile(picture, await drawPredictions(data));
+console.log(`\nPicture: ${picture}`);
+console.log(
+  `Ask more: npx --no-install visualbert predict --run ${join(folder, 'real', 'vqa')} --features ${paths.images} --image test-0 --question "Where is the circle?"`,
+);
+console.log(`Done in ${Math.round((performance.now() - started) / 1000)} s. Run: ${folder}`);
+
+/** Folders are numbered: an earlier run stays. */
+async function newFolder(parent: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  const last = Math.max(0, ...(await readdir(parent)).map(Number).filter(Number.isInteger));
+  const path = join(parent, String(last + 1));
+  await mkdir(path);
+  return path;
+}
+
+/** Trains VQA from nothing and NLVR from the VQA model; scores both on held-out scenes. */
+async function trainBoth(dir: string, regions: Regions): Promise<Scores> {
+  const scores: Partial<Scores> = {};
+  for (const task of TASKS) {
+    console.log(`\nTraining ${task}${regions === 'real' ? '' : `, regions ${regions}`}`);
+    const outputDir = join(dir, task);
+    const run = await openTrainRun({
+      task,
+      model: task === 'vqa' ? null : join(dir, 'vqa'),
+      ...(task === 'vqa' ? { modelConfig: SHAPES_RECIPE.model } : {}),
+      data: { ...taskData(task, paths, 'train', 'validation'), regions },
+      arguments: { ...SHAPES_RECIPE.training[task], outputDir, seed: flags.seed },
+    });
+    await run.trainer.train();
+    await run.close();
+    const score = async (split: 'test' | 'test-new'): Promise<number> => {
+      const options = { ...taskData(task, paths, split), regions };
+      const { metrics } = await evaluateRun({
+        task,
+        model: outputDir,
+        data: options,
+        purpose: 'evaluate',
+        batchSize: 128,
+      });
+      return metrics['accuracy'] ?? 0;
+    };
+    scores[task] = { known: await score('test'), fresh: await score('test-new') };
+  }
+  return scores as Scores;
+}
+
+function print(title: string, scores: Scores): void {
+  console.log(`\nHeld-out scenes, ${title}`.padEnd(40) + 'known pairs   new pairs');
+  for (const task of TASKS) {
+    const { known, fresh } = scores[task];
+    console.log(`  ${task.padEnd(37)}${known.toFixed(1).padStart(10)}%${fresh.toFixed(1).padStart(11)}%`);
+  }
+}
+
+/** Four questions and two statements about held-out scenes, one of each template. */
+async function drawPredictions({ splits: { test } }: ShapesData): Promise<string> {
+  const chosen: [Task, Probe][] = [
+    ...onePerTemplate(test.questions)
+      .slice(0, 6)
+      .map((probe): [Task, Probe] => ['vqa', probe]),
+    ...onePerTemplate(test.statements)
+      .slice(0, 3)
+      .map((probe): [Task, Probe] => ['nlvr', probe]),
+  ];
+  const predictions: Prediction[] = [];
+  for (const [task, probe] of chosen) {
+    const answers = await predictAnswers({
+      model: join(folder, 'real', task),
+      question: probe.text,
+      features: paths.images,
+      images: [probe.sceneId],
+      topK: 3,
+      ...SHAPES_RECIPE.features,
+    });
+    predictions.push({ scene: sceneOf(probe, test), text: probe.text, truth: probe.answer, answers });
+  }
+  return predictionPicture('Held-out scenes: regions, question or statement, likeliest answers', predictions);
+}
+
+function onePerTemplate(probes: readonly Probe[]): Probe[] {
+  return [...new Map(probes.map((probe) => [probe.template, probe])).values()];
+}
+
+function sceneOf({ sceneId }: Probe, { scenes }: ShapesSplit): ShapesSplit['scenes'][number] {
+  const scene = scenes.find(({ id }) => id === sceneId);
+  if (scene === undefined) throw new Error(`scene ${sceneId} is not in its split`);
+  return scene;
+}
