@@ -36,6 +36,19 @@ export { openRegionFeatures } from './data/open-features.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './data/region-wrappers.js';
 export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
 
+export { checkOwnRecords, readOwnRecords } from './data/own-records.js';
+export type { AnsweringRecord, ClassificationRecord, OwnTaskName, RecordProblem } from './data/own-records.js';
+export { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from './data/own-stats.js';
+export type { Distribution, OwnDataStats } from './data/own-stats.js';
+export { readCaptions } from './data/caption-records.js';
+export type { Caption } from './data/caption-records.js';
+export { maskText } from './data/masking.js';
+export type { MaskedText } from './data/masking.js';
+export { intersectionOverUnion, matchingRegions } from './data/boxes.js';
+export type { Box } from './data/boxes.js';
+export { readFlickrEntities } from './data/phrase-records.js';
+export type { Phrase, PhraseSentence } from './data/phrase-records.js';
+
 export { openTask } from './tasks/open-task.js';
 export { scoreNlvr2File, scoreVqaFile } from './tasks/score.js';
 export type { ScoreReport } from './tasks/score.js';

@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { openRegionFeatures } from '../../src/data/open-features.js';
 import { checkOwnRecords } from '../../src/data/own-records.js';
+import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/data/own-stats.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { writeFeatureFolder } from '../helpers/numpy-files.js';
@@ -115,5 +117,32 @@ describe('own data', () => {
         context,
       ),
     ).rejects.toThrow('no region features for record 0 (image 9)');
+  });
+});
+
+describe('statistics of own data', () => {
+  test('tell lengths, labels, images and missing features of the documented examples', async () => {
+    const source = await openRegionFeatures(writeFeatureFolder(join(folder, 'stats'), ['IMG_17', 'IMG_3'], 2, 3));
+    for (const task of OWN_TASKS) {
+      const path = file(...OWN_EXAMPLES[task]);
+      expect(await guessOwnTask(path)).toBe(task);
+      expect(await ownDataStats(path, task, source)).toMatchObject({
+        records: OWN_EXAMPLES[task].length,
+        problems: [],
+        unlabelled: 0,
+      });
+    }
+    expect(
+      await ownDataStats(file(...OWN_EXAMPLES.classification, { text: 'x', imag: 1 }), 'classification', source),
+    ).toMatchObject({
+      records: 3,
+      words: { min: 4, median: 4, p90: 4, max: 5 },
+      images: 3,
+      labels: [
+        ['True', 1],
+        ['contradiction', 1],
+      ],
+      features: { missing: ['IMG_4'], regions: { min: 2, max: 2 }, dim: 3 },
+    });
   });
 });
