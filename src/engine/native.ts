@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
+import { type DeviceKind } from './wheels.js';
 import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
 import { requireCpu } from './requirements.js';
 
@@ -24,6 +25,10 @@ export interface NativeOptions {
   threads?: number;
   /** Show TensorFlow's own log lines. */
   verbose?: boolean;
+  /** Which engine, when several are installed; absent: `VISUALBERT_DEVICE`, else the one that was installed last. */
+  device?: DeviceKind;
+  /** Let TensorFlow take GPU memory as it needs it instead of all at its start; absent: true, or what `TF_FORCE_GPU_ALLOW_GROWTH` says. */
+  gpuMemoryGrowth?: boolean;
 }
 
 const require = createRequire(import.meta.url);
@@ -36,7 +41,9 @@ let loaded: NativeEngine | null = null;
 export function loadNative(options: NativeOptions = {}): NativeEngine {
   requireThreads(options.threads);
   if (loaded !== null) return loaded;
-  const id = findEngine();
+  const id = findEngine(
+    options.device === undefined ? process.env : { ...process.env, VISUALBERT_DEVICE: options.device },
+  );
   requireCpu(id.arch);
   const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
   const loader = openLoader(files.get('visualbert_loader'), options);
@@ -83,13 +90,16 @@ interface Loader {
 }
 
 /** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays, but for the threads. */
-function openLoader(file: string | undefined, { threads, verbose = false }: NativeOptions): Loader | null {
+function openLoader(
+  file: string | undefined,
+  { threads, verbose = false, gpuMemoryGrowth }: NativeOptions,
+): Loader | null {
   if (file === undefined || !existsSync(file)) return null;
   const loader = require(file) as Loader;
   // 2: errors only.
   if (!verbose) loader.setDefault('TF_CPP_MIN_LOG_LEVEL', '2');
-  // Otherwise TensorFlow takes the whole memory of a GPU at its start.
-  loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
+  if (gpuMemoryGrowth === undefined) loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
+  else loader.set('TF_FORCE_GPU_ALLOW_GROWTH', String(gpuMemoryGrowth));
   if (threads) loader.set('TF_NUM_INTRAOP_THREADS', String(threads));
   return loader;
 }

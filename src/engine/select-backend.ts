@@ -8,18 +8,15 @@ import { registerFusedKernels } from './graph/fused-kernels.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
 import { findEngine } from './find-engine.js';
-import { loadNative, requireOneTfjs, requireThreads } from './native.js';
+import { loadNative, type NativeOptions, requireOneTfjs, requireThreads } from './native.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
 
-export interface BackendOptions {
+/** The engine's own options are read once, when it is loaded. */
+export interface BackendOptions extends NativeOptions {
   /** The one to use; absent: the best that works. Also by the environment variable `VISUALBERT_BACKEND`. */
   backend?: BackendName;
-  /** Threads of one op; absent: as many as the machine has cores. Read once, when the engine is loaded. */
-  threads?: number;
-  /** Show TensorFlow's own log lines. */
-  verbose?: boolean;
 }
 
 export interface BackendChoice {
@@ -32,10 +29,12 @@ const ENGINE = 'tensorflow';
 
 /**
  * Registers and sets a backend.
- * @throws EngineError when the one that was asked for does not work. Without a request it never fails: plain JavaScript is always there.
+ * @throws EngineError when the backend or device that was asked for does not work, and when the engine already runs with another
+ * number of threads. Without a request it does not fail: plain JavaScript is always there.
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
-  const asked = options.backend ?? askedByEnvironment();
+  // A device is one of the engine's.
+  const asked = options.backend ?? askedByEnvironment() ?? (options.device === undefined ? undefined : ENGINE);
   if (asked !== undefined) {
     await START[asked](options);
     return { backend: asked };
