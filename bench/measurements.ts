@@ -126,7 +126,7 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
 ];
 
 /** Measurements that take files or time rather than steps. */
-export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'leak', 'matmul'] as const;
+export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'leak', 'matmul', 'epoch'] as const;
 export type OtherMeasurement = (typeof OTHER_MEASUREMENTS)[number];
 
 /** Lengths of every example, as in workload.py. */

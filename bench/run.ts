@@ -1,7 +1,9 @@
 // `npm run bench`: this package and PyTorch side by side on this machine, in turns, with ratios and goals.
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
 import { measureEfficiency, measureLeak, measureLoad, measureSave } from './files.js';
 import { OTHER_MEASUREMENTS, STEP_MEASUREMENTS } from './measurements.js';
@@ -33,6 +35,7 @@ const flags = await yargs(hideBin(process.argv))
     default: [],
     describe: 'leave out sides whose name contains this, such as compile',
   })
+  .option('data', { default: join('..', 'shared', 'data'), describe: 'folder with the real VQA questions' })
   .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
   .option('json', { string: true, describe: 'also write the rows to this file' })
   .strict()
@@ -80,6 +83,12 @@ for (const measurement of STEP_MEASUREMENTS.filter(({ name }) => wanted.has(name
 const fileOptions = { python, rounds, threads, log };
 if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
 if (wanted.has('save')) await measure('saving', () => measureSave(fileOptions));
+if (wanted.has('epoch')) {
+  for (const batch of flags.batch.filter((size) => size >= 32)) {
+    const options = { python, batch, steps: 2 * flags.steps, threads, data: flags.data, log };
+    await measure(`a real run, batch ${batch}`, () => measureEpoch(options));
+  }
+}
 if (wanted.has('leak')) {
   await measure('leaks', async () =>
     (await inOrder(kinds, (compiled) => measureLeak({ ...fileOptions, compiled, steps: 500 }))).flat(),

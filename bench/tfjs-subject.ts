@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
 import * as api from '../src/node.js';
+import { sortSettings } from '../src/tasks/run-settings.js';
+import { openTrainRun } from '../src/tasks/train-run.js';
+import { SILENT_PROGRESS } from '../src/training/progress.js';
 import { type RawTensor } from '../src/node.js';
 import { checkLeaks } from './leak.js';
 import { matmulRate } from './matmul-rate.js';
@@ -105,6 +108,22 @@ async function saveFile(args: SubjectArgs & { format: 'safetensors' | 'pytorch';
   return { ms: [performance.now() - begin] };
 }
 
+/** Milliseconds of each step of a training run, waiting for its batch included. */
+async function epoch({ settings, threads }: { settings: Record<string, unknown>; threads: number }): Promise<object> {
+  await api.selectBackend({ threads });
+  const ms: number[] = [];
+  let last = performance.now();
+  const onStep = (): void => {
+    const now = performance.now();
+    ms.push(now - last);
+    last = now;
+  };
+  const run = await openTrainRun(sortSettings(settings), { progress: SILENT_PROGRESS, callbacks: [{ onStep }] });
+  await run.trainer.train();
+  await run.close();
+  return { ms };
+}
+
 /** Highest resident memory of this process so far, in bytes. */
 function memory(): object {
   return { peakBytes: process.resourceUsage().maxRSS * 1024 };
@@ -116,6 +135,7 @@ const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
   load: loadFile,
   save: saveFile,
   memory,
+  epoch,
   leak: checkLeaks,
   matmul: matmulRate,
 };
