@@ -17,7 +17,7 @@ export interface PixelFeatureOptions {
   /** Cells along each side of the grid that a region is averaged onto. */
   cells: number;
   /**
-   * `colors`: red, green and blue of every cell. `form`: how much every cell stands out from the rim of the region, whatever the colours,
+   * `colors`: the RGB colour of every cell. `form`: how much every cell stands out from the rim of the region, whatever the colours,
    * and the one colour of what stands out.
    */
   look: (typeof LOOKS)[number];
@@ -92,24 +92,24 @@ function placeOf(box: readonly number[], { width, height }: RgbImage): number[] 
   return shares.map((share) => (share - 0.5) * PLACE_SCALE);
 }
 
-/** Averages a crop onto cells: red, green and blue of each, 0 to 1; a pixel counts by the share of it that a cell covers. */
+/** Averages a crop onto cells: R, G and B of each, 0 to 1; a pixel counts by the share of it that a cell covers. */
 function resample({ width, rgb }: RgbImage, box: readonly number[], cells: number): number[] {
   const [x1, y1, x2, y2] = box as [number, number, number, number];
   const columns = coverage(x1, x2, cells);
   const rows = coverage(y1, y2, cells);
   return rows.flatMap((row) =>
     columns.flatMap((column) => {
-      let [red, green, blue] = [0, 0, 0];
+      let [r, g, b] = [0, 0, 0];
       for (const [y, yShare] of row) {
         for (const [x, xShare] of column) {
           const at = (y * width + x) * 3;
           const share = (xShare * yShare) / 255;
-          red += (rgb[at] as number) * share;
-          green += (rgb[at + 1] as number) * share;
-          blue += (rgb[at + 2] as number) * share;
+          r += (rgb[at] as number) * share;
+          g += (rgb[at + 1] as number) * share;
+          b += (rgb[at + 2] as number) * share;
         }
       }
-      return [red, green, blue];
+      return [r, g, b];
     }),
   );
 }
