@@ -11,6 +11,7 @@ const JEST = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarnin
 const JOBS = {
   test: JEST,
   'test:slow': [...JEST, '--config', 'jest.slow.config.mjs', '--runInBand'],
+  'test:gpu': [...JEST, '--config', 'jest.gpu.config.mjs', '--runInBand'],
   quickstart: ['dist/examples/quickstart.js'],
   bench: ['dist/bench/run.js'],
 };
@@ -23,9 +24,10 @@ if (program === undefined) {
 }
 process.chdir(ROOT);
 requireNode();
+if (job === 'test:gpu') requireGpu();
 installPackages();
 build();
-installEngine();
+installEngine(job === 'test:gpu' ? ['--gpu'] : ['--if-missing']);
 process.exit(run(process.execPath, [...program, ...rest]));
 
 function run(command, args, options = {}) {
@@ -39,6 +41,16 @@ function requireNode() {
   if (major > 20 || (major === 20 && minor >= 19)) return;
   console.error(`visualbert-tfjs needs Node 20.19 or newer; this is ${process.versions.node}.`);
   process.exit(1);
+}
+
+/** NVIDIA's driver, of Linux itself or of WSL2. */
+function requireGpu() {
+  if (['/proc/driver/nvidia/version', '/usr/lib/wsl/lib/libcuda.so.1'].some(existsSync)) {
+    process.env.VISUALBERT_DEVICE = 'gpu';
+    return;
+  }
+  console.log('The gpu tier is skipped: this machine has no NVIDIA driver.');
+  process.exit(0);
 }
 
 function installPackages() {
@@ -79,8 +91,8 @@ function build() {
 }
 
 /** Without an engine the job goes on: WebAssembly serves, and what cannot be done says so itself. */
-function installEngine() {
-  const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', '--if-missing'], {
+function installEngine(flags) {
+  const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', ...flags], {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0)
