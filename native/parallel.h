@@ -39,12 +39,13 @@ class Team {
       // Several pieces for each member, so that a member that is held up does not hold up all.
       piece_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
       next_.store(0);
-      busy_ = static_cast<int>(helpers_.size());
+      is_open_ = true;
       ++round_;
     }
     start_.notify_all();
     take_pieces(0);
     std::unique_lock<std::mutex> lock(mutex_);
+    is_open_ = false;  // helpers that are still asleep, on a busy machine, are not waited for
     done_.wait(lock, [this] { return busy_ == 0; });
   }
 
@@ -58,14 +59,14 @@ class Team {
 
   void help(int member) {
     uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        start_.wait(lock, [&] { return round_ != seen; });
-        seen = round_;
-      }
+      start_.wait(lock, [&] { return is_open_ && round_ != seen; });
+      seen = round_;
+      ++busy_;
+      lock.unlock();
       take_pieces(member);
-      std::lock_guard<std::mutex> lock(mutex_);
+      lock.lock();
       if (--busy_ == 0) done_.notify_one();
     }
   }
@@ -84,7 +85,8 @@ class Team {
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
   int64_t count_ = 0, piece_ = 1;
   std::atomic<int64_t> next_{0};
-  int busy_ = 0;
+  int busy_ = 0;  // helpers inside the present loop
+  bool is_open_ = false;
   uint64_t round_ = 0;
 };
 
