@@ -1,9 +1,57 @@
-// Files of hub repositories, in the cache folder that the Python client uses too.
-import type { HubOptions } from './hub-options.js';
-import { hubUrl } from './hub-options.js';
+// Files of hub repositories, in the cache folder that the Python client uses too: what either has fetched, the other finds.
+// Our own, because the hub's JavaScript client neither resumes, nor checks contents, nor notes what a branch points to.
 import { HubError } from '../errors.js';
+import { defaultCacheDir, defaultToken, isFile, isSwitchedOn, RepoCache } from './hub-cache.js';
+import { describeRemote, downloadTo, type RemoteFile } from './hub-download.js';
+import { type HubOptions, hubUrl, isRepoId, PUBLIC_HUB } from './hub-options.js';
 
-/** The path of a repository's file in the cache, downloaded when it is not there. Null when the repository lacks it. */
+/**
+ * The path of a repository's file in the cache; it is downloaded when it is not there. Null when the repository has no such file.
+ * Offline (HF_HUB_OFFLINE, `localFilesOnly`), and when the hub does not answer, the cache alone decides.
+ * @throws HubError when the file cannot be had; ids and paths that are none are refused.
+ */
 export async function hubFile(repoId: string, file: string, options: HubOptions = {}): Promise<string | null> {
-  throw new HubError(`${hubUrl(repoId, file, options)}: downloading is not supported yet`);
+  const {
+    revision = 'main',
+    subfolder,
+    cacheDir = defaultCacheDir(),
+    endpoint = process.env['HF_ENDPOINT'] ?? PUBLIC_HUB,
+  } = options;
+  const path = subfolder === undefined || subfolder === '' ? file : `${subfolder}/${file}`;
+  if (!isRepoId(repoId)) throw new HubError(`${repoId}: is no repository id; expected owner/name`);
+  for (const text of [path, revision]) {
+    if (!/^[^\\\0]+$/.test(text) || text.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+      throw new HubError(`${repoId}: "${text}" is no path inside a repository`);
+    }
+  }
+  const cache = new RepoCache(cacheDir, repoId);
+  const known = await cache.commitOf(revision);
+  const cached = known === null ? null : await cache.find(known, path);
+  if (cached !== null && known === revision) return cached;
+  if (options.localFilesOnly ?? (isSwitchedOn('HF_HUB_OFFLINE') || isSwitchedOn('TRANSFORMERS_OFFLINE'))) {
+    if (known !== null && (await cache.hasSnapshot(known))) return cached;
+    throw new HubError(
+      `${repoId}: revision ${revision} is not in the cache ${cacheDir}, and the network is not to be used; download it once without localFilesOnly and HF_HUB_OFFLINE`,
+    );
+  }
+
+  const token = options.token === false ? null : (options.token ?? (await defaultToken()));
+  const url = hubUrl(repoId, path, { endpoint, revision });
+  let remote: RemoteFile | null;
+  try {
+    remote = await describeRemote(url, { token });
+  } catch (error) {
+    if (cached !== null) return cached; // the hub is away: what was fetched before still serves
+    throw error;
+  }
+  if (remote === null) return null;
+  const { commit, etag } = remote;
+  const blob = cache.blob(etag);
+  if (!(await isFile(blob))) {
+    await downloadTo(blob, remote, { token }, (loadedBytes, totalBytes) =>
+      options.onProgress?.({ file: path, loadedBytes, totalBytes }),
+    );
+  }
+  await cache.setCommit(revision, commit);
+  return (await cache.find(commit, path)) ?? cache.link(commit, path, etag);
 }

@@ -10,6 +10,7 @@ import { sizeOf } from '../../shapes.js';
 import { foreignError, mismatchError } from './explain.js';
 import { createFiller } from './fill.js';
 import { hollowTensors } from './hollow.js';
+import { KNOWN_CHECKPOINTS } from './known.js';
 import { locatePretrained, type PretrainedFiles } from './locate.js';
 import { differingTies, matchKeys, sameShape } from './match-keys.js';
 import { openWeights } from './open-weights.js';
@@ -34,12 +35,34 @@ export async function loadPretrained<M extends LoadableModel>(
 ): Promise<{ model: M; report: LoadingReport }> {
   const files = await locatePretrained(where, options);
   const config = await configOf(files, options);
+  const notes = requireKnownWidth(where, className, config, options);
   const file = await openWeights(files);
   try {
-    return await fillNew(file, files.name, className, create, config, options);
+    const { model, report } = await fillNew(file, files.name, className, create, config, options);
+    return { model, report: { ...report, notes } };
   } finally {
     await file.close();
   }
+}
+
+/** What is known of a published checkpoint: its width must fit; another class is worth a note. @throws CheckpointError before any download. */
+function requireKnownWidth(
+  where: string,
+  className: string,
+  { visualEmbeddingDim: width }: VisualBertConfig,
+  { ignoreMismatchedSizes }: FromPretrainedOptions,
+): string[] {
+  const known = KNOWN_CHECKPOINTS[where];
+  if (known === undefined) return [];
+  if (known.visualEmbeddingDim !== width && ignoreMismatchedSizes !== true) {
+    throw new CheckpointError(
+      `${where}: its region features are ${known.visualEmbeddingDim} wide, the config says ${width}; set visualEmbeddingDim to ${known.visualEmbeddingDim}`,
+    );
+  }
+  const isOther = known.architecture !== className && className !== 'VisualBertModel';
+  return isOther
+    ? [`${where} is a ${known.architecture}; as a ${className} its head is fresh or means something else`]
+    : [];
 }
 
 /** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model. */
@@ -81,7 +104,7 @@ async function fillNew<M extends LoadableModel>(
   create: ModelFactory<M>,
   config: VisualBertConfig,
   { seed = 0, ignoreMismatchedSizes = false }: FromPretrainedOptions,
-): Promise<{ model: M; report: LoadingReport }> {
+): Promise<{ model: M; report: Omit<LoadingReport, 'notes'> }> {
   const { model, inits, tied, untiedKeys, dispose } = await makeHollow(file, create, config);
   try {
     const parameters = model.namedParameters();
@@ -106,7 +129,7 @@ async function fillNew<M extends LoadableModel>(
       assign(variable, draw(name, variable.shape, inits.get(name) ?? { kind: 'zeros' }));
     }
     if (model.config.specialVisualInitialize) copyTables(parameters, missingKeys);
-    const report: LoadingReport = {
+    const report = {
       source,
       format: file.format,
       missingKeys: [...missingKeys],

@@ -35,6 +35,8 @@ export interface LoadingReport {
   untiedKeys: string[];
   /** Parameters with NaN or infinite values. */
   nonFiniteKeys: string[];
+  /** What else is worth knowing, such as a published checkpoint loaded as another class. */
+  notes: string[];
   /** How many tensors the file stored in each dtype; all became float32. */
   storedDtypes: Partial<Record<StoredDType, number>>;
 }
