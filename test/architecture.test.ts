@@ -40,7 +40,6 @@ const ALLOWED: Record<string, readonly string[]> = {
 /** Packages that only one room may touch. */
 const OWNED_PACKAGES: Record<string, string> = {
   '@tensorflow/tfjs-node-gpu': 'engine',
-  '@huggingface/hub': 'platform',
   tokenizers: 'platform',
   '@huggingface/tokenizers': 'platform',
 };
