@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { buildAddon, findCompiler } from './build-addon.js';
 import { enginesWithLibraries } from './find-engine.js';
@@ -114,9 +114,10 @@ async function installLibraries(
   const target = librariesFolder(id);
   const parent = dirname(target);
   await mkdir(parent, { recursive: true });
-  await removeLeftovers(parent);
+  const prefix = `.staging-${basename(target)}-`;
+  await removeLeftovers(parent, prefix);
   await requireSpace(parent, plan);
-  const staging = join(parent, `.staging-${randomUUID()}`);
+  const staging = join(parent, `${prefix}${randomUUID()}`);
   try {
     for (const wheel of plan.wheels) {
       const what = `${wheel.name} ${wheel.version}`;
@@ -165,12 +166,10 @@ async function renameInto(staging: string, target: string): Promise<void> {
   }
 }
 
-/** Staging folders of installations that were killed. Only called under the lock, so none is in use. */
-async function removeLeftovers(parent: string): Promise<void> {
-  const names = await readdir(parent);
-  await Promise.all(
-    names.filter((n) => n.startsWith('.staging-')).map((n) => rm(join(parent, n), { recursive: true, force: true })),
-  );
+/** Staging folders of killed installations of the same engine. Called under its lock, so none is in use. */
+async function removeLeftovers(parent: string, prefix: string): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
+  await Promise.all(names.map((name) => rm(join(parent, name), { recursive: true, force: true })));
 }
 
 /** @throws EngineError when the disk of `folder` has no room for the download and what it unpacks to. */

@@ -1,7 +1,7 @@
 // Installing an engine: what is fetched, in which order, safely between processes; and each failure's own message.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../src/errors.js';
 import { findCompiler } from '../../src/engine/build-addon.js';
@@ -81,7 +81,7 @@ onLinuxX64('installEngine', () => {
 
   test('takes over from an installation that was killed, and removes what it left', async () => {
     const folder = librariesFolder({ tensorflow: VERSION, device: 'cpu', platform: 'linux', arch: 'x64' });
-    const leftover = join(dirname(folder), '.staging-killed');
+    const leftover = join(dirname(folder), `.staging-${basename(folder)}-killed`);
     mkdirSync(leftover, { recursive: true });
     // No process has this id: Linux gives at most 2^22.
     writeFileSync(`${folder}.lock`, JSON.stringify({ pid: 2 ** 30, host: hostname(), token: 'dead' }));
