@@ -6,6 +6,7 @@ import { command as convert } from './convert.js';
 import { command as data } from './data.js';
 import { command as engine } from './engine.js';
 import { command as evaluate } from './evaluate.js';
+import { command as features } from './features.js';
 import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
@@ -18,6 +19,7 @@ await yargs(hideBin(process.argv))
   .command(data)
   .command(engine)
   .command(evaluate)
+  .command(features)
   .command(inspect)
   .command(predict)
   .command(score)

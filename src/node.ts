@@ -33,6 +33,10 @@ export type { NlvrItem, NlvrScene } from './data/nlvr-scenes.js';
 export { scoreNlvr } from './data/nlvr-accuracy.js';
 export type { NlvrScores } from './data/nlvr-accuracy.js';
 export { openRegionFeatures } from './data/open-features.js';
+export { openFeatureStore, packFeatures } from './data/feature-store.js';
+export type { PackOptions } from './data/feature-store.js';
+export { inspectFeatures, writeNpyFolder, writeTsvFeatures } from './data/feature-tools.js';
+export type { FeatureReport } from './data/feature-tools.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './data/region-wrappers.js';
 export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
 

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { exists, isFolder } from '#platform';
 import { DataError } from '../errors.js';
+import { openFeatureStore, STORE_EXTENSION } from './feature-store.js';
 import { openFolderFeatures } from './folder-features.js';
 import { type ImageFeatureOptions, openImageFeatures } from './image-features.js';
 import type { RegionFeatureSource } from './region-features.js';
@@ -12,7 +13,7 @@ import { openTsvFeatures } from './tsv-features.js';
 const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
 /**
- * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a folder of `.npy` or `.npz` files, or
+ * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a store of this package, a folder of `.npy` or `.npz` files, or
  * a folder of PNG pictures whose pixels become features.
  * @throws DataError when a path is absent or of no known format, or the widths differ.
  */
@@ -42,5 +43,8 @@ async function openOne(path: string, options: Partial<ImageFeatureOptions>): Pro
     );
   }
   if (path.endsWith('.tsv')) return openTsvFeatures(path);
-  throw new DataError(`${path}: expected region features as a .tsv file or a folder of .npy, .npz or .png files`);
+  if (path.endsWith(STORE_EXTENSION)) return openFeatureStore(path);
+  throw new DataError(
+    `${path}: expected region features as a .tsv file, a ${STORE_EXTENSION} store, or a folder of .npy, .npz or .png files`,
+  );
 }

@@ -1,0 +1,126 @@
+// `visualbert features`: looks into region features and writes them in other formats, at the speed of the disk.
+import cliProgress from 'cli-progress';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { inspectFeatures, openRegionFeatures, packFeatures, writeNpyFolder, writeTsvFeatures } from '../src/node.js';
+
+interface FeatureArguments {
+  features: string[];
+  grid?: number;
+  cells?: number;
+}
+
+interface InspectArguments extends FeatureArguments {
+  all: boolean;
+  json: boolean;
+}
+
+interface PackArguments extends FeatureArguments {
+  output: string;
+  half: boolean;
+}
+
+interface ConvertArguments extends FeatureArguments {
+  output: string;
+  to: 'npy' | 'tsv';
+}
+
+const withFeatures = (yargs: Argv): Argv =>
+  yargs
+    .positional('features', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'a .tsv, a store (.vbf), or a folder of .npy, .npz or .png files; several are joined',
+    })
+    .options({
+      grid: { type: 'number', describe: 'features from pictures: patches along each side' },
+      cells: { type: 'number', describe: 'features from pictures: colour cells along each side of a region' },
+    });
+
+const open = ({ features, grid, cells }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
+  openRegionFeatures(features, { ...(grid === undefined ? {} : { grid }), ...(cells === undefined ? {} : { cells }) });
+
+async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<void> {
+  const source = await open(flags);
+  const report = await inspectFeatures(source, flags.all ? Infinity : 100).finally(() => source.close());
+  process.exitCode = report.problems.length === 0 ? 0 : 1;
+  if (flags.json) return console.log(JSON.stringify(report, null, 2));
+  const { name, images, dim, regions, withBoxes, read, problems } = report;
+  const lines = [
+    name,
+    `${images} images, features ${dim} wide`,
+    `${read} read: ${regions.min} to ${regions.max} regions, ${regions.mean.toFixed(1)} on average; boxes in ${withBoxes}`,
+    ...problems,
+  ];
+  console.log(lines.join('\n'));
+}
+
+async function pack(flags: ArgumentsCamelCase<PackArguments>): Promise<void> {
+  const source = await open(flags);
+  const bar = new cliProgress.SingleBar({
+    format: '{bar} {value} of {total} images, {eta_formatted} left',
+    noTTYOutput: false,
+  });
+  try {
+    await packFeatures(source, flags.output, {
+      half: flags.half,
+      onImage: (done, all) => (done === 1 ? bar.start(all, 1) : bar.update(done)),
+    });
+  } finally {
+    bar.stop();
+    await source.close();
+  }
+  console.log(`packed into ${flags.output}`);
+}
+
+async function convert(flags: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
+  const source = await open(flags);
+  await (flags.to === 'npy' ? writeNpyFolder : writeTsvFeatures)(source, flags.output).finally(() => source.close());
+  console.log(`written to ${flags.output}`);
+}
+
+const output = { type: 'string', demandOption: true, describe: 'file or folder to write' } as const;
+
+export const command: CommandModule = {
+  command: 'features',
+  describe: 'Inspect, pack and convert region features',
+  builder: (yargs: Argv) =>
+    yargs
+      .command(
+        'inspect <features..>',
+        'Show images, width and regions; read a sample, or all with --all',
+        (inner) =>
+          withFeatures(inner).options({
+            all: { type: 'boolean', default: false, describe: 'read every image and compare checksums' },
+            json: { type: 'boolean', default: false, describe: 'print as JSON' },
+          }) as unknown as Argv<InspectArguments>,
+        inspect,
+      )
+      .command(
+        'pack <features..>',
+        'Write one store (.vbf) with an index and checksums, made for training',
+        (inner) =>
+          withFeatures(inner)
+            .options({
+              output,
+              half: { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' },
+            })
+            .example(
+              '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
+              '',
+            ) as unknown as Argv<PackArguments>,
+        pack,
+      )
+      .command(
+        'convert <features..>',
+        'Write other formats: a folder of .npy, or a .tsv of bottom-up attention',
+        (inner) =>
+          withFeatures(inner).options({
+            output,
+            to: { choices: ['npy', 'tsv'] as const, demandOption: true },
+          }) as unknown as Argv<ConvertArguments>,
+        convert,
+      )
+      .demandCommand(1, 'Name one: inspect, pack or convert.'),
+  handler: () => undefined,
+};

@@ -1,0 +1,95 @@
+// What the command `visualbert features` does: describe any region features, and write them in other formats.
+import { Buffer } from 'node:buffer';
+import { createSink, joinPath } from '#platform';
+import { writeWhole } from '../byte-sink.js';
+import { DataError } from '../errors.js';
+import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
+
+export interface FeatureReport {
+  name: string;
+  images: number;
+  dim: number;
+  /** Regions of an image: least, mean, most, over the images that were read. */
+  regions: { min: number; mean: number; max: number };
+  withBoxes: number;
+  read: number;
+  problems: readonly string[];
+}
+
+/**
+ * Describes features by reading up to `limit` images spread over all of them (Infinity: every one, which checks the whole file).
+ */
+export async function inspectFeatures(source: RegionFeatureSource, limit = 100): Promise<FeatureReport> {
+  const ids = [...source.ids()];
+  const step = Math.max(1, ids.length / limit);
+  const counts: number[] = [];
+  const problems: string[] = [];
+  let withBoxes = 0;
+  for (let at = 0; at < ids.length; at += step) {
+    const id = ids[Math.floor(at)] as string;
+    try {
+      const { count, boxes, features } = await source.read(id);
+      counts.push(count);
+      if (boxes !== undefined) withBoxes += 1;
+      if (!features.every(Number.isFinite)) problems.push(`image ${id}: holds values that are not finite`);
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return {
+    name: source.name,
+    images: ids.length,
+    dim: source.dim,
+    regions: { min: Math.min(...counts), mean: sum / counts.length, max: Math.max(...counts) },
+    withBoxes,
+    read: counts.length,
+    problems,
+  };
+}
+
+/** Writes a `.tsv` in the columns of bottom-up attention. @throws DataError for images without boxes or size. */
+export async function writeTsvFeatures(source: RegionFeatureSource, path: string): Promise<void> {
+  await writeWhole(await createSink(path), async (sink) => {
+    for (const id of source.ids()) {
+      const { features, boxes, count, imageWidth, imageHeight } = await source.read(id);
+      if (boxes === undefined || imageWidth === undefined || imageHeight === undefined) {
+        throw new DataError(
+          `${source.name}, image ${id}: a .tsv needs boxes and the image size; convert to npy instead`,
+        );
+      }
+      const line = [id, imageWidth, imageHeight, count, base64(boxes), base64(features)].join('\t');
+      await sink.write(new TextEncoder().encode(`${line}\n`));
+    }
+  });
+}
+
+/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. */
+export async function writeNpyFolder(source: RegionFeatureSource, folder: string): Promise<void> {
+  for (const id of source.ids()) {
+    const regions = await source.read(id);
+    await writeWhole(await createSink(joinPath(folder, `${id}.npy`)), async (sink) => {
+      await sink.write(npyHeader(regions));
+      await sink.write(bytesOf(regions.features));
+    });
+  }
+}
+
+/** @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html version 1.0: the header ends on a multiple of 64 bytes */
+function npyHeader({ count, dim }: RegionFeatures): Uint8Array {
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${dim}), }`;
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
+  const header = new Uint8Array(10 + length).fill(0x20);
+  header.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, length & 0xff, length >> 8]);
+  header.set(new TextEncoder().encode(text), 10);
+  header[header.length - 1] = 0x0a;
+  return header;
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function base64(values: Float32Array): string {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+}
