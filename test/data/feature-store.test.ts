@@ -20,6 +20,7 @@ const regions = (values: number[], dim: number): { features: Float32Array; count
   count: values.length / dim,
   dim,
 });
+const bytesOf = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 describe('feature store', () => {
   testWithData(
@@ -37,7 +38,7 @@ describe('feature store', () => {
       expect([...full.ids()]).toEqual([...source.ids()]);
       for (const id of source.ids()) {
         const [a, b, c] = await Promise.all([source.read(id), full.read(id), half.read(id)]);
-        expect(Buffer.from(b.features.buffer).equals(Buffer.from(a.features.buffer))).toBe(true); // toEqual takes a second for each
+        expect(bytesOf(b.features).equals(bytesOf(a.features))).toBe(true); // toEqual would take a second for each
         expect({ ...b, features: 0 }).toEqual({ ...a, features: 0 });
         expect(c.boxes).toEqual(a.boxes);
         const worst = a.features.reduce(
