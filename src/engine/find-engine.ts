@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { EngineError } from '../errors.js';
 import { activeFile, addonFile, addonSources, hasLibraries, type EngineId } from './paths.js';
-import { currentHost, DEFAULT_TENSORFLOW, type DeviceKind } from './wheels.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind } from './wheels.js';
 
 /**
  * The engine that would be loaded: the one that was installed last, if it fits this package's sources; else any other that does.
@@ -24,7 +24,7 @@ export function findEngine(env: NodeJS.ProcessEnv = process.env): EngineId {
 
 /** Engines whose libraries are complete, the preferred one first; their addons may be missing or outdated. */
 export function enginesWithLibraries(env: NodeJS.ProcessEnv = process.env): EngineId[] {
-  const { platform, arch } = currentHost();
+  const { platform, arch } = process;
   const device = env.VISUALBERT_DEVICE;
   const devices: DeviceKind[] = device === 'gpu' || device === 'cpu' ? [device] : ['gpu', 'cpu'];
   const version = env.VISUALBERT_TENSORFLOW || null;
