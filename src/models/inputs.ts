@@ -74,8 +74,8 @@ export function prepareInputs(who: string, inputs: ModelInputs, specs: InputSpec
   const sizes = new Map<string, number>();
   const prepared: TensorInputs = {};
   const flags = ['outputAttentions', 'outputHiddenStates', 'returnDict'];
-  for (const name of Object.keys(inputs)) {
-    if (!(name in specs) && !flags.includes(name)) {
+  for (const [name, value] of Object.entries(inputs)) {
+    if (value !== undefined && value !== null && !(name in specs) && !flags.includes(name)) {
       throw new ShapeError(`${who}: unknown input ${name}; its inputs are ${Object.keys(specs).join(', ')}`);
     }
   }

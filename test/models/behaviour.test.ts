@@ -1,0 +1,237 @@
+// What holds for every class: names, seeds, dropout, optional outputs, input forms, padded batches, memory.
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../../src/errors.js';
+import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelOutputs } from '../../src/models/outputs.js';
+import { VisualBertModel } from '../../src/models/visual-bert-model.js';
+import { valueAndGradients } from '../../src/models/value-and-gradients.js';
+import { VisualBertConfig } from '../../src/config.js';
+import { useBackend } from '../helpers/backend.js';
+import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
+import { largestDifference, MODEL_NAMES, type ModelName, TINY, tinyInputs, tinyModel } from '../helpers/tiny-model.js';
+
+beforeAll(async () => {
+  await useBackend();
+});
+
+const disposeOutputs = (outputs: ModelOutputs): void => tf.dispose(Object.values(outputs));
+const mainOutput = (outputs: ModelOutputs): tf.Tensor =>
+  (outputs.logits ?? outputs.predictionLogits ?? outputs.lastHiddenState) as tf.Tensor;
+
+describe.each(MODEL_NAMES)('%s', (name) => {
+  test('runs, differentiates and is disposed without leaving a tensor', async () => {
+    const before = tf.memory().numTensors;
+    const model = tinyModel(name);
+    const inputs = tinyInputs(name);
+    await expectNoLeak(() => Object.values(model.forward(inputs, { training: true, seed: 0 })) as tf.Tensor[]);
+    if (inputs.labels !== undefined) {
+      await expectNoLeak(async () => [
+        ...(await valueAndGradients(model, inputs, { training: true })).gradients.values(),
+      ]);
+    }
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('has the same weights for the same seed, and others for another', async () => {
+    const models = [tinyModel(name), tinyModel(name, {}, { seed: 0 }), tinyModel(name, {}, { seed: 1 })];
+    const [first, same, other] = models.map((model) => model.getInputEmbeddings());
+    await toBeCloseToTensor(same as tf.Tensor, first as tf.Tensor, 0);
+    expect(await largestDifference(other as tf.Tensor, first as tf.Tensor)).toBeGreaterThan(0.1);
+    models.forEach((model) => model.dispose());
+  });
+
+  test('draws dropout from the seed, anew at each call without one, and not at all outside training', async () => {
+    const model = tinyModel(name);
+    const inputs = tinyInputs(name);
+    const run = async (options?: object): Promise<string> => {
+      const outputs = model.forward(inputs, options);
+      const text = String(await mainOutput(outputs).data());
+      disposeOutputs(outputs);
+      return text;
+    };
+    const training = true;
+    expect(await run({ training, seed: 3 })).toBe(await run({ training, seed: 3 }));
+    const texts = [
+      await run(),
+      await run({ training, seed: 0 }),
+      await run({ training, seed: 3 }),
+      await run({ training }),
+      await run({ training }),
+    ];
+    expect(new Set(texts).size).toBe(5);
+    expect(await run({ seed: 3 })).toBe(texts[0]);
+    model.dispose();
+  });
+
+  test('returns hidden states and attentions on request, and as an array in the order of transformers', async () => {
+    const model = tinyModel(name, { outputHiddenStates: true, outputAttentions: true });
+    const inputs = tinyInputs(name);
+    const all = model.forward(inputs);
+    expect([all.hiddenStates?.length, all.attentions?.length]).toEqual([3, 2]);
+    const tuple = model.forward({ ...inputs, returnDict: false });
+    expect(tuple.at(-1)).toHaveLength(2);
+    expect(tuple.at(-2)).toHaveLength(3);
+    const expected = Object.values(model.forward({ ...inputs, outputHiddenStates: false, outputAttentions: false }));
+    expect(tuple.slice(0, -2).map((x) => (x as tf.Tensor).shape)).toEqual(expected.map((x) => (x as tf.Tensor).shape));
+    if (inputs.labels !== undefined) expect((tuple[0] as tf.Tensor).shape).toEqual([]);
+    const without = model.forward({
+      ...inputs,
+      labels: undefined,
+      returnDict: false,
+      outputAttentions: false,
+      outputHiddenStates: false,
+    });
+    expect(without.length).toBe(inputs.labels === undefined ? 2 : expected.length - 1);
+    tf.dispose([tuple, expected, without] as tf.TensorContainer);
+    disposeOutputs(all);
+    model.dispose();
+  });
+
+  test('names parameters without repetition, and lists tied ones under both names in the state dict', async () => {
+    const model = tinyModel(name);
+    const names = [...model.namedParameters().keys()];
+    expect(new Set(names).size).toBe(names.length);
+    const state = await model.stateDict();
+    expect([...state.keys()]).toEqual([...names, ...model.tiedWeights.keys()]);
+    for (const [alias, target] of model.tiedWeights) expect(state.get(alias)).toBe(state.get(target));
+    const total = names.reduce((sum, key) => sum + (state.get(key)?.data.length ?? 0), 0);
+    expect(model.numParameters()).toBe(total);
+    const tables = [...state].filter(([key]) => key.endsWith('embeddings.weight'));
+    expect(model.numParameters({ excludeEmbeddings: true })).toBe(
+      total - tables.reduce((sum, [, { data }]) => sum + data.length, 0),
+    );
+    model.dispose();
+  });
+});
+
+describe('forward', () => {
+  test('takes tensors, raw tensors, lists and int64 alike, and disposes none of them', async () => {
+    const model = tinyModel('VisualBertModel');
+    const ids = [3, 8, 12, 29, 4];
+    const forms: ModelInputs['inputIds'][] = [
+      [ids],
+      tf.tensor2d([ids], [1, 5], 'int32'),
+      { dtype: 'int32', shape: [1, 5], data: Int32Array.from(ids) },
+      { shape: [1, 5], data: BigInt64Array.from(ids, BigInt) },
+    ];
+    const outputs = forms.map((inputIds) => model.forward({ inputIds }));
+    for (const other of outputs.slice(1))
+      await toBeCloseToTensor(mainOutput(other), mainOutput(outputs[0] as ModelOutputs), 0);
+    expect((forms[1] as tf.Tensor).isDisposed).toBe(false);
+    outputs.forEach(disposeOutputs);
+    (forms[1] as tf.Tensor).dispose();
+    model.dispose();
+  });
+
+  test('runs two models with shared names side by side', async () => {
+    const [first, second] = [tinyModel('VisualBertModel'), tinyModel('VisualBertModel', {}, { seed: 1 })];
+    const inputs = tinyInputs('VisualBertModel');
+    const [before, other] = [first.forward(inputs), second.forward(inputs)];
+    expect(await largestDifference(mainOutput(before), mainOutput(other))).toBeGreaterThan(0.01);
+    second.dispose();
+    const after = first.forward(inputs);
+    await toBeCloseToTensor(mainOutput(after), mainOutput(before), 0);
+    [before, other, after].forEach(disposeOutputs);
+    first.dispose();
+  });
+
+  test('starts with the statistics of transformers, visual tables copied from the text ones when asked', async () => {
+    const sizes = { ...TINY, vocabSize: 400, hiddenSize: 48, initializerRange: 0.02 };
+    for (const specialVisualInitialize of [true, false]) {
+      const model = new VisualBertModel(new VisualBertConfig({ ...sizes, specialVisualInitialize }));
+      const state = await model.stateDict();
+      const words = state.get('embeddings.word_embeddings.weight')?.data as Float32Array;
+      expect([...words.subarray(48, 96)]).toEqual(Array(48).fill(0)); // padTokenId 1
+      const deviation = Math.sqrt(words.reduce((sum, x) => sum + x * x, 0) / (399 * 48));
+      expect(Math.abs(deviation - 0.02)).toBeLessThan(4 * (0.02 / Math.sqrt(2 * 399 * 48))); // 4 standard errors
+      expect(new Set(state.get('embeddings.LayerNorm.weight')?.data)).toEqual(new Set([1]));
+      expect(new Set(state.get('encoder.layer.0.output.dense.bias')?.data)).toEqual(new Set([0]));
+      const table = (key: string): string => String(state.get(`embeddings.${key}.weight`)?.data);
+      expect(table('visual_position_embeddings') === table('position_embeddings')).toBe(specialVisualInitialize);
+      expect(table('visual_token_type_embeddings') === table('token_type_embeddings')).toBe(specialVisualInitialize);
+      model.dispose();
+    }
+  });
+
+  test('takes an activation as a function, which cannot be saved', async () => {
+    const named = tinyModel('VisualBertModel', { hiddenAct: 'tanh' });
+    const given = tinyModel('VisualBertModel', { hiddenAct: (x) => tf.tanh(x) });
+    const [a, b] = [named, given].map((model) => model.forward(tinyInputs('VisualBertModel')));
+    await toBeCloseToTensor(mainOutput(b as ModelOutputs), mainOutput(a as ModelOutputs), 0);
+    expect(() => given.config.toJSON()).toThrow(ConfigError);
+    [a, b].forEach((outputs) => disposeOutputs(outputs as ModelOutputs));
+    named.dispose();
+    given.dispose();
+  });
+});
+
+describe('a padded batch', () => {
+  test.each([
+    [
+      'VisualBertForQuestionAnswering',
+      { labels: [[0, 0.3, 0, 1, 0, 0, 0], [0.6, 0, 0, 0, 0, 0, 0.3], Array(7).fill(0)] },
+    ],
+    ['VisualBertForVisualReasoning', { labels: [2, 6, -100] }],
+  ] as [ModelName, { labels: number[] | number[][] }][])(
+    'of %s has the loss and gradients of its real examples',
+    async (name, padding) => {
+      const model = tinyModel(name);
+      const inputs = tinyInputs(name);
+      const rows = (values: unknown): unknown[] => [...(values as unknown[]), (values as unknown[])[0]];
+      const features = inputs.visualEmbeds as { shape: number[]; data: Float32Array };
+      const padded: ModelInputs = {
+        inputIds: rows(inputs.inputIds) as number[][],
+        attentionMask: [...(inputs.attentionMask as number[][]), [0, 0, 0, 0, 0]],
+        visualAttentionMask: [...(inputs.visualAttentionMask as number[][]), [0, 0, 0, 0, 0, 0]],
+        visualEmbeds: {
+          dtype: 'float32',
+          shape: [3, 6, 8],
+          data: Float32Array.of(...features.data, ...Array<number>(48).fill(0)),
+        },
+        labels: padding.labels,
+        exampleCount: tf.scalar(2),
+      };
+      const [a, b] = [await valueAndGradients(model, inputs), await gradientsUnchecked(model, padded)];
+      expect(Math.abs(a.loss - b.loss)).toBeLessThan(1e-6);
+      for (const [key, gradient] of a.gradients)
+        await toBeCloseToTensor(b.gradients.get(key) as tf.Tensor, gradient, 1e-6);
+      tf.dispose([[...a.gradients.values()], [...b.gradients.values()], padded.exampleCount as tf.Tensor]);
+      model.dispose();
+    },
+  );
+});
+
+/** As valueAndGradients, for batches with rows that mask everything: only `compute` takes those. */
+async function gradientsUnchecked(
+  model: ReturnType<typeof tinyModel>,
+  { attentionMask, ...inputs }: ModelInputs,
+): Promise<{ loss: number; gradients: Map<string, tf.Tensor> }> {
+  const named = [...model.namedParameters()];
+  const { value, grads } = tf.tidy(() => {
+    const tensors = { ...model.prepare(inputs), attentionMask: tf.tensor2d(attentionMask as number[][]) };
+    const run = (): tf.Scalar => model.compute(tensors, { training: false, dropoutKey: null }).loss as tf.Scalar;
+    return tf.variableGrads(run, named.map(([, variable]) => variable)); // prettier-ignore
+  });
+  const [loss = NaN] = await value.data();
+  value.dispose();
+  const found = named.flatMap(([name, { name: key }]): [string, tf.Tensor][] =>
+    grads[key] ? [[name, grads[key]]] : [],
+  );
+  return { loss, gradients: new Map(found) };
+}
+
+test('maskedPositions give the loss and gradients of the full scores', async () => {
+  const model = tinyModel('VisualBertForPreTraining');
+  const full = tinyInputs('VisualBertForPreTraining');
+  const some = { ...full, maskedPositions: [[1, 3, 0], [2, 0, 0]], labels: [[8, 2, -100], [5, -100, -100]] }; // prettier-ignore
+  const [a, b] = [await valueAndGradients(model, full), await valueAndGradients(model, some)];
+  expect(Math.abs(a.loss - b.loss)).toBeLessThan(1e-6);
+  for (const [key, gradient] of a.gradients) await toBeCloseToTensor(b.gradients.get(key) as tf.Tensor, gradient, 2e-6);
+  const outputs = model.forward(some);
+  expect(outputs.predictionLogits?.shape).toEqual([2, 3, 30]);
+  tf.dispose([[...a.gradients.values()], [...b.gradients.values()]]);
+  disposeOutputs(outputs);
+  model.dispose();
+});
