@@ -40,9 +40,9 @@ export interface PickleRules {
   persistentLoad(id: PickleValue): PickleValue;
 }
 
-/** More values than any checkpoint's pickle holds; bounds memory and time of a hostile one. */
-const MAX_VALUES = 4_000_000;
-const MAX_CONTAINERS = 500_000;
+/** More than the pickle of any checkpoint holds (BERT large with its optimizer: 15 thousand containers); bounds memory and time of a hostile one. */
+const MAX_VALUES = 1_000_000;
+const MAX_CONTAINERS = 200_000;
 
 /** No integer of a checkpoint is longer. */
 const MAX_INTEGER_BYTES = 256;
