@@ -6,6 +6,7 @@ import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset, Metric, Task } from '../training/task.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
+import { NOTED_ANSWERS, notedImages } from './notes.js';
 import { approximateLength, fingerprintOf, newModelFields, requireImages, type TaskExample } from './task-parts.js';
 
 /** A text with its images and, where it is told, its class. */
@@ -51,7 +52,7 @@ export function classificationTask<R extends ClassifiedText>(
     throw new ConfigError(`task ${name}: to ${context.purpose}, every record needs a label; ${unlabelled.id} has none`);
   }
   return {
-    task: createClassificationTask(name, classes.length, processor, judge),
+    task: createClassificationTask(name, classes, processor, judge),
     modelClass: 'VisualBertForVisualReasoning',
     processor,
     data: textDataset(records, processor, source),
@@ -102,10 +103,11 @@ function textDataset<R extends ClassifiedText>(
 /** Batches with `labels [b] int32`. */
 function createClassificationTask<R extends ClassifiedText>(
   name: string,
-  c: number,
+  classes: readonly string[],
   processor: VisualBertProcessor,
   judge: ClassificationJudge<R>,
 ): Task<ClassifiedExample<R>> {
+  const c = classes.length;
   return {
     name,
     primaryMetric: 'accuracy',
@@ -134,6 +136,22 @@ function createClassificationTask<R extends ClassifiedText>(
         compute: () => (records.length === 0 ? {} : judge.figures(records, predicted)),
       };
     },
+    describe: (examples, outputs) =>
+      probabilitiesOf(examples, outputs, c).map((row, i) => {
+        const { record, images } = examples[i] as ClassifiedExample<R>;
+        const { id, text, textPair, imageIds, classIndex } = record;
+        const order = row.map((_, index) => index).sort((a, b) => (row[b] as number) - (row[a] as number));
+        const nameOf = (index: number | null | undefined): string => classes[index ?? -1] ?? '';
+        return {
+          id,
+          text: textPair === undefined ? text : `${text} / ${textPair}`,
+          expected: nameOf(classIndex),
+          predicted: nameOf(order[0]),
+          scores: order.slice(0, NOTED_ANSWERS).map((index) => [nameOf(index), row[index] as number] as const),
+          correct: Number(order[0] === classIndex),
+          images: notedImages(imageIds, images),
+        };
+      }),
   };
 }
 

@@ -5,6 +5,7 @@ import { type TrainerCallback } from '../training/trainer-options.js';
 import { type TrainingArguments } from '../training/training-arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import { createRunModel } from './model-classes.js';
+import { pictureReader } from './notes.js';
 import { openTask } from './open-task.js';
 import type { ModelClassName } from './opened-task.js';
 import { type RunSettings } from './run-settings.js';
@@ -50,6 +51,7 @@ export async function openTrainRun(
       ...(opened.validation === null ? {} : { validation: opened.validation }),
       ...(progress === undefined ? {} : { progress }),
       ...(callbacks === undefined ? {} : { callbacks }),
+      readPicture: await pictureReader(featurePaths(settings.data)),
       saveAssets: (dir) => opened.processor.savePretrained(dir),
       settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },
     });
@@ -69,4 +71,8 @@ export async function openTrainRun(
     await opened.close();
     throw error;
   }
+}
+
+function featurePaths({ features = [] }: Record<string, unknown>): readonly string[] {
+  return typeof features === 'string' ? [features] : (features as readonly string[]);
 }

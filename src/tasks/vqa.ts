@@ -4,7 +4,7 @@ import { type AnswerVocabulary, buildAnswers, parseAnswers, requireAuthorsAnswer
 import { DEFAULT_BUCKETS } from '../data/batch.js';
 import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatureSource } from '../data/region-features.js';
-import { scoreVqa } from '../data/vqa-accuracy.js';
+import { scoreVqa, vqaAnswerAccuracy } from '../data/vqa-accuracy.js';
 import {
   isEasyVqa,
   joinVqa,
@@ -15,7 +15,8 @@ import {
 } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { Dataset, Metric, Task } from '../training/task.js';
+import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
+import { NOTED_ANSWERS, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
 import type { VqaOptions } from './options.js';
 import {
@@ -163,6 +164,12 @@ export function createVqaTask(
       return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
     },
     createMetric: () => createVqaMetric(answers, purpose === 'evaluate'),
+    describe: (examples, outputs) => {
+      const { data } = logitsOf(outputs);
+      return examples.map((example, i) =>
+        noteOf(example, answers, data.subarray(i * answers.size, (i + 1) * answers.size)),
+      );
+    },
   };
 }
 
@@ -175,15 +182,39 @@ function softLabels(examples: readonly VqaTaskExample[], answers: AnswerVocabula
   return { dtype: 'float32', shape: [examples.length, answers.size], data };
 }
 
+/** One example with its most likely answers. */
+function noteOf({ record, images }: VqaTaskExample, answers: AnswerVocabulary, logits: RawTensor['data']): ExampleNote {
+  const highest = Math.max(...logits);
+  const powers = Float32Array.from(logits, (value) => Math.exp(value - highest));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  const best = answers.best(powers, NOTED_ANSWERS);
+  const predicted = best[0]?.answer ?? '';
+  const { questionId, imageId, question, annotation } = record;
+  return {
+    id: questionId,
+    text: question,
+    expected: annotation?.usualAnswer ?? '',
+    predicted,
+    scores: best.map(({ answer, score }) => [answer, score / sum] as const),
+    correct: annotation === null ? 0 : vqaAnswerAccuracy(annotation, predicted),
+    images: notedImages([imageId], images),
+  };
+}
+
+function logitsOf(outputs: Record<string, RawTensor>): RawTensor {
+  const logits = outputs['logits'];
+  if (logits === undefined)
+    throw new DataError(`task vqa: expected the output logits, received ${Object.keys(outputs).join(', ')}`);
+  return logits;
+}
+
 /** The best answer of each example. */
 function predictedAnswers(
   examples: readonly VqaTaskExample[],
   outputs: Record<string, RawTensor>,
   answers: AnswerVocabulary,
 ): [VqaTaskExample, string][] {
-  const logits = outputs['logits'];
-  if (logits === undefined)
-    throw new DataError(`task vqa: expected the output logits, received ${Object.keys(outputs).join(', ')}`);
+  const logits = logitsOf(outputs);
   const c = logits.data.length / examples.length;
   return examples.map((example, i) => [
     example,

@@ -21,6 +21,11 @@ export class Message {
     return value === 0 ? this : this.add(field, 0, varint(value));
   }
 
+  /** A boolean of a `oneof`, where false is not the same as absent. */
+  flag(field: number, value: boolean): this {
+    return this.add(field, 0, varint(Number(value)));
+  }
+
   text(field: number, value: string): this {
     return this.bytes(field, new TextEncoder().encode(value));
   }

@@ -21,6 +21,7 @@ export class RunLog {
     const eventsDir = join(runDir, 'tensorboard');
     if (step === 0) await rm(eventsDir, { recursive: true, force: true }); // of a start that made no checkpoint
     const events = new TensorBoardWriter(eventsDir, { startStep: step });
+    if (step === 0) events.hyperparameters(run);
     if (step === 0) events.text(0, 'run', `\`\`\`json\n${JSON.stringify(run, null, 2)}\n\`\`\``);
     return new RunLog(metrics, events);
   }
@@ -51,6 +52,16 @@ export class RunLog {
   /** One line of evaluation. */
   evaluate(step: number, epoch: number, metrics: Record<string, number>, seconds: number): void {
     this.write('evaluate', step, epoch, { ...metrics, seconds: round(seconds) });
+  }
+
+  /** Markdown for TensorBoard. */
+  text(step: number, tag: string, markdown: string): void {
+    this.events.text(step, tag, markdown);
+  }
+
+  /** A distribution for TensorBoard. */
+  histogram(step: number, tag: string, values: ArrayLike<number>): void {
+    this.events.histogram(step, tag, values);
   }
 
   private write(event: 'train' | 'evaluate', step: number, epoch: number, figures: Record<string, number>): void {

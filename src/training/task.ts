@@ -22,6 +22,29 @@ export interface Metric<E> {
   compute(): Record<string, number>;
 }
 
+/** One judged example, as reports show it. */
+export interface ExampleNote {
+  id: string;
+  /** The question or statement. */
+  text: string;
+  expected: string;
+  predicted: string;
+  /** The most likely answers with their probabilities, best first. */
+  scores: readonly (readonly [answer: string, probability: number])[];
+  /** How right the prediction is, from 0 to 1. */
+  correct: number;
+  images?: readonly NotedImage[];
+}
+
+/** An image of a noted example, without its pixels. */
+export interface NotedImage {
+  id: string;
+  width?: number;
+  height?: number;
+  /** x1, y1, x2, y2 in pixels. */
+  boxes?: readonly (readonly number[])[];
+}
+
 /** How examples become batches and how outputs are judged. */
 export interface Task<E> {
   readonly name: string;
@@ -31,4 +54,6 @@ export interface Task<E> {
   /** Builds a batch; random choices (masking, captions) depend on `seeding` and the example only. */
   collate(examples: readonly E[], seeding: { seed: number; epoch: number; training: boolean }): Promise<Batch>;
   createMetric(): Metric<E>;
+  /** What reports say about judged examples; a task without it has no examples in its reports. */
+  describe?(examples: readonly E[], outputs: Record<string, RawTensor>): ExampleNote[];
 }

@@ -59,6 +59,21 @@ export class TensorBoardWriter {
     this.summary(step, [new Message().text(1, tag).message(8, tensor).message(9, metadata('histograms'))]);
   }
 
+  /** Settings of the run for the page of hyperparameters: nested names are joined by dots, lists are written as JSON. */
+  hyperparameters(settings: object): void {
+    const entries = flatSettings(settings).map(([name, value]) =>
+      new Message().text(1, name).message(2, settingValue(value)),
+    );
+    const session = entries.reduce((all, entry) => all.message(1, entry), new Message()).double(5, this.now());
+    const content = new Message().message(3, session).encode();
+    const tensor = new Message()
+      .integer(1, DT_FLOAT)
+      .message(2, shapeOf([1]))
+      .bytes(4, new Uint8Array(4));
+    const value = new Message().text(1, '_hparams_/session_start_info').message(8, tensor);
+    this.summary(0, [value.message(9, metadata('hparams', content))]);
+  }
+
   private summary(step: number, values: readonly Message[]): void {
     const summary = values.reduce((all, value) => all.message(1, value), new Message());
     this.write(step, (event) => event.message(5, summary));
@@ -84,8 +99,25 @@ function shapeOf(sizes: readonly number[]): Message {
   return sizes.reduce((shape, size) => shape.message(2, new Message().integer(1, size)), new Message());
 }
 
-function metadata(plugin: string): Message {
-  return new Message().message(1, new Message().text(1, plugin));
+function metadata(plugin: string, content: Uint8Array = new Uint8Array()): Message {
+  const data = new Message().text(1, plugin);
+  return new Message().message(1, content.length === 0 ? data : data.bytes(2, content));
+}
+
+function flatSettings(settings: object, prefix = ''): [string, number | string | boolean][] {
+  return Object.entries(settings).flatMap(([key, value]: [string, unknown]) => {
+    if (value === null || value === undefined) return [];
+    const name = `${prefix}${key}`;
+    if (typeof value === 'object' && !Array.isArray(value)) return flatSettings(value, `${name}.`);
+    const isPlain = typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
+    return [[name, isPlain ? value : JSON.stringify(value)]];
+  });
+}
+
+/** google.protobuf.Value: double 2, string 3, bool 4. */
+function settingValue(value: number | string | boolean): Message {
+  if (typeof value === 'number') return new Message().double(2, value);
+  return typeof value === 'string' ? new Message().text(3, value) : new Message().flag(4, value);
 }
 
 /** Rows of (left, right, count), as TensorBoard's histogram plugin reads them. */

@@ -1,5 +1,6 @@
 // What a trainer is given and what it gives back.
 import { type Progress } from './progress.js';
+import { type PictureReader } from './report.js';
 import { type Dataset, type Task } from './task.js';
 import { type TrainableModel } from './trainable-model.js';
 import { type BestEvaluation } from './trainer-state.js';
@@ -28,6 +29,8 @@ export interface TrainerOptions<E> extends TrainingArguments {
   progress?: Progress;
   /** Writes what belongs to a complete run folder beside the model: tokenizer files, answers. */
   saveAssets?: (dir: string) => Promise<void>;
+  /** Pixels of the images that the report shows. */
+  readPicture?: PictureReader;
   /** Kept in run.json beside the arguments: the task's own settings. */
   settings?: Record<string, unknown>;
 }

@@ -44,6 +44,7 @@ const FREE_ARGUMENTS = new Set([
   'stopAfter',
   'patience',
   'saveEvery',
+  'histograms',
 ]);
 
 /**

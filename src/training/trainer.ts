@@ -9,8 +9,10 @@ import { createTrainingStep } from './compiled-step.js';
 import { epochBatches } from './data-order.js';
 import { runEnvironment } from './environment.js';
 import { evaluateTask } from './evaluate.js';
+import { NoteCollector, notesTable, type NotesSummary } from './example-notes.js';
 import { loadParameters } from './load-parameters.js';
 import { createProgress, duration, type Progress } from './progress.js';
+import { EXAMPLES_FILE, writeReport } from './report.js';
 import { RunLog } from './run-log.js';
 import { listenForStop, type StopSignals } from './signals.js';
 import { STEP_STATE_FILE } from './step-state.js';
@@ -68,6 +70,7 @@ export class Trainer<E> {
       await this.start(resumed);
       const reason = await this.run();
       this.progress.stop();
+      await writeReport(outputDir, this.options.readPicture);
       return {
         step: this.step.step,
         totalSteps: this.totalSteps,
@@ -235,7 +238,8 @@ export class Trainer<E> {
     if (validation === undefined) return null;
     const { step } = this.step;
     const started = performance.now();
-    const metrics = await this.withAverage(() => this.evaluate(validation));
+    const notes = new NoteCollector();
+    const metrics = await this.withAverage(() => this.evaluate(validation, notes));
     if (metrics === null) {
       await this.save(); // a signal came: the evaluation is owed
       return this.signals.received;
@@ -254,6 +258,7 @@ export class Trainer<E> {
     this.state.staleEvaluations = isBetter ? 0 : this.state.staleEvaluations + 1;
     this.state.evaluatedStep = step;
     this.log.evaluate(step, step / this.stepsPerEpoch, metrics, seconds);
+    await this.logDetails(step, notes.summary(), isBetter);
     const figures = Object.entries(metrics).map(([name, figure]) => `${name} ${Number(figure.toFixed(4))}`);
     this.progress.line(
       `evaluation after step ${step}: ${figures.join(', ')}${isBetter ? ' (best)' : ''}, ${duration(seconds)}`,
@@ -267,17 +272,31 @@ export class Trainer<E> {
   }
 
   /** Figures on a data set with the weights as they are. Null when a signal came. */
-  private evaluate(dataset: Dataset<E>): Promise<Record<string, number> | null> {
+  private evaluate(dataset: Dataset<E>, notes: NoteCollector): Promise<Record<string, number> | null> {
     const { batchSize, evaluationBatchSize = batchSize, seed } = this.arguments;
+    const { task } = this.options;
     return evaluateTask({
-      task: this.options.task,
+      task,
       dataset,
       batchSize: evaluationBatchSize,
       seed,
       outputs: (inputs) => this.step.outputs(inputs),
       padBatches: this.step.compiled,
       isStopped: () => this.signals.received !== null,
+      onBatch: (examples, outputs) => task.describe?.(examples, outputs).forEach((note) => notes.add(note)),
     });
+  }
+
+  /** Examples for the report and for TensorBoard, and on request the distributions of the parameters. */
+  private async logDetails(step: number, notes: NotesSummary, isBetter: boolean): Promise<void> {
+    if (notes.count > 0) this.log.text(step, 'evaluate/examples', notesTable(notes.first));
+    if (notes.count > 0 && isBetter) {
+      await writeTextAtomic(join(this.arguments.outputDir, EXAMPLES_FILE), `${JSON.stringify(notes)}\n`);
+    }
+    if (!this.arguments.histograms) return;
+    for (const [name, parameter] of this.options.model.namedParameters()) {
+      this.log.histogram(step, `parameters/${name}`, await parameter.data());
+    }
   }
 
   private withAverage<T>(use: () => Promise<T>): Promise<T> {
@@ -317,6 +336,7 @@ const NOT_ARGUMENTS = new Set<string>([
   'callbacks',
   'progress',
   'saveAssets',
+  'readPicture',
   'settings',
 ]);
 /** Folder inside a checkpoint with the averaged model. */

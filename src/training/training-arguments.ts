@@ -54,6 +54,7 @@ const schema = z.strictObject({
   keepCheckpoints: count.default(2).describe('newest checkpoints that are kept, beside the best'),
   patience: count.optional().describe('stop after so many evaluations without a better one'),
   logEvery: count.default(10).describe('updates between two lines of metrics'),
+  histograms: z.boolean().default(false).describe('write the distributions of all parameters for TensorBoard'),
   stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume goes on'),
   resume: z.boolean().default(false).describe('go on from the newest checkpoint of outputDir'),
 });

@@ -63,8 +63,10 @@ describe('Trainer', () => {
     expect(readdirSync(outputDir).sort()).toEqual([
       'checkpoints',
       'config.json',
+      'examples.json',
       'metrics.jsonl',
       'model.safetensors',
+      'report.html',
       'run.json',
       'tensorboard',
       'vocab.txt',

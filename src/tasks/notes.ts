@@ -1,0 +1,42 @@
+// Judged examples as reports show them: answers with probabilities, images with boxes, and pictures where there are any.
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isFolder } from '#platform';
+import { imageKey } from '../data/image-key.js';
+import type { RegionFeatures } from '../data/region-features.js';
+import type { NotedImage } from '../training/task.js';
+
+/** Answers that a note holds. */
+export const NOTED_ANSWERS = 5;
+
+/** The images of an example with their boxes, without pixels. */
+export function notedImages(ids: readonly string[], images: readonly RegionFeatures[]): NotedImage[] {
+  return ids.map((id, i) => {
+    const { boxes, imageWidth: width, imageHeight: height } = images[i] ?? {};
+    return {
+      id,
+      ...(width === undefined ? {} : { width }),
+      ...(height === undefined ? {} : { height }),
+      ...(boxes === undefined ? {} : { boxes: quads(boxes) }),
+    };
+  });
+}
+
+/** The pictures of feature paths that are folders of PNG files, as data URLs by image id. */
+export async function pictureReader(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
+  const files = new Map<string, string>();
+  for (const path of paths) {
+    if (!(await isFolder(path))) continue;
+    for (const name of await readdir(path, { recursive: true })) {
+      if (name.endsWith('.png')) files.set(imageKey(basename(name, '.png')), join(path, name));
+    }
+  }
+  return async (imageId) => {
+    const path = files.get(imageKey(imageId));
+    return path === undefined ? null : `data:image/png;base64,${(await readFile(path)).toString('base64')}`;
+  };
+}
+
+function quads(values: Float32Array): number[][] {
+  return Array.from({ length: values.length / 4 }, (_, i) => [...values.subarray(4 * i, 4 * i + 4)]);
+}
