@@ -2,8 +2,9 @@
 //
 //   visualbert score vqa result.json --annotations v2_mscoco_val2014_annotations.json    (214,354 answers: about 15 s)
 //   visualbert score nlvr2 predictions.csv --data dev.json
+//   visualbert score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv
 import type { Argv, CommandModule } from 'yargs';
-import { type ScoreReport, scoreNlvr2File, scoreVqaFile } from '../src/node.js';
+import { type ScoreReport, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../src/node.js';
 
 interface ScoreFlags {
   json: boolean;
@@ -44,6 +45,30 @@ export const command: CommandModule = {
           }),
         async (flags) => print(await scoreNlvr2File(flags.result, flags.data), flags),
       )
-      .demandCommand(1, 'Name a task: vqa or nlvr2.'),
+      .command(
+        'vcr <result..>',
+        'VCR: Q->A, QA->R and Q->AR; --csv writes the file of the leaderboard',
+        (inner) =>
+          inner
+            .positional('result', {
+              type: 'string',
+              array: true,
+              demandOption: true,
+              describe: 'predictions of answers and of rationales, in any number of files',
+            })
+            .options({
+              data: { type: 'string', describe: 'the labelled annotations (val.jsonl)' },
+              csv: { type: 'string', describe: 'CSV to write: 4 + 16 probabilities for each annotation' },
+            }),
+        async ({ result: files, data, csv, json }) =>
+          print(
+            await scoreVcrFiles(files, {
+              ...(data === undefined ? {} : { data }),
+              ...(csv === undefined ? {} : { csv }),
+            }),
+            { json },
+          ),
+      )
+      .demandCommand(1, 'Name a task: vqa, nlvr2 or vcr.'),
   handler: () => undefined,
 };

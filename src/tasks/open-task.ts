@@ -7,6 +7,7 @@ import { openNlvr2 } from './nlvr2.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
 import { openPretraining } from './pretraining.js';
+import { openVcr } from './vcr.js';
 import { openVqa } from './vqa.js';
 
 /**
@@ -22,6 +23,8 @@ export async function openTask(name: string, options: unknown, context: TaskCont
       return openNlvr(resolveTaskOptions('nlvr', options), context);
     case 'nlvr2':
       return openNlvr2(resolveTaskOptions('nlvr2', options), context);
+    case 'vcr':
+      return openVcr(resolveTaskOptions('vcr', options), context);
     case 'flickr':
       return openFlickr(resolveTaskOptions('flickr', options), context);
     case 'classification':

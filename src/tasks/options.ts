@@ -85,6 +85,18 @@ const flickr = z.strictObject({
   ...common,
 });
 
+const vcr = z.strictObject({
+  data: paths.describe('VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
+  validationData: paths.optional().describe('annotations to validate on'),
+  features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
+  mode: z.enum(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
+  alignment: z
+    .enum(['pieces', 'words'])
+    .default('pieces')
+    .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
+  ...common,
+});
+
 const own = {
   data: paths.describe('own records (.jsonl); `visualbert data check` explains them'),
   validationData: paths.optional().describe('records to validate on'),
@@ -99,12 +111,23 @@ const answering = z.strictObject({
 const grounding = z.strictObject({ ...own, places, ...common });
 
 /** The options of each task by its name. */
-export const TASK_OPTIONS = { vqa, nlvr, nlvr2, flickr, pretraining, classification, answering, grounding } as const;
+export const TASK_OPTIONS = {
+  vqa,
+  nlvr,
+  nlvr2,
+  vcr,
+  flickr,
+  pretraining,
+  classification,
+  answering,
+  grounding,
+} as const;
 
 export type TaskOptionName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;
 export type Nlvr2Options = z.output<typeof nlvr2>;
+export type VcrOptions = z.output<typeof vcr>;
 export type FlickrOptions = z.output<typeof flickr>;
 export type ClassificationOptions = z.output<typeof classification>;
 export type AnsweringOptions = z.output<typeof answering>;

@@ -1,8 +1,10 @@
 // Scores result files against annotations: the figures of the official tools, printed as they print them.
-import { readText } from '#platform';
+import { readText, writeTextAtomic } from '#platform';
 import { parseNlvrPredictions, scoreNlvr } from '../data/nlvr-accuracy.js';
 import { readNlvr2 } from '../data/nlvr-records.js';
 import { scoreVqa } from '../data/vqa-accuracy.js';
+import { parseVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
+import { readVcr } from '../data/vcr-records.js';
 import { readVqaAnnotations, readVqaResults } from '../data/vqa-records.js';
 
 /** Scores as data and as the lines of the official tool. */
@@ -35,6 +37,22 @@ export async function scoreVqaFile(results: string, annotations: string): Promis
 export async function scoreNlvr2File(predictions: string, data: string): Promise<ScoreReport> {
   const scores = scoreNlvr(await readNlvr2(data), parseNlvrPredictions(await readText(predictions), predictions));
   return { scores, text: `accuracy=${pythonFloat(scores.accuracy)}\nconsistency=${pythonFloat(scores.consistency)}\n` };
+}
+
+/**
+ * Scores VCR predictions (lines of answers, of rationales, or both) and writes the leaderboard's CSV when a path is given. Without `data`
+ * (test sets have no labels) only the CSV is written.
+ * @throws DataError when an annotation has no prediction or, for the CSV, not all 20 probabilities.
+ */
+export async function scoreVcrFiles(
+  predictionFiles: readonly string[],
+  { data, csv }: { data?: string; csv?: string },
+): Promise<ScoreReport> {
+  const predictions = parseVcrPredictions(await Promise.all(predictionFiles.map(readText)));
+  if (csv !== undefined) await writeTextAtomic(csv, vcrCsv(predictions));
+  const scores = data === undefined ? {} : scoreVcr(await readVcr(data), predictions);
+  const lines = Object.entries(scores).map(([name, score]) => `${name}: ${(score as number).toFixed(2)}`);
+  return { scores, text: lines.join('\n') };
 }
 
 /** A float as Python prints it. */

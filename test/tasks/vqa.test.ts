@@ -134,8 +134,6 @@ describe('VQA task', () => {
     await expect(openTask('vqa', { questions, feature: features }, context)).rejects.toThrow(
       /unknown feature; known: questions/,
     );
-    await expect(openTask('gqa', {}, context)).rejects.toThrow(
-      'unknown task gqa; the tasks are vqa, nlvr, nlvr2, flickr',
-    );
+    await expect(openTask('gqa', {}, context)).rejects.toThrow('unknown task gqa; the tasks are vqa, nlvr, nlvr2, vcr');
   });
 });

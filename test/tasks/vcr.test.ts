@@ -1,0 +1,132 @@
+// VCR: names in place of tags, regions of the named objects, their alignment, and the three figures.
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { nameObjects, relevantObjects } from '../../src/data/vcr-records.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
+import { openTask } from '../../src/tasks/open-task.js';
+import { scoreVcrFiles } from '../../src/tasks/score.js';
+import { writeFeatureFolder } from '../helpers/numpy-files.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vcr-'));
+const objects = ['person', 'person', 'person', 'car'];
+const record = (annotId: string, labels = true): object => ({
+  annot_id: annotId,
+  img_id: 'val-0',
+  objects,
+  question: ['Does', [2], 'like', 'the', [3], '?'],
+  answer_choices: [
+    ['Yes', ',', [2], 'does', '.'],
+    ['No', [0, 2], 'left', '.'],
+    ['Maybe', '.'],
+    ['No', '.'],
+  ],
+  rationale_choices: [
+    [[2], 'smiles', '.'],
+    ['Nobody', 'is', 'there', '.'],
+    ['It', 'rains', '.'],
+    [[3], 'is', 'red', '.'],
+  ],
+  ...(labels ? { answer_label: 1, rationale_label: 3 } : {}),
+});
+mkdirSync(folder, { recursive: true });
+const data = join(folder, 'val.jsonl');
+writeFileSync(data, `${JSON.stringify(record('val-0'))}\n${JSON.stringify(record('val-1'))}\n`);
+const features = writeFeatureFolder(join(folder, 'features'), ['val-0'], 5, 2);
+const seeding = { seed: 0, epoch: 0, training: true };
+
+describe('VCR', () => {
+  test('names people in the order of the context and other objects by their kind', () => {
+    const { context, choices } = nameObjects(['Does', [2], 'see', [3]], [[[0, 2]], [[1]]], objects);
+    expect(context.map(({ word }) => word)).toEqual(['Does', 'Casey', 'see', 'car']);
+    expect(choices.map((choice) => choice.map(({ word }) => word))).toEqual([['Riley', 'Casey'], ['Riley']]);
+    expect(choices[0]?.map(({ object }) => object)).toEqual([0, 2]);
+  });
+
+  test('takes the objects that the texts name; everyone is all people; nobody named is all people', () => {
+    expect(relevantObjects([['a', [3]], [[1]]], objects)).toEqual([1, 3]);
+    expect(relevantObjects([['Everyone', 'sees', [3]]], objects)).toEqual([0, 1, 2, 3]);
+    expect(relevantObjects([['it', 'rains']], objects)).toEqual([0, 1, 2]);
+  });
+
+  test('makes four texts of a question, with the whole picture and the named objects as regions', async () => {
+    const {
+      task,
+      data: dataset,
+      modelClass,
+      processor,
+    } = await openTask('vcr', { data, features }, { purpose: 'train', model: null });
+    expect([modelClass, dataset.length]).toEqual(['VisualBertForMultipleChoice', 2]);
+    const { inputs } = await task.collate([await dataset.example(0), await dataset.example(1)], seeding);
+    expect(inputs['inputIds']?.shape).toEqual([2, 4, 16]);
+    expect(inputs['visualEmbeds']?.shape).toEqual([2, 4, 8, 2]);
+    expect([...(inputs['visualEmbeds']?.data ?? [])].slice(0, 8)).toEqual([0, 1, 10, 11, 30, 31, 40, 41]); // picture, objects 0, 2, 3
+    const tokens = processor.tokenizer.tokens([...(inputs['inputIds']?.data ?? [])].slice(16, 32));
+    expect(tokens.join(' ')).toMatch(/^\[CLS\] does .* like the .* \? \[SEP\] no .* left \. \[SEP\]/);
+    const [, , v = 0, a = 0] = inputs['imageTextAlignment']?.shape ?? [];
+    const places = (choice: number, region: number): number[] =>
+      [...(inputs['imageTextAlignment']?.data ?? [])]
+        .slice((choice * v + region) * a, (choice * v + region + 1) * a)
+        .filter((at) => at >= 0);
+    expect([places(0, 0), places(3, 1)]).toEqual([[], []]);
+    // Choice 1 names objects 0 and 2; object 2 is Casey in the question as well, each time at the first piece of the name.
+    expect(places(1, 2)).toHaveLength(2);
+    for (const at of places(1, 2)) expect(tokens[at]?.startsWith('c')).toBe(true);
+    for (const at of places(1, 1)) expect(tokens[at]?.startsWith('r')).toBe(true);
+    expect([...(inputs['labels']?.data ?? [])]).toEqual([1, 1]);
+  });
+
+  test('joins answers and rationales into Q->AR and the CSV of the leaderboard', async () => {
+    const logits = (rows: number[]): Record<string, RawTensor> => {
+      const values = new Float32Array(rows.length * 4);
+      rows.forEach((choice, i) => (values[i * 4 + choice] = 2));
+      return { logits: { dtype: 'float32', shape: [rows.length, 4], data: values } };
+    };
+    const write = async (mode: string, choices: number[], file: string): Promise<void> => {
+      const opened = await openTask('vcr', { data, features, mode }, { purpose: 'predict', model: null });
+      const examples = await Promise.all(choices.map((_, i) => opened.data.example(i)));
+      expect(opened.data.length).toBe(choices.length);
+      const predictions = opened.createPredictions();
+      predictions.update(examples, logits(choices));
+      await predictions.write(join(folder, file));
+    };
+    await write('answer', [1, 0], 'a.jsonl');
+    await write('rationale', [0, 3, 0, 0, 0, 3, 0, 0], 'r.jsonl'); // given answer 1, both right
+    const files = [join(folder, 'a.jsonl'), join(folder, 'r.jsonl')];
+    const { scores, text } = await scoreVcrFiles(files, { data, csv: join(folder, 'out.csv') });
+    expect(scores).toEqual({ 'Q->A': 50, 'QA->R': 100, 'Q->AR': 50 });
+    expect(text).toBe('Q->A: 50.00\nQA->R: 100.00\nQ->AR: 50.00');
+    const [header = '', first = ''] = readFileSync(join(folder, 'out.csv'), 'utf8').split('\n');
+    expect(header.split(',').slice(0, 7)).toEqual([
+      'annot_id',
+      'answer_0',
+      'answer_1',
+      'answer_2',
+      'answer_3',
+      'rationale_conditioned_on_a0_0',
+      'rationale_conditioned_on_a0_1',
+    ]);
+    expect(header.split(',')).toHaveLength(21);
+    expect(Number(first.split(',')[2])).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 3), 6);
+    await expect(scoreVcrFiles(files.slice(0, 1), { csv: join(folder, 'x.csv') })).rejects.toThrow(
+      'needs 4 + 16 probabilities, found 4',
+    );
+  });
+
+  test('says which annotation does not fit', async () => {
+    const bad = join(folder, 'bad.jsonl');
+    const open = (change: object, purpose: 'train' | 'predict' = 'train'): ReturnType<typeof openTask> => {
+      writeFileSync(bad, JSON.stringify({ ...record('val-0'), ...change }));
+      return openTask('vcr', { data: bad, features }, { purpose, model: null });
+    };
+    await expect(open({ question: ['Is', [4], '?'] })).rejects.toThrow(
+      'line 1, question: tag [4] names none of the 4 objects',
+    );
+    await expect(open({ answer_choices: [['a']] })).rejects.toThrow('expected four answer_choices, found 1');
+    await expect(open({ answer_label: undefined })).rejects.toThrow('every annotation needs labels; val-0 has none');
+    await expect(open({ img_id: 'val-9' })).rejects.toThrow('annotation val-0 (image val-9)');
+    const { data: dataset } = await open({ objects: [...objects, 'dog'] });
+    await expect(dataset.example(0)).rejects.toThrow('has 5 objects, its image has features of 5 regions');
+  });
+});
