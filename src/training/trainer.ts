@@ -137,8 +137,7 @@ export class Trainer<E> {
     const startedAt = this.step.step;
     this.progress.start(this.totalSteps, startedAt);
     // A run that was stopped between an update and its evaluation makes up for it.
-    const owed =
-      startedAt > 0 && this.isDue(this.arguments.evaluateEvery, startedAt) && this.state.evaluatedStep !== startedAt;
+    const owed = startedAt > 0 && this.isEvaluationDue(startedAt) && this.state.evaluatedStep !== startedAt;
     if (owed) {
       const reason = await this.evaluateAndSave();
       if (reason !== null) return reason;
@@ -181,19 +180,21 @@ export class Trainer<E> {
     isStopped: boolean,
   ): Promise<EndReason | null> {
     const { step } = this.step;
-    const { evaluateEvery, saveEvery } = this.arguments;
     const isLast = step >= this.totalSteps;
     const signal = this.signals.received;
     const ends = signal ?? (isStopped ? 'callback' : !isLast && step - startedAt === stopAfter ? 'stopAfter' : null);
-    const isEvaluationDue =
-      this.options.validation !== undefined &&
-      (this.isDue(evaluateEvery, step) || (isLast && evaluateEvery !== 'never'));
-    if (isEvaluationDue && signal === null) {
+    if (this.isEvaluationDue(step) && signal === null) {
       const reason = await this.evaluateAndSave();
       return reason ?? ends;
     }
-    if (ends !== null || isLast || this.isDue(saveEvery, step)) await this.save();
+    if (ends !== null || isLast || this.isDue(this.arguments.saveEvery, step)) await this.save();
     return ends;
+  }
+
+  private isEvaluationDue(step: number): boolean {
+    const { evaluateEvery } = this.arguments;
+    if (this.options.validation === undefined || evaluateEvery === 'never') return false;
+    return step >= this.totalSteps || this.isDue(evaluateEvery, step);
   }
 
   private isDue(every: 'epoch' | 'never' | number, step: number): boolean {

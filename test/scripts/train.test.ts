@@ -1,35 +1,10 @@
 // The commands train, evaluate and predict as a person starts them, on plain JavaScript (no engine needed).
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
+import { COMMAND, visualbert } from './command.js';
 import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';
-
-const COMMAND = join('dist', 'scripts', 'visualbert.js');
-
-interface Finished {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Starts the command; at the first output that includes `at`, `then` is called with the child. */
-function visualbert(args: readonly string[], at?: string, then?: (child: ChildProcess) => void): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, VISUALBERT_BACKEND: '' } });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
-    child.stderr.on('data', (text: Buffer) => {
-      const isNews = at !== undefined && !stderr.includes(at);
-      stderr += text.toString();
-      if (isNews && stderr.includes(at)) then?.(child);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
-  });
-}
 
 const trainArgs = (files: NlvrFiles, run: string): string[] => [
   ...['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run],
