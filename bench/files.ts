@@ -156,7 +156,10 @@ async function inTurns(
   const subjects = (['tfjs', 'torch'] as const).map((engine) => startSubject({ label: engine, engine }, options));
   try {
     const before: number[] = [];
-    for (const subject of subjects) before.push((await subject.ask({ do: 'memory' })).peakBytes ?? NaN);
+    for (const subject of subjects) {
+      await subject.ask({ do: 'warm', threads: options.threads });
+      before.push((await subject.ask({ do: 'memory' })).peakBytes ?? NaN);
+    }
     const times: number[][] = [[], []];
     const growth: number[] = [NaN, NaN];
     for (let round = 0; round < options.rounds; round++) {
