@@ -16,9 +16,10 @@ interface ConvertArguments {
   outDir: string;
   architecture: (typeof ARCHITECTURES)[number] | undefined;
   config: string | undefined;
-  format: 'safetensors' | 'pytorch';
+  format: 'safetensors' | 'pytorch' | 'tfjs';
+  quantization: 'float16' | 'uint8' | undefined;
   dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
-  'max-shard-size': string;
+  'max-shard-size': string | undefined;
   'allow-incomplete': boolean;
   json: boolean;
 }
@@ -45,16 +46,21 @@ export const command: CommandModule<object, ConvertArguments> = {
         defaultDescription: 'beside it, else what its shapes say',
       })
       .option('format', {
-        choices: ['safetensors', 'pytorch'] as const,
+        choices: ['safetensors', 'pytorch', 'tfjs'] as const,
         default: 'safetensors' as const,
-        describe: 'Format of the weights',
+        describe: 'Format of the weights; tfjs is for the web',
       })
       .option('dtype', {
         choices: ['float32', 'float16', 'bfloat16'] as const,
         describe: 'dtype to store',
         defaultDescription: 'as in the source',
       })
-      .option('max-shard-size', { type: 'string', default: '5GB', describe: 'Largest file, such as 500MB' })
+      .option('quantization', { choices: ['float16', 'uint8'] as const, describe: 'Make the format tfjs smaller' })
+      .option('max-shard-size', {
+        type: 'string',
+        describe: 'Largest file, such as 500MB',
+        defaultDescription: '5GB; 4MiB for tfjs',
+      })
       .option('allow-incomplete', {
         type: 'boolean',
         default: false,
@@ -64,12 +70,13 @@ export const command: CommandModule<object, ConvertArguments> = {
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
       .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
   handler: async ({ checkpoint, json, config, architecture, dtype, ...rest }: ArgumentsCamelCase<ConvertArguments>) => {
-    const { outDir, format, maxShardSize, allowIncomplete } = rest;
+    const { outDir, format, quantization, maxShardSize, allowIncomplete } = rest;
     const options: ConvertOptions = {
       outDir,
       format,
-      maxShardSize,
       allowIncomplete,
+      ...(maxShardSize !== undefined && { maxShardSize }),
+      ...(quantization !== undefined && { quantization }),
       ...(architecture !== undefined && { architecture }),
       ...(dtype !== undefined && { dtype }),
       ...(config !== undefined && { config: await VisualBertConfig.fromPretrained(config) }),

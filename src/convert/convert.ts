@@ -4,18 +4,23 @@ import { writeWhole } from '../byte-sink.js';
 import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.js';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
+import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-format.js';
 import { CheckpointError, ConfigError, errorMessage } from '../errors.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import type { PretrainedFiles } from '../models/pretrained/locate.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
-import { jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import { byteCount, jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
 
 /** Options of `convertCheckpoint`. */
-export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'format' | 'maxShardSize'> {
+export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {
   /** The folder to write. */
   outDir: string;
+  /** Default `safetensors`. `tfjs` is for the web: model.json and shards of 4 MB. */
+  format?: 'safetensors' | 'pytorch' | 'tfjs';
+  /** Of the format `tfjs`: half precision, or 8 bits for matrices. Default: none. */
+  quantization?: WebQuantization;
   /** Store floating tensors in this dtype. Default: as the source stores them, bit for bit. */
   dtype?: 'float32' | 'float16' | 'bfloat16';
 }
@@ -66,10 +71,15 @@ const TOKENIZER_FILES = [
  */
 export async function convertCheckpoint(
   source: string,
-  { outDir, format, maxShardSize, dtype, ...options }: ConvertOptions,
+  { outDir, format = 'safetensors', quantization, maxShardSize, dtype, ...options }: ConvertOptions,
 ): Promise<ConversionReport> {
   if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
     throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
+  }
+  if (quantization !== undefined && format !== 'tfjs') {
+    throw new ConfigError(
+      `convertCheckpoint: quantization ${quantization} belongs to the format tfjs, not ${format}; use dtype`,
+    );
   }
   const { file, files: located } = await openCheckpoint(source);
   try {
@@ -81,7 +91,7 @@ export async function convertCheckpoint(
       dtype: NAMES[commonDtype(tensors)] ?? 'float32',
     };
     await makeFolder(outDir);
-    const written = await writeWeights(outDir, tensors, { format, maxShardSize });
+    const written = await write(outDir, tensors, { format, quantization, maxShardSize });
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
     await removeOldWeights(outDir, written);
@@ -99,6 +109,21 @@ export async function convertCheckpoint(
   } finally {
     await file.close();
   }
+}
+
+async function write(
+  folder: string,
+  tensors: TensorToWrite[],
+  {
+    format = 'safetensors',
+    quantization,
+    maxShardSize,
+  }: Pick<ConvertOptions, 'format' | 'quantization' | 'maxShardSize'>,
+): Promise<Set<string>> {
+  if (format !== 'tfjs') return writeWeights(folder, tensors, { format, maxShardSize });
+  const shardBytes = maxShardSize === undefined ? {} : { shardBytes: byteCount(maxShardSize) };
+  const options = { ...shardBytes, ...(quantization !== undefined && { quantization }) };
+  return new Set(await writeTfjs((file) => createSink(joinPath(folder, file)), tensors, options));
 }
 
 async function configJsonOf(files: PretrainedFiles): Promise<object | null> {

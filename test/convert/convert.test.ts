@@ -195,6 +195,28 @@ describe('convertCheckpoint', () => {
     await expect(convert(folder)).rejects.toThrow(/holds several checkpoints \(best\.th, last\.th\); name one of them/);
   });
 
+  test('writes the web format, which loads as a model like any other', async () => {
+    const config = SMALL.with({ numLabels: 5 });
+    const plain = await convert('authors-vqa.th', { config });
+    const web = await convert(plain.outDir, { format: 'tfjs', maxShardSize: 500 });
+    expect(web.files).toContain('model.json');
+    const [a, b] = [
+      await VisualBertForQuestionAnswering.fromPretrained(web.outDir),
+      await VisualBertForQuestionAnswering.fromPretrained(plain.outDir),
+    ];
+    expect(a.loadingReport).toMatchObject({ format: 'tfjs', missingKeys: [], unexpectedKeys: [] });
+    expect(await a.stateDict()).toEqual(await b.stateDict());
+    const back = await convert(web.outDir, {});
+    expect(
+      readFileSync(join(back.outDir, 'model.safetensors')).equals(
+        readFileSync(join(plain.outDir, 'model.safetensors')),
+      ),
+    ).toBe(true);
+    await expect(convert(plain.outDir, { quantization: 'uint8' })).rejects.toThrow(
+      /quantization uint8 belongs to the format tfjs/,
+    );
+  });
+
   test('stores another dtype when asked', async () => {
     const report = await convert('authors-pretraining.th', { config: SMALL, dtype: 'float16' });
     const { tensors } = await inspectCheckpoint(report.outDir);

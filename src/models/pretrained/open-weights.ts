@@ -2,16 +2,18 @@
 import { openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
+import { openTfjs } from '../../checkpoint/tfjs-format.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { PretrainedFiles } from './locate.js';
 
-/** safetensors win over PyTorch's own format, as in transformers. */
+/** safetensors win over PyTorch's own format, as in transformers; tfjs's format for the web comes last. */
 export const WEIGHT_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
   'pytorch_model.bin',
   'pytorch_model.bin.index.json',
+  'model.json',
 ] as const;
 
 /** Opens one checkpoint file by path or address. @throws CheckpointError */
@@ -30,11 +32,19 @@ export async function openWeights(files: PretrainedFiles): Promise<TensorFile> {
 }
 
 async function openWeightsFile(path: string, files: PretrainedFiles): Promise<TensorFile> {
-  if (!path.endsWith('.index.json')) return openTensorPath(path);
-  return openSharded(await readText(path), path, async (file) => {
-    const shard = await files.find(file);
-    if (shard === null)
-      throw new CheckpointError(`${path}: names ${file}, which is not beside it; get the missing file`);
-    return openTensorPath(shard);
-  });
+  if (path.endsWith('.index.json')) return openIndex(path, files);
+  if (!path.endsWith('.json')) return openTensorPath(path);
+  return openTfjs(await readText(path), path, async (file) => openSource(await requireBeside(path, file, files)));
+}
+
+async function openIndex(path: string, files: PretrainedFiles): Promise<TensorFile> {
+  return openSharded(await readText(path), path, async (file) =>
+    openTensorPath(await requireBeside(path, file, files)),
+  );
+}
+
+async function requireBeside(path: string, file: string, files: PretrainedFiles): Promise<string> {
+  const found = await files.find(file);
+  if (found === null) throw new CheckpointError(`${path}: names ${file}, which is not beside it; get the missing file`);
+  return found;
 }

@@ -17,7 +17,8 @@ const FORMATS = {
 const DEFAULT_SHARD_SIZE = '5GB';
 
 /** Names that weights of an earlier save may have: they would win over, or mix with, the new ones. */
-const WEIGHT_FILE = /^(model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?$/;
+const WEIGHT_FILE =
+  /^((model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?|model\.json|group1-shard\d+of\d+\.bin)$/;
 
 /**
  * Writes tensors under the names transformers looks for; every file is whole or absent.
@@ -103,8 +104,8 @@ function fiveDigits(value: number): string {
   return String(value).padStart(5, '0');
 }
 
-/** `5GB`, `200MiB` or a number, in bytes. */
-function byteCount(size: number | string): number {
+/** `5GB`, `200MiB` or a number, in bytes. @throws ConfigError */
+export function byteCount(size: number | string): number {
   const units: Record<string, number> = { '': 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
   const parsed = /^\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*$/i.exec(String(size));
   const bytes = Number(parsed?.[1]) * (units[(parsed?.[2] ?? '').toUpperCase()] ?? NaN);
