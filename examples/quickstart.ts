@@ -41,7 +41,7 @@ if (flags.controls) {
   for (const regions of ['zeroed', 'shuffled'] as const)
     print(`regions ${regions}`, await trainBoth(join(folder, regions), regions));
 }
-const picture = join(folder, 'predictions.svg');
+const picture = join(folder, 'predictions.png');
 await writeFile(picture, await drawPredictions(data));
 console.log(`\nPicture: ${picture}`);
 console.log(
@@ -98,7 +98,7 @@ function print(title: string, scores: Scores): void {
 }
 
 /** Four questions and two statements about held-out scenes, one of each template. */
-async function drawPredictions({ splits: { test } }: ShapesData): Promise<string> {
+async function drawPredictions({ splits: { test } }: ShapesData): Promise<Uint8Array> {
   const chosen: [Task, Probe][] = [
     ...onePerTemplate(test.questions)
       .slice(0, 6)
@@ -119,7 +119,7 @@ async function drawPredictions({ splits: { test } }: ShapesData): Promise<string
     });
     predictions.push({ scene: sceneOf(probe, test), text: probe.text, truth: probe.answer, answers });
   }
-  return predictionPicture('Held-out scenes: regions, question or statement, likeliest answers', predictions);
+  return predictionPicture(predictions);
 }
 
 function onePerTemplate(probes: readonly Probe[]): Probe[] {

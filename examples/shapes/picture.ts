@@ -1,5 +1,6 @@
-// Shows predictions as one SVG: each scene with its boxes, what was asked, and the likeliest answers.
+// Shows predictions as one PNG: each scene with its boxes, what was asked, and the likeliest answers.
 import { encodePng } from '../../src/node.js';
+import { Canvas, lineHeight, type Rgb, textWidth, wrapped } from './canvas.js';
 import { drawScene } from './draw.js';
 import { SCENE_SIZE, type Scene } from './scene.js';
 
@@ -14,54 +15,48 @@ export interface Prediction {
 }
 
 const COLUMNS = 3;
-const [WIDTH, HEIGHT, MARGIN] = [288, 420, 16];
-const ZOOM = WIDTH / SCENE_SIZE;
-const BAR = { x: 120, width: 120, height: 14, step: 22 };
+const ZOOM = 3;
+const [PANEL_WIDTH, PANEL_HEIGHT, MARGIN] = [SCENE_SIZE * ZOOM, SCENE_SIZE * ZOOM + 136, 20];
+const SIZE = 2;
+const ANSWERS = 3;
+const INK: Rgb = [20, 20, 20];
+const PAPER: Rgb = [255, 255, 255];
+const BAR: Rgb = [170, 195, 225];
+const RIGHT: Rgb = [20, 110, 40];
+const WRONG: Rgb = [180, 0, 30];
 
-/** A self-contained SVG of all predictions. */
-export function predictionPicture(title: string, predictions: readonly Prediction[]): string {
+/** The bytes of a PNG with all predictions. */
+export function predictionPicture(predictions: readonly Prediction[]): Uint8Array {
   const rows = Math.ceil(predictions.length / COLUMNS);
-  const width = COLUMNS * (WIDTH + MARGIN) + MARGIN;
-  const height = rows * (HEIGHT + MARGIN) + MARGIN + 32;
-  const panels = predictions.map((prediction, i) => {
-    const x = MARGIN + (i % COLUMNS) * (WIDTH + MARGIN);
-    const y = MARGIN + 32 + Math.floor(i / COLUMNS) * (HEIGHT + MARGIN);
-    return `<g transform="translate(${x} ${y})">${panel(prediction)}</g>`;
+  const canvas = new Canvas(COLUMNS * (PANEL_WIDTH + MARGIN) + MARGIN, rows * (PANEL_HEIGHT + MARGIN) + MARGIN);
+  predictions.forEach((prediction, i) => {
+    const x = MARGIN + (i % COLUMNS) * (PANEL_WIDTH + MARGIN);
+    const y = MARGIN + Math.floor(i / COLUMNS) * (PANEL_HEIGHT + MARGIN);
+    drawPanel(canvas, prediction, x, y);
   });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="14">`,
-    `<rect width="${width}" height="${height}" fill="white"/>`,
-    `<text x="${MARGIN}" y="30" font-size="18" font-weight="bold">${escaped(title)}</text>`,
-    ...panels,
-    '</svg>\n',
-  ].join('\n');
+  return encodePng(canvas);
 }
 
-function panel({ scene, text, truth, answers }: Prediction): string {
-  const png = Buffer.from(encodePng(drawScene(scene))).toString('base64');
-  const boxes = scene.boxes.map(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => {
-    const [x, y, width, height] = [x1, y1, x2 - x1, y2 - y1].map((value) => (value * ZOOM).toFixed(1));
-    return `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="none" stroke="white" stroke-width="3"/><rect x="${x}" y="${y}" width="${width}" height="${height}" fill="none" stroke="black"/>`;
+function drawPanel(canvas: Canvas, { scene, text, truth, answers }: Prediction, x: number, y: number): void {
+  canvas.picture(drawScene(scene), x, y, ZOOM);
+  for (const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] of scene.boxes) {
+    const [left, top, width, height] = [x + x1 * ZOOM, y + y1 * ZOOM, (x2 - x1) * ZOOM, (y2 - y1) * ZOOM];
+    canvas.frame([left, top, width, height], 2, PAPER);
+    canvas.frame([left + 2, top + 2, width - 4, height - 4], 1, INK);
+  }
+  let line = y + SCENE_SIZE * ZOOM + 10;
+  for (const part of wrapped(text, SIZE, PANEL_WIDTH)) {
+    canvas.text(part, x, line, SIZE, INK);
+    line += lineHeight(SIZE);
+  }
+  answers.slice(0, ANSWERS).forEach(({ answer, score }, i) => {
+    canvas.fill([x, line, score * PANEL_WIDTH, lineHeight(SIZE) - 2], BAR);
+    const color = i > 0 ? INK : answer.toLowerCase() === truth ? RIGHT : WRONG;
+    const percent = `${(100 * score).toFixed(0)}%`;
+    canvas.text(answer, x + 4, line + 2, SIZE, color);
+    canvas.text(percent, x + PANEL_WIDTH - textWidth(percent, SIZE), line + 2, SIZE, color);
+    line += lineHeight(SIZE) + 2;
   });
-  const best = answers[0]?.answer ?? '';
-  const isRight = best.toLowerCase() === truth;
-  const bars = answers.slice(0, 3).map(({ answer, score }, i) => {
-    const y = WIDTH + 62 + i * BAR.step;
-    return [
-      `<text x="${BAR.x - 8}" y="${y}" text-anchor="end">${escaped(answer)}</text>`,
-      `<rect x="${BAR.x}" y="${y - 12}" width="${(score * BAR.width).toFixed(1)}" height="${BAR.height}" fill="#4c78a8"/>`,
-      `<text x="${BAR.x + BAR.width + 8}" y="${y}">${(100 * score).toFixed(0)}%</text>`,
-    ].join('');
-  });
-  return [
-    `<image href="data:image/png;base64,${png}" width="${WIDTH}" height="${WIDTH}"/>`,
-    ...boxes,
-    `<text x="0" y="${WIDTH + 22}" font-weight="bold">${escaped(text)}</text>`,
-    ...bars,
-    `<text x="0" y="${WIDTH + 42}" fill="${isRight ? '#2a7d2a' : '#b00020'}">${isRight ? 'right' : `wrong: ${escaped(truth)}`}</text>`,
-  ].join('\n');
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const isRight = answers[0]?.answer.toLowerCase() === truth;
+  if (!isRight) canvas.text(`right: ${truth}`, x + 4, line + 2, SIZE, INK);
 }

@@ -20,8 +20,8 @@ export const SHAPES_RECIPE = {
     initializerRange: 0.15,
   },
   training: {
-    vqa: { batchSize: 32, learningRate: 1.5e-3, epochs: 9 },
-    nlvr: { batchSize: 32, learningRate: 1.5e-3, epochs: 4 },
+    vqa: { batchSize: 32, learningRate: 1.5e-3, epochs: 12 },
+    nlvr: { batchSize: 32, learningRate: 1.5e-3, epochs: 6 },
   },
 } as const;
 
