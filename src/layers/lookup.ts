@@ -1,6 +1,6 @@
 // Rows of a table by index, with a gradient that adds up rows instead of going through a dense one-hot matrix.
 import * as tf from '@tensorflow/tfjs';
-import './wasm-kernels.js'; // the gradient's sum over rows is missing there
+import './segment-sum.js'; // the kernel of the gradient
 import { withGradient } from './with-gradient.js';
 
 /**
