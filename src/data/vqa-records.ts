@@ -154,6 +154,33 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
 }
 
 /**
+ * Reads and joins several questions files (the official layout or easy-VQA's) with their annotations.
+ * @throws DataError when there is not one annotations file for each.
+ */
+export async function readVqaExamples(
+  questions: readonly string[],
+  annotations: readonly string[] | undefined,
+): Promise<VqaExample[]> {
+  if (annotations !== undefined && annotations.length !== questions.length) {
+    throw new DataError(
+      `expected one annotations file for each of the ${questions.length} questions files, received ${annotations.length}`,
+    );
+  }
+  const all: VqaExample[] = [];
+  for (const [i, path] of questions.entries()) {
+    const annotationPath = annotations?.[i];
+    const examples = (await isEasyVqa(path))
+      ? await readEasyVqa(path)
+      : joinVqa(
+          await readVqaQuestions(path),
+          annotationPath === undefined ? null : await readVqaAnnotations(annotationPath),
+        );
+    for (const example of examples) all.push(example);
+  }
+  return all;
+}
+
+/**
  * Reads a results file, `[{ question_id, answer }]`, as question id -> answer.
  * @throws DataError naming the record: missing field, question answered twice.
  * @see https://visualqa.org/evaluation.html

@@ -7,6 +7,12 @@ import { openNlvr2 } from './nlvr2.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
 import { openPretraining } from './pretraining.js';
+import {
+  openFlickrPretraining,
+  openNlvr2Pretraining,
+  openVcrPretraining,
+  openVqaPretraining,
+} from './task-pretraining.js';
 import { openVcr } from './vcr.js';
 import { openVqa } from './vqa.js';
 
@@ -27,6 +33,14 @@ export async function openTask(name: string, options: unknown, context: TaskCont
       return openVcr(resolveTaskOptions('vcr', options), context);
     case 'flickr':
       return openFlickr(resolveTaskOptions('flickr', options), context);
+    case 'vqa-pretraining':
+      return openVqaPretraining(resolveTaskOptions(name, options), context);
+    case 'nlvr2-pretraining':
+      return openNlvr2Pretraining(resolveTaskOptions(name, options), context);
+    case 'vcr-pretraining':
+      return openVcrPretraining(resolveTaskOptions(name, options), context);
+    case 'flickr-pretraining':
+      return openFlickrPretraining(resolveTaskOptions(name, options), context);
     case 'classification':
       return openClassification(resolveTaskOptions('classification', options), context);
     case 'answering':

@@ -5,14 +5,7 @@ import { DEFAULT_BUCKETS } from '../data/batch.js';
 import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatureSource } from '../data/region-features.js';
 import { scoreVqa, vqaAnswerAccuracy } from '../data/vqa-accuracy.js';
-import {
-  isEasyVqa,
-  joinVqa,
-  readEasyVqa,
-  readVqaAnnotations,
-  readVqaQuestions,
-  type VqaExample,
-} from '../data/vqa-records.js';
+import { readVqaExamples, type VqaExample } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
@@ -38,14 +31,14 @@ export type VqaTaskExample = TaskExample<VqaExample>;
  * @throws ConfigError when annotations or answers are lacking; DataError naming the record that does not fit.
  */
 export async function openVqa(options: VqaOptions, context: TaskContext): Promise<OpenedTask<VqaTaskExample>> {
-  const examples = await readExamples(options.questions, options.annotations);
+  const examples = await readVqaExamples(options.questions, options.annotations);
   if (context.purpose !== 'predict' && examples.some(({ annotation }) => annotation === null)) {
     throw new ConfigError(`task vqa: to ${context.purpose}, give the annotations of the questions (--annotations)`);
   }
   const validationExamples =
     options.validationQuestions === undefined
       ? null
-      : await readExamples(options.validationQuestions, options.validationAnnotations);
+      : await readVqaExamples(options.validationQuestions, options.validationAnnotations);
   const processor = await taskProcessor('vqa', options, context, () => examples.map(({ question }) => question));
   const answers = await chooseAnswers(options, context, processor, examples);
   return overSource(await taskRegions(options.features, options, context), (source) => ({
@@ -61,29 +54,6 @@ export async function openVqa(options: VqaOptions, context: TaskContext): Promis
     createPredictions: () => createVqaPredictions(answers),
     close: () => source.close(),
   }));
-}
-
-async function readExamples(
-  questions: readonly string[],
-  annotations: readonly string[] | undefined,
-): Promise<VqaExample[]> {
-  if (annotations !== undefined && annotations.length !== questions.length) {
-    throw new ConfigError(
-      `task vqa: expected one annotations file for each of the ${questions.length} questions files, received ${annotations.length}`,
-    );
-  }
-  const all: VqaExample[] = [];
-  for (const [i, path] of questions.entries()) {
-    const annotationPath = annotations?.[i];
-    const examples = (await isEasyVqa(path))
-      ? await readEasyVqa(path)
-      : joinVqa(
-          await readVqaQuestions(path),
-          annotationPath === undefined ? null : await readVqaAnnotations(annotationPath),
-        );
-    for (const example of examples) all.push(example);
-  }
-  return all;
 }
 
 /** The answers: a file, else those of the model, else built from the training data. */

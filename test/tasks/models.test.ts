@@ -47,7 +47,11 @@ const TASKS: Record<string, object> = {
   vqa: {
     questions: lines('q.json', {
       questions: [
-        { question_id: 1, image_id: 1, question: 'What is it?' },
+        {
+          question_id: 1,
+          image_id: 1,
+          question: 'What is it that we see there on the table, and where did it come from?',
+        },
         { question_id: 2, image_id: 2, question: 'Is it?' },
       ],
     }),
@@ -70,7 +74,11 @@ const TASKS: Record<string, object> = {
   nlvr2: {
     data: lines(
       'n2.json',
-      { identifier: 'dev-0-0-0', sentence: 'a b', label: 'True' },
+      {
+        identifier: 'dev-0-0-0',
+        sentence: 'one two three four five six seven eight nine ten eleven twelve',
+        label: 'True',
+      },
       { identifier: 'dev-0-0-1', sentence: 'c', label: 'False' },
     ),
     features,
@@ -127,6 +135,8 @@ const TASKS: Record<string, object> = {
     features: placed,
   },
 };
+
+for (const name of ['vqa', 'nlvr2', 'vcr']) TASKS[`${name}-pretraining`] = TASKS[name] ?? {};
 
 beforeAll(async () => {
   await useBackend();

@@ -1,0 +1,189 @@
+// Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2, VCR and Flickr30k.
+import { readNlvr2 } from '../data/nlvr-records.js';
+import { readFlickrEntities } from '../data/phrase-records.js';
+import type { VisualBertProcessor } from '../data/processor.js';
+import type { RegionFeatureSource } from '../data/region-features.js';
+import { vqaQuestionWords } from '../data/text-forms.js';
+import { nameObjects, readVcr, type VcrRecord, type VcrWord } from '../data/vcr-records.js';
+import { readVqaExamples } from '../data/vqa-records.js';
+import { ConfigError, DataError } from '../errors.js';
+import type { Dataset } from '../training/task.js';
+import type { OpenedTask, TaskContext } from './opened-task.js';
+import type { FlickrOptions, Nlvr2Options, VcrOptions, VqaOptions } from './options.js';
+import { type Composition, createPretrainingTask, type PretrainingRecord } from './pretraining-task.js';
+import {
+  approximateLength,
+  fingerprintOf,
+  newModelFields,
+  overSource,
+  requireImages,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
+
+/** A text of a task with its images. */
+interface TextRecord extends PretrainingRecord {
+  imageIds: readonly string[];
+  /** All that it may be composed of, for its length and its fingerprint. */
+  full: string;
+  compose(random: () => number): Composition;
+}
+
+type Opened = Promise<OpenedTask<TaskExample<TextRecord>>>;
+
+/** Question, `?` and one annotator's answer; masked words only. Differs: the authors' code puts spaces between the letters of the answer. */
+export async function openVqaPretraining(options: VqaOptions, context: TaskContext): Opened {
+  const read = async (
+    questions: readonly string[],
+    annotations: readonly string[] | undefined,
+  ): Promise<TextRecord[]> =>
+    (await readVqaExamples(questions, annotations)).map(({ questionId, imageId, question, annotation }) => {
+      const words = `${vqaQuestionWords(question)} ?`;
+      const answers = annotation?.answers.map(({ answer }) => answer) ?? [];
+      if (answers.length === 0)
+        throw new ConfigError(`task vqa-pretraining: question ${questionId} has no answers; give the annotations`);
+      const compose = (random: () => number): Composition => ({
+        text: `${words} ${answers[Math.floor(random() * answers.length)]}`,
+      });
+      return { key: questionId, imageIds: [imageId], full: `${words} ${answers.join(' ')}`, compose };
+    });
+  const { validationQuestions, validationAnnotations } = options;
+  const validation = validationQuestions === undefined ? null : await read(validationQuestions, validationAnnotations);
+  return openTexts('vqa-pretraining', await read(options.questions, options.annotations), validation, options, context);
+}
+
+/** The statement; masked words, and whether it is true of the pair. */
+export async function openNlvr2Pretraining(options: Nlvr2Options, context: TaskContext): Opened {
+  const read = async (paths: readonly string[]): Promise<TextRecord[]> =>
+    (await Promise.all(paths.map(readNlvr2))).flat().map(({ identifier, sentence, label, imageIds }) => ({
+      key: identifier,
+      imageIds,
+      full: `${sentence} ${String(label)}`,
+      compose: () => ({ text: sentence, ...(label === null ? {} : { matches: label }) }),
+    }));
+  const validation = options.validationData === undefined ? null : await read(options.validationData);
+  return openTexts('nlvr2-pretraining', await read(options.data), validation, options, context);
+}
+
+/** The sentence; masked words only. */
+export async function openFlickrPretraining(options: FlickrOptions, context: TaskContext): Opened {
+  const read = async (split: string): Promise<TextRecord[]> =>
+    (await readFlickrEntities(options.entities, split)).map(({ id, imageId, words }) => {
+      const text = words.join(' ');
+      return { key: id, imageIds: [imageId], full: text, compose: () => ({ text }) };
+    });
+  const validation = options.validationSplit === undefined ? null : await read(options.validationSplit);
+  return openTexts(
+    'flickr-pretraining',
+    await read(options.split),
+    validation,
+    options,
+    context,
+    options.places ? 6 : 0,
+  );
+}
+
+/**
+ * Each of the four answers to a question, and each of the four rationales to question and right answer; masked words, and whether the
+ * choice is the right one. All regions of the image are shown, without alignment to the text.
+ */
+export async function openVcrPretraining(options: VcrOptions, context: TaskContext): Opened {
+  const read = async (paths: readonly string[]): Promise<TextRecord[]> =>
+    (await Promise.all(paths.map(readVcr))).flat().flatMap(vcrTexts);
+  const validation = options.validationData === undefined ? null : await read(options.validationData);
+  return openTexts('vcr-pretraining', await read(options.data), validation, options, context);
+}
+
+function vcrTexts({
+  annotId,
+  imageId,
+  objects,
+  question,
+  answers,
+  rationales,
+  answerLabel,
+  rationaleLabel,
+}: VcrRecord): TextRecord[] {
+  if (answerLabel === null || rationaleLabel === null)
+    throw new ConfigError(`task vcr-pretraining: annotation ${annotId} has no labels`);
+  const spell = (words: readonly VcrWord[]): string => words.map(({ word }) => word).join(' ');
+  const rightAnswer = answers[answerLabel] ?? [];
+  return [
+    { kind: 'answer', context: question, choices: answers, label: answerLabel },
+    { kind: 'rationale', context: [...question, ...rightAnswer], choices: rationales, label: rationaleLabel },
+  ].flatMap(({ kind, context, choices, label }) => {
+    const named = nameObjects(context, choices, objects);
+    const text = spell(named.context);
+    return named.choices.map((choice, i) => {
+      const composition = { text, pair: spell(choice), matches: i === label };
+      return {
+        key: `${annotId} ${kind} ${i}`,
+        imageIds: [imageId],
+        full: `${text} ${composition.pair} ${i === label}`,
+        compose: () => composition,
+      };
+    });
+  });
+}
+
+async function openTexts(
+  name: string,
+  records: readonly TextRecord[],
+  validation: readonly TextRecord[] | null,
+  options: VqaOptions | Nlvr2Options | FlickrOptions | VcrOptions,
+  context: TaskContext,
+  placeDim = 0,
+): Opened {
+  if (context.purpose === 'predict')
+    throw new ConfigError(`task ${name}: there is nothing to predict; train or evaluate it`);
+  return overSource(await taskRegions(options.features, options, context), async (source) => {
+    const width = source.dim + placeDim;
+    const withoutAnswers = { ...options, answers: undefined };
+    const processor = await taskProcessor(
+      'pretraining',
+      withoutAnswers,
+      context,
+      () => records.map(({ full }) => full),
+      width,
+    );
+    return {
+      task: createPretrainingTask<TextRecord>({ name, processor, compose: (record, random) => record.compose(random) }),
+      modelClass: 'VisualBertForPreTraining',
+      processor,
+      data: textDataset(records, processor, source),
+      validation: validation === null ? null : textDataset(validation, processor, source),
+      config: newModelFields(processor, width, context),
+      createPredictions: () => {
+        throw new ConfigError(`task ${name}: there is nothing to predict`);
+      },
+      close: () => source.close(),
+    };
+  });
+}
+
+function textDataset(
+  records: readonly TextRecord[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+): Dataset<TaskExample<TextRecord>> {
+  requireImages(
+    source,
+    records.map(({ key, imageIds }) => [`example ${key}`, imageIds] as const),
+  );
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(records.map(({ key, imageIds, full }) => `${key} ${imageIds.join(' ')} ${full}`)),
+    example: async (index) => {
+      const record = records[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
+      const regions = await Promise.all(record.imageIds.map((id) => source.read(id)));
+      return { record, text: { ids: [], typeIds: [] }, images: regions.map((one) => processor.fitRegions(one)) };
+    },
+    sizeOf: (index) => {
+      const { full = '', imageIds = [] } = records[index] ?? {};
+      const counts = imageIds.map((id) => Math.min(source.countOf?.(id) ?? 0, processor.maxRegions));
+      return { text: approximateLength(full), regions: counts.reduce((sum, count) => sum + count, 0) };
+    },
+  };
+}
