@@ -11,6 +11,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "fused_loops.h"
@@ -20,6 +21,7 @@
 namespace visualbert {
 namespace {
 
+constexpr const char* kFloats = "T: {float, bfloat16}";
 constexpr int64_t kGrain = 4096;  // elements below which a loop is not worth sharing
 
 // One call of a kernel: its inputs and outputs, freed at the end.
@@ -40,15 +42,23 @@ class Call {
   float scalar(int index) { return *data(index); }
 
   // An output shaped like `like`; takes the memory of the input `reusable`, if it is not -1 and nobody else needs it.
-  float* output(int index, TF_Tensor* like, int reusable = -1) {
+  template <typename T = float>
+  T* output(int index, TF_Tensor* like, int reusable = -1) {
     std::vector<int64_t> shape = shape_of(like);
+    const int rank = static_cast<int>(shape.size());
     TF_Tensor* tensor = nullptr;
     if (reusable >= 0) {
-      tensor = TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), static_cast<int>(shape.size()), nullptr, status_);
+      tensor = TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), rank, nullptr, status_);
     } else {
-      tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()), TF_TensorByteSize(like), status_);
+      const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
+      const size_t bytes = static_cast<size_t>(TF_TensorElementCount(like)) * sizeof(T);
+      tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), rank, bytes, status_);
     }
-    return static_cast<float*>(TF_TensorData(keep(tensor)));
+    return static_cast<T*>(TF_TensorData(keep(tensor)));
+  }
+  float* vector_output(int index, int64_t width) {
+    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));
   }
   float* scalar_output(int index) {
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
@@ -100,6 +110,16 @@ void share(int64_t count, int64_t grain, Loop loop) {
   Team::instance().run(count, grain, [&](int64_t first, int64_t last, int member) { loop(first, last, member); });
 }
 
+// Calls with the data of a float32 or bfloat16 tensor.
+template <typename Visit>
+void visit(TF_Tensor* tensor, Visit visitor) {
+  if (TF_TensorType(tensor) == TF_BFLOAT16) {
+    visitor(static_cast<const uint16_t*>(TF_TensorData(tensor)));
+  } else {
+    visitor(static_cast<const float*>(TF_TensorData(tensor)));
+  }
+}
+
 struct AdamWKernel {
   explicit AdamWKernel(Attributes a)
       : share1(a.number("share1")), share2(a.number("share2")), epsilon(a.number("epsilon")), decay(a.number("decay")),
@@ -112,9 +132,11 @@ struct AdamWKernel {
     const float rate = call.scalar(5) * rate_factor;
     const float clip = max_norm / (norm + 1e-6f);  // torch's constant
     const AdamW options{share1, share2, epsilon, rate, 1.0f - rate * decay, call.scalar(6), call.scalar(7), clip < 1.0f ? clip : 1.0f};
-    float *parameter = call.data(0), *first = call.data(1), *second = call.data(2), *gradient = call.data(3);
-    share(size_of(call.input(0)), kGrain, [&](int64_t from, int64_t to, int) {
-      adamw(options, parameter + from, first + from, second + from, gradient + from, to - from);
+    float *parameter = call.data(0), *first = call.data(1), *second = call.data(2);
+    visit(call.input(3), [&](const auto* gradient) {
+      share(size_of(call.input(0)), kGrain, [&](int64_t from, int64_t to, int) {
+        adamw(options, parameter + from, first + from, second + from, gradient + from, to - from);
+      });
     });
   }
 
@@ -129,10 +151,11 @@ struct SumOfSquaresKernel {
   void run(Call& call) const {
     constexpr int64_t kPiece = 1 << 14;
     const int64_t count = size_of(call.input(0));
-    const float* x = call.data(0);
     std::vector<double> sums(static_cast<size_t>((count + kPiece - 1) / kPiece));
-    share(static_cast<int64_t>(sums.size()), 4, [&](int64_t from, int64_t to, int) {
-      for (int64_t i = from; i < to; ++i) sums[static_cast<size_t>(i)] = sum_of_squares(x + i * kPiece, std::min(kPiece, count - i * kPiece));
+    visit(call.input(0), [&](const auto* x) {
+      share(static_cast<int64_t>(sums.size()), 4, [&](int64_t from, int64_t to, int) {
+        for (int64_t i = from; i < to; ++i) sums[static_cast<size_t>(i)] = sum_of_squares(x + i * kPiece, std::min(kPiece, count - i * kPiece));
+      });
     });
     double sum = 0;
     for (double piece : sums) sum += piece;
@@ -140,13 +163,18 @@ struct SumOfSquaresKernel {
   }
 };
 
+// The element type behind a pointer to const.
+template <typename Pointer>
+using Element = std::remove_const_t<std::remove_pointer_t<Pointer>>;
+
 struct GeluKernel {
   explicit GeluKernel(Attributes) {}
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const float* x = call.data(0);
-    float* y = call.output(0, input);
-    share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu(x + from, y + from, to - from); });
+    visit(input, [&](const auto* x) {
+      auto* y = call.output<Element<decltype(x)>>(0, input);
+      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu(x + from, y + from, to - from); });
+    });
   }
 };
 
@@ -154,9 +182,12 @@ struct GeluGradientKernel {
   explicit GeluGradientKernel(Attributes) {}
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const float *dy = call.data(0), *x = call.data(1);
-    float* dx = call.output(0, input);
-    share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu_gradient(dy + from, x + from, dx + from, to - from); });
+    visit(input, [&](const auto* dy) {
+      using T = Element<decltype(dy)>;
+      const T* x = static_cast<const T*>(TF_TensorData(call.input(1)));
+      T* dx = call.output<T>(0, input);
+      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu_gradient(dy + from, x + from, dx + from, to - from); });
+    });
   }
 };
 
@@ -166,17 +197,30 @@ struct DropoutKernel {
 
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const float* x = call.data(0);
     const int32_t* key = reinterpret_cast<const int32_t*>(call.data(1));
-    const uint32_t seed = static_cast<uint32_t>(key[0]), step = static_cast<uint32_t>(key[1]);
-    float* y = call.output(0, input, 0);
-    share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) {
-      dropout(x + from, y + from, from, to - from, seed, step, salt, rate, scale);
+    const Mask mask{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1]), salt, rate, scale};
+    visit(input, [&](const auto* x) {
+      auto* y = call.output<Element<decltype(x)>>(0, input, 0);
+      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { dropout(mask, x + from, y + from, from, to - from); });
     });
   }
 
   float rate, scale;
   uint32_t salt;
+};
+
+// Sums over the rows of a matrix. Members share the columns, so that each sum has one order.
+struct ColumnSumsKernel {
+  explicit ColumnSumsKernel(Attributes) {}
+  void run(Call& call) const {
+    TF_Tensor* input = call.input(0);
+    const int64_t rows = TF_Dim(input, 0), width = TF_Dim(input, 1);
+    float* sums = call.vector_output(0, width);
+    std::fill_n(sums, width, 0.0f);
+    visit(input, [&](const auto* x) {
+      share(width, 256, [&](int64_t from, int64_t to, int) { column_sums(x + from, sums + from, rows, to - from, width); });
+    });
+  }
 };
 
 // Inputs x, weight, bias; or x, residual, weight, bias, and then x + residual as second output.
@@ -186,13 +230,18 @@ struct LayerNormKernel {
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     const int64_t width = width_of(input), rows = size_of(input) / width;
-    const float *x = call.data(0), *residual = with_residual ? call.data(1) : nullptr;
+    const float* residual = with_residual ? call.data(1) : nullptr;
     const float *weight = call.data(with_residual ? 2 : 1), *bias = call.data(with_residual ? 3 : 2);
     float *y = call.output(0, input), *total = with_residual ? call.output(1, input) : nullptr;
-    share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
-      const int64_t skip = from * width;
-      layer_norm(x + skip, with_residual ? residual + skip : nullptr, weight, bias, epsilon, y + skip, with_residual ? total + skip : nullptr,
-                 to - from, width);
+    visit(input, [&](const auto* x) {
+      share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+        std::vector<float> row(with_residual ? 0 : static_cast<size_t>(width));
+        for (int64_t i = from; i < to; ++i) {
+          const int64_t skip = i * width;
+          layer_norm(x + skip, with_residual ? residual + skip : nullptr, weight, bias, epsilon, y + skip,
+                     with_residual ? total + skip : row.data(), 1, width);
+        }
+      });
     });
   }
 
@@ -293,6 +342,15 @@ void shapes_norm_gradient(TF_ShapeInferenceContext* context, TF_Status* status) 
   copy_shape(context, 2, 2, status);
 }
 
+void shapes_columns(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle *shape = TF_NewShapeHandle(), *columns = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, 0, shape, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, shape, 1, 2, columns, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, columns, status);
+  TF_DeleteShapeHandle(columns);
+  TF_DeleteShapeHandle(shape);
+}
+
 struct Definition {
   const char* name;
   std::initializer_list<const char*> inputs, outputs, attributes;
@@ -344,32 +402,33 @@ void register_fused_kernels() {
   static std::once_flag once;
   std::call_once(once, [] {
     define<AdamWKernel>({"VisualbertAdamW",
-                         {"parameter: float", "first: float", "second: float", "gradient: float", "norm: float", "rate: float",
+                         {"parameter: float", "first: float", "second: float", "gradient: T", "norm: float", "rate: float",
                           "first_correction: float", "second_correction: float"},
                          {},
-                         {"share1: float", "share2: float", "epsilon: float", "decay: float", "rate_factor: float", "max_norm: float",
+                         {kFloats, "share1: float", "share2: float", "epsilon: float", "decay: float", "rate_factor: float", "max_norm: float",
                           "skip_non_finite: int"},
                          shapes_none,
                          true});
-    define<SumOfSquaresKernel>({"VisualbertSumOfSquares", {"x: float"}, {"sum: float"}, {}, shapes_scalar, false});
-    define<GeluKernel>({"VisualbertGelu", {"x: float"}, {"y: float"}, {}, shapes_first, false});
-    define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: float", "x: float"}, {"dx: float"}, {}, shapes_first, false});
+    define<SumOfSquaresKernel>({"VisualbertSumOfSquares", {"x: T"}, {"sum: float"}, {kFloats}, shapes_scalar, false});
+    define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
+    define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
+    define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});
     define<DropoutKernel>({"VisualbertDropout",
-                           {"x: float", "key: int32"},
-                           {"y: float"},
-                           {"rate: float", "scale: float", "salt: int"},
+                           {"x: T", "key: int32"},
+                           {"y: T"},
+                           {kFloats, "rate: float", "scale: float", "salt: int"},
                            shapes_first,
                            false});
     define<LayerNormKernel>({"VisualbertLayerNorm",
-                             {"x: float", "weight: float", "bias: float"},
+                             {"x: T", "weight: float", "bias: float"},
                              {"y: float"},
-                             {"epsilon: float", "with_residual: int = 0"},
+                             {kFloats, "epsilon: float", "with_residual: int = 0"},
                              shapes_first,
                              false});
     define<LayerNormKernel>({"VisualbertAddLayerNorm",
-                             {"x: float", "residual: float", "weight: float", "bias: float"},
+                             {"x: T", "residual: float", "weight: float", "bias: float"},
                              {"y: float", "total: float"},
-                             {"epsilon: float", "with_residual: int = 1"},
+                             {kFloats, "epsilon: float", "with_residual: int = 1"},
                              shapes_norm,
                              false});
     define<LayerNormGradientKernel>({"VisualbertLayerNormGrad",

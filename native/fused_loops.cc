@@ -12,11 +12,14 @@
 
 namespace visualbert {
 
-VISUALBERT_WIDE void adamw(const AdamW& o, float* __restrict parameter, float* __restrict first, float* __restrict second,
-                           const float* __restrict gradient, int64_t count) {
+namespace {
+
+template <typename Gradient>
+inline void adamw_loop(const AdamW& o, float* __restrict parameter, float* __restrict first, float* __restrict second,
+                       const Gradient* __restrict gradient, int64_t count) {
   const float step = o.rate * o.first_correction;
   for (int64_t i = 0; i < count; ++i) {
-    const float g = gradient[i] * o.gradient_scale;
+    const float g = widened(gradient[i]) * o.gradient_scale;
     const float m = first[i] + (g - first[i]) * o.share1;
     const float v = second[i] + (g * g - second[i]) * o.share2;
     first[i] = m;
@@ -25,25 +28,54 @@ VISUALBERT_WIDE void adamw(const AdamW& o, float* __restrict parameter, float* _
   }
 }
 
+}  // namespace
+
+VISUALBERT_WIDE void adamw(const AdamW& o, float* parameter, float* first, float* second, const float* gradient, int64_t count) {
+  adamw_loop(o, parameter, first, second, gradient, count);
+}
+
+VISUALBERT_WIDE void adamw(const AdamW& o, float* parameter, float* first, float* second, const uint16_t* gradient, int64_t count) {
+  adamw_loop(o, parameter, first, second, gradient, count);
+}
+
 VISUALBERT_WIDE float sum_of_squares(const float* x, int64_t count) {
   return lane_sum(count, [x](int64_t i) { return x[i] * x[i]; });
 }
 
-VISUALBERT_WIDE void gelu(const float* __restrict x, float* __restrict y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * normal_cdf(x[i], exp_negative(-0.5f * x[i] * x[i]));
+VISUALBERT_WIDE float sum_of_squares(const uint16_t* x, int64_t count) {
+  return lane_sum(count, [x](int64_t i) { return widened(x[i]) * widened(x[i]); });
 }
 
-VISUALBERT_WIDE void gelu_gradient(const float* __restrict dy, const float* __restrict x, float* __restrict dx, int64_t count) {
+namespace {
+
+template <typename T>
+inline void gelu_loop(const T* __restrict x, T* __restrict y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float value = widened(x[i]);
+    narrow(value * normal_cdf(value, exp_negative(-0.5f * value * value)), y + i);
+  }
+}
+
+template <typename T>
+inline void gelu_gradient_loop(const T* __restrict dy, const T* __restrict x, T* __restrict dx, int64_t count) {
   constexpr float kInverseRootOfTwoPi = 0.398942280401432678f;
   for (int64_t i = 0; i < count; ++i) {
-    const float bell = exp_negative(-0.5f * x[i] * x[i]);
-    dx[i] = dy[i] * (normal_cdf(x[i], bell) + x[i] * bell * kInverseRootOfTwoPi);
+    const float value = widened(x[i]);
+    const float bell = exp_negative(-0.5f * value * value);
+    narrow(widened(dy[i]) * (normal_cdf(value, bell) + value * bell * kInverseRootOfTwoPi), dx + i);
+  }
+}
+
+template <typename T>
+inline void column_sums_loop(const T* __restrict x, float* __restrict sums, int64_t rows, int64_t width, int64_t stride) {
+  for (int64_t row = 0; row < rows; ++row, x += stride) {
+    for (int64_t i = 0; i < width; ++i) sums[i] += widened(x[i]);
   }
 }
 
 // Philox 4x32-10, sixteen counters at once: each gives four consecutive elements.
-VISUALBERT_WIDE void dropout(const float* x, float* y, int64_t offset, int64_t count, uint32_t seed, uint32_t step, uint32_t salt,
-                             float rate, float scale) {
+template <typename T>
+inline void dropout_loop(const Mask& mask, const T* x, T* y, int64_t offset, int64_t count) {
   constexpr int64_t kElements = 4 * kLanes;
   for (int64_t start = 0; start < count; start += kElements) {
     uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
@@ -51,10 +83,10 @@ VISUALBERT_WIDE void dropout(const float* x, float* y, int64_t offset, int64_t c
     for (int lane = 0; lane < kLanes; ++lane) {
       c0[lane] = static_cast<uint32_t>(block + lane);
       c1[lane] = static_cast<uint32_t>((block + lane) >> 32);
-      c2[lane] = salt;
+      c2[lane] = mask.salt;
       c3[lane] = 0;
     }
-    uint32_t k0 = seed, k1 = step;
+    uint32_t k0 = mask.seed, k1 = mask.step;
     for (int round = 0; round < 10; ++round) {
       for (int lane = 0; lane < kLanes; ++lane) {
         const uint64_t product0 = static_cast<uint64_t>(0xd2511f53u) * c0[lane];
@@ -74,30 +106,60 @@ VISUALBERT_WIDE void dropout(const float* x, float* y, int64_t offset, int64_t c
         const uint32_t bits = (words[word][lane] & 0x7fffffu) | 0x3f800000u;  // a float in [1, 2)
         float uniform;
         std::memcpy(&uniform, &bits, sizeof uniform);
-        factor[4 * lane + word] = uniform - 1.0f >= rate ? scale : 0.0f;
+        factor[4 * lane + word] = uniform - 1.0f >= mask.rate ? mask.scale : 0.0f;
       }
     }
     const int64_t size = std::min(kElements, count - start);
-    for (int64_t i = 0; i < size; ++i) y[start + i] = x[start + i] * factor[i];
+    for (int64_t i = 0; i < size; ++i) narrow(widened(x[start + i]) * factor[i], y + start + i);
   }
 }
 
-VISUALBERT_WIDE void layer_norm(const float* x, const float* residual, const float* __restrict weight, const float* __restrict bias,
-                                float epsilon, float* __restrict y, float* total, int64_t rows, int64_t width) {
+template <typename T>
+inline void layer_norm_loop(const T* x, const float* residual, const float* __restrict weight, const float* __restrict bias, float epsilon,
+                            float* __restrict y, float* total, int64_t rows, int64_t width) {
   const float inverse_width = 1.0f / static_cast<float>(width);
-  for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
-    const float* in = x;
-    if (residual != nullptr) {
-      for (int64_t i = 0; i < width; ++i) total[i] = x[i] + residual[i];
-      in = total;
-      total += width;
-      residual += width;
-    }
+  for (int64_t row = 0; row < rows; ++row, x += width, y += width, total += width) {
+    for (int64_t i = 0; i < width; ++i) total[i] = widened(x[i]) + (residual == nullptr ? 0.0f : residual[i]);
+    if (residual != nullptr) residual += width;
+    const float* in = total;
     const float mean = lane_sum(width, [in](int64_t i) { return in[i]; }) * inverse_width;
     const float variance = lane_sum(width, [in, mean](int64_t i) { return (in[i] - mean) * (in[i] - mean); }) * inverse_width;
     const float inverse = 1.0f / std::sqrt(variance + epsilon);
     for (int64_t i = 0; i < width; ++i) y[i] = (in[i] - mean) * inverse * weight[i] + bias[i];
   }
+}
+
+}  // namespace
+
+VISUALBERT_WIDE void gelu(const float* x, float* y, int64_t count) { gelu_loop(x, y, count); }
+VISUALBERT_WIDE void gelu(const uint16_t* x, uint16_t* y, int64_t count) { gelu_loop(x, y, count); }
+
+VISUALBERT_WIDE void gelu_gradient(const float* dy, const float* x, float* dx, int64_t count) { gelu_gradient_loop(dy, x, dx, count); }
+VISUALBERT_WIDE void gelu_gradient(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t count) {
+  gelu_gradient_loop(dy, x, dx, count);
+}
+
+VISUALBERT_WIDE void column_sums(const float* x, float* sums, int64_t rows, int64_t width, int64_t stride) {
+  column_sums_loop(x, sums, rows, width, stride);
+}
+VISUALBERT_WIDE void column_sums(const uint16_t* x, float* sums, int64_t rows, int64_t width, int64_t stride) {
+  column_sums_loop(x, sums, rows, width, stride);
+}
+
+VISUALBERT_WIDE void dropout(const Mask& mask, const float* x, float* y, int64_t offset, int64_t count) {
+  dropout_loop(mask, x, y, offset, count);
+}
+VISUALBERT_WIDE void dropout(const Mask& mask, const uint16_t* x, uint16_t* y, int64_t offset, int64_t count) {
+  dropout_loop(mask, x, y, offset, count);
+}
+
+VISUALBERT_WIDE void layer_norm(const float* x, const float* residual, const float* weight, const float* bias, float epsilon, float* y,
+                                float* total, int64_t rows, int64_t width) {
+  layer_norm_loop(x, residual, weight, bias, epsilon, y, total, rows, width);
+}
+VISUALBERT_WIDE void layer_norm(const uint16_t* x, const float* residual, const float* weight, const float* bias, float epsilon, float* y,
+                                float* total, int64_t rows, int64_t width) {
+  layer_norm_loop(x, residual, weight, bias, epsilon, y, total, rows, width);
 }
 
 VISUALBERT_WIDE void layer_norm_gradient(const float* dy, const float* total, const float* __restrict weight, float epsilon,

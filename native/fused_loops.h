@@ -16,18 +16,34 @@ struct AdamW {
   float gradient_scale;    // of clipping
 };
 
+// uint16_t is bfloat16, as matrix products leave it; all arithmetic is float32.
 void adamw(const AdamW& options, float* parameter, float* first, float* second, const float* gradient, int64_t count);
+void adamw(const AdamW& options, float* parameter, float* first, float* second, const uint16_t* gradient, int64_t count);
 
 float sum_of_squares(const float* x, int64_t count);
+float sum_of_squares(const uint16_t* x, int64_t count);
 
 void gelu(const float* x, float* y, int64_t count);
+void gelu(const uint16_t* x, uint16_t* y, int64_t count);
 void gelu_gradient(const float* dy, const float* x, float* dx, int64_t count);
+void gelu_gradient(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t count);
+
+// Adds `rows` rows of `stride` elements, `width` columns of each, to `sums`.
+void column_sums(const float* x, float* sums, int64_t rows, int64_t width, int64_t stride);
+void column_sums(const uint16_t* x, float* sums, int64_t rows, int64_t width, int64_t stride);
 
 // Multiplies by 0 or `scale`; element i of the tensor is kept if its uniform number is at least `rate`. `offset` is a multiple of 64.
-void dropout(const float* x, float* y, int64_t offset, int64_t count, uint32_t seed, uint32_t step, uint32_t salt, float rate, float scale);
+struct Mask {
+  uint32_t seed, step, salt;
+  float rate, scale;
+};
+void dropout(const Mask& mask, const float* x, float* y, int64_t offset, int64_t count);
+void dropout(const Mask& mask, const uint16_t* x, uint16_t* y, int64_t offset, int64_t count);
 
 // y = weight * (total - mean) / sqrt(variance + epsilon) + bias for each row of total = x (+ residual).
 void layer_norm(const float* x, const float* residual, const float* weight, const float* bias, float epsilon, float* y, float* total,
+                int64_t rows, int64_t width);
+void layer_norm(const uint16_t* x, const float* residual, const float* weight, const float* bias, float epsilon, float* y, float* total,
                 int64_t rows, int64_t width);
 
 // Gradients for total, and sums over these rows for weight and bias, which are added to what is there.

@@ -17,6 +17,24 @@ namespace visualbert {
 
 constexpr int kLanes = 16;  // floats of the widest register
 
+inline float widened(float value) { return value; }
+// The float32 of a bfloat16: its upper half.
+inline float widened(uint16_t value) {
+  const uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+inline void narrow(float value, float* target) { *target = value; }
+// Rounds to the nearest bfloat16, ties to even. A NaN stays one.
+inline void narrow(float value, uint16_t* target) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  *target = static_cast<uint16_t>(value != value ? 0x7fc0u : rounded);
+}
+
 // e^x for x <= 0, to 2 units in the last place: 2^n times a Taylor polynomial on |r| <= ln(2) / 2.
 inline float exp_negative(float x) {
   const float bounded = x < -87.0f ? -87.0f : x;

@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
  * - `FusedLayerNormGrad` `{ dy, x, weight }`, `{ epsilon }` to gradients of x, weight and bias.
  * - `FusedSoftmax` `{ scores, bias? }`, `{ scale }` to `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`.
  * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores.
+ * - `ColumnSums` `{ x }` of a matrix `[m, n]` to `[n]`.
  * - `SumOfSquares` `{ x }` to a scalar.
  * - `FusedAdamW` `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
@@ -24,6 +25,7 @@ export type FusedKernel =
   | 'FusedLayerNormGrad'
   | 'FusedSoftmax'
   | 'FusedSoftmaxGrad'
+  | 'ColumnSums'
   | 'SumOfSquares'
   | 'FusedAdamW';
 

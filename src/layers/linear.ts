@@ -1,5 +1,6 @@
 // The affine map of PyTorch: weight [out, in], nothing transposed in memory.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 
 export interface LinearWeights {
@@ -17,7 +18,7 @@ export function linear(x: tf.Tensor, { weight, bias }: LinearWeights): tf.Tensor
     (dy, [input, matrix]) => [
       tf.matMul(dy, matrix as tf.Tensor),
       tf.matMul(dy, input as tf.Tensor, true, false),
-      tf.sum(dy, 0),
+      fused('ColumnSums', { x: dy })?.[0] ?? tf.sum(dy, 0),
     ],
   );
 }

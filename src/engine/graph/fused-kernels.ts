@@ -62,6 +62,7 @@ const FORMS: Partial<Record<FusedKernel, Form>> = {
     outputs: 1,
   },
   FusedSoftmaxGrad: { operation: 'VisualbertSoftmaxGrad', inputs: take('dy', 'y'), attributes: scale, outputs: 1 },
+  ColumnSums: { operation: 'VisualbertColumnSums', inputs: take('x'), attributes: none, outputs: 1 },
   SumOfSquares: { operation: 'VisualbertSumOfSquares', inputs: take('x'), attributes: none, outputs: 1 },
 };
 

@@ -56,8 +56,13 @@ const DTYPE_NAMES = new Map<number, GraphDType>([
   [TF_DTYPE.bool, 'bool'],
 ]);
 
-/** Operations that only move values: on a bfloat16 input they stay in bfloat16, which is exact. */
-const MOVES = new Set(['Reshape', 'Transpose', 'Slice', 'ExpandDims', 'Squeeze', 'Identity']);
+/** Operations that take a bfloat16 first input as it is: they only move values, or compute in float32 inside. */
+const TAKE_LOW = new Set(
+  (
+    'Reshape Transpose Slice ExpandDims Squeeze Identity VisualbertSumOfSquares VisualbertColumnSums ' +
+    'VisualbertGelu VisualbertDropout VisualbertLayerNorm VisualbertAddLayerNorm'
+  ).split(' '),
+);
 
 /** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
 const SMALL = 16;
@@ -87,11 +92,8 @@ export class Recording {
   /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow refuses it, or a shape depends on data. */
   emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
     if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
-    const [first] = inputs;
-    if (MOVES.has(type) && first !== undefined && first.full === null && first.low !== null) {
-      const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
-      return this.operation(type, references, lowered(attributes)).nodes;
-    }
+    const lowResult = this.emitLow(type, inputs, attributes);
+    if (lowResult !== null) return lowResult;
     const references = groupInputs(
       this.graph,
       type,
@@ -181,7 +183,7 @@ export class Recording {
     if (update.operation !== null) return update.operation;
     const { type, variables, inputs, attributes } = update;
     const olds = variables.map((variable) => this.full(variable.node(this)));
-    const news = inputs.map((node) => this.full(node));
+    const news = inputs.map((node) => node.full ?? node.low ?? this.full(node)); // the gradient may come in bfloat16
     const readers = new Set(olds.flatMap((old) => [...this.dependencies.readersOf(operationOf(old))]));
     const waits = [...readers].filter(
       (reader) => !news.some((input) => this.dependencies.ancestorsOf(operationOf(input)).has(reader)),
@@ -251,6 +253,24 @@ export class Recording {
         { name: names[2] ?? '', type: TF_ATTR.bool, value: flag('adj_y') },
       ]),
     );
+  }
+
+  /** The operation on bfloat16 inputs where they are there already and that is as good; null where it is not. */
+  private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
+    const [first, second] = inputs;
+    if (first === undefined || first.full !== null || first.low === null) return null;
+    if (TAKE_LOW.has(type)) {
+      const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
+      return this.operation(type, references, lowered(attributes)).nodes;
+    }
+    if (type === 'VisualbertGeluGrad' && second !== undefined && second.low !== null) {
+      return this.operation(type, [first.low, second.low], attributes).nodes;
+    }
+    // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
+    if (type === 'Add' && second?.shape.length === 1 && second.shape[0] === first.shape.at(-1)) {
+      return this.operation('BiasAdd', [first.low, this.lowered(second)], []).nodes;
+    }
+    return null;
   }
 
   private lowered(node: Node): OutputNumber {
