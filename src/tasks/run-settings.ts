@@ -42,10 +42,10 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   return sorted;
 }
 
-/** Reads a JSON file of settings. @throws ConfigError when it is none */
+/** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is none */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
   try {
-    const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const parsed: unknown = JSON.parse((await readFile(path, 'utf8')).replace(/^\s*\/\/.*$/gm, ''));
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
       return parsed as Record<string, unknown>;
     throw new ConfigError('it holds no object');
