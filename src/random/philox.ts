@@ -1,9 +1,9 @@
 // Philox 4x32-10: random bits as a pure function of a key and a counter, so that any element can be drawn alone and on any backend.
 
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const KEY_STEP_0 = 0x9e3779b9;
-const KEY_STEP_1 = 0xbb67ae85;
+const MULTIPLIER_0 = 0xd2511f53 | 0;
+const MULTIPLIER_1 = 0xcd9e8d57 | 0;
+const KEY_STEP_0 = 0x9e3779b9 | 0;
+const KEY_STEP_1 = 0xbb67ae85 | 0;
 const ROUNDS = 10;
 
 /** Values that one counter gives. */
@@ -11,7 +11,10 @@ export const WORDS_PER_BLOCK = 4;
 
 /** The upper 32 bits of the product of two uint32. */
 function multiplyHigh(a: number, b: number): number {
-  const [aLow, aHigh, bLow, bHigh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
   const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
   const carry = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
@@ -28,12 +31,17 @@ export function philoxBits(count: number, key0: number, key1: number, salt: numb
   const bits = new Int32Array(Math.ceil(count / WORDS_PER_BLOCK) * WORDS_PER_BLOCK);
   for (let offset = 0; offset < bits.length; offset += WORDS_PER_BLOCK) {
     const block = offset / WORDS_PER_BLOCK;
-    let [c0, c1, c2, c3] = [block | 0, Math.floor(block / 2 ** 32) | 0, salt | 0, 0];
-    let [k0, k1] = [key0 | 0, key1 | 0];
+    let c0 = block | 0;
+    let c1 = Math.floor(block / 2 ** 32) | 0;
+    let c2 = salt | 0;
+    let c3 = 0;
+    let k0 = key0 | 0;
+    let k1 = key1 | 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const [high0, low0] = [multiplyHigh(MULTIPLIER_0, c0), Math.imul(MULTIPLIER_0, c0)];
-      const [high1, low1] = [multiplyHigh(MULTIPLIER_1, c2), Math.imul(MULTIPLIER_1, c2)];
-      c0 = high1 ^ c1 ^ k0;
+      const low0 = Math.imul(MULTIPLIER_0, c0);
+      const low1 = Math.imul(MULTIPLIER_1, c2);
+      const high0 = multiplyHigh(MULTIPLIER_0, c0);
+      c0 = multiplyHigh(MULTIPLIER_1, c2) ^ c1 ^ k0;
       c1 = low1;
       c2 = high0 ^ c3 ^ k1;
       c3 = low0;
