@@ -134,13 +134,13 @@ describe.each(NPMS)('installed by npm %s', (npm) => {
     );
     expect(snapshot(project(npm))).toEqual(before);
   });
+});
 
-  test.each(NODES)('a small training runs on Node %s, with the program’s own copy of TensorFlow.js', (node) => {
-    const result = JSON.parse(run(project(npm), 'npx', '-y', `node@${node}`, 'check.mjs')) as Record<string, unknown>;
-    expect(result).toMatchObject({ backend: 'tensorflow', same: true, top: [1, 2], errors: 'function' });
-    expect(String(result.node).startsWith(`${node}.`)).toBe(true);
-    expect(Number(result.last)).toBeLessThan(Number(result.first) / 10);
-  });
+test.each(NODES)('a small training runs on Node %s, with the program’s own copy of TensorFlow.js', (node) => {
+  const result = JSON.parse(run(project('11'), 'npx', '-y', `node@${node}`, 'check.mjs')) as Record<string, unknown>;
+  expect(result).toMatchObject({ backend: 'tensorflow', same: true, top: [1, 2], errors: 'function' });
+  expect(String(result.node).startsWith(`${node}.`)).toBe(true);
+  expect(Number(result.last)).toBeLessThan(Number(result.first) / 10);
 });
 
 test('two processes that install at once download once and leave one good engine', async () => {
