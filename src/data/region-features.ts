@@ -38,16 +38,6 @@ export function missingImage(source: string, id: string): DataError {
   return new DataError(`${source}: no region features for image ${id}; were they made for this split?`);
 }
 
-/** @throws DataError unless the features have the width that the model projects. */
-export function requireFeatureDim(source: RegionFeatureSource, visualEmbeddingDim: number): void {
-  if (source.dim === visualEmbeddingDim) return;
-  throw new DataError(
-    `${source.name}: its features are ${source.dim} wide, the model takes ${visualEmbeddingDim} (visualEmbeddingDim). The authors' ` +
-      'checkpoints take 2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector, or a model with visualEmbeddingDim ' +
-      String(source.dim),
-  );
-}
-
 /** The first `max` regions: detectors write them by falling confidence. */
 export function firstRegions(regions: RegionFeatures, max: number): RegionFeatures {
   if (regions.count <= max) return regions;

@@ -7,7 +7,14 @@ import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset, Metric, Task } from '../training/task.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
 import { NOTED_ANSWERS, notedImages } from './notes.js';
-import { approximateLength, fingerprintOf, newModelFields, requireImages, type TaskExample } from './task-parts.js';
+import {
+  approximateLength,
+  fingerprintOf,
+  newModelFields,
+  requireImages,
+  type TaskExample,
+  type TaskRegions,
+} from './task-parts.js';
 
 /** A text with its images and, where it is told, its class. */
 export interface ClassifiedText {
@@ -37,7 +44,7 @@ export interface ClassificationParts<R extends ClassifiedText> {
   records: readonly R[];
   validation: readonly R[] | null;
   processor: VisualBertProcessor;
-  source: RegionFeatureSource;
+  source: TaskRegions;
   context: TaskContext;
   judge: ClassificationJudge<R>;
 }
@@ -56,7 +63,7 @@ export function classificationTask<R extends ClassifiedText>(
     modelClass: 'VisualBertForVisualReasoning',
     processor,
     data: textDataset(records, processor, source),
-    validation: validation === null ? null : textDataset(validation, processor, source),
+    validation: validation === null ? null : textDataset(validation, processor, source.validation),
     config: {
       id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
       ...newModelFields(processor, source.dim, context),

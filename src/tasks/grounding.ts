@@ -17,6 +17,7 @@ import {
   overSource,
   requireImages,
   type TaskExample,
+  type TaskRegions,
   taskProcessor,
   taskRegions,
 } from './task-parts.js';
@@ -39,7 +40,7 @@ interface GroundingParts {
   sentences: readonly PhraseSentence[];
   validation: readonly PhraseSentence[] | null;
   processor: VisualBertProcessor;
-  source: RegionFeatureSource;
+  source: TaskRegions;
   /** What a new model projects: features alone, or with places. */
   visualEmbeddingDim: number;
   context: TaskContext;
@@ -77,7 +78,7 @@ function groundingTask(name: string, parts: GroundingParts): OpenedTask<Groundin
     modelClass: 'VisualBertForRegionToPhraseAlignment',
     processor,
     data: groundingDataset(sentences, processor, source),
-    validation: validation === null ? null : groundingDataset(validation, processor, source),
+    validation: validation === null ? null : groundingDataset(validation, processor, source.validation),
     config: newModelFields(processor, visualEmbeddingDim, context),
     createPredictions: createGroundingPredictions,
     close: () => source.close(),

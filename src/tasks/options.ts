@@ -8,6 +8,9 @@ const paths = z.union([path, z.array(path).min(1)]).transform((value) => (typeof
 
 /** Options of every task that shows regions to the model. */
 const common = {
+  validationFeatures: paths
+    .optional()
+    .describe('region features of the validation examples, where they are others: easy-VQA numbers both splits from 0'),
   maxTextLength: z.int().min(4).max(512).default(128).describe('longest text in word pieces'),
   maxRegions: z.int().positive().optional().describe('use only the first so many regions of an image'),
   regions: z

@@ -142,7 +142,7 @@ export async function openAnswering(
     modelClass: 'VisualBertForQuestionAnswering',
     processor,
     data: questionDataset(data, processor, source),
-    validation: validation === null ? null : questionDataset(validation, processor, source),
+    validation: validation === null ? null : questionDataset(validation, processor, source.validation),
     config: {
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),

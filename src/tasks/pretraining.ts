@@ -47,7 +47,7 @@ export async function openPretraining(
     modelClass: 'VisualBertForPreTraining',
     processor,
     data: captionDataset(records, processor, source),
-    validation: validation === null ? null : captionDataset(validation, processor, source),
+    validation: validation === null ? null : captionDataset(validation, processor, source.validation),
     config: newModelFields(processor, source.dim, context),
     createPredictions: () => {
       throw new ConfigError('task pretraining: there is nothing to predict');

@@ -54,8 +54,32 @@ export function newModelFields(
   return model === null ? { vocabSize: processor.tokenizer.vocabularySize, visualEmbeddingDim: dim } : {};
 }
 
-/** Opens region features with the cache and the control that the options ask for. */
+/** The regions of a task's examples, and those of its validation examples: the same unless the options name others. */
+export interface TaskRegions extends RegionFeatureSource {
+  readonly validation: RegionFeatureSource;
+}
+
+/**
+ * Opens region features with the cache and the control that the options ask for. Closing closes those of validation too.
+ * @throws DataError when the features of validation have another width.
+ */
 export async function taskRegions(
+  source: RegionFeatureSource | readonly string[],
+  options: CommonOptions,
+  context: TaskContext,
+): Promise<TaskRegions> {
+  const first = await openControlled(source, options, context);
+  if (options.validationFeatures === undefined) return { ...first, validation: first };
+  const validation = await overSource(first, () => openControlled(options.validationFeatures ?? [], options, context));
+  const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
+  if (validation.dim === first.dim) return { ...first, validation, close };
+  await close();
+  throw new DataError(
+    `${validation.name}: its features are ${validation.dim} wide, those of ${first.name} ${first.dim}`,
+  );
+}
+
+async function openControlled(
   source: RegionFeatureSource | readonly string[],
   options: CommonOptions,
   { seed = 0 }: TaskContext,
@@ -67,9 +91,9 @@ export async function taskRegions(
 }
 
 /** Builds a task over a source, which is closed when that fails. */
-export async function overSource<T>(
-  source: RegionFeatureSource,
-  build: (source: RegionFeatureSource) => T | Promise<T>,
+export async function overSource<T, S extends RegionFeatureSource>(
+  source: S,
+  build: (source: S) => T | Promise<T>,
 ): Promise<T> {
   try {
     return await build(source);

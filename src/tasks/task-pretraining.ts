@@ -152,7 +152,7 @@ async function openTexts(
       modelClass: 'VisualBertForPreTraining',
       processor,
       data: textDataset(records, processor, source),
-      validation: validation === null ? null : textDataset(validation, processor, source),
+      validation: validation === null ? null : textDataset(validation, processor, source.validation),
       config: newModelFields(processor, width, context),
       createPredictions: () => {
         throw new ConfigError(`task ${name}: there is nothing to predict`);

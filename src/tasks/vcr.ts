@@ -52,14 +52,14 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
   }
   const processor = await taskProcessor('vcr', options, context, () => [...VCR_NAMES, ...records.flatMap(textsOf)]);
   return overSource(await taskRegions(options.features, options, context), (source) => {
-    const dataset = (all: readonly VcrRecord[]): Dataset<VcrExample> =>
-      vcrDataset(all, options, context, processor, source);
+    const dataset = (all: readonly VcrRecord[], regions: RegionFeatureSource): Dataset<VcrExample> =>
+      vcrDataset(all, options, context, processor, regions);
     return {
       task: createVcrTask(options.mode, processor),
       modelClass: 'VisualBertForMultipleChoice',
       processor,
-      data: dataset(records),
-      validation: validation === null ? null : dataset(validation),
+      data: dataset(records, source),
+      validation: validation === null ? null : dataset(validation, source.validation),
       config: newModelFields(processor, source.dim, context),
       createPredictions: createVcrPredictions,
       close: () => source.close(),

@@ -46,7 +46,7 @@ export async function openVqa(options: VqaOptions, context: TaskContext): Promis
     modelClass: 'VisualBertForQuestionAnswering',
     processor,
     data: vqaDataset(examples, processor, source),
-    validation: validationExamples === null ? null : vqaDataset(validationExamples, processor, source),
+    validation: validationExamples === null ? null : vqaDataset(validationExamples, processor, source.validation),
     config: {
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),

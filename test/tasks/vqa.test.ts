@@ -1,9 +1,10 @@
 // The VQA task on real questions with real region features, and on easy-VQA.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { encodePng } from '../../src/data/png.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import type { VqaTaskExample } from '../../src/tasks/vqa.js';
@@ -104,6 +105,27 @@ describe('VQA task', () => {
       const shuffled = (await (await open('shuffled')).data.example(0)) as VqaTaskExample;
       expect(shuffled.images[0]?.features).not.toEqual(example.images[0]?.features);
       await close();
+      // Both splits number their pictures from 0, so validation needs its own.
+      const other = mkdtempSync(join(tmpdir(), 'vqa-task-'));
+      mkdirSync(join(other, 'images'));
+      writeFileSync(
+        join(other, 'images', '0.png'),
+        encodePng({ width: 64, height: 64, rgb: new Uint8Array(64 * 64 * 3) }),
+      );
+      const one = join(other, 'questions.json');
+      writeFileSync(one, '[["is it black?", "yes", 0]]');
+      const both = await openTask(
+        'vqa',
+        { questions, features: folder, answers, validationQuestions: one, validationFeatures: join(other, 'images') },
+        context,
+      );
+      const [train, held] = (await Promise.all([
+        both.data.example(0),
+        both.validation?.example(0),
+      ])) as VqaTaskExample[];
+      expect(train?.images[0]?.features).toEqual(example.images[0]?.features);
+      expect(held?.images[0]?.features.subarray(0, 192).every((value) => value === -2)).toBe(true);
+      await both.close();
     },
   );
 
