@@ -1,10 +1,15 @@
 // Changing a model: vocabulary, heads, frozen parameters, and what each does to names, shapes, values and the configuration.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config.js';
 import { ConfigError, ShapeError } from '../../src/errors.js';
+import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { useBackend } from '../helpers/backend.js';
+import { toBeCloseToTensor } from '../helpers/tensors.js';
 import { largestDifference, tinyInputs, tinyModel } from '../helpers/tiny-model.js';
 
 const PRE = 'VisualBertForPreTraining';
@@ -126,6 +131,23 @@ describe('pruneHeads', () => {
     for (const out of [masked, pruned, again]) tf.dispose(Object.values(out));
     model.dispose();
     copy.dispose();
+  });
+
+  test('survives saving and loading', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'visualbert-pruned-'));
+    const model = tinyModel(QA);
+    model.pruneHeads({ 1: [0, 3] });
+    await model.savePretrained(folder);
+    const loaded = await VisualBertForQuestionAnswering.fromPretrained(folder);
+    expect(loaded.loadingReport).toMatchObject({ missingKeys: [], unexpectedKeys: [] });
+    const [a, b] = [model, loaded].map((one) => one.forward(tinyInputs(QA)).logits as tf.Tensor) as [
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    await toBeCloseToTensor(b, a, 0);
+    model.dispose();
+    loaded.dispose();
+    rmSync(folder, { recursive: true });
   });
 
   test.each([
