@@ -35,6 +35,7 @@ export { VisualBertForQuestionAnswering } from './models/question-answering.js';
 export { VisualBertForVisualReasoning } from './models/visual-reasoning.js';
 export { VisualBertPreTrainedModel } from './models/pretrained-model.js';
 export type { ForwardOptions, ModelOptions, ParameterHolder } from './models/pretrained-model.js';
+export type { ResizeOptions } from './models/surgery.js';
 export { valueAndGradients } from './models/value-and-gradients.js';
 export type { ValueAndGradients } from './models/value-and-gradients.js';
 export { crossEntropy, klDivergence } from './models/losses.js';
