@@ -1,0 +1,89 @@
+// Files on disk: read in parts, written whole or not at all.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeWhole } from '../../src/byte-sink.js';
+import {
+  createSink,
+  exists,
+  isFolder,
+  listFolder,
+  openSource,
+  readText,
+  removeFile,
+  writeTextAtomic,
+} from '../../src/platform/node.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'files-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('createSink', () => {
+  test('shows nothing under the name before close, and everything after', async () => {
+    const path = join(folder, 'new', 'deep', 'file.bin');
+    const sink = await createSink(path);
+    const piece = new Uint8Array(3 << 20).fill(1);
+    await sink.write(piece);
+    piece.fill(2); // the sink has taken its copy
+    await sink.write(piece);
+    await sink.write(new Uint8Array(5 << 20).fill(3));
+    expect(await exists(path)).toBe(false);
+    await sink.close();
+    const bytes = readFileSync(path);
+    expect([bytes.length, bytes[0], bytes[(3 << 20) - 1], bytes[3 << 20], bytes[6 << 20], bytes.at(-1)]).toEqual([
+      11 << 20,
+      1,
+      1,
+      2,
+      3,
+      3,
+    ]);
+    expect(readdirSync(join(folder, 'new', 'deep'))).toEqual(['file.bin']);
+  });
+
+  test('leaves the old file when writing fails', async () => {
+    const path = join(folder, 'kept.txt');
+    await writeTextAtomic(path, 'old');
+    const failing = writeWhole(await createSink(path), async (sink) => {
+      await sink.write(new Uint8Array(10));
+      throw new Error('out of values');
+    });
+    await expect(failing).rejects.toThrow('out of values');
+    expect(await readText(path)).toBe('old');
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
+describe('openSource of a file', () => {
+  test('reads any part, and refuses parts outside', async () => {
+    const path = join(folder, 'numbers.bin');
+    writeFileSync(
+      path,
+      Uint8Array.from({ length: 300 }, (_, i) => i & 0xff),
+    );
+    const source = await openSource(path);
+    expect([...(await source.read(254, 4))]).toEqual([254, 255, 0, 1]);
+    await expect(source.read(298, 3)).rejects.toThrow(/bytes 298 to 301 lie outside its 300 bytes/);
+    await expect(source.read(-1, 1)).rejects.toThrow(RangeError);
+    await source.close();
+    await expect(openSource(folder)).rejects.toThrow(/expected a file, found a folder/);
+    await expect(openSource(join(folder, 'nothing'))).rejects.toThrow(/ENOENT/);
+  });
+});
+
+test('folders are listed in order, and files removed without complaint', async () => {
+  const path = join(folder, 'list');
+  mkdirSync(path);
+  for (const name of ['b', 'a', 'c']) writeFileSync(join(path, name), '');
+  expect(await listFolder(path)).toEqual(['a', 'b', 'c']);
+  await removeFile(join(path, 'b'));
+  await removeFile(join(path, 'b'));
+  expect([await listFolder(path), await isFolder(path), await isFolder(join(path, 'a'))]).toEqual([
+    ['a', 'c'],
+    true,
+    false,
+  ]);
+});

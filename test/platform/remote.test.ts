@@ -1,0 +1,75 @@
+// Files at addresses: read by ranges where the server grants them, whole where it does not.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HubError } from '../../src/errors.js';
+import * as browser from '../../src/platform/browser.js';
+import * as node from '../../src/platform/node.js';
+
+const BYTES = Buffer.from(Array.from({ length: 3 << 20 }, (_, i) => (i * 7 + (i >> 9)) & 0xff));
+let server: Server;
+let base: string;
+let ranges: (string | undefined)[];
+
+function answer({ url = '', headers }: IncomingMessage, response: ServerResponse): void {
+  ranges.push(headers.range);
+  const [, first, last] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
+  if (url === '/missing') return void response.writeHead(404).end();
+  if (url === '/broken') return void response.writeHead(500).end();
+  if (url === '/whole' || first === undefined) return void response.writeHead(200).end(BYTES);
+  const [start, end] = [Number(first), Math.min(Number(last), BYTES.length - 1)];
+  const part = BYTES.subarray(start, url === '/short' && start > 0 ? end - 5 : end + 1);
+  response.writeHead(206, { 'content-range': `bytes ${start}-${end}/${BYTES.length}` }).end(part);
+}
+
+beforeAll(async () => {
+  server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+beforeEach(() => {
+  ranges = [];
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+describe.each([
+  ['node', node],
+  ['browser', browser],
+])('openSource of an address in %s', (_name, { openSource, exists }) => {
+  test.each(['/ranged', '/whole'])('%s gives any part of the file', async (path) => {
+    const source = await openSource(base + path);
+    expect(source.size).toBe(BYTES.length);
+    for (const [offset, length] of [
+      [0, 8],
+      [100, 50],
+      [BYTES.length - 22, 22],
+      [1 << 20, 1 << 20],
+      [5, 2 << 20],
+      [77, 0],
+    ] as const) {
+      expect(Buffer.from(await source.read(offset, length)).equals(BYTES.subarray(offset, offset + length))).toBe(true);
+    }
+    await expect(source.read(BYTES.length - 1, 2)).rejects.toThrow(/lie outside its 3145728 bytes/);
+    await source.close();
+  });
+
+  test('asks once for small reads that lie together', async () => {
+    const source = await openSource(`${base}/ranged`);
+    for (let i = 0; i < 50; i++) await source.read(i * 100, 100);
+    for (let i = 0; i < 50; i++) await source.read((2 << 20) + i * 100, 100);
+    expect(ranges).toHaveLength(2);
+  });
+
+  test('names the address when the server fails, sends too little, or is not there', async () => {
+    await expect(openSource(`${base}/missing`)).rejects.toThrow(/\/missing: the server answered 404/);
+    await expect(openSource(`${base}/broken`)).rejects.toThrow(HubError);
+    const short = await openSource(`${base}/short`);
+    await expect(short.read(2 << 20, 1000)).rejects.toThrow(/\/short: expected \d+ bytes from \d+, received \d+/);
+    await expect(openSource('http://127.0.0.1:1/x')).rejects.toThrow(/no answer/);
+    expect([await exists(`${base}/missing`), await exists(`${base}/ranged`)]).toEqual([false, true]);
+    await expect(exists(`${base}/broken`)).rejects.toThrow(/500/);
+  });
+});
