@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM ask a run to save and stop; a second one ends the process as usual.
+// SIGINT and SIGTERM ask a run to save and stop; asked again, the process ends as usual.
 
 export interface StopSignals {
   /** The signal that came, if one did. */
@@ -9,14 +9,22 @@ export interface StopSignals {
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
+/** One wish often arrives twice: `timeout`, shells and npm signal the process and its group. */
+const SAME_WISH_MS = 1000;
+
 /** Listens until `release`. `onSignal` is called once, at the first signal. */
 export function listenForStop(onSignal: (signal: NodeJS.Signals) => void): StopSignals {
   let received: NodeJS.Signals | null = null;
+  let receivedAt = 0;
   const release = (): void => SIGNALS.forEach((signal) => void process.off(signal, listener));
   const listener = (signal: NodeJS.Signals): void => {
-    received = signal;
-    release(); // the next one is not ours
-    onSignal(signal);
+    if (received === null) {
+      [received, receivedAt] = [signal, performance.now()];
+      onSignal(signal);
+    } else if (performance.now() - receivedAt > SAME_WISH_MS) {
+      release();
+      process.kill(process.pid, signal);
+    }
   };
   SIGNALS.forEach((signal) => void process.on(signal, listener));
   return {

@@ -1,7 +1,7 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, TrainingError } from '../errors.js';
+import { ConfigError, errorMessage, TrainingError } from '../errors.js';
 import { writeTextAtomic } from '#platform';
 import { padBatch, prefetch, readBatch } from './batches.js';
 import { type Checkpoint, CheckpointStore, publishFiles } from './checkpoints.js';
@@ -92,7 +92,11 @@ export class Trainer<E> {
 
   private async findCheckpoint(): Promise<Checkpoint<TrainerState> | null> {
     const { outputDir, resume } = this.arguments;
-    await mkdir(outputDir, { recursive: true });
+    await mkdir(outputDir, { recursive: true }).catch((error: unknown) => {
+      throw new TrainingError(
+        `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
+      );
+    });
     await this.store.clean();
     if (!resume && (await this.store.steps()).length > 0) {
       throw new ConfigError(

@@ -1,7 +1,7 @@
 // The commands train, evaluate and predict as a person starts them, on plain JavaScript (no engine needed).
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
 import { COMMAND, visualbert } from './command.js';
 import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';
@@ -19,6 +19,8 @@ const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 
 (isBuilt ? describe : describe.skip)('visualbert train, evaluate, predict', () => {
+  jest.setTimeout(240_000); // each test starts several processes, on machines that may be busy
+
   test('a run that was stopped by SIGTERM goes on to the same end; its folder is all that evaluate needs', async () => {
     const files = writeNlvrFiles();
     const [whole, parts] = [join(files.folder, 'whole'), join(files.folder, 'parts')];
@@ -28,9 +30,10 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(finished.stdout).toMatch(/finished after step 12 of 12; best after step \d+: loss [\d.]+, accuracy/);
     expect(finished.stderr).not.toContain('\u001b');
 
-    const stopped = await visualbert(trainArgs(files, parts), 'evaluation after step 4', (child) =>
-      child.kill('SIGTERM'),
-    );
+    const stopped = await visualbert(trainArgs(files, parts), 'evaluation after step 4', (child) => {
+      child.kill('SIGTERM');
+      child.kill('SIGTERM'); // as `timeout` does: once for the process, once for its group
+    });
     expect(stopped).toMatchObject({ code: 143, signal: null });
     expect(stopped.stdout).toMatch(
       /stopped by SIGTERM after step \d+ of 12[^]*go on with: visualbert train nlvr --output-dir/,
