@@ -7,13 +7,14 @@ import { openFolderFeatures } from './folder-features.js';
 import { type ImageFeatureOptions, openImageFeatures } from './image-features.js';
 import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './region-wrappers.js';
+import { openSafetensorsFeatures } from './safetensors-features.js';
 import { openTsvFeatures } from './tsv-features.js';
 
 /** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
 const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
 /**
- * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a store of this package, a folder of `.npy` or `.npz` files, or
+ * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a store of this package, a `.safetensors`, a folder of `.npy` or `.npz` files, or
  * a folder of PNG pictures whose pixels become features.
  * @throws DataError when a path is absent or of no known format, or the widths differ.
  */
@@ -44,7 +45,8 @@ async function openOne(path: string, options: Partial<ImageFeatureOptions>): Pro
   }
   if (path.endsWith('.tsv')) return openTsvFeatures(path);
   if (path.endsWith(STORE_EXTENSION)) return openFeatureStore(path);
+  if (path.endsWith('.safetensors')) return openSafetensorsFeatures(path);
   throw new DataError(
-    `${path}: expected region features as a .tsv file, a ${STORE_EXTENSION} store, or a folder of .npy, .npz or .png files`,
+    `${path}: expected region features as a .tsv file, a ${STORE_EXTENSION} store, a .safetensors file, or a folder of .npy, .npz or .png files`,
   );
 }

@@ -4,6 +4,9 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { createSink } from '#platform';
+import { writeWhole } from '../../src/byte-sink.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { openFeatureStore, packFeatures } from '../../src/data/feature-store.js';
 import { inspectFeatures, writeNpyFolder, writeTsvFeatures } from '../../src/data/feature-tools.js';
 import { openRegionFeatures } from '../../src/data/open-features.js';
@@ -153,6 +156,41 @@ describe('feature tools', () => {
     const back = await openRegionFeatures(join(folder, 'c.tsv'));
     expect(await back.read('z')).toEqual(placed);
     await back.close();
+  });
+
+  test('read a .safetensors of images with boxes and sizes', async () => {
+    const path = join(folder, 'f.safetensors');
+    const tensor = (
+      name: string,
+      shape: number[],
+      values: number[],
+    ): Parameters<typeof writeSafetensors>[1] extends Iterable<infer T> ? T : never => ({
+      name,
+      dtype: 'F32',
+      shape,
+      bytes: () => bytesOf(Float32Array.from(values)),
+    });
+    const write = async (...tensors: ReturnType<typeof tensor>[]): Promise<void> =>
+      writeWhole(await createSink(path), async (sink) => void (await writeSafetensors(sink, tensors)));
+    await write(
+      tensor('17', [2, 2], [1, 2, 3, 4]),
+      tensor('17.boxes', [2, 4], [0, 0, 1, 1, 2, 2, 3, 3]),
+      tensor('17.size', [2], [5, 4]),
+      tensor('9', [1, 2], [7, 8]),
+    );
+    const source = await openRegionFeatures(path);
+    expect([...source.ids()].sort()).toEqual(['17', '9']);
+    const placed = {
+      ...regions([1, 2, 3, 4], 2),
+      boxes: Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3),
+      imageWidth: 5,
+      imageHeight: 4,
+    };
+    expect(await source.read('COCO_val2014_000000000017')).toEqual(placed);
+    expect(await source.read('9')).toEqual(regions([7, 8], 2));
+    await source.close();
+    await write(tensor('1', [2], [1, 2]));
+    await expect(openRegionFeatures(path)).rejects.toThrow('expected 1 as [regions, d], found [2]');
   });
 
   test('describe features and name damaged images', async () => {
