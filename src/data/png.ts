@@ -1,5 +1,7 @@
 // PNG files to and from plain 8-bit RGB.
+import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
+import { crc32 } from '../checkpoint/crc32.js';
 import { DataError, errorMessage } from '../errors.js';
 
 /** A picture: `rgb` holds height x width x 3 bytes, row by row. */
@@ -25,14 +27,34 @@ export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
   return { width, height, rgb };
 }
 
-/** Writes an RGB picture as an 8-bit PNG. */
+/**
+ * Writes an RGB picture as an 8-bit PNG without row filters: several times faster than a general writer.
+ * @see https://www.w3.org/TR/png-3/#5DataRep
+ */
 export function encodePng({ width, height, rgb }: RgbImage): Uint8Array {
-  const png = new PNG({ width, height, colorType: 2 });
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let c = 0; c < 3; c++) png.data[pixel * 4 + c] = rgb[pixel * 3 + c] as number;
-    png.data[pixel * 4 + 3] = 255;
-  }
-  return PNG.sync.write(png, { colorType: 2, filterType: 1, deflateLevel: 6 });
+  const rowBytes = width * 3;
+  const rows = new Uint8Array(height * (rowBytes + 1)); // each row begins with its filter: 0, none
+  for (let y = 0; y < height; y++) rows.set(rgb.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]); // 8 bits a channel, RGB
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.of()),
+  ]);
+}
+
+const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** Length, type, content, checksum of type and content. */
+function chunk(type: string, content: Buffer): Buffer {
+  const typed = Buffer.concat([Buffer.from(type, 'latin1'), content]);
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(content.length);
+  checksum.writeUInt32BE(crc32(typed));
+  return Buffer.concat([length, typed, checksum]);
 }
 
 function readRgba(bytes: Uint8Array, name: string): { width: number; height: number; data: Uint8Array } {
