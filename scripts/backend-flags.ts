@@ -17,10 +17,8 @@ export interface BackendArguments {
 
 /** Selects the backend. @throws EngineError when training has no engine and no backend was named */
 export async function useBackend({ backend, threads }: BackendArguments, purpose: 'train' | 'infer'): Promise<void> {
-  if (purpose === 'train' && backend === undefined) requireTrainingEngine();
-  const chosen = await selectBackend({
-    ...(backend === undefined ? {} : { backend }),
-    ...(threads === undefined ? {} : { threads }),
-  });
+  const engine = threads === undefined ? {} : { threads };
+  if (purpose === 'train' && backend === undefined) requireTrainingEngine(engine);
+  const chosen = await selectBackend({ ...(backend === undefined ? {} : { backend }), ...engine });
   if (chosen.reason !== undefined) console.error(`computing on ${chosen.backend}: ${chosen.reason}`);
 }

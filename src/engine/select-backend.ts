@@ -71,13 +71,13 @@ export async function prepareBackend(): Promise<BackendChoice> {
 }
 
 /**
- * Training needs the native engine, or a backend that was chosen by name.
+ * Training needs the native engine, or a backend that was chosen by name. Loads the engine, with its options.
  * @throws EngineError when there is none: it says what to install, and that prediction and evaluation go on without it.
  */
-export function requireTrainingEngine(): void {
+export function requireTrainingEngine(options: NativeOptions = {}): void {
   if (askedByEnvironment() !== undefined) return;
   try {
-    loadNative();
+    loadNative(options);
   } catch (error) {
     throw new EngineError(
       `Training needs the native engine. ${errorMessage(error)}\nPrediction and evaluation run without it, on WebAssembly; ` +

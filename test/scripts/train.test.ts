@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
+import { prepareBackend } from '../../src/engine/select-backend.js';
 import { COMMAND, visualbert } from './command.js';
 import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';
 
@@ -15,6 +16,8 @@ const trainArgs = (files: NlvrFiles, run: string): string[] => [
 const figures = (entries: readonly MetricsEntry[]): unknown[] =>
   entries.map(({ event, step, loss, accuracy }) => [event, step, loss, accuracy]);
 
+const HAS_ENGINE = (await prepareBackend()).backend === 'tensorflow';
+if (!HAS_ENGINE) process.stderr.write('skipped: the native engine is not installed, so its threads cannot be chosen\n');
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 
@@ -54,6 +57,15 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
       Math.max(...(a ?? []).flatMap(({ event, accuracy }) => (event === 'evaluate' ? [Number(accuracy)] : []))),
     );
     expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(8);
+  });
+
+  (HAS_ENGINE ? test : test.skip)('the engine starts with the threads that the flag names', async () => {
+    const files = writeNlvrFiles();
+    const onEngine = trainArgs(files, join(files.folder, 'run')).map((arg) => (arg === 'cpu' ? 'tensorflow' : arg));
+    const byDefault = onEngine.filter((arg) => arg !== '--backend' && arg !== 'tensorflow');
+    for (const args of [onEngine, byDefault]) {
+      expect(await visualbert([...args, '--threads', '1', '--dry-run'])).toMatchObject({ code: 0, stderr: '' });
+    }
   });
 
   test('settings come from a config file, flags win, and unknown ones are named', async () => {
