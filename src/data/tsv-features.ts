@@ -1,5 +1,6 @@
 // Region features in tab-separated lines with base64 arrays, as bottom-up attention and LXMERT distribute them: indexed once, read by line.
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { exists, openSource, readText, writeTextAtomic } from '#platform';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
@@ -95,8 +96,9 @@ async function loadIndex(source: ByteSource, path: string): Promise<TsvIndex> {
     if (known.size === source.size && known.mtimeMs === mtimeMs) return known;
   }
   const index = { size: source.size, mtimeMs, ...(await scan(source)) };
-  // A read-only folder costs only the time of scanning again.
-  await writeTextAtomic(indexPath, JSON.stringify(index)).catch(() => undefined);
+  // A folder marked read-only stays as it is, also for users whom the mark does not stop (root): it costs only scanning again.
+  const isWritable = ((await stat(dirname(path))).mode & 0o222) !== 0;
+  if (isWritable) await writeTextAtomic(indexPath, JSON.stringify(index)).catch(() => undefined);
   return index;
 }
 

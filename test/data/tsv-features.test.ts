@@ -1,5 +1,5 @@
 // Bottom-up-attention files: the real one, and what is said of damaged ones.
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -81,6 +81,16 @@ describe('TSV region features', () => {
     const source = await openTsvFeatures(path);
     expect([...source.ids()]).toEqual(['5', '6']);
     await source.close();
+  });
+
+  test('leaves a folder that is marked read-only as it is', async () => {
+    const path = file(row('12', 1, 3));
+    chmodSync(folder, 0o555);
+    const source = await openTsvFeatures(path);
+    expect((await source.read('12')).count).toBe(1);
+    await source.close();
+    expect(existsSync(`${path}.index.json`)).toBe(false);
+    chmodSync(folder, 0o755);
   });
 
   test('names the line and image that are damaged', async () => {
