@@ -10,6 +10,17 @@ import { createTrainingStep } from '../../src/training/training-step.js';
 import { useBackend } from '../helpers/backend.js';
 import { inputsOf, modelOf } from '../helpers/fixture-model.js';
 import { fixtureNames, readFixture, section, type Fixture } from '../helpers/fixtures.js';
+import {
+  difference,
+  isWithoutGradient,
+  largest,
+  type Named,
+  norm,
+  read,
+  trainAsFixture,
+  type Worst,
+  worstOf,
+} from '../helpers/parity.js';
 import { reportParity, type ParityRow } from '../helpers/parity-report.js';
 
 /** |a - b| <= this * max(1, max|b|), up to four layers. */
@@ -17,41 +28,6 @@ const OUTPUT_TOLERANCE = 1e-5;
 /** ||a - b|| <= this * ||b||, plus 1e-7 of the largest gradient norm for gradients that are zero but for rounding. */
 const GRADIENT_TOLERANCE = 1e-4;
 const GRADIENT_NOISE = 1e-7;
-/** Largest distance of a parameter after steps at rates up to 1e-5. */
-const STEPPED_TOLERANCE = 1e-5;
-/** ||difference of updates|| <= this * ||update||, at larger rates. */
-const UPDATE_TOLERANCE = 1e-3;
-
-type Named = ReadonlyMap<string, ArrayLike<number>>;
-type Worst = Pick<ParityRow, 'error' | 'worst'>;
-
-const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, x) => sum + x * x, 0));
-const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number[] =>
-  Array.from(a, (x, i) => x - (b[i] as number));
-const largest = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-
-/** The largest of the errors that `measure` gives, and its name. NaN counts as infinite. */
-function worstOf(names: Iterable<string>, measure: (name: string) => number): Worst {
-  let found: Worst = { error: 0, worst: '' };
-  for (const name of names) {
-    const measured = measure(name);
-    const error = Number.isNaN(measured) ? Infinity : measured;
-    if (error >= found.error) found = { error, worst: name };
-  }
-  return found;
-}
-
-/** Key biases cancel in the softmax, a multiple-choice bias in the cross-entropy: their gradient is rounding noise alone. */
-const isWithoutGradient = (name: string, className: string): boolean =>
-  name.endsWith('attention.self.key.bias') ||
-  (className === 'VisualBertForMultipleChoice' && name === 'cls.bias') ||
-  (className === 'VisualBertForRegionToPhraseAlignment' && name === 'attention.key.bias');
-
-async function read(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Named> {
-  return new Map(await Promise.all([...tensors].map(async ([name, tensor]) => [name, await tensor.data()] as const)));
-}
-
 function flat(outputs: ModelOutputs): Map<string, tf.Tensor> {
   return new Map(
     Object.entries(outputs as Record<string, tf.Tensor | tf.Tensor[]>).flatMap(([name, value]) =>
@@ -165,46 +141,10 @@ describe.each(fixtureNames())('%s', (name) => {
     report('gradients', worstOf(expectedGradients.keys(), measure), GRADIENT_TOLERANCE);
   });
 
-  const { training } = options;
-  when(training !== undefined)('has the parameters of PyTorch after three AdamW steps', async () => {
-    if (training === undefined) return;
-    const { learningRate, weightDecay, maxGradNorm, beta1, beta2, epsilon, steps } = training;
-    const step = await createTrainingStep(model, {
-      learningRate,
-      weightDecay,
-      maxGradNorm,
-      beta1,
-      beta2,
-      epsilon,
-      compile: false,
-    });
-    const losses: number[] = [];
-    const inputs = Object.fromEntries(section(fixture, 'inputs'));
-    for (let i = 0; i < steps; i++) losses.push((await step.run(inputs)).loss);
-    await step.dispose();
-    const expectedLosses = (fixture.tensors.get('losses') as RawTensor).data;
-    expect(largest(difference(losses, expectedLosses))).toBeLessThan(OUTPUT_TOLERANCE * largest(expectedLosses));
-
-    const stepped = section(fixture, 'stepped');
-    const weights = section(fixture, 'weights');
-    const values = await read(model.namedParameters());
-    const moved = (key: string): number =>
-      largest(difference(values.get(key) as ArrayLike<number>, (weights.get(key) as RawTensor).data));
-    const measure = (key: string): number => {
-      const [target, start] = [(stepped.get(key) as RawTensor).data, (weights.get(key) as RawTensor).data];
-      const apart = difference(values.get(key) as ArrayLike<number>, target);
-      if (learningRate <= 1e-5) return largest(apart);
-      return largest(apart) === 0 ? 0 : norm(apart) / norm(difference(target, start));
-    };
-    const [still, trained] = [
-      [...stepped.keys()].filter((key) => isWithoutGradient(key, className)),
-      [...stepped.keys()].filter((key) => !isWithoutGradient(key, className)),
-    ];
-    expect(still.filter((key) => moved(key) > steps * learningRate * (1 + 1e-3))).toEqual([]); // by noise, at most the rates
-    report(
-      'parameters after 3 steps',
-      worstOf(trained, measure),
-      learningRate <= 1e-5 ? STEPPED_TOLERANCE : UPDATE_TOLERANCE,
+  when(options.training !== undefined)('has the parameters of PyTorch after three AdamW steps', async () => {
+    const { worst, tolerance } = await trainAsFixture(model, fixture, (given) =>
+      createTrainingStep(model, { ...given, compile: false }),
     );
+    report('parameters after 3 steps', worst, tolerance);
   });
 });
