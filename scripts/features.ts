@@ -1,12 +1,21 @@
 // `visualbert features`: looks into region features and writes them in other formats, at the speed of the disk.
 import cliProgress from 'cli-progress';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { inspectFeatures, openRegionFeatures, packFeatures, writeNpyFolder, writeTsvFeatures } from '../src/node.js';
+import {
+  inspectFeatures,
+  LOOKS,
+  openRegionFeatures,
+  packFeatures,
+  type PixelFeatureOptions,
+  writeNpyFolder,
+  writeTsvFeatures,
+} from '../src/node.js';
 
 interface FeatureArguments {
   features: string[];
   grid?: number;
   cells?: number;
+  look?: PixelFeatureOptions['look'];
 }
 
 interface InspectArguments extends FeatureArguments {
@@ -34,11 +43,16 @@ const withFeatures = (yargs: Argv): Argv =>
     })
     .options({
       grid: { type: 'number', describe: 'features from pictures: patches along each side' },
-      cells: { type: 'number', describe: 'features from pictures: colour cells along each side of a region' },
+      cells: { type: 'number', describe: 'features from pictures: cells along each side of a region' },
+      look: { choices: LOOKS, describe: 'features from pictures: colors of the cells, or form and one color' },
     });
 
-const open = ({ features, grid, cells }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
-  openRegionFeatures(features, { ...(grid === undefined ? {} : { grid }), ...(cells === undefined ? {} : { cells }) });
+const open = ({ features, grid, cells, look }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
+  openRegionFeatures(features, {
+    ...(grid === undefined ? {} : { grid }),
+    ...(cells === undefined ? {} : { cells }),
+    ...(look === undefined ? {} : { look }),
+  });
 
 async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const source = await open(flags);
