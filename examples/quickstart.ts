@@ -44,8 +44,9 @@ if (flags.controls) {
 const picture = join(folder, 'predictions.png');
 await writeFile(picture, await drawPredictions(data));
 console.log(`\nPicture: ${picture}`);
+const [first] = data.splits.test.questions;
 console.log(
-  `Ask more: npx --no-install visualbert predict --run ${join(folder, 'real', 'vqa')} --features ${paths.images} --image test-0 --question "Where is the circle?"`,
+  `Ask more: npx --no-install visualbert predict --run ${join(folder, 'real', 'vqa')} --features ${paths.images} --image ${first?.sceneId} --question "${first?.text}"`,
 );
 console.log(`Done in ${Math.round((performance.now() - started) / 1000)} s. Run: ${folder}`);
 
