@@ -18,15 +18,12 @@ import { type GroundingExample, openPhrases, requirePhrases } from './grounding.
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './options.js';
 import {
-  approximateLength,
-  fingerprintOf,
   newModelFields,
   overSource,
-  requireImages,
+  questionDataset,
   type TaskExample,
   taskProcessor,
   taskRegions,
-  textEncoder,
 } from './task-parts.js';
 
 const all = async <T>(paths: readonly string[], read: (path: string) => Promise<T[]>): Promise<T[]> =>
@@ -141,8 +138,8 @@ export async function openAnswering(
     },
     modelClass: 'VisualBertForQuestionAnswering',
     processor,
-    data: questionDataset(data, processor, source),
-    validation: validation === null ? null : questionDataset(validation, processor, source.validation),
+    data: answeringDataset(data, processor, source),
+    validation: validation === null ? null : answeringDataset(validation, processor, source.validation),
     config: {
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),
@@ -180,37 +177,16 @@ async function chooseAnswers(
   );
 }
 
-function questionDataset(
+function answeringDataset(
   records: readonly AnsweringRecord[],
   processor: VisualBertProcessor,
   source: RegionFeatureSource,
 ): Dataset<TaskExample<AnsweringRecord>> {
-  requireImages(
-    source,
-    records.map(({ id, imageId }) => [`record ${id}`, [imageId]] as const),
-  );
-  const encode = textEncoder(processor, (index) => (records[index] as AnsweringRecord).question);
-  return {
-    length: records.length,
-    fingerprint: fingerprintOf(
-      records.map(
-        ({ id, imageId, question, scores }) => `${id} ${imageId} ${question} ${JSON.stringify([...(scores ?? [])])}`,
-      ),
-    ),
-    example: async (index) => {
-      const record = records[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
-      const [text, regions] = await Promise.all([encode(index), source.read(record.imageId)]);
-      return { record, text, images: [processor.fitRegions(regions)] };
-    },
-    sizeOf: (index) => {
-      const { question = '', imageId = '' } = records[index] ?? {};
-      return {
-        text: approximateLength(question),
-        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
-      };
-    },
-  };
+  return questionDataset(records, processor, source, {
+    name: ({ id }) => `record ${id}`,
+    fingerprint: ({ id, imageId, question, scores }) =>
+      `${id} ${imageId} ${question} ${JSON.stringify([...(scores ?? [])])}`,
+  });
 }
 
 function softLabels(examples: readonly TaskExample<AnsweringRecord>[], answers: AnswerVocabulary): RawTensor | null {

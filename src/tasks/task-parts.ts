@@ -11,6 +11,7 @@ import { cachedSource, shuffledRegions, withoutRegions } from '../data/region-wr
 import type { TaskName } from '../data/text-forms.js';
 import { DataError } from '../errors.js';
 import type { CommonOptions } from './options.js';
+import type { Dataset } from '../training/task.js';
 import type { TaskContext } from './opened-task.js';
 
 /** A record and what the model sees of it. */
@@ -137,4 +138,39 @@ export function textEncoder(
 /** Word pieces of a text without cutting it, near enough to group batches: words and signs, and the special tokens. */
 export function approximateLength(text: string): number {
   return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
+}
+
+/**
+ * Questions about one image each, as examples.
+ * @param describe what errors call a record, and the text that its part of the fingerprint is made of.
+ * @throws DataError naming records whose image has no regions.
+ */
+export function questionDataset<R extends { question: string; imageId: string }>(
+  records: readonly R[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+  describe: { name: (record: R) => string; fingerprint: (record: R) => string },
+): Dataset<TaskExample<R>> {
+  requireImages(
+    source,
+    records.map((record) => [describe.name(record), [record.imageId]] as const),
+  );
+  const encode = textEncoder(processor, (index) => (records[index] as R).question);
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(records.map(describe.fingerprint)),
+    example: async (index) => {
+      const record = records[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
+      const [text, regions] = await Promise.all([encode(index), source.read(record.imageId)]);
+      return { record, text, images: [processor.fitRegions(regions)] };
+    },
+    sizeOf: (index) => {
+      const { question = '', imageId = '' } = records[index] ?? {};
+      return {
+        text: approximateLength(question),
+        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
+      };
+    },
+  };
 }

@@ -13,15 +13,12 @@ import { NOTED_ANSWERS, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
 import type { VqaOptions } from './options.js';
 import {
-  approximateLength,
-  fingerprintOf,
   newModelFields,
   overSource,
-  requireImages,
+  questionDataset,
   type TaskExample,
   taskProcessor,
   taskRegions,
-  textEncoder,
 } from './task-parts.js';
 
 export type VqaTaskExample = TaskExample<VqaExample>;
@@ -86,36 +83,11 @@ function vqaDataset(
   processor: VisualBertProcessor,
   source: RegionFeatureSource,
 ): Dataset<VqaTaskExample> {
-  requireImages(
-    source,
-    (function* () {
-      for (const { questionId, imageId } of records) yield [`question ${questionId}`, [imageId]] as const;
-    })(),
-  );
-  const encode = textEncoder(processor, (index) => (records[index] as VqaExample).question);
-  return {
-    length: records.length,
-    fingerprint: fingerprintOf(
-      (function* () {
-        for (const { questionId, imageId, question, annotation } of records) {
-          yield `${questionId} ${imageId} ${question} ${annotation?.answers.map(({ answer }) => answer).join('|') ?? ''}`;
-        }
-      })(),
-    ),
-    example: async (index) => {
-      const record = records[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
-      const [text, regions] = await Promise.all([encode(index), source.read(record.imageId)]);
-      return { record, text, images: [processor.fitRegions(regions)] };
-    },
-    sizeOf: (index) => {
-      const { question = '', imageId = '' } = records[index] ?? {};
-      return {
-        text: approximateLength(question),
-        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
-      };
-    },
-  };
+  return questionDataset(records, processor, source, {
+    name: ({ questionId }) => `question ${questionId}`,
+    fingerprint: ({ questionId, imageId, question, annotation }) =>
+      `${questionId} ${imageId} ${question} ${annotation?.answers.map(({ answer }) => answer).join('|') ?? ''}`,
+  });
 }
 
 /** Batches with soft scores `labels [b, c] float32`; the official accuracy. */
