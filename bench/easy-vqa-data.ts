@@ -52,7 +52,10 @@ export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
 }
 
 /** Writes train.safetensors and test.safetensors for twin_easy_vqa.py. @returns what the data say about a new model. */
-export async function writeForPython(options: EasyVqaOptions, folder: string): Promise<Record<string, unknown>> {
+export async function writeForPython(
+  options: EasyVqaOptions,
+  folder: string,
+): Promise<{ config: Record<string, unknown>; trainingExamples: number }> {
   const opened = await openTask('vqa', options, { purpose: 'train', model: null });
   const splits = { train: opened.data, test: opened.validation } as Record<string, Dataset<VqaTaskExample>>;
   mkdirSync(folder, { recursive: true });
@@ -61,7 +64,7 @@ export async function writeForPython(options: EasyVqaOptions, folder: string): P
     if (!existsSync(path)) await writeTensors(path, await toArrays(dataset, readAnswers(options.answers)));
   }
   await opened.close();
-  return { ...opened.config };
+  return { config: { ...opened.config }, trainingExamples: opened.data.length };
 }
 
 function readAnswers(path: string): string[] {

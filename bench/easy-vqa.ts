@@ -6,6 +6,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VisualBertConfig } from '../src/node.js';
 import { prepareEasyVqa, writeForPython } from './easy-vqa-data.js';
+import { median } from './figures.js';
 import { benchCache, pythonFile, requirePython } from './python-env.js';
 import { writeSection } from './results.js';
 
@@ -17,24 +18,29 @@ const QUESTION_ONLY = 67.0;
 const flags = await yargs(hideBin(process.argv))
   .usage(
     '$0 [flags]\n\nTrains easy-VQA here and in PyTorch, and writes the figures into docs/results.md. Runs that are done are kept in the cache, ' +
-      'so a stopped comparison goes on where it was. About 20 minutes for each pair of runs on 2 cores, and the long run.',
+      'so a stopped comparison goes on where it was. About 20 minutes for each pair of runs on 2 cores, and the long run. ' +
+      'The times come from short runs of both sides that take turns, so nothing else may run meanwhile.',
   )
   .option('data', { default: join('..', 'shared', 'data', 'easy_vqa'), describe: 'folder with easy-VQA' })
   .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run of each side for each' })
   .option('epochs', { number: true, default: 2, describe: 'of each run' })
   .option('minutes', { number: true, default: 30, describe: 'time of the long run here; 0 leaves it out' })
-  .option('threads', { number: true, default: 2, describe: 'threads of PyTorch' })
   .option('precision', { choices: ['fp32', 'bf16'] as const, default: 'fp32' as const, describe: 'of our runs' })
   .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
   .strict()
   .parseAsync();
 
+/** Updates of the short runs that are timed, how often each side has its turn, and the threads of each. */
+const [TIMED_STEPS, TURNS, THREADS] = [100, 2, 2];
+
 /** What one run of either side reports. */
 interface RunFigures {
-  /** Percent on the test questions after each epoch. */
+  /** Percent on the test questions after each evaluation. */
   accuracy: number[];
-  /** Seconds of training in each epoch, without evaluation. */
-  epochSeconds: number[];
+  /** Seconds of one update, without evaluation. */
+  secondsPerStep: number;
+  /** Seconds of one evaluation. */
+  evaluationSeconds: number;
 }
 
 const python = requirePython((line) => console.error(line));
@@ -44,19 +50,27 @@ if (flags.again) rmSync(runs, { recursive: true, force: true });
 mkdirSync(runs, { recursive: true });
 const options = prepareEasyVqa(flags.data, join(folder, 'data'));
 const arrays = join(folder, 'arrays');
-const dataConfig = await writeForPython(options, arrays);
-const config = new VisualBertConfig({ ...dataConfig, ...SIZES });
+const written = await writeForPython(options, arrays);
+const config = new VisualBertConfig({ ...written.config, ...SIZES });
 writeFileSync(join(arrays, 'config.json'), JSON.stringify(config.toJSON()));
 
+const stepsPerEpoch = Math.ceil(written.trainingExamples / TRAINING.batchSize);
+const timed = Array.from({ length: TURNS }, (_, turn) => ({
+  ours: kept(`timed-ours-${flags.precision}-${turn}`, (name) => ours(name, 0, 1, TIMED_STEPS)),
+  theirs: kept(`timed-pytorch-${turn}`, () => pytorch(0, 1, TIMED_STEPS)),
+}));
+const stepSeconds = {
+  ours: Math.min(...timed.map(({ ours }) => ours.secondsPerStep)),
+  theirs: Math.min(...timed.map(({ theirs }) => theirs.secondsPerStep)),
+};
+const epochSeconds = stepsPerEpoch * stepSeconds.ours + Math.min(...timed.map(({ ours }) => ours.evaluationSeconds));
+const longEpochs = Math.max(1, Math.floor((flags.minutes * 60) / epochSeconds));
+const long =
+  flags.minutes > 0 ? kept(`long-${flags.precision}-${longEpochs}`, (name) => ours(name, 0, longEpochs)) : null;
 const both = flags.seeds.map((seed) => ({
   ours: kept(`ours-${flags.precision}-${flags.epochs}-${seed}`, (name) => ours(name, seed, flags.epochs)),
   theirs: kept(`pytorch-${flags.epochs}-${seed}`, () => pytorch(seed, flags.epochs)),
 }));
-const [mine, others] = [both.map(({ ours }) => ours), both.map(({ theirs }) => theirs)];
-const epochSeconds = mean(mine.flatMap((run) => run.epochSeconds));
-const longEpochs = Math.max(1, Math.floor((flags.minutes * 60) / epochSeconds));
-const long =
-  flags.minutes > 0 ? kept(`long-${flags.precision}-${longEpochs}`, (name) => ours(name, 0, longEpochs)) : null;
 const text = report();
 console.log(text);
 writeSection('easy-vqa', text);
@@ -73,51 +87,42 @@ function kept(name: string, run: (name: string) => RunFigures): RunFigures {
   return figures;
 }
 
-/** `visualbert train vqa`, as a user runs it. */
-function ours(name: string, seed: number, epochs: number): RunFigures {
+/** `visualbert train vqa`, as a user runs it; all of its updates, or the first `maxSteps`. */
+function ours(name: string, seed: number, epochs: number, maxSteps?: number): RunFigures {
   const outputDir = join(runs, name);
   rmSync(outputDir, { recursive: true, force: true });
-  const settings = { ...options, ...TRAINING, modelConfig: SIZES, epochs, seed, precision: flags.precision, outputDir };
+  const settings = { ...options, ...TRAINING, modelConfig: SIZES, epochs, maxSteps, seed, outputDir };
   const file = `${outputDir}-settings.json`;
-  writeFileSync(file, JSON.stringify({ ...settings, evaluationBatchSize: 256, keepCheckpoints: 1 }));
-  const { status } = spawnSync(
-    process.execPath,
-    [join('dist', 'scripts', 'visualbert.js'), 'train', 'vqa', '--config', file],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
+  const rest = { precision: flags.precision, evaluationBatchSize: 256, keepCheckpoints: 1 };
+  writeFileSync(file, JSON.stringify({ ...settings, ...rest }));
+  const command = [join('dist', 'scripts', 'visualbert.js'), 'train', 'vqa', '--config', file];
+  const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`visualbert train vqa ended with ${status}`);
   const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');
   const entries = lines.map((line) => JSON.parse(line) as Record<string, number | string>);
-  const accuracy: number[] = [];
-  const seconds: number[] = [0];
-  let step = 0;
-  for (const entry of entries) {
-    const at = Number(entry.step);
-    if (entry.event === 'evaluate') {
-      accuracy.push(Number(entry.accuracy));
-      seconds.push(0);
-    } else {
-      seconds[seconds.length - 1] = (seconds.at(-1) ?? 0) + Number(entry.secondsPerStep) * (at - step);
-      step = at;
-    }
-  }
-  return { accuracy, epochSeconds: seconds.slice(0, accuracy.length) };
+  const evaluations = entries.filter(({ event }) => event === 'evaluate');
+  return {
+    accuracy: evaluations.map(({ accuracy }) => Number(accuracy)),
+    secondsPerStep: median(
+      entries.filter(({ event }) => event === 'train').map((entry) => Number(entry.secondsPerStep)),
+    ),
+    evaluationSeconds: median(evaluations.map(({ seconds }) => Number(seconds))),
+  };
 }
 
-function pytorch(seed: number, epochs: number): RunFigures {
+function pytorch(seed: number, epochs: number, maxSteps?: number): RunFigures {
   const { batchSize, learningRate, weightDecay, maxGradNorm, warmupRatio } = TRAINING;
   const command = {
     data: arrays,
     seed,
     epochs,
+    max_steps: maxSteps ?? null,
     batch: batchSize,
     learning_rate: learningRate,
     weight_decay: weightDecay,
     max_grad_norm: maxGradNorm,
     warmup_ratio: warmupRatio,
-    threads: flags.threads,
+    threads: THREADS,
   };
   const { status, stdout } = spawnSync(python, [pythonFile('twin_easy_vqa.py'), JSON.stringify(command)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -125,21 +130,24 @@ function pytorch(seed: number, epochs: number): RunFigures {
   });
   if (status !== 0) throw new Error(`twin_easy_vqa.py ended with ${status}`);
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
-  const reports = lines.map((line) => JSON.parse(line) as { seconds: number; accuracy: number });
-  return { accuracy: reports.map((one) => one.accuracy), epochSeconds: reports.map((one) => one.seconds) };
+  const reports = lines.map((line) => JSON.parse(line) as Record<'step' | 'evaluation' | 'accuracy', number>);
+  return {
+    accuracy: reports.map(({ accuracy }) => accuracy),
+    secondsPerStep: median(reports.map(({ step }) => step)),
+    evaluationSeconds: median(reports.map(({ evaluation }) => evaluation)),
+  };
 }
 
 function report(): string {
-  const [a, b] = [mine, others].map((side) => side.map((run) => run.accuracy.at(-1) ?? NaN)) as [number[], number[]];
-  const difference = Math.abs(mean(a) - mean(b));
-  const allowed = 2 * Math.hypot(standardError(a), standardError(b));
-  const isClose = difference <= allowed;
-  const line = (side: string, accuracy: readonly number[], side_runs: readonly RunFigures[]): string =>
-    `| ${side} | ${accuracy.map((value) => value.toFixed(1)).join(', ')} | ${mean(accuracy).toFixed(2)} +- ${standardError(accuracy).toFixed(2)} | ${mean(side_runs.flatMap((run) => run.epochSeconds)).toFixed(0)} s |`;
+  const [mine, others] = [both.map(({ ours }) => last(ours)), both.map(({ theirs }) => last(theirs))];
+  const difference = Math.abs(mean(mine) - mean(others));
+  const allowed = 2 * Math.hypot(standardError(mine), standardError(others));
+  const line = (side: string, accuracy: readonly number[], seconds: number): string =>
+    `| ${side} | ${accuracy.map((value) => value.toFixed(1)).join(', ')} | ${mean(accuracy).toFixed(2)} +- ${standardError(accuracy).toFixed(2)} | ${(stepsPerEpoch * seconds).toFixed(0)} s |`;
   const longText =
     long === null
       ? ''
-      : `\nHalf an hour here (${longEpochs} epochs, ${(long.epochSeconds.reduce((sum, s) => sum + s, 0) / 60).toFixed(0)} minutes of training): ${(long.accuracy.at(-1) ?? NaN).toFixed(2)}% ` +
+      : `\n${flags.minutes} minutes here are ${longEpochs} epochs with their evaluations: ${last(long).toFixed(2)}% ` +
         `(after each epoch: ${long.accuracy.map((value) => value.toFixed(1)).join(', ')}).\n`;
   return `## easy-VQA from pixels
 
@@ -147,16 +155,22 @@ function report(): string {
 
 38,575 questions on 4,000 pictures, tested on 9,673 questions on 1,000 others. Regions are the 64 patches of each picture (8 x 8 pixels, their colours and
 their place); nothing was pre-trained. \`visualbert train vqa\` with hidden size 128, 4 layers and 4 heads, batch 64, rate 1e-3 (a tenth of the steps to warm up, then
-linear to 0), dropout 0.1, ${flags.precision}, ${flags.epochs} epochs; the same model, data and settings with transformers on PyTorch (${flags.threads} threads), each side with its own initial weights and
-order. The question alone reaches ${QUESTION_ONLY.toFixed(1)}%.
+linear to 0), dropout 0.1, ${flags.precision}, ${flags.epochs} epochs; the same model, data and settings with transformers on PyTorch, each side with its own initial weights and
+order. The question alone reaches ${QUESTION_ONLY.toFixed(1)}%. The time of an epoch is ${stepsPerEpoch} times that of an update in runs of ${TIMED_STEPS} updates that took
+turns with ${THREADS} threads each (the better of ${TURNS} turns), without evaluation.
 
 | side | accuracy by seed, % | mean and standard error | training time of an epoch |
 |---|---|---|---|
-${line('this package', a, mine)}
-${line('PyTorch', b, others)}
+${line('this package', mine, stepSeconds.ours)}
+${line('PyTorch', others, stepSeconds.theirs)}
 
-Difference of the means ${difference.toFixed(2)}, two standard errors ${allowed.toFixed(2)}: ${isClose ? 'within' : 'not within'}.
+Difference of the means ${difference.toFixed(2)}, two standard errors ${allowed.toFixed(2)}: ${difference <= allowed ? 'within' : 'not within'}.
 ${longText}`;
+}
+
+/** Percent at the end of a run. */
+function last(run: RunFigures): number {
+  return run.accuracy.at(-1) ?? NaN;
 }
 
 function mean(values: readonly number[]): number {
