@@ -147,34 +147,34 @@ export async function measureEfficiency(measured: readonly Row[], options: FileO
   }
 }
 
+/** Median time and growth of peak memory on both sides. Every run is the first of its process: a program loads its checkpoint once. */
 async function inTurns(
   options: FileOptions,
   command: { do: string; [argument: string]: unknown },
   ourModel: string,
   theirModel: string,
 ): Promise<[Figures, Figures]> {
-  const subjects = (['tfjs', 'torch'] as const).map((engine) => startSubject({ label: engine, engine }, options));
-  try {
-    const before: number[] = [];
-    for (const subject of subjects) {
-      await subject.ask({ do: 'warm', threads: options.threads });
-      before.push((await subject.ask({ do: 'memory' })).peakBytes ?? NaN);
-    }
-    const times: number[][] = [[], []];
-    const growth: number[] = [NaN, NaN];
-    for (let round = 0; round < options.rounds; round++) {
-      for (const [i, subject] of subjects.entries()) {
-        const { ms = [] } = await subject.ask({ ...command, model: i === 0 ? ourModel : theirModel });
-        times[i]?.push(...ms);
-        options.log(`  ${subject.label}: ${ms.map((t) => t.toFixed(0)).join(' ')} ms`);
-        if (round === 0) growth[i] = ((await subject.ask({ do: 'memory' })).peakBytes ?? NaN) - (before[i] ?? NaN);
+  const sides = [
+    { label: 'tfjs', engine: 'tfjs', model: ourModel, times: [] as number[], growth: [] as number[] },
+    { label: 'torch', engine: 'torch', model: theirModel, times: [] as number[], growth: [] as number[] },
+  ] as const;
+  for (let round = 0; round < options.rounds; round++) {
+    for (const { label, engine, model, times, growth } of sides) {
+      const subject = startSubject({ label, engine }, options);
+      try {
+        await subject.ask({ do: 'warm', threads: options.threads });
+        const before = (await subject.ask({ do: 'memory' })).peakBytes ?? NaN;
+        const { ms = [] } = await subject.ask({ ...command, model });
+        options.log(`  ${label}: ${ms.map((t) => t.toFixed(0)).join(' ')} ms`);
+        times.push(...ms);
+        growth.push(((await subject.ask({ do: 'memory' })).peakBytes ?? NaN) - before);
+      } finally {
+        await subject.close();
       }
     }
-    const [ours, theirs] = times.map((ms, i) => ({ ms: median(ms), growthMb: (growth[i] ?? NaN) / 1e6 }));
-    return [ours as Figures, theirs as Figures];
-  } finally {
-    for (const subject of subjects) await subject.close();
   }
+  const [ours, theirs] = sides.map(({ times, growth }) => ({ ms: median(times), growthMb: median(growth) / 1e6 }));
+  return [ours as Figures, theirs as Figures];
 }
 
 interface Figures {
