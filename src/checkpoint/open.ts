@@ -1,8 +1,8 @@
 // Opens a checkpoint file of any known format, told by its first bytes, never by its name.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
-import { openPytorchLegacy } from './pytorch-legacy.js';
-import { openPytorch } from './pytorch.js';
+import { readTorchStream } from './pytorch-legacy.js';
+import { readTorchArchive, stateDictFile, type TorchObject } from './pytorch.js';
 import { openSafetensors } from './safetensors.js';
 import type { TensorFile } from './tensor-file.js';
 
@@ -29,19 +29,37 @@ const STRANGERS: readonly [RegExp, string][] = [
  */
 export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
   try {
-    const head = await source.read(0, Math.min(PEEK_BYTES, source.size));
-    return await openByHead(source, head);
+    return await openByHead(source, await headOf(source));
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
+/**
+ * What torch.save wrote, whatever it is, of an archive or a legacy stream; null for bytes of something else.
+ * @throws CheckpointError for a damaged or hostile file.
+ */
+export async function readTorchObject(source: ByteSource): Promise<TorchObject | null> {
+  return torchObject(source, String.fromCharCode(...(await headOf(source))));
+}
+
+async function torchObject(source: ByteSource, head: string): Promise<TorchObject | null> {
+  if (head.startsWith('PK\x03\x04')) return readTorchArchive(source);
+  if (/^\x80[\x02-\x05](\x95[\s\S]{8})?\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19/.test(head))
+    return readTorchStream(source);
+  return null;
+}
+
+async function headOf(source: ByteSource): Promise<Uint8Array> {
+  return source.read(0, Math.min(PEEK_BYTES, source.size));
+}
+
 async function openByHead(source: ByteSource, head: Uint8Array): Promise<TensorFile> {
   const text = String.fromCharCode(...head);
   if (source.size === 0) throw new CheckpointError(`${source.name}: is empty; get the file again`);
-  if (text.startsWith('PK\x03\x04')) return openPytorch(source);
-  if (/^\x80[\x02-\x05]\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19/.test(text)) return openPytorchLegacy(source);
+  const object = await torchObject(source, text);
+  if (object !== null) return stateDictFile(source, object);
   const stranger = STRANGERS.find(([pattern]) => pattern.test(text));
   if (stranger !== undefined) throw new CheckpointError(`${source.name}: ${stranger[1]}`);
   if (/^[\s\S]{8}\s*\{/.test(text)) return openSafetensors(source);

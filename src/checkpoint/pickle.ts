@@ -38,6 +38,11 @@ export interface PickleRules {
   call(callee: PickleGlobal, args: PickleValue[]): PickleValue;
   /** Resolves a persistent id (torch's storages). */
   persistentLoad(id: PickleValue): PickleValue;
+  /** Gives an allowed object its state (`__setstate__`). Throws an Error with a reason when the state makes no sense. */
+  setState?(target: PickleValue, state: PickleValue): void;
+  /** What a pickle under these rules is, and what to do about one that names something else: for errors. */
+  readonly what: string;
+  readonly advice: string;
 }
 
 /** More than the pickle of any checkpoint holds (BERT large with its optimizer: 15 thousand containers); bounds memory and time of a hostile one. */
@@ -142,11 +147,11 @@ class Unpickler {
   }
 
   private push(value: Slot): void {
-    if (++this.values > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no checkpoint`);
+    if (++this.values > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.rules.what}`);
     this.stack.push(value);
   }
   private container<T extends PickleValue>(value: T): T {
-    if (++this.containers > MAX_CONTAINERS) this.fail(`more than ${MAX_CONTAINERS} containers: no checkpoint`);
+    if (++this.containers > MAX_CONTAINERS) this.fail(`more than ${MAX_CONTAINERS} containers: no ${this.rules.what}`);
     return value;
   }
   private pop(): PickleValue {
@@ -173,7 +178,7 @@ class Unpickler {
   }
   private remember(key: number): void {
     this.memo.set(key, this.top());
-    if (this.memo.size > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no checkpoint`);
+    if (this.memo.size > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.rules.what}`);
   }
   private recall(key: number): void {
     const value = this.memo.get(key);
@@ -196,9 +201,7 @@ class Unpickler {
     const found = this.rules.findGlobal(module, name);
     if (found === null) {
       const shown = `${module}.${name}`.slice(0, 200);
-      this.fail(
-        `"${shown}" is not allowed in a checkpoint: nothing was run; save the plain state_dict() again with torch.save`,
-      );
+      this.fail(`"${shown}" is not allowed in a ${this.rules.what}: nothing was run; ${this.rules.advice}`);
     }
     this.push(found);
   }
@@ -209,17 +212,18 @@ class Unpickler {
       this.fail('calls something that is no known function');
     this.push(this.container(this.guarded(() => this.rules.call(callee, args))));
   }
-  private guarded(make: () => PickleValue): PickleValue {
+  private guarded<T>(make: () => T): T {
     try {
       return make();
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
     }
   }
-  /** State of an object (`__setstate__`): OrderedDict's attributes and the like; never needed, never run. A dict's entries are kept. */
+  /** State of an object (`__setstate__`): OrderedDict's attributes and the like; never run. A dict's entries are kept. */
   private build(): void {
     const state = this.pop();
     const target = this.top();
+    this.guarded(() => this.rules.setState?.(target, state));
     if (target instanceof Map && state instanceof Map && target.size === 0)
       for (const [k, v] of state) target.set(k, v);
   }
@@ -359,7 +363,9 @@ class Unpickler {
         return this.push(this.guarded(() => this.rules.persistentLoad(id)));
       }
       default:
-        return this.fail(`opcode 0x${opcode.toString(16)} is not allowed in a checkpoint, or the file is damaged`);
+        return this.fail(
+          `opcode 0x${opcode.toString(16)} is not allowed in a ${this.rules.what}, or the file is damaged`,
+        );
     }
   }
 }

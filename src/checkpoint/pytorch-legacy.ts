@@ -3,9 +3,7 @@ import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { DTYPE_BYTES } from './dtypes.js';
 import { PickleEnd, readPickle, type PickleRules, type PickleValue } from './pickle.js';
-import { torchTensorFile } from './pytorch.js';
-import { findStateDict } from './state-dict.js';
-import type { TensorFile } from './tensor-file.js';
+import type { TorchObject } from './pytorch.js';
 import { TORCH_RULES, TorchStorage } from './torch-objects.js';
 
 /** The file begins with the pickle of this number. */
@@ -20,11 +18,11 @@ const MAX_WINDOW_BYTES = 64 << 20;
 const STORAGE_HEADER_BYTES = 8;
 
 /**
- * Opens a legacy torch.save stream. Nothing in it is executed; storages stay in the file.
+ * Reads the pickles of a legacy torch.save stream. Nothing in it is executed; storages stay in the file.
  * @throws CheckpointError for a damaged, hostile or big-endian file.
  * @see https://github.com/pytorch/pytorch/blob/v1.0.0/torch/serialization.py#L226
  */
-export async function openPytorchLegacy(source: ByteSource): Promise<TensorFile> {
+export async function readTorchStream(source: ByteSource): Promise<TorchObject> {
   const fail = (text: string): never => {
     throw new CheckpointError(`${source.name}: ${text}`);
   };
@@ -75,7 +73,7 @@ export async function openPytorchLegacy(source: ByteSource): Promise<TensorFile>
     places.set(storage.key, { position, limit });
     at = limit;
   }
-  return torchTensorFile(source, 'pytorch-legacy', findStateDict(value, source.name), ({ key }) => places.get(key));
+  return { format: 'pytorch-legacy', value, locate: ({ key }) => places.get(key) };
 }
 
 async function readPickleAt(

@@ -2,21 +2,29 @@
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { DTYPE_BYTES } from './dtypes.js';
-import { readPickle } from './pickle.js';
-import { findStateDict, type FoundStateDict } from './state-dict.js';
+import { readPickle, type PickleValue } from './pickle.js';
+import { findStateDict } from './state-dict.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile, type TensorFileFormat } from './tensor-file.js';
-import { TORCH_RULES, type TorchStorage } from './torch-objects.js';
+import { TORCH_RULES, type TorchStorage, type TorchTensor } from './torch-objects.js';
 import { readZipDirectory, type ZipEntry } from './zip-reader.js';
 
 /** BERT's pickle has 50 KB, one of a thousand layers a few MB. */
 const MAX_PICKLE_BYTES = 64 << 20;
 
+/** What torch.save wrote: its value, whose tensors lie in the file. */
+export interface TorchObject {
+  readonly format: TensorFileFormat;
+  readonly value: PickleValue;
+  /** Where the bytes of a storage lie; undefined when the file lacks them. */
+  locate(storage: TorchStorage): { position: number; limit: number } | undefined;
+}
+
 /**
- * Opens a torch.save archive: reads its directory and its pickle, leaves the storages where they are. Nothing in it is executed.
+ * Reads the directory and the pickle of a torch.save archive, leaves the storages where they are. Nothing in it is executed.
  * @throws CheckpointError for archives that are damaged, hostile, of TorchScript or big-endian.
  * @see https://pytorch.org/docs/stable/notes/serialization.html
  */
-export async function openPytorch(source: ByteSource): Promise<TensorFile> {
+export async function readTorchArchive(source: ByteSource): Promise<TorchObject> {
   const entries = await readZipDirectory(source);
   const pickles = [...entries.keys()].filter((name) => /(^|\/)data\.pkl$/.test(name));
   const [pickleName] = pickles;
@@ -40,10 +48,11 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
     );
   const bytes = await source.read(pickle.position, pickle.size);
   const { value } = readPickle(bytes, TORCH_RULES, source.name, pickle.position);
-  return torchTensorFile(source, 'pytorch', findStateDict(value, source.name), (storage) => {
+  const locate: TorchObject['locate'] = (storage) => {
     const entry = entries.get(`${root}data/${storage.key}`);
     return entry && { position: entry.position, limit: entry.position + entry.size };
-  });
+  };
+  return { format: 'pytorch', value, locate };
 }
 
 async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefined): Promise<void> {
@@ -55,12 +64,21 @@ async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefin
     );
 }
 
-/** A TensorFile from a state dict, given where each storage's bytes lie. */
+/** The state dict in a torch.save file. @throws CheckpointError when there is none, or its storages are cut off. */
+export function stateDictFile(source: ByteSource, object: TorchObject): TensorFile {
+  const { path, tensors, ignored } = findStateDict(object.value, source.name);
+  return torchTensorFile(source, object, tensors, {
+    ...(path === '' ? {} : { path }),
+    ...(ignored.length === 0 ? {} : { ignored: ignored.slice(0, 100).join(', ') }),
+  });
+}
+
+/** Named tensors of a torch.save file. @throws CheckpointError when a storage is absent, cut off or of a type that is not read. */
 export function torchTensorFile(
   source: ByteSource,
-  format: TensorFileFormat,
-  { path, tensors, ignored }: FoundStateDict,
-  locate: (storage: TorchStorage) => { position: number; limit: number } | undefined,
+  { format, locate }: TorchObject,
+  tensors: ReadonlyMap<string, TorchTensor>,
+  metadata: Record<string, string> = {},
 ): TensorFile {
   const located = new Map<string, LocatedTensor>();
   for (const [name, tensor] of tensors) {
@@ -84,8 +102,5 @@ export function torchTensorFile(
     const position = place.position + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
     located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, position, limit: place.limit });
   }
-  return locatedTensorFile(source, format, located, {
-    ...(path === '' ? {} : { path }),
-    ...(ignored.length === 0 ? {} : { ignored: ignored.slice(0, 100).join(', ') }),
-  });
+  return locatedTensorFile(source, format, located, metadata);
 }

@@ -164,6 +164,8 @@ function callTorch(callee: PickleGlobal, args: PickleValue[]): PickleValue {
 
 /** The rules for the pickles of torch.save: the allow-list above, and persistent ids that name storages. */
 export const TORCH_RULES: PickleRules = {
+  what: 'checkpoint',
+  advice: 'save the plain state_dict() again with torch.save',
   findGlobal: (module, name) => {
     const full = `${module}.${name}`;
     return Object.hasOwn(CALLS, full) || NAMES.has(full) || isStorageType(module, name)
