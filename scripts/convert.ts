@@ -87,7 +87,7 @@ export const command: CommandModule<object, ConvertArguments> = {
 };
 
 function text(
-  { source, layout, architecture, converted, skipped, aside, missing, files }: ConversionReport,
+  { source, layout, architecture, converted, skipped, aside, missing, notes, files }: ConversionReport,
   outDir: string,
 ): string {
   return [
@@ -97,6 +97,7 @@ function text(
       (file) => `  kept aside in ${file}: ${aside.filter((item) => item.file === file).length} tensors`,
     ),
     ...missing.map((name) => `  fresh on loading: ${name}`),
+    ...notes.map((note) => `  note: ${note}`),
     `wrote ${files.join(', ')}`,
   ].join('\n');
 }

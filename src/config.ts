@@ -65,6 +65,8 @@ export class VisualBertConfig {
   readonly padTokenId: number | null = 1;
   readonly bosTokenId: number | null = 0;
   readonly eosTokenId: number | readonly number[] | null = 2;
+  /** Classifiers have a dense layer, the activation and a layer norm before their last layer, as MMF's have. Not known to transformers. */
+  readonly classifierTransform: boolean = false;
   /** The masked-LM decoder shares the word table. */
   readonly tieWordEmbeddings: boolean = true;
   /** Default of the input of the same name. */
@@ -142,7 +144,13 @@ export class VisualBertConfig {
     }
     const { extra, numLabels, ...fields } = this;
     const json: Record<string, unknown> = { model_type: 'visual_bert', ...extra };
-    const onlyIfChanged = new Set(['outputAttentions', 'outputHiddenStates', 'returnDict', 'prunedHeads']);
+    const onlyIfChanged = new Set([
+      'outputAttentions',
+      'outputHiddenStates',
+      'returnDict',
+      'prunedHeads',
+      'classifierTransform',
+    ]);
     const defaultLabels = numLabels === 2 && same(fields.id2label, labelTable(2));
     for (const [field, value] of Object.entries(fields)) {
       if (onlyIfChanged.has(field) && same(value, DEFAULTS[field as keyof VisualBertConfig])) continue;

@@ -38,6 +38,8 @@ export interface ConversionReport {
   aside: { key: string; file: string }[];
   /** Parameters without a source: they get fresh values when the folder is loaded. */
   missing: string[];
+  /** What else is worth knowing before the result is used. */
+  notes: string[];
   /** Files written, in outDir. */
   files: string[];
 }
@@ -104,6 +106,7 @@ export async function convertCheckpoint(
       skipped: plan.skipped,
       aside,
       missing: plan.missing,
+      notes: plan.notes,
       files: [...written, ...new Set(aside.map((item) => item.file)), 'config.json', ...copied],
     };
   } finally {

@@ -2,6 +2,11 @@
 import type { VisualBertConfig } from '../config.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 
+/** Whether the head of a class is a classifier, with or without a transform. */
+export function hasClassifier(architecture: Architecture): boolean {
+  return /^VisualBertFor(QuestionAnswering|VisualReasoning|MultipleChoice)$/.test(architecture);
+}
+
 /** Name -> shape, second names of tied parameters left out. Head classes have the prefix `visual_bert.`, the base model none. */
 export function expectedParameters(architecture: Architecture, config: VisualBertConfig): Map<string, number[]> {
   const { hiddenSize: h, numAttentionHeads: n, prunedHeads, tieWordEmbeddings: isTied } = config;
@@ -48,8 +53,12 @@ export function expectedParameters(architecture: Architecture, config: VisualBer
   if (architecture === 'VisualBertForRegionToPhraseAlignment') {
     for (const part of ['query', 'key', 'value']) linear(`attention.${part}`, h / n, h);
   }
-  if (architecture === 'VisualBertForMultipleChoice') linear('cls', 1, h);
-  if (architecture === 'VisualBertForQuestionAnswering' || architecture === 'VisualBertForVisualReasoning')
-    linear('cls', config.numLabels, h);
+  if (hasClassifier(architecture)) {
+    if (config.classifierTransform) {
+      linear('cls.transform.dense', h, h);
+      norm('cls.transform.LayerNorm');
+    }
+    linear('cls', architecture === 'VisualBertForMultipleChoice' ? 1 : config.numLabels, h);
+  }
   return shapes;
 }

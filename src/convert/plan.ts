@@ -5,7 +5,7 @@ import { CheckpointError } from '../errors.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
 import { sameShape } from '../models/pretrained/match-keys.js';
-import { expectedParameters } from './expected.js';
+import { expectedParameters, hasClassifier } from './expected.js';
 import { fateOf, type Layout, layoutOf, LAYOUTS } from './key-map.js';
 
 /** What a caller decides about a conversion. */
@@ -38,6 +38,8 @@ export interface ConversionPlan {
   skipped: SkippedKey[];
   /** Parameters that nothing fills: they get fresh values when the folder is loaded. */
   missing: string[];
+  /** What else is worth knowing before the result is used. */
+  notes: string[];
 }
 
 const DECODER_TIES: readonly [string, string][] = [
@@ -77,8 +79,12 @@ export async function planConversion(
     options.architecture ??
     traits.architecture ??
     (renamed.has('cls.predictions.bias') ? 'VisualBertForPreTraining' : 'VisualBertModel');
+  requireOnePass(file, layout, architecture, renamed);
   const untied = await differingDecoder(file, renamed);
-  const config = configOf(file, traits, configJson, options, untied.length === 0);
+  const config = configOf(file, traits, configJson, options, {
+    ...(untied.length > 0 && { tieWordEmbeddings: false }),
+    ...(hasClassifier(architecture) && traits.classifierTransform && { classifierTransform: true }),
+  });
   const expected = expectedParameters(architecture, config);
   const sources = new Map<string, string>();
   const place = (name: string): string =>
@@ -114,6 +120,7 @@ export async function planConversion(
     aside,
     skipped: [...skipped, ...homeless],
     missing,
+    notes: notesOf(layout, architecture, config, options),
   };
 }
 
@@ -155,20 +162,59 @@ async function differingDecoder(file: TensorFile, renamed: ReadonlyMap<string, S
   return differing;
 }
 
+/** @throws CheckpointError for MMF's head of NLVR2, which joins the pooled states of two passes, one for each image. */
+function requireOnePass(
+  file: TensorFile,
+  layout: Layout,
+  architecture: Architecture,
+  renamed: ReadonlyMap<string, StoredTensor>,
+): void {
+  const [width, h] = [renamed.get('cls.weight'), renamed.get('visual_bert.pooler.dense.weight')].map(
+    (tensor) => tensor?.shape[1] ?? 0,
+  );
+  if (layout.name !== 'mmf' || !hasClassifier(architecture) || h === 0 || width !== 2 * (h as number)) return;
+  throw new CheckpointError(
+    `${file.name}: MMF's NLVR2 head reads two pooled states, one from a pass for each image; no class here has it. ` +
+      'Convert the rest with architecture VisualBertModel (--architecture VisualBertModel)',
+  );
+}
+
+function notesOf(
+  layout: Layout,
+  architecture: Architecture,
+  { classifierTransform }: VisualBertConfig,
+  options: PlanOptions,
+): string[] {
+  const notes: string[] = [];
+  if (!hasClassifier(architecture)) return notes;
+  if (layout.name === 'mmf' && options.architecture === undefined) {
+    notes.push(
+      'the file does not say which state its head reads: MMF\'s configuration does. pooler_strategy "vqa" is ' +
+        'VisualBertForQuestionAnswering, "default" is VisualBertForVisualReasoning (the pooled state); pass architecture if this is the other one',
+    );
+  }
+  if (classifierTransform) {
+    notes.push(
+      'its classifier has two layers (classifierTransform), which no class of transformers has: there, the first would be left out in silence',
+    );
+  }
+  return notes;
+}
+
+/** @param found what the tensors alone say, whatever a config.json says. */
 function configOf(
   file: TensorFile,
   traits: CheckpointTraits,
   configJson: object | null,
   options: PlanOptions,
-  isTied: boolean,
+  found: VisualBertConfigOptions,
 ): VisualBertConfig {
-  const tie = isTied ? {} : { tieWordEmbeddings: false };
-  if (options.config !== undefined) return options.config.with(tie);
-  if (configJson === null) return new VisualBertConfig({ ...settingsOf(file, traits), ...tie });
+  if (options.config !== undefined) return options.config.with(found);
+  if (configJson === null) return new VisualBertConfig({ ...settingsOf(file, traits), ...found });
   if ((configJson as { model_type?: unknown }).model_type !== 'bert')
-    return VisualBertConfig.fromJSON(configJson).with(tie);
+    return VisualBertConfig.fromJSON(configJson).with(found);
   const ofBert = Object.entries(configJson).filter(([key]) => key !== 'architectures' && key !== 'model_type');
-  return VisualBertConfig.fromJSON(Object.fromEntries(ofBert)).with(tie);
+  return VisualBertConfig.fromJSON(Object.fromEntries(ofBert)).with(found);
 }
 
 /** The settings that shapes tell. @throws CheckpointError when they do not tell the number of attention heads. */
@@ -185,6 +231,7 @@ export function settingsOf(file: Pick<TensorFile, 'name'>, traits: CheckpointTra
     numAttentionHeads: h / HEAD_SIZE,
     numHiddenLayers: traits.numHiddenLayers,
     bypassTransformer: traits.bypassTransformer,
+    classifierTransform: traits.classifierTransform,
     ...(traits.intermediateSize !== null && { intermediateSize: traits.intermediateSize }),
     ...(traits.vocabSize !== null && { vocabSize: traits.vocabSize }),
     ...(traits.maxPositionEmbeddings !== null && { maxPositionEmbeddings: traits.maxPositionEmbeddings }),

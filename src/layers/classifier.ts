@@ -1,37 +1,49 @@
-// A classification head: dropout, then one affine map.
+// A classification head: dropout, a transform in some, then one affine map.
 import * as tf from '@tensorflow/tfjs';
+import type { Activation } from '../config.js';
 import { hash32 } from '../random/philox.js';
 import { only, requireDim } from '../shapes.js';
+import { activationFunction, activationName } from './activations.js';
 import { dropout, type CallContext } from './dropout.js';
+import { headTransform, type HeadTransformWeights, TRANSFORM } from './head-transform.js';
 import { linear, type LinearWeights } from './linear.js';
 import { WeightedLayer, type CallKwargs, type WeightedLayerArgs } from './weighted-layer.js';
 
 export interface ClassifierArgs extends WeightedLayerArgs {
   numLabels: number;
   hiddenDropoutProb: number;
+  /** Put dense, activation and layer norm before the affine map, as MMF does. Default null: one layer, as the authors and transformers. */
+  transform?: { hiddenAct: Activation; layerNormEps: number } | null;
 }
 
 /**
- * Scores of each class: `y = dropout(x) W^T + b`.
+ * Scores of each class: `y = dropout(x) W^T + b`, or `y = transform(dropout(x)) W^T + b`.
  *
- * Call: `[b, h] float32` to `[b, c] float32`. Weights: `weight [c, h]`, `bias [c]`.
+ * Call: `[b, h] float32` to `[b, c] float32`. Weights: `weight [c, h]`, `bias [c]`; with a transform first `transform.{dense,LayerNorm}`.
  * @throws ShapeError when `h` is unknown at build time.
  */
 export class Classifier extends WeightedLayer {
   static readonly className = 'VisualBertClassifier';
   private readonly numLabels: number;
   private readonly rate: number;
+  private readonly transform: { hiddenAct: Activation; layerNormEps: number } | null;
+  private transformWeights: HeadTransformWeights | null = null;
   private weights_!: LinearWeights;
 
-  constructor({ numLabels, hiddenDropoutProb, ...rest }: ClassifierArgs) {
+  constructor({ numLabels, hiddenDropoutProb, transform = null, ...rest }: ClassifierArgs) {
     super(rest);
     this.numLabels = numLabels;
     this.rate = hiddenDropoutProb;
+    this.transform = transform;
     this.inputSpec = [{ ndim: 2 }];
   }
 
   override build(inputShape: tf.Shape): void {
     const h = requireDim(inputShape, -1, this.name);
+    if (this.transform !== null) {
+      const dense = this.linearWeights(TRANSFORM.dense, h, h);
+      this.transformWeights = { dense, norm: this.normWeights(TRANSFORM.norm, h) };
+    }
     this.weights_ = {
       weight: this.weight('weight', [this.numLabels, h], this.normal()),
       bias: this.weight('bias', [this.numLabels], { kind: 'zeros' }),
@@ -42,7 +54,13 @@ export class Classifier extends WeightedLayer {
   /** `[m, h]` to `[m, c]`. */
   run(x: tf.Tensor, context: CallContext): tf.Tensor {
     const place = { rate: this.rate, salt: hash32(`${this.name}.dropout`) };
-    return linear(dropout(x, place, context), this.weights_);
+    return linear(this.transformed(dropout(x, place, context)), this.weights_);
+  }
+
+  private transformed(x: tf.Tensor): tf.Tensor {
+    if (this.transform === null || this.transformWeights === null) return x;
+    const { hiddenAct, layerNormEps } = this.transform;
+    return headTransform(x, this.transformWeights, activationFunction(hiddenAct), layerNormEps);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs?: CallKwargs): tf.Tensor {
@@ -54,7 +72,11 @@ export class Classifier extends WeightedLayer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), numLabels: this.numLabels, hiddenDropoutProb: this.rate };
+    const transform = this.transform && {
+      hiddenAct: activationName(this.transform.hiddenAct, this.name),
+      layerNormEps: this.transform.layerNormEps,
+    };
+    return { ...super.getConfig(), numLabels: this.numLabels, hiddenDropoutProb: this.rate, transform };
   }
 }
 tf.serialization.registerClass(Classifier);

@@ -4,7 +4,7 @@ import type { Activation } from '../config.js';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
 import { activationFunction, activationName } from './activations.js';
-import { layerNorm, type NormWeights } from './layer-norm.js';
+import { headTransform, type HeadTransformWeights, TRANSFORM } from './head-transform.js';
 import { linear, type LinearWeights } from './linear.js';
 import { firstShape, WeightedLayer, type WeightedLayerArgs } from './weighted-layer.js';
 
@@ -26,8 +26,7 @@ export class MaskedLmHead extends WeightedLayer {
   static readonly className = 'VisualBertMaskedLmHead';
   private readonly args: MaskedLmHeadArgs;
   private readonly activate: (x: tf.Tensor) => tf.Tensor;
-  private dense!: LinearWeights;
-  private norm!: NormWeights;
+  private transform!: HeadTransformWeights;
   private bias!: tf.Variable;
   private decoder: LinearWeights | null = null;
 
@@ -39,8 +38,8 @@ export class MaskedLmHead extends WeightedLayer {
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     const h = requireDim(firstShape(inputShape), -1, this.name);
-    this.dense = this.linearWeights('transform.dense', h, h);
-    this.norm = this.normWeights('transform.LayerNorm', h);
+    const dense = this.linearWeights(TRANSFORM.dense, h, h);
+    this.transform = { dense, norm: this.normWeights(TRANSFORM.norm, h) };
     this.bias = this.weight('bias', [this.args.vocabSize], { kind: 'zeros' });
     if (!this.args.tied) this.decoder = this.linearWeights('decoder', this.args.vocabSize, h);
     super.build(inputShape);
@@ -53,7 +52,7 @@ export class MaskedLmHead extends WeightedLayer {
 
   /** `[m, h]` and the word table, used when the decoder is tied, to `[m, w]`. */
   run(x: tf.Tensor, wordTable: tf.Tensor): tf.Tensor {
-    const transformed = layerNorm(this.activate(linear(x, this.dense)), this.norm, this.args.layerNormEps); // [m, h]
+    const transformed = headTransform(x, this.transform, this.activate, this.args.layerNormEps); // [m, h]
     return linear(transformed, this.decoder ?? { weight: wordTable, bias: this.bias });
   }
 

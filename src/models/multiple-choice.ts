@@ -2,9 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import { Classifier } from '../layers/classifier.js';
+import type { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
-import { Backbone, built, firstPositions, type ComputeContext } from './backbone.js';
+import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
+import { createClassifier } from './classifier-head.js';
 import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy } from './losses.js';
@@ -32,9 +33,7 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {
       const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const { hiddenDropoutProb, initializerRange, hiddenSize } = settings;
-      const args = { name: 'cls', numLabels: 1, hiddenDropoutProb, initializerRange, initializer };
-      const cls = built(new Classifier(args), [null, hiddenSize]);
+      const cls = createClassifier(settings, initializer, 1);
       return { backbone, cls, layers: [...backbone.layers, cls] };
     });
   }

@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import { Classifier } from '../layers/classifier.js';
-import { Backbone, built, type ComputeContext } from './backbone.js';
+import type { Classifier } from '../layers/classifier.js';
+import { Backbone, type ComputeContext } from './backbone.js';
+import { createClassifier } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence } from './losses.js';
@@ -29,9 +30,7 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {
       const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const { numLabels, hiddenDropoutProb, initializerRange, hiddenSize } = settings;
-      const args = { name: 'cls', numLabels, hiddenDropoutProb, initializerRange, initializer };
-      const cls = built(new Classifier(args), [null, hiddenSize]);
+      const cls = createClassifier(settings, initializer);
       return { backbone, cls, layers: [...backbone.layers, cls] };
     });
   }

@@ -4,6 +4,9 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { createSink } from '#platform';
+import { writeWhole } from '../../src/byte-sink.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { VisualBertConfig } from '../../src/config.js';
 import { type ConvertOptions, convertCheckpoint, type ConversionReport } from '../../src/convert/convert.js';
 import { expectedParameters } from '../../src/convert/expected.js';
@@ -121,6 +124,52 @@ describe('convertCheckpoint', () => {
     await expectNamedValues(report.outDir, 'VisualBertForQuestionAnswering', SMALL.with({ numLabels: 5 }));
   });
 
+  test("gives MMF's classifier of two layers its place, and says where its file leaves something open", async () => {
+    const config = SMALL.with({ numLabels: 5 });
+    const report = await convert('mmf-vqa-transform.pth', { config });
+    expect(report.missing).toEqual([]);
+    expect(report.notes).toEqual([
+      expect.stringMatching(/pooler_strategy "vqa" is VisualBertForQuestionAnswering, "default" is VisualBertForVis/),
+      expect.stringMatching(/two layers \(classifierTransform\), which no class of transformers has/),
+    ]);
+    const withTransform = config.with({ classifierTransform: true });
+    await expectNamedValues(report.outDir, 'VisualBertForQuestionAnswering', withTransform);
+    const model = await VisualBertForQuestionAnswering.fromPretrained(report.outDir);
+    expect(model.loadingReport).toMatchObject({ missingKeys: [], unexpectedKeys: [] });
+    expect(model.config.classifierTransform).toBe(true);
+    model.dispose();
+    const inspection = await inspectCheckpoint(`${FOLDER}/mmf-vqa-transform.pth`);
+    expect(inspection).toMatchObject({ layout: 'mmf', architecture: 'VisualBertForQuestionAnswering', missing: [] });
+    expect(inspection.traits.classifierTransform).toBe(true);
+
+    const pooled = await convert('mmf-vqa-transform.pth', { config, architecture: 'VisualBertForVisualReasoning' });
+    expect(pooled.notes).toHaveLength(1);
+    const body = await convert('mmf-vqa-transform.pth', { config, architecture: 'VisualBertForPreTraining', allowIncomplete: true }); // prettier-ignore
+    expect(JSON.parse(readFileSync(join(body.outDir, 'config.json'), 'utf8'))).not.toHaveProperty(
+      'classifier_transform',
+    );
+  });
+
+  test("tells MMF's head over two passes from a damaged file", async () => {
+    const source = join(scratch, 'mmf-nlvr2.safetensors');
+    const shapes = new Map([...expectedParameters('VisualBertForVisualReasoning', SMALL)]);
+    shapes.set('cls.weight', [2, 8]).set('cls.transform.dense.weight', [8, 8]).set('cls.transform.dense.bias', [8]);
+    const tensors = [...shapes].map(([name, shape]) => ({
+      name: name
+        .replace('visual_bert.', 'model.bert.')
+        .replace('visual_projection', 'projection')
+        .replace('cls.transform', 'model.classifier.0')
+        .replace(/^cls\./, 'model.classifier.1.'),
+      dtype: 'F32' as const,
+      shape,
+      bytes: async () => new Uint8Array(4 * sizeOf(shape)),
+    }));
+    await writeWhole(await createSink(source), (sink) => writeSafetensors(sink, tensors));
+    await expect(convert(source)).rejects.toThrow(/MMF's NLVR2 head reads two pooled states.*VisualBertModel/);
+    const body = await convert(source, { config: SMALL, architecture: 'VisualBertModel', allowIncomplete: true });
+    expect(body.skipped).toContainEqual(expect.objectContaining({ key: 'model.classifier.1.weight' }));
+  });
+
   test('makes a start for VisualBERT of a plain BERT: visual tables are copies, the projection stays to be drawn', async () => {
     const report = await convert(`${FOLDER}/plain-bert`, { allowIncomplete: false });
     expect(report).toMatchObject({ layout: 'bert', architecture: 'VisualBertForPreTraining' });
@@ -163,11 +212,6 @@ describe('convertCheckpoint', () => {
         /2 shapes do not fit the configuration: module\.bert\.classifier\.weight \[5, 4\], expected \[2, 4\]/,
       ],
       ['authors-vqa.th', {}, /hidden size 4 does not tell the number of attention heads; pass a config/],
-      [
-        'mmf-vqa-transform.pth',
-        { config: SMALL.with({ numLabels: 5 }) },
-        /4 keys have no place in VisualBertForQuestionAnswering: model\.classifier\.0\.dense\.weight/,
-      ],
       ['varied.bin', {}, /are of none of the layouts transformers, uclanlp\/visualbert, MMF, BERT/],
     ] as const) {
       await expect(convertCheckpoint(`${FOLDER}/${source}`, { outDir, ...options })).rejects.toThrow(reason);
@@ -234,7 +278,8 @@ describe('expectedParameters', () => {
     ['VisualBertForVisualReasoning', VisualBertForVisualReasoning],
     ['VisualBertForRegionToPhraseAlignment', VisualBertForRegionToPhraseAlignment],
   ] as const)('lists the parameters that %s makes', (architecture, Model) => {
-    for (const changes of [{}, { bypassTransformer: true, numLabels: 5, tieWordEmbeddings: false }]) {
+    const others = { bypassTransformer: true, numLabels: 5, tieWordEmbeddings: false, classifierTransform: true };
+    for (const changes of [{}, others]) {
       const config = SMALL.with(changes);
       const model = new Model(config);
       const made = Object.fromEntries([...model.namedParameters()].map(([name, { shape }]) => [name, shape]));

@@ -44,6 +44,17 @@ describe('Classifier', () => {
   });
 });
 
+describe('Classifier with a transform', () => {
+  const transform = { hiddenAct: 'gelu', layerNormEps };
+  checkLayer({
+    create: (args) => new Classifier({ initializerRange, numLabels: 7, hiddenDropoutProb: 0.5, transform, ...args }),
+    inputs: () => [wave([2, 12])],
+    outputShape: [2, 7],
+    weights: { ...linear('transform.dense', 12, 12), ...norm('transform.LayerNorm'), weight: [7, 12], bias: [7] },
+    hasDropout: true,
+  });
+});
+
 describe('EncoderLayer', () => {
   const create = (prunedHeads: number[]) => (args: object) =>
     new EncoderLayer({

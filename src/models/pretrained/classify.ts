@@ -22,6 +22,8 @@ export interface CheckpointTraits {
   visualEmbeddingDim: number | null;
   numLabels: number | null;
   bypassTransformer: boolean;
+  /** The classifier has two layers, as MMF's. */
+  classifierTransform: boolean;
 }
 
 type Tensors = ReadonlyMap<string, Pick<StoredTensor, 'shape'>>;
@@ -41,6 +43,7 @@ export function traitsOf(tensors: Tensors): CheckpointTraits {
     visualEmbeddingDim: shapeOf('embeddings.visual_projection.weight')?.[1] ?? null,
     numLabels: tensors.get('cls.weight')?.shape[0] ?? null,
     bypassTransformer: [...tensors.keys()].some((key) => /^(visual_bert\.)?additional_layer\./.test(key)),
+    classifierTransform: tensors.has('cls.transform.dense.weight'),
   };
 }
 
