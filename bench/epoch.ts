@@ -23,6 +23,7 @@ export interface EpochOptions {
   /** Steps that are timed. */
   steps: number;
   threads: number;
+  device: 'cpu' | 'gpu';
   /** Folder with the real questions, see SOURCES.md there. */
   data: string;
   log: (line: string) => void;
@@ -80,7 +81,8 @@ async function ours(options: EpochOptions, files: EpochFiles, model: string, pre
   };
   const subject = startSubject({ label: 'tfjs', engine: 'tfjs' }, options);
   try {
-    const { ms = [] } = await subject.ask({ do: 'epoch', settings, threads: options.threads });
+    const { threads, device } = options;
+    const { ms = [] } = await subject.ask({ do: 'epoch', settings, threads, device });
     return median(ms.slice(WARMUP_STEPS)) / 1000;
   } finally {
     await subject.close();
@@ -98,6 +100,7 @@ function theirs(options: EpochOptions, files: EpochFiles, model: string, precisi
     batch: options.batch,
     precision,
     threads: options.threads,
+    device: options.device,
     out: join(benchCache(), 'epoch-trainer'),
   };
   const text = execFileSync(options.python, [pythonFile('trainer_epoch.py'), JSON.stringify(command)], {

@@ -10,6 +10,8 @@ export interface Row {
   unit: 'ms' | 'MB' | '';
   /** Bound on `ours / theirs`, or on `ours` when there is no other side. */
   target: number | null;
+  /** The target is the least that must be reached, not the most. */
+  isLeast?: boolean;
 }
 
 /** The middle value. */
@@ -27,7 +29,9 @@ export function ratio({ ours, theirs }: Row): number | null {
 
 /** Whether the goal is reached; null without a goal. */
 export function isReached(row: Row): boolean | null {
-  return row.target === null ? null : (ratio(row) ?? row.ours) <= row.target;
+  if (row.target === null) return null;
+  const reached = ratio(row) ?? row.ours;
+  return row.isLeast === true ? reached >= row.target : reached <= row.target;
 }
 
 /** One line per row, in Markdown. */
@@ -42,7 +46,7 @@ export function markdownTable(rows: readonly Row[]): string {
       figure(row.ours, row.unit),
       row.theirs === null ? '' : figure(row.theirs, row.unit),
       share === null ? '' : share.toFixed(2),
-      row.target === null ? '' : `<= ${row.target}`,
+      row.target === null ? '' : `${row.isLeast === true ? '>=' : '<='} ${row.target}`,
       verdict === null ? '' : verdict ? 'reached' : 'missed',
     ];
     return `| ${cells.join(' | ')} |`;

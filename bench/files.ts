@@ -1,8 +1,7 @@
-// Loading and saving a checkpoint of BERT's size, leaks, and how much of the machine a step uses.
+// Loading and saving a checkpoint of BERT's size, and leaks.
 import { join } from 'node:path';
 import { median, type Row } from './figures.js';
-import { stepGflop } from './matmul-rate.js';
-import { REGIONS, TASKS, TEXT } from './measurements.js';
+import { TASKS } from './measurements.js';
 import { benchCache } from './python-env.js';
 import { startSubject } from './steps.js';
 import { prepareWorkload, pytorchOnly } from './workload.js';
@@ -119,35 +118,6 @@ export async function measureLeak(options: FileOptions & { compiled: boolean; st
   }
 }
 
-/** A step must not take longer than this many times what its matrix products take at the rate of a plain large one (0.85 of it used). */
-const EFFICIENCY_TARGET = 1.18;
-
-/** Measured fp32 training steps against the time of their matrix products alone. */
-export async function measureEfficiency(measured: readonly Row[], options: FileOptions): Promise<Row[]> {
-  const subject = startSubject({ label: 'tfjs', engine: 'tfjs' }, options);
-  try {
-    const gflops = Number((await subject.ask({ do: 'matmul', repeats: 20 })).gflops);
-    const steps = new Map(
-      measured
-        .filter(({ measurement, unit }) => measurement === 'train-fp32' && unit === 'ms')
-        .reverse()
-        .map((row) => [row.batch ?? 0, row.ours]),
-    );
-    return [...steps].map(([batch, ours]) => ({
-      measurement: 'matmul',
-      batch,
-      what: `compiled training step, fp32 / its products at the ${gflops.toFixed(0)} GFLOP/s of a plain one`,
-      ours,
-      theirs: (stepGflop(batch, TEXT, REGIONS) / gflops) * 1000,
-      unit: 'ms',
-      target: batch >= 32 ? EFFICIENCY_TARGET : null,
-    }));
-  } finally {
-    await subject.close();
-  }
-}
-
-/** Median time and growth of peak memory on both sides. Every run is the first of its process: a program loads its checkpoint once. */
 async function inTurns(
   options: FileOptions,
   command: { do: string; [argument: string]: unknown },

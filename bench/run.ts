@@ -5,8 +5,8 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
-import { measureEfficiency, measureLeak, measureLoad, measureSave } from './files.js';
-import { OTHER_MEASUREMENTS, STEP_MEASUREMENTS } from './measurements.js';
+import { measureLeak, measureLoad, measureSave } from './files.js';
+import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
 import { requirePython } from './python-env.js';
 import { measureAgreement, measureSteps } from './steps.js';
 
@@ -22,8 +22,8 @@ const flags = await yargs(hideBin(process.argv))
   .option('batch', {
     array: true,
     number: true,
-    default: [8],
-    describe: 'batch sizes, of those that a measurement has goals for',
+    defaultDescription: '8, on a GPU 64 256; of the epoch 32',
+    describe: 'batch sizes',
   })
   .option('rounds', { number: true, default: 4, describe: 'turns that each side gets; the first warms up' })
   .option('steps', { number: true, default: 4, describe: 'steps in one turn' })
@@ -31,12 +31,16 @@ const flags = await yargs(hideBin(process.argv))
   .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
   .option('without', {
     array: true,
-    string: true,
+    choices: OTHERS,
     default: [],
-    describe: 'leave out sides whose name contains this, such as compile',
+    describe: 'leave out these',
   })
   .option('data', { default: join('..', 'shared', 'data'), describe: 'folder with the real VQA questions' })
   .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
+  .option('profile', {
+    string: true,
+    describe: 'folder for a Chrome trace of one of our steps in each measurement; without a name: profiles',
+  })
   .option('json', { string: true, describe: 'also write the rows to this file' })
   .strict()
   .parseAsync();
@@ -54,8 +58,11 @@ const stepOptions = {
   threads,
   device: flags.device,
   without: flags.without,
+  ...(flags.profile === undefined ? {} : { profiles: flags.profile || 'profiles' }),
   log,
+  print: (text: string): void => console.log(text),
 };
+const batches: readonly number[] = flags.batch ?? DEFAULT_BATCHES[flags.device];
 
 /** Prints a measurement's rows when it is done, so that a long run shows what it has. */
 async function measure(title: string, make: () => Promise<Row[]>): Promise<void> {
@@ -76,7 +83,7 @@ if (wanted.has('agreement')) {
   );
 }
 for (const measurement of STEP_MEASUREMENTS.filter(({ name }) => wanted.has(name))) {
-  for (const batch of measurement.batches.filter((size) => flags.batch.includes(size))) {
+  for (const batch of batches) {
     await measure(`${measurement.title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, batch }));
   }
 }
@@ -84,8 +91,8 @@ const fileOptions = { python, rounds, threads, log };
 if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
 if (wanted.has('save')) await measure('saving', () => measureSave(fileOptions));
 if (wanted.has('epoch')) {
-  for (const batch of flags.batch.filter((size) => size >= 32)) {
-    const options = { python, batch, steps: 2 * flags.steps, threads, data: flags.data, log };
+  for (const batch of flags.batch ?? DEFAULT_BATCHES.epoch) {
+    const options = { python, batch, steps: 2 * flags.steps, threads, device: flags.device, data: flags.data, log };
     await measure(`a real run, batch ${batch}`, () => measureEpoch(options));
   }
 }
@@ -94,7 +101,6 @@ if (wanted.has('leak')) {
     (await inOrder(kinds, (compiled) => measureLeak({ ...fileOptions, compiled, steps: 500 }))).flat(),
   );
 }
-if (wanted.has('matmul')) await measure('use of the machine', () => measureEfficiency(rows, fileOptions));
 
 if (flags.json !== undefined)
   writeFileSync(flags.json, `${JSON.stringify({ made: new Date().toISOString(), threads, rows }, null, 1)}\n`);

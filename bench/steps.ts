@@ -1,7 +1,11 @@
 // Times steps of several processes in turns, so that whatever else the machine does falls on all of them alike.
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { operationTable, type OperationTime } from '../src/node.js';
 import { median, type Row } from './figures.js';
-import { type Goal, type Participant, type StepMeasurement, TASKS } from './measurements.js';
+import { gpuBytesUsed } from './gpu-memory.js';
+import { stepGflop } from './matmul-rate.js';
+import { type Goal, type Participant, REGIONS, type StepMeasurement, TASKS, TEXT } from './measurements.js';
 import { pythonFile } from './python-env.js';
 import { type Reply, Subject } from './subject.js';
 import { prepareOnnx, prepareWorkload } from './workload.js';
@@ -14,9 +18,14 @@ export interface StepOptions {
   stepsPerRound: number;
   threads: number;
   device: 'cpu' | 'gpu';
-  /** Leaves out participants whose label contains one of these. */
+  /** Labels of participants to leave out. */
   without: readonly string[];
+  /** Folder for a trace of one of our steps. */
+  profiles?: string;
+  /** Takes lines on how it goes. */
   log: (line: string) => void;
+  /** Takes what belongs to the result beside its rows. */
+  print: (text: string) => void;
 }
 
 interface Measured {
@@ -24,14 +33,17 @@ interface Measured {
   medianMs: number;
   firstMs: number;
   peakBytes: number;
+  /** What it holds of the card's memory at its end; NaN on a CPU. */
+  gpuBytes: number;
   start: Reply;
 }
 
 /** Rows of one measurement at one batch size. */
 export async function measureSteps(measurement: StepMeasurement, options: StepOptions): Promise<Row[]> {
   const participants = measurement.participants.filter(
-    ({ label }) => !options.without.some((part) => label.includes(part)),
+    ({ label, engine }) => !options.without.includes(label) && (options.device === 'cpu' || engine !== 'onnxruntime'),
   );
+  const idleBytes = gpuBytesUsed(options.device);
   const subjects = participants.map((participant) => startSubject(participant, options));
   try {
     const starts: Reply[] = [];
@@ -57,14 +69,56 @@ export async function measureSteps(measurement: StepMeasurement, options: StepOp
         medianMs: median(times[i] ?? []),
         firstMs: firsts[i] ?? NaN,
         peakBytes,
+        gpuBytes: NaN,
         start: starts[i] as Reply,
       });
     }
-    return toRows(measurement, options.batch, measured);
+    const [ours] = measured as [Measured];
+    for (const [i, subject] of [...subjects.entries()].slice(1)) {
+      const before = gpuBytesUsed(options.device);
+      await subject.close();
+      (measured[i] as Measured).gpuBytes = before - gpuBytesUsed(options.device);
+    }
+    ours.gpuBytes = gpuBytesUsed(options.device) - idleBytes; // the others are gone
+    return [...toRows(measurement, options.batch, measured), ...(await inspect(measurement, options, subjects, ours))];
   } finally {
     for (const subject of subjects) await subject.close();
   }
 }
+
+/** What of our step is no time: its operations by type are printed, and what share of a plain matrix product's rate it reaches. */
+async function inspect(
+  { name, title, mode, precision, efficiency }: StepMeasurement,
+  { batch, device, profiles, log, print }: StepOptions,
+  [subject]: readonly Subject[],
+  { participant, medianMs }: Measured,
+): Promise<Row[]> {
+  if (subject === undefined || mode !== 'train' || !participant.compiled) return [];
+  const file = profiles === undefined ? undefined : join(profiles, `${name}-${batch}.json`);
+  const { operations } = (await subject.ask({ do: 'profile', file })) as { operations?: OperationTime[] };
+  print(`\n${title}, batch ${batch}: one step by type of operation\n${operationTable(operations ?? [], Infinity)}`);
+  if (file !== undefined) log(`  trace: ${file} (open it in https://ui.perfetto.dev or chrome://tracing)`);
+  if (efficiency === undefined) return [];
+  const { gflops = NaN } = (await subject.ask({ do: 'matmul', precision, side: PRODUCT_SIDE[device] })) as {
+    gflops?: number;
+  };
+  const reached = stepGflop(batch, TEXT, REGIONS) / (medianMs / 1000);
+  return [
+    {
+      measurement: name,
+      batch,
+      what: `${title}: its ${reached.toFixed(0)} GFLOP/s of matrix products / the ${gflops.toFixed(0)} of one large product`,
+      ours: reached / gflops,
+      theirs: null,
+      unit: '',
+      target: efficiency[batch] ?? null,
+      isLeast: true,
+    },
+  ];
+}
+
+/** Side of a matrix whose product fills the device. */
+const PRODUCT_SIDE = { cpu: 2048, gpu: 8192 } as const;
 
 /** Losses of the first five steps without dropout must agree, or nothing that follows compares like with like. */
 export async function measureAgreement(compiled: boolean, options: StepOptions): Promise<Row[]> {
@@ -127,7 +181,7 @@ function startCommand(
     class_name: TASKS[task].class_name,
     dropout: 0.1,
     threads: options.threads,
-    device: options.device === 'gpu' ? 'cuda' : 'cpu',
+    device: options.device === 'gpu' && engine !== 'tfjs' ? 'cuda' : options.device,
   };
 }
 
@@ -159,6 +213,20 @@ function toRows(measurement: StepMeasurement, batch: number, measured: readonly 
       target: isGoal ? (measurement.memory?.target[batch] ?? null) : null,
     };
   });
+  const onCard = others.flatMap((other): Row[] =>
+    Number.isNaN(ours.gpuBytes)
+      ? []
+      : [
+          {
+            ...base,
+            what: `${measurement.title}: GPU memory / ${other.participant.label}`,
+            ours: ours.gpuBytes / 1e6,
+            theirs: other.gpuBytes / 1e6,
+            unit: 'MB',
+            target: null,
+          },
+        ],
+  );
   const startup = {
     ...base,
     what: `${measurement.title}: recording, initial values and first step, beyond a step's own time`,
@@ -167,5 +235,5 @@ function toRows(measurement: StepMeasurement, batch: number, measured: readonly 
     unit: 'ms' as const,
     target: measurement.startupMs ?? null,
   };
-  return [...times, ...compared, ...(measurement.startupMs === undefined ? [] : [startup])];
+  return [...times, ...compared, ...onCard, ...(measurement.startupMs === undefined ? [] : [startup])];
 }

@@ -24,6 +24,8 @@ export interface SubjectArgs {
   compiled: boolean;
   dropout: number;
   threads: number;
+  /** For Python `cuda` instead of `gpu`. */
+  device?: 'cpu' | 'gpu';
 }
 
 /** Lines of stderr kept for the message when a process dies. */

@@ -1,6 +1,6 @@
 // Our side of a measurement: the process that src/ runs in; see subject.ts for how it is spoken to.
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
@@ -19,17 +19,23 @@ type Run = (inputs: Inputs) => Promise<number>;
 
 const TRAINING = { learningRate: 2e-5, weightDecay: 0.01, maxGradNorm: 1 };
 let run: Run;
+let step: api.TrainingStep | null = null;
 let batches: Inputs[];
 let next = 0;
 
 async function start(args: SubjectArgs): Promise<object> {
-  await api.selectBackend({ threads: args.threads });
+  await useEngine(args);
   batches = await modelBatches(args.batches, args.mode === 'train');
   const { config, begin, model } = await load(args);
   const loadMs = performance.now() - begin;
   const created = performance.now();
   run = args.mode === 'train' || args.compiled ? await stepped(model, args) : eagerForward(model);
   return { loadMs, startMs: performance.now() - created, layers: config.numHiddenLayers, backend: tf.getBackend() };
+}
+
+/** The engine with the settings of both sides. */
+async function useEngine({ threads, device }: Pick<SubjectArgs, 'threads' | 'device'>): Promise<void> {
+  await api.selectBackend({ threads, ...(device === undefined ? {} : { device }) });
 }
 
 async function load({ class_name, model: folder, dropout }: SubjectArgs): Promise<{
@@ -53,9 +59,21 @@ async function load({ class_name, model: folder, dropout }: SubjectArgs): Promis
 }
 
 async function stepped(model: VisualBertPreTrainedModel, args: SubjectArgs): Promise<Run> {
-  const step = await api.createTrainingStep(model, { ...TRAINING, compile: args.compiled, precision: args.precision });
-  if (args.mode === 'train') return async (inputs) => (await step.run(inputs)).loss;
-  return async (inputs) => (await step.outputs(inputs)).logits?.data[0] ?? NaN;
+  const made = await api.createTrainingStep(model, { ...TRAINING, compile: args.compiled, precision: args.precision });
+  step = made;
+  if (args.mode === 'train') return async (inputs) => (await made.run(inputs)).loss;
+  return async (inputs) => (await made.outputs(inputs)).logits?.data[0] ?? NaN;
+}
+
+/** The operations of one more step, and its trace in a file when one is named. */
+async function profile({ file }: { file?: string }): Promise<object> {
+  if (step === null) throw new Error('profile: no step was started');
+  const { trace } = await step.profile(batches[next++ % batches.length] as Inputs);
+  if (file !== undefined) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(trace));
+  }
+  return { operations: api.operationTimes(trace) };
 }
 
 function eagerForward(model: VisualBertPreTrainedModel): Run {
@@ -109,8 +127,11 @@ async function saveFile(args: SubjectArgs & { format: 'safetensors' | 'pytorch';
 }
 
 /** Milliseconds of each step of a training run, waiting for its batch included. */
-async function epoch({ settings, threads }: { settings: Record<string, unknown>; threads: number }): Promise<object> {
-  await api.selectBackend({ threads });
+async function epoch({
+  settings,
+  ...machine
+}: Pick<SubjectArgs, 'threads' | 'device'> & { settings: Record<string, unknown> }): Promise<object> {
+  await useEngine(machine);
   const ms: number[] = [];
   let last = performance.now();
   const onStep = (): void => {
@@ -125,8 +146,8 @@ async function epoch({ settings, threads }: { settings: Record<string, unknown>;
 }
 
 /** Starts the engine, so that what follows is not charged for it. */
-async function warm({ threads }: { threads: number }): Promise<object> {
-  await api.selectBackend({ threads });
+async function warm(machine: Pick<SubjectArgs, 'threads' | 'device'>): Promise<object> {
+  await useEngine(machine);
   await tf.tidy(() => tf.add(1, 1)).data();
   return {};
 }
@@ -139,6 +160,7 @@ function memory(): object {
 const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
   start,
   run: steps,
+  profile,
   load: loadFile,
   save: saveFile,
   warm,

@@ -1,4 +1,5 @@
 // visualbert train: fine-tunes a VisualBERT on a task. VQA 2.0 from COCO pre-training takes about 20 GB of features and, on one GPU, a day.
+import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   openTrainRun,
@@ -19,7 +20,10 @@ interface TrainArguments extends BackendArguments {
   model?: string;
   modelConfig?: string;
   dryRun: boolean;
+  profile?: string;
 }
+
+const PROFILE_FILE = 'profile.json';
 
 /** Exit codes of shells for a process that a signal ended. */
 const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
@@ -53,6 +57,11 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
             describe: 'open everything, show the plan, train nothing',
             group: 'Run:',
           },
+          profile: {
+            type: 'string',
+            describe: `trace one update into this file; without a name into ${PROFILE_FILE} of the run folder`,
+            group: 'Run:',
+          },
           ...flagsOf(TASK_OPTIONS[task].shape, 'Data:'),
           ...flagsOf(TRAINING_ARGUMENTS, 'Training:'),
           ...BACKEND_FLAGS,
@@ -64,7 +73,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
         ) as unknown as Argv<TrainArguments>,
     handler: async (flags) => {
       await useBackend(flags, 'train');
-      await train(await settingsOf(task, flags), flags.dryRun);
+      await train(await settingsOf(task, flags), flags);
     },
   };
 }
@@ -97,11 +106,11 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   });
 }
 
-async function train(settings: RunSettings, isDryRun: boolean): Promise<void> {
-  const run = await openTrainRun(settings);
+async function train(settings: RunSettings, { dryRun, profile }: TrainArguments): Promise<void> {
+  const run = await openTrainRun(settings, profile === undefined ? {} : { profile: profileFile(settings, profile) });
   try {
     console.log(planOf(run, settings));
-    if (isDryRun) return;
+    if (dryRun) return;
     const { reason, step, totalSteps, best } = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
     const figures = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
@@ -113,6 +122,10 @@ async function train(settings: RunSettings, isDryRun: boolean): Promise<void> {
   } finally {
     await run.close();
   }
+}
+
+function profileFile({ arguments: { outputDir } }: RunSettings, named: string): string {
+  return named === '' ? join(String(outputDir), PROFILE_FILE) : named;
 }
 
 const REASONS: Record<string, string> = {

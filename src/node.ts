@@ -79,8 +79,11 @@ export type {
   State,
   StateOptions,
   Tensors,
+  TraceEvent,
   VariableSpec,
 } from './engine/graph/contract.js';
+export { operationTable, operationTimes } from './engine/graph/operation-times.js';
+export type { OperationTime } from './engine/graph/operation-times.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';
 export { createTrainingStep } from './training/compiled-step.js';

@@ -58,7 +58,7 @@ class Clock(transformers.TrainerCallback):
         self.ends.append(time.perf_counter())
 
 
-def main(model, questions, features, vocabulary, answers, steps, batch, precision, threads, out):
+def main(model, questions, features, vocabulary, answers, steps, batch, precision, threads, device, out):
     torch.set_num_threads(threads)
     tokenizer = transformers.BertTokenizerFast(vocabulary, do_lower_case=True)
     network = transformers.VisualBertForQuestionAnswering.from_pretrained(model, num_labels=answers)
@@ -67,7 +67,7 @@ def main(model, questions, features, vocabulary, answers, steps, batch, precisio
         model=network,
         args=transformers.TrainingArguments(
             out, per_device_train_batch_size=batch, max_steps=steps, learning_rate=2e-5, weight_decay=0.01, warmup_steps=1,
-            bf16=precision == "bf16", use_cpu=True, report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True,
+            bf16=precision == "bf16", use_cpu=device == "cpu", report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True,
         ),
         train_dataset=Questions(questions, features, tokenizer, answers),
         data_collator=Collator(tokenizer),

@@ -1,7 +1,6 @@
 // Opens everything that a training run needs, in order: data, model, trainer.
-import { type Progress } from '../training/progress.js';
 import { Trainer } from '../training/trainer.js';
-import { type TrainerCallback } from '../training/trainer-options.js';
+import { type TrainerOptions } from '../training/trainer-options.js';
 import { type TrainingArguments } from '../training/training-arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import { createRunModel } from './model-classes.js';
@@ -29,7 +28,7 @@ export interface TrainRun {
  */
 export async function openTrainRun(
   settings: RunSettings,
-  { progress, callbacks }: { progress?: Progress; callbacks?: readonly TrainerCallback[] } = {},
+  { progress, callbacks, profile }: Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile'> = {},
 ): Promise<TrainRun> {
   const given = settings.arguments as TrainingArguments;
   const seed = given.seed ?? 0;
@@ -51,6 +50,7 @@ export async function openTrainRun(
       ...(opened.validation === null ? {} : { validation: opened.validation }),
       ...(progress === undefined ? {} : { progress }),
       ...(callbacks === undefined ? {} : { callbacks }),
+      ...(profile === undefined ? {} : { profile }),
       readPicture: await pictureReader(featurePaths(settings.data)),
       saveAssets: (dir) => opened.processor.savePretrained(dir),
       settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },

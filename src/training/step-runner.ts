@@ -1,5 +1,6 @@
 // Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
 import * as tf from '@tensorflow/tfjs';
+import type { ChromeTrace } from '../engine/graph/contract.js';
 import { type RawTensor } from '../raw-tensor.js';
 import { type RawTensors, readRaw, toTensors } from './step-inputs.js';
 import { type StepTensors } from './trainable-model.js';
@@ -8,7 +9,11 @@ import { type StepTensors } from './trainable-model.js';
 export type StepFunction = (inputs: StepTensors) => StepTensors;
 
 /** The same function, called with arrays. */
-export type RunFunction = (inputs: RawTensors) => Promise<RawTensors>;
+export interface RunFunction {
+  (inputs: RawTensors): Promise<RawTensors>;
+  /** A call with its timeline; only recorded functions have one. */
+  profile?(inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }>;
+}
 
 export interface StepRunner {
   readonly compiled: boolean;

@@ -27,6 +27,8 @@ export interface TrainerOptions<E> extends TrainingArguments {
   callbacks?: readonly TrainerCallback[];
   /** Default: a bar on a terminal, lines elsewhere, on standard error. */
   progress?: Progress;
+  /** File for a Chrome trace of one warm update, whose time by type of operation is printed too. Needs the compiled step. */
+  profile?: string;
   /** Writes what belongs to a complete run folder beside the model: tokenizer files, answers. */
   saveAssets?: (dir: string) => Promise<void>;
   /** Pixels of the images that the report shows. */

@@ -15,6 +15,8 @@ import { createProgress, duration, type Progress } from './progress.js';
 import { EXAMPLES_FILE, writeReport } from './report.js';
 import { RunLog } from './run-log.js';
 import { listenForStop, type StopSignals } from './signals.js';
+import { StepProfiler } from './step-profiler.js';
+import { type RawTensors } from './step-inputs.js';
 import { STEP_STATE_FILE } from './step-state.js';
 import { type Batch, type Dataset } from './task.js';
 import { type EndReason, type TrainerOptions, type TrainResult } from './trainer-options.js';
@@ -37,6 +39,7 @@ export class Trainer<E> {
   private state!: TrainerState;
   private log!: RunLog;
   private signals!: StopSignals;
+  private profiler: StepProfiler | null = null;
   private lastMetrics: Record<string, number> | null = null;
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
@@ -67,6 +70,7 @@ export class Trainer<E> {
     this.step = await createTrainingStep(this.options.model, stepOptionsOf(this.arguments, this.totalSteps));
     this.signals = listenForStop((signal) => this.progress.line(`${signal}: saving, then stopping`));
     try {
+      this.profiler = this.createProfiler();
       await this.start(resumed);
       const reason = await this.run();
       this.progress.stop();
@@ -165,8 +169,10 @@ export class Trainer<E> {
       Promise.all(indices.map(async (batch) => (await readBatch(task, train, batch, seeding)).batch));
     for await (const parts of prefetch(updates, UPDATES_AHEAD, read)) {
       const started = performance.now();
-      const result = await this.step.run(
+      const next = this.step.step + 1;
+      const result = await this.update(
         this.step.compiled ? parts.map((part) => padBatch(part, batchSize).inputs) : parts.map(({ inputs }) => inputs),
+        next >= this.totalSteps || next - startedAt === stopAfter,
       );
       this.requireFinite(result);
       this.record(result, parts, (performance.now() - started) / 1000);
@@ -175,6 +181,21 @@ export class Trainer<E> {
       if (reason !== null || this.step.step >= this.totalSteps) return reason;
     }
     return null;
+  }
+
+  /** One update; the profiler traces one of them. */
+  private async update(batches: readonly RawTensors[], isLast: boolean): Promise<StepResult> {
+    if (this.profiler?.isDue(batches, isLast) !== true) return this.step.run(batches);
+    const { result, trace } = await this.step.profile(batches);
+    await this.profiler.write(this.step.step, trace);
+    return result;
+  }
+
+  private createProfiler(): StepProfiler | null {
+    const { profile } = this.options;
+    if (profile === undefined) return null;
+    if (this.step.compiled) return new StepProfiler(profile, (line) => this.progress.line(line));
+    throw new ConfigError('Trainer: profile needs the compiled step; leave profile out, or pass compile: true');
   }
 
   /** Evaluates and saves when it is time to; says when the run is over before its last step. */
@@ -340,6 +361,7 @@ const NOT_ARGUMENTS = new Set<string>([
   'validation',
   'callbacks',
   'progress',
+  'profile',
   'saveAssets',
   'readPicture',
   'settings',

@@ -1,5 +1,6 @@
 // One optimizer update at a time over a model's parameters: eager on any backend, or through the runner of the compiled engine.
 import type * as tf from '@tensorflow/tfjs';
+import type { ChromeTrace } from '../engine/graph/contract.js';
 import { ConfigError } from '../errors.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { createParameterGroups } from './parameter-groups.js';
@@ -40,6 +41,12 @@ export interface TrainingStep {
    * (`exampleCount`, else the length of the first axis). Inputs must stay unchanged until the promise settles.
    */
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
+  /**
+   * `run` with TensorFlow's own timeline of the update: of its last batch, where several are accumulated.
+   * The first call for a signature also shows what is done once; profile a later one.
+   * @throws ConfigError when the step is eager
+   */
+  profile(inputs: StepInputs | readonly StepInputs[]): Promise<{ result: StepResult; trace: ChromeTrace }>;
   /** Forward pass without dropout on the live parameters. The caller owns the tensors. */
   evaluate(inputs: StepInputs): Promise<StepOutputs>;
   /** The same, with arrays instead of tensors (without hidden states and attentions). */
@@ -138,34 +145,60 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult> {
+    return this.inOrder(async () => this.advance(inputs, (update, arrays) => update(arrays)));
+  }
+
+  profile(inputs: StepInputs | readonly StepInputs[]): Promise<{ result: StepResult; trace: ChromeTrace }> {
+    if (!this.compiled) {
+      return Promise.reject(
+        new ConfigError('TrainingStep.profile: only a compiled step has a timeline; pass compile: true'),
+      );
+    }
     return this.inOrder(async () => {
-      const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => toRawInputs(this.model, batch));
-      const counts = batches.map(exampleCount);
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      const rate = this.schedule(this.stepCount);
-      const scalars = this.rule.scalars(this.stepCount, rate);
-      let loss = 0;
-      let gradientNorm = NaN;
-      for (const [index, batch] of batches.entries()) {
-        const share = (counts[index] as number) / total;
-        const outputs = await this.update(phaseOf(index, batches.length))({
-          ...batch,
-          dropoutKey: {
-            dtype: 'int32',
-            shape: [2],
-            data: Int32Array.of(this.resolved.seed, this.stepCount * batches.length + index),
-          },
-          rate: rawScalar(scalars.rate),
-          firstCorrection: rawScalar(scalars.firstCorrection),
-          secondCorrection: rawScalar(scalars.secondCorrection),
-          share: rawScalar(share),
-        });
-        loss += share * numberOf(outputs, 'loss');
-        if (index === batches.length - 1) gradientNorm = numberOf(outputs, 'gradientNorm');
-      }
-      this.stepCount += 1;
-      return { loss, gradientNorm, learningRate: rate };
+      let trace: ChromeTrace = { traceEvents: [] };
+      const result = await this.advance(inputs, async (update, arrays) => {
+        const profiled = await update.profile?.(arrays);
+        trace = profiled?.trace ?? trace;
+        return profiled?.outputs ?? {};
+      });
+      return { result, trace };
     });
+  }
+
+  /** One update; `runLast` runs its last or only batch. */
+  private async advance(
+    inputs: StepInputs | readonly StepInputs[],
+    runLast: (update: RunFunction, arrays: RawTensors) => Promise<RawTensors>,
+  ): Promise<StepResult> {
+    const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => toRawInputs(this.model, batch));
+    const counts = batches.map(exampleCount);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const rate = this.schedule(this.stepCount);
+    const scalars = this.rule.scalars(this.stepCount, rate);
+    let loss = 0;
+    let gradientNorm = NaN;
+    for (const [index, batch] of batches.entries()) {
+      const share = (counts[index] as number) / total;
+      const isLast = index === batches.length - 1;
+      const update = this.update(phaseOf(index, batches.length));
+      const arrays = {
+        ...batch,
+        dropoutKey: {
+          dtype: 'int32' as const,
+          shape: [2],
+          data: Int32Array.of(this.resolved.seed, this.stepCount * batches.length + index),
+        },
+        rate: rawScalar(scalars.rate),
+        firstCorrection: rawScalar(scalars.firstCorrection),
+        secondCorrection: rawScalar(scalars.secondCorrection),
+        share: rawScalar(share),
+      };
+      const outputs = await (isLast ? runLast(update, arrays) : update(arrays));
+      loss += share * numberOf(outputs, 'loss');
+      if (isLast) gradientNorm = numberOf(outputs, 'gradientNorm');
+    }
+    this.stepCount += 1;
+    return { loss, gradientNorm, learningRate: rate };
   }
 
   async evaluate(inputs: StepInputs): Promise<StepOutputs> {

@@ -1,5 +1,5 @@
 // TensorFlow's own timeline of a run, as a Chrome trace.
-import type { ChromeTrace } from './contract.js';
+import type { ChromeTrace, TraceEvent } from './contract.js';
 import { Message } from './protobuf.js';
 
 /**
@@ -7,7 +7,7 @@ import { Message } from './protobuf.js';
  * @see https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/framework/step_stats.proto
  */
 export function chromeTrace(runMetadata: Uint8Array): ChromeTrace {
-  const events: Record<string, unknown>[] = [];
+  const events: TraceEvent[] = [];
   const [stepStats] = new Message(runMetadata).messages(1);
   const devices = stepStats?.messages(1) ?? []; // DeviceStepStats
   const starts = devices.flatMap((device) => device.messages(2).map((node) => node.integer(2)));

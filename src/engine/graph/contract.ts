@@ -83,5 +83,21 @@ export interface Compiled {
 
 /** The JSON of a Chrome trace. */
 export interface ChromeTrace {
-  traceEvents: readonly Record<string, unknown>[];
+  traceEvents: readonly TraceEvent[];
+}
+
+/** An operation on its thread (`X`), or the name of a device (`M`). */
+export interface TraceEvent {
+  /** The operation's type; `process_name` for a device. */
+  name: string;
+  ph: 'X' | 'M';
+  /** The device's number. */
+  pid: number;
+  /** `name`: of the operation inside its recording, or of the device. */
+  args: { name: string; label?: string };
+  cat?: 'op';
+  tid?: number;
+  /** Start and length in microseconds. */
+  ts?: number;
+  dur?: number;
 }

@@ -1,0 +1,53 @@
+// Where a run's time goes: its trace summed up by type of operation.
+import type { ChromeTrace } from './contract.js';
+
+/** All operations of one type in one run. */
+export interface OperationTime {
+  type: string;
+  count: number;
+  /** Milliseconds, added up over operations: those that ran at the same time count in full. */
+  ms: number;
+}
+
+/** On a GPU the time of its kernels lies in its stream; the device beside it shows their launches. */
+const STREAM = 'stream:all';
+
+/** Count and time of each type of operation, the costliest first. */
+export function operationTimes({ traceEvents }: ChromeTrace): OperationTime[] {
+  const streams = traceEvents.filter(({ ph, args }) => ph === 'M' && args.name.includes(STREAM)).map(({ pid }) => pid);
+  const types = new Map<string, OperationTime>();
+  for (const { ph, pid, name, dur = 0 } of traceEvents) {
+    if (ph !== 'X' || (streams.length > 0 && !streams.includes(pid))) continue;
+    const entry = types.get(name) ?? { type: name, count: 0, ms: 0 };
+    types.set(name, { type: name, count: entry.count + 1, ms: entry.ms + dur / 1000 });
+  }
+  return [...types.values()].sort((a, b) => b.ms - a.ms);
+}
+
+/** The costliest types as lines of text: time, share, count. */
+export function operationTable(times: readonly OperationTime[], rows = 15): string {
+  const total = times.reduce((sum, { ms }) => sum + ms, 0);
+  const rest = times.slice(rows);
+  const shown = [
+    ...times.slice(0, rows),
+    ...(rest.length === 0
+      ? []
+      : [
+          {
+            type: `${rest.length} more types`,
+            count: rest.reduce((sum, { count }) => sum + count, 0),
+            ms: rest.reduce((sum, { ms }) => sum + ms, 0),
+          },
+        ]),
+    { type: 'all', count: times.reduce((sum, { count }) => sum + count, 0), ms: total },
+  ];
+  const width = Math.max(...shown.map(({ type }) => type.length));
+  const line = (type: string, ms: string, share: string, count: string): string =>
+    `${type.padEnd(width)} ${ms.padStart(9)} ${share.padStart(6)} ${count.padStart(6)}`;
+  return [
+    line('operation', 'ms', 'share', 'count'),
+    ...shown.map(({ type, count, ms }) =>
+      line(type, ms.toFixed(1), `${((100 * ms) / Math.max(total, 1e-9)).toFixed(1)}%`, String(count)),
+    ),
+  ].join('\n');
+}
