@@ -1,13 +1,17 @@
 // Chooses questions so that no wording gives its answer away.
 import { type RandomStream } from './random-stream.js';
 
-/** A question or statement about one scene. */
-export interface Probe {
-  readonly sceneId: string;
+/** A question or statement with its answer. */
+export interface Asked {
   /** The pattern that the text was made from: every template gets the same share. */
   readonly template: string;
   readonly text: string;
   readonly answer: string;
+}
+
+/** A question or statement about one scene. */
+export interface Probe extends Asked {
+  readonly sceneId: string;
   /** The colour-shape pairs that the answer depends on. */
   readonly pairs: readonly string[];
 }
@@ -16,7 +20,7 @@ export interface Probe {
  * For each text takes every answer that ever occurs to it equally often, up to `perTemplate` probes of a template,
  * spread evenly over its texts. A text with a single possible answer is dropped.
  */
-export function balanced(probes: readonly Probe[], perTemplate: number, random: RandomStream): Probe[] {
+export function balanced<P extends Asked>(probes: readonly P[], perTemplate: number, random: RandomStream): P[] {
   return [...grouped(probes, (p) => p.template).values()].flatMap((ofTemplate) => {
     const texts = [...grouped(ofTemplate, (p) => p.text).values()].map((ofText) => [
       ...grouped(ofText, (p) => p.answer).values(),
@@ -31,7 +35,7 @@ export function balanced(probes: readonly Probe[], perTemplate: number, random: 
 }
 
 /** Takes at most `perTemplate` probes of a template, whatever their answers. */
-export function sampled(probes: readonly Probe[], perTemplate: number, random: RandomStream): Probe[] {
+export function sampled<P extends Asked>(probes: readonly P[], perTemplate: number, random: RandomStream): P[] {
   const templates = [...grouped(probes, (p) => p.template).values()];
   return templates.flatMap((ofTemplate) => random.shuffled(ofTemplate).slice(0, perTemplate));
 }

@@ -1,6 +1,6 @@
 // Every question that can be asked about a scene, with its answer.
 import { type Probe } from './balance.js';
-import { COLORS, pairOf, SCENE_SIZE, SHAPES, type Scene, type Thing } from './scene.js';
+import { COLORS, manyOf, pairOf, SCENE_SIZE, SHAPES, type Scene, type Thing, thingsThatAre } from './scene.js';
 
 const MOST_COUNTED = 3;
 /** Pixels that a thing's centre must keep from the middle lines before it is said to lie in a quarter of the picture. */
@@ -60,8 +60,8 @@ export function questionsAbout(scene: Scene): Probe[] {
     if (corner !== null) ask('place', `Where is the ${name}?`, corner, [pairOf(thing)]);
   }
   for (const word of [...COLORS, ...SHAPES]) {
-    const counted = things.filter((t) => t.color === word || t.shape === word);
-    const text = isColor(word) ? `How many ${word} things are there?` : `How many ${plural(word)} are there?`;
+    const counted = thingsThatAre(word, scene);
+    const text = `How many ${manyOf(word)} are there?`;
     if (counted.length <= MOST_COUNTED) ask('count', text, String(counted.length), counted.map(pairOf));
   }
   for (const color of COLORS) {
@@ -72,13 +72,4 @@ export function questionsAbout(scene: Scene): Probe[] {
     }
   }
   return probes;
-}
-
-function isColor(word: string): boolean {
-  return (COLORS as readonly string[]).includes(word);
-}
-
-/** 'circles', 'crosses' */
-export function plural(shape: string): string {
-  return shape.endsWith('s') ? `${shape}es` : `${shape}s`;
 }

@@ -41,6 +41,27 @@ export function pairOf({ color, shape }: Pick<Thing, 'color' | 'shape'>): string
   return `${color} ${shape}`;
 }
 
+export function isColor(word: string): word is Color {
+  return (COLORS as readonly string[]).includes(word);
+}
+
+/** The things of a colour or of a shape. */
+export function thingsThatAre(word: Color | Shape, { things }: Pick<Scene, 'things'>): Thing[] {
+  return things.filter(({ color, shape }) => color === word || shape === word);
+}
+
+/** 'red things', 'circles' */
+export function manyOf(word: Color | Shape): string {
+  return isColor(word) ? `${word} things` : word === 'cross' ? 'crosses' : `${word}s`;
+}
+
+/** The proposal that was made for a thing. */
+export function boxOf({ x, y }: Thing, { boxes }: Scene): readonly number[] {
+  const box = boxes.find(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => x1 < x && x < x2 && y1 < y && y < y2);
+  if (box === undefined) throw new Error(`no box holds the thing at ${x}, ${y}`);
+  return box;
+}
+
 /** A fifth of all colour-shape pairs, every colour and every shape once: they are kept out of training. */
 export function heldOutPairs(random: RandomStream): ReadonlySet<string> {
   const shapes = random.shuffled(SHAPES);

@@ -1,7 +1,7 @@
 // Every statement that is true or false of a scene.
 import { type Probe } from './balance.js';
-import { aloneIn, cornerOf, CORNERS, plural, uniqueNames } from './questions.js';
-import { COLORS, pairOf, SHAPES, type Scene } from './scene.js';
+import { aloneIn, cornerOf, CORNERS, uniqueNames } from './questions.js';
+import { COLORS, manyOf, pairOf, SHAPES, type Scene, thingsThatAre } from './scene.js';
 
 const NUMBERS = ['no', 'one', 'two', 'three'];
 
@@ -24,22 +24,19 @@ export function statementsAbout(scene: Scene): Probe[] {
       );
     }
   }
-  for (const [words, name] of [
-    [COLORS, (word: string) => `${word} things`],
-    [SHAPES, plural],
-  ] as const) {
+  for (const words of [COLORS, SHAPES]) {
     for (const word of words) {
-      const counted = things.filter((t) => t.color === word || t.shape === word);
+      const counted = thingsThatAre(word, scene);
       for (const n of [2, 3]) {
-        state('count', `There are exactly ${NUMBERS[n]} ${name(word)}.`, counted.length === n, counted.map(pairOf));
+        state('count', `There are exactly ${NUMBERS[n]} ${manyOf(word)}.`, counted.length === n, counted.map(pairOf));
       }
     }
     for (const more of words) {
       for (const less of words) {
         if (more === less) continue;
-        const [a, b] = [more, less].map((word) => things.filter((t) => t.color === word || t.shape === word));
-        if (a === undefined || b === undefined || a.length === b.length) continue;
-        const text = `There are more ${name(more)} than ${name(less)}.`;
+        const [a, b] = [thingsThatAre(more, scene), thingsThatAre(less, scene)];
+        if (a.length === b.length) continue;
+        const text = `There are more ${manyOf(more)} than ${manyOf(less)}.`;
         state('comparison', text, a.length > b.length, [...a, ...b].map(pairOf));
       }
     }

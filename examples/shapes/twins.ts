@@ -1,0 +1,159 @@
+// A synthetic twin of every task: what it reads, how long it is trained, and the score it must reach beside that of a guess.
+import { evaluateRun, openTrainRun, SILENT_PROGRESS } from '../../src/node.js';
+import { SHAPES_RECIPE } from './recipe.js';
+import { type Split, writeShapesData } from './write-data.js';
+import { type TwinPaths, twinPaths, writeTwinData } from './write-twins.js';
+
+export interface Twin {
+  /** The task as `visualbert train` knows it. */
+  readonly task: string;
+  readonly maxSteps: number;
+  readonly metric: string;
+  /** The metric of a guess that knows how often each answer occurs, in percent; null where it has to be measured. */
+  readonly chance: number | null;
+  /** What the metric must reach on the test split, in percent. */
+  readonly score: number;
+  /** The files of a split by the option that names them; those to validate on are named `validation...`. */
+  readonly files: (paths: TwinPaths, split: Split) => Readonly<Record<string, string>>;
+  /** Its other options. */
+  readonly options?: (paths: TwinPaths) => Readonly<Record<string, unknown>>;
+}
+
+type Files = Twin['files'];
+const questions: Files = (paths, split) => ({
+  questions: paths.questions(split),
+  annotations: paths.annotations(split),
+});
+const pairs: Files = (paths, split) => ({ data: paths.pairs(split) });
+const choices: Files = (paths, split) => ({ data: paths.choices(split) });
+const entities: Files = (paths, split) => ({ split: paths.entityList(split) });
+const everyAnswer = (): Readonly<Record<string, unknown>> => ({ minimumAnswerCount: 1 });
+const inFlickr: Twin['options'] = ({ entities: folder }) => ({ entities: folder });
+const choiceOptions =
+  (mode: 'answer' | 'rationale'): Twin['options'] =>
+  ({ choiceImages }) => ({ features: choiceImages, mode });
+
+const found = 'masked word accuracy';
+const matched = 'matching accuracy';
+const right = 'accuracy';
+
+/** Grounding names one of three to five regions; of the choices of VCR one in four is right, so "wrong" is right in three of four. */
+export const TWINS: Readonly<Record<string, Twin>> = {
+  pretraining: {
+    ...{ task: 'pretraining', maxSteps: 2000, metric: matched, chance: 50, score: 60 },
+    files: (paths, split) => ({ captions: paths.captions(split) }),
+  },
+  'vqa-pretraining': {
+    ...{ task: 'vqa-pretraining', maxSteps: 1500, metric: found, chance: null, score: 60 },
+    ...{ files: questions, options: everyAnswer },
+  },
+  'nlvr2-pretraining': {
+    ...{ task: 'nlvr2-pretraining', maxSteps: 2000, metric: matched, chance: 50, score: 60, files: pairs },
+  },
+  'vcr-pretraining': {
+    ...{ task: 'vcr-pretraining', maxSteps: 2000, metric: matched, chance: 75, score: 80, files: choices },
+    options: choiceOptions('answer'),
+  },
+  'flickr-pretraining': {
+    ...{ task: 'flickr-pretraining', maxSteps: 1500, metric: found, chance: null, score: 60 },
+    ...{ files: entities, options: inFlickr },
+  },
+  vqa: {
+    ...{ task: 'vqa', maxSteps: 1500, metric: right, chance: 28, score: 60, files: questions, options: everyAnswer },
+  },
+  nlvr: {
+    ...{ task: 'nlvr', maxSteps: 1500, metric: right, chance: 50, score: 60 },
+    files: (paths, split) => ({ data: paths.statements(split) }),
+  },
+  nlvr2: { ...{ task: 'nlvr2', maxSteps: 1500, metric: right, chance: 50, score: 60, files: pairs } },
+  'vcr Q->A': {
+    ...{ task: 'vcr', maxSteps: 1500, metric: right, chance: 25, score: 60 },
+    ...{ files: choices, options: choiceOptions('answer') },
+  },
+  'vcr QA->R': {
+    ...{ task: 'vcr', maxSteps: 1500, metric: right, chance: 25, score: 60 },
+    ...{ files: choices, options: choiceOptions('rationale') },
+  },
+  flickr: {
+    ...{ task: 'flickr', maxSteps: 1000, metric: 'R@1', chance: 30, score: 80 },
+    ...{ files: entities, options: inFlickr },
+  },
+  classification: {
+    ...{ task: 'classification', maxSteps: 1500, metric: right, chance: 50, score: 60 },
+    files: (paths, split) => ({ data: paths.own('classification', split) }),
+  },
+  answering: {
+    ...{ task: 'answering', maxSteps: 1500, metric: right, chance: 28, score: 60 },
+    files: (paths, split) => ({ data: paths.own('answering', split) }),
+  },
+  grounding: {
+    ...{ task: 'grounding', maxSteps: 1000, metric: 'R@1', chance: 30, score: 80 },
+    files: (paths, split) => ({ data: paths.own('grounding', split) }),
+  },
+};
+
+const TRAINING = { batchSize: 32, learningRate: 1.5e-3, evaluateEvery: 'never', saveEvery: 'never' } as const;
+
+/** The data of all twins, a third of the quickstart's scenes. */
+export async function writeTwins(
+  folder: string,
+  { seed, trainScenes = 1000, testScenes = 200, perTemplate = 1200 }: { seed: number } & Partial<TwinSize>,
+): Promise<TwinPaths> {
+  const size = { trainScenes, testScenes, perTemplate };
+  await writeTwinData(folder, await writeShapesData(folder, { seed, ...size }), { seed, perTemplate });
+  return twinPaths(folder);
+}
+
+interface TwinSize {
+  trainScenes: number;
+  testScenes: number;
+  perTemplate: number;
+}
+
+/** Options of a twin's task over one split. */
+export function twinData({ files, options }: Twin, paths: TwinPaths, split: Split): Record<string, unknown> {
+  return { features: paths.images, ...SHAPES_RECIPE.features, ...options?.(paths), ...files(paths, split) };
+}
+
+export interface TwinRun {
+  paths: TwinPaths;
+  outputDir: string;
+  seed: number;
+  /** A folder to start from; default: fresh weights. */
+  model?: string;
+  /** The control: how much of the score needs the picture? */
+  regions?: 'real' | 'zeroed' | 'shuffled';
+  /** Instead of the twin's. */
+  training?: Readonly<Record<string, unknown>>;
+  /** Fields of the configuration of fresh weights that differ from the quickstart's. */
+  modelConfig?: Readonly<Record<string, unknown>>;
+}
+
+/** Trains a twin without looking at other splits; the figures on the test split. */
+export async function trainTwin(twin: Twin, run: TwinRun): Promise<Record<string, number>> {
+  const { paths, outputDir, seed, model = null, regions = 'real', training = {}, modelConfig = {} } = run;
+  const opened = await openTrainRun(
+    {
+      task: twin.task as Parameters<typeof openTrainRun>[0]['task'],
+      model,
+      ...(model === null ? { modelConfig: { ...SHAPES_RECIPE.model, ...modelConfig } } : {}),
+      data: { ...twinData(twin, paths, 'train'), vocabulary: paths.vocabulary, regions },
+      arguments: { ...TRAINING, maxSteps: twin.maxSteps, ...training, outputDir, seed },
+    },
+    { progress: SILENT_PROGRESS },
+  );
+  try {
+    await opened.trainer.train();
+  } finally {
+    await opened.close();
+  }
+  const data = { ...twinData(twin, paths, 'test'), regions };
+  const { metrics } = await evaluateRun({
+    task: twin.task,
+    model: outputDir,
+    data,
+    purpose: 'evaluate',
+    batchSize: 128,
+  });
+  return metrics;
+}
