@@ -73,44 +73,46 @@ inline void column_sums_loop(const T* __restrict x, float* __restrict sums, int6
   }
 }
 
-// Philox 4x32-10, sixteen counters at once: each gives four consecutive elements.
+// Eight 32-bit numbers, each in the lower half of 64 bits, where their products have room.
+typedef uint64_t Words __attribute__((vector_size(64)));
+constexpr int kWords = 8;
+
+// Philox 4x32-10, eight counters at once: each gives four consecutive elements.
 template <typename T>
 inline void dropout_loop(const Mask& mask, const T* x, T* y, int64_t offset, int64_t count) {
-  constexpr int64_t kElements = 4 * kLanes;
+  constexpr int64_t kElements = 4 * kWords;
+  constexpr uint64_t kLow = 0xffffffffu, kFraction = 0x7fffffu;  // a uniform number is 23 bits over 2^23
+  const uint64_t threshold = static_cast<uint64_t>(std::ceil(static_cast<double>(mask.rate) * (kFraction + 1)));
+  uint32_t scale;
+  std::memcpy(&scale, &mask.scale, sizeof scale);
+  const Words lanes = {0, 1, 2, 3, 4, 5, 6, 7};
   for (int64_t start = 0; start < count; start += kElements) {
-    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-    const uint64_t block = static_cast<uint64_t>(offset + start) / 4;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      c0[lane] = static_cast<uint32_t>(block + lane);
-      c1[lane] = static_cast<uint32_t>((block + lane) >> 32);
-      c2[lane] = mask.salt;
-      c3[lane] = 0;
-    }
+    const Words block = lanes + static_cast<uint64_t>(offset + start) / 4;
+    Words c0 = block & kLow, c1 = block >> 32, c2 = lanes * 0 + mask.salt, c3 = lanes * 0;
     uint32_t k0 = mask.seed, k1 = mask.step;
     for (int round = 0; round < 10; ++round) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const uint64_t product0 = static_cast<uint64_t>(0xd2511f53u) * c0[lane];
-        const uint64_t product1 = static_cast<uint64_t>(0xcd9e8d57u) * c2[lane];
-        c0[lane] = static_cast<uint32_t>(product1 >> 32) ^ c1[lane] ^ k0;
-        c2[lane] = static_cast<uint32_t>(product0 >> 32) ^ c3[lane] ^ k1;
-        c1[lane] = static_cast<uint32_t>(product1);
-        c3[lane] = static_cast<uint32_t>(product0);
-      }
+      const Words product0 = c0 * 0xd2511f53u, product1 = c2 * 0xcd9e8d57u;
+      c0 = (product1 >> 32) ^ c1 ^ k0;
+      c2 = (product0 >> 32) ^ c3 ^ k1;
+      c1 = product1 & kLow;
+      c3 = product0 & kLow;
       k0 += 0x9e3779b9u;
       k1 += 0xbb67ae85u;
     }
-    float factor[kElements];
-    const uint32_t* words[4] = {c0, c1, c2, c3};
-    for (int word = 0; word < 4; ++word) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const uint32_t bits = (words[word][lane] & 0x7fffffu) | 0x3f800000u;  // a float in [1, 2)
-        float uniform;
-        std::memcpy(&uniform, &bits, sizeof uniform);
-        factor[4 * lane + word] = uniform - 1.0f >= mask.rate ? mask.scale : 0.0f;
-      }
+    for (Words* words : {&c0, &c1, &c2, &c3}) *words = reinterpret_cast<Words>((*words & kFraction) >= threshold) & scale;
+    const Words first = c0 | c1 << 32, second = c2 | c3 << 32;
+    uint64_t pairs[2 * kWords];
+    for (int word = 0; word < kWords; ++word) {
+      pairs[2 * word] = first[word];
+      pairs[2 * word + 1] = second[word];
     }
-    const int64_t size = std::min(kElements, count - start);
-    for (int64_t i = 0; i < size; ++i) narrow(widened(x[start + i]) * factor[i], y + start + i);
+    float factor[kElements];
+    std::memcpy(factor, pairs, sizeof factor);
+    if (count - start >= kElements) {
+      for (int64_t i = 0; i < kElements; ++i) narrow(widened(x[start + i]) * factor[i], y + start + i);
+    } else {
+      for (int64_t i = 0; i < count - start; ++i) narrow(widened(x[start + i]) * factor[i], y + start + i);
+    }
   }
 }
 
