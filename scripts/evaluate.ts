@@ -1,6 +1,15 @@
 // visualbert evaluate: figures of a run or model on labelled examples. VQA 2.0 validation takes about an hour on a CPU.
 import type { Argv, CommandModule } from 'yargs';
-import { createProgress, evaluateRun, readRun, TASK_NAMES, TASK_OPTIONS, validationOptions } from '../src/node.js';
+import {
+  createProgress,
+  evaluateRun,
+  type Precision,
+  PRECISIONS,
+  readRun,
+  TASK_NAMES,
+  TASK_OPTIONS,
+  validationOptions,
+} from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
 import { flagsOf, givenValues } from './setting-flags.js';
 
@@ -10,7 +19,7 @@ interface EvaluateArguments extends BackendArguments {
   model?: string;
   batchSize?: number;
   output?: string;
-  precision: 'fp32' | 'bf16';
+  precision: Precision;
   json: boolean;
 }
 
@@ -30,7 +39,7 @@ const evaluate: CommandModule<object, EvaluateArguments> = {
         model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
         'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
         precision: {
-          choices: ['fp32', 'bf16'] as const,
+          choices: PRECISIONS,
           default: 'fp32' as const,
           describe: 'of matrix products',
           group: 'Run:',

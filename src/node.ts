@@ -75,6 +75,7 @@ export type {
   ChromeTrace,
   Compiled,
   CompileOptions,
+  Precision,
   RawTensors,
   State,
   StateOptions,
@@ -82,6 +83,7 @@ export type {
   TraceEvent,
   VariableSpec,
 } from './engine/graph/contract.js';
+export { PRECISIONS } from './engine/graph/contract.js';
 export { operationTable, operationTimes } from './engine/graph/operation-times.js';
 export type { OperationTime } from './engine/graph/operation-times.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';

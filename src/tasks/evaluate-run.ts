@@ -1,6 +1,7 @@
 // Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
 import { evaluateTask } from '../training/evaluate.js';
 import { createForwardPass } from '../training/forward.js';
+import type { TrainingStepOptions } from '../training/step-options.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from './open-task.js';
 import type { Purpose } from './opened-task.js';
@@ -16,7 +17,7 @@ export interface EvaluateRunOptions {
   batchSize?: number;
   /** Where to write the predictions as the evaluation server takes them. */
   output?: string;
-  precision?: 'fp32' | 'bf16';
+  precision?: NonNullable<TrainingStepOptions['precision']>;
   onBatch?: (done: number, total: number) => void;
 }
 

@@ -1,5 +1,6 @@
 // createTrainingStep in Node: the same step, recorded as a graph of the native engine.
 import { compile } from '../engine/graph/compile.js';
+import type { Precision } from '../engine/graph/contract.js';
 import { createState } from '../engine/graph/state.js';
 import { EngineError, errorMessage } from '../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './step-options.js';
@@ -26,7 +27,7 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
 }
 
 /** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
-export async function createCompiledRunner(model: TrainableModel, precision: 'fp32' | 'bf16'): Promise<StepRunner> {
+export async function createCompiledRunner(model: TrainableModel, precision: Precision): Promise<StepRunner> {
   const state = await createState(model.namedParameters()).catch((error: unknown) => {
     throw new EngineError(
       `createTrainingStep: ${errorMessage(error)}; or pass compile: false to train eagerly on the present backend`,
@@ -35,7 +36,7 @@ export async function createCompiledRunner(model: TrainableModel, precision: 'fp
   });
   return {
     compiled: true,
-    addVariable: (name, shape) => state.addVariable(name, { shape }),
+    addVariable: (name, shape, fill = 0) => state.addVariable(name, { shape, fill }),
     prepare: (fn, name) => compile(fn, { state, name, precision }),
     read: (name) => state.read(name),
     write: (name, value) => state.write(name, value),

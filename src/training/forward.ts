@@ -1,5 +1,6 @@
 // A model's forward pass as arrays in, arrays out: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
+import type { Precision } from '../engine/graph/contract.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { flattenOutputs, type RawTensors, toRawInputs } from './step-inputs.js';
 import { createEagerRunner } from './step-runner.js';
@@ -15,7 +16,7 @@ export interface ForwardPass {
 /** Inference without dropout. `compile` defaults to whether the native engine is the backend. */
 export async function createForwardPass(
   model: TrainableModel,
-  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: 'fp32' | 'bf16' } = {},
+  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: Precision } = {},
 ): Promise<ForwardPass> {
   tf.backend(); // starts the backend that is about to be asked for
   const runner =

@@ -1,10 +1,8 @@
 // Options of a training step: their defaults and checks, shared by the eager and the compiled step.
+import { type Precision, PRECISIONS } from '../engine/graph/contract.js';
 import { ConfigError } from '../errors.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizer.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';
-
-export const PRECISIONS = ['fp32', 'bf16'] as const;
-export type Precision = (typeof PRECISIONS)[number];
 
 export interface TrainingStepOptions {
   /** `adamw`: torch's; `bertadam`: the authors'. Default `adamw`. */
@@ -34,7 +32,7 @@ export interface TrainingStepOptions {
   emaDecay?: number;
   /** An update whose loss or gradient norm is not finite changes nothing. Costs a pass over the parameters. Default false. */
   skipNonFinite?: boolean;
-  /** `fp32`, or matrix products in `bf16` (compiled step only). Default `fp32`. */
+  /** `fp32`, or matrix products in `bf16`, or in `fp16` with a scaled loss (both: compiled step only). Default `fp32`. */
   precision?: Precision;
   /** Seed of dropout. Default 0. */
   seed?: number;

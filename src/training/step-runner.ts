@@ -17,8 +17,8 @@ export interface RunFunction {
 
 export interface StepRunner {
   readonly compiled: boolean;
-  /** A new variable filled with zeros, freed by `dispose`. */
-  addVariable(name: string, shape: readonly number[]): tf.Variable;
+  /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
+  addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
   /** Values of a variable after every call made so far. */
   read(name: string): Promise<RawTensor>;
@@ -39,8 +39,8 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
   };
   return {
     compiled: false,
-    addVariable: (name, shape) => {
-      const variable = tf.tidy(() => tf.variable(tf.zeros([...shape]), false));
+    addVariable: (name, shape, fill = 0) => {
+      const variable = tf.tidy(() => tf.variable(tf.fill([...shape], fill), false));
       variables.set(name, variable);
       added.push(variable);
       return variable;

@@ -26,8 +26,18 @@ const SAVED_OPTIONS = [
   'epsilon',
 ] as const;
 
+/** A scaled loss between two updates. */
+export interface SavedLossScale {
+  scale: number;
+  goodSteps: number;
+}
+
 export interface StepStateToWrite {
   step: number;
+  /** Steps among them whose update was passed over. */
+  skipped: number;
+  /** Null unless the loss is scaled. */
+  lossScale: SavedLossScale | null;
   options: ResolvedStepOptions;
   /** Names of all tensors, such as `exp_avg.<parameter>`. */
   names: readonly string[];
@@ -47,15 +57,29 @@ export async function writeStepState(dir: string, state: StepStateToWrite): Prom
       return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     },
   }));
-  const metadata = { format: 'pt', step: String(state.step), options: JSON.stringify(saved) };
+  const metadata = {
+    format: 'pt',
+    step: String(state.step),
+    skipped: String(state.skipped),
+    options: JSON.stringify(saved),
+    ...(state.lossScale === null ? {} : { loss_scale: JSON.stringify(state.lossScale) }),
+  };
   await writeWhole(await createSink(joinPath(dir, STEP_STATE_FILE)), (sink) =>
     writeSafetensors(sink, tensors, metadata),
   );
 }
 
+/** What a state holds beside its tensors. */
+interface SavedCounters {
+  step: number;
+  skipped: number;
+  lossScale: SavedLossScale | null;
+  options: SavedOptions;
+}
+
 /**
  * Reads a state and hands each tensor to `write`; nothing is written before everything fits.
- * @returns the step count and the saved options
+ * @returns the step counts, the loss scale and the saved options
  * @throws CheckpointError when optimizer, names or shapes differ from those given
  */
 export async function readStepState(
@@ -63,11 +87,11 @@ export async function readStepState(
   optimizer: string,
   shapes: ReadonlyMap<string, readonly number[]>,
   write: (name: string, value: RawTensor) => Promise<void>,
-): Promise<{ step: number; options: SavedOptions }> {
+): Promise<SavedCounters> {
   const path = joinPath(dir, STEP_STATE_FILE);
   const file = await openSafetensors(await openSource(path));
   try {
-    const { step, options } = parseMetadata(path, file.metadata);
+    const { options, ...counters } = parseMetadata(path, file.metadata);
     if (options.optimizer !== optimizer) {
       throw new CheckpointError(
         `${path}: it holds the state of ${options.optimizer}, the step uses ${optimizer}; use the same optimizer`,
@@ -77,20 +101,22 @@ export async function readStepState(
     for (const [name, shape] of shapes) {
       await write(name, { dtype: 'float32', shape: [...shape], data: await file.readFloat32(name) });
     }
-    return { step, options };
+    return { options, ...counters };
   } finally {
     await file.close();
   }
 }
 
-function parseMetadata(path: string, metadata: Record<string, string>): { step: number; options: SavedOptions } {
-  const step = Number(metadata['step']);
-  if (!Number.isSafeInteger(step) || metadata['options'] === undefined) {
+function parseMetadata(path: string, metadata: Record<string, string>): SavedCounters {
+  const [step, skipped] = [Number(metadata['step']), Number(metadata['skipped'] ?? 0)];
+  if (!Number.isSafeInteger(step) || !Number.isSafeInteger(skipped) || metadata['options'] === undefined) {
     throw new CheckpointError(`${path}: it names no step and options; it was not written by saveState`);
   }
   const saved = JSON.parse(metadata['options']) as Partial<SavedOptions>;
   return {
     step,
+    skipped,
+    lossScale: metadata['loss_scale'] === undefined ? null : (JSON.parse(metadata['loss_scale']) as SavedLossScale),
     options: Object.fromEntries(SAVED_OPTIONS.map((key) => [key, saved[key]])) as unknown as SavedOptions,
   };
 }

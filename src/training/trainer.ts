@@ -227,12 +227,19 @@ export class Trainer<E> {
     return step % (every === 'epoch' ? this.stepsPerEpoch : every) === 0;
   }
 
-  private requireFinite({ loss, gradientNorm }: StepResult): void {
+  private requireFinite({ loss, gradientNorm, lossScale }: StepResult): void {
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
     const { step } = this.step;
-    if (this.arguments.skipNonFinite) {
+    const isScaled = lossScale !== undefined && Number.isFinite(loss); // the scale was too large, and is smaller now
+    if (isScaled && lossScale < 1) {
+      throw new TrainingError(
+        `step ${step}: gradients do not fit into float16 at any loss scale; train in bf16 or fp32`,
+      );
+    }
+    if (this.arguments.skipNonFinite || isScaled) {
       this.state.skippedSteps += 1;
-      this.progress.line(`step ${step}: passed over, loss ${loss}, gradient norm ${gradientNorm}`);
+      const scale = isScaled ? `; loss scale now ${lossScale}` : '';
+      this.progress.line(`step ${step}: passed over, loss ${loss}, gradient norm ${gradientNorm}${scale}`);
       return;
     }
     throw new TrainingError(
@@ -243,9 +250,11 @@ export class Trainer<E> {
   private record({ loss, gradientNorm, learningRate }: StepResult, parts: readonly Batch[], seconds: number): void {
     const { step } = this.step;
     const { interval } = this.state;
-    interval.steps += 1;
-    interval.loss += loss;
-    interval.gradientNorm += gradientNorm;
+    if (Number.isFinite(loss + gradientNorm)) {
+      interval.steps += 1;
+      interval.loss += loss;
+      interval.gradientNorm += gradientNorm;
+    }
     interval.examples += parts.reduce((sum, { count }) => sum + count, 0);
     this.log.timeStep(seconds);
     this.progress.update(step, { loss, learningRate });

@@ -1,10 +1,11 @@
 // Everything a training run can be told, with its checks and its defaults: the one home of both.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { PRECISIONS } from '../engine/graph/contract.js';
 import { ConfigError } from '../errors.js';
 import { OPTIMIZERS } from './optimizer.js';
 import { SCHEDULES } from './schedule.js';
-import { PRECISIONS, type TrainingStepOptions } from './step-options.js';
+import { type TrainingStepOptions } from './step-options.js';
 
 const count = z.int().positive();
 const natural = z.int().nonnegative();
@@ -41,7 +42,10 @@ const schema = z.strictObject({
     .describe('parameters that are not trained, such as visual_bert.embeddings.*'),
   emaDecay: z.number().positive().lt(1).optional().describe('evaluate and save a moving average with this decay'),
   skipNonFinite: z.boolean().default(false).describe('pass over updates that are not finite instead of stopping'),
-  precision: z.enum(PRECISIONS).default('fp32').describe('of matrix products'),
+  precision: z
+    .enum(PRECISIONS)
+    .default('fp32')
+    .describe('of matrix products; fp16 scales the loss, for GPUs without bf16'),
   compile: z.boolean().optional().describe('record the step as a graph; default: when the native engine is there'),
   seed: natural
     .max(2 ** 31 - 1)

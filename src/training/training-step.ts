@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ChromeTrace } from '../engine/graph/contract.js';
 import { ConfigError } from '../errors.js';
+import { INITIAL_LOSS_SCALE, type LossScale } from './loss-scale.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { createParameterGroups } from './parameter-groups.js';
 import { createSchedule } from './schedule.js';
@@ -16,7 +17,7 @@ import {
 } from './step-inputs.js';
 import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './step-options.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './step-runner.js';
-import { readStepState, writeStepState } from './step-state.js';
+import { readStepState, type SavedLossScale, writeStepState } from './step-state.js';
 import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { createUpdate, type Phase, type TrainedParameter, type UpdateOptions } from './update.js';
 
@@ -28,6 +29,8 @@ export interface StepResult {
   gradientNorm: number;
   /** The rate that was used, before a layer's own factor. */
   learningRate: number;
+  /** With `fp16`: the factor of the next update's loss. It falls after an update that was not finite, which changes nothing. */
+  lossScale?: number;
 }
 
 /** Trains a model whose parameters it holds until `dispose`. Calls are carried out in order, also when not awaited. */
@@ -93,9 +96,12 @@ export async function createEagerTrainingStep(
 /** The step over a runner: what is eager or compiled about it lies in the runner alone. */
 export class ModelTrainingStep implements TrainingStep {
   private stepCount = 0;
+  /** Updates among them that were not finite and passed over: the optimizer has not seen them. */
+  private skippedCount = 0;
   private resolved: ResolvedStepOptions;
   private schedule: (step: number) => number;
   private readonly rule: UpdateRule;
+  private readonly lossScale: LossScale | null;
   private readonly parameters: Map<string, TrainedParameter>;
   private readonly functions = new Map<string, RunFunction>();
   private tail: Promise<unknown> = Promise.resolve();
@@ -109,6 +115,13 @@ export class ModelTrainingStep implements TrainingStep {
     this.resolved = options;
     this.schedule = createSchedule(options);
     this.rule = createUpdateRule(options.optimizer, options);
+    this.lossScale =
+      options.precision === 'fp16'
+        ? {
+            scale: runner.addVariable(LOSS_SCALE, [], INITIAL_LOSS_SCALE),
+            goodSteps: runner.addVariable(GOOD_STEPS, []),
+          }
+        : null;
     const variables = model.namedParameters();
     const trainable = [...variables].flatMap(([name, { trainable }]) => (trainable ? [name] : []));
     const groups = createParameterGroups(trainable, options);
@@ -174,9 +187,9 @@ export class ModelTrainingStep implements TrainingStep {
     const counts = batches.map(exampleCount);
     const total = counts.reduce((sum, count) => sum + count, 0);
     const rate = this.schedule(this.stepCount);
-    const scalars = this.rule.scalars(this.stepCount, rate);
+    const scalars = this.rule.scalars(this.stepCount - this.skippedCount, rate);
     let loss = 0;
-    let gradientNorm = NaN;
+    let end: RawTensors = {};
     for (const [index, batch] of batches.entries()) {
       const share = (counts[index] as number) / total;
       const isLast = index === batches.length - 1;
@@ -193,12 +206,15 @@ export class ModelTrainingStep implements TrainingStep {
         secondCorrection: rawScalar(scalars.secondCorrection),
         share: rawScalar(share),
       };
-      const outputs = await (isLast ? runLast(update, arrays) : update(arrays));
-      loss += share * numberOf(outputs, 'loss');
-      if (isLast) gradientNorm = numberOf(outputs, 'gradientNorm');
+      end = await (isLast ? runLast(update, arrays) : update(arrays));
+      loss += share * numberOf(end, 'loss');
     }
+    const gradientNorm = numberOf(end, 'gradientNorm');
+    const isSkipped = this.skipsNonFinite && !Number.isFinite(numberOf(end, 'loss') + gradientNorm);
     this.stepCount += 1;
-    return { loss, gradientNorm, learningRate: rate };
+    if (isSkipped) this.skippedCount += 1;
+    const scale = this.lossScale === null ? {} : { lossScale: numberOf(end, 'lossScale') };
+    return { loss, gradientNorm, learningRate: rate, ...scale };
   }
 
   async evaluate(inputs: StepInputs): Promise<StepOutputs> {
@@ -221,13 +237,15 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   saveState(dir: string): Promise<void> {
-    return this.inOrder(() =>
+    return this.inOrder(async () =>
       writeStepState(dir, {
         step: this.stepCount,
+        skipped: this.skippedCount,
         options: this.resolved,
         names: this.savedNames(),
         shapeOf: (name) => this.shapeOf(name),
         read: (name) => this.runner.read(name),
+        lossScale: await this.readLossScale(),
       }),
     );
   }
@@ -235,10 +253,18 @@ export class ModelTrainingStep implements TrainingStep {
   loadState(dir: string): Promise<void> {
     return this.inOrder(async () => {
       const shapes = new Map(this.savedNames().map((name) => [name, this.shapeOf(name)]));
-      const { step, options } = await readStepState(dir, this.resolved.optimizer, shapes, (name, value) =>
-        this.runner.write(name, value),
+      const { step, skipped, options, lossScale } = await readStepState(
+        dir,
+        this.resolved.optimizer,
+        shapes,
+        (name, value) => this.runner.write(name, value),
       );
       this.stepCount = step;
+      this.skippedCount = skipped;
+      if (this.lossScale !== null && lossScale !== null) {
+        await this.runner.write(LOSS_SCALE, rawScalar(lossScale.scale));
+        await this.runner.write(GOOD_STEPS, rawScalar(lossScale.goodSteps));
+      }
       this.resolved = { ...this.resolved, ...options };
       this.schedule = createSchedule(this.resolved);
     });
@@ -267,7 +293,17 @@ export class ModelTrainingStep implements TrainingStep {
 
   private updateOptions(): UpdateOptions {
     const { maxGradNorm, emaDecay, skipNonFinite } = this.resolved;
-    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite };
+    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite, lossScale: this.lossScale };
+  }
+
+  private get skipsNonFinite(): boolean {
+    return this.resolved.skipNonFinite || this.lossScale !== null;
+  }
+
+  private async readLossScale(): Promise<SavedLossScale | null> {
+    if (this.lossScale === null) return null;
+    const [scale, goodSteps] = await Promise.all([this.runner.read(LOSS_SCALE), this.runner.read(GOOD_STEPS)]);
+    return { scale: scale.data[0] ?? NaN, goodSteps: goodSteps.data[0] ?? NaN };
   }
 
   private addSums(): void {
@@ -340,6 +376,9 @@ export class ModelTrainingStep implements TrainingStep {
     return result;
   }
 }
+
+/** Variables of a scaled loss. */
+const [LOSS_SCALE, GOOD_STEPS] = ['loss_scale', 'good_steps'] as const;
 
 function phaseOf(index: number, count: number): Phase {
   if (count === 1) return 'only';

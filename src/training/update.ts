@@ -1,6 +1,7 @@
 // One update as functions of tensors: forward, gradients, accumulation, clipping, optimizer, moving average.
 import * as tf from '@tensorflow/tfjs';
 import { clipFactor, globalNorm } from './clip.js';
+import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
 import { type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
@@ -20,6 +21,8 @@ export interface UpdateOptions {
   maxGradNorm: number;
   emaDecay: number | undefined;
   skipNonFinite: boolean;
+  /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are passed over. */
+  lossScale: LossScale | null;
 }
 
 /** Where a batch stands in its update: alone, or at the start, in the middle or at the end of an accumulation. */
@@ -29,7 +32,8 @@ export type Phase = 'only' | 'first' | 'middle' | 'last';
 export const STEP_INPUTS = ['dropoutKey', 'rate', 'firstCorrection', 'secondCorrection', 'share'] as const;
 
 /**
- * The function that takes a batch and the scalars of `STEP_INPUTS`, and gives `loss` and (at the end of an update) `gradientNorm`, both scalar.
+ * The function that takes a batch and the scalars of `STEP_INPUTS`, and gives `loss` and (at the end of an update) `gradientNorm` and with
+ * a scaled loss `lossScale`, the scale of the next update; all scalar.
  * A parameter without gradient is skipped whole: neither moments nor decay touch it.
  */
 export function createUpdate(
@@ -41,28 +45,36 @@ export function createUpdate(
   const trained = [...parameters.values()];
   const variables = trained.map(({ parameter }) => parameter);
   const ends = phase === 'only' || phase === 'last';
+  const { lossScale } = options;
+  const skipNonFinite = options.skipNonFinite || lossScale !== null;
   return (inputs): StepTensors => {
     const { dropoutKey, rate, firstCorrection, secondCorrection, share, ...batch } = inputs as StepTensors &
       StepScalars;
-    const { value: loss, grads } = tf.variableGrads(() => lossOf(model, batch, dropoutKey), variables);
+    const { value, grads } = tf.variableGrads(() => {
+      const loss = lossOf(model, batch, dropoutKey);
+      return lossScale === null ? loss : tf.mul(loss, lossScale.scale);
+    }, variables);
+    const inverseScale = lossScale === null ? null : tf.div(1, lossScale.scale);
+    const unscaled = <T extends tf.Tensor>(x: T): T => (inverseScale === null ? x : tf.mul(x, inverseScale));
+    const loss = unscaled(value);
     const found = trained.flatMap((entry) => {
       const gradient = grads[entry.parameter.name];
-      return gradient === undefined ? [] : [{ ...entry, gradient }];
+      return gradient === undefined ? [] : [{ ...entry, gradient: unscaled(gradient) }];
     });
     if (phase !== 'only') {
       for (const entry of found) entry.gradient = accumulate(entry.gradient, entry.sum, share, phase);
     }
     if (!ends) return { loss };
     const gradientNorm = globalNorm(found.map(({ gradient }) => gradient));
-    const isFinite = options.skipNonFinite ? tf.isFinite(tf.add(gradientNorm, loss)) : null;
+    const isFinite = skipNonFinite ? tf.isFinite(tf.add(gradientNorm, loss)) : null;
     const shared =
       Number.isFinite(options.maxGradNorm) && !options.rule.clipsPerParameter
         ? clipFactor(gradientNorm, options.maxGradNorm)
         : null;
     const clipping = {
-      norm: (options.skipNonFinite ? tf.add(gradientNorm, tf.mul(loss, 0)) : gradientNorm) as tf.Scalar,
+      norm: (skipNonFinite ? tf.add(gradientNorm, tf.mul(loss, 0)) : gradientNorm) as tf.Scalar,
       maxNorm: options.maxGradNorm,
-      skipNonFinite: options.skipNonFinite,
+      skipNonFinite,
     };
     for (const entry of found) {
       tf.tidy(() => {
@@ -92,7 +104,8 @@ export function createUpdate(
         }
       });
     }
-    return { loss, gradientNorm };
+    if (lossScale === null || isFinite === null) return { loss, gradientNorm };
+    return { loss, gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
   };
 }
 

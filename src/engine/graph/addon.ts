@@ -10,6 +10,7 @@ export const TF_DTYPE = {
   int64: 9,
   bool: 10,
   bfloat16: 14,
+  float16: 19,
   resource: 20,
   uint64: 23,
 } as const;

@@ -6,7 +6,7 @@ import { sizeOf } from '../../shapes.js';
 import { TF_DTYPE, type NativeArray, type OutputNumber } from './addon.js';
 import { callerOf } from './caller.js';
 import { chromeTrace } from './chrome-trace.js';
-import type { ChromeTrace, Compiled, CompileOptions, RawTensors, Tensors } from './contract.js';
+import type { ChromeTrace, Compiled, CompileOptions, Precision, RawTensors, Tensors } from './contract.js';
 import type { GraphDType, Recording } from './recording.js';
 import { TRACE_RUN } from './session-config.js';
 import { rawTensor, SessionState } from './state.js';
@@ -33,7 +33,7 @@ export function compile(
   { state, name, precision = 'fp32' }: CompileOptions,
 ): Compiled {
   if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
-  const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision === 'bf16');
+  const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
   const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
   const profile = (inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> =>
     compiled.profile(inputs);
@@ -47,7 +47,7 @@ class CompiledFunction {
     private readonly fn: (inputs: Tensors) => Tensors,
     private readonly state: SessionState,
     private readonly name: string,
-    private readonly low: boolean,
+    private readonly precision: Precision,
   ) {}
 
   async call(inputs: RawTensors): Promise<RawTensors> {
@@ -99,7 +99,7 @@ class CompiledFunction {
 
   private async record(inputs: RawTensors, signature: string): Promise<Recorded> {
     const { state } = this;
-    const recording = await state.startRecording(this.name, this.low);
+    const recording = await state.startRecording(this.name, this.precision);
     const started = performance.now();
     const feeds = new Map<string, OutputNumber>();
     const fetches: Recorded['fetches'] = [];

@@ -63,12 +63,16 @@ export type Tensors = Record<string, tf.Tensor>;
 /** Arrays by name. */
 export type RawTensors = Record<string, RawTensor>;
 
+/** Inputs of matrix products: `bf16` is bfloat16, `fp16` is float16. Everything else, and every variable, is float32. */
+export const PRECISIONS = ['fp32', 'bf16', 'fp16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 export interface CompileOptions {
   state: State;
   /** Shows up in errors, logs and profiles. Default: the function's own name. */
   name?: string;
-  /** `bf16`: matrix products take bfloat16 inputs; everything else, and every variable, stays float32. Default `fp32`. */
-  precision?: 'fp32' | 'bf16';
+  /** Default `fp32`. */
+  precision?: Precision;
 }
 
 /**

@@ -11,13 +11,14 @@ import {
   type OutputNumber,
 } from './addon.js';
 import { currentCaller } from './caller.js';
+import type { Precision } from './contract.js';
 import { Dependencies } from './dependencies.js';
 import { groupInputs } from './operation-definitions.js';
 
 /** dtypes of tensors inside a recording. */
 export type GraphDType = 'float32' | 'int32' | 'bool';
 
-/** A result inside a recording. It exists in float32, in bfloat16, or in both; each is made from the other when first asked for. */
+/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
 export interface Node {
   readonly shape: number[];
   readonly dtype: GraphDType;
@@ -50,17 +51,24 @@ export interface InPlaceUpdate {
 const DTYPE_NAMES = new Map<number, GraphDType>([
   [TF_DTYPE.float32, 'float32'],
   [TF_DTYPE.bfloat16, 'float32'],
+  [TF_DTYPE.float16, 'float32'],
   [TF_DTYPE.int32, 'int32'],
   [TF_DTYPE.int64, 'int32'], // followed by a Cast: tfjs has no int64
   [TF_DTYPE.uint8, 'int32'],
   [TF_DTYPE.bool, 'bool'],
 ]);
 
-/** Operations that take a bfloat16 first input as it is: they only move values, or compute in float32 inside. */
-const TAKE_LOW = new Set(
+/** The dtype of a precision's matrix products; null: float32. */
+const LOW_DTYPES: Record<Precision, number | null> = { fp32: null, bf16: TF_DTYPE.bfloat16, fp16: TF_DTYPE.float16 };
+
+/** Operations that take a first input of low precision as it is, since they only move values. */
+const MOVE_VALUES = new Set('Reshape Transpose Slice ExpandDims Squeeze Identity'.split(' '));
+
+/** Operations that take a bfloat16 first input and compute in float32 inside. */
+const TAKE_BFLOAT16 = new Set(
   (
-    'Reshape Transpose Slice ExpandDims Squeeze Identity VisualbertSumOfSquares VisualbertColumnSums ' +
-    'VisualbertGelu VisualbertDropout VisualbertLayerNorm VisualbertAddLayerNorm'
+    'VisualbertSumOfSquares VisualbertColumnSums VisualbertGelu VisualbertDropout VisualbertLayerNorm ' +
+    'VisualbertAddLayerNorm'
   ).split(' '),
 );
 
@@ -70,18 +78,21 @@ const SMALL = 16;
 export class Recording {
   /** Operations added so far. */
   operationCount = 0;
+  private readonly lowDtype: number | null;
   private readonly dependencies = new Dependencies();
   private readonly updates: InPlaceUpdate[] = [];
   private readonly constants = new Map<string, Node>();
 
   /**
-   * @param scope prefix of the names of all operations. @param low whether matrix products take bfloat16 inputs.
+   * @param scope prefix of the names of all operations. @param precision of the inputs of matrix products.
    */
   constructor(
     readonly graph: NativeGraph,
     readonly scope: string,
-    private readonly low: boolean,
-  ) {}
+    precision: Precision,
+  ) {
+    this.lowDtype = LOW_DTYPES[precision];
+  }
 
   /** An input of the function. */
   placeholder(name: string, shape: readonly number[], dtype: GraphDType): Node {
@@ -132,7 +143,7 @@ export class Recording {
         );
       }
       const reference = operation * 2 ** 16 + index;
-      const low = dtype === TF_DTYPE.bfloat16;
+      const low = dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16;
       const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
       const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
       return [needsCast ? { ...node, full: this.cast(reference, TF_DTYPE.int32) } : node];
@@ -147,6 +158,7 @@ export class Recording {
     node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
     return node.full;
   }
+
 
   /** A node that keeps its value whatever is written to variables: a copy where memory might be shared. */
   kept(node: Node): Node {
@@ -183,7 +195,7 @@ export class Recording {
     if (update.operation !== null) return update.operation;
     const { type, variables, inputs, attributes } = update;
     const olds = variables.map((variable) => this.full(variable.node(this)));
-    const news = inputs.map((node) => node.full ?? node.low ?? this.full(node)); // the gradient may come in bfloat16
+    const news = inputs.map((node) => node.full ?? this.bfloat16(node) ?? this.full(node)); // the gradient may come so
     const readers = new Set(olds.flatMap((old) => [...this.dependencies.readersOf(operationOf(old))]));
     const waits = [...readers].filter(
       (reader) => !news.some((input) => this.dependencies.ancestorsOf(operationOf(input)).has(reader)),
@@ -245,7 +257,7 @@ export class Recording {
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
     const plain = a.shape.length === 2 && b.shape.length === 2;
     const names = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
-    const low = this.low && a.dtype === 'float32';
+    const low = this.lowDtype !== null && a.dtype === 'float32';
     const references = low ? [this.lowered(a), this.lowered(b)] : [this.full(a), this.full(b)];
     return this.only(
       this.operation(names[0] ?? '', references, [
@@ -255,16 +267,17 @@ export class Recording {
     );
   }
 
-  /** The operation on bfloat16 inputs where they are there already and that is as good; null where it is not. */
+  /** The operation on inputs of low precision where they are there already and that is as good; null where it is not. */
   private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
     const [first, second] = inputs;
     if (first === undefined || first.full !== null || first.low === null) return null;
-    if (TAKE_LOW.has(type)) {
+    if (MOVE_VALUES.has(type) || (TAKE_BFLOAT16.has(type) && this.bfloat16(first) !== null)) {
       const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
-      return this.operation(type, references, lowered(attributes)).nodes;
+      return this.operation(type, references, this.loweredAttributes(attributes)).nodes;
     }
-    if (type === 'VisualbertGeluGrad' && second !== undefined && second.low !== null) {
-      return this.operation(type, [first.low, second.low], attributes).nodes;
+    if (type === 'VisualbertGeluGrad' && second !== undefined) {
+      const both = [this.bfloat16(first), this.bfloat16(second)];
+      return both.includes(null) ? null : this.operation(type, both as OutputNumber[], attributes).nodes;
     }
     // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
     if (type === 'Add' && second?.shape.length === 1 && second.shape[0] === first.shape.at(-1)) {
@@ -274,8 +287,18 @@ export class Recording {
   }
 
   private lowered(node: Node): OutputNumber {
-    node.low ??= this.cast(this.full(node), TF_DTYPE.bfloat16);
+    node.low ??= this.cast(this.full(node), this.lowDtype ?? TF_DTYPE.float32);
     return node.low;
+  }
+
+  /** The bfloat16 form of a node, when it is there. */
+  private bfloat16(node: Node): OutputNumber | null {
+    return this.lowDtype === TF_DTYPE.bfloat16 ? node.low : null;
+  }
+
+  /** Attributes of an operation whose float32 input has low precision. */
+  private loweredAttributes(attributes: readonly OperationAttribute[]): OperationAttribute[] {
+    return attributes.map((attribute) => (attribute.name === 'T' ? { ...attribute, value: this.lowDtype } : attribute));
   }
 
   private cast(reference: OutputNumber, dtype: number): OutputNumber {
@@ -297,13 +320,6 @@ export function operationOf(reference: OutputNumber): number {
 /** A type attribute. */
 export function typeAttribute(name: string, value: number): OperationAttribute {
   return { name, type: TF_ATTR.type, value };
-}
-
-/** Attributes of an operation whose float32 input became bfloat16. */
-function lowered(attributes: readonly OperationAttribute[]): OperationAttribute[] {
-  return attributes.map((attribute) =>
-    attribute.name === 'T' ? { ...attribute, value: TF_DTYPE.bfloat16 } : attribute,
-  );
 }
 
 /** Values as TensorFlow stores them: bool is one byte each. */

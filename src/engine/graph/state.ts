@@ -12,7 +12,7 @@ import {
   type NativeResult,
   type OutputNumber,
 } from './addon.js';
-import type { State, StateOptions, VariableSpec } from './contract.js';
+import type { Precision, State, StateOptions, VariableSpec } from './contract.js';
 import type { GraphBackend } from './graph-backend.js';
 import { StateVariable } from './held-variable.js';
 import { Recording, typeAttribute, typedArray, type GraphDType } from './recording.js';
@@ -173,10 +173,10 @@ export class SessionState implements State {
   }
 
   /** A new recording in the present graph, or in a new one when this is full. To be called by a job. */
-  async startRecording(name: string, low: boolean): Promise<Recording> {
+  async startRecording(name: string, precision: Precision): Promise<Recording> {
     if (this.recordingsInGraph >= this.maxSignatures) await this.rebuild();
     this.recordingsInGraph++;
-    return new Recording(this.graph, `${name.replace(/[^\w.-]/g, '_')}_${this.recordingCount++}`, low);
+    return new Recording(this.graph, `${name.replace(/[^\w.-]/g, '_')}_${this.recordingCount++}`, precision);
   }
 
   /** Records with every variable readable and assignable. Returns the operations that assign at the end of the run. */
@@ -236,7 +236,7 @@ export class SessionState implements State {
     const feeds: [OutputNumber, NativeArray][] = [];
     const targets = pending.map(({ held, fill }, index) => {
       const { dtype, shape, operations } = held;
-      const recording = new Recording(this.graph, `fill_${this.recordingCount++}_${index}`, false);
+      const recording = new Recording(this.graph, `fill_${this.recordingCount++}_${index}`, 'fp32');
       const value = recording.placeholder('value', [], dtype);
       const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
       const references = [recording.full(sizes), recording.full(value)];

@@ -1,0 +1,29 @@
+// Dynamic loss scaling: float16 gradients underflow unless the loss is large, and overflow when it is too large.
+import * as tf from '@tensorflow/tfjs';
+
+/** The scale before the first update, and what becomes of it: the constants of torch.amp.GradScaler. */
+export const INITIAL_LOSS_SCALE = 2 ** 16;
+const GROWTH = 2;
+const BACKOFF = 0.5;
+/** Updates in a row that must succeed before the scale grows. */
+export const GROWTH_INTERVAL = 2000;
+
+/** The scale and how many updates in a row it has served: scalar float32 variables. Powers of two, so that scaling is exact. */
+export interface LossScale {
+  scale: tf.Variable;
+  goodSteps: tf.Variable;
+}
+
+/**
+ * Halves the scale after an update that was not finite, doubles it after `GROWTH_INTERVAL` that were. Returns the new scale.
+ * @see https://github.com/pytorch/pytorch/blob/v2.13.0/torch/amp/grad_scaler.py
+ */
+export function adjustLossScale({ scale, goodSteps }: LossScale, isFinite: tf.Tensor): tf.Tensor {
+  const good = tf.add(goodSteps, 1);
+  const grows = tf.greaterEqual(good, GROWTH_INTERVAL);
+  const kept = tf.where(grows, tf.mul(scale, GROWTH), scale);
+  const next = tf.where(isFinite, kept, tf.mul(scale, BACKOFF));
+  goodSteps.assign(tf.where(tf.logicalAnd(isFinite, tf.logicalNot(grows)), good, tf.zerosLike(good)));
+  scale.assign(next);
+  return next;
+}
