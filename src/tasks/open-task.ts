@@ -7,13 +7,9 @@ import { openNlvr2 } from './nlvr2.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
 import { openPretraining } from './pretraining.js';
-import {
-  openFlickrPretraining,
-  openNlvr2Pretraining,
-  openVcrPretraining,
-  openVqaPretraining,
-} from './task-pretraining.js';
+import { openFlickrPretraining, openNlvr2Pretraining, openVqaPretraining } from './task-pretraining.js';
 import { openVcr } from './vcr.js';
+import { openVcrPretraining } from './vcr-pretraining.js';
 import { openVqa } from './vqa.js';
 
 /**

@@ -8,14 +8,21 @@ import { uniformValues } from '../random/values.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Batch, Metric, Task } from '../training/task.js';
 import type { TaskExample } from './task-parts.js';
+import { type AlignedText, alignmentTensor } from './vcr-questions.js';
 
 /** What the model reads of an example in this epoch. */
 export interface Composition {
-  text: string;
+  /** Undefined: the text that the example has been read with. */
+  text?: string;
   /** A second segment. */
   pair?: string;
   /** Whether text and image belong together (1 in the authors' code, of which transformers' documentation has the opposite); undefined: not asked. */
   matches?: boolean;
+}
+
+/** An example of pre-training; regions may be aligned with the words that name them. */
+export interface PretrainingExample<R> extends TaskExample<R> {
+  places?: AlignedText['places'];
 }
 
 /** A record that the same seed and epoch always hide in the same way. */
@@ -46,16 +53,16 @@ const COMPOSITION_DRAWS = 64;
  */
 export function createPretrainingTask<R extends PretrainingRecord>(
   options: PretrainingTaskOptions<R>,
-): Task<TaskExample<R>> {
+): Task<PretrainingExample<R>> {
   const { name, processor, compose } = options;
-  const asked = new WeakMap<TaskExample<R>, Asked>();
+  const asked = new WeakMap<PretrainingExample<R>, Asked>();
 
-  const prepare = async (example: TaskExample<R>, seed: number, epoch: number): Promise<Asked> => {
+  const prepare = async (example: PretrainingExample<R>, seed: number, epoch: number): Promise<Asked> => {
     const { key } = example.record;
     const draws = uniformValues(COMPOSITION_DRAWS, seed, epoch, hash32(`compose ${key}`));
     let next = 0;
     const { text, pair, matches } = compose(example.record, () => draws[next++ % COMPOSITION_DRAWS] as number);
-    const encoded = await processor.encodeText(text, pair);
+    const encoded = text === undefined ? example.text : await processor.encodeText(text, pair);
     const uniform = uniformValues(2 * encoded.ids.length, seed, epoch, hash32(`mask ${key}`));
     return { masked: maskText(encoded, processor.tokenizer, uniform), matches };
   };
@@ -66,13 +73,22 @@ export function createPretrainingTask<R extends PretrainingRecord>(
     greaterIsBetter: false,
     collate: async (examples, { seed, epoch }): Promise<Batch> => {
       const prepared = await Promise.all(examples.map((example) => prepare(example, seed, epoch)));
-      prepared.forEach((one, i) => asked.set(examples[i] as TaskExample<R>, one));
+      prepared.forEach((one, i) => asked.set(examples[i] as PretrainingExample<R>, one));
       const encoded = examples.map(({ images }, i) => ({ images, text: (prepared[i] as Asked).masked.text }));
-      const inputs = {
+      const inputs: Batch['inputs'] = {
         ...processor.collate(encoded, { buckets: DEFAULT_BUCKETS }),
         ...maskedInputs(prepared.map(({ masked }) => masked)),
       };
-      return { inputs: { ...inputs, ...sentenceImageLabels(prepared) }, count: examples.length };
+      const v = inputs['visualEmbeds']?.shape[1] ?? 0;
+      const aligned: Batch['inputs'] = examples.some(({ places }) => places !== undefined)
+        ? {
+            imageTextAlignment: alignmentTensor(
+              examples.map(({ places = [] }) => places),
+              v,
+            ),
+          }
+        : {};
+      return { inputs: { ...inputs, ...aligned, ...sentenceImageLabels(prepared) }, count: examples.length };
     },
     createMetric: () => createPretrainingMetric((example) => asked.get(example)),
   };

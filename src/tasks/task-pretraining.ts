@@ -1,15 +1,14 @@
-// Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2, VCR and Flickr30k.
+// Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2 and Flickr30k.
 import { readNlvr2 } from '../data/nlvr-records.js';
 import { readFlickrEntities } from '../data/phrase-records.js';
 import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatureSource } from '../data/region-features.js';
 import { vqaQuestionWords } from '../data/text-forms.js';
-import { nameObjects, readVcr, type VcrRecord, type VcrWord } from '../data/vcr-records.js';
 import { readVqaExamples } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { Dataset } from '../training/task.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
-import type { FlickrOptions, Nlvr2Options, VcrOptions, VqaOptions } from './options.js';
+import type { FlickrOptions, Nlvr2Options, VqaOptions } from './options.js';
 import { type Composition, createPretrainingTask, type PretrainingRecord } from './pretraining-task.js';
 import {
   approximateLength,
@@ -84,54 +83,11 @@ export async function openFlickrPretraining(options: FlickrOptions, context: Tas
   );
 }
 
-/**
- * Each of the four answers to a question, and each of the four rationales to question and right answer; masked words, and whether the
- * choice is the right one. All regions of the image are shown, without alignment to the text.
- */
-export async function openVcrPretraining(options: VcrOptions, context: TaskContext): Opened {
-  const read = async (paths: readonly string[]): Promise<TextRecord[]> =>
-    (await Promise.all(paths.map(readVcr))).flat().flatMap(vcrTexts);
-  const validation = options.validationData === undefined ? null : await read(options.validationData);
-  return openTexts('vcr-pretraining', await read(options.data), validation, options, context);
-}
-
-function vcrTexts({
-  annotId,
-  imageId,
-  objects,
-  question,
-  answers,
-  rationales,
-  answerLabel,
-  rationaleLabel,
-}: VcrRecord): TextRecord[] {
-  if (answerLabel === null || rationaleLabel === null)
-    throw new ConfigError(`task vcr-pretraining: annotation ${annotId} has no labels`);
-  const spell = (words: readonly VcrWord[]): string => words.map(({ word }) => word).join(' ');
-  const rightAnswer = answers[answerLabel] ?? [];
-  return [
-    { kind: 'answer', context: question, choices: answers, label: answerLabel },
-    { kind: 'rationale', context: [...question, ...rightAnswer], choices: rationales, label: rationaleLabel },
-  ].flatMap(({ kind, context, choices, label }) => {
-    const named = nameObjects(context, choices, objects);
-    const text = spell(named.context);
-    return named.choices.map((choice, i) => {
-      const composition = { text, pair: spell(choice), matches: i === label };
-      return {
-        key: `${annotId} ${kind} ${i}`,
-        imageIds: [imageId],
-        full: `${text} ${composition.pair} ${i === label}`,
-        compose: () => composition,
-      };
-    });
-  });
-}
-
 async function openTexts(
   name: string,
   records: readonly TextRecord[],
   validation: readonly TextRecord[] | null,
-  options: VqaOptions | Nlvr2Options | FlickrOptions | VcrOptions,
+  options: VqaOptions | Nlvr2Options | FlickrOptions,
   context: TaskContext,
   placeDim = 0,
 ): Opened {

@@ -113,6 +113,33 @@ describe('grounding', () => {
     );
   });
 
+  test('pre-trains on the sentences with words hidden: the same regions with their places, nothing asked about the match', async () => {
+    const { folder, split, features } = entities();
+    const options = { entities: folder, split, features };
+    const opened = await openTask('flickr-pretraining', options, { purpose: 'train', model: null });
+    expect([opened.modelClass, opened.config.visualEmbeddingDim]).toEqual(['VisualBertForPreTraining', 8]);
+    expect(opened.data.length).toBe(2); // the sentence without a box is left out, as for grounding
+    const examples = await Promise.all([0, 1].map((i) => opened.data.example(i)));
+    const { inputs } = await opened.task.collate(examples, { seed: 0, epoch: 0, training: true });
+    expect(Object.keys(inputs)).not.toContain('sentenceImageLabels');
+    expect([...(inputs['visualEmbeds']?.data ?? [])].slice(0, 8)).toEqual(
+      [1, 2, 0.1, 0.1, 0.5, 0.88, 0.4, 0.78].map(Math.fround),
+    );
+    const [t = 0, k = 0] = [inputs['inputIds']?.shape[1], inputs['labels']?.shape[1]];
+    const ids = [...(inputs['inputIds']?.data ?? [])].map(Number);
+    const asked = [...(inputs['labels']?.data ?? [])].map(Number);
+    expect(asked.filter((label) => label !== -100).length).toBeGreaterThan(0);
+    asked.forEach((label, i) => {
+      if (label !== -100) ids[Math.floor(i / k) * t + Number(inputs['maskedPositions']?.data[i])] = label;
+    });
+    const texts = [0, 1].map((i) => opened.processor.tokenizer.tokens(ids.slice(i * t, (i + 1) * t)).join(' '));
+    expect(texts[0]).toMatch(/^\[CLS\] a young man holds two balls in a park \. \[SEP\]/);
+    expect(texts[1]).toMatch(/^\[CLS\] balls fly \. \[SEP\]/);
+    await expect(openTask('flickr-pretraining', options, { purpose: 'predict', model: 'x' })).rejects.toThrow(
+      'nothing to predict',
+    );
+  });
+
   test('grounds own sentences in the same way', async () => {
     const { folder, features } = entities();
     const data = join(folder, 'own.jsonl');

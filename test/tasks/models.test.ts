@@ -136,7 +136,19 @@ const TASKS: Record<string, object> = {
   },
 };
 
-for (const name of ['vqa', 'nlvr2', 'vcr']) TASKS[`${name}-pretraining`] = TASKS[name] ?? {};
+const entities = join(folder, 'entities');
+for (const part of ['Sentences', 'Annotations']) mkdirSync(join(entities, part), { recursive: true });
+const sentence = '[/EN#1/other the red ball] lies beside [/EN#1/other another] .';
+const object = (corners: string): string => `<object><name>1</name><bndbox>${corners}</bndbox></object>`;
+writeFileSync(join(entities, 'Sentences', '1.txt'), `${sentence}\n${sentence}\n`);
+writeFileSync(
+  join(entities, 'Annotations', '1.xml'),
+  object('<xmin>0</xmin><ymin>0</ymin><xmax>5</xmax><ymax>6</ymax>'),
+);
+writeFileSync(join(entities, 'train.txt'), '1\n');
+TASKS['flickr'] = { entities, split: join(entities, 'train.txt'), features: placed };
+
+for (const name of ['vqa', 'nlvr2', 'vcr', 'flickr']) TASKS[`${name}-pretraining`] = TASKS[name] ?? {};
 
 beforeAll(async () => {
   await useBackend();

@@ -77,6 +77,37 @@ describe('VCR', () => {
     expect([...(inputs['labels']?.data ?? [])]).toEqual([1, 1]);
   });
 
+  test('pre-trains on each choice by itself, with the regions and the alignment of fine-tuning', async () => {
+    const context = { purpose: 'train', model: null } as const;
+    const [tuning, opened] = [
+      await openTask('vcr', { data, features }, context),
+      await openTask('vcr-pretraining', { data, features }, context),
+    ];
+    expect([opened.modelClass, opened.data.length]).toEqual(['VisualBertForPreTraining', 16]);
+    const examples = await Promise.all(Array.from({ length: 8 }, (_, i) => opened.data.example(i)));
+    const { inputs } = await opened.task.collate(examples, seeding);
+    expect([...(inputs['sentenceImageLabels']?.data ?? [])]).toEqual([0, 1, 0, 0, 0, 0, 0, 1]);
+    const { inputs: tuned } = await tuning.task.collate([await tuning.data.example(0)], seeding);
+    const [, v = 0, a = 0] = inputs['imageTextAlignment']?.shape ?? [];
+    expect(tuned['imageTextAlignment']?.shape).toEqual([1, 4, v, a]);
+    const answers = <T extends string>(name: T, all: typeof inputs, width: number): number[] => [
+      ...(all[name]?.data ?? []).slice(0, 4 * width),
+    ];
+    for (const [name, width] of [['imageTextAlignment', v * a] as const, ['visualEmbeds', v * 2] as const])
+      expect(answers(name, inputs, width)).toEqual(answers(name, tuned, width));
+    // With the hidden pieces put back, the first choices are the texts of fine-tuning.
+    const [t = 0, k = 0] = [inputs['inputIds']?.shape[1], inputs['labels']?.shape[1]];
+    const ids = [...(inputs['inputIds']?.data ?? [])];
+    inputs['labels']?.data.forEach((label, i) => {
+      const row = Math.floor(i / k);
+      if (label !== -100) ids[row * t + Number(inputs['maskedPositions']?.data[i])] = Number(label);
+    });
+    const texts = (all: readonly number[], length: number): number[][] =>
+      Array.from({ length: 4 }, (_, i) => all.slice(i * length, (i + 1) * length).filter((id) => id !== 0));
+    const read = [...(tuned['inputIds']?.data ?? [])].map(Number);
+    expect(texts(ids.map(Number), t)).toEqual(texts(read, tuned['inputIds']?.shape[2] ?? 0));
+  });
+
   test('joins answers and rationales into Q->AR and the CSV of the leaderboard', async () => {
     const logits = (rows: number[]): Record<string, RawTensor> => {
       const values = new Float32Array(rows.length * 4);
