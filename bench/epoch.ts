@@ -72,7 +72,7 @@ async function ours(options: EpochOptions, files: EpochFiles, model: string, pre
   rmSync(outputDir, { recursive: true, force: true });
   const settings = {
     task: 'vqa',
-    ...{ questions, annotations, features, answers, model, outputDir, precision },
+    ...{ questions, annotations, features, answers, model, outputDir, precision, vocabulary: vocabularyFile(options) },
     batchSize: options.batch,
     maxSteps: options.steps + WARMUP_STEPS,
     learningRate: 2e-5,
@@ -94,7 +94,7 @@ function theirs(options: EpochOptions, files: EpochFiles, model: string, precisi
     model,
     questions: files.records,
     features: files.features,
-    vocabulary: join(options.data, 'bert_base_uncased', 'vocab.txt'),
+    vocabulary: vocabularyFile(options),
     answers: readAnswers(options).size,
     steps: options.steps + WARMUP_STEPS,
     batch: options.batch,
@@ -109,6 +109,10 @@ function theirs(options: EpochOptions, files: EpochFiles, model: string, precisi
   });
   const line = text.split('\n').findLast((one) => one.startsWith('{"seconds"')) ?? '{"seconds":[]}';
   return median((JSON.parse(line) as { seconds: number[] }).seconds.slice(WARMUP_STEPS));
+}
+
+function vocabularyFile({ data }: EpochOptions): string {
+  return join(data, 'bert_base_uncased', 'vocab.txt');
 }
 
 function readAnswers({ data }: EpochOptions): ReturnType<typeof parseAnswers> {

@@ -96,7 +96,7 @@ async function inspect(
   if (subject === undefined || mode !== 'train' || !participant.compiled) return [];
   const file = profiles === undefined ? undefined : join(profiles, `${name}-${batch}.json`);
   const { operations } = (await subject.ask({ do: 'profile', file })) as { operations?: OperationTime[] };
-  print(`\n${title}, batch ${batch}: one step by type of operation\n${operationTable(operations ?? [], Infinity)}`);
+  print(`\n${title}, batch ${batch}: one step by type of operation\n${operationTable(operations ?? [], SHOWN_TYPES)}`);
   if (file !== undefined) log(`  trace: ${file} (open it in https://ui.perfetto.dev or chrome://tracing)`);
   if (efficiency === undefined) return [];
   const { gflops = NaN } = (await subject.ask({ do: 'matmul', precision, side: PRODUCT_SIDE[device] })) as {
@@ -116,6 +116,9 @@ async function inspect(
     },
   ];
 }
+
+/** Types of operation that a table names. */
+const SHOWN_TYPES = 20;
 
 /** Side of a matrix whose product fills the device. */
 const PRODUCT_SIDE = { cpu: 2048, gpu: 8192 } as const;

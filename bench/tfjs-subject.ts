@@ -7,6 +7,7 @@ import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.j
 import * as api from '../src/node.js';
 import { sortSettings } from '../src/tasks/run-settings.js';
 import { openTrainRun } from '../src/tasks/train-run.js';
+import { createForwardPass } from '../src/training/forward.js';
 import { SILENT_PROGRESS } from '../src/training/progress.js';
 import { type RawTensor } from '../src/node.js';
 import { checkLeaks } from './leak.js';
@@ -29,7 +30,7 @@ async function start(args: SubjectArgs): Promise<object> {
   const { config, begin, model } = await load(args);
   const loadMs = performance.now() - begin;
   const created = performance.now();
-  run = args.mode === 'train' || args.compiled ? await stepped(model, args) : eagerForward(model);
+  run = args.mode === 'train' ? await stepped(model, args) : await forward(model, args);
   return { loadMs, startMs: performance.now() - created, layers: config.numHiddenLayers, backend: tf.getBackend() };
 }
 
@@ -61,8 +62,7 @@ async function load({ class_name, model: folder, dropout }: SubjectArgs): Promis
 async function stepped(model: VisualBertPreTrainedModel, args: SubjectArgs): Promise<Run> {
   const made = await api.createTrainingStep(model, { ...TRAINING, compile: args.compiled, precision: args.precision });
   step = made;
-  if (args.mode === 'train') return async (inputs) => (await made.run(inputs)).loss;
-  return async (inputs) => (await made.outputs(inputs)).logits?.data[0] ?? NaN;
+  return async (inputs) => (await made.run(inputs)).loss;
 }
 
 /** The operations of one more step, and its trace in a file when one is named. */
@@ -76,7 +76,12 @@ async function profile({ file }: { file?: string }): Promise<object> {
   return { operations: api.operationTimes(trace) };
 }
 
-function eagerForward(model: VisualBertPreTrainedModel): Run {
+/** As `predict` and `evaluate` compute, or with the model's own `forward`. */
+async function forward(model: VisualBertPreTrainedModel, { compiled, precision }: SubjectArgs): Promise<Run> {
+  if (compiled) {
+    const pass = await createForwardPass(model, { compile: true, precision });
+    return async (inputs) => (await pass.outputs(inputs)).logits?.data[0] ?? NaN;
+  }
   return async (inputs) => {
     const outputs = model.forward(inputs, { training: false });
     const logits = await (outputs.logits as tf.Tensor).data();
