@@ -1,171 +1,15 @@
-// Operations of our own for TensorFlow on the CPU: whole formulas in one pass over memory. All tensors are float32 unless said otherwise.
+// Operations of the layers for TensorFlow on the CPU: whole formulas in one pass over memory. All tensors are float32 unless said otherwise.
 #include "fused_kernels.h"
 
-#include <tensorflow/c/kernels.h>
-#include <tensorflow/c/ops.h>
-
 #include <algorithm>
-#include <cmath>
-#include <initializer_list>
-#include <memory>
 #include <mutex>
-#include <stdexcept>
-#include <string>
-#include <type_traits>
 #include <vector>
 
 #include "fused_loops.h"
-#include "napi_util.h"
-#include "parallel.h"
+#include "kernel.h"
 
 namespace visualbert {
 namespace {
-
-constexpr const char* kFloats = "T: {float, bfloat16}";
-constexpr int64_t kGrain = 4096;  // elements below which a loop is not worth sharing
-
-// One call of a kernel: its inputs and outputs, freed at the end.
-class Call {
- public:
-  explicit Call(TF_OpKernelContext* context) : context_(context) {}
-  ~Call() {
-    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
-  }
-
-  TF_Tensor* input(int index) {
-    TF_Tensor* tensor = nullptr;
-    TF_GetInput(context_, index, &tensor, status_);
-    return keep(tensor);
-  }
-  // Input data; the fused update writes into its variables.
-  float* data(int index) { return static_cast<float*>(TF_TensorData(input(index))); }
-  float scalar(int index) { return *data(index); }
-
-  // An output shaped like `like`; takes the memory of the input `reusable`, if it is not -1 and nobody else needs it.
-  template <typename T = float>
-  T* output(int index, TF_Tensor* like, int reusable = -1) {
-    std::vector<int64_t> shape = shape_of(like);
-    const int rank = static_cast<int>(shape.size());
-    TF_Tensor* tensor = nullptr;
-    if (reusable >= 0) {
-      tensor = TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), rank, nullptr, status_);
-    } else {
-      const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
-      const size_t bytes = static_cast<size_t>(TF_TensorElementCount(like)) * sizeof(T);
-      tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), rank, bytes, status_);
-    }
-    return static_cast<T*>(TF_TensorData(keep(tensor)));
-  }
-  float* vector_output(int index, int64_t width) {
-    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
-    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));
-  }
-  float* scalar_output(int index) {
-    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
-  }
-
-  static std::vector<int64_t> shape_of(TF_Tensor* tensor) {
-    std::vector<int64_t> shape;
-    for (int axis = 0; axis < TF_NumDims(tensor); ++axis) shape.push_back(TF_Dim(tensor, axis));
-    return shape;
-  }
-
- private:
-  TF_Tensor* keep(TF_Tensor* tensor) {
-    status_.check();
-    tensors_.push_back(tensor);
-    return tensor;
-  }
-
-  TF_OpKernelContext* context_;
-  Status status_;
-  std::vector<TF_Tensor*> tensors_;
-};
-
-int64_t size_of(TF_Tensor* tensor) { return TF_TensorElementCount(tensor); }
-int64_t width_of(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
-
-// Float and integer attributes of one node, read when TensorFlow makes its kernel.
-class Attributes {
- public:
-  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
-  float number(const char* name) {
-    float value = 0;
-    TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status_);
-    return value;
-  }
-  int64_t integer(const char* name) {
-    int64_t value = 0;
-    TF_OpKernelConstruction_GetAttrInt64(construction_, name, &value, status_);
-    return value;
-  }
-
- private:
-  TF_OpKernelConstruction* construction_;
-  Status status_;
-};
-
-template <typename Loop>
-void share(int64_t count, int64_t grain, Loop loop) {
-  Team::instance().run(count, grain, [&](int64_t first, int64_t last, int member) { loop(first, last, member); });
-}
-
-// Calls with the data of a float32 or bfloat16 tensor.
-template <typename Visit>
-void visit(TF_Tensor* tensor, Visit visitor) {
-  if (TF_TensorType(tensor) == TF_BFLOAT16) {
-    visitor(static_cast<const uint16_t*>(TF_TensorData(tensor)));
-  } else {
-    visitor(static_cast<const float*>(TF_TensorData(tensor)));
-  }
-}
-
-struct AdamWKernel {
-  explicit AdamWKernel(Attributes a)
-      : share1(a.number("share1")), share2(a.number("share2")), epsilon(a.number("epsilon")), decay(a.number("decay")),
-        rate_factor(a.number("rate_factor")), max_norm(a.number("max_norm")), skip_non_finite(a.integer("skip_non_finite") != 0) {}
-
-  // parameter, first, second: read from their variables, whose memory this writes. The recording sees to it that nobody else needs the old values.
-  void run(Call& call) const {
-    const float norm = call.scalar(4);
-    if (skip_non_finite && !std::isfinite(norm)) return;
-    const float rate = call.scalar(5) * rate_factor;
-    const float clip = max_norm / (norm + 1e-6f);  // torch's constant
-    const AdamW options{share1, share2, epsilon, rate, 1.0f - rate * decay, call.scalar(6), call.scalar(7), clip < 1.0f ? clip : 1.0f};
-    float *parameter = call.data(0), *first = call.data(1), *second = call.data(2);
-    visit(call.input(3), [&](const auto* gradient) {
-      share(size_of(call.input(0)), kGrain, [&](int64_t from, int64_t to, int) {
-        adamw(options, parameter + from, first + from, second + from, gradient + from, to - from);
-      });
-    });
-  }
-
-  float share1, share2, epsilon, decay, rate_factor, max_norm;
-  bool skip_non_finite;
-};
-
-struct SumOfSquaresKernel {
-  explicit SumOfSquaresKernel(Attributes) {}
-
-  // Pieces of a fixed size are added in order, so that the result does not depend on the number of threads.
-  void run(Call& call) const {
-    constexpr int64_t kPiece = 1 << 14;
-    const int64_t count = size_of(call.input(0));
-    std::vector<double> sums(static_cast<size_t>((count + kPiece - 1) / kPiece));
-    visit(call.input(0), [&](const auto* x) {
-      share(static_cast<int64_t>(sums.size()), 4, [&](int64_t from, int64_t to, int) {
-        for (int64_t i = from; i < to; ++i) sums[static_cast<size_t>(i)] = sum_of_squares(x + i * kPiece, std::min(kPiece, count - i * kPiece));
-      });
-    });
-    double sum = 0;
-    for (double piece : sums) sum += piece;
-    *call.scalar_output(0) = static_cast<float>(sum);
-  }
-};
-
-// The element type behind a pointer to const.
-template <typename Pointer>
-using Element = std::remove_const_t<std::remove_pointer_t<Pointer>>;
 
 struct GeluKernel {
   explicit GeluKernel(Attributes) {}
@@ -197,7 +41,7 @@ struct DropoutKernel {
 
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const int32_t* key = reinterpret_cast<const int32_t*>(call.data(1));
+    const int32_t* key = call.integers(1);
     const Mask mask{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1]), salt, rate, scale};
     visit(input, [&](const auto* x) {
       auto* y = call.output<Element<decltype(x)>>(0, input, 0);
@@ -317,21 +161,6 @@ struct SoftmaxGradientKernel {
   float scale;
 };
 
-// Sets output `index` to the shape of input `source`.
-void copy_shape(TF_ShapeInferenceContext* context, int index, int source, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, source, shape, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, index, shape, status);
-  TF_DeleteShapeHandle(shape);
-}
-
-void shapes_none(TF_ShapeInferenceContext*, TF_Status*) {}
-void shapes_scalar(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_ShapeInferenceContextScalar(context);
-  TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
-  TF_DeleteShapeHandle(shape);
-}
-void shapes_first(TF_ShapeInferenceContext* context, TF_Status* status) { copy_shape(context, 0, 0, status); }
 void shapes_norm(TF_ShapeInferenceContext* context, TF_Status* status) {
   copy_shape(context, 0, 0, status);
   copy_shape(context, 1, 0, status);
@@ -351,65 +180,12 @@ void shapes_columns(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_DeleteShapeHandle(shape);
 }
 
-struct Definition {
-  const char* name;
-  std::initializer_list<const char*> inputs, outputs, attributes;
-  void (*shapes)(TF_ShapeInferenceContext*, TF_Status*);
-  bool stateful;
-};
-
-template <typename Kernel>
-void* create(TF_OpKernelConstruction* construction) {
-  return new Kernel(Attributes(construction));
-}
-
-template <typename Kernel>
-void compute(void* kernel, TF_OpKernelContext* context) {
-  try {
-    Call call(context);
-    static_cast<const Kernel*>(kernel)->run(call);
-  } catch (const std::exception& error) {
-    Status status;
-    TF_SetStatus(status, TF_INTERNAL, error.what());
-    TF_OpKernelContext_Failure(context, status);
-  }
-}
-
-template <typename Kernel>
-void destroy(void* kernel) {
-  delete static_cast<Kernel*>(kernel);
-}
-
-template <typename Kernel>
-void define(const Definition& definition) {
-  Status status;
-  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(definition.name);
-  for (const char* input : definition.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
-  for (const char* output : definition.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
-  for (const char* attribute : definition.attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, definition.shapes);
-  if (definition.stateful) TF_OpDefinitionBuilderSetIsStateful(builder, true);  // it takes false for true
-  TF_RegisterOpDefinition(builder, status);
-  status.check();
-  TF_KernelBuilder* kernel = TF_NewKernelBuilder(definition.name, "CPU", create<Kernel>, compute<Kernel>, destroy<Kernel>);
-  TF_RegisterKernelBuilder(definition.name, kernel, status);
-  status.check();
-}
-
 }  // namespace
 
 void register_fused_kernels() {
   static std::once_flag once;
   std::call_once(once, [] {
-    define<AdamWKernel>({"VisualbertAdamW",
-                         {"parameter: float", "first: float", "second: float", "gradient: T", "norm: float", "rate: float",
-                          "first_correction: float", "second_correction: float"},
-                         {},
-                         {kFloats, "share1: float", "share2: float", "epsilon: float", "decay: float", "rate_factor: float", "max_norm: float",
-                          "skip_non_finite: int"},
-                         shapes_none,
-                         true});
-    define<SumOfSquaresKernel>({"VisualbertSumOfSquares", {"x: T"}, {"sum: float"}, {kFloats}, shapes_scalar, false});
+    register_optimizer_kernels();
     define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
     define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
     define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});

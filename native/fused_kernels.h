@@ -4,8 +4,11 @@
 
 namespace visualbert {
 
-// Registers them with TensorFlow, once per process. Throws what TensorFlow says.
+// Registers all of them with TensorFlow, once per process. Throws what TensorFlow says.
 void register_fused_kernels();
+
+// Those of the optimizer alone; called by the above.
+void register_optimizer_kernels();
 
 }  // namespace visualbert
 

@@ -4,6 +4,8 @@ import type { FusedKernel } from '../../fused.js';
 import { EngineError } from '../../errors.js';
 import { TF_ATTR, type OperationAttribute } from './addon.js';
 import type { GraphBackend } from './graph-backend.js';
+import type { Node } from './recording.js';
+import { rowSumOf } from './row-sums.js';
 
 const KERNEL: FusedKernel = 'FusedAdamW';
 
@@ -24,12 +26,13 @@ export function registerAdamWKernel(backendName: string): void {
         if (variable === null) throw new EngineError(`${KERNEL}: parameter and moments must be variables of the state`);
         return variable;
       });
-      const results = graph.recording.updateInPlace(
-        held,
-        'VisualbertAdamW',
-        rest.map((tensor) => graph.nodeOf(tensor)),
-        attributesOf(attrs ?? {}),
-      );
+      const [gradient, ...scalars] = rest.map((tensor) => graph.nodeOf(tensor)) as [Node, ...Node[]];
+      const sum = rowSumOf(gradient);
+      const [operation, nodes] =
+        sum === null
+          ? ['VisualbertAdamW', [gradient, ...scalars]]
+          : ['VisualbertAdamWRows', [sum.values, ...scalars, sum.rows]];
+      const results = graph.recording.updateInPlace(held, operation, nodes, attributesOf(attrs ?? {}));
       return results.map((node) => graph.tensorOf(node, KERNEL));
     },
   });

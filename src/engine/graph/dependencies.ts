@@ -6,7 +6,8 @@ const COMPUTING = new Set(
     'MatMul BatchMatMulV2 GatherV2 AddV2 Add Sub Mul RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
     'Select SelectV2 Greater GreaterEqual Less LessEqual Equal NotEqual Softmax UnsortedSegmentSum OneHot Fill DeepCopy ' +
     'StatelessRandomUniformV2 VisualbertGelu VisualbertGeluGrad VisualbertLayerNorm VisualbertAddLayerNorm VisualbertLayerNormGrad ' +
-    'VisualbertSoftmaxGrad VisualbertSumOfSquares VisualbertColumnSums AssignVariableOp VisualbertAdamW'
+    'VisualbertSoftmaxGrad VisualbertSumOfSquares VisualbertSumOfSquaresRows VisualbertColumnSums AssignVariableOp VisualbertAdamW ' +
+    'VisualbertAdamWRows'
   ).split(' '),
 );
 

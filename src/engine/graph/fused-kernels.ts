@@ -69,9 +69,10 @@ const FORMS: Partial<Record<FusedKernel, Form>> = {
 /** Names of the kernels. */
 export const FUSED_KERNELS: readonly string[] = Object.keys(FORMS);
 
-/** Registers them for a backend of TensorFlow's that computes on the CPU. */
-export function registerFusedKernels(backendName: string): void {
+/** Registers them for a backend of TensorFlow's that computes on the CPU; `except` are kernels that it has in a form of its own. */
+export function registerFusedKernels(backendName: string, except: readonly string[] = []): void {
   for (const [kernelName, { operation, inputs, attributes, outputs }] of Object.entries(FORMS)) {
+    if (except.includes(kernelName)) continue;
     tf.registerKernel({
       kernelName,
       backendName,

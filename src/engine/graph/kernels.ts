@@ -6,6 +6,7 @@ import { FUSED_KERNELS, registerFusedKernels } from './fused-kernels.js';
 import type { GraphBackend } from './graph-backend.js';
 import { PHILOX_UNIFORM } from '../../random/philox-uniform.js';
 import { registerGraphPhilox } from './philox-native.js';
+import { registerRowSums, ROW_SUM_KERNELS } from './row-sums.js';
 
 type Kernel = (
   backend: GraphBackend,
@@ -31,8 +32,9 @@ const OWN: ReadonlySet<string> = new Set([...Object.keys(REPLACED), PHILOX_UNIFO
 
 /** Registers every kernel of tfjs-node for the graph backend, and on the CPU the fused ones. */
 export function registerGraphKernels(backendName: string, computesOnCpu: boolean): void {
+  const own = new Set([...OWN, ...(computesOnCpu ? ROW_SUM_KERNELS : [])]);
   for (const config of tf.getKernelsForBackend('tensorflow')) {
-    if (!OWN.has(config.kernelName)) tf.registerKernel({ ...config, backendName });
+    if (!own.has(config.kernelName)) tf.registerKernel({ ...config, backendName });
   }
   for (const [kernelName, kernel] of Object.entries(REPLACED)) {
     tf.registerKernel({
@@ -44,7 +46,8 @@ export function registerGraphKernels(backendName: string, computesOnCpu: boolean
   }
   registerGraphPhilox(backendName);
   if (computesOnCpu) {
-    registerFusedKernels(backendName);
+    registerFusedKernels(backendName, ROW_SUM_KERNELS);
+    registerRowSums(backendName);
     registerAdamWKernel(backendName);
   }
 }

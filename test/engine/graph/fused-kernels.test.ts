@@ -9,6 +9,7 @@ import { attend, attentionBias } from '../../../src/layers/attention.js';
 import { dropout } from '../../../src/layers/dropout.js';
 import { addLayerNorm, layerNorm } from '../../../src/layers/layer-norm.js';
 import { normalValues } from '../../../src/random/values.js';
+import { clipFactor, globalNorm } from '../../../src/training/clip.js';
 import { createUpdateRule, type Slots } from '../../../src/training/optimizer.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -140,6 +141,56 @@ describe('fused kernels', () => {
         data.forEach((value, j) => expect(Math.abs(value - (reference[j] as number))).toBeLessThan(1e-6));
       }
     }
+    await state.dispose();
+    tf.dispose([...variables.values()]);
+  });
+
+  test('update a table from the rows of its gradient alone: repeated, left out and never touched ones', async () => {
+    if (!hasEngine) return;
+    const [rows, width] = [5000, 24];
+    const numbers = [7, 4999, 7, -1, 0, 7, 4999, -1];
+    const rule = createUpdateRule('adamw', { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
+    const group = { rateFactor: 1, decay: 0.01 };
+    const names = ['parameter', 'first', 'second'];
+    const values = normal([numbers.length, width], 'rows');
+    const table = (): tf.Tensor => tf.unsortedSegmentSum(values, tf.tensor1d(numbers, 'int32'), rows);
+    const scalars = Object.fromEntries(
+      Object.entries(rule.scalars(2, 0.01)).map(([name, value]) => [name, tf.scalar(value)]),
+    );
+    const variables = new Map(
+      names.map((name) => [name, tf.tidy(() => tf.variable(normal([rows, width], name, 0.1).abs()))]),
+    );
+    const slots = Object.fromEntries(variables) as unknown as Slots;
+    const norm = globalNorm([table()]);
+    const clipped = tf.mul(table(), clipFactor(norm, 2));
+    const expected = rule.update(slots, clipped, scalars as never, group);
+    const references = names.map((name) => expected[name as keyof Slots].dataSync());
+
+    const state = await createState(variables);
+    const step = compile(
+      ({ x, ids }) => {
+        const gradient = tf.unsortedSegmentSum(x as tf.Tensor, ids as tf.Tensor1D, rows);
+        const total = globalNorm([gradient]);
+        const clipping = { norm: total, maxNorm: 2, skipNonFinite: true };
+        const updated = rule.updateAtOnce?.(slots, gradient, scalars as never, group, clipping) as Slots;
+        for (const [name, value] of Object.entries(updated)) variables.get(name)?.assign(value);
+        return { total };
+      },
+      { state },
+    );
+    const { outputs, trace } = await step.profile({
+      x: { dtype: 'float32', shape: values.shape, data: values.dataSync() as Float32Array },
+      ids: { dtype: 'int32', shape: [numbers.length], data: Int32Array.from(numbers) },
+    });
+    expect(outputs['total']?.data[0]).toBeCloseTo(norm.dataSync()[0] as number, 5);
+    for (const [i, name] of names.entries()) {
+      const { data } = await state.read(name);
+      const differences = Array.from(data, (value, j) => Math.abs(value - (references[i]?.[j] as number)));
+      expect(differences.reduce((a, b) => Math.max(a, b))).toBeLessThan(1e-6);
+    }
+    const ran = new Set(trace.traceEvents.map(({ name }) => name));
+    expect([...ran]).toEqual(expect.arrayContaining(['VisualbertAdamWRows', 'VisualbertSumOfSquaresRows']));
+    expect(ran.has('UnsortedSegmentSum')).toBe(false);
     await state.dispose();
     tf.dispose([...variables.values()]);
   });

@@ -1,0 +1,186 @@
+// What the kernels share: access to TensorFlow's tensors and attributes, and the definition of an operation with its kernel.
+#ifndef VISUALBERT_KERNEL_H_
+#define VISUALBERT_KERNEL_H_
+
+#include <tensorflow/c/kernels.h>
+#include <tensorflow/c/ops.h>
+
+#include <cstdint>
+#include <exception>
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
+#include "napi_util.h"
+#include "parallel.h"
+
+namespace visualbert {
+
+constexpr const char* kFloats = "T: {float, bfloat16}";
+constexpr int64_t kGrain = 4096;  // elements below which a loop is not worth sharing
+
+// One call of a kernel: its inputs and outputs, freed at the end.
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext* context) : context_(context) {}
+  ~Call() {
+    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
+  }
+
+  TF_Tensor* input(int index) {
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status_);
+    return keep(tensor);
+  }
+  // Input data; the fused update writes into its variables.
+  float* data(int index) { return static_cast<float*>(TF_TensorData(input(index))); }
+  float scalar(int index) { return *data(index); }
+  const int32_t* integers(int index) { return static_cast<const int32_t*>(TF_TensorData(input(index))); }
+
+  // An output shaped like `like`; takes the memory of the input `reusable`, if it is not -1 and nobody else needs it.
+  template <typename T = float>
+  T* output(int index, TF_Tensor* like, int reusable = -1) {
+    std::vector<int64_t> shape = shape_of(like);
+    const int rank = static_cast<int>(shape.size());
+    TF_Tensor* tensor = nullptr;
+    if (reusable >= 0) {
+      tensor = TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), rank, nullptr, status_);
+    } else {
+      const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
+      const size_t bytes = static_cast<size_t>(TF_TensorElementCount(like)) * sizeof(T);
+      tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), rank, bytes, status_);
+    }
+    return static_cast<T*>(TF_TensorData(keep(tensor)));
+  }
+  float* vector_output(int index, int64_t width) {
+    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));
+  }
+  float* scalar_output(int index) {
+    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
+  }
+
+  static std::vector<int64_t> shape_of(TF_Tensor* tensor) {
+    std::vector<int64_t> shape;
+    for (int axis = 0; axis < TF_NumDims(tensor); ++axis) shape.push_back(TF_Dim(tensor, axis));
+    return shape;
+  }
+
+ private:
+  TF_Tensor* keep(TF_Tensor* tensor) {
+    status_.check();
+    tensors_.push_back(tensor);
+    return tensor;
+  }
+
+  TF_OpKernelContext* context_;
+  Status status_;
+  std::vector<TF_Tensor*> tensors_;
+};
+
+inline int64_t size_of(TF_Tensor* tensor) { return TF_TensorElementCount(tensor); }
+inline int64_t width_of(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
+
+// Float and integer attributes of one node, read when TensorFlow makes its kernel.
+class Attributes {
+ public:
+  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
+  float number(const char* name) {
+    float value = 0;
+    TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status_);
+    return value;
+  }
+  int64_t integer(const char* name) {
+    int64_t value = 0;
+    TF_OpKernelConstruction_GetAttrInt64(construction_, name, &value, status_);
+    return value;
+  }
+
+ private:
+  TF_OpKernelConstruction* construction_;
+  Status status_;
+};
+
+template <typename Loop>
+void share(int64_t count, int64_t grain, Loop loop) {
+  Team::instance().run(count, grain, [&](int64_t first, int64_t last, int member) { loop(first, last, member); });
+}
+
+// Calls with the data of a float32 or bfloat16 tensor.
+template <typename Visit>
+void visit(TF_Tensor* tensor, Visit visitor) {
+  if (TF_TensorType(tensor) == TF_BFLOAT16) {
+    visitor(static_cast<const uint16_t*>(TF_TensorData(tensor)));
+  } else {
+    visitor(static_cast<const float*>(TF_TensorData(tensor)));
+  }
+}
+
+// The element type behind a pointer to const.
+template <typename Pointer>
+using Element = std::remove_const_t<std::remove_pointer_t<Pointer>>;
+
+// Sets output `index` to the shape of input `source`.
+inline void copy_shape(TF_ShapeInferenceContext* context, int index, int source, TF_Status* status) {
+  TF_ShapeHandle* shape = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, source, shape, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, index, shape, status);
+  TF_DeleteShapeHandle(shape);
+}
+
+inline void shapes_none(TF_ShapeInferenceContext*, TF_Status*) {}
+inline void shapes_scalar(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle* shape = TF_ShapeInferenceContextScalar(context);
+  TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
+  TF_DeleteShapeHandle(shape);
+}
+inline void shapes_first(TF_ShapeInferenceContext* context, TF_Status* status) { copy_shape(context, 0, 0, status); }
+
+struct Definition {
+  const char* name;
+  std::initializer_list<const char*> inputs, outputs, attributes;
+  void (*shapes)(TF_ShapeInferenceContext*, TF_Status*);
+  bool stateful;
+};
+
+template <typename Kernel>
+void* create(TF_OpKernelConstruction* construction) {
+  return new Kernel(Attributes(construction));
+}
+
+template <typename Kernel>
+void compute(void* kernel, TF_OpKernelContext* context) {
+  try {
+    Call call(context);
+    static_cast<const Kernel*>(kernel)->run(call);
+  } catch (const std::exception& error) {
+    Status status;
+    TF_SetStatus(status, TF_INTERNAL, error.what());
+    TF_OpKernelContext_Failure(context, status);
+  }
+}
+
+template <typename Kernel>
+void destroy(void* kernel) {
+  delete static_cast<Kernel*>(kernel);
+}
+
+template <typename Kernel>
+void define(const Definition& definition) {
+  Status status;
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(definition.name);
+  for (const char* input : definition.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
+  for (const char* output : definition.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
+  for (const char* attribute : definition.attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, definition.shapes);
+  if (definition.stateful) TF_OpDefinitionBuilderSetIsStateful(builder, true);  // it takes false for true
+  TF_RegisterOpDefinition(builder, status);
+  status.check();
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(definition.name, "CPU", create<Kernel>, compute<Kernel>, destroy<Kernel>);
+  TF_RegisterKernelBuilder(definition.name, kernel, status);
+  status.check();
+}
+
+}  // namespace visualbert
+
+#endif  // VISUALBERT_KERNEL_H_
