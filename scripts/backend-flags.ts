@@ -1,5 +1,11 @@
 // The flags that choose what a command computes on.
-import { type BackendName, requireTrainingEngine, selectBackend } from '../src/node.js';
+import {
+  type BackendName,
+  type BackendOptions,
+  type DeviceKind,
+  requireTrainingEngine,
+  selectBackend,
+} from '../src/node.js';
 
 export const BACKEND_FLAGS = {
   backend: {
@@ -7,17 +13,35 @@ export const BACKEND_FLAGS = {
     describe: 'default: the native engine; training never falls back to another by itself',
     group: 'Machine:',
   },
+  device: {
+    choices: ['cpu', 'gpu'] as const,
+    describe: 'which native engine, when both are installed; default: the one installed last',
+    group: 'Machine:',
+  },
   threads: { type: 'number', describe: 'threads of one operation; default: one per core', group: 'Machine:' },
+  'inter-op-threads': { type: 'number', describe: 'operations that may run at once; default: 1', group: 'Machine:' },
+  'gpu-memory-growth': {
+    type: 'boolean',
+    describe: 'take GPU memory as it is needed, not all of it at once; default: yes',
+    group: 'Machine:',
+  },
+  xla: { type: 'boolean', describe: 'let XLA compile parts of the recorded step; default: no', group: 'Machine:' },
 } as const;
 
 export interface BackendArguments {
   backend?: BackendName | undefined;
+  device?: DeviceKind | undefined;
   threads?: number | undefined;
+  interOpThreads?: number | undefined;
+  gpuMemoryGrowth?: boolean | undefined;
+  xla?: boolean | undefined;
 }
 
 /** Selects the backend. @throws EngineError when training has no engine and no backend was named */
-export async function useBackend({ backend, threads }: BackendArguments, purpose: 'train' | 'infer'): Promise<void> {
-  const engine = threads === undefined ? {} : { threads };
+export async function useBackend(flags: BackendArguments, purpose: 'train' | 'infer'): Promise<void> {
+  const { backend, device, threads, interOpThreads, gpuMemoryGrowth, xla } = flags;
+  const given = Object.entries({ device, threads, interOpThreads, gpuMemoryGrowth, xla });
+  const engine: BackendOptions = Object.fromEntries(given.filter(([, value]) => value !== undefined));
   if (purpose === 'train' && backend === undefined) requireTrainingEngine(engine);
   const chosen = await selectBackend({ ...(backend === undefined ? {} : { backend }), ...engine });
   if (chosen.reason !== undefined) console.error(`computing on ${chosen.backend}: ${chosen.reason}`);

@@ -15,14 +15,27 @@ export interface NativeEngine {
   readonly binding: TfjsBinding;
   /** Our addon `visualbert_graph`, loaded when first asked for; its callers state its type. Null when it was not compiled from the present sources. */
   readonly graph: object | null;
-  /** `threads`: of one op. */
-  readonly info: EngineId & { folder: string; threads: number };
+  readonly info: EngineId & EngineSettings & { folder: string };
+}
+
+/** What a loaded engine runs with. */
+export interface EngineSettings {
+  /** Threads of one op. */
+  readonly threads: number;
+  /** Ops that may run at once. */
+  readonly interOpThreads: number;
+  readonly gpuMemoryGrowth: boolean;
+  readonly xla: boolean;
 }
 
 /** Settings that TensorFlow reads once, when it is loaded. */
 export interface NativeOptions {
   /** Threads of one op; 0 or absent: as many as the machine has cores. */
   threads?: number;
+  /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Each op of eager tfjs is waited for, whatever this says. */
+  interOpThreads?: number;
+  /** Let XLA compile clusters of ops of recorded functions; absent: false. */
+  xla?: boolean;
   /** Show TensorFlow's own log lines. */
   verbose?: boolean;
   /** Which engine, when several are installed; absent: `VISUALBERT_DEVICE`, else the one that was installed last. */
@@ -39,7 +52,7 @@ let loaded: NativeEngine | null = null;
  * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
  */
 export function loadNative(options: NativeOptions = {}): NativeEngine {
-  requireThreads(options.threads);
+  requireSettings(options);
   if (loaded !== null) return loaded;
   const id = findEngine(
     options.device === undefined ? process.env : { ...process.env, VISUALBERT_DEVICE: options.device },
@@ -47,7 +60,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   requireCpu(id.arch);
   const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
   const loader = openLoader(files.get('visualbert_loader'), options);
-  const threads = options.threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
+  const settings = settingsOf(options);
   try {
     if (!options.verbose) loader?.holdStderr();
     const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
@@ -58,7 +71,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
       get graph() {
         return (graph ??= graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile)) : null);
       },
-      info: { ...id, folder: librariesFolder(id), threads },
+      info: { ...id, folder: librariesFolder(id), ...settings },
     };
     return loaded;
   } catch (error) {
@@ -73,12 +86,31 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   }
 }
 
-/** @throws EngineError when the engine is loaded with another number of threads: TensorFlow reads it once. */
-export function requireThreads(threads: number | undefined): void {
-  if (loaded === null || !threads || threads === loaded.info.threads) return;
-  throw new EngineError(
-    `The engine runs with ${loaded.info.threads} threads and cannot change to ${threads}: choose them before the first tensor is made.`,
-  );
+function settingsOf({ threads, interOpThreads, xla = false, gpuMemoryGrowth }: NativeOptions): EngineSettings {
+  return {
+    threads: threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    interOpThreads: interOpThreads || 1,
+    gpuMemoryGrowth: gpuMemoryGrowth ?? process.env.TF_FORCE_GPU_ALLOW_GROWTH !== 'false',
+    xla,
+  };
+}
+
+/** @throws EngineError for a number of threads that is none, and when the engine is loaded with other settings: TensorFlow reads them once. */
+export function requireSettings(options: NativeOptions): void {
+  for (const key of ['threads', 'interOpThreads'] as const) {
+    const { [key]: count = 0 } = options;
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new EngineError(`${key}: expected a whole number of at least 0 (0: the default), received ${count}.`);
+    }
+  }
+  if (loaded === null) return;
+  for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
+    const [wish, present] = [options[key], loaded.info[key]];
+    if (wish === undefined || wish === 0 || wish === present) continue;
+    throw new EngineError(
+      `The engine runs with ${key} ${present} and cannot change to ${wish}: choose before the first tensor is made.`,
+    );
+  }
 }
 
 /** Our addon that prepares the process for TensorFlow's libraries. */
@@ -92,7 +124,7 @@ interface Loader {
 /** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays, but for the threads. */
 function openLoader(
   file: string | undefined,
-  { threads, verbose = false, gpuMemoryGrowth }: NativeOptions,
+  { threads, interOpThreads, xla = false, verbose = false, gpuMemoryGrowth }: NativeOptions,
 ): Loader | null {
   if (file === undefined || !existsSync(file)) return null;
   const loader = require(file) as Loader;
@@ -101,6 +133,9 @@ function openLoader(
   if (gpuMemoryGrowth === undefined) loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
   else loader.set('TF_FORCE_GPU_ALLOW_GROWTH', String(gpuMemoryGrowth));
   if (threads) loader.set('TF_NUM_INTRAOP_THREADS', String(threads));
+  if (interOpThreads) loader.set('TF_NUM_INTEROP_THREADS', String(interOpThreads));
+  // Without it XLA leaves what runs on the CPU alone.
+  if (xla) loader.setDefault('TF_XLA_FLAGS', '--tf_xla_cpu_global_jit');
   return loader;
 }
 

@@ -8,7 +8,7 @@ import { registerFusedKernels } from './graph/fused-kernels.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
 import { findEngine } from './find-engine.js';
-import { loadNative, type NativeOptions, requireOneTfjs, requireThreads } from './native.js';
+import { loadNative, type NativeOptions, requireOneTfjs, requireSettings } from './native.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -29,8 +29,8 @@ const ENGINE = 'tensorflow';
 
 /**
  * Registers and sets a backend.
- * @throws EngineError when the backend or device that was asked for does not work, and when the engine already runs with another
- * number of threads. Without a request it does not fail: plain JavaScript is always there.
+ * @throws EngineError when the backend or device that was asked for does not work, and when the engine already runs with other
+ * settings. Without a request it does not fail: plain JavaScript is always there.
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   // A device is one of the engine's.
@@ -39,7 +39,7 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     await START[asked](options);
     return { backend: asked };
   }
-  requireThreads(options.threads);
+  requireSettings(options);
   const reasons: string[] = [];
   for (const backend of ['tensorflow', 'wasm', 'cpu'] as const) {
     try {

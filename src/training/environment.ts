@@ -11,12 +11,14 @@ import { type RunEnvironment } from './trainer-state.js';
 export function runEnvironment(compiled: boolean, precision: string): RunEnvironment {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const backend = tf.getBackend();
+  const engine = backend === 'tensorflow' ? loadNative().info : null;
   return {
     backend,
     compiled,
     precision,
-    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
-    tensorflow: backend === 'tensorflow' ? loadNative().info.tensorflow : tf.version_core,
+    threads: engine?.threads ?? availableParallelism(),
+    xla: engine?.xla ?? false,
+    tensorflow: engine?.tensorflow ?? tf.version_core,
     package: version,
   };
 }

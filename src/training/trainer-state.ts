@@ -15,6 +15,7 @@ export interface RunEnvironment {
   compiled: boolean;
   precision: string;
   threads: number;
+  xla: boolean;
   tensorflow: string;
   package: string;
 }

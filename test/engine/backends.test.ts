@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../src/errors.js';
 import { loadNative } from '../../src/engine/native.js';
-import { selectBackend, type BackendName } from '../../src/engine/select-backend.js';
+import { selectBackend, type BackendName, type BackendOptions } from '../../src/engine/select-backend.js';
 import { useBackend } from '../helpers/backend.js';
 
 const { backend: best, reason } = await useBackend();
@@ -32,11 +32,29 @@ describe('backends', () => {
     expect(() => binding.executeOp('NoSuchOp', [], [], 1)).toThrow(EngineError);
   });
 
-  onEngine('the number of threads is chosen once', async () => {
-    const { threads } = loadNative().info;
-    await selectBackend({ threads });
-    await expect(selectBackend({ threads: threads + 1 })).rejects.toThrow(/choose them before the first tensor/);
+  onEngine('settings of the engine are chosen once, and a later wish for others is refused', async () => {
+    const { threads, interOpThreads, xla, gpuMemoryGrowth, device } = loadNative().info;
+    const present = { threads, interOpThreads, xla, gpuMemoryGrowth, device };
+    expect({ interOpThreads, xla, gpuMemoryGrowth }).toEqual({ interOpThreads: 1, xla: false, gpuMemoryGrowth: true });
+    await selectBackend(present);
+    await selectBackend({ threads: 0 }); // 0 asks for nothing
+    const others: BackendOptions[] = [
+      { threads: threads + 1 },
+      { interOpThreads: 3 },
+      { xla: true },
+      { gpuMemoryGrowth: false },
+      { device: device === 'cpu' ? 'gpu' : 'cpu' },
+    ];
+    for (const other of others)
+      await expect(selectBackend(other)).rejects.toThrow(/cannot change to .*before the first tensor/);
   });
+
+  test.each([{ threads: -1 }, { threads: 1.5 }, { interOpThreads: NaN }])(
+    '%p is no number of threads',
+    async (wish) => {
+      await expect(selectBackend(wish)).rejects.toThrow(/expected a whole number of at least 0/);
+    },
+  );
 
   onEngine('native memory is given back when tensors are disposed', async () => {
     await selectBackend({ backend: 'tensorflow' });

@@ -15,11 +15,11 @@ import type { RawTensor } from '../../raw-tensor.js';
 export interface StateOptions {
   /** How many recorded functions and input signatures the session may hold before it is rebuilt with those last used. Default 32. */
   maxSignatures?: number;
-  /** Threads inside one operation. Default: one per core, as TensorFlow. */
+  /** Threads inside one operation. Default: those of the engine. */
   intraOpThreads?: number;
-  /** Operations that may run at once. Default 1 on the CPU: operations share the cores anyway. */
+  /** Operations that may run at once. Default: as the engine was started, which is 1 unless told otherwise. */
   interOpThreads?: number;
-  /** Compile clusters of operations with XLA. Default false: it won nothing on CPU. */
+  /** Compile clusters of operations with XLA; on a CPU the engine must have been started with it. Default: as the engine was started, which is false unless told otherwise. */
   xla?: boolean;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;

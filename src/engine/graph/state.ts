@@ -56,8 +56,8 @@ export class SessionState implements State {
     const {
       maxSignatures = DEFAULT_MAX_SIGNATURES,
       intraOpThreads = 0,
-      interOpThreads = 1,
-      xla = false,
+      interOpThreads = native.info.interOpThreads,
+      xla = native.info.xla,
       log = () => undefined,
     } = options;
     if (native.graph === null) {
