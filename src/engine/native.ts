@@ -34,7 +34,7 @@ export interface NativeOptions {
   threads?: number;
   /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Each op of eager tfjs is waited for, whatever this says. */
   interOpThreads?: number;
-  /** Let XLA compile clusters of ops of recorded functions; absent: false. */
+  /** Let XLA compile clusters of ops of recorded functions; absent: false, or what `TF_XLA_FLAGS` says. */
   xla?: boolean;
   /** Show TensorFlow's own log lines. */
   verbose?: boolean;
@@ -86,12 +86,12 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   }
 }
 
-function settingsOf({ threads, interOpThreads, xla = false, gpuMemoryGrowth }: NativeOptions): EngineSettings {
+function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOptions): EngineSettings {
   return {
     threads: threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     interOpThreads: interOpThreads || 1,
     gpuMemoryGrowth: gpuMemoryGrowth ?? process.env.TF_FORCE_GPU_ALLOW_GROWTH !== 'false',
-    xla,
+    xla: xla ?? /auto_jit=[12]/.test(process.env.TF_XLA_FLAGS ?? ''),
   };
 }
 

@@ -19,8 +19,6 @@ export interface StateOptions {
   intraOpThreads?: number;
   /** Operations that may run at once. Default: as the engine was started, which is 1 unless told otherwise. */
   interOpThreads?: number;
-  /** Compile clusters of operations with XLA; on a CPU the engine must have been started with it. Default: as the engine was started, which is false unless told otherwise. */
-  xla?: boolean;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
 }

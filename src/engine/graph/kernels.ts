@@ -30,8 +30,14 @@ const REPLACED: Record<string, Kernel> = {
 /** Kernels of the eager backend that are registered on their own here. */
 const OWN: ReadonlySet<string> = new Set([...Object.keys(REPLACED), PHILOX_UNIFORM, ...FUSED_KERNELS]);
 
-/** Registers every kernel of tfjs-node for the graph backend, and on the CPU the fused ones. */
-export function registerGraphKernels(backendName: string, computesOnCpu: boolean): void {
+/**
+ * Registers every kernel of tfjs-node for the graph backend, and on the CPU the fused ones.
+ * @param updatesInPlace whether AdamW may write into the memory of variables: not where XLA reads them, since it computes on copies.
+ */
+export function registerGraphKernels(
+  backendName: string,
+  { computesOnCpu, updatesInPlace }: { computesOnCpu: boolean; updatesInPlace: boolean },
+): void {
   const own = new Set([...OWN, ...(computesOnCpu ? ROW_SUM_KERNELS : [])]);
   for (const config of tf.getKernelsForBackend('tensorflow')) {
     if (!own.has(config.kernelName)) tf.registerKernel({ ...config, backendName });
@@ -48,6 +54,6 @@ export function registerGraphKernels(backendName: string, computesOnCpu: boolean
   if (computesOnCpu) {
     registerFusedKernels(backendName, ROW_SUM_KERNELS);
     registerRowSums(backendName);
-    registerAdamWKernel(backendName);
+    if (updatesInPlace) registerAdamWKernel(backendName);
   }
 }

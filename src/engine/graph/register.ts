@@ -13,6 +13,9 @@ export function graphBackend(native: NativeEngine): GraphBackend {
   if (tf.findBackend('tensorflow') === null) tf.registerBackend('tensorflow', () => createKernelBackend(native), 3);
   const backend = createGraphBackend(native);
   tf.registerBackend(GRAPH, () => backend, 0);
-  registerGraphKernels(GRAPH, !native.binding.isUsingGpuDevice());
+  registerGraphKernels(GRAPH, {
+    computesOnCpu: !native.binding.isUsingGpuDevice(),
+    updatesInPlace: !native.info.xla,
+  });
   return backend;
 }

@@ -57,7 +57,6 @@ export class SessionState implements State {
       maxSignatures = DEFAULT_MAX_SIGNATURES,
       intraOpThreads = 0,
       interOpThreads = native.info.interOpThreads,
-      xla = native.info.xla,
       log = () => undefined,
     } = options;
     if (native.graph === null) {
@@ -69,7 +68,7 @@ export class SessionState implements State {
     this.backend = graphBackend(native);
     this.maxSignatures = Math.max(1, maxSignatures);
     this.log = log;
-    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla });
+    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
   }
 
