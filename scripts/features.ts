@@ -39,7 +39,8 @@ const withFeatures = (yargs: Argv): Argv =>
       type: 'string',
       array: true,
       demandOption: true,
-      describe: 'a .tsv, a store (.vbf), or a folder of .npy, .npz or .png files; several are joined',
+      describe:
+        'a .tsv, .vbf, .safetensors, .pt, LMDB or HDF5 file, or a folder of .npy, .npz, .pt or .png files; several are joined',
     })
     .options({
       grid: { type: 'number', describe: 'features from pictures: patches along each side' },

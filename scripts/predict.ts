@@ -37,7 +37,7 @@ const predict: CommandModule<object, PredictArguments> = {
           type: 'string',
           array: true,
           demandOption: true,
-          describe: 'region features: .tsv, or a folder of .npy, .npz or .png files',
+          describe: 'region features: a file or folder in any format of docs/data.md',
         },
         image: {
           type: 'string',

@@ -139,11 +139,14 @@ class Unpickler {
   private string(length: number): string {
     return this.text.decode(this.raw(length));
   }
-  private line(): string {
+  private rawLine(): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at);
-    const text = this.string(end < 0 ? Infinity : end - this.at);
+    const bytes = this.raw(end < 0 ? Infinity : end - this.at);
     this.at++;
-    return text;
+    return bytes;
+  }
+  private line(): string {
+    return this.text.decode(this.rawLine());
   }
 
   private push(value: Slot): void {
@@ -285,7 +288,7 @@ class Unpickler {
       case '\x8d':
         return this.push(this.string(this.uint64())); // BINUNICODE8
       case 'V':
-        return this.push(this.line()); // UNICODE
+        return this.push(rawUnicode(this.rawLine())); // UNICODE
       case 'S':
         return this.push(this.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
       case 'T':
@@ -368,4 +371,12 @@ class Unpickler {
         );
     }
   }
+}
+
+/** Python's raw-unicode-escape: a byte is a character, `\u` and `\U` begin those beyond, and those that a line cannot hold. */
+function rawUnicode(bytes: Uint8Array): string {
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+  return text.replace(/\\(?:u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))/gi, (_, short: string, long: string) =>
+    String.fromCodePoint(parseInt(short ?? long, 16)),
+  );
 }

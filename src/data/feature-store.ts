@@ -7,12 +7,11 @@ import { createSink, openSource } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
-import { imageKey } from './image-key.js';
 import { halfToFloat } from './npy.js';
 import {
-  indexIds,
+  indexedSource,
   MAX_REGIONS_IN_FILE,
-  missingImage,
+  openedWith,
   type RegionFeatures,
   type RegionFeatureSource,
 } from './region-features.js';
@@ -88,32 +87,17 @@ export async function packFeatures(
  * @throws DataError when the file is no store, is cut short or damaged.
  */
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
-  const source = await openSource(path);
-  try {
+  return openedWith(await openSource(path), async (source) => {
     const { dim, dtype, images } = await readIndex(source);
-    const index = indexIds(
-      images.map((entry) => [entry[0], entry] as const),
-      imageKey,
-      path,
-    );
-    const entryOf = (id: string): Entry | undefined => index.get(imageKey(id));
-    return {
+    return indexedSource({
       name: path,
       dim,
-      ids: () => images.map(([id]) => id),
-      has: (id) => entryOf(id) !== undefined,
-      countOf: (id) => entryOf(id)?.[2],
-      read: async (id) => {
-        const entry = entryOf(id);
-        if (entry === undefined) throw missingImage(path, id);
-        return readEntry(source, entry, dim, dtype);
-      },
+      entries: images.map((entry) => [entry[0], entry] as const),
+      countOf: ([, , count]) => count,
+      read: (entry) => readEntry(source, entry, dim, dtype),
       close: () => source.close(),
-    };
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
+    });
+  });
 }
 
 async function readIndex(source: ByteSource): Promise<StoreIndex> {

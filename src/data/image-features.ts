@@ -7,7 +7,7 @@ import { imageKey } from './image-key.js';
 import { readJson } from './json-records.js';
 import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from './pixel-features.js';
 import { decodePng } from './png.js';
-import { indexIds, missingImage, type RegionFeatureSource } from './region-features.js';
+import { indexedSource, indexIds, type RegionFeatureSource } from './region-features.js';
 
 /** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
@@ -32,33 +32,24 @@ export async function openImageFeatures(
       .split(sep)
       .at(-1)
       ?.replace(/\.png$/, '') ?? file;
-  const index = indexIds(
-    files.map((file) => [idOf(file), join(folder, file)] as const),
-    imageKey,
-    folder,
-  );
-  if (index.size === 0) throw new DataError(`${folder}: holds no .png picture`);
+  if (files.length === 0) throw new DataError(`${folder}: holds no .png picture`);
   const boxes = await readBoxes(join(folder, BOXES_FILE));
-  return {
+  return indexedSource({
     name: folder,
     dim: pixelFeatureDim({ cells, look }),
-    ids: () => files.map(idOf),
-    has: (id) => index.has(imageKey(id)),
-    countOf: (id) => (boxes === null ? grid * grid : boxes.get(imageKey(id))?.length),
-    read: async (id) => {
-      const path = index.get(imageKey(id));
-      if (path === undefined) throw missingImage(folder, id);
+    entries: files.map((file) => [idOf(file), join(folder, file)] as const),
+    countOf: (_, id) => (boxes === null ? grid * grid : boxes.get(imageKey(id))?.length),
+    read: async (path, id) => {
       const image = decodePng(await readFile(path), path);
       const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxes.get(imageKey(id));
       if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${id}`);
       return pixelFeatures(image, regions, { cells, look });
     },
-    close: async () => undefined,
-  };
+  });
 }
 
 async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> | null> {
   if (!(await exists(path))) return null;
   const json = (await readJson(path)) as Record<string, number[][]>;
-  return indexIds(Object.entries(json), imageKey, path);
+  return indexIds(Object.entries(json), path);
 }

@@ -1,19 +1,23 @@
 // numpy arrays: the `.npy` format, any numeric dtype, byte order and axis order, as float32.
 import { DataError } from '../errors.js';
 
-/** A numeric array of a `.npy` file, in C order. */
-export interface NpyArray {
-  shape: number[];
+/** Numbers in C order. */
+export interface NumericArray {
+  /** Empty for a single number. */
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** How an array lies in bytes. */
+export interface ArrayLayout {
   /** numpy's dtype, such as `<f4`. */
   dtype: string;
-  data: Float32Array;
+  fortranOrder: boolean;
+  shape: readonly number[];
 }
 
 /** What the header of a `.npy` says. */
-export interface NpyHeader {
-  dtype: string;
-  fortranOrder: boolean;
-  shape: number[];
+export interface NpyHeader extends ArrayLayout {
   /** Where the values begin. */
   dataOffset: number;
 }
@@ -57,33 +61,47 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   return { dtype, fortranOrder: order === 'True', shape: sizes, dataOffset };
 }
 
+/** Whether an array holds Python objects: pickled, not numbers. */
+export function holdsObjects({ dtype }: ArrayLayout): boolean {
+  return dtype.includes('O');
+}
+
 /**
  * Reads a numeric `.npy` into float32. int64 and float64 are rounded to float32.
  * @throws DataError for objects (pickles are never executed), text, complex numbers and files cut short.
  */
-export function readNpy(bytes: Uint8Array, name: string): NpyArray {
+export function readNpy(bytes: Uint8Array, name: string): NumericArray {
   const header = readNpyHeader(bytes, name);
-  const { dtype, shape } = header;
-  if (dtype.includes('O')) {
+  if (holdsObjects(header)) {
     throw new DataError(
       `${name}: holds pickled Python objects, not numbers; save it with numpy.save(array.astype("float32"))`,
     );
   }
+  return decodeArray(header, bytes.subarray(header.dataOffset), name);
+}
+
+/**
+ * The values of an array in float32 and C order.
+ * @throws DataError for anything but numbers, and when there are too few bytes for the shape.
+ */
+export function decodeArray(
+  { dtype, fortranOrder, shape }: ArrayLayout,
+  bytes: Uint8Array,
+  name: string,
+): NumericArray {
   const count = shape.reduce((product, size) => product * size, 1);
   const { width, read } = readerOf(dtype, name);
-  const available = bytes.byteLength - header.dataOffset;
-  if (!(count * width <= available)) {
+  if (!(count * width <= bytes.byteLength)) {
     throw new DataError(
-      `${name}: expected ${count * width} bytes of values for shape [${shape.join(', ')}], found ${available}; the file is cut short`,
+      `${name}: expected ${count * width} bytes of values for shape [${shape.join(', ')}], found ${bytes.byteLength}; the file is cut short`,
     );
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset + header.dataOffset, count * width);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, count * width);
   const isLittle = !dtype.startsWith('>');
   const data = new Float32Array(count);
-  if (dtype === '<f4')
-    new Uint8Array(data.buffer).set(bytes.subarray(header.dataOffset, header.dataOffset + count * 4));
+  if (dtype === '<f4') new Uint8Array(data.buffer).set(bytes.subarray(0, count * 4));
   else for (let i = 0; i < count; i++) data[i] = read(view, i * width, isLittle);
-  return { shape, dtype, data: header.fortranOrder && shape.length > 1 ? fromFortranOrder(data, shape) : data };
+  return { shape, data: fortranOrder && shape.length > 1 ? fromFortranOrder(data, shape) : data };
 }
 
 type ValueReader = (view: DataView, offset: number, isLittle: boolean) => number;

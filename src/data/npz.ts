@@ -4,7 +4,7 @@ import { inflateRaw } from 'node:zlib';
 import type { ByteSource } from '../byte-source.js';
 import { readZipDirectory, type ZipEntry } from '../checkpoint/zip-reader.js';
 import { DataError, errorMessage } from '../errors.js';
-import { type NpyArray, readNpy } from './npy.js';
+import { type NumericArray, readNpy } from './npy.js';
 
 /** Larger than the features of any image; bounds what a deflated entry may grow to. */
 const MAX_ARRAY_BYTES = 1 << 30;
@@ -12,7 +12,7 @@ const MAX_ARRAY_BYTES = 1 << 30;
 /** The arrays of a `.npz` by name, read when asked for. */
 export interface NpzFile {
   names: readonly string[];
-  read(name: string): Promise<NpyArray>;
+  get(name: string): Promise<NumericArray>;
 }
 
 /** Lists a `.npz`. @throws CheckpointError when it is no zip archive. */
@@ -22,7 +22,7 @@ export async function openNpz(source: ByteSource): Promise<NpzFile> {
     entries.set(file.replace(/\.npy$/, ''), entry);
   return {
     names: [...entries.keys()],
-    read: async (name) => {
+    get: async (name) => {
       const entry = entries.get(name);
       if (entry === undefined)
         throw new DataError(`${source.name}: has no array "${name}", only ${[...entries.keys()].join(', ')}`);

@@ -1,21 +1,45 @@
 // Opens region features whatever their format: one place that knows them all.
 import { readdir } from 'node:fs/promises';
-import { exists, isFolder } from '#platform';
+import { exists, isFolder, openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { openFeatureStore, STORE_EXTENSION } from './feature-store.js';
-import { openFolderFeatures } from './folder-features.js';
+import { isFeatureFile, openFolderFeatures } from './folder-features.js';
+import { isHdf5 } from './hdf5.js';
+import { openHdf5Features } from './hdf5-features.js';
 import { type ImageFeatureOptions, openImageFeatures } from './image-features.js';
+import { isLmdb } from './lmdb.js';
+import { LMDB_FILE, openLmdbFeatures } from './lmdb-features.js';
 import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './region-wrappers.js';
-import { openSafetensorsFeatures } from './safetensors-features.js';
+import { openTensorFileFeatures } from './tensor-file-features.js';
 import { openTsvFeatures } from './tsv-features.js';
 
 /** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
 const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
+type Open = (path: string) => Promise<RegionFeatureSource>;
+
+/** Files known by their ending. */
+const BY_ENDING: readonly [ending: RegExp, open: Open][] = [
+  [/\.tsv$/, openTsvFeatures],
+  [/\.vbf$/, openFeatureStore],
+  [/\.(?:safetensors|pth?)$/, openTensorFileFeatures],
+];
+
+/** Files known by their first bytes: people name them as they like. */
+const BY_HEAD: readonly [is: (head: Uint8Array) => boolean, open: Open][] = [
+  [isHdf5, openHdf5Features],
+  [isLmdb, openLmdbFeatures],
+];
+const HEAD_BYTES = 64;
+
+const EXPECTED =
+  `a .tsv, .safetensors, .pt, LMDB or HDF5 file, a ${STORE_EXTENSION} store, an LMDB folder, ` +
+  'or a folder of .npy, .npz, .pt or .png files';
+
 /**
- * Opens the region features of one or several paths as one source: a `.tsv` of bottom-up attention, a store of this package, a `.safetensors`, a folder of `.npy` or `.npz` files, or
- * a folder of PNG pictures whose pixels become features.
+ * Opens the region features of one or several paths as one source, in any format of `docs/data.md`: told by the ending of a file, its
+ * first bytes, or what a folder holds.
  * @throws DataError when a path is absent or of no known format, or the widths differ.
  */
 export async function openRegionFeatures(
@@ -34,19 +58,29 @@ export async function openRegionFeatures(
 
 async function openOne(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
   if (!(await exists(path))) throw new DataError(`${path}: no such file or folder of region features`);
-  if (await isFolder(path)) {
-    const names = await readdir(path, { recursive: true });
-    if (names.some((name) => /\.np[yz]$/.test(name))) return openFolderFeatures(path);
-    if (names.some((name) => name.endsWith('.png')))
-      return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
-    throw new DataError(
-      `${path}: expected a folder of .npy, .npz or .png files, found ${names.slice(0, 3).join(', ') || 'nothing'}`,
-    );
+  if (await isFolder(path)) return openFolder(path, options);
+  const byEnding = BY_ENDING.find(([ending]) => ending.test(path));
+  if (byEnding !== undefined) return byEnding[1](path);
+  const head = await headOf(path);
+  const byHead = BY_HEAD.find(([is]) => is(head));
+  if (byHead !== undefined) return byHead[1](path);
+  throw new DataError(`${path}: expected region features as ${EXPECTED}`);
+}
+
+async function openFolder(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
+  const names = await readdir(path, { recursive: true });
+  if (names.includes(LMDB_FILE)) return openLmdbFeatures(path);
+  if (names.some(isFeatureFile)) return openFolderFeatures(path);
+  if (names.some((name) => name.endsWith('.png')))
+    return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
+  throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const source = await openSource(path);
+  try {
+    return await source.read(0, Math.min(HEAD_BYTES, source.size));
+  } finally {
+    await source.close();
   }
-  if (path.endsWith('.tsv')) return openTsvFeatures(path);
-  if (path.endsWith(STORE_EXTENSION)) return openFeatureStore(path);
-  if (path.endsWith('.safetensors')) return openSafetensorsFeatures(path);
-  throw new DataError(
-    `${path}: expected region features as a .tsv file, a ${STORE_EXTENSION} store, a .safetensors file, or a folder of .npy, .npz or .png files`,
-  );
 }

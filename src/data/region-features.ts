@@ -1,5 +1,6 @@
 // Region features by image id: the interface that every file format offers, and the checks that they share.
 import { DataError } from '../errors.js';
+import { imageKey } from './image-key.js';
 
 /** The regions of one image. */
 export interface RegionFeatures {
@@ -51,16 +52,65 @@ export function firstRegions(regions: RegionFeatures, max: number): RegionFeatur
   };
 }
 
+/** Images by id, and how one of them is read: all that the formats differ in. */
+export interface ImageIndex<T> {
+  name: string;
+  dim: number;
+  /** Each image and where its regions are, in the order of the file. */
+  entries: readonly (readonly [id: string, entry: T])[];
+  countOf?(entry: T, id: string): number | undefined;
+  read(entry: T, id: string): Promise<RegionFeatures>;
+  close?(): Promise<void>;
+}
+
+/** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
+export function indexedSource<T>({ name, dim, entries, countOf, read, close }: ImageIndex<T>): RegionFeatureSource {
+  if (entries.length === 0) throw new DataError(`${name}: holds no images`);
+  const index = indexIds(entries, name);
+  return {
+    name,
+    dim,
+    ids: function* () {
+      for (const [id] of entries) yield id;
+    },
+    has: (id) => index.has(imageKey(id)),
+    countOf: (id) => {
+      const entry = index.get(imageKey(id));
+      return entry === undefined ? undefined : countOf?.(entry, id);
+    },
+    read: async (id) => {
+      const entry = index.get(imageKey(id));
+      if (entry === undefined) throw missingImage(name, id);
+      const regions = await read(entry, id);
+      if (regions.dim === dim) return regions;
+      throw new DataError(
+        `${name}, image ${id}: its features are ${regions.dim} wide, those of the first image ${dim}; use one detector for all`,
+      );
+    },
+    close: async () => close?.(),
+  };
+}
+
+/** What `open` makes of something open, which is closed when that fails. */
+export async function openedWith<T, R extends { close(): Promise<void> }>(
+  resource: R,
+  open: (resource: R) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(resource);
+  } catch (error) {
+    await resource.close();
+    throw error;
+  }
+}
+
 /** Ids under all their spellings. @throws DataError when two ids of one source are the same image. */
-export function indexIds<T>(
-  entries: Iterable<readonly [id: string, entry: T]>,
-  key: (id: string) => string,
-  name: string,
-): Map<string, T> {
+export function indexIds<T>(entries: Iterable<readonly [id: string, entry: T]>, name: string): Map<string, T> {
   const index = new Map<string, T>();
   for (const [id, entry] of entries) {
-    if (index.has(key(id))) throw new DataError(`${name}: image ${id} occurs twice; remove one of the two`);
-    index.set(key(id), entry);
+    const key = imageKey(id);
+    if (index.has(key)) throw new DataError(`${name}: image ${id} occurs twice; remove one of the two`);
+    index.set(key, entry);
   }
   return index;
 }

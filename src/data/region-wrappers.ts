@@ -2,7 +2,7 @@
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
 import { imageKey } from './image-key.js';
-import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { indexedSource, missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
 /** Several sources as one, as train2014 and val2014 lie in two files. @throws DataError when their widths differ. */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
@@ -36,27 +36,14 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
 
 /** Features given in memory: id -> regions. */
 export function memorySource(name: string, entries: Iterable<readonly [string, RegionFeatures]>): RegionFeatureSource {
-  const ids: string[] = [];
-  const byKey = new Map<string, RegionFeatures>();
-  for (const [id, regions] of entries) {
-    ids.push(id);
-    byKey.set(imageKey(id), regions);
-  }
-  const [first] = byKey.values();
-  if (first === undefined) throw new DataError(`${name}: holds no images`);
-  return {
+  const all = [...entries];
+  return indexedSource({
     name,
-    dim: first.dim,
-    ids: () => ids,
-    has: (id) => byKey.has(imageKey(id)),
-    countOf: (id) => byKey.get(imageKey(id))?.count,
-    read: async (id) => {
-      const regions = byKey.get(imageKey(id));
-      if (regions === undefined) throw missingImage(name, id);
-      return regions;
-    },
-    close: async () => undefined,
-  };
+    dim: all[0]?.[1].dim ?? 0,
+    entries: all,
+    countOf: ({ count }) => count,
+    read: async (regions) => regions,
+  });
 }
 
 /** Keeps what was read, up to `maxBytes` of features, the longest unused going first: several questions ask about one image. */

@@ -4,11 +4,10 @@ import { dirname } from 'node:path';
 import { exists, openSource, readText, writeTextAtomic } from '#platform';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
-import { imageKey } from './image-key.js';
 import {
-  indexIds,
+  indexedSource,
   MAX_REGIONS_IN_FILE,
-  missingImage,
+  openedWith,
   type RegionFeatures,
   type RegionFeatureSource,
 } from './region-features.js';
@@ -57,35 +56,20 @@ interface TsvIndex {
  * @see https://github.com/peteanderson80/bottom-up-attention#using-the-pretrained-features
  */
 export async function openTsvFeatures(path: string): Promise<RegionFeatureSource> {
-  const source = await openSource(path);
-  try {
+  return openedWith(await openSource(path), async (source) => {
     const { columns, lines } = await loadIndex(source, path);
-    const index = indexIds(
-      lines.map((line) => [line.id, line] as const),
-      imageKey,
-      path,
-    );
     const [first] = lines;
     if (first === undefined) throw new DataError(`${path}: holds no images`);
     const { dim } = await readLine(source, first, columns);
-    const lineOf = (id: string): Line | undefined => index.get(imageKey(id));
-    return {
+    return indexedSource({
       name: path,
       dim,
-      ids: () => lines.map(({ id }) => id),
-      has: (id) => lineOf(id) !== undefined,
-      countOf: (id) => lineOf(id)?.count,
-      read: async (id) => {
-        const line = lineOf(id);
-        if (line === undefined) throw missingImage(path, id);
-        return readLine(source, line, columns, dim);
-      },
+      entries: lines.map((line) => [line.id, line] as const),
+      countOf: ({ count }) => count,
+      read: (line) => readLine(source, line, columns, dim),
       close: () => source.close(),
-    };
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
+    });
+  });
 }
 
 async function loadIndex(source: ByteSource, path: string): Promise<TsvIndex> {

@@ -26,7 +26,7 @@ const common = {
   cacheMb: z.number().nonnegative().default(256).describe('memory for region features that are used again, in MB'),
 };
 
-const features = paths.describe('region features: .tsv, or a folder of .npy, .npz or .png files; several are joined');
+const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
 
 const vqa = z.strictObject({
   questions: paths.describe('VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
