@@ -111,12 +111,14 @@ async function train(settings: RunSettings, { dryRun, profile }: TrainArguments)
   try {
     console.log(planOf(run, settings));
     if (dryRun) return;
-    const { reason, step, totalSteps, best } = await run.trainer.train();
+    const { reason, step, totalSteps, best, recordings, padding } = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
     const figures = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
     console.log(`${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${figures}`);
     if (step < totalSteps && reason !== 'early')
       console.log(`go on with: visualbert train ${settings.task} --output-dir ${outputDir} --resume`);
+    const graphs = recordings === 0 ? 'nothing recorded' : `${recordings} graphs recorded`;
+    console.log(padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`);
     console.log(`run folder: ${outputDir}`);
     process.exitCode = SIGNAL_EXIT[reason] ?? 0;
   } finally {

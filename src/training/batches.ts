@@ -49,6 +49,17 @@ export function padBatch({ inputs, count }: Batch, size: number): Batch {
   return { inputs: padded, count };
 }
 
+/** Inputs that tell places in use (1) from padding (0). */
+const MASKS = ['attentionMask', 'visualAttentionMask'];
+
+/** Places of a batch that is padded to `size` examples, and how many of them hold nothing. */
+export function countPadding({ inputs, count }: Batch, size: number): { places: number; padded: number } {
+  const masks = MASKS.flatMap((name) => (inputs[name] === undefined ? [] : [inputs[name].data]));
+  const places = masks.reduce((sum, { length }) => sum + (length / count) * size, 0);
+  const used = masks.reduce((sum, mask) => sum + Array.from(mask).filter((value) => value !== 0).length, 0);
+  return { places, padded: places - used };
+}
+
 function padRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor {
   const [count = 0, ...rest] = tensor.shape;
   const row = tensor.data.length / count;

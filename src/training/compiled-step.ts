@@ -36,6 +36,9 @@ export async function createCompiledRunner(model: TrainableModel, precision: Pre
   });
   return {
     compiled: true,
+    get recordings() {
+      return state.recordings;
+    },
     addVariable: (name, shape, fill = 0) => state.addVariable(name, { shape, fill }),
     prepare: (fn, name) => compile(fn, { state, name, precision }),
     read: (name) => state.read(name),

@@ -17,6 +17,8 @@ export interface RunFunction {
 
 export interface StepRunner {
   readonly compiled: boolean;
+  /** Graphs recorded so far; 0 where nothing is. */
+  readonly recordings: number;
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
@@ -39,6 +41,7 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
   };
   return {
     compiled: false,
+    recordings: 0,
     addVariable: (name, shape, fill = 0) => {
       const variable = tf.tidy(() => tf.variable(tf.fill([...shape], fill), false));
       variables.set(name, variable);

@@ -48,4 +48,8 @@ export interface TrainResult {
   best: BestEvaluation | null;
   /** Figures of the last evaluation of this start. */
   metrics: Record<string, number> | null;
+  /** Graphs recorded in this start, those of evaluations included; 0 for an eager run. */
+  recordings: number;
+  /** Share of padding among the places of the training batches of this start, from 0 to 1; null when no input is a mask. */
+  padding: number | null;
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, errorMessage, TrainingError } from '../errors.js';
 import { writeTextAtomic } from '#platform';
-import { padBatch, prefetch, readBatch } from './batches.js';
+import { countPadding, padBatch, prefetch, readBatch } from './batches.js';
 import { type Checkpoint, CheckpointStore, publishFiles } from './checkpoints.js';
 import { createTrainingStep } from './compiled-step.js';
 import { epochBatches } from './data-order.js';
@@ -41,6 +41,7 @@ export class Trainer<E> {
   private signals!: StopSignals;
   private profiler: StepProfiler | null = null;
   private lastMetrics: Record<string, number> | null = null;
+  private readonly places = { all: 0, padded: 0 };
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
   constructor(private readonly options: TrainerOptions<E>) {
@@ -81,6 +82,8 @@ export class Trainer<E> {
         reason,
         best: this.state.best,
         metrics: this.lastMetrics,
+        recordings: this.step.recordings,
+        padding: this.places.all === 0 ? null : this.places.padded / this.places.all,
       };
     } catch (error) {
       const newest = (await this.store.steps()).at(-1);
@@ -254,6 +257,11 @@ export class Trainer<E> {
       interval.steps += 1;
       interval.loss += loss;
       interval.gradientNorm += gradientNorm;
+    }
+    for (const part of parts) {
+      const { places, padded } = countPadding(part, this.step.compiled ? this.arguments.batchSize : part.count);
+      this.places.all += places;
+      this.places.padded += padded;
     }
     interval.examples += parts.reduce((sum, { count }) => sum + count, 0);
     this.log.timeStep(seconds);

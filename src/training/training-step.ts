@@ -36,6 +36,8 @@ export interface StepResult {
 /** Trains a model whose parameters it holds until `dispose`. Calls are carried out in order, also when not awaited. */
 export interface TrainingStep {
   readonly compiled: boolean;
+  /** Graphs recorded so far, one for each function and shapes of its inputs; 0 for an eager step. */
+  readonly recordings: number;
   /** Updates made so far: the number of the next one, counted from 0. */
   readonly step: number;
   readonly options: Readonly<ResolvedStepOptions>;
@@ -147,6 +149,10 @@ export class ModelTrainingStep implements TrainingStep {
 
   get compiled(): boolean {
     return this.runner.compiled;
+  }
+
+  get recordings(): number {
+    return this.runner.recordings;
   }
 
   get step(): number {

@@ -68,6 +68,28 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     }
   });
 
+  (HAS_ENGINE ? test : test.skip)(
+    'XLA and further threads change no figure; a profile shows what a step does',
+    async () => {
+      const files = writeNlvrFiles();
+      const lossesWith = async (name: string, flags: readonly string[]): Promise<number[]> => {
+        const run = join(files.folder, name);
+        const args = trainArgs(files, run).map((arg) => (arg === 'cpu' ? 'tensorflow' : arg));
+        const { code, stdout, stderr } = await visualbert([...args, '--max-steps', '4', ...flags]);
+        expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+        expect(stdout).toMatch(/\n\d+ graphs recorded, [\d.]+% of the batches was padding\n/);
+        return (await readMetrics(join(run, 'metrics.jsonl'))).map(({ loss }) => Number(loss));
+      };
+      const plain = await lossesWith('plain', []);
+      const machine = ['--xla', '--inter-op-threads', '2', '--no-gpu-memory-growth', '--profile'];
+      const other = await lossesWith('xla', machine);
+      plain.forEach((loss, i) => expect(other[i]).toBeCloseTo(loss, 4));
+      const profile = readFileSync(join(files.folder, 'xla', 'profile.json'), 'utf8');
+      const { traceEvents } = JSON.parse(profile) as { traceEvents: { name: string }[] };
+      expect(traceEvents.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/^_Xla/)]));
+    },
+  );
+
   test('settings come from a config file, flags win, and unknown ones are named', async () => {
     const files = writeNlvrFiles();
     const config = join(files.folder, 'run.json');

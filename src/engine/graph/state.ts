@@ -46,6 +46,8 @@ export class SessionState implements State {
   private readonly held = new Map<string, StateVariable>();
   /** Variables that were added since the last run, with their filling. */
   private unfilled: { held: StateVariable; fill: number }[] = [];
+  /** Functions recorded so far, one for each signature, those of earlier sessions included. */
+  recordings = 0;
   private recordingCount = 0;
   private recordingsInGraph = 0;
   private waiting = 0;
@@ -175,6 +177,7 @@ export class SessionState implements State {
   async startRecording(name: string, precision: Precision): Promise<Recording> {
     if (this.recordingsInGraph >= this.maxSignatures) await this.rebuild();
     this.recordingsInGraph++;
+    this.recordings++;
     return new Recording(this.graph, `${name.replace(/[^\w.-]/g, '_')}_${this.recordingCount++}`, precision);
   }
 
