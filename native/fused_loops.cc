@@ -46,6 +46,17 @@ VISUALBERT_WIDE float sum_of_squares(const uint16_t* x, int64_t count) {
   return lane_sum(count, [x](int64_t i) { return widened(x[i]) * widened(x[i]); });
 }
 
+// Infinity and NaN have every exponent bit set: adding one to the exponent reaches the sign bit.
+VISUALBERT_WIDE bool all_finite(const float* x, int64_t count) {
+  uint32_t carried = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    carried |= (bits & 0x7f800000u) + 0x00800000u;
+  }
+  return carried < 0x80000000u;
+}
+
 namespace {
 
 template <typename T>

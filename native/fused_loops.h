@@ -23,6 +23,9 @@ void adamw(const AdamW& options, float* parameter, float* first, float* second, 
 float sum_of_squares(const float* x, int64_t count);
 float sum_of_squares(const uint16_t* x, int64_t count);
 
+// Whether none is infinite or NaN.
+bool all_finite(const float* x, int64_t count);
+
 void gelu(const float* x, float* y, int64_t count);
 void gelu(const uint16_t* x, uint16_t* y, int64_t count);
 void gelu_gradient(const float* dy, const float* x, float* dx, int64_t count);

@@ -4,11 +4,14 @@
 #include <tensorflow/c/c_api.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 
 #include "fused_kernels.h"
+#include "fused_loops.h"
 #include "napi_util.h"
+#include "parallel.h"
 
 namespace visualbert {
 namespace {
@@ -336,6 +339,19 @@ napi_value OperationDefinition(napi_env env, napi_value* args, size_t) {
   return make_buffer(env, buffer->data, buffer->length);
 }
 
+// allFinite(floats): whether none is infinite or NaN.
+napi_value AllFinite(napi_env env, napi_value* args, size_t) {
+  const Bytes bytes = to_bytes(env, args[0]);
+  const float* values = static_cast<const float*>(bytes.data);
+  std::atomic<bool> is_finite{true};
+  Team::instance().run(static_cast<int64_t>(bytes.size / sizeof(float)), 1 << 16, [&](int64_t first, int64_t last, int) {
+    if (!all_finite(values + first, last - first)) is_finite = false;
+  });
+  napi_value result;
+  napi_get_boolean(env, is_finite, &result);
+  return result;
+}
+
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
     register_fused_kernels();
@@ -348,6 +364,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<AddOperation>(env, exports, "addOperation");
   export_function<RunGraph>(env, exports, "run");
   export_function<OperationDefinition>(env, exports, "operationDefinition");
+  export_function<AllFinite>(env, exports, "allFinite");
   return exports;
 }
 

@@ -15,6 +15,7 @@ import * as tf from '@tensorflow/tfjs';
  * - `SumOfSquares` `{ x }` to a scalar.
  * - `FusedAdamW` `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
+ * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
  */
 export type FusedKernel =
   | 'FusedGelu'
@@ -27,7 +28,8 @@ export type FusedKernel =
   | 'FusedSoftmaxGrad'
   | 'ColumnSums'
   | 'SumOfSquares'
-  | 'FusedAdamW';
+  | 'FusedAdamW'
+  | 'AllFinite';
 
 /** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */
 export function fused(

@@ -117,19 +117,20 @@ def warm(threads):
 
 
 def load(model, class_name, file, **_):
-    """torch.load + load_state_dict (or safetensors) into a model that exists already."""
+    """Makes the model and fills it: torch.load (or safetensors) + load_state_dict. `fillMs` is the time of the filling alone."""
     import safetensors.torch
     import torch
     import transformers
 
-    if "network" not in state:
-        config = transformers.VisualBertConfig.from_pretrained(model)
-        state["network"] = getattr(transformers, class_name)(config)
-    path = f"{model}/{file}"
     begin = time.perf_counter()
+    config = transformers.VisualBertConfig.from_pretrained(model)
+    state["network"] = getattr(transformers, class_name)(config)
+    path = f"{model}/{file}"
+    made = time.perf_counter()
     values = torch.load(path, weights_only=True) if file.endswith(".bin") else safetensors.torch.load_file(path)
     state["network"].load_state_dict(values, strict=False)
-    return {"ms": [1000 * (time.perf_counter() - begin)]}
+    end = time.perf_counter()
+    return {"ms": [1000 * (end - begin)], "fillMs": 1000 * (end - made)}
 
 
 def save(model, class_name, format, target, **_):

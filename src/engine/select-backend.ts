@@ -4,6 +4,8 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
+import { registerAllFinite } from './all-finite-kernel.js';
+import type { GraphAddon } from './graph/addon.js';
 import { registerFusedKernels } from './graph/fused-kernels.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
@@ -93,6 +95,7 @@ function registerEngine(options: BackendOptions): void {
   const start = (): tf.KernelBackend => {
     const native = loadNative(options);
     if (native.graph !== null && !native.binding.isUsingGpuDevice()) registerFusedKernels(ENGINE);
+    if (native.graph !== null) registerAllFinite(ENGINE, native.graph as GraphAddon);
     return createKernelBackend(native);
   };
   tf.registerBackend(ENGINE, start, 3);

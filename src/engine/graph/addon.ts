@@ -66,6 +66,7 @@ export interface GraphAddon {
     controls: readonly number[],
   ): { operation: number; outputs: OutputDescription[] };
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
+  allFinite(values: Float32Array): boolean;
   run(
     graph: Handle<'graph'>,
     feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],

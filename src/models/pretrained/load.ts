@@ -5,6 +5,7 @@ import type { StoredDType } from '../../checkpoint/dtypes.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { VisualBertConfig } from '../../config.js';
 import { CheckpointError, errorMessage } from '../../errors.js';
+import { fused } from '../../fused.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { sizeOf } from '../../shapes.js';
 import { foreignError, mismatchError } from './explain.js';
@@ -202,8 +203,9 @@ async function fill(
       const values = filler.array(sizeOf(variable.shape));
       await file.readFloat32(key, values);
       if (hasFailed) return;
-      if (!allFinite(values)) nonFinite.add(key);
-      assign(variable, tf.tensor(values, variable.shape, 'float32'));
+      const tensor = tf.tensor(values, variable.shape, 'float32');
+      if (!allFinite(tensor, values)) nonFinite.add(key);
+      assign(variable, tensor);
     }
   };
   const lanes = Array.from({ length: LANES }, () =>
@@ -233,20 +235,15 @@ function copyTables(parameters: ReadonlyMap<string, tf.Variable>, missing: Reado
   }
 }
 
-/** Infinity and NaN have every exponent bit set: adding one to the exponent reaches the sign bit. Four sums, for the processor works on them at once. */
-function allFinite(values: Float32Array): boolean {
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-  const carry = (i: number): number => ((bits[i] as number) & 0x7f800000) + 0x00800000;
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const end = bits.length - (bits.length % 4);
-  for (let i = 0; i < end; i += 4) {
-    a |= carry(i);
-    b |= carry(i + 1);
-    c |= carry(i + 2);
-    d |= carry(i + 3);
+function allFinite(tensor: tf.Tensor, values: Float32Array): boolean {
+  const [result] = fused('AllFinite', { x: tensor }) ?? [];
+  if (result !== undefined) {
+    const answer = result.dataSync()[0] === 1;
+    result.dispose();
+    return answer;
   }
-  for (let i = end; i < bits.length; i++) a |= carry(i);
-  return (a | b | c | d) >= 0;
+  for (const value of values) if (!Number.isFinite(value)) return false;
+  return true;
 }
 
 function countDtypes(file: TensorFile): Partial<Record<StoredDType, number>> {
