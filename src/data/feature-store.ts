@@ -19,12 +19,13 @@ import {
 /** The usual ending of a store. */
 export const STORE_EXTENSION = '.vbf';
 
-const MAGIC = new TextEncoder().encode('VBFEAT1\n');
+/** What a store begins and ends with. */
+export const STORE_MAGIC = new TextEncoder().encode('VBFEAT1\n');
 const TAIL_BYTES = 28;
 const MAX_INDEX_BYTES = 1 << 30;
 
 /** id, offset, regions, width and height of the image (0: unknown), 1 when it has boxes, checksum. */
-type Entry = readonly [
+export type StoreEntry = readonly [
   id: string,
   offset: number,
   count: number,
@@ -34,10 +35,11 @@ type Entry = readonly [
   checksum: number,
 ];
 
-interface StoreIndex {
+/** What the index of a store says. */
+export interface StoreIndex {
   dim: number;
   dtype: 'float16' | 'float32';
-  images: Entry[];
+  images: StoreEntry[];
 }
 
 export interface PackOptions {
@@ -60,8 +62,8 @@ export async function packFeatures(
   const wanted = ids ?? [...source.ids()];
   const index: StoreIndex = { dim: source.dim, dtype: half ? 'float16' : 'float32', images: [] };
   await writeWhole(await createSink(path), async (sink) => {
-    let offset = MAGIC.byteLength;
-    await sink.write(MAGIC);
+    let offset = STORE_MAGIC.byteLength;
+    await sink.write(STORE_MAGIC);
     for (const id of wanted) {
       const { features, count, boxes, imageWidth = 0, imageHeight = 0 } = await source.read(id);
       const values = half ? bytesOf(toHalf(features, `${source.name}, image ${id}`)) : bytesOf(features);
@@ -71,15 +73,20 @@ export async function packFeatures(
       offset += record.byteLength;
       onImage?.(index.images.length, wanted.length);
     }
-    const indexBytes = new TextEncoder().encode(JSON.stringify(index));
-    const tail = new DataView(new ArrayBuffer(TAIL_BYTES));
-    tail.setFloat64(0, offset, true);
-    tail.setFloat64(8, indexBytes.byteLength, true);
-    tail.setUint32(16, crc32(indexBytes), true);
-    new Uint8Array(tail.buffer).set(MAGIC, 20);
-    await sink.write(indexBytes);
-    await sink.write(new Uint8Array(tail.buffer));
+    await sink.write(storeEnd(index, offset));
   });
+}
+
+/** Index and tail of a store whose images end at `offset`. */
+export function storeEnd(index: StoreIndex, offset: number): Uint8Array {
+  const indexBytes = new TextEncoder().encode(JSON.stringify(index));
+  const tail = new DataView(new ArrayBuffer(TAIL_BYTES));
+  tail.setFloat64(0, offset, true);
+  tail.setFloat64(8, indexBytes.byteLength, true);
+  tail.setUint32(16, crc32(indexBytes), true);
+  const bytes = Buffer.concat([indexBytes, new Uint8Array(tail.buffer)]);
+  bytes.set(STORE_MAGIC, indexBytes.byteLength + 20);
+  return bytes;
 }
 
 /**
@@ -103,15 +110,15 @@ export async function openFeatureStore(path: string): Promise<RegionFeatureSourc
 async function readIndex(source: ByteSource): Promise<StoreIndex> {
   const fail = (what: string): DataError =>
     new DataError(`${source.name}: ${what}; pack it again with \`visualbert features pack\``);
-  if (source.size < MAGIC.byteLength + TAIL_BYTES) throw fail('is no store of region features');
-  const head = await source.read(0, MAGIC.byteLength);
-  if (!sameBytes(head, MAGIC)) throw fail('is no store of region features');
+  if (source.size < STORE_MAGIC.byteLength + TAIL_BYTES) throw fail('is no store of region features');
+  const head = await source.read(0, STORE_MAGIC.byteLength);
+  if (!sameBytes(head, STORE_MAGIC)) throw fail('is no store of region features');
   const tailBytes = await source.read(source.size - TAIL_BYTES, TAIL_BYTES);
-  if (!sameBytes(tailBytes.subarray(20), MAGIC)) throw fail('is cut short');
+  if (!sameBytes(tailBytes.subarray(20), STORE_MAGIC)) throw fail('is cut short');
   const tail = new DataView(tailBytes.buffer, tailBytes.byteOffset, TAIL_BYTES);
   const [offset, length] = [tail.getFloat64(0, true), tail.getFloat64(8, true)];
   if (!(
-    offset >= MAGIC.byteLength &&
+    offset >= STORE_MAGIC.byteLength &&
     length > 0 &&
     length <= MAX_INDEX_BYTES &&
     offset + length + TAIL_BYTES === source.size
@@ -125,7 +132,7 @@ async function readIndex(source: ByteSource): Promise<StoreIndex> {
 
 async function readEntry(
   source: ByteSource,
-  entry: Entry,
+  entry: StoreEntry,
   dim: number,
   dtype: StoreIndex['dtype'],
 ): Promise<RegionFeatures> {

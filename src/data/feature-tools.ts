@@ -37,11 +37,12 @@ export async function inspectFeatures(source: RegionFeatureSource, limit = 100):
     }
   }
   const sum = counts.reduce((total, count) => total + count, 0);
+  const [min, max] = counts.length === 0 ? [0, 0] : [Math.min(...counts), Math.max(...counts)];
   return {
     name: source.name,
     images: ids.length,
     dim: source.dim,
-    regions: { min: Math.min(...counts), mean: sum / counts.length, max: Math.max(...counts) },
+    regions: { min, mean: sum / Math.max(1, counts.length), max },
     withBoxes,
     read: counts.length,
     problems,
@@ -64,9 +65,10 @@ export async function writeTsvFeatures(source: RegionFeatureSource, path: string
   });
 }
 
-/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. */
+/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. @throws DataError for an id that is no file name. */
 export async function writeNpyFolder(source: RegionFeatureSource, folder: string): Promise<void> {
   for (const id of source.ids()) {
+    if (/[/\\\0]/.test(id)) throw new DataError(`${source.name}: image ${id} cannot be the name of a file`);
     const regions = await source.read(id);
     await writeWhole(await createSink(joinPath(folder, `${id}.npy`)), async (sink) => {
       await sink.write(npyHeader(regions));

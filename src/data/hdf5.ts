@@ -47,8 +47,8 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
     try {
       return run();
     } catch (error) {
-      const [reason = ''] = errorMessage(error).split('\n');
-      throw new DataError(`${path}: ${what} could not be read (${reason.trim()}); the HDF5 file is damaged`);
+      const reason = /^\s*#\d+: .*\(\): (.*)$/m.exec(errorMessage(error))?.[1] ?? errorMessage(error);
+      throw new DataError(`${path}: ${what} could not be read (${reason}); the HDF5 file is damaged`);
     }
   };
   let file: H5.File;

@@ -143,6 +143,9 @@ describe('feature tools', () => {
     const source = await openRegionFeatures(writeFeatureFolder(join(folder, 'a'), ['x', 'y'], 3, 2));
     await writeNpyFolder(source, join(folder, 'b'));
     expect(readFileSync(join(folder, 'b', 'y.npy'))).toEqual(npy([100, 101, 110, 111, 120, 121], [3, 2]));
+    await expect(writeNpyFolder(memorySource('m', [['../../y', regions([1], 1)]]), join(folder, 'b'))).rejects.toThrow(
+      'm: image ../../y cannot be the name of a file',
+    );
     await expect(writeTsvFeatures(source, join(folder, 'c.tsv'))).rejects.toThrow(
       'a .tsv needs boxes and the image size',
     );
