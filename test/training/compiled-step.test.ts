@@ -44,6 +44,12 @@ const [T, V, C] = [5, 6, 7];
 const qa = (): VisualBertForQuestionAnswering =>
   new VisualBertForQuestionAnswering(new VisualBertConfig({ ...CONFIG, numLabels: C }), { seed: 1 });
 
+const withoutDropout = (): VisualBertForQuestionAnswering =>
+  new VisualBertForQuestionAnswering(
+    new VisualBertConfig({ ...CONFIG, numLabels: C, hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 }),
+    { seed: 1 },
+  );
+
 /** A batch whose rows have different lengths. */
 function batch(step: number, count = 3): Record<string, RawTensor> {
   const ints = (size: number, high: number, salt: number): Int32Array =>
@@ -132,6 +138,24 @@ describe('the compiled step', () => {
     expectSameLosses(await both(options, run));
   });
 
+  test('passes over a batch that is not finite as if it had not been', async () => {
+    if (!hasEngine) return;
+    const ends: Map<string, Float32Array>[] = [];
+    for (const isInterrupted of [true, false]) {
+      const model = withoutDropout();
+      const step = await createTrainingStep(model, { learningRate: 1e-3, weightDecay: 0.01, skipNonFinite: true });
+      if (isInterrupted) {
+        const labels: RawTensor = { dtype: 'float32', shape: [3, C], data: new Float32Array(3 * C).fill(NaN) };
+        expect((await step.run({ ...batch(0), labels })).loss).toBeNaN();
+      }
+      for (let i = 1; i < 3; i++) await step.run(batch(i));
+      await step.dispose();
+      ends.push(await parametersOf(model));
+      model.dispose();
+    }
+    expect(ends[0]).toEqual(ends[1]);
+  });
+
   test('accumulates as the eager one does', async () => {
     if (!hasEngine) return;
     const run = async (step: TrainingStep): Promise<number[]> => {
@@ -148,10 +172,7 @@ describe('the compiled step', () => {
     const losses: number[] = [];
     let start = new Map<string, Float32Array>();
     for (const isPadded of [false, true]) {
-      const model = new VisualBertForQuestionAnswering(
-        new VisualBertConfig({ ...CONFIG, numLabels: C, hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 }),
-        { seed: 1 },
-      );
+      const model = withoutDropout();
       start = await parametersOf(model);
       const step = await createTrainingStep(model, { ...OPTIONS, warmupSteps: 0 });
       const short = { inputs: batch(4, 2), count: 2 };
