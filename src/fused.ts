@@ -16,6 +16,7 @@ import * as tf from '@tensorflow/tfjs';
  * - `FusedAdamW` `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
+ * - `After` `{ x, signal }` to x: see `after`.
  */
 export type FusedKernel =
   | 'FusedGelu'
@@ -29,7 +30,8 @@ export type FusedKernel =
   | 'ColumnSums'
   | 'SumOfSquares'
   | 'FusedAdamW'
-  | 'AllFinite';
+  | 'AllFinite'
+  | 'After';
 
 /** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */
 export function fused(
@@ -40,4 +42,12 @@ export function fused(
   if (!tf.getKernel(kernel, tf.getBackend())) return null;
   const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, inputs, attributes);
   return Array.isArray(outputs) ? outputs : [outputs];
+}
+
+/**
+ * `x`, in a recorded graph once all `signals` are there: what is computed from it waits, and is not merged with equal operations before.
+ * Op by op the order is that of the calls anyway.
+ */
+export function after(x: tf.Tensor, signals: readonly tf.Tensor[]): tf.Tensor {
+  return signals.reduce((value, signal) => fused('After', { x: value, signal })?.[0] ?? value, x);
 }

@@ -9,6 +9,7 @@ import { attend, attentionBias } from './attention.js';
 import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
 import { addLayerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
+import { recomputed } from './recomputed.js';
 import { firstShape, WeightedLayer, type CallKwargs, type WeightedLayerArgs } from './weighted-layer.js';
 
 export interface EncoderLayerArgs extends WeightedLayerArgs {
@@ -114,6 +115,19 @@ export class EncoderLayer extends WeightedLayer {
     const wide = this.activate(linear(attended, this.intermediateDense)); // [b q, i]
     const narrow = dropout(linear(wide, this.outputDense), this.outputDropout, context); // [b q, h]
     return { x: addLayerNorm(narrow, attended, this.outputNorm, layerNormEps), probabilities };
+  }
+
+  /** `run` that keeps its inputs alone for the gradient and computes the rest again then: `[b s, h]` to `[b q, h]`. */
+  runRecomputed(
+    { x, queries, b, bias, headMask }: EncoderLayerInputs,
+    { training, dropoutKey }: CallContext,
+  ): tf.Tensor {
+    const tensors = [x, queries ?? null, bias, headMask, dropoutKey];
+    return recomputed(tensors, [...this.weightsByName.values()], ([input, asked, added, mask, key]) => {
+      const inputs = { x: input as tf.Tensor, b, bias: added ?? null, headMask: mask ?? null };
+      const context = { training, dropoutKey: (key ?? null) as tf.Tensor1D | null };
+      return this.run(asked ? { ...inputs, queries: asked } : inputs, context).x;
+    });
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs?: CallKwargs): tf.Tensor {

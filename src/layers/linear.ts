@@ -1,6 +1,6 @@
 // The affine map of PyTorch: weight [out, in], nothing transposed in memory.
 import * as tf from '@tensorflow/tfjs';
-import { fused } from '../fused.js';
+import { after, fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 
 export interface LinearWeights {
@@ -13,12 +13,20 @@ export interface LinearWeights {
 /** `y = x W^T + b`: `[m, in] float32` to `[m, out] float32`. Keeps only `x` and `W` for the gradient. */
 export function linear(x: tf.Tensor, { weight, bias }: LinearWeights): tf.Tensor {
   return withGradient(
-    [x, weight, bias],
+    [bias, weight, x],
     () => ({ value: tf.add(tf.matMul(x, weight, false, true), bias), saved: [x, weight] }),
-    (dy, [input, matrix]) => [
-      tf.matMul(dy, matrix as tf.Tensor),
-      tf.matMul(dy, input as tf.Tensor, true, false),
-      fused('ColumnSums', { x: dy })?.[0] ?? tf.sum(dy, 0),
-    ],
+    (dy, [input, matrix]) => {
+      const done: tf.Tensor[] = [];
+      const first = (gradient: tf.Tensor): tf.Tensor => {
+        done.push(gradient);
+        return gradient;
+      };
+      return [
+        () => first(fused('ColumnSums', { x: dy })?.[0] ?? tf.sum(dy, 0)),
+        () => first(tf.matMul(dy, input as tf.Tensor, true, false)),
+        // a recorded graph would leave the parameters' gradients to the end, and with them `x` and `dy` in memory: the way down waits
+        () => tf.matMul(after(dy, done), matrix as tf.Tensor),
+      ];
+    },
   );
 }

@@ -7,20 +7,39 @@ export interface ForwardResult {
   saved: tf.Tensor[];
 }
 
+/** The gradient of one input: there already, or computed if it is asked for, from `dy` and what was saved alone. */
+export type Gradient = tf.Tensor | (() => tf.Tensor);
+
+/** What lies under tf.customGrad, which would compute the gradients of all inputs whenever one is asked for. */
+interface DifferentiatingEngine {
+  runKernelFunc(operation: {
+    inputs: Record<string, tf.Tensor>;
+    forwardFunc: (backend: unknown, save: (tensors: tf.Tensor[]) => void) => tf.Tensor;
+    backwardsFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => Record<string, () => tf.Tensor>;
+  }): tf.Tensor;
+}
+
 /**
- * The value of `forward`, with `backward(dy, saved)` as gradient: one tensor for each of `inputs`, in their order.
- * Tensors that `forward` makes live on only as `value` or in `saved`.
+ * The value of `forward`, with `backward(dy, saved)` as gradient: one for each of `inputs`, in their order.
+ * Tensors that `forward` makes live on only as `value` or in `saved`. Gradients of frozen parameters are not asked for.
  */
 export function withGradient(
   inputs: tf.Tensor[],
   forward: () => ForwardResult,
-  backward: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[],
+  backward: (dy: tf.Tensor, saved: tf.Tensor[]) => Gradient[],
 ): tf.Tensor {
-  const operation = tf.customGrad((...args) => {
-    const save = args.at(-1) as (tensors: tf.Tensor[]) => void;
-    const { value, saved } = forward();
-    save(saved);
-    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => tf.tidy(() => backward(dy, kept)) };
+  return (tf.engine() as unknown as DifferentiatingEngine).runKernelFunc({
+    inputs: Object.fromEntries(inputs.entries()),
+    forwardFunc: (_, save) => {
+      const { value, saved } = forward();
+      save(saved);
+      return value;
+    },
+    backwardsFunc: (dy, saved) => {
+      const gradients = tf.tidy(() => backward(dy, saved) as tf.TensorContainer) as Gradient[];
+      return Object.fromEntries(
+        gradients.map((gradient, i) => [i, typeof gradient === 'function' ? gradient : () => gradient]),
+      );
+    },
   });
-  return operation(...inputs);
 }

@@ -18,6 +18,8 @@ export interface ComputeContext extends CallContext {
   outputAttentions?: boolean;
   /** Default: the configuration's. */
   outputHiddenStates?: boolean;
+  /** Compute the values inside each encoder layer again for the gradient instead of keeping them. Layers whose attentions are asked for keep them. */
+  gradientCheckpointing?: boolean;
 }
 
 export interface BackboneOptions {
@@ -94,7 +96,10 @@ export class Backbone {
     const encoded = this.encode(text, { bias: textBias, headMask: inputs.headMask, rows: null }, context); // [b, t, h]
     const joined = flattened(tf.concat([encoded.states, regions], 1)); // [b s, h]
     const queries = rows === null ? joined : lookup(joined, rows);
-    const { x } = this.additionalLayer.run({ x: joined, queries, b, bias, headMask: null }, context);
+    const last = { x: joined, queries, b, bias, headMask: null };
+    const x = context.gradientCheckpointing
+      ? this.additionalLayer.runRecomputed(last, context)
+      : this.additionalLayer.run(last, context).x;
     return { ...encoded, states: rows === null ? tf.reshape(x, embedded.shape) : x };
   }
 
@@ -112,10 +117,20 @@ export class Backbone {
     let x = flattened(embedded); // [b s, h]
     this.encoder.forEach((layer, i) => {
       const queries = i === trimmedLayer && rows !== null ? lookup(x, rows) : x;
-      const result = layer.run({ x, queries, b, bias, headMask: headMaskOf(headMask, i, layer.keptHeads) }, context);
-      x = result.x;
+      const inputs = {
+        x,
+        b,
+        bias,
+        headMask: headMaskOf(headMask, i, layer.keptHeads),
+        ...(queries !== x && { queries }),
+      };
+      if (context.gradientCheckpointing && !outputAttentions) x = layer.runRecomputed(inputs, context);
+      else {
+        const result = layer.run(inputs, context);
+        x = result.x;
+        if (outputAttentions) attentions.push(result.probabilities);
+      }
       if (outputHiddenStates) hiddenStates.push(tf.reshape(x, embedded.shape));
-      if (outputAttentions) attentions.push(result.probabilities);
     });
     const chosen = rows === null || trimmedLayer >= 0 ? x : lookup(x, rows);
     return {

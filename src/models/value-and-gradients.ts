@@ -11,6 +11,12 @@ export interface ValueAndGradients {
   gradients: Map<string, tf.Tensor>;
 }
 
+/** Options of `valueAndGradients`. */
+export interface GradientOptions extends ForwardOptions {
+  /** Keep each encoder layer's input alone and compute the layer again for its gradient: less memory, one more forward pass. Default false. */
+  gradientCheckpointing?: boolean;
+}
+
 /**
  * Runs `model` on `inputs` (labels included) and differentiates the loss by its trainable parameters.
  * @throws ConfigError when the inputs make no loss.
@@ -18,12 +24,12 @@ export interface ValueAndGradients {
 export async function valueAndGradients(
   model: VisualBertPreTrainedModel,
   inputs: ModelInputs,
-  { training = false, seed = 0 }: ForwardOptions = {},
+  { training = false, seed = 0, gradientCheckpointing = false }: GradientOptions = {},
 ): Promise<ValueAndGradients> {
   const named = [...model.namedParameters()].filter(([, variable]) => variable.trainable);
   const result = tf.tidy(() => {
     const tensors = model.prepare(inputs);
-    const context = { training, dropoutKey: training ? philoxKey(seed, 0) : null };
+    const context = { training, dropoutKey: training ? philoxKey(seed, 0) : null, gradientCheckpointing };
     const { value, grads } = tf.variableGrads(
       () => {
         const { loss } = model.compute(tensors, context);

@@ -34,6 +34,8 @@ export interface TrainingStepOptions {
   skipNonFinite?: boolean;
   /** `fp32`, or matrix products in `bf16`, or in `fp16` with a scaled loss (both: compiled step only). Default `fp32`. */
   precision?: Precision;
+  /** Keep each encoder layer's input alone and compute the layer again for its gradient: less memory, one more forward pass. Default false. */
+  gradientCheckpointing?: boolean;
   /** Seed of dropout. Default 0. */
   seed?: number;
   /** Record the step as a graph of the native engine. Default true; false runs it eagerly, on any backend. */
@@ -65,6 +67,7 @@ export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOp
     emaDecay: options.emaDecay,
     skipNonFinite: options.skipNonFinite ?? false,
     precision: options.precision ?? 'fp32',
+    gradientCheckpointing: options.gradientCheckpointing ?? false,
     seed: options.seed ?? 0,
     compile: options.compile ?? true,
   };

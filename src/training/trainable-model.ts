@@ -20,6 +20,7 @@ export interface StepContext {
   dropoutKey: tf.Tensor1D | null;
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
+  gradientCheckpointing?: boolean;
 }
 
 export interface TrainableModel {

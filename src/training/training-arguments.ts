@@ -41,6 +41,10 @@ const schema = z.strictObject({
     .default([])
     .describe('parameters that are not trained, such as visual_bert.embeddings.*'),
   emaDecay: z.number().positive().lt(1).optional().describe('evaluate and save a moving average with this decay'),
+  gradientCheckpointing: z
+    .boolean()
+    .default(false)
+    .describe('keep less for the gradient and compute each encoder layer again: less memory, about a third more time'),
   skipNonFinite: z.boolean().default(false).describe('pass over updates that are not finite instead of stopping'),
   precision: z
     .enum(PRECISIONS)
@@ -103,6 +107,7 @@ export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: numb
     layerDecay: given.layerDecay,
     freeze: given.freeze,
     ...(given.emaDecay === undefined ? {} : { emaDecay: given.emaDecay }),
+    gradientCheckpointing: given.gradientCheckpointing,
     skipNonFinite: given.skipNonFinite,
     precision: given.precision,
     seed: given.seed,

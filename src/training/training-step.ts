@@ -298,8 +298,8 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   private updateOptions(): UpdateOptions {
-    const { maxGradNorm, emaDecay, skipNonFinite } = this.resolved;
-    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite, lossScale: this.lossScale };
+    const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing } = this.resolved;
+    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, lossScale: this.lossScale };
   }
 
   private get skipsNonFinite(): boolean {

@@ -4,7 +4,7 @@ import { clipFactor, globalNorm } from './clip.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
-import { type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
+import { type StepContext, type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
 /** A trained parameter with all that belongs to it. */
 export interface TrainedParameter extends GroupFactors {
@@ -21,6 +21,7 @@ export interface UpdateOptions {
   maxGradNorm: number;
   emaDecay: number | undefined;
   skipNonFinite: boolean;
+  gradientCheckpointing: boolean;
   /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are passed over. */
   lossScale: LossScale | null;
 }
@@ -45,13 +46,14 @@ export function createUpdate(
   const trained = [...parameters.values()];
   const variables = trained.map(({ parameter }) => parameter);
   const ends = phase === 'only' || phase === 'last';
-  const { lossScale } = options;
+  const { gradientCheckpointing, lossScale } = options;
   const skipNonFinite = options.skipNonFinite || lossScale !== null;
+  const context = (dropoutKey: tf.Tensor1D): StepContext => ({ training: true, dropoutKey, gradientCheckpointing });
   return (inputs): StepTensors => {
     const { dropoutKey, rate, firstCorrection, secondCorrection, share, ...batch } = inputs as StepTensors &
       StepScalars;
     const { value, grads } = tf.variableGrads(() => {
-      const loss = lossOf(model, batch, dropoutKey);
+      const loss = lossOf(model, batch, context(dropoutKey));
       return lossScale === null ? loss : tf.mul(loss, lossScale.scale);
     }, variables);
     const inverseScale = lossScale === null ? null : tf.div(1, lossScale.scale);
@@ -118,8 +120,8 @@ interface StepScalars {
   share: tf.Scalar;
 }
 
-function lossOf(model: TrainableModel, batch: StepTensors, dropoutKey: tf.Tensor1D): tf.Scalar {
-  const { loss } = model.compute(batch, { training: true, dropoutKey }) as StepOutputs;
+function lossOf(model: TrainableModel, batch: StepTensors, context: StepContext): tf.Scalar {
+  const { loss } = model.compute(batch, context) as StepOutputs;
   if (loss === undefined) {
     throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
   }

@@ -128,6 +128,7 @@ describe('the compiled step', () => {
       { freeze: ['*embeddings*'], layerDecay: 0.5, emaDecay: 0.9 },
     ],
     ['skipping of non-finite updates', { skipNonFinite: true }],
+    ['gradient checkpointing', { gradientCheckpointing: true }],
   ])('equals the eager one with %s', async (_, options) => {
     if (!hasEngine) return;
     const run = async (step: TrainingStep): Promise<number[]> => {
@@ -136,6 +137,22 @@ describe('the compiled step', () => {
       return losses;
     };
     expectSameLosses(await both(options, run));
+  });
+
+  test('really computes encoder layers again under gradient checkpointing: equal operations are not merged', async () => {
+    if (!hasEngine) return;
+    const count = async (gradientCheckpointing: boolean): Promise<number> => {
+      const model = qa();
+      const step = await createTrainingStep(model, { ...OPTIONS, gradientCheckpointing });
+      await step.run(batch(0));
+      const { trace } = await step.profile(batch(0));
+      await step.dispose();
+      model.dispose();
+      return trace.traceEvents.filter(({ ph, name }) => ph === 'X' && /Softmax$/.test(name)).length;
+    };
+    const [kept, again] = [await count(false), await count(true)];
+    expect(kept).toBeGreaterThanOrEqual(CONFIG.numHiddenLayers);
+    expect(again).toBe(kept + CONFIG.numHiddenLayers);
   });
 
   test('passes over a batch that is not finite as if it had not been', async () => {

@@ -18,6 +18,13 @@ const REPLACED: Record<string, Kernel> = {
   /** tfjs-node hands out the same data again, which the tape would then see assigned and disposed. */
   Identity: (backend, { x }) => backend.alias(x as tf.TensorInfo),
 
+  /** See src/fused.ts. */
+  After: (backend, { x, signal }) =>
+    backend.tensorOf(
+      backend.recording.after(backend.nodeOf(x as tf.TensorInfo), backend.nodeOf(signal as tf.TensorInfo)),
+      'After',
+    ),
+
   /** tfjs-node checks the indices in JavaScript. Here TensorFlow checks them in the run: on the CPU with an error, on a GPU rows become 0. */
   GatherV2: (backend, { x, indices }, { axis, batchDims }) =>
     backend.executeSingleOutput(

@@ -159,6 +159,19 @@ export class Recording {
     return node.full;
   }
 
+  /** The same value, there only once `signal` is: what is computed from it waits, and is not merged with what was computed before. */
+  after(node: Node, signal: Node): Node {
+    const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
+    const late = (reference: OutputNumber, dtype: number): OutputNumber =>
+      this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation * 2 ** 16;
+    if (node.low === null || this.lowDtype === null)
+      return { ...node, full: late(this.full(node), TF_DTYPE[node.dtype]) };
+    return {
+      ...node,
+      low: late(node.low, this.lowDtype),
+      full: node.full === null ? null : late(node.full, TF_DTYPE[node.dtype]),
+    };
+  }
 
   /** A node that keeps its value whatever is written to variables: a copy where memory might be shared. */
   kept(node: Node): Node {
