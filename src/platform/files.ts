@@ -11,6 +11,9 @@ const READ_LIMIT = 1 << 30;
 /** Small writes are collected into pieces of this size. */
 const WRITE_BUFFER = 4 << 20;
 
+/** After so many bytes the disk begins to write them down, while more are made: `close` then has little to wait for. */
+const SYNC_EVERY = 64 << 20;
+
 /** Opens a file for random access through one descriptor; nothing is kept in memory. */
 export async function openFile(path: string): Promise<ByteSource> {
   const handle = await open(path, 'r');
@@ -65,20 +68,33 @@ export async function createFileSink(path: string): Promise<ByteSink> {
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let isOpen = true;
+  let unsynced = 0;
+  let syncing: Promise<void> | null = null;
+  const failures: unknown[] = [];
 
+  const put = async (bytes: Uint8Array): Promise<void> => {
+    await writeFully(handle, bytes);
+    unsynced += bytes.byteLength;
+    if (unsynced < SYNC_EVERY || syncing !== null) return;
+    unsynced = 0;
+    syncing = handle
+      .datasync()
+      .catch((error: unknown) => void failures.push(error)) // the system tells it only once
+      .then(() => void (syncing = null));
+  };
   const flush = async (): Promise<void> => {
     if (pendingBytes === 0) return;
     const joined = Buffer.concat(pending, pendingBytes);
     pending = [];
     pendingBytes = 0;
-    await writeFully(handle, joined);
+    await put(joined);
   };
   return {
     name: path,
     write: async (bytes) => {
       if (bytes.byteLength >= WRITE_BUFFER) {
         await flush();
-        await writeFully(handle, bytes);
+        await put(bytes);
         return;
       }
       pending.push(bytes.slice());
@@ -87,6 +103,8 @@ export async function createFileSink(path: string): Promise<ByteSink> {
     },
     close: async () => {
       await flush();
+      await syncing;
+      if (failures.length > 0) throw failures[0];
       await handle.sync();
       await handle.close();
       isOpen = false;
@@ -94,6 +112,7 @@ export async function createFileSink(path: string): Promise<ByteSink> {
       await syncFolder(folder);
     },
     abort: async () => {
+      await syncing;
       if (isOpen) await handle.close();
       isOpen = false;
       await rm(temporary, { force: true });
