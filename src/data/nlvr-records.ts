@@ -89,19 +89,19 @@ function readLabel(value: unknown, where: string): boolean | null {
   throw new DataError(`${where}: expected the label true or false, received ${JSON.stringify(value)}`);
 }
 
-/** The training statements that share neither their sentence nor their scene with a held-out one. */
+/** The held-out statements that share neither their sentence nor their scene with a training one. */
 export function withoutOverlap(
-  training: readonly SceneStatement[],
   heldOut: readonly SceneStatement[],
+  training: readonly SceneStatement[],
 ): SceneStatement[] {
   const sentenceKey = ({ sentence }: Statement): string =>
     sentence
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, ' ')
       .trim();
-  const sentences = new Set(heldOut.map(sentenceKey));
-  const scenes = new Set(heldOut.flatMap(({ scene }) => (scene === null ? [] : [sceneKey(scene)])));
-  return training.filter(
+  const sentences = new Set(training.map(sentenceKey));
+  const scenes = new Set(training.flatMap(({ scene }) => (scene === null ? [] : [sceneKey(scene)])));
+  return heldOut.filter(
     (one) => !sentences.has(sentenceKey(one)) && (one.scene === null || !scenes.has(sceneKey(one.scene))),
   );
 }

@@ -1,9 +1,9 @@
 // NLVR: human-written statements about scenes of three boxes, from the structured scenes or from pictures.
-import { readNlvr, type SceneStatement, withoutOverlap } from '../data/nlvr-records.js';
+import { readNlvr, type SceneStatement } from '../data/nlvr-records.js';
 import { type NlvrScene, sceneRegions } from '../data/nlvr-scenes.js';
 import type { RegionFeatureSource } from '../data/region-features.js';
 import { memorySource } from '../data/region-wrappers.js';
-import { ConfigError, DataError } from '../errors.js';
+import { DataError } from '../errors.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { NlvrOptions } from './options.js';
 import { classificationTask } from './classification-task.js';
@@ -12,11 +12,8 @@ import { overSource, taskProcessor, taskRegions } from './task-parts.js';
 
 /** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
 export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
-  const all = await readAll(options.data);
+  const statements = await readAll(options.data);
   const validation = options.validationData === undefined ? null : await readAll(options.validationData);
-  if (options.excludeOverlap && validation === null)
-    throw new ConfigError('task nlvr: excludeOverlap needs validationData');
-  const statements = options.excludeOverlap && validation !== null ? withoutOverlap(all, validation) : all;
   const processor = await taskProcessor('nlvr', options, context, () => statements.map(({ sentence }) => sentence));
   return overSource(
     await taskRegions(options.features ?? sceneSource([...statements, ...(validation ?? [])]), options, context),

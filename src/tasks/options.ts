@@ -49,10 +49,6 @@ const nlvr = z.strictObject({
   data: paths.describe('NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
   validationData: paths.optional().describe('statements to validate on'),
   features: features.optional().describe('region features of the pictures; default: the structured scenes'),
-  excludeOverlap: z
-    .boolean()
-    .default(false)
-    .describe('leave out training statements whose sentence or scene is validated on'),
   ...common,
 });
 
