@@ -12,6 +12,7 @@ import {
   fingerprintOf,
   newModelFields,
   requireImages,
+  softmax,
   type TaskExample,
   type TaskRegions,
 } from './task-parts.js';
@@ -184,13 +185,7 @@ function probabilitiesOf(examples: readonly unknown[], { logits }: Record<string
       `expected logits [${examples.length}, ${c}], received ${logits === undefined ? 'none' : `[${logits.shape.join(', ')}]`}; the model has other classes than the data`,
     );
   }
-  return examples.map((_, i) => {
-    const row = Array.from(logits.data.subarray(i * c, (i + 1) * c));
-    const highest = Math.max(...row);
-    const powers = row.map((value) => Math.exp(value - highest));
-    const sum = powers.reduce((total, value) => total + value, 0);
-    return powers.map((value) => value / sum);
-  });
+  return examples.map((_, i) => softmax(logits.data.subarray(i * c, (i + 1) * c)));
 }
 
 function indexOfMax(values: readonly number[]): number {

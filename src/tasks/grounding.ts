@@ -8,7 +8,8 @@ import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatureSource } from '../data/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { Dataset, Metric, Task } from '../training/task.js';
+import type { Dataset, ExampleNote, Metric, NotedImage, Task } from '../training/task.js';
+import { NOTED_ANSWERS, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
 import type { FlickrOptions, GroundingOptions } from './options.js';
 import {
@@ -16,6 +17,7 @@ import {
   newModelFields,
   overSource,
   requireImages,
+  softmax,
   type TaskExample,
   type TaskRegions,
   taskProcessor,
@@ -155,19 +157,64 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
       };
     },
     createMetric: createGroundingMetric,
+    describe: (examples, outputs) => examples.flatMap((example, i) => phraseNotes(example, i, outputs)),
   };
 }
 
-/** For each phrase of each example its regions by falling score. */
-function rankings(examples: readonly GroundingExample[], { logits }: Record<string, RawTensor>): number[][][] {
+/** What each phrase of example `i` was looked for in: right is the kind of thing that it names, wrong is elsewhere. */
+function phraseNotes(example: GroundingExample, i: number, outputs: Record<string, RawTensor>): ExampleNote[] {
+  const { record, images, matches } = example;
+  const boxes = images[0]?.boxes ?? new Float32Array();
+  return scoresOf(example, i, outputs).map((scores, j) => {
+    const { first, last, type, boxes: expected } = record.phrases[j] as PhraseSentence['phrases'][number];
+    const ranked = byScore(scores);
+    const probabilities = softmax(scores);
+    const isRight = matches[j]?.includes(ranked[0] ?? -1) ?? false;
+    const words = record.words.map((word, at) => (at === first ? `[${word}` : word) + (at === last ? ']' : ''));
+    const [image] = notedImages([record.imageId], images);
+    return {
+      id: `${record.id}, phrase ${j}`,
+      text: words.join(' '),
+      expected: type,
+      predicted: isRight ? type : 'elsewhere',
+      scores: ranked
+        .slice(0, NOTED_ANSWERS)
+        .map((region) => [`region ${region}`, probabilities[region] as number] as const),
+      correct: Number(isRight),
+      images: [
+        {
+          ...(image as NotedImage),
+          boxes: [],
+          expectedBoxes: expected,
+          predictedBoxes: ranked.slice(0, 1).map((region) => boxAt(boxes, region)),
+        },
+      ],
+    };
+  });
+}
+
+/** The scores of an example's regions for each of its phrases. */
+function scoresOf(
+  { positions, images }: GroundingExample,
+  i: number,
+  { logits }: Record<string, RawTensor>,
+): RawTensor['data'][] {
   if (logits === undefined) throw new DataError('grounding: expected the output logits');
   const [, p = 0, v = 0] = logits.shape;
-  return examples.map(({ positions, images }, i) =>
-    positions.map((_, j) => {
-      const scores = logits.data.subarray((i * p + j) * v, (i * p + j) * v + (images[0]?.count ?? 0));
-      return [...scores.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
-    }),
-  );
+  return positions.map((_, j) => {
+    const start = (i * p + j) * v;
+    return logits.data.subarray(start, start + (images[0]?.count ?? 0)) as RawTensor['data'];
+  });
+}
+
+/** Regions by falling score. */
+function byScore(scores: RawTensor['data']): number[] {
+  return [...scores.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+}
+
+/** For each phrase of each example its regions by falling score. */
+function rankings(examples: readonly GroundingExample[], outputs: Record<string, RawTensor>): number[][][] {
+  return examples.map((example, i) => scoresOf(example, i, outputs).map(byScore));
 }
 
 function createGroundingMetric(): Metric<GroundingExample> {

@@ -2,12 +2,24 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isFolder } from '#platform';
+import type { AnswerVocabulary } from '../data/answer-vocabulary.js';
 import { imageKey } from '../data/image-key.js';
 import type { RegionFeatures } from '../data/region-features.js';
-import type { NotedImage } from '../training/task.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { ExampleNote, NotedImage } from '../training/task.js';
+import { softmax } from './task-parts.js';
 
 /** Answers that a note holds. */
 export const NOTED_ANSWERS = 5;
+
+/** The most likely answer of a row of logits, and the first few with their probabilities. */
+export function notedAnswers(
+  answers: AnswerVocabulary,
+  logits: RawTensor['data'],
+): Pick<ExampleNote, 'predicted' | 'scores'> {
+  const best = answers.best(softmax(logits), NOTED_ANSWERS);
+  return { predicted: best[0]?.answer ?? '', scores: best.map(({ answer, score }) => [answer, score] as const) };
+}
 
 /** The images of an example with their boxes, without pixels. */
 export function notedImages(ids: readonly string[], images: readonly RegionFeatures[]): NotedImage[] {

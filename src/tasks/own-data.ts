@@ -15,6 +15,7 @@ import {
   type ClassifiedText,
 } from './classification-task.js';
 import { type GroundingExample, openPhrases, requirePhrases } from './grounding.js';
+import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './options.js';
 import {
@@ -135,6 +136,20 @@ export async function openAnswering(
           compute: (): Record<string, number> => (count === 0 ? {} : { accuracy: (100 * sum) / count }),
         };
       },
+      describe: (examples, outputs) =>
+        logitRows(examples, outputs).map((logits, i) => {
+          const { record, images } = examples[i] as TaskExample<AnsweringRecord>;
+          const { predicted, scores } = notedAnswers(answers, logits);
+          return {
+            id: record.id,
+            text: record.question,
+            expected: bestOf(record),
+            predicted,
+            scores,
+            correct: scoreOf(record, predicted),
+            images: notedImages([record.imageId], images),
+          };
+        }),
     },
     modelClass: 'VisualBertForQuestionAnswering',
     processor,
@@ -201,14 +216,24 @@ function softLabels(examples: readonly TaskExample<AnsweringRecord>[], answers: 
   return { dtype: 'float32', shape: [examples.length, answers.size], data };
 }
 
-function predictedAnswers(
-  examples: readonly unknown[],
-  { logits }: Record<string, RawTensor>,
-  answers: AnswerVocabulary,
-): string[] {
+/** The logits of each example. */
+function logitRows(examples: readonly unknown[], { logits }: Record<string, RawTensor>): RawTensor['data'][] {
   if (logits === undefined) throw new DataError('task answering: expected the output logits');
   const c = logits.data.length / examples.length;
-  return examples.map((_, i) => answers.best(logits.data.subarray(i * c, (i + 1) * c))[0]?.answer ?? '');
+  return examples.map((_, i) => logits.data.subarray(i * c, (i + 1) * c) as RawTensor['data']);
+}
+
+function predictedAnswers(
+  examples: readonly unknown[],
+  outputs: Record<string, RawTensor>,
+  answers: AnswerVocabulary,
+): string[] {
+  return logitRows(examples, outputs).map((row) => answers.best(row)[0]?.answer ?? '');
+}
+
+/** The answer with the highest score. */
+function bestOf({ scores }: AnsweringRecord): string {
+  return [...(scores ?? [])].reduce((best, one) => (one[1] > best[1] ? one : best), ['', -1] as [string, number])[0];
 }
 
 /** Opens own sentences with phrases and boxes. */

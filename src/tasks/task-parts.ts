@@ -119,6 +119,15 @@ export function requireImages(
   );
 }
 
+/** Probabilities of logits. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const row = Array.from(logits);
+  const highest = Math.max(...row);
+  const powers = row.map((value) => Math.exp(value - highest));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  return powers.map((value) => value / sum);
+}
+
 /** A short text that changes when any of the parts does. */
 export function fingerprintOf(parts: Iterable<string>): string {
   const hash = createHash('sha256');

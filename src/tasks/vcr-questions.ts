@@ -38,6 +38,21 @@ export function vcrTexts({ question, answers, rationales, objects }: VcrRecord):
   return [...VCR_NAMES, ...objects, ...tokens.filter((token) => typeof token === 'string')];
 }
 
+/** The question and its choices with names in place of tags: answers, or rationales when an answer is given. */
+export function vcrWords(record: VcrRecord, given: number | null): { context: string; choices: readonly string[] } {
+  const named = nameObjects(
+    contextOf(record, given),
+    given === null ? record.answers : record.rationales,
+    record.objects,
+  );
+  const spell = (words: readonly VcrWord[]): string => words.map(({ word }) => word).join(' ');
+  return { context: spell(named.context), choices: named.choices.map(spell) };
+}
+
+function contextOf({ question, answers }: VcrRecord, given: number | null): readonly VcrToken[] {
+  return given === null ? question : [...question, ...(answers[given] ?? [])];
+}
+
 /**
  * The question with each of its choices. Which objects are shown depends on all four, so that it does not tell the right one.
  * @throws DataError when the features do not fit the objects.
@@ -47,7 +62,7 @@ export async function readVcrQuestion(
   mode: VcrOptions['mode'],
   { processor, source, alignment, given, choices = [0, 1, 2, 3] }: VcrReading,
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
-  const context = given === null ? record.question : [...record.question, ...(record.answers[given] as VcrToken[])];
+  const context = contextOf(record, given);
   const tokens = mode === 'answer' ? record.answers : record.rationales;
   const objects = relevantObjects([context, ...tokens], record.objects);
   const regions = processor.fitRegions(

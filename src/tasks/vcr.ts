@@ -7,11 +7,20 @@ import { scoreVcr, type VcrPrediction } from '../data/vcr-accuracy.js';
 import { readVcr, type VcrRecord } from '../data/vcr-records.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { Dataset, Metric, Task } from '../training/task.js';
+import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
+import { notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
 import type { VcrOptions } from './options.js';
-import { fingerprintOf, newModelFields, overSource, requireImages, taskProcessor, taskRegions } from './task-parts.js';
-import { alignmentTensor, readVcrQuestion, vcrTexts } from './vcr-questions.js';
+import {
+  fingerprintOf,
+  newModelFields,
+  overSource,
+  requireImages,
+  softmax,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
+import { alignmentTensor, readVcrQuestion, vcrTexts, vcrWords } from './vcr-questions.js';
 
 /** A question to choose for: with `given`, the answer on which rationales are conditioned. */
 interface VcrQuestion {
@@ -127,6 +136,8 @@ function createVcrTask(mode: Mode, processor: VisualBertProcessor): Task<VcrExam
       }
       return { inputs, count: b };
     },
+    describe: (examples, outputs) =>
+      probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row)),
     createMetric: (): Metric<VcrExample> => {
       const records: VcrRecord[] = [];
       const predictions = new Map<string, VcrPrediction>();
@@ -149,17 +160,27 @@ function createVcrTask(mode: Mode, processor: VisualBertProcessor): Task<VcrExam
   };
 }
 
+/** The choices as a person reads them; numbered, so that the confusion shows whether a place is preferred. */
+function noteOf({ record, given, label, choices }: VcrExample, row: readonly number[]): ExampleNote {
+  const { context, choices: texts } = vcrWords(record, given);
+  const order = row.map((_, choice) => choice).sort((a, b) => (row[b] as number) - (row[a] as number));
+  const predicted = order[0] as number;
+  return {
+    id: record.annotId,
+    text: `${context} Right: ${texts[label ?? -1] ?? 'not told'}`,
+    expected: label === null ? '' : `choice ${label}`,
+    predicted: `choice ${predicted}`,
+    scores: order.map((choice) => [`${choice}: ${texts[choice]}`, row[choice] as number] as const),
+    correct: Number(predicted === label),
+    images: notedImages([record.imageId], choices[0]?.images ?? []),
+  };
+}
+
 /** Softmax over the four choices. */
 function probabilities(examples: readonly VcrExample[], { logits }: Record<string, RawTensor>): number[][] {
   if (logits?.data.length !== examples.length * CHOICES)
     throw new DataError(`task vcr: expected logits [${examples.length}, 4]`);
-  return examples.map((_, i) => {
-    const row = Array.from(logits.data.subarray(i * CHOICES, (i + 1) * CHOICES));
-    const highest = Math.max(...row);
-    const powers = row.map((value) => Math.exp(value - highest));
-    const sum = powers.reduce((total, value) => total + value, 0);
-    return powers.map((value) => value / sum);
-  });
+  return examples.map((_, i) => softmax(logits.data.subarray(i * CHOICES, (i + 1) * CHOICES)));
 }
 
 /** Lines `{ annot_id, answers }` or `{ annot_id, rationales: { "<answer>": [...] } }`; `visualbert score vcr` joins them. */

@@ -9,7 +9,7 @@ import { readVqaExamples, type VqaExample } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
-import { NOTED_ANSWERS, notedImages } from './notes.js';
+import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
 import type { VqaOptions } from './options.js';
 import {
@@ -126,18 +126,14 @@ function softLabels(examples: readonly VqaTaskExample[], answers: AnswerVocabula
 
 /** One example with its most likely answers. */
 function noteOf({ record, images }: VqaTaskExample, answers: AnswerVocabulary, logits: RawTensor['data']): ExampleNote {
-  const highest = Math.max(...logits);
-  const powers = Float32Array.from(logits, (value) => Math.exp(value - highest));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  const best = answers.best(powers, NOTED_ANSWERS);
-  const predicted = best[0]?.answer ?? '';
+  const { predicted, scores } = notedAnswers(answers, logits);
   const { questionId, imageId, question, annotation } = record;
   return {
     id: questionId,
     text: question,
     expected: annotation?.usualAnswer ?? '',
     predicted,
-    scores: best.map(({ answer, score }) => [answer, score / sum] as const),
+    scores,
     correct: annotation === null ? 0 : vqaAnswerAccuracy(annotation, predicted),
     images: notedImages([imageId], images),
   };

@@ -7,9 +7,10 @@ export interface Series {
 
 const WIDTH = 520;
 const HEIGHT = 220;
-const MARGIN = { left: 56, right: 12, top: 26, bottom: 26 };
+const MARGIN = { left: 56, right: 20, top: 12, bottom: 26 };
 const COLORS = ['#2563eb', '#dc2626', '#059669', '#9333ea', '#d97706', '#0891b2', '#be185d', '#4d7c0f'];
-const TICKS = 4;
+/** Values along an axis, about. */
+const TICKS = 5;
 
 /** A chart with its series over one x axis; points that are not finite are left out. */
 export function lineChart(title: string, series: readonly Series[], xLabel = 'step'): string {
@@ -23,15 +24,16 @@ export function lineChart(title: string, series: readonly Series[], xLabel = 'st
   const left = (x: number): number => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
   const top = (y: number): number =>
     HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const ticks = Array.from({ length: TICKS + 1 }, (_, i) => i / TICKS);
-  const grid = ticks.map((share) => {
-    const [x, y] = [x0 + share * (x1 - x0), y0 + share * (y1 - y0)];
-    return (
-      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at(top(y))}" y2="${at(top(y))}" class="grid"/>` +
-      `<text x="${MARGIN.left - 6}" y="${at(top(y) + 4)}" text-anchor="end">${short(y)}</text>` +
-      `<text x="${at(left(x))}" y="${HEIGHT - 8}" text-anchor="middle">${short(x)}</text>`
-    );
-  });
+  const grid = [
+    ...roundValues(y0, y1).map(
+      (y) =>
+        `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at(top(y))}" y2="${at(top(y))}" class="grid"/>` +
+        `<text x="${MARGIN.left - 6}" y="${at(top(y) + 4)}" text-anchor="end">${short(y)}</text>`,
+    ),
+    ...roundValues(x0, x1).map(
+      (x) => `<text x="${at(left(x))}" y="${HEIGHT - 8}" text-anchor="middle">${short(x)}</text>`,
+    ),
+  ];
   const lines = shown.map(({ name, points }, i) => {
     const color = COLORS[i % COLORS.length];
     const path = points.map(([x, y], j) => `${j === 0 ? 'M' : 'L'}${at(left(x))} ${at(top(y))}`).join('');
@@ -59,6 +61,16 @@ export function escapeHtml(text: string): string {
 function extent(values: readonly number[]): [number, number] {
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
   return low < high ? [low, high] : [low - 0.5, high + 0.5];
+}
+
+/** The multiples of 1, 2 or 5 times a power of ten between two values. */
+function roundValues(from: number, to: number): number[] {
+  const rough = (to - from) / TICKS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const first = Math.ceil(from / step - 1e-9);
+  const count = Math.floor(to / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
 function short(value: number): string {

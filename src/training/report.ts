@@ -1,6 +1,6 @@
 // The report of a run: one HTML file that needs nothing else, made from what the run folder holds.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { escapeHtml, lineChart, type Series } from './curve.js';
 import { type NotesSummary } from './example-notes.js';
@@ -15,6 +15,13 @@ export const EXAMPLES_FILE = 'examples.json';
 /** A picture's pixels as a data URL; null when there are none to show. */
 export type PictureReader = (imageId: string) => Promise<string | null>;
 
+/** Names of charts whose figures are called otherwise in metrics.jsonl. */
+const TRAINING_CHARTS = {
+  learningRate: 'learning rate',
+  gradientNorm: 'gradient norm',
+  examplesPerSecond: 'examples per second',
+  memoryMb: 'memory in MB',
+};
 const NOT_FIGURES = new Set(['event', 'step', 'epoch', 'seconds']);
 /** Classes of the largest confusion table. */
 const CONFUSION_CLASSES = 20;
@@ -24,7 +31,7 @@ export async function writeReport(runDir: string, readPicture: PictureReader = a
   const entries = await readMetrics(join(runDir, METRICS_FILE));
   const run = JSON.parse(await readFile(join(runDir, 'run.json'), 'utf8')) as Record<string, unknown>;
   const notes = await readNotes(join(runDir, EXAMPLES_FILE));
-  const title = `${String(run['task'])} in ${runDir}`;
+  const title = `${String(run['task'])}: ${basename(resolve(runDir))}`;
   const sections = [
     `<h1>${escapeHtml(title)}</h1>`,
     summary(entries),
@@ -85,9 +92,7 @@ function charts(entries: readonly MetricsEntry[]): string {
       'figures by type',
       detailed.slice(0, 8).map((name) => ({ ...line('evaluate', name), name })),
     ),
-    ...['learningRate', 'gradientNorm', 'examplesPerSecond', 'memoryMb'].map((name) =>
-      lineChart(name, [line('train', name)]),
-    ),
+    ...Object.entries(TRAINING_CHARTS).map(([name, title]) => lineChart(title, [line('train', name)])),
   ].join('');
 }
 
@@ -103,7 +108,7 @@ function scores(entries: readonly MetricsEntry[]): string {
       `<tr><th>${escapeHtml(name)}</th>${shown.map((entry) => `<td>${figure(entry[name])}</td>`).join('')}</tr>`,
   );
   const took = shown.map(({ seconds }) => `<td>${duration(Number(seconds))}</td>`).join('');
-  return `<h2>Evaluations</h2><table><tr><th></th>${head}</tr>${rows.join('')}<tr><th>time</th>${took}</tr></table>`;
+  return `<h2>Evaluations</h2><div class="wide"><table><tr><th></th>${head}</tr>${rows.join('')}<tr><th>time</th>${took}</tr></table></div>`;
 }
 
 function figure(value: number | string | undefined): string {
@@ -120,18 +125,20 @@ function confusion({ confusion: pairs }: NotesSummary): string {
     .slice(0, CONFUSION_CLASSES)
     .map(([answer]) => answer);
   const counts = new Map(pairs.map(({ expected, predicted, count }) => [`${expected}\0${predicted}`, count]));
-  const most = Math.max(1, ...counts.values());
+  const totals = new Map<string, number>();
+  for (const { expected, count } of pairs) totals.set(expected, (totals.get(expected) ?? 0) + count);
   const cell = (expected: string, predicted: string): string => {
     const count = counts.get(`${expected}\0${predicted}`) ?? 0;
+    const share = count / Math.max(1, totals.get(expected) ?? 0); // of the row, so that rare answers are seen as well
     const color = expected === predicted ? '5, 150, 105' : '220, 38, 38';
-    return `<td style="background: rgba(${color}, ${(0.6 * (count / most)).toFixed(2)})">${count || ''}</td>`;
+    return `<td style="background: rgba(${color}, ${(0.7 * share).toFixed(2)})">${count || ''}</td>`;
   };
   const head = classes.map((answer) => `<th class="turned"><span>${escapeHtml(answer)}</span></th>`).join('');
   const rows = classes.map(
     (expected) =>
       `<tr><th>${escapeHtml(expected)}</th>${classes.map((predicted) => cell(expected, predicted)).join('')}</tr>`,
   );
-  return `<h2>Confusion</h2><p>Rows: expected; columns: predicted; the ${classes.length} most frequent answers.</p><table class="confusion"><tr><th></th>${head}</tr>${rows.join('')}</table>`;
+  return `<h2>Confusion</h2><p>Rows: expected; columns: predicted; the ${classes.length} most frequent answers, shaded by their share of the row.</p><div class="wide"><table class="confusion"><tr><th></th>${head}</tr>${rows.join('')}</table></div>`;
 }
 
 async function examples(title: string, notes: readonly ExampleNote[], readPicture: PictureReader): Promise<string> {
@@ -141,41 +148,63 @@ async function examples(title: string, notes: readonly ExampleNote[], readPictur
       const pictures = await Promise.all(images.map((image) => picture(image, readPicture)));
       const bars = answers.map(
         ([answer, probability]) =>
-          `<div class="bar"><span style="width:${Math.round(100 * probability)}%"></span>${escapeHtml(answer)} ${Math.round(100 * probability)}%</div>`,
+          `<div class="bar"><span style="width:${Math.round(100 * probability)}%"></span><b>${escapeHtml(answer)}</b>${Math.round(100 * probability)}%</div>`,
       );
       const verdict = correct >= 0.5 ? 'right' : `expected ${expected}`;
-      return `<article>${pictures.join('')}<p><b>${escapeHtml(text)}</b><br>${escapeHtml(predicted)} (${escapeHtml(verdict)})</p>${bars.join('')}<small>${escapeHtml(id)}</small></article>`;
+      return `<article><div class="pictures">${pictures.join('')}</div><p><b>${escapeHtml(text)}</b><br>${escapeHtml(predicted)} (${escapeHtml(verdict)})</p>${bars.join('')}<small>${escapeHtml(id)}</small></article>`;
     }),
   );
   return `<h2>${escapeHtml(title)}</h2><section class="examples">${cards.join('')}</section>`;
 }
 
-async function picture({ id, width, height, boxes = [] }: NotedImage, readPicture: PictureReader): Promise<string> {
+async function picture(noted: NotedImage, readPicture: PictureReader): Promise<string> {
+  const { id, width, height, boxes = [], expectedBoxes = [], predictedBoxes = [] } = noted;
   const pixels = await readPicture(id);
-  if (pixels === null && boxes.length === 0) return '';
+  const all = [...boxes, ...expectedBoxes, ...predictedBoxes];
+  if (pixels === null && all.length === 0) return '';
   const [w, h] = [
-    width ?? Math.max(...boxes.map(([, , x = 1]) => x)),
-    height ?? Math.max(...boxes.map(([, , , y = 1]) => y)),
+    width ?? Math.max(...all.map(([, , x = 1]) => x)),
+    height ?? Math.max(...all.map(([, , , y = 1]) => y)),
   ];
   const image = pixels === null ? '' : `<image href="${pixels}" width="${w}" height="${h}"/>`;
-  const frames = boxes.map(
-    ([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}"/>`,
-  );
-  return `<svg viewBox="0 0 ${w} ${h}" class="picture">${image}<g fill="none" stroke="#f59e0b" stroke-width="${Math.max(w, h) / 300}">${frames.join('')}</g></svg>`;
+  const stroke = Math.max(w, h) / 300;
+  const frames = (kind: string, shown: readonly (readonly number[])[], thickness: number): string =>
+    shown.length === 0 ? '' : `<g class="${kind}" stroke-width="${thickness}">${shown.map(frame).join('')}</g>`;
+  const groups = [
+    frames(boxes.length > MANY_BOXES ? 'boxes many' : 'boxes', boxes, stroke),
+    frames('expected', expectedBoxes, 3 * stroke),
+    frames('predicted', predictedBoxes, 2 * stroke),
+  ];
+  return `<svg viewBox="0 0 ${w} ${h}" class="picture">${image}${groups.join('')}</svg>`;
 }
+
+function frame([x1 = 0, y1 = 0, x2 = 0, y2 = 0]: readonly number[]): string {
+  return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}"/>`;
+}
+
+/** Boxes from which on they are drawn faintly: a grid of patches would hide its picture. */
+const MANY_BOXES = 20;
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1f2937; --faint: #6b7280; --line: #e5e7eb; --soft: #f3f4f6; --bar: #bfdbfe; --paper: #ffffff; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --faint: #9ca3af; --line: #374151; --soft: #1f2937; --bar: #1e40af; --paper: #111827; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: var(--ink); background: var(--paper); overflow-wrap: anywhere; }
+figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; display: block; } svg text { font-size: 12px; fill: var(--faint); } .grid { stroke: var(--line); }
+.charts, .examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); gap: 1.2em; }
+.examples { grid-template-columns: repeat(auto-fill, minmax(min(220px, 100%), 1fr)); } article { border: 1px solid var(--line); border-radius: 8px; padding: .7em; min-width: 0; }
+.pictures { display: flex; gap: 4px; } .picture { flex: 1; min-width: 0; max-height: 20em; background: var(--soft); } rect { fill: none; }
+.boxes { stroke: #f59e0b; } .many { opacity: .3; } .expected { stroke: #10b981; } .predicted { stroke: #ef4444; stroke-dasharray: 4 2; }
+.legend span { margin-right: 1em; } .legend i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; overflow-wrap: normal; } td, th { padding: 2px 8px; text-align: right; border-bottom: 1px solid var(--line); } th:first-child { text-align: left; }
+.turned { height: 7em; vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); } .confusion td { text-align: center; min-width: 2em; }
+.bar { position: relative; display: flex; justify-content: space-between; gap: 1em; padding: 0 4px; margin-bottom: 2px; font-size: 13px; isolation: isolate; } .bar b { font-weight: 400; } .bar span { position: absolute; inset: 0 auto 0 0; background: var(--bar); border-radius: 3px; z-index: -1; }
+pre { background: var(--soft); padding: 1em; overflow: auto; } small { color: var(--faint); }
+`;
 
 function page(title: string, body: string): string {
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: #1f2937; }
-figure { margin: 0; } figcaption { font-weight: 600; } svg text { font-size: 11px; fill: #6b7280; } .grid { stroke: #e5e7eb; }
-.charts, .examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 1.2em; }
-.examples { grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); } article { border: 1px solid #e5e7eb; border-radius: 8px; padding: .7em; }
-.picture { width: 100%; background: #f3f4f6; } .legend span { margin-right: 1em; } .legend i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle; }
-table { border-collapse: collapse; } td, th { padding: 2px 8px; text-align: right; border-bottom: 1px solid #f3f4f6; } th:first-child { text-align: left; }
-.turned { height: 7em; vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); } .confusion td { text-align: center; min-width: 2em; }
-.bar { position: relative; padding-left: 4px; font-size: 13px; } .bar span { position: absolute; inset: 0 auto 0 0; background: #bfdbfe; z-index: -1; } pre { background: #f9fafb; padding: 1em; overflow: auto; } small { color: #9ca3af; }
-</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
 ${body}
 </body></html>
 `;

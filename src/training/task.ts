@@ -43,6 +43,9 @@ export interface NotedImage {
   height?: number;
   /** x1, y1, x2, y2 in pixels. */
   boxes?: readonly (readonly number[])[];
+  /** Of these, or beside them, where the answer lies and where the model looked for it. */
+  expectedBoxes?: readonly (readonly number[])[];
+  predictedBoxes?: readonly (readonly number[])[];
 }
 
 /** How examples become batches and how outputs are judged. */

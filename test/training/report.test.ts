@@ -46,7 +46,9 @@ describe('NoteCollector', () => {
 describe('lineChart', () => {
   test('scales points into the frame and leaves out what is not finite', () => {
     const svg = lineChart('loss', [{ name: 'a', points: [[0, 1], [10, NaN], [10, 3]] }]); // prettier-ignore
-    expect(svg).toContain('d="M56.0 194.0L508.0 26.0"');
+    expect(svg).toContain('d="M56.0 194.0L500.0 12.0"');
+    const labels = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+    expect(labels).toEqual(['1', '1.5', '2', '2.5', '3', '0', '2', '4', '6', '8', '10']); // round values, not fifths of the span
     expect(lineChart('loss', [{ name: 'a', points: [] }])).toBe('');
   });
 
