@@ -24,7 +24,9 @@ describe('presets', () => {
         expect([key, shape[key]?.safeParse(value).success]).toEqual([key, true]);
       const text = readFileSync(path, 'utf8');
       expect(text).toContain(`visualbert train ${task} --config configs/${name} `);
-      expect(text).toMatch(/\/\/ Expected \(published\): .*\n\/\/ Time and memory: /);
+      expect(text).toMatch(
+        /\/\/ Expected \(published\): .*\n\/\/ Time and memory: estimated, not run: .* (hours|days) .* GB;/,
+      );
       // Every flag of the command is an option of the task.
       const flags = [...(/\/\/ Run: (.*)/.exec(text)?.[1] ?? '').matchAll(/--([a-z-]+)/g)].map(
         (match) => match[1] ?? '',
