@@ -138,7 +138,8 @@ const TASKS: Record<string, object> = {
 
 const entities = join(folder, 'entities');
 for (const part of ['Sentences', 'Annotations']) mkdirSync(join(entities, part), { recursive: true });
-const sentence = '[/EN#1/other the red ball] lies beside [/EN#1/other another] .';
+const words = 'one two three four five six seven eight nine ten '.repeat(3);
+const sentence = `[/EN#1/other the red ball] lies beside [/EN#1/other another] ${words}.`;
 const object = (corners: string): string => `<object><name>1</name><bndbox>${corners}</bndbox></object>`;
 writeFileSync(join(entities, 'Sentences', '1.txt'), `${sentence}\n${sentence}\n`);
 writeFileSync(
