@@ -10,19 +10,13 @@ export interface CaptionPart {
 }
 export type Caption = readonly CaptionPart[];
 
-const MOST_CAPTIONS = 4;
+const MOST_CAPTIONS = 6;
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five'];
 
-/** Sentences about a scene, two facts each; two sentences at least. */
+/** Sentences about a scene, a fact each; three sentences at least. */
 export function captionsAbout(scene: Scene, random: RandomStream): Caption[] {
-  const facts = random.shuffled(factsAbout(scene));
-  const count = Math.min(MOST_CAPTIONS, Math.floor(facts.length / 2));
-  return Array.from({ length: count }, (_, i) => [
-    ...(facts[2 * i] as Caption),
-    { words: 'and' },
-    ...(facts[2 * i + 1] as Caption),
-    { words: '.' },
-  ]);
+  const facts = random.shuffled(factsAbout(scene)).slice(0, MOST_CAPTIONS);
+  return facts.map((fact) => [...fact, { words: '.' }]);
 }
 
 /** The sentence as plain text. */

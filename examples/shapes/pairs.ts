@@ -1,7 +1,8 @@
 // Statements about two scenes, in the form of NLVR2: each is true of half of the pairs that it is made about.
 import { type Asked, balanced } from './balance.js';
+import { aloneIn, CORNERS } from './questions.js';
 import { type RandomStream } from './random-stream.js';
-import { COLORS, isColor, manyOf, SHAPES, type Scene, thingsThatAre } from './scene.js';
+import { type Scene } from './scene.js';
 
 /** A statement about a left and a right scene; the answer is 'true' or 'false'. */
 export interface PairProbe extends Asked {
@@ -15,22 +16,23 @@ export function pairStatements(scenes: readonly Scene[], perTemplate: number, ra
   return balanced(probes, perTemplate, random);
 }
 
-/** All statements about a pair. */
+/**
+ * All statements about a pair: what the thing in a corner of one image is. The other image has another thing in that corner, which the
+ * false statements tell of: whoever cannot tell left from right finds both equally likely.
+ */
 export function statementsAboutPair(left: Scene, right: Scene): PairProbe[] {
   const probes: PairProbe[] = [];
-  const state = (template: string, text: string, holds: boolean): void => {
-    probes.push({ sceneIds: [left.id, right.id], template, text, answer: String(holds) });
-  };
-  for (const word of [...COLORS, ...SHAPES]) {
-    const [inLeft, inRight] = [thingsThatAre(word, left).length, thingsThatAre(word, right).length];
-    const one = isColor(word) ? `${word} thing` : word;
-    if (inLeft > 0 !== inRight > 0) {
-      state('which', `There is a ${one} in the left image.`, inLeft > 0);
-      state('which', `There is a ${one} in the right image.`, inRight > 0);
-    }
-    if (inLeft > 0 || inRight > 0) state('both', `Both images show a ${one}.`, inLeft > 0 && inRight > 0);
-    if (inLeft !== inRight) {
-      state('more', `The left image shows more ${manyOf(word)} than the right one.`, inLeft > inRight);
+  for (const corner of CORNERS) {
+    const [one, other] = [aloneIn(corner, left), aloneIn(corner, right)];
+    if (one === null || other === null) continue;
+    for (const [side, thing] of [['left', one] as const, ['right', other] as const]) {
+      const state = (template: string, words: string, answer: boolean): void => {
+        const text = `The thing in the ${corner} of the ${side} image is ${words}.`;
+        probes.push({ sceneIds: [left.id, right.id], template, text, answer: String(answer) });
+      };
+      if (one.color !== other.color) for (const { color } of [one, other]) state('color', color, color === thing.color);
+      if (one.shape !== other.shape)
+        for (const { shape } of [one, other]) state('shape', `a ${shape}`, shape === thing.shape);
     }
   }
   return probes;

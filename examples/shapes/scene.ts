@@ -41,7 +41,7 @@ export function pairOf({ color, shape }: Pick<Thing, 'color' | 'shape'>): string
   return `${color} ${shape}`;
 }
 
-export function isColor(word: string): word is Color {
+function isColor(word: string): word is Color {
   return (COLORS as readonly string[]).includes(word);
 }
 

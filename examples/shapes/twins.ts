@@ -28,7 +28,8 @@ const pairs: Files = (paths, split) => ({ data: paths.pairs(split) });
 const choices: Files = (paths, split) => ({ data: paths.choices(split) });
 const entities: Files = (paths, split) => ({ split: paths.entityList(split) });
 const everyAnswer = (): Readonly<Record<string, unknown>> => ({ minimumAnswerCount: 1 });
-const inFlickr: Twin['options'] = ({ entities: folder }) => ({ entities: folder });
+// The features of a picture's region tell its place already.
+const inFlickr: Twin['options'] = ({ entities: folder }) => ({ entities: folder, places: false });
 const choiceOptions =
   (mode: 'answer' | 'rationale'): Twin['options'] =>
   ({ choiceImages }) => ({ features: choiceImages, mode });
@@ -89,6 +90,7 @@ export const TWINS: Readonly<Record<string, Twin>> = {
   grounding: {
     ...{ task: 'grounding', maxSteps: 1000, metric: 'R@1', chance: 30, score: 80 },
     files: (paths, split) => ({ data: paths.own('grounding', split) }),
+    options: () => ({ places: false }),
   },
 };
 
@@ -121,8 +123,8 @@ export interface TwinRun {
   seed: number;
   /** A folder to start from; default: fresh weights. */
   model?: string;
-  /** The control: how much of the score needs the picture? */
-  regions?: 'real' | 'zeroed' | 'shuffled';
+  /** More options of the task, such as `regions: 'zeroed'`, the control: how much of the score needs the picture? */
+  data?: Readonly<Record<string, unknown>>;
   /** Instead of the twin's. */
   training?: Readonly<Record<string, unknown>>;
   /** Fields of the configuration of fresh weights that differ from the quickstart's. */
@@ -131,13 +133,13 @@ export interface TwinRun {
 
 /** Trains a twin without looking at other splits; the figures on the test split. */
 export async function trainTwin(twin: Twin, run: TwinRun): Promise<Record<string, number>> {
-  const { paths, outputDir, seed, model = null, regions = 'real', training = {}, modelConfig = {} } = run;
+  const { paths, outputDir, seed, model = null, data = {}, training = {}, modelConfig = {} } = run;
   const opened = await openTrainRun(
     {
       task: twin.task as Parameters<typeof openTrainRun>[0]['task'],
       model,
       ...(model === null ? { modelConfig: { ...SHAPES_RECIPE.model, ...modelConfig } } : {}),
-      data: { ...twinData(twin, paths, 'train'), vocabulary: paths.vocabulary, regions },
+      data: { ...twinData(twin, paths, 'train'), vocabulary: paths.vocabulary, ...data },
       arguments: { ...TRAINING, maxSteps: twin.maxSteps, ...training, outputDir, seed },
     },
     { progress: SILENT_PROGRESS },
@@ -147,11 +149,11 @@ export async function trainTwin(twin: Twin, run: TwinRun): Promise<Record<string
   } finally {
     await opened.close();
   }
-  const data = { ...twinData(twin, paths, 'test'), regions };
+  const held = { ...twinData(twin, paths, 'test'), ...data };
   const { metrics } = await evaluateRun({
     task: twin.task,
     model: outputDir,
-    data,
+    data: held,
     purpose: 'evaluate',
     batchSize: 128,
   });
