@@ -113,6 +113,7 @@ def warm(threads):
     import torch
     import transformers  # noqa: F401
 
+    transformers.VisualBertForQuestionAnswering  # noqa: B018  transformers imports a class when it is first named
     torch.set_num_threads(threads)
 
 
