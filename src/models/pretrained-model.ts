@@ -249,6 +249,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /**
    * Gives the vocabulary another size; the decoder and its bias follow. Rows are kept from the first on. A training step must be made anew.
+   * New entries of the bias are 0, as in transformers; the mean of the old ones in a decoder of its own.
    * Returns the word table.
    */
   resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): tf.Variable {
@@ -257,7 +258,7 @@ export abstract class VisualBertPreTrainedModel<
     const { initializerRange } = this.config;
     this.rebuild(this.config.with({ vocabSize }), (name, value, shape) => {
       if (`${value.shape}` === `${shape}`) return tf.clone(value);
-      if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing);
+      if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing && name.endsWith('.decoder.bias'));
       return resizedTable(value, vocabSize, { name, initializerRange, meanResizing, seed });
     });
     return this.getInputEmbeddings();

@@ -42,12 +42,12 @@ export function resizedTable(table: tf.Tensor, count: number, options: NewRows):
   });
 }
 
-/** A bias `[rows]` with `count` entries: the first ones are kept, new ones are the mean, or 0. The caller owns the result. */
-export function resizedBias(bias: tf.Tensor, count: number, meanResizing: boolean): tf.Tensor {
+/** A bias `[rows]` with `count` entries: the first ones are kept, new ones are their mean, or 0. The caller owns the result. */
+export function resizedBias(bias: tf.Tensor, count: number, isMean: boolean): tf.Tensor {
   const [rows = 0] = bias.shape;
   if (count <= rows) return tf.slice(bias, [0], [count]);
   return tf.tidy(() => {
-    const fill = meanResizing ? tf.tile(tf.mean(bias, 0, true), [count - rows]) : tf.zeros([count - rows]);
+    const fill = isMean ? tf.tile(tf.mean(bias, 0, true), [count - rows]) : tf.zeros([count - rows]);
     return tf.concat([bias, fill], 0);
   });
 }

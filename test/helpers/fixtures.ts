@@ -1,10 +1,13 @@
-// Reads test/fixtures/parity/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
+// Reads test/fixtures/parity/*.safetensors and surgery/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { sizeOf } from '../../src/shapes.js';
 
-const FOLDER = join('test', 'fixtures', 'parity');
+/** What PyTorch computed, and what transformers made of models that it changed. */
+export type FixtureFolder = 'parity' | 'surgery';
+
+const pathOf = (folder: FixtureFolder): string => join('test', 'fixtures', folder);
 
 /** Settings of the AdamW steps that a trained case took, always on the same batch. */
 export interface FixtureTraining {
@@ -37,17 +40,17 @@ export interface Fixture {
   tensors: Map<string, RawTensor>;
 }
 
-/** Names of all parity cases, sorted. */
-export function fixtureNames(): string[] {
-  return readdirSync(FOLDER)
+/** Names of all cases of a folder, sorted. */
+export function fixtureNames(folder: FixtureFolder = 'parity'): string[] {
+  return readdirSync(pathOf(folder))
     .filter((file) => file.endsWith('.safetensors'))
     .map((file) => file.slice(0, -'.safetensors'.length))
     .sort();
 }
 
-/** One parity case. */
-export function readFixture(name: string): Fixture {
-  const bytes = readFileSync(join(FOLDER, `${name}.safetensors`));
+/** One case. */
+export function readFixture(name: string, folder: FixtureFolder = 'parity'): Fixture {
+  const bytes = readFileSync(join(pathOf(folder), `${name}.safetensors`));
   const headerBytes = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<string, unknown>;
   const { case: about } = header['__metadata__'] as { case: string };
