@@ -9,13 +9,17 @@ import { TensorBoardWriter } from '../../src/training/tensorboard.js';
 const READER = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
 events = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0, 'tensors': 0})
 events.Reload()
 tags = events.Tags()
+content = events.SummaryMetadata('_hparams_/session_start_info').plugin_data.content
+settings = metadata.parse_session_start_info_plugin_data(content).hparams
 print(json.dumps({
     'scalars': {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in tags['scalars']},
     'text': [v.decode() for e in events.Tensors('run') for v in tensor_util.make_ndarray(e.tensor_proto)],
+    'settings': {name: getattr(value, value.WhichOneof('kind')) for name, value in settings.items()},
     'histogram': [tensor_util.make_ndarray(e.tensor_proto)[[0, -1]].tolist() for e in events.Tensors('weights')],
 }))`;
 
@@ -55,6 +59,7 @@ describe('TensorBoardWriter', () => {
     }
     const dir = mkdtempSync(join(tmpdir(), 'tb-'));
     const first = new TensorBoardWriter(dir, { startStep: 0, now: () => 1000 });
+    first.hyperparameters({ task: 'vqa', arguments: { learningRate: 0.5, shuffle: true, freeze: ['a'] } });
     first.text(0, 'run', '# settings');
     for (const step of [1, 2, 3, 4]) first.scalars(step, { loss: 1 / step });
     first.histogram(2, 'weights', [1, 2, 2, 3, 3, 3]);
@@ -72,6 +77,12 @@ describe('TensorBoardWriter', () => {
         ],
       },
       text: ['# settings'],
+      settings: {
+        task: 'vqa',
+        'arguments.learningRate': 0.5,
+        'arguments.shuffle': true,
+        'arguments.freeze': '["a"]',
+      },
       histogram: [
         [
           [1, expect.closeTo(1.0667, 3), 1],
