@@ -7,11 +7,10 @@ import {
   PRECISIONS,
   readRun,
   TASK_NAMES,
-  TASK_OPTIONS,
   validationOptions,
 } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { flagsOf, givenValues } from './setting-flags.js';
+import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
 
 interface EvaluateArguments extends BackendArguments {
   task?: (typeof TASK_NAMES)[number];
@@ -22,11 +21,6 @@ interface EvaluateArguments extends BackendArguments {
   precision: Precision;
   json: boolean;
 }
-
-const TASK_SHAPES = Object.assign(
-  {},
-  ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
-) as (typeof TASK_OPTIONS)['vqa']['shape'];
 
 const evaluate: CommandModule<object, EvaluateArguments> = {
   command: 'evaluate [task]',

@@ -1,8 +1,15 @@
 // Flags of the command line from checked schemas: names, kinds, choices and help texts come from there.
 import type { Options } from 'yargs';
 import { z } from 'zod';
+import { TASK_OPTIONS } from '../src/node.js';
 
 type Schema = z.core.$ZodType;
+
+/** The options of all tasks together, for commands that learn from a run which task it is. */
+export const TASK_SHAPES = Object.assign(
+  {},
+  ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
+) as (typeof TASK_OPTIONS)['vqa']['shape'];
 
 /** One flag per field, in kebab-case; no yargs defaults, so that a flag that was not given does not hide a config file's. */
 export function flagsOf(shape: Readonly<Record<string, Schema>>, group: string): Record<string, Options> {

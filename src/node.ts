@@ -112,7 +112,7 @@ export { evaluateRun } from './tasks/evaluate-run.js';
 export type { EvaluateRunOptions } from './tasks/evaluate-run.js';
 export { predictAnswers } from './tasks/predict-answers.js';
 export type { PredictOptions } from './tasks/predict-answers.js';
-export { readRun, readSettings, sortSettings, validationOptions } from './tasks/run-settings.js';
+export { predictionOptions, readRun, readSettings, sortSettings, validationOptions } from './tasks/run-settings.js';
 export type { RunSettings } from './tasks/run-settings.js';
 
 export { convertCheckpoint } from './convert/convert.js';

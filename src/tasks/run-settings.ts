@@ -72,9 +72,19 @@ export function validationOptions(data: Record<string, unknown>): Record<string,
     const name = key.slice('validation'.length);
     options[name.charAt(0).toLowerCase() + name.slice(1)] = value;
   }
-  // The run folder has its own vocabulary and answers; overlap is a matter of training.
-  for (const key of ['vocabulary', 'answers', 'excludeOverlap']) delete options[key];
+  // The run folder has its own vocabulary and answers.
+  for (const key of ['vocabulary', 'answers']) delete options[key];
   return options;
+}
+
+/** Options that name examples, labels or words: not those that say how an example is made. */
+const EXAMPLE_OPTIONS = new Set(
+  'questions annotations data captions split answers minimumAnswerCount vocabulary'.split(' '),
+);
+
+/** The options of a run that other examples are predicted with: how they are made, and where features are looked for. */
+export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(validationOptions(data)).filter(([key]) => !EXAMPLE_OPTIONS.has(key)));
 }
 
 function isTask(name: unknown): name is TaskOptionName {
