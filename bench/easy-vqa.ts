@@ -6,7 +6,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VisualBertConfig } from '../src/node.js';
 import { prepareEasyVqa, writeForPython } from './easy-vqa-data.js';
-import { median } from './figures.js';
+import { mean, median, standardError } from './figures.js';
 import { benchCache, pythonFile, requirePython } from './python-env.js';
 import { writeSection } from './results.js';
 
@@ -171,15 +171,4 @@ ${longText}`;
 /** Percent at the end of a run. */
 function last(run: RunFigures): number {
   return run.accuracy.at(-1) ?? NaN;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Of a mean, from the spread of its values. */
-function standardError(values: readonly number[]): number {
-  const middle = mean(values);
-  const variance = values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
 }

@@ -22,6 +22,17 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Of a mean, from the spread of its values. */
+export function standardError(values: readonly number[]): number {
+  const middle = mean(values);
+  const variance = values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
+  return Math.sqrt(variance / values.length);
+}
+
 /** `ours / theirs`; null for a figure of ours alone. */
 export function ratio({ ours, theirs }: Row): number | null {
   return theirs === null ? null : ours / theirs;

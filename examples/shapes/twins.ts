@@ -43,6 +43,7 @@ export const TWINS: Readonly<Record<string, Twin>> = {
   pretraining: {
     ...{ task: 'pretraining', maxSteps: 2000, metric: matched, chance: 50, score: 60 },
     files: (paths, split) => ({ captions: paths.captions(split) }),
+    options: () => ({ captionPairs: false }),
   },
   'vqa-pretraining': {
     ...{ task: 'vqa-pretraining', maxSteps: 1500, metric: found, chance: null, score: 60 },
