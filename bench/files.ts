@@ -1,8 +1,11 @@
-// Loading and saving a checkpoint of BERT's size, and leaks.
+// Loading, saving and converting a checkpoint of BERT's size, inspecting a large one, and leaks.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median, type Row } from './figures.js';
 import { TASKS } from './measurements.js';
 import { benchCache } from './python-env.js';
+import { writeSparseCheckpoint } from './sparse-checkpoint.js';
 import { startSubject } from './steps.js';
 import { prepareWorkload, pytorchOnly } from './workload.js';
 
@@ -88,6 +91,65 @@ export async function measureSave(options: FileOptions): Promise<Row[]> {
       unit: 'ms',
       target: null,
     });
+  }
+  return rows;
+}
+
+/** Time of a whole conversion from pytorch_model.bin to safetensors, against torch.load + save_file. */
+export async function measureConvert(options: FileOptions): Promise<Row[]> {
+  const { model } = prepareWorkload(options.python, 'vqa', 8);
+  const command = { do: 'convert', threads: options.threads, target: join(benchCache(), 'converted') };
+  const source = pytorchOnly(model);
+  const [ours, theirs] = await inTurns(options, command, source, source);
+  const measurement = { measurement: 'convert', batch: null } as const;
+  return [
+    {
+      ...measurement,
+      what: 'convertCheckpoint of pytorch_model.bin to safetensors, 455 MB / torch.load + save_file',
+      ours: ours.ms,
+      theirs: theirs.ms,
+      unit: 'ms',
+      target: null,
+    },
+    {
+      ...measurement,
+      what: 'growth of peak memory',
+      ours: ours.growthMb,
+      theirs: theirs.growthMb,
+      unit: 'MB',
+      target: null,
+    },
+  ];
+}
+
+/** Time of inspecting 10 GB, which takes headers alone. */
+export async function measureInspect(options: FileOptions): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'visualbert-inspect-'));
+  const rows: Row[] = [];
+  try {
+    for (const format of ['safetensors', 'pytorch'] as const) {
+      const { path, tensors, bytes } = await writeSparseCheckpoint(join(folder, format), format);
+      const times: number[] = [];
+      for (let round = 0; round < options.rounds; round++) {
+        const subject = startSubject({ label: 'tfjs', engine: 'tfjs' }, options);
+        try {
+          times.push(...((await subject.ask({ do: 'inspect', path })).ms ?? []));
+        } finally {
+          await subject.close();
+        }
+      }
+      rows.push({
+        measurement: 'inspect',
+        batch: null,
+        what: `inspectCheckpoint of ${(bytes / 1e9).toFixed(1)} GB as ${format}, ${tensors} tensors`,
+        ours: median(times),
+        theirs: null,
+        unit: 'ms',
+        target: null,
+      });
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
   return rows;
 }

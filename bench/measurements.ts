@@ -122,7 +122,7 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
 ];
 
 /** Measurements that take files or time rather than steps. */
-export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'leak', 'epoch'] as const;
+export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'convert', 'inspect', 'leak', 'epoch'] as const;
 
 /** Who can be left out of a comparison. */
 export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX].map(({ label }) => label);

@@ -5,7 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
-import { measureLeak, measureLoad, measureSave } from './files.js';
+import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
 import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
 import { requirePython } from './python-env.js';
 import { measureAgreement, measureSteps } from './steps.js';
@@ -90,6 +90,8 @@ for (const measurement of STEP_MEASUREMENTS.filter(({ name }) => wanted.has(name
 const fileOptions = { python, rounds, threads, log };
 if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
 if (wanted.has('save')) await measure('saving', () => measureSave(fileOptions));
+if (wanted.has('convert')) await measure('converting', () => measureConvert(fileOptions));
+if (wanted.has('inspect')) await measure('inspecting', () => measureInspect(fileOptions));
 if (wanted.has('epoch')) {
   for (const batch of flags.batch ?? DEFAULT_BATCHES.epoch) {
     const options = { python, batch, steps: 2 * flags.steps, threads, device: flags.device, data: flags.data, log };

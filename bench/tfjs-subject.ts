@@ -131,6 +131,19 @@ async function saveFile(args: SubjectArgs & { format: 'safetensors' | 'pytorch';
   return { ms: [performance.now() - begin] };
 }
 
+async function convert({ model, target }: { model: string; target: string }): Promise<object> {
+  rmSync(target, { recursive: true, force: true });
+  const begin = performance.now();
+  await api.convertCheckpoint(model, { outDir: target });
+  return { ms: [performance.now() - begin] };
+}
+
+async function inspect({ path }: { path: string }): Promise<object> {
+  const begin = performance.now();
+  await api.inspectCheckpoint(path);
+  return { ms: [performance.now() - begin] };
+}
+
 /** Milliseconds of each step of a training run, waiting for its batch included. */
 async function epoch({
   settings,
@@ -168,6 +181,8 @@ const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
   profile,
   load: loadFile,
   save: saveFile,
+  convert,
+  inspect,
   warm,
   memory,
   epoch,

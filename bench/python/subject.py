@@ -146,7 +146,25 @@ def save(model, class_name, format, target, **_):
     return {"ms": [1000 * (time.perf_counter() - begin)]}
 
 
+def convert(model, target, **_):
+    """As people convert: tensors that share memory are written once, which save_file asks for."""
+    import os
+
+    import torch
+    from safetensors.torch import save_file
+
+    os.makedirs(target, exist_ok=True)
+    begin = time.perf_counter()
+    values, seen = {}, set()
+    for name, value in torch.load(f"{model}/pytorch_model.bin", weights_only=True).items():
+        if value.data_ptr() not in seen:
+            seen.add(value.data_ptr())
+            values[name] = value.contiguous()
+    save_file(values, f"{target}/model.safetensors", metadata={"format": "pt"})
+    return {"ms": [1000 * (time.perf_counter() - begin)]}
+
+
 if __name__ == "__main__":
     protocol.serve(
-        {"start": start, "run": run, "warm": warm, "load": load, "save": save, "memory": lambda: {"peakBytes": protocol.peak_bytes()}}
+        {"start": start, "run": run, "warm": warm, "load": load, "save": save, "convert": convert, "memory": lambda: {"peakBytes": protocol.peak_bytes()}}
     )
