@@ -28,7 +28,7 @@ struct GeluGradientKernel {
     TF_Tensor* input = call.input(0);
     visit(input, [&](const auto* dy) {
       using T = Element<decltype(dy)>;
-      const T* x = static_cast<const T*>(TF_TensorData(call.input(1)));
+      const T* x = static_cast<const T*>(TF_TensorData(call.sized(1, size_of(input))));
       T* dx = call.output<T>(0, input);
       share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu_gradient(dy + from, x + from, dx + from, to - from); });
     });
@@ -41,7 +41,7 @@ struct DropoutKernel {
 
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const int32_t* key = call.integers(1);
+    const int32_t* key = call.integers(1, 2);
     const Mask mask{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1]), salt, rate, scale};
     visit(input, [&](const auto* x) {
       auto* y = call.output<Element<decltype(x)>>(0, input, 0);
@@ -58,7 +58,7 @@ struct ColumnSumsKernel {
   explicit ColumnSumsKernel(Attributes) {}
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const int64_t rows = TF_Dim(input, 0), width = TF_Dim(input, 1);
+    const int64_t width = width_of(input), rows = size_of(input) / width;
     float* sums = call.vector_output(0, width);
     std::fill_n(sums, width, 0.0f);
     visit(input, [&](const auto* x) {
@@ -74,8 +74,8 @@ struct LayerNormKernel {
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     const int64_t width = width_of(input), rows = size_of(input) / width;
-    const float* residual = with_residual ? call.data(1) : nullptr;
-    const float *weight = call.data(with_residual ? 2 : 1), *bias = call.data(with_residual ? 3 : 2);
+    const float* residual = with_residual ? call.data(1, size_of(input)) : nullptr;
+    const float *weight = call.data(with_residual ? 2 : 1, width), *bias = call.data(with_residual ? 3 : 2, width);
     float *y = call.output(0, input), *total = with_residual ? call.output(1, input) : nullptr;
     visit(input, [&](const auto* x) {
       share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
@@ -102,7 +102,7 @@ struct LayerNormGradientKernel {
     constexpr int64_t kBlock = 32;
     TF_Tensor *input = call.input(0), *scale = call.input(2);
     const int64_t width = width_of(input), rows = size_of(input) / width, blocks = (rows + kBlock - 1) / kBlock;
-    const float *dy = call.data(0), *total = call.data(1), *weight = call.data(2);
+    const float *dy = call.data(0, rows * width), *total = call.data(1, rows * width), *weight = call.data(2, width);
     float *dx = call.output(0, input), *dweight = call.output(1, scale), *dbias = call.output(2, scale);
     std::vector<float> sums(static_cast<size_t>(2 * blocks * width), 0.0f);
     share(blocks, 1, [&](int64_t from, int64_t to, int) {
@@ -132,7 +132,7 @@ struct SoftmaxKernel {
   void run(Call& call) const {
     TF_Tensor *input = call.input(0), *added = call.input(1);
     const int64_t width = width_of(input), rows = size_of(input) / width, batch = TF_Dim(input, 0);
-    const float *x = call.data(0), *bias = size_of(added) == 0 ? nullptr : call.data(1);
+    const float *x = call.data(0, rows * width), *bias = size_of(added) == 0 ? nullptr : call.data(1, batch * width);
     float* y = call.output(0, input, 0);
     const int64_t rows_of_example = rows / std::max<int64_t>(1, batch);
     share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
@@ -151,7 +151,7 @@ struct SoftmaxGradientKernel {
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     const int64_t width = width_of(input), rows = size_of(input) / width;
-    const float *dy = call.data(0), *y = call.data(1);
+    const float *dy = call.data(0, rows * width), *y = call.data(1, rows * width);
     float* dx = call.output(0, input, 0);
     share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
       for (int64_t row = from; row < to; ++row) softmax_gradient_row(dy + row * width, y + row * width, scale, dx + row * width, width);

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -15,6 +17,16 @@
 #include "parallel.h"
 
 namespace visualbert {
+
+inline int64_t size_of(TF_Tensor* tensor) { return TF_TensorElementCount(tensor); }
+
+// Size of the last axis. Throws when there is none, or it is 0: kernels divide by it.
+inline int64_t width_of(TF_Tensor* tensor) {
+  const int rank = TF_NumDims(tensor);
+  const int64_t width = rank == 0 ? 0 : TF_Dim(tensor, rank - 1);
+  if (width == 0) throw std::runtime_error("expected a tensor whose last axis is longer than 0");
+  return width;
+}
 
 constexpr const char* kFloats = "T: {float, bfloat16}";
 constexpr int64_t kGrain = 4096;  // elements below which a loop is not worth sharing
@@ -32,10 +44,18 @@ class Call {
     TF_GetInput(context_, index, &tensor, status_);
     return keep(tensor);
   }
-  // Input data; the fused update writes into its variables.
-  float* data(int index) { return static_cast<float*>(TF_TensorData(input(index))); }
-  float scalar(int index) { return *data(index); }
-  const int32_t* integers(int index) { return static_cast<const int32_t*>(TF_TensorData(input(index))); }
+  // Data of an input that must have `size` elements, since kernels read by count; the fused update writes into its variables.
+  float* data(int index, int64_t size) { return static_cast<float*>(TF_TensorData(sized(index, size))); }
+  float scalar(int index) { return *data(index, 1); }
+  const int32_t* integers(int index, int64_t size) { return static_cast<const int32_t*>(TF_TensorData(sized(index, size))); }
+
+  // An input that must have `size` elements.
+  TF_Tensor* sized(int index, int64_t size) {
+    TF_Tensor* tensor = input(index);
+    if (size_of(tensor) == size) return tensor;
+    throw std::runtime_error("input " + std::to_string(index) + ": expected " + std::to_string(size) + " elements, received " +
+                             std::to_string(size_of(tensor)));
+  }
 
   // An output shaped like `like`; takes the memory of the input `reusable`, if it is not -1 and nobody else needs it.
   template <typename T = float>
@@ -77,9 +97,6 @@ class Call {
   Status status_;
   std::vector<TF_Tensor*> tensors_;
 };
-
-inline int64_t size_of(TF_Tensor* tensor) { return TF_TensorElementCount(tensor); }
-inline int64_t width_of(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
 
 // Float and integer attributes of one node, read when TensorFlow makes its kernel.
 class Attributes {

@@ -16,8 +16,11 @@ namespace {
 // The rows of a table's gradient that are not zero, in ascending order.
 struct RowSums {
   // values [n, width], numbers [n]: the row of the table that each belongs to; negative ones take no part. Sums in the order of n.
-  RowSums(TF_Tensor* values, const int32_t* numbers) : width(width_of(values)) {
-    std::vector<int64_t> order(static_cast<size_t>(size_of(values) / std::max<int64_t>(1, width)));
+  RowSums(Call& call, int values_index, int numbers_index) : width(width_of(call.input(values_index))) {
+    TF_Tensor* values = call.input(values_index);
+    const int64_t count = size_of(values) / width;
+    const int32_t* numbers = call.integers(numbers_index, count);
+    std::vector<int64_t> order(static_cast<size_t>(count));
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return numbers[a] < numbers[b]; });
     visit(values, [&](const auto* x) {
@@ -47,9 +50,10 @@ struct AdamWKernel {
   void run(Call& call) const {
     if (skips(call)) return;
     const AdamW options = options_of(call);
-    float *parameter = call.data(0), *first = call.data(1), *second = call.data(2);
-    visit(call.input(3), [&](const auto* gradient) {
-      share(size_of(call.input(0)), kGrain, [&](int64_t from, int64_t to, int) {
+    const int64_t size = size_of(call.input(0));
+    float *parameter = call.data(0, size), *first = call.data(1, size), *second = call.data(2, size);
+    visit(call.sized(3, size), [&](const auto* gradient) {
+      share(size, kGrain, [&](int64_t from, int64_t to, int) {
         adamw(options, parameter + from, first + from, second + from, gradient + from, to - from);
       });
     });
@@ -76,11 +80,11 @@ struct AdamWRowsKernel : AdamWKernel {
   void run(Call& call) const {
     if (skips(call)) return;
     const AdamW options = options_of(call);
-    const RowSums gradient(call.input(3), call.integers(8));
-    const int64_t width = gradient.width;
+    const RowSums gradient(call, 3, 8);
+    const int64_t width = gradient.width, size = size_of(call.input(0));
     const std::vector<float> zeros(static_cast<size_t>(width), 0.0f);
-    float *parameter = call.data(0), *first = call.data(1), *second = call.data(2);
-    share(TF_Dim(call.input(0), 0), std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+    float *parameter = call.data(0, size), *first = call.data(1, size), *second = call.data(2, size);
+    share(size / width, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
       auto next = std::lower_bound(gradient.rows.begin(), gradient.rows.end(), from) - gradient.rows.begin();
       for (int64_t row = from; row < to; ++row) {
         const bool is_zero = next == static_cast<int64_t>(gradient.rows.size()) || gradient.rows[next] != row;
@@ -112,7 +116,7 @@ struct SumOfSquaresKernel {
 struct SumOfSquaresRowsKernel {
   explicit SumOfSquaresRowsKernel(Attributes) {}
   void run(Call& call) const {
-    const RowSums gradient(call.input(0), call.integers(1));
+    const RowSums gradient(call, 0, 1);
     *call.scalar_output(0) = total_of_squares(gradient.sums.data(), static_cast<int64_t>(gradient.sums.size()));
   }
 };
