@@ -1,4 +1,4 @@
-// Resizing vocabularies and pruning heads against transformers: 5.23 for the first, 4.46.3, the last that prunes, for the second.
+// Resizing vocabularies, pruning and masking heads against transformers: 5.23 for the first, 4.46.3, the last that knows the others, for those.
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ModelInputs } from '../../src/models/inputs.js';
@@ -14,9 +14,9 @@ const TOLERANCE = 1e-5;
 /** New rows: their mean is exact, their noise (3e-5 of the old rows' spread, about 0.4) is another draw: ten deviations on both sides. */
 const NOISE = 3e-4;
 
-const [PRUNED, RESIZED] = ['prune', 'resize'].map((start) =>
+const [PRUNED, RESIZED, MASKED] = ['prune', 'resize', 'head-mask'].map((start) =>
   fixtureNames('surgery').filter((name) => name.startsWith(start)),
-) as [string[], string[]];
+) as [string[], string[], string[]];
 
 beforeAll(async () => {
   await useBackend();
@@ -62,6 +62,17 @@ describe('pruneHeads gives the weights and outputs of transformers', () => {
     const expected = section(fixture, 'outputs');
     expect(new Set(outputs.keys())).toEqual(new Set(expected.keys()));
     for (const [key, value] of expected) expectClose(outputs.get(key) ?? [], value, key);
+    model.dispose();
+  });
+});
+
+describe('headMask gives the outputs and attentions of transformers, in every shape', () => {
+  test.each(MASKED)('%s', async (name) => {
+    const fixture = readFixture(name, 'surgery');
+    const model = modelOf(fixture);
+    const outputs = await outputsOf(model, fixture);
+    for (const [key, value] of section(fixture, 'outputs')) expectClose(outputs.get(key) ?? [], value, key);
+    expect(outputs.size).toBe(7);
     model.dispose();
   });
 });
