@@ -20,6 +20,8 @@ export interface ComputeContext extends CallContext {
   outputHiddenStates?: boolean;
   /** Compute the values inside each encoder layer again for the gradient instead of keeping them. Layers whose attentions are asked for keep them. */
   gradientCheckpointing?: boolean;
+  /** Share of each label that goes to all classes alike. Default 0. */
+  labelSmoothing?: number;
 }
 
 export interface BackboneOptions {

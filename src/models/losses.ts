@@ -12,29 +12,39 @@ function logSoftmax(x: tf.Tensor): tf.Tensor {
 }
 
 /**
+ * Label smoothing: each row of labels `[..., c]` gives the share `smoothing` of its sum to all classes alike.
+ * @see https://arxiv.org/abs/1512.00567 section 7; PyTorch's `label_smoothing`
+ */
+export function smoothedLabels(labels: tf.Tensor, smoothing: number): tf.Tensor {
+  if (smoothing === 0) return labels;
+  return tf.add(tf.mul(labels, 1 - smoothing), tf.mul(tf.mean(labels, -1, true), smoothing));
+}
+
+/**
  * Mean of `-log softmax(logits)[label]` over the labels that are not -100; 0 when there is none.
  *
  * Differs: PyTorch gives NaN for no label at all.
- * @param logits `[m, c] float32`. @param labels `[m] int32`. @returns a scalar.
+ * @param logits `[m, c] float32`. @param labels `[m] int32`. @param smoothing share of a label that goes to all classes alike.
+ * @returns a scalar.
  */
-export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor): tf.Scalar {
+export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0): tf.Scalar {
   const [, c = 0] = logits.shape;
-  const parts = (given: tf.Tensor): { oneHot: tf.Tensor; count: tf.Tensor } => {
+  const parts = (given: tf.Tensor): { target: tf.Tensor; count: tf.Tensor } => {
     const isCounted = tf.notEqual(given, IGNORED_LABEL);
     const isLabel = tf.equal(tf.expandDims(given, 1), tf.range(0, c, 1, 'int32')); // nowhere for -100
-    const oneHot = tf.cast(isLabel, 'float32');
-    return { oneHot, count: tf.maximum(tf.sum(tf.cast(isCounted, 'float32')), 1) };
+    const target = smoothedLabels(tf.cast(isLabel, 'float32'), smoothing);
+    return { target, count: tf.maximum(tf.sum(tf.cast(isCounted, 'float32')), 1) };
   };
   return withGradient(
     [logits],
     () => {
-      const { oneHot, count } = parts(labels);
-      return { value: tf.neg(tf.div(tf.sum(tf.mul(oneHot, logSoftmax(logits))), count)), saved: [logits, labels] };
+      const { target, count } = parts(labels);
+      return { value: tf.neg(tf.div(tf.sum(tf.mul(target, logSoftmax(logits))), count)), saved: [logits, labels] };
     },
     (dy, [scores, given]) => {
-      const { oneHot, count } = parts(given as tf.Tensor);
-      const weight = tf.sum(oneHot, -1, true); // [m, 1]
-      const change = tf.sub(tf.mul(tf.softmax(scores as tf.Tensor), weight), oneHot);
+      const { target, count } = parts(given as tf.Tensor);
+      const weight = tf.sum(target, -1, true); // [m, 1]
+      const change = tf.sub(tf.mul(tf.softmax(scores as tf.Tensor), weight), target);
       return [tf.mul(change, tf.div(dy, count))];
     },
   ) as tf.Scalar;

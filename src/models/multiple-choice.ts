@@ -29,6 +29,7 @@ const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount']
 export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
   static readonly className = 'VisualBertForMultipleChoice';
   override readonly className = VisualBertForMultipleChoice.className;
+  readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {
@@ -72,7 +73,7 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
     const scores = cls.run((backbone.pooler as Pooler).run(states), context); // [b choices, 1]
     const logits = tf.reshape(scores, [b, choices]);
     if (labels === undefined) return { logits, ...rest };
-    return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };
+    return { loss: crossEntropy(logits, tf.reshape(labels, [-1]), context.labelSmoothing), logits, ...rest };
   }
 }
 

@@ -7,7 +7,7 @@ import { Backbone, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
-import { klDivergence } from './losses.js';
+import { klDivergence, smoothedLabels } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
 
@@ -26,6 +26,7 @@ interface Parts extends ModelParts {
 export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
   static readonly className = 'VisualBertForQuestionAnswering';
   override readonly className = VisualBertForQuestionAnswering.className;
+  readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {
@@ -70,7 +71,8 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
     if (labels === undefined) return { logits, ...rest };
     const count = inputs.exampleCount ?? tf.scalar(b);
     const soft = tf.reshape(labels, labels.shape[0] === 1 ? [1, -1] : labels.shape);
-    return { loss: klDivergence(logits, soft, count as tf.Scalar), logits, ...rest };
+    const smoothed = smoothedLabels(soft, context.labelSmoothing ?? 0);
+    return { loss: klDivergence(logits, smoothed, count as tf.Scalar), logits, ...rest };
   }
 }
 

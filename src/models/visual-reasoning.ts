@@ -25,6 +25,7 @@ interface Parts extends ModelParts {
 export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
   static readonly className = 'VisualBertForVisualReasoning';
   override readonly className = VisualBertForVisualReasoning.className;
+  readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
     super(config, options, (settings, initializer) => {
@@ -53,6 +54,6 @@ export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<Logi
     const { states, ...rest } = backbone.run(inputs, context, firstPositions(b)); // [b, h]
     const logits = cls.run((backbone.pooler as Pooler).run(states), context); // [b, c]
     if (labels === undefined) return { logits, ...rest };
-    return { loss: crossEntropy(logits, tf.reshape(labels, [-1])), logits, ...rest };
+    return { loss: crossEntropy(logits, tf.reshape(labels, [-1]), context.labelSmoothing), logits, ...rest };
   }
 }

@@ -36,6 +36,8 @@ export interface TrainingStepOptions {
   precision?: Precision;
   /** Keep each encoder layer's input alone and compute the layer again for its gradient: less memory, one more forward pass. Default false. */
   gradientCheckpointing?: boolean;
+  /** Share of each label that goes to all classes alike, for heads that choose one of several. Default 0. */
+  labelSmoothing?: number;
   /** Seed of dropout. Default 0. */
   seed?: number;
   /** Record the step as a graph of the native engine. Default true; false runs it eagerly, on any backend. */
@@ -68,6 +70,7 @@ export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOp
     skipNonFinite: options.skipNonFinite ?? false,
     precision: options.precision ?? 'fp32',
     gradientCheckpointing: options.gradientCheckpointing ?? false,
+    labelSmoothing: options.labelSmoothing ?? 0,
     seed: options.seed ?? 0,
     compile: options.compile ?? true,
   };
@@ -83,6 +86,7 @@ export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOp
   requireNumber('totalSteps', resolved.totalSteps ?? 0, isCount, 'a whole number of at least 0');
   requireNumber('maxGradNorm', resolved.maxGradNorm, (x) => x > 0, 'a number above 0, or Infinity for none');
   requireNumber('layerDecay', resolved.layerDecay, (x) => x > 0 && x <= 1, 'a number above 0, at most 1');
+  requireNumber('labelSmoothing', resolved.labelSmoothing, (x) => x >= 0 && x < 1, 'a number from 0 to below 1');
   requireNumber('emaDecay', resolved.emaDecay ?? 0, (x) => x >= 0 && x < 1, 'a number from 0 to below 1');
   requireNumber('seed', resolved.seed, isInt32, 'a whole number that fits into 32 bits');
   return resolved;

@@ -21,11 +21,14 @@ export interface StepContext {
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
   gradientCheckpointing?: boolean;
+  labelSmoothing?: number;
 }
 
 export interface TrainableModel {
   /** The pure function of tensors: no checks of values, nothing asynchronous. Its `loss` is there when labels are. */
   compute(inputs: StepTensors, context: StepContext): object;
+  /** Whether its loss knows `labelSmoothing`: heads that choose one of several classes. */
+  readonly smoothsLabels?: boolean;
   /** Inputs in any form as checked tensors; new ones belong to the surrounding tidy. */
   prepare(inputs: ModelInputs): object;
   /** Parameters by transformers' name; a tied parameter appears once. */

@@ -41,6 +41,12 @@ const schema = z.strictObject({
     .default([])
     .describe('parameters that are not trained, such as visual_bert.embeddings.*'),
   emaDecay: z.number().positive().lt(1).optional().describe('evaluate and save a moving average with this decay'),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('share of each label that goes to all classes alike (nlvr, nlvr2, vcr, vqa, classification, answering)'),
   gradientCheckpointing: z
     .boolean()
     .default(false)
@@ -107,6 +113,7 @@ export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: numb
     layerDecay: given.layerDecay,
     freeze: given.freeze,
     ...(given.emaDecay === undefined ? {} : { emaDecay: given.emaDecay }),
+    labelSmoothing: given.labelSmoothing,
     gradientCheckpointing: given.gradientCheckpointing,
     skipNonFinite: given.skipNonFinite,
     precision: given.precision,

@@ -141,6 +141,11 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
+    if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
+      throw new ConfigError(
+        'createTrainingStep: labelSmoothing needs a head that chooses one of several classes; leave it out for this model',
+      );
+    }
     const step = new ModelTrainingStep(model, options, runner);
     model.holdParameters(step);
     await step.startAverages();
@@ -298,8 +303,9 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   private updateOptions(): UpdateOptions {
-    const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing } = this.resolved;
-    return { rule: this.rule, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, lossScale: this.lossScale };
+    const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.resolved;
+    const { rule, lossScale } = this;
+    return { rule, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing, lossScale };
   }
 
   private get skipsNonFinite(): boolean {

@@ -22,6 +22,7 @@ export interface UpdateOptions {
   emaDecay: number | undefined;
   skipNonFinite: boolean;
   gradientCheckpointing: boolean;
+  labelSmoothing: number;
   /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are passed over. */
   lossScale: LossScale | null;
 }
@@ -46,9 +47,11 @@ export function createUpdate(
   const trained = [...parameters.values()];
   const variables = trained.map(({ parameter }) => parameter);
   const ends = phase === 'only' || phase === 'last';
-  const { gradientCheckpointing, lossScale } = options;
+  const { gradientCheckpointing, labelSmoothing, lossScale } = options;
   const skipNonFinite = options.skipNonFinite || lossScale !== null;
-  const context = (dropoutKey: tf.Tensor1D): StepContext => ({ training: true, dropoutKey, gradientCheckpointing });
+  const context = (dropoutKey: tf.Tensor1D): StepContext => ({
+    ...{ training: true, dropoutKey, gradientCheckpointing, labelSmoothing },
+  });
   return (inputs): StepTensors => {
     const { dropoutKey, rate, firstCorrection, secondCorrection, share, ...batch } = inputs as StepTensors &
       StepScalars;
