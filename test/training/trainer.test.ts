@@ -171,6 +171,39 @@ describe('Trainer', () => {
     expect((await train({ outputDir, resume: true })).reason).toBe('finished');
   });
 
+  test('saves every so many updates, keeps the newest and the best, and tells callbacks', async () => {
+    const outputDir = newFolder();
+    const saved: number[] = [];
+    const evaluated: number[] = [];
+    const callback = {
+      onSave: (step: number) => void saved.push(step),
+      onEvaluate: (step: number) => void evaluated.push(step),
+    };
+    const options = { saveEvery: 3, evaluateEvery: 10, keepCheckpoints: 2, maxSteps: 17, logEvery: 4 };
+    const { best, step, totalSteps } = await train({ outputDir, ...options, callbacks: [callback] });
+    expect([step, totalSteps]).toEqual([17, 17]);
+    expect(evaluated).toEqual([10, 17]);
+    expect(saved).toEqual([3, 6, 9, 10, 12, 15, 17]);
+    const kept = new Set([15, 17, best?.step].map((one) => `step-${String(one).padStart(8, '0')}`));
+    expect(readdirSync(join(outputDir, 'checkpoints')).sort()).toEqual([...kept].sort());
+    const lines = (await readMetrics(join(outputDir, 'metrics.jsonl'))).filter(({ event }) => event === 'train');
+    expect(lines.map((line) => line.step)).toEqual([4, 8, 12, 16, 17]);
+    for (const line of lines)
+      for (const figure of ['examplesPerSecond', 'secondsPerStep', 'memoryMb']) expect(line[figure]).toBeGreaterThan(0);
+  });
+
+  test.each(['onStep', 'onEvaluate'] as const)('saves and stops when %s says so, and can go on', async (name) => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    await train({ outputDir: whole });
+    const stop = (step: number): 'stop' | void => (step === 5 ? 'stop' : undefined);
+    expect(await train({ outputDir: parts, callbacks: [{ [name]: stop }] })).toMatchObject({
+      reason: 'callback',
+      step: 5,
+    });
+    await train({ outputDir: parts, resume: true });
+    expect(weights(parts)).toBe(weights(whole));
+  });
+
   test('writes nothing but lines without control codes where no terminal is', async () => {
     const lines: string[] = [];
     await train({ outputDir: newFolder(), progress: lineProgress((line) => lines.push(line)) });
