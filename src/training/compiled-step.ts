@@ -1,6 +1,6 @@
 // createTrainingStep in Node: the same step, recorded as a graph of the native engine.
 import { compile } from '../engine/graph/compile.js';
-import type { Precision } from '../engine/graph/contract.js';
+import type { Precision, StateOptions } from '../engine/graph/contract.js';
 import { createState } from '../engine/graph/state.js';
 import { EngineError, errorMessage } from '../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './step-options.js';
@@ -27,8 +27,12 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
 }
 
 /** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
-export async function createCompiledRunner(model: TrainableModel, precision: Precision): Promise<StepRunner> {
-  const state = await createState(model.namedParameters()).catch((error: unknown) => {
+export async function createCompiledRunner(
+  model: TrainableModel,
+  precision: Precision,
+  options: Pick<StateOptions, 'keepTransposed'> = {},
+): Promise<StepRunner> {
+  const state = await createState(model.namedParameters(), options).catch((error: unknown) => {
     throw new EngineError(
       `createTrainingStep: ${errorMessage(error)}; or pass compile: false to train eagerly on the present backend`,
       { cause: error },

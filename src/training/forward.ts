@@ -21,7 +21,7 @@ export async function createForwardPass(
   tf.backend(); // starts the backend that is about to be asked for
   const runner =
     (compile ?? tf.getBackend() === 'tensorflow')
-      ? await createCompiledRunner(model, precision)
+      ? await createCompiledRunner(model, precision, { keepTransposed: isLinearWeight })
       : createEagerRunner(model.namedParameters());
   const forward = runner.prepare(
     (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
@@ -32,4 +32,9 @@ export async function createForwardPass(
     outputs: async (inputs) => forward(toRawInputs(model, inputs)),
     dispose: () => runner.dispose(),
   };
+}
+
+/** `[out, in]` of a linear layer, and no table whose rows are looked up. */
+function isLinearWeight(name: string): boolean {
+  return name.endsWith('.weight') && !name.endsWith('_embeddings.weight');
 }

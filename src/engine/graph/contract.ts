@@ -19,6 +19,11 @@ export interface StateOptions {
   intraOpThreads?: number;
   /** Operations that may run at once. Default: as the engine was started, which is 1 unless told otherwise. */
   interOpThreads?: number;
+  /**
+   * Matrices that the session keeps transposed. Products with their transposes (`tf.matMul(x, w, false, true)`) are then faster, most of all
+   * with few rows; everything else sees them as they are, and compiled functions cannot assign them. Default: none.
+   */
+  keepTransposed?: (name: string, variable: tf.Variable) => boolean;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
 }

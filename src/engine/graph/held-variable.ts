@@ -28,7 +28,7 @@ export class StateVariable implements HeldVariable {
   private readonly reads = new WeakMap<Recording, Node>();
 
   /**
-   * @param given whether it was there before the state, and will be after it.
+   * @param given whether it was there before the state, and will be after it. @param isTransposed a matrix that the session keeps transposed.
    */
   constructor(
     readonly name: string,
@@ -36,6 +36,7 @@ export class StateVariable implements HeldVariable {
     readonly dtype: GraphDType,
     readonly given: boolean,
     readonly read: () => Promise<RawTensor>,
+    private readonly isTransposed = false,
   ) {}
 
   get isAlive(): boolean {
@@ -51,13 +52,30 @@ export class StateVariable implements HeldVariable {
       inputs: readonly OutputNumber[],
       extra: { name: string; type: number; value: unknown }[] = [],
     ): number => graph.add(type, `${scope}/${type}`, inputs, [dtype, ...extra]).operation;
-    const shape = { name: 'shape', type: TF_ATTR.shape, value: this.shape };
-    const handle =
-      add('VarHandleOp', [], [shape, { name: 'shared_name', type: TF_ATTR.string, value: scope }]) * 2 ** 16;
-    const feed = add('Placeholder', [], [shape]) * 2 ** 16;
-    const assign = add('AssignVariableOp', [handle, feed]);
-    const value = add('ReadVariableOp', [handle]) * 2 ** 16;
+    const shape = (value: readonly number[]): { name: string; type: number; value: unknown } => ({
+      name: 'shape',
+      type: TF_ATTR.shape,
+      value,
+    });
+    const name = { name: 'shared_name', type: TF_ATTR.string, value: scope };
+    const handle = add('VarHandleOp', [], [shape(this.kept(this.shape)), name]) * 2 ** 16;
+    const feed = add('Placeholder', [], [shape(this.shape)]) * 2 ** 16;
+    const transposed = (matrix: OutputNumber, name: string): OutputNumber => {
+      if (!this.isTransposed) return matrix;
+      const order = { dtype: TF_DTYPE.int32, shape: [2], data: Int32Array.of(1, 0) };
+      const value = { name: 'value', type: TF_ATTR.tensor, value: order };
+      const constant = [typeAttribute('dtype', TF_DTYPE.int32), value];
+      const perm = graph.add('Const', `${scope}/${name}/order`, [], constant).operation * 2 ** 16;
+      return graph.add('Transpose', `${scope}/${name}`, [matrix, perm]).operation * 2 ** 16;
+    };
+    const assign = add('AssignVariableOp', [handle, transposed(feed, 'in')]);
+    const value = transposed(add('ReadVariableOp', [handle]) * 2 ** 16, 'out');
     this.operations = { graph, handle, value, feed, assign };
+  }
+
+  /** A shape as the session has it. */
+  private kept(shape: readonly number[]): readonly number[] {
+    return this.isTransposed ? [...shape].reverse() : shape;
   }
 
   node(recording: Recording): Node {
@@ -69,6 +87,7 @@ export class StateVariable implements HeldVariable {
     if (node === undefined) {
       [node] = recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE[this.dtype])]).nodes;
       if (node === undefined) throw new EngineError(`The variable "${this.name}" cannot be read`);
+      if (this.isTransposed) node = { shape: this.shape, dtype: this.dtype, full: null, low: null, transposeOf: node };
       this.reads.set(recording, node);
     }
     return node;
@@ -85,6 +104,11 @@ export class StateVariable implements HeldVariable {
 
   /** Has the variable hold a recorded value at the end of the run. Returns the operation that does it. */
   assignAtEnd(recording: Recording, value: Node): number {
+    if (this.isTransposed) {
+      throw new EngineError(
+        `The variable "${this.name}" is kept transposed, to be read only: leave it out of keepTransposed to assign it`,
+      );
+    }
     if (value.update?.variable === this) return recording.operationOfUpdate(value.update.of);
     const read = this.reads.get(recording)?.full;
     const before = read === undefined || read === null ? [] : [operationOf(read)];

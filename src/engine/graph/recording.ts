@@ -26,6 +26,8 @@ export interface Node {
   low: OutputNumber | null;
   /** Set when this is a variable's value after an update where it lies. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
+  /** Set for a matrix that is there as its transpose only; made from it when somebody asks for more than a product. */
+  readonly transposeOf?: Node;
 }
 
 /** What an update in place needs of a variable. */
@@ -155,6 +157,7 @@ export class Recording {
   full(node: Node): OutputNumber {
     if (node.update !== undefined)
       node.full ??= node.update.variable.readAfter(this, this.operationOfUpdate(node.update.of));
+    if (node.transposeOf !== undefined) node.full ??= this.full(this.transposed(node.transposeOf));
     node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
     return node.full;
   }
@@ -164,12 +167,14 @@ export class Recording {
     const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
     const late = (reference: OutputNumber, dtype: number): OutputNumber =>
       this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation * 2 ** 16;
+    const { shape, dtype } = node;
     if (node.low === null || this.lowDtype === null)
-      return { ...node, full: late(this.full(node), TF_DTYPE[node.dtype]) };
+      return { shape, dtype, low: null, full: late(this.full(node), TF_DTYPE[dtype]) };
     return {
-      ...node,
+      shape,
+      dtype,
       low: late(node.low, this.lowDtype),
-      full: node.full === null ? null : late(node.full, TF_DTYPE[node.dtype]),
+      full: node.full === null ? null : late(node.full, TF_DTYPE[dtype]),
     };
   }
 
@@ -266,18 +271,29 @@ export class Recording {
 
   /** Products of matrices use TensorFlow's plain MatMul, which can be fused with what follows, and bfloat16 inputs when asked to. */
   private matMul(inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node {
-    const [a, b] = inputs as [Node, Node];
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
-    const plain = a.shape.length === 2 && b.shape.length === 2;
-    const names = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
-    const low = this.lowDtype !== null && a.dtype === 'float32';
-    const references = low ? [this.lowered(a), this.lowered(b)] : [this.full(a), this.full(b)];
-    return this.only(
-      this.operation(names[0] ?? '', references, [
-        { name: names[1] ?? '', type: TF_ATTR.bool, value: flag('adj_x') },
-        { name: names[2] ?? '', type: TF_ATTR.bool, value: flag('adj_y') },
-      ]),
-    );
+    const plain = inputs.every(({ shape }) => shape.length === 2);
+    const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
+    const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {
+      const node = inputs[i] as Node;
+      return plain && node.transposeOf !== undefined
+        ? { node: node.transposeOf, isTransposed: !isTransposed }
+        : { node, isTransposed };
+    });
+    const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
+    const references = operands.map(({ node }) => (low ? this.lowered(node) : this.full(node)));
+    const transposes = operands.map(({ isTransposed }, i) => ({
+      name: flags[i] ?? '',
+      type: TF_ATTR.bool,
+      value: isTransposed,
+    }));
+    return this.only(this.operation(type ?? '', references, transposes));
+  }
+
+  /** A matrix with rows and columns exchanged. */
+  private transposed(matrix: Node): Node {
+    const order = this.constant(Int32Array.of(1, 0), [2], 'int32');
+    return this.only(this.operation('Transpose', [this.full(matrix), this.full(order)], []));
   }
 
   /** The operation on inputs of low precision where they are there already and that is as good; null where it is not. */

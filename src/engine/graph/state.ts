@@ -43,6 +43,7 @@ export class SessionState implements State {
   private readonly addon: GraphAddon;
   private readonly config: Uint8Array;
   private readonly maxSignatures: number;
+  private readonly keepTransposed: NonNullable<StateOptions['keepTransposed']>;
   private readonly held = new Map<string, StateVariable>();
   /** Variables that were added since the last run, with their filling. */
   private unfilled: { held: StateVariable; fill: number }[] = [];
@@ -59,6 +60,7 @@ export class SessionState implements State {
       maxSignatures = DEFAULT_MAX_SIGNATURES,
       intraOpThreads = 0,
       interOpThreads = native.info.interOpThreads,
+      keepTransposed = () => false,
       log = () => undefined,
     } = options;
     if (native.graph === null) {
@@ -69,6 +71,7 @@ export class SessionState implements State {
     this.addon = native.graph as GraphAddon;
     this.backend = graphBackend(native);
     this.maxSignatures = Math.max(1, maxSignatures);
+    this.keepTransposed = keepTransposed;
     this.log = log;
     this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
@@ -139,7 +142,8 @@ export class SessionState implements State {
       const dtype = variable.dtype as GraphDType;
       if (variable.isDisposed) throw new EngineError(`createState: the variable "${name}" was disposed`);
       const data = typedArray(variable.dataSync(), dtype);
-      const held = this.register(name, variable.shape, dtype, true);
+      const isTransposed = variable.rank === 2 && this.keepTransposed(name, variable);
+      const held = this.register(name, variable.shape, dtype, true, isTransposed);
       held.variable = variable;
       this.refer(held);
       batch.push([held, { dtype: TF_DTYPE[dtype], shape: held.shape, data }]);
@@ -205,9 +209,15 @@ export class SessionState implements State {
     this.backend.refer(held, (reference) => held.variable.assign(reference));
   }
 
-  private register(name: string, shape: number[], dtype: GraphDType, given: boolean): StateVariable {
+  private register(
+    name: string,
+    shape: number[],
+    dtype: GraphDType,
+    given: boolean,
+    isTransposed = false,
+  ): StateVariable {
     if (this.held.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
-    const held = new StateVariable(name, shape, dtype, given, () => this.read(name));
+    const held = new StateVariable(name, shape, dtype, given, () => this.read(name), isTransposed);
     held.enter(this.graph);
     this.held.set(name, held);
     return held;

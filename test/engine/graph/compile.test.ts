@@ -136,6 +136,41 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test.each(['fp32', 'bf16'] as const)('keeps a matrix transposed and shows it as it is, in %s', async (precision) => {
+    if (!hasEngine) return;
+    const { w, state } = await oneVariable({ keepTransposed: () => true, maxSignatures: 1 });
+    const run = compile(
+      ({ x, y }) => ({
+        byTranspose: tf.matMul(x as tf.Tensor, w, false, true),
+        product: tf.matMul(y as tf.Tensor, w),
+        fromLeft: tf.matMul(w, x as tf.Tensor, false, true),
+        rows: tf.gather(w, tf.tensor1d([2, 0], 'int32')),
+      }),
+      { state, precision },
+    );
+    for (const rows of [1, 2]) {
+      const x = float([rows, 2], ...[1, 2, 3, 4].slice(0, 2 * rows));
+      const { byTranspose, product, fromLeft, rows: taken } = await run({ x, y: float([1, 3], 1, 1, 1) });
+      expect([...(byTranspose?.data ?? [])]).toEqual([5, 11, 17, 11, 25, 39].slice(0, 3 * rows));
+      expect([...(product?.data ?? [])]).toEqual([9, 12]);
+      expect([...(fromLeft?.data ?? [])]).toEqual(rows === 1 ? [5, 11, 17] : [5, 11, 11, 25, 17, 39]);
+      expect([...(taken?.data ?? [])]).toEqual([5, 6, 1, 2]);
+    }
+    expect([...(await state.read('w')).data]).toEqual([1, 2, 3, 4, 5, 6]);
+    await state.write('w', float([3, 2], 6, 5, 4, 3, 2, 1));
+    const assigning = compile(
+      () => {
+        w.assign(tf.zeros([3, 2]));
+        return { done: tf.scalar(1) };
+      },
+      { state },
+    );
+    await expect(assigning({})).rejects.toThrow(/"w" is kept transposed.*keepTransposed/);
+    await state.dispose();
+    expect([...w.dataSync()]).toEqual([6, 5, 4, 3, 2, 1]);
+    w.dispose();
+  });
+
   test('leaves the event loop free', async () => {
     if (!hasEngine) return;
     const { w, state } = await oneVariable();
