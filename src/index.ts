@@ -37,7 +37,7 @@ export { VisualBertPreTrainedModel } from './models/pretrained-model.js';
 export type { ForwardOptions, ModelOptions, ParameterHolder } from './models/pretrained-model.js';
 export type { ResizeOptions } from './models/surgery.js';
 export { valueAndGradients } from './models/value-and-gradients.js';
-export type { ValueAndGradients } from './models/value-and-gradients.js';
+export type { GradientOptions, ValueAndGradients } from './models/value-and-gradients.js';
 export { crossEntropy, klDivergence } from './models/losses.js';
 export type { InputValue, ModelInputs, TensorInputs } from './models/inputs.js';
 export type { LogitsOutputs, ModelOutputs } from './models/outputs.js';
