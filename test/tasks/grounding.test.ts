@@ -105,6 +105,15 @@ describe('grounding', () => {
     const metric = opened.task.createMetric();
     metric.update(examples, { logits });
     expect(metric.compute()).toEqual({ 'R@1': 100 / 3, 'R@5': 100, 'R@10': 100, 'upper bound': 100 });
+    // What reports show: the phrase in brackets, where it lies, and where it was looked for.
+    const [first, second, third] = opened.task.describe?.(examples, { logits }) ?? [];
+    expect(first).toMatchObject({
+      ...{ text: '[A young man] holds two balls in a park .', expected: 'people', predicted: 'elsewhere', correct: 0 },
+      images: [{ id: '36979', boxes: [], expectedBoxes: [[10, 10, 50, 90]], predictedBoxes: [[0, 0, 100, 100]] }],
+    });
+    expect(second).toMatchObject({ text: 'A young man holds [two balls] in a park .', predicted: 'other', correct: 1 });
+    expect(third?.scores[0]).toEqual(['region 0', expect.closeTo(1 / 3, 6)]);
+
     const predictions = opened.createPredictions();
     predictions.update(examples, { logits });
     await predictions.write(join(folder, 'predictions.jsonl'));

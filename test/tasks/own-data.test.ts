@@ -70,6 +70,13 @@ describe('own data', () => {
     const data3 = Float32Array.of(0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1);
     metric.update(examples, { logits: { dtype: 'float32', shape: [3, 5], data: data3 } });
     expect(metric.compute()['accuracy']).toBeCloseTo((100 * (0.3 + 0.3 + 1)) / 3, 10);
+    expect(
+      opened.task.describe?.(examples, { logits: { dtype: 'float32', shape: [3, 5], data: data3 } }),
+    ).toMatchObject([
+      { text: 'What colour?', expected: 'red', predicted: 'pink', correct: 0.3, images: [{ id: '1' }] },
+      { text: 'How many?', expected: '2', predicted: '3', correct: 0.3 },
+      { text: 'Is it?', expected: 'yes', predicted: 'yes', correct: 1 },
+    ]);
   });
 
   test('lists every problem with its record', async () => {

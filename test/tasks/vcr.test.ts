@@ -75,6 +75,20 @@ describe('VCR', () => {
     for (const at of places(1, 2)) expect(tokens[at]?.startsWith('c')).toBe(true);
     for (const at of places(1, 1)) expect(tokens[at]?.startsWith('r')).toBe(true);
     expect([...(inputs['labels']?.data ?? [])]).toEqual([1, 1]);
+    const logits: RawTensor = { dtype: 'float32', shape: [1, 4], data: Float32Array.of(0, 0, 0, Math.log(3)) };
+    expect(task.describe?.([await dataset.example(0)], { logits })).toMatchObject([
+      {
+        text: 'Does Casey like the car ? Right: No Riley Casey left .',
+        ...{ expected: 'choice 1', predicted: 'choice 3', correct: 0 },
+        scores: [
+          ['3: No .', expect.closeTo(0.5, 6)],
+          ['0: Yes , Casey does .', expect.closeTo(1 / 6, 6)],
+          expect.anything(),
+          expect.anything(),
+        ],
+        images: [{ id: 'val-0' }],
+      },
+    ]);
   });
 
   test('pre-trains on each choice by itself, with the regions and the alignment of fine-tuning', async () => {
