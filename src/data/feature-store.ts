@@ -96,15 +96,34 @@ export function storeEnd(index: StoreIndex, offset: number): Uint8Array {
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
   return openedWith(await openSource(path), async (source) => {
     const { dim, dtype, images } = await readIndex(source);
+    const ids = images.map(([id]) => id);
+    const numbers = columnsOf(images);
+    const entryOf = (row: number): StoreEntry => {
+      const [offset = 0, count = 0, width = 0, height = 0, boxes = 0, checksum = 0] = numbers.subarray(
+        row * COLUMNS,
+        (row + 1) * COLUMNS,
+      );
+      return [ids[row] ?? '', offset, count, width, height, boxes === 1 ? 1 : 0, checksum];
+    };
     return indexedSource({
       name: path,
       dim,
-      entries: images.map((entry) => [entry[0], entry] as const),
-      countOf: ([, , count]) => count,
-      read: (entry) => readEntry(source, entry, dim, dtype),
+      ids,
+      countOf: (row) => numbers[row * COLUMNS + 1],
+      read: (row) => readEntry(source, entryOf(row), dim, dtype),
       close: () => source.close(),
     });
   });
+}
+
+/** Numbers of an entry. */
+const COLUMNS = 6;
+
+/** The numbers of all entries in one array: half a million small ones would keep the garbage collector busy while a run reads. */
+function columnsOf(images: readonly StoreEntry[]): Float64Array {
+  const numbers = new Float64Array(images.length * COLUMNS);
+  images.forEach((entry, row) => numbers.set(entry.slice(1, 1 + COLUMNS) as number[], row * COLUMNS));
+  return numbers;
 }
 
 async function readIndex(source: ByteSource): Promise<StoreIndex> {
@@ -127,7 +146,9 @@ async function readIndex(source: ByteSource): Promise<StoreIndex> {
   }
   const bytes = await source.read(offset, length);
   if (crc32(bytes) !== tail.getUint32(16, true)) throw fail('its index is damaged');
-  return JSON.parse(new TextDecoder().decode(bytes)) as StoreIndex;
+  const index = JSON.parse(new TextDecoder().decode(bytes)) as StoreIndex;
+  if (!Array.isArray(index.images) || !index.images.every(Array.isArray)) throw fail('its index is damaged');
+  return index;
 }
 
 async function readEntry(

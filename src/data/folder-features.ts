@@ -37,8 +37,8 @@ export async function openFolderFeatures(folder: string): Promise<RegionFeatureS
   return indexedSource({
     name: folder,
     dim,
-    entries: files.map((file) => [idOf(file), join(folder, file)] as const),
-    read: (path) => readFeatureFile(path, infos),
+    ids: files.map(idOf),
+    read: (row) => readFeatureFile(join(folder, files[row] ?? ''), infos),
   });
 }
 

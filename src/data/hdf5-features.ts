@@ -57,24 +57,26 @@ async function openGroups(file: Hdf5File, ids: readonly string[]): Promise<Regio
     );
   }
   const { dim } = await read(first);
-  return indexedSource({ name: file.name, dim, entries: ids.map((id) => [id, id] as const), read, close: file.close });
+  return indexedSource({ name: file.name, dim, ids, read: (row) => read(ids[row] as string), close: file.close });
 }
 
 async function openTable(file: Hdf5File, names: readonly string[], features: string): Promise<RegionFeatureSource> {
   const shape = file.shapeOf(features) ?? [];
   const dim = (shape.length === 4 ? shape[1] : shape.at(-1)) ?? 0;
   const rows = rowsOf(file, names, shape);
-  const entries = (await rowIds(file, names)).map(([id, row]) => {
+  const index = await rowIds(file, names);
+  const ids = index.map(([id]) => id);
+  const images = index.map(([id, row]) => {
     const found = rows[row];
-    if (found !== undefined) return [id, found] as const;
+    if (found !== undefined) return found;
     throw new DataError(`${file.name}, image ${id}: stands in row ${row}, the file has ${rows.length}`);
   });
   return indexedSource({
     name: file.name,
     dim,
-    entries,
-    countOf: ({ count }) => count,
-    read: (row, id) => readRow(file, names, row, `${file.name}, image ${id}`),
+    ids,
+    countOf: (row) => images[row]?.count,
+    read: (row) => readRow(file, names, images[row] as Row, `${file.name}, image ${ids[row]}`),
     close: file.close,
   });
 }

@@ -33,16 +33,19 @@ export async function openImageFeatures(
       .at(-1)
       ?.replace(/\.png$/, '') ?? file;
   if (files.length === 0) throw new DataError(`${folder}: holds no .png picture`);
+  const ids = files.map(idOf);
   const boxes = await readBoxes(join(folder, BOXES_FILE));
+  const boxesOf = (row: number): number[][] | undefined => boxes?.get(imageKey(ids[row] ?? ''));
   return indexedSource({
     name: folder,
     dim: pixelFeatureDim({ cells, look }),
-    entries: files.map((file) => [idOf(file), join(folder, file)] as const),
-    countOf: (_, id) => (boxes === null ? grid * grid : boxes.get(imageKey(id))?.length),
-    read: async (path, id) => {
+    ids,
+    countOf: (row) => (boxes === null ? grid * grid : boxesOf(row)?.length),
+    read: async (row) => {
+      const path = join(folder, files[row] ?? '');
       const image = decodePng(await readFile(path), path);
-      const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxes.get(imageKey(id));
-      if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${id}`);
+      const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxesOf(row);
+      if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${ids[row]}`);
       return pixelFeatures(image, regions, { cells, look });
     },
   });

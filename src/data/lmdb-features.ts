@@ -27,17 +27,16 @@ const PICKLE_MARK = 0x80;
 export async function openLmdbFeatures(path: string): Promise<RegionFeatureSource> {
   const file = (await isFolder(path)) ? joinPath(path, LMDB_FILE) : path;
   return openedWith(await openSource(file), async (source) => {
-    const entries: (readonly [id: string, entry: LmdbEntry])[] = [];
-    for await (const entry of lmdbEntries(source))
-      if (entry.key !== ID_LIST) entries.push([entry.key.split('/').at(-1) ?? entry.key, entry]);
+    const entries: LmdbEntry[] = [];
+    for await (const entry of lmdbEntries(source)) if (entry.key !== ID_LIST) entries.push(entry);
     const [first] = entries;
     if (first === undefined) throw new DataError(`${path}: holds no images`);
-    const { dim } = await readValue(source, first[1]);
+    const { dim } = await readValue(source, first);
     return indexedSource({
       name: path,
       dim,
-      entries,
-      read: (entry) => readValue(source, entry),
+      ids: entries.map(({ key }) => key.split('/').at(-1) ?? key),
+      read: (row) => readValue(source, entries[row] as LmdbEntry),
       close: () => source.close(),
     });
   });

@@ -52,36 +52,37 @@ export function firstRegions(regions: RegionFeatures, max: number): RegionFeatur
   };
 }
 
-/** Images by id, and how one of them is read: all that the formats differ in. */
-export interface ImageIndex<T> {
+/** Images by id, and how one of them is read: all that the formats differ in. A row is an image's place in `ids`. */
+export interface ImageIndex {
   name: string;
   dim: number;
-  /** Each image and where its regions are, in the order of the file. */
-  entries: readonly (readonly [id: string, entry: T])[];
-  countOf?(entry: T, id: string): number | undefined;
-  read(entry: T, id: string): Promise<RegionFeatures>;
+  /** In the order of the file. */
+  ids: readonly string[];
+  countOf?(row: number): number | undefined;
+  read(row: number): Promise<RegionFeatures>;
   close?(): Promise<void>;
 }
 
 /** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
-export function indexedSource<T>({ name, dim, entries, countOf, read, close }: ImageIndex<T>): RegionFeatureSource {
-  if (entries.length === 0) throw new DataError(`${name}: holds no images`);
-  const index = indexIds(entries, name);
+export function indexedSource({ name, dim, ids, countOf, read, close }: ImageIndex): RegionFeatureSource {
+  if (ids.length === 0) throw new DataError(`${name}: holds no images`);
+  const rows = indexIds(
+    ids.map((id, row) => [id, row] as const),
+    name,
+  );
   return {
     name,
     dim,
-    ids: function* () {
-      for (const [id] of entries) yield id;
-    },
-    has: (id) => index.has(imageKey(id)),
+    ids: () => ids,
+    has: (id) => rows.has(imageKey(id)),
     countOf: (id) => {
-      const entry = index.get(imageKey(id));
-      return entry === undefined ? undefined : countOf?.(entry, id);
+      const row = rows.get(imageKey(id));
+      return row === undefined ? undefined : countOf?.(row);
     },
     read: async (id) => {
-      const entry = index.get(imageKey(id));
-      if (entry === undefined) throw missingImage(name, id);
-      const regions = await read(entry, id);
+      const row = rows.get(imageKey(id));
+      if (row === undefined) throw missingImage(name, id);
+      const regions = await read(row);
       if (regions.dim === dim) return regions;
       throw new DataError(
         `${name}, image ${id}: its features are ${regions.dim} wide, those of the first image ${dim}; use one detector for all`,

@@ -40,9 +40,9 @@ export function memorySource(name: string, entries: Iterable<readonly [string, R
   return indexedSource({
     name,
     dim: all[0]?.[1].dim ?? 0,
-    entries: all,
-    countOf: ({ count }) => count,
-    read: async (regions) => regions,
+    ids: all.map(([id]) => id),
+    countOf: (row) => all[row]?.[1].count,
+    read: async (row) => (all[row] as (typeof all)[number])[1],
   });
 }
 

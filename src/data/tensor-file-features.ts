@@ -1,6 +1,7 @@
 // Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes and size beside it.
 import { openSource } from '#platform';
 import { openTensorFile } from '../checkpoint/open.js';
+import type { StoredTensor } from '../checkpoint/tensor-file.js';
 import { DataError } from '../errors.js';
 import { indexedSource, MAX_REGIONS_IN_FILE, openedWith, type RegionFeatureSource } from './region-features.js';
 
@@ -30,9 +31,11 @@ export async function openTensorFileFeatures(path: string): Promise<RegionFeatur
     return indexedSource({
       name: path,
       dim,
-      entries: features.map((tensor) => [tensor.name, tensor] as const),
-      countOf: ({ shape }) => shape[0],
-      read: async ({ name, shape: [count = 0] }) => {
+      ids: features.map(({ name }) => name),
+      countOf: (row) => features[row]?.shape[0],
+      read: async (row) => {
+        const { name, shape } = features[row] as StoredTensor;
+        const [count = 0] = shape;
         const [boxes, size] = [await beside(`${name}${BOXES}`, count * 4), await beside(`${name}${SIZE}`, 2)];
         return {
           features: await file.readFloat32(name),

@@ -64,9 +64,9 @@ export async function openTsvFeatures(path: string): Promise<RegionFeatureSource
     return indexedSource({
       name: path,
       dim,
-      entries: lines.map((line) => [line.id, line] as const),
-      countOf: ({ count }) => count,
-      read: (line) => readLine(source, line, columns, dim),
+      ids: lines.map(({ id }) => id),
+      countOf: (row) => lines[row]?.count,
+      read: (row) => readLine(source, lines[row] as Line, columns, dim),
       close: () => source.close(),
     });
   });

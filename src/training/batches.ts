@@ -2,7 +2,10 @@
 import { type RawTensor } from '../raw-tensor.js';
 import { type Batch, type Dataset, type Task } from './task.js';
 
-/** Runs `make` for each item a few places ahead of the reader. Results come in order; an error surfaces at its place. */
+/**
+ * Runs `make` for each item a few places ahead of the reader; a new one is begun once the reader has gone to work, not while it waits.
+ * Results come in order; an error surfaces at its place.
+ */
 export async function* prefetch<T, R>(
   items: readonly T[],
   ahead: number,
@@ -17,7 +20,18 @@ export async function* prefetch<T, R>(
       pending.push(made);
     }
   };
-  for (fill(); pending.length > 0; fill()) yield await (pending.shift() as Promise<R>);
+  try {
+    for (;;) {
+      if (pending.length === 0) fill();
+      const first = pending.shift();
+      if (first === undefined) return;
+      const made = await first;
+      setTimeout(fill, 0);
+      yield made;
+    }
+  } finally {
+    next = items.length; // the reader has stopped early
+  }
 }
 
 /** Reads and collates the examples of one batch. */

@@ -83,6 +83,21 @@ describe('prefetch', () => {
     ).rejects.toThrow('third');
     expect(seen).toEqual([0, 10, 20]);
   });
+
+  test('begins another item while the reader works, and none after the reader has left', async () => {
+    const started: number[] = [];
+    const make = async (item: number): Promise<number> => started.push(item);
+    const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 5));
+    for await (const result of prefetch([0, 1, 2, 3, 4], 1, make)) {
+      expect(result).toBe(1);
+      expect(started).toEqual([0, 1]);
+      await turn();
+      expect(started).toEqual([0, 1, 2]);
+      break;
+    }
+    await turn();
+    expect(started).toEqual([0, 1, 2]);
+  });
 });
 
 test('durations are short to read', () => {
