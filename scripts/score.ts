@@ -3,8 +3,9 @@
 //   visualbert score vqa result.json --annotations v2_mscoco_val2014_annotations.json    (214,354 answers: about 15 s)
 //   visualbert score nlvr2 predictions.csv --data dev.json
 //   visualbert score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv
+//   visualbert score flickr boxes.jsonl --entities flickr30k_entities --split test.txt --features flickr.vbf
 import type { Argv, CommandModule } from 'yargs';
-import { type ScoreReport, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../src/node.js';
+import { type ScoreReport, scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../src/node.js';
 
 interface ScoreFlags {
   json: boolean;
@@ -69,6 +70,20 @@ export const command: CommandModule = {
             { json },
           ),
       )
-      .demandCommand(1, 'Name a task: vqa, nlvr2 or vcr.'),
+      .command(
+        'flickr <result>',
+        'Flickr30k Entities: R@1, R@5, R@10 and the upper bound',
+        (inner) =>
+          result(inner, 'predictions: a line { id, phrase, boxes } for each phrase').options({
+            entities: { type: 'string', demandOption: true, describe: 'folder with Sentences and Annotations' },
+            split: { type: 'string', demandOption: true, describe: 'list of image ids (val.txt, test.txt)' },
+            features: { type: 'string', array: true, describe: 'region features, for the upper bound' },
+          }),
+        async ({ result: file, entities, split, features, json }) =>
+          print(await scoreFlickrFile(file, { entities, split, ...(features === undefined ? {} : { features }) }), {
+            json,
+          }),
+      )
+      .demandCommand(1, 'Name a task: vqa, nlvr2, vcr or flickr.'),
   handler: () => undefined,
 };

@@ -58,7 +58,7 @@ export { readFlickrEntities } from './data/phrase-records.js';
 export type { Phrase, PhraseSentence } from './data/phrase-records.js';
 
 export { openTask } from './tasks/open-task.js';
-export { scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './tasks/score.js';
+export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './tasks/score.js';
 export type { ScoreReport } from './tasks/score.js';
 export type { ModelClassName, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/opened-task.js';
 export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/options.js';

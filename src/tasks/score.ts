@@ -1,11 +1,18 @@
 // Scores result files against annotations: the figures of the official tools, printed as they print them.
 import { readText, writeTextAtomic } from '#platform';
+import { type Box, matchingRegions } from '../data/boxes.js';
+import { readJsonRecords } from '../data/json-records.js';
 import { parseNlvrPredictions, scoreNlvr } from '../data/nlvr-accuracy.js';
 import { readNlvr2 } from '../data/nlvr-records.js';
+import { openRegionFeatures } from '../data/open-features.js';
+import { PhraseRecall } from '../data/phrase-accuracy.js';
+import { readFlickrEntities } from '../data/phrase-records.js';
+import { asObject, idField, listField } from '../data/record-fields.js';
 import { scoreVqa } from '../data/vqa-accuracy.js';
 import { parseVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
 import { readVcr } from '../data/vcr-records.js';
 import { readVqaAnnotations, readVqaResults } from '../data/vqa-records.js';
+import { DataError } from '../errors.js';
 
 /** Scores as data and as the lines of the official tool. */
 export interface ScoreReport {
@@ -53,6 +60,53 @@ export async function scoreVcrFiles(
   const scores = data === undefined ? {} : scoreVcr(await readVcr(data), predictions);
   const lines = Object.entries(scores).map(([name, score]) => `${name}: ${(score as number).toFixed(2)}`);
   return { scores, text: lines.join('\n') };
+}
+
+/**
+ * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and the upper bound where the
+ * region features are given.
+ * @throws DataError when a phrase has no prediction, or its boxes are no boxes.
+ */
+export async function scoreFlickrFile(
+  predictions: string,
+  { entities, split, features }: { entities: string; split: string; features?: readonly string[] },
+): Promise<ScoreReport> {
+  const predicted = await readPhraseBoxes(predictions);
+  const source = features === undefined ? null : await openRegionFeatures(features);
+  const recall = new PhraseRecall();
+  try {
+    for (const { id, imageId, phrases } of await readFlickrEntities(entities, split)) {
+      const regions = source === null ? undefined : (await source.read(imageId)).boxes;
+      phrases.forEach(({ boxes }, phrase) => {
+        const named = predicted.get(`${id} ${phrase}`);
+        if (named === undefined) throw new DataError(`${predictions}: no prediction for phrase ${phrase} of ${id}`);
+        const found = matchingRegions(boxes, named);
+        const isFindable = regions === undefined ? found.length > 0 : matchingRegions(boxes, regions).length > 0;
+        recall.add([...Array(named.length / 4).keys()], isFindable && found.length === 0 ? [Infinity] : found);
+      });
+    }
+  } finally {
+    await source?.close();
+  }
+  const { 'upper bound': bound, ...recalls } = recall.compute();
+  const scores = source === null || bound === undefined ? recalls : { ...recalls, 'upper bound': bound };
+  const lines = Object.entries(scores).map(([name, score]) => `${name}: ${score.toFixed(2)}`);
+  return { scores, text: lines.join('\n') };
+}
+
+/** The boxes of each phrase, flat, by `<sentence id> <number of the phrase>`. */
+async function readPhraseBoxes(path: string): Promise<Map<string, Float32Array>> {
+  const found = new Map<string, Float32Array>();
+  for (const record of await readJsonRecords(path)) {
+    const object = asObject(record);
+    const boxes = listField(object, 'boxes', record.where) as Box[];
+    const isBox = (box: unknown): boolean => Array.isArray(box) && box.length === 4 && box.every(Number.isFinite);
+    if (!boxes.every(isBox)) throw new DataError(`${record.where}: expected boxes as lists of four numbers`);
+    const key = `${idField(object, 'id', record.where)} ${idField(object, 'phrase', record.where)}`;
+    if (found.has(key)) throw new DataError(`${record.where}: a second prediction for the same phrase`);
+    found.set(key, Float32Array.from(boxes.flat()));
+  }
+  return found;
 }
 
 /** A float as Python prints it. */

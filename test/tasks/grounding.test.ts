@@ -8,6 +8,7 @@ import { PhraseRecall } from '../../src/data/phrase-accuracy.js';
 import { readFlickrEntities } from '../../src/data/phrase-records.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { GroundingExample } from '../../src/tasks/grounding.js';
+import { scoreFlickrFile } from '../../src/tasks/score.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { npy, npz } from '../helpers/numpy-files.js';
 
@@ -120,6 +121,17 @@ describe('grounding', () => {
     expect(readFileSync(join(folder, 'predictions.jsonl'), 'utf8').split('\n')[1]).toBe(
       '{"id":"36979#0","phrase":1,"boxes":[[60,10,70,21],[10,10,50,88],[0,0,100,100]]}',
     );
+    const file = join(folder, 'predictions.jsonl');
+    const { scores, text } = await scoreFlickrFile(file, { entities: folder, split, features: [features] });
+    expect(scores).toEqual(metric.compute()); // what the run itself reported
+    expect(text).toBe('R@1: 33.33\nR@5: 100.00\nR@10: 100.00\nupper bound: 100.00');
+    expect(Object.keys((await scoreFlickrFile(file, { entities: folder, split })).scores)).toEqual([
+      'R@1',
+      'R@5',
+      'R@10',
+    ]);
+    writeFileSync(file, '{"id":"36979#0","phrase":0,"boxes":[]}\n');
+    await expect(scoreFlickrFile(file, { entities: folder, split })).rejects.toThrow('no prediction for phrase 1 of');
   });
 
   test('pre-trains on the sentences with words hidden: the same regions with their places, nothing asked about the match', async () => {
