@@ -1,0 +1,54 @@
+// The synthetic twin of each task trains, in minutes, to the score that examples/shapes/twins.ts states beside that of a guess.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
+import { type TwinPaths } from '../../examples/shapes/write-twins.js';
+import { useBackend } from '../helpers/backend.js';
+import { slowCount } from '../helpers/slow-share.js';
+
+const { backend, reason } = await useBackend();
+const title = 'the twin of';
+// The quick ones first: a part of the tier takes them.
+const names = Object.keys(TWINS).sort((a, b) => stepsOf(a) - stepsOf(b));
+
+let folder: string;
+let paths: TwinPaths;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'twins-'));
+  paths = await writeTwins(folder, { seed: 0 });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const runs = new Map<string, Promise<Record<string, number>>>();
+
+/** The figures of a twin, trained once, after the one that it starts from. */
+function trained(name: string): Promise<Record<string, number>> {
+  const known = runs.get(name);
+  if (known !== undefined) return known;
+  const run = (async () => {
+    const twin = TWINS[name] as Twin;
+    if (twin.after !== null) await trained(twin.after);
+    const model = twin.after === null ? {} : { model: join(folder, 'runs', twin.after) };
+    return trainTwin(twin, { paths, outputDir: join(folder, 'runs', name), seed: 0, ...model });
+  })();
+  runs.set(name, run);
+  return run;
+}
+
+function stepsOf(name: string): number {
+  const { maxSteps, after } = TWINS[name] as Twin;
+  return maxSteps + (after === null ? 0 : stepsOf(after));
+}
+
+(backend === 'tensorflow' ? describe : describe.skip)(
+  backend === 'tensorflow' ? title : `${title} (skipped: ${reason ?? backend})`,
+  () => {
+    test.each(names.slice(0, slowCount(names.length)))('%s reaches its score', async (name) => {
+      const { metric, goal } = TWINS[name] as Twin;
+      const figures = await trained(name);
+      expect(figures[metric]).toBeGreaterThanOrEqual(goal?.score ?? 0);
+    });
+  },
+);
