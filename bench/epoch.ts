@@ -104,7 +104,8 @@ function theirs(options: EpochOptions, files: EpochFiles, model: string, precisi
     out: join(benchCache(), 'epoch-trainer'),
   };
   const text = execFileSync(options.python, [pythonFile('trainer_epoch.py'), JSON.stringify(command)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'], // its warnings show only when it fails
+    maxBuffer: 64 << 20,
     encoding: 'utf8',
   });
   const line = text.split('\n').findLast((one) => one.startsWith('{"seconds"')) ?? '{"seconds":[]}';

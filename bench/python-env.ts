@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the comparisons were made with. `+cpu` where the package index has it: the other build brings 3 GB of CUDA. */
+/** What the comparisons were made with. For a CPU `+cpu` where the package index has it: the other build brings 3 GB of CUDA. */
 const TORCH = '2.13.0';
 const PACKAGES = ['transformers>=5.23,<6', 'numpy', 'safetensors', 'accelerate', 'onnx', 'onnxruntime'];
 
@@ -18,7 +18,7 @@ export function benchCache(): string {
 }
 
 /** Path of a Python that has torch and transformers. @throws Error when none can be made. */
-export function requirePython(log: (line: string) => void): string {
+export function requirePython(log: (line: string) => void, device: 'cpu' | 'gpu' = 'cpu'): string {
   const given = process.env.VISUALBERT_PYTHON;
   if (given) {
     if (!canImport(given, 'torch, transformers, safetensors')) {
@@ -28,7 +28,7 @@ export function requirePython(log: (line: string) => void): string {
     }
     return given;
   }
-  const folder = join(benchCache(), `python-torch-${TORCH}`);
+  const folder = join(benchCache(), `python-torch-${TORCH}${device === 'gpu' ? '-gpu' : ''}`);
   const python = join(folder, 'bin', 'python');
   if (existsSync(python)) return python;
   log(`making a Python environment with torch ${TORCH} in ${folder} (once, a few minutes)`);
@@ -39,7 +39,8 @@ export function requirePython(log: (line: string) => void): string {
     spawnSync(join(made, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', ...packages], {
       stdio: ['ignore', 'ignore', 'inherit'],
     }).status === 0;
-  if (!(pip(`torch==${TORCH}+cpu`) || pip(`torch==${TORCH}`)) || !pip(...PACKAGES)) {
+  const hasTorch = (device === 'cpu' && pip(`torch==${TORCH}+cpu`)) || pip(`torch==${TORCH}`);
+  if (!hasTorch || !pip(...PACKAGES)) {
     throw new Error(
       `pip could not install torch ${TORCH} and ${PACKAGES.join(', ')}; set VISUALBERT_PYTHON to a Python that has them`,
     );

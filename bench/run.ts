@@ -46,7 +46,7 @@ const flags = await yargs(hideBin(process.argv))
   .parseAsync();
 
 const log = (line: string): void => console.error(line);
-const python = requirePython(log);
+const python = requirePython(log, flags.device);
 const { threads, rounds } = flags;
 const rows: Row[] = [];
 const wanted = new Set<string>(flags.only);

@@ -156,14 +156,15 @@ export async function measureAgreement(compiled: boolean, options: StepOptions):
 
 export function startSubject(
   { label, engine }: Pick<Participant, 'label' | 'engine'>,
-  { python }: { python: string },
+  { python, device = 'cpu' }: { python: string; device?: 'cpu' | 'gpu' },
 ): Subject {
-  if (engine === 'tfjs')
-    return new Subject(label, process.execPath, [
-      '--expose-gc',
-      fileURLToPath(new URL('tfjs-subject.js', import.meta.url)),
-    ]);
-  return new Subject(label, python, [pythonFile('subject.py')]);
+  // TensorFlow rounds fp32 products on a card to TF32 and PyTorch does not: neither is to.
+  const env = device === 'gpu' ? { NVIDIA_TF32_OVERRIDE: '0' } : {};
+  if (engine === 'tfjs') {
+    const program = fileURLToPath(new URL('tfjs-subject.js', import.meta.url));
+    return new Subject(label, process.execPath, ['--expose-gc', program], env);
+  }
+  return new Subject(label, python, [pythonFile('subject.py')], env);
 }
 
 function startCommand(
