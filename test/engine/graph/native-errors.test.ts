@@ -1,7 +1,14 @@
 // What the addon is told wrongly is an error, and never the end of the process.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
-import { NativeGraph, TF_ATTR, TF_DTYPE, type GraphAddon, type NativeArray } from '../../../src/engine/graph/addon.js';
+import {
+  NativeGraph,
+  TF_ATTR,
+  TF_DTYPE,
+  type GraphAddon,
+  type NativeArray,
+  type OperationAttribute,
+} from '../../../src/engine/graph/addon.js';
 import { loadNative } from '../../../src/engine/native.js';
 import { useBackend } from '../../helpers/backend.js';
 
@@ -65,7 +72,7 @@ describe('a definition that TensorFlow cannot take', () => {
 });
 
 describe('inputs that do not fit a fused kernel', () => {
-  test.each<[string, string, number[][], typeof EPSILON]>([
+  test.each<[string, string, number[][], OperationAttribute[]]>([
     ['a scalar', 'VisualbertLayerNorm', [[], [3], [3]], EPSILON],
     ['rows of no elements', 'VisualbertLayerNorm', [[2, 0], [0], [0]], EPSILON],
     ['a short weight', 'VisualbertLayerNorm', [[2, 300], [3], [300]], EPSILON],
