@@ -10,8 +10,10 @@ import { slowCount } from '../helpers/slow-share.js';
 
 const { backend, reason } = await useBackend();
 const title = 'the twin of';
-// The quick ones first: a part of the tier takes them.
-const names = Object.keys(TWINS).sort((a, b) => stepsOf(a) - stepsOf(b));
+// Those with a score to reach, the quick ones first: a part of the tier takes them.
+const names = Object.keys(TWINS)
+  .filter((name) => TWINS[name]?.goal)
+  .sort((a, b) => stepsOf(a) - stepsOf(b));
 
 let folder: string;
 let paths: TwinPaths;
@@ -48,7 +50,7 @@ function stepsOf(name: string): number {
     test.each(names.slice(0, slowCount(names.length)))('%s reaches its score', async (name) => {
       const { metric, goal } = TWINS[name] as Twin;
       const figures = await trained(name);
-      expect(figures[metric]).toBeGreaterThanOrEqual(goal?.score ?? 0);
+      expect(figures[metric]).toBeGreaterThanOrEqual(goal?.score ?? Infinity);
     });
   },
 );
