@@ -195,32 +195,21 @@ async function inTurns(
   ourModel: string,
   theirModel: string,
 ): Promise<[Figures, Figures]> {
-  const sides = [
-    {
-      label: 'tfjs',
-      engine: 'tfjs',
-      model: ourModel,
-      times: [] as number[],
-      fills: [] as number[],
-      growth: [] as number[],
-    },
-    {
-      label: 'torch',
-      engine: 'torch',
-      model: theirModel,
-      times: [] as number[],
-      fills: [] as number[],
-      growth: [] as number[],
-    },
-  ] as const;
+  const sides = (['tfjs', 'torch'] as const).map((engine) => ({
+    engine,
+    model: engine === 'tfjs' ? ourModel : theirModel,
+    times: [] as number[],
+    fills: [] as number[],
+    growth: [] as number[],
+  }));
   for (let round = 0; round < options.rounds; round++) {
-    for (const { label, engine, model, times, fills, growth } of sides) {
-      const subject = startSubject({ label, engine }, options);
+    for (const { engine, model, times, fills, growth } of sides) {
+      const subject = startSubject({ label: engine, engine }, options);
       try {
         await subject.ask({ do: 'warm', threads: options.threads });
         const before = (await subject.ask({ do: 'memory' })).peakBytes ?? NaN;
         const { ms = [], fillMs } = await subject.ask({ ...command, model });
-        options.log(`  ${label}: ${ms.map((t) => t.toFixed(0)).join(' ')} ms`);
+        options.log(`  ${engine}: ${ms.map((t) => t.toFixed(0)).join(' ')} ms`);
         times.push(...ms);
         fills.push(Number(fillMs ?? NaN));
         growth.push(((await subject.ask({ do: 'memory' })).peakBytes ?? NaN) - before);

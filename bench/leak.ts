@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../src/node.js';
 import { type RawTensor } from '../src/node.js';
+import { median } from './figures.js';
 
 const SIZES = {
   vocabSize: 500,
@@ -53,11 +54,6 @@ export async function checkLeaks({ steps, compiled }: { steps: number; compiled:
 function resident(): number {
   globalThis.gc?.();
   return process.memoryUsage.rss();
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
 }
 
 function batch(seed: number): Record<string, RawTensor> {

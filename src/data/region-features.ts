@@ -95,7 +95,7 @@ export function indexedSource({ name, dim, ids, countOf, read, close }: ImageInd
 /** What `open` makes of something open, which is closed when that fails. */
 export async function openedWith<T, R extends { close(): Promise<void> }>(
   resource: R,
-  open: (resource: R) => Promise<T>,
+  open: (resource: R) => T | Promise<T>,
 ): Promise<T> {
   try {
     return await open(resource);

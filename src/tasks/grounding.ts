@@ -5,7 +5,7 @@ import { boxAt, matchingRegions } from '../data/boxes.js';
 import { PhraseRecall } from '../data/phrase-accuracy.js';
 import { type PhraseSentence, readFlickrEntities } from '../data/phrase-records.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset, ExampleNote, Metric, NotedImage, Task } from '../training/task.js';
@@ -15,7 +15,6 @@ import type { FlickrOptions, GroundingOptions } from './options.js';
 import {
   fingerprintOf,
   newModelFields,
-  overSource,
   requireImages,
   softmax,
   type TaskExample,
@@ -64,7 +63,7 @@ export async function openPhrases(
   options: GroundingOptions | FlickrOptions,
   context: TaskContext,
 ): Promise<OpenedTask<GroundingExample>> {
-  return overSource(await taskRegions(options.features, options, context), async (source) => {
+  return openedWith(await taskRegions(options.features, options, context), async (source) => {
     const visualEmbeddingDim = source.dim + (options.places ? PLACE_DIM : 0);
     const texts = (): string[] => sentences.map(({ words }) => words.join(' '));
     const processor = await taskProcessor('flickr', options, context, texts, visualEmbeddingDim);

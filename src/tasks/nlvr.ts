@@ -1,21 +1,21 @@
 // NLVR: human-written statements about scenes of three boxes, from the structured scenes or from pictures.
 import { readNlvr, type SceneStatement } from '../data/nlvr-records.js';
 import { type NlvrScene, sceneRegions } from '../data/nlvr-scenes.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { memorySource } from '../data/region-wrappers.js';
 import { DataError } from '../errors.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { NlvrOptions } from './options.js';
 import { classificationTask } from './classification-task.js';
 import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecord } from './statements.js';
-import { overSource, taskProcessor, taskRegions } from './task-parts.js';
+import { taskProcessor, taskRegions } from './task-parts.js';
 
 /** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
 export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
   const statements = await readAll(options.data);
   const validation = options.validationData === undefined ? null : await readAll(options.validationData);
   const processor = await taskProcessor('nlvr', options, context, () => statements.map(({ sentence }) => sentence));
-  return overSource(
+  return openedWith(
     await taskRegions(options.features ?? sceneSource([...statements, ...(validation ?? [])]), options, context),
     (source) =>
       classificationTask({

@@ -1,10 +1,11 @@
 // NLVR2: statements about a pair of photographs, both in one sequence, told apart by their visual type.
+import { openedWith } from '../data/region-features.js';
 import { readNlvr2 } from '../data/nlvr-records.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { Nlvr2Options } from './options.js';
 import { classificationTask } from './classification-task.js';
 import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecord } from './statements.js';
-import { overSource, taskProcessor, taskRegions } from './task-parts.js';
+import { taskProcessor, taskRegions } from './task-parts.js';
 
 /** Opens NLVR2 data. @throws DataError naming a statement whose pictures have no features. */
 export async function openNlvr2(options: Nlvr2Options, context: TaskContext): Promise<OpenedTask<StatementExample>> {
@@ -12,7 +13,7 @@ export async function openNlvr2(options: Nlvr2Options, context: TaskContext): Pr
   const validation =
     options.validationData === undefined ? null : (await Promise.all(options.validationData.map(readNlvr2))).flat();
   const processor = await taskProcessor('nlvr2', options, context, () => statements.map(({ sentence }) => sentence));
-  return overSource(await taskRegions(options.features, options, context), (source) =>
+  return openedWith(await taskRegions(options.features, options, context), (source) =>
     classificationTask({
       name: 'nlvr2',
       classes: STATEMENT_CLASSES,

@@ -4,7 +4,7 @@ import { AnswerVocabulary, parseAnswers } from '../data/answer-vocabulary.js';
 import { DEFAULT_BUCKETS } from '../data/batch.js';
 import { type AnsweringRecord, type ClassificationRecord, readOwnRecords } from '../data/own-records.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset } from '../training/task.js';
@@ -18,14 +18,7 @@ import { type GroundingExample, openPhrases, requirePhrases } from './grounding.
 import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './options.js';
-import {
-  newModelFields,
-  overSource,
-  questionDataset,
-  type TaskExample,
-  taskProcessor,
-  taskRegions,
-} from './task-parts.js';
+import { newModelFields, questionDataset, type TaskExample, taskProcessor, taskRegions } from './task-parts.js';
 
 const all = async <T>(paths: readonly string[], read: (path: string) => Promise<T[]>): Promise<T[]> =>
   (await Promise.all(paths.map(read))).flat();
@@ -60,7 +53,7 @@ export async function openClassification(
   const parts = { name: 'classification', classes, processor, context, judge: classJudge(classes) };
   const records = classed(data);
   const validated = validation === null ? null : classed(validation);
-  return overSource(await taskRegions(options.features, options, context), (source) =>
+  return openedWith(await taskRegions(options.features, options, context), (source) =>
     classificationTask({ ...parts, records, validation: validated, source }),
   );
 }
@@ -114,7 +107,7 @@ export async function openAnswering(
   const processor = await taskProcessor('vqa', options, context, () => data.map(({ question }) => question));
   const answers = await chooseAnswers(options, context, processor, data);
   const scoreOf = ({ scores }: AnsweringRecord, answer: string): number => scores?.get(answer) ?? 0;
-  return overSource(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
     task: {
       name: 'answering',
       primaryMetric: 'accuracy',

@@ -2,7 +2,7 @@
 import { type Caption, readCaptions } from '../data/caption-records.js';
 import { imageKey } from '../data/image-key.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { Dataset } from '../training/task.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
@@ -12,7 +12,6 @@ import {
   approximateLength,
   fingerprintOf,
   newModelFields,
-  overSource,
   requireImages,
   type TaskExample,
   taskProcessor,
@@ -42,7 +41,7 @@ export async function openPretraining(
       : captionRecords(await readAll(options.validationCaptions), options.captionPairs);
   const processor = await taskProcessor('pretraining', options, context, () => records.map(({ caption }) => caption));
   const compose = options.captionPairs ? composePair : composeSingle;
-  return overSource(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
     task: createPretrainingTask({ name: 'pretraining', processor, compose }),
     modelClass: 'VisualBertForPreTraining',
     processor,

@@ -6,7 +6,7 @@ import type { EncodedExample, EncodedText } from '../data/batch.js';
 import { buildVocabulary } from '../data/build-vocabulary.js';
 import { openRegionFeatures } from '../data/open-features.js';
 import { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { cachedSource, shuffledRegions, withoutRegions } from '../data/region-wrappers.js';
 import type { TaskName } from '../data/text-forms.js';
 import { DataError } from '../errors.js';
@@ -71,7 +71,7 @@ export async function taskRegions(
 ): Promise<TaskRegions> {
   const first = await openControlled(source, options, context);
   if (options.validationFeatures === undefined) return { ...first, validation: first };
-  const validation = await overSource(first, () => openControlled(options.validationFeatures ?? [], options, context));
+  const validation = await openedWith(first, () => openControlled(options.validationFeatures ?? [], options, context));
   const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
   if (validation.dim === first.dim) return { ...first, validation, close };
   await close();
@@ -89,19 +89,6 @@ async function openControlled(
   const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
   if (options.regions === 'zeroed') return withoutRegions(cached);
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
-}
-
-/** Builds a task over a source, which is closed when that fails. */
-export async function overSource<T, S extends RegionFeatureSource>(
-  source: S,
-  build: (source: S) => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await build(source);
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
 }
 
 /** @throws DataError naming the first record whose image has no regions, and how many more there are. */

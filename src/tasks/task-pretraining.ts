@@ -2,7 +2,7 @@
 import { readNlvr2 } from '../data/nlvr-records.js';
 import { readFlickrEntities } from '../data/phrase-records.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { vqaQuestionWords } from '../data/text-forms.js';
 import { readVqaExamples } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
@@ -14,7 +14,6 @@ import {
   approximateLength,
   fingerprintOf,
   newModelFields,
-  overSource,
   requireImages,
   type TaskExample,
   taskProcessor,
@@ -93,7 +92,7 @@ async function openTexts(
 ): Opened {
   if (context.purpose === 'predict')
     throw new ConfigError(`task ${name}: there is nothing to predict; train or evaluate it`);
-  return overSource(await taskRegions(options.features, options, context), async (source) => {
+  return openedWith(await taskRegions(options.features, options, context), async (source) => {
     const width = source.dim + placeDim;
     const withoutAnswers = { ...options, answers: undefined };
     const processor = await taskProcessor(

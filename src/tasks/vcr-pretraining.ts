@@ -1,13 +1,13 @@
 // Pre-training on VCR between the captions and the fine-tuning: masked words, and whether a choice is the right one.
 import { readVcr, type VcrRecord } from '../data/vcr-records.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { Dataset } from '../training/task.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { VcrOptions } from './options.js';
 import { createPretrainingTask, type PretrainingExample, type PretrainingRecord } from './pretraining-task.js';
-import { fingerprintOf, newModelFields, overSource, requireImages, taskProcessor, taskRegions } from './task-parts.js';
+import { fingerprintOf, newModelFields, requireImages, taskProcessor, taskRegions } from './task-parts.js';
 import { readVcrQuestion, vcrTexts } from './vcr-questions.js';
 
 /** One choice of a question: an answer, or a rationale behind question and right answer. */
@@ -34,7 +34,7 @@ export async function openVcrPretraining(
   const records = await read(options.data);
   const validation = options.validationData === undefined ? null : await read(options.validationData);
   const processor = await taskProcessor('vcr', options, context, () => records.flatMap(vcrTexts));
-  return overSource(await taskRegions(options.features, options, context), (source) => {
+  return openedWith(await taskRegions(options.features, options, context), (source) => {
     const dataset = (all: readonly VcrRecord[], regions: RegionFeatureSource): Dataset<PretrainingExample<VcrText>> =>
       vcrTextDataset(all, options, processor, regions);
     return {

@@ -2,7 +2,7 @@
 import { writeTextAtomic } from '#platform';
 import { DEFAULT_BUCKETS, type EncodedExample } from '../data/batch.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { scoreVcr, type VcrPrediction } from '../data/vcr-accuracy.js';
 import { readVcr, type VcrRecord } from '../data/vcr-records.js';
 import { ConfigError, DataError } from '../errors.js';
@@ -11,15 +11,7 @@ import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
 import { notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
 import type { VcrOptions } from './options.js';
-import {
-  fingerprintOf,
-  newModelFields,
-  overSource,
-  requireImages,
-  softmax,
-  taskProcessor,
-  taskRegions,
-} from './task-parts.js';
+import { fingerprintOf, newModelFields, requireImages, softmax, taskProcessor, taskRegions } from './task-parts.js';
 import { alignmentTensor, readVcrQuestion, vcrTexts, vcrWords } from './vcr-questions.js';
 
 /** A question to choose for: with `given`, the answer on which rationales are conditioned. */
@@ -52,7 +44,7 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
     );
   }
   const processor = await taskProcessor('vcr', options, context, () => records.flatMap(vcrTexts));
-  return overSource(await taskRegions(options.features, options, context), (source) => {
+  return openedWith(await taskRegions(options.features, options, context), (source) => {
     const dataset = (all: readonly VcrRecord[], regions: RegionFeatureSource): Dataset<VcrExample> =>
       vcrDataset(all, options, context, processor, regions);
     return {

@@ -3,7 +3,7 @@ import { readText, writeTextAtomic } from '#platform';
 import { type AnswerVocabulary, buildAnswers, parseAnswers, requireAuthorsAnswers } from '../data/answer-vocabulary.js';
 import { DEFAULT_BUCKETS } from '../data/batch.js';
 import type { VisualBertProcessor } from '../data/processor.js';
-import type { RegionFeatureSource } from '../data/region-features.js';
+import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
 import { scoreVqa, vqaAnswerAccuracy } from '../data/vqa-accuracy.js';
 import { readVqaExamples, type VqaExample } from '../data/vqa-records.js';
 import { ConfigError, DataError } from '../errors.js';
@@ -12,14 +12,7 @@ import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
 import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
 import type { VqaOptions } from './options.js';
-import {
-  newModelFields,
-  overSource,
-  questionDataset,
-  type TaskExample,
-  taskProcessor,
-  taskRegions,
-} from './task-parts.js';
+import { newModelFields, questionDataset, type TaskExample, taskProcessor, taskRegions } from './task-parts.js';
 
 export type VqaTaskExample = TaskExample<VqaExample>;
 
@@ -38,7 +31,7 @@ export async function openVqa(options: VqaOptions, context: TaskContext): Promis
       : await readVqaExamples(options.validationQuestions, options.validationAnnotations);
   const processor = await taskProcessor('vqa', options, context, () => examples.map(({ question }) => question));
   const answers = await chooseAnswers(options, context, processor, examples);
-  return overSource(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
     task: createVqaTask(processor, answers, context.purpose),
     modelClass: 'VisualBertForQuestionAnswering',
     processor,

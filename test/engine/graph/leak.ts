@@ -1,16 +1,18 @@
 // Runs a compiled step many times with arrays large enough that forgetting one of them each time would show.
+import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/graph/compile.js';
 import { createState } from '../../../src/engine/graph/state.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
+import { useBackend } from '../../helpers/backend.js';
 
 const [ROWS, WIDTH] = [512, 512]; // 1 MB
 
 /** Bytes of one input. */
-export const INPUT_BYTES = ROWS * WIDTH * 4;
+const INPUT_BYTES = ROWS * WIDTH * 4;
 
 /** tfjs tensors and resident bytes that `steps` steps added after as many steps of warm-up as a third of them. */
-export async function growthOver(steps: number): Promise<{ tensors: number; bytes: number }> {
+async function growthOver(steps: number): Promise<{ tensors: number; bytes: number }> {
   const w = tf.tidy(() => tf.variable(tf.randomNormal([WIDTH, 3]), true, 'leak.w'));
   const state = await createState(new Map([['w', w]]));
   const moment = state.addVariable('moment', { shape: [WIDTH, 3] });
@@ -44,4 +46,16 @@ export async function growthOver(steps: number): Promise<{ tensors: number; byte
   await state.dispose();
   w.dispose();
   return growth;
+}
+
+/** The test that both tiers run, each over its own number of steps. */
+export function testForLeaks(steps: number): void {
+  test(`a compiled step leaks neither tensors nor memory over ${steps} runs`, async () => {
+    const choice = await useBackend();
+    if (choice.backend !== 'tensorflow') return void process.stdout.write(`skipped: ${choice.reason}\n`);
+    const { tensors, bytes } = await growthOver(steps);
+    expect(tensors).toBe(0);
+    // A kept input or output would be a megabyte a run; JavaScript's own garbage may wait for its collection.
+    expect(bytes).toBeLessThan(0.4 * steps * INPUT_BYTES);
+  });
 }
