@@ -44,7 +44,10 @@ describe('the profile of a run', () => {
     for (const { ts, dur } of operations)
       expect([typeof ts, typeof dur, (dur ?? -1) >= 0]).toEqual(['number', 'number', true]);
     expect(lines.join('\n')).toContain(`profile of step 3: ${profile} (open it in https://ui.perfetto.dev`);
-    expect(lines.join('\n')).toMatch(/VisualbertAdamW +\d+\.\d +\d+\.\d% +2/);
+    expect(operationTimes({ traceEvents })).toContainEqual(
+      expect.objectContaining({ type: 'VisualbertAdamW', count: 2 }),
+    );
+    expect(lines.join('\n')).toMatch(/^operation +ms +share +count\n(\S+ +\d+\.\d +\d+\.\d% +\d+\n)+/m);
   });
 
   test('is refused where nothing is recorded', async () => {
