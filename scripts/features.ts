@@ -40,7 +40,7 @@ const withFeatures = (yargs: Argv): Argv =>
       array: true,
       demandOption: true,
       describe:
-        'a .tsv, .vbf, .safetensors, .pt, LMDB or HDF5 file, or a folder of .npy, .npz, .pt or .png files; several are joined',
+        'a .tsv, .vbf, .safetensors, .pt, .arrow, LMDB or HDF5 file, or a folder of .npy, .npz, .pt, .arrow or .png files; several are joined',
     })
     .options({
       grid: { type: 'number', describe: 'features from pictures: patches along each side' },

@@ -11,10 +11,8 @@ import {
   type RegionFeatures,
   type RegionFeatureSource,
 } from './region-features.js';
-import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, regionsOfRecord } from './region-record.js';
+import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfRecord } from './region-record.js';
 
-/** Names of the dataset with the image of each row. */
-const ID_NAMES = ['image_id', 'image_ids', 'img_id', 'img_ids', 'ids'];
 /** First and last row of each image, in tables of all regions. */
 const RANGES = 'pos_boxes';
 /** x1, y1, x2, y2, width, height as shares of the image. */

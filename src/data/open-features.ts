@@ -1,14 +1,16 @@
 // Opens region features whatever their format: one place that knows them all.
 import { readdir } from 'node:fs/promises';
-import { exists, isFolder, openSource } from '#platform';
+import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';
+import { isArrow } from './arrow.js';
+import { openArrowFeatures } from './arrow-features.js';
 import { openFeatureStore, STORE_EXTENSION } from './feature-store.js';
 import { isFeatureFile, openFolderFeatures } from './folder-features.js';
 import { isHdf5 } from './hdf5.js';
 import { openHdf5Features } from './hdf5-features.js';
 import { type ImageFeatureOptions, openImageFeatures } from './image-features.js';
 import { isLmdb } from './lmdb.js';
-import { LMDB_FILE, openLmdbFeatures } from './lmdb-features.js';
+import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './lmdb-features.js';
 import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './region-wrappers.js';
 import { openTensorFileFeatures } from './tensor-file-features.js';
@@ -19,23 +21,27 @@ const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'c
 
 type Open = (path: string) => Promise<RegionFeatureSource>;
 
+const ARROW_FILE = /\.(?:arrow|feather)$/;
+
 /** Files known by their ending. */
 const BY_ENDING: readonly [ending: RegExp, open: Open][] = [
   [/\.tsv$/, openTsvFeatures],
   [/\.vbf$/, openFeatureStore],
   [/\.(?:safetensors|pth?)$/, openTensorFileFeatures],
+  [ARROW_FILE, openArrowFeatures],
 ];
 
 /** Files known by their first bytes: people name them as they like. */
 const BY_HEAD: readonly [is: (head: Uint8Array) => boolean, open: Open][] = [
   [isHdf5, openHdf5Features],
   [isLmdb, openLmdbFeatures],
+  [isArrow, openArrowFeatures],
 ];
 const HEAD_BYTES = 64;
 
 const EXPECTED =
-  `a .tsv, .safetensors, .pt, LMDB or HDF5 file, a ${STORE_EXTENSION} store, an LMDB folder, ` +
-  'or a folder of .npy, .npz, .pt or .png files';
+  `a .tsv, .safetensors, .pt, .arrow, LMDB or HDF5 file, a ${STORE_EXTENSION} store, an LMDB folder, ` +
+  'or a folder of .npy, .npz, .pt, .arrow or .png files';
 
 /**
  * Opens the region features of one or several paths as one source, in any format of `docs/data.md`: told by the ending of a file, its
@@ -70,7 +76,11 @@ async function openOne(path: string, options: Partial<ImageFeatureOptions>): Pro
 async function openFolder(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
   const names = await readdir(path, { recursive: true });
   if (names.includes(LMDB_FILE)) return openLmdbFeatures(path);
+  if (names.includes(ALLENNLP_FILES.features) && names.includes(ALLENNLP_FILES.boxes))
+    return openOne(joinPath(path, ALLENNLP_FILES.features), options);
   if (names.some(isFeatureFile)) return openFolderFeatures(path);
+  const tables = names.filter((name) => ARROW_FILE.test(name)).sort(); // the parts of one table
+  if (tables.length > 0) return openRegionFeatures(tables.map((name) => joinPath(path, name)));
   if (names.some((name) => name.endsWith('.png')))
     return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
   throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);

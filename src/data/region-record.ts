@@ -17,9 +17,11 @@ export const FEATURE_NAMES = [
   'image_feature',
   'feature',
 ];
-export const BOX_NAMES = ['cls_boxes', 'image_bb', 'bbox', 'boxes', 'bboxes', 'bbox_coords', 'image_bboxes'];
+export const BOX_NAMES = ['cls_boxes', 'image_bb', 'bbox', 'boxes', 'box', 'bboxes', 'bbox_coords', 'image_bboxes'];
 export const WIDTH_NAMES = ['image_w', 'image_width', 'img_w', 'width'];
 export const HEIGHT_NAMES = ['image_h', 'image_height', 'img_h', 'height'];
+/** Names of the image of each row, in tables. */
+export const ID_NAMES = ['image_id', 'image_ids', 'img_id', 'img_ids', 'imgid', 'ids', 'id'];
 export const COUNT_NAMES = ['num_bbox', 'num_boxes'];
 
 /** Named arrays of one image, each read when it is asked for. */

@@ -120,7 +120,7 @@ describe('folders of region features', () => {
   test('names the file that is damaged, of another width, too large or holds objects', async () => {
     const write = (name: string, bytes: Buffer): void => writeFileSync(join(folder, name), bytes);
     await expect(openRegionFeatures(folder)).rejects.toThrow(
-      'or a folder of .npy, .npz, .pt or .png files; found nothing',
+      'or a folder of .npy, .npz, .pt, .arrow or .png files; found nothing',
     );
     write('1.npy', npy([1, 2, 3], [1, 3]));
     write('2.npy', npy([1, 2], [1, 2]));

@@ -94,20 +94,48 @@ describe('features in LMDB', () => {
   });
 
   testWithData(
-    'reads the cache of AllenNLP: archives and a legacy stream of torch.save',
-    ['region_features/allennlp_lmdb/features'],
+    'reads the cache of AllenNLP, archives and legacy streams of torch.save, with the boxes of its second file',
+    ['region_features/allennlp_lmdb'],
     async (path) => {
+      // Regions, sum of the features and of the boxes in float64, as torch.load reads them.
+      const expected: Record<string, readonly [count: number, features: number, boxes: number]> = {
+        '1016887272.jpg': [48, 15717.835738244932, 109349.37796020508],
+        '1339.jpg': [25, 9559.356272218749, 47082.61125946045],
+        '2248275918.jpg': [93, 33957.40803926252, 183597.5905303955],
+        '2331963.jpg': [92, 31307.871807908057, 180153.5798149109],
+        '2354786.jpg': [37, 14117.87401431892, 63872.889508247375],
+        '2368326.jpg': [97, 31670.369956345763, 231050.15376472473],
+        '2375429.jpg': [9, 3370.1521737352014, 22508.63020324707],
+        '2400861.jpg': [7, 2972.552124844864, 11416.124328613281],
+        '2405722.jpg': [8, 3367.049589320086, 12984.581184387207],
+        '4564320256.jpg': [71, 25532.961132201366, 163134.49490356445],
+        'COCO_val2014_000000262148.jpg': [98, 31767.143300820957, 190700.4596710205],
+        'COCO_val2014_000000393225.jpg': [35, 13735.493225820479, 72745.64891052246],
+      };
+      const sum = (values: Float32Array | undefined): number => values?.reduce((all, value) => all + value, 0) ?? NaN;
       await withFeatures(path, async (source) => {
-        expect([[...source.ids()].length, source.dim]).toEqual([13, 1024]);
-        for (const id of source.ids()) {
-          // The legacy stream is of another detector.
-          const read = source.read(id);
-          if (id.includes('458752')) await expect(read).rejects.toThrow(`image ${id}: its features are 2048 wide`);
-          else expect((await read).features.every(Number.isFinite)).toBe(true);
+        const stranger = 'COCO_train2014_000000458752.jpg'; // of another detector
+        expect(new Set(source.ids())).toEqual(new Set([...Object.keys(expected), stranger]));
+        for (const [id, [count, features, boxes]] of Object.entries(expected)) {
+          const regions = await source.read(id);
+          expect([regions.count, regions.dim, regions.boxes?.length]).toEqual([count, 1024, count * 4]);
+          expect(sum(regions.features)).toBeCloseTo(features, 7);
+          expect(sum(regions.boxes)).toBeCloseTo(boxes, 7);
         }
+        await expect(source.read(stranger)).rejects.toThrow(`image ${stranger}: its features are 2048 wide`);
       });
     },
   );
+
+  test('refuses boxes that leave out an image, or are of other regions', async () => {
+    copyFileSync(join(FIXTURES, 'torch.mdb'), join(folder, 'features'));
+    copyFileSync(join(FIXTURES, 'torch.mdb'), join(folder, 'coordinates'));
+    await expect(openRegionFeatures(folder)).rejects.toThrow('expected boxes [2, 4], found [2, 5]');
+    copyFileSync(join(FIXTURES, 'volta.mdb'), join(folder, 'coordinates'));
+    await expect(openRegionFeatures(folder)).rejects.toThrow(
+      /coordinates: has no boxes for image COCO_val2014_0+\.jpg, which has features/,
+    );
+  });
 });
 
 describe('features in HDF5', () => {
