@@ -14,6 +14,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   engine: ['floor0', 'random'],
   layers: ['floor0', 'random'],
   data: ['floor0', 'random', 'checkpoint', 'platform'],
+  vision: ['floor0', 'checkpoint', 'platform', 'data'],
   models: ['floor0', 'random', 'layers', 'checkpoint', 'platform'],
   convert: ['floor0', 'checkpoint', 'platform', 'models'],
   training: ['floor0', 'random', 'checkpoint', 'platform', 'engine', 'layers', 'data', 'models'],
@@ -27,6 +28,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'engine',
     'layers',
     'data',
+    'vision',
     'models',
     'convert',
     'training',
@@ -42,6 +44,7 @@ const OWNED_PACKAGES: Record<string, string> = {
   '@tensorflow/tfjs-node-gpu': 'engine',
   tokenizers: 'platform',
   '@huggingface/tokenizers': 'platform',
+  sharp: 'vision',
 };
 
 function files(dir: string): string[] {

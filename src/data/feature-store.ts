@@ -65,16 +65,33 @@ export async function packFeatures(
     let offset = STORE_MAGIC.byteLength;
     await sink.write(STORE_MAGIC);
     for (const id of wanted) {
-      const { features, count, boxes, imageWidth = 0, imageHeight = 0 } = await source.read(id);
-      const values = half ? bytesOf(toHalf(features, `${source.name}, image ${id}`)) : bytesOf(features);
-      const record = boxes === undefined ? values : Buffer.concat([values, bytesOf(boxes)]);
-      index.images.push([id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]);
+      const [record, entry] = storeRecord(id, await source.read(id), { offset, dtype: index.dtype, name: source.name });
+      index.images.push(entry);
       await sink.write(record);
       offset += record.byteLength;
       onImage?.(index.images.length, wanted.length);
     }
     await sink.write(storeEnd(index, offset));
   });
+}
+
+/** The bytes of one image at `offset` of a store, and what the index says of them. @throws DataError when a value does not fit a half float. */
+export function storeRecord(
+  id: string,
+  { features, count, boxes, imageWidth = 0, imageHeight = 0 }: RegionFeatures,
+  { offset, dtype, name }: { offset: number; dtype: StoreIndex['dtype']; name: string },
+): readonly [record: Uint8Array, entry: StoreEntry] {
+  const values = dtype === 'float16' ? bytesOf(toHalf(features, `${name}, image ${id}`)) : bytesOf(features);
+  const record = boxes === undefined ? values : Buffer.concat([values, bytesOf(boxes)]);
+  return [record, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]];
+}
+
+/** Bytes of an image of a store. */
+export function recordBytes(
+  [, , count, , , boxes]: StoreEntry,
+  { dim, dtype }: Pick<StoreIndex, 'dim' | 'dtype'>,
+): number {
+  return count * dim * (dtype === 'float16' ? 2 : 4) + boxes * count * 16;
 }
 
 /** Index and tail of a store whose images end at `offset`. */
@@ -160,9 +177,8 @@ async function readEntry(
   const [id, offset, count, imageWidth, imageHeight, hasBoxes, checksum] = entry;
   if (count > MAX_REGIONS_IN_FILE)
     throw new DataError(`${source.name}, image ${id}: claims ${count} regions; the store is damaged`);
-  const featureBytes = count * dim * (dtype === 'float16' ? 2 : 4);
-  const boxBytes = hasBoxes * count * 16;
-  const record = new Uint8Array(featureBytes + boxBytes);
+  const record = new Uint8Array(recordBytes(entry, { dim, dtype }));
+  const featureBytes = record.byteLength - hasBoxes * count * 16;
   await source.readInto(record, offset);
   if (crc32(record) !== checksum)
     throw new DataError(`${source.name}, image ${id}: the checksum is wrong; the store is damaged, pack it again`);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { sizeOf } from '../../src/shapes.js';
 
-/** What PyTorch computed, and what transformers made of models that it changed. */
-export type FixtureFolder = 'parity' | 'surgery';
+/** What PyTorch computed, what transformers made of models that it changed, and VCR's detector. */
+export type FixtureFolder = 'parity' | 'surgery' | 'vcr';
 
 const pathOf = (folder: FixtureFolder): string => join('test', 'fixtures', folder);
 

@@ -1,0 +1,82 @@
+// Region features of all of VCR's pictures into one store: begun anew or gone on with, a picture being read while another is computed.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { exists, isFolder, joinPath } from '#platform';
+import { resumeStore, type StoreWriter } from '../data/store-writer.js';
+import { readVcrImages, type VcrImage } from '../data/vcr-images.js';
+import { DataError } from '../errors.js';
+import { VcrDetector } from './vcr-detector.js';
+import { readVcrScene, vcrRegions, type VcrScene } from './vcr-regions.js';
+
+/** Where `visualbert convert` puts the detector. */
+const DETECTOR_FILE = 'detector.safetensors';
+
+export interface VcrFeatureOptions {
+  /** Annotations: `train.jsonl`, `val.jsonl`, `test.jsonl`. */
+  data: readonly string[];
+  /** The folder `vcr1images`. */
+  images: string;
+  /** `detector.safetensors`, or the folder of a converted VCR checkpoint. */
+  detector: string;
+  /** The store to write. */
+  output: string;
+  /** Half floats: half the size, 11 bits a value. Default false. */
+  half?: boolean;
+  /** Called for each picture that is there: those of earlier runs at once. */
+  onImage?: (done: number, all: number) => void;
+}
+
+/**
+ * Writes what `train vcr --features` reads: for each picture its own features, then those of every object. A run that was stopped is
+ * gone on with by calling it again.
+ * @throws DataError for pictures, metadata or annotations that cannot be used; CheckpointError for another network's weights.
+ */
+export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {
+  const { data, images: folder, output, half = false, onImage } = options;
+  const path = (await isFolder(options.detector)) ? joinPath(options.detector, DETECTOR_FILE) : options.detector;
+  if (!(await exists(path))) {
+    throw new DataError(
+      `${path}: no such file; \`visualbert convert\` of the authors' VCR checkpoint (.th) writes ${DETECTOR_FILE}`,
+    );
+  }
+  const images = await readVcrImages(data, folder);
+  const detector = await VcrDetector.load(path);
+  try {
+    const traits = { dim: detector.dim, dtype: half ? 'float16' : 'float32', origin: await checksumOf(path) } as const;
+    const writer = await resumeStore(output, traits);
+    try {
+      await writeImages(images, detector, writer, onImage);
+      await writer.finish();
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    detector.dispose();
+  }
+}
+
+async function writeImages(
+  images: readonly VcrImage[],
+  detector: VcrDetector,
+  writer: StoreWriter,
+  onImage: VcrFeatureOptions['onImage'],
+): Promise<void> {
+  const left = images.filter(({ id }) => !writer.done.has(id));
+  if (left.length < images.length) onImage?.(images.length - left.length, images.length);
+  let next: Promise<VcrScene> | null = null;
+  for (const [i, { id }] of left.entries()) {
+    const scene = await (next ?? readVcrScene(left[i] as VcrImage));
+    const following = left[i + 1];
+    next = following === undefined ? null : readVcrScene(following);
+    next?.catch(() => undefined); // told when it is its turn
+    await writer.add(id, await vcrRegions(detector, scene));
+    onImage?.(images.length - left.length + i + 1, images.length);
+  }
+}
+
+async function checksumOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return `sha256 ${hash.digest('hex')}`;
+}

@@ -1,0 +1,95 @@
+// One picture of VCR to region features: the whole picture first, then each of its objects, in the order of the annotation.
+import * as tf from '@tensorflow/tfjs';
+import type { RgbImage } from '../data/png.js';
+import type { RegionFeatures } from '../data/region-features.js';
+import { readVcrMetadata, type VcrImage } from '../data/vcr-images.js';
+import { DataError } from '../errors.js';
+import { MASK_SIZE, objectMask } from './object-mask.js';
+import { readPicture } from './picture.js';
+import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
+import type { VcrDetector } from './vcr-detector.js';
+
+/** What a kind's number is counted from: 0 is no object. COCO's kinds as VCR spells them. */
+const KINDS: ReadonlyMap<string, number> = new Map(
+  (
+    'person bicycle car motorcycle airplane bus train truck boat trafficlight firehydrant stopsign parkingmeter bench bird cat dog horse ' +
+    'sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee skis snowboard sportsball kite baseballbat ' +
+    'baseballglove skateboard surfboard tennisracket bottle wineglass cup fork knife spoon bowl banana apple sandwich orange broccoli ' +
+    'carrot hotdog pizza donut cake chair couch pottedplant bed diningtable toilet tv laptop mouse remote keyboard cellphone microwave ' +
+    'oven toaster sink refrigerator book clock vase scissors teddybear hairdrier toothbrush'
+  )
+    .split(' ')
+    .map((name, i) => [name, i + 1]),
+);
+
+/** A picture that is ready for the detector. */
+export interface VcrScene {
+  /** `[384, 768, 3]` */
+  canvas: RgbImage;
+  /** On the canvas: the picture, then its objects. `[r, 4]` */
+  boxes: Float32Array;
+  /** `[r, 14, 14]` */
+  masks: Float32Array;
+  /** `[r]` */
+  kinds: Int32Array;
+  /** The same boxes in pixels of the picture. `[r, 4]` */
+  pictureBoxes: Float32Array;
+  pictureWidth: number;
+  pictureHeight: number;
+}
+
+/** Reads a picture, its boxes and outlines. @throws DataError naming the file. */
+export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
+  const { boxes, outlines } = await readVcrMetadata(image);
+  const kinds = image.objects.map((name) => kindOf(name, image));
+  const { width, height, ...pixels } = await readPicture(image.picture);
+  const canvas = vcrCanvas({ width, height, ...pixels });
+  const onCanvas = boxes.map((box, i) => boxOnCanvas(box, canvas, `${image.metadata}, box ${i}`));
+  const masks = boxes.map((box, i) => objectMask(box, outlines[i] ?? []));
+  return {
+    canvas: canvas.image,
+    boxes: Float32Array.from([canvas.window, ...onCanvas].flat()),
+    masks: joined([new Float32Array(MASK_SIZE ** 2).fill(1), ...masks]),
+    kinds: Int32Array.from([0, ...kinds]),
+    pictureBoxes: Float32Array.from([[0, 0, width, height], ...boxes].flat()),
+    pictureWidth: width,
+    pictureHeight: height,
+  };
+}
+
+/** The features of a scene. */
+export async function vcrRegions(detector: VcrDetector, scene: VcrScene): Promise<RegionFeatures> {
+  const { canvas, pictureBoxes, pictureWidth, pictureHeight } = scene;
+  const output = tf.tidy(() => {
+    const picture = tf.tensor3d(normalised(canvas), [canvas.height, canvas.width, 3]);
+    return detector.run({ ...scene, picture });
+  });
+  const features = (await output.data()) as Float32Array;
+  output.dispose();
+  return {
+    features,
+    count: scene.kinds.length,
+    dim: detector.dim,
+    boxes: pictureBoxes,
+    imageWidth: pictureWidth,
+    imageHeight: pictureHeight,
+  };
+}
+
+function kindOf(name: string, { metadata }: VcrImage): number {
+  const kind = KINDS.get(name);
+  if (kind !== undefined) return kind;
+  throw new DataError(
+    `${metadata}: the object "${name}" is none of the 80 kinds that the detector knows, as "person" or "wineglass"`,
+  );
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,45 @@
+// Weights of a frozen network by name: each is checked against the shape that its place needs, and none may be left over.
+import * as tf from '@tensorflow/tfjs';
+import type { TensorFile } from '../checkpoint/tensor-file.js';
+import { CheckpointError } from '../errors.js';
+
+/** Reads weights and remembers which were asked for. */
+export class WeightReader {
+  readonly file: TensorFile;
+  private readonly seen = new Set<string>();
+
+  constructor(file: TensorFile) {
+    this.file = file;
+  }
+
+  has(name: string): boolean {
+    return this.file.tensors.has(name);
+  }
+
+  /**
+   * A tensor that the caller owns, float32.
+   * @param shape null for an axis of any size. @throws CheckpointError when it is absent or has another shape.
+   */
+  async read(name: string, shape: readonly (number | null)[]): Promise<tf.Tensor> {
+    const stored = this.file.tensors.get(name);
+    const expected = `expected "${name}" [${shape.map((size) => size ?? '?').join(', ')}]`;
+    if (stored === undefined) {
+      throw new CheckpointError(`${this.file.name}: ${expected}, found no such tensor; is it another network's file?`);
+    }
+    const fits =
+      stored.shape.length === shape.length && shape.every((size, i) => size === null || size === stored.shape[i]);
+    if (!fits) throw new CheckpointError(`${this.file.name}: ${expected}, found [${stored.shape.join(', ')}]`);
+    this.seen.add(name);
+    return tf.tensor(await this.file.readFloat32(name), stored.shape, 'float32');
+  }
+
+  /** @throws CheckpointError naming weights that were not read and that `known` does not match. */
+  requireAllRead(known: RegExp): void {
+    const left = [...this.file.tensors.keys()].filter((name) => !this.seen.has(name) && !known.test(name));
+    if (left.length === 0) return;
+    const shown = left.slice(0, 3).join(', ');
+    throw new CheckpointError(
+      `${this.file.name}: ${left.length} tensors have no place in the network (${shown}${left.length > 3 ? ', ...' : ''}); is it another network's file?`,
+    );
+  }
+}
