@@ -1,12 +1,12 @@
 // `node dist/bench/ablation.js`: the paper's ablation on the synthetic twin: what do pre-training on captions and early fusion bring?
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { trainTwin, type Twin, TWINS, writeTwins } from '../examples/shapes/twins.js';
 import { type TwinPaths, twinPaths } from '../examples/shapes/write-twins.js';
 import { mean, standardError } from './figures.js';
-import { benchCache } from './python-env.js';
+import { KeptRuns } from './kept-runs.js';
 import { writeSection } from './results.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -40,10 +40,7 @@ const VARIANTS: readonly Variant[] = [
   { name: 'without pre-training', regions: null, modelConfig: {} },
 ];
 
-const started = performance.now();
-const folder = join(benchCache(), 'ablation');
-if (flags.again) rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
+const runs = new KeptRuns('ablation', flags);
 const accuracies = VARIANTS.map(() => TASKS.map((): number[] => []));
 for (const seed of flags.seeds) {
   const paths = await dataOf(seed);
@@ -52,7 +49,7 @@ for (const seed of flags.seeds) {
     for (const [j, task] of TASKS.entries()) {
       const start = model === null ? { modelConfig: variant.modelConfig } : { model };
       const twin = { ...(TWINS[task] as Twin), maxSteps: TUNING_STEPS };
-      const figures = await kept(`${task}-${i}-${seed}`, (outputDir) =>
+      const figures = await runs.figures(`${task}-${i}-${seed}`, (outputDir) =>
         trainTwin(twin, { paths, outputDir, seed, ...start }),
       );
       accuracies[i]?.[j]?.push(figures['accuracy'] ?? NaN);
@@ -64,10 +61,10 @@ console.log(text);
 writeSection('ablation', text);
 
 async function dataOf(seed: number): Promise<TwinPaths> {
-  const path = join(folder, `data-${seed}`);
+  const path = join(runs.folder, `data-${seed}`);
   const done = join(path, 'done');
   if (!existsSync(done)) {
-    requireTime();
+    runs.requireTime();
     await writeTwins(path, { seed, ...DATA });
     writeFileSync(done, '');
   }
@@ -79,32 +76,8 @@ async function pretrained({ regions, modelConfig }: Variant, paths: TwinPaths, s
   if (regions === null) return null;
   const name = `pretraining-${regions}${Object.keys(modelConfig).length > 0 ? '-late' : ''}-${seed}`;
   const twin = { ...(TWINS['pretraining'] as Twin), maxSteps: PRETRAINING_STEPS };
-  await kept(name, (outputDir) => trainTwin(twin, { paths, outputDir, seed, modelConfig, data: { regions } }));
-  return join(folder, name);
-}
-
-/** The figures of a run, from the cache when it was finished before. */
-async function kept(
-  name: string,
-  run: (outputDir: string) => Promise<Record<string, number>>,
-): Promise<Record<string, number>> {
-  const path = join(folder, `${name}.json`);
-  if (!existsSync(path)) {
-    requireTime();
-    const outputDir = join(folder, name);
-    rmSync(outputDir, { recursive: true, force: true });
-    writeFileSync(path, JSON.stringify(await run(outputDir)));
-  }
-  const figures = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
-  console.error(`${name}: ${JSON.stringify(figures)}`);
-  return figures;
-}
-
-/** Ends the process when the time is up. */
-function requireTime(): void {
-  if (performance.now() - started < flags.minutes * 60_000) return;
-  console.error('the time is up; the same command goes on from here');
-  process.exit(0);
+  await runs.figures(name, (outputDir) => trainTwin(twin, { paths, outputDir, seed, modelConfig, data: { regions } }));
+  return join(runs.folder, name);
 }
 
 function report(): string {

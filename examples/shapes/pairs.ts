@@ -1,8 +1,7 @@
 // Statements about two scenes, in the form of NLVR2: each is true of half of the pairs that it is made about.
 import { type Asked, balanced } from './balance.js';
-import { aloneIn, CORNERS } from './questions.js';
 import { type RandomStream } from './random-stream.js';
-import { type Scene } from './scene.js';
+import { COLORS, SHAPES, type Scene, thingsThatAre } from './scene.js';
 
 /** A statement about a left and a right scene; the answer is 'true' or 'false'. */
 export interface PairProbe extends Asked {
@@ -17,22 +16,24 @@ export function pairStatements(scenes: readonly Scene[], perTemplate: number, ra
 }
 
 /**
- * All statements about a pair: what the thing in a corner of one image is. The other image has another thing in that corner, which the
- * false statements tell of: whoever cannot tell left from right finds both equally likely.
+ * All statements about a pair: which images have a thing of a colour or a shape.
+ * Of 'either', one image or none has it; of 'both', both or one; of 'side', one has it: whoever cannot tell left from right finds both
+ * answers equally likely.
  */
 export function statementsAboutPair(left: Scene, right: Scene): PairProbe[] {
   const probes: PairProbe[] = [];
-  for (const corner of CORNERS) {
-    const [one, other] = [aloneIn(corner, left), aloneIn(corner, right)];
-    if (one === null || other === null) continue;
-    for (const [side, thing] of [['left', one] as const, ['right', other] as const]) {
-      const state = (template: string, words: string, answer: boolean): void => {
-        const text = `The thing in the ${corner} of the ${side} image is ${words}.`;
-        probes.push({ sceneIds: [left.id, right.id], template, text, answer: String(answer) });
-      };
-      if (one.color !== other.color) for (const { color } of [one, other]) state('color', color, color === thing.color);
-      if (one.shape !== other.shape)
-        for (const { shape } of [one, other]) state('shape', `a ${shape}`, shape === thing.shape);
+  for (const word of [...COLORS, ...SHAPES]) {
+    const name = (COLORS as readonly string[]).includes(word) ? `${word} thing` : word;
+    const [inLeft, inRight] = [left, right].map((scene) => thingsThatAre(word, scene).length > 0);
+    const state = (template: string, text: string, answer: boolean): void => {
+      probes.push({ sceneIds: [left.id, right.id], template, text, answer: String(answer) });
+    };
+    const isInOne = inLeft !== inRight;
+    if (isInOne || !inLeft) state('either', `There is a ${name} in one of the images.`, isInOne);
+    if (isInOne || inLeft) state('both', `There is a ${name} in both images.`, !isInOne);
+    if (isInOne) {
+      state('side', `There is a ${name} in the left image.`, inLeft === true);
+      state('side', `There is a ${name} in the right image.`, inRight === true);
     }
   }
   return probes;

@@ -11,8 +11,11 @@ export interface Twin {
   readonly after: string | null;
   readonly maxSteps: number;
   readonly metric: string;
-  /** Percent on the test split: of a guess that knows how often each answer occurs, and what must be reached; null: only that it trains. */
-  readonly goal: { readonly chance: number; readonly score: number } | null;
+  /**
+   * Percent on the test split: what must be reached, and what whoever sees no picture reaches. The latter is a guess that knows how often each
+   * answer occurs; of masked words, which their neighbours often give away, it is the same training with `regions: 'zeroed'`.
+   */
+  readonly goal: { readonly blind: number; readonly score: number };
   /** The files of a split by the option that names them. */
   readonly files: (paths: TwinPaths, split: Split) => Readonly<Record<string, string>>;
   /** Its other options. */
@@ -34,59 +37,71 @@ const choiceOptions =
   (mode: 'answer' | 'rationale'): Twin['options'] =>
   ({ choiceImages }) => ({ features: choiceImages, mode });
 
-const words = { metric: 'masked word accuracy', after: null, goal: null };
-const matches = { metric: 'matching accuracy', after: null };
+const words = { metric: 'masked word accuracy', after: 'vqa' };
+const matches = { metric: 'matching accuracy' };
 const accuracy = { metric: 'accuracy', after: null };
 const recall = { metric: 'R@1', after: null };
 
-/** A phrase lies in one of three to five regions; one in four choices of VCR is right; a statement is true half of the time. */
+/**
+ * A phrase lies in one of three to five regions; one in four choices of VCR is right; a statement is true half of the time.
+ * What is hard to find from nothing starts from a twin that has learnt to look, as the paper's phases follow each other.
+ */
 export const TWINS: Readonly<Record<string, Twin>> = {
   pretraining: {
-    ...{ task: 'pretraining', maxSteps: 4000, ...matches, goal: { chance: 50, score: 62 } },
+    ...{ task: 'pretraining', maxSteps: 4000, ...matches, after: null, goal: { blind: 50, score: 62 } },
     files: (paths, split) => ({ captions: paths.captions(split) }),
     options: () => ({ captionPairs: false }),
   },
   'vqa-pretraining': {
-    ...{ task: 'vqa-pretraining', maxSteps: 1000, ...words, files: questions, options: everyAnswer },
+    ...{ task: 'vqa-pretraining', maxSteps: 1000, ...words, goal: { blind: 80, score: 83 } },
+    ...{ files: questions, options: everyAnswer },
   },
-  'nlvr2-pretraining': { ...{ task: 'nlvr2-pretraining', maxSteps: 1000, ...words, files: pairs } },
+  'nlvr2-pretraining': {
+    ...{ task: 'nlvr2-pretraining', maxSteps: 3000, ...matches, after: 'vqa', goal: { blind: 50, score: 62 } },
+    files: pairs,
+  },
   'vcr-pretraining': {
-    ...{ task: 'vcr-pretraining', maxSteps: 1000, ...words, files: choices, options: choiceOptions('answer') },
+    ...{ task: 'vcr-pretraining', maxSteps: 1000, ...matches, after: 'vcr Q->A', goal: { blind: 75, score: 80 } },
+    ...{ files: choices, options: choiceOptions('answer') },
   },
   'flickr-pretraining': {
-    ...{ task: 'flickr-pretraining', maxSteps: 1000, ...words, files: entities, options: inFlickr },
+    ...{ task: 'flickr-pretraining', maxSteps: 1000, ...words, goal: { blind: 75, score: 82 } },
+    ...{ files: entities, options: inFlickr },
   },
   vqa: {
-    ...{ task: 'vqa', maxSteps: 1500, ...accuracy, goal: { chance: 28, score: 60 } },
+    ...{ task: 'vqa', maxSteps: 1500, ...accuracy, goal: { blind: 28, score: 60 } },
     ...{ files: questions, options: everyAnswer },
   },
   nlvr: {
-    ...{ task: 'nlvr', maxSteps: 1500, ...accuracy, after: 'vqa', goal: { chance: 50, score: 60 } },
+    ...{ task: 'nlvr', maxSteps: 1500, ...accuracy, after: 'vqa', goal: { blind: 50, score: 60 } },
     files: (paths, split) => ({ data: paths.statements(split) }),
   },
-  nlvr2: { ...{ task: 'nlvr2', maxSteps: 1500, ...accuracy, after: 'vqa', goal: null, files: pairs } },
+  nlvr2: {
+    ...{ task: 'nlvr2', maxSteps: 2500, ...accuracy, after: 'vqa', goal: { blind: 50, score: 85 } },
+    files: pairs,
+  },
   'vcr Q->A': {
-    ...{ task: 'vcr', maxSteps: 700, ...accuracy, goal: { chance: 25, score: 80 } },
+    ...{ task: 'vcr', maxSteps: 700, ...accuracy, goal: { blind: 25, score: 80 } },
     ...{ files: choices, options: choiceOptions('answer') },
   },
   'vcr QA->R': {
-    ...{ task: 'vcr', maxSteps: 700, ...accuracy, goal: { chance: 25, score: 80 } },
+    ...{ task: 'vcr', maxSteps: 700, ...accuracy, goal: { blind: 25, score: 80 } },
     ...{ files: choices, options: choiceOptions('rationale') },
   },
   flickr: {
-    ...{ task: 'flickr', maxSteps: 600, ...recall, goal: { chance: 30, score: 80 } },
+    ...{ task: 'flickr', maxSteps: 600, ...recall, goal: { blind: 30, score: 80 } },
     ...{ files: entities, options: inFlickr },
   },
   classification: {
-    ...{ task: 'classification', maxSteps: 1500, ...accuracy, after: 'vqa', goal: null },
+    ...{ task: 'classification', maxSteps: 2000, ...accuracy, after: 'vqa', goal: { blind: 50, score: 75 } },
     files: (paths, split) => ({ data: paths.own('classification', split) }),
   },
   answering: {
-    ...{ task: 'answering', maxSteps: 1500, ...accuracy, goal: { chance: 28, score: 60 } },
+    ...{ task: 'answering', maxSteps: 1500, ...accuracy, goal: { blind: 28, score: 60 } },
     files: (paths, split) => ({ data: paths.own('answering', split) }),
   },
   grounding: {
-    ...{ task: 'grounding', maxSteps: 600, ...recall, goal: { chance: 30, score: 80 } },
+    ...{ task: 'grounding', maxSteps: 600, ...recall, goal: { blind: 30, score: 80 } },
     files: (paths, split) => ({ data: paths.own('grounding', split) }),
     options: () => ({ places: false }),
   },

@@ -87,17 +87,22 @@ describe('twins', () => {
   });
 
   test('statements about pairs are true of half of the pairs that they are made about, and know left from right', async () => {
-    const [, blue] = scene.things as [Thing, Thing];
-    const other = { ...scene, id: 'other', things: [{ ...blue, x: 20, y: 20 }] };
-    const said = new Map(statementsAboutPair(scene, other).map(({ text, answer }) => [text, answer]));
-    expect(said).toEqual(
-      new Map([
-        ['The thing in the top left of the left image is red.', 'true'],
-        ['The thing in the top left of the left image is blue.', 'false'],
-        ['The thing in the top left of the right image is red.', 'false'],
-        ['The thing in the top left of the right image is blue.', 'true'],
-      ]),
-    );
+    const [red] = scene.things as [Thing, Thing];
+    const other = { ...scene, id: 'other', things: [{ ...red, color: 'green' as const }] };
+    const said = statementsAboutPair(scene, other).map(({ text, answer }) => [text, answer] as const);
+    const about = (word: string): (readonly [string, string])[] => said.filter(([text]) => text.includes(` ${word} `));
+    expect(about('red')).toEqual([
+      ['There is a red thing in one of the images.', 'true'],
+      ['There is a red thing in both images.', 'false'],
+      ['There is a red thing in the left image.', 'true'],
+      ['There is a red thing in the right image.', 'false'],
+    ]);
+    expect(about('green').slice(2)).toEqual([
+      ['There is a green thing in the left image.', 'false'],
+      ['There is a green thing in the right image.', 'true'],
+    ]);
+    expect(about('circle')).toEqual([['There is a circle in both images.', 'true']]);
+    expect(about('star')).toEqual([['There is a star in one of the images.', 'false']]);
     for (const split of ['train', 'validation', 'test'] as const) {
       const truths = new Map<string, number>();
       for (const { sentence, label } of await readNlvr2(paths.pairs(split)))

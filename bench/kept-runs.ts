@@ -1,0 +1,42 @@
+// Runs whose figures are kept in the cache, so that a comparison that was stopped goes on where it was.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { benchCache } from './python-env.js';
+
+export class KeptRuns {
+  readonly folder: string;
+  private readonly started = performance.now();
+  private readonly minutes: number;
+
+  /** @param again forgets the runs in the cache; no run starts after so many `minutes` */
+  constructor(name: string, { again, minutes }: { again: boolean; minutes: number }) {
+    this.folder = join(benchCache(), name);
+    this.minutes = minutes;
+    if (again) rmSync(this.folder, { recursive: true, force: true });
+    mkdirSync(this.folder, { recursive: true });
+  }
+
+  /** The figures of a run, from the cache when it was finished before; `run` gets its folder. */
+  async figures(
+    name: string,
+    run: (outputDir: string) => Promise<Record<string, number>>,
+  ): Promise<Record<string, number>> {
+    const path = join(this.folder, `${name}.json`);
+    if (!existsSync(path)) {
+      this.requireTime();
+      const outputDir = join(this.folder, name);
+      rmSync(outputDir, { recursive: true, force: true });
+      writeFileSync(path, JSON.stringify(await run(outputDir)));
+    }
+    const figures = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
+    console.error(`${name}: ${JSON.stringify(figures)}`);
+    return figures;
+  }
+
+  /** Ends the process when the time is up. */
+  requireTime(): void {
+    if (performance.now() - this.started < this.minutes * 60_000) return;
+    console.error('the time is up; the same command goes on from here');
+    process.exit(0);
+  }
+}
