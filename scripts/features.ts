@@ -9,7 +9,9 @@ import {
   type PixelFeatureOptions,
   writeNpyFolder,
   writeTsvFeatures,
+  writeVcrFeatures,
 } from '../src/node.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
 
 interface FeatureArguments {
   features: string[];
@@ -31,6 +33,14 @@ interface PackArguments extends FeatureArguments {
 interface ConvertArguments extends FeatureArguments {
   output: string;
   to: 'npy' | 'tsv';
+}
+
+interface VcrArguments extends BackendArguments {
+  data: string[];
+  images: string;
+  detector: string;
+  output: string;
+  half: boolean;
 }
 
 const withFeatures = (yargs: Argv): Argv =>
@@ -70,22 +80,51 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
   console.log(lines.join('\n'));
 }
 
-async function pack(flags: ArgumentsCamelCase<PackArguments>): Promise<void> {
-  const source = await open(flags);
+/** A bar that appears with the first image. */
+function imageBar(): { onImage: (done: number, all: number) => void; stop: () => void } {
   const bar = new cliProgress.SingleBar({
     format: '{bar} {value} of {total} images, {eta_formatted} left',
     noTTYOutput: false,
   });
+  let isShown = false;
+  return {
+    onImage: (done, all) => {
+      if (isShown) bar.update(done);
+      else bar.start(all, done);
+      isShown = true;
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+async function pack(flags: ArgumentsCamelCase<PackArguments>): Promise<void> {
+  const source = await open(flags);
+  const bar = imageBar();
   try {
-    await packFeatures(source, flags.output, {
-      half: flags.half,
-      onImage: (done, all) => (done === 1 ? bar.start(all, 1) : bar.update(done)),
-    });
+    await packFeatures(source, flags.output, { half: flags.half, onImage: bar.onImage });
   } finally {
     bar.stop();
     await source.close();
   }
   console.log(`packed into ${flags.output}`);
+}
+
+async function vcr({
+  data,
+  images,
+  detector,
+  output,
+  half,
+  ...flags
+}: ArgumentsCamelCase<VcrArguments>): Promise<void> {
+  await useBackend(flags, 'infer');
+  const bar = imageBar();
+  try {
+    await writeVcrFeatures({ data, images, detector, output, half, onImage: bar.onImage });
+  } finally {
+    bar.stop();
+  }
+  console.log(`written to ${output}`);
 }
 
 async function convert(flags: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
@@ -94,6 +133,7 @@ async function convert(flags: ArgumentsCamelCase<ConvertArguments>): Promise<voi
   console.log(`written to ${flags.output}`);
 }
 
+const half = { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' } as const;
 const output = { type: 'string', demandOption: true, describe: 'file or folder to write' } as const;
 
 export const command: CommandModule = {
@@ -116,10 +156,7 @@ export const command: CommandModule = {
         'Write one store (.vbf) with an index and checksums, made for training',
         (inner) =>
           withFeatures(inner)
-            .options({
-              output,
-              half: { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' },
-            })
+            .options({ output, half })
             .example(
               '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
               '',
@@ -136,6 +173,33 @@ export const command: CommandModule = {
           }) as unknown as Argv<ConvertArguments>,
         convert,
       )
-      .demandCommand(1, 'Name one: inspect, pack or convert.'),
+      .command(
+        'vcr',
+        "Make VCR's features from its pictures, by the network inside the authors' checkpoint; started again, it continues",
+        (inner) =>
+          inner
+            .options({
+              data: {
+                type: 'string',
+                array: true,
+                demandOption: true,
+                describe: 'annotations: train.jsonl, val.jsonl, test.jsonl',
+              },
+              images: { type: 'string', demandOption: true, describe: 'the folder vcr1images' },
+              detector: {
+                type: 'string',
+                demandOption: true,
+                describe: 'detector.safetensors, or the folder that `visualbert convert` made of a VCR checkpoint',
+              },
+              ...{ output, half },
+              ...BACKEND_FLAGS,
+            })
+            .example(
+              '$0 features vcr --data train.jsonl val.jsonl --images vcr1images --detector visualbert-vcr --output vcr.vbf',
+              '',
+            ) as unknown as Argv<VcrArguments>,
+        vcr,
+      )
+      .demandCommand(1, 'Name one: inspect, pack, convert or vcr.'),
   handler: () => undefined,
 };

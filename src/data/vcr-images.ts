@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
-import { readJson, readJsonRecords } from './json-records.js';
+import { type JsonRecord, readJson, readJsonRecords } from './json-records.js';
 import { asObject, idField, listField, textField } from './record-fields.js';
 
 /** A picture of VCR. */
@@ -39,23 +39,31 @@ const metadata = z.object({
  */
 export async function readVcrImages(paths: readonly string[], folder: string): Promise<VcrImage[]> {
   const images = new Map<string, VcrImage>();
-  for (const record of (await Promise.all(paths.map((path) => readJsonRecords(path)))).flat()) {
-    const object = asObject(record);
-    const { where } = record;
-    const inFolder = (field: string): string => join(folder, requireInside(textField(object, field, where), where));
-    const id = idField(object, 'img_id', where);
-    const picture = inFolder('img_fn');
-    const before = images.get(id);
-    if (before !== undefined && before.picture !== picture)
-      throw new DataError(`${where}: image ${id} is ${picture}, and ${before.picture} in an earlier annotation`);
-    images.set(id, {
-      id,
-      picture,
-      metadata: inFolder('metadata_fn'),
-      objects: listField(object, 'objects', where).map(String),
-    });
+  for (const path of paths) {
+    for (const record of await readJsonRecords(path)) {
+      const image = imageOf(record, folder);
+      const before = images.get(image.id) ?? image;
+      if (before.picture !== image.picture) {
+        throw new DataError(
+          `${record.where}: image ${image.id} is ${image.picture}, and ${before.picture} in an earlier annotation`,
+        );
+      }
+      images.set(image.id, before);
+    }
   }
   return [...images.values()];
+}
+
+function imageOf(record: JsonRecord, folder: string): VcrImage {
+  const object = asObject(record);
+  const { where } = record;
+  const inFolder = (field: string): string => join(folder, requireInside(textField(object, field, where), where));
+  return {
+    id: idField(object, 'img_id', where),
+    picture: inFolder('img_fn'),
+    metadata: inFolder('metadata_fn'),
+    objects: listField(object, 'objects', where).map(String),
+  };
 }
 
 function requireInside(path: string, where: string): string {

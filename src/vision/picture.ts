@@ -3,15 +3,19 @@ import type * as SharpModule from 'sharp';
 import type { RgbImage } from '../data/png.js';
 import { DataError, errorMessage } from '../errors.js';
 
+/** Larger than any film still, and small enough for memory. */
+const MAX_PIXELS = 1 << 26;
+
 /**
  * Reads a JPEG, PNG or WebP picture: the same bytes as Pillow's `Image.open(path).convert('RGB')`. Colour profiles and the rotation that
  * a camera noted are left alone, transparency is dropped, as there.
- * @throws DataError when sharp is not installed, or the file is absent, cut short, no picture, or has the colours of a printer.
+ * @throws DataError when sharp is not installed, or the file is absent, cut short, no picture, larger than 67 million pixels, or has
+ * the colours of a printer.
  */
 export async function readPicture(path: string): Promise<RgbImage> {
   const sharp = await importSharp(path);
   try {
-    const picture = sharp(path, { ignoreIcc: true, failOn: 'truncated' });
+    const picture = sharp(path, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS });
     const { space } = await picture.metadata();
     if (space === 'cmyk') throw new Error('it has the four colours of a printer; convert it to RGB');
     const { data, info } = await picture

@@ -38,11 +38,11 @@ function taps(from: number, to: number): Taps {
 
 function resizeColumns({ width, height, rgb }: RgbImage, columns: Taps): RgbImage {
   const out = new Uint8Array(columns.length * height * 3);
-  columns.forEach(([first, weights], x) => {
-    for (let y = 0; y < height; y++) {
+  for (let y = 0; y < height; y++) {
+    columns.forEach(([first, weights], x) => {
       sumInto(out, (y * columns.length + x) * 3, rgb, (y * width + first) * 3, 3, weights);
-    }
-  });
+    });
+  }
   return { width: columns.length, height, rgb: out };
 }
 

@@ -1,5 +1,5 @@
 // VCR's detector: every step from the picture on disk to the features, against Pillow, matplotlib, torchvision and PyTorch.
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -90,6 +90,16 @@ describe('VCR pictures', () => {
     await expect(async () => {
       for (const image of await readVcrImages(data, folder)) await readVcrScene(image);
     }).rejects.toThrow(message);
+  });
+
+  test('a picture that is cut short, and two pictures under one id, are named', async () => {
+    const { folder, data } = copyWith({});
+    truncateSync(join(folder, 'still.jpg'), 9000);
+    await expect(readPicture(join(folder, 'still.jpg'))).rejects.toThrow(
+      /still.jpg: expected a picture: .*premature end/,
+    );
+    appendFileSync(data[0] as string, readFileSync(data[0] as string, 'utf8').replace('still.jpg', 'other.jpg'));
+    await expect(readVcrImages(data, folder)).rejects.toThrow(/line 2: image val-0 is .*other.jpg, and .*still.jpg/);
   });
 
   test('a box outside the picture is named', async () => {
