@@ -6,7 +6,8 @@ import { EngineError, errorMessage } from '../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './step-options.js';
 import { type StepRunner } from './step-runner.js';
 import { type TrainableModel } from './trainable-model.js';
-import { createEagerTrainingStep, ModelTrainingStep, type TrainingStep } from './training-step.js';
+import { createEagerTrainingStep, ModelTrainingStep } from './training-step.js';
+import { type TrainingStep } from './training-step-contract.js';
 
 /**
  * A training step over the model's parameters: recorded by default, eager with `compile: false`.
@@ -30,7 +31,7 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
 export async function createCompiledRunner(
   model: TrainableModel,
   precision: Precision,
-  options: Pick<StateOptions, 'keepTransposed'> = {},
+  options: Pick<StateOptions, 'readOnly'> = {},
 ): Promise<StepRunner> {
   const state = await createState(model.namedParameters(), options).catch((error: unknown) => {
     throw new EngineError(

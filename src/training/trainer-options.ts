@@ -5,7 +5,7 @@ import { type Dataset, type Task } from './task.js';
 import { type TrainableModel } from './trainable-model.js';
 import { type BestEvaluation } from './trainer-state.js';
 import { type TrainingArguments } from './training-arguments.js';
-import { type StepResult } from './training-step.js';
+import { type StepResult } from './training-step-contract.js';
 
 /** A model that the trainer can save. */
 export interface TrainerModel extends TrainableModel {

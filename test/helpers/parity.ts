@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { TrainingStepOptions } from '../../src/training/step-options.js';
-import type { TrainingStep } from '../../src/training/training-step.js';
+import type { TrainingStep } from '../../src/training/training-step-contract.js';
 import { type Fixture, section } from './fixtures.js';
 import type { ParityRow } from './parity-report.js';
 

@@ -12,7 +12,7 @@ import { type RawTensor } from '../../src/raw-tensor.js';
 import { padBatch } from '../../src/training/batches.js';
 import { createTrainingStep } from '../../src/training/compiled-step.js';
 import { type TrainingStepOptions } from '../../src/training/step-options.js';
-import { type TrainingStep } from '../../src/training/training-step.js';
+import { type TrainingStep } from '../../src/training/training-step-contract.js';
 import { useBackend } from '../helpers/backend.js';
 
 let hasEngine = false;
