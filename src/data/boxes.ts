@@ -21,12 +21,12 @@ export function intersectionOverUnion(a: Box, b: Box): number {
 }
 
 /** Box `i` of a flat `[n, 4]` array. */
-export function boxAt(boxes: Float32Array, i: number): Box {
+export function boxAt(boxes: ArrayLike<number>, i: number): Box {
   return [boxes[4 * i] as number, boxes[4 * i + 1] as number, boxes[4 * i + 2] as number, boxes[4 * i + 3] as number];
 }
 
 /** The regions that overlap any of the boxes by half at least. */
-export function matchingRegions(boxes: readonly Box[], regions: Float32Array): number[] {
+export function matchingRegions(boxes: readonly Box[], regions: ArrayLike<number>): number[] {
   const matches: number[] = [];
   for (let i = 0; i < regions.length / 4; i++) {
     if (boxes.some((box) => intersectionOverUnion(box, boxAt(regions, i)) >= MATCHING_OVERLAP)) matches.push(i);

@@ -48,7 +48,7 @@ export function parseNlvrPredictions(text: string, name: string): Map<string, bo
   text.split(/\r?\n/).forEach((line, i) => {
     if (line.trim() === '') return;
     const [identifier = '', prediction = ''] = line.trim().split(',');
-    const label = prediction.trim().toLowerCase();
+    const label = prediction.toLowerCase(); // with a space before it the official script counts it as wrong
     if (identifier === '' || (label !== 'true' && label !== 'false')) {
       throw new DataError(
         `${name}, line ${i + 1}: expected identifier,True or identifier,False, received ${line.slice(0, 60)}`,

@@ -156,7 +156,7 @@ const CONVERT: { [T in OwnTaskName]: (value: z.output<(typeof OWN_SCHEMAS)[T]>, 
       phrases: phrases.map(({ words: [first, last], boxes }) => {
         if (first > last || last >= words.length)
           throw new DataError(`phrase [${first}, ${last}] leaves the text of ${words.length} words`);
-        return { first, last, boxes: boxes as Box[], type: '' };
+        return { first, last, boxes: boxes as Box[], types: [] };
       }),
     };
   },

@@ -1,18 +1,45 @@
-// How often a phrase's place is found: recall among the first regions, and what the regions allow at best.
+// How often a phrase's place is found: recall among the first regions, and what the regions allow at best; of all phrases and by their type.
 
 /** Numbers of regions that may be named. */
 export const RECALL_AT = [1, 5, 10] as const;
 
 /** Counts phrases: each with its regions by falling score, and those that match. */
 export class PhraseRecall {
-  private phrases = 0;
-  private findable = 0;
-  private readonly found = RECALL_AT.map(() => 0);
+  private readonly all = new Counts();
+  private readonly byType = new Map<string, Counts>();
 
   /**
    * @param ranked regions, best first; @param matching regions that overlap a box of the phrase by half. A phrase without any still counts,
-   *   so that 100% may be out of reach.
+   *   so that 100% may be out of reach. @param types what the phrase names; one of several types counts for each.
    */
+  add(ranked: readonly number[], matching: readonly number[], types: readonly string[] = []): void {
+    this.all.add(ranked, matching);
+    for (const type of types) {
+      const counts = this.byType.get(type) ?? new Counts();
+      this.byType.set(type, counts);
+      counts.add(ranked, matching);
+    }
+  }
+
+  /** Percentages: `R@1`, `R@5`, `R@10`, `upper bound`. Empty when nothing was added. */
+  compute(): Record<string, number> {
+    return this.all.percents();
+  }
+
+  /** The percentages of each type of phrases, and how many `phrases` it has; types by name. */
+  computeByType(): Record<string, Record<string, number>> {
+    const types = [...this.byType].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(
+      types.map(([type, counts]) => [type, { ...counts.percents(), phrases: counts.phrases }] as const),
+    );
+  }
+}
+
+class Counts {
+  phrases = 0;
+  private findable = 0;
+  private readonly found = RECALL_AT.map(() => 0);
+
   add(ranked: readonly number[], matching: readonly number[]): void {
     this.phrases += 1;
     if (matching.length === 0) return;
@@ -23,8 +50,7 @@ export class PhraseRecall {
     });
   }
 
-  /** Percentages: `R@1`, `R@5`, `R@10`, `upper bound`. Empty when nothing was added. */
-  compute(): Record<string, number> {
+  percents(): Record<string, number> {
     if (this.phrases === 0) return {};
     const percent = (count: number): number => (100 * count) / this.phrases;
     return {

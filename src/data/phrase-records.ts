@@ -10,8 +10,8 @@ export interface Phrase {
   first: number;
   last: number;
   boxes: readonly Box[];
-  /** people, clothing, ... */
-  type: string;
+  /** people, clothing, ...; a few phrases are of two types. */
+  types: readonly string[];
 }
 
 /** A sentence with those of its phrases that have boxes. */
@@ -77,19 +77,19 @@ function parseFlickrImage(
     if (line === '') return [];
     const words: string[] = [];
     const phrases: Phrase[] = [];
-    let open: { first: number; entity: string; type: string } | null = null;
-    for (const token of line.split(' ')) {
-      const start = /^\[\/EN#(\d+)\/([^\s/]+)/.exec(token);
+    let open: { first: number; entity: string; types: readonly string[] } | null = null;
+    for (const token of line.split(/\s+/)) {
+      const start = /^\[\/EN#(\d+)\/(\S+)/.exec(token);
       if (start !== null) {
-        open = { first: words.length, entity: start[1] ?? '', type: start[2] ?? '' };
+        open = { first: words.length, entity: start[1] ?? '', types: (start[2] ?? '').split('/') };
         continue;
       }
       const ends = open !== null && token.endsWith(']');
       words.push(ends ? token.slice(0, -1) : token);
       if (!ends || open === null) continue;
-      const { first, entity, type } = open;
+      const { first, entity, types } = open;
       const found = boxes.get(entity);
-      if (found !== undefined) phrases.push({ first, last: words.length - 1, boxes: found, type });
+      if (found !== undefined) phrases.push({ first, last: words.length - 1, boxes: found, types });
       open = null;
     }
     if (open !== null)

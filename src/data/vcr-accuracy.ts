@@ -1,5 +1,7 @@
 // VCR's figures: answers, rationales given the right answer, and both right; the leaderboard's CSV.
 import { DataError } from '../errors.js';
+import { readJsonRecords } from './json-records.js';
+import { asObject, createIdCheck, idField } from './record-fields.js';
 import type { VcrRecord } from './vcr-records.js';
 
 /** Probabilities of four answers, and of four rationales given each answer. */
@@ -17,6 +19,7 @@ export interface VcrScores {
 
 /** Shares in percent, of what the predictions hold. @throws DataError for a record without label or prediction. */
 export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
+  if (records.length === 0) throw new DataError('nothing to score: there are no annotations');
   const right = { answers: 0, rationales: 0, both: 0 };
   let [hasAnswers, hasRationales] = [true, true];
   for (const { annotId, answerLabel, rationaleLabel } of records) {
@@ -64,19 +67,42 @@ export function vcrCsv(predictions: ReadonlyMap<string, VcrPrediction>): string 
   return `${[header.join(','), ...rows].join('\n')}\n`;
 }
 
-/** Reads prediction lines, `{ annot_id, answers }` and `{ annot_id, rationales: { "0": [...] } }`, of one or several files. */
-export function parseVcrPredictions(texts: readonly string[]): Map<string, VcrPrediction> {
+/**
+ * Reads prediction lines, `{ annot_id, answers }` and `{ annot_id, rationales: { "0": [...] } }`, of one or several files.
+ * @throws DataError naming a line that is none, or gives what another gave.
+ */
+export async function readVcrPredictions(paths: readonly string[]): Promise<Map<string, VcrPrediction>> {
   const predictions = new Map<string, VcrPrediction>();
-  for (const line of texts.flatMap((text) => text.split('\n')).filter((one) => one.trim() !== '')) {
-    const { annot_id: annotId, ...found } = JSON.parse(line) as VcrPrediction & { annot_id: string };
+  const requireNew = createIdCheck('the prediction of');
+  for (const record of (await Promise.all(paths.map((path) => readJsonRecords(path)))).flat()) {
+    const { where } = record;
+    const object = asObject(record);
+    const annotId = idField(object, 'annot_id', where);
     const known = predictions.get(annotId) ?? {};
+    const { answers, rationales } = object;
+    if (answers === undefined && rationales === undefined)
+      throw new DataError(`${where}: expected answers or rationales, found ${Object.keys(object).join(', ')}`);
+    if (answers !== undefined) requireNew(`the answers of ${annotId}`, where);
+    const byAnswer = Object.entries(rationales === undefined ? {} : asObject({ value: rationales, where })).map(
+      ([answer, values]) => {
+        if (!/^[0-3]$/.test(answer))
+          throw new DataError(`${where}: expected rationales by answer 0 to 3, found ${answer}`);
+        requireNew(`the rationales of ${annotId} given answer ${answer}`, where);
+        return [answer, fourNumbers(values, `rationales ${answer}`, where)] as const;
+      },
+    );
     predictions.set(annotId, {
       ...known,
-      ...found,
-      ...(found.rationales === undefined ? {} : { rationales: { ...known.rationales, ...found.rationales } }),
+      ...(answers === undefined ? {} : { answers: fourNumbers(answers, 'answers', where) }),
+      ...(byAnswer.length === 0 ? {} : { rationales: { ...known.rationales, ...Object.fromEntries(byAnswer) } }),
     });
   }
   return predictions;
+}
+
+function fourNumbers(values: unknown, what: string, where: string): number[] {
+  if (Array.isArray(values) && values.length === 4 && values.every(Number.isFinite)) return values as number[];
+  throw new DataError(`${where}: expected ${what} as four numbers, received ${JSON.stringify(values).slice(0, 60)}`);
 }
 
 function indexOfMax(values: readonly number[]): number {

@@ -1,5 +1,6 @@
 // The official VQA accuracy: answer normalisation, leave-one-out score and averages, equal to the evaluation tool's to the last digit.
 import { DataError } from '../errors.js';
+import { roundHalfEven } from './python-numbers.js';
 import type { VqaAnnotation } from './vqa-records.js';
 
 // Python's idea of white space, which `str.split()` and `str.strip()` use; JavaScript's \s has other members.
@@ -162,13 +163,4 @@ class AverageByName {
   percents(): Record<string, number> {
     return Object.fromEntries([...this.averages].map(([name, average]) => [name, average.percent()]));
   }
-}
-
-/** Two decimals as Python's `round(x, 2)` gives them: the nearest, and of two equally near the even one. */
-export function roundHalfEven(value: number): number {
-  const eighths = value * 8;
-  const isTie = Number.isInteger(eighths) && eighths % 2 !== 0; // the only doubles halfway between two hundredths
-  if (!isTie) return Number(value.toFixed(2));
-  const below = Math.floor(value * 100);
-  return (below % 2 === 0 ? below : below + 1) / 100;
 }

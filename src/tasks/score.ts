@@ -7,9 +7,10 @@ import { readNlvr2 } from '../data/nlvr-records.js';
 import { openRegionFeatures } from '../data/open-features.js';
 import { PhraseRecall } from '../data/phrase-accuracy.js';
 import { readFlickrEntities } from '../data/phrase-records.js';
+import { pythonFixed, pythonFloat } from '../data/python-numbers.js';
 import { asObject, idField, listField } from '../data/record-fields.js';
 import { scoreVqa } from '../data/vqa-accuracy.js';
-import { parseVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
+import { readVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
 import { readVcr } from '../data/vcr-records.js';
 import { readVqaAnnotations, readVqaResults } from '../data/vqa-records.js';
 import { DataError } from '../errors.js';
@@ -28,11 +29,12 @@ export async function scoreVqaFile(results: string, annotations: string): Promis
   const scores = scoreVqa(await readVqaAnnotations(annotations), await readVqaResults(results));
   const lines = (title: string, accuracies: Record<string, number>): string[] => [
     `Per ${title} Type Accuracy is the following:`,
-    ...Object.entries(accuracies).map(([type, accuracy]) => `${type} : ${accuracy.toFixed(2)}`),
+    ...Object.entries(accuracies).map(([type, accuracy]) => `${type} : ${pythonFixed(accuracy)}`),
+    '',
     '',
   ];
   const text = [
-    `Overall Accuracy is: ${scores.overall.toFixed(2)}`,
+    `Overall Accuracy is: ${pythonFixed(scores.overall)}`,
     '',
     ...lines('Question', scores.perQuestionType),
     ...lines('Answer', scores.perAnswerType),
@@ -55,17 +57,28 @@ export async function scoreVcrFiles(
   predictionFiles: readonly string[],
   { data, csv }: { data?: string; csv?: string },
 ): Promise<ScoreReport> {
-  const predictions = parseVcrPredictions(await Promise.all(predictionFiles.map(readText)));
+  const predictions = await readVcrPredictions(predictionFiles);
   if (csv !== undefined) await writeTextAtomic(csv, vcrCsv(predictions));
   const scores = data === undefined ? {} : scoreVcr(await readVcr(data), predictions);
-  const lines = Object.entries(scores).map(([name, score]) => `${name}: ${(score as number).toFixed(2)}`);
+  const lines = VCR_LINES.flatMap(([name, title]) => {
+    const percent = scores[name];
+    return percent === undefined ? [] : [`${title} ${pythonFixed(percent / 100, 3)}`];
+  });
   return { scores, text: lines.join('\n') };
 }
 
+/** What rowanz/r2c `models/eval_q2ar.py` prints: shares with three digits. */
+const VCR_LINES = [
+  ['Q->A', 'Answer acc:   '],
+  ['QA->R', 'Rationale acc:'],
+  ['Q->AR', 'Joint acc:    '],
+] as const;
+
 /**
  * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and the upper bound where the
- * region features are given.
+ * region features are given; over all phrases and by their type.
  * @throws DataError when a phrase has no prediction, or its boxes are no boxes.
+ * @see jnhwkim/ban-vqa `train_flickr.py` (recall, upper bound) and ashkamath/mdetr `datasets/flickr_eval.py` (by type)
  */
 export async function scoreFlickrFile(
   predictions: string,
@@ -77,26 +90,38 @@ export async function scoreFlickrFile(
   try {
     for (const { id, imageId, phrases } of await readFlickrEntities(entities, split)) {
       const regions = source === null ? undefined : (await source.read(imageId)).boxes;
-      phrases.forEach(({ boxes }, phrase) => {
+      phrases.forEach(({ boxes, types }, phrase) => {
         const named = predicted.get(`${id} ${phrase}`);
         if (named === undefined) throw new DataError(`${predictions}: no prediction for phrase ${phrase} of ${id}`);
         const found = matchingRegions(boxes, named);
         const isFindable = regions === undefined ? found.length > 0 : matchingRegions(boxes, regions).length > 0;
-        recall.add([...Array(named.length / 4).keys()], isFindable && found.length === 0 ? [Infinity] : found);
+        recall.add([...Array(named.length / 4).keys()], isFindable && found.length === 0 ? [Infinity] : found, types);
       });
     }
   } finally {
     await source?.close();
   }
-  const { 'upper bound': bound, ...recalls } = recall.compute();
-  const scores = source === null || bound === undefined ? recalls : { ...recalls, 'upper bound': bound };
-  const lines = Object.entries(scores).map(([name, score]) => `${name}: ${score.toFixed(2)}`);
-  return { scores, text: lines.join('\n') };
+  const shown = ({ 'upper bound': bound, ...recalls }: Record<string, number>): Record<string, number> =>
+    source === null || bound === undefined ? recalls : { ...recalls, 'upper bound': bound };
+  const overall = shown(recall.compute());
+  const perPhraseType = Object.fromEntries(
+    Object.entries(recall.computeByType()).map(([type, scores]) => [type, shown(scores)]),
+  );
+  const text = [
+    ...Object.entries(overall).map(([name, percent]) => `${name}: ${pythonFixed(percent)}`),
+    '',
+    `Per phrase type: ${Object.keys(overall).join(', ')}`,
+    ...Object.entries(perPhraseType).map(([type, { phrases, ...percents }]) => {
+      const values = Object.values(percents).map((percent) => pythonFixed(percent));
+      return `${type} : ${values.join(' ')} (${phrases} phrases)`;
+    }),
+  ].join('\n');
+  return { scores: { ...overall, perPhraseType }, text };
 }
 
 /** The boxes of each phrase, flat, by `<sentence id> <number of the phrase>`. */
-async function readPhraseBoxes(path: string): Promise<Map<string, Float32Array>> {
-  const found = new Map<string, Float32Array>();
+async function readPhraseBoxes(path: string): Promise<Map<string, readonly number[]>> {
+  const found = new Map<string, readonly number[]>();
   for (const record of await readJsonRecords(path)) {
     const object = asObject(record);
     const boxes = listField(object, 'boxes', record.where) as Box[];
@@ -104,12 +129,7 @@ async function readPhraseBoxes(path: string): Promise<Map<string, Float32Array>>
     if (!boxes.every(isBox)) throw new DataError(`${record.where}: expected boxes as lists of four numbers`);
     const key = `${idField(object, 'id', record.where)} ${idField(object, 'phrase', record.where)}`;
     if (found.has(key)) throw new DataError(`${record.where}: a second prediction for the same phrase`);
-    found.set(key, Float32Array.from(boxes.flat()));
+    found.set(key, boxes.flat());
   }
   return found;
-}
-
-/** A float as Python prints it. */
-function pythonFloat(value: number): string {
-  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }

@@ -142,7 +142,7 @@ describe('VCR', () => {
     const files = [join(folder, 'a.jsonl'), join(folder, 'r.jsonl')];
     const { scores, text } = await scoreVcrFiles(files, { data, csv: join(folder, 'out.csv') });
     expect(scores).toEqual({ 'Q->A': 50, 'QA->R': 100, 'Q->AR': 50 });
-    expect(text).toBe('Q->A: 50.00\nQA->R: 100.00\nQ->AR: 50.00');
+    expect(text).toBe('Answer acc:    0.500\nRationale acc: 1.000\nJoint acc:     0.500');
     const [header = '', first = ''] = readFileSync(join(folder, 'out.csv'), 'utf8').split('\n');
     expect(header.split(',').slice(0, 7)).toEqual([
       'annot_id',
