@@ -21,7 +21,7 @@ export { hash32 } from './random/philox.js';
 export { philoxKey, philoxUniform } from './random/philox-uniform.js';
 export { normalValues, permutation, uniformValues } from './random/values.js';
 export { createTrainingStep } from './training/training-step.js';
-export type { StepResult, TrainingStep } from './training/training-step.js';
+export type { StepResult, TrainingStep } from './training/training-step-contract.js';
 export type { TrainingStepOptions } from './training/step-options.js';
 export type { StepInputs, StepOutputs } from './training/trainable-model.js';
 export type { Batch, Dataset, Metric, Task } from './training/task.js';

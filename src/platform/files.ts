@@ -1,7 +1,7 @@
 // Files of this machine: random-access reading and atomic writing.
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, basename, join } from 'node:path';
+import { access, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, basename, join, resolve } from 'node:path';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 
@@ -57,12 +57,33 @@ export async function openFile(path: string): Promise<ByteSource> {
 }
 
 /**
+ * Creates a folder and those above it.
+ * @throws Error of the operating system, naming the folder that cannot be written
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    await requireWritable(dirname(resolve(path))); // Node reports a read-only disk as a folder that is not there
+    throw error;
+  }
+}
+
+/** Asks of a folder, or of the nearest above it that exists, whether it can be written. */
+async function requireWritable(folder: string): Promise<void> {
+  await access(folder, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await requireWritable(dirname(folder));
+  });
+}
+
+/**
  * A sink over a file: bytes go to a temporary file beside it, which is flushed to disk and takes the name on `close`.
  * Folders on the way are created.
  */
 export async function createFileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   const handle = await open(temporary, 'wx');
   let pending: Uint8Array[] = [];

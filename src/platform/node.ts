@@ -1,5 +1,5 @@
 // The platform of Node: files and folders, the hub's shared cache, addresses, the native tokenizer.
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
@@ -9,6 +9,7 @@ import { createFileSink, openFile } from './files.js';
 import { fetchText, isUrl, openUrl, urlExists } from './remote.js';
 import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
 
+export { makeFolder } from './files.js';
 export { fileName, folderOf, isUrl, joinPath } from './remote.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
@@ -56,11 +57,6 @@ export async function createSink(path: string): Promise<ByteSink> {
 /** Writes a UTF-8 file so that readers see the old or the new text, never a part. */
 export async function writeTextAtomic(path: string, text: string): Promise<void> {
   await writeWhole(await createFileSink(path), (sink) => sink.write(new TextEncoder().encode(text)));
-}
-
-/** Creates a folder and those above it. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
 }
 
 /** Removes a file if it is there. */

@@ -1,8 +1,8 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, errorMessage, TrainingError } from '../errors.js';
-import { writeTextAtomic } from '#platform';
+import { makeFolder, writeTextAtomic } from '#platform';
 import { countPadding, padBatch, prefetch, readBatch } from './batches.js';
 import { type Checkpoint, CheckpointStore, publishFiles } from './checkpoints.js';
 import { createTrainingStep } from './compiled-step.js';
@@ -22,7 +22,7 @@ import { type Batch, type Dataset } from './task.js';
 import { type EndReason, type TrainerOptions, type TrainResult } from './trainer-options.js';
 import { environmentChanges, requireSameRun, type TrainerState } from './trainer-state.js';
 import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from './training-arguments.js';
-import { type StepResult, type TrainingStep } from './training-step.js';
+import { type StepResult, type TrainingStep } from './training-step-contract.js';
 
 /** Updates whose batches are made while a step runs. */
 const UPDATES_AHEAD = 2;
@@ -99,7 +99,7 @@ export class Trainer<E> {
 
   private async findCheckpoint(): Promise<Checkpoint<TrainerState> | null> {
     const { outputDir, resume } = this.arguments;
-    await mkdir(outputDir, { recursive: true }).catch((error: unknown) => {
+    await makeFolder(outputDir).catch((error: unknown) => {
       throw new TrainingError(
         `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
       );
