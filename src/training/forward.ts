@@ -21,7 +21,7 @@ export async function createForwardPass(
   tf.backend(); // starts the backend that is about to be asked for
   const runner =
     (compile ?? tf.getBackend() === 'tensorflow')
-      ? await createCompiledRunner(model, precision, { keepTransposed: isLinearWeight })
+      ? await createCompiledRunner(model, precision, { readOnly: { matrices: isLinearWeight, precision } })
       : createEagerRunner(model.namedParameters());
   const forward = runner.prepare(
     (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),

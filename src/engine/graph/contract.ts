@@ -19,13 +19,20 @@ export interface StateOptions {
   intraOpThreads?: number;
   /** Operations that may run at once. Default: as the engine was started, which is 1 unless told otherwise. */
   interOpThreads?: number;
-  /**
-   * Matrices that the session keeps transposed. Products with their transposes (`tf.matMul(x, w, false, true)`) are then faster, most of all
-   * with few rows; everything else sees them as they are, and compiled functions cannot assign them. Default: none.
-   */
-  keepTransposed?: (name: string, variable: tf.Variable) => boolean;
+  /** Matrices that compiled functions only read, which the session may then keep as products like them best. Default: none. */
+  readOnly?: ReadOnlyMatrices;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
+}
+
+/**
+ * Matrices that are never assigned. The session keeps them transposed, with which `tf.matMul(x, w, false, true)` is faster, most of all with
+ * few rows; for `bf16` and `fp16` it keeps that form in low precision, so that no run has to make it, beside the matrix itself.
+ */
+export interface ReadOnlyMatrices {
+  matrices: (name: string, variable: tf.Variable) => boolean;
+  /** Of the functions that multiply by them; others may use them too. */
+  precision: Precision;
 }
 
 /** A variable made inside the session. */

@@ -26,7 +26,7 @@ export interface Node {
   low: OutputNumber | null;
   /** Set when this is a variable's value after an update where it lies. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
-  /** Set for a matrix that is there as its transpose only; made from it when somebody asks for more than a product. */
+  /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
   readonly transposeOf?: Node;
 }
 
@@ -61,7 +61,11 @@ const DTYPE_NAMES = new Map<number, GraphDType>([
 ]);
 
 /** The dtype of a precision's matrix products; null: float32. */
-const LOW_DTYPES: Record<Precision, number | null> = { fp32: null, bf16: TF_DTYPE.bfloat16, fp16: TF_DTYPE.float16 };
+export const LOW_DTYPES: Record<Precision, number | null> = {
+  fp32: null,
+  bf16: TF_DTYPE.bfloat16,
+  fp16: TF_DTYPE.float16,
+};
 
 /** Operations that take a first input of low precision as it is, since they only move values. */
 const MOVE_VALUES = new Set('Reshape Transpose Slice ExpandDims Squeeze Identity'.split(' '));
@@ -80,7 +84,8 @@ const SMALL = 16;
 export class Recording {
   /** Operations added so far. */
   operationCount = 0;
-  private readonly lowDtype: number | null;
+  /** TensorFlow's dtype of the inputs of matrix products where they are not float32. */
+  readonly lowDtype: number | null;
   private readonly dependencies = new Dependencies();
   private readonly updates: InPlaceUpdate[] = [];
   private readonly constants = new Map<string, Node>();
@@ -274,13 +279,13 @@ export class Recording {
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
     const plain = inputs.every(({ shape }) => shape.length === 2);
     const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
+    const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
     const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {
       const node = inputs[i] as Node;
       return plain && node.transposeOf !== undefined
         ? { node: node.transposeOf, isTransposed: !isTransposed }
         : { node, isTransposed };
     });
-    const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
     const references = operands.map(({ node }) => (low ? this.lowered(node) : this.full(node)));
     const transposes = operands.map(({ isTransposed }, i) => ({
       name: flags[i] ?? '',

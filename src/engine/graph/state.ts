@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { loadNative, type NativeEngine } from '../native.js';
 import {
   NativeGraph,
@@ -21,7 +22,7 @@ import { sessionConfig } from './session-config.js';
 
 const DEFAULT_MAX_SIGNATURES = 32;
 /** Bytes that enter the session in one run: bounds what moving a model costs beside the model. */
-const MOVE_BYTES = 64 << 20;
+const MOVE_BYTES = 32 << 20;
 
 /**
  * Moves variables into a new session. Until `dispose` their values are there and nowhere else.
@@ -43,7 +44,7 @@ export class SessionState implements State {
   private readonly addon: GraphAddon;
   private readonly config: Uint8Array;
   private readonly maxSignatures: number;
-  private readonly keepTransposed: NonNullable<StateOptions['keepTransposed']>;
+  private readonly readOnly: StateOptions['readOnly'];
   private readonly held = new Map<string, StateVariable>();
   /** Variables that were added since the last run, with their filling. */
   private unfilled: { held: StateVariable; fill: number }[] = [];
@@ -60,7 +61,7 @@ export class SessionState implements State {
       maxSignatures = DEFAULT_MAX_SIGNATURES,
       intraOpThreads = 0,
       interOpThreads = native.info.interOpThreads,
-      keepTransposed = () => false,
+      readOnly,
       log = () => undefined,
     } = options;
     if (native.graph === null) {
@@ -71,7 +72,7 @@ export class SessionState implements State {
     this.addon = native.graph as GraphAddon;
     this.backend = graphBackend(native);
     this.maxSignatures = Math.max(1, maxSignatures);
-    this.keepTransposed = keepTransposed;
+    this.readOnly = readOnly;
     this.log = log;
     this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
@@ -129,21 +130,26 @@ export class SessionState implements State {
     this.held.clear();
   }
 
-  /** Moves variables in, a bounded number of bytes at a time. */
+  /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave. */
   async take(variables: ReadonlyMap<string, tf.Variable>): Promise<void> {
     let batch: [StateVariable, NativeArray][] = [];
     let bytes = 0;
+    let isLarge = false;
     const flush = async (): Promise<void> => {
       const moved = batch;
+      isLarge ||= bytes >= MOVE_BYTES;
       [batch, bytes] = [[], 0];
       await this.enqueue(() => this.assign(moved));
+      if (isLarge) collectGarbage();
     };
     for (const [name, variable] of variables) {
       const dtype = variable.dtype as GraphDType;
       if (variable.isDisposed) throw new EngineError(`createState: the variable "${name}" was disposed`);
       const data = typedArray(variable.dataSync(), dtype);
-      const isTransposed = variable.rank === 2 && this.keepTransposed(name, variable);
-      const held = this.register(name, variable.shape, dtype, true, isTransposed);
+      const isMatrix = variable.rank === 2 && dtype === 'float32';
+      const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
+      const readIn = isReadOnly ? this.readOnly?.precision : undefined;
+      const held = this.register(name, variable.shape, dtype, true, readIn);
       held.variable = variable;
       this.refer(held);
       batch.push([held, { dtype: TF_DTYPE[dtype], shape: held.shape, data }]);
@@ -214,10 +220,10 @@ export class SessionState implements State {
     shape: number[],
     dtype: GraphDType,
     given: boolean,
-    isTransposed = false,
+    readIn?: Precision,
   ): StateVariable {
     if (this.held.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
-    const held = new StateVariable(name, shape, dtype, given, () => this.read(name), isTransposed);
+    const held = new StateVariable(name, shape, dtype, given, () => this.read(name), readIn);
     held.enter(this.graph);
     this.held.set(name, held);
     return held;

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/graph/compile.js';
-import type { RawTensors, Tensors } from '../../../src/engine/graph/contract.js';
+import type { RawTensors, ReadOnlyMatrices, Tensors } from '../../../src/engine/graph/contract.js';
 import { createState, type SessionState } from '../../../src/engine/graph/state.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -136,9 +136,16 @@ describe('compile', () => {
     await finish(state, w);
   });
 
-  test.each(['fp32', 'bf16'] as const)('keeps a matrix transposed and shows it as it is, in %s', async (precision) => {
+  test.each([
+    ['fp32', 'fp32'],
+    ['bf16', 'bf16'],
+    ['fp32', 'bf16'],
+    ['bf16', 'fp32'],
+    ['fp16', 'bf16'],
+  ] as const)('keeps a read-only matrix for products in %s and shows it as it is, in %s', async (kept, precision) => {
     if (!hasEngine) return;
-    const { w, state } = await oneVariable({ keepTransposed: () => true, maxSignatures: 1 });
+    const readOnly: ReadOnlyMatrices = { matrices: () => true, precision: kept };
+    const { w, state } = await oneVariable({ readOnly, maxSignatures: 1 });
     const run = compile(
       ({ x, y }) => ({
         byTranspose: tf.matMul(x as tf.Tensor, w, false, true),
@@ -157,7 +164,9 @@ describe('compile', () => {
       expect([...(taken?.data ?? [])]).toEqual([5, 6, 1, 2]);
     }
     expect([...(await state.read('w')).data]).toEqual([1, 2, 3, 4, 5, 6]);
-    await state.write('w', float([3, 2], 6, 5, 4, 3, 2, 1));
+    await state.write('w', float([3, 2], 6, 5, 4, 3, 2, 1 / 3));
+    const { rows } = await run({ x: float([1, 2], 1, 2), y: float([1, 3], 1, 1, 1) });
+    expect([...(rows?.data ?? [])]).toEqual([2, Math.fround(1 / 3), 6, 5]); // not rounded to the precision of products
     const assigning = compile(
       () => {
         w.assign(tf.zeros([3, 2]));
@@ -165,9 +174,9 @@ describe('compile', () => {
       },
       { state },
     );
-    await expect(assigning({})).rejects.toThrow(/"w" is kept transposed.*keepTransposed/);
+    await expect(assigning({})).rejects.toThrow(/"w" is read-only.*leave it out of readOnly/);
     await state.dispose();
-    expect([...w.dataSync()]).toEqual([6, 5, 4, 3, 2, 1]);
+    expect([...w.dataSync()]).toEqual([6, 5, 4, 3, 2, Math.fround(1 / 3)]);
     w.dispose();
   });
 
