@@ -26,6 +26,19 @@ export function givenValues(
   );
 }
 
+/**
+ * A check of all commands; yargs hands it what is known of the flags, whatever its types say.
+ * @throws Error naming a flag with one value that was given several times
+ */
+export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Readonly<Record<string, unknown>>): true {
+  const lists = known['array'] as readonly string[];
+  for (const [name, values] of Object.entries(flags)) {
+    if (name === '_' || !Array.isArray(values) || lists.includes(kebab(name))) continue;
+    throw new Error(`--${kebab(name)} was given ${values.length} times (${values.join(', ')}); give it once`);
+  }
+  return true;
+}
+
 function flagOf(schema: Schema): Options {
   const { type, fallback, isRequired } = unwrapped(schema);
   const describe = z.globalRegistry.get(schema)?.description ?? '';

@@ -10,6 +10,7 @@ import { command as features } from './features.js';
 import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
+import { requireOnce } from './setting-flags.js';
 import { command as train } from './train.js';
 
 await yargs(hideBin(process.argv))
@@ -27,6 +28,7 @@ await yargs(hideBin(process.argv))
   .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
   .recommendCommands()
   .strict()
+  .check(requireOnce)
   .wrap(Math.min(100, process.stdout.columns ?? 100))
   .fail((message, error, parser) => {
     if (error === undefined || error === null) parser.showHelp('error');

@@ -118,6 +118,8 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const refused = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--config', config, '--output-dir', run]);
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.stderr).toMatch(/unknown setting learningrate for task nlvr; known: task, model, modelConfig, data/);
+    const twice = await visualbert(['train', 'nlvr', '--config', config, '--batch-size', '8', '--batch-size', '4']);
+    expect(twice.stderr).toMatch(/--batch-size was given 2 times \(8, 4\); give it once/);
   });
 
   test('a run killed while it works loses no checkpoint and ends as if nothing had happened', async () => {
