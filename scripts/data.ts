@@ -1,7 +1,10 @@
-// `visualbert data`: checks and describes a file of one's own records. Seconds for a hundred thousand records.
+// `visualbert data`: checks and describes a file of one's own records, and makes such files of other projects' ones. Seconds for a hundred thousand records.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
+  convertRecords,
   type Distribution,
+  FOREIGN_FORMATS,
+  type ForeignFormat,
   guessOwnTask,
   openRegionFeatures,
   OWN_EXAMPLES,
@@ -15,6 +18,12 @@ interface DataArguments {
   task?: (typeof OWN_TASKS)[number];
   features?: string[];
   json: boolean;
+}
+
+interface ConvertArguments {
+  files: string[];
+  from: ForeignFormat;
+  output: string;
 }
 
 const FORMAT = OWN_TASKS.map(
@@ -79,13 +88,47 @@ async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
   console.log(lines.join('\n'));
 }
 
+async function convert({ files, from, output }: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
+  const { records, lines } = await convertRecords(from, files, output);
+  const { task } = FOREIGN_FORMATS[from];
+  console.log(`${records} records became ${lines} lines for the task ${task} in ${output}`);
+}
+
+const FROM = Object.keys(FOREIGN_FORMATS) as ForeignFormat[];
+
 export const command: CommandModule = {
   command: 'data',
-  describe: 'Check and describe your own data',
+  describe: 'Check, describe and convert your own data',
   builder: (yargs: Argv) =>
     yargs
       .command('check <file>', 'Say what is wrong with which record', shared, check)
       .command('stats <file>', 'Show lengths, labels and missing features', shared, stats)
-      .demandCommand(1, 'Name one: check or stats.'),
+      .command(
+        'convert <files..>',
+        'Make lines of your own data out of GQA, LXMERT or Visual Genome files',
+        (inner) =>
+          inner
+            .positional('files', {
+              type: 'string',
+              array: true,
+              demandOption: true,
+              describe: 'JSON files (.json, .gz)',
+            })
+            .options({
+              from: { choices: FROM, demandOption: true, describe: 'the layout of the files' },
+              output: { type: 'string', demandOption: true, describe: 'JSON lines to write' },
+            })
+            .epilogue(
+              FROM.map((name) => `${name} (${FOREIGN_FORMATS[name].task}): ${FOREIGN_FORMATS[name].describe}`).join(
+                '\n',
+              ),
+            )
+            .example(
+              '$0 data convert train_balanced_questions.json --from gqa --output gqa_train.jsonl',
+              '',
+            ) as unknown as Argv<ConvertArguments>,
+        convert,
+      )
+      .demandCommand(1, 'Name one: check, stats or convert.'),
   handler: () => undefined,
 };

@@ -40,6 +40,8 @@ export type { FeatureReport } from './data/feature-tools.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './data/region-wrappers.js';
 export type { Buckets, EncodedExample, EncodedText } from './data/batch.js';
 
+export { convertRecords, FOREIGN_FORMATS } from './data/foreign-records.js';
+export type { ForeignFormat } from './data/foreign-records.js';
 export { checkOwnRecords, readOwnRecords } from './data/own-records.js';
 export type { AnsweringRecord, ClassificationRecord, OwnTaskName, RecordProblem } from './data/own-records.js';
 export { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from './data/own-stats.js';

@@ -20,7 +20,7 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte ===
  */
 export async function readJsonRecords(path: string, key?: string): Promise<JsonRecord[]> {
   const bytes = await readBytes(path);
-  const start = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0);
+  const start = skipSpace(bytes, startOf(bytes));
   const opening = bytes[start];
   if (opening === 0x5b) return arrayRecords(bytes, start, path);
   if (opening !== 0x7b) {
@@ -29,6 +29,23 @@ export async function readJsonRecords(path: string, key?: string): Promise<JsonR
   const next = skipSpace(bytes, endOfValue(bytes, start, path));
   const asLines = next < bytes.length || key === undefined;
   return asLines ? lineRecords(bytes, start, path) : arrayRecords(bytes, findMember(bytes, start, key, path), path);
+}
+
+/**
+ * The members of the object that a file holds, each parsed on its own.
+ * @throws DataError when the file is absent, no JSON object, or cut short.
+ */
+export async function readJsonMembers(path: string): Promise<(JsonRecord & { key: string })[]> {
+  const bytes = await readBytes(path);
+  const open = skipSpace(bytes, startOf(bytes));
+  if (bytes[open] !== 0x7b)
+    throw new DataError(`${path}: expected a JSON object, found ${describeStart(bytes, open)}; is it the right file?`);
+  const found: (JsonRecord & { key: string })[] = [];
+  for (const { key, start } of members(bytes, open, path)) {
+    const where = `${path}, member ${key}`;
+    found.push({ key, value: parseAt(bytes, start, endOfValue(bytes, start, path), where), where });
+  }
+  return found;
 }
 
 /** A whole small JSON file (plain or gzip). @throws DataError when it is absent or not JSON. */
@@ -56,6 +73,11 @@ async function readBytes(path: string): Promise<Uint8Array> {
 function describeStart(bytes: Uint8Array, start: number): string {
   if (start >= bytes.length) return 'nothing';
   return JSON.stringify(new TextDecoder().decode(bytes.subarray(start, start + 20)));
+}
+
+/** Behind a byte order mark. */
+function startOf(bytes: Uint8Array): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
 }
 
 function skipSpace(bytes: Uint8Array, at: number): number {
@@ -119,11 +141,14 @@ function arrayRecords(bytes: Uint8Array, open: number, path: string): JsonRecord
 
 function lineRecords(bytes: Uint8Array, start: number, path: string): JsonRecord[] {
   const records: JsonRecord[] = [];
-  for (let at = start; at < bytes.length;) {
+  let line = 0;
+  for (let at = 0; at < bytes.length;) {
     let end = bytes.indexOf(0x0a, at);
     if (end < 0) end = bytes.length;
+    line += 1;
+    at = Math.max(at, Math.min(start, end)); // past a byte order mark
     if (skipSpace(bytes, at) < end) {
-      const where = `${path}, line ${records.length + 1}`;
+      const where = `${path}, line ${line}`;
       records.push({ value: parseAt(bytes, at, end, where), where });
     }
     at = end + 1;
@@ -134,15 +159,24 @@ function lineRecords(bytes: Uint8Array, start: number, path: string): JsonRecord
 /** The offset of the value of member `key` of the object that opens at `open`. */
 function findMember(bytes: Uint8Array, open: number, key: string, path: string): number {
   const seen: string[] = [];
-  let at = skipSpace(bytes, open + 1);
-  while (bytes[at] === QUOTE) {
-    const end = endOfString(bytes, at, path);
-    const name = String(parseAt(bytes, at, end, path));
-    const value = skipSpace(bytes, skipSpace(bytes, end) + 1); // past the colon
-    if (name === key) return value;
-    seen.push(name);
-    at = skipSpace(bytes, endOfValue(bytes, value, path));
-    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
+  for (const member of members(bytes, open, path)) {
+    if (member.key === key) return member.start;
+    seen.push(member.key);
   }
   throw new DataError(`${path}: expected a list "${key}", found the members ${seen.join(', ') || '(none)'}`);
+}
+
+/** Name and place of each member of the object that opens at `open`. */
+function* members(bytes: Uint8Array, open: number, path: string): Generator<{ key: string; start: number }> {
+  let at = skipSpace(bytes, open + 1);
+  while (bytes[at] === QUOTE) {
+    const nameEnd = endOfString(bytes, at, path);
+    const key = String(parseAt(bytes, at, nameEnd, path));
+    const start = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1); // past the colon
+    yield { key, start };
+    at = skipSpace(bytes, endOfValue(bytes, start, path));
+    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
+    else if (bytes[at] !== 0x7d)
+      throw new DataError(`${path}: cut short or damaged after member ${key} (byte ${at}); get the file again`);
+  }
 }
