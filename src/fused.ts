@@ -13,7 +13,7 @@ import * as tf from '@tensorflow/tfjs';
  * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores.
  * - `ColumnSums` `{ x }` of a matrix `[m, n]` to `[n]`.
  * - `SumOfSquares` `{ x }` to a scalar.
- * - `FusedAdamW` `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
+ * - `FusedAdamW`, for BertAdam too, `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
  * - `After` `{ x, signal }` to x: see `after`.

@@ -5,12 +5,13 @@ import { fused } from '../fused.js';
 /** Keeps the division finite when all gradients are zero (the constant of torch). */
 const NORM_EPSILON = 1e-6;
 
-/** The norm of all tensors taken as one long vector: scalar float32. */
-export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
-  return tf.tidy(() => tf.sqrt(tf.addN(tensors.map(sumOfSquares))) as tf.Scalar);
+/** The norm of tensors taken as one long vector, from the sums of their squares: scalar float32. */
+export function normOf(squares: readonly tf.Tensor[]): tf.Scalar {
+  return tf.tidy(() => tf.sqrt(tf.addN([...squares])) as tf.Scalar);
 }
 
-function sumOfSquares(x: tf.Tensor): tf.Tensor {
+/** Scalar float32. */
+export function sumOfSquares(x: tf.Tensor): tf.Tensor {
   return fused('SumOfSquares', { x })?.[0] ?? tf.sum(tf.square(x));
 }
 

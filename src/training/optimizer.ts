@@ -36,7 +36,7 @@ export interface UpdateRule {
   /** New values of the slots. `rateFactor` and `decay` belong to the parameter's group. */
   update(slots: Slots, gradient: tf.Tensor, scalars: UpdateScalars<tf.Scalar>, group: GroupFactors): Slots;
   /** The same with clipping, in one kernel and where the slots lie; null when the backend has none. */
-  updateAtOnce?(
+  updateAtOnce(
     slots: Slots,
     gradient: tf.Tensor,
     scalars: UpdateScalars<tf.Scalar>,
@@ -47,7 +47,7 @@ export interface UpdateRule {
 
 /** How gradients are scaled before an update. */
 export interface Clipping {
-  /** Norm of all gradients. */
+  /** Of all gradients, or of this one: see `clipsPerParameter`. */
   norm: tf.Scalar;
   /** Bound of it; Infinity: none. */
   maxNorm: number;
@@ -81,13 +81,7 @@ export function adamW({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
       const change = tf.mul(tf.div(m, scale), tf.mul(groupRate, firstCorrection));
       return { parameter: tf.sub(decayed, change), first: m, second: v };
     },
-    updateAtOnce: (slots, gradient, scalars, group, { norm, ...clipping }) => {
-      const attributes = { beta1, beta2, epsilon, ...clipping, decay: group.decay, rateFactor: group.rateFactor };
-      const outputs = fused('FusedAdamW', { ...slots, gradient, norm, ...scalars }, attributes);
-      if (outputs === null) return null;
-      const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
-      return { parameter, first, second };
-    },
+    updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
   };
 }
 
@@ -106,6 +100,18 @@ export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
       const update = group.decay > 0 ? tf.add(adam, tf.mul(parameter, group.decay)) : adam;
       return { parameter: tf.sub(parameter, tf.mul(update, tf.mul(rate, group.rateFactor))), first: m, second: v };
     },
+    // the same kernel: with corrections of 1, decay inside the update and decay before it are one formula
+    updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
+  };
+}
+
+function updateInOneKernel(moments: MomentOptions): UpdateRule['updateAtOnce'] {
+  return (slots, gradient, scalars, { decay, rateFactor }, { norm, ...clipping }) => {
+    const attributes = { ...moments, ...clipping, decay, rateFactor };
+    const outputs = fused('FusedAdamW', { ...slots, gradient, norm, ...scalars }, attributes);
+    if (outputs === null) return null;
+    const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+    return { parameter, first, second };
   };
 }
 

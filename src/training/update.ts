@@ -1,6 +1,6 @@
 // One update as functions of tensors: forward, gradients, accumulation, clipping, optimizer, moving average.
 import * as tf from '@tensorflow/tfjs';
-import { clipFactor, globalNorm } from './clip.js';
+import { clipFactor, normOf, sumOfSquares } from './clip.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
@@ -70,27 +70,24 @@ export function createUpdate(
       for (const entry of found) entry.gradient = accumulate(entry.gradient, entry.sum, share, phase);
     }
     if (!ends) return { loss };
-    const gradientNorm = globalNorm(found.map(({ gradient }) => gradient));
-    const isFinite = skipNonFinite ? tf.isFinite(tf.add(gradientNorm, loss)) : null;
-    const shared =
-      Number.isFinite(options.maxGradNorm) && !options.rule.clipsPerParameter
-        ? clipFactor(gradientNorm, options.maxGradNorm)
-        : null;
-    const clipping = {
-      norm: (skipNonFinite ? tf.add(gradientNorm, tf.mul(loss, 0)) : gradientNorm) as tf.Scalar,
-      maxNorm: options.maxGradNorm,
-      skipNonFinite,
-    };
-    for (const entry of found) {
+    const squares = found.map(({ gradient }) => sumOfSquares(gradient));
+    const gradientNorm = normOf(squares);
+    const health = tf.add(gradientNorm, loss);
+    const isFinite = skipNonFinite ? tf.isFinite(health) : null;
+    for (const [index, entry] of found.entries()) {
       tf.tidy(() => {
         const scalars = { rate, firstCorrection, secondCorrection };
         const slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
-        const whole = options.rule.updateAtOnce?.(slots, entry.gradient, scalars, entry, clipping) ?? null;
+        const norm = options.rule.clipsPerParameter ? normOf(squares.slice(index, index + 1)) : gradientNorm;
+        const whole = options.rule.updateAtOnce(slots, entry.gradient, scalars, entry, {
+          norm: skipNonFinite ? tf.add(norm, tf.mul(health, 0)) : norm,
+          maxNorm: options.maxGradNorm,
+          skipNonFinite,
+        });
         const composed = (): Slots => {
-          const factor = options.rule.clipsPerParameter
-            ? clipFactor(globalNorm([entry.gradient]), options.maxGradNorm)
-            : shared;
-          const gradient = factor === null ? entry.gradient : tf.mul(entry.gradient, factor);
+          const gradient = Number.isFinite(options.maxGradNorm)
+            ? tf.mul(entry.gradient, clipFactor(norm, options.maxGradNorm))
+            : entry.gradient;
           return options.rule.update(slots, gradient, scalars, entry);
         };
         const updated = whole ?? composed();

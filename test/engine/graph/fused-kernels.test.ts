@@ -9,7 +9,7 @@ import { attend, attentionBias } from '../../../src/layers/attention.js';
 import { dropout } from '../../../src/layers/dropout.js';
 import { addLayerNorm, layerNorm } from '../../../src/layers/layer-norm.js';
 import { normalValues } from '../../../src/random/values.js';
-import { clipFactor, globalNorm } from '../../../src/training/clip.js';
+import { clipFactor, normOf, sumOfSquares } from '../../../src/training/clip.js';
 import { createUpdateRule, type Slots } from '../../../src/training/optimizer.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -161,7 +161,7 @@ describe('fused kernels', () => {
       names.map((name) => [name, tf.tidy(() => tf.variable(normal([rows, width], name, 0.1).abs()))]),
     );
     const slots = Object.fromEntries(variables) as unknown as Slots;
-    const norm = globalNorm([table()]);
+    const norm = normOf([sumOfSquares(table())]);
     const clipped = tf.mul(table(), clipFactor(norm, 2));
     const expected = rule.update(slots, clipped, scalars as never, group);
     const references = names.map((name) => expected[name as keyof Slots].dataSync());
@@ -170,7 +170,7 @@ describe('fused kernels', () => {
     const step = compile(
       ({ x, ids }) => {
         const gradient = tf.unsortedSegmentSum(x as tf.Tensor, ids as tf.Tensor1D, rows);
-        const total = globalNorm([gradient]);
+        const total = normOf([sumOfSquares(gradient)]);
         const clipping = { norm: total, maxNorm: 2, skipNonFinite: true };
         const updated = rule.updateAtOnce?.(slots, gradient, scalars as never, group, clipping) as Slots;
         for (const [name, value] of Object.entries(updated)) variables.get(name)?.assign(value);
