@@ -8,27 +8,33 @@ import { DataError, errorMessage } from '../errors.js';
 export interface JsonRecord {
   value: unknown;
   where: string;
+  /** Why there is no value, in files that are checked. */
+  problem?: string;
 }
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+/** Refuses bytes that are no UTF-8, where a plain decoder would put question marks. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /**
- * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array.
+ * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array. A line that is no JSON is an error,
+ * or with `keepsDamaged` a record with that `problem`.
  * @throws DataError when the file is absent, is not JSON, is cut short, or has no array `key`.
  */
-export async function readJsonRecords(path: string, key?: string): Promise<JsonRecord[]> {
+export async function readJsonRecords(path: string, key?: string, keepsDamaged = false): Promise<JsonRecord[]> {
   const bytes = await readBytes(path);
   const start = skipSpace(bytes, startOf(bytes));
   const opening = bytes[start];
-  if (opening === 0x5b) return arrayRecords(bytes, start, path);
+  if (opening === 0x5b) return arrayRecords(bytes, start, path, true);
   if (opening !== 0x7b) {
     throw new DataError(`${path}: expected JSON, found ${describeStart(bytes, start)}; is it the right file?`);
   }
-  const next = skipSpace(bytes, endOfValue(bytes, start, path));
-  const asLines = next < bytes.length || key === undefined;
-  return asLines ? lineRecords(bytes, start, path) : arrayRecords(bytes, findMember(bytes, start, key, path), path);
+  const asLines = key === undefined || skipSpace(bytes, endOfValue(bytes, start, path)) < bytes.length;
+  return asLines
+    ? lineRecords(bytes, start, path, keepsDamaged)
+    : arrayRecords(bytes, findMember(bytes, start, key, path), path);
 }
 
 /**
@@ -72,6 +78,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 
 function describeStart(bytes: Uint8Array, start: number): string {
   if (start >= bytes.length) return 'nothing';
+  if (['255,254', '254,255'].includes(bytes.subarray(0, 2).join())) return 'UTF-16; save the file as UTF-8';
   return JSON.stringify(new TextDecoder().decode(bytes.subarray(start, start + 20)));
 }
 
@@ -112,15 +119,29 @@ function endOfValue(bytes: Uint8Array, at: number, path: string): number {
   throw new DataError(`${path}: cut short: the value at byte ${at} does not end; get the file again`);
 }
 
-function parseAt(bytes: Uint8Array, start: number, end: number, where: string): unknown {
+/** A value, or why it is none. */
+function tryParse(bytes: Uint8Array, start: number, end: number): { value: unknown } | { problem: string } {
+  let text: string;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes.subarray(start, end))) as unknown;
+    text = UTF8.decode(bytes.subarray(start, end));
+  } catch {
+    return { problem: 'not UTF-8; save the file as UTF-8' };
+  }
+  try {
+    return { value: JSON.parse(text) as unknown };
   } catch (error) {
-    throw new DataError(`${where} (byte ${start}): not JSON: ${errorMessage(error)}`);
+    const hint = /[[:,]\s*-?(?:NaN|Infinity)\b/.test(text) ? '; JSON has no NaN or Infinity' : '';
+    return { problem: `not JSON: ${errorMessage(error)}${hint}` };
   }
 }
 
-function arrayRecords(bytes: Uint8Array, open: number, path: string): JsonRecord[] {
+function parseAt(bytes: Uint8Array, start: number, end: number, where: string): unknown {
+  const parsed = tryParse(bytes, start, end);
+  if ('value' in parsed) return parsed.value;
+  throw new DataError(`${where} (byte ${start}): ${parsed.problem}`);
+}
+
+function arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = false): JsonRecord[] {
   if (bytes[open] !== 0x5b) throw new DataError(`${path}: expected an array at byte ${open}`);
   const records: JsonRecord[] = [];
   let at = skipSpace(bytes, open + 1);
@@ -136,10 +157,15 @@ function arrayRecords(bytes: Uint8Array, open: number, path: string): JsonRecord
       );
     }
   }
+  const rest = skipSpace(bytes, at + 1);
+  if (isAll && rest < bytes.length)
+    throw new DataError(
+      `${path}: more follows after the list, at byte ${rest}; expected one list, or one record a line`,
+    );
   return records;
 }
 
-function lineRecords(bytes: Uint8Array, start: number, path: string): JsonRecord[] {
+function lineRecords(bytes: Uint8Array, start: number, path: string, keepsDamaged = false): JsonRecord[] {
   const records: JsonRecord[] = [];
   let line = 0;
   for (let at = 0; at < bytes.length;) {
@@ -149,7 +175,9 @@ function lineRecords(bytes: Uint8Array, start: number, path: string): JsonRecord
     at = Math.max(at, Math.min(start, end)); // past a byte order mark
     if (skipSpace(bytes, at) < end) {
       const where = `${path}, line ${line}`;
-      records.push({ value: parseAt(bytes, at, end, where), where });
+      const parsed = tryParse(bytes, at, end);
+      if ('problem' in parsed && !keepsDamaged) throw new DataError(`${where} (byte ${at}): ${parsed.problem}`);
+      records.push('problem' in parsed ? { value: undefined, where, problem: parsed.problem } : { ...parsed, where });
     }
     at = end + 1;
   }

@@ -1,17 +1,16 @@
 // One's own data: JSON lines for classification, answering and grounding, each record held against a schema.
 import { z } from 'zod';
-import { DataError } from '../errors.js';
+import { DataError, errorMessage } from '../errors.js';
 import type { Box } from './boxes.js';
 import { readJsonRecords } from './json-records.js';
+import { describeIssue } from './own-problems.js';
 import type { PhraseSentence } from './phrase-records.js';
 import { createIdCheck } from './record-fields.js';
 
 const id = z.union([z.string().min(1), z.int()]).transform(String);
 const text = z.string().trim().min(1);
 
-const box = z
-  .tuple([z.number(), z.number(), z.number(), z.number()])
-  .refine(([x1, y1, x2, y2]) => x1 < x2 && y1 < y2, 'a box is [x1, y1, x2, y2] in pixels with x1 < x2 and y1 < y2');
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).refine(([x1, y1, x2, y2]) => x1 < x2 && y1 < y2);
 
 const classification = z.strictObject({
   id: id.optional(),
@@ -81,7 +80,7 @@ interface Checked<T> {
 }
 
 /**
- * Reads own data and collects what is wrong instead of stopping: fields that lack, are unknown or of another kind, ids that occur twice.
+ * Reads own data and collects what is wrong instead of stopping: lines that are no JSON, fields that lack, are unknown or of another kind, ids that occur twice.
  * @throws DataError when the file is no JSON lines.
  */
 export async function checkOwnRecords(task: 'classification', path: string): Promise<Checked<ClassificationRecord>>;
@@ -91,13 +90,17 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
   const requireNew = createIdCheck('record');
   const records: unknown[] = [];
   const problems: RecordProblem[] = [];
-  for (const [i, { value, where }] of (await readJsonRecords(path)).entries()) {
+  for (const [i, { value, where, problem }] of (await readJsonRecords(path, undefined, true)).entries()) {
+    if (problem !== undefined) {
+      problems.push({ where, problem: `${problem}; expected one whole record on each line` });
+      continue;
+    }
     const parsed = OWN_SCHEMAS[task].safeParse(value);
     if (!parsed.success) {
       problems.push(
         ...parsed.error.issues.map((issue) => ({
           where,
-          problem: `${issue.path.length === 0 ? '' : `${issue.path.join('.')}: `}${issue.message}`,
+          problem: describeIssue(issue, value, Object.keys(OWN_SCHEMAS[task].shape)),
         })),
       );
       continue;
@@ -107,7 +110,7 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
       requireNew(record.id, where);
       records.push(record);
     } catch (error) {
-      problems.push({ where, problem: error instanceof Error ? error.message : String(error) });
+      problems.push({ where, problem: errorMessage(error).replace(`${where}: `, '') });
     }
   }
   return { records, problems };
@@ -132,7 +135,8 @@ export async function readOwnRecords(task: OwnTaskName, path: string): Promise<u
 
 const CONVERT: { [T in OwnTaskName]: (value: z.output<(typeof OWN_SCHEMAS)[T]>, id: string) => { id: string } } = {
   classification: ({ text: words, textPair, image, images, label }, recordId): ClassificationRecord => {
-    if ((image === undefined) === (images === undefined)) throw new DataError('expected either image or images');
+    if ((image === undefined) === (images === undefined))
+      throw new DataError(`expected either image or images, received ${image === undefined ? 'none' : 'both'}`);
     return {
       id: recordId,
       text: words,
@@ -155,7 +159,14 @@ const CONVERT: { [T in OwnTaskName]: (value: z.output<(typeof OWN_SCHEMAS)[T]>, 
       words,
       phrases: phrases.map(({ words: [first, last], boxes }) => {
         if (first > last || last >= words.length)
-          throw new DataError(`phrase [${first}, ${last}] leaves the text of ${words.length} words`);
+          throw new DataError(
+            `expected phrases of the words 0 to ${words.length - 1} of the text, received words [${first}, ${last}]`,
+          );
+        const shares = boxes.find((one) => Math.max(...one) <= 1);
+        if (shares !== undefined)
+          throw new DataError(
+            `expected boxes in pixels, received [${shares.join(', ')}], which looks like shares of the picture`,
+          );
         return { first, last, boxes: boxes as Box[], types: [] };
       }),
     };

@@ -6,9 +6,10 @@ import type { RegionFeatureSource } from './region-features.js';
 
 /** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
 export async function guessOwnTask(path: string): Promise<OwnTaskName> {
-  const [first] = await readJsonRecords(path);
-  if (first === undefined) throw new DataError(`${path}: holds no records`);
-  const fields = typeof first.value === 'object' && first.value !== null ? Object.keys(first.value) : [];
+  const records = await readJsonRecords(path, undefined, true);
+  if (records.length === 0) throw new DataError(`${path}: holds no records`);
+  const first = records.find(({ problem }) => problem === undefined);
+  const fields = Object.keys(first?.value ?? {});
   return fields.includes('phrases') ? 'grounding' : fields.includes('question') ? 'answering' : 'classification';
 }
 
@@ -48,12 +49,14 @@ export async function ownDataStats(
   source: RegionFeatureSource | null,
 ): Promise<OwnDataStats> {
   const { summaries, problems } = await summarise(path, task);
+  const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
+  if (task === 'grounding' && source !== null) problems.push(...(await boxProblems(path, source)));
   const images = [...new Set(summaries.flatMap(({ imageIds }) => imageIds))];
   const counts = new Map<string, number>();
   for (const { labels } of summaries) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return {
     task,
-    records: summaries.length + new Set(problems.map(({ where }) => where)).size,
+    records,
     problems,
     words: distribution(summaries.map(({ text }) => text.split(/\s+/).length)),
     images: images.length,
@@ -98,6 +101,23 @@ async function summarise(
       return { summaries, problems };
     }
   }
+}
+
+/** Boxes that leave their picture by more than a pixel, where its size is known. */
+async function boxProblems(path: string, source: RegionFeatureSource): Promise<RecordProblem[]> {
+  const problems: RecordProblem[] = [];
+  const { records } = await checkOwnRecords('grounding', path);
+  for (const { id, imageId, phrases } of records) {
+    if (!source.has(imageId)) continue;
+    const { imageWidth = Infinity, imageHeight = Infinity } = await source.read(imageId);
+    for (const box of phrases.flatMap(({ boxes }) => boxes)) {
+      const [x1, y1, x2, y2] = box;
+      if (Math.min(x1, y1) >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1) continue;
+      const problem = `expected boxes inside image ${imageId} of ${imageWidth} x ${imageHeight} pixels, received [${box.join(', ')}]`;
+      problems.push({ where: `${path}, record ${id}`, problem });
+    }
+  }
+  return problems;
 }
 
 async function featureStats(

@@ -176,7 +176,7 @@ describe('grounding', () => {
     expect([example.positions, example.matches]).toEqual([[2], [[1]]]);
     writeFileSync(data, JSON.stringify({ ...record, phrases: [{ words: [1, 3], boxes: [] }] }));
     await expect(openTask('grounding', { data, features }, { purpose: 'train', model: null })).rejects.toThrow(
-      'line 1: phrase [1, 3] leaves the text of 3 words',
+      'line 1: expected phrases of the words 0 to 2 of the text, received words [1, 3]',
     );
   });
 });

@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { openRegionFeatures } from '../../src/data/open-features.js';
 import { checkOwnRecords } from '../../src/data/own-records.js';
 import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/data/own-stats.js';
+import { memorySource } from '../../src/data/region-wrappers.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { writeFeatureFolder } from '../helpers/numpy-files.js';
@@ -90,14 +91,88 @@ describe('own data', () => {
     const { records, problems } = await checkOwnRecords('classification', path);
     expect(records).toHaveLength(1);
     expect(problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`)).toEqual([
-      'line 2: Unrecognized key: "imge"',
-      expect.stringMatching(/^line 3: text: /),
-      expect.stringMatching(/^line 4: .*record 0 was already given by .*line 1/),
-      'line 5: expected either image or images',
+      'line 2: unknown field "imge"; expected id, text, textPair, image, images, label',
+      'line 3: text: expected a text that is not empty, received ""',
+      expect.stringMatching(/^line 4: record 0 was already given by .*line 1; remove one of the two$/),
+      'line 5: expected either image or images, received none',
     ]);
     await expect(openTask('classification', { data: path, features }, context)).rejects.toThrow(
-      /line 2: Unrecognized key/,
+      /line 2: unknown field "imge"/,
     );
+  });
+
+  test('says of each broken record where it is, what is expected and what was found, and goes on', async () => {
+    const broken = join(folder, 'broken.jsonl');
+    const problemsOf = async (
+      task: 'classification' | 'answering' | 'grounding',
+      content: string,
+    ): Promise<string[]> => {
+      writeFileSync(broken, content, 'latin1');
+      const { problems } = await checkOwnRecords(task as 'grounding', broken);
+      return problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`);
+    };
+    // A byte order mark, CRLF, blank lines, a line cut short, a field too long to show, bytes that are no UTF-8.
+    expect(
+      await problemsOf(
+        'classification',
+        '\u00ef\u00bb\u00bf{"text": "a", "image": 1}\r\n\r\n{"text": 5, "image": 1}\n' +
+          `{"text": "b", "image": {"a": "${'x'.repeat(100)}"}}\n{"text": "caf\u00e9", "image": 1}\nnull\n{"text": "c", "im`,
+      ),
+    ).toEqual([
+      'line 3: text: expected a text that is not empty, received 5',
+      `line 4: image: expected an id: a text or a whole number, received {"a":"${'x'.repeat(54)}...`,
+      'line 5: not UTF-8; save the file as UTF-8; expected one whole record on each line',
+      'line 6: expected an object with named fields, received null',
+      expect.stringMatching(/^line 7: not JSON: .*; expected one whole record on each line$/),
+    ]);
+    const answers = (value: string): string => `{"question": "What?", "image": 1, "answers": ${value}}\n`;
+    const scores =
+      "expected a list of the annotators' answers, or an object of answers with scores from 0 to 1, received";
+    expect(await problemsOf('answering', answers('{"red": 1.5}') + answers('[]') + answers('"red"'))).toEqual([
+      `line 1: answers.red: ${scores} 1.5`,
+      `line 2: answers: ${scores} []`,
+      `line 3: answers: ${scores} "red"`,
+    ]);
+    const phrase = (boxes: string, words = '[0, 1]'): string =>
+      `{"text": "two balls", "image": 1, "phrases": [{"words": ${words}, "boxes": ${boxes}}]}\n`;
+    const box = 'expected a list of boxes [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2, received';
+    expect(
+      await problemsOf(
+        'grounding',
+        phrase('[[1, 2, NaN, 4]]') +
+          phrase('[[1, 2, null, 4]]') +
+          phrase('[[9, 9, 5, 5]]') +
+          phrase('[[1, 2, 1e999, 4]]') +
+          phrase('[[0.1, 0.2, 0.5, 1]]') +
+          phrase('[[1, 2, 3, 4]]', '[1, 2]'),
+      ),
+    ).toEqual([
+      expect.stringContaining('; JSON has no NaN or Infinity; expected one whole'),
+      `line 2: phrases[0].boxes[0][2]: ${box} null`,
+      `line 3: phrases[0].boxes[0]: ${box} [9,9,5,5]`,
+      `line 4: phrases[0].boxes[0][2]: ${box} Infinity`,
+      'line 5: expected boxes in pixels, received [0.1, 0.2, 0.5, 1], which looks like shares of the picture',
+      'line 6: expected phrases of the words 0 to 1 of the text, received words [1, 2]',
+    ]);
+    await expect(problemsOf('grounding', '\u00ff\u00fe{\u0000')).rejects.toThrow('UTF-16; save the file as UTF-8');
+    await expect(problemsOf('grounding', '[1]\n[2]\n')).rejects.toThrow('more follows after the list, at byte 4');
+  });
+
+  test('finds boxes that leave their picture, by the size that its features tell', async () => {
+    const path = file(
+      ...[
+        [0, 0, 641, 480],
+        [0, 0, 700, 480],
+        [-5, 0, 5, 5],
+      ].map((box) => ({ text: 'two balls', image: '1', phrases: [{ words: [0, 1], boxes: [box] }] })),
+    );
+    const regions = { features: new Float32Array(2), count: 1, dim: 2, imageWidth: 640, imageHeight: 480 };
+    const { problems, records } = await ownDataStats(path, 'grounding', memorySource('memory', [['1', regions]]));
+    expect(records).toBe(3);
+    expect(problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`)).toEqual([
+      'record 1: expected boxes inside image 1 of 640 x 480 pixels, received [0, 0, 700, 480]',
+      'record 2: expected boxes inside image 1 of 640 x 480 pixels, received [-5, 0, 5, 5]',
+    ]);
   });
 
   test('refuses labels that a model does not know, single labels and missing ones', async () => {

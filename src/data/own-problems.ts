@@ -1,0 +1,53 @@
+// What is wrong with a record of own data, in words: the place, what is expected there and what was found.
+import type { z } from 'zod';
+
+const ID = 'an id: a text or a whole number';
+const TEXT = 'a text that is not empty';
+
+/** What each field holds; the numbers of list items are left out of its path. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  '': 'an object with named fields',
+  id: ID,
+  text: TEXT,
+  textPair: TEXT,
+  question: TEXT,
+  image: ID,
+  images: 'the ids of two images',
+  label: 'a text, true, false or a whole number',
+  answers: "a list of the annotators' answers, or an object of answers with scores from 0 to 1",
+  phrases: 'a list of { "words": [first, last], "boxes": [[x1, y1, x2, y2]] }, one at least',
+  'phrases.words': 'the places of the first and last word, counted from 0',
+  'phrases.boxes': 'a list of boxes [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2',
+};
+
+const SHOWN = 60;
+
+/** The problem that a schema found in a record: `answers: expected ..., received {"red":1.5}`. */
+export function describeIssue(issue: z.core.$ZodIssue, record: unknown, known: readonly string[]): string {
+  const { path } = issue;
+  const place = path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+  const where = place === '' ? '' : `${place}: `;
+  if (issue.code === 'unrecognized_keys') {
+    const names = path.length === 0 ? known : ['words', 'boxes'];
+    return `${where}unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}; expected ${names.join(', ')}`;
+  }
+  const names = path.filter((key) => typeof key === 'string');
+  const field = names.map((_, i) => names.slice(0, names.length - i).join('.')).find((name) => name in EXPECTED) ?? '';
+  return `${where}expected ${EXPECTED[field]}, received ${shown(valueAt(record, path))}`;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined,
+    value,
+  );
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'none';
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value); // JSON has no Infinity
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
+}
