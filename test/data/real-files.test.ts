@@ -11,6 +11,7 @@ import { readNpy } from '../../src/data/npy.js';
 import { openRegionFeatures } from '../../src/data/open-features.js';
 import { checkOwnRecords } from '../../src/data/own-records.js';
 import { joinVqa, readVqaAnnotations, readVqaQuestions } from '../../src/data/vqa-records.js';
+import { readPicture } from '../../src/vision/picture.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'real-files-'));
@@ -178,6 +179,24 @@ describe('real files', () => {
       const [first, second] = [byClass, byAnswer].map((path) => parseAnswers(readFileSync(path, 'utf8'), path).answers);
       expect(first).toHaveLength(1842);
       expect(second).toEqual(first);
+    },
+  );
+
+  testWithData(
+    'decodes real photographs in JPEG and PNG to the bytes that Pillow has',
+    ['photos/000000397133.jpg', 'photos/rocket.jpg', 'photos/chelsea.png', 'photos/coffee.png'],
+    async (...paths) => {
+      const sums: number[][] = [];
+      for (const path of paths) {
+        const { width, height, rgb } = await readPicture(path);
+        sums.push([width, height, rgb.reduce((sum, value) => sum + value, 0)]);
+      }
+      expect(sums).toEqual([
+        [640, 427, 51044401],
+        [640, 427, 53516744],
+        [451, 300, 46802357],
+        [600, 400, 71003487],
+      ]);
     },
   );
 
