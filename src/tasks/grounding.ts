@@ -166,7 +166,7 @@ function phraseNotes(example: GroundingExample, i: number, outputs: Record<strin
   const boxes = images[0]?.boxes ?? new Float32Array();
   return scoresOf(example, i, outputs).map((scores, j) => {
     const { first, last, types, boxes: expected } = record.phrases[j] as PhraseSentence['phrases'][number];
-    const type = types.join('/');
+    const type = types.join('/') || 'right place';
     const ranked = byScore(scores);
     const probabilities = softmax(scores);
     const isRight = matches[j]?.includes(ranked[0] ?? -1) ?? false;

@@ -6,8 +6,9 @@ import { DataError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
 import { uniformValues } from '../random/values.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { Batch, Metric, Task } from '../training/task.js';
-import type { TaskExample } from './task-parts.js';
+import type { Batch, ExampleNote, Metric, Task } from '../training/task.js';
+import { NOTED_ANSWERS, notedImages } from './notes.js';
+import { softmax, type TaskExample } from './task-parts.js';
 import { type AlignedText, alignmentTensor } from './vcr-questions.js';
 
 /** What the model reads of an example in this epoch. */
@@ -29,6 +30,7 @@ export interface PretrainingExample<R> extends TaskExample<R> {
 export interface PretrainingRecord {
   /** Names the example's random stream. */
   key: string;
+  imageIds: readonly string[];
 }
 
 export interface PretrainingTaskOptions<R extends PretrainingRecord> {
@@ -91,7 +93,49 @@ export function createPretrainingTask<R extends PretrainingRecord>(
       return { inputs: { ...inputs, ...aligned, ...sentenceImageLabels(prepared) }, count: examples.length };
     },
     createMetric: () => createPretrainingMetric((example) => asked.get(example)),
+    describe: (examples, outputs) =>
+      examples.flatMap((example, i) => {
+        const one = asked.get(example);
+        return one === undefined || one.masked.labels.length === 0 ? [] : [noteOf(example, one, processor, i, outputs)];
+      }),
   };
+}
+
+/** The first hidden piece of example `i`: `[?]` in its text, judged by what is found in its place. */
+function noteOf<R extends PretrainingRecord>(
+  { record, images }: PretrainingExample<R>,
+  { masked: { text, positions, labels }, matches }: Asked,
+  { tokenizer }: VisualBertProcessor,
+  i: number,
+  { predictionLogits }: Record<string, RawTensor>,
+): ExampleNote {
+  if (predictionLogits === undefined) throw new DataError('pre-training: expected the output predictionLogits');
+  const [, k = 0, w = 0] = predictionLogits.shape;
+  const probabilities = softmax(predictionLogits.data.subarray(i * k * w, (i * k + 1) * w));
+  const best = firstOfMax(probabilities, NOTED_ANSWERS);
+  const pieces = tokenizer.tokens(text.ids).map((piece, at) => (at === positions[0] ? '[?]' : piece));
+  const shown = pieces.slice(1, -1).join(' ').replaceAll(' ##', ''); // without [CLS] and the last [SEP]
+  const [expected = '', ...found] = tokenizer.tokens([labels[0] as number, ...best]);
+  return {
+    id: record.key,
+    text: matches === undefined ? shown : `${shown} (${matches ? 'belongs' : 'does not belong'} to the picture)`,
+    expected,
+    predicted: found[0] ?? '',
+    scores: best.map((id, j) => [found[j] ?? '', probabilities[id] as number] as const),
+    correct: Number(best[0] === labels[0]),
+    images: notedImages(record.imageIds, images),
+  };
+}
+
+/** Places of the `count` greatest values, the greatest first. */
+function firstOfMax(values: readonly number[], count: number): number[] {
+  const places: number[] = [];
+  while (places.length < Math.min(count, values.length)) {
+    places.push(
+      values.reduce((best, value, i) => (places.includes(i) || value <= (values[best] ?? -1) ? best : i), -1),
+    );
+  }
+  return places;
 }
 
 function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTensor> {

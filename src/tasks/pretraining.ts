@@ -7,7 +7,7 @@ import { ConfigError, DataError } from '../errors.js';
 import type { Dataset } from '../training/task.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { PretrainingOptions } from './options.js';
-import { type Composition, createPretrainingTask } from './pretraining-task.js';
+import { type Composition, createPretrainingTask, type PretrainingRecord } from './pretraining-task.js';
 import {
   approximateLength,
   fingerprintOf,
@@ -19,8 +19,7 @@ import {
 } from './task-parts.js';
 
 /** A caption with the others of its image. */
-export interface CaptionRecord extends Caption {
-  key: string;
+export interface CaptionRecord extends Caption, PretrainingRecord {
   /** Places of the image's other captions in the data set. */
   siblings: readonly number[];
   /** All captions of the data set. */
@@ -73,7 +72,7 @@ function captionRecords(captions: readonly Caption[], needsPairs: boolean): Capt
         `image ${imageId} has a single caption, so it has no second one; set captionPairs to false to show one caption at a time`,
       );
     }
-    return { imageId, caption, key: `${i} ${imageKey(imageId)}`, siblings, all: captions };
+    return { imageId, imageIds: [imageId], caption, key: `${i} ${imageKey(imageId)}`, siblings, all: captions };
   });
 }
 

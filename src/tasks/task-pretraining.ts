@@ -22,7 +22,6 @@ import {
 
 /** A text of a task with its images. */
 interface TextRecord extends PretrainingRecord {
-  imageIds: readonly string[];
   /** All that it may be composed of, for its length and its fingerprint. */
   full: string;
   compose(random: () => number): Composition;

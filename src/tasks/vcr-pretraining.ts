@@ -92,11 +92,14 @@ function vcrTextDataset(
 }
 
 function textsOf(record: VcrRecord): VcrText[] {
-  const { annotId, answerLabel, rationaleLabel } = record;
+  const { annotId, imageId, answerLabel, rationaleLabel } = record;
   if (answerLabel === null || rationaleLabel === null)
     throw new ConfigError(`task vcr-pretraining: annotation ${annotId} has no labels`);
   const labels = [['answer', answerLabel] as const, ['rationale', rationaleLabel] as const];
   return labels.flatMap(([mode, label]) =>
-    CHOICES.map((choice) => ({ key: `${annotId} ${mode} ${choice}`, record, mode, choice, matches: choice === label })),
+    CHOICES.map((choice) => ({
+      ...{ key: `${annotId} ${mode} ${choice}`, imageIds: [imageId] },
+      ...{ record, mode, choice, matches: choice === label },
+    })),
   );
 }

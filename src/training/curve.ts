@@ -74,7 +74,7 @@ function roundValues(from: number, to: number): number[] {
 }
 
 function short(value: number): string {
-  return Math.abs(value) >= 1e-3 || value === 0 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+  return Math.abs(value) >= 1e-3 || value === 0 ? String(Number(value.toPrecision(6))) : value.toExponential(1);
 }
 
 function at(value: number): string {

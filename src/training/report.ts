@@ -89,7 +89,7 @@ function charts(entries: readonly MetricsEntry[]): string {
     lineChart('loss', [line('train', 'loss'), line('evaluate', 'loss')]),
     ...single.map((name) => lineChart(name, [line('evaluate', name)])),
     lineChart(
-      'figures by type',
+      detailed.length === 1 ? String(detailed[0]) : 'further figures',
       detailed.slice(0, 8).map((name) => ({ ...line('evaluate', name), name })),
     ),
     ...Object.entries(TRAINING_CHARTS).map(([name, title]) => lineChart(title, [line('train', name)])),
@@ -148,13 +148,14 @@ async function examples(title: string, notes: readonly ExampleNote[], readPictur
       const pictures = await Promise.all(images.map((image) => picture(image, readPicture)));
       const bars = answers.map(
         ([answer, probability]) =>
-          `<div class="bar"><span style="width:${Math.round(100 * probability)}%"></span><b>${escapeHtml(answer)}</b>${Math.round(100 * probability)}%</div>`,
+          `<div class="bar"><span style="width:${Math.round(100 * probability)}%"></span><b>${escapeHtml(answer)}</b><i>${Math.round(100 * probability)}%</i></div>`,
       );
       const verdict = correct >= 0.5 ? 'right' : `expected ${expected}`;
       return `<article><div class="pictures">${pictures.join('')}</div><p><b>${escapeHtml(text)}</b><br>${escapeHtml(predicted)} (${escapeHtml(verdict)})</p>${bars.join('')}<small>${escapeHtml(id)}</small></article>`;
     }),
   );
-  return `<h2>${escapeHtml(title)}</h2><section class="examples">${cards.join('')}</section>`;
+  const hasPlaces = notes.some(({ images = [] }) => images.some(({ expectedBoxes = [] }) => expectedBoxes.length > 0));
+  return `<h2>${escapeHtml(title)}</h2>${hasPlaces ? BOX_LEGEND : ''}<section class="examples">${cards.join('')}</section>`;
 }
 
 async function picture(noted: NotedImage, readPicture: PictureReader): Promise<string> {
@@ -185,6 +186,9 @@ function frame([x1 = 0, y1 = 0, x2 = 0, y2 = 0]: readonly number[]): string {
 /** Boxes from which on they are drawn faintly: a grid of patches would hide its picture. */
 const MANY_BOXES = 20;
 
+const BOX_LEGEND =
+  '<p class="legend"><span><i style="background:#10b981"></i>expected</span><span><i style="background:#ef4444"></i>predicted</span></p>';
+
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1f2937; --faint: #6b7280; --line: #e5e7eb; --soft: #f3f4f6; --bar: #bfdbfe; --paper: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --faint: #9ca3af; --line: #374151; --soft: #1f2937; --bar: #1e40af; --paper: #111827; } }
@@ -195,10 +199,10 @@ figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; } svg { width
 .examples { grid-template-columns: repeat(auto-fill, minmax(min(220px, 100%), 1fr)); } article { border: 1px solid var(--line); border-radius: 8px; padding: .7em; min-width: 0; }
 .pictures { display: flex; gap: 4px; } .picture { flex: 1; min-width: 0; max-height: 20em; background: var(--soft); } rect { fill: none; }
 .boxes { stroke: #f59e0b; } .many { opacity: .3; } .expected { stroke: #10b981; } .predicted { stroke: #ef4444; stroke-dasharray: 4 2; }
-.legend span { margin-right: 1em; } .legend i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle; }
+.legend span { display: inline-block; margin-right: 1em; } .legend i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; overflow-wrap: normal; } td, th { padding: 2px 8px; text-align: right; border-bottom: 1px solid var(--line); } th:first-child { text-align: left; }
-.turned { height: 7em; vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); } .confusion td { text-align: center; min-width: 2em; }
-.bar { position: relative; display: flex; justify-content: space-between; gap: 1em; padding: 0 4px; margin-bottom: 2px; font-size: 13px; isolation: isolate; } .bar b { font-weight: 400; } .bar span { position: absolute; inset: 0 auto 0 0; background: var(--bar); border-radius: 3px; z-index: -1; }
+.turned { height: 7em; vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; max-height: 12em; overflow: hidden; text-overflow: ellipsis; } .confusion td { text-align: center; min-width: 2em; }
+.bar { position: relative; display: flex; justify-content: space-between; gap: 1em; padding: 0 4px; margin-bottom: 2px; font-size: 13px; isolation: isolate; } .bar b { font-weight: 400; } .bar i { font-style: normal; white-space: nowrap; } .bar span { position: absolute; inset: 0 auto 0 0; background: var(--bar); border-radius: 3px; z-index: -1; }
 pre { background: var(--soft); padding: 1em; overflow: auto; } small { color: var(--faint); }
 `;
 

@@ -135,4 +135,32 @@ describe('pre-training task', () => {
     expect([...(inputs['tokenTypeIds']?.data ?? [])].every((type) => type === 0)).toBe(true);
     expect(inputs['sentenceImageLabels']?.shape).toEqual([2]);
   });
+
+  test('shows for the report what was found in place of the first hidden piece', async () => {
+    const captions = join(folder, 'shown.jsonl');
+    const long = 'abcdefghijklmnopqrst'.split('').join(' ');
+    writeFileSync(captions, [0, 1].map((image_id) => JSON.stringify({ image_id, caption: long })).join('\n'));
+    const features = writeFeatureFolder(join(folder, 'shown'), ['0', '1'], 2, 2);
+    const { task, data, processor } = await openTask(
+      'pretraining',
+      { captions, features, captionPairs: false },
+      { purpose: 'train', model: null },
+    );
+    const examples = [await data.example(0)];
+    const { inputs } = await task.collate(examples, { seed: 0, epoch: 0, training: false });
+    const [k = 0, w] = [inputs['labels']?.shape[1], processor.tokenizer.vocabularySize];
+    const label = inputs['labels']?.data[0] as number;
+    const other = label === 5 ? 6 : 5;
+    const logits = new Float32Array(k * w).fill(-Infinity);
+    [logits[label], logits[other]] = [Math.log(0.75), Math.log(0.25)];
+    const predictionLogits: RawTensor = { dtype: 'float32', shape: [1, k, w], data: logits };
+    const [note] = task.describe?.(examples, { predictionLogits }) ?? [];
+    const [right, wrong] = processor.tokenizer.tokens([label, other]);
+    expect(note).toMatchObject({ expected: right, predicted: right, correct: 1, images: [{ id: '0' }] });
+    expect(note?.scores.slice(0, 2).map(([piece, share]) => [piece, Number(share.toFixed(4))])).toEqual([
+      [right, 0.75],
+      [wrong, 0.25],
+    ]);
+    expect(note?.text).toMatch(/^[^?]*\[\?\][^?]* \((belongs|does not belong) to the picture\)$/);
+  });
 });
