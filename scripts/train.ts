@@ -140,7 +140,8 @@ const REASONS: Record<string, string> = {
 /** What is about to happen. */
 function planOf(run: TrainRun, { task, model }: RunSettings): string {
   const { trainer, parameterCount, exampleCount, validationCount, loadingReport } = run;
-  const { batchSize, accumulationSteps, epochs, precision, outputDir } = trainer.arguments;
+  const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
+  const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
   const fresh =
     loadingReport === null ? [] : [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
   return [
