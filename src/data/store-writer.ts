@@ -1,8 +1,8 @@
 // Writes a store of region features over as many runs as it takes: what is made goes beside its place, with a journal of what is whole.
 import { crc32 } from 'node:zlib';
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { exists, writeTextAtomic } from '#platform';
+import { exists, makeFolder, writeTextAtomic } from '#platform';
 import { DataError } from '../errors.js';
 import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './feature-store.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
@@ -33,7 +33,7 @@ export interface StoreWriter {
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
   if (await exists(path)) throw new DataError(`${path}: is already there; remove it to make it anew`);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
   const entries = await readJournal(journal, traits, path);
   const file = await open(part, (await exists(part)) ? 'r+' : 'w+');

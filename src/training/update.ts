@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { clipFactor, normOf, sumOfSquares } from './clip.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
-import { type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
+import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from './optimizer.js';
 import { type StepFunction } from './step-runner.js';
 import { type StepContext, type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
@@ -74,20 +74,23 @@ export function createUpdate(
     const gradientNorm = normOf(squares);
     const health = tf.add(gradientNorm, loss);
     const isFinite = skipNonFinite ? tf.isFinite(health) : null;
+    const limits = (norm: tf.Scalar): Limits => ({
+      clipping: {
+        norm: skipNonFinite ? tf.add(norm, tf.mul(health, 0)) : norm,
+        maxNorm: options.maxGradNorm,
+        skipNonFinite,
+      },
+      factor: Number.isFinite(options.maxGradNorm) ? clipFactor(norm, options.maxGradNorm) : null,
+    });
+    const shared = options.rule.clipsPerParameter ? null : limits(gradientNorm);
     for (const [index, entry] of found.entries()) {
       tf.tidy(() => {
         const scalars = { rate, firstCorrection, secondCorrection };
         const slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
-        const norm = options.rule.clipsPerParameter ? normOf(squares.slice(index, index + 1)) : gradientNorm;
-        const whole = options.rule.updateAtOnce(slots, entry.gradient, scalars, entry, {
-          norm: skipNonFinite ? tf.add(norm, tf.mul(health, 0)) : norm,
-          maxNorm: options.maxGradNorm,
-          skipNonFinite,
-        });
+        const { clipping, factor } = shared ?? limits(normOf(squares.slice(index, index + 1)));
+        const whole = options.rule.updateAtOnce(slots, entry.gradient, scalars, entry, clipping);
         const composed = (): Slots => {
-          const gradient = Number.isFinite(options.maxGradNorm)
-            ? tf.mul(entry.gradient, clipFactor(norm, options.maxGradNorm))
-            : entry.gradient;
+          const gradient = factor === null ? entry.gradient : tf.mul(entry.gradient, factor);
           return options.rule.update(slots, gradient, scalars, entry);
         };
         const updated = whole ?? composed();
@@ -109,6 +112,12 @@ export function createUpdate(
     if (lossScale === null || isFinite === null) return { loss, gradientNorm };
     return { loss, gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
   };
+}
+
+/** What bounds a gradient: for the kernel, and as a factor where the update is composed. */
+interface Limits {
+  clipping: Clipping;
+  factor: tf.Scalar | null;
 }
 
 interface StepScalars {
