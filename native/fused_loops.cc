@@ -1,6 +1,6 @@
 // The loops of the fused kernels. They see no TensorFlow, so that this file can be optimised harder than the rest.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
 #include "fused_loops.h"

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.js';
-import { nodeHeadersFolder, type AddonSource } from './paths.js';
+import { ADDON_FLAGS, nodeHeadersFolder, type AddonSource } from './paths.js';
 import { runCommand } from './python.js';
 
 /**
@@ -33,15 +33,9 @@ export async function buildAddon(
   output: string,
 ): Promise<void> {
   const args = [
-    '-std=c++17',
-    '-O2',
-    '-fPIC',
-    '-shared',
-    '-w',
-    '-DNAPI_VERSION=8',
-    `-DNODE_GYP_MODULE_NAME=${addon.name}`,
+    ...ADDON_FLAGS,
+    ...[`-DNODE_GYP_MODULE_NAME=${addon.name}`, '-I', nodeHeadersFolder(), ...addon.sources, '-o', output],
   ];
-  args.push('-I', nodeHeadersFolder(), ...addon.sources, '-o', output);
   if (addon.tensorflow) args.push(...tensorflowArguments(join(librariesFolder, 'tensorflow')));
   if (process.platform === 'darwin') args.push('-undefined', 'dynamic_lookup');
   const { code, output: log } = await runCommand(compiler, args);
