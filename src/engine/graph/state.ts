@@ -48,6 +48,8 @@ export class SessionState implements State {
   private readonly held = new Map<string, StateVariable>();
   /** Variables that were added since the last run, with their filling. */
   private unfilled: { held: StateVariable; fill: number }[] = [];
+  /** Under way while added variables are filled: recording goes on meanwhile, and runs wait. */
+  private filling: Promise<unknown> | null = null;
   /** Functions recorded so far, one for each signature, those of earlier sessions included. */
   recordings = 0;
   private recordingCount = 0;
@@ -92,7 +94,7 @@ export class SessionState implements State {
   async read(name: string): Promise<RawTensor> {
     const { operations, dtype } = this.require(name);
     return this.enqueue(async () => {
-      const { results } = await operations.graph.run([], [operations.value], []);
+      const { results } = await this.run(operations.graph, [], [operations.value], []);
       return rawTensor(results[0] as NativeResult, dtype);
     });
   }
@@ -115,6 +117,7 @@ export class SessionState implements State {
       if (held.given && held.isAlive) values.set(held, await this.read(held.name));
     }
     await this.enqueue(async () => {
+      await this.filling;
       this.isOpen = false;
       this.graph.close();
     });
@@ -161,21 +164,27 @@ export class SessionState implements State {
 
   /** True when a call would start at once, without waiting for another or for variables to be filled. */
   get isIdle(): boolean {
-    return this.waiting === 0 && this.unfilled.length === 0;
+    return this.waiting === 0 && this.unfilled.length === 0 && this.filling === null;
   }
 
   /** Runs jobs one after the other, in the order of the calls; the first of a quiet queue starts before this returns. */
   async enqueue<T>(job: () => Promise<T>): Promise<T> {
     if (!this.isOpen) throw new EngineError('The state was disposed: its values went back into the variables');
-    const filled = async (): Promise<T> => {
-      if (this.unfilled.length > 0) await this.fill();
+    const started = async (): Promise<T> => {
+      if (this.unfilled.length > 0) this.startFilling();
       return job();
     };
-    const result = this.waiting === 0 ? filled() : this.tail.then(filled);
+    const result = this.waiting === 0 ? started() : this.tail.then(started);
     this.waiting++;
     const settle = (): void => void this.waiting--;
     this.tail = result.then(settle, settle);
     return result;
+  }
+
+  /** Runs operations once all variables have values; at once when they have, so that feeds are copied before this returns. For jobs. */
+  async run(graph: NativeGraph, ...what: Parameters<NativeGraph['run']>): ReturnType<NativeGraph['run']> {
+    if (this.filling !== null) await this.filling;
+    return graph.run(...what);
   }
 
   /** Whether the recording's operations are still there. */
@@ -240,11 +249,21 @@ export class SessionState implements State {
 
   private async assign(values: readonly (readonly [StateVariable, NativeArray | Handle<'tensor'>])[]): Promise<void> {
     const feeds = values.map(([{ operations }, value]) => [operations.feed, value] as const);
-    await this.graph.run(
+    await this.run(
+      this.graph,
       feeds,
       [],
       values.map(([{ operations }]) => operations.assign),
     );
+  }
+
+  private startFilling(): void {
+    const filling = Promise.all([this.filling, this.fill()]);
+    const finish = (): void => {
+      if (this.filling === filling) this.filling = null;
+    };
+    this.filling = filling;
+    filling.then(finish, finish); // the run that waits for it reports a failure
   }
 
   /** Fills added variables. The filling is fed, so that TensorFlow cannot fold it into arrays inside the graph. */
@@ -271,6 +290,7 @@ export class SessionState implements State {
     this.log(
       `compile: ${this.recordingsInGraph} signatures fill the session (maxSignatures ${this.maxSignatures}): starting a new one with the same state`,
     );
+    await this.filling;
     const all = [...this.held.values()];
     const values = await this.graph.hold(all.map(({ operations }) => operations.value));
     this.graph.close();
