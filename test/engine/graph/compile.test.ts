@@ -97,6 +97,18 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test('fills added variables though the recording that would have used them first fails', async () => {
+    if (!hasEngine) return;
+    const { state } = await oneVariable();
+    const large = state.addVariable('large', { shape: [1 << 22], fill: 0.5 });
+    const failing = compile(({ x }) => ({ y: tf.scalar((x as tf.Tensor).dataSync()[0] ?? 0) }), { state });
+    const [failed, read] = await Promise.allSettled([failing({ x: float([], 1) }), state.read('large')]);
+    expect(failed.status).toBe('rejected');
+    expect(read.status === 'fulfilled' && read.value.data.every((value) => value === 0.5)).toBe(true);
+    const sum = compile(() => ({ sum: tf.sum(large) }), { state });
+    expect((await sum({}))['sum']?.data[0]).toBe(1 << 21);
+  });
+
   test('gives eager numbers over 12 signatures of two functions with room for 4, and says that it starts anew', async () => {
     if (!hasEngine) return;
     const lines: string[] = [];
