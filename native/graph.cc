@@ -7,6 +7,9 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "fused_kernels.h"
 #include "fused_loops.h"
@@ -352,6 +355,14 @@ napi_value AllFinite(napi_env env, napi_value* args, size_t) {
   return result;
 }
 
+// returnMemory(): hands freed memory back to the system. glibc keeps what lies between blocks in use, and each thread's for itself.
+napi_value ReturnMemory(napi_env, napi_value*, size_t) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return nullptr;
+}
+
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
     register_fused_kernels();
@@ -365,6 +376,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<RunGraph>(env, exports, "run");
   export_function<OperationDefinition>(env, exports, "operationDefinition");
   export_function<AllFinite>(env, exports, "allFinite");
+  export_function<ReturnMemory>(env, exports, "returnMemory");
   return exports;
 }
 

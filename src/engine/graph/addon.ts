@@ -67,6 +67,7 @@ export interface GraphAddon {
   ): { operation: number; outputs: OutputDescription[] };
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
   allFinite(values: Float32Array): boolean;
+  returnMemory(): void;
   run(
     graph: Handle<'graph'>,
     feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],

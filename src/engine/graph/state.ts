@@ -143,7 +143,9 @@ export class SessionState implements State {
       isLarge ||= bytes >= MOVE_BYTES;
       [batch, bytes] = [[], 0];
       await this.enqueue(() => this.assign(moved));
-      if (isLarge) collectGarbage();
+      if (!isLarge) return;
+      collectGarbage();
+      this.addon.returnMemory();
     };
     for (const [name, variable] of variables) {
       const dtype = variable.dtype as GraphDType;
