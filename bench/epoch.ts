@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { normalValues } from '../src/node.js';
 import { parseAnswers } from '../src/data/answer-vocabulary.js';
 import { vqaQuestionWords } from '../src/data/text-forms.js';
-import { median, type Row } from './figures.js';
+import { mean, type Row } from './figures.js';
 import { benchCache, pythonFile } from './python-env.js';
 import { startSubject } from './steps.js';
 import { REGIONS } from './measurements.js';
@@ -83,7 +83,7 @@ async function ours(options: EpochOptions, files: EpochFiles, model: string, pre
   try {
     const { threads, device } = options;
     const { ms = [] } = await subject.ask({ do: 'epoch', settings, threads, device });
-    return median(ms.slice(WARMUP_STEPS)) / 1000;
+    return meanAfterWarmup(ms) / 1000;
   } finally {
     await subject.close();
   }
@@ -109,7 +109,12 @@ function theirs(options: EpochOptions, files: EpochFiles, model: string, precisi
     encoding: 'utf8',
   });
   const line = text.split('\n').findLast((one) => one.startsWith('{"seconds"')) ?? '{"seconds":[]}';
-  return median((JSON.parse(line) as { seconds: number[] }).seconds.slice(WARMUP_STEPS));
+  return meanAfterWarmup((JSON.parse(line) as { seconds: number[] }).seconds);
+}
+
+/** Batches differ in length, so that only their sum says how many examples a second brings. */
+function meanAfterWarmup(times: readonly number[]): number {
+  return mean(times.slice(WARMUP_STEPS));
 }
 
 function vocabularyFile({ data }: EpochOptions): string {
