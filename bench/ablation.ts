@@ -12,7 +12,7 @@ import { writeSection } from './results.js';
 const flags = await yargs(hideBin(process.argv))
   .usage(
     '$0 [flags]\n\nTrains the variants and writes the table into docs/results.md. Runs that are done are kept in the cache, so a stopped ' +
-      'comparison goes on where it was. About 5 minutes for each seed on 2 cores.',
+      'comparison goes on where it was. About 8 minutes for each seed on 2 cores.',
   )
   .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'of data, weights and order' })
   .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
@@ -22,7 +22,7 @@ const flags = await yargs(hideBin(process.argv))
 
 /** Many captions, few questions: 300 of each of five kinds, and 300 statements of each of six. */
 const DATA = { trainScenes: 3000, testScenes: 1500, perTemplate: 300 };
-const PRETRAINING_STEPS = 4000;
+const PRETRAINING_STEPS = 8000;
 const TUNING_STEPS = 800;
 const TASKS = ['vqa', 'nlvr'] as const;
 
