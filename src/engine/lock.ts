@@ -15,10 +15,13 @@ interface Holder {
   token: string;
 }
 
+/** Holder of a lock file between its making and its writing: it cannot be asked yet, and if it died there only the file's age tells. */
+const UNNAMED: Holder = { pid: 0, host: '', token: '' };
+
 /**
  * Runs `work` while holding the lock file `path`.
  * What it guards must be safe without it too (written aside, renamed into place): the lock saves the second process its work, no more.
- * @param onWait called once when another process holds the lock.
+ * @param onWait called once when another process holds the lock, as soon as the lock names that process.
  */
 export async function withLock<T>(
   path: string,
@@ -34,7 +37,7 @@ export async function withLock<T>(
       await takeAway(path, holder);
       continue;
     }
-    if (holder !== null && !waiting) {
+    if (holder !== null && holder !== UNNAMED && !waiting) {
       waiting = true;
       onWait(holder.pid);
     }
@@ -61,14 +64,14 @@ async function tryAcquire(path: string, token: string): Promise<boolean> {
   }
 }
 
-/** null: the lock is gone. A file that is being written has no holder yet and counts as one that cannot be asked. */
+/** null: the lock is gone. */
 async function readHolder(path: string): Promise<Holder | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   try {
     return JSON.parse(text) as Holder;
   } catch {
-    return { pid: 0, host: '', token: '' };
+    return UNNAMED;
   }
 }
 
