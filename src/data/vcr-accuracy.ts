@@ -11,6 +11,7 @@ export interface VcrPrediction {
   rationales?: Readonly<Record<number, readonly number[]>>;
 }
 
+/** A figure for each question that was asked; absent for one that was not. */
 export interface VcrScores {
   'Q->A'?: number;
   'QA->R'?: number;
@@ -19,6 +20,12 @@ export interface VcrScores {
 
 /** Shares in percent, of what the predictions hold. @throws DataError for a record without label or prediction. */
 export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
+  const counts = Object.entries(countVcr(records, predictions)) as [keyof VcrScores, number][];
+  return Object.fromEntries(counts.map(([name, count]) => [name, (100 * count) / records.length]));
+}
+
+/** How many records are right, of what the predictions hold. @throws DataError for a record without label or prediction. */
+export function countVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
   if (records.length === 0) throw new DataError('nothing to score: there are no annotations');
   const right = { answers: 0, rationales: 0, both: 0 };
   let [hasAnswers, hasRationales] = [true, true];
@@ -37,11 +44,10 @@ export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap
     right.rationales += Number(rationaleIsRight);
     right.both += Number(answerIsRight && rationaleIsRight);
   }
-  const percent = (count: number): number => (100 * count) / records.length;
   return {
-    ...(hasAnswers ? { 'Q->A': percent(right.answers) } : {}),
-    ...(hasRationales ? { 'QA->R': percent(right.rationales) } : {}),
-    ...(hasAnswers && hasRationales ? { 'Q->AR': percent(right.both) } : {}),
+    ...(hasAnswers ? { 'Q->A': right.answers } : {}),
+    ...(hasRationales ? { 'QA->R': right.rationales } : {}),
+    ...(hasAnswers && hasRationales ? { 'Q->AR': right.both } : {}),
   };
 }
 

@@ -10,7 +10,7 @@ import { readFlickrEntities } from '../data/phrase-records.js';
 import { pythonFixed, pythonFloat } from '../data/python-numbers.js';
 import { asObject, idField, listField } from '../data/record-fields.js';
 import { scoreVqa } from '../data/vqa-accuracy.js';
-import { readVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
+import { countVcr, readVcrPredictions, scoreVcr, vcrCsv } from '../data/vcr-accuracy.js';
 import { readVcr } from '../data/vcr-records.js';
 import { readVqaAnnotations, readVqaResults } from '../data/vqa-records.js';
 import { DataError } from '../errors.js';
@@ -59,12 +59,14 @@ export async function scoreVcrFiles(
 ): Promise<ScoreReport> {
   const predictions = await readVcrPredictions(predictionFiles);
   if (csv !== undefined) await writeTextAtomic(csv, vcrCsv(predictions));
-  const scores = data === undefined ? {} : scoreVcr(await readVcr(data), predictions);
+  if (data === undefined) return { scores: {}, text: '' };
+  const records = await readVcr(data);
+  const counts = countVcr(records, predictions);
   const lines = VCR_LINES.flatMap(([name, title]) => {
-    const percent = scores[name];
-    return percent === undefined ? [] : [`${title} ${pythonFixed(percent / 100, 3)}`];
+    const count = counts[name];
+    return count === undefined ? [] : [`${title} ${pythonFixed(count / records.length, 3)}`];
   });
-  return { scores, text: lines.join('\n') };
+  return { scores: scoreVcr(records, predictions), text: lines.join('\n') };
 }
 
 /** What rowanz/r2c `models/eval_q2ar.py` prints: shares with three digits. */

@@ -143,6 +143,18 @@ describe('score', () => {
     );
   });
 
+  test("prints VCR's shares from the counts: 9 of 2000 are 0.004 in Python, not 0.005 as 0.45% would be", async () => {
+    const words = [['a'], ['b'], ['c'], ['d']];
+    const records = Array.from({ length: 2000 }, (_, i) => ({
+      ...{ annot_id: `val-${i}`, img_id: 'one', objects: [], question: ['Why', '?'] },
+      ...{ answer_choices: words, rationale_choices: words, answer_label: i < 9 ? 0 : 1, rationale_label: 0 },
+    }));
+    const predictions = records.map(({ annot_id }) => ({ annot_id, answers: [1, 0, 0, 0] }));
+    const data = file('many.jsonl', lines(records));
+    const { scores, text } = await scoreVcrFiles([file('answers.jsonl', lines(predictions))], { data });
+    expect([scores, text]).toEqual([{ 'Q->A': 0.45 }, 'Answer acc:    0.004']);
+  });
+
   test("counts Flickr30k's phrases by type as MDETR's evaluator does; a phrase of two types counts for both", async () => {
     const object = (names: number[], [x1, y1, x2, y2]: number[]): string =>
       `<object>${names.map((name) => `<name>${name}</name>`).join('')}<bndbox><xmin>${x1}</xmin><ymin>${y1}</ymin>` +
