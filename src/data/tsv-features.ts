@@ -76,14 +76,23 @@ async function loadIndex(source: ByteSource, path: string): Promise<TsvIndex> {
   const indexPath = `${path}.index.json`;
   const { mtimeMs } = await stat(path);
   if (await exists(indexPath)) {
-    const known = JSON.parse(await readText(indexPath)) as TsvIndex;
-    if (known.size === source.size && known.mtimeMs === mtimeMs) return known;
+    const known = parseIndex(await readText(indexPath));
+    if (known?.size === source.size && known.mtimeMs === mtimeMs) return known;
   }
   const index = { size: source.size, mtimeMs, ...(await scan(source)) };
   // A folder marked read-only stays as it is, also for users whom the mark does not stop (root): it costs only scanning again.
   const isWritable = ((await stat(dirname(path))).mode & 0o222) !== 0;
   if (isWritable) await writeTextAtomic(indexPath, JSON.stringify(index)).catch(() => undefined);
   return index;
+}
+
+/** Null for a damaged one: it is made again. */
+function parseIndex(json: string): TsvIndex | null {
+  try {
+    return JSON.parse(json) as TsvIndex | null;
+  } catch {
+    return null;
+  }
 }
 
 /** Finds every line and its image id. */
@@ -98,7 +107,7 @@ async function scan(source: ByteSource): Promise<Pick<TsvIndex, 'columns' | 'lin
       columns = header ? names : layoutOf(names.length, source.name);
       if (header) continue;
     }
-    const id = cells[columns.findIndex((name) => name === 'img_id' || name === 'image_id')] ?? '';
+    const id = asUtf8(cells[columns.findIndex((name) => name === 'img_id' || name === 'image_id')] ?? '');
     const where = `${source.name}, line ${lines.length + 1} (image ${id})`;
     const count = wholeNumber(cells[columns.indexOf('num_boxes')], 'num_boxes', where);
     if (count > MAX_REGIONS_IN_FILE)
@@ -151,6 +160,7 @@ async function readLine(
       `${where}: expected ${columns.length} columns, found ${cells.length}; the file is cut short or damaged`,
     );
   }
+  if (line.count === 0) throw new DataError(`${where}: holds no regions`);
   const cell = (...names: string[]): string => cells[columns.findIndex((name) => names.includes(name))] ?? '';
   const features = floats(cell('features'), line.count * (dim ?? 0), 'features', where);
   const width = dim ?? features.length / line.count;
@@ -186,6 +196,12 @@ function wholeNumber(cell: string | undefined, what: string, where: string): num
   throw new DataError(`${where}: expected a whole number as ${what}, found ${JSON.stringify(cell?.slice(0, 20))}`);
 }
 
+/** One character a byte: base64 is not worth more. */
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** What `text` gave, as Python and this package write ids. */
+function asUtf8(cell: string): string {
+  return Buffer.from(cell, 'latin1').toString('utf8');
 }

@@ -83,6 +83,20 @@ describe('TSV region features', () => {
     await source.close();
   });
 
+  test('makes a damaged index anew', async () => {
+    const path = file(row('12', 2, 3));
+    writeFileSync(`${path}.index.json`, '{"size":');
+    await (await openTsvFeatures(path)).close();
+    expect(JSON.parse(readFileSync(`${path}.index.json`, 'utf8'))).toMatchObject({ lines: [{ id: '12', count: 2 }] });
+  });
+
+  test('knows images by ids of any script', async () => {
+    const source = await openTsvFeatures(file(`${row('café', 1, 3)}\n${row('写真', 2, 3)}\n`));
+    expect([...source.ids()]).toEqual(['café', '写真']);
+    expect((await source.read('写真')).count).toBe(2);
+    await source.close();
+  });
+
   test('leaves a folder that is marked read-only as it is', async () => {
     const path = file(row('12', 1, 3));
     chmodSync(folder, 0o555);
@@ -110,5 +124,8 @@ describe('TSV region features', () => {
     const cut = await openTsvFeatures(file(`${row('1', 2, 3)}\n${row('2', 2, 3).slice(0, -10)}\n`));
     await expect(cut.read('2')).rejects.toThrow('image 2: expected 6 float32 values of features');
     await cut.close();
+    const empty = await openTsvFeatures(file(`${row('1', 2, 3)}\n${row('2', 0, 3)}\n`));
+    await expect(empty.read('2')).rejects.toThrow('image 2: holds no regions');
+    await empty.close();
   });
 });
