@@ -22,29 +22,27 @@ export interface FeatureReport {
 export async function inspectFeatures(source: RegionFeatureSource, limit = 100): Promise<FeatureReport> {
   const ids = [...source.ids()];
   const step = Math.max(1, ids.length / limit);
-  const counts: number[] = [];
+  let [min, sum, max, read] = [Infinity, 0, 0, 0];
   const problems: string[] = [];
   let withBoxes = 0;
   for (let at = 0; at < ids.length; at += step) {
     const id = ids[Math.floor(at)] as string;
     try {
       const { count, boxes, features } = await source.read(id);
-      counts.push(count);
+      [min, sum, max, read] = [Math.min(min, count), sum + count, Math.max(max, count), read + 1];
       if (boxes !== undefined) withBoxes += 1;
       if (!features.every(Number.isFinite)) problems.push(`image ${id}: holds values that are not finite`);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  const sum = counts.reduce((total, count) => total + count, 0);
-  const [min, max] = counts.length === 0 ? [0, 0] : [Math.min(...counts), Math.max(...counts)];
   return {
     name: source.name,
     images: ids.length,
     dim: source.dim,
-    regions: { min, mean: sum / Math.max(1, counts.length), max },
+    regions: { min: read === 0 ? 0 : min, mean: sum / Math.max(1, read), max },
     withBoxes,
-    read: counts.length,
+    read,
     problems,
   };
 }

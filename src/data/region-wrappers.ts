@@ -4,7 +4,7 @@ import { DataError } from '../errors.js';
 import { imageKey } from './image-key.js';
 import { indexedSource, missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
-/** Several sources as one, as train2014 and val2014 lie in two files. @throws DataError when their widths differ. */
+/** Several sources as one, as train2014 and val2014 lie in two files; of an image in two the first counts. @throws DataError when their widths differ. */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
   const [first, ...others] = sources;
   if (first === undefined) throw new DataError('region features: expected at least one source');
@@ -21,7 +21,7 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
     name,
     dim: first.dim,
     ids: function* () {
-      for (const source of sources) yield* source.ids();
+      for (const source of sources) for (const id of source.ids()) if (holder(id) === source) yield id;
     },
     has: (id) => holder(id) !== undefined,
     countOf: (id) => holder(id)?.countOf?.(id),

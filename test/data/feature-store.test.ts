@@ -10,7 +10,7 @@ import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { openFeatureStore, packFeatures } from '../../src/data/feature-store.js';
 import { inspectFeatures, writeNpyFolder, writeTsvFeatures } from '../../src/data/feature-tools.js';
 import { openRegionFeatures } from '../../src/data/open-features.js';
-import { memorySource } from '../../src/data/region-wrappers.js';
+import { joinSources, memorySource } from '../../src/data/region-wrappers.js';
 import { npy, writeFeatureFolder } from '../helpers/numpy-files.js';
 import { testWithData } from '../helpers/shared-data.js';
 
@@ -194,6 +194,24 @@ describe('feature tools', () => {
     await source.close();
     await write(tensor('1', [2], [1, 2]));
     await expect(openRegionFeatures(path)).rejects.toThrow('expected 1 as [regions, d], found [2]');
+  });
+
+  test('describe more images than a function takes arguments', async () => {
+    const ids = Array.from({ length: 200_000 }, (_, i) => String(i));
+    const source = { name: 'many', dim: 3, ids: () => ids, has: () => true, read: async () => regions([1, 2, 3], 3), close: async () => undefined }; // prettier-ignore
+    const report = await inspectFeatures(source, Infinity);
+    expect(report).toMatchObject({ read: 200_000, regions: { min: 1, mean: 1, max: 1 } });
+  });
+
+  test('take an image that two files hold from the first', async () => {
+    const first = memorySource('first', [['9', regions([1], 1)], ['COCO_train2014_000000000012', regions([2], 1)]]); // prettier-ignore
+    const second = memorySource('second', [['12.jpg', regions([3], 1)], ['7', regions([4], 1)]]); // prettier-ignore
+    const path = join(folder, 'joined.vbf');
+    await packFeatures(joinSources([first, second]), path);
+    const store = await openFeatureStore(path);
+    expect([...store.ids()]).toEqual(['9', 'COCO_train2014_000000000012', '7']);
+    expect([...(await store.read('12')).features]).toEqual([2]);
+    await store.close();
   });
 
   test('describe features and name damaged images', async () => {
