@@ -5,6 +5,7 @@ import type { RawTensor } from '../raw-tensor.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type AnswerVocabulary, parseAnswers, requireAuthorsAnswers } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
+import { cutPair } from './cut-pair.js';
 import { firstRegions, type RegionFeatures } from './region-features.js';
 import {
   type BoxInput,
@@ -215,21 +216,16 @@ export class VisualBertProcessor extends Callable {
     const { cls, sep } = this.tokenizer.special;
     const form = textForm(this.task, text);
     const ending = form.ending === '' ? [] : await this.tokenizer.encode(form.ending);
-    let first = await this.tokenizer.encode(form.body);
-    let second = pair === undefined ? null : await this.tokenizer.encode(pair);
-    const excess = first.length + ending.length + (second === null ? 2 : second.length + 3) - maxLength;
+    const body = await this.tokenizer.encode(form.body);
+    const paired = pair === undefined ? null : await this.tokenizer.encode(pair);
+    const room = maxLength - ending.length - (paired === null ? 2 : 3);
+    const excess = body.length + (paired?.length ?? 0) - room;
     if (excess > 0 && !truncation) {
       throw new DataError(
         `text: ${maxLength + excess} word pieces are more than maxLength ${maxLength}: ${JSON.stringify(text.slice(0, 60))}; set truncation`,
       );
     }
-    if (excess > 0 && second === null) first = first.slice(0, Math.max(0, first.length - excess));
-    else if (excess > 0 && second !== null) {
-      const fromFirst = Math.min(Math.floor((excess + 1) / 2), Math.max(first.length - 32, 0));
-      // Differs: the authors take `excess + fromFirst` from the second, more than is needed.
-      second = second.slice(Math.min(second.length, excess - fromFirst));
-      first = first.slice(Math.max(fromFirst, first.length + ending.length + second.length + 3 - maxLength));
-    }
+    const [first, second] = paired === null ? [body.slice(0, Math.max(0, room)), null] : cutPair(body, paired, room);
     const head = [cls, ...first, ...ending, sep];
     const tail = second === null ? [] : [...second, sep];
     return { ids: [...head, ...tail], typeIds: [...head.map(() => 0), ...tail.map(() => 1)] };

@@ -1,5 +1,6 @@
 // What the model reads of a VCR question: names in place of tags, the regions of the objects that matter, and where each is named.
 import type { EncodedText } from '../data/batch.js';
+import { cutPair } from '../data/cut-pair.js';
 import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatures, RegionFeatureSource } from '../data/region-features.js';
 import {
@@ -135,13 +136,7 @@ async function encodePair(
       ids.map((id, i) => ({ id, word, object: i === 0 ? (words[word]?.object ?? null) : null })),
     );
   };
-  let [first, second] = [await cut(context), await cut(choice)];
-  const excess = first.length + second.length + 3 - maxLength;
-  if (excess > 0) {
-    const fromFirst = Math.min(Math.floor((excess + 1) / 2), Math.max(first.length - 32, 0));
-    second = second.slice(excess - fromFirst);
-    first = first.slice(fromFirst);
-  }
+  const [first, second] = cutPair(await cut(context), await cut(choice), maxLength - 3);
   const places = new Map<number, number[]>();
   const note = (pieces: readonly Piece[], offset: number): void =>
     pieces.forEach(({ object, word }, i) => {

@@ -91,6 +91,15 @@ describe('VCR', () => {
     ]);
   });
 
+  test('keeps long texts within the longest length', async () => {
+    const long = { ...(record('val-0') as { question: unknown[] }), question: Array(60).fill('like') };
+    const path = join(folder, 'long.jsonl');
+    writeFileSync(path, JSON.stringify(long));
+    const { data: dataset } = await openTask('vcr', { data: path, features, maxTextLength: 20 }, { purpose: 'train', model: null }); // prettier-ignore
+    const { choices } = await dataset.example(0) as { choices: readonly { text: { ids: readonly number[] } }[] }; // prettier-ignore
+    expect(choices.map(({ text }) => text.ids.length)).toEqual([20, 20, 20, 20]);
+  });
+
   test('pre-trains on each choice by itself, with the regions and the alignment of fine-tuning', async () => {
     const context = { purpose: 'train', model: null } as const;
     const [tuning, opened] = [
