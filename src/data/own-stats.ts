@@ -1,5 +1,6 @@
 // What a file of own data holds: lengths, labels, images, and the images without region features.
 import { DataError } from '../errors.js';
+import type { Box } from './boxes.js';
 import { readJsonRecords } from './json-records.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own-records.js';
 import type { RegionFeatureSource } from './region-features.js';
@@ -37,9 +38,12 @@ export interface OwnDataStats {
 }
 
 interface Summary {
+  id: string;
   text: string;
   imageIds: readonly string[];
   labels: readonly string[];
+  /** In the one image of a record with phrases. */
+  boxes?: readonly Box[];
 }
 
 /** Describes a file of own data, and its images in the region features when these are given. */
@@ -50,7 +54,7 @@ export async function ownDataStats(
 ): Promise<OwnDataStats> {
   const { summaries, problems } = await summarise(path, task);
   const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
-  if (task === 'grounding' && source !== null) problems.push(...(await boxProblems(path, source)));
+  if (source !== null) for await (const problem of boxProblems(summaries, path, source)) problems.push(problem);
   const images = [...new Set(summaries.flatMap(({ imageIds }) => imageIds))];
   const counts = new Map<string, number>();
   for (const { labels } of summaries) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -73,7 +77,8 @@ async function summarise(
   switch (task) {
     case 'classification': {
       const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ text, textPair, imageIds, label }) => ({
+      const summaries = records.map(({ id, text, textPair, imageIds, label }) => ({
+        id,
         text: textPair === undefined ? text : `${text} ${textPair}`,
         imageIds,
         labels: label === null ? [] : [label],
@@ -82,7 +87,8 @@ async function summarise(
     }
     case 'answering': {
       const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ question, imageId, scores }) => ({
+      const summaries = records.map(({ id, question, imageId, scores }) => ({
+        id,
         text: question,
         imageIds: [imageId],
         labels: [...(scores?.keys() ?? [])],
@@ -91,12 +97,14 @@ async function summarise(
     }
     case 'grounding': {
       const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ words, imageId, phrases }) => ({
+      const summaries = records.map(({ id, words, imageId, phrases }) => ({
+        id,
         text: words.join(' '),
         imageIds: [imageId],
         labels: phrases
           .filter(({ boxes }) => boxes.length > 0)
           .map(({ first, last }) => words.slice(first, last + 1).join(' ')),
+        boxes: phrases.flatMap(({ boxes }) => boxes),
       }));
       return { summaries, problems };
     }
@@ -104,20 +112,22 @@ async function summarise(
 }
 
 /** Boxes that leave their picture by more than a pixel, where its size is known. */
-async function boxProblems(path: string, source: RegionFeatureSource): Promise<RecordProblem[]> {
-  const problems: RecordProblem[] = [];
-  const { records } = await checkOwnRecords('grounding', path);
-  for (const { id, imageId, phrases } of records) {
-    if (!source.has(imageId)) continue;
+async function* boxProblems(
+  summaries: readonly Summary[],
+  path: string,
+  source: RegionFeatureSource,
+): AsyncGenerator<RecordProblem> {
+  for (const { id, imageIds, boxes = [] } of summaries) {
+    const [imageId = ''] = imageIds;
+    if (boxes.length === 0 || !source.has(imageId)) continue;
     const { imageWidth = Infinity, imageHeight = Infinity } = await source.read(imageId);
-    for (const box of phrases.flatMap(({ boxes }) => boxes)) {
+    for (const box of boxes) {
       const [x1, y1, x2, y2] = box;
       if (Math.min(x1, y1) >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1) continue;
       const problem = `expected boxes inside image ${imageId} of ${imageWidth} x ${imageHeight} pixels, received [${box.join(', ')}]`;
-      problems.push({ where: `${path}, record ${id}`, problem });
+      yield { where: `${path}, record ${id}`, problem };
     }
   }
-  return problems;
 }
 
 async function featureStats(
