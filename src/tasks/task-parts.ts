@@ -109,7 +109,7 @@ export function requireImages(
 /** Probabilities of logits. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const row = Array.from(logits);
-  const highest = Math.max(...row);
+  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // a call takes fewer arguments than a large vocabulary has pieces
   const powers = row.map((value) => Math.exp(value - highest));
   const sum = powers.reduce((total, value) => total + value, 0);
   return powers.map((value) => value / sum);
