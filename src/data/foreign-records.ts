@@ -3,7 +3,7 @@
 import { createSink } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { DataError } from '../errors.js';
-import { type JsonRecord, readJsonMembers, readJsonRecords } from './json-records.js';
+import { jsonMembers, type JsonRecord, jsonRecords } from './json-records.js';
 import { asObject, idField, listField, numberField, textField } from './record-fields.js';
 import { normaliseAnswer } from './vqa-accuracy.js';
 
@@ -13,7 +13,8 @@ interface Format {
   describe: string;
   /** What the lines are for. */
   task: 'answering' | 'grounding' | 'classification' | 'pretraining';
-  read(path: string): Promise<JsonRecord[]>;
+  /** One by one: GQA's and Visual Genome's files have up to a gigabyte. */
+  read(path: string): AsyncIterable<JsonRecord>;
   /** The lines of one record; nothing for what cannot be one. */
   lines(fields: Fields, where: string): Fields[];
 }
@@ -23,7 +24,7 @@ export const FOREIGN_FORMATS = {
   gqa: {
     describe: 'GQA: { question id: { question, imageId, answer } }',
     task: 'answering',
-    read: async (path) => (await readJsonMembers(path)).map(({ key, value, where }) => named(value, key, where)),
+    read: namedMembers,
     lines: (fields, where) => [
       {
         id: idField(fields, 'id', where),
@@ -37,7 +38,7 @@ export const FOREIGN_FORMATS = {
     describe:
       "LXMERT's questions: [{ question_id, img_id, sent, label: { answer: score } }], and those among its pre-training sentences",
     task: 'answering',
-    read: readJsonRecords,
+    read: jsonRecords,
     lines: (fields, where) =>
       fields['sentf'] === undefined
         ? [lxmertQuestion(fields, idField(fields, 'question_id', where), fields['label'], where)]
@@ -48,7 +49,7 @@ export const FOREIGN_FORMATS = {
   'lxmert-captions': {
     describe: "the captions among LXMERT's pre-training sentences: [{ img_id, sentf, labelf }]",
     task: 'pretraining',
-    read: readJsonRecords,
+    read: jsonRecords,
     lines: (fields, where) =>
       sentencesOf(fields, where)
         .filter(({ label }) => label === undefined)
@@ -57,7 +58,7 @@ export const FOREIGN_FORMATS = {
   'lxmert-matching': {
     describe: 'statements that fit a picture or not: [{ question_id, img_id, sent, ground: "True" }]',
     task: 'classification',
-    read: readJsonRecords,
+    read: jsonRecords,
     lines: (fields, where) => [
       {
         id: idField(fields, 'question_id', where),
@@ -70,7 +71,7 @@ export const FOREIGN_FORMATS = {
   'visual-genome-qa': {
     describe: "Visual Genome's questions: [{ id, qas: [{ qa_id, image_id, question, answer }] }]",
     task: 'answering',
-    read: readJsonRecords,
+    read: jsonRecords,
     lines: (fields, where) =>
       inner(fields, 'qas', where).map(({ fields: qa, where: place }) => {
         const answer = textField(qa, 'answer', place);
@@ -85,7 +86,7 @@ export const FOREIGN_FORMATS = {
   'visual-genome-regions': {
     describe: "Visual Genome's regions: [{ regions: [{ region_id, image_id, phrase, x, y, width, height }] }]",
     task: 'grounding',
-    read: readJsonRecords,
+    read: jsonRecords,
     lines: (fields, where) =>
       inner(fields, 'regions', where).flatMap(({ fields: region, where: place }) => {
         const text = textField(region, 'phrase', place).trim();
@@ -116,7 +117,7 @@ export async function convertRecords(
   const written = { records: 0, lines: 0 };
   await writeWhole(await createSink(output), async (sink) => {
     for (const path of paths) {
-      for (const record of await read(path)) {
+      for await (const record of read(path)) {
         const lines = linesOf(asObject(record), record.where);
         written.records += 1;
         written.lines += lines.length;
@@ -130,9 +131,10 @@ export async function convertRecords(
   return written;
 }
 
-/** A member of an object with its name as `id`. */
-function named(value: unknown, id: string, where: string): JsonRecord {
-  return { value: { ...asObject({ value, where }), id }, where };
+/** The members of an object, with their names as `id`. */
+async function* namedMembers(path: string): AsyncGenerator<JsonRecord> {
+  for await (const { key, ...member } of jsonMembers(path))
+    yield { value: { ...asObject(member), id: key }, where: member.where };
 }
 
 function inner(fields: Fields, key: string, where: string): { fields: Fields; where: string }[] {

@@ -24,34 +24,38 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte ===
  * @throws DataError when the file is absent, is not JSON, is cut short, or has no array `key`.
  */
 export async function readJsonRecords(path: string, key?: string, keepsDamaged = false): Promise<JsonRecord[]> {
+  const records: JsonRecord[] = [];
+  for await (const record of jsonRecords(path, key, keepsDamaged)) records.push(record);
+  return records;
+}
+
+/** The same records one by one: of a large file only the bytes are in memory, not all values. */
+export async function* jsonRecords(path: string, key?: string, keepsDamaged = false): AsyncGenerator<JsonRecord> {
   const bytes = await readBytes(path);
   const start = skipSpace(bytes, startOf(bytes));
   const opening = bytes[start];
-  if (opening === 0x5b) return arrayRecords(bytes, start, path, true);
+  if (opening === 0x5b) return yield* arrayRecords(bytes, start, path, true);
   if (opening !== 0x7b) {
     throw new DataError(`${path}: expected JSON, found ${describeStart(bytes, start)}; is it the right file?`);
   }
   const asLines = key === undefined || skipSpace(bytes, endOfValue(bytes, start, path)) < bytes.length;
-  return asLines
-    ? lineRecords(bytes, start, path, keepsDamaged)
-    : arrayRecords(bytes, findMember(bytes, start, key, path), path);
+  if (asLines) yield* lineRecords(bytes, start, path, keepsDamaged);
+  else yield* arrayRecords(bytes, findMember(bytes, start, key, path), path);
 }
 
 /**
- * The members of the object that a file holds, each parsed on its own.
+ * The members of the object that a file holds, each parsed on its own, one by one.
  * @throws DataError when the file is absent, no JSON object, or cut short.
  */
-export async function readJsonMembers(path: string): Promise<(JsonRecord & { key: string })[]> {
+export async function* jsonMembers(path: string): AsyncGenerator<JsonRecord & { key: string }> {
   const bytes = await readBytes(path);
   const open = skipSpace(bytes, startOf(bytes));
   if (bytes[open] !== 0x7b)
     throw new DataError(`${path}: expected a JSON object, found ${describeStart(bytes, open)}; is it the right file?`);
-  const found: (JsonRecord & { key: string })[] = [];
   for (const { key, start } of members(bytes, open, path)) {
     const where = `${path}, member ${key}`;
-    found.push({ key, value: parseAt(bytes, start, endOfValue(bytes, start, path), where), where });
+    yield { key, value: parseAt(bytes, start, endOfValue(bytes, start, path), where), where };
   }
-  return found;
 }
 
 /** A whole small JSON file (plain or gzip). @throws DataError when it is absent or not JSON. */
@@ -141,20 +145,17 @@ function parseAt(bytes: Uint8Array, start: number, end: number, where: string): 
   throw new DataError(`${where} (byte ${start}): ${parsed.problem}`);
 }
 
-function arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = false): JsonRecord[] {
+function* arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = false): Generator<JsonRecord> {
   if (bytes[open] !== 0x5b) throw new DataError(`${path}: expected an array at byte ${open}`);
-  const records: JsonRecord[] = [];
   let at = skipSpace(bytes, open + 1);
-  while (bytes[at] !== 0x5d) {
-    const where = `${path}, record ${records.length}`;
+  for (let record = 0; bytes[at] !== 0x5d; record++) {
+    const where = `${path}, record ${record}`;
     const end = endOfValue(bytes, at, path);
-    records.push({ value: parseAt(bytes, at, end, where), where });
+    yield { value: parseAt(bytes, at, end, where), where };
     at = skipSpace(bytes, end);
     if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
     else if (bytes[at] !== 0x5d) {
-      throw new DataError(
-        `${path}: cut short or damaged after record ${records.length - 1} (byte ${at}); get the file again`,
-      );
+      throw new DataError(`${path}: cut short or damaged after record ${record} (byte ${at}); get the file again`);
     }
   }
   const rest = skipSpace(bytes, at + 1);
@@ -162,11 +163,9 @@ function arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = fal
     throw new DataError(
       `${path}: more follows after the list, at byte ${rest}; expected one list, or one record a line`,
     );
-  return records;
 }
 
-function lineRecords(bytes: Uint8Array, start: number, path: string, keepsDamaged = false): JsonRecord[] {
-  const records: JsonRecord[] = [];
+function* lineRecords(bytes: Uint8Array, start: number, path: string, keepsDamaged: boolean): Generator<JsonRecord> {
   let line = 0;
   for (let at = 0; at < bytes.length;) {
     let end = bytes.indexOf(0x0a, at);
@@ -177,11 +176,10 @@ function lineRecords(bytes: Uint8Array, start: number, path: string, keepsDamage
       const where = `${path}, line ${line}`;
       const parsed = tryParse(bytes, at, end);
       if ('problem' in parsed && !keepsDamaged) throw new DataError(`${where} (byte ${at}): ${parsed.problem}`);
-      records.push('problem' in parsed ? { value: undefined, where, problem: parsed.problem } : { ...parsed, where });
+      yield 'problem' in parsed ? { value: undefined, where, problem: parsed.problem } : { ...parsed, where };
     }
     at = end + 1;
   }
-  return records;
 }
 
 /** The offset of the value of member `key` of the object that opens at `open`. */
