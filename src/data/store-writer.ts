@@ -4,6 +4,7 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, writeTextAtomic } from '#platform';
 import { DataError } from '../errors.js';
+import { claimStore } from './store-claim.js';
 import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './feature-store.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
 
@@ -29,16 +30,17 @@ export interface StoreWriter {
 
 /**
  * Begins a store, or goes on with what `<path>.part` and its journal hold: whole images are kept, what a crash left behind them is cut off.
- * @throws DataError when the store is finished, or was begun with other traits.
+ * @throws DataError when the store is finished, was begun with other traits, or another process is writing it.
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
-  if (await exists(path)) throw new DataError(`${path}: is already there; remove it to make it anew`);
   await makeFolder(dirname(path));
+  const release = await claimStore(path);
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
-  const entries = await readJournal(journal, traits, path);
-  const file = await open(part, (await exists(part)) ? 'r+' : 'w+');
-  let log: FileHandle | null = null;
+  let [file, log]: (FileHandle | null)[] = [null, null];
   try {
+    if (await exists(path)) throw new DataError(`${path}: is already there; remove it to make it anew`);
+    const entries = await readJournal(journal, traits, path);
+    file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
     const index: StoreIndex = { dim: traits.dim, dtype: traits.dtype, images: whole };
     const offset = endOf(whole, traits);
@@ -46,10 +48,11 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
     await writeAt(file, STORE_MAGIC, 0);
     await writeTextAtomic(journal, [traits, ...whole].map((line) => `${JSON.stringify(line)}\n`).join(''));
     log = await open(journal, 'a');
-    return createWriter({ path, part, journal, file, log, index, offset });
+    return createWriter({ path, part, journal, file, log, index, offset, release });
   } catch (error) {
-    await file.close();
+    await file?.close();
     await log?.close();
+    await release();
     throw error;
   }
 }
@@ -62,14 +65,15 @@ interface OpenParts {
   log: FileHandle;
   index: StoreIndex;
   offset: number;
+  /** Lets other processes write the store. */
+  release(): Promise<void>;
 }
 
-function createWriter({ path, part, journal, file, log, index, offset: start }: OpenParts): StoreWriter {
+function createWriter({ path, part, journal, file, log, index, offset: start, release }: OpenParts): StoreWriter {
   const done = new Set(index.images.map(([id]) => id));
   let offset = start;
   let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (!isOpen) return;
+  const closeFiles = async (): Promise<void> => {
     isOpen = false;
     await file.close();
     await log.close();
@@ -87,11 +91,18 @@ function createWriter({ path, part, journal, file, log, index, offset: start }: 
     finish: async () => {
       await writeAt(file, storeEnd(index, offset), offset);
       await file.sync();
-      await close();
-      await rename(part, path);
-      await rm(journal);
+      await closeFiles();
+      try {
+        await rename(part, path);
+        await rm(journal);
+      } finally {
+        await release();
+      }
     },
-    close,
+    close: async () => {
+      if (!isOpen) return;
+      await closeFiles().finally(release);
+    },
   };
 }
 

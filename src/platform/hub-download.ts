@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../errors.js';
 import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
+import { isRunning } from './processes.js';
 
 /** What the hub says of a file before sending it. */
 export interface RemoteFile {
@@ -119,15 +120,6 @@ async function claimPartial(path: string): Promise<string> {
     if (owner !== process.pid && !isRunning(owner)) await rename(join(dirname(path), name), own).catch(() => undefined);
   }
   return own;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 async function sizeOf(path: string): Promise<number> {
