@@ -85,7 +85,7 @@ function rowsOf(file: Hdf5File, names: readonly string[], shape: readonly number
   if (shape.length === 2) {
     if (!names.includes(RANGES))
       throw new DataError(`${file.name}: features of all regions [${shape.join(', ')}] need ${RANGES} [images, 2]`);
-    const { data } = file.numbers(RANGES);
+    const data = file.ids(RANGES).map(Number); // exact beyond the 2^24 regions that float32 counts
     return Array.from({ length: data.length / 2 }, (_, row) => {
       const [from, to] = [data[2 * row] as number, data[2 * row + 1] as number];
       if (from < to && to <= n) return { row, from, count: to - from };

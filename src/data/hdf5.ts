@@ -13,7 +13,7 @@ export interface Hdf5File {
   shapeOf(path: string): readonly number[] | null;
   /** Rows `[from, to)` along the first axis; all of them when no range is given. @throws DataError for anything but numbers. */
   numbers(path: string, from?: number, to?: number): NumericArray;
-  /** Ids, written as whole numbers or as texts. */
+  /** Whole numbers of any size, or texts: what float32 cannot hold. */
   ids(path: string): string[];
   close(): Promise<void>;
 }

@@ -161,6 +161,14 @@ describe('features in HDF5', () => {
     });
   });
 
+  test('finds regions behind the first 2^24, up to which float32 counts', async () => {
+    await withFeatures(join(FIXTURES, 'many.h5'), async (source) => {
+      const { features, count } = await source.read('8');
+      expect([count, source.countOf?.('7')]).toEqual([3, 2]);
+      expect(features).toEqual(expectedRegions(0, 3).features);
+    });
+  });
+
   test('shows the library one file alone: raw data in another file leads nowhere', async () => {
     await expect(openRegionFeatures(join(FIXTURES, 'outside.h5')).then((source) => source.read('1'))).rejects.toThrow(
       'outside.h5: features could not be read',
