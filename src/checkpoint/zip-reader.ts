@@ -12,6 +12,8 @@ export interface ZipEntry {
   /** Bytes in the file: less than `size` for a deflated entry. */
   packedSize: number;
   isDeflated: boolean;
+  /** CRC-32 of its `size` bytes. */
+  checksum: number;
 }
 
 const END_RECORD = 0x06054b50;
@@ -53,7 +55,9 @@ export async function readZipDirectory(
   const entries = new Map<string, ZipEntry>();
   let previousEnd = 0;
   let previousName = '';
-  for (const { name, size, packedSize: bytes, isDeflated, header } of listed.sort((a, b) => a.header - b.header)) {
+  for (const { name, size, packedSize: bytes, isDeflated, checksum, header } of listed.sort(
+    (a, b) => a.header - b.header,
+  )) {
     if (entries.has(name)) fail(`zip entry "${name}" occurs twice`);
     if (!(header + LOCAL_HEADER_BYTES <= offset)) fail(`zip entry "${name}" begins at byte ${header}, behind the data`);
     if (header < previousEnd) fail(`zip entries "${previousName}" and "${name}" overlap at byte ${header}`);
@@ -63,7 +67,7 @@ export async function readZipDirectory(
     const position = header + LOCAL_HEADER_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
     if (!(position + bytes <= offset))
       fail(`zip entry "${name}" of ${bytes} bytes at ${position} leaves the archive; the file is cut off or damaged`);
-    entries.set(name, { name, position, size, packedSize: bytes, isDeflated });
+    entries.set(name, { name, position, size, packedSize: bytes, isDeflated, checksum });
     previousEnd = position + bytes;
     previousName = name;
   }
@@ -142,7 +146,7 @@ function parseDirectory(
         `zip entry "${name}" is compressed; torch.save stores its entries as they are: unpack the archive and pack it again with zip -0`,
       );
     }
-    listed.push({ name, size, packedSize: stored, isDeflated, header });
+    listed.push({ name, size, packedSize: stored, isDeflated, checksum: view.getUint32(at + 16, true), header });
     at = next;
   }
   return listed;

@@ -1,6 +1,6 @@
 // numpy's `.npz`: a zip of `.npy` arrays, stored or deflated.
 import { promisify } from 'node:util';
-import { inflateRaw } from 'node:zlib';
+import { crc32, inflateRaw } from 'node:zlib';
 import type { ByteSource } from '../byte-source.js';
 import { readZipDirectory, type ZipEntry } from '../checkpoint/zip-reader.js';
 import { DataError, errorMessage } from '../errors.js';
@@ -28,7 +28,9 @@ export async function openNpz(source: ByteSource): Promise<NpzFile> {
         throw new DataError(`${source.name}: has no array "${name}", only ${[...entries.keys()].join(', ')}`);
       const where = `${source.name}, array "${name}"`;
       const packed = await source.read(entry.position, entry.packedSize);
-      return readNpy(entry.isDeflated ? await inflate(packed, entry.size, where) : packed, where);
+      const bytes = entry.isDeflated ? await inflate(packed, entry.size, where) : packed;
+      if (crc32(bytes) !== entry.checksum) throw new DataError(`${where}: the checksum is wrong; the file is damaged`);
+      return readNpy(bytes, where);
     },
   };
 }

@@ -131,6 +131,9 @@ describe('folders of region features', () => {
     write('7.npz', npz({ 'y.npy': npy([1], [1]) }));
     write('8.npz', npz({ 'x.npy': npy([1, 2, 3], [1, 3]) }, true).fill(7, 40, 60));
     write('9.npy', npy([], [0, 3]));
+    const changed = npz({ 'x.npy': npy([1, 2, 3], [1, 3]) });
+    changed.writeFloatLE(9, changed.indexOf(Buffer.from(Float32Array.of(1, 2, 3).buffer)));
+    write('10.npz', changed);
     const source = await openFolderFeatures(folder);
     await expect(source.read('2')).rejects.toThrow(/image 2: its features are 2 wide, those of the first image 3/);
     await expect(source.read('3')).rejects.toThrow('expected 12 bytes of values for shape [1, 3], found 8');
@@ -140,7 +143,8 @@ describe('folders of region features', () => {
     await expect(source.read('7')).rejects.toThrow('found the arrays y');
     await expect(source.read('8')).rejects.toThrow('8.npz');
     await expect(source.read('9')).rejects.toThrow('holds no regions');
-    await expect(source.read('10')).rejects.toThrow('no region features for image 10');
+    await expect(source.read('10')).rejects.toThrow('10.npz, array "x": the checksum is wrong');
+    await expect(source.read('11')).rejects.toThrow('no region features for image 11');
     write('01.npy', npy([1, 2, 3], [1, 3]));
     await expect(openFolderFeatures(folder)).rejects.toThrow('image 1 occurs twice');
   });
