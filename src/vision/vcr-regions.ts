@@ -45,11 +45,13 @@ export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
   const { width, height, ...pixels } = await readPicture(image.picture);
   const canvas = vcrCanvas({ width, height, ...pixels });
   const onCanvas = boxes.map((box, i) => boxOnCanvas(box, canvas, `${image.metadata}, box ${i}`));
-  const masks = boxes.map((box, i) => objectMask(box, outlines[i] ?? []));
+  const area = MASK_SIZE ** 2;
+  const masks = new Float32Array((1 + boxes.length) * area).fill(1, 0, area); // the whole picture first
+  boxes.forEach((box, i) => masks.set(objectMask(box, outlines[i] ?? []), (1 + i) * area));
   return {
     canvas: canvas.image,
     boxes: Float32Array.from([canvas.window, ...onCanvas].flat()),
-    masks: joined([new Float32Array(MASK_SIZE ** 2).fill(1), ...masks]),
+    masks,
     kinds: Int32Array.from([0, ...kinds]),
     pictureBoxes: Float32Array.from([[0, 0, width, height], ...boxes].flat()),
     pictureWidth: width,
@@ -82,14 +84,4 @@ function kindOf(name: string, { metadata }: VcrImage): number {
   throw new DataError(
     `${metadata}: the object "${name}" is none of the 80 kinds that the detector knows, as "person" or "wineglass"`,
   );
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }
