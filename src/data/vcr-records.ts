@@ -79,30 +79,40 @@ function labelOf(value: unknown, where: string): number | null {
   throw new DataError(`${where}: expected a label from 0 to 3, received ${JSON.stringify(value)}`);
 }
 
-/** Texts with names in place of tags: people get names in the order of the context, other objects their kind. */
+/**
+ * How people are named: `distinct` people of a text have distinct names; `authors` repeats a slip of their code, by which those whom only a
+ * choice names take the first names again, whoever has them in the context.
+ */
+export const NAMINGS = ['distinct', 'authors'] as const;
+export type Naming = (typeof NAMINGS)[number];
+
+/**
+ * Texts with names in place of tags: people get names in the order of the context, other objects their kind.
+ * @see uclanlp/visualbert `vcr_data_utils.py`, _fix_tokenization
+ */
 export function nameObjects(
   context: readonly VcrToken[],
   choices: readonly (readonly VcrToken[])[],
   objects: readonly string[],
+  naming: Naming = 'distinct',
 ): { context: VcrWord[]; choices: VcrWord[][] } {
+  const isPerson = (object: number): boolean => objects[object] === 'person';
   const named = new Map<number, string>();
-  const spell = (tokens: readonly VcrToken[], known: Map<number, string>): VcrWord[] =>
-    tokens.flatMap((token): VcrWord[] => {
+  const spell = (tokens: readonly VcrToken[], known: Map<number, string>): VcrWord[] => {
+    let people = naming === 'authors' ? 0 : [...known.keys()].filter(isPerson).length;
+    return tokens.flatMap((token): VcrWord[] => {
       if (typeof token === 'string') return [{ word: token, object: null }];
       return token.map((object) => {
-        if (!known.has(object)) known.set(object, nameFor(object, known, objects));
-        return { word: known.get(object) as string, object };
+        const kind = objects[object] as string;
+        const word =
+          known.get(object) ?? (isPerson(object) ? (VCR_NAMES[people++ % VCR_NAMES.length] as string) : kind);
+        known.set(object, word);
+        return { word, object };
       });
     });
+  };
   const contextWords = spell(context, named);
   return { context: contextWords, choices: choices.map((choice) => spell(choice, new Map(named))) };
-}
-
-function nameFor(object: number, known: ReadonlyMap<number, string>, objects: readonly string[]): string {
-  const kind = objects[object] as string;
-  if (kind !== 'person') return kind;
-  const people = [...known.keys()].filter((one) => objects[one] === 'person').length;
-  return VCR_NAMES[people % VCR_NAMES.length] as string;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
 import { z } from 'zod';
 import { LOOKS } from '../data/pixel-features.js';
+import { NAMINGS } from '../data/vcr-records.js';
 import { ConfigError } from '../errors.js';
 
 const path = z.string().min(1);
@@ -93,6 +94,10 @@ const vcr = z.strictObject({
     .enum(['pieces', 'words'])
     .default('pieces')
     .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
+  names: z
+    .enum(NAMINGS)
+    .default('distinct')
+    .describe('names of people: distinct ones; authors repeats a slip of their code, by which choices begin anew'),
   ...common,
 });
 

@@ -58,7 +58,7 @@ export async function openVcrPretraining(
 
 function vcrTextDataset(
   records: readonly VcrRecord[],
-  { alignment }: VcrOptions,
+  { alignment, names }: VcrOptions,
   processor: VisualBertProcessor,
   source: RegionFeatureSource,
 ): Dataset<PretrainingExample<VcrText>> {
@@ -76,7 +76,7 @@ function vcrTextDataset(
       const { record, mode, choice } = one;
       const { regions, choices } = await readVcrQuestion(record, mode, {
         given: mode === 'answer' ? null : record.answerLabel,
-        ...{ processor, source, alignment, choices: [choice] },
+        ...{ processor, source, alignment, names, choices: [choice] },
       });
       const [{ text, places } = { text: { ids: [], typeIds: [] }, places: [] }] = choices;
       return { record: one, text, images: [regions], places };

@@ -5,6 +5,7 @@ import type { VisualBertProcessor } from '../data/processor.js';
 import type { RegionFeatures, RegionFeatureSource } from '../data/region-features.js';
 import {
   nameObjects,
+  type Naming,
   relevantObjects,
   VCR_NAMES,
   type VcrRecord,
@@ -21,6 +22,7 @@ export interface VcrReading {
   processor: VisualBertProcessor;
   source: RegionFeatureSource;
   alignment: VcrOptions['alignment'];
+  names: Naming;
   /** The answer that stands behind the question; null for the question alone. */
   given: number | null;
   /** Which choices are read; default: all four. */
@@ -40,11 +42,16 @@ export function vcrTexts({ question, answers, rationales, objects }: VcrRecord):
 }
 
 /** The question and its choices with names in place of tags: answers, or rationales when an answer is given. */
-export function vcrWords(record: VcrRecord, given: number | null): { context: string; choices: readonly string[] } {
+export function vcrWords(
+  record: VcrRecord,
+  given: number | null,
+  names: Naming,
+): { context: string; choices: readonly string[] } {
   const named = nameObjects(
     contextOf(record, given),
     given === null ? record.answers : record.rationales,
     record.objects,
+    names,
   );
   const spell = (words: readonly VcrWord[]): string => words.map(({ word }) => word).join(' ');
   return { context: spell(named.context), choices: named.choices.map(spell) };
@@ -61,7 +68,7 @@ function contextOf({ question, answers }: VcrRecord, given: number | null): read
 export async function readVcrQuestion(
   record: VcrRecord,
   mode: VcrOptions['mode'],
-  { processor, source, alignment, given, choices = [0, 1, 2, 3] }: VcrReading,
+  { processor, source, alignment, names, given, choices = [0, 1, 2, 3] }: VcrReading,
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
   const context = contextOf(record, given);
   const tokens = mode === 'answer' ? record.answers : record.rationales;
@@ -69,7 +76,7 @@ export async function readVcrQuestion(
   const regions = processor.fitRegions(
     regionsOfObjects(await source.read(record.imageId), objects, record, source.name),
   );
-  const named = nameObjects(context, tokens, record.objects);
+  const named = nameObjects(context, tokens, record.objects, names);
   const texts = await Promise.all(
     choices.map((choice) => encodePair(named.context, named.choices[choice] ?? [], processor, alignment)),
   );

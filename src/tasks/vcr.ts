@@ -48,7 +48,7 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
     const dataset = (all: readonly VcrRecord[], regions: RegionFeatureSource): Dataset<VcrExample> =>
       vcrDataset(all, options, context, processor, regions);
     return {
-      task: createVcrTask(options.mode, processor),
+      task: createVcrTask(options, processor),
       modelClass: 'VisualBertForMultipleChoice',
       processor,
       data: dataset(records, source),
@@ -88,7 +88,7 @@ function vcrDataset(
       if (question === undefined) throw new DataError(`example ${index}: the data set has ${questions.length}`);
       const { regions, choices } = await readVcrQuestion(question.record, options.mode, {
         given: question.given,
-        ...{ processor, source, alignment: options.alignment },
+        ...{ processor, source, alignment: options.alignment, names: options.names },
       });
       return {
         ...question,
@@ -100,7 +100,7 @@ function vcrDataset(
 }
 
 /** Batches `[b, 4, ...]` with `imageTextAlignment [b, 4, v, a]` (-1: none) and `labels [b]`. */
-function createVcrTask(mode: Mode, processor: VisualBertProcessor): Task<VcrExample> {
+function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcessor): Task<VcrExample> {
   return {
     name: 'vcr',
     primaryMetric: 'accuracy',
@@ -129,7 +129,7 @@ function createVcrTask(mode: Mode, processor: VisualBertProcessor): Task<VcrExam
       return { inputs, count: b };
     },
     describe: (examples, outputs) =>
-      probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row)),
+      probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row, names)),
     createMetric: (): Metric<VcrExample> => {
       const records: VcrRecord[] = [];
       const predictions = new Map<string, VcrPrediction>();
@@ -153,8 +153,12 @@ function createVcrTask(mode: Mode, processor: VisualBertProcessor): Task<VcrExam
 }
 
 /** The choices as a person reads them; numbered, so that the confusion shows whether a place is preferred. */
-function noteOf({ record, given, label, choices }: VcrExample, row: readonly number[]): ExampleNote {
-  const { context, choices: texts } = vcrWords(record, given);
+function noteOf(
+  { record, given, label, choices }: VcrExample,
+  row: readonly number[],
+  names: VcrOptions['names'],
+): ExampleNote {
+  const { context, choices: texts } = vcrWords(record, given, names);
   const order = row.map((_, choice) => choice).sort((a, b) => (row[b] as number) - (row[a] as number));
   const predicted = order[0] as number;
   return {

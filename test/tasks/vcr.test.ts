@@ -44,6 +44,30 @@ describe('VCR', () => {
     expect(choices[0]?.map(({ object }) => object)).toEqual([0, 2]);
   });
 
+  test("names people as the authors' code does, where two may have one name", () => {
+    // What their fix_item makes of the same texts.
+    const { context, choices } = nameObjects(['Does', [2], 'see', [3]], [[[0, 2]], [[1], [0]]], objects, 'authors');
+    expect(context.map(({ word }) => word)).toEqual(['Does', 'Casey', 'see', 'car']);
+    expect(choices.map((choice) => choice.map(({ word }) => word))).toEqual([
+      ['Casey', 'Casey'],
+      ['Casey', 'Riley'],
+    ]);
+  });
+
+  test("reads texts with the authors' names when it is told to", async () => {
+    const read = async (names: string): Promise<string> => {
+      const options = { data, features, names };
+      const { processor, data: dataset } = await openTask('vcr', options, { purpose: 'train', model: null });
+      const { choices } = (await dataset.example(0)) as { choices: readonly { text: { ids: readonly number[] } }[] };
+      return processor.tokenizer
+        .tokens(choices[1]?.text.ids ?? [])
+        .join(' ')
+        .replaceAll(' ##', '');
+    };
+    expect(await read('distinct')).toMatch(/\[SEP\] no riley casey left \. \[SEP\]$/);
+    expect(await read('authors')).toMatch(/\[SEP\] no casey casey left \. \[SEP\]$/);
+  });
+
   test('takes the objects that the texts name; everyone is all people; nobody named is all people', () => {
     expect(relevantObjects([['a', [3]], [[1]]], objects)).toEqual([1, 3]);
     expect(relevantObjects([['Everyone', 'sees', [3]]], objects)).toEqual([0, 1, 2, 3]);
