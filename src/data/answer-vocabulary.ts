@@ -1,5 +1,5 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { DataError } from '../errors.js';
+import { DataError, errorMessage } from '../errors.js';
 import { normaliseAnswer } from './vqa-accuracy.js';
 import type { VqaAnnotation } from './vqa-records.js';
 
@@ -107,20 +107,18 @@ export function buildAnswers(
 
 /**
  * Reads a list of answers: a text file with one a line, a JSON array, or a JSON object answer -> class or class -> answer.
- * @throws DataError when classes are missing or taken twice.
+ * @throws DataError when it is damaged, or classes are missing or taken twice.
  */
 export function parseAnswers(text: string, name: string): AnswerVocabulary {
-  if (!/^\s*[[{]/.test(text)) {
-    const lines = text
-      .replace(/^\ufeff/, '')
-      .replace(/\r?\n$/, '')
-      .split(/\r?\n/);
+  const plain = text.replace(/^\ufeff/, '');
+  if (!/^\s*[[{]/.test(plain)) {
+    const lines = plain.replace(/\r?\n$/, '').split(/\r?\n/);
     return new AnswerVocabulary(
       lines.map((line) => line.trim()),
       name,
     );
   }
-  const json = JSON.parse(text) as unknown;
+  const json = parseJson(plain, name);
   if (Array.isArray(json)) return new AnswerVocabulary(json.map(String), name);
   const entries = Object.entries(json as Record<string, unknown>);
   const byClass = entries.every(([key, value]) => /^\d+$/.test(key) && typeof value === 'string');
@@ -135,6 +133,16 @@ export function parseAnswers(text: string, name: string): AnswerVocabulary {
     answers[index] = byClass ? String(value) : key;
   }
   return new AnswerVocabulary(answers, name);
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new DataError(
+      `${name}: begins as JSON does and is none (${errorMessage(error)}); expected a list of answers, or one answer a line`,
+    );
+  }
 }
 
 /**

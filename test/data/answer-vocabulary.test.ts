@@ -7,6 +7,7 @@ import {
   parseAnswers,
   requireAuthorsAnswers,
 } from '../../src/data/answer-vocabulary.js';
+import { DataError } from '../../src/errors.js';
 import { readVqaAnnotations } from '../../src/data/vqa-records.js';
 import { testWithData } from '../helpers/shared-data.js';
 
@@ -51,6 +52,8 @@ describe('answer vocabulary', () => {
     expect(() => parseAnswers('{"no":1,"yes":1}', 'answers.json')).toThrow(
       'answers.json: expected each class from 0 to 1 once',
     );
+    expect(parseAnswers('\ufeff["yes", "no"]', 'answers.json').answers).toEqual(['yes', 'no']);
+    expect(() => parseAnswers('["yes",', 'answers.json')).toThrow(DataError);
     expect(() => parseAnswers('yes\nno\nyes\n', 'answers.txt')).toThrow('"yes" stands at 0 and at 2');
   });
 
