@@ -82,10 +82,10 @@ export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]>
 
 /**
  * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer counts as that of ten annotators, so that the
- * official accuracy is 1 for it and 0 for all others.
+ * official accuracy is 1 for it and 0 for all others. Questions have no ids there: they are numbered, from `first`.
  * @see https://github.com/vzhou842/easy-VQA
  */
-export async function readEasyVqa(path: string): Promise<VqaExample[]> {
+export async function readEasyVqa(path: string, { first = 0 }: { first?: number } = {}): Promise<VqaExample[]> {
   const tenTimes = new Map<string, VqaAnswer[]>(); // 13 answers in all
   return (await readJsonRecords(path)).map(({ value, where }, i) => {
     const [question, answer, image] = Array.isArray(value) ? (value as unknown[]) : [];
@@ -103,7 +103,7 @@ export async function readEasyVqa(path: string): Promise<VqaExample[]> {
         answer,
         Array.from({ length: 10 }, (_, annotator) => ({ answer, source: String(annotator) })),
       );
-    const questionId = String(i);
+    const questionId = String(first + i);
     const answerType = answer === 'yes' || answer === 'no' ? 'yes/no' : 'other';
     const answers = tenTimes.get(answer) ?? [];
     const annotation = { questionId, questionType: 'none of the above', answerType, usualAnswer: answer, answers };
@@ -170,7 +170,7 @@ export async function readVqaExamples(
   for (const [i, path] of questions.entries()) {
     const annotationPath = annotations?.[i];
     const examples = (await isEasyVqa(path))
-      ? await readEasyVqa(path)
+      ? await readEasyVqa(path, { first: all.length })
       : joinVqa(
           await readVqaQuestions(path),
           annotationPath === undefined ? null : await readVqaAnnotations(annotationPath),

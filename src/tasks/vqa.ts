@@ -161,8 +161,9 @@ function createVqaMetric(answers: AnswerVocabulary, byQuestionType: boolean): Me
     update: (examples, outputs) => {
       for (const [{ record }, answer] of predictedAnswers(examples, outputs, answers)) {
         if (record.annotation === null) continue;
-        annotations.push(record.annotation);
-        predictions.set(record.questionId, answer);
+        const questionId = String(annotations.length); // questions of several files may share ids
+        annotations.push({ ...record.annotation, questionId });
+        predictions.set(questionId, answer);
       }
     },
     compute: () => {

@@ -8,6 +8,7 @@ import { encodePng } from '../../src/data/png.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import type { VqaTaskExample } from '../../src/tasks/vqa.js';
+import { writeFeatureFolder } from '../helpers/numpy-files.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };
@@ -128,6 +129,33 @@ describe('VQA task', () => {
       await both.close();
     },
   );
+
+  test('keeps questions of several files apart, also when they share an id', async () => {
+    const write = (name: string, content: unknown): string => {
+      writeFileSync(join(folder, name), JSON.stringify(content));
+      return join(folder, name);
+    };
+    const answers = (answer: string): object[] => Array.from({ length: 10 }, (_, i) => ({ answer, answer_id: i }));
+    const annotation = (answer: string): object => ({ annotations: [{ question_id: 7, answers: answers(answer) }] });
+    const questions = { questions: [{ question_id: 7, image_id: 0, question: 'Is it red?' }] };
+    const common = { features: writeFeatureFolder(join(folder, 'one'), ['0'], 2, 3), answers: write('two.json', ['no', 'yes']) }; // prettier-ignore
+    const official = {
+      questions: [write('q1.json', questions), write('q2.json', questions)],
+      annotations: [write('a1.json', annotation('yes')), write('a2.json', annotation('no'))],
+    };
+    const easy = { questions: [write('e1.json', [['Red?', 'yes', 0]]), write('e2.json', [['Red?', 'no', 0]])] };
+    for (const [files, ids] of [
+      [official, ['7', '7']],
+      [easy, ['0', '1']],
+    ] as const) {
+      const { task, data } = await openTask('vqa', { ...files, ...common }, context);
+      const examples = (await Promise.all([0, 1].map((i) => data.example(i)))) as VqaTaskExample[];
+      expect(examples.map(({ record }) => record.questionId)).toEqual(ids);
+      const metric = task.createMetric();
+      metric.update(examples, choose([1, 0], 2));
+      expect(metric.compute()).toMatchObject({ accuracy: 100 });
+    }
+  });
 
   test('says what is missing or does not fit', async () => {
     const questions = join(folder, 'q.json');
