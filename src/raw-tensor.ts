@@ -1,4 +1,5 @@
 // Tensors outside any backend: what files, collators, workers and the compiled step exchange.
+import { sizeOf } from './shapes.js';
 
 /** dtypes that tfjs can hold. */
 export type RawDType = 'float32' | 'int32' | 'bool';
@@ -8,4 +9,26 @@ export interface RawTensor {
   dtype: RawDType;
   shape: number[];
   data: Float32Array | Int32Array | Uint8Array;
+}
+
+const ARRAY_NAMES: Record<RawDType, string> = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' };
+
+/** What keeps a value from being a RawTensor, as "expected ..., received ..."; null when it is one. Arrays of any realm count. */
+export function rawTensorProblem(value: unknown): string | null {
+  const { dtype, shape, data } = (value ?? {}) as Partial<Record<keyof RawTensor, unknown>>;
+  if (typeof dtype !== 'string' || !Array.isArray(shape) || typeof data !== 'object' || data === null) {
+    return `expected { dtype, shape, data }, received ${kindOf(value)}`;
+  }
+  if (!Object.hasOwn(ARRAY_NAMES, dtype)) {
+    return `expected dtype ${Object.keys(ARRAY_NAMES).join(', ')}, received ${dtype}`;
+  }
+  const wanted = ARRAY_NAMES[dtype as RawDType];
+  if (kindOf(data) !== wanted) return `expected ${dtype} in a ${wanted}, received ${kindOf(data)}`;
+  const { length } = data as RawTensor['data'];
+  return length === sizeOf(shape as number[]) ? null : `it has shape [${shape.join(', ')}] but ${length} values`;
+}
+
+function kindOf(value: unknown): string {
+  const name = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  return name === 'Object' ? ((value as object).constructor?.name ?? name) : name;
 }

@@ -1,7 +1,7 @@
 // A State: variables in one TensorFlow session, and the queue of runs over them.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError } from '../../errors.js';
-import type { RawTensor } from '../../raw-tensor.js';
+import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
 import { collectGarbage } from '../collect-garbage.js';
 import { loadNative, type NativeEngine } from '../native.js';
 import {
@@ -57,6 +57,8 @@ export class SessionState implements State {
   private waiting = 0;
   private tail: Promise<unknown> = Promise.resolve();
   private isOpen = true;
+  /** Set by the first call of `dispose`. */
+  private ending: Promise<void> | null = null;
 
   constructor(native: NativeEngine, options: StateOptions) {
     const {
@@ -92,15 +94,14 @@ export class SessionState implements State {
   }
 
   async read(name: string): Promise<RawTensor> {
-    const { operations, dtype } = this.require(name);
-    return this.enqueue(async () => {
-      const { results } = await this.run(operations.graph, [], [operations.value], []);
-      return rawTensor(results[0] as NativeResult, dtype);
-    });
+    const held = this.require(name);
+    return this.enqueue(() => this.valueOf(held));
   }
 
   async write(name: string, value: RawTensor): Promise<void> {
     const held = this.require(name);
+    const problem = rawTensorProblem(value);
+    if (problem !== null) throw new ShapeError(`"${name}": ${problem}`);
     if (value.dtype !== held.dtype || value.shape.join() !== held.shape.join()) {
       throw new ShapeError(
         `"${name}": expected ${held.dtype} [${held.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
@@ -110,17 +111,23 @@ export class SessionState implements State {
     await this.enqueue(() => this.assign([[held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }]]));
   }
 
-  async dispose(): Promise<void> {
-    if (!this.isOpen) return;
+  dispose(): Promise<void> {
+    this.ending ??= this.end();
+    return this.ending;
+  }
+
+  /** Gives the values back after every call so far, and refuses calls from now on: what they change would be lost. */
+  private async end(): Promise<void> {
     const values = new Map<StateVariable, RawTensor>();
-    for (const held of this.held.values()) {
-      if (held.given && held.isAlive) values.set(held, await this.read(held.name));
-    }
-    await this.enqueue(async () => {
+    const closed = this.enqueue(async () => {
+      for (const held of this.held.values()) {
+        if (held.given && held.isAlive) values.set(held, await this.valueOf(held));
+      }
       await this.filling;
-      this.isOpen = false;
       this.graph.close();
     });
+    this.isOpen = false;
+    await closed;
     for (const held of this.held.values()) {
       this.backend.release(held);
       const value = values.get(held);
@@ -135,6 +142,7 @@ export class SessionState implements State {
 
   /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave. */
   async take(variables: ReadonlyMap<string, tf.Variable>): Promise<void> {
+    requireFree(variables, this.backend);
     let batch: [StateVariable, NativeArray][] = [];
     let bytes = 0;
     let isLarge = false;
@@ -149,7 +157,6 @@ export class SessionState implements State {
     };
     for (const [name, variable] of variables) {
       const dtype = variable.dtype as GraphDType;
-      if (variable.isDisposed) throw new EngineError(`createState: the variable "${name}" was disposed`);
       const data = typedArray(variable.dataSync(), dtype);
       const isMatrix = variable.rank === 2 && dtype === 'float32';
       const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
@@ -171,7 +178,7 @@ export class SessionState implements State {
 
   /** Runs jobs one after the other, in the order of the calls; the first of a quiet queue starts before this returns. */
   async enqueue<T>(job: () => Promise<T>): Promise<T> {
-    if (!this.isOpen) throw new EngineError('The state was disposed: its values went back into the variables');
+    this.requireOpen();
     const started = async (): Promise<T> => {
       if (this.unfilled.length > 0) this.startFilling();
       return job();
@@ -185,6 +192,7 @@ export class SessionState implements State {
 
   /** Runs operations once all variables have values; at once when they have, so that feeds are copied before this returns. For jobs. */
   async run(graph: NativeGraph, ...what: Parameters<NativeGraph['run']>): ReturnType<NativeGraph['run']> {
+    if (this.unfilled.length > 0) this.startFilling();
     if (this.filling !== null) await this.filling;
     return graph.run(...what);
   }
@@ -233,6 +241,7 @@ export class SessionState implements State {
     given: boolean,
     readIn?: Precision,
   ): StateVariable {
+    this.requireOpen();
     if (this.held.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
     const held = new StateVariable(name, shape, dtype, given, () => this.read(name), readIn);
     held.enter(this.graph);
@@ -240,13 +249,23 @@ export class SessionState implements State {
     return held;
   }
 
+  private requireOpen(): void {
+    if (!this.isOpen) throw new EngineError('The state was disposed: its values went back into the variables');
+  }
+
   private require(name: string): StateVariable {
+    this.requireOpen();
     const held = this.held.get(name);
     if (held === undefined)
       throw new EngineError(
         `The state has no variable "${name}"; it has ${[...this.held.keys()].slice(0, 5).join(', ')}, ...`,
       );
     return held;
+  }
+
+  private async valueOf({ operations, dtype }: StateVariable): Promise<RawTensor> {
+    const { results } = await this.run(operations.graph, [], [operations.value], []);
+    return rawTensor(results[0] as NativeResult, dtype);
   }
 
   private async assign(values: readonly (readonly [StateVariable, NativeArray | Handle<'tensor'>])[]): Promise<void> {
@@ -293,13 +312,33 @@ export class SessionState implements State {
       `compile: ${this.recordingsInGraph} signatures fill the session (maxSignatures ${this.maxSignatures}): starting a new one with the same state`,
     );
     await this.filling;
-    const all = [...this.held.values()];
-    const values = await this.graph.hold(all.map(({ operations }) => operations.value));
+    const unfilled = new Set(this.unfilled.map(({ held }) => held)); // added meanwhile: they have no values to take over
+    const filled = [...this.held.values()].filter((held) => !unfilled.has(held));
+    const values = await this.graph.hold(filled.map(({ operations }) => operations.value));
     this.graph.close();
     this.graph = new NativeGraph(this.addon, this.config);
-    for (const held of all) held.enter(this.graph);
-    await this.assign(all.map((held, index) => [held, values[index] as Handle<'tensor'>] as const));
+    for (const held of this.held.values()) held.enter(this.graph);
+    await this.assign(filled.map((held, index) => [held, values[index] as Handle<'tensor'>] as const));
     this.recordingsInGraph = 0;
+  }
+}
+
+/** Checks variables before any of them is moved: one that is refused must not leave the others behind in a state that nobody has. */
+function requireFree(variables: ReadonlyMap<string, tf.Variable>, backend: GraphBackend): void {
+  const names = new Map<tf.Variable, string>();
+  for (const [name, variable] of variables) {
+    const { dtype } = variable;
+    const twin = names.get(variable);
+    names.set(variable, name);
+    const what = `createState: the variable "${name}"`;
+    if (variable.isDisposed) throw new EngineError(`${what} was disposed`);
+    if (twin !== undefined) throw new EngineError(`${what} is also given as "${twin}"; give each variable once`);
+    if (backend.heldBy(variable.dataId) !== null) {
+      throw new EngineError(`${what} is held by another compiled state; dispose that one first`);
+    }
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+      throw new EngineError(`${what} is ${dtype}; a state holds float32, int32 and bool`);
+    }
   }
 }
 
