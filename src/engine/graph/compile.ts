@@ -1,8 +1,7 @@
 // compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError, errorMessage } from '../../errors.js';
-import type { RawTensor } from '../../raw-tensor.js';
-import { sizeOf } from '../../shapes.js';
+import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
 import { TF_DTYPE, type NativeArray, type OutputNumber } from './addon.js';
 import { callerOf } from './caller.js';
 import { chromeTrace } from './chrome-trace.js';
@@ -115,7 +114,8 @@ class CompiledFunction {
           const outputs: unknown = this.fn(Object.fromEntries(tensors));
           for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
             const result = state.backend.nodeOf(tensor);
-            const node = recording.updatesInPlace ? recording.kept(result) : result;
+            const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow does not give out what is fed
+            const node = isInput || recording.updatesInPlace ? recording.kept(result) : result;
             fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
           }
         }),
@@ -136,13 +136,10 @@ class CompiledFunction {
 
   private signatureOf(inputs: RawTensors): string {
     return Object.entries(inputs)
-      .map(([name, { dtype, shape, data }]) => {
-        if (sizeOf(shape) !== data.length) {
-          throw new ShapeError(
-            `${this.name}: input "${name}" has shape [${shape.join(', ')}] but ${data.length} values`,
-          );
-        }
-        return `${name}: ${dtype} [${shape.join(', ')}]`;
+      .map(([name, value]) => {
+        const problem = rawTensorProblem(value);
+        if (problem !== null) throw new ShapeError(`${this.name}: input "${name}": ${problem}`);
+        return `${name}: ${value.dtype} [${value.shape.join(', ')}]`;
       })
       .sort()
       .join('; ');

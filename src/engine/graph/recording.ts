@@ -314,7 +314,12 @@ export class Recording {
       return both.includes(null) ? null : this.operation(type, both as OutputNumber[], attributes).nodes;
     }
     // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
-    if (type === 'Add' && second?.shape.length === 1 && second.shape[0] === first.shape.at(-1)) {
+    if (
+      type === 'Add' &&
+      first.shape.length > 1 &&
+      second?.shape.length === 1 &&
+      second.shape[0] === first.shape.at(-1)
+    ) {
       return this.operation('BiasAdd', [first.low, this.lowered(second)], []).nodes;
     }
     return null;

@@ -226,6 +226,26 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test('adds a vector to a low-precision product that was reshaped to a vector', async () => {
+    if (!hasEngine) return;
+    const { w, state } = await oneVariable();
+    const vector = compile(
+      ({ x }) => ({ y: tf.add(tf.reshape(tf.matMul(x as tf.Tensor, w), [2]), tf.tensor1d([1, 2])) }),
+      { state, precision: 'bf16' },
+    );
+    expect([...((await vector({ x: float([1, 3], 1, 1, 1) }))['y']?.data ?? [])]).toEqual([10, 14]);
+    await finish(state, w);
+  });
+
+  test('gives out inputs and variables as they are', async () => {
+    if (!hasEngine) return;
+    const { w, state } = await oneVariable();
+    const pass = compile(({ x }) => ({ x: x as tf.Tensor, again: x as tf.Tensor, w }), { state });
+    const x = float([2], -0, NaN);
+    expect(await pass({ x })).toEqual({ x, again: x, w: float([3, 2], 1, 2, 3, 4, 5, 6) });
+    await finish(state, w);
+  });
+
   test('writes a Chrome trace with the operations of a run', async () => {
     if (!hasEngine) return;
     const { w, state } = await oneVariable();
@@ -300,6 +320,11 @@ describe('errors of compile', () => {
     await expect(wrongSize({ x: { dtype: 'float32', shape: [2], data: new Float32Array(3) } })).rejects.toThrow(
       /shape \[2\] but 3 values/,
     );
+    const integers: RawTensor = { dtype: 'float32', shape: [1], data: Int32Array.of(1) };
+    await expect(wrongSize({ x: integers })).rejects.toThrow(/input "x": expected float32 in a Float32Array/);
+    const tensor = tf.scalar(1);
+    await expect(wrongSize({ x: tensor as unknown as RawTensor })).rejects.toThrow(/received Tensor/);
+    tensor.dispose();
     await finish(state, w);
   });
 });
