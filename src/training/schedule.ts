@@ -32,9 +32,10 @@ export function createSchedule(options: ScheduleOptions): (step: number) => numb
     throw new ConfigError(`warmupSteps ${warmupSteps} is more than totalSteps ${totalSteps}; shorten the warmup`);
   }
   const shape = schedule === 'linear' ? linear : cosine;
+  const decaySteps = totalSteps - warmupSteps;
   return (step) => {
     if (step < warmupSteps) return (learningRate * step) / warmupSteps;
-    return learningRate * shape(Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps)));
+    return step < totalSteps ? learningRate * shape((step - warmupSteps) / decaySteps) : 0;
   };
 }
 

@@ -17,6 +17,13 @@ describe('createSchedule', () => {
     steps.forEach((expected, step) => expect(rate(step)).toBeCloseTo(expected, 12));
   });
 
+  test('is 0 from the last step on, also when all steps are warmup', () => {
+    for (const schedule of ['linear', 'cosine'] as ScheduleName[]) {
+      const rate = createSchedule({ schedule, learningRate: 1, warmupSteps: 4, totalSteps: 4 });
+      expect([3, 4, 5].map(rate)).toEqual([0.75, 0, 0]);
+    }
+  });
+
   test('stays at 0 behind the last step', () => {
     for (const schedule of ['linear', 'cosine'] as ScheduleName[]) {
       expect(createSchedule({ schedule, ...fixture.options })(99)).toBeCloseTo(0, 12);
