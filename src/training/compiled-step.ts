@@ -18,13 +18,7 @@ import { type TrainingStep } from './training-step-contract.js';
 export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
   const resolved = resolveStepOptions(options);
   if (!resolved.compile) return createEagerTrainingStep(model, resolved);
-  const runner = await createCompiledRunner(model, resolved.precision);
-  try {
-    return await ModelTrainingStep.create(model, resolved, runner);
-  } catch (error) {
-    await runner.dispose();
-    throw error;
-  }
+  return ModelTrainingStep.create(model, resolved, await createCompiledRunner(model, resolved.precision));
 }
 
 /** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */

@@ -1,7 +1,7 @@
 // Inputs and outputs of a step as raw arrays, whatever form they came in.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../models/inputs.js';
-import { type RawTensor } from '../raw-tensor.js';
+import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 import { type StepInputs, type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
 
 /** Arrays by name. */
@@ -28,16 +28,12 @@ export function toRawInputs(model: TrainableModel, inputs: StepInputs): RawTenso
 }
 
 function rawOf(prepared: tf.Tensor, given: unknown): RawTensor {
-  if (isRaw(given) && given.dtype === prepared.dtype) return given;
+  if (rawTensorProblem(given) === null && (given as RawTensor).dtype === prepared.dtype) return given as RawTensor;
   return {
     dtype: prepared.dtype as RawTensor['dtype'],
     shape: [...prepared.shape],
     data: prepared.dataSync() as RawTensor['data'],
   };
-}
-
-function isRaw(value: unknown): value is RawTensor {
-  return typeof value === 'object' && value !== null && ArrayBuffer.isView((value as { data?: unknown }).data);
 }
 
 /** The flags among the inputs. */

@@ -20,7 +20,7 @@ import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner
 import { readStepState, type SavedLossScale, writeStepState } from './step-state.js';
 import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { type StepResult, type TrainingStep } from './training-step-contract.js';
-import { createUpdate, type Phase, type TrainedParameter, type UpdateOptions } from './update.js';
+import { createUpdate, type Phase, type Summed, type TrainedParameter, type UpdateOptions } from './update.js';
 
 /**
  * A training step over the model's parameters, run eagerly.
@@ -56,12 +56,14 @@ export class ModelTrainingStep implements TrainingStep {
   private skippedCount = 0;
   private resolved: ResolvedStepOptions;
   private schedule: (step: number) => number;
-  private readonly rule: UpdateRule;
+  private rule: UpdateRule;
   private readonly lossScale: LossScale | null;
   private readonly parameters: Map<string, TrainedParameter>;
   private readonly functions = new Map<string, RunFunction>();
   private tail: Promise<unknown> = Promise.resolve();
   private isDisposed = false;
+  /** Set by the first call of `dispose`. */
+  private ending: Promise<void> | null = null;
 
   private constructor(
     private readonly model: TrainableModel,
@@ -94,7 +96,21 @@ export class ModelTrainingStep implements TrainingStep {
     );
   }
 
+  /** A step that holds the model's parameters; when there is none to be had, the runner gives back what it took. */
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
+    try {
+      return await ModelTrainingStep.start(model, options, runner);
+    } catch (error) {
+      await runner.dispose();
+      throw error;
+    }
+  }
+
+  private static async start(
+    model: TrainableModel,
+    options: ResolvedStepOptions,
+    runner: StepRunner,
+  ): Promise<TrainingStep> {
     if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
       throw new ConfigError(
         'createTrainingStep: labelSmoothing needs a head that chooses one of several classes; leave it out for this model',
@@ -151,14 +167,21 @@ export class ModelTrainingStep implements TrainingStep {
     const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => toRawInputs(this.model, batch));
     const counts = batches.map(exampleCount);
     const total = counts.reduce((sum, count) => sum + count, 0);
+    if (!(total > 0)) {
+      throw new ConfigError(
+        `TrainingStep.run: expected at least one example, received ${batches.length} batches without any; leave the update out`,
+      );
+    }
     const rate = this.schedule(this.stepCount);
     const scalars = this.rule.scalars(this.stepCount - this.skippedCount, rate);
     let loss = 0;
     let end: RawTensors = {};
+    const names = [...this.parameters.keys()];
+    const summed = new Set<string>();
     for (const [index, batch] of batches.entries()) {
       const share = (counts[index] as number) / total;
       const isLast = index === batches.length - 1;
-      const update = this.update(phaseOf(index, batches.length));
+      const update = this.update(phaseOf(index, batches.length), summed);
       const arrays = {
         ...batch,
         dropoutKey: {
@@ -173,6 +196,7 @@ export class ModelTrainingStep implements TrainingStep {
       };
       end = await (isLast ? runLast(update, arrays) : update(arrays));
       loss += share * numberOf(end, 'loss');
+      end['summed']?.data.forEach((flag, place) => flag === 1 && summed.add(names[place] as string));
     }
     const gradientNorm = numberOf(end, 'gradientNorm');
     const isSkipped = this.skipsNonFinite && !Number.isFinite(numberOf(end, 'loss') + gradientNorm);
@@ -226,12 +250,15 @@ export class ModelTrainingStep implements TrainingStep {
       );
       this.stepCount = step;
       this.skippedCount = skipped;
+      const { beta1, beta2, epsilon } = this.resolved;
+      if (options.beta1 !== beta1 || options.beta2 !== beta2 || options.epsilon !== epsilon) this.functions.clear(); // made with the old ones
       if (this.lossScale !== null && lossScale !== null) {
         await this.runner.write(LOSS_SCALE, rawScalar(lossScale.scale));
         await this.runner.write(GOOD_STEPS, rawScalar(lossScale.goodSteps));
       }
       this.resolved = { ...this.resolved, ...options };
       this.schedule = createSchedule(this.resolved);
+      this.rule = createUpdateRule(this.resolved.optimizer, this.resolved);
     });
   }
 
@@ -240,19 +267,22 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   dispose(): Promise<void> {
-    if (this.isDisposed) return Promise.resolve();
-    return this.inOrder(async () => {
+    this.ending ??= this.inOrder(async () => {
       this.isDisposed = true;
       await this.runner.dispose();
       this.model.holdParameters(null);
     });
+    return this.ending;
   }
 
   /** Work of one update, recorded or not, for each place that a batch can have in it. */
-  private update(phase: Phase): RunFunction {
+  private update(phase: Phase, summed: Summed): RunFunction {
     if (phase !== 'only') this.addSums();
-    return this.prepared(`train-${phase}`, () =>
-      createUpdate(this.model, this.parameters, this.updateOptions(), phase),
+    const earlier = new Set(summed);
+    return this.prepared(
+      `train-${phase}`,
+      () => createUpdate(this.model, this.parameters, this.updateOptions(), phase, earlier),
+      [...earlier].join(),
     );
   }
 
@@ -313,11 +343,13 @@ export class ModelTrainingStep implements TrainingStep {
     await start({});
   }
 
-  private prepared(name: string, create: () => StepFunction): RunFunction {
-    const known = this.functions.get(name);
+  /** A function made once for each name and variant. */
+  private prepared(name: string, create: () => StepFunction, variant = ''): RunFunction {
+    const key = `${name} ${variant}`;
+    const known = this.functions.get(key);
     if (known !== undefined) return known;
     const prepared = this.runner.prepare(create(), name);
-    this.functions.set(name, prepared);
+    this.functions.set(key, prepared);
     return prepared;
   }
 

@@ -30,12 +30,16 @@ export interface UpdateOptions {
 /** Where a batch stands in its update: alone, or at the start, in the middle or at the end of an accumulation. */
 export type Phase = 'only' | 'first' | 'middle' | 'last';
 
+/** Names of the parameters that earlier batches of an update gave a gradient: batches with other inputs may train other parameters. */
+export type Summed = ReadonlySet<string>;
+
 /** Inputs beside the model's own: int32 [2], and float32 scalars. */
 export const STEP_INPUTS = ['dropoutKey', 'rate', 'firstCorrection', 'secondCorrection', 'share'] as const;
 
 /**
  * The function that takes a batch and the scalars of `STEP_INPUTS`, and gives `loss` and (at the end of an update) `gradientNorm` and with
- * a scaled loss `lossScale`, the scale of the next update; all scalar.
+ * a scaled loss `lossScale`, the scale of the next update; all scalar. Before the end of an update it also gives `summed`, a flag for each
+ * parameter: whether its sum counts.
  * A parameter without gradient is skipped whole: neither moments nor decay touch it.
  */
 export function createUpdate(
@@ -43,8 +47,12 @@ export function createUpdate(
   parameters: ReadonlyMap<string, TrainedParameter>,
   options: UpdateOptions,
   phase: Phase,
+  earlier: Summed = new Set(),
 ): StepFunction {
-  const trained = [...parameters.values()];
+  const trained = [...parameters].map(([name, entry]) => ({
+    ...entry,
+    sumSoFar: earlier.has(name) ? entry.sum : null,
+  }));
   const variables = trained.map(({ parameter }) => parameter);
   const ends = phase === 'only' || phase === 'last';
   const { gradientCheckpointing, labelSmoothing, lossScale } = options;
@@ -63,13 +71,20 @@ export function createUpdate(
     const unscaled = <T extends tf.Tensor>(x: T): T => (inverseScale === null ? x : tf.mul(x, inverseScale));
     const loss = unscaled(value);
     const found = trained.flatMap((entry) => {
-      const gradient = grads[entry.parameter.name];
-      return gradient === undefined ? [] : [{ ...entry, gradient: unscaled(gradient) }];
+      const own = grads[entry.parameter.name];
+      const part = own && (phase === 'only' ? unscaled(own) : tf.mul(unscaled(own), share));
+      const gradient = part && entry.sumSoFar ? tf.add(entry.sumSoFar, part) : (part ?? entry.sumSoFar);
+      return gradient === null ? [] : [{ ...entry, gradient }];
     });
-    if (phase !== 'only') {
-      for (const entry of found) entry.gradient = accumulate(entry.gradient, entry.sum, share, phase);
+    if (!ends) {
+      for (const { sum, gradient } of found) {
+        if (sum === null) throw new TypeError('createUpdate: accumulation needs the variables for its sums');
+        if (gradient !== sum) sum.assign(gradient);
+      }
+      const counts = new Set(found.map(({ parameter }) => parameter));
+      const flags = variables.map((variable) => counts.has(variable));
+      return { loss, summed: tf.tensor1d(flags, 'bool') };
     }
-    if (!ends) return { loss };
     const squares = found.map(({ gradient }) => sumOfSquares(gradient));
     const gradientNorm = normOf(squares);
     const health = tf.add(gradientNorm, loss);
@@ -135,12 +150,4 @@ function lossOf(model: TrainableModel, batch: StepTensors, context: StepContext)
     throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
   }
   return loss;
-}
-
-function accumulate(gradient: tf.Tensor, sum: tf.Variable | null, share: tf.Scalar, phase: Phase): tf.Tensor {
-  if (sum === null) throw new TypeError('createUpdate: accumulation needs the variables for its sums');
-  const part = tf.mul(gradient, share);
-  const total = phase === 'first' ? part : tf.add(sum, part);
-  if (phase !== 'last') sum.assign(total);
-  return total;
 }

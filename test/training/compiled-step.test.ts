@@ -183,6 +183,21 @@ describe('the compiled step', () => {
     expectSameLosses(await both({}, run));
   });
 
+  test('accumulates batches with and without regions as the eager one does', async () => {
+    if (!hasEngine) return;
+    const run = async (step: TrainingStep): Promise<number[]> => {
+      const numbers: number[] = [];
+      for (let i = 0; i < 6; i++) {
+        const { inputIds, attentionMask, labels } = batch(i + 20);
+        const text = { inputIds, attentionMask, labels };
+        const { loss, gradientNorm } = await step.run(i % 2 ? [batch(i), text] : [text, batch(i), text]);
+        numbers.push(loss, gradientNorm);
+      }
+      return numbers;
+    };
+    expectSameLosses(await both({}, run));
+  });
+
   test('a padded batch gives the loss and the update of the short one', async () => {
     if (!hasEngine) return;
     const updates: Map<string, Float32Array>[] = [];

@@ -111,6 +111,36 @@ describe('createTrainingStep', () => {
     }
   });
 
+  test('accumulates gradients of batches that train other parameters: what one batch lacks keeps its sum, and no older one', async () => {
+    const whole = await start({ maxGradNorm: 1 });
+    const parts = await start({ maxGradNorm: 1 });
+    /** `doubled` has its whole gradient here, `missing` has none, all others half of theirs. */
+    const part = (index: number, doubled: string, missing: string): ReturnType<typeof batch> => {
+      const inputs = { ...batch(index), [doubled]: batch(index, 2)[doubled] };
+      return Object.fromEntries(Object.entries(inputs).filter(([name]) => name !== missing)) as ReturnType<
+        typeof batch
+      >;
+    };
+    for (const [index, first, second] of [
+      [0, 'dense.bias', 'dense.weight'],
+      [1, 'dense.weight', 'dense.bias'],
+    ] as const) {
+      const one = await whole.step.run(batch(index));
+      const two = await parts.step.run([part(index, first, second), part(index, second, first)]);
+      expect(two.gradientNorm).toBeCloseTo(one.gradientNorm, 4);
+    }
+    for (const [name, variable] of whole.model.namedParameters()) {
+      expectClose(parts.model, { [name]: [...variable.dataSync()] });
+    }
+  });
+
+  test('refuses an update without examples', async () => {
+    const { step } = await start({});
+    await expect(step.run([])).rejects.toThrow(/at least one example, received 0 batches/);
+    await expect(step.run(batch(0, 1, 0))).rejects.toThrow(/at least one example/);
+    expect(step.step).toBe(0);
+  });
+
   test('skips a parameter without gradient whole, decay too', async () => {
     const { step, model } = await start({ weightDecay: 0.5, warmupSteps: 0 });
     const inputs = batch(0);
@@ -198,8 +228,23 @@ describe('createTrainingStep', () => {
     const { step } = await start({});
     const rates = await Promise.all([0, 1, 2].map((index) => step.run(batch(index))));
     expect(rates.map(({ learningRate }) => learningRate)).toEqual([0, 0.005, 0.01]);
+    await Promise.all([step.dispose(), step.dispose()]);
     await step.dispose();
     await expect(step.run(batch(0))).rejects.toThrow(/was disposed/);
+  });
+
+  test('leaves nothing behind when it cannot hold the parameters', async () => {
+    const model = linearModel({ weight: { shape: [2], values: [1, 2] } });
+    const before = tf.memory().numTensors;
+    const held = {
+      ...model,
+      holdParameters: () => {
+        throw new Error('held already');
+      },
+    };
+    await expect(createTrainingStep(held, { compile: false })).rejects.toThrow(/held already/);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
   });
 
   test('names what is wrong with an option', async () => {
