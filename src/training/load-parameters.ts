@@ -12,8 +12,9 @@ import { type TrainableModel } from './trainable-model.js';
  */
 export async function loadParameters(model: TrainableModel, dir: string): Promise<void> {
   const path = join(dir, 'model.safetensors');
-  const file = await openSafetensors(await openSource(path));
+  const source = await openSource(path);
   try {
+    const file = await openSafetensors(source);
     const parameters = model.namedParameters();
     for (const [name, { shape }] of parameters) {
       const stored = file.tensors.get(name)?.shape;
@@ -28,6 +29,6 @@ export async function loadParameters(model: TrainableModel, dir: string): Promis
       tf.tidy(() => parameter.assign(tf.tensor(values, parameter.shape)));
     }
   } finally {
-    await file.close();
+    await source.close();
   }
 }

@@ -2,9 +2,10 @@
 import { createSink, joinPath, openSource } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, errorMessage } from '../errors.js';
 import { type RawTensor } from '../raw-tensor.js';
-import { type ResolvedStepOptions } from './step-options.js';
+import { createSchedule } from './schedule.js';
+import { type ResolvedStepOptions, resolveStepOptions } from './step-options.js';
 
 export const STEP_STATE_FILE = 'optimizer.safetensors';
 
@@ -89,8 +90,9 @@ export async function readStepState(
   write: (name: string, value: RawTensor) => Promise<void>,
 ): Promise<SavedCounters> {
   const path = joinPath(dir, STEP_STATE_FILE);
-  const file = await openSafetensors(await openSource(path));
+  const source = await openSource(path);
   try {
+    const file = await openSafetensors(source);
     const { options, ...counters } = parseMetadata(path, file.metadata);
     if (options.optimizer !== optimizer) {
       throw new CheckpointError(
@@ -103,22 +105,48 @@ export async function readStepState(
     }
     return { options, ...counters };
   } finally {
-    await file.close();
+    await source.close();
   }
 }
 
 function parseMetadata(path: string, metadata: Record<string, string>): SavedCounters {
-  const [step, skipped] = [Number(metadata['step']), Number(metadata['skipped'] ?? 0)];
-  if (!Number.isSafeInteger(step) || !Number.isSafeInteger(skipped) || metadata['options'] === undefined) {
-    throw new CheckpointError(`${path}: it names no step and options; it was not written by saveState`);
-  }
-  const saved = JSON.parse(metadata['options']) as Partial<SavedOptions>;
-  return {
-    step,
-    skipped,
-    lossScale: metadata['loss_scale'] === undefined ? null : (JSON.parse(metadata['loss_scale']) as SavedLossScale),
-    options: Object.fromEntries(SAVED_OPTIONS.map((key) => [key, saved[key]])) as unknown as SavedOptions,
+  const fail = (reason: string): never => {
+    throw new CheckpointError(`${path}: ${reason}; it was not written by saveState, or it is damaged`);
   };
+  const count = (text: string | undefined, what: string): number =>
+    /^\d{1,15}$/.test(text ?? '') ? Number(text) : fail(`expected a whole number of ${what}, found ${text ?? 'none'}`);
+  const json = (key: string): Record<string, unknown> => {
+    const value = jsonOrNull(metadata[key] ?? '');
+    const isObject = typeof value === 'object' && value !== null;
+    return isObject
+      ? (value as Record<string, unknown>)
+      : fail(`expected "${key}" as a JSON object, found ${metadata[key] ?? 'none'}`);
+  };
+  const step = count(metadata['step'], 'steps');
+  const skipped = count(metadata['skipped'] ?? '0', 'skipped steps');
+  if (skipped > step) fail(`${skipped} of ${step} steps were skipped`);
+  const saved = json('options');
+  for (const key of SAVED_OPTIONS) {
+    if (key !== 'totalSteps' && (saved[key] ?? null) === null) fail(`its options have no ${key}`);
+  }
+  const options = Object.fromEntries(SAVED_OPTIONS.map((key) => [key, saved[key]])) as unknown as SavedOptions;
+  try {
+    createSchedule(resolveStepOptions(options));
+  } catch (error) {
+    fail(errorMessage(error));
+  }
+  if (metadata['loss_scale'] === undefined) return { step, skipped, lossScale: null, options };
+  const lossScale = json('loss_scale') as unknown as SavedLossScale;
+  if (![lossScale.scale, lossScale.goodSteps].every(Number.isFinite)) fail('its loss scale is no pair of numbers');
+  return { step, skipped, lossScale, options };
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function requireSameTensors(
