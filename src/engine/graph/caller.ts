@@ -1,7 +1,14 @@
 // Finds the line of the user's code in a stack trace, for error messages.
 
-/** Frames of TensorFlow.js (its source maps start at `tfjs-core`), of Node and of this folder are not the user's. */
-const INTERNAL = /[\\/]@tensorflow[\\/]|[\\/]tfjs-[a-z]+[\\/]|[\\/]src[\\/]engine[\\/]graph[\\/]|\bnode:|<anonymous>/;
+/** Frames of TensorFlow.js (by source maps in `tfjs-core/src` and its like), of Node and of this folder are not the user's. */
+const INTERNAL = new RegExp(
+  [
+    String.raw`[\\/]@tensorflow[\\/]`,
+    String.raw`\btfjs-(?:core|layers|converter|data|backend-\w+)[\\/]src[\\/]`,
+    String.raw`[\\/]src[\\/]engine[\\/]graph[\\/]`,
+    String.raw`\bnode:|<anonymous>`,
+  ].join('|'),
+);
 
 /** ` (at file:line:column)` of the innermost frame outside the engine and tfjs, or nothing when there is none. */
 export function callerOf(error: Error): string {

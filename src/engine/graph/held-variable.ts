@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { TF_ATTR, TF_DTYPE, type NativeGraph, type OperationAttribute, type OutputNumber } from './addon.js';
+import { currentCaller } from './caller.js';
 import type { Precision } from './contract.js';
 import type { HeldVariable } from './graph-backend.js';
 import { LOW_DTYPES, operationOf, typeAttribute, type GraphDType, type Node, type Recording } from './recording.js';
@@ -97,7 +98,9 @@ export class StateVariable implements HeldVariable {
   node(recording: Recording): Node {
     const { graph, handle, low } = this.operations;
     if (recording.graph !== graph) {
-      throw new EngineError(`The variable "${this.name}" belongs to another state than the function that is recorded`);
+      throw new EngineError(
+        `The variable "${this.name}" belongs to another state than the function that is recorded${currentCaller()}; give it to one state, and compile both functions over it`,
+      );
     }
     let node = this.reads.get(recording);
     if (node === undefined) {

@@ -118,8 +118,11 @@ export class Recording {
       inputs.map((node) => this.full(node)),
     );
     const { nodes } = this.operation(type, references, attributes);
-    if (nodes.length < outputCount)
-      throw new EngineError(`${type} has ${nodes.length} outputs, ${outputCount} were asked for`);
+    if (nodes.length < outputCount) {
+      throw new EngineError(
+        `${type} cannot be recorded: its result is neither float32, int32 nor bool${currentCaller()}; compute it outside and feed it as an input`,
+      );
+    }
     return nodes;
   }
 

@@ -284,6 +284,7 @@ describe('errors of compile', () => {
       /read in JavaScript while .* result of Sum/,
     ],
     ['a shape that depends on data', (x) => tf.unique(tf.reshape(x, [-1])).values, /Unique.* depends on the data/],
+    ['a complex result', (x) => tf.real(tf.complex(x, x)), /Complex cannot be recorded: .* float32, int32 nor bool/],
     ['a kernel that does not exist', (x) => tf.engine().runKernel('NoSuchKernel', { x }), /NoSuchKernel/],
     ['shapes that do not fit', (x, w) => tf.matMul(w, x), /inner dimensions|MatMul/i],
   ])('name the operation and the line: %s', async (_, body, message) => {
