@@ -66,6 +66,7 @@ class CompiledFunction {
     const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
     const arrays = startsAtOnce ? inputs : copyOf(inputs);
     return this.state.enqueue(async () => {
+      this.state.requireUnassigned();
       const ready = this.present(signature);
       return this.run(ready ?? (await this.record(arrays, signature)), arrays, runOptions);
     });

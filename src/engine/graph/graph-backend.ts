@@ -31,8 +31,8 @@ type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
 
 /** What the recording and the state ask of the backend, beside being one. */
 export interface GraphBackend extends NodeKernelBackend {
-  /** Runs `record` with this backend current and operations going into `recording`. */
-  record<T>(recording: Recording, record: () => T): T;
+  /** Runs `record` with this backend current and operations going into `recording`. `own` are the variables that it may assign. */
+  record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T;
   /** The node of a tensor: recorded, written, held by a state, or captured from another backend. */
   nodeOf(tensor: tf.TensorInfo): Node;
   /** A tensor that stands for a node. */
@@ -57,6 +57,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     private readonly entries = new WeakMap<tf.DataId, Entry>();
     private entryCount = 0;
     private current: Recording | null = null;
+    private own: ReadonlySet<tf.Variable> = new Set();
 
     get recording(): Recording {
       if (this.current !== null) return this.current;
@@ -65,7 +66,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       );
     }
 
-    record<T>(recording: Recording, record: () => T): T {
+    record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T {
       const outer = this.current;
       if (outer !== null)
         throw new EngineError(
@@ -73,6 +74,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
         );
       return onGraph(() => {
         this.current = recording;
+        this.own = own;
         try {
           return record();
         } finally {
@@ -201,6 +203,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     override incRef(dataId: tf.DataId): void {
       const entry = this.entries.get(dataId);
       if (entry !== undefined) entry.refCount++;
+      else this.ownerOf(dataId)?.incRef(dataId); // a captured tensor, assigned to a variable: tfjs asks the current backend
     }
 
     override disposeData(dataId: tf.DataId, force = false): boolean {
@@ -217,6 +220,11 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       return this.entryCount;
     }
 
+    /** The backend that has the data of a live tensor. */
+    private ownerOf(dataId: tf.DataId): tf.KernelBackend | undefined {
+      return (engine.state.tensorInfo as WeakMap<tf.DataId, { backend: tf.KernelBackend }>).get(dataId)?.backend;
+    }
+
     private add(entry: Entry, dataId: tf.DataId = {}): tf.DataId {
       this.entries.set(dataId, entry);
       this.entryCount++;
@@ -226,13 +234,15 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     /** A tensor of another backend: a constant of the graph. */
     private capture(tensor: tf.TensorInfo): Node {
       const { dataId, shape, dtype } = tensor;
-      const variable = Object.values(engine.registeredVariables).find((candidate) => candidate.dataId === dataId);
+      const variable = Object.values(engine.registeredVariables).find(
+        (candidate) => candidate.dataId === dataId && !this.own.has(candidate), // own ones may have been assigned this tensor
+      );
       if (variable !== undefined) {
         throw new EngineError(
           `The variable "${variable.name}" [${shape.join(', ')}] is not in the state of this function${currentCaller()}; give it to createState`,
         );
       }
-      if ((tensor as tf.Tensor).isDisposed || !(engine.state.tensorInfo as WeakMap<tf.DataId, unknown>).has(dataId)) {
+      if ((tensor as tf.Tensor).isDisposed || this.ownerOf(dataId) === undefined) {
         throw new EngineError(`A disposed tensor [${shape.join(', ')}] cannot be used${currentCaller()}`);
       }
       const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);

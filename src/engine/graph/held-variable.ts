@@ -6,7 +6,15 @@ import { TF_ATTR, TF_DTYPE, type NativeGraph, type OperationAttribute, type Outp
 import { currentCaller } from './caller.js';
 import type { Precision } from './contract.js';
 import type { HeldVariable } from './graph-backend.js';
-import { LOW_DTYPES, operationOf, typeAttribute, type GraphDType, type Node, type Recording } from './recording.js';
+import {
+  LOW_DTYPES,
+  nodeName,
+  operationOf,
+  typeAttribute,
+  type GraphDType,
+  type Node,
+  type Recording,
+} from './recording.js';
 
 /** Its operations in one graph. */
 export interface VariableOperations {
@@ -50,7 +58,7 @@ export class StateVariable implements HeldVariable {
 
   /** Adds its operations to a graph. */
   enter(graph: NativeGraph): void {
-    const scope = `state/${this.name.replace(/[^\w.\-/]/g, '_')}`;
+    const scope = `state/${nodeName(this.name)}`;
     const add = (
       type: string,
       inputs: readonly OutputNumber[],

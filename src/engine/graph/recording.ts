@@ -137,7 +137,7 @@ export class Recording {
     this.operationCount++;
     let added;
     try {
-      added = this.graph.add(type, `${this.scope}/${name.replace(/[^\w.\-/]/g, '_')}`, inputs, attributes, controls);
+      added = this.graph.add(type, `${this.scope}/${nodeName(name)}`, inputs, attributes, controls);
     } catch (error) {
       throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
     }
@@ -357,6 +357,11 @@ export class Recording {
 /** The operation that an output belongs to. */
 export function operationOf(reference: OutputNumber): number {
   return Math.floor(reference / 2 ** 16);
+}
+
+/** A text as part of TensorFlow's node names, which know few characters. Other texts give other names. */
+export function nodeName(text: string): string {
+  return text.replace(/[^\w.\-/]/g, (unit) => `>${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A type attribute. */

@@ -16,7 +16,7 @@ import {
 import type { Precision, State, StateOptions, VariableSpec } from './contract.js';
 import type { GraphBackend } from './graph-backend.js';
 import { StateVariable } from './held-variable.js';
-import { Recording, typeAttribute, typedArray, type GraphDType } from './recording.js';
+import { nodeName, Recording, typeAttribute, typedArray, type GraphDType } from './recording.js';
 import { graphBackend } from './register.js';
 import { sessionConfig } from './session-config.js';
 
@@ -207,12 +207,24 @@ export class SessionState implements State {
     if (this.recordingsInGraph >= this.maxSignatures) await this.rebuild();
     this.recordingsInGraph++;
     this.recordings++;
-    return new Recording(this.graph, `${name.replace(/[^\w.-]/g, '_')}_${this.recordingCount++}`, precision);
+    const scope = nodeName(/^[A-Za-z]/.test(name) ? name : `f${name}`); // TensorFlow's names begin with a letter
+    return new Recording(this.graph, `${scope}_${this.recordingCount++}`, precision);
+  }
+
+  /** @throws EngineError when a variable was assigned outside of a compiled function: its value in the session is another, and stays. */
+  requireUnassigned(): void {
+    const assigned = [...this.held.values()].filter((held) => held.isAlive && held.variable.dataId !== held.dataId);
+    if (assigned.length === 0) return;
+    for (const held of assigned) this.refer(held);
+    throw new EngineError(
+      `The variable "${assigned[0]?.name}" was assigned outside of a compiled function, which does not reach the session; use state.write, or assign it inside`,
+    );
   }
 
   /** Records with every variable readable and assignable. Returns the operations that assign at the end of the run. */
   record(recording: Recording, run: () => void): number[] {
-    return this.backend.record(recording, () => {
+    const own = new Set([...this.held.values()].map(({ variable }) => variable));
+    return this.backend.record(recording, own, () => {
       try {
         run();
         const assigned = [...this.held.values()].filter((held) => held.isAlive && held.variable.dataId !== held.dataId);

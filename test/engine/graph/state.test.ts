@@ -68,6 +68,43 @@ describe('a state', () => {
     tf.dispose([a, b]);
   });
 
+  test('assigns a tensor from outside inside a function alone, and leaves that tensor alone', async () => {
+    if (!hasEngine) return;
+    const { a, b, state, add } = await twoVariables();
+    const outside = tf.scalar(100);
+    const reset = compile(() => ({ sum: a.assign(outside) ?? tf.add(a, outside) }), { state });
+    expect((await reset({}))['sum']?.data[0]).toBe(200);
+    expect(outside.dataSync()[0]).toBe(100);
+    b.assign(outside);
+    await expect(add({ x: ones(1) })).rejects.toThrow(/"b" was assigned outside of a compiled function.*state\.write/);
+    await add({ x: ones(1) });
+    await state.dispose();
+    expect([a, b, outside].map((tensor) => tensor.dataSync()[0])).toEqual([101, 11, 100]);
+    tf.dispose([a, b, outside]);
+  });
+
+  test('tells names apart that TensorFlow cannot write', async () => {
+    if (!hasEngine) return;
+    const [x, y] = tf.tidy(() => [tf.variable(tf.scalar(1)), tf.variable(tf.scalar(2))] as const);
+    const state = await createState(
+      new Map([
+        ['my weight', x],
+        ['my:weight', y],
+      ]),
+    );
+    const difference = compile(
+      ({ 'x 1': first, 'x:1': second }) => ({ d: tf.sub(tf.sub(x, y), tf.sub(first ?? 0, second ?? 0)) }),
+      {
+        state,
+        name: '_différence',
+      },
+    );
+    const scalar = (value: number): RawTensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+    expect((await difference({ 'x 1': scalar(30), 'x:1': scalar(10) }))['d']?.data[0]).toBe(-21);
+    await state.dispose();
+    tf.dispose([x, y]);
+  });
+
   test('refuses variables that it cannot hold before it takes any', async () => {
     if (!hasEngine) return;
     const { a, b, state } = await twoVariables();
