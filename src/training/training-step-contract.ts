@@ -26,7 +26,8 @@ export interface TrainingStep {
   readonly options: Readonly<ResolvedStepOptions>;
   /**
    * One update. Several batches are accumulated: their gradients are averaged, weighted by their numbers of examples
-   * (`exampleCount`, else the length of the first axis). Inputs must stay unchanged until the promise settles.
+   * (`exampleCount`, else the length of the first axis). They may train different
+   * parameters: only one that no batch trains is skipped. Inputs must stay unchanged until the promise settles.
    */
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
   /**
@@ -43,7 +44,10 @@ export interface TrainingStep {
   withAverage<T>(use: () => Promise<T>): Promise<T>;
   /** Writes moments, step, seed and schedule into a folder. */
   saveState(dir: string): Promise<void>;
-  /** Reads what `saveState` wrote. @throws CheckpointError when it belongs to another model or optimizer. */
+  /**
+   * Reads what `saveState` wrote: moments, counts, and the rate, schedule, betas, epsilon and seed, which then replace those of the step.
+   * @throws CheckpointError when it is damaged, or belongs to another model or optimizer
+   */
   loadState(dir: string): Promise<void>;
   /** Copies the parameters back into the model and keeps the step. */
   syncParameters(): Promise<void>;

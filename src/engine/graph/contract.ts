@@ -50,7 +50,8 @@ export interface VariableSpec {
  * Variables that live in one TensorFlow session, for every function compiled over them.
  *
  * While a State holds a `tf.Variable`, its values are in the session only: `await variable.data()` reads through to them, `variable.assign`
- * counts inside compiled functions alone, and eager arithmetic on the variable throws an error that names it.
+ * counts inside compiled functions alone (after one outside, the next call throws), and eager arithmetic on the variable throws an error
+ * that names it.
  */
 export interface State {
   /** Every variable, by name: those given to `createState`, then those added. */
@@ -64,7 +65,10 @@ export interface State {
   read(name: string): Promise<RawTensor>;
   /** Replaces the values, after every run called so far. The array is copied at once. */
   write(name: string, value: RawTensor): Promise<void>;
-  /** Ends the session. Variables given to `createState` become ordinary ones again, with their last values; added ones are disposed. */
+  /**
+   * Ends the session after every call so far; later ones are refused. Variables given to `createState` become ordinary ones again, with their
+   * last values; added ones are disposed.
+   */
   dispose(): Promise<void>;
 }
 
