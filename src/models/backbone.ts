@@ -9,7 +9,7 @@ import type { WeightInitializer } from '../layers/initializers.js';
 import { lookup } from '../layers/lookup.js';
 import { Pooler } from '../layers/pooler.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
-import { headMaskOf } from './head-mask.js';
+import { hasQueryAxis, headMaskOf } from './head-mask.js';
 import type { TensorInputs } from './inputs.js';
 
 /** How one pass runs. */
@@ -75,7 +75,7 @@ export class Backbone {
   /**
    * Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite.
    * @param positions `[b]` or `[b, p]` int32: the only states that the caller needs. The last layer then computes no others,
-   * unless hidden states or attentions are asked for.
+   * unless hidden states or attentions are asked for, or a head mask has factors for every query.
    */
   run(inputs: TensorInputs, context: ComputeContext, positions: tf.Tensor | null = null): BackboneOutputs {
     const embedded = this.embeddings.run(inputs, context); // [b, s, h]
@@ -112,7 +112,8 @@ export class Backbone {
     context: ComputeContext,
   ): BackboneOutputs {
     const { outputAttentions, outputHiddenStates } = { ...this.config, ...defined(context) };
-    const trimmedLayer = rows === null || outputAttentions || outputHiddenStates ? -1 : this.encoder.length - 1;
+    const needsAll = outputAttentions || outputHiddenStates || hasQueryAxis(headMask);
+    const trimmedLayer = rows === null || needsAll ? -1 : this.encoder.length - 1;
     const [b = 0] = embedded.shape;
     const hiddenStates = [tf.clone(embedded)];
     const attentions: tf.Tensor[] = [];

@@ -19,6 +19,11 @@ export function headMaskOf(mask: tf.Tensor | undefined, layer: number, keptHeads
   return keptHeads.length === n ? ofLayer : tf.gather(ofLayer, [...keptHeads], 1);
 }
 
+/** Whether a mask has a factor of its own for each query, `[layers, b, n, s, s]`. */
+export function hasQueryAxis(mask: tf.Tensor | undefined): boolean {
+  return mask?.rank === 5 && mask.shape[3] !== 1;
+}
+
 /** @throws ShapeError for a shape that `headMaskOf` does not know. */
 export function requireHeadMask(who: string, mask: tf.Tensor | undefined, layers: number, heads: number): void {
   if (mask === undefined) return;

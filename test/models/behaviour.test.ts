@@ -235,3 +235,18 @@ test('maskedPositions give the loss and gradients of the full scores', async () 
   disposeOutputs(outputs);
   model.dispose();
 });
+
+test.each<[ModelName, ModelInputs]>([
+  ['VisualBertForQuestionAnswering', {}],
+  ['VisualBertForVisualReasoning', {}],
+  ['VisualBertForPreTraining', { maskedPositions: [[1, 3], [2, 0]], labels: [[8, 2], [5, -100]] }], // prettier-ignore
+])('%s: a head mask with factors for every query masks as it does when attentions are shown', async (name, more) => {
+  const model = tinyModel(name);
+  const headMask = tf.randomUniform([2, 2, 4, 11, 11], 0, 1, 'float32', 5);
+  const inputs = { ...tinyInputs(name), ...more, headMask };
+  const [bare, shown] = [model.forward(inputs), model.forward({ ...inputs, outputAttentions: true })];
+  expect(await largestDifference(mainOutput(bare), mainOutput(shown))).toBeLessThan(1e-5);
+  tf.dispose(headMask);
+  [bare, shown].forEach(disposeOutputs);
+  model.dispose();
+});
