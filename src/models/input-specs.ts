@@ -3,9 +3,6 @@ import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 
-/** Labels of a cross-entropy: -100 takes no part. */
-export const LABEL_FLOOR = -100;
-
 /**
  * Text and region inputs, each with the axes `lead` first: `['b']`, or `['b', 'choices']` for multiple choice.
  * The texts' length is bounded by the position table unless positions are given.
@@ -38,6 +35,9 @@ export function requireSequence(who: string, inputs: TensorInputs, { maxPosition
   if ((inputIds === undefined) === (inputsEmbeds === undefined)) {
     const received = inputIds === undefined ? 'neither' : 'both';
     throw new ShapeError(`${who}: expected inputIds or inputsEmbeds, received ${received}; pass exactly one of them`);
+  }
+  if ((inputIds ?? inputsEmbeds)?.shape[0] === 0) {
+    throw new ShapeError(`${who}: expected at least one example, received a batch of none; leave empty batches out`);
   }
   const t = inputIds?.shape.at(-1) ?? inputsEmbeds?.shape.at(-2) ?? 0;
   if (t > maxPositionEmbeddings && positionIds === undefined) {

@@ -38,7 +38,7 @@ export interface ModelInputs {
   sentenceImageLabels?: InputValue;
   /** `[b, p]`: region-to-phrase alignment only, the text position of each phrase, -1 for none. */
   regionToPhrasePosition?: InputValue;
-  /** `[b, k]`: pre-training only, the positions to predict; `labels` are then `[b, k]`. */
+  /** `[b, k]`: pre-training only, the positions to predict, -100 for a place that is not used; `labels` are then `[b, k]`. */
   maskedPositions?: InputValue;
   /** Scalar: real examples in a padded batch, by which losses over the batch divide. */
   exampleCount?: InputValue;
@@ -63,6 +63,8 @@ export interface InputSpec {
   kind: 'ids' | 'mask' | 'values';
   /** Allowed values of `ids`: from the first to below the second. */
   range?: readonly [number, number];
+  /** One more value of `ids`, for what takes no part. */
+  ignored?: number;
   /** What to do about a wrong shape. */
   advice?: string;
 }
@@ -85,7 +87,7 @@ export function prepareInputs(who: string, inputs: ModelInputs, specs: InputSpec
     if (value === undefined || value === null) continue;
     const tensor = toTensor(`${who}: ${name}`, value, spec.kind);
     requireShape(who, name, tensor.shape, spec, sizes);
-    if (spec.range !== undefined) requireRange(`${who}: ${name}`, value, tensor, spec.range);
+    requireRange(`${who}: ${name}`, value, tensor, spec);
     prepared[name] = tensor;
   }
   return prepared;
@@ -143,16 +145,14 @@ function requireShape(
 }
 
 /** Reads ids to check them: from the caller's array where there is one, so that no device is asked. */
-function requireRange(
-  what: string,
-  value: InputValue,
-  tensor: tf.Tensor,
-  [low, high]: readonly [number, number],
-): void {
+function requireRange(what: string, value: InputValue, tensor: tf.Tensor, { range, ignored }: InputSpec): void {
+  if (range === undefined) return;
+  const [low, high] = range;
   const values = isRaw(value) && !(value.data instanceof BigInt64Array) ? value.data : tensor.dataSync();
   for (const id of values) {
-    if (id < low || id >= high) {
-      throw new ShapeError(`${what}: expected values from ${low} to ${high - 1}, received ${id}`);
-    }
+    if ((id >= low && id < high) || id === ignored) continue;
+    const allowed = Number.isFinite(high) ? `values from ${low} to ${high - 1}` : `values of at least ${low}`;
+    const none = ignored === undefined ? '' : ` (${ignored} for none)`;
+    throw new ShapeError(`${what}: expected ${allowed}${none}, received ${id}`);
   }
 }

@@ -6,9 +6,9 @@ import type { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
 import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
-import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
-import { crossEntropy } from './losses.js';
+import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
 
@@ -44,7 +44,7 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
     return {
       ...shared,
       imageTextAlignment: { ...shared.imageTextAlignment, axes: null, kind: 'ids' },
-      labels: { axes: null, kind: 'ids', range: [LABEL_FLOOR, Infinity] },
+      labels: { axes: null, kind: 'ids', range: [0, Infinity], ignored: IGNORED_LABEL },
     };
   }
 

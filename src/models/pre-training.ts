@@ -6,9 +6,9 @@ import type { Classifier } from '../layers/classifier.js';
 import type { MaskedLmHead } from '../layers/masked-lm-head.js';
 import type { Pooler } from '../layers/pooler.js';
 import { Backbone, firstPositions, flattened, type ComputeContext } from './backbone.js';
-import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
-import { crossEntropy } from './losses.js';
+import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
 import type { ModelOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
@@ -57,21 +57,28 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
   protected override inputSpecs(): InputSpecs {
     return {
       ...sharedSpecs(this.config),
-      labels: { axes: ['b', '*'], kind: 'ids', range: [LABEL_FLOOR, this.config.vocabSize] },
-      sentenceImageLabels: { axes: null, kind: 'ids', range: [LABEL_FLOOR, 2] },
-      maskedPositions: { axes: ['b', 'k'], kind: 'ids', range: [0, this.config.maxPositionEmbeddings] },
+      labels: { axes: ['b', '*'], kind: 'ids', range: [0, this.config.vocabSize], ignored: IGNORED_LABEL },
+      sentenceImageLabels: { axes: null, kind: 'ids', range: [0, 2], ignored: IGNORED_LABEL },
+      maskedPositions: { axes: ['b', 'k'], kind: 'ids', range: [0, Infinity], ignored: IGNORED_LABEL },
     };
   }
 
   protected override requireConsistent({ labels, maskedPositions, visualEmbeds, ...inputs }: TensorInputs): void {
     const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
-    const asked = maskedPositions?.shape[1] ?? t + (visualEmbeds?.shape[1] ?? 0);
+    const s = t + (visualEmbeds?.shape[1] ?? 0);
+    const asked = maskedPositions?.shape[1] ?? s;
     if (labels !== undefined && labels.shape[1] !== asked) {
       const what = maskedPositions === undefined ? 'one label per token and region' : 'one label per masked position';
       throw new ShapeError(
         `${this.className}: expected labels [${b}, ${asked}], received [${labels.shape.join(', ')}]; give ${what}, -100 where nothing is asked`,
       );
     }
+    if (maskedPositions === undefined || asked === 0) return;
+    const highest = tf.tidy(() => tf.max(maskedPositions).dataSync()[0]) ?? 0;
+    if (highest < s) return;
+    throw new ShapeError(
+      `${this.className}: expected maskedPositions below ${s}, received ${highest}; name positions of the sequence`,
+    );
   }
 
   override compute(inputs: TensorInputs, context: ComputeContext): PreTrainingOutputs {
@@ -79,7 +86,8 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
     const { labels, sentenceImageLabels, maskedPositions } = inputs;
     const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     const first = tf.reshape(firstPositions(b), [b, 1]);
-    const positions = maskedPositions === undefined ? null : tf.concat([first, maskedPositions], 1); // [b, 1 + k]
+    const read = maskedPositions === undefined ? null : tf.maximum(maskedPositions, tf.scalar(0, 'int32')); // [b, k]
+    const positions = read === null ? null : tf.concat([first, read], 1); // [b, 1 + k]
     const { states, ...rest } = backbone.run(inputs, context, positions);
     const sequence = tf.reshape(states, [b, -1, this.config.hiddenSize]); // [b, s, h], or [CLS] and the masked positions
     const asked = maskedPositions === undefined ? sequence : tf.slice(sequence, [0, 1, 0], [-1, -1, -1]); // [b, k, h]
@@ -91,9 +99,15 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
       ...rest,
     };
     if (labels === undefined) return outputs;
-    const wordLoss = crossEntropy(scores, tf.reshape(labels, [-1]));
+    const wordLoss = crossEntropy(scores, tf.reshape(usedLabels(labels, maskedPositions), [-1]));
     if (sentenceImageLabels === undefined) return { loss: wordLoss, ...outputs };
     const matchLoss = crossEntropy(matches, tf.reshape(sentenceImageLabels, [-1]));
     return { loss: tf.add<tf.Scalar>(wordLoss, matchLoss), ...outputs };
   }
+}
+
+/** Labels `[b, k]`, without those of places that are not used. */
+function usedLabels(labels: tf.Tensor, maskedPositions: tf.Tensor | undefined): tf.Tensor {
+  if (maskedPositions === undefined) return labels;
+  return tf.where(tf.less(maskedPositions, 0), tf.fill(labels.shape, IGNORED_LABEL, 'int32'), labels);
 }

@@ -63,6 +63,11 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
         `${this.className}: expected ${missing}, received none; this class scores regions for phrases`,
       );
     }
+    if (positions.size === 0) {
+      throw new ShapeError(
+        `${this.className}: expected regionToPhrasePosition of at least one phrase, received [${positions.shape.join(', ')}]; give -1 for none`,
+      );
+    }
     const t = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape[1] ?? 0;
     const s = t + (visualEmbeds.shape[1] ?? 0);
     const highest = tf.tidy(() => tf.max(positions).dataSync()[0]) ?? 0;

@@ -7,9 +7,9 @@ import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';
 import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
-import { LABEL_FLOOR, sharedSpecs } from './input-specs.js';
+import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
-import { crossEntropy } from './losses.js';
+import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
 
@@ -36,7 +36,7 @@ export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<Logi
   }
 
   protected override inputSpecs(): InputSpecs {
-    const labels = { axes: null, kind: 'ids', range: [LABEL_FLOOR, this.config.numLabels] } as const;
+    const labels = { axes: null, kind: 'ids', range: [0, this.config.numLabels], ignored: IGNORED_LABEL } as const;
     return { ...sharedSpecs(this.config), labels };
   }
 

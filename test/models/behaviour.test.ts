@@ -222,10 +222,33 @@ async function gradientsUnchecked(
   return { loss, gradients: new Map(found) };
 }
 
-test('maskedPositions give the loss and gradients of the full scores', async () => {
+test.each([
+  [
+    'places without a label',
+    [
+      [1, 3, 0],
+      [2, 0, 0],
+    ],
+    [
+      [8, 2, -100],
+      [5, -100, -100],
+    ],
+  ],
+  [
+    'places that are not used, whatever their label',
+    [
+      [1, 3, -100],
+      [-100, 2, -100],
+    ],
+    [
+      [8, 2, 4],
+      [7, 5, -100],
+    ],
+  ],
+])('maskedPositions give the loss and gradients of the full scores: %s', async (_, maskedPositions, labels) => {
   const model = tinyModel('VisualBertForPreTraining');
   const full = tinyInputs('VisualBertForPreTraining');
-  const some = { ...full, maskedPositions: [[1, 3, 0], [2, 0, 0]], labels: [[8, 2, -100], [5, -100, -100]] }; // prettier-ignore
+  const some = { ...full, maskedPositions, labels };
   const [a, b] = [await valueAndGradients(model, full), await valueAndGradients(model, some)];
   expect(Math.abs(a.loss - b.loss)).toBeLessThan(1e-6);
   for (const [key, gradient] of a.gradients) await toBeCloseToTensor(b.gradients.get(key) as tf.Tensor, gradient, 2e-6);

@@ -26,6 +26,14 @@ const PHRASE = 'VisualBertForRegionToPhraseAlignment';
 const PRE = 'VisualBertForPreTraining';
 const REASON = 'VisualBertForVisualReasoning';
 
+const noExamples = (): ModelInputs => ({
+  inputIds: tf.zeros([0, 5], 'int32'),
+  attentionMask: tf.zeros([0, 5], 'int32'),
+  visualEmbeds: tf.zeros([0, 6, 8]),
+  visualAttentionMask: tf.zeros([0, 6], 'int32'),
+  labels: tf.zeros([0], 'int32'),
+});
+
 describe('forward', () => {
   test.each<[string, ModelName, () => ModelInputs, RegExp]>([
     [
@@ -154,7 +162,25 @@ describe('forward', () => {
       () => ({ headMask: tf.ones([3]) }),
       /expected headMask \[4\], \[2, 4\] or \[2, b, 4, s, s\], received \[3\]/,
     ],
-    ['a class out of range', REASON, () => ({ labels: [0, 7] }), /labels: expected values from -100 to 6, received 7/],
+    [
+      'a class out of range',
+      REASON,
+      () => ({ labels: [0, 7] }),
+      /labels: expected values from 0 to 6 \(-100 for none\), received 7/,
+    ],
+    [
+      'the label -1 of a class, which no loss leaves out',
+      REASON,
+      () => ({ labels: [0, -1] }),
+      /labels: expected values from 0 to 6 \(-100 for none\), received -1/,
+    ],
+    [
+      'the label -1 of a word, which the authors left out',
+      PRE,
+      () => ({ labels: [[-1], [-100]], maskedPositions: [[1], [2]] }),
+      /labels: expected values from 0 to 29 \(-100 for none\), received -1/,
+    ],
+    ['a batch of no examples', REASON, () => noExamples(), /at least one example, received a batch of none/],
     ['labels of another length', REASON, () => ({ labels: [0, 1, 2] }), /expected labels \[2\], received \[3\]/],
     [
       'word labels for the text alone',
@@ -167,6 +193,18 @@ describe('forward', () => {
       PRE,
       () => ({ labels: tf.zeros([2, 11], 'int32'), maskedPositions: [[1], [2]] }),
       /expected labels \[2, 1\], received \[2, 11\]/,
+    ],
+    [
+      'a masked position beyond the sequence',
+      PRE,
+      () => ({ labels: [[8], [5]], maskedPositions: [[11], [2]] }),
+      /expected maskedPositions below 11, received 11/,
+    ],
+    [
+      'a masked position before the sequence',
+      PRE,
+      () => ({ labels: [[8], [5]], maskedPositions: [[-1], [2]] }),
+      /maskedPositions: expected values of at least 0 \(-100 for none\), received -1/,
     ],
     [
       'inputs without choices',
@@ -185,6 +223,12 @@ describe('forward', () => {
       PHRASE,
       () => ({ regionToPhrasePosition: undefined }),
       /expected regionToPhrasePosition \[b, p\], received none/,
+    ],
+    [
+      'positions of no phrase',
+      PHRASE,
+      () => ({ regionToPhrasePosition: tf.zeros([2, 0], 'int32'), labels: tf.zeros([2, 0, 6]) }),
+      /regionToPhrasePosition of at least one phrase, received \[2, 0\]/,
     ],
     [
       'phrase positions of dtype float32',
