@@ -10,6 +10,7 @@ import { NOTED_ANSWERS, notedImages } from './notes.js';
 import {
   approximateLength,
   fingerprintOf,
+  inPlace,
   newModelFields,
   requireImages,
   softmax,
@@ -174,7 +175,10 @@ function createPredictions<R extends ClassifiedText>(
       records.push(...examples.map(({ record }) => record));
       probabilities.push(...probabilitiesOf(examples, outputs, c));
     },
-    write: (path) => judge.write(path, records, probabilities.map(indexOfMax), probabilities),
+    write: (path, places) => {
+      const sorted = inPlace(probabilities, places);
+      return judge.write(path, inPlace(records, places), sorted.map(indexOfMax), sorted);
+    },
   };
 }
 

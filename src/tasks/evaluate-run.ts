@@ -1,10 +1,10 @@
 // Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
 import { evaluateTask } from '../training/evaluate.js';
-import { createForwardPass } from '../training/forward.js';
+import { createForwardPass, type ForwardPass } from '../training/forward.js';
 import type { TrainingStepOptions } from '../training/step-options.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from './open-task.js';
-import type { Purpose } from './opened-task.js';
+import type { OpenedTask, Purpose } from './opened-task.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -27,32 +27,46 @@ const DEFAULT_BATCH_SIZE = 32;
 export async function evaluateRun(
   options: EvaluateRunOptions,
 ): Promise<{ count: number; metrics: Record<string, number> }> {
-  const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
+  const { task: name, model: source, data, purpose, precision = 'fp32' } = options;
   const opened = await openTask(name, data, { purpose, model: source });
-  const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
-  const forward = await createForwardPass(model, { precision });
   try {
-    const predictions = options.output === undefined ? null : opened.createPredictions();
-    let done = 0;
-    const metrics = await evaluateTask({
-      task: opened.task,
-      dataset: opened.data,
-      batchSize,
-      seed: 0,
-      outputs: (inputs) => forward.outputs(inputs),
-      padBatches: forward.compiled,
-      hasLabels: purpose === 'evaluate',
-      onBatch: (examples, outputs) => {
-        predictions?.update(examples, outputs);
-        done += examples.length;
-        options.onBatch?.(done, opened.data.length);
-      },
-    });
-    if (options.output !== undefined) await predictions?.write(options.output);
-    return { count: opened.data.length, metrics: metrics ?? {} };
+    const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
+    try {
+      const forward = await createForwardPass(model, { precision });
+      try {
+        return await evaluate(opened, forward, options);
+      } finally {
+        await forward.dispose();
+      }
+    } finally {
+      model.dispose();
+    }
   } finally {
-    await forward.dispose();
-    model.dispose();
     await opened.close();
   }
+}
+
+async function evaluate(
+  opened: OpenedTask,
+  forward: ForwardPass,
+  { purpose, batchSize = DEFAULT_BATCH_SIZE, output, onBatch }: EvaluateRunOptions,
+): Promise<{ count: number; metrics: Record<string, number> }> {
+  const predictions = output === undefined ? null : opened.createPredictions();
+  const order: number[] = [];
+  const metrics = await evaluateTask({
+    task: opened.task,
+    dataset: opened.data,
+    batchSize,
+    seed: 0,
+    outputs: (inputs) => forward.outputs(inputs),
+    padBatches: forward.compiled,
+    hasLabels: purpose === 'evaluate',
+    onBatch: (examples, outputs, places) => {
+      predictions?.update(examples, outputs);
+      order.push(...places);
+      onBatch?.(order.length, opened.data.length);
+    },
+  });
+  if (output !== undefined) await predictions?.write(output, order);
+  return { count: opened.data.length, metrics: metrics ?? {} };
 }

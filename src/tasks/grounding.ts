@@ -14,6 +14,7 @@ import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js
 import type { FlickrOptions, GroundingOptions } from './options.js';
 import {
   fingerprintOf,
+  inPlace,
   newModelFields,
   requireImages,
   softmax,
@@ -231,19 +232,20 @@ function createGroundingMetric(): Metric<GroundingExample> {
 
 /** A line for each phrase: `{ id, phrase, boxes }`, the boxes of its ten best regions. */
 function createGroundingPredictions(): PredictionWriter<GroundingExample> {
-  const lines: string[] = [];
+  const lines: string[][] = [];
   return {
     update: (examples, outputs) => {
       rankings(examples, outputs).forEach((phrases, i) => {
         const example = examples[i] as GroundingExample;
         const boxes = example.images[0]?.boxes ?? new Float32Array();
-        phrases.forEach((ranked, j) => {
+        const linesOf = phrases.map((ranked, j) => {
           const named = ranked.slice(0, NAMED_REGIONS).map((region) => boxAt(boxes, region));
-          lines.push(JSON.stringify({ id: example.record.id, phrase: j, boxes: named }));
+          return JSON.stringify({ id: example.record.id, phrase: j, boxes: named });
         });
+        lines.push(linesOf);
       });
     },
-    write: (path) => writeTextAtomic(path, `${lines.join('\n')}\n`),
+    write: (path, places) => writeTextAtomic(path, `${inPlace(lines, places).flat().join('\n')}\n`),
   };
 }
 

@@ -26,7 +26,8 @@ export interface TaskContext {
 /** Collects predictions batch by batch and writes them as the evaluation server takes them. */
 export interface PredictionWriter<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
-  write(path: string): Promise<void>;
+  /** @param places in the file of all examples that came, in the order in which they came; absent: that order. */
+  write(path: string, places?: readonly number[]): Promise<void>;
 }
 
 export interface OpenedTask<E = unknown> {

@@ -18,7 +18,14 @@ import { type GroundingExample, openPhrases, requirePhrases } from './grounding.
 import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, TaskContext } from './opened-task.js';
 import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './options.js';
-import { newModelFields, questionDataset, type TaskExample, taskProcessor, taskRegions } from './task-parts.js';
+import {
+  inPlace,
+  newModelFields,
+  questionDataset,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
 
 const all = async <T>(paths: readonly string[], read: (path: string) => Promise<T[]>): Promise<T[]> =>
   (await Promise.all(paths.map(read))).flat();
@@ -160,7 +167,7 @@ export async function openAnswering(
             lines.push(JSON.stringify({ id: examples[i]?.record.id, answer })),
           );
         },
-        write: (path) => writeTextAtomic(path, `${lines.join('\n')}\n`),
+        write: (path, places) => writeTextAtomic(path, `${inPlace(lines, places).join('\n')}\n`),
       };
     },
     close: () => source.close(),

@@ -106,6 +106,13 @@ export function requireImages(
   );
 }
 
+/** Entries, one for each example that came, by their places. */
+export function inPlace<T>(entries: readonly T[], places: readonly number[] = [...entries.keys()]): T[] {
+  const sorted: T[] = [];
+  places.forEach((place, i) => (sorted[place] = entries[i] as T));
+  return sorted;
+}
+
 /** Probabilities of logits. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const row = Array.from(logits);

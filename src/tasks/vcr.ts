@@ -11,7 +11,15 @@ import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
 import { notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from './opened-task.js';
 import type { VcrOptions } from './options.js';
-import { fingerprintOf, newModelFields, requireImages, softmax, taskProcessor, taskRegions } from './task-parts.js';
+import {
+  fingerprintOf,
+  inPlace,
+  newModelFields,
+  requireImages,
+  softmax,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
 import { alignmentTensor, readVcrQuestion, vcrTexts, vcrWords } from './vcr-questions.js';
 
 /** A question to choose for: with `given`, the answer on which rationales are conditioned. */
@@ -194,6 +202,6 @@ function createVcrPredictions(): PredictionWriter<VcrExample> {
         );
       });
     },
-    write: (path) => writeTextAtomic(path, `${lines.join('\n')}\n`),
+    write: (path, places) => writeTextAtomic(path, `${inPlace(lines, places).join('\n')}\n`),
   };
 }

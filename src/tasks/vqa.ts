@@ -12,7 +12,14 @@ import type { Dataset, ExampleNote, Metric, Task } from '../training/task.js';
 import { notedAnswers, notedImages } from './notes.js';
 import type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './opened-task.js';
 import type { VqaOptions } from './options.js';
-import { newModelFields, questionDataset, type TaskExample, taskProcessor, taskRegions } from './task-parts.js';
+import {
+  inPlace,
+  newModelFields,
+  questionDataset,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+} from './task-parts.js';
 
 export type VqaTaskExample = TaskExample<VqaExample>;
 
@@ -191,6 +198,6 @@ function createVqaPredictions(answers: AnswerVocabulary): PredictionWriter<VqaTa
         results.push({ question_id: id, answer });
       }
     },
-    write: (path) => writeTextAtomic(path, `${JSON.stringify(results)}\n`),
+    write: (path, places) => writeTextAtomic(path, `${JSON.stringify(inPlace(results, places))}\n`),
   };
 }

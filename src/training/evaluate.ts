@@ -15,7 +15,8 @@ export interface EvaluateOptions<E> {
   padBatches: boolean;
   /** Whether figures can be computed; default true. Without labels only `onBatch` sees the outputs. */
   hasLabels?: boolean;
-  onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>) => void;
+  /** @param places of the examples in the data set: batches come by length. */
+  onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>, places: readonly number[]) => void;
   /** Asked before each batch: true ends the evaluation early. */
   isStopped?: () => boolean;
 }
@@ -33,14 +34,15 @@ export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Reco
   const batches = evaluationBatches(dataset, batchSize);
   const seeding = { seed, epoch: 0, training: false };
   let [lossSum, lossCount] = [0, 0];
-  for await (const { examples, batch } of prefetch(batches, BATCHES_AHEAD, (indices) =>
-    readBatch(task, dataset, indices, seeding),
-  )) {
+  for await (const { places, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
+    places: indices,
+    ...(await readBatch(task, dataset, indices, seeding)),
+  }))) {
     if (options.isStopped?.()) return null;
     const { inputs } = padBatches ? padBatch(batch, batchSize) : batch;
     const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
     if (options.hasLabels !== false) metric.update(examples, outputs);
-    options.onBatch?.(examples, outputs);
+    options.onBatch?.(examples, outputs, places);
     const loss = outputs['loss']?.data[0];
     if (loss !== undefined) [lossSum, lossCount] = [lossSum + loss * batch.count, lossCount + batch.count];
   }
