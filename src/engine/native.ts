@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
-import { type DeviceKind } from './wheels.js';
+import { type DeviceKind, requireDeviceKind } from './wheels.js';
 import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
 import { requireCpu } from './requirements.js';
 
@@ -95,14 +95,20 @@ function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOpt
   };
 }
 
-/** @throws EngineError for a number of threads that is none, and when the engine is loaded with other settings: TensorFlow reads them once. */
-export function requireSettings(options: NativeOptions): void {
+/** @throws EngineError for a number of threads that is none, and for an unknown device. */
+export function requireOptions(options: NativeOptions): void {
   for (const key of ['threads', 'interOpThreads'] as const) {
     const { [key]: count = 0 } = options;
     if (!Number.isSafeInteger(count) || count < 0) {
       throw new EngineError(`${key}: expected a whole number of at least 0 (0: the default), received ${count}.`);
     }
   }
+  if (options.device !== undefined) requireDeviceKind('device', options.device);
+}
+
+/** @throws EngineError for options that cannot be, and when the engine is loaded with other settings: TensorFlow reads them once. */
+export function requireSettings(options: NativeOptions): void {
+  requireOptions(options);
   if (loaded === null) return;
   for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
     const [wish, present] = [options[key], loaded.info[key]];

@@ -10,7 +10,8 @@ import { registerFusedKernels } from './graph/fused-kernels.js';
 import { registerEagerPhilox } from './graph/philox-native.js';
 import { createKernelBackend } from './kernel-backend.js';
 import { findEngine } from './find-engine.js';
-import { loadNative, type NativeOptions, requireOneTfjs, requireSettings } from './native.js';
+import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './native.js';
+import type { DeviceKind } from './wheels.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -31,13 +32,21 @@ const ENGINE = 'tensorflow';
 
 /**
  * Registers and sets a backend.
- * @throws EngineError when the backend or device that was asked for does not work, and when the engine already runs with other
+ * @throws EngineError when the backend or device that was asked for is unknown or does not work, and when the engine already runs with other
  * settings. Without a request it does not fail: plain JavaScript is always there.
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
+  const { device, backend } = options;
+  requireOptions(options);
+  if (backend !== undefined) requireBackendName('backend', backend);
   // A device is one of the engine's.
-  const asked = options.backend ?? askedByEnvironment() ?? (options.device === undefined ? undefined : ENGINE);
+  const asked = backend ?? askedByEnvironment() ?? (device === undefined ? undefined : ENGINE);
   if (asked !== undefined) {
+    if (device !== undefined && asked !== ENGINE) {
+      throw new EngineError(
+        `device ${device}: only the native engine has devices, and the backend ${asked} was asked for; leave out one of them.`,
+      );
+    }
     await START[asked](options);
     return { backend: asked };
   }
@@ -105,14 +114,28 @@ function registerEngine(options: BackendOptions): void {
 function askedByEnvironment(): BackendName | undefined {
   const name = process.env.VISUALBERT_BACKEND;
   if (!name) return undefined;
-  if (name === 'tensorflow' || name === 'wasm' || name === 'cpu') return name;
-  throw new EngineError(`VISUALBERT_BACKEND: expected tensorflow, wasm or cpu, received '${name}'.`);
+  requireBackendName('VISUALBERT_BACKEND', name);
+  return name;
+}
+
+function requireBackendName(what: string, name: string): asserts name is BackendName {
+  if (name === 'tensorflow' || name === 'wasm' || name === 'cpu') return;
+  throw new EngineError(`${what}: expected tensorflow, wasm or cpu, received '${name}'.`);
+}
+
+/** @throws EngineError when a GPU was asked for and TensorFlow found none: it would compute on the CPU instead. */
+export function requireGpu(device: DeviceKind | undefined, isUsingGpu: () => boolean): void {
+  if (device !== 'gpu' || isUsingGpu()) return;
+  throw new EngineError(
+    'device gpu: TensorFlow finds no GPU to compute on; `npx visualbert engine info` says which driver or library it lacks.',
+  );
 }
 
 const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
   tensorflow: async (options) => {
     // Loaded here and not by tfjs, which would print the reason of a failure and go on with another backend.
-    loadNative(options);
+    const { binding } = loadNative(options);
+    requireGpu(options.device, () => binding.isUsingGpuDevice());
     registerEngine(options);
     await setBackend(ENGINE);
   },

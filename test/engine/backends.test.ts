@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../src/errors.js';
 import { loadNative } from '../../src/engine/native.js';
-import { selectBackend, type BackendName, type BackendOptions } from '../../src/engine/select-backend.js';
+import { requireGpu, selectBackend, type BackendName, type BackendOptions } from '../../src/engine/select-backend.js';
 import { useBackend } from '../helpers/backend.js';
 
 const { backend: best, reason } = await useBackend();
@@ -55,6 +55,23 @@ describe('backends', () => {
       await expect(selectBackend(wish)).rejects.toThrow(/expected a whole number of at least 0/);
     },
   );
+
+  test.each<[BackendOptions, RegExp]>([
+    [{ backend: 'webgl' as BackendName }, /^backend: expected tensorflow, wasm or cpu, received 'webgl'/],
+    [{ device: 'tpu' as 'gpu' }, /^device: expected cpu or gpu, received 'tpu'/],
+    [{ backend: 'wasm', device: 'gpu' }, /^device gpu: only the native engine has devices, and the backend wasm was/],
+    [{ backend: 'wasm', threads: -1 }, /^threads: expected a whole number/],
+  ])('%p is refused by name', async (wish, message) => {
+    await expect(selectBackend(wish)).rejects.toThrow(message);
+    await expect(selectBackend(wish)).rejects.toThrow(EngineError);
+  });
+
+  test('a GPU engine that finds no GPU does not compute on the CPU in silence', () => {
+    expect(() => requireGpu('gpu', () => false)).toThrow(/finds no GPU to compute on.*engine info/);
+    expect(() => requireGpu('gpu', () => true)).not.toThrow();
+    expect(() => requireGpu('cpu', () => false)).not.toThrow();
+    expect(() => requireGpu(undefined, () => false)).not.toThrow();
+  });
 
   onEngine('native memory is given back when tensors are disposed', async () => {
     await selectBackend({ backend: 'tensorflow' });

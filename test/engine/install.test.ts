@@ -171,6 +171,13 @@ onLinuxX64('installEngine', () => {
     expect(() => findEngine()).toThrow('The native engine is not installed: run `npx visualbert engine install`.');
     process.env.VISUALBERT_DEVICE = 'gpu';
     expect(() => findEngine()).toThrow('run `npx visualbert engine install --gpu`');
+    const version = { VISUALBERT_DEVICE: 'gpu', VISUALBERT_TENSORFLOW: '2.20.0' };
+    expect(() => findEngine(version)).toThrow(
+      'The native engine with TensorFlow 2.20.0 (VISUALBERT_TENSORFLOW) is not installed: run `npx visualbert engine install --gpu --tensorflow 2.20.0`.',
+    );
+    expect(() => findEngine({ VISUALBERT_DEVICE: 'tpu' })).toThrow(
+      "VISUALBERT_DEVICE: expected cpu or gpu, received 'tpu'.",
+    );
   });
 });
 
