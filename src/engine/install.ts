@@ -189,10 +189,12 @@ function gigabytes(bytes: number): string {
 }
 
 function explainFileError(error: unknown, plan: WheelPlan): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  // Node reports a folder that cannot be made on a read-only disk as one that is not there.
+  const isReadOnly = code === 'EROFS' || (code === 'ENOENT' && syscall === 'mkdir');
+  if (code === 'EACCES' || code === 'EPERM' || isReadOnly) {
     return new EngineError(
-      `The cache ${enginesFolder()} cannot be written to (${code}): set VISUALBERT_CACHE to a folder that can, or change its owner.`,
+      `The cache ${enginesFolder()} cannot be written to (${isReadOnly ? 'EROFS' : code}): set VISUALBERT_CACHE to a folder that can, or change its owner.`,
     );
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {

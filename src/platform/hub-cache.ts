@@ -1,9 +1,10 @@
 // The cache folder that hub clients of every language share: models--owner--name/{blobs,refs,snapshots}.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { makeFolder } from './files.js';
 
 /** The environment's switches are on for these values, as in the Python client. */
 export function isSwitchedOn(name: string): boolean {
@@ -62,7 +63,7 @@ export class RepoCache {
   async setCommit(revision: string, commit: string): Promise<void> {
     if (isCommit(revision) || (await this.commitOf(revision)) === commit) return;
     const path = join(this.folder, 'refs', ...revision.split('/'));
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const temporary = temporaryName(path);
     await writeFile(temporary, commit);
     await rename(temporary, path);
@@ -85,7 +86,7 @@ export class RepoCache {
   /** Points a commit's file to a blob: a relative link, or a copy where the system has none. Returns its path. */
   async link(commit: string, path: string, etag: string): Promise<string> {
     const pointer = this.pointer(commit, path);
-    await mkdir(dirname(pointer), { recursive: true });
+    await makeFolder(dirname(pointer));
     const temporary = temporaryName(pointer);
     try {
       await symlink(relative(dirname(pointer), this.blob(etag)), temporary);

@@ -1,7 +1,8 @@
 // Downloads one file of the hub: asks what it is, fetches it piece after piece where connections break, and checks what arrived.
-import { mkdir, open, readdir, rename, stat } from 'node:fs/promises';
+import { open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../errors.js';
+import { makeFolder } from './files.js';
 import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
 import { isRunning } from './processes.js';
 
@@ -94,7 +95,7 @@ export async function downloadTo(
   access: Access,
   onBytes: (loaded: number, total: number | null) => void,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const partial = await claimPartial(path);
   await withRetries(
     remote.url,

@@ -1,8 +1,8 @@
 // Checkpoints of a run: folders that appear whole, are checked when read, and leave by rotation.
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { writeTextAtomic } from '#platform';
+import { makeFolder, writeTextAtomic } from '#platform';
 import { CheckpointError, errorMessage } from '../errors.js';
 
 const MANIFEST = 'checkpoint.json';
@@ -61,7 +61,7 @@ export class CheckpointStore<S> {
     const temporary = join(this.root, `.writing-${basename(this.dirOf(step))}-${process.pid}`);
     try {
       await rm(temporary, { recursive: true, force: true });
-      await mkdir(temporary, { recursive: true });
+      await makeFolder(temporary);
       await fill(temporary);
       const manifest: Manifest<S> = { format: FORMAT, step, state, files: await sums(temporary) };
       await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -124,7 +124,7 @@ export class CheckpointStore<S> {
 
 /** Puts the files of a folder under their names into another, each at once; links instead of copies where the disk can. */
 export async function publishFiles(from: string, to: string, names: readonly string[]): Promise<void> {
-  await mkdir(to, { recursive: true });
+  await makeFolder(to);
   for (const name of names) {
     const temporary = join(to, `.${name}-${process.pid}.tmp`);
     await rm(temporary, { force: true });

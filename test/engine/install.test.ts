@@ -13,6 +13,7 @@ import { downloadFailure, findPython } from '../../src/engine/python.js';
 import { requireCpu } from '../../src/engine/requirements.js';
 import { wheelPlan, type Host, type Wheel } from '../../src/engine/wheels.js';
 import { fakeToolchain, type FakeToolchain } from '../helpers/fake-toolchain.js';
+import { mountSmallDisk } from '../helpers/small-disk.js';
 
 const UBUNTU: Host = { platform: 'linux', arch: 'x64', glibc: '2.35' };
 /** Not the default, so its sha256 is not pinned and the stand-in passes. */
@@ -153,6 +154,20 @@ onLinuxX64('installEngine', () => {
     await expect(installEngine({ tensorflowVersion: VERSION })).rejects.toThrow(
       /The cache \/sys\/visualbert\/engine cannot be written to .*VISUALBERT_CACHE/,
     );
+  });
+
+  test('a cache on a disk that is mounted read-only is named too', async () => {
+    const disk = mountSmallDisk();
+    if (disk.reason !== null) process.stderr.write(`skipped: ${disk.reason}\n`);
+    else {
+      process.env.VISUALBERT_CACHE = join(disk.folder, 'cache');
+      await disk.whileReadOnly(() =>
+        expect(installEngine({ tensorflowVersion: VERSION })).rejects.toThrow(
+          /The cache .*engine cannot be written to \(EROFS\): set VISUALBERT_CACHE/,
+        ),
+      );
+    }
+    disk.remove();
   });
 
   test('a cache that is a file is named', async () => {

@@ -1,33 +1,22 @@
 // A disk that is really full: a small file system in memory, where this user may mount one.
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { CheckpointStore, publishFiles } from '../../src/training/checkpoints.js';
 import { readMetrics } from '../../src/training/metrics-log.js';
 import { lineProgress } from '../../src/training/progress.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { type TrainResult } from '../../src/training/trainer-options.js';
+import { mountSmallDisk } from '../helpers/small-disk.js';
 import { pointModel, points, pointTask } from './tiny-task.js';
 
-const disk = mkdtempSync(join(tmpdir(), 'disk-'));
-const reason = mount();
-
-function mount(): string | null {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk], { stdio: 'pipe' });
-    return null;
-  } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).split('\n').at(-2) ?? 'mount failed';
-  }
-}
+const small = mountSmallDisk();
+const { folder: disk, reason } = small;
 
 beforeAll(() => tf.setBackend('cpu'));
-afterAll(() => {
-  if (reason === null) execFileSync('umount', [disk]);
-  rmSync(disk, { recursive: true });
-});
+afterAll(() => small.remove());
 
 const lines: string[] = [];
 
@@ -83,15 +72,22 @@ const title = 'a full disk';
     rmSync(join(disk, 'run'), { recursive: true, force: true });
     await train(run, false);
     const before = readFileSync(join(run, 'metrics.jsonl'), 'utf8');
-    execFileSync('mount', ['-o', 'remount,ro', disk]);
-    try {
+    await small.whileReadOnly(async () => {
       const named = /run: the run folder cannot be made \(.*EROFS: read-only file system, access '.*disk-\w+'\)/;
       await expect(train(join(disk, 'new', 'run'), false)).rejects.toThrow(named);
       await expect(train(run, true)).rejects.toThrow(/EROFS.*run\.json/);
-    } finally {
-      execFileSync('mount', ['-o', 'remount,rw', disk]);
-    }
+    });
     expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8')).toBe(before);
     expect(await train(run, true)).toMatchObject({ reason: 'finished', step: 20 });
+  });
+
+  test('and a checkpoint, or the files of the best one, that cannot be written there', async () => {
+    const store = new CheckpointStore(join(disk, 'store'));
+    await store.write(1, {}, async () => undefined);
+    await small.whileReadOnly(async () => {
+      const refused = /step-00000002: could not be written \(.*EROFS: read-only file system.*step-00000001 is intact/;
+      await expect(store.write(2, {}, async () => undefined)).rejects.toThrow(refused);
+      await expect(publishFiles(store.dirOf(1), join(disk, 'best'), [])).rejects.toThrow(/EROFS.*disk-/);
+    });
   });
 });
