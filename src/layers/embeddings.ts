@@ -95,7 +95,8 @@ export class Embeddings extends WeightedLayer {
   run(inputs: EmbeddingsInputs, context: CallContext): tf.Tensor {
     const text = this.textVectors(inputs); // [b, t, h]
     const { visualEmbeds } = inputs;
-    const all = visualEmbeds === undefined ? text : tf.concat([text, this.regionVectors(visualEmbeds, inputs)], 1);
+    const isTextAlone = visualEmbeds === undefined || visualEmbeds.shape[1] === 0; // gradients of nothing cannot be reshaped
+    const all = isTextAlone ? text : tf.concat([text, this.regionVectors(visualEmbeds, inputs)], 1);
     return dropout(layerNorm(all, this.norm, this.args.layerNormEps), this.dropoutPlace, context); // [b, s, h]
   }
 

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
-import { attentionBias } from './attention.js';
+import { MASKED_SCORE } from './attention.js';
 import { linear, type LinearWeights } from './linear.js';
 import { firstShape, WeightedLayer, type WeightedLayerArgs } from './weighted-layer.js';
 
@@ -45,7 +45,9 @@ export class RegionToPhraseAttention extends WeightedLayer {
     const keys = tf.reshape(linear(tf.reshape(regions, [b * v, h]), this.key), [b, v, -1]); // [b, v, d]
     const headSize = queries.shape[2] ?? 1;
     const scores = tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(headSize)); // [b, p, v]
-    return tf.add(scores, tf.reshape(attentionBias(regionMask), [b, 1, v]));
+    // As transformers: unlike the encoder's, this mask is not made boolean, so a fraction masks.
+    const bias = tf.mul(tf.sub(1, tf.cast(regionMask, 'float32')), MASKED_SCORE);
+    return tf.add(scores, tf.reshape(bias, [b, 1, v]));
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {

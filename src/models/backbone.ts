@@ -91,7 +91,7 @@ export class Backbone {
         : tf.concat([textBias ?? none(s - v), regionBias ?? none(v)], 3); // [b, 1, 1, s]
 
     const rows = positions === null ? null : tf.reshape(flatPositions(positions, s), [-1]); // [b p]
-    if (this.additionalLayer === null || inputs.visualEmbeds === undefined) {
+    if (this.additionalLayer === null || v === 0) {
       return this.encode(embedded, { bias, headMask: inputs.headMask, rows }, context);
     }
     const [text, regions] = tf.split(embedded, [s - v, v], 1) as [tf.Tensor, tf.Tensor];

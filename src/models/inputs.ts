@@ -100,7 +100,7 @@ function isRaw(value: InputValue): value is Exclude<InputValue, tf.Tensor | tf.T
 function toTensor(what: string, value: InputValue, kind: InputSpec['kind']): tf.Tensor {
   const wanted = kind === 'ids' ? 'int32' : 'float32';
   if (value instanceof tf.Tensor) return requireDType(what, value, kind);
-  if (!isRaw(value)) return tf.tensor(value, undefined, kind === 'mask' ? 'int32' : wanted);
+  if (!isRaw(value)) return tf.tensor(value, undefined, wanted);
   if (value.data instanceof BigInt64Array) return tf.tensor(narrowed(what, value.data), value.shape, 'int32');
   return requireDType(what, tf.tensor(value.data as tf.TypedArray, value.shape, (value as RawTensor).dtype), kind);
 }

@@ -63,9 +63,10 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
         `${this.className}: expected ${missing}, received none; this class scores regions for phrases`,
       );
     }
-    if (positions.size === 0) {
+    if (positions.size === 0 || visualEmbeds.size === 0) {
       throw new ShapeError(
-        `${this.className}: expected regionToPhrasePosition of at least one phrase, received [${positions.shape.join(', ')}]; give -1 for none`,
+        `${this.className}: expected at least one phrase and one region, received regionToPhrasePosition [${positions.shape.join(', ')}] ` +
+          `and visualEmbeds [${visualEmbeds.shape.join(', ')}]; give -1 for no phrase, and mask a region that is not there`,
       );
     }
     const t = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape[1] ?? 0;

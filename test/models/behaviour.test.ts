@@ -273,3 +273,53 @@ test.each<[ModelName, ModelInputs]>([
   [bare, shown].forEach(disposeOutputs);
   model.dispose();
 });
+
+test.each<[ModelName, ModelInputs]>([
+  ['VisualBertForPreTraining', { labels: [[-100, 8, -100, 2, -100], [-100, -100, 5, -100, -100]] }], // prettier-ignore
+  ['VisualBertForQuestionAnswering', {}],
+  ['VisualBertForVisualReasoning', {}],
+])('%s: no regions at all train as text alone does', async (name, more) => {
+  const model = tinyModel(name, { bypassTransformer: true });
+  const text = { ...tinyInputs(name), ...more, visualEmbeds: undefined, visualAttentionMask: undefined };
+  const none = { visualEmbeds: tf.zeros([2, 0, 8]), visualAttentionMask: tf.zeros([2, 0]) };
+  const [a, b] = [await valueAndGradients(model, text), await valueAndGradients(model, { ...text, ...none })];
+  expect(b.loss).toBeCloseTo(a.loss, 6);
+  expect([...b.gradients.keys()]).toEqual([...a.gradients.keys()]);
+  for (const [key, gradient] of a.gradients) await toBeCloseToTensor(b.gradients.get(key) as tf.Tensor, gradient, 1e-6);
+  tf.dispose([none.visualEmbeds, none.visualAttentionMask, ...a.gradients.values(), ...b.gradients.values()]);
+  model.dispose();
+});
+
+test('a fraction in the mask of the regions masks a region for every phrase, as in transformers', async () => {
+  const model = tinyModel('VisualBertForRegionToPhraseAlignment');
+  const mask = [[1, 0.5, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1]]; // prettier-ignore
+  const inputs = {
+    ...tinyInputs('VisualBertForRegionToPhraseAlignment'),
+    visualAttentionMask: mask,
+    labels: undefined,
+  };
+  const outputs = model.forward(inputs);
+  const logits = (await mainOutput(outputs).array()) as number[][][];
+  for (const row of logits[0] ?? []) {
+    expect(row[1]).toBe(Math.fround(-3.4028234663852886e38 / 2));
+    expect(row[4]).toBe(-3.4028234663852886e38);
+    expect(Math.abs(row[0] ?? NaN)).toBeLessThan(100);
+  }
+  disposeOutputs(outputs);
+  model.dispose();
+});
+
+test('factors of a head mask and fractions of a mask keep their value as nested lists', async () => {
+  const model = tinyModel('VisualBertForVisualReasoning');
+  const [headMask, visualAttentionMask] = [[1, 0.5, 0, 0.25], [[1, 0.5, 0, 1, 1, 1], [1, 1, 1, 1, 0.1, 1]]]; // prettier-ignore
+  const inputs = tinyInputs('VisualBertForVisualReasoning');
+  const tensors = { headMask: tf.tensor1d(headMask), visualAttentionMask: tf.tensor2d(visualAttentionMask) };
+  const [a, b] = [
+    model.forward({ ...inputs, headMask, visualAttentionMask }),
+    model.forward({ ...inputs, ...tensors }),
+  ];
+  expect(await largestDifference(mainOutput(a), mainOutput(b))).toBe(0);
+  tf.dispose(tensors);
+  [a, b].forEach(disposeOutputs);
+  model.dispose();
+});

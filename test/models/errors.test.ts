@@ -228,7 +228,13 @@ describe('forward', () => {
       'positions of no phrase',
       PHRASE,
       () => ({ regionToPhrasePosition: tf.zeros([2, 0], 'int32'), labels: tf.zeros([2, 0, 6]) }),
-      /regionToPhrasePosition of at least one phrase, received \[2, 0\]/,
+      /at least one phrase and one region, received regionToPhrasePosition \[2, 0\]/,
+    ],
+    [
+      'phrases of no region',
+      PHRASE,
+      () => ({ visualEmbeds: tf.zeros([2, 0, 8]), visualAttentionMask: tf.zeros([2, 0]), labels: tf.zeros([2, 3, 0]) }),
+      /at least one phrase and one region, .* and visualEmbeds \[2, 0, 8\]/,
     ],
     [
       'phrase positions of dtype float32',
