@@ -3,8 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFixture } from '../test/helpers/fixtures.js';
-import { type ParityRow } from '../test/helpers/parity-report.js';
+import type { ParityRow } from './parity-row.js';
 
 const COMPARED: readonly ParityRow['compared'][] = ['outputs', 'loss', 'gradients', 'parameters after 3 steps'];
 const folder = mkdtempSync(join(tmpdir(), 'parity-'));
@@ -72,10 +71,11 @@ function summary(rows: readonly ParityRow[]): string[] {
 }
 
 function caseLine(name: string, rows: readonly ParityRow[]): string {
-  const { meta } = readFixture(name);
+  const ofCase = rows.filter((row) => row.case === name);
+  const { class: className, notes } = ofCase[0] as ParityRow;
   const errors = COMPARED.map((compared) => {
-    const found = rows.filter((row) => row.case === name && row.compared === compared).map(({ error }) => error);
+    const found = ofCase.filter((row) => row.compared === compared).map(({ error }) => error);
     return found.length === 0 ? '' : Math.max(...found).toExponential(1);
   });
-  return `| ${name} | ${meta.class.replace('VisualBert', '')} | ${meta.notes} | ${errors.join(' | ')} |`;
+  return `| ${name} | ${className.replace('VisualBert', '')} | ${notes} | ${errors.join(' | ')} |`;
 }

@@ -95,6 +95,15 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('nothing that is built imports a test', () => {
+    const wrong = [...SOURCES, ...files(join(ROOT, 'bench'))].flatMap((path) =>
+      importsOf(path)
+        .filter((specifier) => /\/test\//.test(specifier))
+        .map((specifier) => `${relative(ROOT, path)} -> ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test('files form no import cycle', () => {
     const graph = new Map(
       SOURCES.map((path) => [

@@ -1,12 +1,12 @@
 // How far results are from a PyTorch fixture: norms, the worst of many, and training as the fixture was trained.
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from '@jest/globals';
+import type { ParityRow } from '../../bench/parity-row.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { TrainingStepOptions } from '../../src/training/step-options.js';
 import type { TrainingStep } from '../../src/training/training-step-contract.js';
 import { type Fixture, section } from './fixtures.js';
-import type { ParityRow } from './parity-report.js';
 
 /** Losses agree as outputs do. */
 const LOSS_TOLERANCE = 1e-5;

@@ -1,6 +1,7 @@
 // Every class against PyTorch: outputs, loss, the gradient of each parameter and three AdamW steps, for every fixture.
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ParityRow } from '../../bench/parity-row.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
 import type { ModelOutputs } from '../../src/models/outputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
@@ -21,7 +22,7 @@ import {
   type Worst,
   worstOf,
 } from '../helpers/parity.js';
-import { reportParity, type ParityRow } from '../helpers/parity-report.js';
+import { reportParity } from '../helpers/parity-report.js';
 
 /** |a - b| <= this * max(1, max|b|), up to four layers. */
 const OUTPUT_TOLERANCE = 1e-5;
@@ -80,7 +81,7 @@ describe.each(fixtureNames())('%s', (name) => {
   let tensorsBefore: number;
   let backend: string;
   const report = (compared: ParityRow['compared'], worst: Worst, tolerance: number): void => {
-    reportParity({ case: name, class: className, backend, compared, ...worst, tolerance });
+    reportParity({ case: name, notes: fixture.meta.notes, class: className, backend, compared, ...worst, tolerance });
     expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
   };
 

@@ -1,0 +1,17 @@
+// What the parity tests report of each comparison, one line of JSON each.
+
+/** One comparison: the largest error of everything of one kind in one case. */
+export interface ParityRow {
+  /** Name of the fixture, or of a case computed otherwise. */
+  case: string;
+  /** What the case shows. */
+  notes: string;
+  class: string;
+  backend: string;
+  compared: 'outputs' | 'loss' | 'gradients' | 'parameters after 3 steps';
+  /** Largest error, in the unit of `tolerance`. */
+  error: number;
+  tolerance: number;
+  /** What was read where the error is largest. */
+  worst: string;
+}
