@@ -1,5 +1,5 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { DataError, errorMessage } from '../errors.js';
+import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { normaliseAnswer } from './vqa-accuracy.js';
 import type { VqaAnnotation } from './vqa-records.js';
 
@@ -63,6 +63,7 @@ export class AnswerVocabulary {
         `expected scores of ${this.size} answers, received ${scores.length}; the answers are not those of this model`,
       );
     }
+    if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
     const best: { index: number; answer: string; score: number }[] = [];
     for (let index = 0; index < this.size; index++) {
       const score = scores[index] as number;

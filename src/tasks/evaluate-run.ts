@@ -1,4 +1,5 @@
 // Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
+import { ConfigError } from '../errors.js';
 import { evaluateTask } from '../training/evaluate.js';
 import { createForwardPass, type ForwardPass } from '../training/forward.js';
 import type { TrainingStepOptions } from '../training/step-options.js';
@@ -23,18 +24,20 @@ export interface EvaluateRunOptions {
 
 const DEFAULT_BATCH_SIZE = 32;
 
-/** The figures over all examples, and how many there are. */
+/** The figures over all examples, and how many there are. @throws ConfigError for a batch size that is none */
 export async function evaluateRun(
   options: EvaluateRunOptions,
 ): Promise<{ count: number; metrics: Record<string, number> }> {
-  const { task: name, model: source, data, purpose, precision = 'fp32' } = options;
+  const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
   const opened = await openTask(name, data, { purpose, model: source });
   try {
     const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
     try {
       const forward = await createForwardPass(model, { precision });
       try {
-        return await evaluate(opened, forward, options);
+        return await evaluate(opened, forward, { ...options, batchSize });
       } finally {
         await forward.dispose();
       }
@@ -49,7 +52,7 @@ export async function evaluateRun(
 async function evaluate(
   opened: OpenedTask,
   forward: ForwardPass,
-  { purpose, batchSize = DEFAULT_BATCH_SIZE, output, onBatch }: EvaluateRunOptions,
+  { purpose, batchSize, output, onBatch }: EvaluateRunOptions & { batchSize: number },
 ): Promise<{ count: number; metrics: Record<string, number> }> {
   const predictions = output === undefined ? null : opened.createPredictions();
   const order: number[] = [];

@@ -29,7 +29,7 @@ export async function createCompiledRunner(
 ): Promise<StepRunner> {
   const state = await createState(model.namedParameters(), options).catch((error: unknown) => {
     throw new EngineError(
-      `createTrainingStep: ${errorMessage(error)}; or pass compile: false to train eagerly on the present backend`,
+      `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the present backend`,
       { cause: error },
     );
   });

@@ -29,6 +29,9 @@ describe('answer vocabulary', () => {
   test('orders answers by score, bars <unk> and breaks ties by class', () => {
     const vocabulary = new AnswerVocabulary(['<unk>', 'a', 'b', 'c']);
     expect(vocabulary.best([9, 1, 2, 2], 2).map(({ answer }) => answer)).toEqual(['b', 'c']);
+    expect(vocabulary.best([9, 1, 2, 2], Infinity)).toHaveLength(3);
+    for (const count of [0, -1, NaN])
+      expect(() => vocabulary.best([9, 1, 2, 2], count)).toThrow(`topK: expected at least 1 answer, received ${count}`);
     expect(() => vocabulary.best([1, 2])).toThrow('expected scores of 4 answers, received 2');
   });
 

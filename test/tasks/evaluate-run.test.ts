@@ -77,3 +77,8 @@ test('classes and their scores do as well', async () => {
       expect(score).toBeCloseTo((alone[i]?.['scores'] as Record<string, number>)[label] ?? NaN, 4);
   });
 });
+
+test.each([0, -1, 1.5, NaN])('a batch of %p examples is refused before anything is read', async (batchSize) => {
+  const run = evaluateRun({ task: 'vqa', model: 'nowhere', data: {}, purpose: 'predict', batchSize });
+  await expect(run).rejects.toThrow(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+});
