@@ -1,0 +1,37 @@
+// What the command says when the environment asks for a backend that is not there.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { COMMAND } from './command.js';
+
+const isBuilt = existsSync(COMMAND);
+if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
+
+const run = (env: Record<string, string>, ...args: string[]): { status: number | null; out: string; err: string } => {
+  const options = { env: { ...process.env, ...env }, encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], options);
+  return { status, out: stdout, err: stderr };
+};
+
+(isBuilt ? describe : describe.skip)('visualbert', () => {
+  jest.setTimeout(60_000); // several processes, on machines that may be busy
+
+  test('says in one line that the backend of the environment is unknown', () => {
+    expect(run({ VISUALBERT_BACKEND: 'webgl' }, 'predict', '--help')).toEqual({
+      status: 1,
+      out: '',
+      err: "VISUALBERT_BACKEND: expected tensorflow, wasm or cpu, received 'webgl'.\n",
+    });
+  });
+
+  test('installs and shows engines where the environment asks for one that is not there yet', () => {
+    const VISUALBERT_CACHE = mkdtempSync(join(tmpdir(), 'cache-'));
+    const info = run({ VISUALBERT_BACKEND: 'tensorflow', VISUALBERT_CACHE }, 'engine', 'info');
+    expect(info).toMatchObject({ status: 0, out: expect.stringContaining(VISUALBERT_CACHE) });
+    expect(run({ VISUALBERT_BACKEND: 'tensorflow', VISUALBERT_CACHE }, 'engine', 'install', '--help')).toMatchObject({
+      status: 0,
+    });
+  });
+});
