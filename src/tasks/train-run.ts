@@ -6,6 +6,7 @@ import type { LoadingReport } from '../models/pretrained/types.js';
 import { createRunModel } from './model-classes.js';
 import { pictureReader } from './notes.js';
 import { openTask } from './open-task.js';
+import { fixedSettingsOf, withSample } from './same-run.js';
 import type { ModelClassName } from './opened-task.js';
 import { type RunSettings } from './run-settings.js';
 
@@ -46,14 +47,15 @@ export async function openTrainRun(
       ...given,
       model,
       task: opened.task,
-      train: opened.data,
-      ...(opened.validation === null ? {} : { validation: opened.validation }),
+      train: await withSample(opened.data, opened.task, seed),
+      ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
       ...(progress === undefined ? {} : { progress }),
       ...(callbacks === undefined ? {} : { callbacks }),
       ...(profile === undefined ? {} : { profile }),
       readPicture: await pictureReader(featurePaths(settings.data)),
       saveAssets: (dir) => opened.processor.savePretrained(dir),
       settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },
+      fixedSettings: fixedSettingsOf(settings, model.config),
     });
     return {
       trainer,

@@ -35,6 +35,8 @@ export interface TrainerOptions<E> extends TrainingArguments {
   readPicture?: PictureReader;
   /** Kept in run.json beside the arguments: the task's own settings. */
   settings?: Record<string, unknown>;
+  /** What else must be the same when the run goes on, by name: how examples are made, the model's configuration. */
+  fixedSettings?: Readonly<Record<string, unknown>>;
 }
 
 /** Why a run ended. */

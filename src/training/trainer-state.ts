@@ -25,6 +25,8 @@ export interface TrainerState {
   /** Fingerprints of the examples. */
   data: { train: string; validation: string | null };
   arguments: ResolvedTrainingArguments;
+  /** What else a run may not change, by name. */
+  fixedSettings: Readonly<Record<string, unknown>>;
   environment: RunEnvironment;
   best: BestEvaluation | null;
   /** Evaluations since the best one. */
@@ -50,28 +52,36 @@ const FREE_ARGUMENTS = new Set([
 
 /**
  * Checks that a checkpoint belongs to this run.
- * @throws TrainingError naming each argument that differs, or the examples when they do
+ * @throws TrainingError naming each setting that differs, or the examples when they do
  */
-export function requireSameRun(saved: TrainerState, now: Pick<TrainerState, 'data' | 'arguments'>): void {
+export function requireSameRun(
+  saved: TrainerState,
+  now: Pick<TrainerState, 'data' | 'arguments' | 'fixedSettings'>,
+): void {
+  const different = [
+    ...differences(saved.arguments, now.arguments),
+    ...differences(saved.fixedSettings, now.fixedSettings),
+  ];
+  if (different.length > 0) {
+    throw new TrainingError(
+      `resume: the run has other settings: ${different.join('; ')}; use the same, or start a new run`,
+    );
+  }
   if (saved.data.train !== now.data.train || saved.data.validation !== now.data.validation) {
     const which = saved.data.train !== now.data.train ? 'training' : 'validation';
     throw new TrainingError(
       `resume: the ${which} examples are not those of the run; give the same files, or start a new run`,
     );
   }
-  const different = Object.keys({ ...saved.arguments, ...now.arguments }).flatMap((key) => {
-    const [before, after] = [saved.arguments, now.arguments].map((all) =>
-      JSON.stringify((all as Record<string, unknown>)[key]),
-    );
+}
+
+function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys({ ...saved, ...now }).flatMap((key) => {
+    const [before, after] = [saved, now].map((all) => JSON.stringify(all[key]));
     return FREE_ARGUMENTS.has(key) || before === after
       ? []
       : [`${key} was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
   });
-  if (different.length > 0) {
-    throw new TrainingError(
-      `resume: the run has other settings: ${different.join('; ')}; use the same, or start a new run`,
-    );
-  }
 }
 
 /** What differs in the environment, one line each: the run then goes on, but not bit for bit. */

@@ -115,11 +115,12 @@ export class Trainer<E> {
 
   /** Takes up where the checkpoint ends, or begins. */
   private async start(resumed: Checkpoint<TrainerState> | null): Promise<void> {
-    const { train, validation, task, settings, saveAssets } = this.options;
+    const { train, validation, task, settings, fixedSettings = {}, saveAssets } = this.options;
     const { outputDir, precision } = this.arguments;
     const fresh: TrainerState = {
       data: { train: train.fingerprint, validation: validation?.fingerprint ?? null },
       arguments: this.arguments,
+      fixedSettings,
       environment: runEnvironment(this.step.compiled, precision),
       best: null,
       staleEvaluations: 0,
@@ -382,6 +383,7 @@ const NOT_ARGUMENTS = new Set<string>([
   'saveAssets',
   'readPicture',
   'settings',
+  'fixedSettings',
 ]);
 /** Folder inside a checkpoint with the averaged model. */
 const AVERAGE = 'average';
