@@ -8,6 +8,8 @@ import { CheckpointError, errorMessage } from '../errors.js';
 const MANIFEST = 'checkpoint.json';
 const CHECKPOINTS = 'checkpoints';
 const FORMAT = 1;
+/** Begins the name of a checkpoint that waits until another one of its step has taken its place. */
+const REPLACED = '.replaced-';
 const READ_BYTES = 4 << 20;
 
 /** A checkpoint as found on disk: its folder, the step after which it was written, and what the trainer noted in it. */
@@ -22,6 +24,11 @@ interface Manifest<S> {
   step: number;
   state: S;
   files: Record<string, { bytes: number; crc32: number }>;
+}
+
+/** What the manifest's file holds: its own checksum too, for a changed figure would be as wrong as a changed weight. */
+interface SealedManifest<S> extends Manifest<S> {
+  crc32: number;
 }
 
 /** The checkpoints of one run folder. Nothing here is ever half visible: writing and removing end in a rename. */
@@ -46,10 +53,14 @@ export class CheckpointStore<S> {
       .sort((a, b) => a - b);
   }
 
-  /** Removes what a killed process left half written or half removed. */
+  /** Removes what a killed process left half written or half removed; a checkpoint that it was about to replace comes back. */
   async clean(): Promise<void> {
-    for (const name of await readdir(this.root).catch(() => [])) {
-      if (name.startsWith('.')) await rm(join(this.root, name), { recursive: true, force: true });
+    const names = await readdir(this.root).catch((): string[] => []);
+    for (const name of names) {
+      const replaced = name.startsWith(REPLACED) ? name.slice(REPLACED.length) : null;
+      if (replaced !== null && !names.includes(replaced))
+        await rename(join(this.root, name), join(this.root, replaced));
+      else if (name.startsWith('.')) await rm(join(this.root, name), { recursive: true, force: true });
     }
   }
 
@@ -64,12 +75,11 @@ export class CheckpointStore<S> {
       await makeFolder(temporary);
       await fill(temporary);
       const manifest: Manifest<S> = { format: FORMAT, step, state, files: await sums(temporary) };
-      await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-      await this.remove(step);
-      await rename(temporary, this.dirOf(step));
-      await syncFolder(this.root);
+      const sealed: SealedManifest<S> = { ...manifest, crc32: sealOf(manifest) };
+      await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(sealed, null, 2)}\n`);
+      await this.put(temporary, step);
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      await this.clean().catch(() => undefined); // the error that led here says more
       const older = (await this.steps()).at(-1);
       throw new CheckpointError(
         `${this.dirOf(step)}: could not be written (${errorMessage(error)}); ` +
@@ -89,7 +99,7 @@ export class CheckpointStore<S> {
     for (const step of steps.toReversed()) {
       const dir = this.dirOf(step);
       try {
-        return { dir, step, state: await readChecked<S>(dir) };
+        return { dir, step, state: await readChecked<S>(dir, step) };
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error;
         report(`${error.message}; going back to an older checkpoint`);
@@ -101,6 +111,11 @@ export class CheckpointStore<S> {
     return null;
   }
 
+  /** What is wrong with a step's checkpoint; null when its files are as they were written. */
+  async problemOf(step: number): Promise<string | null> {
+    return readChecked<S>(this.dirOf(step), step).then(() => null, errorMessage);
+  }
+
   /** Removes all but the newest `keep` and those of the steps given. */
   async rotate(keep: number, spared: readonly number[]): Promise<void> {
     const steps = await this.steps();
@@ -109,17 +124,27 @@ export class CheckpointStore<S> {
     }
   }
 
+  /** Gives a whole checkpoint its name. One that is there already is set aside until then: at every moment one of them can be found. */
+  private async put(temporary: string, step: number): Promise<void> {
+    const aside = join(this.root, `${REPLACED}${basename(this.dirOf(step))}`);
+    await renameIfThere(this.dirOf(step), aside);
+    await rename(temporary, this.dirOf(step));
+    await syncFolder(this.root);
+    await rm(aside, { recursive: true, force: true });
+  }
+
   private async remove(step: number): Promise<void> {
     const doomed = join(this.root, `.removing-${basename(this.dirOf(step))}-${process.pid}`);
     await rm(doomed, { recursive: true, force: true });
-    try {
-      await rename(this.dirOf(step), doomed);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw error;
-    }
+    await renameIfThere(this.dirOf(step), doomed);
     await rm(doomed, { recursive: true, force: true });
   }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }
 
 /** Puts the files of a folder under their names into another, each at once; links instead of copies where the disk can. */
@@ -136,18 +161,21 @@ export async function publishFiles(from: string, to: string, names: readonly str
   }
 }
 
-async function readChecked<S>(dir: string): Promise<S> {
+async function readChecked<S>(dir: string, step: number): Promise<S> {
   const fail = (text: string): never => {
     throw new CheckpointError(`${dir}: ${text}`);
   };
-  let manifest: Manifest<S>;
+  let parsed: SealedManifest<S> | null;
   try {
-    manifest = JSON.parse(await readFile(join(dir, MANIFEST), 'utf8')) as Manifest<S>;
+    parsed = JSON.parse(await readFile(join(dir, MANIFEST), 'utf8')) as SealedManifest<S> | null;
   } catch (error) {
     return fail(`${MANIFEST} cannot be read (${errorMessage(error)})`);
   }
+  const { crc32: seal, ...manifest } = parsed ?? fail(`${MANIFEST} is empty`);
   if (manifest.format !== FORMAT)
     return fail(`${MANIFEST} has format ${manifest.format}, this version reads ${FORMAT}`);
+  if (seal !== sealOf(manifest)) return fail(`${MANIFEST} is damaged: its checksum differs from the one written`);
+  if (manifest.step !== step) return fail(`it was written after step ${manifest.step}`);
   for (const [name, expected] of Object.entries(manifest.files)) {
     const found = await sum(join(dir, name)).catch((error: unknown) =>
       fail(`${name} cannot be read (${errorMessage(error)})`),
@@ -156,6 +184,11 @@ async function readChecked<S>(dir: string): Promise<S> {
     if (found.crc32 !== expected.crc32) return fail(`${name} is damaged: its checksum differs from the one written`);
   }
   return manifest.state;
+}
+
+/** Checksum of a manifest: of its JSON, which is the same when it is written and when it is read. */
+function sealOf(manifest: Manifest<unknown>): number {
+  return crc32(JSON.stringify(manifest));
 }
 
 async function sums(dir: string): Promise<Manifest<unknown>['files']> {

@@ -142,7 +142,7 @@ export class Trainer<E> {
     await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
     await saveAssets?.(outputDir);
     this.log = await RunLog.open(outputDir, { step: resumed?.step ?? 0, run });
-    if (this.state.best !== null) await this.publish(this.state.best.step);
+    if (this.state.best !== null) await this.publishAgain(this.state.best.step, resumed?.step);
   }
 
   private async run(): Promise<EndReason> {
@@ -361,6 +361,13 @@ export class Trainer<E> {
     if (best === step) await this.publish(step);
     await this.store.rotate(this.arguments.keepCheckpoints, [best]);
     for (const callback of callbacks) callback.onSave?.(step, dir);
+  }
+
+  /** Publishes the best model, which a kill may have prevented. A damaged one must not take the place of what lies there. */
+  private async publishAgain(best: number, checkedStep: number | undefined): Promise<void> {
+    const problem = best === checkedStep ? null : await this.store.problemOf(best);
+    if (problem === null) return this.publish(best);
+    this.progress.line(`${problem}; the best model so far was its, and the run folder keeps the model that it has`);
   }
 
   /** Makes a checkpoint's model that of the run folder. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -125,6 +125,28 @@ describe('Trainer', () => {
     );
     expect(lines[1]).toBe('resume: going on after step 10 of 20');
     expect(await losses(parts)).toEqual(await losses(whole));
+  });
+
+  test('goes on although the best checkpoint is damaged or gone, and keeps the model that the folder has', async () => {
+    const outputDir = newFolder();
+    const options = { outputDir, learningRate: 0, saveEvery: 1 };
+    await train({ ...options, stopAfter: 8 });
+    const [best, published] = [join(outputDir, 'checkpoints', 'step-00000005'), weights(outputDir)];
+    const model = join(best, 'model.safetensors');
+    rmSync(model); // the published one is the same file under another name
+    writeFileSync(model, 'ten bytes.');
+    const lines: string[] = [];
+    const progress = lineProgress((line) => lines.push(line));
+    await train({ ...options, resume: true, stopAfter: 1, progress });
+    expect(lines).toContainEqual(
+      expect.stringMatching(/step-00000005: model.safetensors has 10 bytes.*the run folder keeps/),
+    );
+    rmSync(best, { recursive: true });
+    expect(await train({ ...options, resume: true, progress })).toMatchObject({
+      reason: 'finished',
+      best: { step: 5 },
+    });
+    expect(weights(outputDir)).toBe(published);
   });
 
   test('refuses to go on with other data or settings, and to overwrite a run', async () => {
