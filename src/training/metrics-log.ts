@@ -24,9 +24,9 @@ export class MetricsLog {
     this.entries = entries;
   }
 
-  /** Opens a log, keeping what was written up to `step`: later lines belong to work that a resumed run does again. */
-  static async open(path: string, step: number): Promise<MetricsLog> {
-    const entries = (await readMetrics(path)).filter((entry) => entry.step <= step);
+  /** Opens a log, keeping what was written up to a step of each kind: later lines belong to work that a resumed run does again. */
+  static async open(path: string, upTo: Readonly<Record<MetricsEntry['event'], number>>): Promise<MetricsLog> {
+    const entries = (await readMetrics(path)).filter(({ event, step }) => step <= upTo[event]);
     await writeTextAtomic(path, entries.map(lineOf).join(''));
     return new MetricsLog(path, entries);
   }
@@ -37,14 +37,28 @@ export class MetricsLog {
   }
 }
 
-/** The lines of a metrics.jsonl; none when there is no such file. A last line that a killed process cut short is left out. */
+/**
+ * The lines of a metrics.jsonl; none when there is no such file. Lines that are no entries are left out, such as the last one
+ * of a killed process or the zeros that a power cut may leave: they must not keep a run from going on.
+ */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as MetricsEntry]));
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .flatMap((line) => entryOf(line) ?? []);
+}
+
+function entryOf(line: string): MetricsEntry | null {
+  try {
+    const entry = JSON.parse(line) as Partial<MetricsEntry> | null;
+    return typeof entry?.step === 'number' && typeof entry.epoch === 'number' ? (entry as MetricsEntry) : null;
+  } catch {
+    return null;
+  }
 }
 
 function lineOf(entry: MetricsEntry): string {

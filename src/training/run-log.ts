@@ -15,9 +15,12 @@ export class RunLog {
     private readonly events: TensorBoardWriter,
   ) {}
 
-  /** Opens the log of a run that starts after `step`; lines of later steps are dropped, since the run makes them again. */
-  static async open(runDir: string, { step, run }: { step: number; run: object }): Promise<RunLog> {
-    const metrics = await MetricsLog.open(join(runDir, METRICS_FILE), step);
+  /** Opens the log of a run that starts after `step`, last evaluated at `evaluatedStep`; later lines are dropped, since the run makes them again. */
+  static async open(
+    runDir: string,
+    { step, evaluatedStep, run }: { step: number; evaluatedStep: number; run: object },
+  ): Promise<RunLog> {
+    const metrics = await MetricsLog.open(join(runDir, METRICS_FILE), { train: step, evaluate: evaluatedStep });
     const eventsDir = join(runDir, 'tensorboard');
     if (step === 0) await rm(eventsDir, { recursive: true, force: true }); // of a start that made no checkpoint
     const events = new TensorBoardWriter(eventsDir, { startStep: step });

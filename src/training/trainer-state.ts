@@ -38,6 +38,11 @@ export interface TrainerState {
   skippedSteps: number;
 }
 
+/** The figures that a checkpoint can hold: JSON knows no NaN. */
+export function finiteOf(metrics: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
+}
+
 /** Arguments that may differ when a run goes on: they change what is shown and kept, not what is computed. */
 const FREE_ARGUMENTS = new Set([
   'outputDir',

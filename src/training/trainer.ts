@@ -1,10 +1,9 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, errorMessage, TrainingError } from '../errors.js';
-import { makeFolder, writeTextAtomic } from '#platform';
+import { ConfigError, TrainingError } from '../errors.js';
+import { writeTextAtomic } from '#platform';
 import { countPadding, padBatch, prefetch, readBatch } from './batches.js';
-import { type Checkpoint, CheckpointStore, publishFiles } from './checkpoints.js';
+import { type Checkpoint, CheckpointStore } from './checkpoints.js';
 import { createTrainingStep } from './compiled-step.js';
 import { epochBatches } from './data-order.js';
 import { runEnvironment } from './environment.js';
@@ -13,14 +12,15 @@ import { NoteCollector, notesTable, type NotesSummary } from './example-notes.js
 import { loadParameters } from './load-parameters.js';
 import { createProgress, duration, type Progress } from './progress.js';
 import { EXAMPLES_FILE, writeReport } from './report.js';
+import { AVERAGE, makeRunFolder, publishModel, requireRoom } from './run-folder.js';
+import { lockRunFolder } from './run-lock.js';
 import { RunLog } from './run-log.js';
 import { listenForStop, type StopSignals } from './signals.js';
 import { StepProfiler } from './step-profiler.js';
 import { type RawTensors } from './step-inputs.js';
-import { STEP_STATE_FILE } from './step-state.js';
 import { type Batch, type Dataset } from './task.js';
 import { type EndReason, type TrainerOptions, type TrainResult } from './trainer-options.js';
-import { environmentChanges, requireSameRun, type TrainerState } from './trainer-state.js';
+import { environmentChanges, finiteOf, requireSameRun, type TrainerState } from './trainer-state.js';
 import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from './training-arguments.js';
 import { type StepResult, type TrainingStep } from './training-step-contract.js';
 
@@ -61,11 +61,22 @@ export class Trainer<E> {
   /**
    * Runs to the end, or until a signal, a callback, `patience` or `stopAfter` ends it.
    * The model holds the last weights afterwards; the run folder holds the best.
-   * @throws TrainingError when the loss is not finite, or the run to resume is another one
+   * @throws ConfigError when the folder holds another run or model
+   * @throws TrainingError when the loss is not finite, the run to resume is another one, or another process works in its folder
    * @throws CheckpointError when a checkpoint cannot be written; the older ones are intact
    */
   async train(): Promise<TrainResult> {
     const { outputDir } = this.arguments;
+    await makeRunFolder(outputDir);
+    const unlock = await lockRunFolder(outputDir);
+    try {
+      return await this.trainIn(outputDir);
+    } finally {
+      await unlock();
+    }
+  }
+
+  private async trainIn(outputDir: string): Promise<TrainResult> {
     const resumed = await this.findCheckpoint();
     if (resumed !== null) await loadParameters(this.options.model, resumed.dir);
     this.step = await createTrainingStep(this.options.model, stepOptionsOf(this.arguments, this.totalSteps));
@@ -99,17 +110,8 @@ export class Trainer<E> {
 
   private async findCheckpoint(): Promise<Checkpoint<TrainerState> | null> {
     const { outputDir, resume } = this.arguments;
-    await makeFolder(outputDir).catch((error: unknown) => {
-      throw new TrainingError(
-        `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
-      );
-    });
     await this.store.clean();
-    if (!resume && (await this.store.steps()).length > 0) {
-      throw new ConfigError(
-        `${outputDir}: it already holds a run; pass resume to go on with it, or choose another outputDir`,
-      );
-    }
+    await requireRoom(outputDir, resume, this.store);
     return resume ? this.store.newest((line) => this.progress.line(line)) : null;
   }
 
@@ -141,7 +143,8 @@ export class Trainer<E> {
     const run = { task: task.name, arguments: this.arguments, ...settings, environment: fresh.environment };
     await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
     await saveAssets?.(outputDir);
-    this.log = await RunLog.open(outputDir, { step: resumed?.step ?? 0, run });
+    const { evaluatedStep } = this.state;
+    this.log = await RunLog.open(outputDir, { step: resumed?.step ?? 0, evaluatedStep, run });
     if (this.state.best !== null) await this.publishAgain(this.state.best.step, resumed?.step);
   }
 
@@ -153,7 +156,7 @@ export class Trainer<E> {
     if (owed) {
       const reason = await this.evaluateAndSave();
       if (reason !== null) return reason;
-    }
+    } else if (this.isTired()) return 'early';
     for (let epoch = Math.floor(startedAt / this.stepsPerEpoch); this.step.step < this.totalSteps; epoch++) {
       const reason = await this.runEpoch(epoch, startedAt);
       if (reason !== null) return reason;
@@ -297,8 +300,9 @@ export class Trainer<E> {
       );
     }
     const { best } = this.state;
-    const isBetter = best === null || (task.greaterIsBetter ? value > best.value : value < best.value);
-    this.state.best = isBetter ? { step, value, metrics } : best;
+    const isBetter =
+      Number.isFinite(value) && (best === null || (task.greaterIsBetter ? value > best.value : value < best.value));
+    this.state.best = isBetter ? { step, value, metrics: finiteOf(metrics) } : best;
     this.state.staleEvaluations = isBetter ? 0 : this.state.staleEvaluations + 1;
     this.state.evaluatedStep = step;
     this.log.evaluate(step, step / this.stepsPerEpoch, metrics, seconds);
@@ -310,9 +314,15 @@ export class Trainer<E> {
     await this.save();
     const stops = callbacks.map((callback) => callback.onEvaluate?.(step, metrics));
     if (stops.includes('stop')) return 'callback';
-    const isTired = this.state.staleEvaluations >= (this.arguments.patience ?? Infinity);
-    if (isTired) this.progress.line(`no better evaluation for ${this.state.staleEvaluations} times: stopping early`);
-    return isTired && step < this.totalSteps ? 'early' : this.signals.received;
+    return this.isTired() ? 'early' : this.signals.received;
+  }
+
+  /** Whether early stopping ends the run here. */
+  private isTired(): boolean {
+    const { staleEvaluations } = this.state;
+    if (staleEvaluations < (this.arguments.patience ?? Infinity) || this.step.step >= this.totalSteps) return false;
+    this.progress.line(`no better evaluation for ${staleEvaluations} times: stopping early`);
+    return true;
   }
 
   /** Figures on a data set with the weights as they are. Null when a signal came. */
@@ -370,11 +380,8 @@ export class Trainer<E> {
     this.progress.line(`${problem}; the best model so far was its, and the run folder keeps the model that it has`);
   }
 
-  /** Makes a checkpoint's model that of the run folder. */
-  private async publish(step: number): Promise<void> {
-    const dir = this.arguments.emaDecay === undefined ? this.store.dirOf(step) : join(this.store.dirOf(step), AVERAGE);
-    const names = (await readdir(dir)).filter((name) => !NOT_PUBLISHED.has(name));
-    await publishFiles(dir, this.arguments.outputDir, names);
+  private publish(step: number): Promise<void> {
+    return publishModel(this.store.dirOf(step), this.arguments.outputDir);
   }
 }
 
@@ -392,6 +399,3 @@ const NOT_ARGUMENTS = new Set<string>([
   'settings',
   'fixedSettings',
 ]);
-/** Folder inside a checkpoint with the averaged model. */
-const AVERAGE = 'average';
-const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);

@@ -9,7 +9,9 @@ import { type TrainingStepOptions } from './step-options.js';
 
 const count = z.int().positive();
 const natural = z.int().nonnegative();
-const interval = z.union([z.literal('epoch'), z.literal('never'), count]);
+const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
+  error: ({ input }) => `expected epoch, never or a whole number above 0, received ${JSON.stringify(input)}`,
+});
 
 const schema = z.strictObject({
   outputDir: z.string().min(1).describe('folder of the run: model, checkpoints, metrics, report'),
@@ -33,6 +35,7 @@ const schema = z.strictObject({
     .describe('added to the root of the second moment; default 1e-8, bertadam 1e-6'),
   maxGradNorm: z
     .union([z.number().nonnegative(), z.literal(Infinity)])
+    .transform((bound) => (bound === Infinity ? 0 : bound)) // JSON, where runs keep their arguments, knows no Infinity
     .default(1)
     .describe('bound of the gradient norm; 0 for none'),
   layerDecay: z.number().positive().max(1).default(1).describe('factor of the rate per layer, from the head down'),

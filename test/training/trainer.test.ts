@@ -1,5 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -147,6 +157,84 @@ describe('Trainer', () => {
       best: { step: 5 },
     });
     expect(weights(outputDir)).toBe(published);
+  });
+
+  test('a run that stopped early has stopped: going on makes no update, unless it is to be more patient', async () => {
+    const outputDir = newFolder();
+    const options = { outputDir, patience: 2, learningRate: 0, epochs: 8 };
+    await train(options);
+    expect(await train({ ...options, resume: true })).toMatchObject({ reason: 'early', step: 15 });
+    expect(await train({ ...options, resume: true, patience: 4 })).toMatchObject({ reason: 'early', step: 25 });
+  });
+
+  test('figures that are not finite are never the best ones, whether the run was stopped or not', async () => {
+    const figures = [NaN, 5, NaN, 6, Infinity];
+    const task = (from: number): typeof pointTask => {
+      let evaluations = from;
+      const compute = (): Record<string, number> => ({ accuracy: figures[evaluations++] ?? 0, other: NaN });
+      return { ...pointTask, createMetric: () => ({ update: () => undefined, compute }) };
+    };
+    const [whole, parts] = [newFolder(), newFolder()];
+    const { best } = await train({ outputDir: whole, task: task(0), epochs: 5 });
+    expect(best).toMatchObject({ step: 20, value: 6 });
+    expect(Object.keys(best?.metrics ?? {})).toEqual(['loss', 'accuracy']);
+    expect((await train({ outputDir: parts, task: task(0), epochs: 5, stopAfter: 5 })).best).toBeNull();
+    expect((await train({ outputDir: parts, task: task(1), epochs: 5, resume: true })).best).toEqual(best);
+    expect(weights(parts)).toBe(weights(whole));
+  });
+
+  test('goes on with a log that a power cut has left with zeros, and writes no evaluation twice', async () => {
+    const [whole, parts] = [newFolder(), newFolder()];
+    await train({ outputDir: whole });
+    const onStep = (step: number): void => void (step === 5 && process.emit('SIGINT', 'SIGINT'));
+    await train({ outputDir: parts, callbacks: [{ onStep }] });
+    // As if the evaluation that is owed had been killed between its line and its checkpoint.
+    const line = JSON.stringify({ event: 'evaluate', step: 5, epoch: 1, loss: 1 });
+    appendFileSync(join(parts, 'metrics.jsonl'), `${line}\n${'\0'.repeat(40)}\n`);
+    await train({ outputDir: parts, resume: true });
+    expect(await losses(parts)).toEqual(await losses(whole));
+  });
+
+  test('takes no bound of the gradient norm as 0 or Infinity, and both survive a stop', async () => {
+    const outputDir = newFolder();
+    await train({ outputDir, maxGradNorm: Infinity, stopAfter: 2 });
+    const run = JSON.parse(readFileSync(join(outputDir, 'run.json'), 'utf8')) as { arguments: object };
+    expect(run.arguments).toMatchObject({ maxGradNorm: 0 });
+    expect(await train({ ...run.arguments, outputDir, resume: true })).toMatchObject({ reason: 'stopAfter', step: 4 });
+  });
+
+  test('never overwrites a model, nor lets two runs work in one folder', async () => {
+    const outputDir = newFolder();
+    let second: Promise<TrainResult> | null = null;
+    const onStep = (step: number): void => {
+      if (step === 2) second = train({ outputDir });
+    };
+    const first = train({ outputDir, callbacks: [{ onStep }] });
+    expect((await first).reason).toBe('finished');
+    await expect(second).rejects.toThrow(/process \d+ on .* is training in this folder; wait for its end/);
+    rmSync(join(outputDir, 'checkpoints'), { recursive: true });
+    for (const resume of [false, true])
+      await expect(train({ outputDir, resume })).rejects.toThrow(/already holds a model, and no checkpoint/);
+  });
+
+  test.each([
+    ['a process that is gone', { pid: 2 ** 22 + 1, host: hostname(), token: '1' }],
+    ['an earlier process of the same number', { pid: process.pid, host: hostname(), token: '1' }],
+    ['nobody, cut short', null],
+  ])('takes the lock of %s', async (_, holder) => {
+    const outputDir = newFolder();
+    writeFileSync(join(outputDir, '.lock'), JSON.stringify(holder ?? '').slice(0, holder === null ? 1 : undefined));
+    expect((await train({ outputDir, maxSteps: 1 })).reason).toBe('finished');
+    expect(existsSync(join(outputDir, '.lock'))).toBe(false);
+  });
+
+  test('leaves the folder to another machine as long as that renews its lock', async () => {
+    const outputDir = newFolder();
+    const lock = join(outputDir, '.lock');
+    writeFileSync(lock, JSON.stringify({ pid: 1, host: 'another', token: '1' }));
+    await expect(train({ outputDir })).rejects.toThrow(/process 1 on another is training in this folder/);
+    utimesSync(lock, new Date(0), new Date(0));
+    expect((await train({ outputDir, maxSteps: 1 })).reason).toBe('finished');
   });
 
   test('refuses to go on with other data or settings, and to overwrite a run', async () => {
