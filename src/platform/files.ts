@@ -1,6 +1,6 @@
 // Files of this machine: random-access reading and atomic writing.
 import { randomBytes } from 'node:crypto';
-import { access, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, basename, join, resolve } from 'node:path';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
@@ -61,12 +61,26 @@ export async function openFile(path: string): Promise<ByteSource> {
  * @throws Error of the operating system, naming the folder that cannot be written
  */
 export async function makeFolder(path: string): Promise<void> {
+  const folder = resolve(path);
   try {
-    await mkdir(path, { recursive: true });
+    await makeLevels(folder);
   } catch (error) {
-    await requireWritable(dirname(resolve(path))); // Node reports a read-only disk as a folder that is not there
+    await requireWritable(dirname(folder)); // names the folder in which the missing one cannot be made
     throw error;
   }
+}
+
+/** One folder after the other: Node's own recursion never ends where the system takes no folders, such as in /proc. */
+async function makeLevels(folder: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error;
+    });
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeLevels(dirname(folder));
+    await make();
+  });
 }
 
 /** Asks of a folder, or of the nearest above it that exists, whether it can be written. */

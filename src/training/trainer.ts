@@ -61,9 +61,8 @@ export class Trainer<E> {
   /**
    * Runs to the end, or until a signal, a callback, `patience` or `stopAfter` ends it.
    * The model holds the last weights afterwards; the run folder holds the best.
-   * @throws ConfigError when the folder holds another run or model
-   * @throws TrainingError when the loss is not finite, the run to resume is another one, or another process works in its folder
-   * @throws CheckpointError when a checkpoint cannot be written; the older ones are intact
+   * @throws ConfigError when the folder holds another run or model; CheckpointError when a checkpoint cannot be written, the older ones are intact;
+   * TrainingError when the loss is not finite, the run to resume is another one, or another process works in its folder
    */
   async train(): Promise<TrainResult> {
     const { outputDir } = this.arguments;
@@ -143,9 +142,9 @@ export class Trainer<E> {
     const run = { task: task.name, arguments: this.arguments, ...settings, environment: fresh.environment };
     await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
     await saveAssets?.(outputDir);
-    const { evaluatedStep } = this.state;
+    const { best, evaluatedStep } = this.state;
     this.log = await RunLog.open(outputDir, { step: resumed?.step ?? 0, evaluatedStep, run });
-    if (this.state.best !== null) await this.publishAgain(this.state.best.step, resumed?.step);
+    if (best !== null) await this.publishAgain(best.step, resumed?.step);
   }
 
   private async run(): Promise<EndReason> {

@@ -9,6 +9,7 @@ import {
   exists,
   isFolder,
   listFolder,
+  makeFolder,
   openSource,
   readText,
   removeFile,
@@ -20,6 +21,23 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'files-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('makeFolder', () => {
+  test('makes all levels that are missing, and is content with a folder that is there', async () => {
+    const path = join(folder, 'ä', 'b c', 'd');
+    await makeFolder(path);
+    await makeFolder(path);
+    expect(await isFolder(path)).toBe(true);
+  });
+
+  test('says where a folder cannot be made', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await expect(makeFolder(file)).rejects.toThrow(/EEXIST.*file'/);
+    await expect(makeFolder(join(file, 'below'))).rejects.toThrow(/ENOTDIR.*below'/);
+    if (await isFolder('/proc/self')) await expect(makeFolder('/proc/new/deep')).rejects.toThrow(/'\/proc/);
+  });
+});
 
 describe('createSink', () => {
   test('shows nothing under the name before close, and everything after', async () => {
