@@ -20,7 +20,14 @@ interface EvaluateArguments extends BackendArguments {
   output?: string;
   precision: Precision;
   json: boolean;
+  /** Which examples, by task. */
+  data?: string[];
+  questions?: string[];
+  captions?: string[];
+  split?: string;
 }
+
+const EXAMPLE_FLAGS = ['data', 'questions', 'captions', 'split'] as const;
 
 const evaluate: CommandModule<object, EvaluateArguments> = {
   command: 'evaluate [task]',
@@ -73,13 +80,15 @@ const evaluate: CommandModule<object, EvaluateArguments> = {
 export const command = evaluate as CommandModule;
 
 /** The run's task and validation data, or the model's as flags name them. */
-async function chosen({
-  run,
-  model,
-  task,
-}: EvaluateArguments): Promise<{ task: string; model: string; data: Record<string, unknown> }> {
+async function chosen(
+  flags: EvaluateArguments,
+): Promise<{ task: string; model: string; data: Record<string, unknown> }> {
+  const { run, model, task } = flags;
   if (run !== undefined) {
     const settings = await readRun(run);
+    const isValidated = Object.keys(settings.data).some((name) => /^validation(?!Features)/.test(name));
+    if (!isValidated && !EXAMPLE_FLAGS.some((name) => flags[name] !== undefined))
+      console.error('the run has no validation examples: these are the figures of those that it was trained on');
     return { task: task ?? settings.task, model: run, data: validationOptions(settings.data) };
   }
   if (model === undefined || task === undefined)

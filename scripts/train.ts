@@ -93,9 +93,12 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   const ownFlags = Object.fromEntries(
     Object.entries({ model: flags.model, modelConfig: flags.modelConfig }).filter(([, value]) => value !== undefined),
   );
-  const given: Record<string, unknown> = { ...file, ...ownFlags, ...taskFlags, ...trainingFlags, task };
+  const given: Record<string, unknown> = { task, ...file, ...ownFlags, ...taskFlags, ...trainingFlags };
+  if (given['task'] !== task)
+    throw new Error(`${flags.config}: its settings are for train ${String(given['task'])}, not for train ${task}.`);
   if (given['resume'] !== true || typeof given['outputDir'] !== 'string') return sortSettings(given);
   const run = await readRun(given['outputDir']);
+  if (run.task !== task) throw new Error(`${given['outputDir']}: go on with visualbert train ${run.task}, its task.`);
   const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // said anew at each start
   return sortSettings({
     model: run.model,
@@ -115,8 +118,8 @@ async function train(settings: RunSettings, { dryRun, profile }: TrainArguments)
     const { outputDir } = run.trainer.arguments;
     const figures = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
     console.log(`${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${figures}`);
-    if (step < totalSteps && reason !== 'early')
-      console.log(`go on with: visualbert train ${settings.task} --output-dir ${outputDir} --resume`);
+    if (reason !== 'finished' && reason !== 'early')
+      console.log(`go on with: visualbert train ${settings.task} --output-dir ${shellWord(outputDir)} --resume`);
     const graphs = recordings === 0 ? 'nothing recorded' : `${recordings} graphs recorded`;
     console.log(padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`);
     console.log(`run folder: ${outputDir}`);
@@ -124,6 +127,10 @@ async function train(settings: RunSettings, { dryRun, profile }: TrainArguments)
   } finally {
     await run.close();
   }
+}
+
+function shellWord(text: string): string {
+  return /^[\w./~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function profileFile({ arguments: { outputDir } }: RunSettings, named: string): string {

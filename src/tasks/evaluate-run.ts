@@ -24,7 +24,7 @@ export interface EvaluateRunOptions {
 
 const DEFAULT_BATCH_SIZE = 32;
 
-/** The figures over all examples, and how many there are. @throws ConfigError for a batch size that is none */
+/** The figures over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
 export async function evaluateRun(
   options: EvaluateRunOptions,
 ): Promise<{ count: number; metrics: Record<string, number> }> {

@@ -26,8 +26,16 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   const { task, model = null, modelConfig } = given;
   if (!isTask(task)) throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(task)}`);
   const taskKeys = TASK_OPTIONS[task].shape;
-  const sorted: RunSettings = { task, model: model as string | null, data: {}, arguments: {} };
-  if (modelConfig !== undefined) sorted.modelConfig = modelConfig as string | Record<string, unknown>;
+  if (model !== null && (typeof model !== 'string' || model === ''))
+    throw new ConfigError(`model: expected a folder or hub id, received ${JSON.stringify(model)}`);
+  const sorted: RunSettings = { task, model, data: {}, arguments: {} };
+  if (modelConfig !== undefined) {
+    if (typeof modelConfig !== 'string' && !isTable(modelConfig))
+      throw new ConfigError(
+        `modelConfig: expected fields of VisualBertConfig or a JSON file of them, received ${JSON.stringify(modelConfig)}`,
+      );
+    sorted.modelConfig = modelConfig;
+  }
   const unknown: string[] = [];
   for (const [key, value] of Object.entries(given)) {
     if (OWN_KEYS.has(key)) continue;
@@ -46,8 +54,7 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse((await readFile(path, 'utf8')).replace(/^\s*\/\/.*$/gm, ''));
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
+    if (isTable(parsed)) return parsed;
     throw new ConfigError('it holds no object');
   } catch (error) {
     throw new ConfigError(`${path}: expected a JSON object of settings (${errorMessage(error)})`);
@@ -60,6 +67,10 @@ export async function readRun(dir: string): Promise<RunSettings & { arguments: R
   const run = await readSettings(path).catch((error: unknown) => {
     throw new ConfigError(`${dir}: it holds no run of visualbert train (${errorMessage(error)})`);
   });
+  if (!isTask(run['task']) || !isTable(run['data']) || !isTable(run['arguments']))
+    throw new ConfigError(
+      `${path}: expected task, data and arguments of a run, received ${Object.keys(run).join(', ')}`,
+    );
   return run as unknown as RunSettings & { arguments: ResolvedTrainingArguments };
 }
 
@@ -85,6 +96,10 @@ const EXAMPLE_OPTIONS = new Set(
 /** The options of a run that other examples are predicted with: how they are made, and where features are looked for. */
 export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(validationOptions(data)).filter(([key]) => !EXAMPLE_OPTIONS.has(key)));
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isTask(name: unknown): name is TaskOptionName {

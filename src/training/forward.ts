@@ -1,6 +1,7 @@
 // A model's forward pass as arrays in, arrays out: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
 import type { Precision } from '../engine/graph/contract.js';
+import { ConfigError } from '../errors.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { flattenOutputs, type RawTensors, toRawInputs } from './step-inputs.js';
 import { createEagerRunner } from './step-runner.js';
@@ -13,16 +14,18 @@ export interface ForwardPass {
   dispose(): Promise<void>;
 }
 
-/** Inference without dropout. `compile` defaults to whether the native engine is the backend. */
+/** Inference without dropout. `compile` defaults to whether the native engine is the backend. @throws ConfigError for a low precision without it */
 export async function createForwardPass(
   model: TrainableModel,
   { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: Precision } = {},
 ): Promise<ForwardPass> {
   tf.backend(); // starts the backend that is about to be asked for
-  const runner =
-    (compile ?? tf.getBackend() === 'tensorflow')
-      ? await createCompiledRunner(model, precision, { readOnly: { matrices: isLinearWeight, precision } })
-      : createEagerRunner(model.namedParameters());
+  const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
+  if (!isCompiled && precision !== 'fp32')
+    throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);
+  const runner = isCompiled
+    ? await createCompiledRunner(model, precision, { readOnly: { matrices: isLinearWeight, precision } })
+    : createEagerRunner(model.namedParameters());
   const forward = runner.prepare(
     (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
     'forward',

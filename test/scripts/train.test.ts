@@ -122,6 +122,34 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(twice.stderr).toMatch(/--batch-size was given 2 times \(8, 4\); give it once/);
   });
 
+  test('a run is what later commands say it is: its task, its settings, what it was validated on', async () => {
+    const files = writeNlvrFiles();
+    const run = join(files.folder, 'it is a run');
+    const args = ['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run];
+    const stopped = await visualbert([...args, '--data', files.train, '--max-steps', '2', '--stop-after', '1']);
+    expect(stopped.stdout).toContain(`go on with: visualbert train nlvr --output-dir '${run}' --resume`);
+    const config = join(files.folder, 'vqa.json');
+    writeFileSync(config, '{ "task": "vqa" }');
+    const evaluate = ['evaluate', '--backend', 'cpu', '--run', run];
+    const refused = await Promise.all([
+      visualbert(['train', 'nlvr2', '--backend', 'cpu', '--output-dir', run, '--resume']),
+      visualbert(['train', 'nlvr', '--backend', 'cpu', '--config', config]),
+      visualbert([...evaluate, '--data', files.validation, '--batch-size', '0']),
+      visualbert([...evaluate, '--data', files.validation, '--precision', 'bf16']),
+    ]);
+    expect(refused.map(({ code, stderr }) => [code, stderr.trim()])).toEqual([
+      [1, `${run}: go on with visualbert train nlvr, its task.`],
+      [1, `${config}: its settings are for train vqa, not for train nlvr.`],
+      [1, 'batchSize: expected a whole number above 0, received 0'],
+      [1, 'precision "bf16" needs the native engine; use fp32 on cpu'],
+    ]);
+    const { stderr } = await visualbert(evaluate);
+    expect(stderr).toMatch(
+      /^the run has no validation examples: these are the figures of those that it was trained on/,
+    );
+    expect((await visualbert([...evaluate, '--data', files.validation])).stderr).toBe('');
+  });
+
   test('a run killed while it works loses no checkpoint and ends as if nothing had happened', async () => {
     const files = writeNlvrFiles();
     const [whole, parts] = [join(files.folder, 'whole'), join(files.folder, 'parts')];
