@@ -4,8 +4,15 @@ import { LOOKS } from '../data/pixel-features.js';
 import { NAMINGS } from '../data/vcr-records.js';
 import { ConfigError } from '../errors.js';
 
-const path = z.string().min(1);
-const paths = z.union([path, z.array(path).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value));
+const path = z.string({ error: expectedPath('a path') }).min(1);
+const paths = z
+  .union([path, z.array(path).min(1)], { error: expectedPath('a path or several') })
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
+/** Says what an option that is no path is instead; most often it was not given. */
+function expectedPath(expected: string): (issue: { input?: unknown }) => string {
+  return ({ input }) => `expected ${expected}, received ${input === undefined ? 'none' : JSON.stringify(input)}`;
+}
 
 /** Options of every task that shows regions to the model. */
 const common = {
