@@ -12,11 +12,14 @@ export interface TrainerModel extends TrainableModel {
   savePretrained(dir: string): Promise<unknown>;
 }
 
-/** Told what happens; may stop the run by returning `'stop'`. */
+/** What a callback says: `'stop'` ends the run. */
+type Answer = 'stop' | void;
+
+/** Told what happens, and waited for; what it throws ends the run. */
 export interface TrainerCallback {
-  onStep?(step: number, result: StepResult): 'stop' | void;
-  onEvaluate?(step: number, metrics: Record<string, number>): 'stop' | void;
-  onSave?(step: number, dir: string): void;
+  onStep?(step: number, result: StepResult): Answer | Promise<Answer>;
+  onEvaluate?(step: number, metrics: Record<string, number>): Answer | Promise<Answer>;
+  onSave?(step: number, dir: string): void | Promise<void>;
 }
 
 export interface TrainerOptions<E> extends TrainingArguments {

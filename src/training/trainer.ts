@@ -182,7 +182,7 @@ export class Trainer<E> {
       );
       this.requireFinite(result);
       this.record(result, parts, (performance.now() - started) / 1000);
-      const stops = callbacks.map((callback) => callback.onStep?.(this.step.step, result));
+      const stops = await Promise.all(callbacks.map((callback) => callback.onStep?.(this.step.step, result)));
       const reason = await this.afterStep(startedAt, stopAfter, stops.includes('stop'));
       if (reason !== null || this.step.step >= this.totalSteps) return reason;
     }
@@ -311,7 +311,7 @@ export class Trainer<E> {
       `evaluation after step ${step}: ${figures.join(', ')}${isBetter ? ' (best)' : ''}, ${duration(seconds)}`,
     );
     await this.save();
-    const stops = callbacks.map((callback) => callback.onEvaluate?.(step, metrics));
+    const stops = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(step, metrics)));
     if (stops.includes('stop')) return 'callback';
     return this.isTired() ? 'early' : this.signals.received;
   }
@@ -369,7 +369,7 @@ export class Trainer<E> {
     const best = this.state.best?.step ?? step;
     if (best === step) await this.publish(step);
     await this.store.rotate(this.arguments.keepCheckpoints, [best]);
-    for (const callback of callbacks) callback.onSave?.(step, dir);
+    await Promise.all(callbacks.map((callback) => callback.onSave?.(step, dir)));
   }
 
   /** Publishes the best model, which a kill may have prevented. A damaged one must not take the place of what lies there. */

@@ -314,6 +314,20 @@ describe('Trainer', () => {
     expect(weights(parts)).toBe(weights(whole));
   });
 
+  test('waits for callbacks that take their time, and ends with what they throw', async () => {
+    const outputDir = newFolder();
+    const later = async (step: number): Promise<'stop' | void> => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (step === 6) return 'stop';
+      if (step === 7) throw new Error('the upload failed');
+    };
+    expect(await train({ outputDir, callbacks: [{ onStep: later }] })).toMatchObject({ reason: 'callback', step: 6 });
+    await expect(train({ outputDir, resume: true, callbacks: [{ onStep: later }] })).rejects.toThrow(
+      'the upload failed',
+    );
+    expect(await train({ outputDir, resume: true })).toMatchObject({ reason: 'finished' });
+  });
+
   test('writes nothing but lines without control codes where no terminal is', async () => {
     const lines: string[] = [];
     await train({ outputDir: newFolder(), progress: lineProgress((line) => lines.push(line)) });
