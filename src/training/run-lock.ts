@@ -64,12 +64,19 @@ async function holderOf(path: string): Promise<Holder | null> {
 async function isAlive(path: string, { pid, host, token }: Holder): Promise<boolean> {
   if (host === hostname()) {
     if (pid === process.pid) return held.has(token);
-    try {
-      process.kill(pid, 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    }
+    if (!(await isRunning(pid))) return false;
   }
   const info = await stat(path).catch(() => null);
   return info !== null && Date.now() - info.mtimeMs < STALE_MS;
+}
+
+/** Whether a process of this machine runs; a killed one for whose end nobody has asked still has its number. */
+async function isRunning(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return !/^\d+ \(.*\) [ZX] /s.test(status);
 }

@@ -6,10 +6,9 @@ import {
   readFileSync,
   rmSync,
   truncateSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -215,26 +214,6 @@ describe('Trainer', () => {
     rmSync(join(outputDir, 'checkpoints'), { recursive: true });
     for (const resume of [false, true])
       await expect(train({ outputDir, resume })).rejects.toThrow(/already holds a model, and no checkpoint/);
-  });
-
-  test.each([
-    ['a process that is gone', { pid: 2 ** 22 + 1, host: hostname(), token: '1' }],
-    ['an earlier process of the same number', { pid: process.pid, host: hostname(), token: '1' }],
-    ['nobody, cut short', null],
-  ])('takes the lock of %s', async (_, holder) => {
-    const outputDir = newFolder();
-    writeFileSync(join(outputDir, '.lock'), JSON.stringify(holder ?? '').slice(0, holder === null ? 1 : undefined));
-    expect((await train({ outputDir, maxSteps: 1 })).reason).toBe('finished');
-    expect(existsSync(join(outputDir, '.lock'))).toBe(false);
-  });
-
-  test('leaves the folder to another machine as long as that renews its lock', async () => {
-    const outputDir = newFolder();
-    const lock = join(outputDir, '.lock');
-    writeFileSync(lock, JSON.stringify({ pid: 1, host: 'another', token: '1' }));
-    await expect(train({ outputDir })).rejects.toThrow(/process 1 on another is training in this folder/);
-    utimesSync(lock, new Date(0), new Date(0));
-    expect((await train({ outputDir, maxSteps: 1 })).reason).toBe('finished');
   });
 
   test('refuses to go on with other data or settings, and to overwrite a run', async () => {
