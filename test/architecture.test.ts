@@ -11,7 +11,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   random: ['floor0'],
   checkpoint: ['floor0'],
   platform: ['floor0'],
-  engine: ['floor0', 'random'],
+  engine: ['floor0', 'random', 'platform'],
   layers: ['floor0', 'random'],
   data: ['floor0', 'random', 'checkpoint', 'platform'],
   vision: ['floor0', 'checkpoint', 'platform', 'data'],

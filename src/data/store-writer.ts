@@ -4,7 +4,7 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, writeTextAtomic } from '#platform';
 import { DataError } from '../errors.js';
-import { claimStore } from './store-claim.js';
+import { describeHolder, tryLock } from '../platform/processes.js';
 import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './feature-store.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
 
@@ -34,7 +34,7 @@ export interface StoreWriter {
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
   await makeFolder(dirname(path));
-  const release = await claimStore(path);
+  const release = await lockStore(path);
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
   let [file, log]: (FileHandle | null)[] = [null, null];
   try {
@@ -55,6 +55,15 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
     await release();
     throw error;
   }
+}
+
+/** One process at a time writes a store. */
+async function lockStore(path: string): Promise<() => Promise<void>> {
+  const attempt = await tryLock(`${path}.lock`);
+  if ('release' in attempt) return attempt.release;
+  throw new DataError(
+    `${path}: ${describeHolder(attempt.holder)} is writing it; wait for it, or stop it to go on from what it has made`,
+  );
 }
 
 interface OpenParts {

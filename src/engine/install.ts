@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
+import { withLock } from '../platform/processes.js';
 import { buildAddon, findCompiler } from './build-addon.js';
 import { enginesWithLibraries } from './find-engine.js';
-import { withLock } from './lock.js';
 import {
   activeFile,
   addonFile,
@@ -91,7 +91,8 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
       await installAddons(id, compiler, onProgress);
       await setActive(id);
     };
-    await withLock(`${librariesFolder(id)}.lock`, work, (pid) =>
+    await mkdir(enginesFolder(), { recursive: true });
+    await withLock(`${librariesFolder(id)}.lock`, work, ({ pid }) =>
       onProgress({ stage: 'wait', what: `another installation (process ${pid})`, done: 0, total: 0 }),
     );
   } catch (error) {
@@ -113,7 +114,6 @@ async function installLibraries(
 ): Promise<void> {
   const target = librariesFolder(id);
   const parent = dirname(target);
-  await mkdir(parent, { recursive: true });
   const prefix = `.staging-${basename(target)}-`;
   await removeLeftovers(parent, prefix);
   await requireSpace(parent, plan);

@@ -32,11 +32,6 @@ export async function isFolder(_path: string): Promise<boolean> {
   return false;
 }
 
-/** A page knows of no other processes: always false. */
-export function isRunning(_pid: number): boolean {
-  return false;
-}
-
 /** The web has no folder listing: always empty, so that callers try the usual names. */
 export async function listFolder(_path: string): Promise<string[]> {
   return [];

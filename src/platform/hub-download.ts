@@ -2,9 +2,9 @@
 import { open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../errors.js';
+import { isRunning } from './processes.js';
 import { makeFolder } from './files.js';
 import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
-import { isRunning } from './processes.js';
 
 /** What the hub says of a file before sending it. */
 export interface RemoteFile {
@@ -118,7 +118,8 @@ async function claimPartial(path: string): Promise<string> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(prefix) || (await isFile(own))) continue;
     const owner = Number(name.slice(prefix.length));
-    if (owner !== process.pid && !isRunning(owner)) await rename(join(dirname(path), name), own).catch(() => undefined);
+    if (owner !== process.pid && !(await isRunning(owner)))
+      await rename(join(dirname(path), name), own).catch(() => undefined);
   }
   return own;
 }

@@ -14,7 +14,6 @@ export { fileName, folderOf, isUrl, joinPath } from './remote.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';
-export { isRunning } from './processes.js';
 export type { TokenizerFiles } from './tokenizer.js';
 
 /** Opens a file or an address for random access. @throws HubError for addresses; Node's file errors otherwise. */

@@ -1,11 +1,136 @@
-// Other processes of this machine.
+// Other processes of this machine, and the lock files that keep them apart. Node only.
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 
-/** Whether a process with this number runs, also one of another user. */
-export function isRunning(pid: number): boolean {
+/** The holder renews its lock this often; one not renewed for STALE_MS belongs to a dead process, perhaps of another machine on a shared disk. */
+const RENEW_MS = 5_000;
+const STALE_MS = 60_000;
+const POLL_MS = 200;
+
+/** Whose lock it is. */
+export interface LockHolder {
+  pid: number;
+  host: string;
+}
+
+interface Owner extends LockHolder {
+  token: string;
+}
+
+/** Owner of a lock file between its making and its writing: it cannot be asked yet, and if it died there only the file's age tells. */
+const UNNAMED: Owner = { pid: 0, host: '', token: '' };
+
+/** Locks of this process: its number alone does not tell, since in a container every run may have the same one. */
+const held = new Set<string>();
+
+/**
+ * Takes the lock file `path`, in a folder that exists, also from a process that died.
+ * @returns what gives it back; or who has it, null for one that is not named yet
+ * @throws Error of the operating system when no file can be written there
+ */
+export async function tryLock(path: string): Promise<{ release: () => Promise<void> } | { holder: LockHolder | null }> {
+  const token = randomUUID();
+  while (!(await tryCreate(path, token))) {
+    const owner = await readOwner(path);
+    if (owner === null) continue;
+    if (!(await isDead(path, owner))) return { holder: owner === UNNAMED ? null : owner };
+    await takeAway(path, owner);
+  }
+  const renewal = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), RENEW_MS);
+  const release = async (): Promise<void> => {
+    clearInterval(renewal);
+    held.delete(token);
+    if ((await readOwner(path))?.token === token) await rm(path, { force: true });
+  };
+  return { release };
+}
+
+/**
+ * Runs `work` while holding the lock file `path`, once whoever has it gives it back or dies.
+ * @param onWait called once when another process holds the lock, as soon as the lock names that process.
+ */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  onWait: (holder: LockHolder) => void,
+): Promise<T> {
+  for (let isAnnounced = false; ;) {
+    const attempt = await tryLock(path);
+    if ('release' in attempt) return work().finally(attempt.release);
+    if (attempt.holder !== null && !isAnnounced) {
+      isAnnounced = true;
+      onWait(attempt.holder);
+    }
+    await setTimeout(POLL_MS);
+  }
+}
+
+/** For messages: whose lock it is. */
+export function describeHolder(holder: LockHolder | null): string {
+  return holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+}
+
+/** Whether a process with this number runs, also one of another user; a killed one for whose end nobody has asked does not. */
+export async function isRunning(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return !/^\d+ \(.*\) [ZX] /s.test(status);
+}
+
+async function tryCreate(path: string, token: string): Promise<boolean> {
+  const file = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return null;
+    throw error;
+  });
+  if (file === null) return false;
+  held.add(token);
+  try {
+    await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname(), token } satisfies Owner));
+  } catch (error) {
+    held.delete(token);
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
+/** null: the lock is gone. */
+async function readOwner(path: string): Promise<Owner | null> {
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as Owner;
+  } catch {
+    return UNNAMED;
+  }
+}
+
+async function isDead(path: string, { pid, host, token }: Owner): Promise<boolean> {
+  if (host === hostname()) {
+    if (pid === process.pid) return !held.has(token);
+    if (!(await isRunning(pid))) return true;
+  }
+  const info = await stat(path).catch(() => null);
+  return info !== null && Date.now() - info.mtimeMs > STALE_MS;
+}
+
+/** Removes a dead owner's lock, and never one that another process made in the meantime: rename tells whose it was. */
+async function takeAway(path: string, dead: Owner): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return;
+  }
+  const taken = await readOwner(aside);
+  if (taken?.token !== dead.token) await rename(aside, path).catch(() => undefined);
+  else await rm(aside, { force: true });
 }

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, makeFolder } from '#platform';
 import { ConfigError, errorMessage, TrainingError } from '../errors.js';
+import { describeHolder, tryLock } from '../platform/processes.js';
 import { type CheckpointStore, publishFiles } from './checkpoints.js';
 import { STEP_STATE_FILE } from './step-state.js';
 
@@ -18,6 +19,19 @@ export async function makeRunFolder(outputDir: string): Promise<void> {
       `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
     );
   });
+}
+
+/**
+ * One process at a time in a run folder: two would remove each other's half-written checkpoints and mix their figures.
+ * @returns gives the folder free. @throws TrainingError when another process works in it
+ */
+export async function lockRunFolder(outputDir: string): Promise<() => Promise<void>> {
+  const attempt = await tryLock(join(outputDir, '.lock')).catch(() => null);
+  if (attempt === null) return async () => undefined; // nothing can be written: whoever needs a file there says so better
+  if ('release' in attempt) return attempt.release;
+  throw new TrainingError(
+    `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait for its end, or choose another outputDir`,
+  );
 }
 
 /** A run never overwrites what another one has left. @throws ConfigError */

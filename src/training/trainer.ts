@@ -12,8 +12,7 @@ import { NoteCollector, notesTable, type NotesSummary } from './example-notes.js
 import { loadParameters } from './load-parameters.js';
 import { createProgress, duration, type Progress } from './progress.js';
 import { EXAMPLES_FILE, writeReport } from './report.js';
-import { AVERAGE, makeRunFolder, publishModel, requireRoom } from './run-folder.js';
-import { lockRunFolder } from './run-lock.js';
+import { AVERAGE, lockRunFolder, makeRunFolder, publishModel, requireRoom } from './run-folder.js';
 import { RunLog } from './run-log.js';
 import { listenForStop, type StopSignals } from './signals.js';
 import { StepProfiler } from './step-profiler.js';

@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../src/errors.js';
 import { findCompiler } from '../../src/engine/build-addon.js';
@@ -78,22 +77,6 @@ onLinuxX64('installEngine', () => {
     const options = { tensorflowVersion: VERSION, onProgress };
     await Promise.all([installEngine(options), installEngine(options)]);
     expect(calls().filter((call) => call === 'pip')).toHaveLength(1);
-    expect(waited).toEqual([`another installation (process ${process.pid})`]);
-  });
-
-  test('names the process that it waits for once the lock says which', async () => {
-    const lock = `${librariesFolder({ tensorflow: VERSION, device: 'cpu', platform: 'linux', arch: 'x64' })}.lock`;
-    mkdirSync(dirname(lock), { recursive: true });
-    writeFileSync(lock, ''); // as it is between its making and its writing
-    const waited: string[] = [];
-    const onProgress = ({ stage, what }: InstallProgress): void => void (stage === 'wait' && waited.push(what));
-    const installing = installEngine({ tensorflowVersion: VERSION, onProgress });
-    await setTimeout(300);
-    expect(waited).toEqual([]);
-    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname(), token: 'other' }));
-    while (waited.length === 0) await setTimeout(20);
-    rmSync(lock);
-    await installing;
     expect(waited).toEqual([`another installation (process ${process.pid})`]);
   });
 
