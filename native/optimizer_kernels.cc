@@ -64,8 +64,8 @@ struct AdamWKernel {
 
   AdamW options_of(Call& call) const {
     const float rate = call.scalar(5) * rate_factor;
-    const float clip = max_norm / (call.scalar(4) + 1e-6f);  // torch's constant
-    return {share1, share2, epsilon, rate, 1.0f - rate * decay, call.scalar(6), call.scalar(7), clip < 1.0f ? clip : 1.0f};
+    const float clip = std::isinf(max_norm) ? 1.0f : max_norm / (call.scalar(4) + 1e-6f);  // torch's constant
+    return {share1, share2, epsilon, rate, 1.0f - rate * decay, call.scalar(6), call.scalar(7), clip > 1.0f ? 1.0f : clip};  // NaN stays
   }
 
  private:

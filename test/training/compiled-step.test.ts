@@ -173,6 +173,26 @@ describe('the compiled step', () => {
     expect(ends[0]).toEqual(ends[1]);
   });
 
+  test.each([1, Infinity])(
+    'lets a loss that is not finite through, as torch does, with maxGradNorm %d',
+    async (maxGradNorm) => {
+      if (!hasEngine) return;
+      const labels: RawTensor = { dtype: 'float32', shape: [3, C], data: new Float32Array(3 * C).fill(NaN) };
+      for (const compile of [false, true]) {
+        const model = qa();
+        const step = await createTrainingStep(model, { learningRate: 1e-3, maxGradNorm, compile });
+        expect((await step.run({ ...batch(0), labels })).gradientNorm).toBeNaN();
+        await step.dispose();
+        const whole = [...(await parametersOf(model))].filter(([, values]) => !values.every(Number.isNaN));
+        // The table's rows that nothing looked up have a gradient of 0, which only the factor of clipping makes NaN.
+        const rows = ['word_embeddings', 'position_embeddings', 'token_type_embeddings'];
+        const partly = maxGradNorm === 1 ? ['pooler'] : ['pooler', ...rows];
+        expect(whole.filter(([name]) => !partly.some((part) => name.includes(part))).map(([name]) => name)).toEqual([]);
+        model.dispose();
+      }
+    },
+  );
+
   test('accumulates as the eager one does', async () => {
     if (!hasEngine) return;
     const run = async (step: TrainingStep): Promise<number[]> => {
