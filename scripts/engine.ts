@@ -67,7 +67,7 @@ const remove: CommandModule = {
 };
 
 export const command: CommandModule = {
-  command: 'engine <action>',
+  command: 'engine',
   describe: 'Install, show or remove the native engine',
   builder: (yargs) =>
     yargs.command(install).command(info).command(remove).demandCommand(1, 'Name what to do: install, info or remove.'),

@@ -19,7 +19,7 @@ const result = (yargs: Argv<ScoreFlags>, describe: string): Argv<ScoreFlags & { 
   yargs.positional('result', { type: 'string', demandOption: true, describe });
 
 export const command: CommandModule = {
-  command: 'score <task>',
+  command: 'score',
   describe: 'Score a result file against annotations, as the official tool does',
   builder: (yargs) =>
     yargs

@@ -50,7 +50,7 @@ export interface ResolvedStepOptions extends Required<Omit<TrainingStepOptions, 
   emaDecay: number | undefined;
 }
 
-/** Fills in the defaults. @throws ConfigError for an unknown name or a number out of its range. */
+/** Fills in the defaults. @throws ConfigError for an unknown option or name, or a number out of its range. */
 export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOptions {
   const optimizer = options.optimizer ?? 'adamw';
   const resolved: ResolvedStepOptions = {
@@ -74,6 +74,12 @@ export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOp
     seed: options.seed ?? 0,
     compile: options.compile ?? true,
   };
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(resolved, name));
+  if (unknown.length > 0) {
+    throw new ConfigError(
+      `createTrainingStep: unknown option ${unknown.join(', ')}; known: ${Object.keys(resolved).join(', ')}`,
+    );
+  }
   requireOneOf('optimizer', resolved.optimizer, OPTIMIZERS);
   requireOneOf('schedule', resolved.schedule, SCHEDULES);
   requireOneOf('precision', resolved.precision, PRECISIONS);

@@ -1,5 +1,5 @@
 // The optimizer's state as a file: moments as tensors, step, seed and schedule as metadata, in one safetensors file that appears whole or not at all.
-import { createSink, joinPath, openSource } from '#platform';
+import { createSink, exists, joinPath, openSource } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import { CheckpointError, errorMessage } from '../errors.js';
@@ -81,7 +81,7 @@ interface SavedCounters {
 /**
  * Reads a state and hands each tensor to `write`; nothing is written before everything fits.
  * @returns the step counts, the loss scale and the saved options
- * @throws CheckpointError when optimizer, names or shapes differ from those given
+ * @throws CheckpointError when there is none, or its optimizer, names or shapes differ from those given
  */
 export async function readStepState(
   dir: string,
@@ -90,6 +90,7 @@ export async function readStepState(
   write: (name: string, value: RawTensor) => Promise<void>,
 ): Promise<SavedCounters> {
   const path = joinPath(dir, STEP_STATE_FILE);
+  if (!(await exists(path))) throw new CheckpointError(`${path}: is not there; name a folder that saveState wrote`);
   const source = await openSource(path);
   try {
     const file = await openSafetensors(source);

@@ -33,6 +33,11 @@ async function saved(): Promise<{ dir: string; step: TrainingStep; weights: () =
 }
 
 describe('loadState', () => {
+  test('says that a folder holds no state', async () => {
+    const { step } = await saved();
+    await expect(step.loadState('nowhere')).rejects.toThrow(/optimizer\.safetensors: is not there; name a folder/);
+  });
+
   test('goes on with the moments of the file and the settings they were made with, whatever the step had', async () => {
     const { dir, step, weights } = await saved();
     const [other, otherWeights] = await start(weights(), { compile: false });
