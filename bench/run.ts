@@ -7,6 +7,7 @@ import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
 import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
+import { multipliesBfloat16 } from './processor.js';
 import { requirePython } from './python-env.js';
 import { measureAgreement, measureSteps } from './steps.js';
 
@@ -82,7 +83,11 @@ if (wanted.has('agreement')) {
     (await inOrder(kinds, (compiled) => measureAgreement(compiled, { ...stepOptions, batch: 8 }))).flat(),
   );
 }
-for (const measurement of STEP_MEASUREMENTS.filter(({ name }) => wanted.has(name))) {
+const precisions = flags.device === 'gpu' || multipliesBfloat16() ? (['fp32', 'bf16'] as const) : (['fp32'] as const);
+if (precisions.length === 1)
+  log('left out: bf16, which PyTorch takes minutes a step for on a processor without AVX-512');
+for (const measurement of STEP_MEASUREMENTS) {
+  if (!wanted.has(measurement.name) || !precisions.some((precision) => precision === measurement.precision)) continue;
   for (const batch of batches) {
     await measure(`${measurement.title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, batch }));
   }
@@ -94,7 +99,16 @@ if (wanted.has('convert')) await measure('converting', () => measureConvert(file
 if (wanted.has('inspect')) await measure('inspecting', () => measureInspect(fileOptions));
 if (wanted.has('epoch')) {
   for (const batch of flags.batch ?? DEFAULT_BATCHES.epoch) {
-    const options = { python, batch, steps: 2 * flags.steps, threads, device: flags.device, data: flags.data, log };
+    const options = {
+      python,
+      batch,
+      steps: 2 * flags.steps,
+      threads,
+      device: flags.device,
+      precisions,
+      data: flags.data,
+      log,
+    };
     await measure(`a real run, batch ${batch}`, () => measureEpoch(options));
   }
 }

@@ -258,6 +258,15 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test('multiplies matrices with oneDNN, also where TensorFlow would not ask for it by itself', async () => {
+    if (!hasEngine || process.arch !== 'x64' || process.env.TF_ENABLE_ONEDNN_OPTS === '0') return;
+    const { w, state } = await oneVariable();
+    const product = compile(({ x }) => ({ y: tf.matMul(x as tf.Tensor, w) }), { state });
+    const { trace } = await product.profile({ x: float([1, 3], 1, 1, 1) });
+    expect(trace.traceEvents.map(({ name }) => name)).toContain('_MklMatMul');
+    await finish(state, w);
+  });
+
   test('frees every tensor', async () => {
     if (!hasEngine) return;
     const before = tf.memory();
