@@ -30,8 +30,6 @@ export interface PredictOptions {
 /** The best answers first, with their probabilities. @throws ConfigError for a model without answers; DataError for an absent image */
 export async function predictAnswers(options: PredictOptions): Promise<DecodedAnswer[]> {
   const { model: source, question, topK = 5, grid, cells, look } = options;
-  if (!Number.isSafeInteger(topK) || topK < 1)
-    throw new ConfigError(`topK: expected a whole number above 0, received ${topK}`);
   const processor = await VisualBertProcessor.fromPretrained(
     source,
     options.answers === undefined ? {} : { answers: options.answers },
