@@ -57,10 +57,7 @@ export interface State {
   /** Every variable, by name: those given to `createState`, then those added. */
   readonly variables: ReadonlyMap<string, tf.Variable>;
   /** A further variable, filled with `fill` (default 0) inside the session, where no array has to be made for it. */
-  addVariable(
-    name: string,
-    spec: { shape: readonly number[]; dtype?: 'float32' | 'int32'; fill?: number; trainable?: boolean },
-  ): tf.Variable;
+  addVariable(name: string, spec: VariableSpec): tf.Variable;
   /** The values after every run called so far. */
   read(name: string): Promise<RawTensor>;
   /** Replaces the values, after every run called so far. The array is copied at once. */
