@@ -102,12 +102,14 @@ async function tryCreate(path: string, token: string): Promise<boolean> {
   return true;
 }
 
-/** null: the lock is gone. */
+/** null: the lock is gone. What names no owner counts as not written yet. */
 async function readOwner(path: string): Promise<Owner | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   try {
-    return JSON.parse(text) as Owner;
+    const { pid, host, token } = (JSON.parse(text) ?? {}) as Partial<Owner>;
+    const isNamed = typeof pid === 'number' && typeof host === 'string' && typeof token === 'string';
+    return isNamed ? { pid, host, token } : UNNAMED;
   } catch {
     return UNNAMED;
   }

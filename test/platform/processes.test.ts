@@ -37,6 +37,8 @@ describe('tryLock', () => {
   test.each([
     ['another machine', textOf(1, 'elsewhere'), { pid: 1, host: 'elsewhere' }],
     ['a process that has not named itself yet', '{"pid":', null],
+    ['nobody that it names', 'null', null],
+    ['an owner without a number', '{"host":"here"}', null],
   ])('leaves the lock to %s until it is no longer renewed', async (_, text, holder) => {
     const lock = lockWith(text);
     const attempt = await tryLock(lock);
