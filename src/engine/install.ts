@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../errors.js';
+import { makeFolder } from '../platform/files.js';
 import { withLock } from '../platform/processes.js';
 import { buildAddon, findCompiler } from './build-addon.js';
 import { enginesWithLibraries } from './find-engine.js';
@@ -91,7 +92,7 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
       await installAddons(id, compiler, onProgress);
       await setActive(id);
     };
-    await mkdir(enginesFolder(), { recursive: true });
+    await makeFolder(enginesFolder());
     await withLock(`${librariesFolder(id)}.lock`, work, ({ pid }) =>
       onProgress({ stage: 'wait', what: `another installation (process ${pid})`, done: 0, total: 0 }),
     );
@@ -189,12 +190,10 @@ function gigabytes(bytes: number): string {
 }
 
 function explainFileError(error: unknown, plan: WheelPlan): unknown {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  // Node reports a folder that cannot be made on a read-only disk as one that is not there.
-  const isReadOnly = code === 'EROFS' || (code === 'ENOENT' && syscall === 'mkdir');
-  if (code === 'EACCES' || code === 'EPERM' || isReadOnly) {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
     return new EngineError(
-      `The cache ${enginesFolder()} cannot be written to (${isReadOnly ? 'EROFS' : code}): set VISUALBERT_CACHE to a folder that can, or change its owner.`,
+      `The cache ${enginesFolder()} cannot be written to (${code}): set VISUALBERT_CACHE to a folder that can, or change its owner.`,
     );
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
