@@ -1,4 +1,5 @@
-// The inputs that all classes share, by the configuration.
+// The inputs that all classes share, by the configuration, and the checks of more than one class.
+import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
@@ -51,4 +52,12 @@ export function requireSequence(who: string, inputs: TensorInputs, { maxPosition
       `${who}: expected imageTextAlignment with a row for each of the ${v} regions, received ${rows}; pad it with -1`,
     );
   }
+}
+
+/** Checks positions in a sequence of `length` tokens and regions. @throws ShapeError naming the highest when it lies outside */
+export function requirePositions(who: string, name: string, positions: tf.Tensor, length: number): void {
+  if (positions.size === 0) return;
+  const highest = tf.tidy(() => tf.max(positions).dataSync()[0]) ?? 0;
+  if (highest < length) return;
+  throw new ShapeError(`${who}: expected ${name} below ${length}, received ${highest}; name positions of the sequence`);
 }

@@ -6,7 +6,7 @@ import type { Classifier } from '../layers/classifier.js';
 import type { MaskedLmHead } from '../layers/masked-lm-head.js';
 import type { Pooler } from '../layers/pooler.js';
 import { Backbone, firstPositions, flattened, type ComputeContext } from './backbone.js';
-import { sharedSpecs } from './input-specs.js';
+import { requirePositions, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
@@ -73,12 +73,7 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
         `${this.className}: expected labels [${b}, ${asked}], received [${labels.shape.join(', ')}]; give ${what}, -100 where nothing is asked`,
       );
     }
-    if (maskedPositions === undefined || asked === 0) return;
-    const highest = tf.tidy(() => tf.max(maskedPositions).dataSync()[0]) ?? 0;
-    if (highest < s) return;
-    throw new ShapeError(
-      `${this.className}: expected maskedPositions below ${s}, received ${highest}; name positions of the sequence`,
-    );
+    if (maskedPositions !== undefined) requirePositions(this.className, 'maskedPositions', maskedPositions, s);
   }
 
   override compute(inputs: TensorInputs, context: ComputeContext): PreTrainingOutputs {

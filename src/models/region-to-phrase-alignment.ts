@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.js';
 import { lookup } from '../layers/lookup.js';
 import { RegionToPhraseAttention } from '../layers/region-to-phrase-attention.js';
 import { Backbone, built, flatPositions, flattened, type ComputeContext } from './backbone.js';
-import { sharedSpecs } from './input-specs.js';
+import { requirePositions, sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
@@ -71,11 +71,7 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
     }
     const t = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape[1] ?? 0;
     const s = t + (visualEmbeds.shape[1] ?? 0);
-    const highest = tf.tidy(() => tf.max(positions).dataSync()[0]) ?? 0;
-    if (highest < s) return;
-    throw new ShapeError(
-      `${this.className}: expected regionToPhrasePosition below ${s}, received ${highest}; name positions of the sequence`,
-    );
+    requirePositions(this.className, 'regionToPhrasePosition', positions, s);
   }
 
   override compute(inputs: TensorInputs, context: ComputeContext): LogitsOutputs {
