@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { type Dataset, type RawTensor } from '../src/node.js';
 import { openTask } from '../src/tasks/open-task.js';
-import { type VqaTaskExample } from '../src/tasks/vqa.js';
+import { type VqaTaskExample } from '../src/tasks/answering/vqa.js';
 import { writeTensors } from './tensors.js';
 
 /** Both splits number their pictures from 0: those of the test split move up. */

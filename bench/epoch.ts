@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { normalValues } from '../src/node.js';
-import { parseAnswers } from '../src/data/answer-vocabulary.js';
-import { vqaQuestionWords } from '../src/data/text-forms.js';
+import { parseAnswers } from '../src/processing/answer-vocabulary.js';
+import { vqaQuestionWords } from '../src/processing/text-forms.js';
 import { mean, type Row } from './figures.js';
 import { benchCache, pythonFile } from './python-env.js';
 import { startSubject } from './steps.js';

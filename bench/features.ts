@@ -13,11 +13,11 @@ import { crc32 } from 'node:zlib';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { openFeatureStore } from '../src/node.js';
-import { DEFAULT_BUCKETS, padBatch } from '../src/data/batch.js';
-import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/data/feature-store.js';
-import type { RegionFeatureSource } from '../src/data/region-features.js';
+import { DEFAULT_BUCKETS, padBatch } from '../src/processing/batch.js';
+import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/features/store.js';
+import type { RegionFeatureSource } from '../src/features/region-features.js';
 import { permutation } from '../src/random/values.js';
-import { prefetch } from '../src/training/batches.js';
+import { prefetch } from '../src/training/loop/batches.js';
 import { median } from './figures.js';
 
 const GB = 1e9;

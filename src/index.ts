@@ -20,10 +20,10 @@ export type { Activation, VisualBertConfigOptions } from './config.js';
 export { hash32 } from './random/philox.js';
 export { philoxKey, philoxUniform } from './random/philox-uniform.js';
 export { normalValues, permutation, uniformValues } from './random/values.js';
-export { createTrainingStep } from './training/training-step.js';
-export type { StepResult, TrainingStep } from './training/training-step-contract.js';
-export type { TrainingStepOptions } from './training/step-options.js';
-export type { StepInputs, StepOutputs } from './training/trainable-model.js';
+export { createTrainingStep } from './training/step/training-step.js';
+export type { StepResult, TrainingStep } from './training/step/contract.js';
+export type { TrainingStepOptions } from './training/step/options.js';
+export type { StepInputs, StepOutputs } from './training/step/trainable-model.js';
 export type { Batch, Dataset, Metric, Task } from './training/task.js';
 export { VisualBertModel } from './models/visual-bert-model.js';
 export type { BaseModelOutputs, VisualBertModelOptions } from './models/visual-bert-model.js';
@@ -51,16 +51,16 @@ export { RegionToPhraseAttention } from './layers/region-to-phrase-attention.js'
 export { ACTIVATION_NAMES, activationFunction } from './layers/activations.js';
 export { seededInitializer } from './layers/initializers.js';
 export type { WeightInit, WeightInitializer } from './layers/initializers.js';
-export { VisualBertProcessor } from './data/processor.js';
-export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './data/processor.js';
-export type { RegionInput, BoxInput, TensorLike } from './data/region-inputs.js';
-export type { TaskName } from './data/text-forms.js';
+export { VisualBertProcessor } from './processing/processor.js';
+export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './processing/processor.js';
+export type { RegionInput, BoxInput, TensorLike } from './processing/region-inputs.js';
+export type { TaskName } from './processing/text-forms.js';
 export {
   AnswerVocabulary,
   buildAnswers,
   parseAnswers,
   requireAuthorsAnswers,
   UNKNOWN_ANSWER,
-} from './data/answer-vocabulary.js';
-export type { BuildAnswersOptions } from './data/answer-vocabulary.js';
-export type { RegionFeatures, RegionFeatureSource } from './data/region-features.js';
+} from './processing/answer-vocabulary.js';
+export type { BuildAnswersOptions } from './processing/answer-vocabulary.js';
+export type { RegionFeatures, RegionFeatureSource } from './features/region-features.js';

@@ -4,9 +4,9 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { errorMessage } from '../errors.js';
-import { cudaReport, type CudaReport } from './cuda.js';
-import { enginesFolder } from './paths.js';
-import { loadNative } from './native.js';
+import { cudaReport, type CudaReport } from './load/cuda.js';
+import { enginesFolder } from './load/paths.js';
+import { loadNative } from './load/native.js';
 
 /** One engine in the cache. */
 export interface InstalledEngine {

@@ -4,14 +4,14 @@ import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
-import { registerAllFinite } from './all-finite-kernel.js';
-import type { GraphAddon } from './graph/addon.js';
-import { registerFusedKernels } from './graph/fused-kernels.js';
-import { registerEagerPhilox } from './graph/philox-native.js';
-import { createKernelBackend } from './kernel-backend.js';
-import { findEngine } from './find-engine.js';
-import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './native.js';
-import type { DeviceKind } from './wheels.js';
+import { registerAllFinite } from './kernels/all-finite.js';
+import type { GraphAddon } from './load/addon.js';
+import { registerFusedKernels } from './kernels/fused.js';
+import { registerEagerPhilox } from './kernels/philox.js';
+import { createKernelBackend } from './load/kernel-backend.js';
+import { findEngine } from './load/find-engine.js';
+import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './load/native.js';
+import type { DeviceKind } from './install/wheel-table.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';

@@ -4,10 +4,10 @@ import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type HubOptions, hubUrl } from './hub-options.js';
-import { fetchText, openUrl, urlExists } from './remote.js';
+import { fetchText, openUrl, urlExists } from './http-source.js';
 import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
 
-export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export type { TokenizerFiles } from './tokenizer.js';

@@ -2,7 +2,7 @@
 import { open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../errors.js';
-import { isRunning } from './processes.js';
+import { isRunning } from './lock-file.js';
 import { makeFolder } from './files.js';
 import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
 

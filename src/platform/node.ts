@@ -6,11 +6,11 @@ import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { createFileSink, openFile } from './files.js';
-import { fetchText, isUrl, openUrl, urlExists } from './remote.js';
+import { fetchText, isUrl, openUrl, urlExists } from './http-source.js';
 import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
 
 export { makeFolder } from './files.js';
-export { fileName, folderOf, isUrl, joinPath } from './remote.js';
+export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';

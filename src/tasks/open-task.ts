@@ -1,16 +1,16 @@
 // Opens a task by its name: the one place that knows them all.
 import { ConfigError } from '../errors.js';
-import { openFlickr } from './grounding.js';
+import { openFlickr } from './grounding/grounding.js';
 import { openAnswering, openClassification, openGrounding } from './own-data.js';
-import { openNlvr } from './nlvr.js';
-import { openNlvr2 } from './nlvr2.js';
-import type { OpenedTask, TaskContext } from './opened-task.js';
-import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './options.js';
-import { openPretraining } from './pretraining.js';
-import { openFlickrPretraining, openNlvr2Pretraining, openVqaPretraining } from './task-pretraining.js';
-import { openVcr } from './vcr.js';
-import { openVcrPretraining } from './vcr-pretraining.js';
-import { openVqa } from './vqa.js';
+import { openNlvr } from './classification/nlvr.js';
+import { openNlvr2 } from './classification/nlvr2.js';
+import type { OpenedTask, TaskContext } from './shared/opened-task.js';
+import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './shared/options.js';
+import { openPretraining } from './pretraining/captions.js';
+import { openFlickrPretraining, openNlvr2Pretraining, openVqaPretraining } from './pretraining/task-data.js';
+import { openVcr } from './vcr/vcr.js';
+import { openVcrPretraining } from './pretraining/vcr.js';
+import { openVqa } from './answering/vqa.js';
 
 /**
  * Opens a task's data: `openTask('vqa', { questions, annotations, features }, { purpose: 'train', model: 'folder' })`.

@@ -1,10 +1,10 @@
 // Tasks over one's own JSON lines: classification (one image or a pair), answering with soft scores, grounding of phrases.
 import { readText, writeTextAtomic } from '#platform';
-import { AnswerVocabulary, parseAnswers } from '../data/answer-vocabulary.js';
-import { DEFAULT_BUCKETS } from '../data/batch.js';
-import { type AnsweringRecord, type ClassificationRecord, readOwnRecords } from '../data/own-records.js';
-import type { VisualBertProcessor } from '../data/processor.js';
-import { openedWith, type RegionFeatureSource } from '../data/region-features.js';
+import { AnswerVocabulary, parseAnswers } from '../processing/answer-vocabulary.js';
+import { DEFAULT_BUCKETS } from '../processing/batch.js';
+import { type AnsweringRecord, type ClassificationRecord, readOwnRecords } from '../records/own.js';
+import type { VisualBertProcessor } from '../processing/processor.js';
+import { openedWith, type RegionFeatureSource } from '../features/region-features.js';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Dataset } from '../training/task.js';
@@ -13,11 +13,11 @@ import {
   classificationTask,
   type ClassifiedExample,
   type ClassifiedText,
-} from './classification-task.js';
-import { type GroundingExample, openPhrases, requirePhrases } from './grounding.js';
-import { notedAnswers, notedImages } from './notes.js';
-import type { OpenedTask, TaskContext } from './opened-task.js';
-import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './options.js';
+} from './classification/classification-task.js';
+import { type GroundingExample, openPhrases, requirePhrases } from './grounding/grounding.js';
+import { notedAnswers, notedImages } from './shared/notes.js';
+import type { OpenedTask, TaskContext } from './shared/opened-task.js';
+import type { AnsweringOptions, ClassificationOptions, GroundingOptions } from './shared/options.js';
 import {
   inPlace,
   newModelFields,
@@ -25,7 +25,7 @@ import {
   type TaskExample,
   taskProcessor,
   taskRegions,
-} from './task-parts.js';
+} from './shared/task-parts.js';
 
 const all = async <T>(paths: readonly string[], read: (path: string) => Promise<T[]>): Promise<T[]> =>
   (await Promise.all(paths.map(read))).flat();

@@ -1,7 +1,7 @@
 // What the VCR detector sees of a film still: resized onto a canvas of one size, with its boxes moved along.
-import type { RgbImage } from '../data/png.js';
+import type { RgbImage } from '../pictures/png.js';
 import { DataError } from '../errors.js';
-import { resizeBilinear } from './resize.js';
+import { resizeBilinear } from '../pictures/resize.js';
 
 /** Between 16:9 and 16:6, the forms of most films. */
 export const CANVAS_WIDTH = 768;

@@ -1,11 +1,11 @@
 // One picture of VCR to region features: the whole picture first, then each of its objects, in the order of the annotation.
 import * as tf from '@tensorflow/tfjs';
-import type { RgbImage } from '../data/png.js';
-import type { RegionFeatures } from '../data/region-features.js';
-import { readVcrMetadata, type VcrImage } from '../data/vcr-images.js';
+import type { RgbImage } from '../pictures/png.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import { readVcrMetadata, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
 import { MASK_SIZE, objectMask } from './object-mask.js';
-import { readPicture } from './picture.js';
+import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrDetector } from './vcr-detector.js';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../src/errors.js';
-import { loadNative } from '../../src/engine/native.js';
+import { loadNative } from '../../src/engine/load/native.js';
 import { requireGpu, selectBackend, type BackendName, type BackendOptions } from '../../src/engine/select-backend.js';
 import { useBackend } from '../helpers/backend.js';
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { cudaReport } from '../../src/engine/cuda.js';
+import { cudaReport } from '../../src/engine/load/cuda.js';
 import { engineInfo, installedEngines, removeEngines } from '../../src/engine/info.js';
-import { requireOneTfjs } from '../../src/engine/native.js';
+import { requireOneTfjs } from '../../src/engine/load/native.js';
 import { prepareBackend, requireTrainingEngine } from '../../src/engine/select-backend.js';
 
 let folder: string;

@@ -10,9 +10,9 @@ import { RandomStream } from '../../examples/shapes/random-stream.js';
 import { boxOf, type Scene, type Thing } from '../../examples/shapes/scene.js';
 import { twinData, TWINS, writeTwins } from '../../examples/shapes/twins.js';
 import { type TwinPaths } from '../../examples/shapes/write-twins.js';
-import { readOwnRecords } from '../../src/data/own-records.js';
-import { readNlvr2 } from '../../src/data/nlvr-records.js';
-import { readFlickrEntities } from '../../src/data/phrase-records.js';
+import { readOwnRecords } from '../../src/records/own.js';
+import { readNlvr2 } from '../../src/records/nlvr.js';
+import { readFlickrEntities } from '../../src/records/flickr.js';
 import { openTask } from '../../src/tasks/open-task.js';
 
 let folder: string;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { engineInfo } from '../../src/engine/info.js';
-import { loadNative } from '../../src/engine/native.js';
+import { loadNative } from '../../src/engine/load/native.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
 
 await selectBackend({ device: 'gpu' });

@@ -4,8 +4,8 @@ import { expect } from '@jest/globals';
 import type { ParityRow } from '../../bench/parity-row.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
-import type { TrainingStepOptions } from '../../src/training/step-options.js';
-import type { TrainingStep } from '../../src/training/training-step-contract.js';
+import type { TrainingStepOptions } from '../../src/training/step/options.js';
+import type { TrainingStep } from '../../src/training/step/contract.js';
 import { type Fixture, section } from './fixtures.js';
 
 /** Losses agree as outputs do. */

@@ -5,7 +5,7 @@ import { VisualBertConfig } from '../../src/config.js';
 import { crossEntropy, klDivergence, smoothedLabels } from '../../src/models/losses.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
-import { createTrainingStep } from '../../src/training/compiled-step.js';
+import { createTrainingStep } from '../../src/training/step/compiled-step.js';
 import { useBackend } from '../helpers/backend.js';
 
 let hasEngine = false;

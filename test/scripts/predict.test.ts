@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { predictionOptions } from '../../src/tasks/run-settings.js';
+import { predictionOptions } from '../../src/runs/settings.js';
 import { writeFeatureFolder } from '../helpers/numpy-files.js';
 import { COMMAND, visualbert } from './command.js';
 import { writeNlvrFiles } from './nlvr-files.js';

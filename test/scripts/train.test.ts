@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
+import { type MetricsEntry, readMetrics } from '../../src/training/log/metrics-log.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
 import { COMMAND, visualbert } from './command.js';
 import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { uniformValues } from '../../src/random/values.js';
-import { type MetricsEntry, readMetrics } from '../../src/training/metrics-log.js';
+import { type MetricsEntry, readMetrics } from '../../src/training/log/metrics-log.js';
 import { slowCount } from '../helpers/slow-share.js';
 import { COMMAND, visualbert } from '../scripts/command.js';
 import { writeNlvrFiles } from '../scripts/nlvr-files.js';

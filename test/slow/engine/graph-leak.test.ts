@@ -1,4 +1,4 @@
 // A compiled step keeps nothing of its runs: the same over many more.
-import { testForLeaks } from '../../engine/graph/leak.js';
+import { testForLeaks } from '../../engine/session/leak.js';
 
 testForLeaks(2000);

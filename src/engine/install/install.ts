@@ -1,0 +1,221 @@
+// Installs an engine into the per-user cache: TensorFlow's libraries from PyPI, and the addons that link them to Node.
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EngineError, errorMessage } from '../../errors.js';
+import { makeFolder } from '../../platform/files.js';
+import { withLock } from '../../platform/lock-file.js';
+import { buildAddon, findCompiler } from './build-addon.js';
+import { enginesWithLibraries } from '../load/find-engine.js';
+import {
+  activeFile,
+  addonFile,
+  addonSources,
+  COMPLETE,
+  enginesFolder,
+  hasLibraries,
+  librariesFolder,
+  type EngineId,
+} from '../load/paths.js';
+import { downloadWheel, findPython } from './python.js';
+import { requireCpu } from '../load/requirements.js';
+import { requireSha256, unpackWheel } from './unpack-wheel.js';
+import { currentHost, DEFAULT_TENSORFLOW, wheelPlan, type DeviceKind, type WheelPlan } from './wheel-table.js';
+
+/** One step of an installation, for a progress display. */
+export interface InstallProgress {
+  stage: 'wait' | 'download' | 'verify' | 'unpack' | 'compile';
+  /** What is being worked on: a wheel, an addon, or the process that is waited for. */
+  what: string;
+  /** Bytes done and in all; 0 and 0 where a stage has no measure. */
+  done: number;
+  total: number;
+}
+
+export interface InstallOptions {
+  device?: DeviceKind;
+  /** As `2.21.0`. */
+  tensorflowVersion?: string;
+  /** Keep the engine that is in use, whatever device and version it has, and only complete it. */
+  ifMissing?: boolean;
+  onProgress?: (progress: InstallProgress) => void;
+}
+
+export interface InstallResult extends EngineId {
+  /** Folder with the libraries and addons. */
+  folder: string;
+  /** False when everything was there already. */
+  changed: boolean;
+  /** False for platforms and versions that the package was never run on. */
+  tested: boolean;
+}
+
+/** Files of the wheels that are needed to link and run; the rest is Python. */
+export function isWanted(name: string): boolean {
+  return (
+    /^tensorflow\/libtensorflow_(cc|framework)\./.test(name) ||
+    /^tensorflow\/include\/.*\/(c|platform)\/.*\.h$/.test(name) ||
+    /^nvidia\/[^/]+\/lib\/[^/]+\.so[.\d]*$/.test(name) ||
+    /^nvidia\/cuda_nvcc\/(bin\/ptxas|nvvm\/libdevice\/.*\.bc)$/.test(name) ||
+    /^[^/]+\.dist-info\/(licenses\/.*|LICENSE.*|License.*|METADATA)$/.test(name) ||
+    name === 'tensorflow/THIRD_PARTY_NOTICES.txt'
+  );
+}
+
+/**
+ * Installs an engine, or what is missing of it. Safe to call from several processes at once; instant when nothing is missing.
+ * @throws EngineError for every cause apart: platform, CPU, compiler, Python, network, damaged file, folder, disk.
+ */
+export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
+  const { onProgress = () => undefined } = options;
+  const host = currentHost();
+  const present = options.ifMissing ? enginesWithLibraries()[0] : undefined;
+  const { device, tensorflow: tensorflowVersion } = present ?? {
+    device: options.device ?? 'cpu',
+    tensorflow: options.tensorflowVersion ?? DEFAULT_TENSORFLOW,
+  };
+  const plan = wheelPlan(host, device, tensorflowVersion);
+  requireCpu();
+  const id: EngineId = { tensorflow: tensorflowVersion, device, platform: host.platform, arch: host.arch };
+  const result = { ...id, folder: librariesFolder(id), tested: plan.tested };
+  if (isInstalled(id)) {
+    await setActive(id);
+    return { ...result, changed: false };
+  }
+  // Both are asked for before anything is downloaded.
+  const compiler = await findCompiler();
+  const python = hasLibraries(id) ? null : await findPython();
+  try {
+    const work = async (): Promise<void> => {
+      if (python !== null && !hasLibraries(id)) await installLibraries(id, plan, python, onProgress);
+      await installAddons(id, compiler, onProgress);
+      await setActive(id);
+    };
+    await makeFolder(enginesFolder());
+    await withLock(`${librariesFolder(id)}.lock`, work, ({ pid }) =>
+      onProgress({ stage: 'wait', what: `another installation (process ${pid})`, done: 0, total: 0 }),
+    );
+  } catch (error) {
+    throw explainFileError(error, plan);
+  }
+  return { ...result, changed: true };
+}
+
+/** Whether libraries and every addon of the present sources are there. */
+export function isInstalled(id: EngineId): boolean {
+  return hasLibraries(id) && addonSources().every((addon) => existsSync(addonFile(id, addon)));
+}
+
+async function installLibraries(
+  id: EngineId,
+  plan: WheelPlan,
+  python: string,
+  onProgress: (p: InstallProgress) => void,
+): Promise<void> {
+  const target = librariesFolder(id);
+  const parent = dirname(target);
+  const prefix = `.staging-${basename(target)}-`;
+  await removeLeftovers(parent, prefix);
+  await requireSpace(parent, plan);
+  const staging = join(parent, `${prefix}${randomUUID()}`);
+  try {
+    for (const wheel of plan.wheels) {
+      const what = `${wheel.name} ${wheel.version}`;
+      const downloads = join(staging, '.download');
+      await mkdir(downloads, { recursive: true });
+      onProgress({ stage: 'download', what, done: 0, total: wheel.bytes });
+      const file = await downloadWheel(python, wheel, downloads, (done) =>
+        onProgress({ stage: 'download', what, done: Math.min(done, wheel.bytes), total: wheel.bytes }),
+      );
+      onProgress({ stage: 'verify', what, done: 0, total: 0 });
+      if (wheel.sha256 !== null) await requireSha256(file, wheel.sha256);
+      await unpackWheel(file, staging, isWanted, (done, total) => onProgress({ stage: 'unpack', what, done, total }));
+      await rm(downloads, { recursive: true });
+    }
+    await writeFile(join(staging, COMPLETE), JSON.stringify({ ...id, wheels: plan.wheels }, null, 2));
+    await renameInto(staging, target);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function installAddons(id: EngineId, compiler: string, onProgress: (p: InstallProgress) => void): Promise<void> {
+  for (const addon of addonSources()) {
+    const file = addonFile(id, addon);
+    if (existsSync(file)) continue;
+    onProgress({ stage: 'compile', what: addon.name, done: 0, total: 0 });
+    const staging = join(librariesFolder(id), `.staging-${randomUUID()}`);
+    try {
+      await mkdir(staging, { recursive: true });
+      await buildAddon(compiler, addon, librariesFolder(id), join(staging, `${addon.name}.node`));
+      await mkdir(dirname(dirname(file)), { recursive: true });
+      await renameInto(staging, dirname(file));
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Gives a finished folder its name. One that another process finished first stays. */
+async function renameInto(staging: string, target: string): Promise<void> {
+  try {
+    await rename(staging, target);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
+
+/** Staging folders of killed installations of the same engine. Called under its lock, so none is in use. */
+async function removeLeftovers(parent: string, prefix: string): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
+  await Promise.all(names.map((name) => rm(join(parent, name), { recursive: true, force: true })));
+}
+
+/** @throws EngineError when the disk of `folder` has no room for the download and what it unpacks to. */
+export async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const needed = plan.unpackedBytes + Math.max(...plan.wheels.map((wheel) => wheel.bytes));
+  const free = bavail * bsize;
+  if (free < needed) {
+    throw new EngineError(
+      `No space for the engine: ${folder} has ${gigabytes(free)} GB free and ${gigabytes(needed)} GB are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
+    );
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
+}
+
+function explainFileError(error: unknown, plan: WheelPlan): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
+    return new EngineError(
+      `The cache ${enginesFolder()} cannot be written to (${code}): set VISUALBERT_CACHE to a folder that can, or change its owner.`,
+    );
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new EngineError(
+      `No space left in ${enginesFolder()} (${code}): ${gigabytes(plan.unpackedBytes)} GB are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
+    );
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    return new EngineError(
+      `The cache ${enginesFolder()} is not a folder (${errorMessage(error)}): set VISUALBERT_CACHE to one.`,
+    );
+  }
+  return error;
+}
+
+/** Makes an engine the one that is loaded. A cache that cannot be written to keeps its choice. */
+async function setActive(id: EngineId): Promise<void> {
+  const aside = `${activeFile()}.${randomUUID()}`;
+  try {
+    await writeFile(aside, JSON.stringify(id));
+    await rename(aside, activeFile());
+  } catch {
+    await rm(aside, { force: true }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,208 @@
+// Loads an installed engine: the libraries, tfjs-node's binding and kernels, and our own addon.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { EngineError, errorMessage } from '../../errors.js';
+import { inThisRealm, type TfjsBinding } from './binding.js';
+import { findEngine } from './find-engine.js';
+import { type DeviceKind, requireDeviceKind } from '../install/wheel-table.js';
+import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
+import { requireCpu } from './requirements.js';
+
+/** A loaded engine. */
+export interface NativeEngine {
+  readonly binding: TfjsBinding;
+  /** Our addon `visualbert_graph`, loaded when first asked for; its callers state its type. Null when it was not compiled from the present sources. */
+  readonly graph: object | null;
+  readonly info: EngineId & EngineSettings & { folder: string };
+}
+
+/** What a loaded engine runs with. */
+export interface EngineSettings {
+  /** Threads of one op. */
+  readonly threads: number;
+  /** Ops that may run at once. */
+  readonly interOpThreads: number;
+  readonly gpuMemoryGrowth: boolean;
+  readonly xla: boolean;
+}
+
+/** Settings that TensorFlow reads once, when it is loaded. */
+export interface NativeOptions {
+  /** Threads of one op; 0 or absent: as many as the machine has cores. */
+  threads?: number;
+  /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Each op of eager tfjs is waited for, whatever this says. */
+  interOpThreads?: number;
+  /** Let XLA compile clusters of ops of recorded functions; absent: false, or what `TF_XLA_FLAGS` says. */
+  xla?: boolean;
+  /** Show TensorFlow's own log lines. */
+  verbose?: boolean;
+  /** Which engine, when several are installed; absent: `VISUALBERT_DEVICE`, else the one that was installed last. */
+  device?: DeviceKind;
+  /** Let TensorFlow take GPU memory as it needs it instead of all at its start; absent: true, or what `TF_FORCE_GPU_ALLOW_GROWTH` says. */
+  gpuMemoryGrowth?: boolean;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: NativeEngine | null = null;
+
+/**
+ * Loads the engine; the second call returns the first one's.
+ * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
+ */
+export function loadNative(options: NativeOptions = {}): NativeEngine {
+  requireSettings(options);
+  if (loaded !== null) return loaded;
+  const id = findEngine(
+    options.device === undefined ? process.env : { ...process.env, VISUALBERT_DEVICE: options.device },
+  );
+  requireCpu(id.arch);
+  const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
+  const loader = openLoader(files.get('visualbert_loader'), options);
+  const settings = settingsOf(options);
+  try {
+    if (!options.verbose) loader?.holdStderr();
+    const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
+    const graphFile = files.get('visualbert_graph');
+    let graph: object | null | undefined;
+    loaded = {
+      binding,
+      get graph() {
+        return (graph ??= graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile)) : null);
+      },
+      info: { ...id, folder: librariesFolder(id), ...settings },
+    };
+    return loaded;
+  } catch (error) {
+    throw new EngineError(
+      `The native engine in ${librariesFolder(id)} cannot be loaded: ${errorMessage(error)}\n` +
+        'Run `npx visualbert engine remove` and `npx visualbert engine install`.',
+      { cause: error },
+    );
+  } finally {
+    const errors = loader?.releaseStderr().match(/^[EF]\d{4} .*$/gm) ?? [];
+    for (const line of errors) process.stderr.write(`${line}\n`);
+  }
+}
+
+function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOptions): EngineSettings {
+  return {
+    threads: threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    interOpThreads: interOpThreads || 1,
+    gpuMemoryGrowth: gpuMemoryGrowth ?? process.env.TF_FORCE_GPU_ALLOW_GROWTH !== 'false',
+    xla: xla ?? /auto_jit=[12]/.test(process.env.TF_XLA_FLAGS ?? ''),
+  };
+}
+
+/** @throws EngineError for a number of threads that is none, and for an unknown device. */
+export function requireOptions(options: NativeOptions): void {
+  for (const key of ['threads', 'interOpThreads'] as const) {
+    const { [key]: count = 0 } = options;
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new EngineError(`${key}: expected a whole number of at least 0 (0: the default), received ${count}.`);
+    }
+  }
+  if (options.device !== undefined) requireDeviceKind('device', options.device);
+}
+
+/** @throws EngineError for options that cannot be, and when the engine is loaded with other settings: TensorFlow reads them once. */
+export function requireSettings(options: NativeOptions): void {
+  requireOptions(options);
+  if (loaded === null) return;
+  for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
+    const [wish, present] = [options[key], loaded.info[key]];
+    if (wish === undefined || wish === 0 || wish === present) continue;
+    throw new EngineError(
+      `The engine runs with ${key} ${present} and cannot change to ${wish}: choose before the first tensor is made.`,
+    );
+  }
+}
+
+/** Our addon that prepares the process for TensorFlow's libraries. */
+interface Loader {
+  set(name: string, value: string): void;
+  setDefault(name: string, value: string): void;
+  holdStderr(): void;
+  releaseStderr(): string;
+}
+
+/** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays, but for the threads. */
+function openLoader(
+  file: string | undefined,
+  { threads, interOpThreads, xla = false, verbose = false, gpuMemoryGrowth }: NativeOptions,
+): Loader | null {
+  if (file === undefined || !existsSync(file)) return null;
+  const loader = require(file) as Loader;
+  // 2: errors only.
+  if (!verbose) loader.setDefault('TF_CPP_MIN_LOG_LEVEL', '2');
+  // By itself TensorFlow uses oneDNN only where AVX-512 or newer is; with AVX2 alone its own products take half as long again.
+  if (process.arch === 'x64') loader.setDefault('TF_ENABLE_ONEDNN_OPTS', '1');
+  if (gpuMemoryGrowth === undefined) loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
+  else loader.set('TF_FORCE_GPU_ALLOW_GROWTH', String(gpuMemoryGrowth));
+  if (threads) loader.set('TF_NUM_INTRAOP_THREADS', String(threads));
+  if (interOpThreads) loader.set('TF_NUM_INTEROP_THREADS', String(interOpThreads));
+  // Without it XLA leaves what runs on the CPU alone.
+  if (xla) loader.setDefault('TF_XLA_FLAGS', '--tf_xla_cpu_global_jit');
+  return loader;
+}
+
+/** What of tfjs-node's JavaScript the engine uses. */
+export interface TfjsNodeModule {
+  NodeJSKernelBackend: new (binding: TfjsBinding, packageName: string) => object;
+}
+
+/**
+ * tfjs-node's backend class, with its kernels registered under the name `tensorflow`. Its `index.js`, which loads a binary of its own, is never imported.
+ * @throws EngineError when it sees another copy of TensorFlow.js than the package does.
+ */
+export function loadTfjsNode(): TfjsNodeModule {
+  const dist = join(tfjsNodeFolder(), 'dist');
+  const requireThere = createRequire(join(dist, 'nodejs_kernel_backend.js'));
+  requireOneTfjs();
+  replaceRemovedUtil();
+  const module = requireThere('./nodejs_kernel_backend.js') as TfjsNodeModule;
+  requireThere('./register_all_kernels.js');
+  return module;
+}
+
+/**
+ * Looks for a second copy of TensorFlow.js. The kernels must see the package's; a program that has its own is warned.
+ * @param program the script that Node was started with.
+ * @throws EngineError naming both copies when the kernels see another one.
+ */
+export function requireOneTfjs(program: string | undefined = process.argv[1]): void {
+  const ours = require.resolve('@tensorflow/tfjs');
+  const kernels = createRequire(join(tfjsNodeFolder(), 'dist', 'nodejs_kernel_backend.js')).resolve('@tensorflow/tfjs');
+  if (kernels !== ours) throw new EngineError(secondCopyMessage([ours, kernels]));
+  const programs = program === undefined ? null : resolveFrom(program);
+  if (programs !== null && programs !== ours) process.emitWarning(secondCopyMessage([ours, programs]));
+}
+
+function resolveFrom(file: string): string | null {
+  try {
+    return createRequire(file).resolve('@tensorflow/tfjs');
+  } catch {
+    return null;
+  }
+}
+
+/** What to tell the user about two copies of TensorFlow.js. */
+export function secondCopyMessage(paths: readonly string[]): string {
+  return (
+    `Two copies of @tensorflow/tfjs are installed, and tensors of one are unknown to the other:\n${paths.map((path) => `  ${path}`).join('\n')}\n` +
+    'Keep one: `npm ls @tensorflow/tfjs` shows who asks for the other, `npm dedupe` or an "overrides" entry in package.json removes it.'
+  );
+}
+
+/** tfjs-node 4.22 calls util functions that Node 22 warns of and Node 23 removed. */
+function replaceRemovedUtil(): void {
+  if (Number(process.versions.node.split('.')[0]) < 22) return;
+  const target = require('node:util') as Record<string, unknown>;
+  Object.defineProperty(target, 'isNullOrUndefined', {
+    value: (x: unknown) => x === null || x === undefined,
+    configurable: true,
+    writable: true,
+  });
+  Object.defineProperty(target, 'isArray', { value: Array.isArray, configurable: true, writable: true });
+}

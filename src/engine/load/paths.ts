@@ -1,0 +1,125 @@
+// Where things lie: the package itself, tfjs's native sources, and the per-user cache of engines.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EngineError } from '../../errors.js';
+import type { DeviceKind } from '../install/wheel-table.js';
+
+/** What one set of TensorFlow libraries is filed under. */
+export interface EngineId {
+  /** TensorFlow's version, as `2.21.0`. */
+  tensorflow: string;
+  device: DeviceKind;
+  platform: NodeJS.Platform;
+  arch: string;
+}
+
+/** The C++ sources of one addon and how its file is called. */
+export interface AddonSource {
+  name: 'visualbert_loader' | 'tfjs_binding' | 'visualbert_graph';
+  /** Whether it is linked to TensorFlow's libraries. */
+  tensorflow: boolean;
+  /** Absolute paths of the `.cc` files, sorted. */
+  sources: string[];
+  /** Absolute paths of the headers beside them, sorted. */
+  headers: string[];
+}
+
+/** The folder of this package: the one with its package.json. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file) && /"name":\s*"visualbert-tfjs"/.test(readFileSync(file, 'utf8'))) return folder;
+    const parent = dirname(folder);
+    if (parent === folder)
+      throw new EngineError(`No package.json of visualbert-tfjs above ${import.meta.url}: reinstall the package.`);
+    folder = parent;
+  }
+}
+
+/** The cache of this user: `VISUALBERT_CACHE`, else `XDG_CACHE_HOME/visualbert`, else the system's usual place. */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.VISUALBERT_CACHE) return env.VISUALBERT_CACHE;
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'visualbert');
+  return process.platform === 'darwin'
+    ? join(homedir(), 'Library', 'Caches', 'visualbert')
+    : join(homedir(), '.cache', 'visualbert');
+}
+
+/** The folder that holds all engines. */
+export function enginesFolder(): string {
+  return join(cacheRoot(), 'engine');
+}
+
+/** Folder of one set of libraries; below it the wheels keep their own layout. */
+export function librariesFolder(id: EngineId): string {
+  return join(enginesFolder(), `tensorflow-${id.tensorflow}-${id.platform}-${id.arch}-${id.device}`);
+}
+
+/** File whose presence says that the libraries beside it are complete: written before the folder gets its name. */
+export const COMPLETE = 'complete.json';
+
+/** Whether the libraries of an engine are complete. */
+export function hasLibraries(id: EngineId): boolean {
+  return existsSync(join(librariesFolder(id), COMPLETE));
+}
+
+/** The file that names the engine to load when several are installed. */
+export function activeFile(): string {
+  return join(enginesFolder(), 'active.json');
+}
+
+/** The folder with tfjs-node's `dist` and `binding`: taken into the package when it is packed, from node_modules in a checkout. */
+export function tfjsNodeFolder(): string {
+  const vendored = join(packageRoot(), 'vendor', 'tfjs-node');
+  if (existsSync(join(vendored, 'binding'))) return vendored;
+  try {
+    return dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json'));
+  } catch {
+    throw new EngineError(
+      `The native kernels of TensorFlow.js are missing (${vendored}): reinstall visualbert-tfjs, or run npm ci in a checkout.`,
+    );
+  }
+}
+
+/** Folder of Node's C headers. */
+export function nodeHeadersFolder(): string {
+  try {
+    const main = createRequire(import.meta.url).resolve('node-api-headers');
+    return join(dirname(main), 'include');
+  } catch {
+    throw new EngineError('The package node-api-headers is missing: run npm install again.');
+  }
+}
+
+/** The addons that this package compiles; one without sources is left out. */
+export function addonSources(): AddonSource[] {
+  const candidates = [
+    { name: 'visualbert_loader', tensorflow: false, folder: join(packageRoot(), 'native', 'loader') },
+    { name: 'tfjs_binding', tensorflow: true, folder: join(tfjsNodeFolder(), 'binding') },
+    { name: 'visualbert_graph', tensorflow: true, folder: join(packageRoot(), 'native') },
+  ] as const;
+  return candidates.flatMap(({ name, tensorflow, folder }) => {
+    if (!existsSync(folder)) return [];
+    const files = readdirSync(folder).sort();
+    const pick = (pattern: RegExp): string[] =>
+      files.filter((file) => pattern.test(file)).map((file) => join(folder, file));
+    const sources = pick(/\.cc$/);
+    return sources.length > 0 ? [{ name, tensorflow, sources, headers: pick(/\.h$/) }] : [];
+  });
+}
+
+/** What every addon is compiled with. Without `-fno-math-errno` a loop with a square root is not vectorised: AdamW takes 2.5 times as long. */
+export const ADDON_FLAGS = ['-std=c++17', '-O2', '-fno-math-errno', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+
+/** File of one compiled addon. Its folder is named by a hash of the sources, the flags and the place of the libraries, so a change of any rebuilds it. */
+export function addonFile(id: EngineId, addon: AddonSource): string {
+  const hash = createHash('sha256').update([librariesFolder(id), ...ADDON_FLAGS].join('\n'));
+  for (const file of [...addon.sources, ...addon.headers])
+    hash.update(file.slice(dirname(file).length)).update(readFileSync(file));
+  return join(librariesFolder(id), 'addons', `${addon.name}-${hash.digest('hex').slice(0, 16)}`, `${addon.name}.node`);
+}

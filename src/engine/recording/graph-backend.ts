@@ -1,0 +1,273 @@
+// The tfjs backend `graph`: its kernels are tfjs-node's, but each operation is added to a TensorFlow graph instead of being executed.
+import * as tf from '@tensorflow/tfjs';
+import { EngineError } from '../../errors.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import { nodeKernelBackendClass, type NodeKernelBackend } from '../load/kernel-backend.js';
+import type { NativeEngine } from '../load/native.js';
+import type { OperationAttribute } from '../load/addon.js';
+import { currentCaller } from './caller.js';
+import { typedArray, type GraphDType, type Node, type Recording, type Updatable } from './recording.js';
+
+export const GRAPH = 'graph';
+
+/** Arrays that a function captures become constants of its graph; larger ones belong into its inputs or the state. */
+const LARGEST_CAPTURE_BYTES = 4 << 20;
+
+/** A variable whose values lie in a session. */
+export interface HeldVariable extends Updatable {
+  /** The tfjs variable's data while it is held. */
+  readonly dataId: tf.DataId;
+  /** False once the tfjs variable was disposed. */
+  readonly isAlive: boolean;
+  /** The values after every run called so far. */
+  read(): Promise<RawTensor>;
+}
+
+type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
+  | { kind: 'node'; node: Node; recording: Recording; operation: string }
+  | { kind: 'values'; values: tf.BackendValues }
+  | { kind: 'variable'; held: HeldVariable }
+);
+
+/** What the recording and the state ask of the backend, beside being one. */
+export interface GraphBackend extends NodeKernelBackend {
+  /** Runs `record` with this backend current and operations going into `recording`. `own` are the variables that it may assign. */
+  record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T;
+  /** The node of a tensor: recorded, written, held by a state, or captured from another backend. */
+  nodeOf(tensor: tf.TensorInfo): Node;
+  /** A tensor that stands for a node. */
+  tensorOf(node: Node, operation: string): tf.Tensor;
+  /** Another tensor with the same value. */
+  alias(tensor: tf.TensorInfo): tf.TensorInfo;
+  /** Calls with a tensor that stands for a held variable: to make a tfjs variable of it, or to assign it to one. */
+  refer<T>(held: HeldVariable, use: (reference: tf.Tensor) => T): T;
+  /** The held variable that this data stands for. */
+  heldBy(dataId: tf.DataId): HeldVariable | null;
+  /** Gives up the state's own hold, so that the data goes with the variable. */
+  release(held: HeldVariable): void;
+  /** The recording under way. @throws EngineError outside of one. */
+  readonly recording: Recording;
+}
+
+/** The backend, yet to be registered. */
+export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
+  const engine = tf.engine();
+
+  class Backend extends nodeKernelBackendClass() implements GraphBackend {
+    private readonly entries = new WeakMap<tf.DataId, Entry>();
+    private entryCount = 0;
+    private current: Recording | null = null;
+    private own: ReadonlySet<tf.Variable> = new Set();
+
+    get recording(): Recording {
+      if (this.current !== null) return this.current;
+      throw new EngineError(
+        `The backend '${GRAPH}' only records compiled functions; call compile(), or tf.setBackend() another one`,
+      );
+    }
+
+    record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T {
+      const outer = this.current;
+      if (outer !== null)
+        throw new EngineError(
+          'compile: a compiled function cannot be called while another is recorded; call its plain function',
+        );
+      return onGraph(() => {
+        this.current = recording;
+        this.own = own;
+        try {
+          return record();
+        } finally {
+          this.current = null;
+        }
+      });
+    }
+
+    nodeOf(tensor: tf.TensorInfo): Node {
+      const { recording } = this;
+      const entry = this.entries.get(tensor.dataId);
+      if (entry === undefined) return this.capture(tensor);
+      if (entry.kind === 'values') return recording.constant(entry.values, tensor.shape, entry.dtype);
+      if (entry.kind === 'variable') {
+        if (!entry.held.isAlive)
+          throw new EngineError(`The variable "${entry.held.name}" was disposed and cannot be used${currentCaller()}`);
+        return entry.held.node(recording);
+      }
+      if (entry.recording !== recording) {
+        throw new EngineError(
+          `The result of ${entry.operation} belongs to another recording${currentCaller()}; return it as an output and feed it as an input`,
+        );
+      }
+      return entry.node;
+    }
+
+    tensorOf(node: Node, operation: string): tf.Tensor {
+      const { shape, dtype } = node;
+      const dataId = this.add({ kind: 'node', refCount: 1, shape, dtype, node, recording: this.recording, operation });
+      return engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, this);
+    }
+
+    alias(tensor: tf.TensorInfo): tf.TensorInfo {
+      const { shape, dtype } = tensor;
+      const node = this.nodeOf(tensor);
+      const dataId = this.add({
+        kind: 'node',
+        refCount: 1,
+        shape,
+        dtype,
+        node,
+        recording: this.recording,
+        operation: 'Identity',
+      });
+      return { dataId, shape, dtype };
+    }
+
+    refer<T>(held: HeldVariable, use: (reference: tf.Tensor) => T): T {
+      const { dataId, shape, dtype } = held;
+      if (this.entries.has(dataId)) this.incRef(dataId);
+      else this.add({ kind: 'variable', refCount: 2, shape, dtype, held }, dataId); // one for the reference, one for the state
+      return onGraph(() => {
+        const reference = engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, this);
+        const result = use(reference);
+        reference.dispose();
+        return result;
+      });
+    }
+
+    heldBy(dataId: tf.DataId): HeldVariable | null {
+      const entry = this.entries.get(dataId);
+      return entry?.kind === 'variable' ? entry.held : null;
+    }
+
+    release({ dataId }: HeldVariable): void {
+      this.disposeData(dataId);
+    }
+
+    override executeSingleOutput(
+      name: string,
+      attributes: readonly unknown[],
+      inputs: readonly tf.TensorInfo[],
+    ): tf.Tensor {
+      const [output] = this.executeMultipleOutputs(name, attributes, inputs, 1);
+      return output as tf.Tensor;
+    }
+
+    override executeMultipleOutputs(
+      name: string,
+      attributes: readonly unknown[],
+      inputs: readonly tf.TensorInfo[],
+      outputs: number,
+    ): tf.Tensor[] {
+      const nodes = inputs.map((input) => this.nodeOf(input));
+      const results = this.recording.emit(name, nodes, attributes as readonly OperationAttribute[], outputs);
+      return results.slice(0, outputs).map((node) => this.tensorOf(node, name));
+    }
+
+    override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
+      const entry = this.entries.get(dataId);
+      return entry?.kind === 'variable' ? (await entry.held.read()).data : this.readSync(dataId);
+    }
+
+    override readSync(dataId: tf.DataId): tf.BackendValues {
+      const entry = this.entries.get(dataId);
+      if (entry?.kind === 'values') return entry.values;
+      if (entry?.kind === 'variable') {
+        throw new EngineError(
+          `The variable "${entry.held.name}" is held by a compiled state${currentCaller()}; await variable.data(), use it in a compiled function, or dispose the state`,
+        );
+      }
+      const what = entry === undefined ? 'a tensor that is not here' : `the result of ${entry.operation}`;
+      throw new EngineError(
+        `A value is read in JavaScript while a function is recorded: ${what}${currentCaller()}; nothing has been computed yet, so use tensor operations instead`,
+      );
+    }
+
+    override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+      return this.add({ kind: 'values', refCount: 1, shape, dtype, values });
+    }
+
+    override move(
+      dataId: tf.DataId,
+      values: tf.BackendValues,
+      shape: number[],
+      dtype: tf.DataType,
+      refCount: number,
+    ): void {
+      this.add({ kind: 'values', refCount, shape, dtype, values }, dataId);
+    }
+
+    override refCount(dataId: tf.DataId): number {
+      return this.entries.get(dataId)?.refCount ?? 0;
+    }
+
+    override incRef(dataId: tf.DataId): void {
+      const entry = this.entries.get(dataId);
+      if (entry !== undefined) entry.refCount++;
+      else this.ownerOf(dataId)?.incRef(dataId); // a captured tensor, assigned to a variable: tfjs asks the current backend
+    }
+
+    override disposeData(dataId: tf.DataId, force = false): boolean {
+      const entry = this.entries.get(dataId);
+      if (entry === undefined) return true;
+      entry.refCount--;
+      if (!force && entry.refCount > 0) return false;
+      this.entries.delete(dataId);
+      this.entryCount--;
+      return true;
+    }
+
+    override numDataIds(): number {
+      return this.entryCount;
+    }
+
+    /** The backend that has the data of a live tensor. */
+    private ownerOf(dataId: tf.DataId): tf.KernelBackend | undefined {
+      return (engine.state.tensorInfo as WeakMap<tf.DataId, { backend: tf.KernelBackend }>).get(dataId)?.backend;
+    }
+
+    private add(entry: Entry, dataId: tf.DataId = {}): tf.DataId {
+      this.entries.set(dataId, entry);
+      this.entryCount++;
+      return dataId;
+    }
+
+    /** A tensor of another backend: a constant of the graph. */
+    private capture(tensor: tf.TensorInfo): Node {
+      const { dataId, shape, dtype } = tensor;
+      const variable = Object.values(engine.registeredVariables).find(
+        (candidate) => candidate.dataId === dataId && !this.own.has(candidate), // own ones may have been assigned this tensor
+      );
+      if (variable !== undefined) {
+        throw new EngineError(
+          `The variable "${variable.name}" [${shape.join(', ')}] is not in the state of this function${currentCaller()}; give it to createState`,
+        );
+      }
+      if ((tensor as tf.Tensor).isDisposed || this.ownerOf(dataId) === undefined) {
+        throw new EngineError(`A disposed tensor [${shape.join(', ')}] cannot be used${currentCaller()}`);
+      }
+      const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
+      if (bytes > LARGEST_CAPTURE_BYTES) {
+        throw new EngineError(
+          `A tensor of ${bytes} bytes [${shape.join(', ')}] from outside is used${currentCaller()}; pass it as an input, or hold it in the state as a variable`,
+        );
+      }
+      return this.recording.constant(
+        typedArray(engine.readSync(dataId) as ArrayLike<number>, dtype as GraphDType),
+        shape,
+        dtype,
+      );
+    }
+  }
+  return new Backend(binding, GRAPH);
+}
+
+/** Runs with the graph backend current. Switching a registered synchronous backend takes effect at once. */
+function onGraph<T>(run: () => T): T {
+  const outer = tf.getBackend();
+  void tf.setBackend(GRAPH);
+  try {
+    return run();
+  } finally {
+    void tf.setBackend(outer);
+  }
+}

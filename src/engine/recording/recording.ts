@@ -1,0 +1,377 @@
+// One function being recorded: adds operations under its own name scope and keeps what they have in common.
+import type * as tf from '@tensorflow/tfjs';
+import { EngineError, errorMessage } from '../../errors.js';
+import { sizeOf } from '../../shapes.js';
+import {
+  TF_ATTR,
+  TF_DTYPE,
+  type NativeArray,
+  type NativeGraph,
+  type OperationAttribute,
+  type OutputNumber,
+} from '../load/addon.js';
+import { currentCaller } from './caller.js';
+import type { Precision } from '../session/contract.js';
+import { Dependencies } from './dependencies.js';
+import { groupInputs } from './operation-definitions.js';
+
+/** dtypes of tensors inside a recording. */
+export type GraphDType = 'float32' | 'int32' | 'bool';
+
+/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
+export interface Node {
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  full: OutputNumber | null;
+  low: OutputNumber | null;
+  /** Set when this is a variable's value after an update where it lies. */
+  readonly update?: { of: InPlaceUpdate; variable: Updatable };
+  /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
+  readonly transposeOf?: Node;
+}
+
+/** What an update in place needs of a variable. */
+export interface Updatable {
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  /** Its value at the start of the run. */
+  node(recording: Recording): Node;
+  /** Its value after an operation. */
+  readAfter(recording: Recording, operation: number): OutputNumber;
+}
+
+/** An operation that writes into variables. It is added as late as possible: after all that reads their old values. */
+export interface InPlaceUpdate {
+  type: string;
+  variables: readonly Updatable[];
+  inputs: readonly Node[];
+  attributes: readonly OperationAttribute[];
+  operation: number | null;
+}
+
+const DTYPE_NAMES = new Map<number, GraphDType>([
+  [TF_DTYPE.float32, 'float32'],
+  [TF_DTYPE.bfloat16, 'float32'],
+  [TF_DTYPE.float16, 'float32'],
+  [TF_DTYPE.int32, 'int32'],
+  [TF_DTYPE.int64, 'int32'], // followed by a Cast: tfjs has no int64
+  [TF_DTYPE.uint8, 'int32'],
+  [TF_DTYPE.bool, 'bool'],
+]);
+
+/** The dtype of a precision's matrix products; null: float32. */
+export const LOW_DTYPES: Record<Precision, number | null> = {
+  fp32: null,
+  bf16: TF_DTYPE.bfloat16,
+  fp16: TF_DTYPE.float16,
+};
+
+/** Operations that take a first input of low precision as it is, since they only move values. */
+const MOVE_VALUES = new Set('Reshape Transpose Slice ExpandDims Squeeze Identity'.split(' '));
+
+/** Operations that take a bfloat16 first input and compute in float32 inside. */
+const TAKE_BFLOAT16 = new Set(
+  (
+    'VisualbertSumOfSquares VisualbertColumnSums VisualbertGelu VisualbertDropout VisualbertLayerNorm ' +
+    'VisualbertAddLayerNorm'
+  ).split(' '),
+);
+
+/** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
+const SMALL = 16;
+
+export class Recording {
+  /** Operations added so far. */
+  operationCount = 0;
+  /** TensorFlow's dtype of the inputs of matrix products where they are not float32. */
+  readonly lowDtype: number | null;
+  private readonly dependencies = new Dependencies();
+  private readonly updates: InPlaceUpdate[] = [];
+  private readonly constants = new Map<string, Node>();
+
+  /**
+   * @param scope prefix of the names of all operations. @param precision of the inputs of matrix products.
+   */
+  constructor(
+    readonly graph: NativeGraph,
+    readonly scope: string,
+    precision: Precision,
+  ) {
+    this.lowDtype = LOW_DTYPES[precision];
+  }
+
+  /** An input of the function. */
+  placeholder(name: string, shape: readonly number[], dtype: GraphDType): Node {
+    const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'shape', type: TF_ATTR.shape, value: shape }];
+    return this.only(this.operation('Placeholder', [], attributes, [], `input/${name}`));
+  }
+
+  /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow refuses it, or a shape depends on data. */
+  emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
+    if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
+    const lowResult = this.emitLow(type, inputs, attributes);
+    if (lowResult !== null) return lowResult;
+    const references = groupInputs(
+      this.graph,
+      type,
+      inputs.map((node) => this.full(node)),
+    );
+    const { nodes } = this.operation(type, references, attributes);
+    if (nodes.length < outputCount) {
+      throw new EngineError(
+        `${type} cannot be recorded: its result is neither float32, int32 nor bool${currentCaller()}; compute it outside and feed it as an input`,
+      );
+    }
+    return nodes;
+  }
+
+  /** An operation on output numbers, with control inputs: for state, where tfjs has no kernel. */
+  operation(
+    type: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[],
+    controls: readonly number[] = [],
+    name = `${type}_${this.operationCount}`,
+  ): { operation: number; nodes: Node[] } {
+    this.operationCount++;
+    let added;
+    try {
+      added = this.graph.add(type, `${this.scope}/${nodeName(name)}`, inputs, attributes, controls);
+    } catch (error) {
+      throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
+    }
+    const { operation, outputs } = added;
+    this.dependencies.add(operation, type, [...inputs.flat().map(operationOf), ...controls]);
+    const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
+      const known = DTYPE_NAMES.get(dtype);
+      if (known === undefined) return []; // resources: only their operation is of use
+      if (shape === null || shape.some((size) => size < 0)) {
+        throw new EngineError(
+          `${type} cannot be recorded: the shape of its result depends on the data${currentCaller()}; ` +
+            'give it a fixed shape (masks and padding instead of selecting rows)',
+        );
+      }
+      const reference = operation * 2 ** 16 + index;
+      const low = dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16;
+      const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
+      const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
+      return [needsCast ? { ...node, full: this.cast(reference, TF_DTYPE.int32) } : node];
+    });
+    return { operation, nodes };
+  }
+
+  /** The float32 (or int32, or bool) form of a node. */
+  full(node: Node): OutputNumber {
+    if (node.update !== undefined)
+      node.full ??= node.update.variable.readAfter(this, this.operationOfUpdate(node.update.of));
+    if (node.transposeOf !== undefined) node.full ??= this.full(this.transposed(node.transposeOf));
+    node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
+    return node.full;
+  }
+
+  /** The same value, there only once `signal` is: what is computed from it waits, and is not merged with what was computed before. */
+  after(node: Node, signal: Node): Node {
+    const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
+    const late = (reference: OutputNumber, dtype: number): OutputNumber =>
+      this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation * 2 ** 16;
+    const { shape, dtype } = node;
+    if (node.low === null || this.lowDtype === null)
+      return { shape, dtype, low: null, full: late(this.full(node), TF_DTYPE[dtype]) };
+    return {
+      shape,
+      dtype,
+      low: late(node.low, this.lowDtype),
+      full: node.full === null ? null : late(node.full, TF_DTYPE[dtype]),
+    };
+  }
+
+  /** A node that keeps its value whatever is written to variables: a copy where memory might be shared. */
+  kept(node: Node): Node {
+    const reference = this.full(node);
+    if (this.dependencies.ownsResult(operationOf(reference))) return node;
+    return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
+  }
+
+  /** Whether variables are written where they lie. */
+  get updatesInPlace(): boolean {
+    return this.updates.length > 0;
+  }
+
+  /** An operation that writes into variables: `type(old values of the variables, inputs)`. Returns the new values. */
+  updateInPlace(
+    variables: readonly Updatable[],
+    type: string,
+    inputs: readonly Node[],
+    attributes: readonly OperationAttribute[],
+  ): Node[] {
+    const update: InPlaceUpdate = { type, variables, inputs, attributes, operation: null };
+    this.updates.push(update);
+    return variables.map((variable) => ({
+      shape: variable.shape,
+      dtype: variable.dtype,
+      full: null,
+      low: null,
+      update: { of: update, variable },
+    }));
+  }
+
+  /** The operation of an update, added now if it was not: it waits for all readers of the old values that it does not depend on. */
+  operationOfUpdate(update: InPlaceUpdate): number {
+    if (update.operation !== null) return update.operation;
+    const { type, variables, inputs, attributes } = update;
+    const olds = variables.map((variable) => this.full(variable.node(this)));
+    const news = inputs.map((node) => node.full ?? this.bfloat16(node) ?? this.full(node)); // the gradient may come so
+    const readers = new Set(olds.flatMap((old) => [...this.dependencies.readersOf(operationOf(old))]));
+    const waits = [...readers].filter(
+      (reader) => !news.some((input) => this.dependencies.ancestorsOf(operationOf(input)).has(reader)),
+    );
+    update.operation = this.operation(type, [...olds, ...news], attributes, waits).operation;
+    return update.operation;
+  }
+
+  /** To be called at the end. @throws EngineError when an old value is read after its variable was written. */
+  requireSafeUpdates(): void {
+    for (const { operation, variables, type } of this.updates) {
+      for (const variable of variables) {
+        if (operation === null) throw new EngineError(`${type}: its result was not assigned to "${variable.name}"`);
+        for (const reader of this.dependencies.readersOf(operationOf(this.full(variable.node(this))))) {
+          if (reader > operation)
+            throw new EngineError(
+              `"${variable.name}" is used after ${type} has written its new value; use the value that the update returned`,
+            );
+        }
+      }
+    }
+  }
+
+  /** A known array. Equal small ones share a node; large uniform ones are made by the run. */
+  constant(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+      throw new EngineError(
+        `A ${dtype} tensor cannot be recorded${currentCaller()}; compiled functions know float32, int32 and bool`,
+      );
+    }
+    const data = typedArray(values as ArrayLike<number>, dtype);
+    const count = sizeOf(shape);
+    if (count > SMALL)
+      return data.every((value) => value === data[0])
+        ? this.fill(data[0] ?? 0, shape, dtype)
+        : this.arrayConstant(data, shape, dtype);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${dtype} [${shape.join()}] ${bytes.join()}`;
+    let node = this.constants.get(key);
+    if (node === undefined) this.constants.set(key, (node = this.arrayConstant(data, shape, dtype)));
+    return node;
+  }
+
+  private fill(value: number, shape: readonly number[], dtype: GraphDType): Node {
+    const sizes = this.constant(Int32Array.from(shape), [shape.length], 'int32');
+    const scalar = this.constant(typedArray([value], dtype), [], dtype);
+    return this.only(this.operation('Fill', [this.full(sizes), this.full(scalar)], []));
+  }
+
+  private arrayConstant(data: NativeArray['data'], shape: readonly number[], dtype: GraphDType): Node {
+    const value: NativeArray = { dtype: TF_DTYPE[dtype], shape, data };
+    const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'value', type: TF_ATTR.tensor, value }];
+    return this.only(this.operation('Const', [], attributes));
+  }
+
+  /** Products of matrices use TensorFlow's plain MatMul, which can be fused with what follows, and bfloat16 inputs when asked to. */
+  private matMul(inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node {
+    const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
+    const plain = inputs.every(({ shape }) => shape.length === 2);
+    const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
+    const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
+    const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {
+      const node = inputs[i] as Node;
+      return plain && node.transposeOf !== undefined
+        ? { node: node.transposeOf, isTransposed: !isTransposed }
+        : { node, isTransposed };
+    });
+    const references = operands.map(({ node }) => (low ? this.lowered(node) : this.full(node)));
+    const transposes = operands.map(({ isTransposed }, i) => ({
+      name: flags[i] ?? '',
+      type: TF_ATTR.bool,
+      value: isTransposed,
+    }));
+    return this.only(this.operation(type ?? '', references, transposes));
+  }
+
+  /** A matrix with rows and columns exchanged. */
+  private transposed(matrix: Node): Node {
+    const order = this.constant(Int32Array.of(1, 0), [2], 'int32');
+    return this.only(this.operation('Transpose', [this.full(matrix), this.full(order)], []));
+  }
+
+  /** The operation on inputs of low precision where they are there already and that is as good; null where it is not. */
+  private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
+    const [first, second] = inputs;
+    if (first === undefined || first.full !== null || first.low === null) return null;
+    if (MOVE_VALUES.has(type) || (TAKE_BFLOAT16.has(type) && this.bfloat16(first) !== null)) {
+      const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
+      return this.operation(type, references, this.loweredAttributes(attributes)).nodes;
+    }
+    if (type === 'VisualbertGeluGrad' && second !== undefined) {
+      const both = [this.bfloat16(first), this.bfloat16(second)];
+      return both.includes(null) ? null : this.operation(type, both as OutputNumber[], attributes).nodes;
+    }
+    // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
+    if (
+      type === 'Add' &&
+      first.shape.length > 1 &&
+      second?.shape.length === 1 &&
+      second.shape[0] === first.shape.at(-1)
+    ) {
+      return this.operation('BiasAdd', [first.low, this.lowered(second)], []).nodes;
+    }
+    return null;
+  }
+
+  private lowered(node: Node): OutputNumber {
+    node.low ??= this.cast(this.full(node), this.lowDtype ?? TF_DTYPE.float32);
+    return node.low;
+  }
+
+  /** The bfloat16 form of a node, when it is there. */
+  private bfloat16(node: Node): OutputNumber | null {
+    return this.lowDtype === TF_DTYPE.bfloat16 ? node.low : null;
+  }
+
+  /** Attributes of an operation whose float32 input has low precision. */
+  private loweredAttributes(attributes: readonly OperationAttribute[]): OperationAttribute[] {
+    return attributes.map((attribute) => (attribute.name === 'T' ? { ...attribute, value: this.lowDtype } : attribute));
+  }
+
+  private cast(reference: OutputNumber, dtype: number): OutputNumber {
+    return this.operation('Cast', [reference], [typeAttribute('DstT', dtype)]).operation * 2 ** 16;
+  }
+
+  private only({ nodes }: { nodes: Node[] }): Node {
+    const [node] = nodes;
+    if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
+    return node;
+  }
+}
+
+/** The operation that an output belongs to. */
+export function operationOf(reference: OutputNumber): number {
+  return Math.floor(reference / 2 ** 16);
+}
+
+/** A text as part of TensorFlow's node names, which know few characters. Other texts give other names. */
+export function nodeName(text: string): string {
+  return text.replace(/[^\w.\-/]/g, (unit) => `>${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A type attribute. */
+export function typeAttribute(name: string, value: number): OperationAttribute {
+  return { name, type: TF_ATTR.type, value };
+}
+
+/** Values as TensorFlow stores them: bool is one byte each. */
+export function typedArray(values: ArrayLike<number>, dtype: GraphDType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === 'float32') return values instanceof Float32Array ? values : Float32Array.from(values);
+  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);
+  return values instanceof Uint8Array ? values : Uint8Array.from(values);
+}

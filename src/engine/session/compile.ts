@@ -1,0 +1,173 @@
+// compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
+import * as tf from '@tensorflow/tfjs';
+import { EngineError, ShapeError, errorMessage } from '../../errors.js';
+import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
+import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js';
+import { callerOf } from '../recording/caller.js';
+import { chromeTrace } from './chrome-trace.js';
+import type { ChromeTrace, Compiled, CompileOptions, Precision, RawTensors, Tensors } from './contract.js';
+import type { GraphDType, Recording } from '../recording/recording.js';
+import { TRACE_RUN } from './session-config.js';
+import { rawTensor, SessionState } from './state.js';
+
+/** One recording of a function. */
+interface Recorded {
+  recording: Recording;
+  feeds: Map<string, OutputNumber>;
+  fetches: { name: string; reference: OutputNumber; dtype: GraphDType }[];
+  /** Operations that assign variables. */
+  targets: number[];
+}
+
+/**
+ * Compiles a function of tensors over a state: ordinary tfjs code that reads the state's variables, may take gradients, and may assign variables.
+ *
+ * The function runs only to be recorded, once for each signature, and must do the same for equal signatures. Its result is recorded, not
+ * executed: values cannot be read inside. Tensors that it captures from outside become constants.
+ * @throws EngineError at a call, when the function reads a value, depends on data in its shapes, uses a disposed variable or one of no state,
+ * or an operation that cannot be recorded; the message names the operation and the caller's line.
+ */
+export function compile(
+  fn: (inputs: Tensors) => Tensors,
+  { state, name, precision = 'fp32' }: CompileOptions,
+): Compiled {
+  if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
+  const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
+  const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
+  const profile = (inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> =>
+    compiled.profile(inputs);
+  return Object.assign(call, { profile });
+}
+
+class CompiledFunction {
+  private readonly recorded = new Map<string, Recorded>();
+
+  constructor(
+    private readonly fn: (inputs: Tensors) => Tensors,
+    private readonly state: SessionState,
+    private readonly name: string,
+    private readonly precision: Precision,
+  ) {}
+
+  async call(inputs: RawTensors): Promise<RawTensors> {
+    return (await this.enqueue(inputs, undefined)).outputs;
+  }
+
+  async profile(inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }> {
+    const { outputs, metadata } = await this.enqueue(inputs, TRACE_RUN);
+    return { outputs, trace: chromeTrace(metadata ?? new Uint8Array()) };
+  }
+
+  private enqueue(
+    inputs: RawTensors,
+    runOptions: Uint8Array | undefined,
+  ): Promise<{ outputs: RawTensors; metadata: Uint8Array | null }> {
+    const signature = this.signatureOf(inputs);
+    const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
+    const arrays = startsAtOnce ? inputs : copyOf(inputs);
+    return this.state.enqueue(async () => {
+      this.state.requireUnassigned();
+      const ready = this.present(signature);
+      return this.run(ready ?? (await this.record(arrays, signature)), arrays, runOptions);
+    });
+  }
+
+  private present(signature: string): Recorded | undefined {
+    const found = this.recorded.get(signature);
+    return found !== undefined && this.state.has(found.recording) ? found : undefined;
+  }
+
+  private async run(
+    { recording, feeds, fetches, targets }: Recorded,
+    inputs: RawTensors,
+    runOptions: Uint8Array | undefined,
+  ): Promise<{ outputs: RawTensors; metadata: Uint8Array | null }> {
+    const fed = [...feeds].map(([name, reference]) => [reference, nativeArray(inputs[name] as RawTensor)] as const);
+    const references = fetches.map(({ reference }) => reference);
+    let finished;
+    try {
+      finished = await this.state.run(recording.graph, fed, references, targets, runOptions);
+    } catch (error) {
+      throw new EngineError(`${this.name}: ${errorMessage(error)}`);
+    }
+    const { results, metadata } = finished;
+    const outputs = Object.fromEntries(
+      fetches.flatMap(({ name, dtype }, i) => (results[i] ? [[name, rawTensor(results[i], dtype)]] : [])),
+    );
+    return { outputs, metadata };
+  }
+
+  private async record(inputs: RawTensors, signature: string): Promise<Recorded> {
+    const { state } = this;
+    const recording = await state.startRecording(this.name, this.precision);
+    const started = performance.now();
+    const feeds = new Map<string, OutputNumber>();
+    const fetches: Recorded['fetches'] = [];
+    let targets: number[];
+    try {
+      targets = tf.tidy(() =>
+        state.record(recording, () => {
+          const tensors = Object.entries(inputs).map(([name, { shape, dtype }]) => {
+            const node = recording.placeholder(name, shape, dtype);
+            feeds.set(name, recording.full(node));
+            return [name, state.backend.tensorOf(node, `input "${name}"`)] as const;
+          });
+          const outputs: unknown = this.fn(Object.fromEntries(tensors));
+          for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
+            const result = state.backend.nodeOf(tensor);
+            const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow does not give out what is fed
+            const node = isInput || recording.updatesInPlace ? recording.kept(result) : result;
+            fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
+          }
+        }),
+      );
+    } catch (error) {
+      if (error instanceof EngineError) throw new EngineError(`${this.name}: ${error.message}`, { cause: error });
+      const place = error instanceof Error ? callerOf(error) : '';
+      throw new EngineError(`${this.name} cannot be recorded: ${errorMessage(error)}${place}`, { cause: error });
+    }
+    for (const [key, { recording: old }] of this.recorded) if (!state.has(old)) this.recorded.delete(key);
+    const recorded = { recording, feeds, fetches, targets };
+    this.recorded.set(signature, recorded);
+    state.log(
+      `compile: recorded ${this.name}(${signature}), ${recording.operationCount} operations in ${Math.round(performance.now() - started)} ms`,
+    );
+    return recorded;
+  }
+
+  private signatureOf(inputs: RawTensors): string {
+    return Object.entries(inputs)
+      .map(([name, value]) => {
+        const problem = rawTensorProblem(value);
+        if (problem !== null) throw new ShapeError(`${this.name}: input "${name}": ${problem}`);
+        return `${name}: ${value.dtype} [${value.shape.join(', ')}]`;
+      })
+      .sort()
+      .join('; ');
+  }
+}
+
+function requireTensors(outputs: unknown): Tensors {
+  if (outputs instanceof Promise) throw new EngineError('a compiled function must not be async');
+  if (
+    typeof outputs !== 'object' ||
+    outputs === null ||
+    !Object.values(outputs).every((value) => value instanceof tf.Tensor)
+  ) {
+    throw new EngineError('a compiled function must return an object of tensors');
+  }
+  return outputs as Tensors;
+}
+
+function nativeArray({ dtype, shape, data }: RawTensor): NativeArray {
+  return { dtype: TF_DTYPE[dtype], shape, data };
+}
+
+function copyOf(inputs: RawTensors): RawTensors {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape, data }]) => [
+      name,
+      { dtype, shape: [...shape], data: data.slice() },
+    ]),
+  );
+}

@@ -1,0 +1,96 @@
+// Opens region features whatever their format: one place that knows them all.
+import { readdir } from 'node:fs/promises';
+import { exists, isFolder, joinPath, openSource } from '#platform';
+import { DataError } from '../errors.js';
+import { isArrow } from '../formats/arrow.js';
+import { openArrowFeatures } from './arrow.js';
+import { openFeatureStore, STORE_EXTENSION } from './store.js';
+import { isFeatureFile, openFolderFeatures } from './folder.js';
+import { isHdf5 } from '../formats/hdf5.js';
+import { openHdf5Features } from './hdf5.js';
+import { type ImageFeatureOptions, openImageFeatures } from './pictures.js';
+import { isLmdb } from '../formats/lmdb.js';
+import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './lmdb.js';
+import type { RegionFeatureSource } from './region-features.js';
+import { joinSources } from './wrappers.js';
+import { openTensorFileFeatures } from './tensor-file.js';
+import { openTsvFeatures } from './tsv.js';
+
+/** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
+const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
+
+type Open = (path: string) => Promise<RegionFeatureSource>;
+
+const ARROW_FILE = /\.(?:arrow|feather)$/;
+
+/** Files known by their ending. */
+const BY_ENDING: readonly [ending: RegExp, open: Open][] = [
+  [/\.tsv$/, openTsvFeatures],
+  [/\.vbf$/, openFeatureStore],
+  [/\.(?:safetensors|pth?)$/, openTensorFileFeatures],
+  [ARROW_FILE, openArrowFeatures],
+];
+
+/** Files known by their first bytes: people name them as they like. */
+const BY_HEAD: readonly [is: (head: Uint8Array) => boolean, open: Open][] = [
+  [isHdf5, openHdf5Features],
+  [isLmdb, openLmdbFeatures],
+  [isArrow, openArrowFeatures],
+];
+const HEAD_BYTES = 64;
+
+const EXPECTED =
+  `a .tsv, .safetensors, .pt, .arrow, LMDB or HDF5 file, a ${STORE_EXTENSION} store, an LMDB folder, ` +
+  'or a folder of .npy, .npz, .pt, .arrow or .png files';
+
+/**
+ * Opens the region features of one or several paths as one source, in any format of `docs/data.md`: told by the ending of a file, its
+ * first bytes, or what a folder holds.
+ * @throws DataError when a path is absent or of no known format, or the widths differ.
+ */
+export async function openRegionFeatures(
+  paths: string | readonly string[],
+  options: Partial<ImageFeatureOptions> = {},
+): Promise<RegionFeatureSource> {
+  const sources: RegionFeatureSource[] = [];
+  try {
+    for (const path of typeof paths === 'string' ? [paths] : paths) sources.push(await openOne(path, options));
+    return joinSources(sources);
+  } catch (error) {
+    await Promise.all(sources.map((source) => source.close()));
+    throw error;
+  }
+}
+
+async function openOne(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
+  if (!(await exists(path))) throw new DataError(`${path}: no such file or folder of region features`);
+  if (await isFolder(path)) return openFolder(path, options);
+  const byEnding = BY_ENDING.find(([ending]) => ending.test(path));
+  if (byEnding !== undefined) return byEnding[1](path);
+  const head = await headOf(path);
+  const byHead = BY_HEAD.find(([is]) => is(head));
+  if (byHead !== undefined) return byHead[1](path);
+  throw new DataError(`${path}: expected region features as ${EXPECTED}`);
+}
+
+async function openFolder(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
+  const names = await readdir(path, { recursive: true });
+  if (names.includes(LMDB_FILE)) return openLmdbFeatures(path);
+  if (names.includes(ALLENNLP_FILES.features) && names.includes(ALLENNLP_FILES.boxes))
+    return openOne(joinPath(path, ALLENNLP_FILES.features), options);
+  if (names.some(isFeatureFile)) return openFolderFeatures(path);
+  const tables = names.filter((name) => ARROW_FILE.test(name)).sort(); // the parts of one table
+  if (tables.length > 0) return openRegionFeatures(tables.map((name) => joinPath(path, name)));
+  if (names.some((name) => name.endsWith('.png')))
+    return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
+  throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);
+}
+
+async function headOf(path: string): Promise<Uint8Array> {
+  const source = await openSource(path);
+  try {
+    return await source.read(0, Math.min(HEAD_BYTES, source.size));
+  } finally {
+    await source.close();
+  }
+}

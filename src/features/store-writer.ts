@@ -1,0 +1,177 @@
+// Writes a store of region features over as many runs as it takes: what is made goes beside its place, with a journal of what is whole.
+import { crc32 } from 'node:zlib';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { exists, makeFolder, writeTextAtomic } from '#platform';
+import { DataError } from '../errors.js';
+import { describeHolder, tryLock } from '../platform/lock-file.js';
+import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './store.js';
+import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
+
+/** What all images of a store have in common; a later run must say the same. */
+export interface StoreTraits {
+  dim: number;
+  dtype: StoreIndex['dtype'];
+  /** What the features are made with. */
+  origin: string;
+}
+
+/** A store that grows. */
+export interface StoreWriter {
+  /** Ids that are already in it. */
+  readonly done: ReadonlySet<string>;
+  /** @throws DataError when a value does not fit a half float. */
+  add(id: string, regions: RegionFeatures): Promise<void>;
+  /** Gives the store its index and its name. */
+  finish(): Promise<void>;
+  /** Leaves what is made for a later run. Harmless after `finish`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Begins a store, or goes on with what `<path>.part` and its journal hold: whole images are kept, what a crash left behind them is cut off.
+ * @throws DataError when the store is finished, was begun with other traits, or another process is writing it.
+ */
+export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
+  await makeFolder(dirname(path));
+  const release = await lockStore(path);
+  const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
+  let [file, log]: (FileHandle | null)[] = [null, null];
+  try {
+    if (await exists(path)) throw new DataError(`${path}: is already there; remove it to make it anew`);
+    const entries = await readJournal(journal, traits, path);
+    file = await open(part, (await exists(part)) ? 'r+' : 'w+');
+    const whole = await wholeImages(file, entries, traits);
+    const index: StoreIndex = { dim: traits.dim, dtype: traits.dtype, images: whole };
+    const offset = endOf(whole, traits);
+    await file.truncate(offset);
+    await writeAt(file, STORE_MAGIC, 0);
+    await writeTextAtomic(journal, [traits, ...whole].map((line) => `${JSON.stringify(line)}\n`).join(''));
+    log = await open(journal, 'a');
+    return createWriter({ path, part, journal, file, log, index, offset, release });
+  } catch (error) {
+    await file?.close();
+    await log?.close();
+    await release();
+    throw error;
+  }
+}
+
+/** One process at a time writes a store. */
+async function lockStore(path: string): Promise<() => Promise<void>> {
+  const attempt = await tryLock(`${path}.lock`);
+  if ('release' in attempt) return attempt.release;
+  throw new DataError(
+    `${path}: ${describeHolder(attempt.holder)} is writing it; wait for it, or stop it to go on from what it has made`,
+  );
+}
+
+interface OpenParts {
+  path: string;
+  part: string;
+  journal: string;
+  file: FileHandle;
+  log: FileHandle;
+  index: StoreIndex;
+  offset: number;
+  /** Lets other processes write the store. */
+  release(): Promise<void>;
+}
+
+function createWriter({ path, part, journal, file, log, index, offset: start, release }: OpenParts): StoreWriter {
+  const done = new Set(index.images.map(([id]) => id));
+  let offset = start;
+  let isOpen = true;
+  const closeFiles = async (): Promise<void> => {
+    isOpen = false;
+    await file.close();
+    await log.close();
+  };
+  return {
+    done,
+    add: async (id, regions) => {
+      const [record, entry] = storeRecord(id, regions, { offset, dtype: index.dtype, name: path });
+      await writeAt(file, record, offset);
+      await log.appendFile(`${JSON.stringify(entry)}\n`);
+      offset += record.byteLength;
+      index.images.push(entry);
+      done.add(id);
+    },
+    finish: async () => {
+      await writeAt(file, storeEnd(index, offset), offset);
+      await file.sync();
+      await closeFiles();
+      try {
+        await rename(part, path);
+        await rm(journal);
+      } finally {
+        await release();
+      }
+    },
+    close: async () => {
+      if (!isOpen) return;
+      await closeFiles().finally(release);
+    },
+  };
+}
+
+/** Entries of a journal, as far as it is readable. @throws DataError when it is of another store. */
+async function readJournal(journal: string, traits: StoreTraits, path: string): Promise<StoreEntry[]> {
+  if (!(await exists(journal))) return [];
+  const lines = (await readFile(journal, 'utf8')).split('\n').map(parse);
+  const [begun, ...rest] = lines;
+  if (begun === undefined) return [];
+  if (JSON.stringify(begun) !== JSON.stringify(traits)) {
+    throw new DataError(
+      `${journal}: was begun with ${JSON.stringify(begun)}, now ${JSON.stringify(traits)}; remove it and ${path}.part to begin anew`,
+    );
+  }
+  const end = rest.findIndex((entry) => !isEntry(entry));
+  return (end < 0 ? rest : rest.slice(0, end)) as StoreEntry[];
+}
+
+/** The entries whose bytes are in the file, up to the first one whose are not. */
+async function wholeImages(
+  file: FileHandle,
+  entries: readonly StoreEntry[],
+  traits: StoreTraits,
+): Promise<StoreEntry[]> {
+  const whole: StoreEntry[] = [];
+  let offset = STORE_MAGIC.byteLength;
+  for (const entry of entries) {
+    const [, at, , , , , checksum] = entry;
+    const record = new Uint8Array(recordBytes(entry, traits));
+    const { bytesRead } = await file.read(record, 0, record.byteLength, offset);
+    if (at !== offset || bytesRead < record.byteLength || crc32(record) !== checksum) break;
+    whole.push(entry);
+    offset += record.byteLength;
+  }
+  return whole;
+}
+
+function endOf(entries: readonly StoreEntry[], traits: StoreTraits): number {
+  return entries.reduce((offset, entry) => offset + recordBytes(entry, traits), STORE_MAGIC.byteLength);
+}
+
+function isEntry(value: unknown): value is StoreEntry {
+  if (!Array.isArray(value) || value.length !== 7 || typeof value[0] !== 'string') return false;
+  const [count, ...others] = [value[2], value[1], ...value.slice(3)] as unknown[];
+  return (
+    [count, ...others].every(Number.isSafeInteger) && (count as number) >= 0 && (count as number) <= MAX_REGIONS_IN_FILE
+  );
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined; // a line that was being written
+  }
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, offset + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,60 @@
+// Accuracy and consistency of NLVR2, as the official script counts them.
+import { DataError } from '../errors.js';
+import type { Statement } from '../records/nlvr.js';
+
+export interface NlvrScores {
+  /** Share of right statements, in [0, 1]. */
+  accuracy: number;
+  /** Share of sentences that are right with every pair of pictures, in [0, 1]. */
+  consistency: number;
+}
+
+/** Statements with the same key ask one sentence of several pairs: the identifier without its third field. */
+export function sentenceGroup(identifier: string): string {
+  const fields = identifier.split('-');
+  if (fields.length > 2) fields[2] = '';
+  return fields.join('-');
+}
+
+/**
+ * Scores predictions (identifier -> true or false).
+ * @throws DataError when a statement has no prediction or no label.
+ * @see https://github.com/lil-lab/nlvr/blob/master/nlvr2/eval/metrics.py
+ */
+export function scoreNlvr(statements: readonly Statement[], predictions: ReadonlyMap<string, boolean>): NlvrScores {
+  if (statements.length === 0) throw new DataError('nothing to score: there are no statements');
+  const isConsistent = new Map<string, boolean>();
+  let correct = 0;
+  for (const { identifier, label } of statements) {
+    const prediction = predictions.get(identifier);
+    if (prediction === undefined)
+      throw new DataError(`no prediction for statement ${identifier}; every statement needs one`);
+    if (label === null) throw new DataError(`statement ${identifier} has no label to score against`);
+    const isRight = prediction === label;
+    if (isRight) correct += 1;
+    const group = sentenceGroup(identifier);
+    isConsistent.set(group, (isConsistent.get(group) ?? true) && isRight);
+  }
+  const consistent = [...isConsistent.values()].filter(Boolean).length;
+  return { accuracy: correct / statements.length, consistency: consistent / isConsistent.size };
+}
+
+/**
+ * Reads the CSV of the leaderboard: `identifier,True|False` a line. As in the official script the last line of an identifier counts.
+ * @throws DataError naming a line that is none.
+ */
+export function parseNlvrPredictions(text: string, name: string): Map<string, boolean> {
+  const predictions = new Map<string, boolean>();
+  text.split(/\r?\n/).forEach((line, i) => {
+    if (line.trim() === '') return;
+    const [identifier = '', prediction = ''] = line.trim().split(',');
+    const label = prediction.toLowerCase(); // with a space before it the official script counts it as wrong
+    if (identifier === '' || (label !== 'true' && label !== 'false')) {
+      throw new DataError(
+        `${name}, line ${i + 1}: expected identifier,True or identifier,False, received ${line.slice(0, 60)}`,
+      );
+    }
+    predictions.set(identifier, label === 'true');
+  });
+  return predictions;
+}

@@ -1,0 +1,163 @@
+// The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
+import { ConfigError, DataError, errorMessage } from '../errors.js';
+import { normaliseAnswer } from '../metrics/vqa.js';
+import type { VqaAnnotation } from '../records/vqa.js';
+
+/** The answer that stands for all others; never a prediction. */
+export const UNKNOWN_ANSWER = '<unk>';
+
+/** Classes of the authors' VQA head: the lines of Pythia's `answers_vqa.txt`. */
+const AUTHORS_ANSWERS = 3129;
+
+/** An ordered list of answers; the index of an answer is its class. */
+export class AnswerVocabulary {
+  readonly answers: readonly string[];
+  /** The class of `<unk>`, or null. */
+  readonly unknownIndex: number | null;
+  private readonly indexOf: ReadonlyMap<string, number>;
+
+  /** @throws DataError for an empty list or an answer that occurs twice. */
+  constructor(answers: readonly string[], name = 'answers') {
+    if (answers.length === 0) throw new DataError(`${name}: holds no answers`);
+    const indexOf = new Map<string, number>();
+    answers.forEach((answer, i) => {
+      const before = indexOf.get(answer);
+      if (before !== undefined)
+        throw new DataError(`${name}: answer ${JSON.stringify(answer)} stands at ${before} and at ${i}; remove one`);
+      indexOf.set(answer, i);
+    });
+    this.answers = Object.freeze([...answers]);
+    this.indexOf = indexOf;
+    this.unknownIndex = indexOf.get(UNKNOWN_ANSWER) ?? null;
+  }
+
+  get size(): number {
+    return this.answers.length;
+  }
+
+  /** The class of an answer as written or in the official normal form; null when there is none. */
+  classOf(answer: string): number | null {
+    return this.indexOf.get(answer) ?? this.indexOf.get(normaliseAnswer(answer)) ?? null;
+  }
+
+  /**
+   * Scores of the classes for one question: min(0.3 * annotators who gave the answer, 1); `<unk>` and answers outside the list score 0.
+   * `[c] float32`, not normalised to sum 1, as the authors train.
+   * @see uclanlp/visualbert `vqa_dataset.py`, compute_answer_scores
+   */
+  softScores(answers: readonly string[]): Float32Array {
+    const counts = new Map<number, number>();
+    for (const answer of answers) {
+      const index = this.classOf(answer);
+      if (index !== null && index !== this.unknownIndex) counts.set(index, (counts.get(index) ?? 0) + 1);
+    }
+    const scores = new Float32Array(this.size);
+    for (const [index, count] of counts) scores[index] = Math.min(0.3 * count, 1);
+    return scores;
+  }
+
+  /** The classes by falling score, `<unk>` barred, ties by index. */
+  best(scores: ArrayLike<number>, topK = 1): { index: number; answer: string; score: number }[] {
+    if (scores.length !== this.size) {
+      throw new DataError(
+        `expected scores of ${this.size} answers, received ${scores.length}; the answers are not those of this model`,
+      );
+    }
+    if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
+    const best: { index: number; answer: string; score: number }[] = [];
+    for (let index = 0; index < this.size; index++) {
+      const score = scores[index] as number;
+      if (index === this.unknownIndex || (best.length === topK && !(score > (best.at(-1)?.score as number)))) continue;
+      const place = best.findIndex((one) => score > one.score);
+      best.splice(place < 0 ? best.length : place, 0, { index, answer: this.answers[index] as string, score });
+      if (best.length > topK) best.pop();
+    }
+    return best;
+  }
+}
+
+export interface BuildAnswersOptions {
+  /** Most answers to keep. */
+  size?: number;
+  /** Questions whose usual answer it must be. 9 gives the usual 3129 on VQA 2.0 train + val. */
+  minimumCount?: number;
+}
+
+/**
+ * The vocabulary of a data set: `<unk>`, then the normalised answers that are the usual one of enough questions, commonest first
+ * (ties in the order of their first question).
+ * @throws DataError when no answer is frequent enough.
+ */
+export function buildAnswers(
+  annotations: readonly VqaAnnotation[],
+  { size = Infinity, minimumCount = 9 }: BuildAnswersOptions = {},
+): AnswerVocabulary {
+  const counts = new Map<string, number>();
+  for (const { usualAnswer } of annotations) {
+    const answer = normaliseAnswer(usualAnswer);
+    if (answer !== '') counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  }
+  const kept = [...counts].filter(([, count]) => count >= minimumCount).sort((a, b) => b[1] - a[1]);
+  if (kept.length === 0) {
+    throw new DataError(
+      `no answer is the usual one of ${minimumCount} of the ${annotations.length} questions; lower the minimum count`,
+    );
+  }
+  return new AnswerVocabulary([UNKNOWN_ANSWER, ...kept.slice(0, size).map(([answer]) => answer)]);
+}
+
+/**
+ * Reads a list of answers: a text file with one a line, a JSON array, or a JSON object answer -> class or class -> answer.
+ * @throws DataError when it is damaged, or classes are missing or taken twice.
+ */
+export function parseAnswers(text: string, name: string): AnswerVocabulary {
+  const plain = text.replace(/^\ufeff/, '');
+  if (!/^\s*[[{]/.test(plain)) {
+    const lines = plain.replace(/\r?\n$/, '').split(/\r?\n/);
+    return new AnswerVocabulary(
+      lines.map((line) => line.trim()),
+      name,
+    );
+  }
+  const json = parseJson(plain, name);
+  if (Array.isArray(json)) return new AnswerVocabulary(json.map(String), name);
+  const entries = Object.entries(json as Record<string, unknown>);
+  const byClass = entries.every(([key, value]) => /^\d+$/.test(key) && typeof value === 'string');
+  const answers: string[] = [];
+  for (const [key, value] of entries) {
+    const index = Number(byClass ? key : value);
+    if (!Number.isInteger(index) || index < 0 || index >= entries.length || answers[index] !== undefined) {
+      throw new DataError(
+        `${name}: expected each class from 0 to ${entries.length - 1} once, found ${key}: ${String(value)}`,
+      );
+    }
+    answers[index] = byClass ? String(value) : key;
+  }
+  return new AnswerVocabulary(answers, name);
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new DataError(
+      `${name}: begins as JSON does and is none (${errorMessage(error)}); expected a list of answers, or one answer a line`,
+    );
+  }
+}
+
+/**
+ * Checks that a list is the one the authors' VQA head was trained with: 3129 answers, `<unk>` first.
+ * @throws DataError for any other list; LXMERT's and UNITER's have 3129 answers too, in another order, and would answer nonsense.
+ */
+export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string): void {
+  const { size, unknownIndex } = vocabulary;
+  if (size === AUTHORS_ANSWERS && unknownIndex === 0) return;
+  const found =
+    size === AUTHORS_ANSWERS
+      ? 'it has 3129 answers but no <unk> at the top, as LXMERT (trainval_label2ans.json) and UNITER (ans2label.json) order them'
+      : `it has ${size} answers${unknownIndex === 0 ? '' : ' and no <unk> at the top'}`;
+  throw new DataError(
+    `${name}: not the answers of the uclanlp VQA head: ${found}. Its answers are the 3129 lines of Pythia's answers_vqa.txt, <unk> first; any other order gives wrong answers without an error`,
+  );
+}

@@ -1,0 +1,98 @@
+// Examples of mixed length as one batch of model inputs: padded to buckets, so that few shapes occur.
+import { DataError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { RegionFeatures } from '../features/region-features.js';
+
+/** A text in word pieces with its special tokens. */
+export interface EncodedText {
+  ids: readonly number[];
+  /** 0 for the first segment, 1 for the second. */
+  typeIds: readonly number[];
+}
+
+/** What the model sees of one example. */
+export interface EncodedExample {
+  text: EncodedText;
+  /** The regions of each of its images, in order; none for text alone. */
+  images: readonly RegionFeatures[];
+}
+
+/** Lengths that a batch may be padded to, rising. A longer one is padded to itself. */
+export interface Buckets {
+  text: readonly number[];
+  regions: readonly number[];
+}
+
+/** 36 and 100 are the usual counts of detectors, 144 that of one NLVR2 image, 288 of two. */
+export const DEFAULT_BUCKETS: Buckets = {
+  text: [16, 24, 32, 48, 64, 96, 128, 256, 512],
+  regions: [8, 16, 36, 64, 100, 144, 200, 288],
+};
+
+/** No bucket: every batch is as long as its longest example. */
+export const NO_BUCKETS: Buckets = { text: [], regions: [] };
+
+/** The smallest bucket that holds `length`. */
+export function bucketOf(length: number, buckets: readonly number[]): number {
+  return buckets.find((size) => size >= length) ?? length;
+}
+
+export interface PadOptions {
+  buckets: Buckets;
+  /** The word piece of padded places. */
+  padId: number;
+  /** Exact text length instead of a bucket. */
+  textLength?: number;
+}
+
+/**
+ * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and where the examples have images
+ * `visualEmbeds [b, v, d] float32`, `visualAttentionMask`, `visualTokenTypeIds` `[b, v] int32`. Padding is at the end, masked 0.
+ * The regions of several images follow one another and have the image's place (0, 1) as visual type, as the authors join them for NLVR2.
+ * @throws DataError when the examples have features of different widths.
+ */
+export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
+  const { buckets, padId } = options;
+  const b = examples.length;
+  const longest = Math.max(...examples.map(({ text }) => text.ids.length));
+  const t = options.textLength ?? bucketOf(longest, buckets.text);
+  const inputIds = new Int32Array(b * t).fill(padId);
+  const attentionMask = new Int32Array(b * t);
+  const tokenTypeIds = new Int32Array(b * t);
+  examples.forEach(({ text }, i) => {
+    inputIds.set(text.ids, i * t);
+    attentionMask.fill(1, i * t, i * t + text.ids.length);
+    tokenTypeIds.set(text.typeIds, i * t);
+  });
+  const int32 = (data: Int32Array, ...shape: number[]): RawTensor => ({ dtype: 'int32', shape, data });
+  const inputs: Record<string, RawTensor> = {
+    inputIds: int32(inputIds, b, t),
+    attentionMask: int32(attentionMask, b, t),
+    tokenTypeIds: int32(tokenTypeIds, b, t),
+  };
+  const dims = new Set(examples.flatMap(({ images }) => images.map(({ dim }) => dim)));
+  if (dims.size === 0) return inputs;
+  if (dims.size > 1)
+    throw new DataError(`one batch: expected features of one width, received ${[...dims].join(' and ')}`);
+  const [dim = 0] = dims;
+  const counts = examples.map(({ images }) => images.reduce((sum, { count }) => sum + count, 0));
+  const v = bucketOf(Math.max(...counts), buckets.regions);
+  const visualEmbeds = new Float32Array(b * v * dim);
+  const visualAttentionMask = new Int32Array(b * v);
+  const visualTokenTypeIds = new Int32Array(b * v);
+  examples.forEach(({ images }, i) => {
+    let at = i * v;
+    images.forEach(({ features, count }, image) => {
+      visualEmbeds.set(features, at * dim);
+      visualAttentionMask.fill(1, at, at + count);
+      visualTokenTypeIds.fill(image, at, at + count);
+      at += count;
+    });
+  });
+  return {
+    ...inputs,
+    visualEmbeds: { dtype: 'float32', shape: [b, v, dim], data: visualEmbeds },
+    visualAttentionMask: int32(visualAttentionMask, b, v),
+    visualTokenTypeIds: int32(visualTokenTypeIds, b, v),
+  };
+}

@@ -1,0 +1,98 @@
+// Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
+import { DataError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { RegionFeatures } from '../features/region-features.js';
+
+/** A tfjs tensor, or anything that can give its values and shape. */
+export interface TensorLike {
+  shape: readonly number[];
+  dataSync(): ArrayLike<number>;
+}
+
+/** The regions of one image. */
+export type RegionInput = RegionFeatures | RawTensor | TensorLike;
+
+/** Boxes of one image: `[v, 4]` as x1, y1, x2, y2 in pixels, flat or nested. */
+export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
+
+/** Width of the place features that complete 2048-wide regions to the 2054 of the Flickr30k model. */
+const PLACE_DIM = 6;
+
+/** The values and shape of an array or tensor. */
+export function valuesOf(value: RawTensor | TensorLike): { shape: readonly number[]; data: ArrayLike<number> } {
+  return 'dataSync' in value ? { shape: value.shape, data: value.dataSync() } : value;
+}
+
+/** One image's regions from any form. @throws DataError when the shape is not `[v, d]`. */
+export function regionsOf(
+  input: RegionInput,
+  boxes: BoxInput | undefined,
+  imageSize: readonly [number, number] | undefined,
+): RegionFeatures {
+  const given = boxes === undefined ? {} : { boxes: flatBoxes(boxes) };
+  const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
+  if ('features' in input) return { ...input, ...given, ...size };
+  const { shape, data } = valuesOf(input);
+  const [count, dim] = shape;
+  if (shape.length !== 2 || count === undefined || dim === undefined) {
+    throw new DataError(`visualEmbeds: expected the regions of one image as [v, d], received [${shape.join(', ')}]`);
+  }
+  return { features: Float32Array.from(data), count, dim, ...given, ...size };
+}
+
+/** The images of a batch `[b, v, d]`, one by one. */
+export function splitBatch(input: RawTensor | TensorLike): RawTensor[] {
+  const { shape, data } = valuesOf(input);
+  const [b = 0, v = 0, dim = 0] = shape;
+  const values = Float32Array.from(data);
+  return Array.from({ length: b }, (_, i) => ({
+    dtype: 'float32',
+    shape: [v, dim],
+    data: values.subarray(i * v * dim, (i + 1) * v * dim),
+  }));
+}
+
+/**
+ * Regions in the width that the model projects: as they are, or with their places (x1, y1, x2, y2, width, height as shares of the
+ * image) when exactly these six are lacking, as the authors' Flickr30k model takes them.
+ * @throws DataError naming both widths when neither fits.
+ */
+export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): RegionFeatures {
+  const { dim, count, features, boxes, imageWidth, imageHeight } = regions;
+  if (dim === visualEmbeddingDim) return regions;
+  if (
+    dim + PLACE_DIM !== visualEmbeddingDim ||
+    boxes === undefined ||
+    imageWidth === undefined ||
+    imageHeight === undefined
+  ) {
+    const lacking =
+      dim + PLACE_DIM === visualEmbeddingDim ? ' (with boxes and the image size, their places would fill it)' : '';
+    throw new DataError(
+      `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${lacking}. The authors' checkpoints take ` +
+        '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector or set visualEmbeddingDim',
+    );
+  }
+  const wide = new Float32Array(count * visualEmbeddingDim);
+  for (let i = 0; i < count; i++) {
+    wide.set(features.subarray(i * dim, (i + 1) * dim), i * visualEmbeddingDim);
+    const [x1, y1, x2, y2] = boxes.subarray(i * 4, i * 4 + 4) as unknown as [number, number, number, number];
+    const place = [
+      x1 / imageWidth,
+      y1 / imageHeight,
+      x2 / imageWidth,
+      y2 / imageHeight,
+      (x2 - x1) / imageWidth,
+      (y2 - y1) / imageHeight,
+    ];
+    wide.set(place, i * visualEmbeddingDim + dim);
+  }
+  return { ...regions, features: wide, dim: visualEmbeddingDim };
+}
+
+function flatBoxes(boxes: BoxInput): Float32Array {
+  const values = Array.from(boxes as ArrayLike<number | readonly number[]>).flat() as number[];
+  if (values.length % 4 !== 0)
+    throw new DataError(`boxes: expected x1, y1, x2, y2 for each region, received ${values.length} numbers`);
+  return Float32Array.from(values);
+}

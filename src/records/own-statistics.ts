@@ -1,0 +1,170 @@
+// What a file of own data holds: lengths, labels, images, and the images without region features.
+import { DataError } from '../errors.js';
+import type { Box } from '../boxes.js';
+import { readJsonRecords } from '../formats/json.js';
+import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
+import type { RegionFeatureSource } from '../features/region-features.js';
+
+/** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
+export async function guessOwnTask(path: string): Promise<OwnTaskName> {
+  const records = await readJsonRecords(path, undefined, true);
+  if (records.length === 0) throw new DataError(`${path}: holds no records`);
+  const first = records.find(({ problem }) => problem === undefined);
+  const fields = Object.keys(first?.value ?? {});
+  return fields.includes('phrases') ? 'grounding' : fields.includes('question') ? 'answering' : 'classification';
+}
+
+/** Least, median, nine in ten and most. */
+export interface Distribution {
+  min: number;
+  median: number;
+  p90: number;
+  max: number;
+}
+
+export interface OwnDataStats {
+  task: OwnTaskName;
+  records: number;
+  problems: readonly RecordProblem[];
+  /** Words of the texts. */
+  words: Distribution | null;
+  images: number;
+  /** Labels or answers with the number of records that have them, commonest first. */
+  labels: readonly (readonly [label: string, count: number])[];
+  /** Records without label, answers or boxes. */
+  unlabelled: number;
+  /** Of the images: null without features. */
+  features: { missing: readonly string[]; regions: Distribution | null; dim: number } | null;
+}
+
+interface Summary {
+  id: string;
+  text: string;
+  imageIds: readonly string[];
+  labels: readonly string[];
+  /** In the one image of a record with phrases. */
+  boxes?: readonly Box[];
+}
+
+/** Describes a file of own data, and its images in the region features when these are given. */
+export async function ownDataStats(
+  path: string,
+  task: OwnTaskName,
+  source: RegionFeatureSource | null,
+): Promise<OwnDataStats> {
+  const { summaries, problems } = await summarise(path, task);
+  const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
+  if (source !== null) for await (const problem of boxProblems(summaries, path, source)) problems.push(problem);
+  const images = [...new Set(summaries.flatMap(({ imageIds }) => imageIds))];
+  const counts = new Map<string, number>();
+  for (const { labels } of summaries) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return {
+    task,
+    records,
+    problems,
+    words: distribution(summaries.map(({ text }) => text.split(/\s+/).length)),
+    images: images.length,
+    labels: [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)),
+    unlabelled: summaries.filter(({ labels }) => labels.length === 0).length,
+    features: source === null ? null : await featureStats(images, source),
+  };
+}
+
+async function summarise(
+  path: string,
+  task: OwnTaskName,
+): Promise<{ summaries: Summary[]; problems: RecordProblem[] }> {
+  switch (task) {
+    case 'classification': {
+      const { records, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ id, text, textPair, imageIds, label }) => ({
+        id,
+        text: textPair === undefined ? text : `${text} ${textPair}`,
+        imageIds,
+        labels: label === null ? [] : [label],
+      }));
+      return { summaries, problems };
+    }
+    case 'answering': {
+      const { records, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ id, question, imageId, scores }) => ({
+        id,
+        text: question,
+        imageIds: [imageId],
+        labels: [...(scores?.keys() ?? [])],
+      }));
+      return { summaries, problems };
+    }
+    case 'grounding': {
+      const { records, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ id, words, imageId, phrases }) => ({
+        id,
+        text: words.join(' '),
+        imageIds: [imageId],
+        labels: phrases
+          .filter(({ boxes }) => boxes.length > 0)
+          .map(({ first, last }) => words.slice(first, last + 1).join(' ')),
+        boxes: phrases.flatMap(({ boxes }) => boxes),
+      }));
+      return { summaries, problems };
+    }
+  }
+}
+
+/** Boxes that leave their picture by more than a pixel, where its size is known. */
+async function* boxProblems(
+  summaries: readonly Summary[],
+  path: string,
+  source: RegionFeatureSource,
+): AsyncGenerator<RecordProblem> {
+  for (const { id, imageIds, boxes = [] } of summaries) {
+    const [imageId = ''] = imageIds;
+    if (boxes.length === 0 || !source.has(imageId)) continue;
+    const { imageWidth = Infinity, imageHeight = Infinity } = await source.read(imageId);
+    for (const box of boxes) {
+      const [x1, y1, x2, y2] = box;
+      if (Math.min(x1, y1) >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1) continue;
+      const problem = `expected boxes inside image ${imageId} of ${imageWidth} x ${imageHeight} pixels, received [${box.join(', ')}]`;
+      yield { where: `${path}, record ${id}`, problem };
+    }
+  }
+}
+
+async function featureStats(
+  images: readonly string[],
+  source: RegionFeatureSource,
+): Promise<NonNullable<OwnDataStats['features']>> {
+  const regions: number[] = [];
+  for (const id of images) if (source.has(id)) regions.push(source.countOf?.(id) ?? (await source.read(id)).count);
+  return { missing: images.filter((id) => !source.has(id)), regions: distribution(regions), dim: source.dim };
+}
+
+function distribution(values: readonly number[]): Distribution | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (sorted.length === 0) return null;
+  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] as number;
+  return { min: at(0), median: at(0.5), p90: at(0.9), max: at(1) };
+}
+
+/** A record of each kind, for help texts and documentation. */
+export const OWN_EXAMPLES: Readonly<Record<OwnTaskName, readonly object[]>> = {
+  classification: [
+    { id: 'a1', text: 'the plate is empty', image: 'IMG_17', label: 'contradiction' },
+    { id: 'a2', text: 'the left bird is larger', images: ['IMG_3', 'IMG_4'], label: true },
+  ],
+  answering: [
+    { id: 'q1', question: 'What colour is the bus?', image: 'IMG_17', answers: { red: 1, orange: 0.3 } },
+    { id: 'q2', question: 'How many dogs?', image: 'IMG_3', answers: ['2', '2', '3'] },
+  ],
+  grounding: [
+    {
+      id: 'g1',
+      text: 'a man holds two balls',
+      image: 'IMG_9',
+      phrases: [{ words: [0, 1], boxes: [[10, 10, 50, 90]] }],
+    },
+  ],
+};
+
+/** Names of the tasks over own data. */
+export const OWN_TASKS = Object.keys(OWN_SCHEMAS) as OwnTaskName[];

@@ -1,0 +1,183 @@
+// One's own data: JSON lines for classification, answering and grounding, each record held against a schema.
+import { z } from 'zod';
+import { DataError, errorMessage } from '../errors.js';
+import type { Box } from '../boxes.js';
+import { readJsonRecords } from '../formats/json.js';
+import { describeIssue } from './own-problems.js';
+import type { PhraseSentence } from './flickr.js';
+import { createIdCheck } from './fields.js';
+
+const id = z.union([z.string().min(1), z.int()]).transform(String);
+const text = z.string().trim().min(1);
+
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).refine(([x1, y1, x2, y2]) => x1 < x2 && y1 < y2);
+
+const classification = z.strictObject({
+  id: id.optional(),
+  text,
+  textPair: text.optional().describe('a second segment'),
+  image: id.optional(),
+  images: z.tuple([id, id]).optional().describe('a pair of images, instead of image'),
+  label: z.union([text, z.boolean(), z.int().transform(String)]).optional(),
+});
+
+const answering = z.strictObject({
+  id: id.optional(),
+  question: text,
+  image: id,
+  answers: z
+    .union([z.array(text).min(1), z.record(text, z.number().min(0).max(1))])
+    .optional()
+    .describe("each annotator's answer, or answer -> score in 0..1"),
+});
+
+const grounding = z.strictObject({
+  id: id.optional(),
+  text,
+  image: id,
+  phrases: z
+    .array(
+      z.strictObject({
+        words: z
+          .tuple([z.int().nonnegative(), z.int().nonnegative()])
+          .describe('first and last word of the phrase, from 0, words split at spaces'),
+        boxes: z.array(box).describe('where what it names is'),
+      }),
+    )
+    .min(1),
+});
+
+/** The schemas of own data by task. */
+export const OWN_SCHEMAS = { classification, answering, grounding } as const;
+export type OwnTaskName = keyof typeof OWN_SCHEMAS;
+
+/** A text about an image or a pair of them, with its class where it is told. */
+export interface ClassificationRecord {
+  id: string;
+  text: string;
+  textPair?: string;
+  imageIds: readonly string[];
+  label: string | null;
+}
+
+/** A question about an image, with the scores of its answers where they are told. */
+export interface AnsweringRecord {
+  id: string;
+  question: string;
+  imageId: string;
+  scores: ReadonlyMap<string, number> | null;
+}
+
+/** What is wrong with a record. */
+export interface RecordProblem {
+  where: string;
+  problem: string;
+}
+
+interface Checked<T> {
+  records: T[];
+  problems: RecordProblem[];
+}
+
+/**
+ * Reads own data and collects what is wrong instead of stopping: lines that are no JSON, fields that lack, are unknown or of another kind, ids that occur twice.
+ * @throws DataError when the file is no JSON lines.
+ */
+export async function checkOwnRecords(task: 'classification', path: string): Promise<Checked<ClassificationRecord>>;
+export async function checkOwnRecords(task: 'answering', path: string): Promise<Checked<AnsweringRecord>>;
+export async function checkOwnRecords(task: 'grounding', path: string): Promise<Checked<PhraseSentence>>;
+export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<Checked<unknown>> {
+  const requireNew = createIdCheck('record');
+  const records: unknown[] = [];
+  const problems: RecordProblem[] = [];
+  for (const [i, { value, where, problem }] of (await readJsonRecords(path, undefined, true)).entries()) {
+    if (problem !== undefined) {
+      problems.push({ where, problem: `${problem}; expected one whole record on each line` });
+      continue;
+    }
+    const parsed = OWN_SCHEMAS[task].safeParse(value);
+    if (!parsed.success) {
+      problems.push(
+        ...parsed.error.issues.map((issue) => ({
+          where,
+          problem: describeIssue(issue, value, Object.keys(OWN_SCHEMAS[task].shape)),
+        })),
+      );
+      continue;
+    }
+    try {
+      const record = CONVERT[task](parsed.data as never, parsed.data.id ?? String(i));
+      requireNew(record.id, where);
+      records.push(record);
+    } catch (error) {
+      problems.push({ where, problem: errorMessage(error).replace(`${where}: `, '') });
+    }
+  }
+  return { records, problems };
+}
+
+/** Reads own data. @throws DataError listing the first problems and their number. */
+export async function readOwnRecords(task: 'classification', path: string): Promise<ClassificationRecord[]>;
+export async function readOwnRecords(task: 'answering', path: string): Promise<AnsweringRecord[]>;
+export async function readOwnRecords(task: 'grounding', path: string): Promise<PhraseSentence[]>;
+export async function readOwnRecords(task: OwnTaskName, path: string): Promise<unknown[]> {
+  const { records, problems } = await checkOwnRecords(task as 'classification', path);
+  if (problems.length > 0) {
+    const shown = problems.slice(0, 5).map(({ where, problem }) => `${where}: ${problem}`);
+    const more = problems.length - shown.length;
+    throw new DataError(
+      `${shown.join('\n')}${more > 0 ? `\nand ${more} more; \`visualbert data check ${task} ${path}\` lists all` : ''}`,
+    );
+  }
+  if (records.length === 0) throw new DataError(`${path}: holds no records`);
+  return records;
+}
+
+const CONVERT: { [T in OwnTaskName]: (value: z.output<(typeof OWN_SCHEMAS)[T]>, id: string) => { id: string } } = {
+  classification: ({ text: words, textPair, image, images, label }, recordId): ClassificationRecord => {
+    if ((image === undefined) === (images === undefined))
+      throw new DataError(`expected either image or images, received ${image === undefined ? 'none' : 'both'}`);
+    return {
+      id: recordId,
+      text: words,
+      ...(textPair === undefined ? {} : { textPair }),
+      imageIds: images ?? [image as string],
+      label: label === undefined ? null : typeof label === 'boolean' ? (label ? 'True' : 'False') : label,
+    };
+  },
+  answering: ({ question, image, answers }, recordId): AnsweringRecord => ({
+    id: recordId,
+    question,
+    imageId: image,
+    scores: answers === undefined ? null : scoresOf(answers),
+  }),
+  grounding: ({ text: sentence, image, phrases }, recordId): PhraseSentence => {
+    const words = sentence.split(/\s+/);
+    return {
+      id: recordId,
+      imageId: image,
+      words,
+      phrases: phrases.map(({ words: [first, last], boxes }) => {
+        if (first > last || last >= words.length)
+          throw new DataError(
+            `expected phrases of the words 0 to ${words.length - 1} of the text, received words [${first}, ${last}]`,
+          );
+        const shares = boxes.find((one) => Math.max(...one) <= 1);
+        if (shares !== undefined)
+          throw new DataError(
+            `expected boxes in pixels, received [${shares.join(', ')}], which looks like shares of the picture`,
+          );
+        return { first, last, boxes: boxes as Box[], types: [] };
+      }),
+    };
+  },
+};
+
+/** Annotators' answers as scores, min(0.3 * annotators, 1) when there are several, as for VQA; one answer alone scores 1. */
+function scoresOf(answers: readonly string[] | Record<string, number>): ReadonlyMap<string, number> {
+  if (!Array.isArray(answers)) return new Map(Object.entries(answers as Record<string, number>));
+  const list = answers as readonly string[];
+  const counts = new Map<string, number>();
+  for (const answer of list) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  return new Map([...counts].map(([answer, count]) => [answer, list.length === 1 ? 1 : Math.min(0.3 * count, 1)]));
+}

@@ -1,0 +1,75 @@
+// Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
+import { ConfigError } from '../errors.js';
+import { evaluateTask } from '../training/loop/evaluate.js';
+import { createForwardPass, type ForwardPass } from '../training/step/forward.js';
+import type { TrainingStepOptions } from '../training/step/options.js';
+import { createRunModel } from './model-classes.js';
+import { openTask } from '../tasks/open-task.js';
+import type { OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
+
+export interface EvaluateRunOptions {
+  task: string;
+  /** Folder or hub id of the model. */
+  model: string;
+  /** Options of the task: which examples, which features. */
+  data: Record<string, unknown>;
+  purpose: Extract<Purpose, 'evaluate' | 'predict'>;
+  /** Default 32. */
+  batchSize?: number;
+  /** Where to write the predictions as the evaluation server takes them. */
+  output?: string;
+  precision?: NonNullable<TrainingStepOptions['precision']>;
+  onBatch?: (done: number, total: number) => void;
+}
+
+const DEFAULT_BATCH_SIZE = 32;
+
+/** The figures over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
+export async function evaluateRun(
+  options: EvaluateRunOptions,
+): Promise<{ count: number; metrics: Record<string, number> }> {
+  const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  const opened = await openTask(name, data, { purpose, model: source });
+  try {
+    const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
+    try {
+      const forward = await createForwardPass(model, { precision });
+      try {
+        return await evaluate(opened, forward, { ...options, batchSize });
+      } finally {
+        await forward.dispose();
+      }
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+async function evaluate(
+  opened: OpenedTask,
+  forward: ForwardPass,
+  { purpose, batchSize, output, onBatch }: EvaluateRunOptions & { batchSize: number },
+): Promise<{ count: number; metrics: Record<string, number> }> {
+  const predictions = output === undefined ? null : opened.createPredictions();
+  const order: number[] = [];
+  const metrics = await evaluateTask({
+    task: opened.task,
+    dataset: opened.data,
+    batchSize,
+    seed: 0,
+    outputs: (inputs) => forward.outputs(inputs),
+    padBatches: forward.compiled,
+    hasLabels: purpose === 'evaluate',
+    onBatch: (examples, outputs, places) => {
+      predictions?.update(examples, outputs);
+      order.push(...places);
+      onBatch?.(order.length, opened.data.length);
+    },
+  });
+  if (output !== undefined) await predictions?.write(output, order);
+  return { count: opened.data.length, metrics: metrics ?? {} };
+}

@@ -1,0 +1,75 @@
+// The model of a run: loaded with a head for the task's classes, or made from a configuration.
+import { readText } from '#platform';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
+import { ConfigError, errorMessage } from '../errors.js';
+import { VisualBertForMultipleChoice } from '../models/multiple-choice.js';
+import { VisualBertForPreTraining } from '../models/pre-training.js';
+import { type ModelClass, VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { VisualBertForQuestionAnswering } from '../models/question-answering.js';
+import { VisualBertForRegionToPhraseAlignment } from '../models/region-to-phrase-alignment.js';
+import { VisualBertForVisualReasoning } from '../models/visual-reasoning.js';
+import type { ModelClassName } from '../tasks/shared/opened-task.js';
+
+/** Every class that a task can train, by its name in config.json. */
+export const MODEL_CLASSES: Readonly<Record<ModelClassName, ModelClass<VisualBertPreTrainedModel>>> = {
+  VisualBertForPreTraining,
+  VisualBertForQuestionAnswering,
+  VisualBertForMultipleChoice,
+  VisualBertForVisualReasoning,
+  VisualBertForRegionToPhraseAlignment,
+};
+
+export interface RunModelOptions {
+  modelClass: ModelClassName;
+  /** Folder or hub id to start from; null: fresh weights of `modelConfig`. */
+  model: string | null;
+  /** Fields of VisualBertConfig in camelCase or snake_case, or a JSON file of them. */
+  modelConfig?: string | Record<string, unknown> | undefined;
+  /** What the data say: classes, and for a new model vocabulary and feature width. */
+  dataConfig: VisualBertConfigOptions;
+  seed: number;
+}
+
+/**
+ * The model that a run starts from. A head whose classes are not the task's gets fresh weights; `loadingReport` lists them.
+ * @throws ConfigError when neither a model nor a configuration is given, or both disagree
+ */
+export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
+  const { modelClass, model, modelConfig, dataConfig, seed } = options;
+  const Model = MODEL_CLASSES[modelClass];
+  if (model === null) {
+    if (modelConfig === undefined) {
+      throw new ConfigError(
+        'give a model to start from (--model FOLDER or hub id), or a configuration for fresh weights (--model-config FILE.json)',
+      );
+    }
+    return new Model((await readModelConfig(modelConfig)).with(dataConfig), { seed });
+  }
+  if (modelConfig !== undefined)
+    throw new ConfigError('model and modelConfig exclude each other: a loaded model has its own configuration');
+  const stored = await VisualBertConfig.fromPretrained(model);
+  const { id2label = {} } = dataConfig;
+  const isNewHead = Object.keys(id2label).length > 0 && JSON.stringify(id2label) !== JSON.stringify(stored.id2label);
+  const config = isNewHead ? stored.with({ id2label }) : stored;
+  return VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
+    config,
+    seed,
+    ignoreMismatchedSizes: isNewHead && config.numLabels !== stored.numLabels,
+  });
+}
+
+/** A configuration from fields or from a file of them. */
+async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
+  const fields = typeof source === 'string' ? await readJson(source) : source;
+  return Object.keys(fields).some((key) => key.includes('_'))
+    ? VisualBertConfig.fromJSON(fields)
+    : new VisualBertConfig(fields);
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readText(path)) as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(`${path}: expected a JSON file (${errorMessage(error)})`);
+  }
+}

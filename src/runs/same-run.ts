@@ -1,0 +1,50 @@
+// What a run may not change when it goes on, beside the trainer's arguments: how examples are made, what they show, and the model's configuration.
+import { createHash } from 'node:crypto';
+import type { VisualBertConfig } from '../config.js';
+import { readBatch } from '../training/loop/batches.js';
+import type { Dataset, Task } from '../training/task.js';
+import { resolveTaskOptions } from '../tasks/shared/options.js';
+import { predictionOptions, type RunSettings } from './settings.js';
+import { fingerprintOf } from '../tasks/shared/task-parts.js';
+
+/** Options that say where something lies or how fast it is read: it may move between two starts. */
+const FREE_OPTIONS = new Set(['features', 'entities', 'cacheMb']);
+
+/** Examples whose inputs are compared: all of a small data set, few enough to be read in a moment from a large one. */
+const SAMPLED = 64;
+const BATCH = 8;
+
+/** The settings by name, defaults filled in; lists and tables as a short text that changes with them. */
+export function fixedSettingsOf(
+  { task, data }: Pick<RunSettings, 'task' | 'data'>,
+  { extra: _, ...config }: VisualBertConfig,
+): Record<string, unknown> {
+  const options = Object.entries(predictionOptions(resolveTaskOptions(task, data)));
+  const fields = [...options.filter(([name]) => !FREE_OPTIONS.has(name)), ...Object.entries(config)];
+  return Object.fromEntries(
+    fields.map(([name, value]) => [
+      name,
+      typeof value === 'object' && value !== null ? fingerprintOf([JSON.stringify(value)]) : value,
+    ]),
+  );
+}
+
+/**
+ * The data set with a fingerprint that also tells what a sample of its examples looks like to the model:
+ * features, vocabulary and classes may change while the records stay.
+ * @throws DataError for examples that cannot be read
+ */
+export async function withSample<E>(dataset: Dataset<E>, task: Task<E>, seed: number): Promise<Dataset<E>> {
+  const hash = createHash('sha256').update(dataset.fingerprint);
+  const count = Math.min(SAMPLED, dataset.length);
+  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  for (let i = 0; i < count; i += BATCH) {
+    const seeding = { seed, epoch: 0, training: false };
+    const { batch } = await readBatch(task, dataset, indices.slice(i, i + BATCH), seeding);
+    for (const [name, { dtype, shape, data }] of Object.entries(batch.inputs)) {
+      hash.update(`${name} ${dtype} ${shape.join()}`);
+      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  }
+  return { ...dataset, fingerprint: hash.digest('hex').slice(0, 16) };
+}

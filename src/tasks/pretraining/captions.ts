@@ -1,0 +1,131 @@
+// Pre-training on captions: masked words, and whether the second caption belongs to the image.
+import { type Caption, readCaptions } from '../../records/captions.js';
+import { imageKey } from '../../features/image-key.js';
+import type { VisualBertProcessor } from '../../processing/processor.js';
+import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
+import { ConfigError, DataError } from '../../errors.js';
+import type { Dataset } from '../../training/task.js';
+import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
+import type { PretrainingOptions } from '../shared/options.js';
+import { type Composition, createPretrainingTask, type PretrainingRecord } from './masked-language-task.js';
+import {
+  approximateLength,
+  fingerprintOf,
+  newModelFields,
+  requireImages,
+  type TaskExample,
+  taskProcessor,
+  taskRegions,
+} from '../shared/task-parts.js';
+
+/** A caption with the others of its image. */
+export interface CaptionRecord extends Caption, PretrainingRecord {
+  /** Places of the image's other captions in the data set. */
+  siblings: readonly number[];
+  /** All captions of the data set. */
+  all: readonly Caption[];
+}
+
+/** Opens captions for pre-training. @throws DataError when pairs are asked of images with a single caption. */
+export async function openPretraining(
+  options: PretrainingOptions,
+  context: TaskContext,
+): Promise<OpenedTask<TaskExample<CaptionRecord>>> {
+  if (context.purpose === 'predict')
+    throw new ConfigError('task pretraining: there is nothing to predict; train or evaluate it');
+  const records = captionRecords(await readAll(options.captions), options.captionPairs);
+  const validation =
+    options.validationCaptions === undefined
+      ? null
+      : captionRecords(await readAll(options.validationCaptions), options.captionPairs);
+  const processor = await taskProcessor('pretraining', options, context, () => records.map(({ caption }) => caption));
+  const compose = options.captionPairs ? composePair : composeSingle;
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+    task: createPretrainingTask({ name: 'pretraining', processor, compose }),
+    modelClass: 'VisualBertForPreTraining',
+    processor,
+    data: captionDataset(records, processor, source),
+    validation: validation === null ? null : captionDataset(validation, processor, source.validation),
+    config: newModelFields(processor, source.dim, context),
+    createPredictions: () => {
+      throw new ConfigError('task pretraining: there is nothing to predict');
+    },
+    close: () => source.close(),
+  }));
+}
+
+async function readAll(paths: readonly string[]): Promise<Caption[]> {
+  return (await Promise.all(paths.map(readCaptions))).flat();
+}
+
+function captionRecords(captions: readonly Caption[], needsPairs: boolean): CaptionRecord[] {
+  const byImage = new Map<string, number[]>();
+  captions.forEach(({ imageId }, i) => {
+    const key = imageKey(imageId);
+    byImage.set(key, [...(byImage.get(key) ?? []), i]);
+  });
+  if (byImage.size < 2) throw new DataError('captions: expected captions of two images at least, to tell them apart');
+  return captions.map(({ imageId, caption }, i) => {
+    const siblings = (byImage.get(imageKey(imageId)) ?? []).filter((other) => other !== i);
+    if (needsPairs && siblings.length === 0) {
+      throw new DataError(
+        `image ${imageId} has a single caption, so it has no second one; set captionPairs to false to show one caption at a time`,
+      );
+    }
+    return { imageId, imageIds: [imageId], caption, key: `${i} ${imageKey(imageId)}`, siblings, all: captions };
+  });
+}
+
+/** The caption and, in half of the cases, another one of the image; else one of another image. */
+function composePair({ caption, siblings, all, imageId }: CaptionRecord, random: () => number): Composition {
+  const matches = random() <= 0.5;
+  const other = matches
+    ? (all[siblings[Math.floor(random() * siblings.length)] as number] as Caption)
+    : captionOfAnother(imageId, all, random);
+  return { text: caption, pair: other.caption, matches };
+}
+
+/** The caption, or in half of the cases one of another image. */
+function composeSingle({ caption, all, imageId }: CaptionRecord, random: () => number): Composition {
+  const matches = random() >= 0.5;
+  return { text: matches ? caption : captionOfAnother(imageId, all, random).caption, matches };
+}
+
+function captionOfAnother(imageId: string, all: readonly Caption[], random: () => number): Caption {
+  const start = Math.floor(random() * all.length);
+  for (let tries = 0; ; tries++) {
+    // A few fresh draws, then the next ones in order, so that the search ends.
+    const other = all[
+      (tries < 8 && tries > 0 ? Math.floor(random() * all.length) : start + tries) % all.length
+    ] as Caption;
+    if (imageKey(other.imageId) !== imageKey(imageId)) return other;
+  }
+}
+
+function captionDataset(
+  records: readonly CaptionRecord[],
+  processor: VisualBertProcessor,
+  source: RegionFeatureSource,
+): Dataset<TaskExample<CaptionRecord>> {
+  requireImages(
+    source,
+    records.map(({ imageId, caption }) => [`caption ${JSON.stringify(caption.slice(0, 30))}`, [imageId]] as const),
+  );
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(records.map(({ imageId, caption }) => `${imageId} ${caption}`)),
+    example: async (index) => {
+      const record = records[index];
+      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
+      const regions = processor.fitRegions(await source.read(record.imageId));
+      return { record, text: { ids: [], typeIds: [] }, images: [regions] }; // the text is composed anew in each epoch
+    },
+    sizeOf: (index) => {
+      const { caption = '', imageId = '' } = records[index] ?? {};
+      return {
+        text: 2 * approximateLength(caption),
+        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
+      };
+    },
+  };
+}

@@ -1,0 +1,180 @@
+// What all pre-training shares: hidden word pieces, a sentence-image label where there is one, and their figures.
+import { DEFAULT_BUCKETS } from '../../processing/batch.js';
+import { type MaskedText, maskedInputs, maskText } from '../../processing/masking.js';
+import type { VisualBertProcessor } from '../../processing/processor.js';
+import { DataError } from '../../errors.js';
+import { hash32 } from '../../random/philox.js';
+import { uniformValues } from '../../random/values.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import type { Batch, ExampleNote, Metric, Task } from '../../training/task.js';
+import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
+import { softmax, type TaskExample } from '../shared/task-parts.js';
+import { type AlignedText, alignmentTensor } from '../vcr/questions.js';
+
+/** What the model reads of an example in this epoch. */
+export interface Composition {
+  /** Undefined: the text that the example has been read with. */
+  text?: string;
+  /** A second segment. */
+  pair?: string;
+  /** Whether text and image belong together (1 in the authors' code, of which transformers' documentation has the opposite); undefined: not asked. */
+  matches?: boolean;
+}
+
+/** An example of pre-training; regions may be aligned with the words that name them. */
+export interface PretrainingExample<R> extends TaskExample<R> {
+  places?: AlignedText['places'];
+}
+
+/** A record that the same seed and epoch always hide in the same way. */
+export interface PretrainingRecord {
+  /** Names the example's random stream. */
+  key: string;
+  imageIds: readonly string[];
+}
+
+export interface PretrainingTaskOptions<R extends PretrainingRecord> {
+  name: string;
+  processor: VisualBertProcessor;
+  /** Chooses the texts with numbers in [0, 1). */
+  compose(record: R, random: () => number): Composition;
+}
+
+/** What was asked of an example in its last batch: the metric compares the outputs with it. */
+interface Asked {
+  masked: MaskedText;
+  matches: boolean | undefined;
+}
+
+/** Numbers that a composition may draw. */
+const COMPOSITION_DRAWS = 64;
+
+/**
+ * A pre-training task: `maskedPositions`, `labels [b, k]`, and `sentenceImageLabels [b]` (1 = belongs together) when compositions say so.
+ * Everything random depends on seed, epoch and the example's key alone.
+ */
+export function createPretrainingTask<R extends PretrainingRecord>(
+  options: PretrainingTaskOptions<R>,
+): Task<PretrainingExample<R>> {
+  const { name, processor, compose } = options;
+  const asked = new WeakMap<PretrainingExample<R>, Asked>();
+
+  const prepare = async (example: PretrainingExample<R>, seed: number, epoch: number): Promise<Asked> => {
+    const { key } = example.record;
+    const draws = uniformValues(COMPOSITION_DRAWS, seed, epoch, hash32(`compose ${key}`));
+    let next = 0;
+    const { text, pair, matches } = compose(example.record, () => draws[next++ % COMPOSITION_DRAWS] as number);
+    const encoded = text === undefined ? example.text : await processor.encodeText(text, pair);
+    const uniform = uniformValues(2 * encoded.ids.length, seed, epoch, hash32(`mask ${key}`));
+    return { masked: maskText(encoded, processor.tokenizer, uniform), matches };
+  };
+
+  return {
+    name,
+    primaryMetric: 'loss',
+    greaterIsBetter: false,
+    collate: async (examples, { seed, epoch }): Promise<Batch> => {
+      const prepared = await Promise.all(examples.map((example) => prepare(example, seed, epoch)));
+      prepared.forEach((one, i) => asked.set(examples[i] as PretrainingExample<R>, one));
+      const encoded = examples.map(({ images }, i) => ({ images, text: (prepared[i] as Asked).masked.text }));
+      const inputs: Batch['inputs'] = {
+        ...processor.collate(encoded, { buckets: DEFAULT_BUCKETS }),
+        ...maskedInputs(prepared.map(({ masked }) => masked)),
+      };
+      const v = inputs['visualEmbeds']?.shape[1] ?? 0;
+      const aligned: Batch['inputs'] = examples.some(({ places }) => places !== undefined)
+        ? {
+            imageTextAlignment: alignmentTensor(
+              examples.map(({ places = [] }) => places),
+              v,
+            ),
+          }
+        : {};
+      return { inputs: { ...inputs, ...aligned, ...sentenceImageLabels(prepared) }, count: examples.length };
+    },
+    createMetric: () => createPretrainingMetric((example) => asked.get(example)),
+    describe: (examples, outputs) =>
+      examples.flatMap((example, i) => {
+        const one = asked.get(example);
+        return one === undefined || one.masked.labels.length === 0 ? [] : [noteOf(example, one, processor, i, outputs)];
+      }),
+  };
+}
+
+/** The first hidden piece of example `i`: `[?]` in its text, judged by what is found in its place. */
+function noteOf<R extends PretrainingRecord>(
+  { record, images }: PretrainingExample<R>,
+  { masked: { text, positions, labels }, matches }: Asked,
+  { tokenizer }: VisualBertProcessor,
+  i: number,
+  { predictionLogits }: Record<string, RawTensor>,
+): ExampleNote {
+  if (predictionLogits === undefined) throw new DataError('pre-training: expected the output predictionLogits');
+  const [, k = 0, w = 0] = predictionLogits.shape;
+  const probabilities = softmax(predictionLogits.data.subarray(i * k * w, (i * k + 1) * w));
+  const best = firstOfMax(probabilities, NOTED_ANSWERS);
+  const pieces = tokenizer.tokens(text.ids).map((piece, at) => (at === positions[0] ? '[?]' : piece));
+  const shown = pieces.slice(1, -1).join(' ').replaceAll(' ##', ''); // without [CLS] and the last [SEP]
+  const [expected = '', ...found] = tokenizer.tokens([labels[0] as number, ...best]);
+  return {
+    id: record.key,
+    text: matches === undefined ? shown : `${shown} (${matches ? 'belongs' : 'does not belong'} to the picture)`,
+    expected,
+    predicted: found[0] ?? '',
+    scores: best.map((id, j) => [found[j] ?? '', probabilities[id] as number] as const),
+    correct: Number(best[0] === labels[0]),
+    images: notedImages(record.imageIds, images),
+  };
+}
+
+/** Places of the `count` greatest values, the greatest first. */
+function firstOfMax(values: readonly number[], count: number): number[] {
+  const places: number[] = [];
+  while (places.length < Math.min(count, values.length)) {
+    places.push(
+      values.reduce((best, value, i) => (places.includes(i) || value <= (values[best] ?? -1) ? best : i), -1),
+    );
+  }
+  return places;
+}
+
+function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTensor> {
+  const labels = prepared.map(({ matches }) => matches);
+  if (labels.every((label) => label === undefined)) return {};
+  const data = Int32Array.from(labels, (label) => (label === undefined ? -100 : Number(label)));
+  return { sentenceImageLabels: { dtype: 'int32', shape: [data.length], data } };
+}
+
+/** Percent of hidden pieces that are found, and of sentence-image labels. */
+function createPretrainingMetric<E>(askedOf: (example: E) => Asked | undefined): Metric<E> {
+  const words = { right: 0, all: 0 };
+  const matches = { right: 0, all: 0 };
+  return {
+    update: (examples, { predictionLogits, seqRelationshipLogits }) => {
+      if (predictionLogits === undefined) throw new DataError('pre-training: expected the output predictionLogits');
+      const [, k = 0, w = 0] = predictionLogits.shape;
+      examples.forEach((example, i) => {
+        const asked = askedOf(example);
+        asked?.masked.labels.forEach((label, j) => {
+          const row = predictionLogits.data.subarray((i * k + j) * w, (i * k + j + 1) * w);
+          words.all += 1;
+          if (indexOfMax(row) === label) words.right += 1;
+        });
+        if (asked?.matches === undefined || seqRelationshipLogits === undefined) return;
+        matches.all += 1;
+        if (indexOfMax(seqRelationshipLogits.data.subarray(2 * i, 2 * i + 2)) === Number(asked.matches))
+          matches.right += 1;
+      });
+    },
+    compute: () => ({
+      ...(words.all === 0 ? {} : { 'masked word accuracy': (100 * words.right) / words.all }),
+      ...(matches.all === 0 ? {} : { 'matching accuracy': (100 * matches.right) / matches.all }),
+    }),
+  };
+}
+
+function indexOfMax(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  return best;
+}

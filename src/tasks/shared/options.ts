@@ -1,0 +1,174 @@
+// The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
+import { z } from 'zod';
+import { LOOKS } from '../../features/pixels.js';
+import { NAMINGS } from '../../records/vcr.js';
+import { ConfigError } from '../../errors.js';
+
+const path = z.string({ error: expectedPath('a path') }).min(1);
+const paths = z
+  .union([path, z.array(path).min(1)], { error: expectedPath('a path or several') })
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
+/** Says what an option that is no path is instead; most often it was not given. */
+function expectedPath(expected: string): (issue: { input?: unknown }) => string {
+  return ({ input }) => `expected ${expected}, received ${input === undefined ? 'none' : JSON.stringify(input)}`;
+}
+
+/** Options of every task that shows regions to the model. */
+const common = {
+  validationFeatures: paths
+    .optional()
+    .describe('region features of the validation examples, where they are others: easy-VQA numbers both splits from 0'),
+  maxTextLength: z.int().min(4).max(512).default(128).describe('longest text in word pieces'),
+  maxRegions: z.int().positive().optional().describe('use only the first so many regions of an image'),
+  regions: z
+    .enum(['real', 'zeroed', 'shuffled'])
+    .default('real')
+    .describe('controls: zeroed shows no picture, shuffled that of another example'),
+  vocabulary: path
+    .optional()
+    .describe("vocab.txt; default: the model's, for a new model one built from the training texts"),
+  grid: z.int().positive().default(8).describe('features from pictures: patches along each side'),
+  cells: z.int().positive().default(8).describe('features from pictures: cells along each side of a region'),
+  look: z.enum(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
+  cacheMb: z.number().nonnegative().default(256).describe('memory for region features that are used again, in MB'),
+};
+
+const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
+
+const vqa = z.strictObject({
+  questions: paths.describe('VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
+  annotations: paths.optional().describe('VQA 2.0 annotations, in the order of the questions files'),
+  validationQuestions: paths.optional().describe('questions to validate on'),
+  validationAnnotations: paths.optional().describe('their annotations'),
+  features,
+  answers: path
+    .optional()
+    .describe('list of answers (.txt, .json); default: of the model, else built from the training answers'),
+  minimumAnswerCount: z
+    .int()
+    .positive()
+    .default(9)
+    .describe('built answers: questions that an answer must be the usual one of'),
+  ...common,
+});
+
+const nlvr = z.strictObject({
+  data: paths.describe('NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
+  validationData: paths.optional().describe('statements to validate on'),
+  features: features.optional().describe('region features of the pictures; default: the structured scenes'),
+  ...common,
+});
+
+const nlvr2 = z.strictObject({
+  data: paths.describe("NLVR2 statements: lil-lab's .json lines or LXMERT's .json"),
+  validationData: paths.optional().describe('statements to validate on'),
+  features,
+  ...common,
+});
+
+const pretraining = z.strictObject({
+  captions: paths.describe("captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
+  validationCaptions: paths.optional().describe('captions to validate on'),
+  features,
+  captionPairs: z
+    .boolean()
+    .default(true)
+    .describe('show two captions, the second in half of the cases of another image; false: one'),
+  ...common,
+});
+
+const places = z
+  .boolean()
+  .default(true)
+  .describe("show each region's place in the picture to the model, after its features (2048 + 6)");
+
+const flickr = z.strictObject({
+  entities: path.describe('folder of Flickr30k Entities, with Sentences and Annotations'),
+  split: path.describe('list of image ids: train.txt, val.txt or test.txt'),
+  validationSplit: path.optional().describe('list of image ids to validate on'),
+  features,
+  places,
+  ...common,
+});
+
+const vcr = z.strictObject({
+  data: paths.describe('VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
+  validationData: paths.optional().describe('annotations to validate on'),
+  features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
+  mode: z.enum(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
+  alignment: z
+    .enum(['pieces', 'words'])
+    .default('pieces')
+    .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
+  names: z
+    .enum(NAMINGS)
+    .default('distinct')
+    .describe('names of people: distinct ones; authors repeats a slip of their code, by which choices begin anew'),
+  ...common,
+});
+
+const own = {
+  data: paths.describe('own records (.jsonl); `visualbert data check` explains them'),
+  validationData: paths.optional().describe('records to validate on'),
+  features,
+};
+const classification = z.strictObject({ ...own, ...common });
+const answering = z.strictObject({
+  ...own,
+  answers: path.optional().describe('list of answers (.txt, .json); default: of the model, else those of the data'),
+  ...common,
+});
+const grounding = z.strictObject({ ...own, places, ...common });
+
+/** The options of each task by its name. */
+export const TASK_OPTIONS = {
+  vqa,
+  nlvr,
+  nlvr2,
+  vcr,
+  flickr,
+  pretraining,
+  'vqa-pretraining': vqa,
+  'nlvr2-pretraining': nlvr2,
+  'vcr-pretraining': vcr,
+  'flickr-pretraining': flickr,
+  classification,
+  answering,
+  grounding,
+} as const;
+
+export type TaskOptionName = keyof typeof TASK_OPTIONS;
+export type VqaOptions = z.output<typeof vqa>;
+export type NlvrOptions = z.output<typeof nlvr>;
+export type Nlvr2Options = z.output<typeof nlvr2>;
+export type VcrOptions = z.output<typeof vcr>;
+export type FlickrOptions = z.output<typeof flickr>;
+export type ClassificationOptions = z.output<typeof classification>;
+export type AnsweringOptions = z.output<typeof answering>;
+export type GroundingOptions = z.output<typeof grounding>;
+export type PretrainingOptions = z.output<typeof pretraining>;
+/** The options that all tasks share. */
+export type CommonOptions = z.output<z.ZodObject<typeof common>>;
+
+/** Names of the tasks. */
+export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskOptionName[];
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws ConfigError naming every unknown, missing or unusable option.
+ */
+export function resolveTaskOptions<N extends TaskOptionName>(
+  name: N,
+  options: unknown,
+): z.output<(typeof TASK_OPTIONS)[N]> {
+  const schema = TASK_OPTIONS[name];
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data as z.output<(typeof TASK_OPTIONS)[N]>;
+  const issues = parsed.error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `unknown ${issue.keys.join(', ')}; known: ${Object.keys(schema.shape).join(', ')}`
+      : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new ConfigError(`task ${name}: ${issues.join('; ')}`);
+}

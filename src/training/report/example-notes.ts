@@ -1,0 +1,59 @@
+// Keeps of all judged examples what a report shows: the confusion of answers, the best, the worst and the first ones.
+import { type ExampleNote } from '../task.js';
+
+/** What is kept of an evaluation. */
+export interface NotesSummary {
+  count: number;
+  /** How often `predicted` was given where `expected` was right, most frequent first. */
+  confusion: { expected: string; predicted: string; count: number }[];
+  /** Right with the highest probability; wrong with the highest; and the first examples, whatever became of them. */
+  best: ExampleNote[];
+  worst: ExampleNote[];
+  first: ExampleNote[];
+}
+
+const KEPT = 12;
+const CONFUSION_PAIRS = 400;
+
+/** Collects notes one by one in bounded memory. */
+export class NoteCollector {
+  private count = 0;
+  private readonly pairs = new Map<string, number>();
+  private best: ExampleNote[] = [];
+  private worst: ExampleNote[] = [];
+  private readonly first: ExampleNote[] = [];
+
+  add(note: ExampleNote): void {
+    this.count += 1;
+    const pair = JSON.stringify([note.expected, note.predicted]);
+    this.pairs.set(pair, (this.pairs.get(pair) ?? 0) + 1);
+    if (this.first.length < KEPT) this.first.push(note);
+    if (note.correct >= 0.5) this.best = surest([...this.best, note]);
+    else this.worst = surest([...this.worst, note]);
+  }
+
+  summary(): NotesSummary {
+    const confusion = [...this.pairs]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, CONFUSION_PAIRS)
+      .map(([pair, count]) => {
+        const [expected, predicted] = JSON.parse(pair) as [string, string];
+        return { expected, predicted, count };
+      });
+    return { count: this.count, confusion, best: this.best, worst: this.worst, first: this.first };
+  }
+}
+
+function surest(notes: ExampleNote[]): ExampleNote[] {
+  return notes.sort((a, b) => (b.scores[0]?.[1] ?? 0) - (a.scores[0]?.[1] ?? 0)).slice(0, KEPT);
+}
+
+/** Notes as a Markdown table, for TensorBoard's text page. */
+export function notesTable(notes: readonly ExampleNote[]): string {
+  const cell = (text: string): string => text.replace(/[|\n]/g, ' ');
+  const rows = notes.map(({ text, expected, predicted, scores, correct }) => {
+    const sure = `${Math.round(100 * (scores[0]?.[1] ?? 0))}%`;
+    return `| ${cell(text)} | ${cell(expected)} | ${cell(predicted)} | ${sure} | ${correct >= 0.5 ? 'yes' : 'no'} |`;
+  });
+  return ['| text | expected | predicted | probability | right |', '|---|---|---|---|---|', ...rows].join('\n');
+}

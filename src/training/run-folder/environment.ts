@@ -1,0 +1,24 @@
+// What may change the last bits of a run: noted in every checkpoint, compared when one is resumed.
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { loadNative } from '../../engine/load/native.js';
+import { packageRoot } from '../../engine/load/paths.js';
+import { type RunEnvironment } from './trainer-state.js';
+
+/** The present environment. */
+export function runEnvironment(compiled: boolean, precision: string): RunEnvironment {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const backend = tf.getBackend();
+  const engine = backend === 'tensorflow' ? loadNative().info : null;
+  return {
+    backend,
+    compiled,
+    precision,
+    threads: engine?.threads ?? availableParallelism(),
+    xla: engine?.xla ?? false,
+    tensorflow: engine?.tensorflow ?? tf.version_core,
+    package: version,
+  };
+}

@@ -1,0 +1,34 @@
+// Puts the weights of a checkpoint into a model that is already there: strict, by name and shape.
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { openSource } from '#platform';
+import { openSafetensors } from '../../checkpoint/safetensors.js';
+import { CheckpointError } from '../../errors.js';
+import { type TrainableModel } from '../step/trainable-model.js';
+
+/**
+ * Reads `model.safetensors` of a folder into the model's parameters.
+ * @throws CheckpointError when a parameter is missing or has another shape; the model is then unchanged
+ */
+export async function loadParameters(model: TrainableModel, dir: string): Promise<void> {
+  const path = join(dir, 'model.safetensors');
+  const source = await openSource(path);
+  try {
+    const file = await openSafetensors(source);
+    const parameters = model.namedParameters();
+    for (const [name, { shape }] of parameters) {
+      const stored = file.tensors.get(name)?.shape;
+      if (stored?.join() !== shape.join()) {
+        throw new CheckpointError(
+          `${path}: expected "${name}" [${shape.join(', ')}], found ${stored === undefined ? 'none' : `[${stored.join(', ')}]`}; it belongs to another model`,
+        );
+      }
+    }
+    for (const [name, parameter] of parameters) {
+      const values = await file.readFloat32(name);
+      tf.tidy(() => parameter.assign(tf.tensor(values, parameter.shape)));
+    }
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,58 @@
+// The folder of a run: what must not lie there when a run begins, and the best model in it.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, makeFolder } from '#platform';
+import { ConfigError, errorMessage, TrainingError } from '../../errors.js';
+import { describeHolder, tryLock } from '../../platform/lock-file.js';
+import { type CheckpointStore, publishFiles } from './checkpoints.js';
+import { STEP_STATE_FILE } from '../step/optimizer-state.js';
+
+/** Folder inside a checkpoint with the averaged model. */
+export const AVERAGE = 'average';
+const MODEL = 'model.safetensors';
+const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);
+
+/** Makes the folder of a run. @throws TrainingError when the system does not let it */
+export async function makeRunFolder(outputDir: string): Promise<void> {
+  await makeFolder(outputDir).catch((error: unknown) => {
+    throw new TrainingError(
+      `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
+    );
+  });
+}
+
+/**
+ * One process at a time in a run folder: two would remove each other's half-written checkpoints and mix their figures.
+ * @returns gives the folder free. @throws TrainingError when another process works in it
+ */
+export async function lockRunFolder(outputDir: string): Promise<() => Promise<void>> {
+  const attempt = await tryLock(join(outputDir, '.lock')).catch(() => null);
+  if (attempt === null) return async () => undefined; // nothing can be written: whoever needs a file there says so better
+  if ('release' in attempt) return attempt.release;
+  throw new TrainingError(
+    `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait for its end, or choose another outputDir`,
+  );
+}
+
+/** A run never overwrites what another one has left. @throws ConfigError */
+export async function requireRoom(outputDir: string, resume: boolean, store: CheckpointStore<unknown>): Promise<void> {
+  const steps = await store.steps();
+  if (steps.length > 0 && !resume) {
+    throw new ConfigError(
+      `${outputDir}: it already holds a run; pass resume to go on with it, or choose another outputDir`,
+    );
+  }
+  if (steps.length === 0 && (await exists(join(outputDir, MODEL)))) {
+    throw new ConfigError(
+      `${outputDir}: it already holds a model, and no checkpoint of a run to go on with; choose another outputDir`,
+    );
+  }
+}
+
+/** Makes a checkpoint's model, or its average where one is kept, that of the run folder. */
+export async function publishModel(checkpoint: string, outputDir: string): Promise<void> {
+  const average = join(checkpoint, AVERAGE);
+  const dir = (await exists(average)) ? average : checkpoint;
+  const names = (await readdir(dir)).filter((name) => !NOT_PUBLISHED.has(name));
+  await publishFiles(dir, outputDir, names);
+}

@@ -1,0 +1,98 @@
+// What a checkpoint remembers of a run beside the weights, and what must be the same when the run goes on.
+import { TrainingError } from '../../errors.js';
+import { type ResolvedTrainingArguments } from '../arguments.js';
+
+/** The best evaluation so far. */
+export interface BestEvaluation {
+  step: number;
+  value: number;
+  metrics: Record<string, number>;
+}
+
+/** What may change the last bits of a result. */
+export interface RunEnvironment {
+  backend: string;
+  compiled: boolean;
+  precision: string;
+  threads: number;
+  xla: boolean;
+  tensorflow: string;
+  package: string;
+}
+
+/** The trainer's part of a checkpoint. Everything is JSON, numbers come back as they were. */
+export interface TrainerState {
+  /** Fingerprints of the examples. */
+  data: { train: string; validation: string | null };
+  arguments: ResolvedTrainingArguments;
+  /** What else a run may not change, by name. */
+  fixedSettings: Readonly<Record<string, unknown>>;
+  environment: RunEnvironment;
+  best: BestEvaluation | null;
+  /** Evaluations since the best one. */
+  staleEvaluations: number;
+  /** The step of the last evaluation, 0 before the first. */
+  evaluatedStep: number;
+  /** Losses since the last line of metrics. */
+  interval: { loss: number; gradientNorm: number; steps: number; examples: number };
+  skippedSteps: number;
+}
+
+/** The figures that a checkpoint can hold: JSON knows no NaN. */
+export function finiteOf(metrics: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
+}
+
+/** Arguments that may differ when a run goes on: they change what is shown and kept, not what is computed. */
+const FREE_ARGUMENTS = new Set([
+  'outputDir',
+  'resume',
+  'logEvery',
+  'keepCheckpoints',
+  'stopAfter',
+  'patience',
+  'saveEvery',
+  'histograms',
+]);
+
+/**
+ * Checks that a checkpoint belongs to this run.
+ * @throws TrainingError naming each setting that differs, or the examples when they do
+ */
+export function requireSameRun(
+  saved: TrainerState,
+  now: Pick<TrainerState, 'data' | 'arguments' | 'fixedSettings'>,
+): void {
+  const different = [
+    ...differences(saved.arguments, now.arguments),
+    ...differences(saved.fixedSettings, now.fixedSettings),
+  ];
+  if (different.length > 0) {
+    throw new TrainingError(
+      `resume: the run has other settings: ${different.join('; ')}; use the same, or start a new run`,
+    );
+  }
+  if (saved.data.train !== now.data.train || saved.data.validation !== now.data.validation) {
+    const which = saved.data.train !== now.data.train ? 'training' : 'validation';
+    throw new TrainingError(
+      `resume: the ${which} examples are not those of the run; give the same files, or start a new run`,
+    );
+  }
+}
+
+function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys({ ...saved, ...now }).flatMap((key) => {
+    const [before, after] = [saved, now].map((all) => JSON.stringify(all[key]));
+    return FREE_ARGUMENTS.has(key) || before === after
+      ? []
+      : [`${key} was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
+  });
+}
+
+/** What differs in the environment, one line each: the run then goes on, but not bit for bit. */
+export function environmentChanges(saved: RunEnvironment, now: RunEnvironment): string[] {
+  return Object.entries(now).flatMap(([key, value]) => {
+    const before = saved[key as keyof RunEnvironment];
+    return before === value ? [] : [`${key} was ${before}, is ${value}`];
+  });
+}

@@ -1,0 +1,48 @@
+// createTrainingStep in Node: the same step, recorded as a graph of the native engine.
+import { compile } from '../../engine/session/compile.js';
+import type { Precision, StateOptions } from '../../engine/session/contract.js';
+import { createState } from '../../engine/session/state.js';
+import { EngineError, errorMessage } from '../../errors.js';
+import { resolveStepOptions, type TrainingStepOptions } from './options.js';
+import { type StepRunner } from './runner.js';
+import { type TrainableModel } from './trainable-model.js';
+import { createEagerTrainingStep, ModelTrainingStep } from './training-step.js';
+import { type TrainingStep } from './contract.js';
+
+/**
+ * A training step over the model's parameters: recorded by default, eager with `compile: false`.
+ * While it holds the parameters, `stateDict` and `savePretrained` of the model read through to it, and `forward` throws.
+ * @throws ConfigError for options out of range
+ * @throws EngineError when the native engine is not there; `compile: false` runs without it
+ */
+export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
+  const resolved = resolveStepOptions(options);
+  if (!resolved.compile) return createEagerTrainingStep(model, resolved);
+  return ModelTrainingStep.create(model, resolved, await createCompiledRunner(model, resolved.precision));
+}
+
+/** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
+export async function createCompiledRunner(
+  model: TrainableModel,
+  precision: Precision,
+  options: Pick<StateOptions, 'readOnly'> = {},
+): Promise<StepRunner> {
+  const state = await createState(model.namedParameters(), options).catch((error: unknown) => {
+    throw new EngineError(
+      `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the present backend`,
+      { cause: error },
+    );
+  });
+  return {
+    compiled: true,
+    get recordings() {
+      return state.recordings;
+    },
+    addVariable: (name, shape, fill = 0) => state.addVariable(name, { shape, fill }),
+    prepare: (fn, name) => compile(fn, { state, name, precision }),
+    read: (name) => state.read(name),
+    write: (name, value) => state.write(name, value),
+    syncParameters: async () => undefined, // the model's variables read through to the state
+    dispose: () => state.dispose(),
+  };
+}

@@ -1,0 +1,56 @@
+// What a training step offers, whether it runs eagerly or compiled.
+import type { ChromeTrace } from '../../engine/session/contract.js';
+import type { RawTensors } from './inputs.js';
+import type { ResolvedStepOptions } from './options.js';
+import type { StepInputs, StepOutputs } from './trainable-model.js';
+
+/** What one update reports. */
+export interface StepResult {
+  /** Mean loss over the examples of the update. */
+  loss: number;
+  /** Norm of all gradients before clipping. */
+  gradientNorm: number;
+  /** The rate that was used, before a layer's own factor. */
+  learningRate: number;
+  /** With `fp16`: the factor of the next update's loss. It falls after an update that was not finite, which changes nothing. */
+  lossScale?: number;
+}
+
+/** Trains a model whose parameters it holds until `dispose`. Calls are carried out in order, also when not awaited. */
+export interface TrainingStep {
+  readonly compiled: boolean;
+  /** Graphs recorded so far, one for each function and shapes of its inputs; 0 for an eager step. */
+  readonly recordings: number;
+  /** Updates made so far: the number of the next one, counted from 0. */
+  readonly step: number;
+  readonly options: Readonly<ResolvedStepOptions>;
+  /**
+   * One update. Several batches are accumulated: their gradients are averaged, weighted by their numbers of examples
+   * (`exampleCount`, else the length of the first axis). They may train different
+   * parameters: only one that no batch trains is skipped. Inputs must stay unchanged until the promise settles.
+   */
+  run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
+  /**
+   * `run` with TensorFlow's own timeline of the update: of its last batch, where several are accumulated.
+   * The first call for a signature also shows what is done once; profile a later one.
+   * @throws ConfigError when the step is eager
+   */
+  profile(inputs: StepInputs | readonly StepInputs[]): Promise<{ result: StepResult; trace: ChromeTrace }>;
+  /** Forward pass without dropout on the live parameters. The caller owns the tensors. */
+  evaluate(inputs: StepInputs): Promise<StepOutputs>;
+  /** The same, with arrays instead of tensors (without hidden states and attentions). */
+  outputs(inputs: StepInputs): Promise<RawTensors>;
+  /** Exchanges the parameters with their moving average while `use` runs. @throws ConfigError without `emaDecay`. */
+  withAverage<T>(use: () => Promise<T>): Promise<T>;
+  /** Writes moments, step, seed and schedule into a folder. */
+  saveState(dir: string): Promise<void>;
+  /**
+   * Reads what `saveState` wrote: moments, counts, and the rate, schedule, betas, epsilon and seed, which then replace those of the step.
+   * @throws CheckpointError when it is damaged, or belongs to another model or optimizer
+   */
+  loadState(dir: string): Promise<void>;
+  /** Copies the parameters back into the model and keeps the step. */
+  syncParameters(): Promise<void>;
+  /** Gives the parameters back to the model, which is whole again, and frees the rest. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,126 @@
+// The two update rules, as pure functions of one parameter's tensors: the eager and the compiled step share them.
+import * as tf from '@tensorflow/tfjs';
+import { fused } from '../../fused.js';
+
+export const OPTIMIZERS = ['adamw', 'bertadam'] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
+
+export interface MomentOptions {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+}
+
+/** What is the same for every parameter in one update. Fed as scalars, so that a recorded step can be used again. */
+export interface UpdateScalars<S = number> {
+  /** Learning rate before a group's own factor. */
+  rate: S;
+  /** AdamW: `1 / (1 - beta1^t)`; BertAdam: 1. */
+  firstCorrection: S;
+  /** AdamW: `1 / sqrt(1 - beta2^t)`; BertAdam: 1. */
+  secondCorrection: S;
+}
+
+/** A parameter with its moments: all of the same shape, float32. */
+export interface Slots {
+  parameter: tf.Tensor;
+  first: tf.Tensor;
+  second: tf.Tensor;
+}
+
+export interface UpdateRule {
+  /** Whether `maxGradNorm` bounds each parameter's own gradient instead of the norm over all. */
+  readonly clipsPerParameter: boolean;
+  /** Scalars of the update that follows `step` earlier ones. */
+  scalars(step: number, rate: number): UpdateScalars;
+  /** New values of the slots. `rateFactor` and `decay` belong to the parameter's group. */
+  update(slots: Slots, gradient: tf.Tensor, scalars: UpdateScalars<tf.Scalar>, group: GroupFactors): Slots;
+  /** The same with clipping, in one kernel and where the slots lie; null when the backend has none. */
+  updateAtOnce(
+    slots: Slots,
+    gradient: tf.Tensor,
+    scalars: UpdateScalars<tf.Scalar>,
+    group: GroupFactors,
+    clipping: Clipping,
+  ): Slots | null;
+}
+
+/** How gradients are scaled before an update. */
+export interface Clipping {
+  /** Of all gradients, or of this one: see `clipsPerParameter`. */
+  norm: tf.Scalar;
+  /** Bound of it; Infinity: none. */
+  maxNorm: number;
+  /** A norm that is not finite leaves everything as it was. */
+  skipNonFinite: boolean;
+}
+
+export interface GroupFactors {
+  rateFactor: number;
+  decay: number;
+}
+
+/**
+ * `torch.optim.AdamW`: `p *= 1 - lr*decay`, then `p -= lr * m^ / (sqrt(v^) + epsilon)` with bias-corrected moments.
+ * @see https://arxiv.org/abs/1711.05101
+ */
+export function adamW({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
+  return {
+    clipsPerParameter: false,
+    scalars: (step, rate) => ({
+      rate,
+      firstCorrection: 1 / (1 - beta1 ** (step + 1)),
+      secondCorrection: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
+    }),
+    update: ({ parameter, first, second }, gradient, { rate, firstCorrection, secondCorrection }, group) => {
+      const m = lerp(first, gradient, 1 - beta1);
+      const v = lerp(second, tf.square(gradient), 1 - beta2);
+      const groupRate = tf.mul(rate, group.rateFactor);
+      const decayed = group.decay > 0 ? tf.mul(parameter, tf.sub(1, tf.mul(groupRate, group.decay))) : parameter;
+      const scale = tf.add(tf.mul(tf.sqrt(v), secondCorrection), epsilon);
+      const change = tf.mul(tf.div(m, scale), tf.mul(groupRate, firstCorrection));
+      return { parameter: tf.sub(decayed, change), first: m, second: v };
+    },
+    updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
+  };
+}
+
+/**
+ * BertAdam of the authors: no bias correction, decay inside the update, each parameter's gradient clipped by itself.
+ * @see uclanlp/visualbert `pytorch_pretrained_bert/optimization.py`
+ */
+export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
+  return {
+    clipsPerParameter: true,
+    scalars: (_, rate) => ({ rate, firstCorrection: 1, secondCorrection: 1 }),
+    update: ({ parameter, first, second }, gradient, { rate }, group) => {
+      const m = lerp(first, gradient, 1 - beta1);
+      const v = lerp(second, tf.square(gradient), 1 - beta2);
+      const adam = tf.div(m, tf.add(tf.sqrt(v), epsilon));
+      const update = group.decay > 0 ? tf.add(adam, tf.mul(parameter, group.decay)) : adam;
+      return { parameter: tf.sub(parameter, tf.mul(update, tf.mul(rate, group.rateFactor))), first: m, second: v };
+    },
+    // the same kernel: with corrections of 1, decay inside the update and decay before it are one formula
+    updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
+  };
+}
+
+function updateInOneKernel(moments: MomentOptions): UpdateRule['updateAtOnce'] {
+  return (slots, gradient, scalars, { decay, rateFactor }, { norm, ...clipping }) => {
+    const attributes = { ...moments, ...clipping, decay, rateFactor };
+    const outputs = fused('FusedAdamW', { ...slots, gradient, norm, ...scalars }, attributes);
+    if (outputs === null) return null;
+    const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+    return { parameter, first, second };
+  };
+}
+
+/** `a + (b - a) * weight`. */
+function lerp(a: tf.Tensor, b: tf.Tensor, weight: number): tf.Tensor {
+  return tf.add(a, tf.mul(tf.sub(b, a), weight));
+}
+
+/** The rule of a name. */
+export function createUpdateRule(optimizer: OptimizerName, options: MomentOptions): UpdateRule {
+  return optimizer === 'adamw' ? adamW(options) : bertAdam(options);
+}

@@ -1,0 +1,61 @@
+// Which parameters are decayed, at what share of the learning rate, and which are left as they are.
+import { ConfigError } from '../../errors.js';
+import { type GroupFactors } from './optimizer.js';
+
+export interface GroupOptions {
+  weightDecay: number;
+  /** Factor per layer from the head (1) down to the embeddings. */
+  layerDecay: number;
+  /** Parameters whose names match one of these are not trained. `*` stands for any run of characters. */
+  freeze: readonly string[];
+}
+
+/** Never decayed, as in the authors' code and in transformers: every bias and the scale of layer norms. */
+export function isDecayed(name: string): boolean {
+  return !name.includes('bias') && !name.includes('LayerNorm.weight');
+}
+
+/**
+ * One entry for each parameter that is trained, in the order given.
+ * @throws ConfigError when a freezing pattern matches nothing, or nothing is left to train.
+ */
+export function createParameterGroups(
+  names: readonly string[],
+  { weightDecay, layerDecay, freeze }: GroupOptions,
+): Map<string, GroupFactors> {
+  const patterns = freeze.map((pattern) => ({ pattern, matches: matcher(pattern) }));
+  for (const { pattern, matches } of patterns) {
+    if (!names.some(matches)) {
+      throw new ConfigError(
+        `freeze: "${pattern}" matches no parameter; names look like "${names[0]}", * matches any part`,
+      );
+    }
+  }
+  const trained = names.filter((name) => !patterns.some(({ matches }) => matches(name)));
+  if (trained.length === 0) throw new ConfigError('freeze: every parameter is frozen; leave some to train');
+  const top = 2 + Math.max(-1, ...names.map((name) => encoderLayer(name) ?? -1));
+  return new Map(
+    trained.map((name) => [
+      name,
+      { rateFactor: layerDecay ** (top - heightOf(name, top)), decay: isDecayed(name) ? weightDecay : 0 },
+    ]),
+  );
+}
+
+/** 0 for the embeddings, then the encoder's layers from 1, and `top` for what lies above them. */
+function heightOf(name: string, top: number): number {
+  const layer = encoderLayer(name);
+  if (layer !== null) return layer + 1;
+  return /(^|\.)embeddings\./.test(name) ? 0 : top;
+}
+
+function encoderLayer(name: string): number | null {
+  const match = /(?:^|\.)encoder\.layer\.(\d+)\./.exec(name);
+  return match === null ? null : Number(match[1]);
+}
+
+function matcher(pattern: string): (name: string) => boolean {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+  const expression = new RegExp(`^${escaped}$`);
+  return (name) => expression.test(name);
+}

@@ -1,0 +1,63 @@
+// Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
+import * as tf from '@tensorflow/tfjs';
+import type { ChromeTrace } from '../../engine/session/contract.js';
+import { type RawTensor } from '../../raw-tensor.js';
+import { type RawTensors, readRaw, toTensors } from './inputs.js';
+import { type StepTensors } from './trainable-model.js';
+
+/** A function of tensors that may assign to variables. */
+export type StepFunction = (inputs: StepTensors) => StepTensors;
+
+/** The same function, called with arrays. */
+export interface RunFunction {
+  (inputs: RawTensors): Promise<RawTensors>;
+  /** A call with its timeline; only recorded functions have one. */
+  profile?(inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }>;
+}
+
+export interface StepRunner {
+  readonly compiled: boolean;
+  /** Graphs recorded so far; 0 where nothing is. */
+  readonly recordings: number;
+  /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
+  addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
+  prepare(fn: StepFunction, name: string): RunFunction;
+  /** Values of a variable after every call made so far. */
+  read(name: string): Promise<RawTensor>;
+  write(name: string, value: RawTensor): Promise<void>;
+  /** Brings the model's own variables up to date. */
+  syncParameters(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Runs every function op by op on the current backend. The parameters stay in the model's variables. */
+export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>): StepRunner {
+  const variables = new Map(parameters);
+  const added: tf.Variable[] = [];
+  const find = (name: string): tf.Variable => {
+    const variable = variables.get(name);
+    if (variable === undefined) throw new RangeError(`createEagerRunner: no variable "${name}"`);
+    return variable;
+  };
+  return {
+    compiled: false,
+    recordings: 0,
+    addVariable: (name, shape, fill = 0) => {
+      const variable = tf.tidy(() => tf.variable(tf.fill([...shape], fill), false));
+      variables.set(name, variable);
+      added.push(variable);
+      return variable;
+    },
+    prepare: (fn) => async (inputs) => {
+      const outputs = tf.tidy(() => fn(toTensors(inputs)));
+      const entries = Object.entries(outputs);
+      const raw = await Promise.all(entries.map(([, tensor]) => readRaw(tensor)));
+      tf.dispose(outputs);
+      return Object.fromEntries(entries.map(([name], index) => [name, raw[index] as RawTensor]));
+    },
+    read: async (name) => readRaw(find(name)),
+    write: async (name, { data, shape, dtype }) => tf.tidy(() => find(name).assign(tf.tensor(data, shape, dtype))),
+    syncParameters: async () => undefined,
+    dispose: async () => tf.dispose(added),
+  };
+}

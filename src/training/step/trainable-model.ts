@@ -1,0 +1,38 @@
+// What a training step asks of a model, so that the step knows no architecture.
+import type * as tf from '@tensorflow/tfjs';
+import type { InputValue, ModelInputs } from '../../models/inputs.js';
+
+/** Inputs by camelCase name, in any form that a model's `forward` takes: tensors (never disposed), raw arrays, nested lists. */
+export type StepInputs = ModelInputs | Record<string, InputValue | null | undefined>;
+
+/** Model inputs as tensors, by camelCase name. */
+export type StepTensors = Record<string, tf.Tensor>;
+
+/** Outputs of one forward pass; lists are hidden states or attentions. */
+export interface StepOutputs {
+  loss?: tf.Scalar;
+  [name: string]: tf.Tensor | readonly tf.Tensor[] | undefined;
+}
+
+export interface StepContext {
+  training: boolean;
+  /** int32 [2] = (seed, step); null without dropout. */
+  dropoutKey: tf.Tensor1D | null;
+  outputAttentions?: boolean;
+  outputHiddenStates?: boolean;
+  gradientCheckpointing?: boolean;
+  labelSmoothing?: number;
+}
+
+export interface TrainableModel {
+  /** The pure function of tensors: no checks of values, nothing asynchronous. Its `loss` is there when labels are. */
+  compute(inputs: StepTensors, context: StepContext): object;
+  /** Whether its loss knows `labelSmoothing`: heads that choose one of several classes. */
+  readonly smoothsLabels?: boolean;
+  /** Inputs in any form as checked tensors; new ones belong to the surrounding tidy. */
+  prepare(inputs: ModelInputs): object;
+  /** Parameters by transformers' name; a tied parameter appears once. */
+  namedParameters(): Map<string, tf.Variable>;
+  /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading first calls `syncParameters`. */
+  holdParameters(holder: { syncParameters(): Promise<void> } | null): void;
+}

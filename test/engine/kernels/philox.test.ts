@@ -1,0 +1,43 @@
+// Random numbers on TensorFlow, eager and recorded, against the TypeScript of src/random.
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { compile } from '../../../src/engine/session/compile.js';
+import { createState } from '../../../src/engine/session/state.js';
+import { philoxUniform } from '../../../src/random/philox-uniform.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { useBackend } from '../../helpers/backend.js';
+
+let hasEngine = false;
+beforeAll(async () => {
+  const choice = await useBackend();
+  hasEngine = choice.backend === 'tensorflow';
+  if (!hasEngine) process.stdout.write(`skipped: ${choice.reason}\n`);
+});
+
+const CASES = [
+  { seed: 0, step: 0, salt: 0 },
+  { seed: 7, step: 3, salt: 0x9e3779b9 },
+  { seed: -1, step: 2 ** 31 - 1, salt: 2 ** 32 - 1 },
+];
+
+describe('PhiloxUniform', () => {
+  test('draws the same bits eagerly on TensorFlow as in TypeScript', async () => {
+    if (!hasEngine) return;
+    for (const { seed, step, salt } of CASES) {
+      const values = tf.tidy(() => philoxUniform([7, 11], tf.tensor1d([seed, step], 'int32'), salt));
+      expect(await values.data()).toEqual(uniformValues(77, seed, step, salt));
+      values.dispose();
+    }
+  });
+
+  test('draws the same bits in a recorded function as in TypeScript', async () => {
+    if (!hasEngine) return;
+    const state = await createState(new Map());
+    for (const { seed, step, salt } of CASES) {
+      const draw = compile(({ key }) => ({ values: philoxUniform([5, 3], key as tf.Tensor1D, salt) }), { state });
+      const { values } = await draw({ key: { dtype: 'int32', shape: [2], data: Int32Array.of(seed, step) } });
+      expect(values).toEqual({ dtype: 'float32', shape: [5, 3], data: uniformValues(15, seed, step, salt) });
+    }
+    await state.dispose();
+  });
+});

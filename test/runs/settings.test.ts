@@ -1,0 +1,55 @@
+// Settings of a run: sorted into their places, held against what each may be, read back from run.json.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+
+describe('sortSettings', () => {
+  test('puts each setting where it belongs', () => {
+    const given = { task: 'nlvr', model: 'm', data: 'a.json', batchSize: 4 };
+    expect(sortSettings(given)).toEqual({
+      task: 'nlvr',
+      model: 'm',
+      data: { data: 'a.json' },
+      arguments: { batchSize: 4 },
+    });
+  });
+
+  test.each([
+    [{ task: 'nope' }, /task: expected one of vqa, nlvr.*received nope/],
+    [{ task: 'nlvr', modle: 'm' }, /unknown setting modle for task nlvr; known: task, model, modelConfig, data/],
+    [{ task: 'nlvr', model: 5 }, /model: expected a folder or hub id, received 5/],
+    [{ task: 'nlvr', model: '' }, /model: expected a folder or hub id, received ""/],
+    [
+      { task: 'nlvr', modelConfig: 7 },
+      /modelConfig: expected fields of VisualBertConfig or a JSON file of them, received 7/,
+    ],
+    [{ task: 'nlvr', modelConfig: [] }, /modelConfig: expected fields of VisualBertConfig/],
+  ])('refuses %j', (given, message) => {
+    expect(() => sortSettings(given)).toThrow(message);
+  });
+});
+
+describe('readRun', () => {
+  test.each([
+    ['null', /it holds no run of visualbert train .*it holds no object/],
+    ['{', /it holds no run of visualbert train .*expected a JSON object of settings/],
+    ['{}', /run.json: expected task, data and arguments of a run/],
+    [
+      '{"task":"nlvr","data":3,"arguments":5}',
+      /expected task, data and arguments of a run, received task, data, arguments/,
+    ],
+  ])('says what is wrong with a run.json that holds %s', async (text, message) => {
+    writeFileSync(join(folder, 'run.json'), text);
+    await expect(readRun(folder)).rejects.toThrow(message);
+  });
+
+  test('reads settings with comments', async () => {
+    const path = join(folder, 'settings.json');
+    writeFileSync(path, '// a preset\n{\n  // its task\n  "task": "nlvr"\n}\n');
+    expect(await readSettings(path)).toEqual({ task: 'nlvr' });
+  });
+});

@@ -1,0 +1,21 @@
+// Options of a task that are missing or of another kind are named with what was expected.
+import { describe, expect, test } from '@jest/globals';
+import { resolveTaskOptions } from '../../../src/tasks/shared/options.js';
+
+describe('resolveTaskOptions', () => {
+  test('takes one path or several, and fills in the defaults', () => {
+    const { data, features, maxTextLength } = resolveTaskOptions('nlvr2', { data: 'a.json', features: ['b', 'c'] });
+    expect([data, features, maxTextLength]).toEqual([['a.json'], ['b', 'c'], 128]);
+  });
+
+  test.each([
+    [
+      { split: 'val.txt' },
+      /task flickr: entities: expected a path, received none; features: expected a path or several/,
+    ],
+    [{ entities: 5, split: '', features: [] }, /entities: expected a path, received 5; split: /],
+    [{ entities: 'a', split: 'b', features: ['c'], page: 1 }, /unknown page; known: entities, split/],
+  ])('refuses %j', (options, message) => {
+    expect(() => resolveTaskOptions('flickr', options)).toThrow(message);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals';
+import { cutOutputs, padBatch, prefetch } from '../../../src/training/loop/batches.js';
+import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
+import { duration } from '../../../src/training/log/progress.js';
+import { points } from './tiny-task.js';
+
+const OPTIONS = { batchSize: 8, seed: 5, shuffle: true, groupByLength: false };
+const sorted = (batches: number[][]): number[] => batches.flat().sort((a, b) => a - b);
+
+describe('epochBatches', () => {
+  test('holds every example once, in an order of seed and epoch alone', () => {
+    const data = points(37, 1);
+    const batches = epochBatches(data, 2, OPTIONS);
+    expect(batches.map(({ length }) => length)).toEqual([8, 8, 8, 8, 5]);
+    expect(sorted(batches)).toEqual(Array.from({ length: 37 }, (_, i) => i));
+    expect(epochBatches(data, 2, OPTIONS)).toEqual(batches);
+    expect(epochBatches(data, 3, OPTIONS)).not.toEqual(batches);
+    expect(epochBatches(data, 2, { ...OPTIONS, seed: 6 })).not.toEqual(batches);
+  });
+
+  test('puts like lengths together when asked, the short batch last', () => {
+    const data = points(700, 1);
+    const spread = (batches: number[][]): number =>
+      Math.max(...batches.map((batch) => Math.max(...batch.map((i) => i % 7)) - Math.min(...batch.map((i) => i % 7))));
+    const grouped = epochBatches(data, 0, { ...OPTIONS, groupByLength: true });
+    expect(sorted(grouped)).toEqual(Array.from({ length: 700 }, (_, i) => i));
+    expect(grouped.at(-1)).toHaveLength(4);
+    expect(spread(grouped)).toBeLessThanOrEqual(1);
+    expect(spread(epochBatches(data, 0, OPTIONS))).toBeGreaterThan(3);
+    expect(spread(evaluationBatches(data, 8))).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('padBatch', () => {
+  const batch = {
+    count: 2,
+    inputs: {
+      ids: { dtype: 'int32' as const, shape: [2, 3], data: Int32Array.of(1, 2, 3, 4, 5, 6) },
+      labels: { dtype: 'int32' as const, shape: [2], data: Int32Array.of(7, 8) },
+    },
+  };
+
+  test('repeats the last example with labels that no loss counts, and says how many are real', () => {
+    const { inputs } = padBatch(batch, 4);
+    expect([...(inputs['ids']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6]);
+    expect([...(inputs['labels']?.data ?? [])]).toEqual([7, 8, -100, -100]);
+    expect(inputs['exampleCount']?.data[0]).toBe(2);
+  });
+
+  test('gives soft labels of padding the value 0', () => {
+    const labels = { dtype: 'float32' as const, shape: [2, 2], data: Float32Array.of(0.5, 1, 0, 1) };
+    expect([...(padBatch({ count: 2, inputs: { labels } }, 3).inputs['labels']?.data ?? [])]).toEqual([
+      0.5, 1, 0, 1, 0, 0,
+    ]);
+  });
+
+  test('is undone in the outputs', () => {
+    const logits = { dtype: 'float32' as const, shape: [4, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
+    const loss = { dtype: 'float32' as const, shape: [], data: Float32Array.of(3) };
+    const cut = cutOutputs({ logits, loss }, 4, 3);
+    expect(cut['logits']?.shape).toEqual([3, 2]);
+    expect([...(cut['logits']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(cut['loss']).toBe(loss);
+  });
+});
+
+describe('prefetch', () => {
+  test('works ahead by the given number, gives results in order, and errors at their place', async () => {
+    const started: number[] = [];
+    const make = async (item: number): Promise<number> => {
+      started.push(item);
+      if (item === 3) throw new Error('third');
+      return item * 10;
+    };
+    const seen: number[] = [];
+    await expect(
+      (async () => {
+        for await (const result of prefetch([0, 1, 2, 3, 4, 5], 2, make)) {
+          if (seen.length === 0) expect(started).toEqual([0, 1, 2]);
+          seen.push(result);
+        }
+      })(),
+    ).rejects.toThrow('third');
+    expect(seen).toEqual([0, 10, 20]);
+  });
+
+  test('begins another item while the reader works, and none after the reader has left', async () => {
+    const started: number[] = [];
+    const make = async (item: number): Promise<number> => started.push(item);
+    const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 5));
+    for await (const result of prefetch([0, 1, 2, 3, 4], 1, make)) {
+      expect(result).toBe(1);
+      expect(started).toEqual([0, 1]);
+      await turn();
+      expect(started).toEqual([0, 1, 2]);
+      break;
+    }
+    await turn();
+    expect(started).toEqual([0, 1, 2]);
+  });
+});
+
+test('durations are short to read', () => {
+  expect([4, 64, 3605, -1].map(duration)).toEqual(['4 s', '1 min 04 s', '1 h 00 min', '0 s']);
+});

@@ -1,0 +1,90 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { escapeHtml, lineChart } from '../../../src/html/line-chart.js';
+import { NoteCollector, notesTable, type NotesSummary } from '../../../src/training/report/example-notes.js';
+import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
+import { type ExampleNote } from '../../../src/training/task.js';
+import { Trainer } from '../../../src/training/loop/trainer.js';
+import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const note = (id: number, isRight: boolean, probability: number): ExampleNote => ({
+  id: String(id),
+  text: `question ${id}`,
+  expected: 'yes',
+  predicted: isRight ? 'yes' : 'no',
+  scores: [['x', probability]],
+  correct: Number(isRight),
+});
+
+describe('NoteCollector', () => {
+  test('keeps the surest right and wrong examples and counts every pair of answers', () => {
+    const collector = new NoteCollector();
+    for (let i = 0; i < 100; i++) collector.add(note(i, i % 4 !== 0, i / 100));
+    const { count, confusion, best, worst, first } = collector.summary();
+    expect(count).toBe(100);
+    expect(confusion).toEqual([
+      { expected: 'yes', predicted: 'yes', count: 75 },
+      { expected: 'yes', predicted: 'no', count: 25 },
+    ]);
+    expect(best.slice(0, 3).map(({ id }) => id)).toEqual(['99', '98', '97']);
+    expect(worst.slice(0, 3).map(({ id }) => id)).toEqual(['96', '92', '88']);
+    expect(first.map(({ id }) => Number(id))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  test('writes a table that a text page can show', () => {
+    expect(notesTable([{ ...note(1, false, 0.256), text: 'a | b\nc' }]).split('\n')[2]).toBe(
+      '| a   b c | yes | no | 26% | no |',
+    );
+  });
+});
+
+describe('lineChart', () => {
+  test('scales points into the frame and leaves out what is not finite', () => {
+    const svg = lineChart('loss', [{ name: 'a', points: [[0, 1], [10, NaN], [10, 3]] }]); // prettier-ignore
+    expect(svg).toContain('d="M56.0 194.0L500.0 12.0"');
+    const labels = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+    expect(labels).toEqual(['1', '1.5', '2', '2.5', '3', '0', '2', '4', '6', '8', '10']); // round values, not fifths of the span
+    expect(lineChart('loss', [{ name: 'a', points: [] }])).toBe('');
+  });
+
+  test('escapes names', () => {
+    expect(escapeHtml('<a href="x">&')).toBe('&#60;a href=&#34;x&#34;&#62;&#38;');
+  });
+});
+
+describe('the report of a run', () => {
+  test('is one file with curves, figures, confusion and examples, and refers to nothing outside', async () => {
+    const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
+    const model = pointModel();
+    const pixels = 'data:image/png;base64,AAAA';
+    const trainer = new Trainer({
+      model,
+      task: pointTask,
+      train: points(37, 1),
+      validation: points(20, 2),
+      outputDir,
+      batchSize: 8,
+      logEvery: 1,
+      histograms: true,
+      progress: SILENT_PROGRESS,
+      readPicture: async (id) => (id === 'p0' ? pixels : null),
+    });
+    const { best } = await trainer.train();
+    model.dispose();
+    const html = readFileSync(join(outputDir, 'report.html'), 'utf8');
+    const notes = JSON.parse(readFileSync(join(outputDir, 'examples.json'), 'utf8')) as NotesSummary;
+    expect(notes.count).toBe(20);
+    expect(html.match(/<figure>/g)?.length).toBeGreaterThanOrEqual(5);
+    expect(html).toContain('<h2>Confusion</h2>');
+    expect(html).toContain(`<td>${Number(best?.value.toFixed(4))}</td>`);
+    expect(html).toContain('&#60;5 numbers&#62;');
+    expect(html).toContain(`<image href="${pixels}" width="8" height="4"/>`);
+    expect(html).toContain('<rect x="1" y="1" width="2" height="2"/>');
+    expect(html).not.toMatch(/https?:|src=|<link/);
+  });
+});
