@@ -24,7 +24,8 @@ export {
   readVqaResults,
 } from './records/vqa.js';
 export type { VqaAnnotation, VqaAnswer, VqaExample, VqaQuestion } from './records/vqa.js';
-export { normaliseAnswer, scoreVqa, vqaAnswerAccuracy } from './metrics/vqa.js';
+export { scoreVqa, vqaAnswerAccuracy } from './metrics/vqa.js';
+export { normaliseAnswer } from './processing/answer-normalisation.js';
 export type { VqaScores } from './metrics/vqa.js';
 export { readNlvr, readNlvr2, withoutOverlap } from './records/nlvr.js';
 export type { SceneStatement, Statement } from './records/nlvr.js';
@@ -78,14 +79,13 @@ export type { InstallOptions, InstallProgress, InstallResult } from './engine/in
 export { engineInfo, removeEngines } from './engine/info.js';
 export type { EngineInfo, InstalledEngine } from './engine/info.js';
 export type { CudaLibrary, CudaReport } from './engine/load/cuda.js';
-export type { DeviceKind } from './engine/install/wheel-table.js';
+export type { DeviceKind } from './engine/load/engine-id.js';
 export { createState } from './engine/session/state.js';
 export { compile } from './engine/session/compile.js';
 export type {
   ChromeTrace,
   Compiled,
   CompileOptions,
-  Precision,
   RawTensors,
   State,
   StateOptions,
@@ -93,7 +93,8 @@ export type {
   TraceEvent,
   VariableSpec,
 } from './engine/session/contract.js';
-export { PRECISIONS } from './engine/session/contract.js';
+export type { Precision } from './engine/recording/precision.js';
+export { PRECISIONS } from './engine/recording/precision.js';
 export { operationTable, operationTimes } from './engine/session/operation-times.js';
 export type { OperationTime } from './engine/session/operation-times.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';

@@ -1,50 +1,129 @@
-// Imports only go down: a file imports from its own room or from a lower floor, never sideways, never upward.
+// Imports only go down: each module imports from the modules listed for it and from nothing else.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 const ROOT = resolve('.');
 
-/** Room -> rooms that it may import besides itself. `floor0` is every file directly in src but the two entry points. */
-const ALLOWED: Record<string, readonly string[]> = {
-  floor0: [],
-  random: ['floor0'],
-  checkpoint: ['floor0'],
-  platform: ['floor0'],
-  engine: ['floor0', 'random', 'platform'],
-  layers: ['floor0', 'random'],
-  data: ['floor0', 'random', 'checkpoint', 'platform'],
-  vision: ['floor0', 'checkpoint', 'platform', 'data'],
-  models: ['floor0', 'random', 'layers', 'checkpoint', 'platform'],
-  convert: ['floor0', 'checkpoint', 'platform', 'models'],
-  training: ['floor0', 'random', 'checkpoint', 'platform', 'engine', 'layers', 'data', 'models'],
-  tasks: ['floor0', 'random', 'checkpoint', 'platform', 'layers', 'data', 'models', 'training'],
-  index: ['floor0', 'random', 'checkpoint', 'platform', 'layers', 'data', 'models', 'convert', 'training', 'tasks'],
-  node: [
-    'floor0',
-    'random',
-    'checkpoint',
+/**
+ * Module -> modules that it imports from, exactly: an edge that is no longer used has to go. `shared` is every file directly in src but
+ * the two entry points; every module may use it. Sub-folders of engine, training, tasks and models are modules of their own.
+ */
+const EDGES: Record<string, readonly string[]> = {
+  shared: [],
+  random: [],
+  html: [],
+  checkpoint: [],
+  platform: [],
+  formats: ['checkpoint'],
+  pictures: ['checkpoint'],
+  layers: ['random'],
+  'models/pretrained': ['checkpoint', 'layers', 'platform'],
+  models: ['layers', 'models/pretrained', 'random'],
+  'engine/load': [],
+  'engine/install': ['engine/load', 'platform'],
+  'engine/recording': ['engine/load'],
+  'engine/kernels': ['engine/load', 'engine/recording', 'random'],
+  'engine/session': ['engine/kernels', 'engine/load', 'engine/recording'],
+  engine: ['engine/kernels', 'engine/load'],
+  features: ['checkpoint', 'formats', 'pictures', 'platform', 'random'],
+  processing: ['features', 'platform'],
+  records: ['features', 'formats', 'platform', 'processing'],
+  metrics: ['features', 'formats', 'platform', 'processing', 'records'],
+  vision: ['checkpoint', 'features', 'pictures', 'platform', 'records'],
+  convert: ['checkpoint', 'models/pretrained', 'platform'],
+  'training/step': ['checkpoint', 'engine/recording', 'engine/session', 'models', 'platform'],
+  training: ['engine/recording', 'training/step'],
+  'training/log': ['engine/session', 'platform', 'training/step'],
+  'training/report': ['html', 'platform', 'training', 'training/log'],
+  'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
+  'training/loop': [
     'platform',
-    'engine',
-    'layers',
-    'data',
-    'vision',
-    'models',
-    'convert',
+    'random',
     'training',
+    'training/log',
+    'training/report',
+    'training/run-folder',
+    'training/step',
+  ],
+  'tasks/shared': ['features', 'platform', 'processing', 'records', 'training'],
+  'tasks/answering': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
+  'tasks/classification': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
+  'tasks/grounding': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
+  'tasks/vcr': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
+  'tasks/pretraining': ['features', 'processing', 'random', 'records', 'tasks/shared', 'tasks/vcr', 'training'],
+  tasks: [
+    'features',
+    'platform',
+    'processing',
+    'records',
+    'tasks/answering',
+    'tasks/classification',
+    'tasks/grounding',
+    'tasks/pretraining',
+    'tasks/shared',
+    'tasks/vcr',
+    'training',
+  ],
+  runs: [
+    'features',
+    'models',
+    'models/pretrained',
+    'platform',
+    'processing',
     'tasks',
+    'tasks/shared',
+    'training',
+    'training/loop',
+    'training/step',
+  ],
+  index: [
+    'checkpoint',
+    'features',
+    'layers',
+    'models',
+    'models/pretrained',
+    'processing',
+    'random',
+    'training',
+    'training/step',
+  ],
+  node: [
+    'convert',
+    'engine',
+    'engine/install',
+    'engine/load',
+    'engine/recording',
+    'engine/session',
+    'features',
     'index',
+    'metrics',
+    'pictures',
+    'processing',
+    'records',
+    'runs',
+    'tasks',
+    'tasks/shared',
+    'training',
+    'training/log',
+    'training/loop',
+    'training/report',
+    'training/step',
+    'vision',
   ],
   scripts: ['node'],
-  examples: ['node', 'index'],
+  examples: ['node'],
 };
 
-/** Packages that only one room may touch. */
+/** Folders whose sub-folders are modules. */
+const DIVIDED = new Set(['engine', 'training', 'tasks', 'models']);
+
+/** Packages that only one module may import. */
 const OWNED_PACKAGES: Record<string, string> = {
-  '@tensorflow/tfjs-node-gpu': 'engine',
+  '@tensorflow/tfjs-node-gpu': 'engine/load',
   tokenizers: 'platform',
   '@huggingface/tokenizers': 'platform',
-  sharp: 'vision',
+  sharp: 'pictures',
 };
 
 function files(dir: string): string[] {
@@ -54,12 +133,11 @@ function files(dir: string): string[] {
   });
 }
 
-function roomOf(path: string): string {
-  const parts = relative(ROOT, path).split(sep);
-  if (parts[0] !== 'src') return parts[0] ?? '';
-  if (parts.length > 2) return parts[1] ?? '';
-  const file = parts[1] ?? '';
-  return file === 'index.ts' ? 'index' : file === 'node.ts' ? 'node' : 'floor0';
+function moduleOf(path: string): string {
+  const [top = '', folder = '', inner = '', rest] = relative(ROOT, path).split(sep);
+  if (top !== 'src') return top;
+  if (inner === '') return folder === 'index.ts' ? 'index' : folder === 'node.ts' ? 'node' : 'shared';
+  return DIVIDED.has(folder) && rest !== undefined ? `${folder}/${inner}` : folder;
 }
 
 const SOURCES = ['src', 'scripts', 'examples']
@@ -81,18 +159,32 @@ function resolveImport(from: string, specifier: string): string | null {
 }
 
 describe('architecture', () => {
-  test('imports only go down', () => {
-    const wrong = SOURCES.flatMap((path) =>
-      importsOf(path).flatMap((specifier) => {
+  test('a module imports from exactly the modules listed for it', () => {
+    const found: Record<string, Set<string>> = {};
+    for (const path of SOURCES) {
+      const from = moduleOf(path);
+      const edges = (found[from] ??= new Set());
+      for (const specifier of importsOf(path)) {
         const target = resolveImport(path, specifier);
-        if (target === null) return [];
-        const [from, to] = [roomOf(path), roomOf(target)];
-        return from === to || ALLOWED[from]?.includes(to)
-          ? []
-          : [`${relative(ROOT, path)} -> ${specifier} (${from} -> ${to})`];
-      }),
-    );
-    expect(wrong).toEqual([]);
+        if (target === null) continue;
+        const to = moduleOf(target);
+        if (to !== from && to !== 'shared') edges.add(to);
+      }
+    }
+    const sorted = Object.entries(found).map(([from, edges]) => [from, [...edges].sort()] as const);
+    expect(Object.fromEntries(sorted)).toEqual(EDGES);
+  });
+
+  test('modules form no cycle', () => {
+    const reached = (from: string, seen: Set<string>): Set<string> => {
+      for (const to of EDGES[from] ?? []) {
+        if (seen.has(to)) continue;
+        seen.add(to);
+        reached(to, seen);
+      }
+      return seen;
+    };
+    expect(Object.keys(EDGES).filter((from) => reached(from, new Set()).has(from))).toEqual([]);
   });
 
   test('nothing that is built imports a test', () => {
@@ -125,24 +217,36 @@ describe('architecture', () => {
     expect(SOURCES.flatMap((path) => walk(path, []))).toEqual([]);
   });
 
-  test('a package with an owner is imported in its room only', () => {
+  test('a package with an owner is imported in its module only', () => {
     const wrong = SOURCES.flatMap((path) =>
       importsOf(path)
-        .filter((s) => OWNED_PACKAGES[s] !== undefined && OWNED_PACKAGES[s] !== roomOf(path))
+        .filter((s) => OWNED_PACKAGES[s] !== undefined && OWNED_PACKAGES[s] !== moduleOf(path))
         .map((s) => `${relative(ROOT, path)} -> ${s}`),
     );
     expect(wrong).toEqual([]);
   });
 
-  test('src never imports node built-ins outside platform, engine, data readers and the node entry', () => {
-    const browserRooms = new Set(['floor0', 'random', 'checkpoint', 'layers', 'models', 'convert', 'index']);
-    const wrong = SOURCES.flatMap((path) =>
-      browserRooms.has(roomOf(path))
-        ? importsOf(path)
-            .filter((s) => s.startsWith('node:'))
-            .map((s) => `${relative(ROOT, path)} -> ${s}`)
-        : [],
-    );
+  test('nothing that the browser entry reaches imports from Node', () => {
+    const reached = new Set<string>();
+    const wrong: string[] = [];
+    const walk = (path: string): void => {
+      if (reached.has(path)) return;
+      reached.add(path);
+      for (const specifier of importsOf(path)) {
+        if (specifier.startsWith('node:')) wrong.push(`${relative(ROOT, path)} -> ${specifier}`);
+        const isPlatform = specifier === '#platform';
+        const target = isPlatform ? join(ROOT, 'src/platform/browser.ts') : resolveImport(path, specifier);
+        if (target !== null) walk(target);
+      }
+    };
+    walk(join(ROOT, 'src/index.ts'));
     expect(wrong).toEqual([]);
+    expect(reached.size).toBeGreaterThan(100); // the walk did follow the imports
+  });
+
+  test('no folder of sources has more than 20 files', () => {
+    const counts = new Map<string, number>();
+    for (const path of SOURCES) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > 20).map(([dir]) => relative(ROOT, dir))).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import { registerEagerPhilox } from './kernels/philox.js';
 import { createKernelBackend } from './load/kernel-backend.js';
 import { findEngine } from './load/find-engine.js';
 import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './load/native.js';
-import type { DeviceKind } from './install/wheel-table.js';
+import type { DeviceKind } from './load/engine-id.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';

@@ -1,7 +1,6 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
 import { ConfigError, DataError, errorMessage } from '../errors.js';
-import { normaliseAnswer } from '../metrics/vqa.js';
-import type { VqaAnnotation } from '../records/vqa.js';
+import { normaliseAnswer } from './answer-normalisation.js';
 
 /** The answer that stands for all others; never a prediction. */
 export const UNKNOWN_ANSWER = '<unk>';
@@ -89,7 +88,7 @@ export interface BuildAnswersOptions {
  * @throws DataError when no answer is frequent enough.
  */
 export function buildAnswers(
-  annotations: readonly VqaAnnotation[],
+  annotations: readonly { readonly usualAnswer: string }[],
   { size = Infinity, minimumCount = 9 }: BuildAnswersOptions = {},
 ): AnswerVocabulary {
   const counts = new Map<string, number>();

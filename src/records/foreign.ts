@@ -5,7 +5,7 @@ import { writeWhole } from '../byte-sink.js';
 import { DataError } from '../errors.js';
 import { jsonMembers, type JsonRecord, jsonRecords } from '../formats/json.js';
 import { asObject, idField, listField, numberField, textField } from './fields.js';
-import { normaliseAnswer } from '../metrics/vqa.js';
+import { normaliseAnswer } from '../processing/answer-normalisation.js';
 
 type Fields = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 // Everything a training run can be told, with its checks and its defaults: the one home of both.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { PRECISIONS } from '../engine/session/contract.js';
+import { PRECISIONS } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import { OPTIMIZERS } from './step/optimizer.js';
 import { SCHEDULES } from './step/schedule.js';

@@ -1,7 +1,8 @@
 // The official accuracy against the official tool's own output on real answers.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { normaliseAnswer, scoreVqa, vqaAnswerAccuracy, type VqaScores } from '../../src/metrics/vqa.js';
+import { scoreVqa, vqaAnswerAccuracy, type VqaScores } from '../../src/metrics/vqa.js';
+import { normaliseAnswer } from '../../src/processing/answer-normalisation.js';
 import { readVqaAnnotations, type VqaAnnotation } from '../../src/records/vqa.js';
 import { testWithData } from '../helpers/shared-data.js';
 

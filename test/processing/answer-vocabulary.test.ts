@@ -8,10 +8,10 @@ import {
   requireAuthorsAnswers,
 } from '../../src/processing/answer-vocabulary.js';
 import { DataError } from '../../src/errors.js';
-import { readVqaAnnotations } from '../../src/records/vqa.js';
+import { readVqaAnnotations, type VqaAnnotation } from '../../src/records/vqa.js';
 import { testWithData } from '../helpers/shared-data.js';
 
-const annotation = (answers: string[]): Parameters<typeof buildAnswers>[0][number] => ({
+const annotation = (answers: string[]): VqaAnnotation => ({
   questionId: '1',
   questionType: 'what',
   answerType: 'other',

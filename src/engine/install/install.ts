@@ -16,12 +16,13 @@ import {
   enginesFolder,
   hasLibraries,
   librariesFolder,
-  type EngineId,
 } from '../load/paths.js';
+import { type EngineId } from '../load/engine-id.js';
 import { downloadWheel, findPython } from './python.js';
 import { requireCpu } from '../load/requirements.js';
 import { requireSha256, unpackWheel } from './unpack-wheel.js';
-import { currentHost, DEFAULT_TENSORFLOW, wheelPlan, type DeviceKind, type WheelPlan } from './wheel-table.js';
+import { currentHost, wheelPlan, type WheelPlan } from './wheel-table.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 
 /** One step of an installation, for a progress display. */
 export interface InstallProgress {

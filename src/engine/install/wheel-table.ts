@@ -1,17 +1,6 @@
 // Which wheels of PyPI hold the TensorFlow libraries of each platform, by exact name, version and sha256.
 import { EngineError } from '../../errors.js';
-
-/** What an engine computes on: `gpu` adds the CUDA 12 and cuDNN 9 libraries. */
-export type DeviceKind = 'cpu' | 'gpu';
-
-/** @throws EngineError for the name of no device; `what` was set to it. */
-export function requireDeviceKind(what: string, name: string): DeviceKind {
-  if (name === 'cpu' || name === 'gpu') return name;
-  throw new EngineError(`${what}: expected cpu or gpu, received '${name}'.`);
-}
-
-/** The TensorFlow version that the package is tested with. */
-export const DEFAULT_TENSORFLOW = '2.21.0';
+import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 
 /** One wheel to be fetched by pip. */
 export interface Wheel {

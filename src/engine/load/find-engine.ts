@@ -1,8 +1,9 @@
 // Which of the installed engines is the one to load.
 import { existsSync, readFileSync } from 'node:fs';
 import { EngineError } from '../../errors.js';
-import { activeFile, addonFile, addonSources, hasLibraries, type EngineId } from './paths.js';
-import { DEFAULT_TENSORFLOW, type DeviceKind, requireDeviceKind } from '../install/wheel-table.js';
+import { activeFile, addonFile, addonSources, hasLibraries } from './paths.js';
+import { type EngineId } from './engine-id.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind, requireDeviceKind } from './engine-id.js';
 
 /**
  * The engine that would be loaded: the one that was installed last, if it fits this package's sources; else any other that does.

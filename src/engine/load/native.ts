@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { EngineError, errorMessage } from '../../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
-import { type DeviceKind, requireDeviceKind } from '../install/wheel-table.js';
-import { addonFile, addonSources, librariesFolder, tfjsNodeFolder, type EngineId } from './paths.js';
+import { type DeviceKind, requireDeviceKind } from './engine-id.js';
+import { addonFile, addonSources, librariesFolder, tfjsNodeFolder } from './paths.js';
+import { type EngineId } from './engine-id.js';
 import { requireCpu } from './requirements.js';
 
 /** A loaded engine. */

@@ -6,16 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../errors.js';
-import type { DeviceKind } from '../install/wheel-table.js';
-
-/** What one set of TensorFlow libraries is filed under. */
-export interface EngineId {
-  /** TensorFlow's version, as `2.21.0`. */
-  tensorflow: string;
-  device: DeviceKind;
-  platform: NodeJS.Platform;
-  arch: string;
-}
+import type { EngineId } from './engine-id.js';
 
 /** The C++ sources of one addon and how its file is called. */
 export interface AddonSource {

@@ -11,7 +11,7 @@ import {
   type OutputNumber,
 } from '../load/addon.js';
 import { currentCaller } from './caller.js';
-import type { Precision } from '../session/contract.js';
+import type { Precision } from './precision.js';
 import { Dependencies } from './dependencies.js';
 import { groupInputs } from './operation-definitions.js';
 

@@ -10,6 +10,7 @@
 //   const { loss } = await step({ inputIds: { dtype: 'int32', shape: [2, 5], data }, rate: ... });
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
+import type { Precision } from '../recording/precision.js';
 import type { RawTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
@@ -73,10 +74,6 @@ export interface State {
 export type Tensors = Record<string, tf.Tensor>;
 /** Arrays by name. */
 export type RawTensors = Record<string, RawTensor>;
-
-/** Inputs of matrix products: `bf16` is bfloat16, `fp16` is float16. Everything else, and every variable, is float32. */
-export const PRECISIONS = ['fp32', 'bf16', 'fp16'] as const;
-export type Precision = (typeof PRECISIONS)[number];
 
 export interface CompileOptions {
   state: State;

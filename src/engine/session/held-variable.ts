@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { TF_ATTR, TF_DTYPE, type NativeGraph, type OperationAttribute, type OutputNumber } from '../load/addon.js';
 import { currentCaller } from '../recording/caller.js';
-import type { Precision } from './contract.js';
+import type { Precision } from '../recording/precision.js';
 import type { HeldVariable } from '../recording/graph-backend.js';
 import {
   LOW_DTYPES,

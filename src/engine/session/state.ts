@@ -13,7 +13,8 @@ import {
   type NativeResult,
   type OutputNumber,
 } from '../load/addon.js';
-import type { Precision, State, StateOptions, VariableSpec } from './contract.js';
+import type { State, StateOptions, VariableSpec } from './contract.js';
+import type { Precision } from '../recording/precision.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import { StateVariable } from './held-variable.js';
 import { nodeName, Recording, typeAttribute, typedArray, type GraphDType } from '../recording/recording.js';

@@ -1,6 +1,7 @@
 // createTrainingStep in Node: the same step, recorded as a graph of the native engine.
 import { compile } from '../../engine/session/compile.js';
-import type { Precision, StateOptions } from '../../engine/session/contract.js';
+import type { StateOptions } from '../../engine/session/contract.js';
+import type { Precision } from '../../engine/recording/precision.js';
 import { createState } from '../../engine/session/state.js';
 import { EngineError, errorMessage } from '../../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './options.js';

@@ -1,6 +1,6 @@
 // A model's forward pass as arrays in, arrays out: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
-import type { Precision } from '../../engine/session/contract.js';
+import type { Precision } from '../../engine/recording/precision.js';
 import { ConfigError } from '../../errors.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { flattenOutputs, type RawTensors, toRawInputs } from './inputs.js';

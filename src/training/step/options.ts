@@ -1,5 +1,5 @@
 // Options of a training step: their defaults and checks, shared by the eager and the compiled step.
-import { type Precision, PRECISIONS } from '../../engine/session/contract.js';
+import { type Precision, PRECISIONS } from '../../engine/recording/precision.js';
 import { ConfigError } from '../../errors.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizer.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';

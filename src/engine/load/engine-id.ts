@@ -1,0 +1,23 @@
+// What tells one engine from another: TensorFlow's version, the device kind and the machine.
+import { EngineError } from '../../errors.js';
+
+/** What an engine computes on: `gpu` adds the CUDA 12 and cuDNN 9 libraries. */
+export type DeviceKind = 'cpu' | 'gpu';
+
+/** @throws EngineError for the name of no device; `what` was set to it. */
+export function requireDeviceKind(what: string, name: string): DeviceKind {
+  if (name === 'cpu' || name === 'gpu') return name;
+  throw new EngineError(`${what}: expected cpu or gpu, received '${name}'.`);
+}
+
+/** The TensorFlow version that the package is tested with. */
+export const DEFAULT_TENSORFLOW = '2.21.0';
+
+/** What one set of TensorFlow libraries is filed under. */
+export interface EngineId {
+  /** TensorFlow's version, as `2.21.0`. */
+  tensorflow: string;
+  device: DeviceKind;
+  platform: NodeJS.Platform;
+  arch: string;
+}
