@@ -2,6 +2,8 @@
 /** The copy of TensorFlow.js that the package computes with. */
 export * as tf from '@tensorflow/tfjs';
 export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } from './errors.js';
+export { setLogger } from './logger.js';
+export type { Logger } from './logger.js';
 export type { RawDType, RawTensor } from './raw-tensor.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';

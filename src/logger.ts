@@ -1,0 +1,32 @@
+// Where warnings and notices of the library go: the console, until a program gives its own logger.
+
+/** What the library logs with. `console` and the loggers of pino and winston have this shape. */
+export interface Logger {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+let current: Logger = console;
+const warned = new Set<string>();
+
+/**
+ * Replaces the logger of the whole library; `null` brings back the console. Warnings that were given once may be given again.
+ * @example
+ * setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+ */
+export function setLogger(logger: Logger | null): void {
+  current = logger ?? console;
+  warned.clear();
+}
+
+/** Logs a notice. */
+export function info(message: string): void {
+  current.info(message);
+}
+
+/** Logs a warning, each text once in the life of a logger. */
+export function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  current.warn(message);
+}
