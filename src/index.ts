@@ -57,6 +57,7 @@ export { VisualBertProcessor } from './processing/processor.js';
 export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './processing/processor.js';
 export type { RegionInput, BoxInput, TensorLike } from './processing/region-inputs.js';
 export type { TaskName } from './processing/text-forms.js';
+export type { VcrToken } from './processing/vcr-names.js';
 export {
   AnswerVocabulary,
   buildAnswers,

@@ -62,7 +62,7 @@ export type { VcrScene } from './vision/vcr-regions.js';
 export { readVcrImages } from './records/vcr-images.js';
 export type { VcrImage } from './records/vcr-images.js';
 export { readVcr } from './records/vcr.js';
-export type { VcrRecord, VcrToken } from './records/vcr.js';
+export type { VcrRecord } from './records/vcr.js';
 export { scoreVcr, vcrCsv } from './metrics/vcr.js';
 export type { VcrPrediction, VcrScores } from './metrics/vcr.js';
 export { readFlickrEntities } from './records/flickr.js';

@@ -46,7 +46,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/run-folder',
     'training/step',
   ],
-  'tasks/shared': ['features', 'platform', 'processing', 'records', 'training'],
+  'tasks/shared': ['features', 'platform', 'processing', 'training'],
   'tasks/answering': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
   'tasks/classification': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],
   'tasks/grounding': ['features', 'metrics', 'platform', 'processing', 'records', 'tasks/shared', 'training'],

@@ -52,6 +52,25 @@ export function firstRegions(regions: RegionFeatures, max: number): RegionFeatur
   };
 }
 
+/** The regions of some rows, in the order given. */
+export function pickRegions(
+  { features, dim, boxes, ...rest }: RegionFeatures,
+  rows: readonly number[],
+): RegionFeatures {
+  const pick = (values: Float32Array, width: number): Float32Array => {
+    const picked = new Float32Array(rows.length * width);
+    rows.forEach((row, i) => picked.set(values.subarray(row * width, (row + 1) * width), i * width));
+    return picked;
+  };
+  return {
+    ...rest,
+    dim,
+    count: rows.length,
+    features: pick(features, dim),
+    ...(boxes === undefined ? {} : { boxes: pick(boxes, 4) }),
+  };
+}
+
 /** Images by id, and how one of them is read: all that the formats differ in. A row is an image's place in `ids`. */
 export interface ImageIndex {
   name: string;

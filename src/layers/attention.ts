@@ -92,6 +92,7 @@ export function attend(
   const headSize = (queries.shape[1] ?? 0) / n;
   const attended = scaledSoftmax(tf.matMul(q, k, false, true), 1 / Math.sqrt(headSize), bias); // [b, n, q, s]
   const dropped = dropout(attended, place, context);
-  const probabilities = headMask === null ? dropped : tf.mul(dropped, headMask);
+  const masked = headMask === null ? dropped : tf.mul(dropped, headMask);
+  const probabilities = context.attentionHook?.(masked) ?? masked;
   return { joined: mergeHeads(tf.matMul(probabilities, v)), probabilities };
 }

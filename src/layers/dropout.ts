@@ -9,6 +9,8 @@ export interface CallContext {
   training: boolean;
   /** `[2] int32`, seed and step; null without dropout. It must live until the gradients are computed. */
   dropoutKey: tf.Tensor1D | null;
+  /** Is given the attention probabilities `[b, n, s, s]` of each layer in turn, and returns those that multiply the values. */
+  attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
 }
 
 export interface DropoutPlace {

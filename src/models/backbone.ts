@@ -75,7 +75,7 @@ export class Backbone {
   /**
    * Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite.
    * @param positions `[b]` or `[b, p]` int32: the only states that the caller needs. The last layer then computes no others,
-   * unless hidden states or attentions are asked for, or a head mask has factors for every query.
+   * unless hidden states or attentions are asked for or hooked, or a head mask has factors for every query.
    */
   run(inputs: TensorInputs, context: ComputeContext, positions: tf.Tensor | null = null): BackboneOutputs {
     const embedded = this.embeddings.run(inputs, context); // [b, s, h]
@@ -97,12 +97,14 @@ export class Backbone {
     const [text, regions] = tf.split(embedded, [s - v, v], 1) as [tf.Tensor, tf.Tensor];
     const encoded = this.encode(text, { bias: textBias, headMask: inputs.headMask, rows: null }, context); // [b, t, h]
     const joined = flattened(tf.concat([encoded.states, regions], 1)); // [b s, h]
-    const queries = rows === null ? joined : lookup(joined, rows);
+    const isTrimmed = rows !== null && context.attentionHook === undefined;
+    const queries = isTrimmed ? lookup(joined, rows) : joined;
     const last = { x: joined, queries, b, bias, headMask: null };
     const x = context.gradientCheckpointing
       ? this.additionalLayer.runRecomputed(last, context)
       : this.additionalLayer.run(last, context).x;
-    return { ...encoded, states: rows === null ? tf.reshape(x, embedded.shape) : x };
+    const chosen = rows === null || isTrimmed ? x : lookup(x, rows);
+    return { ...encoded, states: rows === null ? tf.reshape(x, embedded.shape) : chosen };
   }
 
   /** The encoder: `[b, s, h]` to `[b, s, h]`, or to the states `[b p, h]` of the flat `rows`. */
@@ -112,7 +114,8 @@ export class Backbone {
     context: ComputeContext,
   ): BackboneOutputs {
     const { outputAttentions, outputHiddenStates } = { ...this.config, ...defined(context) };
-    const needsAll = outputAttentions || outputHiddenStates || hasQueryAxis(headMask);
+    const isHooked = context.attentionHook !== undefined;
+    const needsAll = outputAttentions || outputHiddenStates || isHooked || hasQueryAxis(headMask);
     const trimmedLayer = rows === null || needsAll ? -1 : this.encoder.length - 1;
     const [b = 0] = embedded.shape;
     const hiddenStates = [tf.clone(embedded)];

@@ -1,7 +1,8 @@
 // Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
 import { ConfigError } from '../errors.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
-import { createForwardPass, type ForwardPass } from '../training/step/forward.js';
+import { createForwardPass } from '../training/step/forward.js';
+import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { TrainingStepOptions } from '../training/step/options.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';

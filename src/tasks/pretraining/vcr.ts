@@ -76,7 +76,7 @@ function vcrTextDataset(
       const { record, mode, choice } = one;
       const { regions, choices } = await readVcrQuestion(record, mode, {
         given: mode === 'answer' ? null : record.answerLabel,
-        ...{ processor, source, alignment, names, choices: [choice] },
+        ...{ processor, source, alignment, names, chosen: [choice] },
       });
       const [{ text, places } = { text: { ids: [], typeIds: [] }, places: [] }] = choices;
       return { record: one, text, images: [regions], places };

@@ -1,7 +1,8 @@
 // The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
 import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
-import { NAMINGS } from '../../records/vcr.js';
+import { ALIGNMENTS } from '../../processing/aligned-text.js';
+import { NAMINGS } from '../../processing/vcr-names.js';
 import { ConfigError } from '../../errors.js';
 
 const path = z.string({ error: expectedPath('a path') }).min(1);
@@ -98,7 +99,7 @@ const vcr = z.strictObject({
   features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
   mode: z.enum(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
   alignment: z
-    .enum(['pieces', 'words'])
+    .enum(ALIGNMENTS)
     .default('pieces')
     .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
   names: z

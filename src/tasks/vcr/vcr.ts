@@ -20,7 +20,8 @@ import {
   taskProcessor,
   taskRegions,
 } from '../shared/task-parts.js';
-import { alignmentTensor, readVcrQuestion, vcrTexts, vcrWords } from './questions.js';
+import { alignmentTensor } from '../../processing/aligned-text.js';
+import { readVcrQuestion, vcrTexts, vcrWords } from './questions.js';
 
 /** A question to choose for: with `given`, the answer on which rationales are conditioned. */
 interface VcrQuestion {

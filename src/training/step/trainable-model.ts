@@ -18,6 +18,7 @@ export interface StepContext {
   training: boolean;
   /** int32 [2] = (seed, step); null without dropout. */
   dropoutKey: tf.Tensor1D | null;
+  attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
   gradientCheckpointing?: boolean;

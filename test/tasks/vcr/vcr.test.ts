@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { nameObjects, relevantObjects } from '../../../src/records/vcr.js';
+import { nameObjects, relevantObjects } from '../../../src/processing/vcr-names.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { scoreVcrFiles } from '../../../src/metrics/score-files.js';
@@ -206,6 +206,6 @@ describe('VCR', () => {
     await expect(open({ answer_label: undefined })).rejects.toThrow('every annotation needs labels; val-0 has none');
     await expect(open({ img_id: 'val-9' })).rejects.toThrow('annotation val-0 (image val-9)');
     const { data: dataset } = await open({ objects: [...objects, 'dog'] });
-    await expect(dataset.example(0)).rejects.toThrow('has 5 objects, its image has features of 5 regions');
+    await expect(dataset.example(0)).rejects.toThrow('annotation val-0: there are 5 objects and features of 5 regions');
   });
 });

@@ -1,0 +1,106 @@
+// What the model reads of a VCR question: names in place of tags, the regions of the objects that matter, and where each is named.
+import { DataError } from '../errors.js';
+import { pickRegions, type RegionFeatures } from '../features/region-features.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { EncodedText } from './batch.js';
+import { cutPair } from './cut-pair.js';
+import type { VisualBertProcessor } from './processor.js';
+import { nameObjects, type Naming, relevantObjects, type VcrToken, type VcrWord } from './vcr-names.js';
+
+/** Text positions of objects: of the word pieces that name them, or, repeating a slip of the authors' code, the numbers of the words. */
+export const ALIGNMENTS = ['pieces', 'words'] as const;
+export type Alignment = (typeof ALIGNMENTS)[number];
+
+const ALIGNMENT_BUCKETS = [1, 2, 4, 8, 16, 32];
+
+/** A text with, for each region, the text positions that name it. */
+export interface AlignedText {
+  text: EncodedText;
+  places: readonly (readonly number[])[];
+}
+
+/** A question (with an answer behind it, where rationales are chosen) and its choices, with tags for objects. */
+export interface TaggedQuestion {
+  context: readonly VcrToken[];
+  choices: readonly (readonly VcrToken[])[];
+  /** Kinds of the detected objects. */
+  objects: readonly string[];
+}
+
+export interface TaggedReading {
+  processor: VisualBertProcessor;
+  alignment: Alignment;
+  names: Naming;
+  /** Which choices are read; default: all. */
+  chosen?: readonly number[];
+}
+
+/**
+ * The question with each of its choices. Which objects are shown depends on all choices, so that it does not tell the right one.
+ * @param regions the whole picture first, then each object.
+ * @throws DataError when their number does not fit the objects.
+ */
+export async function readTaggedQuestion(
+  { context, choices, objects }: TaggedQuestion,
+  regions: RegionFeatures,
+  { processor, alignment, names, chosen = [...choices.keys()] }: TaggedReading,
+): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
+  if (regions.count !== objects.length + 1) {
+    throw new DataError(
+      `there are ${objects.length} objects and features of ${regions.count} regions; expected the whole picture first, then each object`,
+    );
+  }
+  const shown = relevantObjects([context, ...choices], objects);
+  const named = nameObjects(context, choices, objects, names);
+  const texts = await Promise.all(
+    chosen.map((choice) => encodePair(named.context, named.choices[choice] ?? [], processor, alignment)),
+  );
+  return {
+    regions: processor.fitRegions(pickRegions(regions, [0, ...shown.map((object) => object + 1)])),
+    // Region 0 is the whole picture, which no word names.
+    choices: texts.map(({ text, places }) => ({ text, places: [[], ...shown.map((one) => places.get(one) ?? [])] })),
+  };
+}
+
+/** `imageTextAlignment [rows, v, a] int32` of rows of regions: the text positions that name each, then -1. */
+export function alignmentTensor(rows: readonly AlignedText['places'][], v: number): RawTensor {
+  const longest = Math.max(1, ...rows.flatMap((regions) => regions.map(({ length }) => length)));
+  const a = ALIGNMENT_BUCKETS.find((size) => size >= longest) ?? longest;
+  const data = new Int32Array(rows.length * v * a).fill(-1);
+  rows.forEach((regions, row) => regions.forEach((places, region) => data.set(places, (row * v + region) * a)));
+  return { dtype: 'int32', shape: [rows.length, v, a], data };
+}
+
+/** `[CLS] context [SEP] choice [SEP]` and where each object is named. Long texts lose words of the front, the context down to 32 pieces. */
+async function encodePair(
+  context: readonly VcrWord[],
+  choice: readonly VcrWord[],
+  { tokenizer, maxLength }: VisualBertProcessor,
+  alignment: Alignment,
+): Promise<{ text: EncodedText; places: Map<number, number[]> }> {
+  interface Piece {
+    id: number;
+    object: number | null;
+    word: number;
+  }
+  const cut = async (words: readonly VcrWord[]): Promise<Piece[]> => {
+    const pieces = await Promise.all(words.map(({ word }) => tokenizer.encode(word)));
+    // An object is aligned with the first piece of its name.
+    return pieces.flatMap((ids, word) =>
+      ids.map((id, i) => ({ id, word, object: i === 0 ? (words[word]?.object ?? null) : null })),
+    );
+  };
+  const [first, second] = cutPair(await cut(context), await cut(choice), maxLength - 3);
+  const places = new Map<number, number[]>();
+  const note = (pieces: readonly Piece[], offset: number): void =>
+    pieces.forEach(({ object, word }, i) => {
+      if (object === null) return;
+      // 'words' repeats the authors' slip: the number of the word is taken for that of its piece.
+      places.set(object, [...(places.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
+    });
+  note(first, 1);
+  note(second, first.length + 2);
+  const { cls, sep } = tokenizer.special;
+  const ids = [cls, ...first.map(({ id }) => id), sep, ...second.map(({ id }) => id), sep];
+  return { text: { ids, typeIds: ids.map((_, i) => (i < first.length + 2 ? 0 : 1)) }, places };
+}

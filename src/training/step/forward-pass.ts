@@ -1,0 +1,32 @@
+// A model's forward pass as arrays in, arrays out, wherever its functions run.
+import { flattenOutputs, type RawTensors, toRawInputs } from './inputs.js';
+import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
+import { type StepInputs, type TrainableModel } from './trainable-model.js';
+
+/** Holds the model's parameters until `dispose`. */
+export interface ForwardPass {
+  readonly compiled: boolean;
+  outputs(inputs: StepInputs): Promise<RawTensors>;
+  /** Another function of the same parameters, such as one that takes gradients. */
+  prepare(fn: StepFunction, name: string): RunFunction;
+  dispose(): Promise<void>;
+}
+
+/** Inference without dropout, op by op on the current backend. */
+export function createEagerForwardPass(model: TrainableModel): ForwardPass {
+  return forwardPassOver(model, createEagerRunner(model.namedParameters()));
+}
+
+/** Inference without dropout over a runner that has the model's parameters. */
+export function forwardPassOver(model: TrainableModel, runner: StepRunner): ForwardPass {
+  const forward = runner.prepare(
+    (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
+    'forward',
+  );
+  return {
+    compiled: runner.compiled,
+    outputs: async (inputs) => forward(toRawInputs(model, inputs)),
+    prepare: (fn, name) => runner.prepare(fn, name),
+    dispose: () => runner.dispose(),
+  };
+}
