@@ -1,6 +1,14 @@
 // easy-VQA as `visualbert train vqa` reads it, and the same examples as arrays for PyTorch.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type Dataset, type RawTensor } from '../src/node.js';
 import { openTask } from '../src/tasks/open-task.js';
@@ -20,7 +28,7 @@ export interface EasyVqaOptions {
   answers: string;
 }
 
-/** Unpacks the data set at `source` into `folder`, once. */
+/** Brings the data set at `source` into the layout that the task reads, in `folder`, once. */
 export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
   if (!existsSync(folder)) {
     const part = `${folder}.part`;
@@ -28,13 +36,10 @@ export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
     mkdirSync(join(part, 'pictures'), { recursive: true });
     for (const split of ['test', 'train'] as const) {
       const first = split === 'test' ? FIRST_TEST_PICTURE : 0;
-      const unpacked = join(part, split);
-      mkdirSync(unpacked);
-      execFileSync('tar', ['-xzf', join(source, `${split}_images.tar.gz`), '-C', unpacked]);
-      for (const name of readdirSync(unpacked)) {
-        renameSync(join(unpacked, name), join(part, 'pictures', `${first + Number(name.replace('.png', ''))}.png`));
+      const images = join(source, split, 'images');
+      for (const name of readdirSync(images)) {
+        copyFileSync(join(images, name), join(part, 'pictures', `${first + Number(name.replace('.png', ''))}.png`));
       }
-      rmSync(unpacked, { recursive: true });
       const text = readFileSync(join(source, split, 'questions.json'), 'utf8');
       const records = JSON.parse(text) as [question: string, answer: string, picture: number][];
       const moved = records.map(([question, answer, picture]) => [question, answer, first + picture]);

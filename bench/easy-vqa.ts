@@ -6,6 +6,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VisualBertConfig } from '../src/node.js';
 import { prepareEasyVqa, writeForPython } from './easy-vqa-data.js';
+import { fetchEasyVqa } from './fetch-easy-vqa.js';
 import { mean, median, standardError } from './figures.js';
 import { benchCache, pythonFile, requirePython } from './python-env.js';
 import { writeSection } from './results.js';
@@ -21,7 +22,11 @@ const flags = await yargs(hideBin(process.argv))
       'so a stopped comparison goes on where it was. About 20 minutes for each pair of runs on 2 cores, and the long run. ' +
       'The times come from short runs of both sides that take turns, so nothing else may run meanwhile.',
   )
-  .option('data', { default: join('..', 'shared', 'data', 'easy_vqa'), describe: 'folder with easy-VQA' })
+  .option('data', {
+    string: true,
+    defaultDescription: "the authors' package on PyPI",
+    describe: 'folder with train, test and answers.txt of easy-VQA',
+  })
   .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run of each side for each' })
   .option('epochs', { number: true, default: 2, describe: 'of each run' })
   .option('minutes', { number: true, default: 30, describe: 'time of the long run here; 0 leaves it out' })
@@ -48,7 +53,7 @@ const folder = join(benchCache(), 'easy-vqa');
 const runs = join(folder, 'runs');
 if (flags.again) rmSync(runs, { recursive: true, force: true });
 mkdirSync(runs, { recursive: true });
-const options = prepareEasyVqa(flags.data, join(folder, 'data'));
+const options = prepareEasyVqa(flags.data ?? fetchEasyVqa(python), join(folder, 'data'));
 const arrays = join(folder, 'arrays');
 const written = await writeForPython(options, arrays);
 const config = new VisualBertConfig({ ...written.config, ...SIZES });

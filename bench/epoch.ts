@@ -1,8 +1,7 @@
 // Examples per second of a real training run: VQA questions with features read from disk, by our Trainer and by transformers'.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { basename, join } from 'node:path';
 import { normalValues } from '../src/node.js';
 import { parseAnswers } from '../src/processing/answer-vocabulary.js';
 import { vqaQuestionWords } from '../src/processing/text-forms.js';
@@ -25,7 +24,7 @@ export interface EpochOptions {
   threads: number;
   device: 'cpu' | 'gpu';
   precisions: readonly ('fp32' | 'bf16')[];
-  /** Folder with the real questions, see SOURCES.md there. */
+  /** Folder with questions.json, annotations.json, answers.txt and vocab.txt. */
   data: string;
   log: (line: string) => void;
 }
@@ -119,7 +118,7 @@ function meanAfterWarmup(times: readonly number[]): number {
 }
 
 function vocabularyFile({ data }: EpochOptions): string {
-  return join(data, 'bert_base_uncased', 'vocab.txt');
+  return join(data, 'vocab.txt');
 }
 
 function readAnswers({ data }: EpochOptions): ReturnType<typeof parseAnswers> {
@@ -127,15 +126,14 @@ function readAnswers({ data }: EpochOptions): ReturnType<typeof parseAnswers> {
   return parseAnswers(readFileSync(path, 'utf8'), path);
 }
 
-/** Any list of 3129 answers will do for a head that starts from nothing. */
 function answersFile(data: string): string {
-  return join(data, 'lxmert_format', 'vqa_trainval_label2ans.json');
+  return join(data, 'answers.txt');
 }
 
-/** Real questions and answers; the pictures' features are not to be had, so each picture gets values of its own on disk. */
+/** The first questions that are needed; each picture gets region features of its own on disk, since only their size counts. */
 function prepare(options: EpochOptions): EpochFiles {
   const wanted = (options.steps + WARMUP_STEPS) * options.batch;
-  const folder = join(benchCache(), `epoch-${wanted}`);
+  const folder = join(benchCache(), `epoch-${basename(options.data)}-${wanted}`);
   const files: EpochFiles = {
     questions: join(folder, 'questions.json'),
     annotations: join(folder, 'annotations.json'),
@@ -147,10 +145,7 @@ function prepare(options: EpochOptions): EpochFiles {
   const part = `${folder}.part`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(join(part, 'features'), { recursive: true });
-  const read = (name: string): unknown => {
-    const path = join(options.data, 'vqa_v2', 'timbmg_subset', `${name}_test.gzip`);
-    return JSON.parse(gunzipSync(readFileSync(path)).toString('utf8'));
-  };
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(options.data, `${name}.json`), 'utf8'));
   interface Question {
     question_id: number;
     image_id: number;
@@ -160,8 +155,8 @@ function prepare(options: EpochOptions): EpochFiles {
     question_id: number;
     answers: { answer: string }[];
   }
-  const { questions } = read('vqa_questions') as { questions: Question[] };
-  const { annotations } = read('vqa_annotatons') as { annotations: Annotation[] };
+  const { questions } = read('questions') as { questions: Question[] };
+  const { annotations } = read('annotations') as { annotations: Annotation[] };
   const vocabulary = readAnswers(options);
   const scoreOf = new Map(
     annotations.map((one) => [one.question_id, vocabulary.softScores(one.answers.map(({ answer }) => answer))]),

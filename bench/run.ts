@@ -1,8 +1,8 @@
 // `npm run bench`: this package and PyTorch side by side on this machine, in turns, with ratios and goals.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { makeVqaQuestions } from './vqa-questions.js';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
@@ -36,7 +36,11 @@ const flags = await yargs(hideBin(process.argv))
     default: [],
     describe: 'leave out these',
   })
-  .option('data', { default: join('..', 'shared', 'data'), describe: 'folder with the real VQA questions' })
+  .option('data', {
+    string: true,
+    defaultDescription: 'made-up questions of the lengths of VQA 2.0',
+    describe: 'for the epoch: folder with questions.json, annotations.json, answers.txt and vocab.txt',
+  })
   .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
   .option('profile', {
     string: true,
@@ -106,7 +110,7 @@ if (wanted.has('epoch')) {
       threads,
       device: flags.device,
       precisions,
-      data: flags.data,
+      data: flags.data ?? makeVqaQuestions(),
       log,
     };
     await measure(`a real run, batch ${batch}`, () => measureEpoch(options));
