@@ -35,7 +35,8 @@ export class HubError extends Error {
   override readonly name = 'HubError';
 }
 
-/** The text of anything thrown. */
+/** The text of anything thrown; errors of another realm (a worker's, an addon's) count as errors. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const isError = error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
+  return isError ? (error as Error).message : String(error);
 }

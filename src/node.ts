@@ -33,6 +33,8 @@ export { NLVR_FEATURE_DIM, sceneRegions } from './records/nlvr-scenes.js';
 export type { NlvrItem, NlvrScene } from './records/nlvr-scenes.js';
 export { scoreNlvr } from './metrics/nlvr.js';
 export type { NlvrScores } from './metrics/nlvr.js';
+export { withoutBadImages } from './features/bad-images.js';
+export type { BadImage, BadImageOptions, SourceWithoutBadImages } from './features/bad-images.js';
 export { openRegionFeatures } from './features/open.js';
 export { openFeatureStore, packFeatures } from './features/store.js';
 export type { PackOptions } from './features/store.js';

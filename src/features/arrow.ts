@@ -2,7 +2,8 @@
 import { openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { openArrow } from '../formats/arrow.js';
-import { indexedSource, openedWith, type RegionFeatureSource } from './region-features.js';
+import { widthFoundSource } from './indexed-source.js';
+import { openedWith, type RegionFeatureSource } from './region-features.js';
 import { ID_NAMES, regionsOfRecord } from './named-arrays.js';
 
 /**
@@ -25,7 +26,6 @@ export async function openArrowFeatures(path: string): Promise<RegionFeatureSour
     if (ids.length === 0) throw new DataError(`${path}: holds no images`);
     const read = (row: number): ReturnType<typeof regionsOfRecord> =>
       regionsOfRecord({ names: table.columns, get: (name) => table.numbers(name, row) }, `${path}, image ${ids[row]}`);
-    const { dim } = await read(0);
-    return indexedSource({ name: path, dim, ids, read, close: () => source.close() });
+    return widthFoundSource({ name: path, ids, read, close: () => source.close() });
   });
 }

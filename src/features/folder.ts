@@ -7,7 +7,8 @@ import { DataError } from '../errors.js';
 import { decodeArray, holdsObjects, readNpyHeader } from '../formats/npy.js';
 import { openNpz } from '../formats/npz.js';
 import { readNpyObject } from '../formats/numpy-pickle.js';
-import { indexedSource, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { widthFoundSource } from './indexed-source.js';
+import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
 import { recordOfDict, regionRows, type RegionRecord, regionsOfRecord } from './named-arrays.js';
 import { readTorchRecord } from './torch.js';
 
@@ -30,13 +31,10 @@ export async function openFolderFeatures(folder: string): Promise<RegionFeatureS
   const names = await readdir(folder, { recursive: true });
   const files = names.filter(isFeatureFile).sort();
   const infos = new Set(names.filter((name) => name.endsWith(INFO_ENDING)).map((name) => join(folder, name)));
-  const [first] = files;
-  if (first === undefined)
+  if (files.length === 0)
     throw new DataError(`${folder}: holds no .npy, .npz or .pt file; one for each image is expected, named by its id`);
-  const { dim } = await readFeatureFile(join(folder, first), infos);
-  return indexedSource({
+  return widthFoundSource({
     name: folder,
-    dim,
     ids: files.map(idOf),
     read: (row) => readFeatureFile(join(folder, files[row] ?? ''), infos),
   });

@@ -4,13 +4,8 @@ import { exists } from '#platform';
 import { DataError } from '../errors.js';
 import { type Hdf5File, openHdf5 } from '../formats/hdf5.js';
 import { readNumpyPickle } from '../formats/numpy-pickle.js';
-import {
-  firstRegions,
-  indexedSource,
-  openedWith,
-  type RegionFeatures,
-  type RegionFeatureSource,
-} from './region-features.js';
+import { indexedSource, widthFoundSource } from './indexed-source.js';
+import { firstRegions, openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfRecord } from './named-arrays.js';
 
 /** First and last row of each image, in tables of all regions. */
@@ -54,8 +49,7 @@ async function openGroups(file: Hdf5File, ids: readonly string[]): Promise<Regio
       `${file.name}: expected a dataset image_features or features, or a group with one for each image; found ${ids.slice(0, 5).join(', ')}`,
     );
   }
-  const { dim } = await read(first);
-  return indexedSource({ name: file.name, dim, ids, read: (row) => read(ids[row] as string), close: file.close });
+  return widthFoundSource({ name: file.name, ids, read: (row) => read(ids[row] as string), close: file.close });
 }
 
 async function openTable(file: Hdf5File, names: readonly string[], features: string): Promise<RegionFeatureSource> {

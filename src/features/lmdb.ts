@@ -5,7 +5,8 @@ import { type ByteSource, bytesSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
 import { type LmdbEntry, lmdbEntries } from '../formats/lmdb.js';
 import { readNumpyPickle } from '../formats/numpy-pickle.js';
-import { indexedSource, openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { widthFoundSource } from './indexed-source.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 import { recordOfDict, type RegionRecord, regionsOfRecord } from './named-arrays.js';
 import { readTorchRecord } from './torch.js';
 
@@ -33,16 +34,12 @@ export async function openLmdbFeatures(path: string): Promise<RegionFeatureSourc
   const file = (await isFolder(path)) ? joinPath(path, LMDB_FILE) : path;
   return openedWith(await openSource(file), async (source) => {
     const entries = await listEntries(source);
-    const [first] = entries;
-    if (first === undefined) throw new DataError(`${path}: holds no images`);
     const boxes = await openBoxes(file);
     const close = async (): Promise<void> => void (await Promise.all([source.close(), boxes?.close()]));
     return openedWith({ close }, async () => {
       const read = (entry: LmdbEntry): Promise<RegionFeatures> => readRegions(source, entry, boxes);
-      const { dim } = await read(first);
-      return indexedSource({
+      return widthFoundSource({
         name: path,
-        dim,
         ids: entries.map(({ key }) => key.split('/').at(-1) ?? key),
         read: (row) => read(entries[row] as LmdbEntry),
         close,

@@ -7,7 +7,8 @@ import { imageKey } from './image-key.js';
 import { readJson } from '../formats/json.js';
 import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from './pixels.js';
 import { decodePng } from '../pictures/png.js';
-import { indexedSource, indexIds, type RegionFeatureSource } from './region-features.js';
+import { indexedSource, indexIds } from './indexed-source.js';
+import type { RegionFeatureSource } from './region-features.js';
 
 /** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';

@@ -1,6 +1,5 @@
-// Region features by image id: the interface that every file format offers, and the checks that they share.
+// Region features by image id: the interface that every file format offers, and what makes the regions of an image usable.
 import { DataError } from '../errors.js';
-import { imageKey } from './image-key.js';
 
 /** The regions of one image. */
 export interface RegionFeatures {
@@ -33,6 +32,41 @@ export interface RegionFeatureSource {
 
 /** No detector gives more regions of one image; a larger number is a damaged file. */
 export const MAX_REGIONS_IN_FILE = 10_000;
+
+/**
+ * The regions of an image, if a model can read them: at least one region, and only finite numbers.
+ * @param where what errors call the image.
+ * @throws DataError naming the image, and the first region with a value that is NaN or infinite.
+ */
+export function requireUsable(regions: RegionFeatures, where: string): RegionFeatures {
+  const { features, boxes, count, dim, imageWidth, imageHeight } = regions;
+  if (count === 0) throw new DataError(`${where}: holds no regions; a detector with a lower threshold finds some`);
+  if (!isFinite(features)) throw notFinite(features, dim, 'features', where);
+  if (boxes !== undefined && !isFinite(boxes)) throw notFinite(boxes, 4, 'box', where);
+  for (const size of [imageWidth, imageHeight])
+    if (size !== undefined && !(size > 0 && size < Infinity))
+      throw new DataError(`${where}: expected the size of its picture in pixels, found ${imageWidth} x ${imageHeight}`);
+  return regions;
+}
+
+/** Whether all values are finite: float32 values cannot overflow a float64 sum. In pairs of pairs, since each addition waits for the one before. */
+function isFinite(values: Float32Array): boolean {
+  const at = (i: number): number => values[i] as number;
+  let sum = 0;
+  let i = 0;
+  for (; i + 8 <= values.length; i += 8)
+    sum += at(i) + at(i + 1) + (at(i + 2) + at(i + 3)) + (at(i + 4) + at(i + 5) + (at(i + 6) + at(i + 7)));
+  for (; i < values.length; i++) sum += at(i);
+  return Number.isFinite(sum);
+}
+
+function notFinite(values: Float32Array, width: number, what: string, where: string): DataError {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  return new DataError(
+    `${where}, region ${Math.floor(at / width)}: expected finite numbers, found ${values[at]} in its ${what} (value ${at % width}); ` +
+      'extract the image again, or leave such images out with --skip-bad-images',
+  );
+}
 
 /** The error of an image without features. */
 export function missingImage(source: string, id: string): DataError {
@@ -71,46 +105,6 @@ export function pickRegions(
   };
 }
 
-/** Images by id, and how one of them is read: all that the formats differ in. A row is an image's place in `ids`. */
-export interface ImageIndex {
-  name: string;
-  dim: number;
-  /** In the order of the file. */
-  ids: readonly string[];
-  countOf?(row: number): number | undefined;
-  read(row: number): Promise<RegionFeatures>;
-  close?(): Promise<void>;
-}
-
-/** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
-export function indexedSource({ name, dim, ids, countOf, read, close }: ImageIndex): RegionFeatureSource {
-  if (ids.length === 0) throw new DataError(`${name}: holds no images`);
-  const rows = indexIds(
-    ids.map((id, row) => [id, row] as const),
-    name,
-  );
-  return {
-    name,
-    dim,
-    ids: () => ids,
-    has: (id) => rows.has(imageKey(id)),
-    countOf: (id) => {
-      const row = rows.get(imageKey(id));
-      return row === undefined ? undefined : countOf?.(row);
-    },
-    read: async (id) => {
-      const row = rows.get(imageKey(id));
-      if (row === undefined) throw missingImage(name, id);
-      const regions = await read(row);
-      if (regions.dim === dim) return regions;
-      throw new DataError(
-        `${name}, image ${id}: its features are ${regions.dim} wide, those of the first image ${dim}; use one detector for all`,
-      );
-    },
-    close: async () => close?.(),
-  };
-}
-
 /** What `open` makes of something open, which is closed when that fails. */
 export async function openedWith<T, R extends { close(): Promise<void> }>(
   resource: R,
@@ -122,15 +116,4 @@ export async function openedWith<T, R extends { close(): Promise<void> }>(
     await resource.close();
     throw error;
   }
-}
-
-/** Ids under all their spellings. @throws DataError when two ids of one source are the same image. */
-export function indexIds<T>(entries: Iterable<readonly [id: string, entry: T]>, name: string): Map<string, T> {
-  const index = new Map<string, T>();
-  for (const [id, entry] of entries) {
-    const key = imageKey(id);
-    if (index.has(key)) throw new DataError(`${name}: image ${id} occurs twice; remove one of the two`);
-    index.set(key, entry);
-  }
-  return index;
 }

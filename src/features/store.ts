@@ -8,13 +8,8 @@ import { writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
 import { halfToFloat } from '../formats/npy.js';
-import {
-  indexedSource,
-  MAX_REGIONS_IN_FILE,
-  openedWith,
-  type RegionFeatures,
-  type RegionFeatureSource,
-} from './region-features.js';
+import { indexedSource } from './indexed-source.js';
+import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
 /** The usual ending of a store. */
 export const STORE_EXTENSION = '.vbf';

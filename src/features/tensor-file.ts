@@ -3,7 +3,8 @@ import { openSource } from '#platform';
 import { openTensorFile } from '../checkpoint/open.js';
 import type { StoredTensor } from '../checkpoint/tensor-file.js';
 import { DataError } from '../errors.js';
-import { indexedSource, MAX_REGIONS_IN_FILE, openedWith, type RegionFeatureSource } from './region-features.js';
+import { indexedSource } from './indexed-source.js';
+import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatureSource } from './region-features.js';
 
 const BOXES = '.boxes';
 const SIZE = '.size';

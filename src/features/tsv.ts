@@ -4,13 +4,8 @@ import { dirname } from 'node:path';
 import { exists, openSource, readText, writeTextAtomic } from '#platform';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
-import {
-  indexedSource,
-  MAX_REGIONS_IN_FILE,
-  openedWith,
-  type RegionFeatures,
-  type RegionFeatureSource,
-} from './region-features.js';
+import { indexedSource } from './indexed-source.js';
+import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
 /** Columns of LXMERT's files (airsplay/lxmert `utils.py`), of the original tool's and of those with class probabilities. */
 const LAYOUTS: readonly (readonly string[])[] = [

@@ -2,7 +2,8 @@
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
 import { imageKey } from './image-key.js';
-import { indexedSource, missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { indexedSource } from './indexed-source.js';
+import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
 /** Several sources as one, as train2014 and val2014 lie in two files; of an image in two the first counts. @throws DataError when their widths differ. */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {

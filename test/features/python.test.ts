@@ -171,7 +171,7 @@ describe('features in HDF5', () => {
 
   test('shows the library one file alone: raw data in another file leads nowhere', async () => {
     await expect(openRegionFeatures(join(FIXTURES, 'outside.h5')).then((source) => source.read('1'))).rejects.toThrow(
-      'outside.h5: features could not be read',
+      'outside.h5, image 1: features could not be read',
     );
   });
 
