@@ -56,6 +56,34 @@ export type { WeightInit, WeightInitializer } from './layers/initializers.js';
 export { VisualBertProcessor } from './processing/processor.js';
 export type { DecodedAnswer, LoadProcessorOptions, ProcessorInputs, ProcessorOptions } from './processing/processor.js';
 export type { RegionInput, BoxInput, TensorLike } from './processing/region-inputs.js';
+export { pipeline } from './pipelines/pipeline.js';
+export { PIPELINE_NAMES } from './pipelines/tasks.js';
+export type {
+  CallOptions,
+  ChoiceInput,
+  ClassScore,
+  ExtractedFeatures,
+  FeatureInput,
+  FilledMask,
+  GroundedPhrase,
+  GroundingInput,
+  ImageTextMatch,
+  MaskedInput,
+  MatchingInput,
+  PhraseInput,
+  Pipeline,
+  PipelineInput,
+  PipelineName,
+  PipelineOptions,
+  PipelineOutput,
+  PipelineTypes,
+  QuestionInput,
+  RankingOptions,
+  ScoredChoice,
+  ScoredRegion,
+  StatementInput,
+} from './pipelines/contract.js';
+export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
 export type { TaskName } from './processing/text-forms.js';
 export type { VcrToken } from './processing/vcr-names.js';
 export {

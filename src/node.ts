@@ -102,6 +102,8 @@ export type { OperationTime } from './engine/session/operation-times.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';
 export { createTrainingStep } from './training/step/compiled-step.js';
+export { pipeline } from './pipelines/node-pipeline.js';
+export type { NodePipelineOptions } from './pipelines/node-pipeline.js';
 export { evaluateTask } from './training/loop/evaluate.js';
 export type { EvaluateOptions } from './training/loop/evaluate.js';
 export { Trainer } from './training/loop/trainer.js';

@@ -65,6 +65,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/vcr',
     'training',
   ],
+  pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
   runs: [
     'features',
     'models',
@@ -83,6 +84,7 @@ const EDGES: Record<string, readonly string[]> = {
     'layers',
     'models',
     'models/pretrained',
+    'pipelines',
     'processing',
     'random',
     'training',
@@ -99,6 +101,7 @@ const EDGES: Record<string, readonly string[]> = {
     'index',
     'metrics',
     'pictures',
+    'pipelines',
     'processing',
     'records',
     'runs',

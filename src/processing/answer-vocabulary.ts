@@ -1,5 +1,6 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { ConfigError, DataError, errorMessage } from '../errors.js';
+import { DataError, errorMessage } from '../errors.js';
+import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';
 
 /** The answer that stands for all others; never a prediction. */
@@ -62,16 +63,11 @@ export class AnswerVocabulary {
         `expected scores of ${this.size} answers, received ${scores.length}; the answers are not those of this model`,
       );
     }
-    if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
-    const best: { index: number; answer: string; score: number }[] = [];
-    for (let index = 0; index < this.size; index++) {
-      const score = scores[index] as number;
-      if (index === this.unknownIndex || (best.length === topK && !(score > (best.at(-1)?.score as number)))) continue;
-      const place = best.findIndex((one) => score > one.score);
-      best.splice(place < 0 ? best.length : place, 0, { index, answer: this.answers[index] as string, score });
-      if (best.length > topK) best.pop();
-    }
-    return best;
+    return bestClasses(scores, topK, this.unknownIndex).map(({ index, score }) => ({
+      index,
+      answer: this.answers[index] as string,
+      score,
+    }));
   }
 }
 

@@ -2,6 +2,7 @@
 import { createTokenizer, exists, hubFile, isFolder, joinPath, readText, writeTextAtomic } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
+import { softmax } from '../scores.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type AnswerVocabulary, parseAnswers, requireAuthorsAnswers } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
@@ -65,6 +66,8 @@ export interface LoadProcessorOptions extends Omit<
 > {
   /** A file of answers, for checkpoints that name none (uclanlp/visualbert-vqa). */
   answers?: string;
+  /** The task of a checkpoint that names none, which those of this package do in processor_config.json. Default `plain`. */
+  defaultTask?: TaskName;
   revision?: string;
   cacheDir?: string;
   token?: string | false;
@@ -121,7 +124,7 @@ export class VisualBertProcessor extends Callable {
    * @throws DataError when the answers file is not that of the checkpoint.
    */
   static async fromPretrained(dirOrId: string, options: LoadProcessorOptions = {}): Promise<VisualBertProcessor> {
-    const { answers: answersFile, task, maxLength, maxRegions, ...hub } = options;
+    const { answers: answersFile, task, defaultTask, maxLength, maxRegions, ...hub } = options;
     const find = async (file: string): Promise<string | null> => {
       if (!(await isFolder(dirOrId)) && !dirOrId.includes('://')) return hubFile(dirOrId, file, hub);
       const path = joinPath(dirOrId, file);
@@ -158,7 +161,7 @@ export class VisualBertProcessor extends Callable {
       classCount: classCountOf(config),
       visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? null,
       ...defined({
-        task: usual(task, 'task'),
+        task: usual(task, 'task') ?? defaultTask,
         maxLength: usual(maxLength, 'max_length'),
         maxRegions: usual(maxRegions, 'max_regions'),
       }),
@@ -311,13 +314,6 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
-}
-
-function softmax(logits: readonly number[]): Float64Array {
-  const highest = logits.reduce((max, value) => Math.max(max, value), -Infinity);
-  const powers = Float64Array.from(logits, (value) => Math.exp(value - highest));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
 }
 
 /** The answers that a config.json names, null when it names none. */

@@ -16,7 +16,7 @@ export type RegionInput = RegionFeatures | RawTensor | TensorLike;
 export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
 
 /** Width of the place features that complete 2048-wide regions to the 2054 of the Flickr30k model. */
-const PLACE_DIM = 6;
+export const PLACE_DIM = 6;
 
 /** The values and shape of an array or tensor. */
 export function valuesOf(value: RawTensor | TensorLike): { shape: readonly number[]; data: ArrayLike<number> } {

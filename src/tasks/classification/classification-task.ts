@@ -4,6 +4,7 @@ import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { RegionFeatureSource } from '../../features/region-features.js';
 import { ConfigError, DataError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { softmax } from '../../scores.js';
 import type { Dataset, Metric, Task } from '../../training/task.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
@@ -13,7 +14,6 @@ import {
   inPlace,
   newModelFields,
   requireImages,
-  softmax,
   type TaskExample,
   type TaskRegions,
 } from '../shared/task-parts.js';

@@ -8,6 +8,7 @@ import type { VisualBertProcessor } from '../../processing/processor.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { ConfigError, DataError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { softmax } from '../../scores.js';
 import type { Dataset, ExampleNote, Metric, NotedImage, Task } from '../../training/task.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
@@ -17,7 +18,6 @@ import {
   inPlace,
   newModelFields,
   requireImages,
-  softmax,
   type TaskExample,
   type TaskRegions,
   taskProcessor,

@@ -8,7 +8,8 @@ import { uniformValues } from '../../random/values.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { Batch, ExampleNote, Metric, Task } from '../../training/task.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
-import { softmax, type TaskExample } from '../shared/task-parts.js';
+import { softmax } from '../../scores.js';
+import type { TaskExample } from '../shared/task-parts.js';
 import { type AlignedText, alignmentTensor } from '../../processing/aligned-text.js';
 
 /** What the model reads of an example in this epoch. */

@@ -6,8 +6,8 @@ import type { AnswerVocabulary } from '../../processing/answer-vocabulary.js';
 import { imageKey } from '../../features/image-key.js';
 import type { RegionFeatures } from '../../features/region-features.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { softmax } from '../../scores.js';
 import type { ExampleNote, NotedImage } from '../../training/task.js';
-import { softmax } from './task-parts.js';
 
 /** Answers that a note holds. */
 export const NOTED_ANSWERS = 5;

@@ -113,15 +113,6 @@ export function inPlace<T>(entries: readonly T[], places: readonly number[] = [.
   return sorted;
 }
 
-/** Probabilities of logits. */
-export function softmax(logits: ArrayLike<number>): number[] {
-  const row = Array.from(logits);
-  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // a call takes fewer arguments than a large vocabulary has pieces
-  const powers = row.map((value) => Math.exp(value - highest));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
-}
-
 /** A short text that changes when any of the parts does. */
 export function fingerprintOf(parts: Iterable<string>): string {
   const hash = createHash('sha256');

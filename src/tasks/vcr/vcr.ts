@@ -7,6 +7,7 @@ import { scoreVcr, type VcrPrediction } from '../../metrics/vcr.js';
 import { readVcr, type VcrRecord } from '../../records/vcr.js';
 import { ConfigError, DataError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { softmax } from '../../scores.js';
 import type { Dataset, ExampleNote, Metric, Task } from '../../training/task.js';
 import { notedImages } from '../shared/notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
@@ -16,7 +17,6 @@ import {
   inPlace,
   newModelFields,
   requireImages,
-  softmax,
   taskProcessor,
   taskRegions,
 } from '../shared/task-parts.js';

@@ -1,0 +1,166 @@
+// What a pipeline takes and gives, by the name of its task.
+import type { HubOptions } from '#platform';
+import type { DecodedAnswer } from '../processing/processor.js';
+import type { TaskName } from '../processing/text-forms.js';
+import type { VcrToken } from '../processing/vcr-names.js';
+import type { RawTensor } from '../raw-tensor.js';
+import type { PictureDetector, RegionsOfImage } from './regions.js';
+
+/** How many of the best to give. */
+export interface RankingOptions {
+  topK?: number;
+}
+
+/** A question about one image. */
+export interface QuestionInput {
+  question: string;
+  regions: RegionsOfImage;
+}
+
+/** A statement about one image, or about a pair of them (NLVR2: left, right); own classes may be about two texts. */
+export interface StatementInput {
+  statement: string;
+  textPair?: string;
+  regions: RegionsOfImage | readonly RegionsOfImage[];
+}
+
+/** A question with answers (or, for rationales, the question and its answer with rationales) to choose from. */
+export interface ChoiceInput {
+  /** Text, or VCR's list of words and tags such as `['Why', 'is', [0], 'here', '?']`. */
+  question: string | readonly VcrToken[];
+  choices: readonly (string | readonly VcrToken[])[];
+  /** Kinds of the objects that tags number; `regions` are then the whole picture first, and one for each object. */
+  objects?: readonly string[];
+  regions: RegionsOfImage;
+}
+
+/** A phrase: its text, or the numbers of its first and last word. */
+export type PhraseInput = string | { first: number; last: number };
+
+/** Phrases of a sentence to find in an image. */
+export interface GroundingInput {
+  /** Text, or its words. */
+  sentence: string | readonly string[];
+  phrases: readonly PhraseInput[];
+  regions: RegionsOfImage;
+}
+
+/** A text, or two, with words hidden behind `[MASK]`. */
+export interface MaskedInput {
+  text: string;
+  textPair?: string;
+  regions?: RegionsOfImage;
+}
+
+/** A text and an image that may belong together. With two texts the second is judged, as in the authors' pre-training. */
+export interface MatchingInput {
+  text: string;
+  textPair?: string;
+  regions: RegionsOfImage;
+}
+
+/** A text, or two, with or without images. */
+export interface FeatureInput {
+  text: string;
+  textPair?: string;
+  regions?: RegionsOfImage | readonly RegionsOfImage[];
+}
+
+/** A class with its probability. */
+export interface ClassScore {
+  label: string;
+  index: number;
+  score: number;
+}
+
+/** A choice with its probability. */
+export interface ScoredChoice {
+  /** As the model reads it: names in place of tags. */
+  choice: string;
+  index: number;
+  score: number;
+}
+
+/** A region with the probability that a phrase names it, among all regions. */
+export interface ScoredRegion {
+  index: number;
+  score: number;
+  /** x1, y1, x2, y2 in pixels, where the features have boxes. */
+  box?: readonly [number, number, number, number];
+}
+
+export interface GroundedPhrase {
+  phrase: string;
+  /** Best first. */
+  regions: ScoredRegion[];
+}
+
+export interface FilledMask {
+  /** Its position in the text, [CLS] being 0. */
+  position: number;
+  /** Word pieces, best first. */
+  words: { word: string; id: number; score: number }[];
+}
+
+export interface ImageTextMatch {
+  /** Probability that text and image belong together. */
+  score: number;
+  matches: boolean;
+}
+
+/** Hidden states without padding. */
+export interface ExtractedFeatures {
+  /** `[t, h]`, [CLS] first. */
+  text: RawTensor;
+  /** `[v, h]`; null without regions. */
+  regions: RawTensor | null;
+  /** `[h]`, from [CLS]. */
+  pooled: RawTensor;
+}
+
+/** Input, options and output of each task. */
+export interface PipelineTypes {
+  'visual-question-answering': { input: QuestionInput; options: RankingOptions; output: DecodedAnswer[] };
+  'visual-reasoning': { input: StatementInput; options: RankingOptions; output: ClassScore[] };
+  'visual-multiple-choice': { input: ChoiceInput; options: RankingOptions; output: ScoredChoice[] };
+  'phrase-grounding': { input: GroundingInput; options: RankingOptions; output: GroundedPhrase[] };
+  'fill-mask': { input: MaskedInput; options: RankingOptions; output: FilledMask[] };
+  'image-text-matching': { input: MatchingInput; options: object; output: ImageTextMatch };
+  'feature-extraction': { input: FeatureInput; options: object; output: ExtractedFeatures };
+}
+
+export type PipelineName = keyof PipelineTypes;
+export type PipelineInput<T extends PipelineName> = PipelineTypes[T]['input'];
+export type PipelineOutput<T extends PipelineName> = PipelineTypes[T]['output'];
+export type CallOptions<T extends PipelineName> = PipelineTypes[T]['options'];
+
+/** How a pipeline is made. */
+export interface PipelineOptions extends HubOptions {
+  /** The list of answers of a checkpoint that names none (uclanlp/visualbert-vqa). */
+  answers?: string;
+  /** Text form; default: the checkpoint's own (processor_config.json), else the one of the authors for this task. */
+  textForm?: TaskName;
+  /** Longest text in word pieces; default the checkpoint's, else 128. */
+  maxLength?: number;
+  /** Use only the first so many regions of an image; default the checkpoint's, else all. */
+  maxRegions?: number;
+  /** Finds regions where `regions` is a picture. */
+  detector?: PictureDetector;
+  /** Examples that run together at most. Default 32. */
+  batchSize?: number;
+}
+
+/**
+ * Answers inputs of one task. A list gives a list, an async iterable an async iterable, in the order of the inputs: both are read in
+ * portions of several batches, in which examples of like length run together.
+ */
+export interface Pipeline<T extends PipelineName> {
+  (input: PipelineInput<T>, options?: CallOptions<T>): Promise<PipelineOutput<T>>;
+  (inputs: readonly PipelineInput<T>[], options?: CallOptions<T>): Promise<PipelineOutput<T>[]>;
+  (inputs: AsyncIterable<PipelineInput<T>>, options?: CallOptions<T>): AsyncGenerator<PipelineOutput<T>>;
+  readonly task: T;
+  /** Whether the native engine runs a recorded graph. */
+  readonly compiled: boolean;
+  /** Frees the model. */
+  dispose(): Promise<void>;
+}

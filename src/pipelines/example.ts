@@ -1,0 +1,80 @@
+// What the model sees of one input of a pipeline, and several of them as one batch.
+import { alignmentTensor } from '../processing/aligned-text.js';
+import { bucketOf, DEFAULT_BUCKETS, type EncodedExample } from '../processing/batch.js';
+import type { VisualBertProcessor } from '../processing/processor.js';
+import type { RawTensor } from '../raw-tensor.js';
+
+/** One sequence of text and regions. */
+export interface Sequence extends EncodedExample {
+  /** Text positions that the head is asked about: masked words, phrases. */
+  asked?: readonly number[];
+  /** For each region the text positions that name it. */
+  alignment?: readonly (readonly number[])[];
+}
+
+/** What the model sees of one input. */
+export interface PipelineExample {
+  /** One, or one for each choice. */
+  sequences: readonly Sequence[];
+  /** What the results call choices, phrases or masks. */
+  labels: readonly string[];
+}
+
+/** The input by which a head is asked about positions, and what fills it up. */
+export type AskedInput = { name: 'maskedPositions' | 'regionToPhrasePosition'; padding: number };
+
+/** Positions of an example that a batch may be padded to. */
+const ASKED_BUCKETS = [1, 2, 4, 8, 16, 32];
+
+/** What decides which examples run together. */
+export interface ExampleSize {
+  choices: number;
+  regions: number;
+  text: number;
+}
+
+export function sizeOfExample({ sequences }: PipelineExample): ExampleSize {
+  return {
+    choices: sequences.length,
+    regions: Math.max(...sequences.map(regionCount)),
+    text: Math.max(...sequences.map(({ text }) => text.ids.length)),
+  };
+}
+
+/** Regions of all images of a sequence. */
+export function regionCount({ images }: EncodedExample): number {
+  return images.reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * The model inputs of examples with the same number of choices: `[b, ...]`, or with `hasChoices` `[b, choices, ...]`.
+ * @throws DataError when their features have different widths
+ */
+export function collateExamples(
+  examples: readonly PipelineExample[],
+  processor: VisualBertProcessor,
+  { hasChoices, asked }: { hasChoices: boolean; asked: AskedInput | null },
+): Record<string, RawTensor> {
+  const sequences = examples.flatMap((example) => example.sequences);
+  const inputs = processor.collate(sequences, { buckets: DEFAULT_BUCKETS });
+  const v = inputs['visualEmbeds']?.shape[1] ?? 0;
+  if (sequences.some(({ alignment }) => alignment !== undefined))
+    inputs['imageTextAlignment'] = alignmentTensor(
+      sequences.map(({ alignment = [] }) => alignment),
+      v,
+    );
+  if (asked !== null) inputs[asked.name] = askedTensor(sequences, asked.padding);
+  if (!hasChoices) return inputs;
+  const lead = [examples.length, sequences.length / examples.length];
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, tensor]) => [name, { ...tensor, shape: [...lead, ...tensor.shape.slice(1)] }]),
+  );
+}
+
+/** `[b, k] int32`. */
+function askedTensor(sequences: readonly Sequence[], padding: number): RawTensor {
+  const k = bucketOf(Math.max(...sequences.map(({ asked = [] }) => asked.length)), ASKED_BUCKETS);
+  const data = new Int32Array(sequences.length * k).fill(padding);
+  sequences.forEach(({ asked = [] }, i) => data.set(asked, i * k));
+  return { dtype: 'int32', shape: [sequences.length, k], data };
+}

@@ -1,0 +1,47 @@
+// Words hidden behind [MASK], found with the help of the picture.
+import { ConfigError } from '../../errors.js';
+import { VisualBertForPreTraining } from '../../models/pre-training.js';
+import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
+
+const DEFAULT_WORDS = 5;
+
+export const fillMask: PipelineDefinition<'fill-mask'> = {
+  Model: VisualBertForPreTraining,
+  textForm: 'pretraining',
+  createHead: ({ processor, readImages }) => {
+    const { mask } = processor.tokenizer.special;
+    const word = (id: number): string => processor.tokenizer.tokens([id])[0] as string;
+    const scores: HeadScores = {
+      output: 'predictionLogits',
+      excluded: null,
+      span: (_example, asked, [, , vocabulary = 0]) => ({ start: asked * vocabulary, count: vocabulary }),
+      label: word,
+      readAt: ({ sequences }, asked) => ({ sequence: 0, position: sequences[0]?.asked?.[asked] ?? 0 }),
+    };
+    return {
+      hasChoices: false,
+      asked: { name: 'maskedPositions', padding: -100 },
+      scores,
+      encode: async ({ text: given, textPair, regions }) => {
+        const images = regions === undefined ? [] : await readImages(regions);
+        const text = await processor.encodeText(given, textPair);
+        const asked = text.ids.flatMap((id, position) => (id === mask ? [position] : []));
+        if (asked.length === 0) {
+          throw new ConfigError(
+            `text: expected a [MASK] for each hidden word, received ${JSON.stringify(given.slice(0, 60))}`,
+          );
+        }
+        return { sequences: [{ text, images, asked }], labels: asked.map((position) => `[MASK] at ${position}`) };
+      },
+      decode: (reading, { topK = DEFAULT_WORDS }) =>
+        (reading.example.sequences[0]?.asked ?? []).map((position, asked) => ({
+          position,
+          words: ranked(scores, reading, topK, asked).map(({ index, score }) => ({
+            word: word(index),
+            id: index,
+            score,
+          })),
+        })),
+    };
+  },
+};

@@ -1,0 +1,34 @@
+// Whether a text and an image belong together.
+import { VisualBertForPreTraining } from '../../models/pre-training.js';
+import { softmax } from '../../scores.js';
+import { type HeadScores, type PipelineDefinition, scoresOf, wholeRow } from '../head.js';
+
+/** By class; 1 in the authors' code, of which transformers' documentation has the opposite. */
+const LABELS = ['does not match', 'matches'];
+
+export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
+  Model: VisualBertForPreTraining,
+  textForm: 'pretraining',
+  createHead: ({ processor, readImages }) => {
+    const scores: HeadScores = {
+      output: 'seqRelationshipLogits',
+      excluded: null,
+      span: wholeRow,
+      label: (index) => LABELS[index] as string,
+      readAt: () => ({ sequence: 0, position: 0 }),
+    };
+    return {
+      hasChoices: false,
+      asked: { name: 'maskedPositions', padding: -100 },
+      scores,
+      encode: async ({ text: given, textPair, regions }) => {
+        const [text, images] = await Promise.all([processor.encodeText(given, textPair), readImages(regions)]);
+        return { sequences: [{ text, images, asked: [] }], labels: [] };
+      },
+      decode: (reading) => {
+        const [, score = 0] = softmax(scoresOf(scores, reading));
+        return { score, matches: score >= 0.5 };
+      },
+    };
+  },
+};

@@ -1,0 +1,77 @@
+// Phrase grounding: the regions of an image that phrases of a sentence name.
+import { boxAt } from '../../boxes.js';
+import { ConfigError } from '../../errors.js';
+import { VisualBertForRegionToPhraseAlignment } from '../../models/region-to-phrase-alignment.js';
+import type { PhraseInput } from '../contract.js';
+import { regionCount, type PipelineExample } from '../example.js';
+import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
+
+const DEFAULT_REGIONS = 5;
+/** A word with its inner apostrophes and hyphens, or a sign: how Flickr30k Entities separates them. */
+const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
+
+export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
+  Model: VisualBertForRegionToPhraseAlignment,
+  textForm: 'flickr',
+  createHead: ({ processor, readImages }) => {
+    const scores: HeadScores = {
+      output: 'logits',
+      excluded: null,
+      span: (example, asked, [, , v = 0]) => ({ start: asked * v, count: regionsIn(example) }),
+      label: (index) => `region ${index}`,
+      readAt: ({ sequences }, asked) => ({ sequence: 0, position: sequences[0]?.asked?.[asked] ?? 0 }),
+    };
+    return {
+      hasChoices: false,
+      asked: { name: 'regionToPhrasePosition', padding: -1 },
+      scores,
+      encode: async ({ sentence, phrases, regions }) => {
+        const words = typeof sentence === 'string' ? wordsOf(sentence) : sentence;
+        if (phrases.length === 0) throw new ConfigError('phrases: expected at least one, received none');
+        const spans = phrases.map((phrase) => spanOf(phrase, words));
+        const [{ text, lastPieces }, images] = await Promise.all([processor.encodeWords(words), readImages(regions)]);
+        const asked = spans.map(({ last }) => lastPieces[last] as number);
+        const labels = spans.map(({ first, last }) => words.slice(first, last + 1).join(' '));
+        return { sequences: [{ text, images, asked }], labels };
+      },
+      decode: (reading, { topK = DEFAULT_REGIONS }) => {
+        const { example } = reading;
+        const boxes = example.sequences[0]?.images[0]?.boxes;
+        return example.labels.map((phrase, asked) => ({
+          phrase,
+          regions: ranked(scores, reading, topK, asked).map(({ index, score }) => ({
+            index,
+            score,
+            ...(boxes === undefined ? {} : { box: boxAt(boxes, index) }),
+          })),
+        }));
+      },
+    };
+  },
+};
+
+function regionsIn({ sequences: [sequence] }: PipelineExample): number {
+  return sequence === undefined ? 0 : regionCount(sequence);
+}
+
+/** The words of a sentence, signs being words of their own. */
+function wordsOf(sentence: string): string[] {
+  return sentence.match(WORD) ?? [];
+}
+
+/** First and last word of a phrase. @throws ConfigError when the sentence does not have it */
+function spanOf(phrase: PhraseInput, words: readonly string[]): { first: number; last: number } {
+  if (typeof phrase !== 'string') {
+    const { first, last } = phrase;
+    if (Number.isInteger(first) && Number.isInteger(last) && first >= 0 && first <= last && last < words.length)
+      return phrase;
+    throw new ConfigError(`phrases: expected words from 0 to ${words.length - 1}, received ${first} to ${last}`);
+  }
+  const wanted = wordsOf(phrase.toLowerCase());
+  const lower = words.map((word) => word.toLowerCase());
+  const first = lower.findIndex((_, i) => wanted.length > 0 && wanted.every((word, j) => lower[i + j] === word));
+  if (first >= 0) return { first, last: first + wanted.length - 1 };
+  throw new ConfigError(
+    `phrases: the sentence has no ${JSON.stringify(phrase)}; its words are ${JSON.stringify(words)}`,
+  );
+}

@@ -1,0 +1,45 @@
+// Visual question answering: the most likely answers of a list.
+import { ConfigError } from '../../errors.js';
+import { VisualBertForQuestionAnswering } from '../../models/question-answering.js';
+import { type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
+import { warnAboutMaskSlot } from '../warnings.js';
+
+const DEFAULT_ANSWERS = 5;
+
+export const questionAnswering: PipelineDefinition<'visual-question-answering'> = {
+  Model: VisualBertForQuestionAnswering,
+  textForm: 'vqa',
+  createHead: ({ processor, readImages }) => {
+    const { answers } = processor;
+    if (answers === null) {
+      throw new ConfigError(
+        "visual-question-answering: this checkpoint's config.json has no answer names (id2label is LABEL_0, LABEL_1, ...); give the list it was " +
+          "trained with as pipeline(..., { answers: 'answers_vqa.txt' }): for uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt",
+      );
+    }
+    const label = (index: number): string => answers.answers[index] as string;
+    const scores: HeadScores = {
+      output: 'logits',
+      excluded: answers.unknownIndex,
+      span: wholeRow,
+      label,
+      readAt: ({ sequences }) => ({ sequence: 0, position: (sequences[0]?.text.ids.length ?? 2) - 2 }),
+    };
+    return {
+      hasChoices: false,
+      asked: null,
+      scores,
+      encode: async ({ question, regions }) => {
+        const [text, images] = await Promise.all([processor.encodeText(question), readImages(regions)]);
+        warnAboutMaskSlot(text, processor);
+        return { sequences: [{ text, images }], labels: [] };
+      },
+      decode: (reading, { topK = DEFAULT_ANSWERS }) =>
+        ranked(scores, reading, topK).map(({ index, score }) => ({
+          answer: label(index),
+          index,
+          score,
+        })),
+    };
+  },
+};

@@ -1,0 +1,91 @@
+// What a pipeline is made of: the checkpoint's class as its config.json names it, its processor, and its head.
+import type { HubOptions } from '#platform';
+import { VisualBertConfig } from '../config.js';
+import { CheckpointError, ConfigError } from '../errors.js';
+import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { VisualBertModel } from '../models/visual-bert-model.js';
+import { VisualBertProcessor } from '../processing/processor.js';
+import type { PipelineName, PipelineOptions } from './contract.js';
+import type { PipelineDefinition, PipelineHead } from './head.js';
+import { imagesOf, readRegions } from './regions.js';
+import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
+import { warnAboutAnswerOrder, warnAboutPlaces } from './warnings.js';
+
+/** The parts of a pipeline. */
+export interface PipelineParts<T extends PipelineName> {
+  task: T;
+  model: VisualBertPreTrainedModel;
+  processor: VisualBertProcessor;
+  head: PipelineHead<T>;
+}
+
+/**
+ * Loads a task's parts from a folder, an address or a repository of the hub.
+ * @throws ConfigError for an unknown task, a checkpoint of another class, or one without answers; CheckpointError for one without weights of
+ * its head.
+ */
+export async function loadParts<T extends PipelineName>(
+  task: T,
+  where: string,
+  { answers, textForm, maxLength, maxRegions, detector, batchSize: _, ...hub }: PipelineOptions,
+): Promise<PipelineParts<T>> {
+  const definition = definitionOf(task);
+  if (definition === undefined)
+    throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
+  const config = await VisualBertConfig.fromPretrained(where, hub);
+  requireClass(task, where, config, definition);
+  const given = Object.entries({ answers, task: textForm, maxLength, maxRegions }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const processor = await VisualBertProcessor.fromPretrained(where, {
+    ...hub,
+    ...Object.fromEntries(given),
+    defaultTask: definition.textForm,
+  });
+  warnAboutAnswerOrder(config, processor);
+  const head = definition.createHead({
+    processor,
+    config,
+    readImages: (regions) =>
+      Promise.all(
+        imagesOf(regions).map(async (image) => {
+          const read = await readRegions(image, detector);
+          warnAboutPlaces(read, processor);
+          return processor.fitRegions(read);
+        }),
+      ),
+  });
+  return { task, processor, head, model: await loadModel(where, definition, hub) };
+}
+
+/** Any class has the body that `feature-extraction` shows; of a head there is one class. */
+function requireClass<T extends PipelineName>(
+  task: T,
+  where: string,
+  { extra: { architectures } }: VisualBertConfig,
+  { Model }: PipelineDefinition<T>,
+): void {
+  if (Model.className === VisualBertModel.className || !Array.isArray(architectures)) return;
+  const [found] = architectures.map(String);
+  if (found === undefined || found === Model.className) return;
+  const others = tasksOfClass(found);
+  throw new ConfigError(
+    `${task}: expected a checkpoint of ${Model.className}, received ${where}, whose config.json names ${found}` +
+      (others.length === 0 ? '' : `; it can do ${others.join(', ')}, and feature-extraction`),
+  );
+}
+
+async function loadModel<T extends PipelineName>(
+  where: string,
+  { Model }: PipelineDefinition<T>,
+  hub: HubOptions,
+): Promise<VisualBertPreTrainedModel> {
+  const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, hub);
+  const missing = model.loadingReport?.missingKeys ?? [];
+  if (missing.length === 0) return model;
+  model.dispose();
+  throw new CheckpointError(
+    `${where}: it has no weights for ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''} of ` +
+      `${Model.className}, whose results would be random; use a checkpoint that was trained for this task`,
+  );
+}

@@ -1,0 +1,39 @@
+// pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
+import type { Precision } from '../engine/recording/precision.js';
+import { createForwardPass } from '../training/step/forward.js';
+import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
+import { createPipeline } from './create.js';
+import { loadParts } from './load.js';
+
+export interface NodePipelineOptions extends PipelineOptions {
+  /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  precision?: Precision;
+  /** Record the forward pass once for each shape of its inputs. Default: whether the native engine is there; false answers the first question sooner. */
+  compile?: boolean;
+}
+
+/**
+ * Loads a checkpoint for one task: a folder, an address, or a repository of the hub.
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa');
+ * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
+ * await ask.dispose();
+ * @throws ConfigError for a task that the checkpoint is not made for, or a precision without the engine; CheckpointError, HubError, DataError
+ */
+export async function pipeline<T extends PipelineName>(
+  task: T,
+  dirOrId: string,
+  { precision, compile, ...options }: NodePipelineOptions = {},
+): Promise<Pipeline<T>> {
+  const parts = await loadParts(task, dirOrId, options);
+  try {
+    const forward = await createForwardPass(parts.model, {
+      compile,
+      ...(precision === undefined ? {} : { precision }),
+    });
+    return createPipeline(parts, forward, options.batchSize);
+  } catch (error) {
+    parts.model.dispose();
+    throw error;
+  }
+}

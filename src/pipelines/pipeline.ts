@@ -1,0 +1,24 @@
+// pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
+import * as tf from '@tensorflow/tfjs';
+import { createEagerForwardPass } from '../training/step/forward-pass.js';
+import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
+import { createPipeline } from './create.js';
+import { loadParts } from './load.js';
+
+/**
+ * Loads a checkpoint for one task: the address of a folder, or a repository of the hub.
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'https://example.org/my-vqa');
+ * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
+ * await ask.dispose();
+ * @throws ConfigError for a task that the checkpoint is not made for; CheckpointError, HubError
+ */
+export async function pipeline<T extends PipelineName>(
+  task: T,
+  dirOrId: string,
+  options: PipelineOptions = {},
+): Promise<Pipeline<T>> {
+  await tf.ready();
+  const parts = await loadParts(task, dirOrId, options);
+  return createPipeline(parts, createEagerForwardPass(parts.model), options.batchSize);
+}

@@ -1,0 +1,69 @@
+// Warns where inputs fit by their shapes and are wrong all the same: models then answer, and lose tens of points.
+import type { VisualBertConfig } from '../config.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import { warnOnce } from '../logger.js';
+import type { EncodedText } from '../processing/batch.js';
+import type { VisualBertProcessor } from '../processing/processor.js';
+import { PLACE_DIM } from '../processing/region-inputs.js';
+import type { TaskName } from '../processing/text-forms.js';
+
+/** Width of the authors' features with places: 2048 and 6. */
+const WIDTH_WITH_PLACES = 2054;
+/** Shares of a picture, and a little more: boxes may reach over its edge. */
+const LARGEST_SHARE = 1.5;
+/** Text forms of tasks that show one image: their checkpoints have only seen visual type 0. */
+const ONE_IMAGE: readonly TaskName[] = ['vqa', 'vcr', 'flickr', 'pretraining', 'nlvr'];
+
+/** A VQA head reads the token before the last [SEP], which was [MASK] in training: without it VQA 2.0 falls from 70.8% to 40 to 46%. */
+export function warnAboutMaskSlot({ ids }: EncodedText, { tokenizer, task }: VisualBertProcessor): void {
+  if (ids.at(-2) === tokenizer.special.mask) return;
+  warnOnce(
+    `visual-question-answering: the text has no [MASK] before the last [SEP], where the head reads the answer (text form ${task}). ` +
+      "Checkpoints of the authors and of this package were trained with it; use textForm: 'vqa' unless this one was not",
+  );
+}
+
+/** A list of answers given for a checkpoint whose config.json has them in another order. */
+export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }: VisualBertProcessor): void {
+  const named = Object.entries(id2label).filter(([id, label]) => label !== `LABEL_${id}`);
+  const other = named.find(([id, label]) => answers?.answers[Number(id)] !== label);
+  if (answers === null || other === undefined) return;
+  const [id, label] = other;
+  warnOnce(
+    `answers: class ${id} is ${JSON.stringify(answers.answers[Number(id)])} in the list given and ${JSON.stringify(label)} in the checkpoint's ` +
+      'config.json; leave the list out, unless the config.json is wrong',
+  );
+}
+
+/** Several images for a checkpoint whose training showed one. */
+export function warnAboutVisualTypes(images: number, task: TaskName): void {
+  if (images < 2 || !ONE_IMAGE.includes(task)) return;
+  warnOnce(
+    `regions: ${images} images are told apart by the visual types 0 to ${images - 1}, and this checkpoint (text form ${task}) was trained with type 0 ` +
+      'alone; use one image, or a checkpoint of NLVR2',
+  );
+}
+
+/** Places in a picture as pixels where the model takes shares, and the other way round. */
+export function warnAboutPlaces(regions: RegionFeatures, { visualEmbeddingDim }: VisualBertProcessor): void {
+  const { features, count, dim, boxes, imageWidth = 0, imageHeight = 0 } = regions;
+  if (dim === visualEmbeddingDim && dim === WIDTH_WITH_PLACES) {
+    const places = Array.from({ length: count }, (_, i) => features.subarray((i + 1) * dim - PLACE_DIM, (i + 1) * dim));
+    if (places.some((place) => place.some((value) => value > LARGEST_SHARE)))
+      warnOnce(
+        `regions: the last ${PLACE_DIM} of ${dim} features are larger than 1. The model takes places as shares of the picture (x1, y1, x2, y2, width, ` +
+          'height from 0 to 1); these look like pixels: divide them by the size of the picture',
+      );
+    return;
+  }
+  const needsPlaces = boxes !== undefined && dim + PLACE_DIM === visualEmbeddingDim;
+  if (
+    needsPlaces &&
+    Math.min(imageWidth, imageHeight) > 2 * LARGEST_SHARE &&
+    boxes.every((value) => value <= LARGEST_SHARE)
+  )
+    warnOnce(
+      `boxes: expected pixels of a picture of ${imageWidth} x ${imageHeight}, received values up to 1, which look like shares; multiply them by the ` +
+        'size of the picture, or the model sees all regions in its corner',
+    );
+}

@@ -1,0 +1,33 @@
+// Scores of classes: as probabilities, and the best of them.
+import { ConfigError } from './errors.js';
+
+/** `exp(x_i) / sum_j exp(x_j)`, computed from the largest score down, so that none overflows. */
+export function softmax(scores: ArrayLike<number>): number[] {
+  const row = Array.from(scores);
+  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // a call takes fewer arguments than a large vocabulary has pieces
+  const powers = row.map((value) => Math.exp(value - highest));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  return powers.map((value) => value / sum);
+}
+
+/**
+ * The classes with the highest scores, best first, ties by index.
+ * @param excluded a class that is never among them.
+ * @throws ConfigError for a `topK` below 1
+ */
+export function bestClasses(
+  scores: ArrayLike<number>,
+  topK: number,
+  excluded: number | null = null,
+): { index: number; score: number }[] {
+  if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
+  const best: { index: number; score: number }[] = [];
+  for (let index = 0; index < scores.length; index++) {
+    const score = scores[index] as number;
+    if (index === excluded || (best.length >= topK && !(score > (best.at(-1)?.score as number)))) continue;
+    const place = best.findIndex((one) => score > one.score);
+    best.splice(place < 0 ? best.length : place, 0, { index, score });
+    if (best.length > topK) best.pop();
+  }
+  return best;
+}
