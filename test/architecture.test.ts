@@ -19,7 +19,7 @@ const EDGES: Record<string, readonly string[]> = {
   pictures: ['checkpoint'],
   layers: ['random'],
   'models/pretrained': ['checkpoint', 'layers', 'platform'],
-  models: ['layers', 'models/pretrained', 'random'],
+  models: ['layers', 'models/pretrained', 'platform', 'random'],
   'engine/load': [],
   'engine/install': ['engine/load', 'platform'],
   'engine/recording': ['engine/load'],

@@ -7,7 +7,8 @@ import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-format.js';
 import { CheckpointError, ConfigError, errorMessage } from '../errors.js';
 import type { Architecture } from '../models/pretrained/classify.js';
-import type { PretrainedFiles } from '../models/pretrained/locate.js';
+import type { PretrainedFiles } from '../platform/locate.js';
+import { TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
 import { byteCount, jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
 import { openCheckpoint } from './open.js';
@@ -56,15 +57,6 @@ const NAMES: Partial<Record<StoredDType, string>> = {
   F16: 'float16',
   BF16: 'bfloat16',
 };
-
-/** Files of the tokenizer, copied when they lie beside the source. */
-const TOKENIZER_FILES = [
-  'vocab.txt',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-];
 
 /**
  * Converts a checkpoint: a file, a folder, an address or a repository, in any layout of the key map. Nothing is written before every

@@ -2,7 +2,7 @@
 import { isFolder, listFolder } from '#platform';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
-import { locatePretrained, type PretrainedFiles } from '../models/pretrained/locate.js';
+import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { openWeights, WEIGHT_FILES } from '../models/pretrained/open-weights.js';
 
 const CHECKPOINT_FILE = /\.(safetensors|bin|pt|pth|th|ckpt)$/;

@@ -14,7 +14,7 @@ import { prepareInputs, type InputSpecs, type ModelInputs, type TensorInputs } f
 import { toTuple, type ModelOutputs } from './outputs.js';
 import { joinPrunedHeads, keptHeadsOf, resizedBias, resizedTable, type ResizeOptions } from './surgery.js';
 import { loadConfig, loadPretrained } from './pretrained/load.js';
-import { locatePretrained } from './pretrained/locate.js';
+import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
 

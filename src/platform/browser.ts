@@ -1,16 +1,16 @@
 // The platform of the browser: addresses instead of folders, no hub cache, the JavaScript tokenizer.
-import { Tokenizer } from '@huggingface/tokenizers';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import { type HubOptions, hubUrl } from './hub-options.js';
 import { fetchText, openUrl, urlExists } from './http-source.js';
-import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
+import { encoderOf } from './javascript-tokenizer.js';
+import { readDefinition } from './tokenizer-definition.js';
+import { textTokenizer } from './tokenizer.js';
 
 export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
-export type { TokenizerFiles } from './tokenizer.js';
 
 /** Opens an address (absolute, or relative to the page). @throws HubError */
 export async function openSource(path: string): Promise<ByteSource> {
@@ -63,14 +63,8 @@ export async function hubFile(repoId: string, file: string, options: HubOptions 
   return (await urlExists(url)) ? url : null;
 }
 
-/** A tokenizer from a `vocab.txt` or a `tokenizer.json`. @throws DataError when it is no BERT vocabulary. */
-export function createTokenizer(files: TokenizerFiles): TextTokenizer {
-  const json = JSON.parse(tokenizerJsonOf(files)) as { normalizer?: { lowercase?: boolean } };
-  const tokenizer = new Tokenizer(json, {});
-  // JavaScript lower-cases a sigma at a word's end to its final form, the native library never does.
-  const prepare = (text: string): string => (json.normalizer?.lowercase === true ? text.replaceAll('Σ', 'σ') : text);
-  return textTokenizer({
-    encode: async (text) => tokenizer.encode(prepare(text), { add_special_tokens: false }).ids,
-    vocab: () => tokenizer.get_vocab(true),
-  });
+/** A tokenizer from its files. @param folder for errors. @throws DataError when they are damaged, or none holds a vocabulary. */
+export function createTokenizer(files: TokenizerFiles, folder?: string): TextTokenizer {
+  const definition = readDefinition(files, folder);
+  return textTokenizer(files, definition, encoderOf(definition));
 }

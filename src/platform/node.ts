@@ -4,17 +4,17 @@ import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import { createFileSink, openFile } from './files.js';
 import { fetchText, isUrl, openUrl, urlExists } from './http-source.js';
-import { textTokenizer, type TokenizerFiles, tokenizerJsonOf } from './tokenizer.js';
+import { readDefinition } from './tokenizer-definition.js';
+import { textTokenizer } from './tokenizer.js';
 
 export { makeFolder } from './files.js';
 export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';
-export type { TokenizerFiles } from './tokenizer.js';
 
 /** Opens a file or an address for random access. @throws HubError for addresses; Node's file errors otherwise. */
 export async function openSource(path: string): Promise<ByteSource> {
@@ -64,13 +64,13 @@ export async function removeFile(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-/** A tokenizer from a `vocab.txt` or a `tokenizer.json`. @throws DataError when it is no BERT vocabulary. */
-export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+/** A tokenizer from its files. @param folder for errors. @throws DataError when they are damaged, or none holds a vocabulary. */
+export function createTokenizer(files: TokenizerFiles, folder?: string): TextTokenizer {
   // Loaded on first use: the native library takes 30 ms that commands without text need not spend.
   const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof tokenizers;
-  const tokenizer = Tokenizer.fromString(tokenizerJsonOf(files));
-  return textTokenizer({
-    encode: async (text) => (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds(),
-    vocab: () => Object.entries(tokenizer.getVocab(true)),
-  });
+  const definition = readDefinition(files, folder);
+  const tokenizer = Tokenizer.fromString(JSON.stringify(definition.json));
+  return textTokenizer(files, definition, async (text) =>
+    (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds(),
+  );
 }

@@ -39,8 +39,10 @@ export function bucketOf(length: number, buckets: readonly number[]): number {
 
 export interface PadOptions {
   buckets: Buckets;
-  /** The word piece of padded places. */
+  /** The word piece of padding. */
   padId: number;
+  /** Most positions of the model: no bucket beyond it. Default: no limit. */
+  longestText?: number;
   /** Exact text length instead of a bucket. */
   textLength?: number;
 }
@@ -52,10 +54,10 @@ export interface PadOptions {
  * @throws DataError when the examples have features of different widths.
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
-  const { buckets, padId } = options;
+  const { buckets, padId, longestText = Infinity } = options;
   const b = examples.length;
   const longest = Math.max(...examples.map(({ text }) => text.ids.length));
-  const t = options.textLength ?? bucketOf(longest, buckets.text);
+  const t = options.textLength ?? Math.max(longest, Math.min(bucketOf(longest, buckets.text), longestText));
   const inputIds = new Int32Array(b * t).fill(padId);
   const attentionMask = new Int32Array(b * t);
   const tokenTypeIds = new Int32Array(b * t);

@@ -12,7 +12,7 @@ export interface TensorLike {
 /** The regions of one image. */
 export type RegionInput = RegionFeatures | RawTensor | TensorLike;
 
-/** Boxes of one image: `[v, 4]` as x1, y1, x2, y2 in pixels, flat or nested. */
+/** Boxes of one image: `[v, 4]` (or `[1, v, 4]`) as x1, y1, x2, y2 in pixels, flat or nested. */
 export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
 
 /** Width of the place features that complete 2048-wide regions to the 2054 of the Flickr30k model. */
@@ -23,7 +23,7 @@ export function valuesOf(value: RawTensor | TensorLike): { shape: readonly numbe
   return 'dataSync' in value ? { shape: value.shape, data: value.dataSync() } : value;
 }
 
-/** One image's regions from any form. @throws DataError when the shape is not `[v, d]`. */
+/** One image's regions from any form. @throws DataError when the shape is neither `[v, d]` nor `[1, v, d]`. */
 export function regionsOf(
   input: RegionInput,
   boxes: BoxInput | undefined,
@@ -33,17 +33,22 @@ export function regionsOf(
   const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
   if ('features' in input) return { ...input, ...given, ...size };
   const { shape, data } = valuesOf(input);
-  const [count, dim] = shape;
-  if (shape.length !== 2 || count === undefined || dim === undefined) {
-    throw new DataError(`visualEmbeds: expected the regions of one image as [v, d], received [${shape.join(', ')}]`);
+  const [count, dim, ...more] = shape.length === 3 && shape[0] === 1 ? shape.slice(1) : shape;
+  if (count === undefined || dim === undefined || more.length > 0) {
+    const batch = shape.length === 3 ? '; for a batch give a list of texts, for several images a list of arrays' : '';
+    throw new DataError(
+      `visualEmbeds: expected the regions of one image as [v, d] or [1, v, d], received [${shape.join(', ')}]${batch}`,
+    );
   }
   return { features: Float32Array.from(data), count, dim, ...given, ...size };
 }
 
-/** The images of a batch `[b, v, d]`, one by one. */
+/** The images of a batch `[b, v, d]`, one by one. @throws DataError for another shape */
 export function splitBatch(input: RawTensor | TensorLike): RawTensor[] {
   const { shape, data } = valuesOf(input);
   const [b = 0, v = 0, dim = 0] = shape;
+  if (shape.length !== 3)
+    throw new DataError(`visualEmbeds: expected one array of a batch as [b, v, d], received [${shape.join(', ')}]`);
   const values = Float32Array.from(data);
   return Array.from({ length: b }, (_, i) => ({
     dtype: 'float32',
@@ -91,7 +96,7 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
 }
 
 function flatBoxes(boxes: BoxInput): Float32Array {
-  const values = Array.from(boxes as ArrayLike<number | readonly number[]>).flat() as number[];
+  const values = Array.from(boxes as ArrayLike<number | readonly number[]>).flat(2) as number[];
   if (values.length % 4 !== 0)
     throw new DataError(`boxes: expected x1, y1, x2, y2 for each region, received ${values.length} numbers`);
   return Float32Array.from(values);

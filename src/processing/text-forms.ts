@@ -7,8 +7,10 @@ export type TaskName = 'plain' | 'vqa' | 'nlvr' | 'nlvr2' | 'vcr' | 'flickr' | '
 export interface TextForm {
   /** The part that may be shortened. */
   body: string;
-  /** Tokens that follow the body and are never cut: the slot that the answer head reads. */
+  /** Text that follows the body and is never cut. */
   ending: string;
+  /** Whether a mask token follows: the slot that the answer head reads. */
+  hasSlot: boolean;
 }
 
 const NON_WORD = /([^\p{L}\p{N}_]+)/u; // Python's \W
@@ -34,6 +36,6 @@ export function vqaQuestionWords(question: string): string {
  * Demonstrations without it score 40 to 46% on VQA 2.0 where the paper has 70.8.
  */
 export function textForm(task: TaskName, text: string): TextForm {
-  if (task === 'vqa') return { body: vqaQuestionWords(text), ending: '? [MASK]' };
-  return { body: text, ending: '' };
+  if (task === 'vqa') return { body: vqaQuestionWords(text), ending: '?', hasSlot: true };
+  return { body: text, ending: '', hasSlot: false };
 }

@@ -58,8 +58,8 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
   });
 }
 
-/** A configuration from fields or from a file of them. */
-async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
+/** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError when they are none */
+export async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
   const fields = typeof source === 'string' ? await readJson(source) : source;
   return Object.keys(fields).some((key) => key.includes('_'))
     ? VisualBertConfig.fromJSON(fields)

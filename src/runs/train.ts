@@ -3,7 +3,7 @@ import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
 import { type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
-import { createRunModel } from './model-classes.js';
+import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
 import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
@@ -33,9 +33,11 @@ export async function openTrainRun(
 ): Promise<TrainRun> {
   const given = settings.arguments as TrainingArguments;
   const seed = given.seed ?? 0;
-  const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: settings.model, seed });
+  const { model: source, modelConfig, ...rest } = settings;
+  const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
+  const positions = made === null ? {} : { maxPositionEmbeddings: made.maxPositionEmbeddings };
+  const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: source, ...positions, seed });
   try {
-    const { model: source, modelConfig, ...rest } = settings;
     const model = await createRunModel({
       modelClass: opened.modelClass,
       model: source,

@@ -30,7 +30,7 @@ export async function writeCheckpoint(
   );
   await model.savePretrained(folder);
   model.dispose();
-  const tokenizer = createTokenizer({ vocabulary: VOCABULARY.join('\n') });
+  const tokenizer = createTokenizer({ 'vocab.txt': VOCABULARY.join('\n') });
   await new VisualBertProcessor({ tokenizer, task: task ?? 'plain' }).savePretrained(folder);
   return folder;
 }

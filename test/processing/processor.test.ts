@@ -1,17 +1,21 @@
 // The processor: the authors' text forms, padding, visual types, answers.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { createTokenizer } from '#platform';
+import { setLogger } from '../../src/logger.js';
+import { readDefinition } from '../../src/platform/tokenizer-definition.js';
 import { AnswerVocabulary } from '../../src/processing/answer-vocabulary.js';
+import { DEFAULT_BUCKETS } from '../../src/processing/batch.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';
 import { vqaQuestionWords } from '../../src/processing/text-forms.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
 import type { RegionFeatures } from '../../src/features/region-features.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] what color is the dog ##s ? , ' s a b c d e".split(' ');
-const tokenizer = createTokenizer({ vocabulary: WORDS.join('\n') });
+const tokenizer = createTokenizer({ 'vocab.txt': `${WORDS.join('\n')}\n` });
 const id = (word: string): number => WORDS.indexOf(word);
 const ids = (text: string): number[] => text.split(' ').map(id);
 const regions = (count: number, dim: number, start = 0): RegionFeatures => ({
@@ -19,6 +23,8 @@ const regions = (count: number, dim: number, start = 0): RegionFeatures => ({
   dim,
   features: Float32Array.from({ length: count * dim }, (_, i) => start + i),
 });
+const root = mkdtempSync(join(tmpdir(), 'processor-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 const vqa = new VisualBertProcessor({ tokenizer, task: 'vqa' });
 
 describe('VisualBertProcessor', () => {
@@ -114,7 +120,7 @@ describe('VisualBertProcessor', () => {
   });
 
   test('saves its vocabulary and settings, and loads them again with the answers of the config', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'processor-'));
+    const folder = mkdtempSync(join(root, 'processor-'));
     await new VisualBertProcessor({ tokenizer, task: 'vqa', maxLength: 20, maxRegions: 36 }).savePretrained(folder);
     writeFileSync(
       join(folder, 'config.json'),
@@ -129,11 +135,110 @@ describe('VisualBertProcessor', () => {
     );
   });
 
+  test('keeps every file that decides ids byte for byte, and gives equal ids when it is loaded again', async () => {
+    const config = { 'tokenizer_config.json': '{ "do_lower_case": false, "strip_accents": false }' };
+    const { json } = readDefinition({ 'vocab.txt': WORDS.join('\n'), ...config });
+    const cased = {
+      ...config,
+      'tokenizer.json': `${JSON.stringify(json)}\n`,
+      'special_tokens_map.json': '{"additional_special_tokens": ["<loc1>"]}\n',
+      'added_tokens.json': '{"<loc1>": 20,   "Dog": 21}',
+    };
+    const [model, run] = [mkdtempSync(join(root, 'model-')), mkdtempSync(join(root, 'run-'))];
+    for (const [file, text] of Object.entries(cased)) writeFileSync(join(model, file), text);
+    writeFileSync(join(run, 'vocab.txt'), 'of another model');
+    const first = await VisualBertProcessor.fromPretrained(model);
+    await first.savePretrained(run);
+    for (const [file, text] of Object.entries(cased)) expect(readFileSync(join(run, file), 'utf8')).toBe(text);
+    expect(existsSync(join(run, 'vocab.txt'))).toBe(false);
+    const text = 'What dog Dog <loc1>c Is';
+    const again = await VisualBertProcessor.fromPretrained(run);
+    const [{ inputIds: a }, { inputIds: b }] = [await first({ text }), await again({ text })];
+    expect([...(a?.data ?? [])]).toEqual([2, 1, 9, 21, 20, 17, 1, 3]);
+    expect(b?.data).toEqual(a?.data);
+  });
+
+  test("takes a vocabulary in place of the model's, whose case it keeps", async () => {
+    const model = mkdtempSync(join(root, 'model-'));
+    writeFileSync(join(model, 'tokenizer_config.json'), '{"do_lower_case": false}');
+    writeFileSync(join(model, 'config.json'), '{"vocab_size": 7}');
+    const vocabulary = join(root, 'words.txt');
+    writeFileSync(vocabulary, '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nDog\ndog\n');
+    const processor = await VisualBertProcessor.fromPretrained(model, { vocabulary });
+    expect([...((await processor({ text: 'Dog dog' }))['inputIds']?.data ?? [])]).toEqual([2, 5, 6, 3]);
+  });
+
+  test('names both sizes where the vocabulary is not of the size of the word table', async () => {
+    const warnings: string[] = [];
+    setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+    try {
+      const model = mkdtempSync(join(root, 'model-'));
+      const load = (rows: number, options = {}): Promise<VisualBertProcessor> => {
+        writeFileSync(join(model, 'config.json'), JSON.stringify({ vocab_size: rows }));
+        return VisualBertProcessor.fromPretrained(model, options);
+      };
+      writeFileSync(join(model, 'vocab.txt'), WORDS.join('\n'));
+      for (const rows of [19, 22, 200, 160])
+        await expect(load(rows)).rejects.toThrow(
+          `the vocabulary has 20 pieces, the word table of ${model} has ${rows} rows`,
+        );
+      expect(warnings).toEqual([]);
+      await load(24);
+      expect(warnings).toEqual([expect.stringContaining('the last 4 rows are taken as padding')]);
+      await expect(load(24, { vocabulary: join(model, 'vocab.txt') })).rejects.toThrow('20 pieces');
+    } finally {
+      setLogger(null);
+    }
+  });
+
+  test('cuts a text to the positions of the model, and pads no batch beyond them', async () => {
+    const short = new VisualBertProcessor({ tokenizer, task: 'vqa', maxPositionEmbeddings: 9 });
+    expect(short.maxLength).toBe(9);
+    const { inputIds } = await short({ text: 'a b c d e a b c d e', maxLength: 20 });
+    expect([...(inputIds?.data ?? [])]).toEqual(ids('[CLS] a b c d e ? [MASK] [SEP]'));
+    const texts = await Promise.all(['a b c', 'a b c d e'].map((text) => short.encodeText(text)));
+    const batch = short.collate(
+      texts.map((text) => ({ text, images: [] })),
+      { buckets: DEFAULT_BUCKETS },
+    );
+    expect(batch['inputIds']?.shape).toEqual([2, 9]);
+    await expect(
+      new VisualBertProcessor({ tokenizer, task: 'vqa', maxPositionEmbeddings: 3 })({ text: 'a' }),
+    ).rejects.toThrow('3 positions do not hold the special tokens, which need 4');
+  });
+
+  test('takes the mask token that the tokenizer has as the slot', async () => {
+    const renamed = createTokenizer({
+      'vocab.txt': WORDS.join('\n').replace('[MASK]', '<mask>'),
+      'tokenizer_config.json': '{"mask_token":"<mask>"}',
+    });
+    const { inputIds } = await new VisualBertProcessor({ tokenizer: renamed, task: 'vqa' })({ text: 'a' });
+    expect([...(inputIds?.data ?? [])]).toEqual(ids('[CLS] a ? [MASK] [SEP]'));
+  });
+
+  test('takes the regions of one question as [v, d] or [1, v, d], and those of several as a list', async () => {
+    const data = Float32Array.from({ length: 6 }, (_, i) => i);
+    const raw = (...shape: number[]): RawTensor => ({ dtype: 'float32', shape, data });
+    for (const visualEmbeds of [raw(3, 2), raw(1, 3, 2)]) {
+      for (const call of [
+        { text: 'a', visualEmbeds },
+        { text: ['a'], visualEmbeds: [visualEmbeds] },
+      ]) {
+        const inputs = await vqa(call);
+        expect(inputs['visualEmbeds']).toEqual({ dtype: 'float32', shape: [1, 3, 2], data });
+      }
+    }
+    await expect(vqa({ text: 'a', visualEmbeds: raw(2, 3, 1) })).rejects.toThrow(
+      'received [2, 3, 1]; for a batch give a list of texts',
+    );
+    await expect(vqa({ text: ['a'], visualEmbeds: raw(3, 2) })).rejects.toThrow('as [b, v, d], received [3, 2]');
+  });
+
   testWithData(
     "refuses LXMERT's answers for a head of 3129 classes without names",
     ['lxmert_format/vqa_trainval_label2ans.json'],
     async (path) => {
-      const folder = mkdtempSync(join(tmpdir(), 'processor-'));
+      const folder = mkdtempSync(join(root, 'processor-'));
       await vqa.savePretrained(folder);
       const id2label = Object.fromEntries(Array.from({ length: 3129 }, (_, i) => [i, `LABEL_${i}`]));
       writeFileSync(join(folder, 'config.json'), JSON.stringify({ id2label }));

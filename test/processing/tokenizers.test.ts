@@ -19,7 +19,10 @@ describe('tokenizers', () => {
     ],
     async (vocabularyPath, vqa, nlvr, nlvr2, vizwiz) => {
       const vocabulary = readFileSync(vocabularyPath, 'utf8');
-      const [a, b] = [node.createTokenizer({ vocabulary }), browser.createTokenizer({ vocabulary })];
+      const [a, b] = [
+        node.createTokenizer({ 'vocab.txt': vocabulary }),
+        browser.createTokenizer({ 'vocab.txt': vocabulary }),
+      ];
       const texts = [
         ...(await readVqaQuestions(vizwiz ?? '')).map(({ question }) => question),
         ...(await readNlvr(nlvr ?? '')).map(({ sentence }) => sentence),

@@ -12,7 +12,7 @@ import { foreignError, mismatchError } from './explain.js';
 import { createFiller, type Filler } from './fill.js';
 import { hollowTensors } from './hollow.js';
 import { KNOWN_CHECKPOINTS } from './known.js';
-import { locatePretrained, type PretrainedFiles } from './locate.js';
+import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { differingTies, matchKeys, sameShape } from './match-keys.js';
 import { openWeights } from './open-weights.js';
 import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory } from './types.js';

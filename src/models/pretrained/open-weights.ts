@@ -5,7 +5,7 @@ import { openSharded } from '../../checkpoint/sharded.js';
 import { openTfjs } from '../../checkpoint/tfjs-format.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
-import type { PretrainedFiles } from './locate.js';
+import type { PretrainedFiles } from '../../platform/locate.js';
 
 /** safetensors win over PyTorch's own format, as in transformers; tfjs's format for the web comes last. */
 export const WEIGHT_FILES = [

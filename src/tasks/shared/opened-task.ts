@@ -19,6 +19,8 @@ export interface TaskContext {
   purpose: Purpose;
   /** Folder or hub id of the model, whose vocabulary and answers are used; null for a model made from nothing. */
   model: string | null;
+  /** Positions of a model made from nothing: no text is longer. */
+  maxPositionEmbeddings?: number;
   /** Of the shuffled-regions control. Default 0. */
   seed?: number;
 }

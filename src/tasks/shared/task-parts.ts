@@ -1,10 +1,11 @@
 // The parts that the tasks share: processor, region sources, fingerprints, encoded examples.
 import { createHash } from 'node:crypto';
-import { createTokenizer, readText } from '#platform';
+import { createTokenizer } from '#platform';
 import type { VisualBertConfigOptions } from '../../config.js';
 import type { EncodedExample, EncodedText } from '../../processing/batch.js';
 import { buildVocabulary } from '../../processing/word-vocabulary.js';
 import { openRegionFeatures } from '../../features/open.js';
+import { loadVocabulary } from '../../processing/load-processor.js';
 import { VisualBertProcessor } from '../../processing/processor.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { cachedSource, shuffledRegions, withoutRegions } from '../../features/wrappers.js';
@@ -26,7 +27,7 @@ export interface TaskExample<R> extends EncodedExample {
 export async function taskProcessor(
   task: TaskName,
   options: CommonOptions & { answers?: string | undefined },
-  { model, purpose }: TaskContext,
+  { model, purpose, maxPositionEmbeddings = Infinity }: TaskContext,
   texts: () => Iterable<string>,
   visualEmbeddingDim?: number,
 ): Promise<VisualBertProcessor> {
@@ -35,15 +36,20 @@ export async function taskProcessor(
     maxLength: options.maxTextLength,
     ...(options.maxRegions === undefined ? {} : { maxRegions: options.maxRegions }),
   };
-  const answers = options.answers === undefined ? {} : { answers: options.answers };
-  if (model !== null && options.vocabulary === undefined) {
-    // A head that is about to be replaced must not hold the list of its new answers against its old size.
-    return VisualBertProcessor.fromPretrained(model, { ...settings, ...(purpose === 'train' ? {} : answers) });
+  if (model !== null) {
+    return VisualBertProcessor.fromPretrained(model, {
+      ...settings,
+      ...(options.vocabulary === undefined ? {} : { vocabulary: options.vocabulary }),
+      // A head that is about to be replaced must not hold the list of its new answers against its old size.
+      ...(purpose === 'train' || options.answers === undefined ? {} : { answers: options.answers }),
+    });
   }
-  const vocabulary =
-    options.vocabulary === undefined ? buildVocabulary(texts()).join('\n') : await readText(options.vocabulary);
+  const tokenizer =
+    options.vocabulary === undefined
+      ? createTokenizer({ 'vocab.txt': `${buildVocabulary(texts()).join('\n')}\n` })
+      : await loadVocabulary(options.vocabulary);
   const width = visualEmbeddingDim === undefined ? {} : { visualEmbeddingDim };
-  return new VisualBertProcessor({ tokenizer: createTokenizer({ vocabulary }), ...settings, ...width });
+  return new VisualBertProcessor({ tokenizer, ...settings, ...width, maxPositionEmbeddings });
 }
 
 /** What the data say about a new model; of a loaded one the vocabulary and the width are given. */

@@ -13,7 +13,7 @@ import { testWithData } from '../../helpers/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pretraining-'));
 const tokenizer = createTokenizer({
-  vocabulary: ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrstuvwxyz'].join('\n'),
+  'vocab.txt': ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrstuvwxyz'].join('\n'),
 });
 
 describe('masking', () => {

@@ -109,7 +109,7 @@ describe('batches of VQA questions with 10 to 100 regions', () => {
       const { questions } = JSON.parse(gunzipSync(readFileSync(questionsFile)).toString('utf8')) as {
         questions: { question: string }[];
       };
-      const tokenizer = createTokenizer({ vocabulary: readFileSync(vocabularyFile, 'utf8') });
+      const tokenizer = createTokenizer({ 'vocab.txt': readFileSync(vocabularyFile, 'utf8') });
       const processor = new VisualBertProcessor({ tokenizer, task: 'vqa' });
       const texts = await Promise.all(questions.slice(0, 6000).map(({ question }) => processor.encodeText(question)));
       const lengths = texts.map(({ ids }) => ids.length);

@@ -1,6 +1,6 @@
 // Where a pretrained model lies: a folder, one file, an address, or a repository of the hub; asked file by file.
 import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError } from '../errors.js';
 
 /** The files of a pretrained model. */
 export interface PretrainedFiles {

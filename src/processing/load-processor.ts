@@ -1,0 +1,176 @@
+// The files of a processor beside a model: tokenizer, answers and settings, read and written.
+import {
+  createTokenizer,
+  exists,
+  fileName,
+  folderOf,
+  hubFile,
+  joinPath,
+  readText,
+  removeFile,
+  writeTextAtomic,
+} from '#platform';
+import { DataError, errorMessage } from '../errors.js';
+import { warnOnce } from '../logger.js';
+import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
+import { withVocabulary } from '../platform/tokenizer-definition.js';
+import { TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
+import { type AnswerVocabulary, parseAnswers, requireAuthorsAnswers } from './answer-vocabulary.js';
+import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
+
+const DEFAULT_VOCABULARY = 'bert-base-uncased';
+const SETTINGS_FILE = 'processor_config.json';
+
+/** Tables are made larger than their vocabulary by less than this, to a multiple of 8, for the sake of fast kernels. */
+const LARGEST_PADDING = 128;
+
+type Json = Record<string, unknown>;
+
+/**
+ * Reads what a processor is made of. A model without a vocabulary of its own gets that of bert-base-uncased.
+ * @throws DataError for damaged files, a vocabulary of another size than the model's table, and answers of another head
+ */
+export async function loadProcessor(
+  where: string,
+  { answers, vocabulary, task, defaultTask, maxLength, maxRegions, ...location }: LoadProcessorOptions,
+): Promise<ProcessorOptions> {
+  const files = await locatePretrained(where, location);
+  const config = await readJson(files, 'config.json');
+  const settings = await readJson(files, SETTINGS_FILE);
+  const own = await tokenizerFiles(files);
+  const hasOwn = own['vocab.txt'] !== undefined || own['tokenizer.json'] !== undefined;
+  let chosen = own;
+  if (vocabulary !== undefined) chosen = withVocabulary(own, await readText(vocabulary), files.name);
+  else if (!hasOwn) chosen = { ...own, 'vocab.txt': await defaultVocabulary(files.name, location) };
+  const tokenizer = createTokenizer(chosen, files.name);
+  const name = vocabulary ?? (hasOwn ? files.name : DEFAULT_VOCABULARY);
+  requireVocabularySize(tokenizer, config['vocab_size'], name, files.name, hasOwn && vocabulary === undefined);
+  const usual = <T>(value: T | undefined, key: string): T | undefined => value ?? (settings[key] as T | undefined);
+  return {
+    tokenizer,
+    answers: answers === undefined ? answersOf(config) : await loadAnswers(answers, config),
+    classCount: classCountOf(config),
+    visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? null,
+    maxPositionEmbeddings: (config['max_position_embeddings'] as number | undefined) ?? null,
+    ...defined({
+      task: usual(task, 'task') ?? defaultTask,
+      maxLength: usual(maxLength, 'max_length'),
+      maxRegions: usual(maxRegions, 'max_regions'),
+    }),
+  };
+}
+
+/** The tokenizer of a vocabulary file for a new model; the other tokenizer files count where a vocab.txt lies beside them. */
+export async function loadVocabulary(path: string): Promise<TextTokenizer> {
+  const files: Partial<Record<string, string>> = { 'vocab.txt': await readText(path) };
+  if (fileName(path) === 'vocab.txt') {
+    for (const file of ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json']) {
+      const beside = joinPath(folderOf(path), file);
+      if (await exists(beside)) files[file] = await readText(beside);
+    }
+  }
+  return createTokenizer(files, folderOf(path));
+}
+
+/**
+ * Writes a processor's files into a folder: those of the tokenizer byte for byte, and processor_config.json. Tokenizer files of another
+ * vocabulary that are there are removed, since they would be read.
+ */
+export async function saveProcessor(folder: string, files: TokenizerFiles, settings: Json): Promise<void> {
+  const write = (file: string, text: string): Promise<void> => writeTextAtomic(joinPath(folder, file), text);
+  const onlyVocabulary = TOKENIZER_FILES.every((file) => file === 'vocab.txt' || files[file] === undefined);
+  const written = onlyVocabulary
+    ? { ...files, 'tokenizer_config.json': jsonText({ tokenizer_class: 'BertTokenizer', do_lower_case: true }) }
+    : files;
+  for (const file of TOKENIZER_FILES) {
+    const text = written[file];
+    await (text === undefined ? removeFile(joinPath(folder, file)) : write(file, text));
+  }
+  await write(SETTINGS_FILE, jsonText({ processor_class: 'VisualBertProcessor', ...settings }));
+}
+
+async function tokenizerFiles({ find }: PretrainedFiles): Promise<TokenizerFiles> {
+  const files: Partial<Record<(typeof TOKENIZER_FILES)[number], string>> = {};
+  for (const file of TOKENIZER_FILES) {
+    const path = await find(file);
+    if (path !== null) files[file] = await readText(path);
+  }
+  return files;
+}
+
+async function readJson({ find }: PretrainedFiles, file: string): Promise<Json> {
+  const path = await find(file);
+  if (path === null) return {};
+  try {
+    const json: unknown = JSON.parse(await readText(path));
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Json;
+  } catch (error) {
+    throw new DataError(`${path}: expected JSON (${errorMessage(error).slice(0, 120)})`);
+  }
+  throw new DataError(`${path}: expected a JSON object`);
+}
+
+async function defaultVocabulary(
+  name: string,
+  location: Pick<LoadProcessorOptions, 'cacheDir' | 'token'>,
+): Promise<string> {
+  const path = await hubFile(DEFAULT_VOCABULARY, 'vocab.txt', { ...location, subfolder: '', revision: 'main' });
+  if (path === null) throw new DataError(`${name}: found no vocab.txt, nor that of ${DEFAULT_VOCABULARY}`);
+  return readText(path);
+}
+
+/**
+ * Holds a vocabulary against the rows of the model's word table. The model's own may have fewer pieces than the table has rows, where
+ * these fill it up to a multiple of 8.
+ * @throws DataError naming both sizes
+ */
+function requireVocabularySize(
+  { vocabularySize: pieces }: TextTokenizer,
+  rows: unknown,
+  name: string,
+  model: string,
+  isOwn: boolean,
+): void {
+  if (typeof rows !== 'number' || rows === pieces) return;
+  const sizes = `${name}: the vocabulary has ${pieces} pieces, the word table of ${model} has ${rows} rows (vocab_size)`;
+  if (isOwn && rows > pieces && rows % 8 === 0 && rows - pieces < LARGEST_PADDING)
+    return warnOnce(`${sizes}; the last ${rows - pieces} rows are taken as padding`);
+  throw new DataError(
+    `${sizes}; give the vocabulary that the model was trained with: its vocab.txt or tokenizer.json beside the model, or --vocabulary`,
+  );
+}
+
+function jsonText(value: Json): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** The answers that a config.json names, null when it names none. */
+function answersOf(config: Json): AnswerVocabulary | null {
+  const labels = config['id2label'] as Record<string, string> | undefined;
+  if (labels === undefined || Object.entries(labels).every(([id, label]) => label === `LABEL_${id}`)) return null;
+  return parseAnswers(JSON.stringify(labels), 'config.json id2label');
+}
+
+function classCountOf(config: Json): number | null {
+  const labels = config['id2label'] as Record<string, string> | undefined;
+  return labels === undefined ? null : Object.keys(labels).length;
+}
+
+/** Reads an answers file and holds it against the head it is for. */
+async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary> {
+  const answers = parseAnswers(await readText(path), path);
+  const classes = classCountOf(config);
+  if (classes === 3129 && answersOf(config) === null) requireAuthorsAnswers(answers, path);
+  if (classes !== null && classes !== answers.size) {
+    throw new DataError(
+      `${path}: has ${answers.size} answers, the model has ${classes} classes; use the list it was trained with`,
+    );
+  }
+  return answers;
+}

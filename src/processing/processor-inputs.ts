@@ -1,0 +1,62 @@
+// What the processor is called with, and the regions of each text in it.
+import { DataError } from '../errors.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import type { RawTensor } from '../raw-tensor.js';
+import { type BoxInput, type RegionInput, regionsOf, splitBatch, type TensorLike } from './region-inputs.js';
+
+/** One example, or a batch when `text` is a list: then every other list has one entry for each text. */
+export interface ProcessorInputs {
+  text: string | readonly string[];
+  /** A second segment: `[CLS] text [SEP] textPair [SEP]`. */
+  textPair?: string | readonly string[];
+  /**
+   * Regions of the image (`[v, d]` or `[1, v, d]`), or a list with those of each image of a pair (NLVR2); for a batch a list of these, or
+   * one array `[b, v, d]`.
+   */
+  visualEmbeds?: RegionInput | readonly RegionInput[] | readonly (RegionInput | readonly RegionInput[])[];
+  /** Boxes of the regions; needed where the model's features end in positions (Flickr30k). */
+  boxes?: BoxInput | readonly BoxInput[];
+  /** Width and height of the image, of every image for a batch. */
+  imageSize?: readonly [number, number] | readonly (readonly [number, number])[];
+  /** true or 'longest': to the longest text of the batch; 'max_length': to maxLength; false only fits texts of one length. Default true. */
+  padding?: boolean | 'longest' | 'max_length';
+  /** Whether longer texts are cut; without it they are an error. Default true. */
+  truncation?: boolean;
+  maxLength?: number;
+}
+
+/** The texts of a call, and their second segments when there are any. @throws DataError when the lists differ in length */
+export function textsOf({ text, textPair }: ProcessorInputs): { texts: readonly string[]; pairs?: readonly string[] } {
+  const texts = asList(text);
+  if (textPair === undefined) return { texts };
+  const pairs = asList(textPair);
+  requireCount('textPair', pairs.length, texts.length);
+  return { texts, pairs };
+}
+
+/** The regions of each text's images; empty without visualEmbeds. @throws DataError for shapes and counts that do not fit the texts */
+export function regionsOfTexts({ text, visualEmbeds, boxes, imageSize }: ProcessorInputs): RegionFeatures[][] {
+  if (visualEmbeds === undefined) return [];
+  const isBatch = typeof text !== 'string';
+  let perText: readonly unknown[] = [visualEmbeds];
+  if (isBatch) perText = isList(visualEmbeds) ? visualEmbeds : splitBatch(visualEmbeds as RawTensor | TensorLike);
+  requireCount('visualEmbeds', perText.length, asList(text).length);
+  const perTextBoxes = (isBatch ? (boxes ?? []) : [boxes]) as readonly (BoxInput | undefined)[];
+  const sizes = (isBatch ? (imageSize ?? []) : [imageSize]) as readonly (readonly [number, number] | undefined)[];
+  return perText.map((entry, i) =>
+    (isList(entry) ? entry : [entry]).map((image) => regionsOf(image as RegionInput, perTextBoxes[i], sizes[i])),
+  );
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+function asList(value: string | readonly string[]): readonly string[] {
+  return typeof value === 'string' ? [value] : value;
+}
+
+function requireCount(what: string, found: number, expected: number): void {
+  if (found !== expected)
+    throw new DataError(`${what}: expected one entry for each of the ${expected} texts, received ${found}`);
+}
