@@ -86,6 +86,17 @@ export type {
   StatementInput,
 } from './pipelines/contract.js';
 export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
+export { explain } from './explain/explain.js';
+export { EXPLANATION_METHODS } from './explain/contract.js';
+export type {
+  ExplainedAnswer,
+  ExplainedImage,
+  ExplainedRegion,
+  ExplainedWord,
+  ExplainOptions,
+  Explanation,
+  ExplanationMethod,
+} from './explain/contract.js';
 export type { TaskName } from './processing/text-forms.js';
 export type { VcrToken } from './processing/vcr-names.js';
 export {

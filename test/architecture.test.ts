@@ -66,6 +66,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training',
   ],
   pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
+  explain: ['pipelines', 'training/step'],
   runs: [
     'features',
     'models',
@@ -80,6 +81,7 @@ const EDGES: Record<string, readonly string[]> = {
   ],
   index: [
     'checkpoint',
+    'explain',
     'features',
     'layers',
     'models',

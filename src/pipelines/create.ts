@@ -7,20 +7,29 @@ import type { ForwardPass } from '../training/step/forward-pass.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';
+import type { Reading } from './head.js';
 import type { PipelineParts } from './load.js';
 
 const DEFAULT_BATCH_SIZE = 32;
 /** A recorded forward pass is padded to one of these, so that few are recorded. */
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/** What explanations ask of a pipeline beside its results. */
+/** A pipeline's parts and how examples go through its model. */
 export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T> {
   forward: ForwardPass;
-  /** Model inputs of examples, without padding rows. */
-  collate(examples: readonly PipelineExample[]): Record<string, RawTensor>;
+  /** Model inputs of examples with the same number of choices. */
+  collate(examples: readonly PipelineExample[]): CollatedBatch;
+  /** Each example with its row of the outputs. */
+  run(batch: CollatedBatch): Promise<Reading[]>;
 }
 
-/** The parts of pipelines made here. */
+/** Examples and the model inputs that they make. */
+export interface CollatedBatch {
+  examples: readonly PipelineExample[];
+  inputs: Record<string, RawTensor>;
+}
+
+/** The parts of pipelines made here that are not disposed. */
 const accesses = new WeakMap<object, unknown>();
 
 /** The parts of a pipeline. @throws ConfigError for anything else */
@@ -31,49 +40,32 @@ export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): Pipelin
   return access;
 }
 
-interface CollatedBatch {
-  examples: readonly PipelineExample[];
-  inputs: Record<string, RawTensor>;
-}
-
 /** @throws ConfigError for a batch size that is no positive whole number */
 export function createPipeline<T extends PipelineName>(
   parts: PipelineParts<T>,
   forward: ForwardPass,
   batchSize = DEFAULT_BATCH_SIZE,
 ): Pipeline<T> {
-  const { task, head, processor, model } = parts;
+  const { task, head, model } = parts;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
-  const collate = (examples: readonly PipelineExample[]): Record<string, RawTensor> =>
-    collateExamples(examples, processor, head);
+  const { collate, run } = createStages(parts, forward, batchSize);
+  type Input = PipelineInput<T>;
+  type Output = PipelineOutput<T>;
 
-  const call = (
-    given: PipelineInput<T> | readonly PipelineInput<T>[] | AsyncIterable<PipelineInput<T>>,
-    options: CallOptions<T> = {},
-  ): unknown => {
-    const run = async ({ examples, inputs }: CollatedBatch): Promise<PipelineOutput<T>[]> => {
-      const count = examples.length;
-      const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
-      const padded = size === count ? inputs : padBatch({ inputs, count }, size).inputs;
-      const outputs = cutOutputs(await forward.outputs(padded), size, count);
-      const textLength = inputs['inputIds']?.shape.at(-1) ?? 0;
-      return examples.map((example, row) => head.decode({ example, outputs, row, textLength }, options));
-    };
-    const prepare = (examples: readonly PipelineExample[]): CollatedBatch => ({ examples, inputs: collate(examples) });
-    const stream = (
-      inputs: AsyncIterable<PipelineInput<T>> | Iterable<PipelineInput<T>>,
-    ): AsyncGenerator<PipelineOutput<T>> => {
+  const call = (given: Input | readonly Input[] | AsyncIterable<Input>, options: CallOptions<T> = {}): unknown => {
+    const stream = (inputs: AsyncIterable<Input> | Iterable<Input>): AsyncGenerator<Output> => {
       accessTo(pipeline);
-      return batchedResults(inputs, batchSize, { encode: (input) => head.encode(input), collate: prepare, run });
+      return batchedResults(inputs, batchSize, {
+        encode: (input) => head.encode(input),
+        collate,
+        run: async (batch) => (await run(batch)).map((reading) => head.decode(reading, options)),
+      });
     };
-    if (isAsyncIterable<PipelineInput<T>>(given)) return stream(given);
-    if (Array.isArray(given)) return collected(() => stream(given as readonly PipelineInput<T>[]));
-    return (async () => {
-      accessTo(pipeline);
-      const [result] = await run(prepare([await head.encode(given as PipelineInput<T>)]));
-      return result;
-    })();
+    if (isAsyncIterable<Input>(given)) return stream(given);
+    return Array.isArray(given)
+      ? collected(() => stream(given as readonly Input[]))
+      : first(() => stream([given as Input]));
   };
   const pipeline = Object.assign(call, {
     task,
@@ -84,14 +76,36 @@ export function createPipeline<T extends PipelineName>(
       model.dispose();
     },
   }) as Pipeline<T>;
-  accesses.set(pipeline, { ...parts, forward, collate } satisfies PipelineAccess<T>);
+  accesses.set(pipeline, { ...parts, forward, collate, run } satisfies PipelineAccess<T>);
   return pipeline;
+}
+
+function createStages<T extends PipelineName>(
+  { head, processor }: PipelineParts<T>,
+  forward: ForwardPass,
+  batchSize: number,
+): Pick<PipelineAccess<T>, 'collate' | 'run'> {
+  return {
+    collate: (examples) => ({ examples, inputs: collateExamples(examples, processor, head) }),
+    run: async ({ examples, inputs }) => {
+      const count = examples.length;
+      const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
+      const padded = size === count ? inputs : padBatch({ inputs, count }, size).inputs;
+      const outputs = cutOutputs(await forward.outputs(padded), size, count);
+      const textLength = inputs['inputIds']?.shape.at(-1) ?? 0;
+      return examples.map((example, row) => ({ example, outputs, row, textLength }));
+    },
+  };
 }
 
 async function collected<O>(stream: () => AsyncGenerator<O>): Promise<O[]> {
   const results: O[] = [];
   for await (const result of stream()) results.push(result);
   return results;
+}
+
+async function first<O>(stream: () => AsyncGenerator<O>): Promise<O> {
+  return (await collected(stream))[0] as O;
 }
 
 function isAsyncIterable<I>(value: object): value is AsyncIterable<I> {

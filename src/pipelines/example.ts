@@ -10,6 +10,8 @@ export interface Sequence extends EncodedExample {
   asked?: readonly number[];
   /** For each region the text positions that name it. */
   alignment?: readonly (readonly number[])[];
+  /** Regions that the model must not see. */
+  hidden?: readonly number[];
 }
 
 /** What the model sees of one input. */
@@ -63,6 +65,9 @@ export function collateExamples(
       sequences.map(({ alignment = [] }) => alignment),
       v,
     );
+  sequences.forEach(({ hidden = [] }, i) =>
+    hidden.forEach((region) => inputs['visualAttentionMask']?.data.set([0], i * v + region)),
+  );
   if (asked !== null) inputs[asked.name] = askedTensor(sequences, asked.padding);
   if (!hasChoices) return inputs;
   const lead = [examples.length, sequences.length / examples.length];

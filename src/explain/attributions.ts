@@ -1,0 +1,73 @@
+// The attention of a studied example's sequence through all layers, and what each word and region gets of it.
+import type { RawTensor } from '../raw-tensor.js';
+import { sizeOf } from '../shapes.js';
+import type { ForwardPass } from '../training/step/forward-pass.js';
+import type { RunFunction } from '../training/step/runner.js';
+import { attentionRow, relevanceRow, rolloutRow } from './methods.js';
+import type { StudiedExample } from './studied-example.js';
+import { type LayerAttention, prepareTrace, runTrace } from './trace.js';
+
+/** Which row to read: how a method looks from one position of the sequence, text first, then regions. */
+export type RowOf = (position: number) => Float64Array;
+
+/** The layers of the explained sequence, with the gradient of the answer's score. */
+export async function traceExample(study: StudiedExample): Promise<LayerAttention[]> {
+  const { access, scores, example, asked, answer, sequence, sequenceIndex, regions } = study;
+  const batch = access.collate([example]);
+  const [reading] = await access.run(batch);
+  const { shape } = reading?.outputs[scores.output] as RawTensor;
+  const data = new Float32Array(sizeOf(shape));
+  data[scores.span(example, asked, shape).start + answer.index] = 1;
+  const { layersOf } = await runTrace(traceOf(study), batch.inputs, { dtype: 'float32', shape, data });
+  const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;
+  return layersOf({ row: sequenceIndex, text: sequence.text.ids.length, regions, textLength });
+}
+
+/** Traces by forward pass, which records each once for each shape of its inputs. */
+const traces = new WeakMap<ForwardPass, RunFunction>();
+
+function traceOf({ access: { model, forward }, scores }: StudiedExample): RunFunction {
+  const known = traces.get(forward);
+  if (known !== undefined) return known;
+  const trace = prepareTrace(model, forward, scores.output); // a pipeline has one kind of scores
+  traces.set(forward, trace);
+  return trace;
+}
+
+/** Rows by the methods that read attention. */
+export function rowsOf(
+  layers: readonly LayerAttention[],
+  { sequence, regions }: StudiedExample,
+): Record<'rollout' | 'relevance', RowOf> & { attention(layer: number, head: number | null): RowOf } {
+  const s = sequence.text.ids.length + regions;
+  return {
+    attention: (layer, head) => (position) => attentionRow(layers[layer] as LayerAttention, position, s, head),
+    rollout: (position) => rolloutRow(layers, position, s),
+    relevance: (position) => relevanceRow(layers, position, s),
+  };
+}
+
+/** What a row gives to each word (all its pieces together) and each region. */
+export function sharesOf(
+  row: ArrayLike<number>,
+  { words, sequence, regions }: StudiedExample,
+): { words: number[]; regions: number[] } {
+  const at = (position: number): number => row[position] ?? 0;
+  const t = sequence.text.ids.length;
+  return {
+    words: words.map(({ positions }) => positions.reduce((sum, position) => sum + at(position), 0)),
+    regions: Array.from({ length: regions }, (_, region) => at(t + region)),
+  };
+}
+
+/** What each word gives to each other word and to each region: the mean of its pieces' rows. */
+export function wordRows(rowOf: RowOf, study: StudiedExample): { words: number[]; regions: number[] }[] {
+  return study.words.map(({ positions }) => {
+    const rows = positions.map(rowOf);
+    const mean = Array.from(
+      rows[0] as Float64Array,
+      (_, i) => rows.reduce((sum, row) => sum + (row[i] as number), 0) / rows.length,
+    );
+    return sharesOf(mean, study);
+  });
+}

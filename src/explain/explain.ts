@@ -1,0 +1,76 @@
+// explain(): why a pipeline gives an answer, as scores of the words and regions that it read.
+import { boxAt } from '../boxes.js';
+import { ConfigError } from '../errors.js';
+import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contract.js';
+import { rowsOf, sharesOf, traceExample, wordRows } from './attributions.js';
+import { EXPLANATION_METHODS, type ExplainedImage, type ExplainOptions, type Explanation } from './contract.js';
+import { leaveOutEach, leaveOutPairs } from './leave-out.js';
+import { studyExample, type StudiedExample } from './studied-example.js';
+import type { LayerAttention } from './trace.js';
+
+/**
+ * Scores each word and each region by what it had to do with an answer.
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa');
+ * const { answer, words, images } = await explain(ask, { question: 'What color is the bus?', regions });
+ * @throws ConfigError for a task without answers, or a method, answer, layer or head that is not there
+ */
+export async function explain<T extends PipelineName>(
+  pipeline: Pipeline<T>,
+  input: PipelineInput<T>,
+  options: ExplainOptions = {},
+): Promise<Explanation> {
+  const { method = 'relevance', pairs = false } = options;
+  if (!EXPLANATION_METHODS.includes(method))
+    throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
+  if (method !== 'attention' && (options.layer !== undefined || options.head !== undefined))
+    throw new ConfigError(`explain: layer and head are of the method attention, not of ${method}`);
+  const study = await studyExample(pipeline, input, options);
+  if (method === 'leave-out') {
+    const falls = await leaveOutEach(study);
+    const explanation = explanationOf(study, falls);
+    return { method, ...explanation, ...(pairs ? { pairs: await leaveOutPairs(study, falls) } : {}) };
+  }
+  const layers = await traceExample(study);
+  const rows = rowsOf(layers, study);
+  const { layer = layers.length - 1, head = null } = options;
+  if (method === 'attention') requireLayer(layers, layer, head);
+  const rowOf = method === 'attention' ? rows.attention(layer, head) : rows[method];
+  return {
+    method,
+    ...(method === 'attention' ? { layer, head } : {}),
+    ...explanationOf(study, sharesOf(rowOf(study.position), study)),
+    pairs: wordRows(rowOf, study).map(({ regions }) => regions),
+  };
+}
+
+/** An explanation from the scores of each word and each region. */
+export function explanationOf(
+  { words, answer, answers, sequence, example, asked, access }: StudiedExample,
+  scores: { words: readonly number[]; regions: readonly number[] },
+): Omit<Explanation, 'method'> {
+  let start = 0;
+  const images = sequence.images.map(({ count, boxes, imageWidth: width, imageHeight: height }): ExplainedImage => {
+    const regions = scores.regions.slice(start, (start += count)).map((score, region) => ({
+      score,
+      ...(boxes === undefined ? {} : { box: boxAt(boxes, region) }),
+    }));
+    return { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }), regions };
+  });
+  const label = access.head.asked === null ? undefined : example.labels[asked];
+  return {
+    ...(label === undefined ? {} : { asked: label }),
+    answer,
+    answers,
+    words: words.map((word, i) => ({ ...word, score: scores.words[i] as number })),
+    images,
+  };
+}
+
+function requireLayer(layers: readonly LayerAttention[], layer: number, head: number | null): void {
+  const heads = layers[layer]?.heads;
+  if (heads === undefined)
+    throw new ConfigError(`explain: expected a layer from 0 to ${layers.length - 1}, received ${layer}`);
+  if (head !== null && !(Number.isInteger(head) && head >= 0 && head < heads))
+    throw new ConfigError(`explain: expected a head from 0 to ${heads - 1} of layer ${layer}, received ${head}`);
+}

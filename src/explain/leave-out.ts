@@ -1,0 +1,77 @@
+// How far the probability of an answer falls when the model does not see a word or a region.
+import { lengthBatches } from '../pipelines/batching.js';
+import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
+import { scoresOf } from '../pipelines/head.js';
+import { softmax } from '../scores.js';
+import type { StudiedExample } from './studied-example.js';
+import { withoutPositions } from './words.js';
+
+/** What the model does not see of an example: text positions are removed, regions masked. */
+export interface Removal {
+  positions?: readonly number[];
+  regions?: readonly number[];
+}
+
+/** Examples that run together. */
+const BATCH_SIZE = 32;
+
+/** The fall for each word and for each region. A word that the head reads cannot be left out: its fall is 0. */
+export async function leaveOutEach(study: StudiedExample): Promise<{ words: number[]; regions: number[] }> {
+  const { words, regions, answer } = study;
+  const probabilities = await probabilitiesWithout(study, [
+    ...words.map(({ positions }) => ({ positions })),
+    ...Array.from({ length: regions }, (_, region) => ({ regions: [region] })),
+  ]);
+  const falls = probabilities.map((probability) => answer.score - probability);
+  return { words: falls.slice(0, words.length), regions: falls.slice(words.length) };
+}
+
+/** `[words][regions]`: the fall without the region, less what it is when the word is not there either. */
+export async function leaveOutPairs(
+  study: StudiedExample,
+  single: { words: readonly number[]; regions: readonly number[] },
+): Promise<number[][]> {
+  const { words, regions, answer } = study;
+  const both = await probabilitiesWithout(
+    study,
+    words.flatMap(({ positions }) =>
+      Array.from({ length: regions }, (_, region) => ({ positions, regions: [region] })),
+    ),
+  );
+  return words.map(({ positions }, i) =>
+    single.regions.map((fall, region) => {
+      if (positions.includes(study.position)) return 0;
+      const fallWithoutWord = answer.score - (single.words[i] as number) - (both[i * regions + region] as number);
+      return fall - fallWithoutWord;
+    }),
+  );
+}
+
+/** The probability of the explained answer for each removal. */
+export async function probabilitiesWithout(study: StudiedExample, removals: readonly Removal[]): Promise<number[]> {
+  const { access, scores, answer } = study;
+  const examples = removals.map((removal) => exampleWithout(study, removal));
+  const probabilities: number[] = [];
+  for (const indices of lengthBatches(examples.map(sizeOfExample), BATCH_SIZE)) {
+    const readings = await access.run(access.collate(indices.map((index) => examples[index] as PipelineExample)));
+    readings.forEach((reading, i) => {
+      probabilities[indices[i] as number] = softmax(scoresOf(scores, reading))[answer.index] as number;
+    });
+  }
+  return probabilities;
+}
+
+/** The example as it is asked about one thing, without what the removal names; of choices only that of the answer changes. */
+function exampleWithout(
+  { example, sequence, sequenceIndex, position, asked }: StudiedExample,
+  { positions = [], regions = [] }: Removal,
+): PipelineExample {
+  const removed = new Set(positions.includes(position) ? [] : positions);
+  const about =
+    sequence.asked === undefined ? sequence : { ...sequence, asked: sequence.asked.slice(asked, asked + 1) };
+  const changed = { ...withoutPositions(about, removed), hidden: regions };
+  return {
+    sequences: example.sequences.map((one, index) => (index === sequenceIndex ? changed : one)),
+    labels: example.labels,
+  };
+}

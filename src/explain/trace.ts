@@ -1,0 +1,122 @@
+// The attention probabilities of every layer, and the gradient of one score with respect to them.
+import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../config.js';
+import type { ForwardPass } from '../training/step/forward-pass.js';
+import type { StepTensors, TrainableModel } from '../training/step/trainable-model.js';
+import type { RunFunction } from '../training/step/runner.js';
+import type { RawTensor } from '../raw-tensor.js';
+
+/** One layer's attention over a sequence. */
+export interface LayerAttention {
+  heads: number;
+  /** Positions that attend and are attended to: the first so many of the sequence. */
+  size: number;
+  /** `[heads, size, size]`: how much each position (second axis) attends to each other one. */
+  attention: Float32Array;
+  /** `[heads, size, size]`: of the score by the attention. */
+  gradient: Float32Array;
+}
+
+/** A model as tracing needs it. */
+export type TracedModel = TrainableModel & { readonly config: VisualBertConfig };
+
+const TARGET = 'explainedTarget';
+
+/**
+ * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: gives `attention.<layer>` and
+ * `gradient.<layer>` `[b, n, s, s]`, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
+ * attend over the text alone, `[b, n, t, t]`, and one more layer over text and regions.
+ */
+export function prepareTrace(model: TracedModel, forward: ForwardPass, name: string): RunFunction {
+  return forward.prepare(({ [TARGET]: target, ...inputs }) => {
+    const seen: tf.Tensor[] = [];
+    const scores = (...changes: tf.Tensor[]): tf.Tensor => {
+      const attentionHook = (probabilities: tf.Tensor): tf.Tensor => {
+        const change = changes[seen.length] as tf.Tensor;
+        seen.push(tf.keep(tf.clone(probabilities)));
+        return tf.add(probabilities, change);
+      };
+      const outputs = model.compute(inputs, { training: false, dropoutKey: null, attentionHook });
+      return (outputs as StepTensors)[name] as tf.Tensor;
+    };
+    const changes = attentionShapes(model.config, inputs).map((shape) => tf.zeros(shape));
+    const { grads } = tf.valueAndGrads(scores)(changes, target);
+    const traced: StepTensors = {};
+    grads.forEach((gradient, layer) => (traced[`gradient.${layer}`] = gradient));
+    seen.forEach((attention, layer) => (traced[`attention.${layer}`] = tf.clone(attention)));
+    tf.dispose(seen); // they were kept beyond the tape, and live on in their clones
+    return traced;
+  }, `explain ${name}`);
+}
+
+/** The shape of each layer's attention, in the order in which the layers run. */
+function attentionShapes(config: VisualBertConfig, { inputIds, visualEmbeds }: StepTensors): number[][] {
+  const { numHiddenLayers, numAttentionHeads, prunedHeads, bypassTransformer } = config;
+  const [t = 0] = inputIds?.shape.slice(-1) ?? [];
+  const rows = (inputIds?.size ?? 0) / t; // examples times choices
+  const [v = 0] = visualEmbeds?.shape.slice(-2, -1) ?? [];
+  const isBypassed = bypassTransformer && v > 0;
+  const size = isBypassed ? t : t + v;
+  const encoder = Array.from({ length: numHiddenLayers }, (_, layer) => {
+    const heads = numAttentionHeads - (prunedHeads[layer]?.length ?? 0);
+    return [rows, heads, size, size];
+  });
+  return isBypassed ? [...encoder, [rows, numAttentionHeads, t + v, t + v]] : encoder;
+}
+
+/** Where a sequence lies in a padded batch. */
+export interface TracedSequence {
+  /** Row of the batch, counting every choice. */
+  row: number;
+  /** Real text positions and regions. */
+  text: number;
+  regions: number;
+  /** Text positions with padding. */
+  textLength: number;
+}
+
+/** Runs a trace for a batch; gives the layers of a sequence, without padding, by `layersOf`. */
+export async function runTrace(
+  trace: RunFunction,
+  inputs: Record<string, RawTensor>,
+  target: RawTensor,
+): Promise<{ layersOf(sequence: TracedSequence): LayerAttention[] }> {
+  const traced = await trace({ ...inputs, [TARGET]: target });
+  const count = Object.keys(traced).length / 2;
+  return {
+    layersOf: (sequence) =>
+      Array.from({ length: count }, (_, layer) => {
+        const attention = traced[`attention.${layer}`] as RawTensor;
+        const gradient = traced[`gradient.${layer}`] as RawTensor;
+        const [, heads = 0, padded = 0] = attention.shape;
+        const positions = positionsOf(sequence, padded);
+        return {
+          heads,
+          size: positions.length,
+          attention: withoutPadding(attention, sequence.row, positions),
+          gradient: withoutPadding(gradient, sequence.row, positions),
+        };
+      }),
+  };
+}
+
+/** The real positions among `padded`: of the text, and of the regions unless the layer sees text alone. */
+function positionsOf({ text, regions, textLength }: TracedSequence, padded: number): number[] {
+  const ofText = Array.from({ length: text }, (_, i) => i);
+  const ofRegions = Array.from({ length: regions }, (_, i) => textLength + i);
+  return padded > textLength ? [...ofText, ...ofRegions] : ofText;
+}
+
+/** `[b, n, padded, padded]` to `[n, s, s]`. */
+function withoutPadding({ shape, data }: RawTensor, row: number, positions: readonly number[]): Float32Array {
+  const [, heads = 0, padded = 0] = shape;
+  const size = positions.length;
+  const values = new Float32Array(heads * size * size);
+  for (let head = 0; head < heads; head++) {
+    positions.forEach((from, i) => {
+      const start = ((row * heads + head) * padded + from) * padded;
+      positions.forEach((to, j) => (values[(head * size + i) * size + j] = data[start + to] as number));
+    });
+  }
+  return values;
+}
