@@ -14,7 +14,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { openFeatureStore } from '../src/node.js';
 import { DEFAULT_BUCKETS, padBatch } from '../src/processing/batch.js';
-import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/features/store.js';
+import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/features/store/layout.js';
 import type { RegionFeatureSource } from '../src/features/region-features.js';
 import { permutation } from '../src/random/values.js';
 import { prefetch } from '../src/training/loop/batches.js';

@@ -4,7 +4,8 @@ import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { isArrow } from '../formats/arrow.js';
 import { openArrowFeatures } from './arrow.js';
-import { openFeatureStore, STORE_EXTENSION } from './store.js';
+import { STORE_EXTENSION } from './store/layout.js';
+import { openFeatureStore } from './store/read.js';
 import { isFeatureFile, openFolderFeatures } from './folder.js';
 import { isHdf5 } from '../formats/hdf5.js';
 import { openHdf5Features } from './hdf5.js';
@@ -16,10 +17,16 @@ import { joinSources } from './wrappers.js';
 import { openTensorFileFeatures } from './tensor-file.js';
 import { openTsvFeatures } from './tsv.js';
 
+/** How region features are opened. */
+export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
+  /** The width that the model reads, its `visualEmbeddingDim`: it tells grids `[h, w, d]` and `[d, h, w]` apart where their shape does not. */
+  dim?: number;
+}
+
 /** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
 const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
-type Open = (path: string) => Promise<RegionFeatureSource>;
+type Open = (path: string, dim?: number) => Promise<RegionFeatureSource>;
 
 const ARROW_FILE = /\.(?:arrow|feather)$/;
 
@@ -50,11 +57,14 @@ const EXPECTED =
  */
 export async function openRegionFeatures(
   paths: string | readonly string[],
-  options: Partial<ImageFeatureOptions> = {},
+  options: OpenFeatureOptions = {},
 ): Promise<RegionFeatureSource> {
   const sources: RegionFeatureSource[] = [];
   try {
-    for (const path of typeof paths === 'string' ? [paths] : paths) sources.push(await openOne(path, options));
+    for (const path of typeof paths === 'string' ? [paths] : paths) {
+      const dim = options.dim ?? sources[0]?.dim; // several paths are of one width
+      sources.push(await openOne(path, dim === undefined ? options : { ...options, dim }));
+    }
     return joinSources(sources);
   } catch (error) {
     await Promise.all(sources.map((source) => source.close()));
@@ -62,25 +72,29 @@ export async function openRegionFeatures(
   }
 }
 
-async function openOne(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
+async function openOne(path: string, options: OpenFeatureOptions): Promise<RegionFeatureSource> {
   if (!(await exists(path))) throw new DataError(`${path}: no such file or folder of region features`);
   if (await isFolder(path)) return openFolder(path, options);
   const byEnding = BY_ENDING.find(([ending]) => ending.test(path));
-  if (byEnding !== undefined) return byEnding[1](path);
+  if (byEnding !== undefined) return byEnding[1](path, options.dim);
   const head = await headOf(path);
   const byHead = BY_HEAD.find(([is]) => is(head));
-  if (byHead !== undefined) return byHead[1](path);
+  if (byHead !== undefined) return byHead[1](path, options.dim);
   throw new DataError(`${path}: expected region features as ${EXPECTED}`);
 }
 
-async function openFolder(path: string, options: Partial<ImageFeatureOptions>): Promise<RegionFeatureSource> {
+async function openFolder(path: string, options: OpenFeatureOptions): Promise<RegionFeatureSource> {
   const names = await readdir(path, { recursive: true });
-  if (names.includes(LMDB_FILE)) return openLmdbFeatures(path);
+  if (names.includes(LMDB_FILE)) return openLmdbFeatures(path, options.dim);
   if (names.includes(ALLENNLP_FILES.features) && names.includes(ALLENNLP_FILES.boxes))
     return openOne(joinPath(path, ALLENNLP_FILES.features), options);
-  if (names.some(isFeatureFile)) return openFolderFeatures(path);
+  if (names.some(isFeatureFile)) return openFolderFeatures(path, options.dim);
   const tables = names.filter((name) => ARROW_FILE.test(name)).sort(); // the parts of one table
-  if (tables.length > 0) return openRegionFeatures(tables.map((name) => joinPath(path, name)));
+  if (tables.length > 0)
+    return openRegionFeatures(
+      tables.map((name) => joinPath(path, name)),
+      options,
+    );
   if (names.some((name) => name.endsWith('.png')))
     return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
   throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);

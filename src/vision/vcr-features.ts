@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { exists, isFolder, joinPath } from '#platform';
-import { resumeStore, type StoreWriter } from '../features/store-writer.js';
+import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
 import { VcrDetector } from './vcr-detector.js';

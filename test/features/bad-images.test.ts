@@ -7,22 +7,16 @@ import { DataError } from '../../src/errors.js';
 import { withoutBadImages } from '../../src/features/bad-images.js';
 import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../src/features/region-features.js';
-import { packFeatures } from '../../src/features/store.js';
+import { packFeatures } from '../../src/features/store/pack.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { npy, npz } from '../helpers/numpy-files.js';
+import { regionsWith } from '../helpers/regions.js';
 
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'bad-images-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-
-const regions = (features: number[], dim: number, more: Partial<RegionFeatures> = {}): RegionFeatures => ({
-  features: Float32Array.from(features),
-  count: features.length / dim,
-  dim,
-  ...more,
-});
 
 const base64 = (values: number[]): string => Buffer.from(Float32Array.from(values).buffer).toString('base64');
 
@@ -36,7 +30,7 @@ async function errorOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('reading an image', () => {
-  const good = regions([1, 2, 3, 4, 5, 6], 3, { boxes: Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3), imageWidth: 5, imageHeight: 4 }); // prettier-ignore
+  const good = regionsWith([1, 2, 3, 4, 5, 6], 3, { boxes: Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3), imageWidth: 5, imageHeight: 4 }); // prettier-ignore
   const read = (image: RegionFeatures): Promise<RegionFeatures> => memorySource('m', [['7', image]]).read('7');
 
   test.each([Number.NaN, Infinity, -Infinity])('names file, image and region of %p', async (value) => {
@@ -56,7 +50,7 @@ describe('reading an image', () => {
     );
     expect(await errorOf(read({ ...good, imageWidth: 0 }))).toContain('the size of its picture in pixels, found 0 x 4');
     expect(await errorOf(read({ ...good, imageHeight: Number.NaN }))).toContain('found 5 x NaN');
-    expect(await errorOf(read(regions([], 3, { count: 0 })))).toContain('m, image 7: holds no regions');
+    expect(await errorOf(read(regionsWith([], 3, { count: 0 })))).toContain('m, image 7: holds no regions');
   });
 
   test('takes the largest finite numbers, whose sum is beyond float32', async () => {
@@ -72,7 +66,7 @@ describe('reading an image', () => {
     if (name.endsWith('.tsv'))
       writeFileSync(path, `1\t9\t9\t2\t${base64([0, 0, 1, 1, 0, 0, 1, 1])}\t${base64(values)}\n`);
     if (name.endsWith('.vbf')) {
-      const unchecked = { ...memorySource('m', [['1', regions([1, 2, 3, 4], 2)]]), read: async () => regions(values, 2) }; // prettier-ignore
+      const unchecked = { ...memorySource('m', [['1', regionsWith([1, 2, 3, 4], 2)]]), read: async () => regionsWith(values, 2) }; // prettier-ignore
       await packFeatures(unchecked, path);
     }
     const source = await openRegionFeatures(/1\.np/.test(name) ? folder : path);
@@ -115,7 +109,7 @@ describe('leaving bad images out', () => {
 
   test('reads only the images that are asked for, each once, in any spelling', async () => {
     const read: string[] = [];
-    const inner = memorySource('m', ['1', '2', '3'].map((id) => [id, regions([id === '2' ? Number.NaN : 1], 1)] as const)); // prettier-ignore
+    const inner = memorySource('m', ['1', '2', '3'].map((id) => [id, regionsWith([id === '2' ? Number.NaN : 1], 1)] as const)); // prettier-ignore
     const counted = { ...inner, read: (id: string) => (read.push(id), inner.read(id)) };
     const source = await withoutBadImages(counted, { ids: ['2.jpg', '000002', '3', '99'] });
     expect(read).toEqual(['2.jpg', '3']);
@@ -132,7 +126,7 @@ describe('leaving bad images out', () => {
   });
 
   test('passes on errors that are not about the data', async () => {
-    const broken = { ...memorySource('m', [['1', regions([1], 1)]]), read: async () => Promise.reject(new TypeError('x')) }; // prettier-ignore
+    const broken = { ...memorySource('m', [['1', regionsWith([1], 1)]]), read: async () => Promise.reject(new TypeError('x')) }; // prettier-ignore
     await expect(withoutBadImages(broken)).rejects.toThrow(TypeError);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openFeatureStore } from '../../src/features/store.js';
+import { openFeatureStore } from '../../src/features/store/read.js';
 import { readVcrImages } from '../../src/records/vcr-images.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import type { RawTensor } from '../../src/raw-tensor.js';

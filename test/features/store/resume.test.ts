@@ -11,9 +11,9 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { openFeatureStore } from '../../src/features/store.js';
-import type { RegionFeatures } from '../../src/features/region-features.js';
-import { resumeStore, type StoreTraits } from '../../src/features/store-writer.js';
+import { openFeatureStore } from '../../../src/features/store/read.js';
+import type { RegionFeatures } from '../../../src/features/region-features.js';
+import { resumeStore, type StoreTraits } from '../../../src/features/store/resume.js';
 
 const TRAITS: StoreTraits = { dim: 3, dtype: 'float32', origin: 'test' };
 

@@ -3,10 +3,10 @@ import { crc32 } from 'node:zlib';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, writeTextAtomic } from '#platform';
-import { DataError } from '../errors.js';
-import { describeHolder, tryLock } from '../platform/lock-file.js';
-import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './store.js';
-import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
+import { DataError } from '../../errors.js';
+import { describeHolder, tryLock } from '../../platform/lock-file.js';
+import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './layout.js';
+import { MAX_REGIONS_IN_FILE, type RegionFeatures } from '../region-features.js';
 
 /** What all images of a store have in common; a later run must say the same. */
 export interface StoreTraits {

@@ -1,0 +1,96 @@
+// The package's own store of region features: one file, random access, optional half floats, a checksum for each image.
+//
+// Layout: 8 bytes of magic; for each image its features [count, dim] (float16 or float32, little endian), then boxes [count, 4] float32;
+// an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
+import { crc32 } from 'node:zlib';
+import { DataError } from '../../errors.js';
+import type { RegionFeatures } from '../region-features.js';
+
+/** The usual ending of a store. */
+export const STORE_EXTENSION = '.vbf';
+
+/** What a store begins and ends with. */
+export const STORE_MAGIC = new TextEncoder().encode('VBFEAT1\n');
+/** Bytes after the index. */
+export const TAIL_BYTES = 28;
+
+/** id, offset, regions, width and height of the image (0: unknown), 1 when it has boxes, checksum. */
+export type StoreEntry = readonly [
+  id: string,
+  offset: number,
+  count: number,
+  width: number,
+  height: number,
+  boxes: 0 | 1,
+  checksum: number,
+];
+
+/** What the index of a store says. */
+export interface StoreIndex {
+  dim: number;
+  dtype: 'float16' | 'float32';
+  images: StoreEntry[];
+}
+
+/** The bytes of one image at `offset` of a store, and what the index says of them. @throws DataError when a value does not fit a half float. */
+export function storeRecord(
+  id: string,
+  { features, count, boxes, imageWidth = 0, imageHeight = 0 }: RegionFeatures,
+  { offset, dtype, name }: { offset: number; dtype: StoreIndex['dtype']; name: string },
+): readonly [record: Uint8Array, entry: StoreEntry] {
+  const values = dtype === 'float16' ? bytesOf(toHalf(features, `${name}, image ${id}`)) : bytesOf(features);
+  const record = boxes === undefined ? values : Buffer.concat([values, bytesOf(boxes)]);
+  return [record, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]];
+}
+
+/** Bytes of an image of a store. */
+export function recordBytes(
+  [, , count, , , boxes]: StoreEntry,
+  { dim, dtype }: Pick<StoreIndex, 'dim' | 'dtype'>,
+): number {
+  return count * dim * (dtype === 'float16' ? 2 : 4) + boxes * count * 16;
+}
+
+/** Index and tail of a store whose images end at `offset`. */
+export function storeEnd(index: StoreIndex, offset: number): Uint8Array {
+  const indexBytes = new TextEncoder().encode(JSON.stringify(index));
+  const tail = new DataView(new ArrayBuffer(TAIL_BYTES));
+  tail.setFloat64(0, offset, true);
+  tail.setFloat64(8, indexBytes.byteLength, true);
+  tail.setUint32(16, crc32(indexBytes), true);
+  const bytes = Buffer.concat([indexBytes, new Uint8Array(tail.buffer)]);
+  bytes.set(STORE_MAGIC, indexBytes.byteLength + 20);
+  return bytes;
+}
+
+function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** The nearest half floats, ties to even. @throws DataError beyond 65504. */
+function toHalf(values: Float32Array, where: string): Uint16Array {
+  const bits = new Uint16Array(values.length);
+  const float = new Float32Array(1);
+  const word = new Uint32Array(float.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (!(Math.abs(value) < 65520))
+      throw new DataError(`${where}: value ${value} does not fit a half float; pack without --half`);
+    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+    const magnitude = Math.abs(value);
+    if (magnitude < 2 ** -14) {
+      bits[i] = sign | roundEven(magnitude * 2 ** 24); // subnormal
+      continue;
+    }
+    float[0] = magnitude;
+    const word32 = word[0] as number;
+    bits[i] = sign | roundEven((word32 - 0x38000000) / 2 ** 13); // the exponent moves from bias 127 to 15
+  }
+  return bits;
+}
+
+function roundEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+}

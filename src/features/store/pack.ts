@@ -1,0 +1,38 @@
+// Writes the features of a source into one store.
+import { createSink } from '#platform';
+import { writeWhole } from '../../byte-sink.js';
+import type { RegionFeatureSource } from '../region-features.js';
+import { STORE_MAGIC, storeEnd, type StoreIndex, storeRecord } from './layout.js';
+
+export interface PackOptions {
+  /** Halves the size; values keep 11 bits. Default false. */
+  half?: boolean;
+  /** Images to take, in this order. Default all. */
+  ids?: readonly string[];
+  onImage?: (done: number, all: number) => void;
+}
+
+/**
+ * Writes the features of a source into one store, image by image.
+ * @throws DataError when an image is missing or a value does not fit a half float.
+ */
+export async function packFeatures(
+  source: RegionFeatureSource,
+  path: string,
+  { half = false, ids, onImage }: PackOptions = {},
+): Promise<void> {
+  const wanted = ids ?? [...source.ids()];
+  const index: StoreIndex = { dim: source.dim, dtype: half ? 'float16' : 'float32', images: [] };
+  await writeWhole(await createSink(path), async (sink) => {
+    let offset = STORE_MAGIC.byteLength;
+    await sink.write(STORE_MAGIC);
+    for (const id of wanted) {
+      const [record, entry] = storeRecord(id, await source.read(id), { offset, dtype: index.dtype, name: source.name });
+      index.images.push(entry);
+      await sink.write(record);
+      offset += record.byteLength;
+      onImage?.(index.images.length, wanted.length);
+    }
+    await sink.write(storeEnd(index, offset));
+  });
+}

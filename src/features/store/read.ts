@@ -1,0 +1,115 @@
+// Reads a store of region features: its index when it is opened, then the bytes of one image at a time.
+import { crc32 } from 'node:zlib';
+import { openSource } from '#platform';
+import type { ByteSource } from '../../byte-source.js';
+import { DataError } from '../../errors.js';
+import { halfToFloat } from '../../formats/npy.js';
+import { indexedSource } from '../indexed-source.js';
+import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
+import { recordBytes, STORE_MAGIC, type StoreEntry, type StoreIndex, TAIL_BYTES } from './layout.js';
+
+/** The ids of millions of images fit in here. */
+const MAX_INDEX_BYTES = 1 << 30;
+
+/**
+ * Opens a store; only its index is read. Each image's checksum is compared when it is read.
+ * @throws DataError when the file is no store, is cut short or damaged.
+ */
+export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
+  return openedWith(await openSource(path), async (source) => {
+    const { dim, dtype, images } = await readIndex(source);
+    const ids = images.map(([id]) => id);
+    const numbers = columnsOf(images);
+    const entryOf = (row: number): StoreEntry => {
+      const [offset = 0, count = 0, width = 0, height = 0, boxes = 0, checksum = 0] = numbers.subarray(
+        row * COLUMNS,
+        (row + 1) * COLUMNS,
+      );
+      return [ids[row] ?? '', offset, count, width, height, boxes === 1 ? 1 : 0, checksum];
+    };
+    return indexedSource({
+      name: path,
+      dim,
+      ids,
+      countOf: (row) => numbers[row * COLUMNS + 1],
+      read: (row) => readEntry(source, entryOf(row), dim, dtype),
+      close: () => source.close(),
+    });
+  });
+}
+
+/** Numbers of an entry. */
+const COLUMNS = 6;
+
+/** The numbers of all entries in one array: half a million small ones would keep the garbage collector busy while a run reads. */
+function columnsOf(images: readonly StoreEntry[]): Float64Array {
+  const numbers = new Float64Array(images.length * COLUMNS);
+  images.forEach((entry, row) => numbers.set(entry.slice(1, 1 + COLUMNS) as number[], row * COLUMNS));
+  return numbers;
+}
+
+async function readIndex(source: ByteSource): Promise<StoreIndex> {
+  const fail = (what: string): DataError =>
+    new DataError(`${source.name}: ${what}; pack it again with \`visualbert features pack\``);
+  if (source.size < STORE_MAGIC.byteLength + TAIL_BYTES) throw fail('is no store of region features');
+  const head = await source.read(0, STORE_MAGIC.byteLength);
+  if (!sameBytes(head, STORE_MAGIC)) throw fail('is no store of region features');
+  const tailBytes = await source.read(source.size - TAIL_BYTES, TAIL_BYTES);
+  if (!sameBytes(tailBytes.subarray(20), STORE_MAGIC)) throw fail('is cut short');
+  const tail = new DataView(tailBytes.buffer, tailBytes.byteOffset, TAIL_BYTES);
+  const [offset, length] = [tail.getFloat64(0, true), tail.getFloat64(8, true)];
+  if (!(
+    offset >= STORE_MAGIC.byteLength &&
+    length > 0 &&
+    length <= MAX_INDEX_BYTES &&
+    offset + length + TAIL_BYTES === source.size
+  )) {
+    throw fail('its index is damaged');
+  }
+  const bytes = await source.read(offset, length);
+  if (crc32(bytes) !== tail.getUint32(16, true)) throw fail('its index is damaged');
+  const index = JSON.parse(new TextDecoder().decode(bytes)) as StoreIndex;
+  if (!Array.isArray(index.images) || !index.images.every(Array.isArray)) throw fail('its index is damaged');
+  return index;
+}
+
+async function readEntry(
+  source: ByteSource,
+  entry: StoreEntry,
+  dim: number,
+  dtype: StoreIndex['dtype'],
+): Promise<RegionFeatures> {
+  const [id, offset, count, imageWidth, imageHeight, hasBoxes, checksum] = entry;
+  if (count > MAX_REGIONS_IN_FILE)
+    throw new DataError(`${source.name}, image ${id}: claims ${count} regions; the store is damaged`);
+  const record = new Uint8Array(recordBytes(entry, { dim, dtype }));
+  const featureBytes = record.byteLength - hasBoxes * count * 16;
+  await source.readInto(record, offset);
+  if (crc32(record) !== checksum)
+    throw new DataError(`${source.name}, image ${id}: the checksum is wrong; the store is damaged, pack it again`);
+  const features =
+    dtype === 'float16'
+      ? fromHalf(new Uint16Array(record.buffer, 0, count * dim))
+      : new Float32Array(record.buffer, 0, count * dim);
+  return {
+    features,
+    count,
+    dim,
+    ...(hasBoxes === 1 ? { boxes: new Float32Array(record.slice(featureBytes).buffer) } : {}),
+    ...(imageWidth > 0 ? { imageWidth, imageHeight } : {}),
+  };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}
+
+let halfValues: Float32Array | null = null;
+
+/** Widens half floats through a table of all of them. */
+function fromHalf(bits: Uint16Array): Float32Array {
+  halfValues ??= Float32Array.from({ length: 1 << 16 }, (_, i) => halfToFloat(i));
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halfValues[bits[i] as number] as number;
+  return values;
+}
