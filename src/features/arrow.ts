@@ -4,7 +4,7 @@ import { DataError } from '../errors.js';
 import { openArrow } from '../formats/arrow.js';
 import { widthFoundSource } from './indexed-source.js';
 import { openedWith, type RegionFeatureSource } from './region-features.js';
-import { ID_NAMES, regionsOfRecord } from './named-arrays.js';
+import { ID_NAMES, regionsOfArrays } from './named-arrays.js';
 
 /**
  * Opens an Arrow file or stream with a column of image ids, and features as lists `[regions, d]`; boxes, image size and number of regions
@@ -13,7 +13,7 @@ import { ID_NAMES, regionsOfRecord } from './named-arrays.js';
  * @throws DataError when it has no ids or features, and for damaged or compressed files.
  * @see https://github.com/eltoto1219/vltk
  */
-export async function openArrowFeatures(path: string): Promise<RegionFeatureSource> {
+export async function openArrowFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {
   return openedWith(await openSource(path), async (source) => {
     const table = await openArrow(source);
     const idColumn = ID_NAMES.find((name) => table.columns.includes(name));
@@ -24,8 +24,17 @@ export async function openArrowFeatures(path: string): Promise<RegionFeatureSour
     }
     const ids = await table.ids(idColumn);
     if (ids.length === 0) throw new DataError(`${path}: holds no images`);
-    const read = (row: number): ReturnType<typeof regionsOfRecord> =>
-      regionsOfRecord({ names: table.columns, get: (name) => table.numbers(name, row) }, `${path}, image ${ids[row]}`);
-    return widthFoundSource({ name: path, ids, read, close: () => source.close() });
+    return widthFoundSource(
+      {
+        name: path,
+        ids,
+        read: (row, width) => {
+          const arrays = { names: table.columns, get: (name: string) => table.numbers(name, row) };
+          return regionsOfArrays(arrays, `${path}, image ${ids[row]}`, width);
+        },
+        close: () => source.close(),
+      },
+      dim,
+    );
   });
 }

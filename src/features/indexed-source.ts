@@ -9,7 +9,7 @@ export interface ImageIndex {
   dim: number;
   /** In the order of the file. */
   ids: readonly string[];
-  countOf?(row: number): number | undefined;
+  countOf?(row: number, dim: number): number | undefined;
   read(row: number): Promise<RegionFeatures>;
   close?(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export function indexedSource({ name, dim, ids, countOf, read, close }: ImageInd
     has: (id) => rows.has(imageKey(id)),
     countOf: (id) => {
       const row = rows.get(imageKey(id));
-      return row === undefined ? undefined : countOf?.(row);
+      return row === undefined ? undefined : countOf?.(row, dim);
     },
     read: async (id) => {
       const row = rows.get(imageKey(id));

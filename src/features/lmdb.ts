@@ -7,8 +7,8 @@ import { type LmdbEntry, lmdbEntries } from '../formats/lmdb.js';
 import { readNumpyPickle } from '../formats/numpy-pickle.js';
 import { widthFoundSource } from './indexed-source.js';
 import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
-import { recordOfDict, type RegionRecord, regionsOfRecord } from './named-arrays.js';
-import { readTorchRecord } from './torch.js';
+import { arraysOfDict, type NamedArrays, regionsOfArrays } from './named-arrays.js';
+import { readTorchArrays } from './torch.js';
 
 /** The file in an LMDB folder. */
 export const LMDB_FILE = 'data.mdb';
@@ -30,20 +30,17 @@ export const ALLENNLP_FILES = { features: 'features', boxes: 'coordinates' };
  * @see https://github.com/facebookresearch/mmf/blob/v0.3.1/tools/scripts/features/lmdb_conversion.py
  * @see https://github.com/allenai/allennlp/blob/v2.10.1/allennlp/data/dataset_readers/vision_reader.py
  */
-export async function openLmdbFeatures(path: string): Promise<RegionFeatureSource> {
+export async function openLmdbFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {
   const file = (await isFolder(path)) ? joinPath(path, LMDB_FILE) : path;
   return openedWith(await openSource(file), async (source) => {
     const entries = await listEntries(source);
     const boxes = await openBoxes(file);
     const close = async (): Promise<void> => void (await Promise.all([source.close(), boxes?.close()]));
     return openedWith({ close }, async () => {
-      const read = (entry: LmdbEntry): Promise<RegionFeatures> => readRegions(source, entry, boxes);
-      return widthFoundSource({
-        name: path,
-        ids: entries.map(({ key }) => key.split('/').at(-1) ?? key),
-        read: (row) => read(entries[row] as LmdbEntry),
-        close,
-      });
+      const read = (row: number, width?: number): Promise<RegionFeatures> =>
+        readRegions(source, entries[row] as LmdbEntry, boxes, width);
+      const ids = entries.map(({ key }) => key.split('/').at(-1) ?? key);
+      return widthFoundSource({ name: path, ids, read, close }, dim);
     });
   });
 }
@@ -54,9 +51,9 @@ async function listEntries(source: ByteSource): Promise<LmdbEntry[]> {
   return entries;
 }
 
-/** Records by key, in a database beside that of the features. */
+/** Named arrays by key, in a database beside that of the features. */
 interface Boxes {
-  read(key: string): Promise<RegionRecord>;
+  read(key: string): Promise<NamedArrays>;
   close(): Promise<void>;
 }
 
@@ -71,34 +68,40 @@ async function openBoxes(file: string): Promise<Boxes | null> {
       read: async (key) => {
         const entry = entries.get(key);
         if (entry === undefined) throw new DataError(`${path}: has no boxes for image ${key}, which has features`);
-        return readRecord(source, entry);
+        return readArrays(source, entry);
       },
       close: () => source.close(),
     };
   });
 }
 
-async function readRegions(source: ByteSource, entry: LmdbEntry, boxes: Boxes | null): Promise<RegionFeatures> {
-  const record = await readRecord(source, entry);
+async function readRegions(
+  source: ByteSource,
+  entry: LmdbEntry,
+  boxes: Boxes | null,
+  dim?: number,
+): Promise<RegionFeatures> {
+  const arrays = await readArrays(source, entry);
   const where = `${source.name}, image ${entry.key}`;
-  if (boxes === null) return regionsOfRecord(record, where);
+  if (boxes === null) return regionsOfArrays(arrays, where, dim);
   const beside = await boxes.read(entry.key);
-  return regionsOfRecord(
+  return regionsOfArrays(
     {
-      names: [...record.names, 'boxes'],
-      get: (name) => (name === 'boxes' ? beside.get(beside.names[0] ?? '') : record.get(name)),
+      names: [...arrays.names, 'boxes'],
+      get: (name) => (name === 'boxes' ? beside.get(beside.names[0] ?? '') : arrays.get(name)),
     },
     where,
+    dim,
   );
 }
 
-async function readRecord(source: ByteSource, { key, offset, length }: LmdbEntry): Promise<RegionRecord> {
+async function readArrays(source: ByteSource, { key, offset, length }: LmdbEntry): Promise<NamedArrays> {
   const where = `${source.name}, image ${key}`;
   if (length > MAX_VALUE_BYTES) throw new DataError(`${where}: ${length} bytes, more than the features of any image`);
   const bytes = await source.read(offset, length);
-  const torch = await readTorchRecord(bytesSource(bytes, where));
+  const torch = await readTorchArrays(bytesSource(bytes, where));
   if (torch !== null) return torch;
   const value = bytes[0] === PICKLE_MARK ? readNumpyPickle(bytes, where) : null;
-  if (value instanceof Map) return recordOfDict(value, where);
+  if (value instanceof Map) return arraysOfDict(value, where);
   throw new DataError(`${where}: expected a pickled dict, as MMF stores features, or a tensor of torch.save`);
 }

@@ -3,7 +3,9 @@ import type { PickleValue } from '../checkpoint/pickle.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { numbersOf } from '../formats/numpy-pickle.js';
-import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
+import { regionRows, withoutBatchAxis } from './feature-axes.js';
+import { stackedNumbers } from './nested-lists.js';
+import { firstRegions, type RegionFeatures } from './region-features.js';
 
 /** Names of features: the authors' (`box_features`), bottom-up attention's (`image_features`, `x`), MMF's and common ones. */
 export const FEATURE_NAMES = [
@@ -22,93 +24,90 @@ export const WIDTH_NAMES = ['image_w', 'image_width', 'img_w', 'width'];
 export const HEIGHT_NAMES = ['image_h', 'image_height', 'img_h', 'height'];
 /** Names of the image of each row, in tables. */
 export const ID_NAMES = ['image_id', 'image_ids', 'img_id', 'img_ids', 'imgid', 'ids', 'id'];
-export const COUNT_NAMES = ['num_bbox', 'num_boxes'];
+/** Names of the number of regions, where arrays are padded to a common one. */
+export const COUNT_NAMES = ['num_boxes', 'num_bbox', 'num_bboxes', 'num_regions', 'num_box', 'num_rois'];
 
 /** Named arrays of one image, each read when it is asked for. */
-export interface RegionRecord {
+export interface NamedArrays {
   readonly names: readonly string[];
   /** Null for what is no array of numbers. */
   get(name: string): NumericArray | null | Promise<NumericArray | null>;
 }
 
 /**
- * The regions in a record: features `[regions, d]`, `[d, regions]` (openvqa), a grid, or flat beside boxes; boxes and image size where they
- * are there.
- * @throws DataError when it has no features, or shapes that do not fit.
+ * The regions in named arrays: features of any shape that `regionRows` reads, boxes and image size where they are there; of arrays that are
+ * padded the stated number of regions.
+ * @param dim the width of the features where it is known, which tells the axes of grids apart.
+ * @throws DataError when there are no features, or shapes and numbers that do not fit.
  */
-export async function regionsOfRecord(record: RegionRecord, where: string): Promise<RegionFeatures> {
+export async function regionsOfArrays(arrays: NamedArrays, where: string, dim?: number): Promise<RegionFeatures> {
   const find = async (names: readonly string[]): Promise<NumericArray | undefined> => {
-    const name = names.find((one) => record.names.includes(one));
-    return name === undefined ? undefined : ((await record.get(name)) ?? undefined);
+    const name = names.find((one) => arrays.names.includes(one));
+    return name === undefined ? undefined : ((await arrays.get(name)) ?? undefined);
   };
   const features = await find(FEATURE_NAMES);
   if (features === undefined) {
     throw new DataError(
-      `${where}: expected features under ${FEATURE_NAMES.join(', ')}, found the arrays ${record.names.join(', ')}`,
+      `${where}: expected features under ${FEATURE_NAMES.join(', ')}, found the arrays ${arrays.names.join(', ')}`,
     );
   }
-  const boxes = rows(await find(BOX_NAMES), 4);
-  const told = (await find(COUNT_NAMES))?.data[0] ?? boxes?.shape[0];
-  const regions = regionRows(oriented(features, told), where);
-  if (boxes !== undefined && (boxes.shape.length !== 2 || boxes.shape[0] !== regions.count || boxes.shape[1] !== 4)) {
-    throw new DataError(`${where}: expected boxes [${regions.count}, 4], found [${boxes.shape.join(', ')}]`);
+  const stated = statedCount(await find(COUNT_NAMES), where);
+  const boxes = asBoxes(await find(BOX_NAMES));
+  const padded = regionRows(features, { dim, boxes: boxes?.shape[0], stated }, where);
+  const count = stated ?? padded.count;
+  if (count > padded.count) {
+    throw new DataError(`${where}: states ${count} regions, its features have ${padded.count} rows`);
+  }
+  if (
+    boxes !== undefined &&
+    !(boxes.shape.length === 2 && boxes.shape[1] === 4 && [count, padded.count].includes(boxes.shape[0] as number))
+  ) {
+    // prettier-ignore
+    throw new DataError(`${where}: expected boxes [${padded.count}, 4], found [${boxes.shape.join(', ')}]`);
   }
   const imageWidth = (await find(WIDTH_NAMES))?.data[0];
   const imageHeight = (await find(HEIGHT_NAMES))?.data[0];
-  return {
-    ...regions,
+  const regions = {
+    ...padded,
     ...(boxes === undefined ? {} : { boxes: boxes.data }),
     ...(imageWidth === undefined || imageHeight === undefined ? {} : { imageWidth, imageHeight }),
   };
+  return firstRegions(regions, count);
 }
 
-/** A pickled dict as a record; the entries of a dict `info` in it count as its own. */
-export function recordOfDict(dict: ReadonlyMap<PickleValue, PickleValue>, where: string): RegionRecord {
-  const info = dict.get('info');
-  const entries = new Map([...(info instanceof Map ? info : []), ...dict]);
+/** The entries of a pickled dict; those of a dict `info` in it count as its own. */
+export function arraysOfDict(dict: ReadonlyMap<PickleValue, PickleValue>, where: string): NamedArrays {
+  const entries = withInfo(dict);
   return {
-    names: [...entries.keys()].filter((name) => typeof name === 'string'),
-    get: (name) => numbersOf(entries.get(name), `${where}, ${name}`),
+    names: [...entries.keys()],
+    get: (name) => {
+      const what = `${where}, ${name}`;
+      return stackedNumbers(entries.get(name), (value) => numbersOf(value, what), what);
+    },
   };
 }
 
-/** Features as `[regions, d]` where they are flat, or transposed as openvqa keeps them. */
-function oriented(features: NumericArray, told: number | undefined): NumericArray {
-  if (told === undefined || told === 0) return features;
-  const [a, b] = features.shape;
-  if (features.shape.length === 1) return rows(features, features.data.length / told) ?? features;
-  return features.shape.length === 2 && b === told && a !== told ? transpose(features) : features;
+/** The entries of a dict with a text as their key, and those of a dict `info` in it: some extractors keep sizes and counts there. */
+export function withInfo(dict: ReadonlyMap<PickleValue, PickleValue>): Map<string, PickleValue> {
+  const info = dict.get('info');
+  const entries = new Map<string, PickleValue>();
+  for (const [name, value] of [...(info instanceof Map ? info : []), ...dict])
+    if (typeof name === 'string') entries.set(name, value);
+  return entries;
 }
 
-/** A flat array as rows of a width. */
-function rows(array: NumericArray | undefined, width: number): NumericArray | undefined {
-  if (array?.shape.length !== 1 || array.data.length % width !== 0) return array;
-  return { shape: [array.data.length / width, width], data: array.data };
+/** The number of regions that a file states. @throws DataError for anything but one whole number. */
+function statedCount(array: NumericArray | undefined, where: string): number | undefined {
+  if (array === undefined) return undefined;
+  const [count = NaN] = array.data;
+  if (array.data.length === 1 && Number.isInteger(count) && count >= 0) return count;
+  throw new DataError(`${where}: expected one whole number as its number of regions, found ${[...array.data.slice(0, 3)].join(', ') || 'none'}`); // prettier-ignore
 }
 
-/** An array as rows of regions: `[regions, d]`, or a grid `[h, w, d]`, `[1, h, w, d]`, `[1, d, h, w]`. @throws DataError for other shapes. */
-export function regionRows(array: NumericArray, where: string): RegionFeatures {
-  const shape = array.shape.length === 4 && array.shape[0] === 1 ? array.shape.slice(1) : array.shape;
-  const [a = 0, b = 0, c = 0] = shape;
-  let [count, dim, data] = [a, b, array.data];
-  if (shape.length === 3) {
-    const channelsFirst = b === c && a !== b; // [d, h, w] with a square grid
-    [count, dim] = channelsFirst ? [b * c, a] : [a * b, c];
-    if (channelsFirst) data = transpose({ shape: [a, b * c], data }).data;
-  } else if (shape.length !== 2) {
-    throw new DataError(
-      `${where}: expected features as [regions, d] or a grid of them, found [${array.shape.join(', ')}]`,
-    );
-  }
-  if (count === 0 || dim === 0) throw new DataError(`${where}: holds no regions (shape [${array.shape.join(', ')}])`);
-  if (count > MAX_REGIONS_IN_FILE)
-    throw new DataError(`${where}: ${count} regions in one image; are its axes in another order?`);
-  return { features: data, count, dim };
-}
-
-function transpose({ shape: [rowCount = 0, columns = 0], data }: NumericArray): NumericArray {
-  const result = new Float32Array(data.length);
-  for (let r = 0; r < rowCount; r++)
-    for (let c = 0; c < columns; c++) result[c * rowCount + r] = data[r * columns + c] as number;
-  return { shape: [columns, rowCount], data: result };
+/** Boxes as `[regions, 4]`, also of flat values and after a batch axis. */
+function asBoxes(array: NumericArray | undefined): NumericArray | undefined {
+  if (array === undefined) return undefined;
+  const shape = withoutBatchAxis(array.shape);
+  const isFlat = shape.length === 1 && array.data.length % 4 === 0;
+  return { shape: isFlat ? [array.data.length / 4, 4] : shape, data: array.data };
 }

@@ -1,52 +1,51 @@
-// Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes and size beside it.
+// Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes, size and number of regions beside it.
 import { openSource } from '#platform';
 import { openTensorFile } from '../checkpoint/open.js';
-import type { StoredTensor } from '../checkpoint/tensor-file.js';
+import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { DataError } from '../errors.js';
-import { indexedSource } from './indexed-source.js';
-import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatureSource } from './region-features.js';
+import type { NumericArray } from '../formats/npy.js';
+import { sizeOf } from '../shapes.js';
+import { widthFoundSource } from './indexed-source.js';
+import { COUNT_NAMES, regionsOfArrays } from './named-arrays.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
-const BOXES = '.boxes';
-const SIZE = '.size';
+/** Width and height. */
+const SIZE = 'size';
+/** What a tensor `<image id>.<name>` says of the image; any other name is an image. */
+const BESIDE = ['boxes', SIZE, ...COUNT_NAMES];
 
 /**
- * Opens a file of `<image id>` `[regions, d]` of any float dtype, with `<image id>.boxes` `[regions, 4]` and `<image id>.size` `[2]`
- * (width, height) where they are known: a `.safetensors`, or a dict of tensors that torch.save wrote.
+ * Opens a file of `<image id>` `[regions, d]` or a grid, of any float dtype, with `<image id>.boxes` `[regions, 4]`, `<image id>.size` `[2]`
+ * (width, height) and, where they are padded, `<image id>.num_boxes` (one number) where they are known: a `.safetensors`, or a dict of
+ * tensors that torch.save wrote.
  * @throws DataError for tensors of another shape; CheckpointError when the file is damaged.
  */
-export async function openTensorFileFeatures(path: string): Promise<RegionFeatureSource> {
+export async function openTensorFileFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {
   return openedWith(await openTensorFile(await openSource(path)), async (file) => {
-    const features = [...file.tensors.values()].filter(({ name }) => !name.endsWith(BOXES) && !name.endsWith(SIZE));
-    const dim = features[0]?.shape[1] ?? 0;
-    for (const { name, shape } of features) {
-      const [count = 0] = shape;
-      if (shape.length === 2 && count > 0 && count <= MAX_REGIONS_IN_FILE && shape[1] === dim) continue;
-      throw new DataError(`${path}: expected ${name} as [regions, ${dim || 'd'}], found [${shape.join(', ')}]`);
-    }
-    const beside = async (name: string, length: number): Promise<Float32Array | null> => {
-      if (!file.tensors.has(name)) return null;
-      const values = await file.readFloat32(name);
-      if (values.length === length) return values;
-      throw new DataError(`${path}: expected ${length} values in ${name}, found ${values.length}`);
+    const ids = [...file.tensors.keys()].filter((name) => !BESIDE.some((beside) => name.endsWith(`.${beside}`)));
+    const read = (row: number, width?: number): Promise<RegionFeatures> =>
+      readImage(file, ids[row] as string, `${path}, image ${ids[row]}`, width);
+    const countOf = (row: number, width: number): number | undefined => {
+      const id = ids[row] as string;
+      const isPadded = COUNT_NAMES.some((name) => file.tensors.has(`${id}.${name}`));
+      return isPadded ? undefined : sizeOf(file.tensors.get(id)?.shape ?? []) / width;
     };
-    return indexedSource({
-      name: path,
-      dim,
-      ids: features.map(({ name }) => name),
-      countOf: (row) => features[row]?.shape[0],
-      read: async (row) => {
-        const { name, shape } = features[row] as StoredTensor;
-        const [count = 0] = shape;
-        const [boxes, size] = [await beside(`${name}${BOXES}`, count * 4), await beside(`${name}${SIZE}`, 2)];
-        return {
-          features: await file.readFloat32(name),
-          count,
-          dim,
-          ...(boxes === null ? {} : { boxes }),
-          ...(size === null ? {} : { imageWidth: size[0] as number, imageHeight: size[1] as number }),
-        };
-      },
-      close: () => file.close(),
-    });
+    return widthFoundSource({ name: path, ids, countOf, read, close: () => file.close() }, dim);
   });
+}
+
+async function readImage(file: TensorFile, id: string, where: string, dim?: number): Promise<RegionFeatures> {
+  const read = async (name: string): Promise<NumericArray> => ({
+    shape: file.tensors.get(name)?.shape ?? [],
+    data: await file.readFloat32(name),
+  });
+  const names = ['features', ...BESIDE.filter((beside) => file.tensors.has(`${id}.${beside}`))];
+  const get = (name: string): Promise<NumericArray> => read(name === 'features' ? id : `${id}.${name}`);
+  const regions = await regionsOfArrays({ names, get }, where, dim);
+  if (!names.includes(SIZE)) return regions;
+  const { data } = await get(SIZE);
+  const [imageWidth, imageHeight] = data;
+  if (data.length !== 2 || imageWidth === undefined || imageHeight === undefined)
+    throw new DataError(`${where}: expected its size as [width, height], found ${data.length} values`);
+  return { ...regions, imageWidth, imageHeight };
 }

@@ -2,7 +2,8 @@
 import { Buffer } from 'node:buffer';
 import { createSink, joinPath } from '#platform';
 import { writeWhole } from '../byte-sink.js';
-import { DataError } from '../errors.js';
+import { boxAt } from '../boxes.js';
+import { DataError, errorMessage } from '../errors.js';
 import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
 
 export interface FeatureReport {
@@ -28,11 +29,14 @@ export async function inspectFeatures(source: RegionFeatureSource, limit = 100):
   for (let at = 0; at < ids.length; at += step) {
     const id = ids[Math.floor(at)] as string;
     try {
-      const { count, boxes } = await source.read(id);
+      const regions = await source.read(id);
+      const { count, boxes } = regions;
       [min, sum, max, read] = [Math.min(min, count), sum + count, Math.max(max, count), read + 1];
       if (boxes !== undefined) withBoxes += 1;
+      const misplaced = boxOutside(regions);
+      if (misplaced !== null) problems.push(`${source.name}, image ${id}: ${misplaced}`);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(errorMessage(error));
     }
   }
   return {
@@ -44,6 +48,20 @@ export async function inspectFeatures(source: RegionFeatureSource, limit = 100):
     read,
     problems,
   };
+}
+
+/** What is wrong with the first box that cannot belong to its picture: outside of it by more than a pixel, or turned round. */
+function boxOutside({ boxes, count, imageWidth = Infinity, imageHeight = Infinity }: RegionFeatures): string | null {
+  if (boxes === undefined) return null;
+  for (let region = 0; region < count; region++) {
+    const box = boxAt(boxes, region);
+    const [x1, y1, x2, y2] = box;
+    const isInside = x1 >= -1 && y1 >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1;
+    if (isInside && x1 <= x2 && y1 <= y2) continue;
+    const size = imageWidth === Infinity ? 'its picture' : `its picture of ${imageWidth} x ${imageHeight} pixels`;
+    return `region ${region}: the box [${box.join(', ')}] cannot belong to ${size}; expected x1, y1, x2, y2 in pixels`;
+  }
+  return null;
 }
 
 /** Writes a `.tsv` in the columns of bottom-up attention. @throws DataError for images without boxes or size. */

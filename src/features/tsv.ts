@@ -2,9 +2,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, openSource, readText, writeTextAtomic } from '#platform';
+import { decodeBase64 } from '../formats/base64.js';
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
-import { indexedSource } from './indexed-source.js';
+import { widthFoundSource } from './indexed-source.js';
 import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 
 /** Columns of LXMERT's files (airsplay/lxmert `utils.py`), of the original tool's and of those with class probabilities. */
@@ -53,15 +54,11 @@ interface TsvIndex {
 export async function openTsvFeatures(path: string): Promise<RegionFeatureSource> {
   return openedWith(await openSource(path), async (source) => {
     const { columns, lines } = await loadIndex(source, path);
-    const [first] = lines;
-    if (first === undefined) throw new DataError(`${path}: holds no images`);
-    const { dim } = await readLine(source, first, columns);
-    return indexedSource({
+    return widthFoundSource({
       name: path,
-      dim,
       ids: lines.map(({ id }) => id),
       countOf: (row) => lines[row]?.count,
-      read: (row) => readLine(source, lines[row] as Line, columns, dim),
+      read: (row, dim) => readLine(source, lines[row] as Line, columns, dim),
       close: () => source.close(),
     });
   });
@@ -174,7 +171,12 @@ async function readLine(
 
 /** A base64 cell as little-endian float32. `expected` 0: any number of values. */
 function floats(cell: string, expected: number, what: string, where: string): Float32Array {
-  const bytes = Buffer.from(cell, 'base64');
+  if (/^b['"]/.test(cell)) {
+    throw new DataError(
+      `${where}: its ${what} begin with ${cell.slice(0, 2)}, as Python writes bytes and not base64; write base64.b64encode(...).decode()`,
+    );
+  }
+  const bytes = decodeBase64(cell, `${where}, ${what}`);
   if (bytes.byteLength % 4 !== 0 || (expected > 0 && bytes.byteLength !== expected * 4)) {
     const wanted = expected > 0 ? `${expected} float32 values` : 'float32 values';
     throw new DataError(

@@ -7,6 +7,7 @@ import {
   type PickleValue,
 } from '../checkpoint/pickle.js';
 import { CheckpointError, DataError } from '../errors.js';
+import { decodeBase64 } from './base64.js';
 import { type ArrayLayout, decodeArray, holdsObjects, type NumericArray, readNpyHeader } from './npy.js';
 
 /** numpy's description of one value: `f4` and a byte order. */
@@ -115,7 +116,7 @@ export function readNpyObject(bytes: Uint8Array, name: string): PickleValue {
 
 /**
  * A number, a numpy array, or base64 of float32 (as bottom-up attention writes arrays; then flat). Null for anything else.
- * @throws DataError when an array has fewer bytes than its shape says.
+ * @throws DataError when an array has fewer bytes than its shape says, and for a text that is no base64.
  */
 export function numbersOf(value: PickleValue | undefined, name: string): NumericArray | null {
   if (typeof value === 'number' || typeof value === 'bigint')
@@ -123,9 +124,10 @@ export function numbersOf(value: PickleValue | undefined, name: string): Numeric
   if (value instanceof PickledArray && value.values instanceof Uint8Array)
     return decodeArray(value.layout, value.values, name);
   if (!(typeof value === 'string' || value instanceof Uint8Array)) return null;
-  const bytes = Buffer.from(typeof value === 'string' ? value : Buffer.from(value).toString('latin1'), 'base64');
-  const count = Math.floor(bytes.byteLength / 4);
-  return decodeArray({ dtype: '<f4', fortranOrder: false, shape: [count] }, bytes, name);
+  const bytes = decodeBase64(typeof value === 'string' ? value : Buffer.from(value).toString('latin1'), name);
+  if (bytes.byteLength % 4 !== 0)
+    throw new DataError(`${name}: expected base64 of float32 values, found ${bytes.byteLength} bytes`);
+  return decodeArray({ dtype: '<f4', fortranOrder: false, shape: [bytes.byteLength / 4] }, bytes, name);
 }
 
 function dtypeText(dtype: PickleValue | undefined): string {

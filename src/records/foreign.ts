@@ -1,5 +1,6 @@
 // Records of other projects as one's own data: GQA, LXMERT's layout and Visual Genome become lines for answering, grounding, classification
 // and pre-training.
+import { posix } from 'node:path';
 import { createSink } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { DataError } from '../errors.js';
@@ -68,6 +69,20 @@ export const FOREIGN_FORMATS = {
       },
     ],
   },
+  'hateful-memes': {
+    describe:
+      'Hateful Memes: lines of { id, img, text, label }; images are named by their file, img/42953.png is 42953',
+    task: 'classification',
+    read: jsonRecords,
+    lines: (fields, where) => [
+      {
+        id: idField(fields, 'id', where),
+        text: textField(fields, 'text', where),
+        image: fileId(textField(fields, 'img', where)),
+        ...(fields['label'] === undefined ? {} : { label: numberField(fields, 'label', where) }),
+      },
+    ],
+  },
   'visual-genome-qa': {
     describe: "Visual Genome's questions: [{ id, qas: [{ qa_id, image_id, question, answer }] }]",
     task: 'answering',
@@ -129,6 +144,11 @@ export async function convertRecords(
       throw new DataError(`${paths.join(', ')}: holds nothing for ${format}; is it another format?`);
   });
   return written;
+}
+
+/** The name of a picture's file without its folders and ending: the id under which extractors store its features. */
+function fileId(path: string): string {
+  return posix.parse(path).name;
 }
 
 /** The members of an object, with their names as `id`. */

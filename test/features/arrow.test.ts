@@ -9,6 +9,7 @@ import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatureSource } from '../../src/features/region-features.js';
 import { DataError } from '../../src/errors.js';
 import { uniformValues } from '../../src/random/values.js';
+import { rampRegions } from '../helpers/regions.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
@@ -97,7 +98,7 @@ describe('features in Arrow tables', () => {
         expect(await source.read(String(2 ** 40 + i))).toEqual({
           count: 2,
           dim: 5,
-          features: Float32Array.from({ length: 10 }, (_, at) => 100 * i + 10 * Math.floor(at / 5) + (at % 5)),
+          features: rampRegions(i, 2, 5),
           boxes: Float32Array.of(0, 0, 20, 30, 1, 1, 21, 31),
           imageWidth: 640 + i,
           imageHeight: 480 + i,

@@ -10,6 +10,7 @@ import { numbersOf, readNumpyPickle } from '../../src/formats/numpy-pickle.js';
 import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../src/features/region-features.js';
 import { uniformValues } from '../../src/random/values.js';
+import { rampRegions } from '../helpers/regions.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
@@ -25,7 +26,7 @@ function expectedRegions(image: number, count: number): RegionFeatures {
   return {
     count,
     dim: DIM,
-    features: Float32Array.from({ length: count * DIM }, (_, i) => 100 * image + 10 * Math.floor(i / DIM) + (i % DIM)),
+    features: rampRegions(image, count, DIM),
     boxes: Float32Array.from({ length: count * 4 }, (_, i) => Math.floor(i / 4) + [0, 0, 20, 30][i % 4]!),
     imageWidth: 640 + image,
     imageHeight: 480 + image,

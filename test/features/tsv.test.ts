@@ -124,6 +124,13 @@ describe('TSV region features', () => {
     const cut = await openTsvFeatures(file(`${row('1', 2, 3)}\n${row('2', 2, 3).slice(0, -10)}\n`));
     await expect(cut.read('2')).rejects.toThrow('image 2: expected 6 float32 values of features');
     await cut.close();
+    const bytes = `b'${base64([1, 1, 1])}'`;
+    const python = await openTsvFeatures(file(`${row('1', 1, 3)}\n${['2', 9, 9, 1, base64([0, 0, 1, 1]), bytes].join('\t')}\n`)); // prettier-ignore
+    await expect(python.read('2')).rejects.toThrow("image 2: its features begin with b', as Python writes bytes and not base64"); // prettier-ignore
+    await python.close();
+    const moved = await openTsvFeatures(file(`${row('1', 1, 3)}\n${row('2', 1, 3).replace('AACAPw', 'AA!APw')}\n`));
+    await expect(moved.read('2')).rejects.toThrow('image 2, boxes: expected base64, found "AA!A');
+    await moved.close();
     const empty = await openTsvFeatures(file(`${row('1', 2, 3)}\n${row('2', 0, 3)}\n`));
     await expect(empty.read('2')).rejects.toThrow('image 2: holds no regions');
     await empty.close();

@@ -109,6 +109,22 @@ describe('real files', () => {
     },
   );
 
+  test("turns Hateful Memes' lines into statements about pictures, with and without labels", async () => {
+    const path = join(folder, 'dev.jsonl');
+    const lines = [
+      { id: 8291, img: 'img/08291.png', label: 1, text: 'white people is this a shooting range' },
+      { id: 16395, img: 'img/16395.png', text: 'bravery at its finest' },
+    ];
+    writeFileSync(path, lines.map((line) => JSON.stringify(line)).join('\n'));
+    await converted('hateful-memes', path);
+    const { records, problems } = await checkOwnRecords('classification', join(folder, 'hateful-memes-dev.jsonll'));
+    expect(problems).toEqual([]);
+    expect(records).toEqual([
+      { id: '8291', text: lines[0]?.text, imageIds: ['08291'], label: '1' },
+      { id: '16395', text: lines[1]?.text, imageIds: ['16395'], label: null },
+    ]);
+  });
+
   test('names the record that does not convert, and leaves no file behind', async () => {
     const convert = (format: ForeignFormat, content: string): Promise<unknown> => {
       writeFileSync(join(folder, 'bad.json'), content);
