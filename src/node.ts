@@ -74,7 +74,7 @@ export type { Phrase, PhraseSentence } from './records/flickr.js';
 export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
-export type { ModelClassName, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
+export type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
 export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/shared/options.js';
 
 export { installEngine } from './engine/install/install.js';

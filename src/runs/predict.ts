@@ -6,7 +6,7 @@ import { type DecodedAnswer, VisualBertProcessor } from '../processing/processor
 import { ConfigError, DataError } from '../errors.js';
 import { createForwardPass } from '../training/step/forward.js';
 import { createRunModel, MODEL_CLASSES } from './model-classes.js';
-import type { ModelClassName } from '../tasks/shared/opened-task.js';
+import type { Architecture } from '../models/pretrained/classify.js';
 
 export interface PredictOptions {
   /** Run folder, model folder or hub id. */
@@ -58,10 +58,10 @@ export async function predictAnswers(options: PredictOptions): Promise<DecodedAn
   }
 }
 
-async function classOf(source: string): Promise<ModelClassName> {
+async function classOf(source: string): Promise<Architecture> {
   const { architectures } = (await VisualBertConfig.fromPretrained(source)).extra;
   const name = Array.isArray(architectures) ? String(architectures[0]) : '';
-  if (name in MODEL_CLASSES) return name as ModelClassName;
+  if (name in MODEL_CLASSES) return name as Architecture;
   throw new ConfigError(
     `${source}: its config.json names no class that answers questions (architectures: ${name || 'none'})`,
   );
