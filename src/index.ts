@@ -22,7 +22,7 @@ export type { Activation, VisualBertConfigOptions } from './config.js';
 export { hash32 } from './random/philox.js';
 export { philoxKey, philoxUniform } from './random/philox-uniform.js';
 export { normalValues, permutation, uniformValues } from './random/values.js';
-export { createTrainingStep } from './training/step/training-step.js';
+export { createTrainingStep } from './training/step/eager-step.js';
 export type { StepResult, TrainingStep } from './training/step/contract.js';
 export type { TrainingStepOptions } from './training/step/options.js';
 export type { StepInputs, StepOutputs } from './training/step/trainable-model.js';

@@ -131,7 +131,9 @@ function convert(what: string, value: InputValue, kind: InputSpec['kind']): tf.T
   if (!isRaw(value)) return fromList(value, kind === 'ids' ? 'int32' : 'float32');
   const { shape, data } = value;
   const raw =
-    data instanceof BigInt64Array ? { dtype: 'int32' as const, shape, data: narrowed(what, data) } : (value as RawTensor);
+    data instanceof BigInt64Array
+      ? { dtype: 'int32' as const, shape, data: narrowed(what, data) }
+      : (value as RawTensor);
   const problem = rawTensorProblem(raw);
   if (problem !== null) throw new ShapeError(`${what}: ${problem}`);
   return requireDType(what, raw, kind);

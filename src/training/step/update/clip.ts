@@ -1,6 +1,6 @@
 // Gradient norms and clipping, as torch.nn.utils.clip_grad_norm_ does it.
 import * as tf from '@tensorflow/tfjs';
-import { fused } from '../../fused.js';
+import { fused } from '../../../fused.js';
 
 /** Keeps the division finite when all gradients are zero (the constant of torch). */
 const NORM_EPSILON = 1e-6;

@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { createTrainingStep } from '../../../src/training/step/compiled-step.js';
-import { adjustLossScale, GROWTH_INTERVAL, INITIAL_LOSS_SCALE } from '../../../src/training/step/loss-scale.js';
-import { resolveStepOptions, type TrainingStepOptions } from '../../../src/training/step/options.js';
-import { createEagerRunner } from '../../../src/training/step/runner.js';
-import { ModelTrainingStep } from '../../../src/training/step/training-step.js';
-import { type TrainingStep } from '../../../src/training/step/contract.js';
-import { type TrainerModel } from '../../../src/training/loop/trainer-options.js';
-import { useBackend } from '../../helpers/backend.js';
-import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { createTrainingStep } from '../../../../src/training/step/compiled-step.js';
+import {
+  adjustLossScale,
+  GROWTH_INTERVAL,
+  INITIAL_LOSS_SCALE,
+} from '../../../../src/training/step/update/loss-scale.js';
+import { resolveStepOptions, type TrainingStepOptions } from '../../../../src/training/step/options.js';
+import { createEagerRunner } from '../../../../src/training/step/runner.js';
+import { ModelTrainingStep } from '../../../../src/training/step/training-step.js';
+import { type TrainingStep } from '../../../../src/training/step/contract.js';
+import { type TrainerModel } from '../../../../src/training/loop/trainer-options.js';
+import { useBackend } from '../../../helpers/backend.js';
+import { pointModel, points, pointTask } from '../../loop/tiny-task.js';
 
 let hasEngine = false;
 beforeAll(async () => {
