@@ -71,7 +71,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/vcr',
   ],
   pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
-  explain: ['pipelines', 'training/step'],
+  explain: ['html', 'pipelines', 'training/step'],
   runs: [
     'features',
     'models',
