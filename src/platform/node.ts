@@ -6,12 +6,14 @@ import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import { createFileSink, openFile } from './files.js';
-import { fetchText, isUrl, openUrl, urlExists } from './http-source.js';
+import { isUrl } from './addresses.js';
+import { fetchText, urlExists } from './http.js';
+import { openUrl } from './http-source.js';
 import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
 export { makeFolder } from './files.js';
-export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
+export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';
