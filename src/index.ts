@@ -88,6 +88,10 @@ export type {
 export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
 export { explain } from './explain/explain.js';
 export { EXPLANATION_METHODS } from './explain/contract.js';
+export { pageDataOf } from './explain/page/data.js';
+export type { PageData, PageOptions } from './explain/page/data.js';
+export { explanationPage } from './explain/page/page.js';
+export { pictureUrl } from './explain/page/picture-url.js';
 export type {
   ExplainedAnswer,
   ExplainedImage,

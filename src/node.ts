@@ -126,8 +126,9 @@ export { openTrainRun } from './runs/train.js';
 export type { TrainRun } from './runs/train.js';
 export { evaluateRun } from './runs/evaluate.js';
 export type { EvaluateRunOptions } from './runs/evaluate.js';
-export { predictAnswers } from './runs/predict.js';
-export type { PredictOptions } from './runs/predict.js';
+export { writeExplanationPage } from './explain/page/page.js';
+export { openOneInput } from './runs/one-input.js';
+export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
 export { predictionOptions, readRun, readSettings, sortSettings, validationOptions } from './runs/settings.js';
 export type { RunSettings } from './runs/settings.js';
 

@@ -4,6 +4,7 @@ import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attribu
 import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
 import { studyExample, type StudiedExample } from '../studied-example.js';
 import type { LayerAttention } from '../trace.js';
+import { base64Of } from './picture-url.js';
 
 /** Rows: the position that the head reads, then each word (absent where only the first is known). Columns: each word, then each region. */
 export type PageRows = number[][];
@@ -124,12 +125,6 @@ function packedAttention(
   const largest = values.reduce((max, value) => Math.max(max, value), 1e-9);
   const bytes = Uint8Array.from(values, (value) => Math.round(255 * Math.sqrt(value / largest)));
   return { rows: all[0]?.length ?? 0, columns: all[0]?.[0]?.length ?? 0, largest, heads, bytes: base64Of(bytes) };
-}
-
-function base64Of(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }
 
 function imagesOf(

@@ -1,4 +1,5 @@
 // One self-contained HTML file about an answer: works from disk, asks the network for nothing.
+import { writeTextAtomic } from '#platform';
 import { escapeHtml } from '../../html/line-chart.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
@@ -10,6 +11,11 @@ const METHODS: readonly [value: string, name: string][] = [
   ['rollout', 'attention rollout'],
   ['attention', 'attention of a layer'],
 ];
+
+/** Writes the page into a file, whole or not at all. */
+export async function writeExplanationPage(path: string, data: PageData): Promise<void> {
+  await writeTextAtomic(path, explanationPage(data));
+}
 
 /** The page as text. */
 export function explanationPage(data: PageData): string {
