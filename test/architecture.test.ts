@@ -15,7 +15,7 @@ const EDGES: Record<string, readonly string[]> = {
   html: [],
   checkpoint: [],
   platform: [],
-  formats: ['checkpoint'],
+  formats: ['checkpoint', 'platform'],
   pictures: ['checkpoint'],
   layers: ['random'],
   'models/pretrained': ['checkpoint', 'layers', 'platform'],
