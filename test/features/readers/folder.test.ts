@@ -3,12 +3,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { openFolderFeatures } from '../../src/features/folder.js';
-import { readNpy } from '../../src/formats/npy.js';
-import { openRegionFeatures } from '../../src/features/open.js';
-import { encodePng } from '../../src/pictures/png.js';
-import { npy, npz } from '../helpers/numpy-files.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { openFolderFeatures } from '../../../src/features/readers/folder.js';
+import { readNpy } from '../../../src/formats/npy.js';
+import { openRegionFeatures } from '../../../src/features/open.js';
+import { encodePng } from '../../../src/pictures/png.js';
+import { npy, npz } from '../../helpers/numpy-files.js';
+import { testWithData } from '../../helpers/shared-data.js';
 
 let folder = '';
 beforeEach(() => {
@@ -156,6 +156,12 @@ describe('folders of region features', () => {
     const { count, dim, features } = await grid.read('5');
     expect([count, dim, grid.countOf?.('5')]).toEqual([4, 9, 4]);
     expect([...features.subarray(0, 3)]).toEqual([2, -2, -2]);
+    writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2, 1]]}');
+    await expect(openRegionFeatures(folder)).resolves.toMatchObject({ dim: 198 });
+    writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2]]}');
+    await expect(openRegionFeatures(folder)).rejects.toThrow(
+      'boxes.json: expected { "<image id>": [[x1, y1, x2, y2], ...] }',
+    );
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2, 1]]}');
     const other = mkdtempSync(join(tmpdir(), 'folder-'));
     writeFileSync(join(other, '6.npy'), npy([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 9]));

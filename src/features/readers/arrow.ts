@@ -1,10 +1,10 @@
 // Region features in Arrow tables, a row for each image, as Hugging Face's `datasets` and vltk keep them.
 import { openSource } from '#platform';
-import { DataError } from '../errors.js';
-import { openArrow } from '../formats/arrow.js';
-import { widthFoundSource } from './indexed-source.js';
-import { openedWith, type RegionFeatureSource } from './region-features.js';
-import { ID_NAMES, regionsOfArrays } from './named-arrays.js';
+import { DataError } from '../../errors.js';
+import { openArrow } from '../../formats/arrow.js';
+import { widthFoundSource } from '../indexed-source.js';
+import { openedWith, type RegionFeatureSource } from '../region-features.js';
+import { ID_NAMES, regionsOfArrays } from '../named-arrays.js';
 
 /**
  * Opens an Arrow file or stream with a column of image ids, and features as lists `[regions, d]`; boxes, image size and number of regions

@@ -1,14 +1,14 @@
 // Region features in HDF5: tables with a row for each image, tables of all regions with the rows of each image, or a group for each image.
 import { readFile } from 'node:fs/promises';
 import { exists } from '#platform';
-import { DataError } from '../errors.js';
-import type { NumericArray } from '../formats/npy.js';
-import { sizeOf } from '../shapes.js';
-import { type Hdf5File, openHdf5 } from '../formats/hdf5.js';
-import { readNumpyPickle } from '../formats/numpy-pickle.js';
-import { widthFoundSource } from './indexed-source.js';
-import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
-import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfArrays } from './named-arrays.js';
+import { DataError } from '../../errors.js';
+import type { NumericArray } from '../../formats/npy.js';
+import { sizeOf } from '../../shapes.js';
+import { type Hdf5File, openHdf5 } from '../../formats/hdf5.js';
+import { readNumpyPickle } from '../../formats/numpy-pickle.js';
+import { widthFoundSource } from '../indexed-source.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
+import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfArrays } from '../named-arrays.js';
 
 /** First and last row of each image, in tables of all regions. */
 const RANGES = 'pos_boxes';

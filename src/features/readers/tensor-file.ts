@@ -1,13 +1,13 @@
 // Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes, size and number of regions beside it.
 import { openSource } from '#platform';
-import { openTensorFile } from '../checkpoint/open.js';
-import type { TensorFile } from '../checkpoint/tensor-file.js';
-import { DataError } from '../errors.js';
-import type { NumericArray } from '../formats/npy.js';
-import { sizeOf } from '../shapes.js';
-import { widthFoundSource } from './indexed-source.js';
-import { COUNT_NAMES, regionsOfArrays } from './named-arrays.js';
-import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { openTensorFile } from '../../checkpoint/open.js';
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { DataError } from '../../errors.js';
+import type { NumericArray } from '../../formats/npy.js';
+import { sizeOf } from '../../shapes.js';
+import { widthFoundSource } from '../indexed-source.js';
+import { COUNT_NAMES, regionsOfArrays } from '../named-arrays.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
 
 /** Width and height. */
 const SIZE = 'size';

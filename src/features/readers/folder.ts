@@ -2,14 +2,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { openSource } from '#platform';
-import type { ByteSource } from '../byte-source.js';
-import { DataError } from '../errors.js';
-import { decodeArray, holdsObjects, readNpyHeader } from '../formats/npy.js';
-import { openNpz } from '../formats/npz.js';
-import { readNpyObject } from '../formats/numpy-pickle.js';
-import { widthFoundSource } from './indexed-source.js';
-import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
-import { arraysOfDict, type NamedArrays, regionsOfArrays } from './named-arrays.js';
+import type { ByteSource } from '../../byte-source.js';
+import { DataError } from '../../errors.js';
+import { decodeArray, holdsObjects, readNpyHeader } from '../../formats/npy.js';
+import { openNpz } from '../../formats/npz.js';
+import { readNpyObject } from '../../formats/numpy-pickle.js';
+import { widthFoundSource } from '../indexed-source.js';
+import type { RegionFeatures, RegionFeatureSource } from '../region-features.js';
+import { arraysOfDict, type NamedArrays, regionsOfArrays } from '../named-arrays.js';
 import { readTorchArrays } from './torch.js';
 
 const FEATURE_FILE = /\.(?:np[yz]|pth?)$/;

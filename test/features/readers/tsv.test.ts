@@ -3,8 +3,8 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { openTsvFeatures } from '../../src/features/tsv.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { openTsvFeatures } from '../../../src/features/readers/tsv.js';
+import { testWithData } from '../../helpers/shared-data.js';
 
 interface ExpectedImage {
   img_h: number;
@@ -87,7 +87,12 @@ describe('TSV region features', () => {
     const path = file(row('12', 2, 3));
     writeFileSync(`${path}.index.json`, '{"size":');
     await (await openTsvFeatures(path)).close();
-    expect(JSON.parse(readFileSync(`${path}.index.json`, 'utf8'))).toMatchObject({ lines: [{ id: '12', count: 2 }] });
+    const index = JSON.parse(readFileSync(`${path}.index.json`, 'utf8')) as { lines: object[] };
+    expect(index).toMatchObject({ lines: [{ id: '12', count: 2 }] });
+    writeFileSync(`${path}.index.json`, JSON.stringify({ ...index, lines: [{ ...index.lines[0], count: -1 }] }));
+    const source = await openTsvFeatures(path);
+    expect((await source.read('12')).count).toBe(2);
+    await source.close();
   });
 
   test('knows images by ids of any script', async () => {

@@ -1,13 +1,13 @@
 // Region features in LMDB: a pickled dict for each image, as MMF and VOLTA store them, or what torch.save wrote, as AllenNLP does.
 import { basename, dirname, join } from 'node:path';
 import { exists, isFolder, joinPath, openSource } from '#platform';
-import { type ByteSource, bytesSource } from '../byte-source.js';
-import { DataError } from '../errors.js';
-import { type LmdbEntry, lmdbEntries } from '../formats/lmdb.js';
-import { readNumpyPickle } from '../formats/numpy-pickle.js';
-import { widthFoundSource } from './indexed-source.js';
-import { openedWith, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
-import { arraysOfDict, type NamedArrays, regionsOfArrays } from './named-arrays.js';
+import { type ByteSource, bytesSource } from '../../byte-source.js';
+import { DataError } from '../../errors.js';
+import { type LmdbEntry, lmdbEntries } from '../../formats/lmdb.js';
+import { readNumpyPickle } from '../../formats/numpy-pickle.js';
+import { widthFoundSource } from '../indexed-source.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
+import { arraysOfDict, type NamedArrays, regionsOfArrays } from '../named-arrays.js';
 import { readTorchArrays } from './torch.js';
 
 /** The file in an LMDB folder. */

@@ -1,13 +1,13 @@
 // What torch.save wrote for one image: a dict of tensors, numbers and lists of them, or the features alone.
-import type { ByteSource } from '../byte-source.js';
-import { readTorchObject } from '../checkpoint/open.js';
-import type { PickleValue } from '../checkpoint/pickle.js';
-import { torchTensorFile } from '../checkpoint/pytorch.js';
-import { TorchTensor } from '../checkpoint/torch-objects.js';
-import type { NumericArray } from '../formats/npy.js';
-import { numbersOf } from '../formats/numpy-pickle.js';
-import { type NamedArrays, withInfo } from './named-arrays.js';
-import { stackedNumbers } from './nested-lists.js';
+import type { ByteSource } from '../../byte-source.js';
+import { readTorchObject } from '../../checkpoint/open.js';
+import type { PickleValue } from '../../checkpoint/pickle.js';
+import { torchTensorFile } from '../../checkpoint/pytorch.js';
+import { TorchTensor } from '../../checkpoint/torch-objects.js';
+import type { NumericArray } from '../../formats/npy.js';
+import { numbersOf } from '../../formats/numpy-pickle.js';
+import { type NamedArrays, withInfo } from '../named-arrays.js';
+import { stackedNumbers } from '../nested-lists.js';
 
 /** The name of a value that stands alone. */
 const ALONE = 'features';

@@ -1,17 +1,19 @@
 // Region features made on the fly from pictures: the pixels of given boxes, or of a grid of patches.
 import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { z } from 'zod';
 import { exists } from '#platform';
-import { DataError } from '../errors.js';
-import { imageKey } from './image-key.js';
-import { readJson } from '../formats/json.js';
-import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from './pixels.js';
-import { decodePng } from '../pictures/png.js';
-import { indexedSource, indexIds } from './indexed-source.js';
-import type { RegionFeatureSource } from './region-features.js';
+import { DataError } from '../../errors.js';
+import { imageKey } from '../image-key.js';
+import { readJson } from '../../formats/json.js';
+import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from '../pixels.js';
+import { decodePng } from '../../pictures/png.js';
+import { indexedSource, indexIds } from '../indexed-source.js';
+import type { RegionFeatureSource } from '../region-features.js';
 
 /** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
+const boxesFile = z.record(z.string(), z.array(z.array(z.number()).length(4)));
 
 export interface ImageFeatureOptions extends PixelFeatureOptions {
   /** Without boxes: patches along each side of a picture. */
@@ -54,6 +56,10 @@ export async function openImageFeatures(
 
 async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> | null> {
   if (!(await exists(path))) return null;
-  const json = (await readJson(path)) as Record<string, number[][]>;
-  return indexIds(Object.entries(json), path);
+  const parsed = boxesFile.safeParse(await readJson(path));
+  if (!parsed.success)
+    throw new DataError(
+      `${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${z.prettifyError(parsed.error)}`,
+    );
+  return indexIds(Object.entries(parsed.data), path);
 }

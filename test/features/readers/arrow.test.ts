@@ -3,14 +3,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { bytesSource } from '../../src/byte-source.js';
-import { openArrow } from '../../src/formats/arrow.js';
-import { openRegionFeatures } from '../../src/features/open.js';
-import type { RegionFeatureSource } from '../../src/features/region-features.js';
-import { DataError } from '../../src/errors.js';
-import { uniformValues } from '../../src/random/values.js';
-import { rampRegions } from '../helpers/regions.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { bytesSource } from '../../../src/byte-source.js';
+import { openArrow } from '../../../src/formats/arrow.js';
+import { openRegionFeatures } from '../../../src/features/open.js';
+import type { RegionFeatureSource } from '../../../src/features/region-features.js';
+import { DataError } from '../../../src/errors.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { rampRegions } from '../../helpers/regions.js';
+import { testWithData } from '../../helpers/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const folder = mkdtempSync(join(tmpdir(), 'arrow-'));

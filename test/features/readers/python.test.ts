@@ -3,15 +3,15 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { bytesSource } from '../../src/byte-source.js';
-import { DataError } from '../../src/errors.js';
-import { lmdbEntries } from '../../src/formats/lmdb.js';
-import { numbersOf, readNumpyPickle } from '../../src/formats/numpy-pickle.js';
-import { openRegionFeatures } from '../../src/features/open.js';
-import type { RegionFeatures, RegionFeatureSource } from '../../src/features/region-features.js';
-import { uniformValues } from '../../src/random/values.js';
-import { rampRegions } from '../helpers/regions.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { bytesSource } from '../../../src/byte-source.js';
+import { DataError } from '../../../src/errors.js';
+import { lmdbEntries } from '../../../src/formats/lmdb.js';
+import { numbersOf, readNumpyPickle } from '../../../src/formats/numpy-pickle.js';
+import { openRegionFeatures } from '../../../src/features/open.js';
+import type { RegionFeatures, RegionFeatureSource } from '../../../src/features/region-features.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { rampRegions } from '../../helpers/regions.js';
+import { testWithData } from '../../helpers/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const DIM = 5;
