@@ -5,7 +5,7 @@ import { type ByteSink, writeWhole } from '../src/byte-sink.js';
 import { writePytorch } from '../src/checkpoint/pytorch-writer.js';
 import { type TensorToWrite, writeSafetensors } from '../src/checkpoint/safetensors.js';
 import { VisualBertConfig } from '../src/config.js';
-import { expectedParameters } from '../src/convert/expected.js';
+import { parameterShapes } from '../src/models/model-classes.js';
 import { sizeOf } from '../src/shapes.js';
 
 /** So many layers of base size are 10 GB. */
@@ -26,7 +26,7 @@ export async function writeSparseCheckpoint(
 ): Promise<SparseCheckpoint> {
   await mkdir(folder, { recursive: true });
   const config = new VisualBertConfig({ numHiddenLayers: LAYERS, visualEmbeddingDim: 2048, numLabels: 3129 });
-  const shapes = [...expectedParameters('VisualBertForQuestionAnswering', config)];
+  const shapes = [...parameterShapes('VisualBertForQuestionAnswering', config)];
   const zeros = new Uint8Array(4 * Math.max(...shapes.map(([, shape]) => sizeOf(shape))));
   const tensors = shapes.map(([name, shape]): TensorToWrite => ({
     name,

@@ -16,6 +16,7 @@ interface ConvertArguments {
   outDir: string;
   architecture: (typeof ARCHITECTURES)[number] | undefined;
   config: string | undefined;
+  base: string | undefined;
   format: 'safetensors' | 'pytorch' | 'tfjs';
   quantization: 'float16' | 'uint8' | undefined;
   dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
@@ -26,7 +27,7 @@ interface ConvertArguments {
 
 export const command: CommandModule<object, ConvertArguments> = {
   command: 'convert <checkpoint> <outDir>',
-  describe: "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT) to a transformers folder",
+  describe: "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT or RoBERTa) to a transformers folder",
   builder: (yargs: Argv) =>
     yargs
       .positional('checkpoint', {
@@ -44,6 +45,10 @@ export const command: CommandModule<object, ConvertArguments> = {
         type: 'string',
         describe: 'Folder or repository whose config.json to use',
         defaultDescription: 'beside it, else what its shapes say',
+      })
+      .option('base', {
+        type: 'string',
+        describe: 'For a LoRA adapter: folder, file or repository of the model it was trained on',
       })
       .option('format', {
         choices: ['safetensors', 'pytorch', 'tfjs'] as const,
@@ -69,7 +74,15 @@ export const command: CommandModule<object, ConvertArguments> = {
       .option('json', { type: 'boolean', default: false, describe: 'Print the whole report as JSON' })
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
       .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
-  handler: async ({ checkpoint, json, config, architecture, dtype, ...rest }: ArgumentsCamelCase<ConvertArguments>) => {
+  handler: async ({
+    checkpoint,
+    json,
+    config,
+    base,
+    architecture,
+    dtype,
+    ...rest
+  }: ArgumentsCamelCase<ConvertArguments>) => {
     const { outDir, format, quantization, maxShardSize, allowIncomplete } = rest;
     const options: ConvertOptions = {
       outDir,
@@ -78,6 +91,7 @@ export const command: CommandModule<object, ConvertArguments> = {
       ...(maxShardSize !== undefined && { maxShardSize }),
       ...(quantization !== undefined && { quantization }),
       ...(architecture !== undefined && { architecture }),
+      ...(base !== undefined && { base }),
       ...(dtype !== undefined && { dtype }),
       ...(config !== undefined && { config: await VisualBertConfig.fromPretrained(config) }),
     };
@@ -87,11 +101,12 @@ export const command: CommandModule<object, ConvertArguments> = {
 };
 
 function text(
-  { source, layout, architecture, converted, skipped, aside, missing, notes, files }: ConversionReport,
+  { source, layout, architecture, converted, skipped, aside, missing, wrappers, notes, files }: ConversionReport,
   outDir: string,
 ): string {
   return [
     `${source} (names of ${layout}) -> ${outDir} as ${architecture}: ${converted.length} parameters`,
+    ...wrappers.map((wrapper) => `  taken off the keys: ${wrapper}`),
     ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
     ...[...new Set(aside.map(({ file }) => file))].map(
       (file) => `  kept aside in ${file}: ${aside.filter((item) => item.file === file).length} tensors`,

@@ -65,6 +65,8 @@ function summary({
   tensorBytes,
   fileBytes,
   metadata,
+  wrappers,
+  notes,
 }: Inspection): string[] {
   const { hiddenSize, numHiddenLayers, vocabSize, visualEmbeddingDim, numLabels } = traits;
   const sizes = Object.entries({
@@ -78,9 +80,11 @@ function summary({
   return [
     `${source}: ${format}, ${tensors.length} tensors of ${dtypes}, ${parameters.toLocaleString('en')} values, ${bytesText(tensorBytes)} of ${bytesText(fileBytes)}`,
     `names of:  ${layout ?? 'no layout that is known here'}`,
-    `loads as:  ${architecture ?? (layout === 'bert' ? 'a start for VisualBERT (visualbert convert)' : 'nothing of the family')}`,
+    `loads as:  ${architecture ?? (layout === 'bert' || layout === 'roberta' ? 'a start for VisualBERT (visualbert convert)' : 'nothing of the family')}`,
     `sizes:     ${sizes.flatMap(([name, size]) => (size === null ? [] : [`${name} ${size}`])).join(', ')}`,
     `missing:   ${missing.length === 0 ? 'nothing' : missing.join(', ')}`,
+    ...wrappers.map((wrapper) => `around:    ${wrapper}`),
+    ...notes.map((note) => `note:      ${note}`),
     ...Object.entries(metadata).map(([key, value]) => `${key}: ${value}`),
   ];
 }

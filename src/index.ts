@@ -15,6 +15,7 @@ export type { StoredDType } from './checkpoint/dtypes.js';
 export { writeSafetensors } from './checkpoint/safetensors.js';
 export type { TensorToWrite } from './checkpoint/safetensors.js';
 export { writePytorch } from './checkpoint/pytorch-writer.js';
+export { likelyReason } from './models/pretrained/fresh-weights.js';
 export type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './models/pretrained/types.js';
 export type { Architecture, CheckpointTraits } from './models/pretrained/classify.js';
 export { VisualBertConfig } from './config.js';
@@ -22,7 +23,7 @@ export type { Activation, VisualBertConfigOptions } from './config.js';
 export { hash32 } from './random/philox.js';
 export { philoxKey, philoxUniform } from './random/philox-uniform.js';
 export { normalValues, permutation, uniformValues } from './random/values.js';
-export { createTrainingStep } from './training/step/eager-step.js';
+export { createTrainingStep } from './training/step/training-step.js';
 export type { StepResult, TrainingStep } from './training/step/contract.js';
 export type { TrainingStepOptions } from './training/step/options.js';
 export type { StepInputs, StepOutputs } from './training/step/trainable-model.js';
@@ -88,10 +89,6 @@ export type {
 export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
 export { explain } from './explain/explain.js';
 export { EXPLANATION_METHODS } from './explain/contract.js';
-export { pageDataOf } from './explain/page/data.js';
-export type { PageData, PageOptions } from './explain/page/data.js';
-export { explanationPage } from './explain/page/page.js';
-export { pictureUrl } from './explain/page/picture-url.js';
 export type {
   ExplainedAnswer,
   ExplainedImage,

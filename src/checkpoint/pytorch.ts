@@ -66,11 +66,12 @@ async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefin
 
 /** The state dict in a torch.save file. @throws CheckpointError when there is none, or its storages are cut off. */
 export function stateDictFile(source: ByteSource, object: TorchObject): TensorFile {
-  const { path, tensors, ignored } = findStateDict(object.value, source.name);
-  return torchTensorFile(source, object, tensors, {
+  const { path, tensors, nonTensors, ignored } = findStateDict(object.value, source.name);
+  const file = torchTensorFile(source, object, tensors, {
     ...(path === '' ? {} : { path }),
     ...(ignored.length === 0 ? {} : { ignored: ignored.slice(0, 100).join(', ') }),
   });
+  return { ...file, nonTensors };
 }
 
 /** Named tensors of a torch.save file. @throws CheckpointError when a storage is absent, cut off or of a type that is not read. */

@@ -59,6 +59,7 @@ export async function openSharded(
       format: [...shards.values()][0]?.format ?? 'sharded',
       tensors,
       metadata: Object.assign({}, ...[...shards.values()].map((shard) => shard.metadata)) as Record<string, string>,
+      nonTensors: new Map([...shards.values()].flatMap((shard) => [...(shard.nonTensors ?? [])])),
       size: [...shards.values()].reduce((total, shard) => total + shard.size, 0),
       readFloat32: (name, target) => ownerOf(name).readFloat32(name, target),
       readBytes: (name) => ownerOf(name).readBytes(name),

@@ -1,6 +1,6 @@
 // Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
 import { CheckpointError } from '../errors.js';
-import { type PickleValue } from './pickle.js';
+import { PickleGlobal, type PickleValue } from './pickle.js';
 import { TorchTensor } from './torch-objects.js';
 
 /** Under these names training programs keep the model's weights, in order of preference. */
@@ -24,6 +24,8 @@ export interface FoundStateDict {
   /** Dotted path inside the file; empty when the file is the state dict. */
   path: string;
   tensors: Map<string, TorchTensor>;
+  /** Its keys that hold no tensor -> what they hold. */
+  nonTensors: Map<string, string>;
   /** Paths of other dicts with tensors (optimizer moments and the like), which are left alone. */
   ignored: string[];
 }
@@ -33,7 +35,7 @@ export interface FoundStateDict {
  * @throws CheckpointError when there is none, or several and none under a usual name.
  */
 export function findStateDict(value: PickleValue, file: string): FoundStateDict {
-  const groups = new Map<string, Map<string, TorchTensor>>();
+  const groups = new Map<string, Group>();
   collect(value, '', 0, new Set(), groups);
   const found = groups.has('')
     ? ''
@@ -48,8 +50,11 @@ export function findStateDict(value: PickleValue, file: string): FoundStateDict 
     );
   }
   const ignored = [...groups.keys()].filter((path) => path !== found);
-  return { path: found, tensors: groups.get(found) as Map<string, TorchTensor>, ignored };
+  return { path: found, ...(groups.get(found) as Group), ignored };
 }
+
+/** A dict with tensors in it. */
+type Group = Pick<FoundStateDict, 'tensors' | 'nonTensors'>;
 
 function byUsualName(paths: string[]): string | undefined {
   const byDepth = [...paths].sort((a, b) => a.split('.').length - b.split('.').length);
@@ -66,15 +71,30 @@ function collect(
   path: string,
   depth: number,
   seen: Set<PickleValue>,
-  groups: Map<string, Map<string, TorchTensor>>,
+  groups: Map<string, Group>,
 ): void {
   if (!(value instanceof Map) || seen.has(value) || depth > MAX_DEPTH) return;
   seen.add(value);
-  const tensors = new Map<string, TorchTensor>();
+  const group: Group = { tensors: new Map(), nonTensors: new Map() };
   for (const [key, item] of value) {
     if (typeof key !== 'string' && typeof key !== 'number') continue;
-    if (item instanceof TorchTensor) tensors.set(String(key), item);
-    else collect(item, path === '' ? String(key) : `${path}.${key}`, depth + 1, seen, groups);
+    if (item instanceof TorchTensor) group.tensors.set(String(key), item);
+    else {
+      group.nonTensors.set(String(key), kindOf(item));
+      collect(item, path === '' ? String(key) : `${path}.${key}`, depth + 1, seen, groups);
+    }
   }
-  if (tensors.size > 0) groups.set(path, tensors);
+  if (group.tensors.size > 0) groups.set(path, group);
+}
+
+/** What a value is, in the words of Python. */
+function kindOf(value: PickleValue): string {
+  if (value === null) return 'None';
+  if (typeof value === 'string') return 'text';
+  if (typeof value === 'boolean') return 'a boolean';
+  if (typeof value === 'number' || typeof value === 'bigint') return 'a number';
+  if (value instanceof Uint8Array) return 'bytes';
+  if (value instanceof Map) return 'a dict';
+  if (Array.isArray(value)) return 'a list';
+  return value instanceof PickleGlobal ? `the name ${value.toString()}` : 'an object';
 }

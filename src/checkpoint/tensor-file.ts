@@ -24,6 +24,8 @@ export interface TensorFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Strings that the file carries beside its tensors. */
   readonly metadata: Record<string, string>;
+  /** Keys of the state dict that hold no tensor -> what they hold, such as `text` or `None`. */
+  readonly nonTensors?: ReadonlyMap<string, string>;
   /** Size in bytes of all its files. */
   readonly size: number;
   /** Row-major float32 values, whatever the stored dtype. Fills `target` when given, without a copy of the bytes where it can. @throws CheckpointError */

@@ -112,6 +112,11 @@ const CALLS: Readonly<Record<string, Call>> = {
   'collections.Counter': makeDict,
   'collections.defaultdict': () => new Map(),
   'argparse.Namespace': () => new Map(),
+  // Lightning's hyper_parameters: a dict whose items are its attributes
+  'pytorch_lightning.utilities.parsing.AttributeDict': makeDict,
+  'lightning.pytorch.utilities.parsing.AttributeDict': makeDict,
+  'lightning_fabric.utilities.data.AttributeDict': makeDict,
+  'lightning.fabric.utilities.data.AttributeDict': makeDict,
   'torch._utils._rebuild_tensor': rebuildTensor,
   'torch._utils._rebuild_tensor_v2': rebuildTensor,
   'torch._utils._rebuild_tensor_v3': rebuildTensorWithDtype,

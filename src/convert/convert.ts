@@ -5,12 +5,14 @@ import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-format.js';
-import { CheckpointError, ConfigError, errorMessage } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import type { Architecture } from '../models/pretrained/classify.js';
+import { readConfigJson } from '../models/pretrained/config-file.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
 import { byteCount, jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import { requireTokenizer } from './model-type.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
 
@@ -18,6 +20,8 @@ import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js
 export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {
   /** The folder to write. */
   outDir: string;
+  /** The model that the source, a LoRA adapter of PEFT, was trained on: it is merged onto it. Folder, file, address or repository id. */
+  base?: string;
   /** Default `safetensors`. `tfjs` is for the web: model.json and shards of 4 MB. */
   format?: 'safetensors' | 'pytorch' | 'tfjs';
   /** Of the format `tfjs`: half precision, or 8 bits for matrices. Default: none. */
@@ -39,6 +43,8 @@ export interface ConversionReport {
   aside: { key: string; file: string }[];
   /** Parameters without a source: they get fresh values when the folder is loaded. */
   missing: string[];
+  /** What was taken off the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
+  wrappers: string[];
   /** What else is worth knowing before the result is used. */
   notes: string[];
   /** Files written, in outDir. */
@@ -65,7 +71,7 @@ const NAMES: Partial<Record<StoredDType, string>> = {
  */
 export async function convertCheckpoint(
   source: string,
-  { outDir, format = 'safetensors', quantization, maxShardSize, dtype, ...options }: ConvertOptions,
+  { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options }: ConvertOptions,
 ): Promise<ConversionReport> {
   if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
     throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
@@ -75,9 +81,14 @@ export async function convertCheckpoint(
       `convertCheckpoint: quantization ${quantization} belongs to the format tfjs, not ${format}; use dtype`,
     );
   }
-  const { file, files: located } = await openCheckpoint(source);
+  const { file: opened, files: located, notes } = await openCheckpoint(source, base);
   try {
-    const plan = await planConversion(file, await configJsonOf(located), options);
+    const found = await readConfigJson(located);
+    const plan = await planConversion(opened, found, options);
+    if (options.allowIncomplete !== true) {
+      requireTokenizer(opened.name, found?.json ?? null, (await located.find('tokenizer.json')) !== null);
+    }
+    const { file } = plan;
     const tensors = tensorsOf(file, plan, dtype);
     const config = {
       ...plan.config.toJSON(),
@@ -98,11 +109,12 @@ export async function convertCheckpoint(
       skipped: plan.skipped,
       aside,
       missing: plan.missing,
-      notes: plan.notes,
+      wrappers: plan.wrappers,
+      notes: [...notes, ...plan.notes],
       files: [...written, ...new Set(aside.map((item) => item.file)), 'config.json', ...copied],
     };
   } finally {
-    await file.close();
+    await opened.close();
   }
 }
 
@@ -119,18 +131,6 @@ async function write(
   const shardBytes = maxShardSize === undefined ? {} : { shardBytes: byteCount(maxShardSize) };
   const options = { ...shardBytes, ...(quantization !== undefined && { quantization }) };
   return new Set(await writeTfjs((file) => createSink(joinPath(folder, file)), tensors, options));
-}
-
-async function configJsonOf(files: PretrainedFiles): Promise<object | null> {
-  const path = await files.find('config.json');
-  if (path === null) return null;
-  try {
-    const json: unknown = JSON.parse(await readText(path));
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
-  } catch (error) {
-    throw new CheckpointError(`${path}: is no JSON (${errorMessage(error).slice(0, 120)}); correct or remove it`);
-  }
-  throw new CheckpointError(`${path}: expected a JSON object`);
 }
 
 function tensorsOf(file: TensorFile, plan: ConversionPlan, dtype: ConvertOptions['dtype']): TensorToWrite[] {

@@ -2,12 +2,13 @@
 import { DTYPE_BYTES, type StoredDType } from '../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig } from '../config.js';
+import { errorMessage } from '../errors.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
 import { sizeOf } from '../shapes.js';
-import { expectedParameters } from './expected.js';
-import { fateOf, type Layout, layoutOf } from './key-map.js';
+import { parameterShapes } from '../models/model-classes.js';
+import { fateOf, type Layout, type SourceKeys, sourceKeys } from './key-map.js';
 import { openCheckpoint } from './open.js';
-import { settingsOf } from './plan.js';
+import { settingsOf } from './source-config.js';
 
 /** A tensor of a checkpoint and what it means. */
 export interface InspectedTensor {
@@ -25,6 +26,8 @@ export interface Inspection {
   format: TensorFileFormat;
   /** Whose names the keys have; null for a checkpoint of another kind of model. */
   layout: Layout['name'] | null;
+  /** What is around the names: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
+  wrappers: string[];
   /** The class it would load as; null when its keys tell none. */
   architecture: Architecture | null;
   traits: CheckpointTraits;
@@ -36,6 +39,8 @@ export interface Inspection {
   fileBytes: number;
   /** What the file says beside its tensors. */
   metadata: Record<string, string>;
+  /** What keeps it from being loaded or converted as it is. */
+  notes: string[];
 }
 
 /**
@@ -43,19 +48,19 @@ export interface Inspection {
  * @throws CheckpointError
  */
 export async function inspectCheckpoint(where: string): Promise<Inspection> {
-  const { file } = await openCheckpoint(where);
+  const { file, notes } = await openCheckpoint(where);
   try {
-    return describe(file);
+    return describe(file, notes);
   } finally {
     await file.close();
   }
 }
 
-function describe(file: TensorFile): Inspection {
-  const layout = layoutOf(file.tensors.keys());
+function describe(file: TensorFile, notes: readonly string[]): Inspection {
+  const { layout, nameOf, wrappers, problems } = keysOf(file);
   const renamed = new Map<string, StoredTensor>();
   const tensors = [...file.tensors.values()].map((tensor): InspectedTensor => {
-    const fate = layout === null ? { skip: 'unknown layout' } : fateOf(tensor.name, layout);
+    const fate = layout === null ? { skip: 'unknown layout' } : fateOf(nameOf.get(tensor.name) ?? tensor.name, layout);
     if ('to' in fate) renamed.set(fate.to, tensor);
     const meaning = 'to' in fate ? fate.to : 'skip' in fate ? fate.skip : `${fate.aside}, a file of its own`;
     const { name: key, dtype, shape } = tensor;
@@ -67,6 +72,7 @@ function describe(file: TensorFile): Inspection {
     source: file.name,
     format: file.format,
     layout: layout?.name ?? null,
+    wrappers,
     architecture,
     traits,
     missing: architecture === null ? [] : missingOf(file, architecture, traits, renamed),
@@ -75,7 +81,17 @@ function describe(file: TensorFile): Inspection {
     tensorBytes: tensors.reduce((total, { bytes }) => total + bytes, 0),
     fileBytes: file.size,
     metadata: file.metadata,
+    notes: [...notes, ...problems],
   };
+}
+
+/** The names of the keys; a file that does not convert, because two keys mean one parameter, is still inspected. */
+function keysOf(file: TensorFile): SourceKeys & { problems: string[] } {
+  try {
+    return { ...sourceKeys(file), problems: [] };
+  } catch (error) {
+    return { nameOf: new Map(), wrappers: [], layout: null, problems: [errorMessage(error)] };
+  }
 }
 
 function missingOf(
@@ -90,6 +106,6 @@ function missingOf(
     traits.hiddenSize % 64 === 0
       ? settingsOf(file, traits)
       : { ...settingsOf(file, { ...traits, hiddenSize: 64 }), hiddenSize: traits.hiddenSize, numAttentionHeads: 1 };
-  const expected = expectedParameters(architecture, new VisualBertConfig(settings));
+  const expected = parameterShapes(architecture, new VisualBertConfig(settings));
   return [...expected.keys()].filter((name) => !renamed.has(name) && !renamed.has(`visual_bert.${name}`));
 }

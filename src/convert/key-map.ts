@@ -1,11 +1,14 @@
 // The tables that turn foreign parameter names into transformers' names.
+import type { TensorFile } from '../checkpoint/tensor-file.js';
+import { bufferMeaning, unwrapKeys } from '../models/pretrained/wrappers.js';
+import type { ModelFamily } from './model-type.js';
 
 /** What a table does with a key: a new name, a file of its own beside the model, or nothing, with the reason. */
 export type Fate = { to: string } | { aside: 'detector' } | { skip: string };
 
 /** A family of checkpoints and how its keys are renamed. */
 export interface Layout {
-  name: 'transformers' | 'authors' | 'mmf' | 'bert';
+  name: 'transformers' | 'authors' | 'mmf' | 'bert' | 'roberta';
   /** For reports. */
   title: string;
   /** A key that only this layout has; tried in the order of LAYOUTS. */
@@ -13,13 +16,6 @@ export interface Layout {
   /** Applied one after the other. */
   renames: readonly (readonly [RegExp, string])[];
 }
-
-/** Any checkpoint may carry these. */
-const WRAPPING: Layout['renames'] = [
-  [/^(module\.)+/, ''], // torch.nn.DataParallel
-  [/LayerNorm\.gamma$/, 'LayerNorm.weight'], // before PyTorch named them
-  [/LayerNorm\.beta$/, 'LayerNorm.bias'],
-];
 
 /** The names of the authors' embedding module, kept by MMF. */
 const EMBEDDINGS: Layout['renames'] = [
@@ -62,6 +58,18 @@ export const LAYOUTS: readonly Layout[] = [
     ],
   },
   {
+    name: 'roberta',
+    title: 'RoBERTa',
+    mark: /^roberta\.embeddings\.word_embeddings\.weight$/,
+    renames: [
+      [/^roberta\./, 'visual_bert.'],
+      [/^(embeddings|encoder|pooler)\./, 'visual_bert.$1.'],
+      [/^lm_head\.dense\./, 'cls.predictions.transform.dense.'],
+      [/^lm_head\.layer_norm\./, 'cls.predictions.transform.LayerNorm.'],
+      [/^lm_head\./, 'cls.predictions.'], // bias, decoder
+    ],
+  },
+  {
     name: 'bert',
     title: 'BERT',
     mark: /^(bert\.)?embeddings\.word_embeddings\.weight$/,
@@ -72,21 +80,42 @@ export const LAYOUTS: readonly Layout[] = [
   },
 ];
 
-/** A key without what any checkpoint may carry around it. */
-function unwrapped(key: string): string {
-  return WRAPPING.reduce((name, [from, to]) => name.replace(from, to), key);
+/** Layouts of models without a part for regions: what they lack by nature is no fault. */
+export function isTextOnly({ name }: Layout): boolean {
+  return name === 'bert' || name === 'roberta';
 }
 
-/** The layout of a checkpoint by its keys, or null. */
-export function layoutOf(keys: Iterable<string>): Layout | null {
-  const names = [...keys].map(unwrapped);
-  return LAYOUTS.find(({ mark }) => names.some((name) => mark.test(name))) ?? null;
+/** The keys of a source. */
+export interface SourceKeys {
+  /** Key -> name without wrappers, tensors and others. */
+  nameOf: ReadonlyMap<string, string>;
+  wrappers: string[];
+  /** Null for keys of no known layout. */
+  layout: Layout | null;
 }
 
-/** What becomes of one key. */
-export function fateOf(key: string, layout: Layout): Fate {
-  const name = unwrapped(key);
+/** Takes wrappers off the keys of a source and tells their layout. @throws CheckpointError for two keys of one name, or several models. */
+export function sourceKeys(file: TensorFile): SourceKeys {
+  const keys = [...file.tensors.keys(), ...(file.nonTensors?.keys() ?? [])];
+  const { nameOf, taken } = unwrapKeys(
+    file.name,
+    keys,
+    LAYOUTS.map(({ mark }) => mark),
+  );
+  const names = [...nameOf.values()];
+  const layout = LAYOUTS.find(({ mark }) => names.some((name) => mark.test(name))) ?? null;
+  return { nameOf, wrappers: taken, layout };
+}
+
+/** The layout that a kind of model has, where its keys alone look like a BERT's. */
+export function layoutOfFamily(layout: Layout, family: ModelFamily | null): Layout {
+  return family === 'roberta' ? (LAYOUTS.find(({ name }) => name === 'roberta') ?? layout) : layout;
+}
+
+/** What becomes of a key whose name without wrappers is `name`. */
+export function fateOf(name: string, layout: Layout): Fate {
   if (/(^|\.)detector\./.test(name)) return { aside: 'detector' };
-  if (/(^|\.)position_ids$/.test(name)) return { skip: 'a buffer that counts positions, not a weight' };
+  const buffer = bufferMeaning(name);
+  if (buffer !== null) return { skip: buffer };
   return { to: layout.renames.reduce((renamed, [from, to]) => renamed.replace(from, to), name) };
 }

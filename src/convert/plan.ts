@@ -1,12 +1,26 @@
 // Decides, before anything is written, what becomes of every key of a checkpoint and where every parameter comes from.
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
+import type { VisualBertConfig } from '../config.js';
 import { CheckpointError } from '../errors.js';
-import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
-import { someKeys } from '../models/pretrained/explain.js';
-import { sameShape } from '../models/pretrained/match-keys.js';
-import { expectedParameters, hasClassifier } from './expected.js';
-import { fateOf, type Layout, layoutOf, LAYOUTS } from './key-map.js';
+import { parameterShapes } from '../models/model-classes.js';
+import { type Architecture, traitsOf } from '../models/pretrained/classify.js';
+import type { ConfigJson } from '../models/pretrained/config-file.js';
+import { requireLayers, someKeys } from '../models/pretrained/explain.js';
+import { nonTensorError } from '../models/pretrained/match-keys.js';
+import { requireFloats } from '../models/pretrained/quantised.js';
+import { DECODER_TIES, differingTies, VISUAL_TABLES } from '../models/pretrained/ties.js';
+import { fateOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
+import { familyOf } from './model-type.js';
+import {
+  hasClassifier,
+  requireComplete,
+  requireKnownPositions,
+  requireOnePass,
+  requireShapes,
+  type SkippedKey,
+} from './plan-checks.js';
+import { moveEmbeddings } from './roberta.js';
+import { sourceConfig } from './source-config.js';
 
 /** What a caller decides about a conversion. */
 export interface PlanOptions {
@@ -18,78 +32,140 @@ export interface PlanOptions {
   allowIncomplete?: boolean;
 }
 
-/** A key that is not converted, and why. */
-export interface SkippedKey {
-  key: string;
-  reason: string;
-}
-
 /** A conversion before it is carried out. */
 export interface ConversionPlan {
   layout: Layout['name'];
   architecture: Architecture;
   config: VisualBertConfig;
+  /** The source as it is to be read: some tensors may be computed from others. */
+  file: TensorFile;
   /** Parameter -> key of the source, in the order of the class. */
   sources: Map<string, string>;
   /** Second name of a tied parameter -> its name. */
-  aliases: Map<string, string>;
+  aliases: ReadonlyMap<string, string>;
   /** Keys that go to a file of their own: name of the file -> [key, new name]. */
   aside: Map<string, [string, string][]>;
   skipped: SkippedKey[];
   /** Parameters that nothing fills: they get fresh values when the folder is loaded. */
   missing: string[];
+  /** What was taken off the keys. */
+  wrappers: string[];
   /** What else is worth knowing before the result is used. */
   notes: string[];
 }
 
-const DECODER_TIES: readonly [string, string][] = [
-  ['cls.predictions.decoder.weight', 'visual_bert.embeddings.word_embeddings.weight'],
-  ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
-];
-
-/** What a plain BERT lacks by nature; the visual tables are copies of the text tables, as the authors start. */
-const VISUAL_TABLES: readonly [string, string][] = [
-  ['embeddings.visual_token_type_embeddings.weight', 'embeddings.token_type_embeddings.weight'],
-  ['embeddings.visual_position_embeddings.weight', 'embeddings.position_embeddings.weight'],
-];
-
-/** BERT's heads are this wide; no shape tells their number. */
-const HEAD_SIZE = 64;
-
 /**
  * Plans a conversion.
- * @param configJson the config.json beside the source, if any.
- * @throws CheckpointError when the layout is unknown, keys have no place, parameters no source, or shapes differ.
+ * @param found the config.json beside the source, if any.
+ * @throws CheckpointError when the kind or the layout is unknown, keys have no place, parameters no source, or shapes differ.
  */
 export async function planConversion(
-  file: TensorFile,
-  configJson: object | null,
+  opened: TensorFile,
+  found: ConfigJson | null,
   options: PlanOptions,
 ): Promise<ConversionPlan> {
-  const layout = layoutOf(file.tensors.keys());
-  if (layout === null) {
-    const known = LAYOUTS.map(({ title }) => title).join(', ');
-    throw new CheckpointError(
-      `${file.name}: its ${file.tensors.size} keys (${someKeys([...file.tensors.keys()])}) are of none of the layouts ${known}`,
-    );
-  }
-  const { renamed, aside, skipped } = sortKeys(file, layout);
-  const traits = traitsOf(new Map([...renamed].map(([name, { shape }]) => [name, { shape }])));
+  const family = familyOf(opened.name, found?.json ?? null, opened.tensors.keys());
+  const keys = sourceKeys(opened);
+  if (keys.layout === null) throw unknownLayoutError(opened);
+  const layout = layoutOfFamily(keys.layout, family);
+  const { renamed, others, aside, skipped } = sortKeys(opened, keys, layout);
+  const moved =
+    layout.name === 'roberta' ? moveEmbeddings(opened, (name) => renamed.get(name), found?.json ?? null) : null;
+  const file = moved?.file ?? opened;
+  for (const [name, tensor] of renamed) renamed.set(name, file.tensors.get(tensor.name) ?? tensor);
+
+  const traits = traitsOf(renamed);
   const architecture =
     options.architecture ??
     traits.architecture ??
     (renamed.has('cls.predictions.bias') ? 'VisualBertForPreTraining' : 'VisualBertModel');
+  if (family === null) requireKnownPositions(file, layout, traits.typeVocabSize);
   requireOnePass(file, layout, architecture, renamed);
-  const untied = await differingDecoder(file, renamed);
-  const config = configOf(file, traits, configJson, options, {
-    ...(untied.length > 0 && { tieWordEmbeddings: false }),
-    ...(hasClassifier(architecture) && traits.classifierTransform && { classifierTransform: true }),
-  });
-  const expected = expectedParameters(architecture, config);
-  const sources = new Map<string, string>();
-  const place = (name: string): string =>
-    architecture === 'VisualBertModel' ? name.replace(/^visual_bert\./, '') : name;
+  const untied = await differingTies(file, (name) => renamed.get(name), DECODER_TIES);
+  const json = found === null ? null : { ...found.json, ...moved?.changes };
+  const config = sourceConfig(
+    file,
+    traits,
+    { given: options.config, json },
+    {
+      ...(untied.length > 0 && { tieWordEmbeddings: false }),
+      ...(hasClassifier(architecture) && traits.classifierTransform && { classifierTransform: true }),
+    },
+  );
+  requireLayers(file.name, traits.numHiddenLayers, config);
+  const expected = parameterShapes(architecture, config);
+  for (const [key, { name, what }] of others) {
+    if (/^(visual_bert|cls|attention)\./.test(name)) throw nonTensorError(file.name, key, what);
+    skipped.push({ key, reason: `holds ${what}, not a tensor` });
+  }
+  skipped.push(...tie(renamed, expected));
+  const { sources, homeless } = assignKeys(renamed, expected, architecture);
+  if (isTextOnly(layout)) copyVisualTables(sources, architecture);
+  const missing = [...expected.keys()].filter((name) => !sources.has(name));
+  requireFloats(file, sources.values());
+  requireShapes(file, sources, expected);
+  if (options.allowIncomplete !== true) {
+    requireComplete(file, { architecture, layout, homeless, missing }, options.architecture !== undefined);
+  }
+  return {
+    layout: layout.name,
+    architecture,
+    config,
+    file,
+    sources: new Map(
+      [...expected.keys()].flatMap((name) => (sources.has(name) ? [[name, sources.get(name) as string] as const] : [])),
+    ),
+    aliases: expected.has('cls.predictions.bias') && config.tieWordEmbeddings ? DECODER_TIES : new Map(),
+    aside,
+    skipped: [...skipped, ...homeless.map(({ key, reason }) => ({ key, reason }))],
+    missing,
+    wrappers: keys.wrappers,
+    notes: [...(found?.notes ?? []), ...(moved?.notes ?? []), ...notesOf(layout, architecture, config, options)],
+  };
+}
 
+function unknownLayoutError(file: TensorFile): CheckpointError {
+  const known = LAYOUTS.map(({ title }) => title).join(', ');
+  return new CheckpointError(
+    `${file.name}: its ${file.tensors.size} keys (${someKeys([...file.tensors.keys()])}) are of none of the layouts ${known}`,
+  );
+}
+
+interface SortedKeys {
+  /** Name in transformers -> tensor. */
+  renamed: Map<string, StoredTensor>;
+  /** Keys that hold no tensor -> name in transformers, and what they hold. */
+  others: Map<string, { name: string; what: string }>;
+  aside: ConversionPlan['aside'];
+  skipped: SkippedKey[];
+}
+
+function sortKeys(file: TensorFile, { nameOf }: SourceKeys, layout: Layout): SortedKeys {
+  const sorted: SortedKeys = { renamed: new Map(), others: new Map(), aside: new Map(), skipped: [] };
+  for (const [key, unwrapped] of nameOf) {
+    const fate = fateOf(unwrapped, layout);
+    const tensor = file.tensors.get(key);
+    const what = file.nonTensors?.get(key);
+    if (what !== undefined) sorted.others.set(key, { name: 'to' in fate ? fate.to : '', what });
+    if (tensor === undefined) continue;
+    if ('skip' in fate) sorted.skipped.push({ key, reason: fate.skip });
+    else if ('aside' in fate) {
+      const list = sorted.aside.get(fate.aside) ?? [];
+      const inside = key.slice(key.indexOf(`${fate.aside}.`) + fate.aside.length + 1);
+      sorted.aside.set(fate.aside, [...list, [key, inside]]);
+    } else {
+      const other = sorted.renamed.get(fate.to);
+      if (other !== undefined)
+        throw new CheckpointError(`${file.name}: keys "${other.name}" and "${key}" both mean ${fate.to}`);
+      sorted.renamed.set(fate.to, tensor);
+    }
+  }
+  return sorted;
+}
+
+/** Lets the decoder and what it is tied to serve for one another. Returns the keys that say nothing new. */
+function tie(renamed: Map<string, StoredTensor>, expected: ReadonlyMap<string, number[]>): SkippedKey[] {
+  const skipped: SkippedKey[] = [];
   for (const [name, target] of DECODER_TIES) {
     const [own, shared] = [renamed.get(name), renamed.get(target)];
     if (own !== undefined && shared === undefined) renamed.set(target, own);
@@ -100,92 +176,50 @@ export async function planConversion(
       skipped.push({ key: own.name, reason: `the same data as ${target}` });
     }
   }
-  const homeless: SkippedKey[] = [];
-  for (const [name, tensor] of renamed) {
-    if (expected.has(place(name))) sources.set(place(name), tensor.name);
-    else homeless.push({ key: tensor.name, reason: `${architecture} has no parameter ${place(name)}` });
-  }
-  if (layout.name === 'bert') copyVisualTables(sources, architecture);
-  const missing = [...expected.keys()].filter((name) => !sources.has(name));
-  requireShapes(file, sources, expected);
-  requireComplete(file, { architecture, layout, homeless, missing }, options);
-  return {
-    layout: layout.name,
-    architecture,
-    config,
-    sources: new Map(
-      [...expected.keys()].flatMap((name) => (sources.has(name) ? [[name, sources.get(name) as string] as const] : [])),
-    ),
-    aliases: new Map(expected.has('cls.predictions.bias') && config.tieWordEmbeddings ? DECODER_TIES : []),
-    aside,
-    skipped: [...skipped, ...homeless],
-    missing,
-    notes: notesOf(layout, architecture, config, options),
-  };
+  return skipped;
 }
 
-function sortKeys(
-  file: TensorFile,
-  layout: Layout,
-): { renamed: Map<string, StoredTensor>; aside: ConversionPlan['aside']; skipped: SkippedKey[] } {
-  const renamed = new Map<string, StoredTensor>();
-  const aside: ConversionPlan['aside'] = new Map();
-  const skipped: SkippedKey[] = [];
-  for (const [key, tensor] of file.tensors) {
-    const fate = fateOf(key, layout);
-    if ('skip' in fate) skipped.push({ key, reason: fate.skip });
-    else if ('aside' in fate) {
-      const list = aside.get(fate.aside) ?? [];
-      aside.set(fate.aside, [...list, [key, key.slice(key.indexOf(`${fate.aside}.`) + fate.aside.length + 1)]]);
-    } else {
-      const other = renamed.get(fate.to);
-      if (other !== undefined)
-        throw new CheckpointError(`${file.name}: keys "${other.name}" and "${key}" both mean ${fate.to}`);
-      renamed.set(fate.to, tensor);
-    }
-  }
-  return { renamed, aside, skipped };
+/** The base model's parameters have no prefix of their own. */
+function nameIn(architecture: Architecture, name: string): string {
+  return architecture === 'VisualBertModel' ? name.replace(/^visual_bert\./, '') : name;
 }
 
-/** The decoder's names whose data is not that of the tensor they are tied to. */
-async function differingDecoder(file: TensorFile, renamed: ReadonlyMap<string, StoredTensor>): Promise<string[]> {
-  const differing: string[] = [];
-  for (const [name, target] of DECODER_TIES) {
-    const [a, b] = [renamed.get(name), renamed.get(target)];
-    if (a === undefined || b === undefined || a.location === b.location) continue;
-    if (!sameShape(a.shape, b.shape)) differing.push(name);
-    else {
-      const [x, y] = [await file.readFloat32(a.name), await file.readFloat32(b.name)];
-      if (x.some((value, i) => value !== y[i])) differing.push(name);
-    }
-  }
-  return differing;
-}
-
-/** @throws CheckpointError for MMF's head of NLVR2, which joins the pooled states of two passes, one for each image. */
-function requireOnePass(
-  file: TensorFile,
-  layout: Layout,
-  architecture: Architecture,
+function assignKeys(
   renamed: ReadonlyMap<string, StoredTensor>,
-): void {
-  const [width, h] = [renamed.get('cls.weight'), renamed.get('visual_bert.pooler.dense.weight')].map(
-    (tensor) => tensor?.shape[1] ?? 0,
-  );
-  if (layout.name !== 'mmf' || !hasClassifier(architecture) || h === 0 || width !== 2 * (h as number)) return;
-  throw new CheckpointError(
-    `${file.name}: MMF's NLVR2 head reads two pooled states, one from a pass for each image; no class here has it. ` +
-      'Convert the rest with architecture VisualBertModel (--architecture VisualBertModel)',
-  );
+  expected: ReadonlyMap<string, number[]>,
+  architecture: Architecture,
+): { sources: Map<string, string>; homeless: (SkippedKey & { name: string })[] } {
+  const sources = new Map<string, string>();
+  const homeless: (SkippedKey & { name: string })[] = [];
+  for (const [name, { name: key }] of renamed) {
+    const parameter = nameIn(architecture, name);
+    if (expected.has(parameter)) sources.set(parameter, key);
+    else homeless.push({ key, name, reason: `${architecture} has no parameter ${parameter}` });
+  }
+  return { sources, homeless };
+}
+
+function copyVisualTables(sources: Map<string, string>, architecture: Architecture): void {
+  for (const [visual, text] of VISUAL_TABLES) {
+    const [target, source] = [visual, text].map((name) => nameIn(architecture, `visual_bert.${name}`)) as [
+      string,
+      string,
+    ];
+    const key = sources.get(source);
+    if (key !== undefined && !sources.has(target)) sources.set(target, key);
+  }
 }
 
 function notesOf(
   layout: Layout,
   architecture: Architecture,
-  { classifierTransform }: VisualBertConfig,
+  { classifierTransform, hiddenAct }: VisualBertConfig,
   options: PlanOptions,
 ): string[] {
   const notes: string[] = [];
+  if (layout.name === 'roberta' && architecture === 'VisualBertForPreTraining' && hiddenAct !== 'gelu') {
+    notes.push(`RoBERTa's head for masked words has the activation gelu, here it has ${String(hiddenAct)}`);
+  }
   if (!hasClassifier(architecture)) return notes;
   if (layout.name === 'mmf' && options.architecture === undefined) {
     notes.push(
@@ -199,101 +233,4 @@ function notesOf(
     );
   }
   return notes;
-}
-
-/** @param found what the tensors alone say, whatever a config.json says. */
-function configOf(
-  file: TensorFile,
-  traits: CheckpointTraits,
-  configJson: object | null,
-  options: PlanOptions,
-  found: VisualBertConfigOptions,
-): VisualBertConfig {
-  if (options.config !== undefined) return options.config.with(found);
-  if (configJson === null) return new VisualBertConfig({ ...settingsOf(file, traits), ...found });
-  if ((configJson as { model_type?: unknown }).model_type !== 'bert')
-    return VisualBertConfig.fromJSON(configJson).with(found);
-  const ofBert = Object.entries(configJson).filter(([key]) => key !== 'architectures' && key !== 'model_type');
-  return VisualBertConfig.fromJSON(Object.fromEntries(ofBert)).with(found);
-}
-
-/** The settings that shapes tell. @throws CheckpointError when they do not tell the number of attention heads. */
-export function settingsOf(file: Pick<TensorFile, 'name'>, traits: CheckpointTraits): VisualBertConfigOptions {
-  const h = traits.hiddenSize ?? 0;
-  if (h === 0 || h % HEAD_SIZE !== 0) {
-    throw new CheckpointError(
-      `${file.name}: hidden size ${h} does not tell the number of attention heads; pass a config`,
-    );
-  }
-  const hasLabels = traits.numLabels !== null && traits.numLabels > 1;
-  return {
-    hiddenSize: h,
-    numAttentionHeads: h / HEAD_SIZE,
-    numHiddenLayers: traits.numHiddenLayers,
-    bypassTransformer: traits.bypassTransformer,
-    classifierTransform: traits.classifierTransform,
-    ...(traits.intermediateSize !== null && { intermediateSize: traits.intermediateSize }),
-    ...(traits.vocabSize !== null && { vocabSize: traits.vocabSize }),
-    ...(traits.maxPositionEmbeddings !== null && { maxPositionEmbeddings: traits.maxPositionEmbeddings }),
-    ...(traits.typeVocabSize !== null && { typeVocabSize: traits.typeVocabSize }),
-    ...(traits.visualEmbeddingDim !== null && { visualEmbeddingDim: traits.visualEmbeddingDim }),
-    ...(hasLabels && { numLabels: traits.numLabels ?? 2 }),
-  };
-}
-
-function copyVisualTables(sources: Map<string, string>, architecture: Architecture): void {
-  const prefix = architecture === 'VisualBertModel' ? '' : 'visual_bert.';
-  for (const [visual, text] of VISUAL_TABLES) {
-    const key = sources.get(prefix + text);
-    if (key !== undefined && !sources.has(prefix + visual)) sources.set(prefix + visual, key);
-  }
-}
-
-function requireShapes(
-  file: TensorFile,
-  sources: ReadonlyMap<string, string>,
-  expected: ReadonlyMap<string, number[]>,
-): void {
-  const wrong = [...sources].flatMap(([name, key]) => {
-    const [found, wanted] = [file.tensors.get(key)?.shape ?? [], expected.get(name) ?? []];
-    return sameShape(found, wanted) ? [] : [`${key} [${found.join(', ')}], expected [${wanted.join(', ')}]`];
-  });
-  if (wrong.length > 0)
-    throw new CheckpointError(
-      `${file.name}: ${wrong.length} shapes do not fit the configuration: ${someKeys(wrong)}; pass the config that belongs to the checkpoint`,
-    );
-}
-
-function requireComplete(
-  file: TensorFile,
-  {
-    architecture,
-    layout,
-    homeless,
-    missing,
-  }: { architecture: Architecture; layout: Layout; homeless: SkippedKey[]; missing: string[] },
-  options: PlanOptions,
-): void {
-  if (options.allowIncomplete === true) return;
-  const isChosen = options.architecture !== undefined;
-  const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
-  const lost = homeless.filter(({ key }) => !(isChosen && isHead(fateName(key, layout))));
-  const absent = missing.filter(
-    (name) => !(layout.name === 'bert' && (name.includes('visual_projection') || isHead(name))),
-  );
-  if (lost.length > 0) {
-    throw new CheckpointError(
-      `${file.name}: ${lost.length} keys have no place in ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them out`,
-    );
-  }
-  if (absent.length > 0) {
-    throw new CheckpointError(
-      `${file.name}: ${absent.length} parameters of ${architecture} are in no key: ${someKeys(absent)}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them fresh`,
-    );
-  }
-}
-
-function fateName(key: string, layout: Layout): string {
-  const fate = fateOf(key, layout);
-  return 'to' in fate ? fate.to : '';
 }

@@ -4,6 +4,7 @@ import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import { MaskedLmHead } from '../layers/masked-lm-head.js';
 import { built } from './backbone.js';
+import { DECODER_TIES } from './pretrained/ties.js';
 
 /** `cls.predictions` of transformers. */
 export function createMaskedLmHead(config: VisualBertConfig, initializer: WeightInitializer): MaskedLmHead {
@@ -21,9 +22,5 @@ export function createSeqRelationship(config: VisualBertConfig, initializer: Wei
 
 /** The decoder's names and what they stand for; empty for a decoder of its own. */
 export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMap<string, string> {
-  if (!tieWordEmbeddings) return new Map();
-  return new Map([
-    ['cls.predictions.decoder.weight', 'visual_bert.embeddings.word_embeddings.weight'],
-    ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
-  ]);
+  return tieWordEmbeddings ? DECODER_TIES : new Map();
 }

@@ -16,7 +16,7 @@ const ALIGNMENT_BUCKETS = [1, 2, 4, 8, 16, 32];
 /** A text with, for each region, the text positions that name it. */
 export interface AlignedText {
   text: EncodedText;
-  positions: readonly (readonly number[])[];
+  places: readonly (readonly number[])[];
 }
 
 /** A question (with an answer behind it, where rationales are chosen) and its choices, with tags for objects. */
@@ -58,19 +58,16 @@ export async function readTaggedQuestion(
   return {
     regions: processor.fitRegions(pickRegions(regions, [0, ...shown.map((object) => object + 1)])),
     // Region 0 is the whole picture, which no word names.
-    choices: texts.map(({ text, positions }) => ({
-      text,
-      positions: [[], ...shown.map((one) => positions.get(one) ?? [])],
-    })),
+    choices: texts.map(({ text, places }) => ({ text, places: [[], ...shown.map((one) => places.get(one) ?? [])] })),
   };
 }
 
 /** `imageTextAlignment [rows, v, a] int32` of rows of regions: the text positions that name each, then -1. */
-export function alignmentTensor(rows: readonly AlignedText['positions'][], v: number): RawTensor {
+export function alignmentTensor(rows: readonly AlignedText['places'][], v: number): RawTensor {
   const longest = Math.max(1, ...rows.flatMap((regions) => regions.map(({ length }) => length)));
   const a = ALIGNMENT_BUCKETS.find((size) => size >= longest) ?? longest;
   const data = new Int32Array(rows.length * v * a).fill(-1);
-  rows.forEach((regions, row) => regions.forEach((positions, region) => data.set(positions, (row * v + region) * a)));
+  rows.forEach((regions, row) => regions.forEach((places, region) => data.set(places, (row * v + region) * a)));
   return { dtype: 'int32', shape: [rows.length, v, a], data };
 }
 
@@ -80,7 +77,7 @@ async function encodePair(
   choice: readonly VcrWord[],
   { tokenizer, maxLength }: VisualBertProcessor,
   alignment: Alignment,
-): Promise<{ text: EncodedText; positions: Map<number, number[]> }> {
+): Promise<{ text: EncodedText; places: Map<number, number[]> }> {
   interface Piece {
     id: number;
     object: number | null;
@@ -94,16 +91,16 @@ async function encodePair(
     );
   };
   const [first, second] = cutPair(await cut(context), await cut(choice), maxLength - 3);
-  const positions = new Map<number, number[]>();
+  const places = new Map<number, number[]>();
   const note = (pieces: readonly Piece[], offset: number): void =>
     pieces.forEach(({ object, word }, i) => {
       if (object === null) return;
       // 'words' repeats the authors' slip: the number of the word is taken for that of its piece.
-      positions.set(object, [...(positions.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
+      places.set(object, [...(places.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
     });
   note(first, 1);
   note(second, first.length + 2);
   const { cls, sep } = tokenizer.special;
   const ids = [cls, ...first.map(({ id }) => id), sep, ...second.map(({ id }) => id), sep];
-  return { text: { ids, typeIds: ids.map((_, i) => (i < first.length + 2 ? 0 : 1)) }, positions };
+  return { text: { ids, typeIds: ids.map((_, i) => (i < first.length + 2 ? 0 : 1)) }, places };
 }

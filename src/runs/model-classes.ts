@@ -8,12 +8,10 @@ import { type ModelClass, VisualBertPreTrainedModel } from '../models/pretrained
 import { VisualBertForQuestionAnswering } from '../models/question-answering.js';
 import { VisualBertForRegionToPhraseAlignment } from '../models/region-to-phrase-alignment.js';
 import { VisualBertForVisualReasoning } from '../models/visual-reasoning.js';
-import { VisualBertModel } from '../models/visual-bert-model.js';
-import type { Architecture } from '../models/pretrained/classify.js';
+import type { ModelClassName } from '../tasks/shared/opened-task.js';
 
-/** Every class of the family, by its name in config.json. */
-export const MODEL_CLASSES: Readonly<Record<Architecture, ModelClass<VisualBertPreTrainedModel>>> = {
-  VisualBertModel,
+/** Every class that a task can train, by its name in config.json. */
+export const MODEL_CLASSES: Readonly<Record<ModelClassName, ModelClass<VisualBertPreTrainedModel>>> = {
   VisualBertForPreTraining,
   VisualBertForQuestionAnswering,
   VisualBertForMultipleChoice,
@@ -22,7 +20,7 @@ export const MODEL_CLASSES: Readonly<Record<Architecture, ModelClass<VisualBertP
 };
 
 export interface RunModelOptions {
-  modelClass: Architecture;
+  modelClass: ModelClassName;
   /** Folder or hub id to start from; null: fresh weights of `modelConfig`. */
   model: string | null;
   /** Fields of VisualBertConfig in camelCase or snake_case, or a JSON file of them. */
@@ -30,6 +28,8 @@ export interface RunModelOptions {
   /** What the data say: classes, and for a new model vocabulary and feature width. */
   dataConfig: VisualBertConfigOptions;
   seed: number;
+  /** Parameters that the model's file does not fill will be trained: no warning. Default false. */
+  allowFreshWeights?: boolean;
 }
 
 /**
@@ -37,7 +37,7 @@ export interface RunModelOptions {
  * @throws ConfigError when neither a model nor a configuration is given, or both disagree
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
-  const { modelClass, model, modelConfig, dataConfig, seed } = options;
+  const { modelClass, model, modelConfig, dataConfig, seed, allowFreshWeights = false } = options;
   const Model = MODEL_CLASSES[modelClass];
   if (model === null) {
     if (modelConfig === undefined) {
@@ -56,6 +56,7 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
   return VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
     config,
     seed,
+    allowFreshWeights,
     ignoreMismatchedSizes: isNewHead && config.numLabels !== stored.numLabels,
   });
 }

@@ -1,5 +1,7 @@
 // Tells from names and shapes what a checkpoint in transformers' layout is: its class, widths and labels.
-import type { StoredTensor } from '../../checkpoint/tensor-file.js';
+import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
+import { VISUALBERT_MARK } from './match-keys.js';
+import { unwrapKeys } from './wrappers.js';
 
 /** The classes of the family, by transformers' names. */
 export type Architecture =
@@ -45,6 +47,12 @@ export function traitsOf(tensors: Tensors): CheckpointTraits {
     bypassTransformer: [...tensors.keys()].some((key) => /^(visual_bert\.)?additional_layer\./.test(key)),
     classifierTransform: tensors.has('cls.transform.dense.weight'),
   };
+}
+
+/** The traits of a file in transformers' layout, whatever was wrapped around the model. */
+export function traitsOfFile(file: TensorFile): CheckpointTraits {
+  const { nameOf } = unwrapKeys(file.name, file.tensors.keys(), [VISUALBERT_MARK]);
+  return traitsOf(new Map([...file.tensors].map(([key, tensor]) => [nameOf.get(key) ?? key, tensor])));
 }
 
 /** A single label is VCR's choice score, two are a truth value, more are answers. */

@@ -1,7 +1,8 @@
 // Errors of loading that tell a wrong class, a wrong width and a foreign file apart.
+import type { VisualBertConfig } from '../../config.js';
 import { CheckpointError } from '../../errors.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { traitsOf } from './classify.js';
+import { traitsOfFile } from './classify.js';
 import type { LoadingReport } from './types.js';
 
 /** Longest list of keys in a message. */
@@ -10,6 +11,17 @@ const SHOWN = 8;
 /** A few keys as text. */
 export function someKeys(keys: readonly string[]): string {
   return keys.slice(0, SHOWN).join(', ') + (keys.length > SHOWN ? ` and ${keys.length - SHOWN} more` : '');
+}
+
+/**
+ * @param found number of encoder layers in the file; 0 when it tells none.
+ * @throws CheckpointError when the configuration has more layers than the file: they would be random, however many it claims.
+ */
+export function requireLayers(file: string, found: number, { numHiddenLayers }: VisualBertConfig): void {
+  if (found === 0 || numHiddenLayers <= found) return;
+  throw new CheckpointError(
+    `${file}: holds ${found} layers of an encoder, the configuration says ${numHiddenLayers}; set numHiddenLayers (num_hidden_layers) to ${found}`,
+  );
 }
 
 /** The error for shapes that differ: names the setting or class that would fit. */
@@ -35,7 +47,7 @@ export function mismatchError(
 }
 
 function hints(className: string, file: TensorFile, mismatched: LoadingReport['mismatchedKeys']): string[] {
-  const traits = traitsOf(file.tensors);
+  const traits = traitsOfFile(file);
   const differs = (ending: string): boolean => mismatched.some(({ key }) => key.endsWith(ending));
   const found: string[] = [];
   if (differs('visual_projection.weight')) {
@@ -60,10 +72,10 @@ function hints(className: string, file: TensorFile, mismatched: LoadingReport['m
   return found;
 }
 
-/** The error for a file none of whose keys the model knows. */
-export function foreignError(className: string, file: TensorFile): CheckpointError {
+/** The error for a file none of whose keys the model knows; `reason` when its keys show one. */
+export function foreignError(className: string, file: TensorFile, reason: string | null): CheckpointError {
   return new CheckpointError(
     `${className}: none of the ${file.tensors.size} tensors of ${file.name} belongs to a VisualBERT in transformers' layout ` +
-      `(${someKeys([...file.tensors.keys()])}); \`visualbert convert\` reads the authors', MMF's and plain BERT's layouts`,
+      `(${someKeys([...file.tensors.keys()])}); ${reason ?? '`visualbert convert` reads the layouts of the authors, MMF, plain BERT and RoBERTa'}`,
   );
 }

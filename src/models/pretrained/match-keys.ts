@@ -1,11 +1,54 @@
-// Which key of a checkpoint fills which parameter of a model: prefix, old names, buffers, tied names.
-import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
+// Which key of a checkpoint fills which parameter of a model: wrappers, prefix, old names, buffers, tied names.
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { CheckpointError } from '../../errors.js';
+import { bufferMeaning, unwrapKeys } from './wrappers.js';
 
-/** The base model's place inside the head classes. */
+/** Where head classes hold the base model. */
 const PREFIX = 'visual_bert.';
 
-/** Buffers that old versions of transformers saved: position_ids counts 0, 1, 2, ... */
-const BUFFER = /(^|\.)position_ids$/;
+/** The name by which a VisualBERT is recognised: a plain BERT has no projection of regions. */
+export const VISUALBERT_MARK = /^(visual_bert\.)?embeddings\.visual_projection\.weight$/;
+
+/** The keys of a file as names of a model's parameters. */
+export interface NamedKeys {
+  /** Key -> name, in the order of the file. */
+  nameOf: ReadonlyMap<string, string>;
+  /** Wrappers that were taken off. */
+  wrappers: string[];
+  /** Keys that hold no tensor and have no parameter's name, with what they hold. */
+  nonTensors: string[];
+}
+
+/**
+ * Names the keys of a file as transformers does: wrappers are taken off, the prefix `visual_bert.` is added or stripped where only one
+ * side has it.
+ * @param names names that the model knows.
+ * @throws CheckpointError for a key that has a parameter's name and holds no tensor, and for two keys of one name.
+ */
+export function nameKeys(file: TensorFile, names: ReadonlySet<string>): NamedKeys {
+  const others = file.nonTensors ?? new Map<string, string>();
+  const keys = [...file.tensors.keys(), ...others.keys()];
+  const { nameOf, taken } = unwrapKeys(file.name, keys, [VISUALBERT_MARK]);
+  const isPrefixed = (list: Iterable<string>): boolean => [...list].some((name) => name.startsWith(PREFIX));
+  const [fileHasPrefix, modelHasPrefix] = [isPrefixed(nameOf.values()), isPrefixed(names)];
+  const renamed = (name: string): string => {
+    if (fileHasPrefix && !modelHasPrefix && name.startsWith(PREFIX)) return name.slice(PREFIX.length);
+    return !fileHasPrefix && modelHasPrefix && names.has(PREFIX + name) ? PREFIX + name : name;
+  };
+  const named = new Map([...nameOf].map(([key, name]) => [key, renamed(name)]));
+  for (const [key, held] of others) {
+    if (names.has(named.get(key) ?? '')) throw nonTensorError(file.name, key, held);
+    named.delete(key);
+  }
+  return { nameOf: named, wrappers: taken, nonTensors: [...others].map(([key, held]) => `${key} (${held})`) };
+}
+
+/** The error for a key that has a parameter's name and holds something else. */
+export function nonTensorError(file: string, key: string, held: string): CheckpointError {
+  return new CheckpointError(
+    `${file}: key "${key}" holds ${held}, expected a tensor; save the model's state_dict() again`,
+  );
+}
 
 /** The use of every key of a file. */
 export interface KeyMatch {
@@ -15,37 +58,21 @@ export interface KeyMatch {
   ignored: string[];
 }
 
-/** Renames a file's keys to a model's names, as transformers does: the prefix `visual_bert.` is added or stripped where only one
- * side has it, `LayerNorm.gamma/beta` mean weight and bias. */
-function renamer(keys: Iterable<string>, names: ReadonlySet<string>): (key: string) => string {
-  const isPrefixed = (list: Iterable<string>): boolean => [...list].some((name) => name.startsWith(PREFIX));
-  const [fileHasPrefix, modelHasPrefix] = [isPrefixed(keys), isPrefixed(names)];
-  return (key) => {
-    const name = key.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
-    if (fileHasPrefix && !modelHasPrefix && name.startsWith(PREFIX)) return name.slice(PREFIX.length);
-    return !fileHasPrefix && modelHasPrefix && names.has(PREFIX + name) ? PREFIX + name : name;
-  };
-}
-
 /**
- * Matches the keys of a file with the names of a model.
- * @param parameters names of the model's parameters.
+ * Matches named keys with the parameters of a model.
  * @param tied second names -> names. Where a second name is a parameter of its own (an untied model) and the file lacks it, it is
  *   filled from the first name's key; otherwise the second name's key serves where the first one is missing.
  */
 export function matchKeys(
-  tensors: ReadonlyMap<string, StoredTensor>,
+  nameOf: ReadonlyMap<string, string>,
   parameters: ReadonlySet<string>,
   tied: ReadonlyMap<string, string>,
 ): KeyMatch {
-  const names = new Set([...parameters, ...tied.keys()]);
-  const rename = renamer(tensors.keys(), names);
   const keyOf = new Map<string, string>();
   const [unexpected, ignored]: [string[], string[]] = [[], []];
-  for (const key of tensors.keys()) {
-    const name = rename(key);
-    if (BUFFER.test(key)) ignored.push(key);
-    else if (names.has(name) && !keyOf.has(name)) keyOf.set(name, key);
+  for (const [key, name] of nameOf) {
+    if (bufferMeaning(name) !== null) ignored.push(key);
+    else if (parameters.has(name) || tied.has(name)) keyOf.set(name, key);
     else unexpected.push(key);
   }
   for (const [alias, name] of tied) {
@@ -59,32 +86,4 @@ export function matchKeys(
     }
   }
   return { keyOf, unexpected, ignored };
-}
-
-/** Second names of tied parameters whose data in the file is not that of the first. Returns their keys. */
-export async function differingTies(
-  file: TensorFile,
-  parameters: ReadonlySet<string>,
-  tied: ReadonlyMap<string, string>,
-): Promise<string[]> {
-  const { keyOf } = matchKeys(file.tensors, new Set([...parameters, ...tied.keys()]), new Map());
-  const differing: string[] = [];
-  for (const [alias, name] of tied) {
-    const [a, b] = [file.tensors.get(keyOf.get(alias) ?? ''), file.tensors.get(keyOf.get(name) ?? '')];
-    if (a === undefined || b === undefined || a.location === b.location) continue;
-    if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype || !(await sameBytes(file, a.name, b.name)))
-      differing.push(a.name);
-  }
-  return differing;
-}
-
-async function sameBytes(file: TensorFile, a: string, b: string): Promise<boolean> {
-  const [x, y] = [await file.readBytes(a), await file.readBytes(b)];
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
-  return x.length === y.length;
-}
-
-/** Whether two shapes are equal. */
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

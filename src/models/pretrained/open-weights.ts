@@ -1,11 +1,13 @@
-// Opens the weights of a pretrained model: the names transformers gives them, in its order, whole or in shards.
-import { openSource, readText } from '#platform';
+// Opens the weights of a pretrained model: the names transformers gives them, in its order, whole or in shards, adapters on their base.
+import { fileName, type HubOptions, isFolder, openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
 import { openTfjs } from '../../checkpoint/tfjs-format.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { CheckpointError, DataError } from '../../errors.js';
-import type { PretrainedFiles } from '../../platform/locate.js';
+import { CheckpointError } from '../../errors.js';
+import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
+import { ADAPTER_WEIGHTS, adapterError, mergeLora, readLoraConfig } from './lora.js';
+import { withScales } from './quantised.js';
 
 /** safetensors win over PyTorch's own format, as in transformers; tfjs's format for the web comes last. */
 export const WEIGHT_FILES = [
@@ -16,23 +18,82 @@ export const WEIGHT_FILES = [
   'model.json',
 ] as const;
 
-/** Opens one checkpoint file by path or address. @throws CheckpointError, also for a folder or device of that name */
+/** Opens one checkpoint file by path or address. @throws CheckpointError */
 export async function openTensorPath(path: string): Promise<TensorFile> {
-  const source = await openSource(path).catch((error: unknown) => {
-    if (error instanceof DataError) throw new CheckpointError(error.message, { cause: error });
-    throw error;
-  });
-  return openTensorFile(source);
+  if (await isFolder(path)) throw new CheckpointError(`${path}: expected a file, found a folder of that name`);
+  return openTensorFile(await openSource(path));
 }
 
 /** Opens the weights of a model; the caller closes them. @throws CheckpointError when there are none, or they are damaged. */
 export async function openWeights(files: PretrainedFiles): Promise<TensorFile> {
-  if (files.weights !== null) return openWeightsFile(files.weights, files);
-  for (const file of WEIGHT_FILES) {
-    const path = await files.find(file);
-    if (path !== null) return openWeightsFile(path, files);
+  const path = files.weights ?? (await firstOf(files, WEIGHT_FILES));
+  if (path === null || isAdapter(path)) {
+    throw (
+      (await adapterError(files)) ??
+      new CheckpointError(`${files.name}: no weights found; expected one of ${WEIGHT_FILES.join(', ')}`)
+    );
   }
-  throw new CheckpointError(`${files.name}: no weights found; expected one of ${WEIGHT_FILES.join(', ')}`);
+  const file = await openWeightsFile(path, files);
+  return withScales(file).catch(async (error: unknown) => {
+    await file.close();
+    throw error;
+  });
+}
+
+/** A pretrained model, or a LoRA adapter with the base that it is merged onto. */
+export interface LocatedModel {
+  files: PretrainedFiles;
+  /** Opens the weights; the caller closes them. */
+  open(): Promise<TensorFile>;
+  notes: string[];
+}
+
+/** Finds a model's files. With `base`, `where` is an adapter: its own config.json wins over that of the base. */
+export async function locateModel(where: string, options: HubOptions & { base?: string }): Promise<LocatedModel> {
+  const { base, ...hub } = options;
+  const files = await locatePretrained(where, hub);
+  if (base === undefined) return { files, open: () => openWeights(files), notes: await unmergedNote(files) };
+  const lora = await readLoraConfig(files);
+  const shared = { ...hub, revision: undefined, subfolder: undefined }; // those two are of the adapter
+  const baseFiles = await locatePretrained(base, shared);
+  return {
+    files: { ...files, find: async (name) => (await files.find(name)) ?? baseFiles.find(name) },
+    open: async () => {
+      const path = await firstOf(files, ADAPTER_WEIGHTS);
+      if (path === null)
+        throw new CheckpointError(`${files.name}: no weights found; expected ${ADAPTER_WEIGHTS.join(' or ')}`);
+      const adapter = await openTensorPath(path);
+      const opened = [adapter];
+      try {
+        opened.push(await openWeights(baseFiles));
+        return mergeLora(opened[1] as TensorFile, adapter, lora);
+      } catch (error) {
+        for (const file of opened) await file.close();
+        throw error;
+      }
+    },
+    notes: [`the LoRA adapter ${files.name} was merged onto ${baseFiles.name}`],
+  };
+}
+
+/** PEFT may save an adapter beside the whole model, and transformers would apply it. */
+async function unmergedNote(files: PretrainedFiles): Promise<string[]> {
+  if (!(await isFolder(files.name)) || (await files.find('adapter_config.json')) === null) return [];
+  return [
+    `${files.name} holds a PEFT adapter beside the model; it was not merged: pass the folder as base too if it should be`,
+  ];
+}
+
+function isAdapter(path: string): boolean {
+  return (ADAPTER_WEIGHTS as readonly string[]).includes(fileName(path));
+}
+
+async function firstOf(files: PretrainedFiles, names: readonly string[]): Promise<string | null> {
+  for (const name of names) {
+    const path = await files.find(name);
+    if (path !== null) return path;
+  }
+  return null;
 }
 
 async function openWeightsFile(path: string, files: PretrainedFiles): Promise<TensorFile> {

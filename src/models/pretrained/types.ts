@@ -16,6 +16,10 @@ export interface FromPretrainedOptions extends HubOptions {
   ignoreMismatchedSizes?: boolean;
   /** Seed of the parameters that the file does not fill. Default 0. */
   seed?: number;
+  /** The model that a LoRA adapter was trained on: `where` is the adapter then, and is merged onto it. Folder, file, address or repository id. */
+  base?: string;
+  /** Do not warn of parameters that the file does not fill: they will be trained. Default false. */
+  allowFreshWeights?: boolean;
 }
 
 /** What became of every key of the file and every parameter of the model. */
@@ -23,8 +27,12 @@ export interface LoadingReport {
   /** Folder, repository or address the weights came from. */
   source: string;
   format: TensorFileFormat;
+  /** Parameters of the model, tied ones once. */
+  parameterCount: number;
   /** Parameters that the file does not hold: they have fresh values. */
   missingKeys: string[];
+  /** Those of the missing that are copies of text tables (`specialVisualInitialize`), not random. */
+  copiedKeys: string[];
   /** Keys of the file that the model has no use for. */
   unexpectedKeys: string[];
   /** Keys left out on `ignoreMismatchedSizes`; the parameters have fresh values. */
@@ -35,6 +43,8 @@ export interface LoadingReport {
   untiedKeys: string[];
   /** Parameters with NaN or infinite values. */
   nonFiniteKeys: string[];
+  /** What was taken off the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
+  wrappers: string[];
   /** What else is worth knowing, such as a published checkpoint loaded as another class. */
   notes: string[];
   /** How many tensors the file stored in each dtype; all became float32. */

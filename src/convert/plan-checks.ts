@@ -1,0 +1,96 @@
+// What keeps a conversion from being carried out: each check names the keys or parameters.
+import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
+import { CheckpointError } from '../errors.js';
+import type { Architecture } from '../models/pretrained/classify.js';
+import { someKeys } from '../models/pretrained/explain.js';
+import { sameShape } from '../models/pretrained/ties.js';
+import { isTextOnly, type Layout } from './key-map.js';
+
+/** A key that is not converted, and why. */
+export interface SkippedKey {
+  key: string;
+  reason: string;
+}
+
+/** Whether the head of a class is a classifier, with or without a transform. */
+export function hasClassifier(architecture: Architecture): boolean {
+  return /^VisualBertFor(QuestionAnswering|VisualReasoning|MultipleChoice)$/.test(architecture);
+}
+
+const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
+
+/** @throws CheckpointError for MMF's head of NLVR2, which joins the pooled states of two passes, one for each image. */
+export function requireOnePass(
+  file: TensorFile,
+  layout: Layout,
+  architecture: Architecture,
+  renamed: ReadonlyMap<string, StoredTensor>,
+): void {
+  const [width, h] = [renamed.get('cls.weight'), renamed.get('visual_bert.pooler.dense.weight')].map(
+    (tensor) => tensor?.shape[1] ?? 0,
+  );
+  if (layout.name !== 'mmf' || !hasClassifier(architecture) || h === 0 || width !== 2 * (h as number)) return;
+  throw new CheckpointError(
+    `${file.name}: MMF's NLVR2 head reads two pooled states, one from a pass for each image; no class here has it. ` +
+      'Convert the rest with architecture VisualBertModel (--architecture VisualBertModel)',
+  );
+}
+
+/** @throws CheckpointError for a RoBERTa without its config.json: nothing but its single token type gives it away. */
+export function requireKnownPositions(file: TensorFile, layout: Layout, typeRows: number | null): void {
+  if (layout.name !== 'bert' || typeRows !== 1) return;
+  throw new CheckpointError(
+    `${file.name}: has one token type, as RoBERTa has, whose positions are counted otherwise than BERT's; put its config.json beside it`,
+  );
+}
+
+/** @throws CheckpointError when a key has another shape than the parameter that it fills. */
+export function requireShapes(
+  file: TensorFile,
+  sources: ReadonlyMap<string, string>,
+  expected: ReadonlyMap<string, number[]>,
+): void {
+  const wrong = [...sources].flatMap(([name, key]) => {
+    const [found, wanted] = [file.tensors.get(key)?.shape ?? [], expected.get(name) ?? []];
+    return sameShape(found, wanted) ? [] : [`${key} [${found.join(', ')}], expected [${wanted.join(', ')}]`];
+  });
+  if (wrong.length > 0)
+    throw new CheckpointError(
+      `${file.name}: ${wrong.length} shapes do not fit the configuration: ${someKeys(wrong)}; pass the config that belongs to the checkpoint`,
+    );
+}
+
+/** What a plan leaves open. */
+export interface Leftovers {
+  architecture: Architecture;
+  layout: Layout;
+  /** Keys without a parameter, with the names they were given. */
+  homeless: (SkippedKey & { name: string })[];
+  /** Parameters without a key. */
+  missing: string[];
+}
+
+/**
+ * Heads that another class was asked for, and what a model without regions lacks by nature, are no fault.
+ * @throws CheckpointError when anything else is left over.
+ */
+export function requireComplete(
+  file: TensorFile,
+  { architecture, layout, homeless, missing }: Leftovers,
+  isChosen: boolean,
+): void {
+  const lost = homeless.filter(({ name }) => !(isChosen && isHead(name)));
+  const absent = missing.filter(
+    (name) => !(isTextOnly(layout) && (/visual_projection|pooler\.dense/.test(name) || isHead(name))),
+  );
+  if (lost.length > 0) {
+    throw new CheckpointError(
+      `${file.name}: ${lost.length} keys have no place in ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them out`,
+    );
+  }
+  if (absent.length > 0) {
+    throw new CheckpointError(
+      `${file.name}: ${absent.length} parameters of ${architecture} are in no key: ${someKeys(absent)}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them fresh`,
+    );
+  }
+}

@@ -1,0 +1,80 @@
+// Weights that are stored as integers: 8 bits of bitsandbytes are read with their scales, everything else is refused by name.
+import { fromFloat32, isFloating } from '../../checkpoint/dtypes.js';
+import { type DerivedTensor, withDerivedTensors } from '../../checkpoint/derived-tensors.js';
+import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
+import { CheckpointError } from '../../errors.js';
+import { someKeys } from './explain.js';
+
+/** bitsandbytes scales each row so that its largest absolute value becomes this. */
+const LARGEST = 127;
+
+/** `weight_format` of rows as they are; the others are tiles of one generation of GPUs. */
+const ROW_FORMAT = 0;
+
+/**
+ * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are no keys of their own then.
+ * @throws CheckpointError for scales of another shape, and for the tiled formats of old GPUs.
+ * @see https://github.com/bitsandbytes-foundation/bitsandbytes `int8_vectorwise_dequant`
+ */
+export async function withScales(file: TensorFile): Promise<TensorFile> {
+  const derived = new Map<string, DerivedTensor>();
+  const removed = new Set<string>();
+  for (const [key, tensor] of file.tensors) {
+    if (tensor.dtype !== 'I8' || !key.endsWith('weight')) continue;
+    const scale = [`${key.slice(0, -'weight'.length)}SCB`, `${key}.SCB`].find((name) => file.tensors.has(name));
+    if (scale === undefined) continue;
+    const format = [`${key}_format`, `${key}.weight_format`].find((name) => file.tensors.has(name));
+    if (format !== undefined && (await file.readFloat32(format))[0] !== ROW_FORMAT) {
+      throw new CheckpointError(
+        `${file.name}: ${key} lies in tiles of a GPU (${format}); load it in Python with a newer bitsandbytes and save it again`,
+      );
+    }
+    const scales = file.tensors.get(scale) as StoredTensor;
+    if (tensor.shape.length !== 2 || scales.shape.length !== 1 || scales.shape[0] !== tensor.shape[0]) {
+      throw new CheckpointError(
+        `${file.name}: ${key} [${tensor.shape.join(', ')}] has scales [${scales.shape.join(', ')}] (${scale}); expected one for each row`,
+      );
+    }
+    derived.set(key, { dtype: 'F32', shape: tensor.shape, bytes: () => scaledRows(file, key, scale) });
+    removed.add(scale);
+    if (format !== undefined) removed.add(format);
+  }
+  return withDerivedTensors(file, derived, removed);
+}
+
+async function scaledRows(file: TensorFile, key: string, scale: string): Promise<Uint8Array> {
+  const [values, scales] = [await file.readFloat32(key), await file.readFloat32(scale)];
+  const width = values.length / scales.length;
+  for (let i = 0; i < values.length; i++) {
+    values[i] = ((values[i] as number) * (scales[Math.floor(i / width)] as number)) / LARGEST;
+  }
+  return fromFloat32('F32', values);
+}
+
+/** @throws CheckpointError when a key that fills a parameter holds integers: without their scales they are no weights. */
+export function requireFloats(file: TensorFile, keys: Iterable<string>): void {
+  const integers = [...keys].filter((key) => !isFloating(file.tensors.get(key)?.dtype ?? 'F32'));
+  if (integers.length === 0) return;
+  const shown = someKeys(integers.map((key) => `${key} ${file.tensors.get(key)?.dtype}`));
+  throw new CheckpointError(
+    `${file.name}: ${integers.length} weights are stored as integers (${shown}) and their scales are not in the file, so their values are lost; ` +
+      'save the model unquantised (in transformers model.dequantize() before save_pretrained)',
+  );
+}
+
+/**
+ * What a config.json says of quantisation.
+ * @returns a note for reports, null where it says nothing.
+ * @throws CheckpointError for methods whose files are not read.
+ */
+export function quantisationNote(path: string, quantization: unknown): string | null {
+  if (quantization === undefined || quantization === null) return null;
+  const { quant_method: method, load_in_8bit: is8bit, load_in_4bit: is4bit } = quantization as Record<string, unknown>;
+  const name = typeof method === 'string' ? method : is8bit === true || is4bit === true ? 'bitsandbytes' : 'unknown';
+  if (name === 'bitsandbytes' && is4bit !== true)
+    return 'quantised by bitsandbytes to 8 bits: matrices are read with their scales, as float32';
+  throw new CheckpointError(
+    `${path}: quantization_config says ${name.slice(0, 40)}${is4bit === true ? ' with 4 bits' : ''}; of quantised weights only bitsandbytes' 8 bits are read. ` +
+      'Save the model unquantised (in transformers model.dequantize() before save_pretrained)',
+  );
+}

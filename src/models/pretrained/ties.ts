@@ -1,0 +1,46 @@
+// Parameters that stand for one another: the decoder that is the word table, and visual tables that begin as copies of text tables.
+import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
+import { fromFloat32 } from '../../checkpoint/dtypes.js';
+
+/** Second names of the pre-training heads' decoder -> the parameters they are tied to. */
+export const DECODER_TIES: ReadonlyMap<string, string> = new Map([
+  ['cls.predictions.decoder.weight', 'visual_bert.embeddings.word_embeddings.weight'],
+  ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
+]);
+
+/** Visual tables -> the text tables that they are copies of where no file fills them (`specialVisualInitialize`). */
+export const VISUAL_TABLES: ReadonlyMap<string, string> = new Map([
+  ['embeddings.visual_token_type_embeddings.weight', 'embeddings.token_type_embeddings.weight'],
+  ['embeddings.visual_position_embeddings.weight', 'embeddings.position_embeddings.weight'],
+]);
+
+/**
+ * Second names of tied parameters whose data in the file is not that of the first. Returns their keys.
+ * @param tensorOf the tensor of the file that a name means.
+ */
+export async function differingTies(
+  file: TensorFile,
+  tensorOf: (name: string) => StoredTensor | undefined,
+  tied: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const differing: string[] = [];
+  for (const [alias, name] of tied) {
+    const [a, b] = [tensorOf(alias), tensorOf(name)];
+    if (a === undefined || b === undefined || a.location === b.location) continue;
+    if (!sameShape(a.shape, b.shape) || !(await sameData(file, a, b))) differing.push(a.name);
+  }
+  return differing;
+}
+
+async function sameData(file: TensorFile, a: StoredTensor, b: StoredTensor): Promise<boolean> {
+  const bytesOf = async ({ name }: StoredTensor): Promise<Uint8Array> =>
+    a.dtype === b.dtype ? file.readBytes(name) : fromFloat32('F32', await file.readFloat32(name));
+  const [x, y] = [await bytesOf(a), await bytesOf(b)];
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
+  return x.length === y.length;
+}
+
+/** Whether two shapes are equal. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
