@@ -1,8 +1,9 @@
 // What a file of own data holds: lengths, labels, images, and the images without region features.
 import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
-import { readJsonRecords } from '../formats/json.js';
+import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
+import { recordWarnings } from './own-warnings.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 
 /** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
@@ -33,12 +34,14 @@ export interface OwnDataStats {
   labels: readonly (readonly [label: string, count: number])[];
   /** Records without label, answers or boxes. */
   unlabelled: number;
+  /** Suspicious records: labels of several types, some without, images without features, ids that look like paths. */
+  warnings: readonly RecordProblem[];
   /** Of the images: null without features. */
   features: { missing: readonly string[]; regions: Distribution | null; dim: number } | null;
 }
 
 interface Summary {
-  id: string;
+  raw: JsonRecord;
   text: string;
   imageIds: readonly string[];
   labels: readonly string[];
@@ -54,7 +57,7 @@ export async function ownDataStats(
 ): Promise<OwnDataStats> {
   const { summaries, problems } = await summarise(path, task);
   const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
-  if (source !== null) for await (const problem of boxProblems(summaries, path, source)) problems.push(problem);
+  if (source !== null) for await (const problem of boxProblems(summaries, source)) problems.push(problem);
   const images = [...new Set(summaries.flatMap(({ imageIds }) => imageIds))];
   const counts = new Map<string, number>();
   for (const { labels } of summaries) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -66,6 +69,10 @@ export async function ownDataStats(
     images: images.length,
     labels: [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)),
     unlabelled: summaries.filter(({ labels }) => labels.length === 0).length,
+    warnings: recordWarnings(
+      summaries.map(({ raw, imageIds, labels }) => ({ raw, imageIds, isLabelled: labels.length > 0 })),
+      source,
+    ),
     features: source === null ? null : await featureStats(images, source),
   };
 }
@@ -76,9 +83,9 @@ async function summarise(
 ): Promise<{ summaries: Summary[]; problems: RecordProblem[] }> {
   switch (task) {
     case 'classification': {
-      const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ id, text, textPair, imageIds, label }) => ({
-        id,
+      const { records, raw, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ text, textPair, imageIds, label }, i) => ({
+        raw: raw[i] as JsonRecord,
         text: textPair === undefined ? text : `${text} ${textPair}`,
         imageIds,
         labels: label === null ? [] : [label],
@@ -86,9 +93,9 @@ async function summarise(
       return { summaries, problems };
     }
     case 'answering': {
-      const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ id, question, imageId, scores }) => ({
-        id,
+      const { records, raw, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ question, imageId, scores }, i) => ({
+        raw: raw[i] as JsonRecord,
         text: question,
         imageIds: [imageId],
         labels: [...(scores?.keys() ?? [])],
@@ -96,9 +103,9 @@ async function summarise(
       return { summaries, problems };
     }
     case 'grounding': {
-      const { records, problems } = await checkOwnRecords(task, path);
-      const summaries = records.map(({ id, words, imageId, phrases }) => ({
-        id,
+      const { records, raw, problems } = await checkOwnRecords(task, path);
+      const summaries = records.map(({ words, imageId, phrases }, i) => ({
+        raw: raw[i] as JsonRecord,
         text: words.join(' '),
         imageIds: [imageId],
         labels: phrases
@@ -112,12 +119,8 @@ async function summarise(
 }
 
 /** Boxes that leave their picture by more than a pixel, where its size is known. */
-async function* boxProblems(
-  summaries: readonly Summary[],
-  path: string,
-  source: RegionFeatureSource,
-): AsyncGenerator<RecordProblem> {
-  for (const { id, imageIds, boxes = [] } of summaries) {
+async function* boxProblems(summaries: readonly Summary[], source: RegionFeatureSource): AsyncGenerator<RecordProblem> {
+  for (const { raw, imageIds, boxes = [] } of summaries) {
     const [imageId = ''] = imageIds;
     if (boxes.length === 0 || !source.has(imageId)) continue;
     const { imageWidth = Infinity, imageHeight = Infinity } = await source.read(imageId);
@@ -125,7 +128,7 @@ async function* boxProblems(
       const [x1, y1, x2, y2] = box;
       if (Math.min(x1, y1) >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1) continue;
       const problem = `expected boxes inside image ${imageId} of ${imageWidth} x ${imageHeight} pixels, received [${box.join(', ')}]`;
-      yield { where: `${path}, record ${id}`, problem };
+      yield { where: raw.where, problem };
     }
   }
 }

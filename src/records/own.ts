@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { DataError, errorMessage } from '../errors.js';
 import type { Box } from '../boxes.js';
-import { readJsonRecords } from '../formats/json.js';
+import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { describeIssue } from './own-problems.js';
 import type { PhraseSentence } from './flickr.js';
 import { createIdCheck } from './fields.js';
@@ -76,6 +76,8 @@ export interface RecordProblem {
 
 interface Checked<T> {
   records: T[];
+  /** The same records as the file has them. */
+  raw: JsonRecord[];
   problems: RecordProblem[];
 }
 
@@ -89,6 +91,7 @@ export async function checkOwnRecords(task: 'grounding', path: string): Promise<
 export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<Checked<unknown>> {
   const requireNew = createIdCheck('record');
   const records: unknown[] = [];
+  const raw: JsonRecord[] = [];
   const problems: RecordProblem[] = [];
   for (const [i, { value, where, problem }] of (await readJsonRecords(path, undefined, true)).entries()) {
     if (problem !== undefined) {
@@ -109,11 +112,12 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
       const record = CONVERT[task](parsed.data as never, parsed.data.id ?? String(i));
       requireNew(record.id, where);
       records.push(record);
+      raw.push({ value, where });
     } catch (error) {
       problems.push({ where, problem: errorMessage(error).replace(`${where}: `, '') });
     }
   }
-  return { records, problems };
+  return { records, raw, problems };
 }
 
 /** Reads own data. @throws DataError listing the first problems and their number. */

@@ -170,8 +170,8 @@ describe('own data', () => {
     const { problems, records } = await ownDataStats(path, 'grounding', memorySource('memory', [['1', regions]]));
     expect(records).toBe(3);
     expect(problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`)).toEqual([
-      'record 1: expected boxes inside image 1 of 640 x 480 pixels, received [0, 0, 700, 480]',
-      'record 2: expected boxes inside image 1 of 640 x 480 pixels, received [-5, 0, 5, 5]',
+      'line 2: expected boxes inside image 1 of 640 x 480 pixels, received [0, 0, 700, 480]',
+      'line 3: expected boxes inside image 1 of 640 x 480 pixels, received [-5, 0, 5, 5]',
     ]);
   });
 

@@ -1,0 +1,74 @@
+// What is suspicious in records of own data that fit their schema one by one: labels of several types, gaps, ids that look like paths.
+import { posix } from 'node:path';
+import type { RegionFeatureSource } from '../features/region-features.js';
+import type { JsonRecord } from '../formats/json.js';
+import type { RecordProblem } from './own.js';
+
+/** A record as its file has it, and what was read of it. */
+export interface DescribedRecord {
+  raw: JsonRecord;
+  imageIds: readonly string[];
+  isLabelled: boolean;
+}
+
+/**
+ * Everything suspicious, each with the first record that it concerns: labels of several types, records without label among labelled ones,
+ * images without features (when `source` is given), and image ids that look like paths.
+ */
+export function recordWarnings(
+  records: readonly DescribedRecord[],
+  source: RegionFeatureSource | null,
+): RecordProblem[] {
+  return [...mixedLabels(records), ...unlabelled(records), ...suspiciousImages(records, source)];
+}
+
+/** Different types make one class of 1 and "1", and two of true and "true". */
+function mixedLabels(records: readonly DescribedRecord[]): RecordProblem[] {
+  const kinds = groupBy(records, ({ raw }) => kindOf((raw.value as Record<string, unknown>)['label']));
+  kinds.delete('none');
+  if (kinds.size < 2) return [];
+  const shown = Array.from(kinds, ([kind, some]) => `${some.length} ${kind} (first in ${some[0]?.raw.where})`);
+  const [, rare] = [...kinds].reduce((least, one) => (one[1].length < least[1].length ? one : least));
+  return [{ where: rare[0]?.raw.where ?? '', problem: `label: of several types: ${shown.join(', ')}; use one` }];
+}
+
+function unlabelled(records: readonly DescribedRecord[]): RecordProblem[] {
+  const [first, ...others] = records.filter(({ isLabelled }) => !isLabelled);
+  if (first === undefined || others.length + 1 === records.length) return [];
+  const problem = `no label, as ${others.length} more of ${records.length} records; training needs one in each`;
+  return [{ where: first.raw.where, problem }];
+}
+
+function suspiciousImages(records: readonly DescribedRecord[], source: RegionFeatureSource | null): RecordProblem[] {
+  const byImage = new Map<string, DescribedRecord[]>();
+  for (const record of records)
+    for (const id of new Set(record.imageIds)) {
+      const some = byImage.get(id);
+      if (some === undefined) byImage.set(id, [record]);
+      else some.push(record);
+    }
+  return Array.from(byImage).flatMap(([id, [first, ...others]]) => {
+    const name = posix.basename(id.replaceAll('\\', '/'));
+    const isPath = name !== id;
+    if (first === undefined || (source === null ? !isPath : source.has(id))) return [];
+    const more = others.length === 0 ? '' : `, which ${others.length} more records name`;
+    const missing = source === null ? '' : `no region features for image ${id}${more}`;
+    const path = `${id} looks like a path; features are found by the name of a file: ${name}`;
+    const known = source?.has(name) === true ? ', for which there are features' : '';
+    return [{ where: first.raw.where, problem: [missing, isPath ? `${path}${known}` : ''].filter(Boolean).join('; ') }];
+  });
+}
+
+function kindOf(label: unknown): string {
+  return { string: 'texts', number: 'numbers', boolean: 'truth values' }[typeof label as string] ?? 'none';
+}
+
+function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value)) ?? [];
+    groups.set(keyOf(value), group);
+    group.push(value);
+  }
+  return groups;
+}

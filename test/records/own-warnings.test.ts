@@ -1,0 +1,55 @@
+// What is suspicious in own data though every record is well formed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import type { RegionFeatureSource } from '../../src/features/region-features.js';
+import { memorySource } from '../../src/features/wrappers.js';
+import { ownDataStats } from '../../src/records/own-statistics.js';
+import { regionsWith } from '../helpers/regions.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'own-warnings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function warnings(records: readonly object[], source: RegionFeatureSource | null = null): Promise<string[]> {
+  const path = join(folder, 'data.jsonl');
+  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
+  const found = await ownDataStats(path, 'classification', source);
+  expect(found.problems).toEqual([]);
+  return found.warnings.map(({ where, problem }) => `${where}: ${problem}`.replaceAll(`${path}, `, ''));
+}
+
+const record = (image: string | number, label?: string | number | boolean): object => ({ text: 'a cat', image, label });
+
+describe('warnings about own data', () => {
+  test('say nothing where all is well', async () => {
+    expect(await warnings([record(1, 'yes'), record('2', 'no')])).toEqual([]);
+    expect(await warnings([record(1), record(2)])).toEqual([]); // a test set
+  });
+
+  test('name labels of several types, with the first record of each and of the rarest', async () => {
+    expect(await warnings([record(1, 1), record(2, 0), record(3, '1'), record(4, true), record(5, 1), record(6, '0')])).toEqual([
+      'line 4: label: of several types: 3 numbers (first in line 1), 2 texts (first in line 3), 1 truth values (first in line 4); use one',
+    ]); // prettier-ignore
+  });
+
+  test('name records without label among labelled ones', async () => {
+    expect(await warnings([record(1, 'yes'), record(2), record(3, 'no'), record(4)])).toEqual([
+      'line 2: no label, as 1 more of 4 records; training needs one in each',
+    ]);
+  });
+
+  test('name the records of images without features, and ids that look like paths', async () => {
+    const source = memorySource('m', [['17', regionsWith([1], 1)]]);
+    const images = [17, 18, 'img/17.png', 'C:\\img\\19.png', 18, 'COCO_val2014_000000000017.jpg'];
+    const records = images.map((image) => record(image, 'yes'));
+    expect(await warnings(records, source)).toEqual([
+      'line 2: no region features for image 18, which 1 more records name',
+      'line 3: no region features for image img/17.png; img/17.png looks like a path; features are found by the name of a file: 17.png, for which there are features',
+      'line 4: no region features for image C:\\img\\19.png; C:\\img\\19.png looks like a path; features are found by the name of a file: 19.png',
+    ]);
+    expect(await warnings(records.slice(0, 3))).toEqual([
+      'line 3: img/17.png looks like a path; features are found by the name of a file: 17.png',
+    ]);
+  });
+});
