@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { evaluateRun, openTrainRun, predictAnswers } from '../src/node.js';
+import { evaluateRun, openOneInput, openTrainRun } from '../src/node.js';
 import { type Probe } from './shapes/balance.js';
 import { predictionPicture, type Prediction } from './shapes/picture.js';
 import { SHAPES_RECIPE, taskData, type Task, TASKS } from './shapes/recipe.js';
@@ -110,17 +110,26 @@ async function drawPredictions({ splits: { test } }: ShapesData): Promise<Uint8A
   ];
   const predictions: Prediction[] = [];
   for (const [task, probe] of chosen) {
-    const answers = await predictAnswers({
-      model: join(folder, 'real', task),
-      question: probe.text,
-      features: paths.images,
-      images: [probe.sceneId],
-      topK: 3,
-      ...SHAPES_RECIPE.features,
-    });
+    const answers = await answersTo(task, probe);
     predictions.push({ scene: sceneOf(probe, test), text: probe.text, truth: probe.answer, answers });
   }
   return predictionPicture(predictions);
+}
+
+/** The three most likely answers. */
+async function answersTo(task: Task, { text, sceneId }: Probe): Promise<Prediction['answers']> {
+  const opened = await openOneInput({
+    ...{ model: join(folder, 'real', task), text, features: paths.images, images: [sceneId], compile: false },
+    pixels: SHAPES_RECIPE.features,
+  });
+  try {
+    if (opened.task === 'visual-question-answering') return await opened.pipeline(opened.input, { topK: 3 });
+    if (opened.task !== 'visual-reasoning') throw new Error(`the checkpoint of ${task} does ${opened.task}`);
+    const classes = await opened.pipeline(opened.input, { topK: 3 });
+    return classes.map(({ label, score }) => ({ answer: label, score }));
+  } finally {
+    await opened.close();
+  }
 }
 
 function onePerTemplate(probes: readonly Probe[]): Probe[] {

@@ -5,7 +5,9 @@ import { command as convert } from './convert.js';
 import { command as data } from './data.js';
 import { command as engine } from './engine.js';
 import { command as evaluate } from './evaluate.js';
+import { command as explain } from './explain.js';
 import { command as features } from './features.js';
+import { command as ground } from './ground.js';
 import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
@@ -19,7 +21,9 @@ await yargs(hideBin(process.argv))
   .command(data)
   .command(engine)
   .command(evaluate)
+  .command(explain)
   .command(features)
+  .command(ground)
   .command(inspect)
   .command(predict)
   .command(score)

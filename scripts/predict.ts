@@ -2,30 +2,21 @@
 // of it loading the model; about as long as an evaluation for a file.
 import type { Argv, CommandModule } from 'yargs';
 import {
+  type AnyOneInput,
   evaluateRun,
-  type PixelFeatureOptions,
   type Precision,
   PRECISIONS,
-  predictAnswers,
   predictionOptions,
   readRun,
   TASK_NAMES,
 } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent, sourceOf } from './one-input-flags.js';
 import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
 
-interface PredictArguments extends BackendArguments {
+interface PredictArguments extends BackendArguments, OneInputArguments {
   task?: (typeof TASK_NAMES)[number];
-  run?: string;
-  model?: string;
-  question?: string;
-  features?: string[];
-  image?: string[];
-  answers?: string;
   top: number;
-  grid?: number;
-  cells?: number;
-  look?: PixelFeatureOptions['look'];
   json: boolean;
   output?: string;
   batchSize?: number;
@@ -44,13 +35,7 @@ const predict: CommandModule<object, PredictArguments> = {
       .options({
         run: { type: 'string', describe: 'run folder' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run' },
-        question: { type: 'string', alias: 'statement', describe: 'the question, or the statement', group: ONE },
-        image: {
-          type: 'string',
-          array: true,
-          describe: 'id of the image; two for nlvr2; needed when the features hold several',
-          group: ONE,
-        },
+        ...ONE_INPUT_FLAGS,
         top: { type: 'number', default: 5, describe: 'how many answers', group: ONE },
         json: { type: 'boolean', default: false, describe: 'as JSON', group: ONE },
         output: {
@@ -69,6 +54,10 @@ const predict: CommandModule<object, PredictArguments> = {
         '',
       )
       .example(
+        '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
+        'words behind [MASK]',
+      )
+      .example(
         '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
         'the file of the evaluation server',
       ) as unknown as Argv<PredictArguments>,
@@ -84,25 +73,57 @@ const predict: CommandModule<object, PredictArguments> = {
 export const command = predict as CommandModule;
 
 async function predictOne(flags: PredictArguments): Promise<void> {
-  const made: Pick<PredictArguments, 'grid' | 'cells' | 'look'> =
-    flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
-  const { question = '', features, image: images, answers, top: topK } = flags;
-  const { grid = made.grid, cells = made.cells, look = made.look } = flags;
-  if (features === undefined) throw new Error('Give the region features of the image (--features).');
-  const found = await predictAnswers({
-    model: sourceOf(flags),
-    question,
-    features,
-    topK,
-    ...(images === undefined ? {} : { images }),
-    ...(answers === undefined ? {} : { answers }),
-    ...(grid === undefined ? {} : { grid }),
-    ...(cells === undefined ? {} : { cells }),
-    ...(look === undefined ? {} : { look }),
-  });
-  if (flags.json)
-    console.log(JSON.stringify({ question, answers: found.map(({ answer, score }) => ({ answer, score })) }, null, 2));
-  else for (const { answer, score } of found) console.log(`${(100 * score).toFixed(1).padStart(5)}%  ${answer}`);
+  const opened = await openInput(flags);
+  try {
+    const { question } = flags;
+    const found = await predictionsOf(opened, flags.top);
+    if (flags.json) {
+      const [first] = found;
+      console.log(JSON.stringify({ question, ...(found.length > 1 ? { masks: found } : first) }, null, 2));
+      return;
+    }
+    for (const { position, answers } of found) {
+      if (found.length > 1) console.log(`[MASK] at position ${position}`);
+      for (const { answer, score } of answers) console.log(`${percent(score)}  ${answer}`);
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The answers of whatever task the checkpoint has, best first; several lists for several masks. */
+async function predictionsOf(
+  opened: AnyOneInput,
+  topK: number,
+): Promise<{ position?: number; answers: { answer: string; score: number }[] }[]> {
+  switch (opened.task) {
+    case 'visual-question-answering': {
+      const found = await opened.pipeline(opened.input, { topK });
+      return [{ answers: found.map(({ answer, score }) => ({ answer, score })) }];
+    }
+    case 'visual-reasoning': {
+      const found = await opened.pipeline(opened.input, { topK });
+      return [{ answers: found.map(({ label, score }) => ({ answer: label, score })) }];
+    }
+    case 'visual-multiple-choice': {
+      const found = await opened.pipeline(opened.input, { topK });
+      return [{ answers: found.map(({ choice, score }) => ({ answer: choice, score })) }];
+    }
+    case 'fill-mask': {
+      const found = await opened.pipeline(opened.input, { topK });
+      return found.map(({ position, words }) => ({
+        position,
+        answers: words.map(({ word, score }) => ({ answer: word, score })),
+      }));
+    }
+    case 'image-text-matching': {
+      const { score } = await opened.pipeline(opened.input);
+      return [{ answers: [{ answer: 'matches', score }] }];
+    }
+    case 'phrase-grounding':
+    case 'feature-extraction':
+      throw new Error('This checkpoint finds phrases in a picture: use `visualbert ground`.');
+  }
 }
 
 async function predictFile(flags: PredictArguments, output: string): Promise<void> {
@@ -120,10 +141,4 @@ async function predictFile(flags: PredictArguments, output: string): Promise<voi
     ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
   });
   console.log(`${count} predictions: ${output}`);
-}
-
-function sourceOf({ run, model }: PredictArguments): string {
-  const source = run ?? model;
-  if (source === undefined) throw new Error('Give a run (--run FOLDER) or a model (--model FOLDER or hub id).');
-  return source;
 }

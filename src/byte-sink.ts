@@ -1,4 +1,5 @@
 // Where writers put bytes: the counterpart of ByteSource, so that no format needs its output whole in memory.
+import { withFileName } from './errors.js';
 
 /** A destination that appears whole or not at all. */
 export interface ByteSink {
@@ -38,13 +39,13 @@ export function memorySink(name: string): MemorySink {
   };
 }
 
-/** Runs `write` on a sink and closes it; on any error the sink is aborted and the error passed on. */
+/** Runs `write` on a sink and closes it; on any error the sink is aborted and the error passed on, with the name of the sink. */
 export async function writeWhole(sink: ByteSink, write: (sink: ByteSink) => Promise<void>): Promise<void> {
   try {
     await write(sink);
     await sink.close();
   } catch (error) {
     await sink.abort();
-    throw error;
+    throw withFileName(error, sink.name);
   }
 }

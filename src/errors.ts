@@ -40,3 +40,14 @@ export function errorMessage(error: unknown): string {
   const isError = error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
   return isError ? (error as Error).message : String(error);
 }
+
+/**
+ * An error of the operating system with the file that it is about, which calls on an open file do not name (a full disk: "ENOSPC: no space
+ * left on device, write"). Any other error as it is.
+ */
+export function withFileName(error: unknown, file: string): unknown {
+  const { code } = (error ?? {}) as { code?: unknown };
+  const message = errorMessage(error);
+  if (typeof code !== 'string' || message.includes(file)) return error;
+  return Object.assign(new Error(`${file}: ${message}`, { cause: error }), { code });
+}

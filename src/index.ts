@@ -23,7 +23,7 @@ export type { Activation, VisualBertConfigOptions } from './config.js';
 export { hash32 } from './random/philox.js';
 export { philoxKey, philoxUniform } from './random/philox-uniform.js';
 export { normalValues, permutation, uniformValues } from './random/values.js';
-export { createTrainingStep } from './training/step/training-step.js';
+export { createTrainingStep } from './training/step/eager-step.js';
 export type { StepResult, TrainingStep } from './training/step/contract.js';
 export type { TrainingStepOptions } from './training/step/options.js';
 export type { StepInputs, StepOutputs } from './training/step/trainable-model.js';
@@ -89,6 +89,10 @@ export type {
 export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
 export { explain } from './explain/explain.js';
 export { EXPLANATION_METHODS } from './explain/contract.js';
+export { pageDataOf } from './explain/page/data.js';
+export type { PageData, PageOptions } from './explain/page/data.js';
+export { explanationPage } from './explain/page/page.js';
+export { pictureUrl } from './explain/page/picture-url.js';
 export type {
   ExplainedAnswer,
   ExplainedImage,

@@ -74,7 +74,7 @@ export type { Phrase, PhraseSentence } from './records/flickr.js';
 export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
-export type { ModelClassName, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
+export type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
 export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/shared/options.js';
 
 export { installEngine } from './engine/install/install.js';
@@ -126,8 +126,9 @@ export { openTrainRun } from './runs/train.js';
 export type { TrainRun } from './runs/train.js';
 export { evaluateRun } from './runs/evaluate.js';
 export type { EvaluateRunOptions } from './runs/evaluate.js';
-export { predictAnswers } from './runs/predict.js';
-export type { PredictOptions } from './runs/predict.js';
+export { writeExplanationPage } from './explain/page/page.js';
+export { openOneInput } from './runs/one-input.js';
+export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
 export { predictionOptions, readRun, readSettings, sortSettings, validationOptions } from './runs/settings.js';
 export type { RunSettings } from './runs/settings.js';
 

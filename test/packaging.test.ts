@@ -14,7 +14,7 @@ test('packing takes code, C++ sources, presets and licences, and nothing else', 
   });
   const [report] = JSON.parse(output) as PackReport[];
   const allowed =
-    /^(dist\/(src|scripts)\/.*\.(js|d\.ts)|native\/.*\.(cc|h)|vendor\/tfjs-node\/.*|configs\/.*|[A-Z_]+(\.md)?|package\.json)$/;
+    /^(dist\/(src|scripts)\/.*\.(js|d\.ts)|dist\/src\/commonjs\.(cjs|d\.cts)|native\/.*\.(cc|h)|vendor\/tfjs-node\/.*|configs\/.*|[A-Z_]+(\.md)?|package\.json)$/;
   expect(report?.files.map((file) => file.path).filter((path) => !allowed.test(path))).toEqual([]);
   expect(report?.size).toBeLessThan(5e6);
 });

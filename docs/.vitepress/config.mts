@@ -35,6 +35,7 @@ const guide: DefaultTheme.SidebarItem[] = [
     text: 'Use',
     items: [
       page('Pipelines', '/pipelines'),
+      page('Explain', '/explain'),
       page('Models', '/models'),
       page('Examples', '/examples'),
       page('Convert', '/converting'),

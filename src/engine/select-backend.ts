@@ -81,6 +81,28 @@ export async function prepareBackend(): Promise<BackendChoice> {
   return { backend: 'tensorflow' };
 }
 
+/** tfjs chooses its backend at the first op; `tf.getBackend()` before that starts it as well, instead of answering undefined. */
+function startWhenAsked(): void {
+  const engine = tf.engine();
+  let name = engine.backendName as string | undefined;
+  let isStarting = false;
+  Object.defineProperty(engine, 'backendName', {
+    configurable: true,
+    enumerable: true,
+    set: (value: string | undefined) => (name = value),
+    get: () => {
+      if (name !== undefined || isStarting) return name;
+      isStarting = true;
+      try {
+        void engine.backend; // sets the name
+      } finally {
+        isStarting = false;
+      }
+      return name;
+    },
+  });
+}
+
 /**
  * Training needs the native engine, or a backend that was chosen by name. Loads the engine, with its options.
  * @throws EngineError when there is none: it says what to install, and that prediction and evaluation go on without it.
@@ -109,6 +131,7 @@ function registerEngine(options: BackendOptions): void {
   };
   tf.registerBackend(ENGINE, start, 3);
   registerEagerPhilox(ENGINE);
+  startWhenAsked();
 }
 
 function askedByEnvironment(): BackendName | undefined {

@@ -3,19 +3,19 @@ import { readdir } from 'node:fs/promises';
 import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { isArrow } from '../formats/arrow.js';
-import { openArrowFeatures } from './arrow.js';
+import { openArrowFeatures } from './readers/arrow.js';
 import { STORE_EXTENSION } from './store/layout.js';
 import { openFeatureStore } from './store/read.js';
-import { isFeatureFile, openFolderFeatures } from './folder.js';
+import { isFeatureFile, openFolderFeatures } from './readers/folder.js';
 import { isHdf5 } from '../formats/hdf5.js';
-import { openHdf5Features } from './hdf5.js';
-import { type ImageFeatureOptions, openImageFeatures } from './pictures.js';
+import { openHdf5Features } from './readers/hdf5.js';
+import { type ImageFeatureOptions, openImageFeatures } from './readers/pictures.js';
 import { isLmdb } from '../formats/lmdb.js';
-import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './lmdb.js';
+import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './readers/lmdb.js';
 import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './wrappers.js';
-import { openTensorFileFeatures } from './tensor-file.js';
-import { openTsvFeatures } from './tsv.js';
+import { openTensorFileFeatures } from './readers/tensor-file.js';
+import { openTsvFeatures } from './readers/tsv.js';
 
 /** How region features are opened. */
 export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {

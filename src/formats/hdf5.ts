@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type * as H5 from 'h5wasm';
 import { DataError, errorMessage } from '../errors.js';
+import { sizeOf } from '../shapes.js';
 import { decodeArray, type NumericArray } from './npy.js';
 
 /** An open HDF5 file. Paths are as in `features` or `<group>/features`. */
@@ -47,6 +48,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
     try {
       return run();
     } catch (error) {
+      if (error instanceof DataError) throw error;
       const reason = /^\s*#\d+: .*\(\): (.*)$/m.exec(errorMessage(error))?.[1] ?? errorMessage(error);
       throw new DataError(`${path}: ${what} could not be read (${reason}); the HDF5 file is damaged`);
     }
@@ -59,7 +61,7 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
     throw error;
   }
   const dataset = (name: string): H5.Dataset | null => {
-    const entity = attempt(name, () => file.get(name));
+    const entity = file.get(name);
     return entity !== null && 'slice' in entity ? entity : null;
   };
   return {
@@ -69,29 +71,42 @@ export async function openHdf5(path: string): Promise<Hdf5File> {
         const entity = group === '' ? file : file.get(group);
         return entity !== null && 'keys' in entity ? entity.keys() : [];
       }),
-    shapeOf: (name) => dataset(name)?.shape ?? null,
-    numbers: (name, from, to) => {
-      const data = dataset(name);
-      if (data === null || data.shape === null) throw new DataError(`${path}: has no dataset ${name}`);
-      const first = from ?? 0;
-      const shape = from === undefined ? data.shape : [(to ?? first + 1) - first, ...data.shape.slice(1)];
-      const count = shape.reduce((product, size) => product * size, 1);
-      if (count > MAX_VALUES) throw new DataError(`${path}, ${name}: [${shape.join(', ')}] is too large for one image`);
-      const layout = { dtype: dtypeOf(data, `${path}, ${name}`), fortranOrder: false, shape };
-      const bytes = attempt(name, () => readRows(module, data, first, shape, count * data.metadata.size));
-      return decodeArray(layout, bytes, `${path}, ${name}`);
-    },
-    ids: (name) => {
-      const values = attempt(name, () => dataset(name)?.value);
-      return values !== null && typeof values === 'object' && Symbol.iterator in values
-        ? [...(values as Iterable<unknown>)].map(String)
-        : [];
-    },
+    shapeOf: (name) => attempt(name, () => dataset(name)?.shape ?? null),
+    numbers: (name, from, to) =>
+      attempt(name, () => {
+        const data = dataset(name);
+        if (data === null || data.shape === null) throw new DataError(`${path}: has no dataset ${name}`);
+        const first = from ?? 0;
+        const shape = from === undefined ? data.shape : [(to ?? first + 1) - first, ...data.shape.slice(1)];
+        const count = requireFewValues(shape, `${path}, ${name}`);
+        const layout = { dtype: dtypeOf(data, `${path}, ${name}`), fortranOrder: false, shape };
+        const bytes = readRows(module, data, first, shape, count * data.metadata.size);
+        return decodeArray(layout, bytes, `${path}, ${name}`);
+      }),
+    ids: (name) =>
+      attempt(name, () => {
+        const data = dataset(name);
+        requireFewValues(data?.shape ?? [], `${path}, ${name}`);
+        const values = data?.value;
+        return values !== null && typeof values === 'object' && Symbol.iterator in values
+          ? [...(values as Iterable<unknown>)].map(String)
+          : [];
+      }),
     close: async () => {
-      file.close();
-      await close();
+      try {
+        attempt('its end', () => file.close());
+      } finally {
+        await close();
+      }
     },
   };
+}
+
+/** The number of values of a shape. @throws DataError when it is more than any image has. */
+function requireFewValues(shape: readonly number[], where: string): number {
+  const count = sizeOf(shape);
+  if (count <= MAX_VALUES) return count;
+  throw new DataError(`${where}: [${shape.join(', ')}] is too large for one image`);
 }
 
 async function importH5wasm(path: string): Promise<typeof H5> {
@@ -157,6 +172,7 @@ function readRows(
   byteLength: number,
 ): Uint8Array {
   const place = module._malloc(byteLength);
+  if (place === 0) throw new Error(`no memory for ${byteLength} bytes`);
   try {
     const isScalar = shape.length === 0;
     const count = isScalar ? null : shape.map(BigInt);

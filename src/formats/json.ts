@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DataError, errorMessage } from '../errors.js';
+import { requireFile } from '../platform/files.js';
 
 /** A record and where it stands, for messages: `questions.json, record 12`. */
 export interface JsonRecord {
@@ -72,6 +73,7 @@ export async function readJson(path: string): Promise<unknown> {
 async function readBytes(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
+    await requireFile(path);
     bytes = await readFile(path);
     if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await promisify(gunzip)(bytes);
   } catch (error) {

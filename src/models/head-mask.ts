@@ -25,7 +25,12 @@ export function hasQueryAxis(mask: tf.Tensor | undefined): boolean {
 }
 
 /** @throws ShapeError for a shape that `headMaskOf` does not know. */
-export function requireHeadMask(who: string, mask: tf.Tensor | undefined, layers: number, heads: number): void {
+export function requireHeadMask(
+  who: string,
+  mask: { readonly shape: readonly number[] } | undefined,
+  layers: number,
+  heads: number,
+): void {
   if (mask === undefined) return;
   const { shape } = mask;
   const fits =

@@ -1,8 +1,7 @@
 // The inputs that all classes share, by the configuration, and the checks of more than one class.
-import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { CheckedInput, CheckedInputs, InputSpecs } from './inputs.js';
 
 /**
  * Text and region inputs, each with the axes `lead` first: `['b']`, or `['b', 'choices']` for multiple choice.
@@ -31,7 +30,7 @@ export function sharedSpecs(config: VisualBertConfig, lead: readonly string[] = 
 }
 
 /** What text and regions must be together. @throws ShapeError */
-export function requireSequence(who: string, inputs: TensorInputs, { maxPositionEmbeddings }: VisualBertConfig): void {
+export function requireSequence(who: string, inputs: CheckedInputs, { maxPositionEmbeddings }: VisualBertConfig): void {
   const { inputIds, inputsEmbeds, positionIds, visualEmbeds, imageTextAlignment } = inputs;
   if ((inputIds === undefined) === (inputsEmbeds === undefined)) {
     const received = inputIds === undefined ? 'neither' : 'both';
@@ -55,9 +54,15 @@ export function requireSequence(who: string, inputs: TensorInputs, { maxPosition
 }
 
 /** Checks positions in a sequence of `length` tokens and regions. @throws ShapeError naming the highest when it lies outside */
-export function requirePositions(who: string, name: string, positions: tf.Tensor, length: number): void {
-  if (positions.size === 0) return;
-  const highest = tf.tidy(() => tf.max(positions).dataSync()[0]) ?? 0;
+export function requirePositions(who: string, name: string, positions: CheckedInput, length: number): void {
+  const highest = highestOf(positions);
   if (highest < length) return;
   throw new ShapeError(`${who}: expected ${name} below ${length}, received ${highest}; name positions of the sequence`);
+}
+
+/** The highest of the values; -Infinity when there are none. */
+export function highestOf({ values }: CheckedInput): number {
+  let highest = -Infinity;
+  for (const value of values) highest = Math.max(highest, value);
+  return highest;
 }

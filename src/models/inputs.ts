@@ -1,7 +1,7 @@
-// What a model is called with, and how tensors, raw arrays and nested lists become checked tensors.
+// What a model is called with, and how tensors, raw arrays and nested lists are checked and become tensors or arrays.
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
-import type { RawTensor } from '../raw-tensor.js';
+import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 
 /** A tensor in any form: of tfjs (never disposed here), raw, or nested lists of numbers. int64 may come as BigInt64Array. */
 export type InputValue = tf.Tensor | RawTensor | { shape: number[]; data: BigInt64Array } | tf.TensorLike;
@@ -71,10 +71,39 @@ export interface InputSpec {
 
 export type InputSpecs = { [K in keyof TensorInputs]?: InputSpec };
 
-/** Converts and checks the inputs of `who`. Tensors of the caller are passed on as they are; new ones belong to the surrounding tidy. */
-export function prepareInputs(who: string, inputs: ModelInputs, specs: InputSpecs): TensorInputs {
+/** An input that has passed its own checks: checks of several inputs look at it, and it becomes a tensor or an array. */
+export class CheckedInput {
+  constructor(private readonly given: tf.Tensor | RawTensor) {}
+
+  get shape(): readonly number[] {
+    return this.given.shape;
+  }
+
+  /** Row-major. Reading those of a tensor waits for its backend. */
+  get values(): RawTensor['data'] {
+    return this.given instanceof tf.Tensor ? (this.given.dataSync() as RawTensor['data']) : this.given.data;
+  }
+
+  /** The caller's own tensor, or a new one that belongs to the surrounding tidy. */
+  toTensor(): tf.Tensor {
+    if (this.given instanceof tf.Tensor) return this.given;
+    return tf.tensor(this.given.data, this.given.shape, this.given.dtype);
+  }
+
+  /** The caller's own array, or the values of a tensor. */
+  toArray(): RawTensor {
+    if (!(this.given instanceof tf.Tensor)) return this.given;
+    return { dtype: this.given.dtype as RawTensor['dtype'], shape: [...this.given.shape], data: this.values };
+  }
+}
+
+/** The tensor inputs before they are tensors. */
+export type CheckedInputs = { [K in keyof TensorInputs]?: CheckedInput };
+
+/** Checks the names, dtypes, shapes and ranges of the inputs of `who`. @throws ShapeError */
+export function checkInputs(who: string, inputs: ModelInputs, specs: InputSpecs): CheckedInputs {
   const sizes = new Map<string, number>();
-  const prepared: TensorInputs = {};
+  const checked: CheckedInputs = {};
   const flags = ['outputAttentions', 'outputHiddenStates', 'returnDict'];
   for (const [name, value] of Object.entries(inputs)) {
     if (value !== undefined && value !== null && !(name in specs) && !flags.includes(name)) {
@@ -85,30 +114,43 @@ export function prepareInputs(who: string, inputs: ModelInputs, specs: InputSpec
     const name = key as keyof TensorInputs;
     const value = inputs[name];
     if (value === undefined || value === null) continue;
-    const tensor = toTensor(`${who}: ${name}`, value, spec.kind);
-    requireShape(who, name, tensor.shape, spec, sizes);
-    requireRange(`${who}: ${name}`, value, tensor, spec);
-    prepared[name] = tensor;
+    const input = new CheckedInput(convert(`${who}: ${name}`, value, spec.kind));
+    requireShape(who, name, input.shape, spec, sizes);
+    requireRange(`${who}: ${name}`, input, spec);
+    checked[name] = input;
   }
-  return prepared;
+  return checked;
 }
 
 function isRaw(value: InputValue): value is Exclude<InputValue, tf.Tensor | tf.TensorLike> {
   return typeof value === 'object' && 'shape' in value && 'data' in value && !(value instanceof tf.Tensor);
 }
 
-function toTensor(what: string, value: InputValue, kind: InputSpec['kind']): tf.Tensor {
-  const wanted = kind === 'ids' ? 'int32' : 'float32';
+function convert(what: string, value: InputValue, kind: InputSpec['kind']): tf.Tensor | RawTensor {
   if (value instanceof tf.Tensor) return requireDType(what, value, kind);
-  if (!isRaw(value)) return tf.tensor(value, undefined, wanted);
-  if (value.data instanceof BigInt64Array) return tf.tensor(narrowed(what, value.data), value.shape, 'int32');
-  return requireDType(what, tf.tensor(value.data as tf.TypedArray, value.shape, (value as RawTensor).dtype), kind);
+  if (!isRaw(value)) return fromList(value, kind === 'ids' ? 'int32' : 'float32');
+  const { shape, data } = value;
+  const raw =
+    data instanceof BigInt64Array
+      ? { dtype: 'int32' as const, shape, data: narrowed(what, data) }
+      : (value as RawTensor);
+  const problem = rawTensorProblem(raw);
+  if (problem !== null) throw new ShapeError(`${what}: ${problem}`);
+  return requireDType(what, raw, kind);
 }
 
-function requireDType(what: string, tensor: tf.Tensor, kind: InputSpec['kind']): tf.Tensor {
+/** Nested lists of numbers, read as tfjs reads them. */
+function fromList(value: tf.TensorLike, dtype: 'int32' | 'float32'): RawTensor {
+  return tf.tidy(() => {
+    const tensor = tf.tensor(value, undefined, dtype);
+    return new CheckedInput(tensor).toArray() as unknown as tf.TensorContainer;
+  }) as unknown as RawTensor;
+}
+
+function requireDType<T extends tf.Tensor | RawTensor>(what: string, input: T, kind: InputSpec['kind']): T {
   const allowed = { ids: ['int32'], mask: ['bool', 'int32', 'float32'], values: ['float32'] }[kind];
-  if (allowed.includes(tensor.dtype)) return tensor;
-  throw new ShapeError(`${what}: expected ${allowed.join(' or ')}, received ${tensor.dtype}; convert it with tf.cast`);
+  if (allowed.includes(input.dtype)) return input;
+  throw new ShapeError(`${what}: expected ${allowed.join(' or ')}, received ${input.dtype}; convert it with tf.cast`);
 }
 
 function narrowed(what: string, values: BigInt64Array): Int32Array {
@@ -144,12 +186,10 @@ function requireShape(
   );
 }
 
-/** Reads ids to check them: from the caller's array where there is one, so that no device is asked. */
-function requireRange(what: string, value: InputValue, tensor: tf.Tensor, { range, ignored }: InputSpec): void {
+function requireRange(what: string, input: CheckedInput, { range, ignored }: InputSpec): void {
   if (range === undefined) return;
   const [low, high] = range;
-  const values = isRaw(value) && !(value.data instanceof BigInt64Array) ? value.data : tensor.dataSync();
-  for (const id of values) {
+  for (const id of input.values) {
     if ((id >= low && id < high) || id === ignored) continue;
     const allowed = Number.isFinite(high) ? `values from ${low} to ${high - 1}` : `values of at least ${low}`;
     const none = ignored === undefined ? '' : ` (${ignored} for none)`;

@@ -4,10 +4,11 @@ import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import type { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
+import { sizeOf } from '../shapes.js';
 import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
-import { sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import { highestOf, sharedSpecs } from './input-specs.js';
+import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
@@ -48,7 +49,7 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
     };
   }
 
-  protected override requireConsistent({ labels, imageTextAlignment, ...inputs }: TensorInputs): void {
+  protected override requireConsistent({ labels, imageTextAlignment, ...inputs }: CheckedInputs): void {
     const [b = 0, choices = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     const lead = imageTextAlignment?.shape.slice(0, -2).join(', ');
     if (lead !== undefined && lead !== `${b}, ${choices}` && lead !== `${b * choices}`) {
@@ -58,8 +59,8 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
       );
     }
     if (labels === undefined) return;
-    const highest = tf.tidy(() => tf.max(labels).dataSync()[0]) ?? 0;
-    if (labels.size === b && highest < choices) return;
+    const highest = highestOf(labels);
+    if (sizeOf(labels.shape) === b && highest < choices) return;
     throw new ShapeError(
       `${this.className}: expected labels [${b}] below ${choices}, received [${labels.shape.join(', ')}] up to ${highest}; number the choices from 0`,
     );

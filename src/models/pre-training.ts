@@ -7,7 +7,7 @@ import type { MaskedLmHead } from '../layers/masked-lm-head.js';
 import type { Pooler } from '../layers/pooler.js';
 import { Backbone, firstPositions, flattened, type ComputeContext } from './backbone.js';
 import { requirePositions, sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
 import type { ModelOutputs } from './outputs.js';
@@ -63,7 +63,7 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
     };
   }
 
-  protected override requireConsistent({ labels, maskedPositions, visualEmbeds, ...inputs }: TensorInputs): void {
+  protected override requireConsistent({ labels, maskedPositions, visualEmbeds, ...inputs }: CheckedInputs): void {
     const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     const s = t + (visualEmbeds?.shape[1] ?? 0);
     const asked = maskedPositions?.shape[1] ?? s;

@@ -10,7 +10,7 @@ import { sizeOf } from '../shapes.js';
 import type { Backbone, ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
 import { requireSequence } from './input-specs.js';
-import { prepareInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
+import { type CheckedInputs, checkInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
 import { joinPrunedHeads, keptHeadsOf, resizedBias, resizedTable, type ResizeOptions } from './surgery.js';
 import { loadConfig } from './pretrained/config-file.js';
@@ -103,7 +103,7 @@ export abstract class VisualBertPreTrainedModel<
   abstract compute(inputs: TensorInputs, context: ComputeContext): O;
 
   /** More than shapes and ranges: what a class asks of its inputs together. */
-  protected requireConsistent(_inputs: TensorInputs): void {}
+  protected requireConsistent(_inputs: CheckedInputs): void {}
 
   /** Runs the model. The caller owns the outputs; inputs are never disposed. @throws ShapeError, ConfigError */
   forward(inputs: ModelInputs & { returnDict: false }, options?: ForwardOptions): (tf.Tensor | tf.Tensor[])[];
@@ -125,12 +125,31 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Inputs in any form as checked tensors for `compute`; new ones belong to the surrounding tidy. @throws ShapeError */
   prepare(inputs: ModelInputs): TensorInputs {
+    const checked = Object.entries(this.check(inputs));
+    return Object.fromEntries(checked.map(([name, input]) => [name, input.toTensor()]));
+  }
+
+  /**
+   * The same as arrays, for a training step; the caller's own arrays are not copied. The examples lie on the first axis of the text, and
+   * are as many as `exampleCount` says where it is given. @throws ShapeError
+   */
+  prepareArrays(inputs: ModelInputs): { arrays: Record<string, RawTensor>; exampleCount: number } {
+    const checked = this.check(inputs);
+    const { exampleCount, inputIds, inputsEmbeds } = checked;
+    const arrays = Object.entries(checked).map(([name, input]) => [name, input.toArray()] as const);
+    return {
+      arrays: Object.fromEntries(arrays),
+      exampleCount: exampleCount?.values[0] ?? (inputIds ?? inputsEmbeds)?.shape[0] ?? 0,
+    };
+  }
+
+  private check(inputs: ModelInputs): CheckedInputs {
     const { numHiddenLayers, numAttentionHeads } = this.config;
-    const tensors = prepareInputs(this.className, inputs, this.inputSpecs());
-    requireHeadMask(this.className, tensors.headMask, numHiddenLayers, numAttentionHeads);
-    requireSequence(this.className, tensors, this.config);
-    this.requireConsistent(tensors);
-    return tensors;
+    const checked = checkInputs(this.className, inputs, this.inputSpecs());
+    requireHeadMask(this.className, checked.headMask, numHiddenLayers, numAttentionHeads);
+    requireSequence(this.className, checked, this.config);
+    this.requireConsistent(checked);
+    return checked;
   }
 
   /** Parameters by transformers' names, in its order; tied parameters once. */

@@ -6,7 +6,7 @@ import type { Classifier } from '../layers/classifier.js';
 import { Backbone, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence, smoothedLabels } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
@@ -40,7 +40,7 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
     return { ...sharedSpecs(this.config), labels: { axes: null, kind: 'values' } };
   }
 
-  protected override requireConsistent({ attentionMask, labels, ...inputs }: TensorInputs): void {
+  protected override requireConsistent({ attentionMask, labels, ...inputs }: CheckedInputs): void {
     const [b = 0, t = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     const { numLabels } = this.config;
     const { shape = [b, numLabels] } = labels ?? {};
@@ -50,14 +50,15 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
         `${this.className}: expected labels [${b}, ${numLabels}], received [${shape.join(', ')}]; set numLabels to the number of answers`,
       );
     }
-    const counts = attentionMask === undefined ? [t] : tf.tidy(() => attendedTokens(attentionMask).dataSync());
-    counts.forEach((count, row) => {
-      if (count >= 2) return;
+    const mask = attentionMask?.values ?? new Int32Array(t).fill(1);
+    for (let row = 0; row * t < mask.length; row++) {
+      const count = Array.from(mask.subarray(row * t, (row + 1) * t)).filter((value) => value !== 0).length;
+      if (count >= 2) continue;
       throw new ShapeError(
         `${this.className}: expected at least two attended tokens in each row of attentionMask, received ${count} in row ${row}; ` +
           'the answer is read at the last token but one',
       );
-    });
+    }
   }
 
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {

@@ -4,9 +4,10 @@ import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
 import { lookup } from '../layers/lookup.js';
 import { RegionToPhraseAttention } from '../layers/region-to-phrase-attention.js';
+import { sizeOf } from '../shapes.js';
 import { Backbone, built, flatPositions, flattened, type ComputeContext } from './backbone.js';
 import { requirePositions, sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
 import type { LogitsOutputs } from './outputs.js';
@@ -56,14 +57,14 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
     regionToPhrasePosition: positions,
     visualEmbeds,
     ...inputs
-  }: TensorInputs): void {
+  }: CheckedInputs): void {
     if (positions === undefined || visualEmbeds === undefined) {
       const missing = positions === undefined ? 'regionToPhrasePosition [b, p]' : 'visualEmbeds [b, v, D]';
       throw new ShapeError(
         `${this.className}: expected ${missing}, received none; this class scores regions for phrases`,
       );
     }
-    if (positions.size === 0 || visualEmbeds.size === 0) {
+    if (sizeOf(positions.shape) === 0 || sizeOf(visualEmbeds.shape) === 0) {
       throw new ShapeError(
         `${this.className}: expected at least one phrase and one region, received regionToPhrasePosition [${positions.shape.join(', ')}] ` +
           `and visualEmbeds [${visualEmbeds.shape.join(', ')}]; give -1 for no phrase, and mask a region that is not there`,

@@ -8,7 +8,7 @@ import { sizeOf } from '../shapes.js';
 import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
 import { createClassifier } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
 import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
@@ -40,7 +40,7 @@ export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<Logi
     return { ...sharedSpecs(this.config), labels };
   }
 
-  protected override requireConsistent({ labels, ...inputs }: TensorInputs): void {
+  protected override requireConsistent({ labels, ...inputs }: CheckedInputs): void {
     const [b = 0] = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape ?? [];
     if (labels === undefined || sizeOf(labels.shape) === b) return;
     throw new ShapeError(

@@ -1,9 +1,11 @@
 // Files of this machine: random-access reading and atomic writing.
-import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { access, constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, basename, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
+import { DataError } from '../errors.js';
+import { removeLeftovers, temporaryBeside } from './temporary-files.js';
 
 /** One call of the operating system reads at most 2 GiB. */
 const READ_LIMIT = 1 << 30;
@@ -14,15 +16,30 @@ const WRITE_BUFFER = 4 << 20;
 /** After so many bytes the disk begins to write them down, while more are made: `close` then has little to wait for. */
 const SYNC_EVERY = 64 << 20;
 
-/** Opens a file for random access through one descriptor; nothing is kept in memory. */
+/** What a path leads to, where it is no file. */
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a FIFO';
+  return stats.isSocket() ? 'a socket' : 'a device';
+}
+
+/**
+ * Makes sure that a path leads to a file, without opening it: opening a FIFO waits for its writer for ever.
+ * @throws DataError naming what it is instead; Error of the operating system when there is nothing
+ */
+export async function requireFile(path: string): Promise<void> {
+  const stats = await stat(path);
+  if (!stats.isFile()) throw new DataError(`${path}: expected a file, found ${kindOf(stats)}`);
+}
+
+/**
+ * Opens a file for random access through one descriptor; nothing is kept in memory.
+ * @throws DataError for a folder, FIFO, socket or device; Error of the operating system when it cannot be opened
+ */
 export async function openFile(path: string): Promise<ByteSource> {
+  await requireFile(path);
   const handle = await open(path, 'r');
-  const stats = await handle.stat();
-  if (!stats.isFile()) {
-    await handle.close();
-    throw new Error(`${path}: expected a file, found ${stats.isDirectory() ? 'a folder' : 'something else'}`);
-  }
-  const { size } = stats;
+  const { size } = await handle.stat();
   const requireInside = (offset: number, length: number): void => {
     if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
       throw new RangeError(`${path}: bytes ${offset} to ${offset + length} lie outside its ${size} bytes`);
@@ -93,13 +110,23 @@ async function requireWritable(folder: string): Promise<void> {
 
 /**
  * A sink over a file: bytes go to a temporary file beside it, which is flushed to disk and takes the name on `close`.
- * Folders on the way are created.
+ * Folders on the way are created, temporary files that dead processes left there removed.
+ * @throws DataError when the path leads to something that is no file; Error of the operating system, naming the path
  */
 export async function createFileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);
   await makeFolder(folder);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  const present = await stat(path).catch(() => null);
+  if (present?.isFile() === false) throw new DataError(`${path}: expected a file to write, found ${kindOf(present)}`);
+  await removeLeftovers(folder);
+  const temporary = temporaryBeside(path);
   const handle = await open(temporary, 'wx');
+  /** The system names no file when a disk is full or fails. */
+  const naming = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: NodeJS.ErrnoException) => {
+      if (error.code === undefined || error.path !== undefined) throw error;
+      throw Object.assign(new Error(`${path}: ${error.message}`, { cause: error }), { code: error.code });
+    });
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let isOpen = true;
@@ -128,23 +155,26 @@ export async function createFileSink(path: string): Promise<ByteSink> {
     name: path,
     write: async (bytes) => {
       if (bytes.byteLength >= WRITE_BUFFER) {
-        await flush();
-        await put(bytes);
+        await naming(flush());
+        await naming(put(bytes));
         return;
       }
       pending.push(bytes.slice());
       pendingBytes += bytes.byteLength;
-      if (pendingBytes >= WRITE_BUFFER) await flush();
+      if (pendingBytes >= WRITE_BUFFER) await naming(flush());
     },
     close: async () => {
-      await flush();
-      await syncing;
-      if (failures.length > 0) throw failures[0];
-      await handle.sync();
-      await handle.close();
-      isOpen = false;
-      await rename(temporary, path);
-      await syncFolder(folder);
+      const finish = async (): Promise<void> => {
+        await flush();
+        await syncing;
+        if (failures.length > 0) throw failures[0];
+        await handle.sync();
+        await handle.close();
+        isOpen = false;
+        await rename(temporary, path);
+        await syncFolder(folder);
+      };
+      await naming(finish());
     },
     abort: async () => {
       await syncing;

@@ -1,10 +1,11 @@
 // The cache folder that hub clients of every language share: models--owner--name/{blobs,refs,snapshots}.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { makeFolder } from './files.js';
+import { removeLeftovers, temporaryBeside } from './temporary-files.js';
 
 /** The environment's switches are on for these values, as in the Python client. */
 export function isSwitchedOn(name: string): boolean {
@@ -64,7 +65,8 @@ export class RepoCache {
     if (isCommit(revision) || (await this.commitOf(revision)) === commit) return;
     const path = join(this.folder, 'refs', ...revision.split('/'));
     await makeFolder(dirname(path));
-    const temporary = temporaryName(path);
+    await removeLeftovers(dirname(path));
+    const temporary = temporaryBeside(path);
     await writeFile(temporary, commit);
     await rename(temporary, path);
   }
@@ -87,7 +89,8 @@ export class RepoCache {
   async link(commit: string, path: string, etag: string): Promise<string> {
     const pointer = this.pointer(commit, path);
     await makeFolder(dirname(pointer));
-    const temporary = temporaryName(pointer);
+    await removeLeftovers(dirname(pointer));
+    const temporary = temporaryBeside(pointer);
     try {
       await symlink(relative(dirname(pointer), this.blob(etag)), temporary);
     } catch {
@@ -104,10 +107,6 @@ export async function isFile(path: string): Promise<boolean> {
     (stats) => stats.isFile(),
     () => false,
   );
-}
-
-function temporaryName(path: string): string {
-  return `${path}.${randomBytes(4).toString('hex')}.tmp`;
 }
 
 /**

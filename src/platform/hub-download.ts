@@ -2,9 +2,10 @@
 import { open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../errors.js';
-import { isRunning } from './lock-file.js';
 import { makeFolder } from './files.js';
 import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
+import { type Access, headersOf, Refusal, request, requireSuccess, TransferWatch, withRetries } from './hub-request.js';
+import { isAbandoned, ownerName } from './temporary-files.js';
 
 /** What the hub says of a file before sending it. */
 export interface RemoteFile {
@@ -16,42 +17,8 @@ export interface RemoteFile {
   sizeBytes: number | null;
 }
 
-/** A request's circumstances. */
-export interface Access {
-  token: string | null;
-}
-
-/** Tries in a row that may fail without a byte arriving. */
-const MAX_ATTEMPTS = 4;
-
-/** First wait between tries; doubled each time. */
-const FIRST_WAIT_MS = 250;
-
-/** A server that asks for a longer wait than this is taken as unavailable. */
-const LONGEST_WAIT_MS = 20_000;
-
 /** Renamed repositories answer by relative redirects, one or two. */
 const MAX_REDIRECTS = 5;
-
-const USER_AGENT = 'visualbert-tfjs';
-
-/** A connection that says nothing for so long is dropped: HF_HUB_DOWNLOAD_TIMEOUT seconds, 10 as in the Python client. */
-function silenceLimitMs(): number {
-  const seconds = Number(process.env['HF_HUB_DOWNLOAD_TIMEOUT'] ?? 10);
-  return (seconds > 0 ? seconds : 10) * 1000;
-}
-
-/** The server answered, and trying again would not change it. */
-class Refusal extends HubError {}
-
-function headersOf({ token }: Access, more: Record<string, string> = {}): Record<string, string> {
-  return {
-    'user-agent': USER_AGENT,
-    'accept-encoding': 'identity',
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-    ...more,
-  };
-}
 
 /**
  * Asks about a file without fetching it. Null when the repository has no such file.
@@ -62,9 +29,9 @@ export async function describeRemote(url: string, access: Access): Promise<Remot
     let at = url;
     for (let redirects = 0; ; redirects++) {
       const response = await request(at, { method: 'HEAD', headers: headersOf(access), redirect: 'manual' });
-      const location = response.headers.get('location') ?? '';
-      if (response.status >= 300 && response.status < 400 && location.startsWith('/') && redirects < MAX_REDIRECTS) {
-        at = new URL(location, at).href;
+      const target = redirectTarget(response, at);
+      if (target !== null && redirects < MAX_REDIRECTS) {
+        at = target;
         continue;
       }
       if (response.status === 404 && !/^(Repo|Revision)NotFound$/.test(response.headers.get('x-error-code') ?? ''))
@@ -75,10 +42,21 @@ export async function describeRemote(url: string, access: Access): Promise<Remot
   });
 }
 
+/**
+ * Where a renamed repository is now: a path of the same server. Large files are sent on to another one, by a full address; that answer
+ * describes the file, and the token must not go there (`//host/path` and `/\\host/path` are addresses of other servers too).
+ */
+function redirectTarget({ status, headers }: Response, at: string): string | null {
+  const location = headers.get('location') ?? '';
+  if (status < 300 || status >= 400 || location === '' || /^[a-z][a-z0-9+.-]*:/i.test(location)) return null;
+  const target = new URL(location, at);
+  return target.origin === new URL(at).origin ? target.href : null;
+}
+
 function remoteFile(url: string, { headers }: Response): RemoteFile {
   const etag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '');
   const commit = headers.get('x-repo-commit') ?? '';
-  if (!/^[\w.-]{1,200}$/.test(etag) || !/^[0-9a-f]{40}$/.test(commit)) {
+  if (!/^(?!\.+$)[\w.-]{1,200}$/.test(etag) || !/^[0-9a-f]{40}$/.test(commit)) {
     throw new Refusal(`${url}: the server is no hub: its answer lacks an etag or x-repo-commit; check HF_ENDPOINT`);
   }
   const size = headers.get('x-linked-size') ?? headers.get('content-length');
@@ -113,13 +91,12 @@ export async function downloadTo(
 
 /** Bytes of an interrupted download belong to one process at a time: taken over by renaming when their owner is gone. */
 async function claimPartial(path: string): Promise<string> {
-  const own = `${path}.partial-${process.pid}`;
+  const own = `${path}.partial-${ownerName()}`;
   const prefix = `${basename(path)}.partial-`;
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(prefix) || (await isFile(own))) continue;
-    const owner = Number(name.slice(prefix.length));
-    if (owner !== process.pid && !(await isRunning(owner)))
-      await rename(join(dirname(path), name), own).catch(() => undefined);
+    const found = join(dirname(path), name);
+    if (await isAbandoned(found, name.slice(prefix.length))) await rename(found, own).catch(() => undefined);
   }
   return own;
 }
@@ -140,15 +117,20 @@ async function fetchRest(
   let loaded = await sizeOf(partial);
   if (sizeBytes !== null && loaded > sizeBytes) loaded = 0;
   if (sizeBytes !== null && loaded === sizeBytes && loaded > 0) return onBytes(loaded, sizeBytes);
-  const silence = new Silence();
+  const watch = new TransferWatch();
   try {
     const more = loaded > 0 ? { range: `bytes=${loaded}-` } : undefined;
-    const response = await request(url, { headers: headersOf(access, more), signal: silence.signal });
+    const response = await request(url, { headers: headersOf(access, more), signal: watch.signal });
+    if (response.status === 416 && loaded > 0) {
+      await response.body?.cancel();
+      await removeIfThere(partial);
+      throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // from the start, then
+    }
     requireSuccess(url, response);
     const isResumed =
       response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${loaded}-`) === true;
     if (!isResumed) loaded = 0;
-    for await (const bytes of received(partial, loaded, response, silence)) {
+    for await (const bytes of received(partial, loaded, response, watch)) {
       loaded += bytes;
       if (sizeBytes !== null && loaded > sizeBytes) {
         throw new Refusal(`${url}: the server sends more than the ${sizeBytes} bytes it announced`);
@@ -156,22 +138,27 @@ async function fetchRest(
       onBytes(loaded, sizeBytes);
     }
   } finally {
-    silence.stop();
+    watch.stop();
   }
   if (sizeBytes !== null && loaded < sizeBytes)
     throw new HubError(`${url}: the connection ended after ${loaded} of ${sizeBytes} bytes`);
 }
 
 /** Writes a response into a file from `start` on; yields the bytes of each piece. */
-async function* received(path: string, start: number, response: Response, silence: Silence): AsyncGenerator<number> {
+async function* received(
+  path: string,
+  start: number,
+  response: Response,
+  watch: TransferWatch,
+): AsyncGenerator<number> {
   const handle = await open(path, start > 0 ? 'r+' : 'w');
   try {
     await handle.truncate(start);
     let at = start;
     for (const reader = response.body?.getReader(); reader !== undefined;) {
-      silence.restart();
       const { done, value } = await reader.read();
       if (done) break;
+      watch.received(value.byteLength);
       await handle.write(value, 0, value.byteLength, at);
       at += value.byteLength;
       yield value.byteLength;
@@ -179,89 +166,5 @@ async function* received(path: string, start: number, response: Response, silenc
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Aborts a request that stays silent. */
-class Silence {
-  private readonly controller = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-  readonly signal = this.controller.signal;
-
-  constructor() {
-    this.restart();
-  }
-  restart(): void {
-    clearTimeout(this.timer);
-    const limitMs = silenceLimitMs();
-    this.timer = setTimeout(() => this.controller.abort(new Error(`silent for ${limitMs / 1000} s`)), limitMs);
-  }
-  stop(): void {
-    clearTimeout(this.timer);
-  }
-}
-
-async function request(url: string, init: RequestInit): Promise<Response> {
-  const silence = init.signal === undefined ? new Silence() : null;
-  try {
-    return await fetch(url, silence === null ? init : { ...init, signal: silence.signal });
-  } catch (error) {
-    const { message, cause } = error as Error & { cause?: { message?: string; code?: string } };
-    throw new HubError(`${url}: no answer (${cause?.message || cause?.code || message})`);
-  } finally {
-    silence?.stop();
-  }
-}
-
-/** @throws Refusal for answers that stay; HubError, with the wait asked for, for those that may change. */
-function requireSuccess(url: string, response: Response): void {
-  const { status, headers } = response;
-  if (status >= 200 && status < 400) return;
-  void response.body?.cancel();
-  const code = headers.get('x-error-code');
-  const said = headers.get('x-error-message') ?? code;
-  const answer = `${url}: the server answered ${status}${said === null ? '' : ` (${said.slice(0, 200)})`}`;
-  if (status === 401 || status === 403) {
-    throw new Refusal(
-      `${answer}; the repository does not exist, or is private or gated: check its name, ask for access, and set HF_TOKEN`,
-    );
-  }
-  if (status === 404) throw new Refusal(`${answer}; check the repository's name and the revision`);
-  if (status === 429 || status >= 500) throw new Busy(answer, Number(headers.get('retry-after') ?? NaN) * 1000);
-  throw new Refusal(answer);
-}
-
-/** The server cannot answer now. */
-class Busy extends HubError {
-  constructor(
-    message: string,
-    readonly waitMs: number,
-  ) {
-    super(message);
-  }
-}
-
-/** Tries again, ever later, as long as `progress` grows or a few times without. */
-async function withRetries<T>(
-  url: string,
-  attempt: () => Promise<T>,
-  progress: () => Promise<number> = async () => 0,
-): Promise<T> {
-  let before = await progress();
-  for (let failures = 1; ; failures++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (error instanceof Refusal || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
-      const now = await progress();
-      if (now > before) failures = 1;
-      before = now;
-      const wished = error instanceof Busy && error.waitMs > 0 ? error.waitMs : 0;
-      if (failures >= MAX_ATTEMPTS || wished > LONGEST_WAIT_MS) {
-        const text = error instanceof HubError ? error.message : `${url}: ${(error as Error).message}`;
-        throw new HubError(`${text}; tried ${failures} times, try again later`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.max(wished, FIRST_WAIT_MS * 2 ** (failures - 1))));
-    }
   }
 }

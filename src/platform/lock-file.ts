@@ -1,21 +1,18 @@
-// Other processes of this machine, and the lock files that keep them apart. Node only.
+// Lock files, which keep processes out of each other's folders. Node only.
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import { isAlive, type ProcessIdentity, thisProcess } from './processes.js';
 
-/** The holder renews its lock this often; one not renewed for STALE_MS belongs to a dead process, perhaps of another machine on a shared disk. */
+/** The holder renews its lock this often; where the holder cannot be asked (another machine on a shared disk), a lock not renewed for STALE_MS is a dead one's. */
 const RENEW_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 200;
 
 /** Whose lock it is. */
-export interface LockHolder {
-  pid: number;
-  host: string;
-}
+export type LockHolder = Pick<ProcessIdentity, 'pid' | 'host'>;
 
-interface Owner extends LockHolder {
+interface Owner extends ProcessIdentity {
   token: string;
 }
 
@@ -35,7 +32,8 @@ export async function tryLock(path: string): Promise<{ release: () => Promise<vo
   while (!(await tryCreate(path, token))) {
     const owner = await readOwner(path);
     if (owner === null) continue;
-    if (!(await isDead(path, owner))) return { holder: owner === UNNAMED ? null : owner };
+    if (!(await isDead(path, owner)))
+      return { holder: owner === UNNAMED ? null : { pid: owner.pid, host: owner.host } };
     await takeAway(path, owner);
   }
   const renewal = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), RENEW_MS);
@@ -72,17 +70,6 @@ export function describeHolder(holder: LockHolder | null): string {
   return holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
 }
 
-/** Whether a process with this number runs, also one of another user; a killed one for whose end nobody has asked does not. */
-export async function isRunning(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return !/^\d+ \(.*\) [ZX] /s.test(status);
-}
-
 async function tryCreate(path: string, token: string): Promise<boolean> {
   const file = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EEXIST') return null;
@@ -91,7 +78,7 @@ async function tryCreate(path: string, token: string): Promise<boolean> {
   if (file === null) return false;
   held.add(token);
   try {
-    await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname(), token } satisfies Owner));
+    await file.writeFile(JSON.stringify({ ...thisProcess(), token } satisfies Owner));
   } catch (error) {
     held.delete(token);
     await rm(path, { force: true });
@@ -107,19 +94,23 @@ async function readOwner(path: string): Promise<Owner | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   try {
-    const { pid, host, token } = (JSON.parse(text) ?? {}) as Partial<Owner>;
+    const { pid, host, token, machine, started } = (JSON.parse(text) ?? {}) as Partial<Owner>;
     const isNamed = typeof pid === 'number' && typeof host === 'string' && typeof token === 'string';
-    return isNamed ? { pid, host, token } : UNNAMED;
+    if (!isNamed) return UNNAMED;
+    return {
+      ...{ pid, host, token },
+      ...(typeof machine === 'string' ? { machine } : {}),
+      ...(typeof started === 'string' ? { started } : {}),
+    };
   } catch {
     return UNNAMED;
   }
 }
 
-async function isDead(path: string, { pid, host, token }: Owner): Promise<boolean> {
-  if (host === hostname()) {
-    if (pid === process.pid) return !held.has(token);
-    if (!(await isRunning(pid))) return true;
-  }
+async function isDead(path: string, owner: Owner): Promise<boolean> {
+  const isRunning = owner === UNNAMED ? null : isAlive(owner);
+  if (isRunning === true && owner.pid === process.pid) return !held.has(owner.token);
+  if (isRunning !== null) return !isRunning; // stopped or asleep, it keeps its lock
   const info = await stat(path).catch(() => null);
   return info !== null && Date.now() - info.mtimeMs > STALE_MS;
 }

@@ -5,13 +5,15 @@ import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
-import { createFileSink, openFile } from './files.js';
-import { fetchText, isUrl, openUrl, urlExists } from './http-source.js';
+import { createFileSink, openFile, requireFile } from './files.js';
+import { isUrl } from './addresses.js';
+import { fetchText, urlExists } from './http.js';
+import { openUrl } from './http-source.js';
 import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
 export { makeFolder } from './files.js';
-export { fileName, folderOf, isUrl, joinPath } from './http-source.js';
+export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
 export { isRepoId } from './hub-options.js';
 export type { HubOptions, HubProgress } from './hub-options.js';
 export { hubFile } from './hub.js';
@@ -23,7 +25,9 @@ export async function openSource(path: string): Promise<ByteSource> {
 
 /** Text of a UTF-8 file or address. */
 export async function readText(path: string): Promise<string> {
-  return isUrl(path) ? fetchText(path) : readFile(path, 'utf8');
+  if (isUrl(path)) return fetchText(path);
+  await requireFile(path);
+  return readFile(path, 'utf8');
 }
 
 /** Whether a file, folder or address exists. */

@@ -16,7 +16,7 @@ const ALIGNMENT_BUCKETS = [1, 2, 4, 8, 16, 32];
 /** A text with, for each region, the text positions that name it. */
 export interface AlignedText {
   text: EncodedText;
-  places: readonly (readonly number[])[];
+  positions: readonly (readonly number[])[];
 }
 
 /** A question (with an answer behind it, where rationales are chosen) and its choices, with tags for objects. */
@@ -58,16 +58,19 @@ export async function readTaggedQuestion(
   return {
     regions: processor.fitRegions(pickRegions(regions, [0, ...shown.map((object) => object + 1)])),
     // Region 0 is the whole picture, which no word names.
-    choices: texts.map(({ text, places }) => ({ text, places: [[], ...shown.map((one) => places.get(one) ?? [])] })),
+    choices: texts.map(({ text, positions }) => ({
+      text,
+      positions: [[], ...shown.map((one) => positions.get(one) ?? [])],
+    })),
   };
 }
 
 /** `imageTextAlignment [rows, v, a] int32` of rows of regions: the text positions that name each, then -1. */
-export function alignmentTensor(rows: readonly AlignedText['places'][], v: number): RawTensor {
+export function alignmentTensor(rows: readonly AlignedText['positions'][], v: number): RawTensor {
   const longest = Math.max(1, ...rows.flatMap((regions) => regions.map(({ length }) => length)));
   const a = ALIGNMENT_BUCKETS.find((size) => size >= longest) ?? longest;
   const data = new Int32Array(rows.length * v * a).fill(-1);
-  rows.forEach((regions, row) => regions.forEach((places, region) => data.set(places, (row * v + region) * a)));
+  rows.forEach((regions, row) => regions.forEach((positions, region) => data.set(positions, (row * v + region) * a)));
   return { dtype: 'int32', shape: [rows.length, v, a], data };
 }
 
@@ -77,7 +80,7 @@ async function encodePair(
   choice: readonly VcrWord[],
   { tokenizer, maxLength }: VisualBertProcessor,
   alignment: Alignment,
-): Promise<{ text: EncodedText; places: Map<number, number[]> }> {
+): Promise<{ text: EncodedText; positions: Map<number, number[]> }> {
   interface Piece {
     id: number;
     object: number | null;
@@ -91,16 +94,16 @@ async function encodePair(
     );
   };
   const [first, second] = cutPair(await cut(context), await cut(choice), maxLength - 3);
-  const places = new Map<number, number[]>();
+  const positions = new Map<number, number[]>();
   const note = (pieces: readonly Piece[], offset: number): void =>
     pieces.forEach(({ object, word }, i) => {
       if (object === null) return;
       // 'words' repeats the authors' slip: the number of the word is taken for that of its piece.
-      places.set(object, [...(places.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
+      positions.set(object, [...(positions.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
     });
   note(first, 1);
   note(second, first.length + 2);
   const { cls, sep } = tokenizer.special;
   const ids = [cls, ...first.map(({ id }) => id), sep, ...second.map(({ id }) => id), sep];
-  return { text: { ids, typeIds: ids.map((_, i) => (i < first.length + 2 ? 0 : 1)) }, places };
+  return { text: { ids, typeIds: ids.map((_, i) => (i < first.length + 2 ? 0 : 1)) }, positions };
 }

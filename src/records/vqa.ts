@@ -1,5 +1,5 @@
 // VQA 2.0 questions and annotations (VizWiz, TextVQA and the like in the same layout), plain or gzip JSON.
-import { open } from 'node:fs/promises';
+import { openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, createIdCheck, idField, listField, textField } from './fields.js';
@@ -113,12 +113,12 @@ export async function readEasyVqa(path: string, { first = 0 }: { first?: number 
 
 /** Whether a questions file is easy-VQA's: an array of arrays instead of the official object. */
 export async function isEasyVqa(path: string): Promise<boolean> {
-  const handle = await open(path, 'r');
+  const source = await openSource(path);
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(64), 0, 64, 0);
-    return /^\s*\[\s*\[/.test(new TextDecoder().decode(buffer.subarray(0, bytesRead)));
+    const head = await source.read(0, Math.min(64, source.size));
+    return /^\s*\[\s*\[/.test(new TextDecoder().decode(head));
   } finally {
-    await handle.close();
+    await source.close();
   }
 }
 

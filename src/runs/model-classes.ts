@@ -8,10 +8,12 @@ import { type ModelClass, VisualBertPreTrainedModel } from '../models/pretrained
 import { VisualBertForQuestionAnswering } from '../models/question-answering.js';
 import { VisualBertForRegionToPhraseAlignment } from '../models/region-to-phrase-alignment.js';
 import { VisualBertForVisualReasoning } from '../models/visual-reasoning.js';
-import type { ModelClassName } from '../tasks/shared/opened-task.js';
+import { VisualBertModel } from '../models/visual-bert-model.js';
+import type { Architecture } from '../models/pretrained/classify.js';
 
-/** Every class that a task can train, by its name in config.json. */
-export const MODEL_CLASSES: Readonly<Record<ModelClassName, ModelClass<VisualBertPreTrainedModel>>> = {
+/** Every class of the family, by its name in config.json. */
+export const MODEL_CLASSES: Readonly<Record<Architecture, ModelClass<VisualBertPreTrainedModel>>> = {
+  VisualBertModel,
   VisualBertForPreTraining,
   VisualBertForQuestionAnswering,
   VisualBertForMultipleChoice,
@@ -20,7 +22,7 @@ export const MODEL_CLASSES: Readonly<Record<ModelClassName, ModelClass<VisualBer
 };
 
 export interface RunModelOptions {
-  modelClass: ModelClassName;
+  modelClass: Architecture;
   /** Folder or hub id to start from; null: fresh weights of `modelConfig`. */
   model: string | null;
   /** Fields of VisualBertConfig in camelCase or snake_case, or a JSON file of them. */

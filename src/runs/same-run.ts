@@ -5,7 +5,7 @@ import { readBatch } from '../training/loop/batches.js';
 import type { Dataset, Task } from '../training/task.js';
 import { resolveTaskOptions } from '../tasks/shared/options.js';
 import { predictionOptions, type RunSettings } from './settings.js';
-import { fingerprintOf } from '../tasks/shared/task-parts.js';
+import { fingerprintOf } from '../tasks/shared/fingerprint.js';
 
 /** Options that say where something lies or how fast it is read: it may move between two starts. */
 const FREE_OPTIONS = new Set(['features', 'entities', 'cacheMb']);

@@ -1,6 +1,6 @@
 // What a run was started with: checked, stored as run.json in its folder, and read back by resume, evaluate and predict.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readText } from '#platform';
 import { ConfigError, errorMessage } from '../errors.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
@@ -53,7 +53,7 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is none */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
   try {
-    const parsed: unknown = JSON.parse((await readFile(path, 'utf8')).replace(/^\s*\/\/.*$/gm, ''));
+    const parsed: unknown = JSON.parse((await readText(path)).replace(/^\s*\/\/.*$/gm, ''));
     if (isTable(parsed)) return parsed;
     throw new ConfigError('it holds no object');
   } catch (error) {

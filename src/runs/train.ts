@@ -7,13 +7,13 @@ import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
 import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
-import type { ModelClassName } from '../tasks/shared/opened-task.js';
+import type { Architecture } from '../models/pretrained/classify.js';
 import { type RunSettings } from './settings.js';
 
 /** A run that is ready to start. */
 export interface TrainRun {
   readonly trainer: Trainer<unknown>;
-  readonly modelClass: ModelClassName;
+  readonly modelClass: Architecture;
   readonly parameterCount: number;
   readonly exampleCount: number;
   readonly validationCount: number;

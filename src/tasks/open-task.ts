@@ -1,7 +1,9 @@
 // Opens a task by its name: the one place that knows them all.
 import { ConfigError } from '../errors.js';
-import { openFlickr } from './grounding/grounding.js';
-import { openAnswering, openClassification, openGrounding } from './own-data.js';
+import { openAnswering } from './answering/own-answering.js';
+import { openFlickr } from './grounding/flickr.js';
+import { openGrounding } from './grounding/own-grounding.js';
+import { openClassification } from './classification/own-classification.js';
 import { openNlvr } from './classification/nlvr.js';
 import { openNlvr2 } from './classification/nlvr2.js';
 import type { OpenedTask, TaskContext } from './shared/opened-task.js';

@@ -143,8 +143,8 @@ describe('a scene', () => {
 });
 
 test('the code that makes features knows no shape and no colour by name', () => {
-  const text = ['pixel-features', 'png', 'image-features']
-    .map((name) => readFileSync(`src/data/${name}.ts`, 'utf8'))
+  const text = ['features/pixels', 'pictures/png', 'features/pictures']
+    .map((name) => readFileSync(`src/${name}.ts`, 'utf8'))
     .join();
   const words = new Set(text.toLowerCase().split(/[^a-z]+/));
   expect([...COLORS, ...SHAPES].filter((name) => words.has(name))).toEqual([]);

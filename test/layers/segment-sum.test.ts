@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../src/config.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
-import { createTrainingStep } from '../../src/training/step/training-step.js';
+import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { TASK_MODEL_SIZES, TASK_MODELS } from '../helpers/task-models.js';
 
 describe('training on WebAssembly', () => {

@@ -1,10 +1,11 @@
 // The examples of docs/examples.md run as they stand there, on small checkpoints in a hub cache of the test's own.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as surface from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
+import { hubSnapshot } from '../helpers/hub-cache.js';
 import { tinyModel, type ModelName } from '../helpers/tiny-model.js';
 
 const { tf } = surface;
@@ -24,22 +25,12 @@ const EXPECTED: Record<string, Record<string, number[]>> = {
   VisualBertForRegionToPhraseAlignment: { loss: [], logits: [1, 14, 6] },
 };
 
-const COMMIT = 'c'.repeat(40);
 const WORDS =
   '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating ? . , capital of france paris who apple in italy pizza served formal settings such as at a restaurant presented un ##sliced it eaten with fork and knife while held hand';
 
 describe('docs/examples.md', () => {
   const cache = mkdtempSync(join(tmpdir(), 'visualbert-hub-'));
   const environment = { ...process.env };
-
-  /** A repository in the layout of the hub's cache. */
-  const snapshotOf = (id: string): string => {
-    const folder = join(cache, `models--${id.replace('/', '--')}`);
-    mkdirSync(join(folder, 'refs'), { recursive: true });
-    mkdirSync(join(folder, 'snapshots', COMMIT), { recursive: true });
-    writeFileSync(join(folder, 'refs', 'main'), COMMIT);
-    return join(folder, 'snapshots', COMMIT);
-  };
 
   beforeAll(async () => {
     await useBackend();
@@ -53,10 +44,10 @@ describe('docs/examples.md', () => {
     ];
     for (const [id, name, config] of checkpoints) {
       const model = tinyModel(name, { vocabSize: 64, maxPositionEmbeddings: 64, ...config });
-      await model.savePretrained(snapshotOf(id), { format: 'pytorch' });
+      await model.savePretrained(hubSnapshot(cache, id), { format: 'pytorch' });
       model.dispose();
     }
-    writeFileSync(join(snapshotOf('bert-base-uncased'), 'vocab.txt'), `${WORDS.split(' ').join('\n')}\n`);
+    writeFileSync(join(hubSnapshot(cache, 'bert-base-uncased'), 'vocab.txt'), `${WORDS.split(' ').join('\n')}\n`);
   });
   afterAll(() => {
     process.env = environment;

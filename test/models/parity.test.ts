@@ -7,7 +7,7 @@ import type { ModelOutputs } from '../../src/models/outputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
-import { createTrainingStep } from '../../src/training/step/training-step.js';
+import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { useBackend } from '../helpers/backend.js';
 import { inputsOf, modelOf } from '../helpers/fixture-model.js';
 import { fixtureNames, readFixture, section, type Fixture } from '../helpers/fixtures.js';

@@ -1,9 +1,14 @@
 // Files on disk: read in parts, written whole or not at all.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mountSmallDisk } from '../helpers/small-disk.js';
 import { writeWhole } from '../../src/byte-sink.js';
+import { DataError } from '../../src/errors.js';
 import {
   createSink,
   exists,
@@ -90,6 +95,35 @@ describe('openSource of a file', () => {
     await expect(openSource(folder)).rejects.toThrow(/expected a file, found a folder/);
     await expect(openSource(join(folder, 'nothing'))).rejects.toThrow(/ENOENT/);
   });
+
+  const hasFifos = process.platform !== 'win32';
+  (hasFifos ? test : test.skip)('refuses FIFOs, sockets and devices before they are opened', async () => {
+    const [fifo, socket] = [join(folder, 'fifo'), join(folder, 'socket')];
+    execFileSync('mkfifo', [fifo]);
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    for (const [path, kind] of [
+      [fifo, 'a FIFO'],
+      [socket, 'a socket'],
+      ['/dev/null', 'a device'],
+      [folder, 'a folder'],
+    ] as const) {
+      for (const get of [openSource, readText])
+        await expect(get(path)).rejects.toThrow(`${path}: expected a file, found ${kind}`);
+      await expect(createSink(path)).rejects.toThrow(`${path}: expected a file to write, found ${kind}`);
+      await expect(openSource(path)).rejects.toThrow(DataError);
+    }
+    server.close();
+  });
+});
+
+const small = mountSmallDisk('64k');
+afterAll(() => small.remove());
+(small.reason === null ? test : test.skip)('a full disk names the file', async () => {
+  const path = join(small.folder, 'weights.bin');
+  const writing = writeWhole(await createSink(path), (sink) => sink.write(new Uint8Array(5 << 20)));
+  await expect(writing).rejects.toThrow(`${path}: ENOSPC`);
+  expect(readdirSync(small.folder)).toEqual([]);
 });
 
 test('folders are listed in order, and files removed without complaint', async () => {

@@ -16,7 +16,10 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
   const [, first, last] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
   if (url === '/missing') return void response.writeHead(404).end();
   if (url === '/broken') return void response.writeHead(500).end();
-  if (url === '/whole' || first === undefined) return void response.writeHead(200).end(BYTES);
+  if (url.startsWith('/spa/'))
+    return void response.writeHead(200, { 'content-type': 'text/html;charset=utf-8' }).end('<!doctype html>');
+  const isWhole = url === '/whole' || (url === '/cached' && !headers.range?.startsWith('bytes=0-'));
+  if (isWhole || first === undefined) return void response.writeHead(200).end(BYTES);
   const [start, end] = [Number(first), Math.min(Number(last), BYTES.length - 1)];
   const part = BYTES.subarray(start, url === '/short' && start > 0 ? end - 5 : end + 1);
   response.writeHead(206, { 'content-range': `bytes ${start}-${end}/${BYTES.length}` }).end(part);
@@ -38,7 +41,7 @@ afterAll(async () => {
 describe.each([
   ['node', node],
   ['browser', browser],
-])('openSource of an address in %s', (_name, { openSource, exists }) => {
+])('openSource of an address in %s', (_name, { openSource, readText, exists }) => {
   test.each(['/ranged', '/whole'])('%s gives any part of the file', async (path) => {
     const source = await openSource(base + path);
     expect(source.size).toBe(BYTES.length);
@@ -54,6 +57,32 @@ describe.each([
     }
     await expect(source.read(BYTES.length - 1, 2)).rejects.toThrow(/lie outside its 3145728 bytes/);
     await source.close();
+  });
+
+  test('takes parts out of a whole file, fetched once, when only a cache on the way cut a range', async () => {
+    const source = await openSource(`${base}/cached`);
+    const parts = await Promise.all(
+      [2 << 20, (2 << 20) + 5, 3 << 19].map((offset) => source.read(offset, (1 << 20) >> 1)),
+    );
+    expect(
+      parts.map((part, i) =>
+        Buffer.from(part).equals(BYTES.subarray([2 << 20, (2 << 20) + 5, 3 << 19][i] ?? 0).subarray(0, 1 << 19)),
+      ),
+    ).toEqual([true, true, true]);
+    const asked = ranges.length;
+    expect(Buffer.from(await source.read((1 << 20) + 1, 9)).equals(BYTES.subarray((1 << 20) + 1, (1 << 20) + 10))).toBe(
+      true,
+    );
+    expect(ranges).toHaveLength(asked);
+    await source.close();
+  });
+
+  test('takes an HTML page in place of a file as "not found", and names the address where the file is needed', async () => {
+    expect(await exists(`${base}/spa/tokenizer_config.json`)).toBe(false);
+    for (const get of [openSource, readText])
+      await expect(get(`${base}/spa/config.json`)).rejects.toThrow(
+        /\/spa\/config\.json: the server answered with an HTML page/,
+      );
   });
 
   test('asks once for small reads that lie together', async () => {

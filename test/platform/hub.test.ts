@@ -258,6 +258,64 @@ describe('hubFile', () => {
     expect(requests[0]?.authorization).toBeUndefined();
   });
 
+  test.each(['//', '/\\', '\\\\', 'http://'])(
+    'keeps the token from another server that a redirect names by %s',
+    async (start) => {
+      const seen: (string | undefined)[] = [];
+      const other = createServer(({ headers }, response) => {
+        seen.push(headers.authorization);
+        response.writeHead(200, { etag: `"${gitId}"`, 'x-repo-commit': COMMIT }).end(CONFIG);
+      });
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      try {
+        const location = `${start}127.0.0.1:${(other.address() as AddressInfo).port}/x`;
+        onAny = (_request, response) => void response.writeHead(302, { location }).end();
+        await expect(fetchFile('config.json', { token: 'hf_secret' })).rejects.toThrow('the server is no hub');
+        onAny = ({ method }, response) =>
+          void response
+            .writeHead(302, method === 'HEAD' ? { ...hubHeaders('config.json'), location } : { location })
+            .end();
+        expect(readFileSync((await fetchFile('config.json', { token: 'hf_secret' })) ?? '')).toEqual(CONFIG);
+        expect(seen).toEqual([undefined]);
+      } finally {
+        await new Promise((resolve) => other.close(resolve));
+      }
+    },
+  );
+
+  test.each(['.', '..', '...'])('refuses an etag that is no name of a file: %s', async (etag) => {
+    onAny = (_request, response) => void response.writeHead(200, { etag: `"${etag}"`, 'x-repo-commit': COMMIT }).end();
+    await expect(fetchFile('config.json')).rejects.toThrow('the server is no hub');
+  });
+
+  test('begins anew, once, where the server does not continue after the bytes that are there', async () => {
+    const blobs = join(cacheDir, 'models--owner--name', 'blobs');
+    mkdirSync(blobs, { recursive: true });
+    writeFileSync(join(blobs, `${sha256}.partial-4194305`), WEIGHTS.subarray(0, 250_000));
+    onWeights = (request, response) => {
+      if (request.headers.range === undefined) return sendWeights(request, response);
+      response.writeHead(416, { 'content-range': `bytes */${WEIGHTS.length}` }).end();
+    };
+    expect(readFileSync((await fetchFile()) ?? '')).toEqual(WEIGHTS);
+    const ranges = requests.filter(({ url }) => url === '/storage').map(({ range }) => range);
+    expect(ranges).toEqual(['bytes=250000-', undefined]);
+  });
+
+  test('breaks off a transfer that brings next to nothing, and resumes it', async () => {
+    process.env['HF_HUB_DOWNLOAD_TIMEOUT'] = '0.1'; // so that a minute is 0.6 s
+    onWeights = (request, response, attempt) => {
+      if (attempt > 1) return sendWeights(request, response);
+      response.writeHead(200, { 'content-length': WEIGHTS.length });
+      let sent = 0;
+      const drip = setInterval(() => response.write(WEIGHTS.subarray(sent, (sent += 10))), 20);
+      response.on('close', () => clearInterval(drip));
+    };
+    expect(readFileSync((await fetchFile()) ?? '')).toEqual(WEIGHTS);
+    const [first, second, ...more] = requests.filter(({ url }) => url === '/storage').map(({ range }) => range);
+    expect([first, more]).toEqual([undefined, []]);
+    expect(second).toMatch(/^bytes=[1-9]\d*0-$/);
+  });
+
   test('refuses ids, files and revisions that leave the cache', async () => {
     for (const [id, file, revision] of [
       ['../x', 'a', 'main'],

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { type LockHolder, tryLock, withLock } from '../../src/platform/lock-file.js';
+import { thisProcess } from '../../src/platform/processes.js';
 
 /** A lock file of that content. */
 function lockWith(text: string): string {
@@ -59,6 +60,39 @@ describe('tryLock', () => {
     } finally {
       parent.kill();
     }
+  });
+});
+
+describe('the lock of a living process of this machine', () => {
+  const hasSignals = process.platform !== 'win32';
+  (hasSignals ? test : test.skip)('is never taken, however long it was not renewed: stopped, or asleep', async () => {
+    const child = spawn('sleep', ['60']);
+    try {
+      child.kill('SIGSTOP');
+      const lock = lockWith(textOf(Number(child.pid)));
+      utimesSync(lock, new Date(0), new Date(0));
+      expect(await tryLock(lock)).toEqual({ holder: { pid: child.pid, host: hostname() } });
+      const own = await tryLock(join(dirname(lock), 'own'));
+      utimesSync(join(dirname(lock), 'own'), new Date(0), new Date(0));
+      expect(await tryLock(join(dirname(lock), 'own'))).toEqual({ holder: SELF });
+      if ('release' in own) await own.release();
+      rmSync(dirname(lock), { recursive: true });
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  const knowsStarts = thisProcess().started !== undefined;
+  (knowsStarts ? test : test.skip)('is told from that of an earlier process with its number', async () => {
+    const earlier = { ...thisProcess(), pid: process.ppid, started: '1', token: 'another' };
+    await expectTaken(lockWith(JSON.stringify(earlier)));
+  });
+
+  test('is told from one of another start of the machine, or container, which only its renewal keeps', async () => {
+    const lock = lockWith(JSON.stringify({ ...thisProcess(), machine: 'ffffffff', token: 'another' }));
+    expect(await tryLock(lock)).toEqual({ holder: SELF });
+    utimesSync(lock, new Date(0), new Date(0));
+    await expectTaken(lock);
   });
 });
 

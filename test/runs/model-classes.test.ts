@@ -9,6 +9,7 @@ import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
+import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
@@ -16,6 +17,7 @@ import { useBackend } from '../helpers/backend.js';
 import { npy, npz, writeFeatureFolder } from '../helpers/numpy-files.js';
 
 const CLASSES = {
+  VisualBertModel,
   VisualBertForMultipleChoice,
   VisualBertForPreTraining,
   VisualBertForQuestionAnswering,

@@ -4,7 +4,7 @@
 // an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
 import { crc32 } from 'node:zlib';
 import { DataError } from '../../errors.js';
-import type { RegionFeatures } from '../region-features.js';
+import { MAX_REGIONS_IN_FILE, type RegionFeatures } from '../region-features.js';
 
 /** The usual ending of a store. */
 export const STORE_EXTENSION = '.vbf';
@@ -24,6 +24,24 @@ export type StoreEntry = readonly [
   boxes: 0 | 1,
   checksum: number,
 ];
+
+/** Whether a value read from JSON is an entry. */
+export function isEntry(value: unknown): value is StoreEntry {
+  if (!Array.isArray(value) || value.length !== 7) return false;
+  const [id, offset, count, width, height, boxes, checksum] = value as unknown[];
+  return (
+    typeof id === 'string' &&
+    [offset, count, checksum].every(isNatural) &&
+    (count as number) <= MAX_REGIONS_IN_FILE &&
+    Number.isFinite(width) &&
+    Number.isFinite(height) &&
+    (boxes === 0 || boxes === 1)
+  );
+}
+
+function isNatural(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
 
 /** What the index of a store says. */
 export interface StoreIndex {

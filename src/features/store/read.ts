@@ -5,8 +5,8 @@ import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { halfToFloat } from '../../formats/npy.js';
 import { indexedSource } from '../indexed-source.js';
-import { MAX_REGIONS_IN_FILE, openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
-import { recordBytes, STORE_MAGIC, type StoreEntry, type StoreIndex, TAIL_BYTES } from './layout.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
+import { isEntry, recordBytes, STORE_MAGIC, type StoreEntry, type StoreIndex, TAIL_BYTES } from './layout.js';
 
 /** The ids of millions of images fit in here. */
 const MAX_INDEX_BYTES = 1 << 30;
@@ -68,9 +68,20 @@ async function readIndex(source: ByteSource): Promise<StoreIndex> {
   }
   const bytes = await source.read(offset, length);
   if (crc32(bytes) !== tail.getUint32(16, true)) throw fail('its index is damaged');
-  const index = JSON.parse(new TextDecoder().decode(bytes)) as StoreIndex;
-  if (!Array.isArray(index.images) || !index.images.every(Array.isArray)) throw fail('its index is damaged');
+  const index = parseIndex(new TextDecoder().decode(bytes));
+  if (index === null) throw fail('its index is damaged');
   return index;
+}
+
+/** Null for anything but an index. */
+function parseIndex(json: string): StoreIndex | null {
+  try {
+    const { dim, dtype, images } = JSON.parse(json) as StoreIndex;
+    const isIndex = Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype);
+    return isIndex && Array.isArray(images) && images.every(isEntry) ? { dim, dtype, images } : null;
+  } catch {
+    return null;
+  }
 }
 
 async function readEntry(
@@ -80,8 +91,6 @@ async function readEntry(
   dtype: StoreIndex['dtype'],
 ): Promise<RegionFeatures> {
   const [id, offset, count, imageWidth, imageHeight, hasBoxes, checksum] = entry;
-  if (count > MAX_REGIONS_IN_FILE)
-    throw new DataError(`${source.name}, image ${id}: claims ${count} regions; the store is damaged`);
   const record = new Uint8Array(recordBytes(entry, { dim, dtype }));
   const featureBytes = record.byteLength - hasBoxes * count * 16;
   await source.readInto(record, offset);

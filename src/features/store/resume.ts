@@ -3,10 +3,18 @@ import { crc32 } from 'node:zlib';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, writeTextAtomic } from '#platform';
-import { DataError } from '../../errors.js';
+import { DataError, withFileName } from '../../errors.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
-import { recordBytes, STORE_MAGIC, storeEnd, storeRecord, type StoreEntry, type StoreIndex } from './layout.js';
-import { MAX_REGIONS_IN_FILE, type RegionFeatures } from '../region-features.js';
+import {
+  isEntry,
+  recordBytes,
+  STORE_MAGIC,
+  storeEnd,
+  storeRecord,
+  type StoreEntry,
+  type StoreIndex,
+} from './layout.js';
+import { type RegionFeatures } from '../region-features.js';
 
 /** What all images of a store have in common; a later run must say the same. */
 export interface StoreTraits {
@@ -91,15 +99,15 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
     done,
     add: async (id, regions) => {
       const [record, entry] = storeRecord(id, regions, { offset, dtype: index.dtype, name: path });
-      await writeAt(file, record, offset);
-      await log.appendFile(`${JSON.stringify(entry)}\n`);
+      await named(part, writeAt(file, record, offset));
+      await named(journal, log.appendFile(`${JSON.stringify(entry)}\n`));
       offset += record.byteLength;
       index.images.push(entry);
       done.add(id);
     },
     finish: async () => {
-      await writeAt(file, storeEnd(index, offset), offset);
-      await file.sync();
+      await named(part, writeAt(file, storeEnd(index, offset), offset));
+      await named(part, file.sync());
       await closeFiles();
       try {
         await rename(part, path);
@@ -153,20 +161,19 @@ function endOf(entries: readonly StoreEntry[], traits: StoreTraits): number {
   return entries.reduce((offset, entry) => offset + recordBytes(entry, traits), STORE_MAGIC.byteLength);
 }
 
-function isEntry(value: unknown): value is StoreEntry {
-  if (!Array.isArray(value) || value.length !== 7 || typeof value[0] !== 'string') return false;
-  const [count, ...others] = [value[2], value[1], ...value.slice(3)] as unknown[];
-  return (
-    [count, ...others].every(Number.isSafeInteger) && (count as number) >= 0 && (count as number) <= MAX_REGIONS_IN_FILE
-  );
-}
-
 function parse(line: string): unknown {
   try {
     return JSON.parse(line) as unknown;
   } catch {
     return undefined; // a line that was being written
   }
+}
+
+/** What a call on an open file gives; its errors name the file. */
+async function named<T>(path: string, call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    throw withFileName(error, path);
+  });
 }
 
 async function writeAt(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {

@@ -4,7 +4,7 @@ import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
 import { openTfjs } from '../../checkpoint/tfjs-format.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError, DataError } from '../../errors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { ADAPTER_WEIGHTS, adapterError, mergeLora, readLoraConfig } from './lora.js';
 import { withScales } from './quantised.js';
@@ -18,10 +18,13 @@ export const WEIGHT_FILES = [
   'model.json',
 ] as const;
 
-/** Opens one checkpoint file by path or address. @throws CheckpointError */
+/** Opens one checkpoint file by path or address. @throws CheckpointError, also for a folder or device of that name */
 export async function openTensorPath(path: string): Promise<TensorFile> {
-  if (await isFolder(path)) throw new CheckpointError(`${path}: expected a file, found a folder of that name`);
-  return openTensorFile(await openSource(path));
+  const source = await openSource(path).catch((error: unknown) => {
+    if (error instanceof DataError) throw new CheckpointError(error.message, { cause: error });
+    throw error;
+  });
+  return openTensorFile(source);
 }
 
 /** Opens the weights of a model; the caller closes them. @throws CheckpointError when there are none, or they are damaged. */

@@ -60,7 +60,7 @@ async function encodeChoices(
     alignment: 'pieces',
     names: 'distinct',
   });
-  const sequences = read.choices.map(({ text, places }) => ({ text, images: [read.regions], alignment: places }));
+  const sequences = read.choices.map(({ text, positions }) => ({ text, images: [read.regions], alignment: positions }));
   return { sequences, labels };
 }
 

@@ -1,24 +1,27 @@
 // What NLVR, NLVR2 and own classification share: a text about one or two images belongs to one of some classes.
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
-import type { RegionFeatureSource } from '../../features/region-features.js';
-import { ConfigError, DataError } from '../../errors.js';
-import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';
-import type { Dataset, Metric, Task } from '../../training/task.js';
-import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
-import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
+import { ConfigError } from '../../errors.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
   approximateLength,
-  fingerprintOf,
-  inPlace,
-  newModelFields,
-  requireImages,
+  onceEach,
+  readRegions,
+  type RecordKind,
+  recordDatasets,
+  type Splits,
   type TaskExample,
-  type TaskRegions,
-} from '../shared/task-parts.js';
+} from '../shared/datasets.js';
+import { indexOfMax, logitRows, ranking } from '../shared/logits.js';
+import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
+import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
+import { collectPredictions } from '../shared/predictions.js';
+import { newModelFields } from '../shared/processor.js';
+import type { TaskRegions } from '../shared/regions.js';
 
-/** A text with its images and, where it is told, its class. */
+/** A text with its images and, where it is known, its class. */
 export interface ClassifiedText {
   id: string;
   text: string;
@@ -29,22 +32,24 @@ export interface ClassifiedText {
 
 export type ClassifiedExample<R extends ClassifiedText> = TaskExample<R>;
 
-/** The figures over predicted classes, and the file of predictions. */
-export interface ClassificationJudge<R> {
-  figures(records: readonly R[], predicted: readonly number[]): Record<string, number>;
-  write(
-    path: string,
-    records: readonly R[],
-    predicted: readonly number[],
-    probabilities: readonly (readonly number[])[],
-  ): Promise<void>;
+/** A record with the class that the model gives it. */
+export interface ClassPrediction<R> {
+  record: R;
+  /** The most likely class. */
+  predicted: number;
+  /** Of each class. */
+  probabilities: readonly number[];
 }
 
-export interface ClassificationParts<R extends ClassifiedText> {
+/** The metrics over predicted classes, and the file of predictions. */
+export interface ClassificationJudge<R> {
+  metrics(predictions: readonly ClassPrediction<R>[]): Record<string, number>;
+  write(path: string, predictions: readonly ClassPrediction<R>[]): Promise<void>;
+}
+
+export interface ClassificationParts<R extends ClassifiedText> extends Splits<R> {
   name: string;
   classes: readonly string[];
-  records: readonly R[];
-  validation: readonly R[] | null;
   processor: VisualBertProcessor;
   source: TaskRegions;
   context: TaskContext;
@@ -55,143 +60,109 @@ export interface ClassificationParts<R extends ClassifiedText> {
 export function classificationTask<R extends ClassifiedText>(
   parts: ClassificationParts<R>,
 ): OpenedTask<ClassifiedExample<R>> {
-  const { name, classes, records, validation, processor, source, context, judge } = parts;
+  const { name, classes, records, processor, source, context, judge } = parts;
   const unlabelled = records.find(({ classIndex }) => classIndex === null);
   if (context.purpose !== 'predict' && unlabelled !== undefined) {
     throw new ConfigError(`task ${name}: to ${context.purpose}, every record needs a label; ${unlabelled.id} has none`);
   }
   return {
-    task: createClassificationTask(name, classes, processor, judge),
+    task: createClassificationTask(parts),
     modelClass: 'VisualBertForVisualReasoning',
     processor,
-    data: textDataset(records, processor, source),
-    validation: validation === null ? null : textDataset(validation, processor, source.validation),
+    ...recordDatasets(parts, source, processor, () => textKind<R>(processor)),
     config: {
       id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
       ...newModelFields(processor, source.dim, context),
     },
-    createPredictions: () => createPredictions(classes.length, judge),
+    createPredictions: () =>
+      collectPredictions<ClassifiedExample<R>, ClassPrediction<R>>(
+        (examples, outputs) => predictClasses(parts, examples, outputs),
+        (path, predictions) => judge.write(path, predictions),
+      ),
     close: () => source.close(),
   };
 }
 
-function textDataset<R extends ClassifiedText>(
-  records: readonly R[],
-  processor: VisualBertProcessor,
-  source: RegionFeatureSource,
-): Dataset<ClassifiedExample<R>> {
-  requireImages(
-    source,
-    records.map(({ id, imageIds }) => [`record ${id}`, imageIds] as const),
-  );
+function textKind<R extends ClassifiedText>(processor: VisualBertProcessor): RecordKind<R, ClassifiedExample<R>> {
+  const encode = onceEach(({ text, textPair }: R) => processor.encodeText(text, textPair));
   return {
-    length: records.length,
-    fingerprint: fingerprintOf(
-      records.map(
-        ({ id, text, textPair = '', classIndex, imageIds }) =>
-          `${id} ${imageIds.join(' ')} ${classIndex} ${text}\t${textPair}`,
-      ),
-    ),
-    example: async (index) => {
-      const record = records[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
-      const [text, ...regions] = await Promise.all([
-        processor.encodeText(record.text, record.textPair),
-        ...record.imageIds.map((id) => source.read(id)),
+    name: ({ id }) => `record ${id}`,
+    images: ({ imageIds }) => imageIds,
+    fingerprint: ({ id, text, textPair = '', classIndex, imageIds }) =>
+      `${id} ${imageIds.join(' ')} ${classIndex} ${text}\t${textPair}`,
+    example: async (record, index, source) => {
+      const [text, images] = await Promise.all([
+        encode(record, index),
+        readRegions(record.imageIds, source, processor),
       ]);
-      return { record, text, images: regions.map((one) => processor.fitRegions(one)) };
+      return { record, text, images };
     },
-    sizeOf: (index) => {
-      const { text = '', textPair = '', imageIds = [] } = records[index] ?? {};
-      const counts = imageIds.map((id) => Math.min(source.countOf?.(id) ?? 0, processor.maxRegions));
-      return { text: approximateLength(`${text} ${textPair}`), regions: counts.reduce((sum, count) => sum + count, 0) };
-    },
+    textLength: ({ text, textPair = '' }) => approximateLength(`${text} ${textPair}`),
   };
 }
 
 /** Batches with `labels [b] int32`. */
-function createClassificationTask<R extends ClassifiedText>(
-  name: string,
-  classes: readonly string[],
-  processor: VisualBertProcessor,
-  judge: ClassificationJudge<R>,
-): Task<ClassifiedExample<R>> {
-  const c = classes.length;
+function createClassificationTask<R extends ClassifiedText>(parts: ClassificationParts<R>): Task<ClassifiedExample<R>> {
+  const { name, processor, judge } = parts;
   return {
     name,
     primaryMetric: 'accuracy',
     greaterIsBetter: true,
     collate: async (examples) => {
       const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
-      if (examples.some(({ record }) => record.classIndex === null)) return { inputs, count: examples.length };
-      const data = Int32Array.from(examples, ({ record }) => record.classIndex as number);
-      return {
-        inputs: { ...inputs, labels: { dtype: 'int32', shape: [examples.length], data } },
-        count: examples.length,
-      };
+      const labels = classLabels(examples);
+      return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
     },
     createMetric: (): Metric<ClassifiedExample<R>> => {
-      const records: R[] = [];
-      const predicted: number[] = [];
+      const judged: ClassPrediction<R>[] = [];
       return {
         update: (examples, outputs) => {
-          probabilitiesOf(examples, outputs, c).forEach((row, i) => {
-            const { record } = examples[i] as ClassifiedExample<R>;
-            if (record.classIndex === null) return;
-            records.push(record);
-            predicted.push(indexOfMax(row));
-          });
+          const labelled = predictClasses(parts, examples, outputs).filter(({ record }) => record.classIndex !== null);
+          judged.push(...labelled);
         },
-        compute: () => (records.length === 0 ? {} : judge.figures(records, predicted)),
+        compute: () => (judged.length === 0 ? {} : judge.metrics(judged)),
       };
     },
     describe: (examples, outputs) =>
-      probabilitiesOf(examples, outputs, c).map((row, i) => {
-        const { record, images } = examples[i] as ClassifiedExample<R>;
-        const { id, text, textPair, imageIds, classIndex } = record;
-        const order = row.map((_, index) => index).sort((a, b) => (row[b] as number) - (row[a] as number));
-        const nameOf = (index: number | null | undefined): string => classes[index ?? -1] ?? '';
-        return {
-          id,
-          text: textPair === undefined ? text : `${text} / ${textPair}`,
-          expected: nameOf(classIndex),
-          predicted: nameOf(order[0]),
-          scores: order.slice(0, NOTED_ANSWERS).map((index) => [nameOf(index), row[index] as number] as const),
-          correct: Number(order[0] === classIndex),
-          images: notedImages(imageIds, images),
-        };
-      }),
+      predictClasses(parts, examples, outputs).map((prediction, i) =>
+        noteOf(prediction, examples[i] as ClassifiedExample<R>, parts.classes),
+      ),
   };
 }
 
-function createPredictions<R extends ClassifiedText>(
-  c: number,
-  judge: ClassificationJudge<R>,
-): PredictionWriter<ClassifiedExample<R>> {
-  const records: R[] = [];
-  const probabilities: number[][] = [];
+function classLabels(examples: readonly ClassifiedExample<ClassifiedText>[]): RawTensor | null {
+  const labels = examples.map(({ record }) => record.classIndex);
+  if (labels.includes(null)) return null;
+  return { dtype: 'int32', shape: [labels.length], data: Int32Array.from(labels as number[]) };
+}
+
+function noteOf<R extends ClassifiedText>(
+  { record, predicted, probabilities }: ClassPrediction<R>,
+  { images }: ClassifiedExample<R>,
+  classes: readonly string[],
+): ExampleNote {
+  const { id, text, textPair, imageIds, classIndex } = record;
+  const nameOf = (index: number | null): string => classes[index ?? -1] ?? '';
   return {
-    update: (examples, outputs) => {
-      records.push(...examples.map(({ record }) => record));
-      probabilities.push(...probabilitiesOf(examples, outputs, c));
-    },
-    write: (path, places) => {
-      const sorted = inPlace(probabilities, places);
-      return judge.write(path, inPlace(records, places), sorted.map(indexOfMax), sorted);
-    },
+    id,
+    text: textPair === undefined ? text : `${text} / ${textPair}`,
+    expected: nameOf(classIndex),
+    predicted: nameOf(predicted),
+    scores: ranking(probabilities)
+      .slice(0, NOTED_ANSWERS)
+      .map((index) => [nameOf(index), probabilities[index] as number] as const),
+    correct: Number(predicted === classIndex),
+    images: notedImages(imageIds, images),
   };
 }
 
-/** Softmax of the logits `[b, c]`, row by row. */
-function probabilitiesOf(examples: readonly unknown[], { logits }: Record<string, RawTensor>, c: number): number[][] {
-  if (logits?.data.length !== examples.length * c) {
-    throw new DataError(
-      `expected logits [${examples.length}, ${c}], received ${logits === undefined ? 'none' : `[${logits.shape.join(', ')}]`}; the model has other classes than the data`,
-    );
-  }
-  return examples.map((_, i) => softmax(logits.data.subarray(i * c, (i + 1) * c)));
-}
-
-function indexOfMax(values: readonly number[]): number {
-  return values.reduce((best, value, i) => (value > (values[best] as number) ? i : best), 0);
+function predictClasses<R extends ClassifiedText>(
+  { name, classes }: ClassificationParts<R>,
+  examples: readonly ClassifiedExample<R>[],
+  outputs: Record<string, RawTensor>,
+): ClassPrediction<R>[] {
+  return logitRows(name, outputs, examples.length, classes.length).map((row, i) => {
+    const { record } = examples[i] as ClassifiedExample<R>;
+    return { record, predicted: indexOfMax(row), probabilities: softmax(row) };
+  });
 }

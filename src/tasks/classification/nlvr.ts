@@ -4,35 +4,31 @@ import { type NlvrScene, sceneRegions } from '../../records/nlvr-scenes.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { memorySource } from '../../features/wrappers.js';
 import { DataError } from '../../errors.js';
+import { mapSplits, readAll, readSplits } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { NlvrOptions } from '../shared/options.js';
+import { taskProcessor } from '../shared/processor.js';
+import { taskRegions } from '../shared/regions.js';
 import { classificationTask } from './classification-task.js';
-import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecord } from './statements.js';
-import { taskProcessor, taskRegions } from '../shared/task-parts.js';
+import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecords } from './statements.js';
 
 /** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
 export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
-  const statements = await readAll(options.data);
-  const validation = options.validationData === undefined ? null : await readAll(options.validationData);
-  const processor = await taskProcessor('nlvr', options, context, () => statements.map(({ sentence }) => sentence));
-  return openedWith(
-    await taskRegions(options.features ?? sceneSource([...statements, ...(validation ?? [])]), options, context),
-    (source) =>
-      classificationTask({
-        name: 'nlvr',
-        classes: STATEMENT_CLASSES,
-        records: statements.map(statementRecord),
-        validation: validation?.map(statementRecord) ?? null,
-        processor,
-        source,
-        context,
-        judge: statementJudge(false),
-      }),
+  const splits = await readSplits((paths) => readAll(paths, readNlvr), options.data, options.validationData);
+  const texts = (): string[] => splits.records.map(({ sentence }) => sentence);
+  const processor = await taskProcessor('nlvr', options, context, texts);
+  const features = options.features ?? sceneSource([...splits.records, ...(splits.validation ?? [])]);
+  return openedWith(await taskRegions(features, options, context), (source) =>
+    classificationTask({
+      name: 'nlvr',
+      classes: STATEMENT_CLASSES,
+      ...mapSplits(splits, statementRecords),
+      processor,
+      source,
+      context,
+      judge: statementJudge(false),
+    }),
   );
-}
-
-async function readAll(paths: readonly string[]): Promise<SceneStatement[]> {
-  return (await Promise.all(paths.map(readNlvr))).flat();
 }
 
 function sceneSource(statements: readonly SceneStatement[]): RegionFeatureSource {

@@ -13,23 +13,28 @@ export type StatementExample = ClassifiedExample<StatementRecord>;
 /** The authors' class 1 is true. */
 export const STATEMENT_CLASSES = ['False', 'True'];
 
-export function statementRecord(statement: Statement): StatementRecord {
-  const { identifier: id, sentence: text, imageIds, label } = statement;
-  return { statement, id, text, imageIds, classIndex: label === null ? null : Number(label) };
+/** Statements as texts to classify. */
+export function statementRecords(statements: readonly Statement[]): StatementRecord[] {
+  return statements.map((statement) => {
+    const { identifier: id, sentence: text, imageIds, label } = statement;
+    return { statement, id, text, imageIds, classIndex: label === null ? null : Number(label) };
+  });
 }
 
 /** Percentages, with consistency where sentences are asked of several pairs; `identifier,True|False` lines. */
 export function statementJudge(hasPairs: boolean): ClassificationJudge<StatementRecord> {
   return {
-    figures: (records, predicted) => {
-      const predictions = new Map(records.map(({ id }, i) => [id, predicted[i] === 1]));
+    metrics: (predictions) => {
       const { accuracy, consistency } = scoreNlvr(
-        records.map(({ statement }) => statement),
-        predictions,
+        predictions.map(({ record }) => record.statement),
+        new Map(predictions.map(({ record, predicted }) => [record.id, predicted === 1])),
       );
       return { accuracy: 100 * accuracy, ...(hasPairs ? { consistency: 100 * consistency } : {}) };
     },
-    write: (path, records, predicted) =>
-      writeTextAtomic(path, records.map(({ id }, i) => `${id},${predicted[i] === 1 ? 'True' : 'False'}\n`).join('')),
+    write: (path, predictions) =>
+      writeTextAtomic(
+        path,
+        predictions.map(({ record, predicted }) => `${record.id},${STATEMENT_CLASSES[predicted]}\n`).join(''),
+      ),
   };
 }

@@ -1,28 +1,23 @@
-// Grounding phrases in regions (Flickr30k Entities): soft labels over matching regions, recall among the first regions.
+// Grounding phrases in regions: soft labels over matching regions, recall among the first regions.
 import { writeTextAtomic } from '#platform';
 import { bucketOf, DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { boxAt, matchingRegions } from '../../boxes.js';
 import { PhraseRecall } from '../../metrics/phrases.js';
-import { type PhraseSentence, readFlickrEntities } from '../../records/flickr.js';
+import type { PhraseSentence } from '../../records/flickr.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
-import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
-import { ConfigError, DataError } from '../../errors.js';
-import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';
-import type { Dataset, ExampleNote, Metric, NotedImage, Task } from '../../training/task.js';
+import { openedWith } from '../../features/region-features.js';
+import { DataError } from '../../errors.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import type { ExampleNote, Metric, NotedImage, Task } from '../../training/task.js';
+import { type RecordKind, recordDatasets, type Splits, type TaskExample } from '../shared/datasets.js';
+import { ranking } from '../shared/logits.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import type { FlickrOptions, GroundingOptions } from '../shared/options.js';
-import {
-  fingerprintOf,
-  inPlace,
-  newModelFields,
-  requireImages,
-  type TaskExample,
-  type TaskRegions,
-  taskProcessor,
-  taskRegions,
-} from '../shared/task-parts.js';
+import { collectPredictions, jsonLines } from '../shared/predictions.js';
+import { newModelFields, taskProcessor } from '../shared/processor.js';
+import { taskRegions } from '../shared/regions.js';
 
 export interface GroundingExample extends TaskExample<PhraseSentence> {
   /** Text position of each phrase: its last piece. */
@@ -33,86 +28,55 @@ export interface GroundingExample extends TaskExample<PhraseSentence> {
 
 /** Phrases of a sentence that a batch may be padded to. */
 const PHRASE_BUCKETS = [4, 8, 16, 32];
-/** Width of the place features that complete the detector's. */
-const PLACE_DIM = 6;
+/** Width of the box coordinates that are appended to the detector's features. */
+export const BOX_DIM = 6;
 /** Regions that a prediction names. */
 const NAMED_REGIONS = 10;
 
-interface GroundingParts {
-  sentences: readonly PhraseSentence[];
-  validation: readonly PhraseSentence[] | null;
-  processor: VisualBertProcessor;
-  source: TaskRegions;
-  /** What a new model projects: features alone, or with places. */
-  visualEmbeddingDim: number;
-  context: TaskContext;
-}
-
-/** Opens Flickr30k Entities. @throws ConfigError without a validation split where one is needed; DataError for images without boxes. */
-export async function openFlickr(options: FlickrOptions, context: TaskContext): Promise<OpenedTask<GroundingExample>> {
-  const sentences = await readFlickrEntities(options.entities, options.split);
-  const validation =
-    options.validationSplit === undefined ? null : await readFlickrEntities(options.entities, options.validationSplit);
-  return openPhrases('flickr', sentences, validation, options, context);
-}
-
-/** A task over sentences with phrases, and the region features that the options name. */
+/**
+ * A task over sentences with phrases, and the region features that the options name.
+ * @throws DataError for images without features or boxes.
+ */
 export async function openPhrases(
   name: string,
-  sentences: readonly PhraseSentence[],
-  validation: readonly PhraseSentence[] | null,
+  splits: Splits<PhraseSentence>,
   options: GroundingOptions | FlickrOptions,
   context: TaskContext,
 ): Promise<OpenedTask<GroundingExample>> {
   return openedWith(await taskRegions(options.features, options, context), async (source) => {
-    const visualEmbeddingDim = source.dim + (options.places ? PLACE_DIM : 0);
-    const texts = (): string[] => sentences.map(({ words }) => words.join(' '));
+    // What a new model projects: features alone, or with boxes.
+    const visualEmbeddingDim = source.dim + (options.places ? BOX_DIM : 0);
+    const texts = (): string[] => splits.records.map(({ words }) => words.join(' '));
     const processor = await taskProcessor('flickr', options, context, texts, visualEmbeddingDim);
-    return groundingTask(name, { sentences, validation, processor, source, visualEmbeddingDim, context });
+    return {
+      task: createGroundingTask(name, processor),
+      modelClass: 'VisualBertForRegionToPhraseAlignment' as const,
+      processor,
+      ...recordDatasets(splits, source, processor, () => sentenceKind(processor)),
+      config: newModelFields(processor, visualEmbeddingDim, context),
+      createPredictions: createGroundingPredictions,
+      close: () => source.close(),
+    };
   });
 }
 
-/** A task over sentences with phrases. */
-function groundingTask(name: string, parts: GroundingParts): OpenedTask<GroundingExample> {
-  const { sentences, validation, processor, source, visualEmbeddingDim, context } = parts;
+function sentenceKind(processor: VisualBertProcessor): RecordKind<PhraseSentence, GroundingExample> {
   return {
-    task: createGroundingTask(name, processor),
-    modelClass: 'VisualBertForRegionToPhraseAlignment',
-    processor,
-    data: groundingDataset(sentences, processor, source),
-    validation: validation === null ? null : groundingDataset(validation, processor, source.validation),
-    config: newModelFields(processor, visualEmbeddingDim, context),
-    createPredictions: createGroundingPredictions,
-    close: () => source.close(),
-  };
-}
-
-function groundingDataset(
-  sentences: readonly PhraseSentence[],
-  processor: VisualBertProcessor,
-  source: RegionFeatureSource,
-): Dataset<GroundingExample> {
-  requireImages(
-    source,
-    sentences.map(({ id, imageId }) => [`sentence ${id}`, [imageId]] as const),
-  );
-  return {
-    length: sentences.length,
-    fingerprint: fingerprintOf(sentences.map((sentence) => JSON.stringify(sentence))),
-    example: async (index) => {
-      const record = sentences[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${sentences.length}`);
+    name: ({ id }) => `sentence ${id}`,
+    images: ({ imageId }) => [imageId],
+    fingerprint: (sentence) => JSON.stringify(sentence),
+    example: async (record, _, source) => {
       const [{ text, lastPieces }, regions] = await Promise.all([
         processor.encodeWords(record.words),
         source.read(record.imageId),
       ]);
       const fitted = processor.fitRegions(regions);
-      if (fitted.boxes === undefined) {
+      const { boxes } = fitted;
+      if (boxes === undefined) {
         throw new DataError(
           `${source.name}: the regions of image ${record.imageId} have no boxes; grounding needs features with boxes`,
         );
       }
-      const { boxes } = fitted;
       return {
         record,
         text,
@@ -121,10 +85,7 @@ function groundingDataset(
         matches: record.phrases.map((phrase) => matchingRegions(phrase.boxes, boxes)),
       };
     },
-    sizeOf: (index) => {
-      const { words = [], imageId = '' } = sentences[index] ?? {};
-      return { text: words.length + 2, regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions) };
-    },
+    textLength: ({ words }) => words.length + 2,
   };
 }
 
@@ -161,14 +122,14 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
   };
 }
 
-/** What each phrase of example `i` was looked for in: right is the kind of thing that it names, wrong is elsewhere. */
+/** A note for each phrase of example `i`; the prediction is the type of the phrase where its region is right, else `elsewhere`. */
 function phraseNotes(example: GroundingExample, i: number, outputs: Record<string, RawTensor>): ExampleNote[] {
   const { record, images, matches } = example;
   const boxes = images[0]?.boxes ?? new Float32Array();
   return scoresOf(example, i, outputs).map((scores, j) => {
     const { first, last, types, boxes: expected } = record.phrases[j] as PhraseSentence['phrases'][number];
     const type = types.join('/') || 'right place';
-    const ranked = byScore(scores);
+    const ranked = ranking(scores);
     const probabilities = softmax(scores);
     const isRight = matches[j]?.includes(ranked[0] ?? -1) ?? false;
     const words = record.words.map((word, at) => (at === first ? `[${word}` : word) + (at === last ? ']' : ''));
@@ -208,14 +169,9 @@ function scoresOf(
   });
 }
 
-/** Regions by falling score. */
-function byScore(scores: RawTensor['data']): number[] {
-  return [...scores.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
-}
-
 /** For each phrase of each example its regions by falling score. */
 function rankings(examples: readonly GroundingExample[], outputs: Record<string, RawTensor>): number[][][] {
-  return examples.map((example, i) => scoresOf(example, i, outputs).map(byScore));
+  return examples.map((example, i) => scoresOf(example, i, outputs).map(ranking));
 }
 
 function createGroundingMetric(): Metric<GroundingExample> {
@@ -232,27 +188,17 @@ function createGroundingMetric(): Metric<GroundingExample> {
 
 /** A line for each phrase: `{ id, phrase, boxes }`, the boxes of its ten best regions. */
 function createGroundingPredictions(): PredictionWriter<GroundingExample> {
-  const lines: string[][] = [];
-  return {
-    update: (examples, outputs) => {
-      rankings(examples, outputs).forEach((phrases, i) => {
-        const example = examples[i] as GroundingExample;
-        const boxes = example.images[0]?.boxes ?? new Float32Array();
-        const linesOf = phrases.map((ranked, j) => {
-          const named = ranked.slice(0, NAMED_REGIONS).map((region) => boxAt(boxes, region));
-          return JSON.stringify({ id: example.record.id, phrase: j, boxes: named });
-        });
-        lines.push(linesOf);
-      });
-    },
-    write: (path, places) => writeTextAtomic(path, `${inPlace(lines, places).flat().join('\n')}\n`),
-  };
-}
-
-/** @throws ConfigError unless there are phrases to learn from. */
-export function requirePhrases(sentences: readonly PhraseSentence[], { purpose }: TaskContext): void {
-  const bare = sentences.find(({ phrases }) => phrases.some(({ boxes }) => boxes.length === 0));
-  if (purpose !== 'predict' && bare !== undefined) {
-    throw new ConfigError(`task grounding: to ${purpose}, every phrase needs boxes; one of ${bare.id} has none`);
-  }
+  return collectPredictions(
+    (examples, outputs) =>
+      rankings(examples, outputs).map((phrases, i) => {
+        const { record, images } = examples[i] as GroundingExample;
+        const boxes = images[0]?.boxes ?? new Float32Array();
+        return phrases.map((ranked, phrase) => ({
+          id: record.id,
+          phrase,
+          boxes: ranked.slice(0, NAMED_REGIONS).map((region) => boxAt(boxes, region)),
+        }));
+      }),
+    (path, sentences) => writeTextAtomic(path, jsonLines(sentences.flat())),
+  );
 }

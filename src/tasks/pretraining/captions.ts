@@ -1,26 +1,16 @@
 // Pre-training on captions: masked words, and whether the second caption belongs to the image.
 import { type Caption, readCaptions } from '../../records/captions.js';
 import { imageKey } from '../../features/image-key.js';
-import type { VisualBertProcessor } from '../../processing/processor.js';
-import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
-import { ConfigError, DataError } from '../../errors.js';
-import type { Dataset } from '../../training/task.js';
+import { DataError } from '../../errors.js';
+import { approximateLength, mapSplits, readAll, readSplits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { PretrainingOptions } from '../shared/options.js';
-import { type Composition, createPretrainingTask, type PretrainingRecord } from './masked-language-task.js';
-import {
-  approximateLength,
-  fingerprintOf,
-  newModelFields,
-  requireImages,
-  type TaskExample,
-  taskProcessor,
-  taskRegions,
-} from '../shared/task-parts.js';
+import type { Composition, PretrainingRecord } from './masked-language-task.js';
+import { openMaskedTexts } from './masked-texts.js';
 
 /** A caption with the others of its image. */
 export interface CaptionRecord extends Caption, PretrainingRecord {
-  /** Places of the image's other captions in the data set. */
+  /** Indices of the image's other captions in the data set. */
   siblings: readonly number[];
   /** All captions of the data set. */
   all: readonly Caption[];
@@ -31,31 +21,27 @@ export async function openPretraining(
   options: PretrainingOptions,
   context: TaskContext,
 ): Promise<OpenedTask<TaskExample<CaptionRecord>>> {
-  if (context.purpose === 'predict')
-    throw new ConfigError('task pretraining: there is nothing to predict; train or evaluate it');
-  const records = captionRecords(await readAll(options.captions), options.captionPairs);
-  const validation =
-    options.validationCaptions === undefined
-      ? null
-      : captionRecords(await readAll(options.validationCaptions), options.captionPairs);
-  const processor = await taskProcessor('pretraining', options, context, () => records.map(({ caption }) => caption));
-  const compose = options.captionPairs ? composePair : composeSingle;
-  return openedWith(await taskRegions(options.features, options, context), (source) => ({
-    task: createPretrainingTask({ name: 'pretraining', processor, compose }),
-    modelClass: 'VisualBertForPreTraining',
-    processor,
-    data: captionDataset(records, processor, source),
-    validation: validation === null ? null : captionDataset(validation, processor, source.validation),
-    config: newModelFields(processor, source.dim, context),
-    createPredictions: () => {
-      throw new ConfigError('task pretraining: there is nothing to predict');
+  const captions = await readSplits(
+    (paths) => readAll(paths, readCaptions),
+    options.captions,
+    options.validationCaptions,
+  );
+  const records = mapSplits(captions, (all) => captionRecords(all, options.captionPairs));
+  return openMaskedTexts<CaptionRecord>(
+    {
+      name: 'pretraining',
+      compose: options.captionPairs ? composePair : composeSingle,
+      fullText: ({ caption }) => caption,
+      record: {
+        name: ({ caption }) => `caption ${JSON.stringify(caption.slice(0, 30))}`,
+        fingerprint: ({ imageId, caption }) => `${imageId} ${caption}`,
+        textLength: ({ caption }) => 2 * approximateLength(caption),
+      },
     },
-    close: () => source.close(),
-  }));
-}
-
-async function readAll(paths: readonly string[]): Promise<Caption[]> {
-  return (await Promise.all(paths.map(readCaptions))).flat();
+    records,
+    options,
+    context,
+  );
 }
 
 function captionRecords(captions: readonly Caption[], needsPairs: boolean): CaptionRecord[] {
@@ -100,32 +86,4 @@ function captionOfAnother(imageId: string, all: readonly Caption[], random: () =
     ] as Caption;
     if (imageKey(other.imageId) !== imageKey(imageId)) return other;
   }
-}
-
-function captionDataset(
-  records: readonly CaptionRecord[],
-  processor: VisualBertProcessor,
-  source: RegionFeatureSource,
-): Dataset<TaskExample<CaptionRecord>> {
-  requireImages(
-    source,
-    records.map(({ imageId, caption }) => [`caption ${JSON.stringify(caption.slice(0, 30))}`, [imageId]] as const),
-  );
-  return {
-    length: records.length,
-    fingerprint: fingerprintOf(records.map(({ imageId, caption }) => `${imageId} ${caption}`)),
-    example: async (index) => {
-      const record = records[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
-      const regions = processor.fitRegions(await source.read(record.imageId));
-      return { record, text: { ids: [], typeIds: [] }, images: [regions] }; // the text is composed anew in each epoch
-    },
-    sizeOf: (index) => {
-      const { caption = '', imageId = '' } = records[index] ?? {};
-      return {
-        text: 2 * approximateLength(caption),
-        regions: Math.min(source.countOf?.(imageId) ?? 0, processor.maxRegions),
-      };
-    },
-  };
 }

@@ -1,15 +1,16 @@
-// What all pre-training shares: hidden word pieces, a sentence-image label where there is one, and their figures.
+// What all pre-training shares: hidden word pieces, a sentence-image label where there is one, and their metrics.
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { type MaskedText, maskedInputs, maskText } from '../../processing/masking.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
+import { softmax } from '../../scores.js';
 import { DataError } from '../../errors.js';
 import { hash32 } from '../../random/philox.js';
 import { uniformValues } from '../../random/values.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { Batch, ExampleNote, Metric, Task } from '../../training/task.js';
+import type { TaskExample } from '../shared/datasets.js';
+import { indexOfMax, ranking } from '../shared/logits.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
-import { softmax } from '../../scores.js';
-import type { TaskExample } from '../shared/task-parts.js';
 import { type AlignedText, alignmentTensor } from '../../processing/aligned-text.js';
 
 /** What the model reads of an example in this epoch. */
@@ -24,7 +25,7 @@ export interface Composition {
 
 /** An example of pre-training; regions may be aligned with the words that name them. */
 export interface PretrainingExample<R> extends TaskExample<R> {
-  places?: AlignedText['places'];
+  positions?: AlignedText['positions'];
 }
 
 /** A record that the same seed and epoch always hide in the same way. */
@@ -83,10 +84,10 @@ export function createPretrainingTask<R extends PretrainingRecord>(
         ...maskedInputs(prepared.map(({ masked }) => masked)),
       };
       const v = inputs['visualEmbeds']?.shape[1] ?? 0;
-      const aligned: Batch['inputs'] = examples.some(({ places }) => places !== undefined)
+      const aligned: Batch['inputs'] = examples.some(({ positions }) => positions !== undefined)
         ? {
             imageTextAlignment: alignmentTensor(
-              examples.map(({ places = [] }) => places),
+              examples.map(({ positions = [] }) => positions),
               v,
             ),
           }
@@ -102,7 +103,7 @@ export function createPretrainingTask<R extends PretrainingRecord>(
   };
 }
 
-/** The first hidden piece of example `i`: `[?]` in its text, judged by what is found in its place. */
+/** The first hidden piece of example `i`: `[?]` in its text, compared with what is predicted for it. */
 function noteOf<R extends PretrainingRecord>(
   { record, images }: PretrainingExample<R>,
   { masked: { text, positions, labels }, matches }: Asked,
@@ -113,7 +114,7 @@ function noteOf<R extends PretrainingRecord>(
   if (predictionLogits === undefined) throw new DataError('pre-training: expected the output predictionLogits');
   const [, k = 0, w = 0] = predictionLogits.shape;
   const probabilities = softmax(predictionLogits.data.subarray(i * k * w, (i * k + 1) * w));
-  const best = firstOfMax(probabilities, NOTED_ANSWERS);
+  const best = ranking(probabilities).slice(0, NOTED_ANSWERS);
   const pieces = tokenizer.tokens(text.ids).map((piece, at) => (at === positions[0] ? '[?]' : piece));
   const shown = pieces.slice(1, -1).join(' ').replaceAll(' ##', ''); // without [CLS] and the last [SEP]
   const [expected = '', ...found] = tokenizer.tokens([labels[0] as number, ...best]);
@@ -126,17 +127,6 @@ function noteOf<R extends PretrainingRecord>(
     correct: Number(best[0] === labels[0]),
     images: notedImages(record.imageIds, images),
   };
-}
-
-/** Places of the `count` greatest values, the greatest first. */
-function firstOfMax(values: readonly number[], count: number): number[] {
-  const places: number[] = [];
-  while (places.length < Math.min(count, values.length)) {
-    places.push(
-      values.reduce((best, value, i) => (places.includes(i) || value <= (values[best] ?? -1) ? best : i), -1),
-    );
-  }
-  return places;
 }
 
 function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTensor> {
@@ -172,10 +162,4 @@ function createPretrainingMetric<E>(askedOf: (example: E) => Asked | undefined):
       ...(matches.all === 0 ? {} : { 'matching accuracy': (100 * matches.right) / matches.all }),
     }),
   };
-}
-
-function indexOfMax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
-  return best;
 }

@@ -1,24 +1,22 @@
 // Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2 and Flickr30k.
 import { readNlvr2 } from '../../records/nlvr.js';
 import { readFlickrEntities } from '../../records/flickr.js';
-import type { VisualBertProcessor } from '../../processing/processor.js';
-import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { vqaQuestionWords } from '../../processing/text-forms.js';
-import { readVqaExamples } from '../../records/vqa.js';
-import { ConfigError, DataError } from '../../errors.js';
-import type { Dataset } from '../../training/task.js';
-import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
-import type { FlickrOptions, Nlvr2Options, VqaOptions } from '../shared/options.js';
-import { type Composition, createPretrainingTask, type PretrainingRecord } from './masked-language-task.js';
+import { ConfigError } from '../../errors.js';
+import { readVqaSplits } from '../answering/vqa.js';
+import { BOX_DIM } from '../grounding/grounding.js';
 import {
   approximateLength,
-  fingerprintOf,
-  newModelFields,
-  requireImages,
+  mapSplits,
+  readAll,
+  readSplits,
+  type Splits,
   type TaskExample,
-  taskProcessor,
-  taskRegions,
-} from '../shared/task-parts.js';
+} from '../shared/datasets.js';
+import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
+import type { FlickrOptions, Nlvr2Options, VqaOptions } from '../shared/options.js';
+import type { Composition, PretrainingRecord } from './masked-language-task.js';
+import { openMaskedTexts } from './masked-texts.js';
 
 /** A text of a task with its images. */
 interface TextRecord extends PretrainingRecord {
@@ -31,11 +29,8 @@ type Opened = Promise<OpenedTask<TaskExample<TextRecord>>>;
 
 /** Question, `?` and one annotator's answer; masked words only. Differs: the authors' code puts spaces between the letters of the answer. */
 export async function openVqaPretraining(options: VqaOptions, context: TaskContext): Opened {
-  const read = async (
-    questions: readonly string[],
-    annotations: readonly string[] | undefined,
-  ): Promise<TextRecord[]> =>
-    (await readVqaExamples(questions, annotations)).map(({ questionId, imageId, question, annotation }) => {
+  const texts = mapSplits(await readVqaSplits(options), (examples) =>
+    examples.map(({ questionId, imageId, question, annotation }): TextRecord => {
       const words = `${vqaQuestionWords(question)} ?`;
       const answers = annotation?.answers.map(({ answer }) => answer) ?? [];
       if (answers.length === 0)
@@ -44,100 +39,59 @@ export async function openVqaPretraining(options: VqaOptions, context: TaskConte
         text: `${words} ${answers[Math.floor(random() * answers.length)]}`,
       });
       return { key: questionId, imageIds: [imageId], full: `${words} ${answers.join(' ')}`, compose };
-    });
-  const { validationQuestions, validationAnnotations } = options;
-  const validation = validationQuestions === undefined ? null : await read(validationQuestions, validationAnnotations);
-  return openTexts('vqa-pretraining', await read(options.questions, options.annotations), validation, options, context);
+    }),
+  );
+  return openTexts('vqa-pretraining', texts, options, context);
 }
 
 /** The statement; masked words, and whether it is true of the pair. */
 export async function openNlvr2Pretraining(options: Nlvr2Options, context: TaskContext): Opened {
-  const read = async (paths: readonly string[]): Promise<TextRecord[]> =>
-    (await Promise.all(paths.map(readNlvr2))).flat().map(({ identifier, sentence, label, imageIds }) => ({
+  const statements = await readSplits((paths) => readAll(paths, readNlvr2), options.data, options.validationData);
+  const texts = mapSplits(statements, (all) =>
+    all.map(({ identifier, sentence, label, imageIds }): TextRecord => ({
       key: identifier,
       imageIds,
       full: `${sentence} ${String(label)}`,
       compose: () => ({ text: sentence, ...(label === null ? {} : { matches: label }) }),
-    }));
-  const validation = options.validationData === undefined ? null : await read(options.validationData);
-  return openTexts('nlvr2-pretraining', await read(options.data), validation, options, context);
+    })),
+  );
+  return openTexts('nlvr2-pretraining', texts, options, context);
 }
 
 /** The sentence; masked words only. */
 export async function openFlickrPretraining(options: FlickrOptions, context: TaskContext): Opened {
-  const read = async (split: string): Promise<TextRecord[]> =>
-    (await readFlickrEntities(options.entities, split)).map(({ id, imageId, words }) => {
+  const { entities, split, validationSplit, places } = options;
+  const sentences = await readSplits((list: string) => readFlickrEntities(entities, list), split, validationSplit);
+  const texts = mapSplits(sentences, (all) =>
+    all.map(({ id, imageId, words }): TextRecord => {
       const text = words.join(' ');
       return { key: id, imageIds: [imageId], full: text, compose: () => ({ text }) };
-    });
-  const validation = options.validationSplit === undefined ? null : await read(options.validationSplit);
-  return openTexts(
-    'flickr-pretraining',
-    await read(options.split),
-    validation,
-    options,
-    context,
-    options.places ? 6 : 0,
+    }),
   );
+  return openTexts('flickr-pretraining', texts, options, context, places ? BOX_DIM : 0);
 }
 
-async function openTexts(
+function openTexts(
   name: string,
-  records: readonly TextRecord[],
-  validation: readonly TextRecord[] | null,
+  texts: Splits<TextRecord>,
   options: VqaOptions | Nlvr2Options | FlickrOptions,
   context: TaskContext,
-  placeDim = 0,
+  appendedDim = 0,
 ): Opened {
-  if (context.purpose === 'predict')
-    throw new ConfigError(`task ${name}: there is nothing to predict; train or evaluate it`);
-  return openedWith(await taskRegions(options.features, options, context), async (source) => {
-    const width = source.dim + placeDim;
-    const withoutAnswers = { ...options, answers: undefined };
-    const processor = await taskProcessor(
-      'pretraining',
-      withoutAnswers,
-      context,
-      () => records.map(({ full }) => full),
-      width,
-    );
-    return {
-      task: createPretrainingTask<TextRecord>({ name, processor, compose: (record, random) => record.compose(random) }),
-      modelClass: 'VisualBertForPreTraining',
-      processor,
-      data: textDataset(records, processor, source),
-      validation: validation === null ? null : textDataset(validation, processor, source.validation),
-      config: newModelFields(processor, width, context),
-      createPredictions: () => {
-        throw new ConfigError(`task ${name}: there is nothing to predict`);
+  return openMaskedTexts<TextRecord>(
+    {
+      name,
+      appendedDim,
+      compose: (record, random) => record.compose(random),
+      fullText: ({ full }) => full,
+      record: {
+        name: ({ key }) => `example ${key}`,
+        fingerprint: ({ key, imageIds, full }) => `${key} ${imageIds.join(' ')} ${full}`,
+        textLength: ({ full }) => approximateLength(full),
       },
-      close: () => source.close(),
-    };
-  });
-}
-
-function textDataset(
-  records: readonly TextRecord[],
-  processor: VisualBertProcessor,
-  source: RegionFeatureSource,
-): Dataset<TaskExample<TextRecord>> {
-  requireImages(
-    source,
-    records.map(({ key, imageIds }) => [`example ${key}`, imageIds] as const),
+    },
+    texts,
+    options,
+    context,
   );
-  return {
-    length: records.length,
-    fingerprint: fingerprintOf(records.map(({ key, imageIds, full }) => `${key} ${imageIds.join(' ')} ${full}`)),
-    example: async (index) => {
-      const record = records[index];
-      if (record === undefined) throw new DataError(`example ${index}: the data set has ${records.length}`);
-      const regions = await Promise.all(record.imageIds.map((id) => source.read(id)));
-      return { record, text: { ids: [], typeIds: [] }, images: regions.map((one) => processor.fitRegions(one)) };
-    },
-    sizeOf: (index) => {
-      const { full = '', imageIds = [] } = records[index] ?? {};
-      const counts = imageIds.map((id) => Math.min(source.countOf?.(id) ?? 0, processor.maxRegions));
-      return { text: approximateLength(full), regions: counts.reduce((sum, count) => sum + count, 0) };
-    },
-  };
 }

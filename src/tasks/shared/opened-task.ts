@@ -1,18 +1,11 @@
-// What a task gives to the commands: its data sets, its batches and figures, and the file that its evaluation server takes.
+// What a task gives to the commands: its data sets, its batches and metrics, and the file that its evaluation server takes.
 import type { VisualBertConfigOptions } from '../../config.js';
+import type { Architecture } from '../../models/pretrained/classify.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { Dataset, Task } from '../../training/task.js';
 
-/** The class that a task trains, as in `architectures` of its config.json. */
-export type ModelClassName =
-  | 'VisualBertForPreTraining'
-  | 'VisualBertForQuestionAnswering'
-  | 'VisualBertForMultipleChoice'
-  | 'VisualBertForVisualReasoning'
-  | 'VisualBertForRegionToPhraseAlignment';
-
-/** Train: labels are needed. Evaluate: labels are needed, figures are complete. Predict: labels are optional. */
+/** Train: labels are needed. Evaluate: labels are needed, metrics are complete. Predict: labels are optional. */
 export type Purpose = 'train' | 'evaluate' | 'predict';
 
 export interface TaskContext {
@@ -28,13 +21,13 @@ export interface TaskContext {
 /** Collects predictions batch by batch and writes them as the evaluation server takes them. */
 export interface PredictionWriter<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
-  /** @param places in the file of all examples that came, in the order in which they came; absent: that order. */
-  write(path: string, places?: readonly number[]): Promise<void>;
+  /** @param indices in the data set of all examples that came, in the order in which they came; absent: that order. */
+  write(path: string, indices?: readonly number[]): Promise<void>;
 }
 
 export interface OpenedTask<E = unknown> {
   readonly task: Task<E>;
-  readonly modelClass: ModelClassName;
+  readonly modelClass: Architecture;
   readonly processor: VisualBertProcessor;
   /** The examples of `questions`, `data`, ...: of training for `train`, else those to evaluate or predict. */
   readonly data: Dataset<E>;

@@ -1,29 +1,26 @@
 // VCR: which of four answers is right (Q->A), which of four rationales given the answer (QA->R).
 import { writeTextAtomic } from '#platform';
+import { alignmentTensor } from '../../processing/aligned-text.js';
 import { DEFAULT_BUCKETS, type EncodedExample } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
-import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
+import { softmax } from '../../scores.js';
+import { openedWith } from '../../features/region-features.js';
 import { scoreVcr, type VcrPrediction } from '../../metrics/vcr.js';
 import { readVcr, type VcrRecord } from '../../records/vcr.js';
-import { ConfigError, DataError } from '../../errors.js';
+import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import { softmax } from '../../scores.js';
-import type { Dataset, ExampleNote, Metric, Task } from '../../training/task.js';
+import type { ExampleNote, Metric, Task } from '../../training/task.js';
+import { mapSplits, readAll, readSplits, type RecordKind, recordDatasets } from '../shared/datasets.js';
+import { logitRows, ranking } from '../shared/logits.js';
 import { notedImages } from '../shared/notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import type { VcrOptions } from '../shared/options.js';
-import {
-  fingerprintOf,
-  inPlace,
-  newModelFields,
-  requireImages,
-  taskProcessor,
-  taskRegions,
-} from '../shared/task-parts.js';
-import { alignmentTensor } from '../../processing/aligned-text.js';
+import { collectPredictions, jsonLines } from '../shared/predictions.js';
+import { newModelFields, taskProcessor } from '../shared/processor.js';
+import { taskRegions } from '../shared/regions.js';
 import { readVcrQuestion, vcrTexts, vcrWords } from './questions.js';
 
-/** A question to choose for: with `given`, the answer on which rationales are conditioned. */
+/** A question to choose for: `given` is the answer that rationales are conditioned on. */
 interface VcrQuestion {
   record: VcrRecord;
   given: number | null;
@@ -43,30 +40,26 @@ type Mode = VcrOptions['mode'];
 
 /** Opens VCR data. @throws ConfigError when labels are lacking; DataError when features do not fit the objects. */
 export async function openVcr(options: VcrOptions, context: TaskContext): Promise<OpenedTask<VcrExample>> {
-  const read = async (paths: readonly string[]): Promise<VcrRecord[]> => (await Promise.all(paths.map(readVcr))).flat();
-  const records = await read(options.data);
-  const validation = options.validationData === undefined ? null : await read(options.validationData);
-  const unlabelled = records.find(({ answerLabel, rationaleLabel }) => answerLabel === null || rationaleLabel === null);
+  const splits = await readSplits((paths) => readAll(paths, readVcr), options.data, options.validationData);
+  const unlabelled = splits.records.find(
+    ({ answerLabel, rationaleLabel }) => answerLabel === null || rationaleLabel === null,
+  );
   if (context.purpose !== 'predict' && unlabelled !== undefined) {
     throw new ConfigError(
       `task vcr: to ${context.purpose}, every annotation needs labels; ${unlabelled.annotId} has none`,
     );
   }
-  const processor = await taskProcessor('vcr', options, context, () => records.flatMap(vcrTexts));
-  return openedWith(await taskRegions(options.features, options, context), (source) => {
-    const dataset = (all: readonly VcrRecord[], regions: RegionFeatureSource): Dataset<VcrExample> =>
-      vcrDataset(all, options, context, processor, regions);
-    return {
-      task: createVcrTask(options, processor),
-      modelClass: 'VisualBertForMultipleChoice',
-      processor,
-      data: dataset(records, source),
-      validation: validation === null ? null : dataset(validation, source.validation),
-      config: newModelFields(processor, source.dim, context),
-      createPredictions: createVcrPredictions,
-      close: () => source.close(),
-    };
-  });
+  const processor = await taskProcessor('vcr', options, context, () => splits.records.flatMap(vcrTexts));
+  const questions = mapSplits(splits, (records) => questionsOf(records, options.mode, context));
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+    task: createVcrTask(options, processor),
+    modelClass: 'VisualBertForMultipleChoice' as const,
+    processor,
+    ...recordDatasets(questions, source, processor, () => questionKind(options, processor)),
+    config: newModelFields(processor, source.dim, context),
+    createPredictions: createVcrPredictions,
+    close: () => source.close(),
+  }));
 }
 
 /** The questions of a mode. To predict rationales, each is asked given every answer, as the leaderboard wants it. */
@@ -77,35 +70,33 @@ function questionsOf(records: readonly VcrRecord[], mode: Mode, { purpose }: Tas
   return records.flatMap((record) => [0, 1, 2, 3].map((given) => ({ record, given, label: null })));
 }
 
-function vcrDataset(
-  records: readonly VcrRecord[],
-  options: VcrOptions,
-  context: TaskContext,
+function questionKind(
+  { mode, alignment, names }: VcrOptions,
   processor: VisualBertProcessor,
-  source: RegionFeatureSource,
-): Dataset<VcrExample> {
-  requireImages(
-    source,
-    records.map(({ annotId, imageId }) => [`annotation ${annotId}`, [imageId]] as const),
-  );
-  const questions = questionsOf(records, options.mode, context);
+): RecordKind<VcrQuestion, VcrExample> {
   return {
-    length: questions.length,
-    fingerprint: fingerprintOf([options.mode, ...records.map((record) => JSON.stringify(record))]),
-    example: async (index) => {
-      const question = questions[index];
-      if (question === undefined) throw new DataError(`example ${index}: the data set has ${questions.length}`);
-      const { regions, choices } = await readVcrQuestion(question.record, options.mode, {
-        given: question.given,
-        ...{ processor, source, alignment: options.alignment, names: options.names },
-      });
+    name: ({ record }) => `annotation ${record.annotId}`,
+    images: ({ record }) => [record.imageId],
+    fingerprint: ({ record, given }) => `${mode} ${given} ${JSON.stringify(record)}`,
+    example: async (question, _, source) => {
+      const { record, given } = question;
+      const reading = { given, processor, source, alignment, names };
+      const { regions, choices } = await readVcrQuestion(record, mode, reading);
       return {
         ...question,
         choices: choices.map(({ text }) => ({ text, images: [regions] })),
-        alignments: choices.map(({ places }) => places),
+        alignments: choices.map(({ positions }) => positions),
       };
     },
+    textLength: ({ record, given }) => record.question.length + Math.max(...choiceLengths(record, given)) + 3,
+    regionCount: ({ record }) => record.objects.length + 1,
   };
+}
+
+/** Words of each choice, with the given answer before them. */
+function choiceLengths({ answers, rationales }: VcrRecord, given: number | null): number[] {
+  if (given === null) return answers.map(({ length }) => length);
+  return rationales.map(({ length }) => length + (answers[given]?.length ?? 0));
 }
 
 /** Batches `[b, 4, ...]` with `imageTextAlignment [b, 4, v, a]` (-1: none) and `labels [b]`. */
@@ -123,11 +114,11 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
       const inputs: Record<string, RawTensor> = {};
       for (const [name, tensor] of Object.entries(flat))
         inputs[name] = { ...tensor, shape: [b, CHOICES, ...tensor.shape.slice(1)] };
-      const places = alignmentTensor(
+      const alignment = alignmentTensor(
         examples.flatMap(({ alignments }) => alignments),
         inputs['visualEmbeds']?.shape[2] ?? 0,
       );
-      inputs['imageTextAlignment'] = { ...places, shape: [b, CHOICES, ...places.shape.slice(1)] };
+      inputs['imageTextAlignment'] = { ...alignment, shape: [b, CHOICES, ...alignment.shape.slice(1)] };
       if (examples.every(({ label }) => label !== null)) {
         inputs['labels'] = {
           dtype: 'int32',
@@ -161,18 +152,18 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
   };
 }
 
-/** The choices as a person reads them; numbered, so that the confusion shows whether a place is preferred. */
+/** The choices as a person reads them; numbered, so that the confusion shows whether one number is preferred. */
 function noteOf(
   { record, given, label, choices }: VcrExample,
   row: readonly number[],
   names: VcrOptions['names'],
 ): ExampleNote {
   const { context, choices: texts } = vcrWords(record, given, names);
-  const order = row.map((_, choice) => choice).sort((a, b) => (row[b] as number) - (row[a] as number));
+  const order = ranking(row);
   const predicted = order[0] as number;
   return {
     id: record.annotId,
-    text: `${context} Right: ${texts[label ?? -1] ?? 'not told'}`,
+    text: `${context} Right: ${texts[label ?? -1] ?? 'unknown'}`,
     expected: label === null ? '' : `choice ${label}`,
     predicted: `choice ${predicted}`,
     scores: order.map((choice) => [`${choice}: ${texts[choice]}`, row[choice] as number] as const),
@@ -182,27 +173,18 @@ function noteOf(
 }
 
 /** Softmax over the four choices. */
-function probabilities(examples: readonly VcrExample[], { logits }: Record<string, RawTensor>): number[][] {
-  if (logits?.data.length !== examples.length * CHOICES)
-    throw new DataError(`task vcr: expected logits [${examples.length}, 4]`);
-  return examples.map((_, i) => softmax(logits.data.subarray(i * CHOICES, (i + 1) * CHOICES)));
+function probabilities(examples: readonly VcrExample[], outputs: Record<string, RawTensor>): number[][] {
+  return logitRows('vcr', outputs, examples.length, CHOICES).map(softmax);
 }
 
 /** Lines `{ annot_id, answers }` or `{ annot_id, rationales: { "<answer>": [...] } }`; `visualbert score vcr` joins them. */
 function createVcrPredictions(): PredictionWriter<VcrExample> {
-  const lines: string[] = [];
-  return {
-    update: (examples, outputs) => {
-      probabilities(examples, outputs).forEach((row, i) => {
+  return collectPredictions(
+    (examples, outputs) =>
+      probabilities(examples, outputs).map((row, i) => {
         const { record, given } = examples[i] as VcrExample;
-        lines.push(
-          JSON.stringify({
-            annot_id: record.annotId,
-            ...(given === null ? { answers: row } : { rationales: { [given]: row } }),
-          }),
-        );
-      });
-    },
-    write: (path, places) => writeTextAtomic(path, `${inPlace(lines, places).join('\n')}\n`),
-  };
+        return { annot_id: record.annotId, ...(given === null ? { answers: row } : { rationales: { [given]: row } }) };
+      }),
+    (path, lines) => writeTextAtomic(path, jsonLines(lines)),
+  );
 }

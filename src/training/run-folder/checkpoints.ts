@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeFolder, writeTextAtomic } from '#platform';
 import { CheckpointError, errorMessage } from '../../errors.js';
+import { removeLeftovers, temporaryBeside } from '../../platform/temporary-files.js';
 
 const MANIFEST = 'checkpoint.json';
 const CHECKPOINTS = 'checkpoints';
@@ -150,14 +151,15 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 /** Puts the files of a folder under their names into another, each at once; links instead of copies where the disk can. */
 export async function publishFiles(from: string, to: string, names: readonly string[]): Promise<void> {
   await makeFolder(to);
+  await removeLeftovers(to);
   for (const name of names) {
-    const temporary = join(to, `.${name}-${process.pid}.tmp`);
-    await rm(temporary, { force: true });
+    const temporary = temporaryBeside(join(to, name));
     await link(join(from, name), temporary).catch(async () => {
       const { copyFile } = await import('node:fs/promises');
       await copyFile(join(from, name), temporary);
     });
     await rename(temporary, join(to, name));
+    await rm(temporary, { force: true }); // between two links of one file a rename does nothing
   }
 }
 

@@ -7,7 +7,8 @@ import { EngineError, errorMessage } from '../../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './options.js';
 import { type StepRunner } from './runner.js';
 import { type TrainableModel } from './trainable-model.js';
-import { createEagerTrainingStep, ModelTrainingStep } from './training-step.js';
+import { createEagerTrainingStep } from './eager-step.js';
+import { ModelTrainingStep } from './training-step.js';
 import { type TrainingStep } from './contract.js';
 
 /**

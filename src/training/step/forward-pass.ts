@@ -1,5 +1,5 @@
 // A model's forward pass as arrays in, arrays out, wherever its functions run.
-import { flattenOutputs, type RawTensors, toRawInputs } from './inputs.js';
+import { flattenOutputs, type RawTensors } from './inputs.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
 import { type StepInputs, type TrainableModel } from './trainable-model.js';
 
@@ -25,7 +25,7 @@ export function forwardPassOver(model: TrainableModel, runner: StepRunner): Forw
   );
   return {
     compiled: runner.compiled,
-    outputs: async (inputs) => forward(toRawInputs(model, inputs)),
+    outputs: async (inputs) => forward(model.prepareArrays(inputs).arrays),
     prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),
   };

@@ -1,8 +1,8 @@
-// Inputs and outputs of a step as raw arrays, whatever form they came in.
+// Inputs and outputs of a step as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../../models/inputs.js';
-import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
-import { type StepInputs, type StepOutputs, type StepTensors, type TrainableModel } from './trainable-model.js';
+import { type RawTensor } from '../../raw-tensor.js';
+import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
 
 /** Arrays by name. */
 export type RawTensors = Record<string, RawTensor>;
@@ -11,29 +11,6 @@ export type RawTensors = Record<string, RawTensor>;
 export interface OutputFlags {
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
-}
-
-/**
- * Checks inputs as the model's `forward` does, and gives them as arrays; those that came as arrays are not copied.
- * @throws ShapeError for an input that the model cannot use
- */
-export function toRawInputs(model: TrainableModel, inputs: StepInputs): RawTensors {
-  const raw: RawTensors = {};
-  tf.tidy(() => {
-    for (const [name, tensor] of Object.entries(model.prepare(inputs as ModelInputs) as StepTensors)) {
-      raw[name] = rawOf(tensor, (inputs as Record<string, unknown>)[name]);
-    }
-  });
-  return raw;
-}
-
-function rawOf(prepared: tf.Tensor, given: unknown): RawTensor {
-  if (rawTensorProblem(given) === null && (given as RawTensor).dtype === prepared.dtype) return given as RawTensor;
-  return {
-    dtype: prepared.dtype as RawTensor['dtype'],
-    shape: [...prepared.shape],
-    data: prepared.dataSync() as RawTensor['data'],
-  };
 }
 
 /** The flags among the inputs. */
@@ -63,12 +40,7 @@ export function rawScalar(value: number): RawTensor {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
-/** Examples in a batch: its `exampleCount`, else the length of the first axis of any input. */
-export function exampleCount(inputs: RawTensors): number {
-  return inputs['exampleCount']?.data[0] ?? Object.values(inputs)[0]?.shape[0] ?? 0;
-}
-
-/** Outputs as one flat record: lists become `hiddenStates.0`, `hiddenStates.1` and so on. */
+/** Outputs by flat names: lists become `hiddenStates.0`, `hiddenStates.1` and so on. */
 export function flattenOutputs(outputs: object): StepTensors {
   const flat: StepTensors = {};
   for (const [name, value] of Object.entries(outputs as StepOutputs)) {

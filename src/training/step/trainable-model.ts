@@ -1,6 +1,7 @@
 // What a training step asks of a model, so that the step knows no architecture.
 import type * as tf from '@tensorflow/tfjs';
 import type { InputValue, ModelInputs } from '../../models/inputs.js';
+import type { RawTensor } from '../../raw-tensor.js';
 
 /** Inputs by camelCase name, in any form that a model's `forward` takes: tensors (never disposed), raw arrays, nested lists. */
 export type StepInputs = ModelInputs | Record<string, InputValue | null | undefined>;
@@ -30,8 +31,8 @@ export interface TrainableModel {
   compute(inputs: StepTensors, context: StepContext): object;
   /** Whether its loss knows `labelSmoothing`: heads that choose one of several classes. */
   readonly smoothsLabels?: boolean;
-  /** Inputs in any form as checked tensors; new ones belong to the surrounding tidy. */
-  prepare(inputs: ModelInputs): object;
+  /** Inputs in any form as checked arrays for `compute`, and the number of examples that they hold. @throws ShapeError */
+  prepareArrays(inputs: StepInputs): { arrays: Record<string, RawTensor>; exampleCount: number };
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
   /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading first calls `syncParameters`. */

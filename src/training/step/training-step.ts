@@ -1,125 +1,89 @@
-// One optimizer update at a time over a model's parameters: eager on any backend, or through the runner of the compiled engine.
-import type * as tf from '@tensorflow/tfjs';
+// One optimizer update at a time over a model's parameters; its functions run eagerly or compiled, as the runner has it.
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { ConfigError } from '../../errors.js';
-import { INITIAL_LOSS_SCALE, type LossScale } from './loss-scale.js';
-import { createUpdateRule, type UpdateRule } from './optimizer.js';
-import { createParameterGroups } from './parameter-groups.js';
-import { createSchedule } from './schedule.js';
-import {
-  exampleCount,
-  flattenOutputs,
-  outputFlags,
-  type RawTensors,
-  rawScalar,
-  toOutputs,
-  toRawInputs,
-} from './inputs.js';
-import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
-import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
-import { readStepState, type SavedLossScale, writeStepState } from './optimizer-state.js';
-import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { type StepResult, type TrainingStep } from './contract.js';
-import { createUpdate, type Phase, type Summed, type TrainedParameter, type UpdateOptions } from './update.js';
+import { joinFeeds, rawFeeds } from './update/feeds.js';
+import { FunctionCache } from './function-cache.js';
+import { type Summed } from './update/gradients.js';
+import { flattenOutputs, type OutputFlags, outputFlags, type RawTensors, rawScalar, toOutputs } from './inputs.js';
+import { createUpdateRule, type UpdateRule } from './optimizer.js';
+import { readStepState, type SavedLossScale, writeStepState } from './optimizer-state.js';
+import { type ResolvedStepOptions } from './options.js';
+import { type RunFunction, type StepRunner } from './runner.js';
+import { createSchedule } from './schedule.js';
+import { GOOD_STEPS, LOSS_SCALE, StepVariables } from './step-variables.js';
+import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
+import { createUpdate, type UpdateOptions } from './update/update.js';
 
-/**
- * A training step over the model's parameters, run eagerly.
- * @throws ConfigError for options out of range, and for `compile: true`, which needs `visualbert-tfjs/node` and its engine.
- */
-export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
-  const resolved = resolveStepOptions(options);
-  if (resolved.compile) {
-    throw new ConfigError(
-      'createTrainingStep: compile: true needs the native engine of visualbert-tfjs/node (`visualbert engine install`); pass compile: false to run eagerly',
-    );
-  }
-  return createEagerTrainingStep(model, resolved);
+/** Where a batch stands in its update; the update's function depends on nothing else. */
+interface BatchPosition {
+  /** Whether it is the whole update. */
+  isOnly: boolean;
+  isLast: boolean;
+  earlier: Summed;
 }
 
-/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step has. */
-export async function createEagerTrainingStep(
-  model: TrainableModel,
-  options: ResolvedStepOptions,
-): Promise<TrainingStep> {
-  if (options.precision !== 'fp32') {
-    throw new ConfigError(
-      `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
-    );
-  }
-  return ModelTrainingStep.create(model, options, createEagerRunner(model.namedParameters()));
+/** Options, and what follows from them. */
+interface Optimization {
+  options: ResolvedStepOptions;
+  schedule: (step: number) => number;
+  rule: UpdateRule;
+}
+
+/** Updates made, and those among them that were not finite and passed over: the optimizer has not seen them. */
+interface Counts {
+  step: number;
+  skipped: number;
 }
 
 /** The step over a runner: what is eager or compiled about it lies in the runner alone. */
 export class ModelTrainingStep implements TrainingStep {
-  private stepCount = 0;
-  /** Updates among them that were not finite and passed over: the optimizer has not seen them. */
-  private skippedCount = 0;
-  private resolved: ResolvedStepOptions;
-  private schedule: (step: number) => number;
-  private rule: UpdateRule;
-  private readonly lossScale: LossScale | null;
-  private readonly parameters: Map<string, TrainedParameter>;
-  private readonly functions = new Map<string, RunFunction>();
+  private counts: Counts = { step: 0, skipped: 0 };
+  private optimization: Optimization;
+  private readonly variables: StepVariables;
+  private readonly updates: FunctionCache<BatchPosition, RunFunction>;
+  private readonly forwards: FunctionCache<OutputFlags, RunFunction>;
+  private readonly startAverages: RunFunction;
+  private readonly exchangeAverages: RunFunction;
   private tail: Promise<unknown> = Promise.resolve();
-  private isDisposed = false;
-  /** Set by the first call of `dispose`. */
+  /** What `dispose` returns: set by its first call. */
   private ending: Promise<void> | null = null;
+  private isDisposed = false;
 
   private constructor(
     private readonly model: TrainableModel,
     options: ResolvedStepOptions,
     private readonly runner: StepRunner,
   ) {
-    this.resolved = options;
-    this.schedule = createSchedule(options);
-    this.rule = createUpdateRule(options.optimizer, options);
-    this.lossScale =
-      options.precision === 'fp16'
-        ? {
-            scale: runner.addVariable(LOSS_SCALE, [], INITIAL_LOSS_SCALE),
-            goodSteps: runner.addVariable(GOOD_STEPS, []),
-          }
-        : null;
-    const variables = model.namedParameters();
-    const trainable = [...variables].flatMap(([name, { trainable }]) => (trainable ? [name] : []));
-    const groups = createParameterGroups(trainable, options);
-    const add = (kind: string, name: string, { shape }: tf.Variable): tf.Variable =>
-      runner.addVariable(`${kind}.${name}`, shape);
-    this.parameters = new Map(
-      [...groups].map(([name, factors]) => {
-        const parameter = variables.get(name) as tf.Variable;
-        const first = add('exp_avg', name, parameter);
-        const second = add('exp_avg_sq', name, parameter);
-        const average = options.emaDecay === undefined ? null : add('average', name, parameter);
-        return [name, { ...factors, parameter, first, second, average, sum: null }];
-      }),
+    this.optimization = optimizationOf(options);
+    this.variables = new StepVariables(model, runner, options);
+    this.updates = new FunctionCache(isSamePosition, (position) => this.prepareUpdate(position));
+    this.forwards = new FunctionCache(isSameFlags, (flags) =>
+      runner.prepare(
+        (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null, ...flags })),
+        'evaluate',
+      ),
     );
+    this.startAverages = runner.prepare(this.variables.startAverages, 'start-averages');
+    this.exchangeAverages = runner.prepare(this.variables.exchangeAverages, 'exchange');
   }
 
-  /** A step that holds the model's parameters; when there is none to be had, the runner gives back what it took. */
+  /** A step that holds the model's parameters; when it cannot, the runner gives back what it took. */
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
     try {
-      return await ModelTrainingStep.start(model, options, runner);
+      if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
+        throw new ConfigError(
+          'createTrainingStep: labelSmoothing needs a head that chooses one of several classes; leave it out for this model',
+        );
+      }
+      const step = new ModelTrainingStep(model, options, runner);
+      model.holdParameters(step);
+      if (options.emaDecay !== undefined) await step.startAverages({});
+      return step;
     } catch (error) {
       await runner.dispose();
       throw error;
     }
-  }
-
-  private static async start(
-    model: TrainableModel,
-    options: ResolvedStepOptions,
-    runner: StepRunner,
-  ): Promise<TrainingStep> {
-    if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
-      throw new ConfigError(
-        'createTrainingStep: labelSmoothing needs a head that chooses one of several classes; leave it out for this model',
-      );
-    }
-    const step = new ModelTrainingStep(model, options, runner);
-    model.holdParameters(step);
-    await step.startAverages();
-    return step;
   }
 
   get compiled(): boolean {
@@ -131,11 +95,11 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   get step(): number {
-    return this.stepCount;
+    return this.counts.step;
   }
 
   get options(): Readonly<ResolvedStepOptions> {
-    return this.resolved;
+    return this.optimization.options;
   }
 
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult> {
@@ -164,101 +128,89 @@ export class ModelTrainingStep implements TrainingStep {
     inputs: StepInputs | readonly StepInputs[],
     runLast: (update: RunFunction, arrays: RawTensors) => Promise<RawTensors>,
   ): Promise<StepResult> {
-    const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => toRawInputs(this.model, batch));
-    const counts = batches.map(exampleCount);
-    const total = counts.reduce((sum, count) => sum + count, 0);
+    const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => this.model.prepareArrays(batch));
+    const total = batches.reduce((sum, { exampleCount }) => sum + exampleCount, 0);
     if (!(total > 0)) {
       throw new ConfigError(
         `TrainingStep.run: expected at least one example, received ${batches.length} batches without any; leave the update out`,
       );
     }
-    const rate = this.schedule(this.stepCount);
-    const scalars = this.rule.scalars(this.stepCount - this.skippedCount, rate);
+    const { step, skipped } = this.counts;
+    const { options, schedule, rule } = this.optimization;
+    const rate = schedule(step);
+    const scalars = rule.scalars(step - skipped, rate);
+    const names = [...this.variables.parameters.keys()];
+    const summed = new Set<string>();
     let loss = 0;
     let end: RawTensors = {};
-    const names = [...this.parameters.keys()];
-    const summed = new Set<string>();
-    for (const [index, batch] of batches.entries()) {
-      const share = (counts[index] as number) / total;
+    for (const [index, { arrays, exampleCount }] of batches.entries()) {
+      const share = exampleCount / total;
       const isLast = index === batches.length - 1;
-      const update = this.update(phaseOf(index, batches.length), summed);
-      const arrays = {
-        ...batch,
-        dropoutKey: {
-          dtype: 'int32' as const,
-          shape: [2],
-          data: Int32Array.of(this.resolved.seed, this.stepCount * batches.length + index),
-        },
-        rate: rawScalar(scalars.rate),
-        firstCorrection: rawScalar(scalars.firstCorrection),
-        secondCorrection: rawScalar(scalars.secondCorrection),
-        share: rawScalar(share),
-      };
-      end = await (isLast ? runLast(update, arrays) : update(arrays));
+      const update = this.updates.get({ isOnly: batches.length === 1, isLast, earlier: new Set(summed) });
+      const dropoutKey = [options.seed, step * batches.length + index] as const;
+      const joined = joinFeeds(arrays, rawFeeds({ ...scalars, dropoutKey, share }));
+      end = await (isLast ? runLast(update, joined) : update(joined));
       loss += share * numberOf(end, 'loss');
-      end['summed']?.data.forEach((flag, place) => flag === 1 && summed.add(names[place] as string));
+      end['summed']?.data.forEach((flag, parameter) => flag === 1 && summed.add(names[parameter] as string));
     }
     const gradientNorm = numberOf(end, 'gradientNorm');
     const isSkipped = this.skipsNonFinite && !Number.isFinite(numberOf(end, 'loss') + gradientNorm);
-    this.stepCount += 1;
-    if (isSkipped) this.skippedCount += 1;
-    const scale = this.lossScale === null ? {} : { lossScale: numberOf(end, 'lossScale') };
+    this.counts = { step: step + 1, skipped: skipped + Number(isSkipped) };
+    const scale = this.variables.lossScale === null ? {} : { lossScale: numberOf(end, 'lossScale') };
     return { loss, gradientNorm, learningRate: rate, ...scale };
   }
 
   async evaluate(inputs: StepInputs): Promise<StepOutputs> {
-    return toOutputs(await this.forward(inputs));
+    return toOutputs(await this.outputs(inputs));
   }
 
-  async outputs(inputs: StepInputs): Promise<RawTensors> {
-    return this.forward(inputs);
+  outputs(inputs: StepInputs): Promise<RawTensors> {
+    return this.inOrder(async () => this.forwards.get(outputFlags(inputs))(this.model.prepareArrays(inputs).arrays));
   }
 
   async withAverage<T>(use: () => Promise<T>): Promise<T> {
-    if (this.resolved.emaDecay === undefined)
+    if (this.options.emaDecay === undefined)
       throw new ConfigError('withAverage: the step keeps no average; set emaDecay');
-    await this.exchange();
+    const exchange = (): Promise<RawTensors> => this.inOrder(() => this.exchangeAverages({}));
+    await exchange();
     try {
       return await use();
     } finally {
-      await this.exchange();
+      await exchange();
     }
   }
 
   saveState(dir: string): Promise<void> {
-    return this.inOrder(async () =>
-      writeStepState(dir, {
-        step: this.stepCount,
-        skipped: this.skippedCount,
-        options: this.resolved,
-        names: this.savedNames(),
-        shapeOf: (name) => this.shapeOf(name),
+    return this.inOrder(async () => {
+      const shapes = this.variables.savedShapes();
+      return writeStepState(dir, {
+        ...this.counts,
+        options: this.options,
+        names: [...shapes.keys()],
+        shapeOf: (name) => shapes.get(name) ?? [],
         read: (name) => this.runner.read(name),
         lossScale: await this.readLossScale(),
-      }),
-    );
+      });
+    });
   }
 
   loadState(dir: string): Promise<void> {
     return this.inOrder(async () => {
-      const shapes = new Map(this.savedNames().map((name) => [name, this.shapeOf(name)]));
+      const before = this.options;
       const { step, skipped, options, lossScale } = await readStepState(
         dir,
-        this.resolved.optimizer,
-        shapes,
+        before.optimizer,
+        this.variables.savedShapes(),
         (name, value) => this.runner.write(name, value),
       );
-      this.stepCount = step;
-      this.skippedCount = skipped;
-      const { beta1, beta2, epsilon } = this.resolved;
-      if (options.beta1 !== beta1 || options.beta2 !== beta2 || options.epsilon !== epsilon) this.functions.clear(); // made with the old ones
-      if (this.lossScale !== null && lossScale !== null) {
+      if (this.variables.lossScale !== null && lossScale !== null) {
         await this.runner.write(LOSS_SCALE, rawScalar(lossScale.scale));
         await this.runner.write(GOOD_STEPS, rawScalar(lossScale.goodSteps));
       }
-      this.resolved = { ...this.resolved, ...options };
-      this.schedule = createSchedule(this.resolved);
-      this.rule = createUpdateRule(this.resolved.optimizer, this.resolved);
+      this.counts = { step, skipped };
+      this.optimization = optimizationOf({ ...before, ...options });
+      const { beta1, beta2, epsilon } = before;
+      if (options.beta1 !== beta1 || options.beta2 !== beta2 || options.epsilon !== epsilon) this.updates.clear();
     });
   }
 
@@ -275,95 +227,34 @@ export class ModelTrainingStep implements TrainingStep {
     return this.ending;
   }
 
-  /** Work of one update, recorded or not, for each place that a batch can have in it. */
-  private update(phase: Phase, summed: Summed): RunFunction {
-    if (phase !== 'only') this.addSums();
-    const earlier = new Set(summed);
-    return this.prepared(
-      `train-${phase}`,
-      () => createUpdate(this.model, this.parameters, this.updateOptions(), phase, earlier),
-      [...earlier].join(),
+  private prepareUpdate({ isOnly, isLast, earlier }: BatchPosition): RunFunction {
+    const accumulation = isOnly ? null : { sums: this.variables.accumulators(), earlier, isLast };
+    const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.options;
+    const { rule } = this.optimization;
+    const { parameters, lossScale } = this.variables;
+    const options: UpdateOptions = {
+      ...{ rule, lossScale, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing },
+    };
+    return this.runner.prepare(
+      createUpdate(this.model, parameters, options, accumulation),
+      isOnly ? 'train' : isLast ? 'train-last' : 'train-part',
     );
   }
 
-  private updateOptions(): UpdateOptions {
-    const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.resolved;
-    const { rule, lossScale } = this;
-    return { rule, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing, lossScale };
-  }
-
   private get skipsNonFinite(): boolean {
-    return this.resolved.skipNonFinite || this.lossScale !== null;
+    return this.options.skipNonFinite || this.variables.lossScale !== null;
   }
 
   private async readLossScale(): Promise<SavedLossScale | null> {
-    if (this.lossScale === null) return null;
+    if (this.variables.lossScale === null) return null;
     const [scale, goodSteps] = await Promise.all([this.runner.read(LOSS_SCALE), this.runner.read(GOOD_STEPS)]);
     return { scale: scale.data[0] ?? NaN, goodSteps: goodSteps.data[0] ?? NaN };
   }
 
-  private addSums(): void {
-    for (const [name, entry] of this.parameters)
-      entry.sum ??= this.runner.addVariable(`sum.${name}`, entry.parameter.shape);
-  }
-
-  private forward(inputs: StepInputs): Promise<RawTensors> {
-    return this.inOrder(async () => {
-      const flags = outputFlags(inputs);
-      const evaluate = this.prepared(
-        `evaluate${JSON.stringify(flags)}`,
-        () => (batch) => flattenOutputs(this.model.compute(batch, { training: false, dropoutKey: null, ...flags })),
-      );
-      return evaluate(toRawInputs(this.model, inputs));
-    });
-  }
-
-  /** Exchanges every parameter with its average. */
-  private exchange(): Promise<void> {
-    const exchange = this.prepared('exchange', () => () => {
-      for (const { parameter, average } of this.parameters.values()) {
-        if (average === null) continue;
-        const kept = parameter.clone();
-        parameter.assign(average);
-        average.assign(kept);
-      }
-      return {};
-    });
-    return this.inOrder(async () => void (await exchange({})));
-  }
-
-  /** Sets the averages to the parameters they start from. */
-  private async startAverages(): Promise<void> {
-    const entries = [...this.parameters.values()].filter(({ average }) => average !== null);
-    if (entries.length === 0) return;
-    const start = this.prepared('start-averages', () => () => {
-      for (const { parameter, average } of entries) average?.assign(parameter.clone());
-      return {};
-    });
-    await start({});
-  }
-
-  /** A function made once for each name and variant. */
-  private prepared(name: string, create: () => StepFunction, variant = ''): RunFunction {
-    const key = `${name} ${variant}`;
-    const known = this.functions.get(key);
-    if (known !== undefined) return known;
-    const prepared = this.runner.prepare(create(), name);
-    this.functions.set(key, prepared);
-    return prepared;
-  }
-
-  private savedNames(): string[] {
-    const kinds =
-      this.resolved.emaDecay === undefined ? ['exp_avg', 'exp_avg_sq'] : ['exp_avg', 'exp_avg_sq', 'average'];
-    return kinds.flatMap((kind) => [...this.parameters.keys()].map((name) => `${kind}.${name}`));
-  }
-
-  private shapeOf(savedName: string): readonly number[] {
-    return this.parameters.get(savedName.slice(savedName.indexOf('.') + 1))?.parameter.shape ?? [];
-  }
-
-  /** Runs tasks one after the other, whether awaited or not; a failed one does not stop the next. */
+  /**
+   * Runs tasks one after the other, whether awaited or not; a failed one does not stop the next. The queue of a compiled session orders
+   * single runs only: an update may be several, and the next one needs its count.
+   */
   private inOrder<T>(task: () => Promise<T>): Promise<T> {
     const result = this.tail.then(() => {
       if (this.isDisposed)
@@ -375,12 +266,17 @@ export class ModelTrainingStep implements TrainingStep {
   }
 }
 
-/** Variables of a scaled loss. */
-const [LOSS_SCALE, GOOD_STEPS] = ['loss_scale', 'good_steps'] as const;
+function optimizationOf(options: ResolvedStepOptions): Optimization {
+  return { options, schedule: createSchedule(options), rule: createUpdateRule(options.optimizer, options) };
+}
 
-function phaseOf(index: number, count: number): Phase {
-  if (count === 1) return 'only';
-  return index === 0 ? 'first' : index === count - 1 ? 'last' : 'middle';
+function isSamePosition(a: BatchPosition, b: BatchPosition): boolean {
+  const isSameSet = a.earlier.size === b.earlier.size && [...a.earlier].every((name) => b.earlier.has(name));
+  return a.isOnly === b.isOnly && a.isLast === b.isLast && isSameSet;
+}
+
+function isSameFlags(a: OutputFlags, b: OutputFlags): boolean {
+  return a.outputAttentions === b.outputAttentions && a.outputHiddenStates === b.outputHiddenStates;
 }
 
 function isList(inputs: StepInputs | readonly StepInputs[]): inputs is readonly StepInputs[] {

@@ -9,7 +9,7 @@ import { attend, attentionBias } from '../../../src/layers/attention.js';
 import { dropout } from '../../../src/layers/dropout.js';
 import { addLayerNorm, layerNorm } from '../../../src/layers/layer-norm.js';
 import { normalValues } from '../../../src/random/values.js';
-import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/clip.js';
+import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/update/clip.js';
 import { createUpdateRule, type Slots } from '../../../src/training/step/optimizer.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';

@@ -189,7 +189,7 @@ describe('parameters that the file does not fill', () => {
     rmSync(join(folder, 'model.safetensors'));
     mkdirSync(join(folder, 'model.safetensors'));
     await expect(load(folder)).rejects.toThrow(CheckpointError);
-    await expect(load(folder)).rejects.toThrow(/model\.safetensors: expected a file, found a folder/);
+    await expect(load(folder)).rejects.toThrow(/model\.safetensors.*(file|folder)/);
   });
 
   test('a checkpoint of another class says which parts are missing', async () => {

@@ -1,12 +1,13 @@
 // Loading what transformers saved, saving what it reads, and saying what does not fit.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { memorySink } from '../../../src/byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../../src/checkpoint/safetensors.js';
 import { VisualBertConfig } from '../../../src/config.js';
+import { CheckpointError } from '../../../src/errors.js';
 import { openTensorPath } from '../../../src/models/pretrained/open-weights.js';
 import { savePretrained } from '../../../src/models/pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport } from '../../../src/models/pretrained/types.js';
@@ -93,6 +94,16 @@ describe('loadPretrained', () => {
       model.dispose();
     },
   );
+
+  test('names a folder that has the name of the weights file', async () => {
+    const folder = join(scratch, 'folder-for-file');
+    cpSync(`${FOLDER}/tiny-vqa`, folder, { recursive: true });
+    rmSync(join(folder, 'model.safetensors'), { force: true });
+    mkdirSync(join(folder, 'model.safetensors'));
+    const loading = loadVqa(folder);
+    await expect(loading).rejects.toThrow(CheckpointError);
+    await expect(loading).rejects.toThrow(`${join(folder, 'model.safetensors')}: expected a file, found a folder`);
+  });
 
   test('leaves no tensor behind but the parameters', async () => {
     const before = tf.memory().numTensors;

@@ -8,9 +8,9 @@ import { createSink } from '../../../src/platform/node.js';
 import { philoxUniform } from '../../../src/random/philox-uniform.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type Dataset, type Task } from '../../../src/training/task.js';
-import { toTensors } from '../../../src/training/step/inputs.js';
 import { type StepTensors } from '../../../src/training/step/trainable-model.js';
 import { type TrainerModel } from '../../../src/training/loop/trainer-options.js';
+import { prepareArrays } from '../array-inputs.js';
 
 export interface Point {
   x: number[];
@@ -93,7 +93,7 @@ export function pointModel(seed = 0): TrainerModel & { dispose(): void } {
   const bias = parameters.get('dense.bias') as tf.Variable;
   return {
     namedParameters: () => parameters,
-    prepare: (inputs) => toTensors(inputs as Parameters<typeof toTensors>[0]),
+    prepareArrays,
     holdParameters: () => undefined,
     compute: ({ x, labels }: StepTensors, { training, dropoutKey }) => {
       const points = x as tf.Tensor2D;

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { CheckpointStore } from '../../../src/training/run-folder/checkpoints.js';
+import { CheckpointStore, publishFiles } from '../../../src/training/run-folder/checkpoints.js';
 
 interface State {
   loss: number;
@@ -74,4 +74,12 @@ describe('CheckpointStore', () => {
     expect(readdirSync(root)).toEqual(['step-00000004']);
     expect(existsSync(store.dirOf(5))).toBe(false);
   });
+});
+
+test('publishing the same files again leaves nothing beside them', async () => {
+  const [from, to] = [mkdtempSync(join(tmpdir(), 'from-')), mkdtempSync(join(tmpdir(), 'to-'))];
+  writeFileSync(join(from, 'model.safetensors'), 'weights');
+  for (let i = 0; i < 2; i++) await publishFiles(from, to, ['model.safetensors']);
+  expect(readdirSync(to)).toEqual(['model.safetensors']);
+  for (const folder of [from, to]) rmSync(folder, { recursive: true });
 });

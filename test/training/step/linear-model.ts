@@ -1,12 +1,12 @@
 // A stand-in model whose gradients are its inputs: loss = sum over parameters of parameter * input of the same name, batch mean.
 import * as tf from '@tensorflow/tfjs';
-import { toTensors } from '../../../src/training/step/inputs.js';
 import {
   type StepContext,
   type StepOutputs,
   type StepTensors,
   type TrainableModel,
 } from '../../../src/training/step/trainable-model.js';
+import { prepareArrays } from '../array-inputs.js';
 
 /** Inputs are `[b, ...shape]`, one per parameter; a parameter without input gets no gradient. */
 export function linearModel(
@@ -20,7 +20,7 @@ export function linearModel(
   );
   return {
     namedParameters: () => parameters,
-    prepare: (inputs) => toTensors(inputs as Parameters<typeof toTensors>[0]),
+    prepareArrays,
     holdParameters: () => undefined,
     compute: (inputs: StepTensors, _: StepContext): StepOutputs => ({
       loss: tf.addN(

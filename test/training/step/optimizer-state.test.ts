@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { STEP_STATE_FILE } from '../../../src/training/step/optimizer-state.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
-import { createTrainingStep } from '../../../src/training/step/training-step.js';
+import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
 import { linearModel } from './linear-model.js';
 

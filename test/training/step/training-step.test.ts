@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { createTrainingStep } from '../../../src/training/step/training-step.js';
+import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { linearModel } from './linear-model.js';

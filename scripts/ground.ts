@@ -1,0 +1,63 @@
+// visualbert ground: the regions of an image that phrases of a sentence name. A second on a CPU, most of it loading the model.
+import type { Argv, CommandModule } from 'yargs';
+import { type GroundedPhrase, PRECISIONS } from '../src/node.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
+import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './one-input-flags.js';
+
+interface GroundArguments extends BackendArguments, OneInputArguments {
+  top: number;
+  json: boolean;
+}
+
+const { question, image } = ONE_INPUT_FLAGS;
+
+const ground: CommandModule<object, GroundArguments> = {
+  command: 'ground',
+  describe: 'Find the regions of an image that phrases of a sentence name',
+  builder: (yargs: Argv) =>
+    yargs
+      .options({
+        run: { type: 'string', describe: 'run folder' },
+        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+        question: { ...question, describe: 'the sentence', demandOption: true },
+        phrase: {
+          type: 'string',
+          array: true,
+          demandOption: true,
+          describe: 'words of the sentence; several may be given',
+        },
+        image,
+        top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
+        json: { type: 'boolean', default: false, describe: 'as JSON' },
+        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        ...featureFlags("Features (default: as the run's were made):"),
+        ...BACKEND_FLAGS,
+      })
+      .example(
+        '$0 ground --run runs/flickr --sentence "A man in a red hat walks his dog ." --phrase "a red hat" --phrase "his dog" --features features/ --image 42',
+        '',
+      ) as unknown as Argv<GroundArguments>,
+  handler: async (flags) => {
+    await useBackend(flags, 'infer');
+    const opened = await openInput(flags);
+    try {
+      if (opened.task !== 'phrase-grounding')
+        throw new Error(`This checkpoint does not find phrases, it does ${opened.task}: use \`visualbert predict\`.`);
+      const phrases = await opened.pipeline(opened.input, { topK: flags.top });
+      if (flags.json) console.log(JSON.stringify({ sentence: flags.question, phrases }, null, 2));
+      else console.log(phrases.map(linesOf).join('\n'));
+    } finally {
+      await opened.close();
+    }
+  },
+};
+
+export const command = ground as CommandModule;
+
+function linesOf({ phrase, regions }: GroundedPhrase): string {
+  const places = regions.map(({ index, score, box }) => {
+    const where = box === undefined ? '' : `  (${box.map((value) => Number(value.toFixed(1))).join(', ')})`;
+    return `${percent(score)}  region ${index}${where}`;
+  });
+  return [phrase, ...places].join('\n');
+}

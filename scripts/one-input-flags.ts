@@ -1,0 +1,100 @@
+// The flags of commands that ask a checkpoint about one image, or about a pair.
+import {
+  type AnyOneInput,
+  openOneInput,
+  type PixelFeatureOptions,
+  type Precision,
+  predictionOptions,
+  readRun,
+} from '../src/node.js';
+import { flagsOf, TASK_SHAPES } from './setting-flags.js';
+
+const GROUP = 'One question:';
+
+export const ONE_INPUT_FLAGS = {
+  question: {
+    type: 'string',
+    alias: ['statement', 'sentence', 'text'],
+    describe: 'the question, statement or sentence, or a text with a [MASK] for each hidden word',
+    group: GROUP,
+  },
+  image: {
+    type: 'string',
+    array: true,
+    describe: 'id of the image; two for nlvr2; needed when the features hold several',
+    group: GROUP,
+  },
+  choice: {
+    type: 'string',
+    array: true,
+    describe: 'VCR: one of the answers or rationales to choose from',
+    group: GROUP,
+  },
+  object: {
+    type: 'string',
+    array: true,
+    describe: 'VCR: kinds of the objects that [0], [1], ... name in the question and its choices',
+    group: GROUP,
+  },
+} as const;
+
+/** Flags of features and answers, for commands without the flags of whole data sets. */
+export function featureFlags(group: string): ReturnType<typeof flagsOf> {
+  const { features, answers, grid, cells, look } = TASK_SHAPES;
+  return flagsOf({ features, answers, grid, cells, look }, group);
+}
+
+export interface OneInputArguments {
+  run?: string;
+  model?: string;
+  question?: string;
+  features?: string[];
+  image?: string[];
+  choice?: string[];
+  object?: string[];
+  phrase?: string[];
+  answers?: string;
+  grid?: number;
+  cells?: number;
+  look?: PixelFeatureOptions['look'];
+  precision?: Precision;
+}
+
+/** The checkpoint with the input that the flags describe; features are made as a run's were. */
+export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
+  const { question, features, image, choice, object, phrase, answers, precision = 'fp32' } = flags;
+  if (features === undefined) throw new Error('Give the region features of the image (--features).');
+  if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
+  const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
+    flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
+  const pixels = Object.entries({
+    grid: flags.grid ?? made.grid,
+    cells: flags.cells ?? made.cells,
+    look: flags.look ?? made.look,
+  }).filter(([, value]) => value !== undefined);
+  return openOneInput({
+    model: sourceOf(flags),
+    text: question,
+    features,
+    images: image,
+    choices: choice,
+    objects: object,
+    phrases: phrase,
+    pixels: Object.fromEntries(pixels),
+    ...(answers === undefined ? {} : { answers }),
+    // One pass: recording it would cost more than it saves. A low precision needs the recording.
+    ...(precision === 'fp32' ? { compile: false } : { precision }),
+  });
+}
+
+/** The run's folder, or the model. */
+export function sourceOf({ run, model }: { run?: string; model?: string }): string {
+  const source = run ?? model;
+  if (source === undefined) throw new Error('Give a run (--run FOLDER) or a model (--model FOLDER or hub id).');
+  return source;
+}
+
+/** `12.3%`, five characters before the sign. */
+export function percent(score: number): string {
+  return `${(100 * score).toFixed(1).padStart(5)}%`;
+}

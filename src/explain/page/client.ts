@@ -1,0 +1,223 @@
+// What runs in the page: lights words and boxes up by the answer, method, layer, head and word that are chosen.
+import type { PageData, PageRows, PageSubject } from './data.js';
+
+/**
+ * Fills the page. Its source is written into the page, so that it uses nothing from outside itself.
+ * @param data what `pageDataOf` made
+ */
+export function showExplanation(data: PageData): void {
+  const REGIONS_LISTED = 8;
+  const NOTES: Record<string, string> = {
+    relevance: 'Attention weighted by the gradient of the answer’s score, through all layers (Chefer et al. 2021).',
+    rollout:
+      'Attention through all layers, residuals included (Abnar and Zuidema 2020). It does not depend on the answer.',
+    'leave-out': 'How far the answer’s probability falls without the word or region; blue: it rises.',
+    attention: 'Attention probabilities of one layer. They do not depend on the answer.',
+  };
+  const state = { subject: 0, method: 'relevance', layer: 0, head: -1, row: 0 };
+
+  const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
+  const create = (tag: string, attributes: Record<string, string>, ...children: (Node | string)[]): HTMLElement => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  };
+  const svg = (tag: string, attributes: Record<string, string | number>): SVGElement => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+    return element;
+  };
+  const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
+  const subject = (): PageSubject => data.subjects[state.subject] as PageSubject;
+  const attentionOf = (one: PageSubject): NonNullable<PageSubject['attention']> =>
+    (one.attention ?? data.subjects[0]?.attention) as NonNullable<PageSubject['attention']>;
+
+  /** The rows of one head, or the mean of a layer's heads. */
+  const attentionRows = (one: PageSubject, layer: number, head: number): PageRows => {
+    const { rows, columns, largest, heads, bytes } = attentionOf(one);
+    const packed = atob(bytes);
+    const first = heads.slice(0, layer).reduce((sum, count) => sum + count, 0);
+    const count = heads[layer] ?? 0;
+    const chosen = head < 0 ? Array.from({ length: count }, (_, i) => first + i) : [first + head];
+    return Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (_column, column) => {
+        const sum = chosen.reduce((total, one) => {
+          const q = packed.charCodeAt((one * rows + row) * columns + column) / 255;
+          return total + q * q * largest;
+        }, 0);
+        return sum / chosen.length;
+      }),
+    );
+  };
+  const rowsNow = (): PageRows => {
+    const one = subject();
+    if (state.method === 'attention') return attentionRows(one, state.layer, state.head);
+    return state.method === 'leave-out' ? one.leaveOut : one[state.method as 'relevance' | 'rollout'];
+  };
+
+  const largestOf = (values: number[]): number => values.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-12);
+  /** Where every region is drawn, and what it is called, in the order of the columns. */
+  const boxes: SVGElement[] = [];
+  const names: string[] = [];
+
+  const buildImages = (): void => {
+    const holder = find('images');
+    data.images.forEach((image) => {
+      const { width, height, picture } = image;
+      const drawing = svg('svg', {
+        viewBox: `0 0 ${width} ${height}`,
+        role: 'img',
+        'aria-label': `${image.name}, ${image.boxes.length} regions`,
+      });
+      if (picture !== null) drawing.append(svg('image', { href: picture, width, height, preserveAspectRatio: 'none' }));
+      image.boxes.forEach(([x1 = 0, y1 = 0, x2 = 0, y2 = 0], region) => {
+        names.push(data.images.length > 1 ? `${image.name}, region ${region}` : `region ${region}`);
+        const box = svg('rect', {
+          x: x1,
+          y: y1,
+          width: x2 - x1,
+          height: y2 - y1,
+          class: 'box',
+          'vector-effect': 'non-scaling-stroke',
+        });
+        box.append(svg('title', {}));
+        boxes.push(box);
+        drawing.append(box);
+      });
+      const caption =
+        picture === null && !image.hasBoxes ? `${image.name}: regions without boxes, in their order` : image.name;
+      holder.append(create('figure', {}, drawing, create('figcaption', {}, caption)));
+    });
+  };
+
+  const buildAnswers = (): void => {
+    data.subjects.forEach(({ label, score }, index) => {
+      const bar = create('span', { class: 'bar', 'aria-hidden': 'true' });
+      bar.style.width = percent(score);
+      const button = create('button', { type: 'button' }, bar, create('b', {}, label), create('i', {}, percent(score)));
+      button.addEventListener('click', () => {
+        state.subject = index;
+        state.row = 0;
+        show();
+      });
+      find('answers').append(create('li', {}, button));
+    });
+  };
+
+  const fillSelect = (id: string, values: [number, string][], chosen: number): void => {
+    find(id).replaceChildren(
+      ...values.map(([value, text]) =>
+        create('option', { value: String(value), ...(value === chosen ? { selected: '' } : {}) }, text),
+      ),
+    );
+  };
+
+  const showControls = (): void => {
+    const { heads } = attentionOf(subject());
+    const isAttention = state.method === 'attention';
+    find('layers').hidden = !isAttention;
+    state.layer = Math.min(state.layer, heads.length - 1);
+    if (state.head >= (heads[state.layer] ?? 0)) state.head = -1;
+    fillSelect(
+      'layer',
+      heads.map((_, layer): [number, string] => [layer, String(layer)]),
+      state.layer,
+    );
+    const numbers = Array.from({ length: heads[state.layer] ?? 0 }, (_, head): [number, string] => [
+      head,
+      String(head),
+    ]);
+    fillSelect('head', [[-1, 'mean of all'], ...numbers], state.head);
+    find('note').textContent = NOTES[state.method] ?? '';
+  };
+
+  /** Words as buttons: each shows what it looks at, the chosen one again what the answer does. */
+  const showWords = (row: number[], canChoose: boolean): void => {
+    const one = subject();
+    const largest = largestOf(row.slice(0, one.words.length));
+    const focused = Array.from(find('words').children).indexOf(document.activeElement as Element);
+    find('words').replaceChildren(
+      ...one.words.map((word, index) => {
+        const value = row[index] ?? 0;
+        const isChosen = state.row === index + 1;
+        const button = create(
+          'button',
+          { type: 'button', 'aria-pressed': String(isChosen), title: `${word}: ${value.toPrecision(3)}` },
+          word,
+        );
+        button.style.setProperty('--heat', String(Math.abs(value) / largest));
+        button.classList.toggle('negative', value < 0);
+        (button as HTMLButtonElement).disabled = !canChoose;
+        button.addEventListener('click', () => {
+          state.row = isChosen ? 0 : index + 1;
+          show();
+        });
+        return button;
+      }),
+    );
+    (find('words').children[focused] as HTMLElement | undefined)?.focus();
+  };
+
+  const highlight = (region: number, isOn: boolean): void => void boxes[region]?.classList.toggle('on', isOn);
+
+  const showRegions = (values: number[]): void => {
+    const largest = largestOf(values);
+    values.forEach((value, region) => {
+      const box = boxes[region];
+      if (box === undefined) return;
+      box.style.setProperty('--heat', String(Math.abs(value) / largest));
+      box.classList.toggle('negative', value < 0);
+      (box.firstChild as Element).textContent = `${names[region] ?? ''}: ${value.toPrecision(3)}`;
+    });
+    const order = values.map((_, region) => region).sort((a, b) => (values[b] ?? 0) - (values[a] ?? 0));
+    find('regions').replaceChildren(
+      ...order.slice(0, REGIONS_LISTED).map((region) => {
+        const button = create(
+          'button',
+          { type: 'button' },
+          names[region] ?? '',
+          create('i', {}, (values[region] ?? 0).toPrecision(3)),
+        );
+        for (const event of ['focus', 'mouseenter']) button.addEventListener(event, () => highlight(region, true));
+        for (const event of ['blur', 'mouseleave']) button.addEventListener(event, () => highlight(region, false));
+        return create('li', {}, button);
+      }),
+    );
+  };
+
+  const show = (): void => {
+    const rows = rowsNow();
+    if (state.row >= rows.length) state.row = 0;
+    const row = rows[state.row] ?? [];
+    const { words, label } = subject();
+    Array.from(find('answers').querySelectorAll('button')).forEach((button, index) =>
+      button.setAttribute('aria-pressed', String(index === state.subject)),
+    );
+    boxes.forEach((box) => box.classList.remove('on'));
+    showControls();
+    showWords(row, rows.length > 1);
+    showRegions(row.slice(words.length));
+    const from = state.row === 0 ? `the answer “${label}”` : `the word “${words[state.row - 1] ?? ''}”`;
+    find('from').textContent =
+      `What ${from} has to do with each word and region. ${rows.length > 1 ? 'Choose a word to see what it looks at; Escape goes back to the answer.' : ''}`;
+  };
+
+  const choose = (id: string, take: (value: string) => void): void =>
+    find(id).addEventListener('change', (event) => {
+      take((event.target as HTMLSelectElement).value);
+      show();
+    });
+  choose('method', (value) => (state.method = value));
+  choose('layer', (value) => (state.layer = Number(value)));
+  choose('head', (value) => (state.head = Number(value)));
+  document.addEventListener('keydown', ({ key }) => {
+    if (key !== 'Escape' || state.row === 0) return;
+    state.row = 0;
+    show();
+  });
+  state.layer = attentionOf(subject()).heads.length - 1;
+  buildImages();
+  buildAnswers();
+  show();
+}

@@ -1,0 +1,166 @@
+// What a page about an answer shows: for each answer and method how the head, and every word, look at words and regions.
+import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
+import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attributions.js';
+import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
+import { studyExample, type StudiedExample } from '../studied-example.js';
+import type { LayerAttention } from '../trace.js';
+import { base64Of } from './picture-url.js';
+
+/** Rows: the position that the head reads, then each word (absent where only the first is known). Columns: each word, then each region. */
+export type PageRows = number[][];
+
+/** One answer and what explains it. */
+export interface PageSubject {
+  label: string;
+  score: number;
+  words: string[];
+  rollout: PageRows;
+  relevance: PageRows;
+  leaveOut: PageRows;
+  /**
+   * Layers of heads of attention rows as base64: bytes q of value (q / 255)^2 * `largest`. Null: those of the first answer, which read the
+   * same sequence.
+   */
+  attention: { rows: number; columns: number; largest: number; heads: number[]; bytes: string } | null;
+}
+
+export interface PageImage {
+  /** A data URL; null without a picture. */
+  picture: string | null;
+  /** What it is called. */
+  name: string;
+  width: number;
+  height: number;
+  /** x1, y1, x2, y2; where the features have no boxes, a grid in their place. */
+  boxes: number[][];
+  hasBoxes: boolean;
+}
+
+export interface PageData {
+  text: string;
+  /** The phrase or mask that was asked about. */
+  asked: string | null;
+  task: PipelineName;
+  subjects: PageSubject[];
+  images: PageImage[];
+}
+
+export interface PageOptions {
+  /** The question as a person wrote it. */
+  text: string;
+  /** Data URLs of the pictures, in the order of the images. */
+  pictures?: readonly (string | null)[];
+  /** Names of the images. */
+  names?: readonly string[];
+  asked?: number;
+  /** How many answers are explained, of choices all. Default 3. */
+  answers?: number;
+  /** Also leave out each word together with each region. Default false. */
+  pairs?: boolean;
+}
+
+const DEFAULT_ANSWERS = 3;
+/** Digits that a page shows more than enough of. */
+const DIGITS = 4;
+
+/** Explains the most likely answers by every method. @throws ConfigError as `explain` does */
+export async function pageDataOf<T extends PipelineName>(
+  pipeline: Pipeline<T>,
+  input: PipelineInput<T>,
+  { text, pictures = [], names = [], asked, answers: wanted = DEFAULT_ANSWERS, pairs = false }: PageOptions,
+): Promise<PageData> {
+  const best = await studyExample(pipeline, input, { asked, topK: Infinity });
+  const isChoice = best.example.sequences.length > 1;
+  const shown = isChoice ? best.answers : best.answers.slice(0, wanted);
+  const subjects: PageSubject[] = [];
+  for (const { index } of shown) {
+    const study = await studyExample(pipeline, input, { asked, answer: index });
+    subjects.push(await subjectOf(study, { pairs, withAttention: isChoice || subjects.length === 0 }));
+  }
+  return {
+    text,
+    task: pipeline.task,
+    asked: best.access.head.asked === null ? null : (best.example.labels[best.asked] ?? null),
+    subjects,
+    images: imagesOf(best, pictures, names),
+  };
+}
+
+async function subjectOf(
+  study: StudiedExample,
+  { pairs, withAttention }: { pairs: boolean; withAttention: boolean },
+): Promise<PageSubject> {
+  const layers = await traceExample(study);
+  const rows = rowsOf(layers, study);
+  const all = (rowOf: RowOf): PageRows =>
+    [sharesOf(rowOf(study.position), study), ...wordRows(rowOf, study)].map(({ words, regions }) => [
+      ...words,
+      ...regions,
+    ]);
+  const falls = await leaveOutEach(study);
+  const together = pairs ? await leaveOutPairs(study, falls) : [];
+  const leaveOut = [
+    [...falls.words, ...falls.regions],
+    ...together.map((regions) => [...falls.words.map(() => 0), ...regions]),
+  ];
+  return {
+    label: study.answer.label,
+    score: rounded(study.answer.score),
+    words: study.words.map(({ text }) => text),
+    rollout: roundedRows(all(rows.rollout)),
+    relevance: roundedRows(all(rows.relevance)),
+    leaveOut: roundedRows(leaveOut),
+    attention: withAttention ? packedAttention(layers, (layer, head) => all(rows.attention(layer, head))) : null,
+  };
+}
+
+/** All heads' rows in bytes: a base-size model has 144 heads. */
+function packedAttention(
+  layers: readonly LayerAttention[],
+  rowsOfHead: (layer: number, head: number) => PageRows,
+): NonNullable<PageSubject['attention']> {
+  const heads = layers.map((layer) => layer.heads);
+  const all = layers.flatMap((layer, i) => Array.from({ length: layer.heads }, (_, head) => rowsOfHead(i, head)));
+  const values = all.flat(2);
+  const largest = values.reduce((max, value) => Math.max(max, value), 1e-9);
+  const bytes = Uint8Array.from(values, (value) => Math.round(255 * Math.sqrt(value / largest)));
+  return { rows: all[0]?.length ?? 0, columns: all[0]?.[0]?.length ?? 0, largest, heads, bytes: base64Of(bytes) };
+}
+
+function imagesOf(
+  { sequence }: StudiedExample,
+  pictures: readonly (string | null)[],
+  names: readonly string[],
+): PageImage[] {
+  return sequence.images.map(({ count, boxes, imageWidth, imageHeight }, i) => {
+    const quads =
+      boxes === undefined
+        ? gridOf(count)
+        : Array.from({ length: count }, (_, r) => [...boxes.subarray(4 * r, 4 * r + 4)]);
+    return {
+      picture: boxes === undefined ? null : (pictures[i] ?? null),
+      name: names[i] ?? `image ${i + 1}`,
+      width: imageWidth ?? quads.reduce((max, [, , x2 = 0]) => Math.max(max, x2), 1),
+      height: imageHeight ?? quads.reduce((max, [, , , y2 = 0]) => Math.max(max, y2), 1),
+      boxes: quads.map((quad) => quad.map(rounded)),
+      hasBoxes: boxes !== undefined,
+    };
+  });
+}
+
+/** Tiles in place of boxes, about as many in a row as rows. */
+function gridOf(count: number): number[][] {
+  const columns = Math.ceil(Math.sqrt(count));
+  return Array.from({ length: count }, (_, i) => {
+    const [x, y] = [(i % columns) * 50, Math.floor(i / columns) * 50];
+    return [x + 3, y + 3, x + 47, y + 47];
+  });
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(DIGITS));
+}
+
+function roundedRows(rows: PageRows): PageRows {
+  return rows.map((row) => row.map(rounded));
+}

@@ -1,0 +1,65 @@
+// Region features made on the fly from pictures: the pixels of given boxes, or of a grid of patches.
+import { readdir, readFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { z } from 'zod';
+import { exists } from '#platform';
+import { DataError } from '../../errors.js';
+import { imageKey } from '../image-key.js';
+import { readJson } from '../../formats/json.js';
+import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from '../pixels.js';
+import { decodePng } from '../../pictures/png.js';
+import { indexedSource, indexIds } from '../indexed-source.js';
+import type { RegionFeatureSource } from '../region-features.js';
+
+/** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
+const BOXES_FILE = 'boxes.json';
+const boxesFile = z.record(z.string(), z.array(z.array(z.number()).length(4)));
+
+export interface ImageFeatureOptions extends PixelFeatureOptions {
+  /** Without boxes: patches along each side of a picture. */
+  grid: number;
+}
+
+/**
+ * Opens a folder (and those inside it) of PNG pictures. Regions are the boxes of `boxes.json` in it, else a grid of patches.
+ * @throws DataError when there is no picture, or a picture has no boxes.
+ */
+export async function openImageFeatures(
+  folder: string,
+  { grid, cells, look }: ImageFeatureOptions,
+): Promise<RegionFeatureSource> {
+  const names = await readdir(folder, { recursive: true });
+  const files = names.filter((name) => name.endsWith('.png')).sort();
+  const idOf = (file: string): string =>
+    file
+      .split(sep)
+      .at(-1)
+      ?.replace(/\.png$/, '') ?? file;
+  if (files.length === 0) throw new DataError(`${folder}: holds no .png picture`);
+  const ids = files.map(idOf);
+  const boxes = await readBoxes(join(folder, BOXES_FILE));
+  const boxesOf = (row: number): number[][] | undefined => boxes?.get(imageKey(ids[row] ?? ''));
+  return indexedSource({
+    name: folder,
+    dim: pixelFeatureDim({ cells, look }),
+    ids,
+    countOf: (row) => (boxes === null ? grid * grid : boxesOf(row)?.length),
+    read: async (row) => {
+      const path = join(folder, files[row] ?? '');
+      const image = decodePng(await readFile(path), path);
+      const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxesOf(row);
+      if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${ids[row]}`);
+      return pixelFeatures(image, regions, { cells, look });
+    },
+  });
+}
+
+async function readBoxes(path: string): Promise<ReadonlyMap<string, number[][]> | null> {
+  if (!(await exists(path))) return null;
+  const parsed = boxesFile.safeParse(await readJson(path));
+  if (!parsed.success)
+    throw new DataError(
+      `${path}: expected { "<image id>": [[x1, y1, x2, y2], ...] }: ${z.prettifyError(parsed.error)}`,
+    );
+  return indexIds(Object.entries(parsed.data), path);
+}

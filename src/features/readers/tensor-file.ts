@@ -1,0 +1,51 @@
+// Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes, size and number of regions beside it.
+import { openSource } from '#platform';
+import { openTensorFile } from '../../checkpoint/open.js';
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { DataError } from '../../errors.js';
+import type { NumericArray } from '../../formats/npy.js';
+import { sizeOf } from '../../shapes.js';
+import { widthFoundSource } from '../indexed-source.js';
+import { COUNT_NAMES, regionsOfArrays } from '../named-arrays.js';
+import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
+
+/** Width and height. */
+const SIZE = 'size';
+/** What a tensor `<image id>.<name>` says of the image; any other name is an image. */
+const BESIDE = ['boxes', SIZE, ...COUNT_NAMES];
+
+/**
+ * Opens a file of `<image id>` `[regions, d]` or a grid, of any float dtype, with `<image id>.boxes` `[regions, 4]`, `<image id>.size` `[2]`
+ * (width, height) and, where they are padded, `<image id>.num_boxes` (one number) where they are known: a `.safetensors`, or a dict of
+ * tensors that torch.save wrote.
+ * @throws DataError for tensors of another shape; CheckpointError when the file is damaged.
+ */
+export async function openTensorFileFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {
+  return openedWith(await openTensorFile(await openSource(path)), async (file) => {
+    const ids = [...file.tensors.keys()].filter((name) => !BESIDE.some((beside) => name.endsWith(`.${beside}`)));
+    const read = (row: number, width?: number): Promise<RegionFeatures> =>
+      readImage(file, ids[row] as string, `${path}, image ${ids[row]}`, width);
+    const countOf = (row: number, width: number): number | undefined => {
+      const id = ids[row] as string;
+      const isPadded = COUNT_NAMES.some((name) => file.tensors.has(`${id}.${name}`));
+      return isPadded ? undefined : sizeOf(file.tensors.get(id)?.shape ?? []) / width;
+    };
+    return widthFoundSource({ name: path, ids, countOf, read, close: () => file.close() }, dim);
+  });
+}
+
+async function readImage(file: TensorFile, id: string, where: string, dim?: number): Promise<RegionFeatures> {
+  const read = async (name: string): Promise<NumericArray> => ({
+    shape: file.tensors.get(name)?.shape ?? [],
+    data: await file.readFloat32(name),
+  });
+  const names = ['features', ...BESIDE.filter((beside) => file.tensors.has(`${id}.${beside}`))];
+  const get = (name: string): Promise<NumericArray> => read(name === 'features' ? id : `${id}.${name}`);
+  const regions = await regionsOfArrays({ names, get }, where, dim);
+  if (!names.includes(SIZE)) return regions;
+  const { data } = await get(SIZE);
+  const [imageWidth, imageHeight] = data;
+  if (data.length !== 2 || imageWidth === undefined || imageHeight === undefined)
+    throw new DataError(`${where}: expected its size as [width, height], found ${data.length} values`);
+  return { ...regions, imageWidth, imageHeight };
+}

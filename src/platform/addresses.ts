@@ -1,0 +1,21 @@
+// Paths and web addresses, which callers need not tell apart.
+
+/** True for http(s), blob and data addresses. */
+export function isUrl(path: string): boolean {
+  return /^(https?|blob|data):/i.test(path);
+}
+
+/** Appends a file name to a folder, whether path or address. */
+export function joinPath(folder: string, file: string): string {
+  return folder.endsWith('/') ? folder + file : `${folder}/${file}`;
+}
+
+/** The folder that holds a file; `.` for a bare name. */
+export function folderOf(path: string): string {
+  return path.includes('/') ? path.replace(/\/[^/]*$/, '') || '/' : '.';
+}
+
+/** The last part of a path or address. */
+export function fileName(path: string): string {
+  return path.replace(/[?#].*$/, '').replace(/^.*\//, '');
+}

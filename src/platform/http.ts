@@ -1,0 +1,52 @@
+// Requests to web servers: what an answer means, and text at an address.
+import { HubError } from '../errors.js';
+
+/** Answers for a file that does not exist. */
+const ABSENT = new Set([404, 410]);
+
+/** Sends a request. @throws HubError with the address and the cause when there is no answer. */
+async function request(url: string, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new HubError(`${url}: no answer (${cause}); check the address and the network`);
+  }
+}
+
+/** Single-page servers (vite) answer with their page, and success, for a file that does not exist. No file of a model is HTML. */
+function isPage({ headers }: Response): boolean {
+  return /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(headers.get('content-type') ?? '');
+}
+
+/** Fetches a file. @throws HubError with the address and the status or cause; also for an HTML page in place of the file. */
+export async function fetchOk(url: string, init?: RequestInit): Promise<Response> {
+  const response = await request(url, init);
+  if (response.ok && !isPage(response)) return response;
+  await response.body?.cancel();
+  if (response.ok)
+    throw new HubError(
+      `${url}: the server answered with an HTML page; it seems to have no such file, check the address`,
+    );
+  throw statusError(url, response);
+}
+
+/** Text at an address. @throws HubError */
+export async function fetchText(url: string): Promise<string> {
+  return (await fetchOk(url)).text();
+}
+
+/** Whether a file exists at an address. An HTML page in its place counts as "not found". @throws HubError for any other failure */
+export async function urlExists(url: string): Promise<boolean> {
+  if (!/^https?:/i.test(url)) return true;
+  const response = await request(url, { headers: { range: 'bytes=0-0' } });
+  await response.body?.cancel();
+  if (response.ok) return !isPage(response);
+  if (response.status === 416) return true; // an empty file has no first byte
+  if (ABSENT.has(response.status)) return false;
+  throw statusError(url, response);
+}
+
+function statusError(url: string, { status, statusText }: Response): HubError {
+  return new HubError(`${url}: the server answered ${status} ${statusText}`.trimEnd());
+}

@@ -1,0 +1,142 @@
+// Requests to a hub: headers, limits of patience, which answers are final, and trying again.
+import { HubError } from '../errors.js';
+
+/** A request's circumstances. */
+export interface Access {
+  token: string | null;
+}
+
+/** Tries in a row that may fail without a byte arriving. */
+const MAX_ATTEMPTS = 4;
+
+/** First wait between tries; doubled each time. */
+const FIRST_WAIT_MS = 250;
+
+/** A server that asks for a longer wait than this is taken as unavailable. */
+const LONGEST_WAIT_MS = 20_000;
+
+/** A transfer that brings less than this in a window of SLOW_WINDOW silence limits (a minute by default) is broken off, and resumed. */
+const SLOWEST_BYTES = 64 << 10;
+const SLOW_WINDOW = 6;
+
+const USER_AGENT = 'visualbert-tfjs';
+
+/** A connection that says nothing for so long is dropped: HF_HUB_DOWNLOAD_TIMEOUT seconds, 10 as in the Python client. */
+function silenceLimitMs(): number {
+  const seconds = Number(process.env['HF_HUB_DOWNLOAD_TIMEOUT'] ?? 10);
+  return (seconds > 0 ? seconds : 10) * 1000;
+}
+
+/** The server answered, and trying again would not change it. */
+export class Refusal extends HubError {}
+
+/** Headers of a request, with the token. */
+export function headersOf({ token }: Access, more: Record<string, string> = {}): Record<string, string> {
+  return {
+    'user-agent': USER_AGENT,
+    'accept-encoding': 'identity',
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...more,
+  };
+}
+
+/** Breaks off a transfer that stays silent, or brings next to nothing for a minute. */
+export class TransferWatch {
+  private readonly controller = new AbortController();
+  private readonly limitMs = silenceLimitMs();
+  private readonly slowness: NodeJS.Timeout;
+  private silence: NodeJS.Timeout;
+  private bytes = 0;
+  readonly signal = this.controller.signal;
+
+  constructor() {
+    this.silence = this.startSilence();
+    const windowMs = SLOW_WINDOW * this.limitMs;
+    this.slowness = setInterval(() => {
+      if (this.bytes < SLOWEST_BYTES) this.abort(`only ${this.bytes} bytes in ${windowMs / 1000} s`);
+      this.bytes = 0;
+    }, windowMs);
+  }
+  /** Notes that bytes have come. */
+  received(bytes: number): void {
+    this.bytes += bytes;
+    clearTimeout(this.silence);
+    this.silence = this.startSilence();
+  }
+  stop(): void {
+    clearTimeout(this.silence);
+    clearInterval(this.slowness);
+  }
+  private startSilence(): NodeJS.Timeout {
+    return setTimeout(() => this.abort(`silent for ${this.limitMs / 1000} s`), this.limitMs);
+  }
+  private abort(reason: string): void {
+    this.controller.abort(new Error(reason));
+  }
+}
+
+/** Sends a request. @throws HubError when there is no answer */
+export async function request(url: string, init: RequestInit): Promise<Response> {
+  const watch = init.signal === undefined ? new TransferWatch() : null;
+  try {
+    return await fetch(url, watch === null ? init : { ...init, signal: watch.signal });
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: { message?: string; code?: string } };
+    throw new HubError(`${url}: no answer (${cause?.message || cause?.code || message})`);
+  } finally {
+    watch?.stop();
+  }
+}
+
+/** @throws Refusal for answers that stay; HubError, with the wait asked for, for those that may change. */
+export function requireSuccess(url: string, response: Response): void {
+  const { status, headers } = response;
+  if (status >= 200 && status < 400) return;
+  void response.body?.cancel();
+  const code = headers.get('x-error-code');
+  const said = headers.get('x-error-message') ?? code;
+  const answer = `${url}: the server answered ${status}${said === null ? '' : ` (${said.slice(0, 200)})`}`;
+  if (status === 401 || status === 403) {
+    throw new Refusal(
+      `${answer}; the repository does not exist, or is private or gated: check its name, ask for access, and set HF_TOKEN`,
+    );
+  }
+  if (status === 404) throw new Refusal(`${answer}; check the repository's name and the revision`);
+  if (status === 429 || status >= 500) throw new Busy(answer, Number(headers.get('retry-after') ?? NaN) * 1000);
+  throw new Refusal(answer);
+}
+
+/** The server cannot answer now. */
+class Busy extends HubError {
+  constructor(
+    message: string,
+    readonly waitMs: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Tries again, ever later: as long as `progress` (bytes) grows by more than a trickle, or a few times without. */
+export async function withRetries<T>(
+  url: string,
+  attempt: () => Promise<T>,
+  progress: () => Promise<number> = async () => 0,
+): Promise<T> {
+  let before = await progress();
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof Refusal || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
+      const now = await progress();
+      if (now - before >= SLOWEST_BYTES) failures = 1;
+      before = now;
+      const wished = error instanceof Busy && error.waitMs > 0 ? error.waitMs : 0;
+      if (failures >= MAX_ATTEMPTS || wished > LONGEST_WAIT_MS) {
+        const text = error instanceof HubError ? error.message : `${url}: ${(error as Error).message}`;
+        throw new HubError(`${text}; tried ${failures} times, try again later`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.max(wished, FIRST_WAIT_MS * 2 ** (failures - 1))));
+    }
+  }
+}

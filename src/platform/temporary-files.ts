@@ -1,0 +1,60 @@
+// Names for files that are not whole yet, which say whose they are, so that what a killed process left is found and removed.
+import { randomBytes } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { isAlive, thisProcess } from './processes.js';
+
+/** A file of a process that cannot be asked (another machine, an earlier start of this one) counts as left when it has not changed for so long. */
+const ABANDONED_MS = 3_600_000;
+
+const OWNER = /^(\d+)(?:-([0-9a-f]{8})-(\d*))?$/;
+const TEMPORARY = /^\..+\.(\d+-[0-9a-f]{8}-\d*)-[0-9a-f]{8}\.tmp$/s;
+
+/** Folders that this process has looked through. */
+const cleaned = new Set<string>();
+
+/** The process as a part of file names. */
+export function ownerName(): string {
+  const { pid, machine, started = '' } = thisProcess();
+  return `${pid}-${machine}-${started}`;
+}
+
+/** A hidden name beside `path`, for its contents until they are whole. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${ownerName()}-${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/**
+ * Removes the temporary files of processes that are gone from a folder; looks once in the life of this process.
+ * What cannot be read or removed stays: whoever writes there meets the reason.
+ */
+export async function removeLeftovers(folder: string): Promise<void> {
+  if (cleaned.has(folder)) return;
+  cleaned.add(folder);
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    const [, owner] = TEMPORARY.exec(name) ?? [];
+    if (owner !== undefined && (await isAbandoned(join(folder, name), owner)))
+      await rm(join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+/** Whether nobody works on a file any more, whose owner its name tells. */
+export async function isAbandoned(path: string, owner: string): Promise<boolean> {
+  const isRunning = isOwnerAlive(owner);
+  if (isRunning !== null) return !isRunning;
+  const info = await stat(path).catch(() => null);
+  return info !== null && Date.now() - info.mtimeMs > ABANDONED_MS;
+}
+
+/** Whether the process that a file name names still works on it: false when it is gone, null when it cannot be asked. */
+function isOwnerAlive(owner: string): boolean | null {
+  const [, pid, machine, started] = OWNER.exec(owner) ?? [];
+  if (pid === undefined) return null;
+  return isAlive({
+    pid: Number(pid),
+    host: hostname(),
+    ...(machine ? { machine } : {}),
+    ...(started ? { started } : {}),
+  });
+}

@@ -1,0 +1,122 @@
+// One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files.
+import { VisualBertConfig } from '../config.js';
+import { ConfigError, DataError } from '../errors.js';
+import { openRegionFeatures } from '../features/open.js';
+import type { PixelFeatureOptions } from '../features/pixels.js';
+import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
+import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
+import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.js';
+import { PIPELINE_NAMES, tasksOfClass } from '../pipelines/tasks.js';
+import type { VcrToken } from '../processing/vcr-names.js';
+
+export interface OneInputOptions extends Pick<NodePipelineOptions, 'answers' | 'compile' | 'precision'> {
+  /** Run folder, model folder or hub id. */
+  model: string;
+  /** The question, statement or sentence; of masked words the text with [MASK]. */
+  text: string;
+  /** Region features: any form that `openRegionFeatures` takes. */
+  features: string | readonly string[];
+  /** Which image; may be left out when the features hold one only. NLVR2: two ids. */
+  images?: readonly string[] | undefined;
+  /** Of features from pictures: as in training. */
+  pixels?: { grid?: number; cells?: number; look?: PixelFeatureOptions['look'] };
+  /** What a question of VCR has to choose from. */
+  choices?: readonly string[] | undefined;
+  /** Kinds of the objects that tags such as [0] name in the question and its choices. */
+  objects?: readonly string[] | undefined;
+  /** Phrases of a sentence to find. */
+  phrases?: readonly string[] | undefined;
+}
+
+/** A pipeline and an input for it. `T` is one of the tasks. */
+export interface OneInput<T extends PipelineName> {
+  task: T;
+  pipeline: Pipeline<T>;
+  input: PipelineInput<T>;
+  /** Ids of the images. */
+  images: readonly string[];
+  /** Frees the model. */
+  close(): Promise<void>;
+}
+
+/** By task, so that its pipeline and its input belong together. */
+export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
+
+/**
+ * Reads the regions of the images, loads the checkpoint and makes its input.
+ * @throws ConfigError for a checkpoint of no task, or an input that lacks choices or phrases; DataError for an absent image
+ */
+export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
+  const { model, features, pixels = {}, answers, precision, compile } = options;
+  const task = await taskOf(model, options.text);
+  const source = await openRegionFeatures(features, pixels);
+  let images: readonly string[];
+  let regions: readonly RegionFeatures[];
+  try {
+    images = chooseImages(source, options.images);
+    regions = await Promise.all(images.map((id) => source.read(id)));
+  } finally {
+    await source.close();
+  }
+  const input = inputsOf(options, regions)[task](); // before the model is loaded, which takes longer
+  const loaded = await pipeline(task, model, {
+    ...(answers === undefined ? {} : { answers }),
+    ...(precision === undefined ? {} : { precision }),
+    ...(compile === undefined ? {} : { compile }),
+  });
+  return { task, pipeline: loaded, input, images, close: () => loaded.dispose() } as AnyOneInput;
+}
+
+/** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or says whether text and image match. */
+async function taskOf(model: string, text: string): Promise<PipelineName> {
+  const { architectures } = (await VisualBertConfig.fromPretrained(model)).extra;
+  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
+  const tasks = tasksOfClass(name).filter((task) => task !== 'feature-extraction');
+  const [task] = tasks.length > 1 && !text.includes('[MASK]') ? tasks.slice(1) : tasks;
+  if (task !== undefined) return task;
+  throw new ConfigError(
+    `${model}: its config.json names no class that gives answers (architectures: ${name || 'none'}); tasks are ${PIPELINE_NAMES.join(', ')}`,
+  );
+}
+
+function inputsOf(
+  { text, choices = [], objects, phrases = [] }: OneInputOptions,
+  images: readonly RegionFeatures[],
+): { [T in PipelineName]: () => PipelineTypes[T]['input'] } {
+  const one = (): RegionFeatures => {
+    const [regions, second] = images;
+    if (regions !== undefined && second === undefined) return regions;
+    throw new ConfigError(`expected one image, received ${images.length}; only statements (NLVR2) are about two`);
+  };
+  const tagged = (words: string): string | VcrToken[] => (objects === undefined ? words : tagsOf(words));
+  return {
+    'visual-question-answering': () => ({ question: text, regions: one() }),
+    'visual-reasoning': () => ({ statement: text, regions: images }),
+    'visual-multiple-choice': () => ({
+      ...{ question: tagged(text), choices: choices.map(tagged), regions: one() },
+      ...(objects === undefined ? {} : { objects }),
+    }),
+    'phrase-grounding': () => ({ sentence: text, phrases, regions: one() }),
+    'fill-mask': () => ({ text, regions: one() }),
+    'image-text-matching': () => ({ text, regions: one() }),
+    'feature-extraction': () => ({ text, regions: images }),
+  };
+}
+
+/** `Why is [0] near [1,2] ?` as words and tags. */
+function tagsOf(text: string): VcrToken[] {
+  return text.split(/\s+/).flatMap((token): VcrToken[] => {
+    const tags = /^\[(\d+(?:,\d+)*)\]$/.exec(token)?.[1];
+    return token === '' ? [] : [tags === undefined ? token : tags.split(',').map(Number)];
+  });
+}
+
+function chooseImages(source: RegionFeatureSource, images: readonly string[] | undefined): readonly string[] {
+  if (images !== undefined) return images;
+  const [first, second] = source.ids();
+  if (first === undefined) throw new DataError(`${source.name}: it holds no image`);
+  if (second !== undefined)
+    throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); say which with --image`);
+  return [first];
+}
+

@@ -1,0 +1,176 @@
+// What VQA and own questions share: soft scores over a list of answers, the best answer of each question.
+import { readText } from '#platform';
+import { DEFAULT_BUCKETS } from '../../processing/batch.js';
+import { type AnswerVocabulary, parseAnswers } from '../../processing/answer-vocabulary.js';
+import type { VisualBertProcessor } from '../../processing/processor.js';
+import { openedWith } from '../../features/region-features.js';
+import { ConfigError } from '../../errors.js';
+import type { RawTensor } from '../../raw-tensor.js';
+import type { ExampleNote, Metric, Task } from '../../training/task.js';
+import {
+  approximateLength,
+  onceEach,
+  readRegions,
+  type RecordKind,
+  recordDatasets,
+  type Splits,
+  type TaskExample,
+} from '../shared/datasets.js';
+import { logitRows } from '../shared/logits.js';
+import { notedAnswers, notedImages } from '../shared/notes.js';
+import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
+import type { AnsweringOptions, VqaOptions } from '../shared/options.js';
+import { collectPredictions } from '../shared/predictions.js';
+import { newModelFields, taskProcessor } from '../shared/processor.js';
+import { taskRegions } from '../shared/regions.js';
+
+/** A question about an image. */
+export interface Question {
+  question: string;
+  imageId: string;
+}
+
+/** A record with the answer that the model gives it. */
+export interface AnswerPrediction<R> {
+  record: R;
+  answer: string;
+}
+
+/** How the records of a data set are named, scored and written. */
+export interface QuestionKind<R> extends Pick<RecordKind<R, unknown>, 'name' | 'fingerprint'> {
+  task: string;
+  id(record: R): string;
+  isAnswered(record: R): boolean;
+  /** `[c] float32`, 0 to 1. */
+  softScores(record: R, answers: AnswerVocabulary): Float32Array;
+  /** The answer that reports expect. */
+  expected(record: R): string;
+  /** How right an answer is, from 0 to 1. */
+  score(record: R, answer: string): number;
+  metrics(predictions: readonly AnswerPrediction<R>[]): Record<string, number>;
+  write(path: string, predictions: readonly AnswerPrediction<R>[]): Promise<void>;
+  /** The answers of the data, for a new head. */
+  buildAnswers(records: readonly R[]): AnswerVocabulary;
+}
+
+/**
+ * A task over questions and a list of answers.
+ * @throws ConfigError when there are no answers to choose from; DataError naming records whose image has no regions.
+ */
+export async function openQuestions<R extends Question>(
+  kind: QuestionKind<R>,
+  splits: Splits<R>,
+  options: VqaOptions | AnsweringOptions,
+  context: TaskContext,
+): Promise<OpenedTask<TaskExample<R>>> {
+  const texts = (): string[] => splits.records.map(({ question }) => question);
+  const processor = await taskProcessor('vqa', options, context, texts);
+  const answers = await chooseAnswers(options.answers, context, processor, () => kind.buildAnswers(splits.records));
+  const predict = (examples: readonly TaskExample<R>[], outputs: Record<string, RawTensor>): AnswerPrediction<R>[] =>
+    logitRows(kind.task, outputs, examples.length).map((row, i) => ({
+      record: (examples[i] as TaskExample<R>).record,
+      answer: answers.best(row)[0]?.answer ?? '',
+    }));
+  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+    task: {
+      name: kind.task,
+      primaryMetric: 'accuracy',
+      greaterIsBetter: true,
+      collate: async (examples) => {
+        const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+        const labels = softLabels(examples, kind, answers);
+        return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
+      },
+      createMetric: () => createMetric(kind, predict),
+      describe: (examples, outputs) =>
+        logitRows(kind.task, outputs, examples.length).map((row, i) =>
+          noteOf(examples[i] as TaskExample<R>, kind, notedAnswers(answers, row)),
+        ),
+    } satisfies Task<TaskExample<R>>,
+    modelClass: 'VisualBertForQuestionAnswering' as const,
+    processor,
+    ...recordDatasets(splits, source, processor, () => questionRecords(kind, processor)),
+    config: {
+      id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
+      ...newModelFields(processor, source.dim, context),
+    },
+    createPredictions: () => collectPredictions(predict, (path, predictions) => kind.write(path, predictions)),
+    close: () => source.close(),
+  }));
+}
+
+/** The answers: a file, else those of the model, else for training those of the data. */
+async function chooseAnswers(
+  file: string | undefined,
+  { purpose, model }: TaskContext,
+  processor: VisualBertProcessor,
+  build: () => AnswerVocabulary,
+): Promise<AnswerVocabulary> {
+  if (processor.answers !== null && (file === undefined || purpose !== 'train')) return processor.answers;
+  if (file !== undefined) return parseAnswers(await readText(file), file);
+  if (purpose === 'train') return build();
+  throw new ConfigError(
+    `${model ?? 'model'}: its config.json names no answers; give the list it was trained with (--answers answers_vqa.txt for the uclanlp VQA model)`,
+  );
+}
+
+function questionRecords<R extends Question>(
+  { name, fingerprint }: QuestionKind<R>,
+  processor: VisualBertProcessor,
+): RecordKind<R, TaskExample<R>> {
+  const encode = onceEach(({ question }: R) => processor.encodeText(question));
+  return {
+    name,
+    fingerprint,
+    images: ({ imageId }) => [imageId],
+    example: async (record, index, source) => {
+      const [text, images] = await Promise.all([
+        encode(record, index),
+        readRegions([record.imageId], source, processor),
+      ]);
+      return { record, text, images };
+    },
+    textLength: ({ question }) => approximateLength(question),
+  };
+}
+
+/** `[b, c] float32`, or null when an example has no answers. */
+function softLabels<R>(
+  examples: readonly TaskExample<R>[],
+  { isAnswered, softScores }: QuestionKind<R>,
+  answers: AnswerVocabulary,
+): RawTensor | null {
+  if (!examples.every(({ record }) => isAnswered(record))) return null;
+  const data = new Float32Array(examples.length * answers.size);
+  examples.forEach(({ record }, i) => data.set(softScores(record, answers), i * answers.size));
+  return { dtype: 'float32', shape: [examples.length, answers.size], data };
+}
+
+function createMetric<R>(
+  kind: QuestionKind<R>,
+  predict: (examples: readonly TaskExample<R>[], outputs: Record<string, RawTensor>) => AnswerPrediction<R>[],
+): Metric<TaskExample<R>> {
+  const judged: AnswerPrediction<R>[] = [];
+  return {
+    update: (examples, outputs) => {
+      judged.push(...predict(examples, outputs).filter(({ record }) => kind.isAnswered(record)));
+    },
+    compute: () => (judged.length === 0 ? {} : kind.metrics(judged)),
+  };
+}
+
+/** One example with its most likely answers. */
+function noteOf<R extends Question>(
+  { record, images }: TaskExample<R>,
+  kind: QuestionKind<R>,
+  noted: Pick<ExampleNote, 'predicted' | 'scores'>,
+): ExampleNote {
+  return {
+    id: kind.id(record),
+    text: record.question,
+    expected: kind.expected(record),
+    ...noted,
+    correct: kind.isAnswered(record) ? kind.score(record, noted.predicted) : 0,
+    images: notedImages([record.imageId], images),
+  };
+}

@@ -1,0 +1,135 @@
+// Data sets over the records of annotation files: reading both splits, checking their images, examples by index.
+import type { RegionFeatures, RegionFeatureSource } from '../../features/region-features.js';
+import { DataError } from '../../errors.js';
+import type { EncodedExample, EncodedText } from '../../processing/batch.js';
+import type { VisualBertProcessor } from '../../processing/processor.js';
+import type { Dataset } from '../../training/task.js';
+import { fingerprintOf } from './fingerprint.js';
+import type { TaskRegions } from './regions.js';
+
+/** A record and what the model sees of it. */
+export interface TaskExample<R> extends EncodedExample {
+  record: R;
+}
+
+/** The records of a task, and those to validate on, when there are any. */
+export interface Splits<R> {
+  records: readonly R[];
+  validation: readonly R[] | null;
+}
+
+/** Reads both splits: `readSplits((paths) => readAll(paths, readNlvr), options.data, options.validationData)`. */
+export async function readSplits<P, R>(
+  read: (paths: P) => Promise<R[]>,
+  paths: P,
+  validation: P | undefined,
+): Promise<Splits<R>> {
+  return { records: await read(paths), validation: validation === undefined ? null : await read(validation) };
+}
+
+/** Both splits with each record turned into others. */
+export function mapSplits<A, B>({ records, validation }: Splits<A>, change: (records: readonly A[]) => B[]): Splits<B> {
+  return { records: change(records), validation: validation === null ? null : change(validation) };
+}
+
+/** The records of several files, one after the other. */
+export async function readAll<R>(paths: readonly string[], read: (path: string) => Promise<R[]>): Promise<R[]> {
+  return (await Promise.all(paths.map(read))).flat();
+}
+
+/** How the records of a task become examples. */
+export interface RecordKind<R, E> {
+  /** What errors call a record. */
+  name(record: R): string;
+  images(record: R): readonly string[];
+  /** What a change of the record is told by. */
+  fingerprint(record: R): string;
+  example(record: R, index: number, source: RegionFeatureSource): Promise<E>;
+  /** Word pieces of the text, near enough to group batches. */
+  textLength(record: R): number;
+  /** Regions that are shown; default: all of the images. */
+  regionCount?(record: R): number;
+}
+
+/**
+ * Both splits as data sets, each with its own region features.
+ * @throws DataError naming records whose image has no regions.
+ */
+export function recordDatasets<R, E>(
+  { records, validation }: Splits<R>,
+  regions: TaskRegions,
+  processor: VisualBertProcessor,
+  createKind: () => RecordKind<R, E>,
+): { data: Dataset<E>; validation: Dataset<E> | null } {
+  const dataset = (all: readonly R[], source: RegionFeatureSource): Dataset<E> =>
+    recordDataset(all, source, processor, createKind());
+  return {
+    data: dataset(records, regions),
+    validation: validation === null ? null : dataset(validation, regions.validation),
+  };
+}
+
+function recordDataset<R, E>(
+  records: readonly R[],
+  source: RegionFeatureSource,
+  { maxRegions }: VisualBertProcessor,
+  kind: RecordKind<R, E>,
+): Dataset<E> {
+  requireImages(records, kind, source);
+  const at = (index: number): R => {
+    if (index in records) return records[index] as R;
+    throw new DataError(`example ${index}: the data set has ${records.length}`);
+  };
+  return {
+    length: records.length,
+    fingerprint: fingerprintOf(records.map(kind.fingerprint)),
+    example: async (index) => kind.example(at(index), index, source),
+    sizeOf: (index) => {
+      const record = at(index);
+      const counts = kind.images(record).map((id) => Math.min(source.countOf?.(id) ?? 0, maxRegions));
+      return {
+        text: kind.textLength(record),
+        regions: kind.regionCount?.(record) ?? counts.reduce((sum, count) => sum + count, 0),
+      };
+    },
+  };
+}
+
+/** @throws DataError naming the first records whose image has no regions, and how many more there are. */
+function requireImages<R>(
+  records: readonly R[],
+  { name, images }: Pick<RecordKind<R, unknown>, 'name' | 'images'>,
+  source: RegionFeatureSource,
+): void {
+  const missing = new Set<string>();
+  for (const record of records)
+    for (const id of images(record)) if (!source.has(id)) missing.add(`${name(record)} (image ${id})`);
+  if (missing.size === 0) return;
+  throw new DataError(
+    `${source.name}: no region features for ${[...missing].slice(0, 3).join(', ')}${missing.size > 3 ? ` and ${missing.size - 3} more` : ''}; ` +
+      'were the features made for this split?',
+  );
+}
+
+/** The regions of each image as the model takes them. */
+export async function readRegions(
+  imageIds: readonly string[],
+  source: RegionFeatureSource,
+  processor: VisualBertProcessor,
+): Promise<RegionFeatures[]> {
+  const regions = await Promise.all(imageIds.map((id) => source.read(id)));
+  return regions.map((one) => processor.fitRegions(one));
+}
+
+/** Encodes the text of each record once, by the record's index. */
+export function onceEach<R>(
+  encode: (record: R) => Promise<EncodedText>,
+): (record: R, index: number) => Promise<EncodedText> {
+  const encoded: Promise<EncodedText>[] = [];
+  return (record, index) => (encoded[index] ??= encode(record));
+}
+
+/** Word pieces of a text without cutting it, near enough to group batches: words and signs, and the special tokens. */
+export function approximateLength(text: string): number {
+  return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
+}

@@ -1,0 +1,43 @@
+// The region features that a task's examples show: cached, and replaced where a control asks for it.
+import { openRegionFeatures } from '../../features/open.js';
+import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
+import { cachedSource, shuffledRegions, withoutRegions } from '../../features/wrappers.js';
+import { DataError } from '../../errors.js';
+import type { TaskContext } from './opened-task.js';
+import type { CommonOptions } from './options.js';
+
+/** The regions of a task's examples, and those of its validation examples: the same unless the options name others. */
+export interface TaskRegions extends RegionFeatureSource {
+  readonly validation: RegionFeatureSource;
+}
+
+/**
+ * Opens region features with the cache and the control that the options ask for. Closing closes those of validation too.
+ * @throws DataError when the features of validation have another width.
+ */
+export async function taskRegions(
+  source: RegionFeatureSource | readonly string[],
+  options: CommonOptions,
+  context: TaskContext,
+): Promise<TaskRegions> {
+  const first = await openControlled(source, options, context);
+  if (options.validationFeatures === undefined) return { ...first, validation: first };
+  const validation = await openedWith(first, () => openControlled(options.validationFeatures ?? [], options, context));
+  const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
+  if (validation.dim === first.dim) return { ...first, validation, close };
+  await close();
+  throw new DataError(
+    `${validation.name}: its features are ${validation.dim} wide, those of ${first.name} ${first.dim}`,
+  );
+}
+
+async function openControlled(
+  source: RegionFeatureSource | readonly string[],
+  options: CommonOptions,
+  { seed = 0 }: TaskContext,
+): Promise<RegionFeatureSource> {
+  const opened = 'read' in source ? source : await openRegionFeatures(source, options);
+  const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
+  if (options.regions === 'zeroed') return withoutRegions(cached);
+  return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
+}

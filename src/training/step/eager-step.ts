@@ -1,0 +1,37 @@
+// createTrainingStep for every backend of tfjs: the step runs operation by operation.
+import { ConfigError } from '../../errors.js';
+import { type TrainingStep } from './contract.js';
+import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
+import { createEagerRunner } from './runner.js';
+import { type TrainableModel } from './trainable-model.js';
+import { ModelTrainingStep } from './training-step.js';
+
+/**
+ * A training step over the model's parameters, run eagerly: `compile` is false unless given.
+ * @throws ConfigError for options out of range, and for `compile: true`, which needs `visualbert-tfjs/node` and its engine.
+ */
+export async function createTrainingStep(
+  model: TrainableModel,
+  options: TrainingStepOptions = {},
+): Promise<TrainingStep> {
+  const resolved = resolveStepOptions({ compile: false, ...options });
+  if (resolved.compile) {
+    throw new ConfigError(
+      'createTrainingStep: compile: true needs the native engine of visualbert-tfjs/node (`visualbert engine install`); leave it out, or pass compile: false, to run eagerly',
+    );
+  }
+  return createEagerTrainingStep(model, resolved);
+}
+
+/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step has. */
+export async function createEagerTrainingStep(
+  model: TrainableModel,
+  options: ResolvedStepOptions,
+): Promise<TrainingStep> {
+  if (options.precision !== 'fp32') {
+    throw new ConfigError(
+      `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
+    );
+  }
+  return ModelTrainingStep.create(model, options, createEagerRunner(model.namedParameters()));
+}

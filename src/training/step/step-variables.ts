@@ -1,0 +1,84 @@
+// The variables that a training step keeps beside the model's parameters: moments, averages, sums of gradients, the scale of the loss.
+import type * as tf from '@tensorflow/tfjs';
+import { INITIAL_LOSS_SCALE, type LossScale } from './update/loss-scale.js';
+import { type ResolvedStepOptions } from './options.js';
+import { createParameterGroups } from './parameter-groups.js';
+import { type StepFunction, type StepRunner } from './runner.js';
+import { type TrainableModel } from './trainable-model.js';
+import { type TrainedParameter } from './update/update.js';
+
+/** Variables of a scaled loss. */
+export const [LOSS_SCALE, GOOD_STEPS] = ['loss_scale', 'good_steps'] as const;
+
+/** They belong to the runner, which frees them. */
+export class StepVariables {
+  readonly parameters: ReadonlyMap<string, TrainedParameter>;
+  readonly lossScale: LossScale | null;
+  private readonly sums = new Map<string, tf.Variable>();
+
+  /** @throws ConfigError when a pattern of `freeze` matches nothing, or nothing is left to train */
+  constructor(
+    model: TrainableModel,
+    private readonly runner: StepRunner,
+    options: ResolvedStepOptions,
+  ) {
+    this.lossScale =
+      options.precision === 'fp16'
+        ? {
+            scale: runner.addVariable(LOSS_SCALE, [], INITIAL_LOSS_SCALE),
+            goodSteps: runner.addVariable(GOOD_STEPS, []),
+          }
+        : null;
+    const variables = model.namedParameters();
+    const trainable = [...variables].flatMap(([name, { trainable }]) => (trainable ? [name] : []));
+    const groups = createParameterGroups(trainable, options);
+    const add = (kind: string, name: string, { shape }: tf.Variable): tf.Variable =>
+      runner.addVariable(`${kind}.${name}`, shape);
+    this.parameters = new Map(
+      [...groups].map(([name, factors]) => {
+        const parameter = variables.get(name) as tf.Variable;
+        const first = add('exp_avg', name, parameter);
+        const second = add('exp_avg_sq', name, parameter);
+        const average = options.emaDecay === undefined ? null : add('average', name, parameter);
+        return [name, { ...factors, parameter, first, second, average }];
+      }),
+    );
+  }
+
+  /** Sums of gradients by parameter name; they take memory from the first accumulated update on. */
+  accumulators(): ReadonlyMap<string, tf.Variable> {
+    if (this.sums.size === 0) {
+      for (const [name, { parameter }] of this.parameters)
+        this.sums.set(name, this.runner.addVariable(`sum.${name}`, parameter.shape));
+    }
+    return this.sums;
+  }
+
+  /** Shapes of the tensors of an optimizer state, by name. */
+  savedShapes(): Map<string, readonly number[]> {
+    const entries = [...this.parameters];
+    const kinds = entries.some(([, { average }]) => average !== null)
+      ? ['exp_avg', 'exp_avg_sq', 'average']
+      : ['exp_avg', 'exp_avg_sq'];
+    return new Map(
+      kinds.flatMap((kind) => entries.map(([name, { parameter }]) => [`${kind}.${name}`, parameter.shape] as const)),
+    );
+  }
+
+  /** Sets the averages to the parameters they start from. */
+  readonly startAverages: StepFunction = () => {
+    for (const { parameter, average } of this.parameters.values()) average?.assign(parameter.clone());
+    return {};
+  };
+
+  /** Exchanges every parameter with its average. */
+  readonly exchangeAverages: StepFunction = () => {
+    for (const { parameter, average } of this.parameters.values()) {
+      if (average === null) continue;
+      const kept = parameter.clone();
+      parameter.assign(average);
+      average.assign(kept);
+    }
+    return {};
+  };
+}

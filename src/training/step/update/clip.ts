@@ -1,0 +1,21 @@
+// Gradient norms and clipping, as torch.nn.utils.clip_grad_norm_ does it.
+import * as tf from '@tensorflow/tfjs';
+import { fused } from '../../../fused.js';
+
+/** Keeps the division finite when all gradients are zero (the constant of torch). */
+const NORM_EPSILON = 1e-6;
+
+/** The norm of tensors taken as one long vector, from the sums of their squares: scalar float32. */
+export function normOf(squares: readonly tf.Tensor[]): tf.Scalar {
+  return tf.tidy(() => tf.sqrt(tf.addN([...squares])) as tf.Scalar);
+}
+
+/** Scalar float32. */
+export function sumOfSquares(x: tf.Tensor): tf.Tensor {
+  return fused('SumOfSquares', { x })?.[0] ?? tf.sum(tf.square(x));
+}
+
+/** The factor that brings a norm down to `maxNorm`: `min(1, maxNorm / (norm + 1e-6))`. */
+export function clipFactor(norm: tf.Scalar, maxNorm: number): tf.Scalar {
+  return tf.tidy(() => tf.minimum(1, tf.div(maxNorm, tf.add(norm, NORM_EPSILON))) as tf.Scalar);
+}

@@ -1,0 +1,48 @@
+// What changes from update to update: fed beside the model's inputs, so that one recording serves every update.
+import type * as tf from '@tensorflow/tfjs';
+import { type RawTensor } from '../../../raw-tensor.js';
+import { type RawTensors, rawScalar } from '../inputs.js';
+import { type UpdateScalars } from '../optimizer.js';
+import { type StepTensors } from '../trainable-model.js';
+
+/** Scalars float32, but for the key. */
+export interface Feeds<S, K = S> extends UpdateScalars<S> {
+  /** int32 [2]: seed of dropout, number of the batch. */
+  dropoutKey: K;
+  /** Share of the update's examples that are in this batch. */
+  share: S;
+}
+
+/** Begins the names under which feeds are passed: no input of a model has such a name. */
+const PREFIX = 'update/';
+
+/** The feeds as arrays. */
+export function rawFeeds({
+  dropoutKey,
+  ...scalars
+}: Feeds<number, readonly [seed: number, batch: number]>): Feeds<RawTensor> {
+  const { rate, firstCorrection, secondCorrection, share } = scalars;
+  return {
+    dropoutKey: { dtype: 'int32', shape: [2], data: Int32Array.from(dropoutKey) },
+    rate: rawScalar(rate),
+    firstCorrection: rawScalar(firstCorrection),
+    secondCorrection: rawScalar(secondCorrection),
+    share: rawScalar(share),
+  };
+}
+
+/** The model's inputs and the feeds as the inputs of one function. */
+export function joinFeeds(batch: RawTensors, feeds: Feeds<RawTensor>): RawTensors {
+  const named = Object.entries(feeds).map(([name, value]: [string, RawTensor]) => [`${PREFIX}${name}`, value] as const);
+  return { ...batch, ...Object.fromEntries(named) };
+}
+
+/** Takes apart what `joinFeeds` has joined. */
+export function splitFeeds(inputs: StepTensors): { batch: StepTensors; feeds: Feeds<tf.Scalar, tf.Tensor1D> } {
+  const [batch, feeds]: [StepTensors, StepTensors] = [{}, {}];
+  for (const [name, tensor] of Object.entries(inputs)) {
+    if (name.startsWith(PREFIX)) feeds[name.slice(PREFIX.length)] = tensor;
+    else batch[name] = tensor;
+  }
+  return { batch, feeds: feeds as unknown as Feeds<tf.Scalar, tf.Tensor1D> };
+}

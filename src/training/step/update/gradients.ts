@@ -1,0 +1,71 @@
+// The loss of one batch and its gradients, and their sums over the batches of an accumulated update.
+import * as tf from '@tensorflow/tfjs';
+import { type LossScale } from './loss-scale.js';
+import { type StepContext, type StepOutputs, type StepTensors, type TrainableModel } from '../trainable-model.js';
+
+/** Gradients by parameter name, in the order of the parameters; one that the batch does not train has none. */
+export type Gradients = ReadonlyMap<string, tf.Tensor>;
+
+/** Names of the parameters that earlier batches of an update gave a gradient: batches with other inputs may train other parameters. */
+export type Summed = ReadonlySet<string>;
+
+/** Where a batch stands in an update of several batches. */
+export interface Accumulation {
+  /** A variable for the sum of each parameter's gradients. */
+  sums: ReadonlyMap<string, tf.Variable>;
+  /** Which sums count so far. */
+  earlier: Summed;
+  isLast: boolean;
+}
+
+/** The loss and its gradients. With a loss scale the backward pass runs on the scaled loss; what is returned is not scaled. */
+export function computeGradients(
+  model: TrainableModel,
+  parameters: ReadonlyMap<string, tf.Variable>,
+  batch: StepTensors,
+  context: StepContext,
+  lossScale: LossScale | null,
+): { loss: tf.Tensor; gradients: Gradients } {
+  const { value, grads } = tf.variableGrads(() => {
+    const loss = lossOf(model, batch, context);
+    return lossScale === null ? loss : tf.mul(loss, lossScale.scale);
+  }, [...parameters.values()]);
+  const inverse = lossScale === null ? null : tf.div(1, lossScale.scale);
+  const unscaled = (x: tf.Tensor): tf.Tensor => (inverse === null ? x : tf.mul(x, inverse));
+  const found = [...parameters].flatMap(([name, variable]) => {
+    const gradient = grads[variable.name];
+    return gradient ? [[name, unscaled(gradient)] as const] : [];
+  });
+  return { loss: unscaled(value), gradients: new Map(found) };
+}
+
+/** Adds a batch's share to the sums of the earlier batches. A parameter that only they train keeps its sum. */
+export function accumulate(gradients: Gradients, share: tf.Scalar, { sums, earlier }: Accumulation): Gradients {
+  const totals = [...sums].flatMap(([name, sum]) => {
+    const gradient = gradients.get(name);
+    const part = gradient === undefined ? null : tf.mul(gradient, share);
+    if (part === null) return earlier.has(name) ? [[name, sum] as const] : [];
+    return [[name, earlier.has(name) ? tf.add(sum, part) : part] as const];
+  });
+  return new Map(totals);
+}
+
+/** Keeps the totals for the next batch. Returns a flag for each parameter: whether its sum counts. */
+export function storeSums(totals: Gradients, sums: ReadonlyMap<string, tf.Variable>): tf.Tensor1D {
+  for (const [name, sum] of sums) {
+    const total = totals.get(name);
+    if (total !== undefined && total !== sum) sum.assign(total);
+  }
+  return tf.tensor1d(
+    [...sums.keys()].map((name) => totals.has(name)),
+    'bool',
+  );
+}
+
+function lossOf(model: TrainableModel, batch: StepTensors, context: StepContext): tf.Scalar {
+  const { loss } = model.compute(batch, context) as StepOutputs;
+  if (loss === undefined) {
+    throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
+  }
+  return loss;
+}

@@ -1,0 +1,118 @@
+// One update as a function of tensors: gradients, accumulation, clipping, optimizer, moving average.
+import * as tf from '@tensorflow/tfjs';
+import { clipFactor, normOf, sumOfSquares } from './clip.js';
+import { type Feeds, splitFeeds } from './feeds.js';
+import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';
+import { adjustLossScale, type LossScale } from './loss-scale.js';
+import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '../optimizer.js';
+import { type StepFunction } from '../runner.js';
+import { type StepContext, type StepTensors, type TrainableModel } from '../trainable-model.js';
+
+/** A trained parameter with all that belongs to it. */
+export interface TrainedParameter extends GroupFactors {
+  parameter: tf.Variable;
+  first: tf.Variable;
+  second: tf.Variable;
+  average: tf.Variable | null;
+}
+
+export interface UpdateOptions {
+  rule: UpdateRule;
+  maxGradNorm: number;
+  emaDecay: number | undefined;
+  skipNonFinite: boolean;
+  gradientCheckpointing: boolean;
+  labelSmoothing: number;
+  /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are passed over. */
+  lossScale: LossScale | null;
+}
+
+/**
+ * The function that takes a batch with its `Feeds`, and gives `loss` and (at the end of an update) `gradientNorm` and with a scaled loss
+ * `lossScale`, the scale of the next update; all scalar. Before the end of an update it gives `summed`, a flag for each parameter: whether
+ * its sum counts. A parameter without gradient is skipped whole: neither moments nor decay touch it.
+ * @param accumulation null when the batch is the whole update
+ */
+export function createUpdate(
+  model: TrainableModel,
+  parameters: ReadonlyMap<string, TrainedParameter>,
+  options: UpdateOptions,
+  accumulation: Accumulation | null,
+): StepFunction {
+  const variables = new Map([...parameters].map(([name, { parameter }]) => [name, parameter]));
+  const { gradientCheckpointing, labelSmoothing, lossScale } = options;
+  return (inputs): StepTensors => {
+    const { batch, feeds } = splitFeeds(inputs);
+    const { dropoutKey, share } = feeds;
+    const context: StepContext = { training: true, dropoutKey, gradientCheckpointing, labelSmoothing };
+    const { loss, gradients } = computeGradients(model, variables, batch, context, lossScale);
+    if (accumulation === null) return { loss, ...applyGradients(gradients, parameters, { loss, feeds, options }) };
+    const totals = accumulate(gradients, share, accumulation);
+    if (!accumulation.isLast) return { loss, summed: storeSums(totals, accumulation.sums) };
+    return { loss, ...applyGradients(totals, parameters, { loss, feeds, options }) };
+  };
+}
+
+/** What bounds a gradient: for the kernel, and as a factor where the update is composed. */
+interface Limits {
+  clipping: Clipping;
+  factor: tf.Scalar | null;
+}
+
+/** Clips the gradients and moves parameters, moments and averages. */
+function applyGradients(
+  gradients: Gradients,
+  parameters: ReadonlyMap<string, TrainedParameter>,
+  { loss, feeds, options }: { loss: tf.Tensor; feeds: Feeds<tf.Scalar, tf.Tensor1D>; options: UpdateOptions },
+): StepTensors {
+  const { lossScale, rule, maxGradNorm } = options;
+  const skipNonFinite = options.skipNonFinite || lossScale !== null;
+  const squares = new Map([...gradients].map(([name, gradient]) => [name, sumOfSquares(gradient)]));
+  const gradientNorm = normOf([...squares.values()]);
+  const health = tf.add(gradientNorm, loss);
+  const isFinite = skipNonFinite ? tf.isFinite(health) : null;
+  const limitsOf = (norm: tf.Scalar): Limits => ({
+    clipping: {
+      norm: skipNonFinite ? tf.add(norm, tf.mul(health, 0)) : norm,
+      maxNorm: maxGradNorm,
+      skipNonFinite,
+    },
+    factor: Number.isFinite(maxGradNorm) ? clipFactor(norm, maxGradNorm) : null,
+  });
+  const shared = rule.clipsPerParameter ? null : limitsOf(gradientNorm);
+  for (const [name, gradient] of gradients) {
+    const [entry, square] = [parameters.get(name), squares.get(name)];
+    if (entry === undefined || square === undefined) continue;
+    tf.tidy(() => updateParameter(entry, gradient, shared ?? limitsOf(normOf([square])), { feeds, options, isFinite }));
+  }
+  if (lossScale === null || isFinite === null) return { gradientNorm };
+  return { gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
+}
+
+/** One parameter's update, in one kernel where the backend has it. @param isFinite null: whatever comes is applied */
+function updateParameter(
+  entry: TrainedParameter,
+  gradient: tf.Tensor,
+  { clipping, factor }: Limits,
+  context: { feeds: Feeds<tf.Scalar, tf.Tensor1D>; options: UpdateOptions; isFinite: tf.Tensor | null },
+): void {
+  const { feeds, options, isFinite } = context;
+  const { rate, firstCorrection, secondCorrection } = feeds;
+  const scalars = { rate, firstCorrection, secondCorrection };
+  const slots: Slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
+  const whole = options.rule.updateAtOnce(slots, gradient, scalars, entry, clipping);
+  const composed = (): Slots => {
+    const clipped = factor === null ? gradient : tf.mul(gradient, factor);
+    return options.rule.update(slots, clipped, scalars, entry);
+  };
+  const updated = whole ?? composed();
+  const assign = (variable: tf.Variable, value: tf.Tensor, isKept: tf.Tensor | null): void =>
+    variable.assign(isKept === null ? value : tf.where(isKept, value, variable));
+  const gate = whole === null ? isFinite : null; // the kernel looks at the norm itself
+  assign(entry.first, updated.first, gate);
+  assign(entry.second, updated.second, gate);
+  assign(entry.parameter, updated.parameter, gate);
+  if (entry.average === null) return;
+  const change = tf.mul(tf.sub(updated.parameter, entry.average), 1 - (options.emaDecay ?? 0));
+  assign(entry.average, tf.add(entry.average, change), isFinite);
+}

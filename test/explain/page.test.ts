@@ -1,0 +1,180 @@
+// The page about an answer: one file that asks for nothing, driven in Chromium where there is one.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { explain } from '../../src/explain/explain.js';
+import { type PageData, pageDataOf } from '../../src/explain/page/data.js';
+import { explanationPage } from '../../src/explain/page/page.js';
+import { pipeline } from '../../src/pipelines/node-pipeline.js';
+import { encodePng } from '../../src/pictures/png.js';
+import { useBackend } from '../helpers/backend.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+if (CHROMIUM === undefined)
+  process.stderr.write('skipped: pages are driven in a browser, and there is no Chromium (apt-get install chromium)\n');
+
+const folder = mkdtempSync(join(tmpdir(), 'explain-page-'));
+const QUESTION = 'What is the <b>dog</b> near? </script><!--';
+const PICTURE = `data:image/png;base64,${Buffer.from(encodePng({ width: 80, height: 60, rgb: new Uint8Array(80 * 60 * 3).fill(90) })).toString('base64')}`;
+const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
+
+/** Pages by name: of a question with its picture, a pair of images, and choices. */
+const pages: Record<string, PageData> = {};
+
+beforeAll(async () => {
+  await useBackend();
+  const options = { compile: false };
+  const checkpoint = async (
+    name: Parameters<typeof writeCheckpoint>[0],
+    settings: Parameters<typeof writeCheckpoint>[1],
+  ): Promise<string> => {
+    const path = await writeCheckpoint(name, settings);
+    folders.push(path);
+    return path;
+  };
+  const vqa = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+  const ask = await pipeline('visual-question-answering', vqa, options);
+  const question = { question: 'What is the dog near?', regions: regionsOfImage(1) };
+  pages['vqa'] = await pageDataOf(ask, question, { text: QUESTION, pictures: [PICTURE], names: ['42'], pairs: true });
+  relevance = (await explain(ask, question)).words.map(({ score }) => score);
+  await ask.dispose();
+  const nlvr2 = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2', config: { numLabels: 2 } });
+  const judge = await pipeline('visual-reasoning', nlvr2, options);
+  const { features, count, dim } = regionsOfImage(2, 5);
+  const pair = { statement: 'the dog is red', regions: [regionsOfImage(1), { features, count, dim }] };
+  pages['nlvr2'] = await pageDataOf(judge, pair, { text: 'a pair', pictures: [PICTURE] });
+  await judge.dispose();
+  const vcr = await checkpoint('VisualBertForMultipleChoice', { task: 'vcr' });
+  const choose = await pipeline('visual-multiple-choice', vcr, options);
+  const choices = { question: 'what is it?', choices: ['a dog', 'the red ball', 'no man'], regions: regionsOfImage(3) };
+  pages['vcr'] = await pageDataOf(choose, choices, { text: 'choices' });
+  await choose.dispose();
+});
+const folders: string[] = [folder];
+let relevance: number[] = [];
+afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+test('the page is one file, and what a person wrote stays text', () => {
+  const html = explanationPage(pages['vqa'] as PageData);
+  expect(html).not.toMatch(/\b(?:src|href)="(?!data:)/);
+  expect(html).toContain("default-src 'none'");
+  expect(html.match(/<\/script>/g)).toHaveLength(1);
+  expect(html).not.toContain('<b>dog</b>');
+});
+
+test('its rows are those of explain()', () => {
+  const { words, relevance: rows, leaveOut } = pages['vqa']?.subjects[0] ?? { words: [], relevance: [], leaveOut: [] };
+  expect(words).toEqual(['what', 'is', 'the', 'dog', 'near', '?']);
+  expect([rows.length, rows[0]?.length, leaveOut.length]).toEqual([7, 12, 7]);
+  relevance.forEach((score, i) => expect(rows[0]?.[i]).toBeCloseTo(score, 3));
+});
+
+(CHROMIUM === undefined ? describe.skip : describe)('in a browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] });
+  });
+  afterAll(() => browser.close());
+
+  /** Opens a page from disk, and fails on errors and requests. */
+  async function open(name: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
+    const path = join(folder, `${name}.html`);
+    writeFileSync(path, explanationPage(pages[name] as PageData));
+    const page = await browser.newPage(options);
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => problems.push(message.text()));
+    page.on('request', (request) => /^(?:file|data):/.test(request.url()) || problems.push(request.url()));
+    await page.goto(pathToFileURL(path).href);
+    return page;
+  }
+  const problems: string[] = [];
+  afterAll(() => expect(problems).toEqual([]));
+  const heats = (page: Page, selector: string): Promise<number[]> =>
+    page.$$eval(selector, (elements) =>
+      elements.map((one) => Number((one as HTMLElement).style.getPropertyValue('--heat'))),
+    );
+
+  test('words and boxes are shaded by their share of the largest value', async () => {
+    const page = await open('vqa');
+    const row = pages['vqa']?.subjects[0]?.relevance[0] ?? [];
+    const shares = (values: number[]): number[] =>
+      values.map((value) => Math.abs(value) / Math.max(...values.map(Math.abs)));
+    (await heats(page, '#words button')).forEach((heat, i) =>
+      expect(heat).toBeCloseTo(shares(row.slice(0, 6))[i] as number, 5),
+    );
+    (await heats(page, '.box')).forEach((heat, i) => expect(heat).toBeCloseTo(shares(row.slice(6))[i] as number, 5));
+    expect(await page.title()).toBe(QUESTION);
+    expect(await page.$$eval('#answers b', (answers) => answers.map((one) => one.textContent))).toHaveLength(3);
+    await page.close();
+  });
+
+  test('a word chosen by keyboard shows what it looks at, Escape the answer again', async () => {
+    const page = await open('vqa');
+    const before = await heats(page, '.box');
+    await page.focus('#words button:nth-child(4)');
+    await page.keyboard.press('Enter');
+    expect(await page.getAttribute('#words button:nth-child(4)', 'aria-pressed')).toBe('true');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('dog'); // the focus stays
+    const chosen = await heats(page, '.box');
+    expect(chosen).not.toEqual(before);
+    await page.keyboard.press('Escape');
+    expect(await heats(page, '.box')).toEqual(before);
+    await page.close();
+  });
+
+  test('layer and head are chosen where attention is shown; leaving out has its colour for what helps others', async () => {
+    const page = await open('vqa');
+    expect(await page.isVisible('#layer')).toBe(false);
+    await page.selectOption('#method', 'attention');
+    const mean = await heats(page, '.box');
+    await page.selectOption('#layer', '0');
+    await page.selectOption('#head', '3');
+    expect(await heats(page, '.box')).not.toEqual(mean);
+    await page.selectOption('#method', 'leave-out');
+    const falls = (pages['vqa']?.subjects[0]?.leaveOut[0] ?? []).slice(6);
+    expect(await page.$$eval('.box', (boxes) => boxes.map((one) => one.classList.contains('negative')))).toEqual(
+      falls.map((fall) => fall < 0),
+    );
+    await page.close();
+  });
+
+  test('shows both images of a pair, tiles for one without boxes, and every choice', async () => {
+    const pair = await open('nlvr2');
+    expect(
+      await pair.$$eval('figure', (figures) =>
+        figures.map((one) => [one.querySelectorAll('.box').length, one.querySelectorAll('image').length]),
+      ),
+    ).toEqual([
+      [6, 1],
+      [5, 0],
+    ]);
+    expect(await pair.textContent('figure:nth-child(2) figcaption')).toContain('regions without boxes');
+    await pair.selectOption('#method', 'leave-out'); // without pairs of words and regions no word can be chosen
+    expect(await pair.isDisabled('#words button')).toBe(true);
+    await pair.close();
+    const choices = await open('vcr');
+    expect(await choices.locator('#answers button').count()).toBe(3);
+    const words = await choices.textContent('#words');
+    await choices.locator('#answers button').nth(1).click();
+    expect(await choices.textContent('#words')).not.toBe(words);
+    await choices.close();
+  });
+
+  test.each([
+    [1200, 'light', 'rgb(255, 255, 255)'],
+    [360, 'dark', 'rgb(17, 24, 39)'],
+  ] as const)('fits a window of %d pixels, %s', async (width, colorScheme, paper) => {
+    const page = await open('nlvr2', { viewport: { width, height: 800 }, colorScheme });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(paper);
+    const [images, panel] = await page.$$eval('main > section', (sections) =>
+      sections.map((one) => one.getBoundingClientRect().top),
+    );
+    expect((panel as number) > (images as number)).toBe(width < 760); // one below the other, or side by side
+    await page.close();
+  });
+});

@@ -1,0 +1,64 @@
+// One input as a person types it: the task follows from the checkpoint, tags and images from the text and the ids.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type AnyOneInput, openOneInput, type OneInputOptions } from '../../src/runs/one-input.js';
+import { useBackend } from '../helpers/backend.js';
+import { npy } from '../helpers/numpy-files.js';
+import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+
+const features = mkdtempSync(join(tmpdir(), 'one-input-'));
+const folders = [features];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+beforeAll(async () => {
+  await useBackend();
+  for (const id of ['left', 'right']) writeFileSync(join(features, `${id}.npy`), npy(regionsOfImage(1, 3).features, [3, REGION_DIM]));
+});
+
+async function open(
+  name: Parameters<typeof writeCheckpoint>[0],
+  options: Omit<OneInputOptions, 'model' | 'features' | 'compile'>,
+  config = {},
+): Promise<AnyOneInput> {
+  const model = await writeCheckpoint(name, { config });
+  folders.push(model);
+  return openOneInput({ model, features, compile: false, ...options });
+}
+
+test('the task is that of the class; of pre-training a [MASK] decides', async () => {
+  const image = { images: ['left'] };
+  const tasks = [];
+  for (const opened of [
+    await open('VisualBertForQuestionAnswering', { text: 'what is it ?', ...image }, { id2label: { 0: 'dog', 1: 'ball' } }),
+    await open('VisualBertForVisualReasoning', { text: 'the dog is red', images: ['left', 'right'] }),
+    await open('VisualBertForPreTraining', { text: 'a [MASK] dog', ...image }),
+    await open('VisualBertForPreTraining', { text: 'a red dog', ...image }),
+    await open('VisualBertForRegionToPhraseAlignment', { text: 'a red dog', phrases: ['dog'], ...image }),
+  ]) {
+    tasks.push(opened.task);
+    await opened.close();
+  }
+  expect(tasks).toEqual(['visual-question-answering', 'visual-reasoning', 'fill-mask', 'image-text-matching', 'phrase-grounding']);
+});
+
+test('tags of a text with objects become tags, and words stay words', async () => {
+  const opened = await open('VisualBertForMultipleChoice', {
+    ...{ text: 'why is [0] near [0,1] ?', choices: ['[1] is red', 'no'], objects: ['person', 'ball'], images: ['left'] },
+  });
+  expect(opened.input).toMatchObject({
+    question: ['why', 'is', [0], 'near', [0, 1], '?'],
+    choices: [[[1], 'is', 'red'], ['no']],
+    objects: ['person', 'ball'],
+  });
+  await opened.close();
+});
+
+test('an image must be named where the features hold several, and a question is about one', async () => {
+  const answers = { id2label: { 0: 'dog', 1: 'ball' } };
+  await expect(open('VisualBertForQuestionAnswering', { text: 'what ?' }, answers)).rejects.toThrow('say which with --image');
+  const both = { text: 'what ?', images: ['left', 'right'] };
+  await expect(open('VisualBertForQuestionAnswering', both, answers)).rejects.toThrow('expected one image, received 2');
+  await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow('no class that gives answers');
+});

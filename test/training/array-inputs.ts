@@ -1,0 +1,11 @@
+// What a stand-in model does with its inputs: they come as arrays, whose first axis is that of the examples.
+import { type RawTensor } from '../../src/raw-tensor.js';
+import { type StepInputs, type TrainableModel } from '../../src/training/step/trainable-model.js';
+
+export function prepareArrays(inputs: StepInputs): ReturnType<TrainableModel['prepareArrays']> {
+  const arrays = inputs as Record<string, RawTensor>;
+  return {
+    arrays,
+    exampleCount: arrays['exampleCount']?.data[0] ?? Object.values(arrays)[0]?.shape[0] ?? 0,
+  };
+}
