@@ -12,19 +12,11 @@ import {
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
 import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
 
-interface EvaluateArguments extends BackendArguments {
-  task?: (typeof TASK_NAMES)[number];
-  run?: string;
-  model?: string;
+interface EvaluateArguments extends BackendArguments, ExampleArguments {
   batchSize?: number;
   output?: string;
   precision: Precision;
   json: boolean;
-  /** Which examples, by task. */
-  data?: string[];
-  questions?: string[];
-  captions?: string[];
-  split?: string;
 }
 
 const EXAMPLE_FLAGS = ['data', 'questions', 'captions', 'split'] as const;
@@ -61,7 +53,7 @@ const evaluate: CommandModule<object, EvaluateArguments> = {
       ) as unknown as Argv<EvaluateArguments>,
   handler: async (flags) => {
     await useBackend(flags, 'infer');
-    const { task, model, data } = await chosen(flags);
+    const { task, model, data } = await chosenExamples(flags);
     const progress = createProgress();
     const { count, metrics } = await evaluateRun({
       task,
@@ -79,9 +71,20 @@ const evaluate: CommandModule<object, EvaluateArguments> = {
 
 export const command = evaluate as CommandModule;
 
+/** The flags that say which examples a command reads. */
+export interface ExampleArguments {
+  task?: (typeof TASK_NAMES)[number];
+  run?: string;
+  model?: string;
+  data?: string[];
+  questions?: string[];
+  captions?: string[];
+  split?: string;
+}
+
 /** The run's task and validation data, or the model's as flags name them. */
-async function chosen(
-  flags: EvaluateArguments,
+export async function chosenExamples(
+  flags: ExampleArguments,
 ): Promise<{ task: string; model: string; data: Record<string, unknown> }> {
   const { run, model, task } = flags;
   if (run !== undefined) {

@@ -3,21 +3,26 @@ import { readFile } from 'node:fs/promises';
 import type { Argv, CommandModule } from 'yargs';
 import {
   type AnyOneInput,
+  evaluateExplanations,
+  evaluateHeads,
   EXPLANATION_METHODS,
   type ExplainOptions,
-  type Explanation,
   type ExplanationMethod,
   explain as explainInput,
   pageDataOf,
   type PipelineName,
   type OneInput,
   pictureUrl,
+  TASK_NAMES,
   writeExplanationPage,
 } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './one-input-flags.js';
+import { chosenExamples, type ExampleArguments } from './evaluate.js';
+import { explanationTable, headTable, removalTable } from './explanation-tables.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './one-input-flags.js';
+import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
 
-interface ExplainArguments extends BackendArguments, OneInputArguments {
+interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleArguments {
   answer?: string;
   method: ExplanationMethod;
   layer?: number;
@@ -26,15 +31,21 @@ interface ExplainArguments extends BackendArguments, OneInputArguments {
   picture?: string[];
   output?: string;
   json: boolean;
+  evaluate: boolean;
+  heads: boolean;
+  limit?: number;
+  seed: number;
 }
 
+const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
 const explain: CommandModule<object, ExplainArguments> = {
-  command: 'explain',
+  command: 'explain [task]',
   describe: 'Show which words and regions an answer comes from, as one HTML page or as numbers',
   builder: (yargs: Argv) =>
     yargs
+      .positional('task', { choices: TASK_NAMES, describe: "of many examples; default: the run's" })
       .options({
         run: { type: 'string', describe: 'run folder' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run' },
@@ -63,7 +74,21 @@ const explain: CommandModule<object, ExplainArguments> = {
           group: 'Result:',
         },
         json: { type: 'boolean', default: false, describe: 'numbers as JSON', group: 'Result:' },
-        ...featureFlags("Features (default: as the run's were made):"),
+        evaluate: {
+          type: 'boolean',
+          default: false,
+          describe: 'remove regions and words in the order of explanations: area under the accuracy',
+          group: MANY,
+        },
+        heads: {
+          type: 'boolean',
+          default: false,
+          describe: 'accuracy of the most attended region for phrases, by layer and head (flickr, grounding)',
+          group: MANY,
+        },
+        limit: { type: 'number', describe: 'only the first so many examples', group: MANY },
+        seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
+        ...flagsOf(TASK_SHAPES, "Data (default: the run's):"),
         ...BACKEND_FLAGS,
       })
       .example(
@@ -73,9 +98,15 @@ const explain: CommandModule<object, ExplainArguments> = {
       .example(
         '$0 explain --run runs/nlvr2 --statement "Both are dogs." --features dev/ --image a-img0 a-img1 --method leave-out --json',
         '',
+      )
+      .example('$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are')
+      .example(
+        '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
+        '',
       ) as unknown as Argv<ExplainArguments>,
   handler: async (flags) => {
     await useBackend(flags, 'infer');
+    if (flags.evaluate || flags.heads) return evaluateMany(flags);
     const opened: AnyOneInput = await openInput(flags);
     try {
       if (flags.output === undefined) await printNumbers(opened as OneInput<PipelineName>, flags);
@@ -87,6 +118,19 @@ const explain: CommandModule<object, ExplainArguments> = {
 };
 
 export const command = explain as CommandModule;
+
+async function evaluateMany(flags: ExplainArguments): Promise<void> {
+  const { task, model, data } = await chosenExamples(flags);
+  const { limit, seed } = flags;
+  const options = { task, model, data: { ...data, ...givenValues({ ...flags }, TASK_SHAPES) }, limit };
+  if (flags.heads) {
+    const accuracy = await evaluateHeads(options);
+    console.log(flags.json ? JSON.stringify(accuracy, null, 2) : headTable(accuracy));
+    return;
+  }
+  const evaluation = await evaluateExplanations({ ...options, seed });
+  console.log(flags.json ? JSON.stringify(evaluation, null, 2) : removalTable(evaluation));
+}
 
 async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments, output: string): Promise<void> {
   const { picture = [], question = '', pairs } = flags;
@@ -107,22 +151,6 @@ async function printNumbers({ pipeline, input }: OneInput<PipelineName>, flags: 
   const options: ExplainOptions = { method, pairs, ...Object.fromEntries(given) };
   const explanation = await explainInput(pipeline, input, options);
   console.log(
-    flags.json ? JSON.stringify({ question: flags.question, ...explanation }, null, 2) : tableOf(explanation),
+    flags.json ? JSON.stringify({ question: flags.question, ...explanation }, null, 2) : explanationTable(explanation),
   );
-}
-
-/** Answer, words in their order, regions by falling score. */
-function tableOf({ method, answer, words, images }: Explanation): string {
-  const regions = images.flatMap(({ regions: found }, image) =>
-    found.map(({ score }, region) => ({
-      score,
-      name: `${images.length > 1 ? `image ${image}, ` : ''}region ${region}`,
-    })),
-  );
-  const line = (score: number, name: string): string => `${score.toPrecision(3).padStart(10)}  ${name}`;
-  return [
-    `${percent(answer.score)}  ${answer.label}  (${method})`,
-    ...words.map(({ score, text }) => line(score, text)),
-    ...regions.sort((a, b) => b.score - a.score).map(({ score, name }) => line(score, name)),
-  ].join('\n');
 }

@@ -1,11 +1,17 @@
 // The attention of a studied example's sequence through all layers, and what each word and region gets of it.
+import type { PipelineName } from '../pipelines/contract.js';
+import type { CollatedBatch, PipelineAccess } from '../pipelines/create.js';
+import type { HeadScores } from '../pipelines/head.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { RunFunction } from '../training/step/runner.js';
 import { attentionRow, relevanceRow, rolloutRow } from './methods.js';
 import type { StudiedExample } from './studied-example.js';
-import { type LayerAttention, prepareTrace, runTrace } from './trace.js';
+import { type LayerAttention, prepareTrace, runTrace, TARGET, type TracedBatch, type TracedModel } from './trace.js';
+
+/** A sequence with its words and the number of its regions. */
+export type SequenceParts = Pick<StudiedExample, 'sequence' | 'words' | 'regions'>;
 
 /** Which row to read: how a method looks from one position of the sequence, text first, then regions. */
 export type RowOf = (position: number) => Float64Array;
@@ -16,20 +22,33 @@ export async function traceExample(study: StudiedExample): Promise<LayerAttentio
   const batch = access.collate([example]);
   const [reading] = await access.run(batch);
   const { shape } = reading?.outputs[scores.output] as RawTensor;
-  const data = new Float32Array(sizeOf(shape));
-  data[scores.span(example, asked, shape).start + answer.index] = 1;
-  const { layersOf } = await runTrace(traceOf(study), batch.inputs, { dtype: 'float32', shape, data });
+  const score = scores.span(example, asked, shape).start + answer.index;
+  const { layersOf } = await traceBatch(access, scores, batch, { scores: [score], shape });
   const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;
   return layersOf({ row: sequenceIndex, text: sequence.text.ids.length, regions, textLength });
+}
+
+/** The layers of every sequence of a batch, with the gradient of one score of each example: its place in the example's row of the output. */
+export async function traceBatch(
+  { model, forward, pad }: PipelineAccess<PipelineName>,
+  { output }: HeadScores,
+  { examples, inputs }: CollatedBatch,
+  explained: { scores: readonly number[]; shape: readonly number[] },
+): Promise<TracedBatch> {
+  const shape = [...explained.shape];
+  const data = new Float32Array(sizeOf(shape));
+  explained.scores.forEach((score, row) => (data[row * (data.length / examples.length) + score] = 1));
+  const padded = pad({ ...inputs, [TARGET]: { dtype: 'float32', shape, data } }, examples.length);
+  return runTrace(traceOf(model, forward, output), padded.inputs);
 }
 
 /** Traces by forward pass, which records each once for each shape of its inputs. */
 const traces = new WeakMap<ForwardPass, RunFunction>();
 
-function traceOf({ access: { model, forward }, scores }: StudiedExample): RunFunction {
+function traceOf(model: TracedModel, forward: ForwardPass, output: string): RunFunction {
   const known = traces.get(forward);
   if (known !== undefined) return known;
-  const trace = prepareTrace(model, forward, scores.output); // a pipeline has one kind of scores
+  const trace = prepareTrace(model, forward, output); // a model has one kind of scores that are explained
   traces.set(forward, trace);
   return trace;
 }
@@ -37,7 +56,7 @@ function traceOf({ access: { model, forward }, scores }: StudiedExample): RunFun
 /** Rows by the methods that read attention. */
 export function rowsOf(
   layers: readonly LayerAttention[],
-  { sequence, regions }: StudiedExample,
+  { sequence, regions }: SequenceParts,
 ): Record<'rollout' | 'relevance', RowOf> & { attention(layer: number, head: number | null): RowOf } {
   const s = sequence.text.ids.length + regions;
   return {
@@ -50,7 +69,7 @@ export function rowsOf(
 /** What a row gives to each word (all its pieces together) and each region. */
 export function sharesOf(
   row: ArrayLike<number>,
-  { words, sequence, regions }: StudiedExample,
+  { words, sequence, regions }: SequenceParts,
 ): { words: number[]; regions: number[] } {
   const at = (position: number): number => row[position] ?? 0;
   const t = sequence.text.ids.length;

@@ -13,14 +13,15 @@ export interface LayerAttention {
   size: number;
   /** `[heads, size, size]`: how much each position (second axis) attends to each other one. */
   attention: Float32Array;
-  /** `[heads, size, size]`: of the score by the attention. */
+  /** `[heads, size, size]`: of the score by the attention; empty where no score was asked for. */
   gradient: Float32Array;
 }
 
 /** A model as tracing needs it. */
 export type TracedModel = TrainableModel & { readonly config: VisualBertConfig };
 
-const TARGET = 'explainedTarget';
+/** The input that says which scores are explained, by factors of the output. */
+export const TARGET = 'explainedTarget';
 
 /**
  * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: gives `attention.<layer>` and
@@ -31,22 +32,40 @@ export function prepareTrace(model: TracedModel, forward: ForwardPass, name: str
   return forward.prepare(({ [TARGET]: target, ...inputs }) => {
     const seen: tf.Tensor[] = [];
     const scores = (...changes: tf.Tensor[]): tf.Tensor => {
-      const attentionHook = (probabilities: tf.Tensor): tf.Tensor => {
+      const outputs = computeWith(model, inputs, (probabilities) => {
         const change = changes[seen.length] as tf.Tensor;
         seen.push(tf.keep(tf.clone(probabilities)));
         return tf.add(probabilities, change);
-      };
-      const outputs = model.compute(inputs, { training: false, dropoutKey: null, attentionHook });
-      return (outputs as StepTensors)[name] as tf.Tensor;
+      });
+      return outputs[name] as tf.Tensor;
     };
     const changes = attentionShapes(model.config, inputs).map((shape) => tf.zeros(shape));
     const { grads } = tf.valueAndGrads(scores)(changes, target);
-    const traced: StepTensors = {};
-    grads.forEach((gradient, layer) => (traced[`gradient.${layer}`] = gradient));
-    seen.forEach((attention, layer) => (traced[`attention.${layer}`] = tf.clone(attention)));
+    const attentions = seen.map((attention) => tf.clone(attention));
     tf.dispose(seen); // they were kept beyond the tape, and live on in their clones
-    return traced;
+    return { ...named('gradient', grads), ...named('attention', attentions) };
   }, `explain ${name}`);
+}
+
+/** A function of model inputs that gives `attention.<layer>` alone. */
+export function prepareAttention(model: TracedModel, forward: ForwardPass): RunFunction {
+  return forward.prepare((inputs) => {
+    const seen: tf.Tensor[] = [];
+    computeWith(model, inputs, (probabilities) => (seen.push(probabilities), probabilities));
+    return named('attention', seen);
+  }, 'attention');
+}
+
+function computeWith(
+  model: TracedModel,
+  inputs: StepTensors,
+  attentionHook: (probabilities: tf.Tensor) => tf.Tensor,
+): StepTensors {
+  return model.compute(inputs, { training: false, dropoutKey: null, attentionHook }) as StepTensors;
+}
+
+function named(name: string, tensors: readonly tf.Tensor[]): StepTensors {
+  return Object.fromEntries(tensors.map((tensor, layer) => [`${name}.${layer}`, tensor]));
 }
 
 /** The shape of each layer's attention, in the order in which the layers run. */
@@ -75,26 +94,28 @@ export interface TracedSequence {
   textLength: number;
 }
 
-/** Runs a trace for a batch; gives the layers of a sequence, without padding, by `layersOf`. */
-export async function runTrace(
-  trace: RunFunction,
-  inputs: Record<string, RawTensor>,
-  target: RawTensor,
-): Promise<{ layersOf(sequence: TracedSequence): LayerAttention[] }> {
-  const traced = await trace({ ...inputs, [TARGET]: target });
-  const count = Object.keys(traced).length / 2;
+/** The traced layers of a batch. */
+export interface TracedBatch {
+  /** Those of a sequence, without padding. */
+  layersOf(sequence: TracedSequence): LayerAttention[];
+}
+
+/** Runs a trace for a batch. */
+export async function runTrace(trace: RunFunction, inputs: Record<string, RawTensor>): Promise<TracedBatch> {
+  const traced = await trace(inputs);
+  const count = Object.keys(traced).filter((name) => name.startsWith('attention.')).length;
   return {
     layersOf: (sequence) =>
       Array.from({ length: count }, (_, layer) => {
         const attention = traced[`attention.${layer}`] as RawTensor;
-        const gradient = traced[`gradient.${layer}`] as RawTensor;
+        const gradient = traced[`gradient.${layer}`];
         const [, heads = 0, padded = 0] = attention.shape;
         const positions = positionsOf(sequence, padded);
         return {
           heads,
           size: positions.length,
           attention: withoutPadding(attention, sequence.row, positions),
-          gradient: withoutPadding(gradient, sequence.row, positions),
+          gradient: gradient === undefined ? new Float32Array() : withoutPadding(gradient, sequence.row, positions),
         };
       }),
   };

@@ -19,6 +19,8 @@ export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T>
   forward: ForwardPass;
   /** Model inputs of examples with the same number of choices. */
   collate(examples: readonly PipelineExample[]): CollatedBatch;
+  /** Inputs of `count` examples filled up to a number that is recorded; as they are where nothing is. */
+  pad(inputs: Record<string, RawTensor>, count: number): { inputs: Record<string, RawTensor>; size: number };
   /** Each example with its row of the outputs. */
   run(batch: CollatedBatch): Promise<Reading[]>;
 }
@@ -49,7 +51,8 @@ export function createPipeline<T extends PipelineName>(
   const { task, head, model } = parts;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
-  const { collate, run } = createStages(parts, forward, batchSize);
+  const access = createAccess(parts, forward, batchSize);
+  const { collate, run } = access;
   type Input = PipelineInput<T>;
   type Output = PipelineOutput<T>;
 
@@ -76,22 +79,28 @@ export function createPipeline<T extends PipelineName>(
       model.dispose();
     },
   }) as Pipeline<T>;
-  accesses.set(pipeline, { ...parts, forward, collate, run } satisfies PipelineAccess<T>);
+  accesses.set(pipeline, access);
   return pipeline;
 }
 
-function createStages<T extends PipelineName>(
-  { head, processor }: PipelineParts<T>,
+/** A model's parts and how examples go through it, without a pipeline around them. */
+export function createAccess<T extends PipelineName>(
+  parts: PipelineParts<T>,
   forward: ForwardPass,
-  batchSize: number,
-): Pick<PipelineAccess<T>, 'collate' | 'run'> {
+  batchSize = DEFAULT_BATCH_SIZE,
+): PipelineAccess<T> {
+  const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
+    const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
+    return { size, inputs: size === count ? inputs : padBatch({ inputs, count }, size).inputs };
+  };
   return {
-    collate: (examples) => ({ examples, inputs: collateExamples(examples, processor, head) }),
+    ...parts,
+    forward,
+    pad,
+    collate: (examples) => ({ examples, inputs: collateExamples(examples, parts.processor, parts.head) }),
     run: async ({ examples, inputs }) => {
-      const count = examples.length;
-      const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
-      const padded = size === count ? inputs : padBatch({ inputs, count }, size).inputs;
-      const outputs = cutOutputs(await forward.outputs(padded), size, count);
+      const padded = pad(inputs, examples.length);
+      const outputs = cutOutputs(await forward.outputs(padded.inputs), padded.size, examples.length);
       const textLength = inputs['inputIds']?.shape.at(-1) ?? 0;
       return examples.map((example, row) => ({ example, outputs, row, textLength }));
     },

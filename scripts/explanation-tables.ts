@@ -1,0 +1,46 @@
+// Explanations and their evaluations as lines of a terminal.
+import { type Explanation, type ExplanationEvaluation, type HeadAccuracy, REMOVED_SHARES } from '../src/node.js';
+import { percent } from './one-input-flags.js';
+
+/** Answer, words in their order, regions by falling score. */
+export function explanationTable({ method, answer, words, images }: Explanation): string {
+  const regions = images.flatMap(({ regions: found }, image) =>
+    found.map(({ score }, region) => ({
+      score,
+      name: `${images.length > 1 ? `image ${image}, ` : ''}region ${region}`,
+    })),
+  );
+  const line = (score: number, name: string): string => `${score.toPrecision(3).padStart(10)}  ${name}`;
+  return [
+    `${percent(answer.score)}  ${answer.label}  (${method})`,
+    ...words.map(({ score, text }) => line(score, text)),
+    ...regions.sort((a, b) => b.score - a.score).map(({ score, name }) => line(score, name)),
+  ].join('\n');
+}
+
+/** A row for each curve: its area, and the metric at every second share. */
+export function removalTable({ count, metric, curves }: ExplanationEvaluation): string {
+  const shown = REMOVED_SHARES.map((share, i) => [share, i] as const).filter(([, i]) => i % 2 === 0);
+  const head = `${'removed'.padEnd(8)} ${'first'.padEnd(6)} ${'by'.padEnd(10)} ${'area'.padStart(6)}  ${shown.map(([share]) => `${Math.round(100 * share)}%`.padStart(6)).join('')}`;
+  const rows = curves.map(({ parts, first, ranking, area, accuracies }) => {
+    const points = shown.map(([, i]) => (accuracies[i] as number).toFixed(1).padStart(6)).join('');
+    return `${parts.padEnd(8)} ${first.padEnd(6)} ${ranking.padEnd(10)} ${area.toFixed(2).padStart(6)}  ${points}`;
+  });
+  return [
+    `${count} examples; ${metric} while parts are removed, and the area under it: low is good for "most", high for "least"`,
+    head,
+    ...rows,
+  ].join('\n');
+}
+
+/** A row for each layer, a column for each head. */
+export function headTable({ heads, best, baseline, phrases }: HeadAccuracy): string {
+  return [
+    `${phrases} phrases; how often the region that a head attends to most from the phrase's last word matches, in percent`,
+    ...heads.map(
+      (row, layer) => `layer ${String(layer).padStart(2)} ${row.map((accuracy) => percent(accuracy)).join(' ')}`,
+    ),
+    `best: layer ${best.layer}, head ${best.head} with ${percent(best.accuracy).trim()}`,
+    `always region ${baseline.region}: ${percent(baseline.accuracy).trim()}`,
+  ].join('\n');
+}
