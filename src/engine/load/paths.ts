@@ -104,8 +104,14 @@ export function addonSources(): AddonSource[] {
   });
 }
 
-/** What every addon is compiled with. Without `-fno-math-errno` a loop with a square root is not vectorised: AdamW takes 2.5 times as long. */
-export const ADDON_FLAGS = ['-std=c++17', '-O2', '-fno-math-errno', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'];
+/**
+ * What every addon is compiled with. Without `-fno-math-errno` a loop with a square root is not vectorised: AdamW takes 2.5 times as long.
+ * `nodelete` keeps an addon in memory when the worker thread that loaded it ends: TensorFlow still holds pointers to its kernels and threads.
+ */
+export const ADDON_FLAGS = [
+  ...['-std=c++17', '-O2', '-fno-math-errno', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8'],
+  ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : []),
+];
 
 /** File of one compiled addon. Its folder is named by a hash of the sources, the flags and the place of the libraries, so a change of any rebuilds it. */
 export function addonFile(id: EngineId, addon: AddonSource): string {
