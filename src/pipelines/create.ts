@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
-import { cutOutputs, padBatch } from '../training/loop/batches.js';
+import { cutOutputs, fillBatch } from '../training/loop/batches.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
@@ -91,7 +91,7 @@ export function createAccess<T extends PipelineName>(
 ): PipelineAccess<T> {
   const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
     const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
-    return { size, inputs: size === count ? inputs : padBatch({ inputs, count }, size).inputs };
+    return { size, inputs: size === count ? inputs : fillBatch({ inputs, count }, size).inputs };
   };
   return {
     ...parts,

@@ -10,9 +10,12 @@ export interface Dataset<E> {
   sizeOf?(index: number): { text: number; regions: number };
 }
 
-/** Model inputs by their camelCase names, labels included, and the number of examples they hold. */
+/** Model inputs by their camelCase names, labels included, and the number of examples that they hold. */
 export interface Batch {
+  /** `[count, ...]`: the examples lie on the first axis. */
   inputs: Record<string, RawTensor>;
+  /** Inputs of the batch as a whole, of any shape. */
+  shared?: Record<string, RawTensor>;
   count: number;
 }
 

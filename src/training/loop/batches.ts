@@ -1,10 +1,11 @@
 // Batches made while the step runs, and the exact padding of a short one.
+import { ShapeError } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
 import { type Batch, type Dataset, type Task } from '../task.js';
 
 /**
- * Runs `make` for each item a few places ahead of the reader; a new one is begun once the reader has gone to work, not while it waits.
- * Results come in order; an error surfaces at its place.
+ * Runs `make` for a few items ahead of the reader; a new one is begun once the reader has gone to work, not while it waits.
+ * Results come in order; an error is thrown when its item's turn comes.
  */
 export async function* prefetch<T, R>(
   items: readonly T[],
@@ -51,30 +52,22 @@ const LABELS = new Set(['labels', 'sentenceImageLabels']);
 
 /**
  * A batch of exactly `size` examples, so that a recorded step fits: the last example is repeated with labels that no loss
- * counts (integers -100, soft labels 0), and `exampleCount` names the real ones. Loss and gradients are those of the short batch.
+ * counts (integers -100, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those of the short batch.
+ * @throws ShapeError for an input that has another number of examples on its first axis
  */
-export function padBatch({ inputs, count }: Batch, size: number): Batch {
-  const padded: Record<string, RawTensor> = {
+export function fillBatch({ inputs, shared, count }: Batch, size: number): Batch {
+  const filled: Record<string, RawTensor> = {
     exampleCount: { dtype: 'float32', shape: [], data: Float32Array.of(count) },
+    ...shared,
   };
   for (const [name, tensor] of Object.entries(inputs)) {
-    padded[name] = tensor.shape[0] === count ? padRows(tensor, size, LABELS.has(name)) : tensor;
+    requireExamples(`batch: input ${name}`, tensor, count);
+    filled[name] = size === count ? tensor : fillRows(tensor, size, LABELS.has(name));
   }
-  return { inputs: padded, count };
+  return { inputs: filled, count };
 }
 
-/** Inputs that tell places in use (1) from padding (0). */
-const MASKS = ['attentionMask', 'visualAttentionMask'];
-
-/** Places of a batch that is padded to `size` examples, and how many of them hold nothing. */
-export function countPadding({ inputs, count }: Batch, size: number): { places: number; padded: number } {
-  const masks = MASKS.flatMap((name) => (inputs[name] === undefined ? [] : [inputs[name].data]));
-  const places = masks.reduce((sum, { length }) => sum + (length / count) * size, 0);
-  const used = masks.reduce((sum, mask) => sum + Array.from(mask).filter((value) => value !== 0).length, 0);
-  return { places, padded: places - used };
-}
-
-function padRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor {
+function fillRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor {
   const [count = 0, ...rest] = tensor.shape;
   const row = tensor.data.length / count;
   const data = new (tensor.data.constructor as Float32ArrayConstructor)(size * row) as RawTensor['data'];
@@ -84,15 +77,31 @@ function padRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor {
   return { dtype: tensor.dtype, shape: [size, ...rest], data };
 }
 
-/** Outputs of a padded batch without the padding. */
+/**
+ * Outputs of a batch of `size` examples without those that `fillBatch` has added. Scalars belong to the batch; everything else has the
+ * examples on its first axis. @throws ShapeError when it has not
+ */
 export function cutOutputs(outputs: Record<string, RawTensor>, size: number, count: number): Record<string, RawTensor> {
   if (size === count) return outputs;
   return Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => {
-      const [first, ...rest] = tensor.shape;
-      if (first !== size) return [name, tensor];
+      const [, ...rest] = tensor.shape;
+      if (tensor.shape.length === 0) return [name, tensor];
+      requireExamples(`output ${name}`, tensor, size);
       const data = tensor.data.subarray(0, (tensor.data.length / size) * count) as RawTensor['data'];
       return [name, { dtype: tensor.dtype, shape: [count, ...rest], data }];
     }),
   );
+}
+
+function requireExamples(what: string, { shape }: RawTensor, count: number): void {
+  if (shape[0] === count) return;
+  throw new ShapeError(
+    `${what}: expected ${count} examples on the first axis, received [${shape.join(', ')}]; inputs of the batch as a whole belong into its shared`,
+  );
+}
+
+/** All inputs of a batch that is not filled. */
+export function allInputs({ inputs, shared }: Batch): Record<string, RawTensor> {
+  return { ...inputs, ...shared };
 }

@@ -1,6 +1,6 @@
-// Runs a task's examples through a model and computes the task's figures.
+// Runs a task's examples through a model and computes the task's metrics.
 import { type RawTensor } from '../../raw-tensor.js';
-import { cutOutputs, padBatch, prefetch, readBatch } from './batches.js';
+import { allInputs, cutOutputs, fillBatch, prefetch, readBatch } from './batches.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
 
@@ -11,21 +11,21 @@ export interface EvaluateOptions<E> {
   seed: number;
   /** Forward pass without dropout: `TrainingStep.outputs`, or a model's. */
   outputs: (inputs: Record<string, RawTensor>) => Promise<Record<string, RawTensor>>;
-  /** Pad a short batch to the batch size, for forward passes recorded per shape. */
+  /** Fill a short batch up to the batch size, for forward passes recorded per shape. */
   padBatches: boolean;
-  /** Whether figures can be computed; default true. Without labels only `onBatch` sees the outputs. */
+  /** Whether metrics can be computed; default true. Without labels only `onBatch` sees the outputs. */
   hasLabels?: boolean;
-  /** @param places of the examples in the data set: batches come by length. */
-  onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>, places: readonly number[]) => void;
+  /** @param indices of the examples in the data set: batches come by length. */
+  onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>, indices: readonly number[]) => void;
   /** Asked before each batch: true ends the evaluation early. */
   isStopped?: () => boolean;
 }
 
-/** Examples waiting while a batch runs. */
+/** Batches that are made while one runs. */
 const BATCHES_AHEAD = 2;
 
 /**
- * Figures over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
+ * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
  * Null when `isStopped` ended it.
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
@@ -34,15 +34,15 @@ export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Reco
   const batches = evaluationBatches(dataset, batchSize);
   const seeding = { seed, epoch: 0, training: false };
   let [lossSum, lossCount] = [0, 0];
-  for await (const { places, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
-    places: indices,
+  for await (const { indices, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
+    indices,
     ...(await readBatch(task, dataset, indices, seeding)),
   }))) {
     if (options.isStopped?.()) return null;
-    const { inputs } = padBatches ? padBatch(batch, batchSize) : batch;
+    const inputs = allInputs(padBatches ? fillBatch(batch, batchSize) : batch);
     const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
     if (options.hasLabels !== false) metric.update(examples, outputs);
-    options.onBatch?.(examples, outputs, places);
+    options.onBatch?.(examples, outputs, indices);
     const loss = outputs['loss']?.data[0];
     if (loss !== undefined) [lossSum, lossCount] = [lossSum + loss * batch.count, lossCount + batch.count];
   }

@@ -22,6 +22,7 @@ export interface TrainerCallback {
   onSave?(step: number, dir: string): void | Promise<void>;
 }
 
+/** What a run is made of, side by side with its arguments. */
 export interface TrainerOptions<E> extends TrainingArguments {
   model: TrainerModel;
   task: Task<E>;

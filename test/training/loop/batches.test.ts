@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DEFAULT_BUCKETS, type EncodedExample, padBatch as padInputs } from '../../../src/processing/batch.js';
+import { DEFAULT_BUCKETS, type EncodedExample, padBatch } from '../../../src/processing/batch.js';
 import { VisualBertProcessor } from '../../../src/processing/processor.js';
 import { createTokenizer } from '../../../src/platform/node.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type RawTensor } from '../../../src/raw-tensor.js';
-import { countPadding, padBatch } from '../../../src/training/loop/batches.js';
+import { fillBatch } from '../../../src/training/loop/batches.js';
+import { countPadding } from '../../../src/training/loop/padding.js';
 import { epochBatches } from '../../../src/training/loop/data-order.js';
 import { readMetrics } from '../../../src/training/log/metrics-log.js';
 import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
@@ -37,9 +38,9 @@ describe('padding', () => {
       attentionMask: mask([1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0]),
       visualAttentionMask: mask([1, 1], [1, 0], [1, 1]),
     };
-    expect(countPadding({ inputs, count: 3 }, 3)).toEqual({ places: 18, padded: 5 });
-    expect(countPadding({ inputs, count: 3 }, 4)).toEqual({ places: 24, padded: 11 });
-    expect(countPadding({ inputs: {}, count: 3 }, 4)).toEqual({ places: 0, padded: 0 });
+    expect(countPadding({ inputs, count: 3 }, 3)).toEqual({ all: 18, padded: 5 });
+    expect(countPadding({ inputs, count: 3 }, 4)).toEqual({ all: 24, padded: 11 });
+    expect(countPadding({ inputs: {}, count: 3 }, 4)).toEqual({ all: 0, padded: 0 });
   });
 
   test('of the last batch changes neither losses nor weights: 37 examples at batch 8, compiled and padded against eager and short', async () => {
@@ -92,11 +93,11 @@ async function epochOf(
       const count = regions[index] ?? 0;
       return { text: { ids, typeIds: ids }, images: [{ features: new Float32Array(count), count, dim: 1 }] };
     });
-    const batch = { inputs: padInputs(examples, { buckets: DEFAULT_BUCKETS, padId: 0 }), count: examples.length };
-    const shapes = Object.values(padBatch(batch, batchSize).inputs).map(({ shape }) => shape.join('x'));
+    const batch = { inputs: padBatch(examples, { buckets: DEFAULT_BUCKETS, padId: 0 }), count: examples.length };
+    const shapes = Object.values(fillBatch(batch, batchSize).inputs).map(({ shape }) => shape.join('x'));
     signatures.add(shapes.join(' '));
     const counted = countPadding(batch, batchSize);
-    [places, padded] = [places + counted.places, padded + counted.padded];
+    [places, padded] = [places + counted.all, padded + counted.padded];
   }
   return { signatures: signatures.size, share: padded / places };
 }

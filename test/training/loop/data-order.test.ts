@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cutOutputs, padBatch, prefetch } from '../../../src/training/loop/batches.js';
+import { cutOutputs, fillBatch, prefetch } from '../../../src/training/loop/batches.js';
 import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
 import { duration } from '../../../src/training/log/progress.js';
 import { points } from './tiny-task.js';
@@ -31,7 +31,7 @@ describe('epochBatches', () => {
   });
 });
 
-describe('padBatch', () => {
+describe('fillBatch', () => {
   const batch = {
     count: 2,
     inputs: {
@@ -41,7 +41,7 @@ describe('padBatch', () => {
   };
 
   test('repeats the last example with labels that no loss counts, and says how many are real', () => {
-    const { inputs } = padBatch(batch, 4);
+    const { inputs } = fillBatch(batch, 4);
     expect([...(inputs['ids']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6]);
     expect([...(inputs['labels']?.data ?? [])]).toEqual([7, 8, -100, -100]);
     expect(inputs['exampleCount']?.data[0]).toBe(2);
@@ -49,7 +49,7 @@ describe('padBatch', () => {
 
   test('gives soft labels of padding the value 0', () => {
     const labels = { dtype: 'float32' as const, shape: [2, 2], data: Float32Array.of(0.5, 1, 0, 1) };
-    expect([...(padBatch({ count: 2, inputs: { labels } }, 3).inputs['labels']?.data ?? [])]).toEqual([
+    expect([...(fillBatch({ count: 2, inputs: { labels } }, 3).inputs['labels']?.data ?? [])]).toEqual([
       0.5, 1, 0, 1, 0, 0,
     ]);
   });

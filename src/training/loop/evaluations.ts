@@ -1,0 +1,102 @@
+// The evaluations of a run: when they are due, which one is the best, and what is logged of them.
+import { join } from 'node:path';
+import { writeTextAtomic } from '#platform';
+import { ConfigError } from '../../errors.js';
+import { duration } from '../log/progress.js';
+import { NoteCollector, notesTable, type NotesSummary } from '../report/example-notes.js';
+import { EXAMPLES_FILE } from '../report/report.js';
+import { finiteOf } from '../run-folder/trainer-state.js';
+import { type Dataset } from '../task.js';
+import { evaluateTask } from './evaluate.js';
+import { isDue, type RunContext } from './run-context.js';
+
+/** Evaluates the validation examples of a run. */
+export class Evaluations<E> {
+  /** Metrics of the last evaluation of this start. */
+  last: Record<string, number> | null = null;
+
+  constructor(private readonly run: RunContext<E>) {}
+
+  /** Whether the run evaluates after a step. */
+  isDue(step: number): boolean {
+    const { evaluateEvery } = this.run.arguments;
+    if (this.run.validation === null || evaluateEvery === 'never') return false;
+    return step >= this.run.totalSteps || isDue(evaluateEvery, step, this.run.stepsPerEpoch);
+  }
+
+  /** Evaluates the present weights, or their average where one is kept, and notes the result. Null when a signal came before the end. */
+  async evaluate(): Promise<Record<string, number> | null> {
+    const { validation, step: training, log, progress, stepsPerEpoch } = this.run;
+    if (validation === null) return null;
+    const { step } = training;
+    const started = performance.now();
+    const notes = new NoteCollector();
+    const withAverage = this.run.arguments.emaDecay !== undefined;
+    const compute = (): Promise<Record<string, number> | null> => this.compute(validation, notes);
+    const metrics = withAverage ? await training.withAverage(compute) : await compute();
+    if (metrics === null) return null;
+    const seconds = (performance.now() - started) / 1000;
+    this.last = metrics;
+    const isBest = this.rank(step, metrics);
+    log.evaluate(step, step / stepsPerEpoch, metrics, seconds);
+    await this.logDetails(step, notes.summary(), isBest);
+    const shown = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toFixed(4))}`);
+    progress.line(`evaluation after step ${step}: ${shown.join(', ')}${isBest ? ' (best)' : ''}, ${duration(seconds)}`);
+    return metrics;
+  }
+
+  /** Whether early stopping ends the run here: too many evaluations in a row were no better. */
+  stopsEarly(): boolean {
+    const { state, step, totalSteps, progress, arguments: given } = this.run;
+    const { staleEvaluations } = state;
+    if (staleEvaluations < (given.patience ?? Infinity) || step.step >= totalSteps) return false;
+    progress.line(`no better evaluation for ${staleEvaluations} times: stopping early`);
+    return true;
+  }
+
+  private compute(dataset: Dataset<E>, notes: NoteCollector): Promise<Record<string, number> | null> {
+    const { step, signals, task, arguments: given } = this.run;
+    return evaluateTask({
+      task,
+      dataset,
+      batchSize: given.evaluationBatchSize ?? given.batchSize,
+      seed: given.seed,
+      outputs: (inputs) => step.outputs(inputs),
+      padBatches: step.compiled,
+      isStopped: () => signals.received !== null,
+      onBatch: (examples, outputs) => task.describe?.(examples, outputs).forEach((note) => notes.add(note)),
+    });
+  }
+
+  /** Compares metrics with the best so far. A value that is not finite is never the best. */
+  private rank(step: number, metrics: Record<string, number>): boolean {
+    const { state, task } = this.run;
+    const { name, primaryMetric, greaterIsBetter } = task;
+    const value = metrics[primaryMetric];
+    if (value === undefined) {
+      throw new ConfigError(
+        `task ${name}: its primary metric "${primaryMetric}" is not among ${Object.keys(metrics).join(', ')}`,
+      );
+    }
+    const { best } = state;
+    const isBetter = best === null || (greaterIsBetter ? value > best.value : value < best.value);
+    const isBest = Number.isFinite(value) && isBetter;
+    if (isBest) state.best = { step, value, metrics: finiteOf(metrics) };
+    state.staleEvaluations = isBest ? 0 : state.staleEvaluations + 1;
+    state.evaluatedStep = step;
+    return isBest;
+  }
+
+  /** Examples for the report and for TensorBoard, and on request the distributions of the parameters. */
+  private async logDetails(step: number, notes: NotesSummary, isBest: boolean): Promise<void> {
+    const { log, model, arguments: given } = this.run;
+    if (notes.count > 0) log.text(step, 'evaluate/examples', notesTable(notes.first));
+    if (notes.count > 0 && isBest) {
+      await writeTextAtomic(join(given.outputDir, EXAMPLES_FILE), `${JSON.stringify(notes)}\n`);
+    }
+    if (!given.histograms) return;
+    for (const [name, parameter] of model.namedParameters()) {
+      log.histogram(step, `parameters/${name}`, await parameter.data());
+    }
+  }
+}

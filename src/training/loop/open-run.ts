@@ -1,0 +1,91 @@
+// Opens everything that a run consists of, in order, for a new run or one that goes on from a checkpoint.
+import { join } from 'node:path';
+import { writeTextAtomic } from '#platform';
+import { ConfigError } from '../../errors.js';
+import { stepOptionsOf } from '../arguments.js';
+import { RunLog } from '../log/run-log.js';
+import { StepProfiler } from '../log/step-profiler.js';
+import { type Checkpoint } from '../run-folder/checkpoints.js';
+import { runEnvironment } from '../run-folder/environment.js';
+import { loadParameters } from '../run-folder/load-parameters.js';
+import { requireRoom } from '../run-folder/run-folder.js';
+import { environmentChanges, requireSameRun, type TrainerState } from '../run-folder/trainer-state.js';
+import { createTrainingStep } from '../step/compiled-step.js';
+import { type TrainingStep } from '../step/contract.js';
+import { type RunContext, type RunPlan } from './run-context.js';
+import { publishBest } from './saving.js';
+import { listenForStop } from './signals.js';
+
+/** A run that can begin. Closing it gives the parameters back to the model. */
+export interface OpenRun<E> extends RunContext<E> {
+  close(): Promise<void>;
+}
+
+/**
+ * @throws ConfigError when the folder holds another run or model, or a profile is asked of an eager step; CheckpointError when no checkpoint
+ * is sound; TrainingError when the run to resume is another one
+ */
+export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
+  const { store, progress, model, totalSteps, arguments: given } = plan;
+  const { outputDir, resume } = given;
+  await store.clean();
+  await requireRoom(outputDir, resume, store);
+  const checkpoint = resume ? await store.newest((line) => progress.line(line)) : null;
+  const profiler = plan.profile === null ? null : new StepProfiler(plan.profile, (line) => progress.line(line));
+  if (checkpoint !== null) await loadParameters(model, checkpoint.dir);
+  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps));
+  const signals = listenForStop((signal) => progress.line(`${signal}: saving, then stopping`));
+  const close = async (): Promise<void> => {
+    progress.stop();
+    signals.release();
+    await step.dispose();
+  };
+  try {
+    if (profiler !== null && !step.compiled)
+      throw new ConfigError('Trainer: profile needs the compiled step; leave profile out, or pass compile: true');
+    const state = await openState(plan, step, checkpoint);
+    const log = await openFolder(plan, state, checkpoint?.step ?? 0);
+    return { ...plan, step, state, log, signals, profiler, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The trainer state of a new run, or that of a checkpoint, with the step set to where it was. */
+async function openState<E>(
+  { train, validation, fixedSettings, arguments: given, progress, totalSteps }: RunPlan<E>,
+  step: TrainingStep,
+  checkpoint: Checkpoint<TrainerState> | null,
+): Promise<TrainerState> {
+  const fresh: TrainerState = {
+    data: { train: train.fingerprint, validation: validation?.fingerprint ?? null },
+    arguments: given,
+    fixedSettings,
+    environment: runEnvironment(step.compiled, given.precision),
+    best: null,
+    staleEvaluations: 0,
+    evaluatedStep: 0,
+    interval: { loss: 0, gradientNorm: 0, steps: 0, examples: 0 },
+    skippedSteps: 0,
+  };
+  if (checkpoint === null) return fresh;
+  requireSameRun(checkpoint.state, fresh);
+  const changes = environmentChanges(checkpoint.state.environment, fresh.environment);
+  if (changes.length > 0) progress.line(`resume: not bit for bit the same as without the stop: ${changes.join('; ')}`);
+  await step.loadState(checkpoint.dir);
+  progress.line(`resume: going on after step ${checkpoint.step} of ${totalSteps}`);
+  return { ...checkpoint.state, arguments: given, environment: fresh.environment };
+}
+
+/** Writes what the folder holds from the start on, and opens its log. @param startedAt updates before this start */
+async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: number): Promise<RunLog> {
+  const { task, settings, arguments: given } = plan;
+  const { outputDir } = given;
+  const run = { task: task.name, arguments: given, ...settings, environment: state.environment };
+  await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
+  await plan.saveAssets(outputDir);
+  const log = await RunLog.open(outputDir, { step: startedAt, evaluatedStep: state.evaluatedStep, run });
+  if (state.best !== null) await publishBest(plan, state.best, startedAt);
+  return log;
+}

@@ -1,0 +1,40 @@
+// What a run consists of from its start to its end; its loop, evaluations and checkpoints share it.
+import { type ResolvedTrainingArguments, type TrainingArguments } from '../arguments.js';
+import { type RunLog } from '../log/run-log.js';
+import { type StepProfiler } from '../log/step-profiler.js';
+import { type CheckpointStore } from '../run-folder/checkpoints.js';
+import { type TrainerState } from '../run-folder/trainer-state.js';
+import { type TrainingStep } from '../step/contract.js';
+import { type Dataset } from '../task.js';
+import { type StopSignals } from './signals.js';
+import { type TrainerOptions } from './trainer-options.js';
+
+/** The options of a trainer that are no arguments, with their defaults filled in. */
+export type RunParts<E> = Required<Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile'>> & {
+  validation: Dataset<E> | null;
+  profile: string | null;
+};
+
+/** What is known of a run before anything is opened. */
+export interface RunPlan<E> extends Readonly<RunParts<E>> {
+  readonly arguments: ResolvedTrainingArguments;
+  /** Updates in one epoch, and in the whole run. */
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  readonly store: CheckpointStore<TrainerState>;
+}
+
+/** A plan that is being carried out. */
+export interface RunContext<E> extends RunPlan<E> {
+  readonly step: TrainingStep;
+  /** Changes as the run goes on, and is part of every checkpoint. */
+  readonly state: TrainerState;
+  readonly log: RunLog;
+  readonly signals: StopSignals;
+  readonly profiler: StepProfiler | null;
+}
+
+/** Whether something that is done every so often is due after a step. */
+export function isDue(every: 'epoch' | 'never' | number, step: number, stepsPerEpoch: number): boolean {
+  return every !== 'never' && step % (every === 'epoch' ? stepsPerEpoch : every) === 0;
+}

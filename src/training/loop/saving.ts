@@ -1,0 +1,39 @@
+// Checkpoints of a run as it goes on, and the best model in its folder.
+import { join } from 'node:path';
+import { type BestEvaluation } from '../run-folder/trainer-state.js';
+import { AVERAGE, publishModel } from '../run-folder/run-folder.js';
+import { type RunContext, type RunPlan } from './run-context.js';
+
+/** Writes a checkpoint, puts the best model into the run folder, and removes old checkpoints. */
+export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
+  const { store, state, step: training, model, callbacks } = run;
+  const { step } = training;
+  const dir = await store.write(step, state, async (temporary) => {
+    await model.savePretrained(temporary);
+    await training.saveState(temporary);
+    if (run.arguments.emaDecay !== undefined)
+      await training.withAverage(() => model.savePretrained(join(temporary, AVERAGE)));
+  });
+  const best = state.best?.step ?? step;
+  if (best === step) await publish(run, step);
+  await store.rotate(run.arguments.keepCheckpoints, [best]);
+  await Promise.all(callbacks.map((callback) => callback.onSave?.(step, dir)));
+}
+
+/**
+ * Publishes the best model of a run that goes on, which a kill may have prevented. A damaged checkpoint does not replace what the folder has.
+ * @param checkedStep of the checkpoint that the run goes on from, whose files have been checked
+ */
+export async function publishBest(
+  run: Pick<RunPlan<unknown>, 'store' | 'progress' | 'arguments'>,
+  best: BestEvaluation,
+  checkedStep: number,
+): Promise<void> {
+  const problem = best.step === checkedStep ? null : await run.store.problemOf(best.step);
+  if (problem === null) return publish(run, best.step);
+  run.progress.line(`${problem}; it holds the best model so far, so the run folder keeps the model that it has`);
+}
+
+function publish(run: Pick<RunPlan<unknown>, 'store' | 'arguments'>, step: number): Promise<void> {
+  return publishModel(run.store.dirOf(step), run.arguments.outputDir);
+}
