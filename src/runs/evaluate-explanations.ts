@@ -1,0 +1,123 @@
+// How good the explanations of a model are on a task's labelled examples.
+import { ConfigError } from '../errors.js';
+import { type RemovalCurve, RemovalTest, type SeenExample } from '../explain/removal.js';
+import { lengthBatches } from '../pipelines/batching.js';
+import type { PipelineName } from '../pipelines/contract.js';
+import { createAccess, type PipelineAccess } from '../pipelines/create.js';
+import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
+import type { PipelineHead } from '../pipelines/head.js';
+import { definitionOf, tasksOfClass } from '../pipelines/tasks.js';
+import { openTask } from '../tasks/open-task.js';
+import type { OpenedTask } from '../tasks/shared/opened-task.js';
+import type { TaskExample } from '../tasks/shared/datasets.js';
+import type { VcrExample } from '../tasks/vcr/vcr.js';
+import { createForwardPass } from '../training/step/forward.js';
+import { createRunModel } from './model-classes.js';
+
+export interface EvaluateExplanationsOptions {
+  task: string;
+  /** Folder or hub id of the model. */
+  model: string;
+  /** Options of the task: which examples, which features. */
+  data: Record<string, unknown>;
+  /** Only the first so many examples. */
+  limit?: number | undefined;
+  /** Of the random order. Default 0. */
+  seed?: number;
+  /** Default 32. */
+  batchSize?: number;
+}
+
+export interface ExplanationEvaluation {
+  count: number;
+  /** The task's metric that the curves show. */
+  metric: string;
+  curves: RemovalCurve[];
+}
+
+export const DEFAULT_BATCH_SIZE = 32;
+/** Examples that are read at a time, to be sorted by length. */
+const PORTION = 256;
+
+/**
+ * Removal curves of a model's explanations over labelled examples of questions, statements or choices.
+ * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
+ */
+export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
+  const { task: name, model: source, data, seed = 0, batchSize = DEFAULT_BATCH_SIZE } = options;
+  const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
+  try {
+    const [pipelineTask] = tasksOfClass(opened.modelClass);
+    const isJudged = JUDGED_TASKS.includes(pipelineTask);
+    if (pipelineTask === undefined || !isJudged)
+      throw new ConfigError(`task ${name}: explanations are judged by right answers, to questions, statements or choices`);
+    const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
+    try {
+      const head = headOf(pipelineTask, opened, model.config);
+      const forward = await createForwardPass(model);
+      try {
+        const parts = { task: pipelineTask, model, processor: opened.processor, head };
+        const access = createAccess(parts, forward, batchSize);
+        return await testRemovals(opened, access, { ...options, seed, batchSize });
+      } finally {
+        await forward.dispose();
+      }
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+const JUDGED_TASKS: readonly (PipelineName | undefined)[] = [
+  'visual-question-answering',
+  'visual-reasoning',
+  'visual-multiple-choice',
+];
+
+function headOf(
+  task: PipelineName,
+  { processor }: OpenedTask,
+  config: PipelineAccess<PipelineName>['model']['config'],
+): PipelineHead<PipelineName> {
+  const definition = definitionOf(task);
+  if (definition === undefined) throw new ConfigError(`unknown task ${task}`);
+  return definition.createHead({ processor, config, readImages: async () => [] }) as PipelineHead<PipelineName>;
+}
+
+async function testRemovals(
+  opened: OpenedTask,
+  access: PipelineAccess<PipelineName>,
+  { limit = Infinity, seed, batchSize }: EvaluateExplanationsOptions & { seed: number; batchSize: number },
+): Promise<ExplanationEvaluation> {
+  const { scores } = access.head;
+  if (scores === null) throw new ConfigError(`task ${access.task}: it gives no answers`);
+  const { task, data } = opened;
+  const metric = { name: task.primaryMetric, create: () => task.createMetric() };
+  const test = new RemovalTest(access, scores, metric, seed);
+  const count = Math.min(limit, data.length);
+  for await (const examples of portionsOf(opened, count)) {
+    const seen = examples.map((example): SeenExample<unknown> => ({ example, seen: seenOf(example as Seen) }));
+    for (const indices of lengthBatches(seen.map((one) => sizeOfExample(one.seen)), batchSize))
+      await test.add(indices.map((index) => seen[index] as SeenExample<unknown>));
+  }
+  return { count, metric: task.primaryMetric, curves: test.curves() };
+}
+
+type Seen = TaskExample<unknown> | VcrExample;
+
+/** What the model sees of a task's example. */
+function seenOf(example: Seen): PipelineExample {
+  if (!('choices' in example)) return { sequences: [{ text: example.text, images: example.images }], labels: [] };
+  const sequences = example.choices.map((choice, i) => ({ ...choice, alignment: example.alignments[i] ?? [] }));
+  return { sequences, labels: sequences.map((_, i) => `choice ${i}`) };
+}
+
+/** The first examples of a task, some hundreds at a time. */
+export async function* portionsOf({ data }: OpenedTask, count: number): AsyncGenerator<unknown[]> {
+  for (let start = 0; start < count; start += PORTION) {
+    const indices = Array.from({ length: Math.min(PORTION, count - start) }, (_, i) => start + i);
+    yield Promise.all(indices.map((index) => data.example(index)));
+  }
+}

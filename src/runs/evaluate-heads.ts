@@ -1,0 +1,66 @@
+// Which attention heads of a model find the regions that words name, on sentences with phrases.
+import { ConfigError } from '../errors.js';
+import { type HeadAccuracy, HeadAccuracyTest } from '../explain/head-accuracy.js';
+import { prepareAttention, runTrace } from '../explain/trace.js';
+import { VisualBertModel } from '../models/visual-bert-model.js';
+import { lengthBatches } from '../pipelines/batching.js';
+import { collateExamples, type PipelineExample, regionCount, sizeOfExample } from '../pipelines/example.js';
+import type { GroundingExample } from '../tasks/grounding/grounding.js';
+import { openTask } from '../tasks/open-task.js';
+import type { OpenedTask } from '../tasks/shared/opened-task.js';
+import { createForwardPass } from '../training/step/forward.js';
+import type { RunFunction } from '../training/step/runner.js';
+import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
+
+/**
+ * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
+ * sentences with phrases). Any checkpoint will do: its head takes no part.
+ * @throws ConfigError for data without phrases
+ */
+export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
+  const { task: name, model: source, data, limit = Infinity, batchSize = DEFAULT_BATCH_SIZE } = options;
+  if (name !== 'flickr' && name !== 'grounding')
+    throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
+  const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
+  try {
+    const model = await VisualBertModel.fromPretrained(source);
+    try {
+      const forward = await createForwardPass(model);
+      try {
+        const test = new HeadAccuracyTest();
+        const attention = prepareAttention(model, forward);
+        for await (const portion of portionsOf(opened, Math.min(limit, opened.data.length)))
+          await addExamples(test, portion as GroundingExample[], attention, { opened, batchSize });
+        return test.compute();
+      } finally {
+        await forward.dispose();
+      }
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+async function addExamples(
+  test: HeadAccuracyTest,
+  examples: readonly GroundingExample[],
+  attention: RunFunction,
+  { opened, batchSize }: { opened: OpenedTask; batchSize: number },
+): Promise<void> {
+  const seen = examples.map(({ text, images }): PipelineExample => ({ sequences: [{ text, images }], labels: [] }));
+  for (const indices of lengthBatches(seen.map(sizeOfExample), batchSize)) {
+    const chosen = indices.map((index) => seen[index] as PipelineExample);
+    const inputs = collateExamples(chosen, opened.processor, { hasChoices: false, asked: null });
+    const { layersOf } = await runTrace(attention, inputs);
+    const textLength = inputs['inputIds']?.shape[1] ?? 0;
+    indices.forEach((index, row) => {
+      const example = examples[index] as GroundingExample;
+      const text = example.text.ids.length;
+      const layers = layersOf({ row, text, regions: regionCount(example), textLength });
+      const phrases = example.positions.map((position, i) => ({ position, matches: example.matches[i] ?? [] }));
+      test.add(layers, text, phrases);
+    });
+  }
+}

@@ -1,0 +1,59 @@
+// Explanations and heads judged on files of own records: the whole way from the records to the figures.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { writeTsvFeatures } from '../../src/features/tools.js';
+import { memorySource } from '../../src/features/wrappers.js';
+import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
+import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
+import { evaluateRun } from '../../src/runs/evaluate.js';
+import { useBackend } from '../helpers/backend.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'evaluate-explanations-'));
+const folders = [folder];
+const features = join(folder, 'features.tsv');
+const IMAGES = ['1', '2', '3', '4', '5'];
+afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+beforeAll(async () => {
+  await useBackend();
+  const images = IMAGES.map((id, i) => [id, regionsOfImage(i, 3 + i)] as const);
+  await writeTsvFeatures(memorySource('images', images), features);
+});
+
+function records(name: string, record: (image: string, i: number) => object): string {
+  const path = join(folder, name);
+  writeFileSync(path, IMAGES.map((image, i) => JSON.stringify(record(image, i))).join('\n'));
+  return path;
+}
+
+test('curves begin at the accuracy of an evaluation and end at one value for all orders', async () => {
+  const model = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'plain', config: { id2label: { 0: 'yes', 1: 'no' } } });
+  folders.push(model);
+  const data = records('classification.jsonl', (image, i) => ({ text: 'the dog is red', image, label: i % 2 ? 'no' : 'yes' }));
+  const options = { task: 'classification', model, data: { data, features } };
+  const { metrics } = await evaluateRun({ ...options, purpose: 'evaluate' });
+  const { count, metric, curves } = await evaluateExplanations(options);
+  expect([count, metric, curves.length]).toEqual([5, 'accuracy', 16]);
+  for (const { accuracies } of curves) expect(accuracies[0]).toBe(metrics['accuracy']);
+  expect(new Set(curves.filter(({ parts }) => parts === 'regions').map(({ accuracies }) => accuracies.at(-1))).size).toBe(1);
+  expect((await evaluateExplanations({ ...options, limit: 2 })).count).toBe(2);
+  await expect(evaluateHeads(options)).rejects.toThrow('sentences with phrases');
+});
+
+test('heads are judged on the phrases of sentences, whatever head the checkpoint has', async () => {
+  const model = await writeCheckpoint('VisualBertForPreTraining', { task: 'pretraining' });
+  folders.push(model);
+  const data = records('grounding.jsonl', (image) => ({
+    ...{ text: 'a red ball near the dog', image },
+    phrases: [{ words: [1, 2], boxes: [[0, 5, 12, 30]] }, { words: [5, 5], boxes: [[20, 5, 32, 30]] }],
+  }));
+  const { heads, baseline, phrases } = await evaluateHeads({ task: 'grounding', model, data: { data, features, places: false } });
+  expect([heads.length, heads[0]?.length, phrases]).toEqual([2, 4, 10]);
+  expect(baseline).toEqual({ region: 0, accuracy: 0.5 }); // one phrase of each image lies in region 0, the other in region 2
+  await expect(evaluateExplanations({ task: 'grounding', model, data: { data, features, places: false } })).rejects.toThrow(
+    'judged by right answers',
+  );
+});
