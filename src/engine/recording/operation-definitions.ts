@@ -1,6 +1,6 @@
 // What TensorFlow says about its operations' inputs: which of them are lists.
+import { PbfReader } from 'pbf';
 import type { NativeGraph } from '../load/addon.js';
-import { Message } from '../../protobuf.js';
 
 /** True for each input argument that takes a list of tensors. */
 export type InputPattern = readonly boolean[];
@@ -11,11 +11,21 @@ const patterns = new Map<string, InputPattern>();
 function inputPattern(graph: NativeGraph, type: string): InputPattern {
   let pattern = patterns.get(type);
   if (pattern === undefined) {
-    // OpDef.input_arg = 2; ArgDef.number_attr = 5, type_list_attr = 6
-    pattern = new Message(graph.definition(type)).messages(2).map((arg) => arg.text(5) !== '' || arg.text(6) !== '');
+    const inputs = new PbfReader(graph.definition(type)).readFields<{ isList: boolean }[]>(readDefinition, []);
+    pattern = inputs.map(({ isList }) => isList);
     patterns.set(type, pattern);
   }
   return pattern;
+}
+
+/** `tensorflow.OpDef`: its input arguments. */
+function readDefinition(tag: number, inputs: { isList: boolean }[], reader: PbfReader): void {
+  if (tag === 2) inputs.push(reader.readMessage(readArgument, { isList: false }));
+}
+
+/** `tensorflow.OpDef.ArgDef`: `number_attr` or `type_list_attr` make it a list. */
+function readArgument(tag: number, argument: { isList: boolean }, reader: PbfReader): void {
+  if ((tag === 5 || tag === 6) && reader.readString() !== '') argument.isList = true;
 }
 
 /** tfjs's kernels pass the members of a list one by one: groups them as the operation wants them. At most one input may be a list. */

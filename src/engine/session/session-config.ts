@@ -1,5 +1,5 @@
 // How sessions are set up: threads, graph optimisation, memory on the GPU.
-import { bytesField, message, varintField } from '../../protobuf.js';
+import { PbfWriter } from 'pbf';
 
 export interface SessionOptions {
   /** Threads inside one operation; 0: one per core. */
@@ -16,26 +16,43 @@ const REWRITING = 'remap';
 const ONCE = 1;
 /** `tensorflow.OptimizerOptions.GlobalJitLevel.ON_2`. */
 const XLA_ON = 2;
+/** `tensorflow.RunOptions.TraceLevel.FULL_TRACE`. */
+const FULL_TRACE = 3;
 
 /**
  * A serialized `tensorflow.ConfigProto`.
  * @see https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/protobuf/config.proto
  */
-export function sessionConfig({ intraOpThreads, interOpThreads, xla }: SessionOptions): Uint8Array {
-  const rewriter = message(
-    varintField(12, ONCE), // meta_optimizer_iterations
-    varintField(32, true), // disable_tfg_optimizer
-    bytesField(100, new TextEncoder().encode(REWRITING)), // optimizers
-  );
-  const optimizer = xla ? varintField(5, XLA_ON) : message();
-  return message(
-    varintField(2, intraOpThreads),
-    varintField(5, interOpThreads),
-    bytesField(6, varintField(4, true)), // gpu_options.allow_growth
-    varintField(7, true), // allow_soft_placement: operations without a GPU kernel run on the CPU
-    bytesField(10, message(bytesField(3, optimizer), bytesField(10, rewriter))),
-  );
+export function sessionConfig(options: SessionOptions): Uint8Array {
+  const config = new PbfWriter();
+  config.writeVarintField(2, options.intraOpThreads);
+  config.writeVarintField(5, options.interOpThreads);
+  config.writeMessage(6, writeGpuOptions, options);
+  config.writeBooleanField(7, true); // allow_soft_placement: operations without a GPU kernel run on the CPU
+  config.writeMessage(10, writeGraphOptions, options);
+  return config.finish();
+}
+
+function writeGpuOptions(_: SessionOptions, gpu: PbfWriter): void {
+  gpu.writeBooleanField(4, true); // allow_growth
+}
+
+function writeGraphOptions({ xla }: SessionOptions, graph: PbfWriter): void {
+  graph.writeMessage(3, (level, optimizer) => optimizer.writeVarintField(5, level), xla ? XLA_ON : 0);
+  graph.writeMessage(10, writeRewriter, REWRITING);
+}
+
+function writeRewriter(optimizer: string, rewriter: PbfWriter): void {
+  rewriter.writeVarintField(12, ONCE); // meta_optimizer_iterations
+  rewriter.writeBooleanField(32, true); // disable_tfg_optimizer
+  rewriter.writeStringField(100, optimizer); // optimizers
 }
 
 /** A serialized `tensorflow.RunOptions` that asks for the full timeline. */
-export const TRACE_RUN: Uint8Array = varintField(1, 3);
+export const TRACE_RUN: Uint8Array = traceRun();
+
+function traceRun(): Uint8Array {
+  const options = new PbfWriter();
+  options.writeVarintField(1, FULL_TRACE);
+  return options.finish();
+}

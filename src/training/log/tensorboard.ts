@@ -2,14 +2,17 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { PbfWriter } from 'pbf';
 import { maskedCrc32c } from './crc32c.js';
-import { Message } from './protobuf.js';
 
 /** SessionLog.SessionStatus.START: TensorBoard then drops what an earlier process wrote for this step and later ones. */
 const SESSION_START = 1;
 const DT_STRING = 7;
 const DT_FLOAT = 1;
 const HISTOGRAM_BUCKETS = 30;
+
+/** Writes the fields of a message. */
+type Fields = (writer: PbfWriter) => void;
 
 /**
  * One event file. Every call appends one record, so that a killed run loses nothing that was logged.
@@ -18,70 +21,86 @@ const HISTOGRAM_BUCKETS = 30;
 export class TensorBoardWriter {
   /** The event file. */
   readonly path: string;
+  private readonly now: () => number;
+  private static files = 0;
 
   constructor(dir: string, { startStep, now = () => Date.now() / 1000 }: { startStep: number; now?: () => number }) {
     mkdirSync(dir, { recursive: true });
     this.now = now;
     const stamp = `${Math.floor(now())}`.padStart(10, '0');
     this.path = join(dir, `events.out.tfevents.${stamp}.${hostname()}.${process.pid}.${TensorBoardWriter.files++}`);
-    this.write(0, (event) => event.text(3, 'brain.Event:2'));
-    if (startStep > 0) this.write(startStep + 1, (event) => event.message(7, new Message().integer(1, SESSION_START)));
+    this.write(0, (event) => event.writeStringField(3, 'brain.Event:2'));
+    if (startStep > 0)
+      this.write(startStep + 1, (event) => writeMessage(event, 7, (log) => log.writeVarintField(1, SESSION_START)));
   }
 
-  private static files = 0;
-  private readonly now: () => number;
-
-  /** Figures by tag, such as `train/loss`. Non-finite ones are kept: TensorBoard shows them. */
+  /** Metrics by tag, such as `train/loss`. Values that are not finite are kept: TensorBoard shows them. */
   scalars(step: number, values: Record<string, number>): void {
     this.summary(
       step,
-      Object.entries(values).map(([tag, value]) => new Message().text(1, tag).float(2, value)),
+      Object.entries(values).map(([tag, scalar]) => (value) => {
+        value.writeStringField(1, tag);
+        value.writeFloatField(2, scalar);
+      }),
     );
   }
 
   /** Markdown text under a tag. */
   text(step: number, tag: string, markdown: string): void {
-    const tensor = new Message()
-      .integer(1, DT_STRING)
-      .message(2, shapeOf([1]))
-      .bytes(8, new TextEncoder().encode(markdown));
-    this.summary(step, [new Message().text(1, tag).message(8, tensor).message(9, metadata('text'))]);
+    const strings: Fields = (tensor) => tensor.writeStringField(8, markdown);
+    this.summary(step, [tensorValue(tag, { dtype: DT_STRING, shape: [1], values: strings }, 'text')]);
   }
 
   /** The distribution of values under a tag. */
   histogram(step: number, tag: string, values: ArrayLike<number>): void {
     const buckets = histogramBuckets(values);
     const content = new Uint8Array(new Float32Array(buckets.flat()).buffer);
-    const tensor = new Message()
-      .integer(1, DT_FLOAT)
-      .message(2, shapeOf([buckets.length, 3]))
-      .bytes(4, content);
-    this.summary(step, [new Message().text(1, tag).message(8, tensor).message(9, metadata('histograms'))]);
+    const rows: Fields = (tensor) => tensor.writeBytesField(4, content);
+    const table = { dtype: DT_FLOAT, shape: [buckets.length, 3], values: rows };
+    this.summary(step, [tensorValue(tag, table, 'histograms')]);
   }
 
   /** Settings of the run for the page of hyperparameters: nested names are joined by dots, lists are written as JSON. */
   hyperparameters(settings: object): void {
-    const entries = flatSettings(settings).map(([name, value]) =>
-      new Message().text(1, name).message(2, settingValue(value)),
+    const content = messageOf((data) =>
+      writeMessage(data, 3, (session) => {
+        for (const [name, setting] of flatSettings(settings))
+          writeMessage(session, 1, (entry) => {
+            entry.writeStringField(1, name);
+            writeMessage(entry, 2, (value) => writeSetting(value, setting));
+          });
+        session.writeDoubleField(5, this.now());
+      }),
     );
-    const session = entries.reduce((all, entry) => all.message(1, entry), new Message()).double(5, this.now());
-    const content = new Message().message(3, session).encode();
-    const tensor = new Message()
-      .integer(1, DT_FLOAT)
-      .message(2, shapeOf([1]))
-      .bytes(4, new Uint8Array(4));
-    const value = new Message().text(1, '_hparams_/session_start_info').message(8, tensor);
-    this.summary(0, [value.message(9, metadata('hparams', content))]);
+    const nothing: Fields = (tensor) => tensor.writeBytesField(4, new Uint8Array(4));
+    const table = { dtype: DT_FLOAT, shape: [1], values: nothing };
+    this.summary(0, [tensorValue('_hparams_/session_start_info', table, 'hparams', content)]);
   }
 
-  private summary(step: number, values: readonly Message[]): void {
-    const summary = values.reduce((all, value) => all.message(1, value), new Message());
-    this.write(step, (event) => event.message(5, summary));
+  private summary(step: number, values: readonly Fields[]): void {
+    this.write(step, (event) =>
+      writeMessage(event, 5, (summary) => values.forEach((value) => writeMessage(summary, 1, value))),
+    );
   }
 
-  private write(step: number, fill: (event: Message) => Message): void {
-    appendFileSync(this.path, tfRecord(fill(new Message().double(1, this.now()).integer(2, step)).encode()));
+  private write(step: number, fill: Fields): void {
+    const event = messageOf((writer) => {
+      writer.writeDoubleField(1, this.now());
+      if (step !== 0) writer.writeVarintField(2, step);
+      fill(writer);
+    });
+    appendFileSync(this.path, tfRecord(event));
   }
+}
+
+function messageOf(fields: Fields): Uint8Array {
+  const writer = new PbfWriter();
+  fields(writer);
+  return writer.finish();
+}
+
+function writeMessage(writer: PbfWriter, field: number, fields: Fields): void {
+  writer.writeMessage(field, (write, inner) => write(inner), fields);
 }
 
 /** Length, its checksum, data, its checksum. @see https://www.tensorflow.org/tutorials/load_data/tfrecord */
@@ -95,13 +114,29 @@ export function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-function shapeOf(sizes: readonly number[]): Message {
-  return sizes.reduce((shape, size) => shape.message(2, new Message().integer(1, size)), new Message());
-}
-
-function metadata(plugin: string, content: Uint8Array = new Uint8Array()): Message {
-  const data = new Message().text(1, plugin);
-  return new Message().message(1, content.length === 0 ? data : data.bytes(2, content));
+/** A Summary.Value that holds a tensor, with the metadata of the plugin that shows it. */
+function tensorValue(
+  tag: string,
+  tensor: { dtype: number; shape: readonly number[]; values: Fields },
+  plugin: string,
+  content?: Uint8Array,
+): Fields {
+  return (value) => {
+    value.writeStringField(1, tag);
+    writeMessage(value, 8, (proto) => {
+      proto.writeVarintField(1, tensor.dtype);
+      writeMessage(proto, 2, (shape) => {
+        for (const size of tensor.shape) writeMessage(shape, 2, (dim) => dim.writeVarintField(1, size));
+      });
+      tensor.values(proto);
+    });
+    writeMessage(value, 9, (metadata) =>
+      writeMessage(metadata, 1, (data) => {
+        data.writeStringField(1, plugin);
+        if (content !== undefined) data.writeBytesField(2, content);
+      }),
+    );
+  };
 }
 
 function flatSettings(settings: object, prefix = ''): [string, number | string | boolean][] {
@@ -115,9 +150,10 @@ function flatSettings(settings: object, prefix = ''): [string, number | string |
 }
 
 /** google.protobuf.Value: double 2, string 3, bool 4. */
-function settingValue(value: number | string | boolean): Message {
-  if (typeof value === 'number') return new Message().double(2, value);
-  return typeof value === 'string' ? new Message().text(3, value) : new Message().flag(4, value);
+function writeSetting(value: PbfWriter, setting: number | string | boolean): void {
+  if (typeof setting === 'number') value.writeDoubleField(2, setting);
+  else if (typeof setting === 'string') value.writeStringField(3, setting);
+  else value.writeBooleanField(4, setting);
 }
 
 /** Rows of (left, right, count), as TensorBoard's histogram plugin reads them. */
