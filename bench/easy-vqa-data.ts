@@ -88,8 +88,9 @@ async function toArrays(
   const [inputIds, attentionMask] = [new Int32Array(n * TEXT_LENGTH), new Int32Array(n * TEXT_LENGTH)];
   let regionShape = [0, 0];
   for (let i = 0; i < n; i++) {
-    const { record, text, images } = await dataset.example(i);
-    const [regions] = images;
+    const example = await dataset.example(i);
+    const { record, text } = example;
+    const [regions] = example.regions;
     if (regions === undefined) throw new Error(`question ${record.questionId} has no picture`);
     if (!pictures.has(record.imageId)) {
       pictures.set(record.imageId, features.length);

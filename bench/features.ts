@@ -94,7 +94,7 @@ async function run(source: RegionFeatureSource, images: number, stepMs: number):
   const read = async (ids: readonly string[]): Promise<object> => {
     const regions = await Promise.all(ids.map((id) => source.read(id)));
     return padBatch(
-      regions.map((one) => ({ text, images: [one] })),
+      regions.map((one) => ({ text, regions: [one] })),
       { buckets: DEFAULT_BUCKETS, padId: 0 },
     );
   };

@@ -50,7 +50,7 @@ export function explanationOf(
   scores: { words: readonly number[]; regions: readonly number[] },
 ): Omit<Explanation, 'method'> {
   let start = 0;
-  const images = sequence.images.map(({ count, boxes, imageWidth: width, imageHeight: height }): ExplainedImage => {
+  const images = sequence.regions.map(({ count, boxes, imageWidth: width, imageHeight: height }): ExplainedImage => {
     const regions = scores.regions.slice(start, (start += count)).map((score, region) => ({
       score,
       ...(boxes === undefined ? {} : { box: boxAt(boxes, region) }),

@@ -44,8 +44,8 @@ export function sizeOfExample({ sequences }: PipelineExample): ExampleSize {
 }
 
 /** Regions of all images of a sequence. */
-export function regionCount({ images }: EncodedExample): number {
-  return images.reduce((sum, { count }) => sum + count, 0);
+export function regionCount({ regions }: EncodedExample): number {
+  return regions.reduce((sum, { count }) => sum + count, 0);
 }
 
 /**

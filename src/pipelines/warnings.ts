@@ -4,7 +4,7 @@ import type { RegionFeatures } from '../features/region-features.js';
 import { warnOnce } from '../logger.js';
 import type { EncodedText } from '../processing/batch.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
-import { PLACE_DIM } from '../processing/region-inputs.js';
+import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
 import type { TaskName } from '../processing/text-forms.js';
 
 /** Width of the authors' features with places: 2048 and 6. */
@@ -48,15 +48,17 @@ export function warnAboutVisualTypes(images: number, task: TaskName): void {
 export function warnAboutPlaces(regions: RegionFeatures, { visualEmbeddingDim }: VisualBertProcessor): void {
   const { features, count, dim, boxes, imageWidth = 0, imageHeight = 0 } = regions;
   if (dim === visualEmbeddingDim && dim === WIDTH_WITH_PLACES) {
-    const places = Array.from({ length: count }, (_, i) => features.subarray((i + 1) * dim - PLACE_DIM, (i + 1) * dim));
+    const places = Array.from({ length: count }, (_, i) =>
+      features.subarray((i + 1) * dim - BOX_FEATURE_DIM, (i + 1) * dim),
+    );
     if (places.some((place) => place.some((value) => value > LARGEST_SHARE)))
       warnOnce(
-        `regions: the last ${PLACE_DIM} of ${dim} features are larger than 1. The model takes places as shares of the picture (x1, y1, x2, y2, width, ` +
+        `regions: the last ${BOX_FEATURE_DIM} of ${dim} features are larger than 1. The model takes places as shares of the picture (x1, y1, x2, y2, width, ` +
           'height from 0 to 1); these look like pixels: divide them by the size of the picture',
       );
     return;
   }
-  const needsPlaces = boxes !== undefined && dim + PLACE_DIM === visualEmbeddingDim;
+  const needsPlaces = boxes !== undefined && dim + BOX_FEATURE_DIM === visualEmbeddingDim;
   if (
     needsPlaces &&
     Math.min(imageWidth, imageHeight) > 2 * LARGEST_SHARE &&

@@ -4,7 +4,7 @@
 export interface HubProgress {
   file: string;
   loadedBytes: number;
-  /** Null while the server has not told. */
+  /** Null while the server has not said. */
   totalBytes: number | null;
 }
 

@@ -14,7 +14,7 @@ export interface EncodedText {
 export interface EncodedExample {
   text: EncodedText;
   /** The regions of each of its images, in order; none for text alone. */
-  images: readonly RegionFeatures[];
+  regions: readonly RegionFeatures[];
 }
 
 /** Lengths that a batch may be padded to, rising. A longer one is padded to itself. */
@@ -48,9 +48,9 @@ export interface PadOptions {
 }
 
 /**
- * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and where the examples have images
+ * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and where the examples have regions
  * `visualEmbeds [b, v, d] float32`, `visualAttentionMask`, `visualTokenTypeIds` `[b, v] int32`. Padding is at the end, masked 0.
- * The regions of several images follow one another and have the image's place (0, 1) as visual type, as the authors join them for NLVR2.
+ * The regions of several images follow one another and have the image's index (0, 1) as visual type, as the authors join them for NLVR2.
  * @throws DataError when the examples have features of different widths.
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
@@ -72,19 +72,19 @@ export function padBatch(examples: readonly EncodedExample[], options: PadOption
     attentionMask: int32(attentionMask, b, t),
     tokenTypeIds: int32(tokenTypeIds, b, t),
   };
-  const dims = new Set(examples.flatMap(({ images }) => images.map(({ dim }) => dim)));
+  const dims = new Set(examples.flatMap(({ regions }) => regions.map(({ dim }) => dim)));
   if (dims.size === 0) return inputs;
   if (dims.size > 1)
     throw new DataError(`one batch: expected features of one width, received ${[...dims].join(' and ')}`);
   const [dim = 0] = dims;
-  const counts = examples.map(({ images }) => images.reduce((sum, { count }) => sum + count, 0));
+  const counts = examples.map(({ regions }) => regions.reduce((sum, { count }) => sum + count, 0));
   const v = bucketOf(Math.max(...counts), buckets.regions);
   const visualEmbeds = new Float32Array(b * v * dim);
   const visualAttentionMask = new Int32Array(b * v);
   const visualTokenTypeIds = new Int32Array(b * v);
-  examples.forEach(({ images }, i) => {
+  examples.forEach(({ regions }, i) => {
     let at = i * v;
-    images.forEach(({ features, count }, image) => {
+    regions.forEach(({ features, count }, image) => {
       visualEmbeds.set(features, at * dim);
       visualAttentionMask.fill(1, at, at + count);
       visualTokenTypeIds.fill(image, at, at + count);

@@ -1,16 +1,16 @@
-// Masked language modelling: which word pieces are hidden, and what stands in their place.
+// Masked language modelling: which word pieces are hidden, and what replaces them.
 import type { RawTensor } from '../raw-tensor.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type Buckets, bucketOf, type EncodedText } from './batch.js';
 
-/** Share of the word pieces that are asked for, and of those the shares that become [MASK] and a random piece (the rest stays). */
-const ASKED = 0.15;
-const MASKED = 0.8;
+/** Share of the word pieces that are predicted, and of those the shares that become [MASK] and a random piece (the rest stays). */
+const PREDICTED = 0.15;
+const MPREDICTED = 0.8;
 const REPLACED = 0.1;
 
 /** A label that no loss counts. */
 const IGNORED = -100;
-/** Counts of asked positions that a batch may be padded to: 15% of 128 pieces are 19. */
+/** Counts of predicted positions that a batch may be padded to: 15% of 128 pieces are 19. */
 const POSITION_BUCKETS = [4, 8, 16, 24, 32, 48, 64, 96, 128];
 
 /** A text with hidden pieces, where they are and what they were. */
@@ -22,7 +22,7 @@ export interface MaskedText {
 
 /**
  * Hides 15% of the word pieces, each on its own: 80% become [MASK], 10% any piece of the vocabulary, 10% stay as they are. [CLS] and [SEP]
- * are never asked for.
+ * are never predicted.
  * @param uniform numbers in [0, 1), two for each piece.
  * @see uclanlp/visualbert `fine_tuning.py`, random_word; https://arxiv.org/abs/1810.04805 section 3.1
  */
@@ -36,17 +36,17 @@ export function maskText(
   const labels: number[] = [];
   text.ids.forEach((id, i) => {
     if (id === special.cls || id === special.sep) return;
-    const draw = (uniform[2 * i] as number) / ASKED;
+    const draw = (uniform[2 * i] as number) / PREDICTED;
     if (draw >= 1) return;
     positions.push(i);
     labels.push(id);
-    if (draw < MASKED) ids[i] = special.mask;
-    else if (draw < MASKED + REPLACED) ids[i] = Math.floor((uniform[2 * i + 1] as number) * vocabularySize);
+    if (draw < MPREDICTED) ids[i] = special.mask;
+    else if (draw < MPREDICTED + REPLACED) ids[i] = Math.floor((uniform[2 * i + 1] as number) * vocabularySize);
   });
   return { text: { ids, typeIds: text.typeIds }, positions, labels };
 }
 
-/** `maskedPositions` and `labels` `[b, k] int32` of a batch: unused places point to token 0 with label -100. */
+/** `maskedPositions` and `labels` `[b, k] int32` of a batch: unused positions point to token 0 with label -100. */
 export function maskedInputs(
   texts: readonly MaskedText[],
   buckets: Buckets['text'] = POSITION_BUCKETS,

@@ -94,7 +94,7 @@ export class VisualBertProcessor extends Callable {
     const regions = regionsOfTexts(inputs);
     const examples = encoded.map((text, i) => ({
       text,
-      images: (regions[i] ?? []).map((one) => this.fitRegions(one)),
+      regions: (regions[i] ?? []).map((one) => this.fitRegions(one)),
     }));
     return this.collate(examples, {
       ...(padding === 'max_length' ? { textLength: maxLength } : {}),

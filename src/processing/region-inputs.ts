@@ -15,8 +15,8 @@ export type RegionInput = RegionFeatures | RawTensor | TensorLike;
 /** Boxes of one image: `[v, 4]` (or `[1, v, 4]`) as x1, y1, x2, y2 in pixels, flat or nested. */
 export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
 
-/** Width of the place features that complete 2048-wide regions to the 2054 of the Flickr30k model. */
-export const PLACE_DIM = 6;
+/** Numbers that a box adds to the features of its region: they complete 2048-wide regions to the 2054 of the Flickr30k model. */
+export const BOX_FEATURE_DIM = 6;
 
 /** The values and shape of an array or tensor. */
 export function valuesOf(value: RawTensor | TensorLike): { shape: readonly number[]; data: ArrayLike<number> } {
@@ -58,23 +58,23 @@ export function splitBatch(input: RawTensor | TensorLike): RawTensor[] {
 }
 
 /**
- * Regions in the width that the model projects: as they are, or with their places (x1, y1, x2, y2, width, height as shares of the
- * image) when exactly these six are lacking, as the authors' Flickr30k model takes them.
+ * Regions in the width that the model projects: as they are, or with their boxes (x1, y1, x2, y2, width, height as shares of the
+ * image) when exactly these six are missing, as the authors' Flickr30k model takes them.
  * @throws DataError naming both widths when neither fits.
  */
 export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): RegionFeatures {
   const { dim, count, features, boxes, imageWidth, imageHeight } = regions;
   if (dim === visualEmbeddingDim) return regions;
   if (
-    dim + PLACE_DIM !== visualEmbeddingDim ||
+    dim + BOX_FEATURE_DIM !== visualEmbeddingDim ||
     boxes === undefined ||
     imageWidth === undefined ||
     imageHeight === undefined
   ) {
-    const lacking =
-      dim + PLACE_DIM === visualEmbeddingDim ? ' (with boxes and the image size, their places would fill it)' : '';
+    const missing =
+      dim + BOX_FEATURE_DIM === visualEmbeddingDim ? ' (with boxes and the image size, they would fill it)' : '';
     throw new DataError(
-      `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${lacking}. The authors' checkpoints take ` +
+      `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${missing}. The authors' checkpoints take ` +
         '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector or set visualEmbeddingDim',
     );
   }
@@ -82,7 +82,7 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
   for (let i = 0; i < count; i++) {
     wide.set(features.subarray(i * dim, (i + 1) * dim), i * visualEmbeddingDim);
     const [x1, y1, x2, y2] = boxes.subarray(i * 4, i * 4 + 4) as unknown as [number, number, number, number];
-    const place = [
+    const box = [
       x1 / imageWidth,
       y1 / imageHeight,
       x2 / imageWidth,
@@ -90,7 +90,7 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
       (x2 - x1) / imageWidth,
       (y2 - y1) / imageHeight,
     ];
-    wide.set(place, i * visualEmbeddingDim + dim);
+    wide.set(box, i * visualEmbeddingDim + dim);
   }
   return { ...regions, features: wide, dim: visualEmbeddingDim };
 }

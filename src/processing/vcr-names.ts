@@ -1,6 +1,6 @@
 // VCR's texts as the model reads them: names in place of tags, and the objects that a text is about.
 
-/** A word, or the places of the objects that a tag names. */
+/** A word, or the indices of the objects that a tag names. */
 export type VcrToken = string | readonly number[];
 
 /** A word of a text as the model reads it, with the object that it names. */

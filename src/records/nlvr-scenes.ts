@@ -23,10 +23,10 @@ const BOX_STEP = 150;
 const KINDS = ['box', 'square', 'triangle', 'circle'];
 const COLORS = ['Yellow', 'Black', '#0099ff'];
 const SIZES = [10, 20, 30];
-const PLACE_DIM = 6;
+const BOX_FEATURE_DIM = 6;
 
 /** Width of a scene region: kind, colour, size, box, and x1, y1, x2, y2, width, height in the box. */
-export const NLVR_FEATURE_DIM = KINDS.length + COLORS.length + SIZES.length + BOXES + PLACE_DIM;
+export const NLVR_FEATURE_DIM = KINDS.length + COLORS.length + SIZES.length + BOXES + BOX_FEATURE_DIM;
 
 /** Reads `structured_rep` of an NLVR record. @throws DataError when it is not three lists of known shapes. */
 export function readScene(value: unknown, where: string): NlvrScene {

@@ -109,7 +109,7 @@ type Seen = TaskExample<unknown> | VcrExample;
 
 /** What the model sees of a task's example. */
 function seenOf(example: Seen): PipelineExample {
-  if (!('choices' in example)) return { sequences: [{ text: example.text, images: example.images }], labels: [] };
+  if (!('choices' in example)) return { sequences: [{ text: example.text, regions: example.regions }], labels: [] };
   const sequences = example.choices.map((choice, i) => ({ ...choice, alignment: example.alignments[i] ?? [] }));
   return { sequences, labels: sequences.map((_, i) => `choice ${i}`) };
 }

@@ -49,7 +49,7 @@ async function addExamples(
   attention: RunFunction,
   { opened, batchSize }: { opened: OpenedTask; batchSize: number },
 ): Promise<void> {
-  const seen = examples.map(({ text, images }): PipelineExample => ({ sequences: [{ text, images }], labels: [] }));
+  const seen = examples.map(({ text, regions }): PipelineExample => ({ sequences: [{ text, regions }], labels: [] }));
   for (const indices of lengthBatches(seen.map(sizeOfExample), batchSize)) {
     const chosen = indices.map((index) => seen[index] as PipelineExample);
     const inputs = collateExamples(chosen, opened.processor, { hasChoices: false, asked: null });

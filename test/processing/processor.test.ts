@@ -198,7 +198,7 @@ describe('VisualBertProcessor', () => {
     expect([...(inputIds?.data ?? [])]).toEqual(ids('[CLS] a b c d e ? [MASK] [SEP]'));
     const texts = await Promise.all(['a b c', 'a b c d e'].map((text) => short.encodeText(text)));
     const batch = short.collate(
-      texts.map((text) => ({ text, images: [] })),
+      texts.map((text) => ({ text, regions: [] })),
       { buckets: DEFAULT_BUCKETS },
     );
     expect(batch['inputIds']?.shape).toEqual([2, 9]);

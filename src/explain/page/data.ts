@@ -132,7 +132,7 @@ function imagesOf(
   pictures: readonly (string | null)[],
   names: readonly string[],
 ): PageImage[] {
-  return sequence.images.map(({ count, boxes, imageWidth, imageHeight }, i) => {
+  return sequence.regions.map(({ count, boxes, imageWidth, imageHeight }, i) => {
     const quads =
       boxes === undefined
         ? gridOf(count)

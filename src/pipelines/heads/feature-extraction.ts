@@ -13,7 +13,7 @@ export const featureExtraction: PipelineDefinition<'feature-extraction'> = {
     scores: null,
     encode: async ({ text: given, textPair, regions }) => {
       const images = regions === undefined ? [] : await readImages(regions);
-      return { sequences: [{ text: await processor.encodeText(given, textPair), images }], labels: [] };
+      return { sequences: [{ text: await processor.encodeText(given, textPair), regions: images }], labels: [] };
     },
     decode: ({ example, outputs: { lastHiddenState, poolerOutput }, row, textLength }) => {
       const [sequence] = example.sequences;

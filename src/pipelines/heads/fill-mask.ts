@@ -31,7 +31,10 @@ export const fillMask: PipelineDefinition<'fill-mask'> = {
             `text: expected a [MASK] for each hidden word, received ${JSON.stringify(given.slice(0, 60))}`,
           );
         }
-        return { sequences: [{ text, images, asked }], labels: asked.map((position) => `[MASK] at ${position}`) };
+        return {
+          sequences: [{ text, regions: images, asked }],
+          labels: asked.map((position) => `[MASK] at ${position}`),
+        };
       },
       decode: (reading, { topK = DEFAULT_WORDS }) =>
         (reading.example.sequences[0]?.asked ?? []).map((position, asked) => ({

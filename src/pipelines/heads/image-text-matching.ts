@@ -23,7 +23,7 @@ export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
       scores,
       encode: async ({ text: given, textPair, regions }) => {
         const [text, images] = await Promise.all([processor.encodeText(given, textPair), readImages(regions)]);
-        return { sequences: [{ text, images, asked: [] }], labels: [] };
+        return { sequences: [{ text, regions: images, asked: [] }], labels: [] };
       },
       decode: (reading) => {
         const [, score = 0] = softmax(scoresOf(scores, reading));

@@ -53,14 +53,18 @@ async function encodeChoices(
   const labels = names.map((words) => words.map(({ word }) => word).join(' '));
   if (objects === undefined) {
     const texts = await Promise.all(tokens.map((choice) => processor.encodeText(context.join(' '), choice.join(' '))));
-    return { sequences: texts.map((text) => ({ text, images: [image] })), labels };
+    return { sequences: texts.map((text) => ({ text, regions: [image] })), labels };
   }
   const read = await readTaggedQuestion({ context, choices: tokens, objects }, image, {
     processor,
     alignment: 'pieces',
     names: 'distinct',
   });
-  const sequences = read.choices.map(({ text, positions }) => ({ text, images: [read.regions], alignment: positions }));
+  const sequences = read.choices.map(({ text, positions }) => ({
+    text,
+    regions: [read.regions],
+    alignment: positions,
+  }));
   return { sequences, labels };
 }
 

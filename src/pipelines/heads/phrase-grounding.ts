@@ -32,11 +32,11 @@ export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
         const [{ text, lastPieces }, images] = await Promise.all([processor.encodeWords(words), readImages(regions)]);
         const asked = spans.map(({ last }) => lastPieces[last] as number);
         const labels = spans.map(({ first, last }) => words.slice(first, last + 1).join(' '));
-        return { sequences: [{ text, images, asked }], labels };
+        return { sequences: [{ text, regions: images, asked }], labels };
       },
       decode: (reading, { topK = DEFAULT_REGIONS }) => {
         const { example } = reading;
-        const boxes = example.sequences[0]?.images[0]?.boxes;
+        const boxes = example.sequences[0]?.regions[0]?.boxes;
         return example.labels.map((phrase, asked) => ({
           phrase,
           regions: ranked(scores, reading, topK, asked).map(({ index, score }) => ({

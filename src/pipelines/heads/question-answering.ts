@@ -32,7 +32,7 @@ export const questionAnswering: PipelineDefinition<'visual-question-answering'> 
       encode: async ({ question, regions }) => {
         const [text, images] = await Promise.all([processor.encodeText(question), readImages(regions)]);
         warnAboutMaskSlot(text, processor);
-        return { sequences: [{ text, images }], labels: [] };
+        return { sequences: [{ text, regions: images }], labels: [] };
       },
       decode: (reading, { topK = DEFAULT_ANSWERS }) =>
         ranked(scores, reading, topK).map(({ index, score }) => ({

@@ -26,7 +26,7 @@ export const visualReasoning: PipelineDefinition<'visual-reasoning'> = {
       encode: async ({ statement, textPair, regions }) => {
         const [text, images] = await Promise.all([processor.encodeText(statement, textPair), readImages(regions)]);
         warnAboutVisualTypes(images.length, processor.task);
-        return { sequences: [{ text, images }], labels: [] };
+        return { sequences: [{ text, regions: images }], labels: [] };
       },
       decode: (reading, { topK = Infinity }) =>
         ranked(scores, reading, topK).map(({ index, score }) => ({

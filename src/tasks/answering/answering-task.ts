@@ -128,7 +128,7 @@ function questionRecords<R extends Question>(
         encode(record, index),
         readRegions([record.imageId], source, processor),
       ]);
-      return { record, text, images };
+      return { record, text, regions: images };
     },
     textLength: ({ question }) => approximateLength(question),
   };
@@ -161,7 +161,7 @@ function createMetric<R>(
 
 /** One example with its most likely answers. */
 function noteOf<R extends Question>(
-  { record, images }: TaskExample<R>,
+  { record, regions }: TaskExample<R>,
   kind: QuestionKind<R>,
   noted: Pick<ExampleNote, 'predicted' | 'scores'>,
 ): ExampleNote {
@@ -171,6 +171,6 @@ function noteOf<R extends Question>(
     expected: kind.expected(record),
     ...noted,
     correct: kind.isAnswered(record) ? kind.score(record, noted.predicted) : 0,
-    images: notedImages([record.imageId], images),
+    images: notedImages([record.imageId], regions),
   };
 }

@@ -95,7 +95,7 @@ function textKind<R extends ClassifiedText>(processor: VisualBertProcessor): Rec
         encode(record, index),
         readRegions(record.imageIds, source, processor),
       ]);
-      return { record, text, images };
+      return { record, text, regions: images };
     },
     textLength: ({ text, textPair = '' }) => approximateLength(`${text} ${textPair}`),
   };
@@ -138,7 +138,7 @@ function classLabels(examples: readonly ClassifiedExample<ClassifiedText>[]): Ra
 
 function noteOf<R extends ClassifiedText>(
   { record, predicted, probabilities }: ClassPrediction<R>,
-  { images }: ClassifiedExample<R>,
+  { regions }: ClassifiedExample<R>,
   classes: readonly string[],
 ): ExampleNote {
   const { id, text, textPair, imageIds, classIndex } = record;
@@ -152,7 +152,7 @@ function noteOf<R extends ClassifiedText>(
       .slice(0, NOTED_ANSWERS)
       .map((index) => [nameOf(index), probabilities[index] as number] as const),
     correct: Number(predicted === classIndex),
-    images: notedImages(imageIds, images),
+    images: notedImages(imageIds, regions),
   };
 }
 

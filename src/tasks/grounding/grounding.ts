@@ -80,7 +80,7 @@ function sentenceKind(processor: VisualBertProcessor): RecordKind<PhraseSentence
       return {
         record,
         text,
-        images: [fitted],
+        regions: [fitted],
         positions: record.phrases.map(({ last }) => lastPieces[last] as number),
         matches: record.phrases.map((phrase) => matchingRegions(phrase.boxes, boxes)),
       };
@@ -124,8 +124,8 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
 
 /** A note for each phrase of example `i`; the prediction is the type of the phrase where its region is right, else `elsewhere`. */
 function phraseNotes(example: GroundingExample, i: number, outputs: Record<string, RawTensor>): ExampleNote[] {
-  const { record, images, matches } = example;
-  const boxes = images[0]?.boxes ?? new Float32Array();
+  const { record, regions, matches } = example;
+  const boxes = regions[0]?.boxes ?? new Float32Array();
   return scoresOf(example, i, outputs).map((scores, j) => {
     const { first, last, types, boxes: expected } = record.phrases[j] as PhraseSentence['phrases'][number];
     const type = types.join('/') || 'right place';
@@ -133,7 +133,7 @@ function phraseNotes(example: GroundingExample, i: number, outputs: Record<strin
     const probabilities = softmax(scores);
     const isRight = matches[j]?.includes(ranked[0] ?? -1) ?? false;
     const words = record.words.map((word, at) => (at === first ? `[${word}` : word) + (at === last ? ']' : ''));
-    const [image] = notedImages([record.imageId], images);
+    const [image] = notedImages([record.imageId], regions);
     return {
       id: `${record.id}, phrase ${j}`,
       text: words.join(' '),
@@ -157,7 +157,7 @@ function phraseNotes(example: GroundingExample, i: number, outputs: Record<strin
 
 /** The scores of an example's regions for each of its phrases. */
 function scoresOf(
-  { positions, images }: GroundingExample,
+  { positions, regions }: GroundingExample,
   i: number,
   { logits }: Record<string, RawTensor>,
 ): RawTensor['data'][] {
@@ -165,7 +165,7 @@ function scoresOf(
   const [, p = 0, v = 0] = logits.shape;
   return positions.map((_, j) => {
     const start = (i * p + j) * v;
-    return logits.data.subarray(start, start + (images[0]?.count ?? 0)) as RawTensor['data'];
+    return logits.data.subarray(start, start + (regions[0]?.count ?? 0)) as RawTensor['data'];
   });
 }
 
@@ -191,8 +191,8 @@ function createGroundingPredictions(): PredictionWriter<GroundingExample> {
   return collectPredictions(
     (examples, outputs) =>
       rankings(examples, outputs).map((phrases, i) => {
-        const { record, images } = examples[i] as GroundingExample;
-        const boxes = images[0]?.boxes ?? new Float32Array();
+        const { record, regions } = examples[i] as GroundingExample;
+        const boxes = regions[0]?.boxes ?? new Float32Array();
         return phrases.map((ranked, phrase) => ({
           id: record.id,
           phrase,

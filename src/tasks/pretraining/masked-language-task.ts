@@ -78,7 +78,7 @@ export function createPretrainingTask<R extends PretrainingRecord>(
     collate: async (examples, { seed, epoch }): Promise<Batch> => {
       const prepared = await Promise.all(examples.map((example) => prepare(example, seed, epoch)));
       prepared.forEach((one, i) => asked.set(examples[i] as PretrainingExample<R>, one));
-      const encoded = examples.map(({ images }, i) => ({ images, text: (prepared[i] as Asked).masked.text }));
+      const encoded = examples.map(({ regions }, i) => ({ regions, text: (prepared[i] as Asked).masked.text }));
       const inputs: Batch['inputs'] = {
         ...processor.collate(encoded, { buckets: DEFAULT_BUCKETS }),
         ...maskedInputs(prepared.map(({ masked }) => masked)),
@@ -105,7 +105,7 @@ export function createPretrainingTask<R extends PretrainingRecord>(
 
 /** The first hidden piece of example `i`: `[?]` in its text, compared with what is predicted for it. */
 function noteOf<R extends PretrainingRecord>(
-  { record, images }: PretrainingExample<R>,
+  { record, regions }: PretrainingExample<R>,
   { masked: { text, positions, labels }, matches }: Asked,
   { tokenizer }: VisualBertProcessor,
   i: number,
@@ -125,7 +125,7 @@ function noteOf<R extends PretrainingRecord>(
     predicted: found[0] ?? '',
     scores: best.map((id, j) => [found[j] ?? '', probabilities[id] as number] as const),
     correct: Number(best[0] === labels[0]),
-    images: notedImages(record.imageIds, images),
+    images: notedImages(record.imageIds, regions),
   };
 }
 

@@ -36,7 +36,7 @@ export async function openMaskedTexts<R extends PretrainingRecord>(
       example: async (one, _, regions) => ({
         record: one,
         text: { ids: [], typeIds: [] }, // composed anew in each epoch
-        images: await readRegions(one.imageIds, regions, processor),
+        regions: await readRegions(one.imageIds, regions, processor),
       }),
     });
     return {

@@ -64,7 +64,7 @@ function textKind(
         ...{ processor, source, alignment, names, chosen: [choice] },
       });
       const [{ text, positions } = { text: { ids: [], typeIds: [] }, positions: [] }] = choices;
-      return { record: one, text, images: [regions], positions };
+      return { record: one, text, regions: [regions], positions };
     },
     textLength: ({ record, mode, choice }) => {
       const { question, answers, rationales, answerLabel } = record;

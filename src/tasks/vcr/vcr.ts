@@ -84,7 +84,7 @@ function questionKind(
       const { regions, choices } = await readVcrQuestion(record, mode, reading);
       return {
         ...question,
-        choices: choices.map(({ text }) => ({ text, images: [regions] })),
+        choices: choices.map(({ text }) => ({ text, regions: [regions] })),
         alignments: choices.map(({ positions }) => positions),
       };
     },
@@ -168,7 +168,7 @@ function noteOf(
     predicted: `choice ${predicted}`,
     scores: order.map((choice) => [`${choice}: ${texts[choice]}`, row[choice] as number] as const),
     correct: Number(predicted === label),
-    images: notedImages([record.imageId], choices[0]?.images ?? []),
+    images: notedImages([record.imageId], choices[0]?.regions ?? []),
   };
 }
 

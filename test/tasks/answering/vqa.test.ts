@@ -102,9 +102,9 @@ describe('VQA task', () => {
       expect(inputs['visualEmbeds']?.shape).toEqual([1, 64, 198]);
       expect([...(inputs['labels']?.data ?? [])].filter((score) => score === 1)).toHaveLength(1);
       const zeroed = (await (await open('zeroed')).data.example(0)) as VqaTaskExample;
-      expect(zeroed.images[0]?.features.every((value) => value === 0)).toBe(true);
+      expect(zeroed.regions[0]?.features.every((value) => value === 0)).toBe(true);
       const shuffled = (await (await open('shuffled')).data.example(0)) as VqaTaskExample;
-      expect(shuffled.images[0]?.features).not.toEqual(example.images[0]?.features);
+      expect(shuffled.regions[0]?.features).not.toEqual(example.regions[0]?.features);
       await close();
       // Both splits number their pictures from 0, so validation needs its own.
       const other = mkdtempSync(join(tmpdir(), 'vqa-task-'));
@@ -124,8 +124,8 @@ describe('VQA task', () => {
         both.data.example(0),
         both.validation?.example(0),
       ])) as VqaTaskExample[];
-      expect(train?.images[0]?.features).toEqual(example.images[0]?.features);
-      expect(held?.images[0]?.features.subarray(0, 192).every((value) => value === -2)).toBe(true);
+      expect(train?.regions[0]?.features).toEqual(example.regions[0]?.features);
+      expect(held?.regions[0]?.features.subarray(0, 192).every((value) => value === -2)).toBe(true);
       await both.close();
     },
   );

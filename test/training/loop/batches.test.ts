@@ -91,7 +91,7 @@ async function epochOf(
     const examples = indices.map((index): EncodedExample => {
       const ids = new Array<number>(lengths[index] ?? 0).fill(7);
       const count = regions[index] ?? 0;
-      return { text: { ids, typeIds: ids }, images: [{ features: new Float32Array(count), count, dim: 1 }] };
+      return { text: { ids, typeIds: ids }, regions: [{ features: new Float32Array(count), count, dim: 1 }] };
     });
     const batch = { inputs: padBatch(examples, { buckets: DEFAULT_BUCKETS, padId: 0 }), count: examples.length };
     const shapes = Object.values(fillBatch(batch, batchSize).inputs).map(({ shape }) => shape.join('x'));
