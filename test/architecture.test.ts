@@ -30,7 +30,7 @@ const EDGES: Record<string, readonly string[]> = {
   processing: ['features', 'platform'],
   records: ['features', 'formats', 'platform', 'processing'],
   metrics: ['features', 'formats', 'platform', 'processing', 'records'],
-  vision: ['checkpoint', 'features', 'pictures', 'platform', 'records'],
+  vision: ['checkpoint', 'features', 'formats', 'models/pretrained', 'pictures', 'platform', 'random', 'records'],
   convert: ['checkpoint', 'models', 'models/pretrained', 'platform'],
   'training/step': ['checkpoint', 'engine/recording', 'engine/session', 'models', 'platform'],
   training: ['engine/recording', 'training/step'],

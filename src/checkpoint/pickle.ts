@@ -77,6 +77,7 @@ export function readPickle(
 class Unpickler {
   private readonly view: DataView;
   private readonly text = new TextDecoder();
+  private readonly strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   private at = 0;
   private opcodeAt = 0;
   private values = 0;
@@ -138,6 +139,15 @@ class Unpickler {
   }
   private string(length: number): string {
     return this.text.decode(this.raw(length));
+  }
+  /** Python 2 has one type for text and bytes: text when it is UTF-8. */
+  private textOrBytes(length: number): string | Uint8Array {
+    const bytes = this.raw(length);
+    try {
+      return this.strictText.decode(bytes);
+    } catch {
+      return bytes;
+    }
   }
   private rawLine(): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at);
@@ -292,9 +302,9 @@ class Unpickler {
       case 'S':
         return this.push(this.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
       case 'T':
-        return this.push(this.string(this.uint32())); // BINSTRING
+        return this.push(this.textOrBytes(this.uint32())); // BINSTRING
       case 'U':
-        return this.push(this.string(this.byte())); // SHORT_BINSTRING
+        return this.push(this.textOrBytes(this.byte())); // SHORT_BINSTRING
       case 'B':
         return this.push(this.raw(this.uint32())); // BINBYTES
       case 'C':

@@ -5,7 +5,7 @@ import { DTYPE_BYTES } from './dtypes.js';
 import { readPickle, type PickleValue } from './pickle.js';
 import { findStateDict } from './state-dict.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile, type TensorFileFormat } from './tensor-file.js';
-import { TORCH_RULES, type TorchStorage, type TorchTensor } from './torch-objects.js';
+import { TORCH_RULES, type TorchStorage, TorchTensor } from './torch-objects.js';
 import { readZipDirectory, type ZipEntry } from './zip-reader.js';
 
 /** BERT's pickle has 50 KB, one of a thousand layers a few MB. */
@@ -66,7 +66,11 @@ async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefin
 
 /** The state dict in a torch.save file. @throws CheckpointError when there is none, or its storages are cut off. */
 export function stateDictFile(source: ByteSource, object: TorchObject): TensorFile {
-  const { path, tensors, nonTensors, ignored } = findStateDict(object.value, source.name);
+  const { path, tensors, nonTensors, ignored } = findStateDict(
+    object.value,
+    source.name,
+    (item): item is TorchTensor => item instanceof TorchTensor,
+  );
   const file = torchTensorFile(source, object, tensors, {
     ...(path === '' ? {} : { path }),
     ...(ignored.length === 0 ? {} : { ignored: ignored.slice(0, 100).join(', ') }),

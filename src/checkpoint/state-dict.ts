@@ -1,7 +1,6 @@
 // Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
 import { CheckpointError } from '../errors.js';
 import { PickleGlobal, type PickleValue } from './pickle.js';
-import { TorchTensor } from './torch-objects.js';
 
 /** Under these names training programs keep the model's weights, in order of preference. */
 const WRAPPER_NAMES = [
@@ -14,16 +13,17 @@ const WRAPPER_NAMES = [
   'network',
   'weights',
   'params',
+  'blobs', // Detectron
 ];
 
 /** Wrappers nest a few levels at most. */
 const MAX_DEPTH = 6;
 
 /** The tensors of a file and where they were found. */
-export interface FoundStateDict {
+export interface FoundStateDict<T> {
   /** Dotted path inside the file; empty when the file is the state dict. */
   path: string;
-  tensors: Map<string, TorchTensor>;
+  tensors: Map<string, T>;
   /** Its keys that hold no tensor -> what they hold. */
   nonTensors: Map<string, string>;
   /** Paths of other dicts with tensors (optimizer moments and the like), which are left alone. */
@@ -34,9 +34,13 @@ export interface FoundStateDict {
  * The state dict in an unpickled value.
  * @throws CheckpointError when there is none, or several and none under a usual name.
  */
-export function findStateDict(value: PickleValue, file: string): FoundStateDict {
-  const groups = new Map<string, Group>();
-  collect(value, '', 0, new Set(), groups);
+export function findStateDict<T extends PickleValue>(
+  value: PickleValue,
+  file: string,
+  isTensor: (item: PickleValue) => item is T,
+): FoundStateDict<T> {
+  const groups = new Map<string, Group<T>>();
+  collect(value, '', 0, new Set(), { groups, isTensor });
   const found = groups.has('')
     ? ''
     : groups.size === 1
@@ -50,11 +54,11 @@ export function findStateDict(value: PickleValue, file: string): FoundStateDict 
     );
   }
   const ignored = [...groups.keys()].filter((path) => path !== found);
-  return { path: found, ...(groups.get(found) as Group), ignored };
+  return { path: found, ...(groups.get(found) as Group<T>), ignored };
 }
 
 /** A dict with tensors in it. */
-type Group = Pick<FoundStateDict, 'tensors' | 'nonTensors'>;
+type Group<T> = Pick<FoundStateDict<T>, 'tensors' | 'nonTensors'>;
 
 function byUsualName(paths: string[]): string | undefined {
   const byDepth = [...paths].sort((a, b) => a.split('.').length - b.split('.').length);
@@ -66,25 +70,25 @@ function byUsualName(paths: string[]): string | undefined {
 }
 
 /** Walks dicts once each (they may refer to one another in circles) and notes those that hold tensors under names. */
-function collect(
+function collect<T extends PickleValue>(
   value: PickleValue,
   path: string,
   depth: number,
   seen: Set<PickleValue>,
-  groups: Map<string, Group>,
+  into: { groups: Map<string, Group<T>>; isTensor: (item: PickleValue) => item is T },
 ): void {
   if (!(value instanceof Map) || seen.has(value) || depth > MAX_DEPTH) return;
   seen.add(value);
-  const group: Group = { tensors: new Map(), nonTensors: new Map() };
+  const group: Group<T> = { tensors: new Map(), nonTensors: new Map() };
   for (const [key, item] of value) {
     if (typeof key !== 'string' && typeof key !== 'number') continue;
-    if (item instanceof TorchTensor) group.tensors.set(String(key), item);
+    if (into.isTensor(item)) group.tensors.set(String(key), item);
     else {
       group.nonTensors.set(String(key), kindOf(item));
-      collect(item, path === '' ? String(key) : `${path}.${key}`, depth + 1, seen, groups);
+      collect(item, path === '' ? String(key) : `${path}.${key}`, depth + 1, seen, into);
     }
   }
-  if (group.tensors.size > 0) groups.set(path, group);
+  if (group.tensors.size > 0) into.groups.set(path, group);
 }
 
 /** What a value is, in the words of Python. */

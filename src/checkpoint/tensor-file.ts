@@ -5,7 +5,7 @@ import { sizeOf } from '../shapes.js';
 import { DTYPE_BYTES, type StoredDType, toFloat32 } from './dtypes.js';
 
 /** What a file format is called. */
-export type TensorFileFormat = 'safetensors' | 'pytorch' | 'pytorch-legacy' | 'tfjs' | 'sharded';
+export type TensorFileFormat = 'safetensors' | 'pytorch' | 'pytorch-legacy' | 'tfjs' | 'sharded' | 'pickle';
 
 /** One tensor as the file declares it. */
 export interface StoredTensor {

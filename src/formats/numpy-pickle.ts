@@ -28,8 +28,8 @@ type Call = (args: PickleValue[]) => PickleValue;
 
 /** The state that follows `_reconstruct`: version, shape, dtype, Fortran order, bytes or objects. */
 function fillArray(array: PickledArray, state: PickleValue): void {
-  const [shape, dtype, isFortran, values] = Array.isArray(state) ? state.slice(-4) : [];
-  if (typeof values === 'string') throw new Error('an array written by Python 2; load and save it with Python 3');
+  const [shape, dtype, isFortran, stored] = Array.isArray(state) ? state.slice(-4) : [];
+  const values = typeof stored === 'string' ? new TextEncoder().encode(stored) : stored; // of Python 2, and by chance UTF-8
   if (!(values instanceof Uint8Array) && !Array.isArray(values)) throw new Error('an array without values');
   array.layout = { dtype: dtypeText(dtype), fortranOrder: isFortran === true, shape: sizes(shape) };
   array.values = values;

@@ -12,7 +12,7 @@ export interface PretrainedFiles {
   find(file: string): Promise<string | null>;
 }
 
-const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|json)$/;
+const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|pkl|json)$/;
 
 /**
  * Finds out what `where` is: an existing folder or file comes first, then an address, then a repository id.

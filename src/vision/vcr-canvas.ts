@@ -2,6 +2,7 @@
 import type { RgbImage } from '../pictures/png.js';
 import { DataError } from '../errors.js';
 import { resizeBilinear } from '../pictures/resize.js';
+import { roundHalfEven } from './round-half-even.js';
 
 /** Between 16:9 and 16:6, the forms of most films. */
 export const CANVAS_WIDTH = 768;
@@ -67,10 +68,4 @@ export function normalised({ rgb }: RgbImage): Float32Array {
     for (let i = c; i < rgb.length; i += 3) values[i] = table[rgb[i] as number] as number;
   }
   return values;
-}
-
-/** Python's round. */
-function roundHalfEven(value: number): number {
-  const below = Math.floor(value);
-  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
 }

@@ -5,24 +5,18 @@ import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { openSource } from '#platform';
 import { CheckpointError, ShapeError } from '../errors.js';
 import { MASK_SIZE } from './object-mask.js';
-import {
-  type Bottleneck,
-  convolve,
-  filterOf,
-  type FrozenConvolution,
-  maxPool,
-  outputsOf,
-  readConvolution,
-  readStage,
-  runStage,
-} from './resnet.js';
-import { roiAlign } from './roi-align.js';
-import { WeightReader } from './weights.js';
+import { type Convolution, convolve, createConvolution, outputsOf } from './layers/convolution.js';
+import { pixelTable, regionPlaces } from './layers/region-maps.js';
+import { type Bottleneck, runStage, stageWidth, stemPool } from './layers/resnet.js';
+import { roiAlign } from './layers/roi-align.js';
+import { readConvolution, readStage } from './vcr-resnet.js';
+import { WeightReader } from './weight-reader.js';
 
 /** Kinds of objects: nothing, and COCO's 80. */
 export const OBJECT_KINDS = 81;
 /** RoIAlign makes 7 x 7 cells of a map at a 16th of the picture's size. */
-const ROI = { bins: 7, scale: 1 / 16 };
+const ROI = { bins: 7, sampling: 0, isAligned: false } as const;
+const SCALE = 1 / 16;
 /** Regions at a time: bounds memory for pictures with hundreds of objects. */
 const CHUNK = 32;
 /** Weights of the loss that trained it, and counters. */
@@ -41,11 +35,11 @@ export interface DetectorInputs {
 }
 
 interface DetectorWeights {
-  stem: FrozenConvolution;
+  stem: Convolution;
   /** Three stages, down to a 16th of the picture's size. */
   body: readonly (readonly Bottleneck[])[];
   /** The mask as channels of the regions; those that it does not reach have a filter of zeros. */
-  mask: FrozenConvolution;
+  mask: Convolution;
   /** The last stage, run on each region. */
   head: readonly Bottleneck[];
   /** `[81, e]` */
@@ -120,16 +114,21 @@ export class VcrDetector {
   private featureMap(picture: tf.Tensor3D): tf.Tensor3D {
     return tf.tidy(() => {
       const stem = convolve(tf.expandDims(picture, 0), this.weights.stem, { stride: 2, activation: 'relu' });
-      return tf.squeeze(this.weights.body.reduce(runStage, maxPool(stem)), [0]);
+      return tf.squeeze(this.weights.body.reduce(runStage, stemPool(stem, 'padded')), [0]);
     });
   }
 
   private regions(map: tf.Tensor3D, boxes: Float32Array, masks: Float32Array, kinds: Int32Array): tf.Tensor2D {
     return tf.tidy(() => {
       const { mask, head, projection, projectionBias } = this.weights;
-      const outlines = tf.sub(tf.tensor4d(masks, [kinds.length, MASK_SIZE, MASK_SIZE, 1]), 0.5) as tf.Tensor4D;
-      const marks = convolve(outlines, mask, { stride: 2, activation: 'linear' }); // [r, 7, 7, c]
-      const regions = runStage(tf.add(roiAlign(map, boxes, ROI), marks), head); // [r, 7, 7, c']
+      const r = kinds.length;
+      const outlines = tf.sub(tf.tensor4d(masks, [r, MASK_SIZE, MASK_SIZE, 1]), 0.5) as tf.Tensor4D;
+      const marks = convolve(outlines, mask, { stride: 2 }); // [r, 7, 7, c]
+      const table = pixelTable([tf.expandDims(map, 0)]);
+      const none = tf.zeros<tf.Rank.R1>([r], 'int32');
+      const places = { levels: none, images: none, scales: [SCALE] };
+      const cut = roiAlign(table, regionPlaces(tf.tensor2d(boxes, [r, 4]), table, places), ROI); // [r, 7, 7, c]
+      const regions = runStage(tf.add(cut, marks), head); // [r, 7, 7, c']
       const names = tf.gather(this.weights.kinds, tf.tensor1d(kinds, 'int32')); // [r, e]
       const joined = tf.concat([tf.mean(regions, [1, 2]), names] as tf.Tensor2D[], 1); // [r, c' + e]
       return tf.relu(tf.add(tf.matMul(joined, projection, false, true), projectionBias)) as tf.Tensor2D; // [r, d]
@@ -148,13 +147,13 @@ async function readDetector(file: TensorFile): Promise<DetectorWeights> {
   let channels = outputsOf(stem);
   for (const [i, stride] of ([1, 2, 2] as const).entries()) {
     const stage = await readStage(weights, `backbone.${i + 4}`, { inputs: channels, stride });
-    channels = widthOf(stage);
+    channels = stageWidth(stage);
     body.push(stage);
   }
   const mask = await readMask(weights, channels);
   const head = await readStage(weights, 'after_roi_align.0', { inputs: channels, stride: 1 });
   const kinds = await weights.read('object_embed.weight', [OBJECT_KINDS, null]);
-  const joined = widthOf(head) + (kinds.shape[1] as number);
+  const joined = stageWidth(head) + (kinds.shape[1] as number);
   const projection = await weights.read('obj_downsample.1.weight', [null, joined]);
   const projectionBias = await weights.read('obj_downsample.1.bias', [projection.shape[0] as number]);
   weights.requireAllRead(UNUSED);
@@ -166,24 +165,14 @@ async function readDetector(file: TensorFile): Promise<DetectorWeights> {
   };
 }
 
-async function readMask(weights: WeightReader, channels: number): Promise<FrozenConvolution> {
+async function readMask(weights: WeightReader, channels: number): Promise<Convolution> {
   const weight = await weights.read('mask_upsample.weight', [null, 1, 3, 3]);
   const bias = await weights.read('mask_upsample.bias', [weight.shape[0] as number]);
   const rest = channels - (weight.shape[0] as number);
   if (rest < 0) throw new CheckpointError(`${weights.file.name}: masks have more channels than regions, ${channels}`);
-  const mask = tf.tidy(() => ({
-    filter: tf.pad(filterOf(weight), [
-      [0, 0],
-      [0, 0],
-      [0, 0],
-      [0, rest],
-    ]),
-    bias: tf.pad(bias as tf.Tensor1D, [[0, rest]]),
-  }));
-  tf.dispose([weight, bias]);
+  // Channels that it does not reach have filters of zeros.
+  const whole: tf.Tensor4D = tf.pad(weight as tf.Tensor4D, [[0, rest], [0, 0], [0, 0], [0, 0]]); // prettier-ignore
+  const mask = createConvolution(whole, tf.pad(bias as tf.Tensor1D, [[0, rest]]));
+  tf.dispose([weight, bias, whole]);
   return mask;
-}
-
-function widthOf(stage: readonly Bottleneck[]): number {
-  return outputsOf((stage.at(-1) as Bottleneck).convolutions[2]);
 }

@@ -13,7 +13,8 @@ import { openTask } from '../../src/tasks/open-task.js';
 import { objectMask } from '../../src/vision/object-mask.js';
 import { readPicture } from '../../src/pictures/decode.js';
 import { resizeBilinear } from '../../src/pictures/resize.js';
-import { roiAlign } from '../../src/vision/roi-align.js';
+import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
+import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { VcrDetector } from '../../src/vision/vcr-detector.js';
 import { writeVcrFeatures } from '../../src/vision/vcr-features.js';
 import { readVcrScene, vcrRegions } from '../../src/vision/vcr-regions.js';
@@ -124,7 +125,13 @@ describe.each(['best', 'wasm', 'cpu'] as const)('the detector on the %s backend'
   test('RoIAlign agrees with torchvision inside, across and outside the picture, and for empty boxes', async () => {
     await expectNoLeak(async () => {
       const map = tensorOf(expected('roi/map')) as tf.Tensor3D;
-      const regions = roiAlign(map, floats('roi/boxes'), { bins: 7, scale: 1 / 16 });
+      const regions = tf.tidy(() => {
+        const boxes = tensorOf(expected('roi/boxes')) as tf.Tensor2D;
+        const none = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
+        const table = pixelTable([tf.expandDims(map, 0)]);
+        const places = regionPlaces(boxes, table, { levels: none, images: none, scales: [1 / 16] });
+        return roiAlign(table, places, { bins: 7, sampling: 0, isAligned: false });
+      });
       await expectClose(regions, 'roi/regions');
       return [map, regions];
     });

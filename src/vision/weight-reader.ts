@@ -16,11 +16,17 @@ export class WeightReader {
     return this.file.tensors.has(name);
   }
 
+  /** A tensor that the caller owns, float32; see `values`. */
+  async read(name: string, shape: readonly (number | null)[]): Promise<tf.Tensor> {
+    const { data, shape: found } = await this.values(name, shape);
+    return tf.tensor(data, found, 'float32');
+  }
+
   /**
-   * A tensor that the caller owns, float32.
+   * The values of a tensor.
    * @param shape null for an axis of any size. @throws CheckpointError when it is absent or has another shape.
    */
-  async read(name: string, shape: readonly (number | null)[]): Promise<tf.Tensor> {
+  async values(name: string, shape: readonly (number | null)[]): Promise<{ data: Float32Array; shape: number[] }> {
     const stored = this.file.tensors.get(name);
     const expected = `expected "${name}" [${shape.map((size) => size ?? '?').join(', ')}]`;
     if (stored === undefined) {
@@ -30,7 +36,7 @@ export class WeightReader {
       stored.shape.length === shape.length && shape.every((size, i) => size === null || size === stored.shape[i]);
     if (!fits) throw new CheckpointError(`${this.file.name}: ${expected}, found [${stored.shape.join(', ')}]`);
     this.seen.add(name);
-    return tf.tensor(await this.file.readFloat32(name), stored.shape, 'float32');
+    return { data: await this.file.readFloat32(name), shape: stored.shape };
   }
 
   /** @throws CheckpointError naming weights that were not read and that `known` does not match. */

@@ -1,0 +1,139 @@
+// Which of a picture's regions are handed out: plain arrays, a few milliseconds.
+import { type BoxConvention, extentOf } from '../boxes/convention.js';
+import { byScore, suppress, suppressor } from '../boxes/suppress.js';
+import type { ChoiceConfig, DetectorConfig } from './config.js';
+
+/** What the detector knows of the `n` proposals of one picture. */
+export interface Candidates {
+  /** `[n, 4]` in pixels of the resized picture. */
+  proposals: Float32Array;
+  /** `[n, classes + 1]`: probabilities, background last. */
+  probabilities: Float32Array;
+  /** `[n, k, 4]`: moved as the best class says (k = 1), or as each class says; absent when only proposals are chosen from. */
+  moved?: Float32Array;
+  /** Size of the original picture over that of the resized one. */
+  scale: { x: number; y: number };
+  /** Size of the original picture. */
+  width: number;
+  height: number;
+}
+
+/** Regions of one picture, by descending scores. */
+export interface Choice {
+  /** Proposals, by their row. */
+  rows: number[];
+  /** `[m, 4]`: x1, y1, x2, y2 in pixels of the original picture. */
+  boxes: Float32Array;
+  /** `[m]` */
+  classes: Int32Array;
+  /** `[m]` */
+  scores: Float32Array;
+}
+
+type BestClass = Extract<ChoiceConfig, { rule: 'best-class' }>;
+type EveryClass = Extract<ChoiceConfig, { rule: 'every-class' }>;
+
+/** Chooses as the configuration says. Where there are fewer regions than it asks for, all there are. */
+export function chooseRegions(candidates: Candidates, { choice, classes, boxes }: DetectorConfig): Choice {
+  const chosen =
+    choice.rule === 'best-class'
+      ? byBestClass(candidates, classes, boxes, choice)
+      : byEveryClass(candidates, classes, boxes, choice);
+  return { ...chosen, boxes: insidePicture(chosen.boxes, candidates, boxes) };
+}
+
+/** Differs: boxes that end in the padding, as some originals have them, are cut at the border of the picture. */
+function insidePicture(boxes: Float32Array, { width, height }: Candidates, convention: BoxConvention): Float32Array {
+  const extent = extentOf(convention);
+  return boxes.map((side, i) => Math.min(side, (i % 2 === 0 ? width : height) - extent));
+}
+
+/** @see huggingface/transformers `research_projects/visual_bert/modeling_frcnn.py`, do_nms */
+function byBestClass(candidates: Candidates, classes: number, convention: BoxConvention, choice: BestClass): Choice {
+  const { probabilities, moved = candidates.proposals, scale } = candidates;
+  const best = bestClasses(probabilities, classes);
+  let rows: number[] = [];
+  for (const threshold of choice.thresholds) {
+    // Differs: the original fails where even the last threshold leaves fewer than minBoxes, or hands out another picture's regions.
+    rows = suppress(moved, best.scores, { threshold, convention }).slice(0, choice.maxBoxes);
+    if (rows.length >= choice.minBoxes) break;
+  }
+  return { rows, boxes: scaledBoxes(moved, rows, scale), ...rowsOf(best, rows) };
+}
+
+/** @see facebookresearch/mmf `extract_features_vmb.py`; peteanderson80/bottom-up-attention `generate_tsv.py` */
+function byEveryClass(candidates: Candidates, classes: number, convention: BoxConvention, choice: EveryClass): Choice {
+  const { proposals, probabilities, scale } = candidates;
+  const n = proposals.length / 4;
+  const original = scaledBoxes(proposals, null, scale);
+  const scores = keptScores(candidates, original, classes, convention, choice);
+  const order = byScore(scores);
+  const above = scores.reduce((count, score) => count + (score >= choice.minScore ? 1 : 0), 0);
+  const rows = [...order.subarray(0, Math.min(n, choice.maxBoxes, Math.max(above, choice.minBoxes)))];
+  const best = { ...bestClasses(probabilities, classes), scores };
+  return { rows, boxes: scaledBoxes(proposals, rows, scale), ...rowsOf(best, rows) };
+}
+
+/** For each proposal the best score of those classes in which it is not suppressed; 0 when there are none. */
+function keptScores(
+  { probabilities, moved, scale }: Candidates,
+  proposals: Float32Array,
+  classes: number,
+  convention: BoxConvention,
+  { boxes, threshold, scoresOf }: EveryClass,
+): Float32Array {
+  const n = proposals.length / 4;
+  const kept = new Float32Array(n);
+  const own = boxes === 'proposals' ? suppressor(proposals, { threshold, convention }) : null;
+  const column = new Float32Array(n);
+  for (let c = 0; c < classes; c++) {
+    const shown = scoresOf === 'class' ? c : c + 1;
+    for (let i = 0; i < n; i++) column[i] = probabilities[i * (classes + 1) + shown] as number;
+    const keep = (row: number): void => {
+      kept[row] = Math.max(kept[row] as number, column[row] as number);
+    };
+    if (own !== null) own(column, keep);
+    else
+      suppress(boxesOfClass(moved as Float32Array, c, classes, scale), column, { threshold, convention }).forEach(keep);
+  }
+  return kept;
+}
+
+/** Boxes of one class out of `[n, classes, 4]`. */
+function boxesOfClass(moved: Float32Array, c: number, classes: number, scale: Candidates['scale']): Float32Array {
+  const rows = Array.from({ length: moved.length / 4 / classes }, (_, i) => i * classes + c);
+  return scaledBoxes(moved, rows, scale);
+}
+
+/** The likeliest class of each row, background left out, and its probability. */
+function bestClasses(probabilities: Float32Array, classes: number): { classes: Int32Array; scores: Float32Array } {
+  const n = probabilities.length / (classes + 1);
+  const best = { classes: new Int32Array(n), scores: new Float32Array(n) };
+  for (let i = 0; i < n; i++) {
+    const row = probabilities.subarray(i * (classes + 1), i * (classes + 1) + classes);
+    let c = 0;
+    for (let k = 1; k < classes; k++) if ((row[k] as number) > (row[c] as number)) c = k;
+    best.classes[i] = c;
+    best.scores[i] = row[c] as number;
+  }
+  return best;
+}
+
+function rowsOf(
+  { classes, scores }: { classes: Int32Array; scores: Float32Array },
+  rows: readonly number[],
+): { classes: Int32Array; scores: Float32Array } {
+  return {
+    classes: Int32Array.from(rows, (row) => classes[row] as number),
+    scores: Float32Array.from(rows, (row) => scores[row] as number),
+  };
+}
+
+/** Boxes (of some rows) in pixels of the original picture. */
+function scaledBoxes(boxes: Float32Array, rows: readonly number[] | null, { x, y }: Candidates['scale']): Float32Array {
+  const count = rows?.length ?? boxes.length / 4;
+  return Float32Array.from(
+    { length: count * 4 },
+    (_, i) => (boxes[(rows?.[i >> 2] ?? i >> 2) * 4 + (i & 3)] as number) * Math.fround(i % 2 === 0 ? x : y),
+  );
+}

@@ -1,0 +1,73 @@
+// What each region is: features, scores of classes, how its box moves, attributes.
+import * as tf from '@tensorflow/tfjs';
+import { runStage } from '../layers/resnet.js';
+import type { DetectorConfig } from './config.js';
+import type { DetectorNetwork, Linear } from './network.js';
+
+/** Regions through the last stage at a time: bounds memory. */
+const PIECE = 32;
+
+/** What the head says of `r` regions. */
+export interface HeadOutputs {
+  /** `[r, d]`: what is handed out. */
+  features: tf.Tensor2D;
+  /** `[r, classes + 1]`: probabilities, background last. */
+  probabilities: tf.Tensor2D;
+  /** `[r, classes, 4]` */
+  deltas: tf.Tensor3D;
+  /** `[r, attributes]`: probabilities; absent without attributes. */
+  attributes?: tf.Tensor2D;
+}
+
+/** `y = x W^T + b` */
+function applyLinear(x: tf.Tensor2D, { weight, bias }: Linear): tf.Tensor2D {
+  return tf.add(tf.matMul(x, weight, false, true), bias);
+}
+
+/** Runs the head on regions `[r, bins, bins, c]`. */
+export function runHead(regions: tf.Tensor4D, network: DetectorNetwork, config: DetectorConfig): HeadOutputs {
+  return tf.tidy(() => {
+    const { seen, features } = regionVectors(regions, network, config);
+    const logits = applyLinear(seen, network.classes);
+    const deltas: tf.Tensor3D = tf.reshape(applyLinear(seen, network.boxes), [-1, config.classes, 4]);
+    const attributes =
+      network.attributes === null ? {} : { attributes: attributesOf(seen, logits, network.attributes) };
+    return { features, probabilities: tf.softmax(logits), deltas, ...attributes };
+  });
+}
+
+/** What the predictors see of each region, and what is handed out: `[r, d]` both. */
+function regionVectors(
+  regions: tf.Tensor4D,
+  { head }: DetectorNetwork,
+  { feature }: DetectorConfig,
+): { seen: tf.Tensor2D; features: tf.Tensor2D } {
+  if (head.kind === 'res5') {
+    const r = regions.shape[0];
+    const means = Array.from({ length: Math.ceil(r / PIECE) }, (_, i) =>
+      tf.tidy(() => {
+        const some = tf.slice(regions, [i * PIECE, 0, 0, 0], [Math.min(PIECE, r - i * PIECE), -1, -1, -1]);
+        return tf.mean(runStage(some, head.stage), [1, 2]) as tf.Tensor2D;
+      }),
+    );
+    const seen = tf.concat(means, 0);
+    return { seen, features: seen };
+  }
+  const flat = tf.reshape(regions, [regions.shape[0], -1]) as tf.Tensor2D;
+  const fc6 = tf.relu(applyLinear(flat, head.fc6));
+  const linear = applyLinear(fc6, head.fc7);
+  const seen = tf.relu(linear);
+  return { seen, features: feature === 'fc6' ? fc6 : feature === 'fc7' ? seen : linear };
+}
+
+/** Attributes given the likeliest class, background counted. The last column stands for none and is dropped. */
+function attributesOf(
+  seen: tf.Tensor2D,
+  logits: tf.Tensor2D,
+  attributes: NonNullable<DetectorNetwork['attributes']>,
+): tf.Tensor2D {
+  const classes = tf.gather(attributes.embedding, tf.argMax(logits, 1) as tf.Tensor1D); // [r, e]
+  const hidden = tf.relu(applyLinear(tf.concat([seen, classes], 1), attributes.hidden));
+  const scores = applyLinear(hidden, attributes.scores);
+  return tf.softmax(tf.slice(scores, [0, 0], [-1, scores.shape[1] - 1]));
+}

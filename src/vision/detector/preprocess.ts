@@ -1,0 +1,107 @@
+// A picture as the detector gets it: resized as its network was trained, blue before red, normalised; several of them under one size.
+import { resizeLinear } from '../../pictures/resize-linear.js';
+import type { RgbImage } from '../../pictures/png.js';
+import { resizeBilinear } from '../../pictures/resize.js';
+import { roundHalfEven } from '../round-half-even.js';
+import type { DetectorConfig, InputConfig } from './config.js';
+
+/** A resized picture. */
+export interface PreparedPicture {
+  width: number;
+  height: number;
+  /** `[height, width, 3]`: blue, green, red, normalised. */
+  pixels: Float32Array;
+  /** Size of the original picture over this one's. */
+  scale: { x: number; y: number };
+}
+
+/** Pictures under one size. */
+export interface PictureBatch {
+  /** `[b, h, w, 3]` */
+  shape: [number, number, number, number];
+  pixels: Float32Array;
+  /** `[b, 2]`: height and width at which the boxes of each end. */
+  sizes: Float32Array;
+}
+
+/** The least that the pooling and the stages leave a pixel of. */
+const MIN_SIDE = 16;
+
+/** Resizes and normalises a picture. */
+export function preparePicture(image: RgbImage, { input }: DetectorConfig): PreparedPicture {
+  const { width, height, factor } = resizedSize(image, input);
+  const rgb = resizedPixels(image, width, height, factor, input);
+  const pixels = new Float32Array(rgb.length);
+  for (let c = 0; c < 3; c++) {
+    const [mean, deviation] = [Math.fround(input.mean[c] as number), Math.fround(input.deviation[c] as number)];
+    for (let i = c; i < pixels.length; i += 3) {
+      pixels[i] = Math.fround((rgb[i + 2 - 2 * c] as number) - mean) / deviation;
+    }
+  }
+  const scale =
+    input.resize === 'opencv' ? { x: 1 / factor, y: 1 / factor } : { x: image.width / width, y: image.height / height };
+  return { width, height, pixels, scale };
+}
+
+/** Puts pictures under one size, with zeros on the right and below. */
+export function batchPictures(
+  pictures: readonly PreparedPicture[],
+  { input: { multipleOf }, clipTo }: DetectorConfig,
+): PictureBatch {
+  const least = (side: 'width' | 'height'): number => Math.max(...pictures.map((picture) => picture[side]));
+  const [height, width] = [multiple(least('height'), multipleOf), multiple(least('width'), multipleOf)];
+  const pixels = new Float32Array(pictures.length * height * width * 3);
+  pictures.forEach((picture, i) => {
+    const rowLength = picture.width * 3;
+    for (let y = 0; y < picture.height; y++) {
+      pixels.set(picture.pixels.subarray(y * rowLength, (y + 1) * rowLength), (i * height + y) * width * 3);
+    }
+  });
+  // Differs: a picture's boxes end at its own padding, whatever the size of its neighbours in the batch.
+  const end = (size: number): number => (clipTo === 'padded' ? multiple(size, multipleOf) : size);
+  const sizes = Float32Array.from(pictures.flatMap((picture) => [end(picture.height), end(picture.width)]));
+  return { shape: [pictures.length, height, width, 3], pixels, sizes };
+}
+
+/** Differs: pictures lower than a pixel of the map are padded, where the originals fail. */
+function multiple(size: number, of: number): number {
+  return Math.ceil(Math.max(size, MIN_SIDE) / of) * of;
+}
+
+/**
+ * The shorter side becomes `size`, the longer one at most `maxSize`; no side less than a pixel.
+ * @see detectron2 `ResizeShortestEdge`; Detectron `blob.py`, prep_im_for_blob
+ */
+function resizedSize(
+  { width, height }: RgbImage,
+  { size, maxSize, resize }: InputConfig,
+): { width: number; height: number; factor: number } {
+  const [shorter, longer] = [Math.min(width, height), Math.max(width, height)];
+  if (resize === 'opencv') {
+    const asked = size / shorter;
+    const factor = roundHalfEven(asked * longer) > maxSize ? maxSize / longer : asked;
+    const side = (length: number): number => Math.max(1, roundHalfEven(length * factor));
+    return { width: side(width), height: side(height), factor };
+  }
+  const asked = size / shorter;
+  const wanted = {
+    width: width === shorter ? size : asked * width,
+    height: height === shorter ? size : asked * height,
+  };
+  const most = Math.max(wanted.width, wanted.height);
+  const factor = most > maxSize ? maxSize / most : 1;
+  const side = (length: number): number => Math.max(1, Math.floor(length * factor + 0.5));
+  return { width: side(wanted.width), height: side(wanted.height), factor: asked * factor };
+}
+
+function resizedPixels(
+  image: RgbImage,
+  width: number,
+  height: number,
+  factor: number,
+  { resize }: InputConfig,
+): ArrayLike<number> {
+  if (resize === 'pillow') return resizeBilinear(image, width, height).rgb;
+  if (resize === 'torch') return resizeLinear(image, { width, height, rule: 'torch' });
+  return resizeLinear(image, { width, height, rule: 'opencv', scale: 1 / factor });
+}

@@ -1,0 +1,136 @@
+// The regions of a picture that may hold something: anchors moved and rated by a small network, the best of those that overlap.
+import * as tf from '@tensorflow/tfjs';
+import { createAnchors } from '../boxes/anchors.js';
+import { extentOf } from '../boxes/convention.js';
+import { clipBoxes, moveBoxes, PROPOSAL_WEIGHTS } from '../boxes/transform.js';
+import { convolve } from '../layers/convolution.js';
+import { mapStrides } from './backbone.js';
+import type { DetectorConfig } from './config.js';
+import type { DetectorNetwork } from './network.js';
+
+/** Proposals of a batch, by descending scores; rows that a picture has no proposal for are 0. */
+export interface Proposals {
+  /** `[b, p, 4]` float32 */
+  boxes: tf.Tensor3D;
+  /** `[b, p]` float32: logits, -infinity in rows without a proposal. */
+  scores: tf.Tensor2D;
+}
+
+interface Rated {
+  /** `[n, 4]` */
+  boxes: tf.Tensor2D;
+  /** `[n]`: -infinity for none. */
+  scores: tf.Tensor1D;
+}
+
+/**
+ * Proposals of pictures. Ranks by logits: the sigmoid that some versions rank by changes nothing but equal numbers near 1.
+ * Every shape depends on those of the maps alone.
+ * @param sizes `[b, 2]` float32: height and width at which boxes end.
+ * @see https://arxiv.org/abs/1506.01497
+ */
+export function propose(
+  maps: readonly tf.Tensor4D[],
+  sizes: tf.Tensor2D,
+  network: DetectorNetwork,
+  config: DetectorConfig,
+): Proposals {
+  return tf.tidy(() => {
+    const rated = maps.map((map) => rate(map, network));
+    const anchors = maps.map((map, level) => anchorsOf(map, level, config));
+    const pictures = tf.unstack(sizes).map((size, picture) => {
+      const levels = rated.map(({ logits, deltas }, level) => {
+        const own: Rated & { deltas: tf.Tensor2D } = {
+          boxes: anchors[level] as tf.Tensor2D,
+          scores: row(logits, picture),
+          deltas: row(deltas, picture),
+        };
+        return proposeOnMap(own, size as tf.Tensor1D, config);
+      });
+      return bestOf(levels, config.proposals.after);
+    });
+    return {
+      boxes: tf.stack(pictures.map(({ boxes }) => boxes)) as tf.Tensor3D,
+      scores: tf.stack(pictures.map(({ scores }) => scores)) as tf.Tensor2D,
+    };
+  });
+}
+
+/** Logits `[b, h * w * a]` and deltas `[b, h * w * a, 4]` of all anchors of a map. */
+function rate(map: tf.Tensor4D, { proposals }: DetectorNetwork): { logits: tf.Tensor2D; deltas: tf.Tensor3D } {
+  const b = map.shape[0];
+  const hidden = convolve(map, proposals.conv, { activation: 'relu' });
+  return {
+    logits: tf.reshape(convolve(hidden, proposals.objectness), [b, -1]),
+    deltas: tf.reshape(convolve(hidden, proposals.deltas), [b, -1, 4]),
+  };
+}
+
+function anchorsOf(map: tf.Tensor4D, level: number, config: DetectorConfig): tf.Tensor2D {
+  const { anchors, pyramid, boxes } = config;
+  const sizes = pyramid > 0 ? anchors.sizes.slice(level, level + 1) : anchors.sizes;
+  const stride = mapStrides(config)[level] as number;
+  const [, h, w] = map.shape;
+  return tf.tensor2d(createAnchors(h, w, { sizes, ratios: anchors.ratios, stride, convention: boxes }), [
+    h * w * sizes.length * anchors.ratios.length,
+    4,
+  ]);
+}
+
+function row<T extends tf.Tensor>(values: tf.Tensor, index: number): T {
+  return tf.squeeze(tf.slice(values, [index], [1]), [0]) as T;
+}
+
+function proposeOnMap(
+  { boxes: anchors, scores, deltas }: Rated & { deltas: tf.Tensor2D },
+  size: tf.Tensor1D,
+  { proposals, boxes: convention }: DetectorConfig,
+): Rated {
+  const { values, indices } = tf.topk(scores, Math.min(proposals.before, scores.shape[0]), true);
+  const some = tf.expandDims(tf.gather(deltas, indices), 1) as tf.Tensor3D;
+  const moved = tf.squeeze(moveBoxes(tf.gather(anchors, indices), some, PROPOSAL_WEIGHTS, convention), [1]);
+  const boxes = clipBoxes(moved as tf.Tensor2D, size, convention);
+  const extent = extentOf(convention);
+  const [x1, y1, x2, y2] = tf.split(boxes, 4, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+  const lengths = tf.add(tf.concat([tf.sub(x2, x1), tf.sub(y2, y1)], 1), extent); // [n, 2]
+  const isLarge = extent === 1 ? tf.greaterEqual(lengths, proposals.minSize) : tf.greater(lengths, proposals.minSize);
+  const isUsable = tf.all(isLarge, 1); // false for boxes that are not finite, too
+  const rated = { boxes, scores: withoutOthers(values as tf.Tensor1D, isUsable) };
+  return suppressed(rated, Math.min(proposals.after, boxes.shape[0]), proposals.threshold, extent);
+}
+
+/** The best boxes of those that overlap, by descending scores. */
+function suppressed({ boxes, scores }: Rated, count: number, threshold: number, extent: number): Rated {
+  // Overlap does not ask which axis is which. TensorFlow measures lengths without an extent: the far sides move by it.
+  const measured = extent === 0 ? boxes : tf.add<tf.Tensor2D>(boxes, tf.tensor1d([0, 0, extent, extent]));
+  const { selectedIndices, validOutputs } = tf.image.nonMaxSuppressionPadded(
+    measured,
+    scores,
+    count,
+    threshold,
+    Number.NEGATIVE_INFINITY,
+    true,
+  ) as { selectedIndices: tf.Tensor1D; validOutputs: tf.Scalar };
+  const isKept = tf.less(tf.range(0, count, 1, 'int32'), validOutputs);
+  return {
+    boxes: tf.gather(boxes, selectedIndices),
+    scores: withoutOthers(tf.gather(scores, selectedIndices), isKept),
+  };
+}
+
+/** The best over all maps; boxes of rows without any are 0. */
+function bestOf(levels: readonly Rated[], after: number): Rated {
+  const scores = tf.concat(levels.map((level) => level.scores));
+  const boxes = tf.concat(levels.map((level) => level.boxes));
+  const { values, indices } = tf.topk(scores, Math.min(after, scores.shape[0]), true);
+  const isAny = tf.greater(values, Number.NEGATIVE_INFINITY);
+  const best = tf.gather(boxes, indices);
+  return {
+    boxes: tf.where(tf.expandDims(isAny, 1), best, tf.zerosLike(best)),
+    scores: values as tf.Tensor1D,
+  };
+}
+
+function withoutOthers(scores: tf.Tensor1D, isValid: tf.Tensor): tf.Tensor1D {
+  return tf.where(isValid, scores, tf.fill(scores.shape, Number.NEGATIVE_INFINITY)) as tf.Tensor1D;
+}

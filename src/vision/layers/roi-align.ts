@@ -1,0 +1,148 @@
+// RoIAlign: boxes of any size cut out of feature maps as grids of one size, without rounding their borders.
+import * as tf from '@tensorflow/tfjs';
+import { type PixelTable, type RegionPlaces, someRegions } from './region-maps.js';
+
+/** Numbers gathered at a time: bounds memory, a few times 256 MB. */
+const MAX_GATHERED = 1 << 26;
+
+export interface RoiAlignOptions {
+  /** Cells along each side of the result. */
+  bins: number;
+  /** Samples along each side of a cell; 0: about one for each pixel that the cell covers. */
+  sampling: number;
+  /** Whether a pixel's value belongs to its middle: boxes move by half a pixel of the map, and may be narrower than one. */
+  isAligned: boolean;
+}
+
+/** How many samples a region takes along each side of a cell. */
+interface Samples {
+  rows: number;
+  columns: number;
+}
+
+/**
+ * Regions as `[r, bins, bins, c]`: each cell is the mean of bilinear samples spread over it. Samples more than a pixel outside of the map
+ * count as 0. In float32 as the reference, where a rounding decides.
+ * @see https://arxiv.org/abs/1703.06870; torchvision.ops.roi_align
+ */
+export function roiAlign(table: PixelTable, places: RegionPlaces, options: RoiAlignOptions): tf.Tensor4D {
+  if (options.sampling > 0) {
+    return alignedInPieces(table, places, { rows: options.sampling, columns: options.sampling }, options);
+  }
+  return tf.tidy(() => {
+    const groups = bySamples(places, options);
+    const parts = groups.map(({ rows, samples }) =>
+      alignedInPieces(table, someRegions(places, tf.tensor1d(rows, 'int32')), samples, options),
+    );
+    const order = groups.flatMap(({ rows }) => rows);
+    const back = new Int32Array(order.length);
+    order.forEach((row, i) => (back[row] = i));
+    return tf.gather(tf.concat(parts, 0), tf.tensor1d(back, 'int32'));
+  });
+}
+
+/** Regions by the number of samples that their sizes ask for. Reads the boxes: only a fixed number can be recorded. */
+function bySamples(places: RegionPlaces, options: RoiAlignOptions): { rows: number[]; samples: Samples }[] {
+  const steps = tf.tidy(() => tf.stack([1, 0].map((axis) => axisOf(places, axis, options).step)).dataSync());
+  const r = places.boxes.shape[0];
+  const groups = new Map<string, { rows: number[]; samples: Samples }>();
+  for (let i = 0; i < r; i++) {
+    const samples = { rows: Math.ceil(steps[i] as number), columns: Math.ceil(steps[r + i] as number) };
+    const key = `${samples.rows} ${samples.columns}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { rows: [i], samples });
+    else group.rows.push(i);
+  }
+  return [...groups.values()];
+}
+
+function alignedInPieces(
+  table: PixelTable,
+  places: RegionPlaces,
+  samples: Samples,
+  options: RoiAlignOptions,
+): tf.Tensor4D {
+  const r = places.boxes.shape[0];
+  const c = table.pixels.shape[1];
+  const { bins } = options;
+  if (!(samples.rows > 0 && samples.columns > 0)) return tf.zeros([r, bins, bins, c]); // empty boxes
+  const each = bins * samples.rows * bins * samples.columns * c;
+  const piece = Math.max(1, Math.floor(MAX_GATHERED / each));
+  if (piece >= r) return tf.tidy(() => aligned(table, places, samples, options));
+  const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
+    tf.tidy(() => {
+      const rows = tf.range(i * piece, Math.min(r, (i + 1) * piece), 1, 'int32');
+      return aligned(table, someRegions(places, rows), samples, options);
+    }),
+  );
+  const whole = tf.concat(parts, 0);
+  tf.dispose(parts);
+  return whole;
+}
+
+function aligned(table: PixelTable, places: RegionPlaces, samples: Samples, options: RoiAlignOptions): tf.Tensor4D {
+  const { bins } = options;
+  const r = places.boxes.shape[0];
+  const c = table.pixels.shape[1];
+  const rows = axisSamples(axisOf(places, 1, options), places.heights, bins, samples.rows);
+  const columns = axisSamples(axisOf(places, 0, options), places.widths, bins, samples.columns);
+  const widths = tf.reshape(tf.cast(places.widths, 'int32'), [r, 1]);
+  const corner = (row: Sampled, column: Sampled): tf.Tensor2D => {
+    const starts = tf.add(tf.mul(row.index, widths), tf.reshape(places.firsts, [r, 1])); // [r, bins * rows]
+    const index = tf.reshape(tf.add(tf.expandDims(starts, 2), tf.expandDims(column.index, 1)), [-1]);
+    const share = tf.reshape(tf.mul(tf.expandDims(row.share, 2), tf.expandDims(column.share, 1)), [-1, 1]);
+    return tf.mul(tf.gather(table.pixels, index), share);
+  };
+  const corners = rows.flatMap((row) => columns.map((column) => corner(row, column)));
+  const sum = corners.reduce((total, value) => tf.add<tf.Tensor2D>(total, value));
+  const cells = tf.reshape(sum, [r * bins, samples.rows, bins, samples.columns * c]);
+  const overRows = tf.reshape(tf.sum(cells, 1), [r * bins * bins, samples.columns, c]);
+  return tf.reshape(tf.div(tf.sum(overRows, 1), samples.rows * samples.columns), [r, bins, bins, c]);
+}
+
+/** Along one axis, `[r]` each: where regions begin on the map, and how long a cell is. */
+interface Axis {
+  start: tf.Tensor1D;
+  step: tf.Tensor1D;
+}
+
+function axisOf({ boxes, scales }: RegionPlaces, axis: number, { bins, isAligned }: RoiAlignOptions): Axis {
+  const r = boxes.shape[0];
+  const end = (column: number): tf.Tensor1D => {
+    const scaled: tf.Tensor1D = tf.mul(tf.reshape(tf.slice(boxes, [0, column], [-1, 1]), [r]), scales);
+    return isAligned ? tf.sub(scaled, 0.5) : scaled;
+  };
+  const start = end(axis);
+  const length: tf.Tensor1D = tf.sub(end(axis + 2), start);
+  return { start, step: tf.div(isAligned ? length : tf.maximum(length, 1), bins) };
+}
+
+/** Pixels of one side of the samples, and what they count. */
+interface Sampled {
+  /** `[r, bins * samples]` int32 */
+  index: tf.Tensor2D;
+  /** `[r, bins * samples]` float32 */
+  share: tf.Tensor2D;
+}
+
+/** The pixels before and after each sample. */
+function axisSamples({ start, step }: Axis, sizes: tf.Tensor1D, bins: number, samples: number): Sampled[] {
+  const column = (values: tf.Tensor1D): tf.Tensor3D => tf.reshape(values, [-1, 1, 1]);
+  const cell = tf.reshape(tf.range(0, bins), [1, bins, 1]);
+  const within = tf.add(tf.reshape(tf.range(0, samples), [1, 1, samples]), 0.5);
+  const begin = tf.add(column(start), tf.mul(cell, column(step))); // [r, bins, 1]
+  const exact = tf.add(begin, tf.div(tf.mul(within, column(step)), samples)); // [r, bins, samples]
+  const at = tf.reshape(exact, [-1, bins * samples]) as tf.Tensor2D;
+  const size = tf.reshape(sizes, [-1, 1]);
+  const last = tf.sub(size, 1);
+  const inside = tf.cast(tf.logicalAnd(tf.greaterEqual(at, -1), tf.lessEqual(at, size)), 'float32');
+  const clipped = tf.minimum(tf.maximum(at, 0), last);
+  const before = tf.floor(clipped) as tf.Tensor2D;
+  const after = tf.minimum(tf.add(before, 1), last) as tf.Tensor2D;
+  const rest = tf.sub(clipped, before);
+  const index = (values: tf.Tensor2D): tf.Tensor2D => tf.cast(values, 'int32');
+  return [
+    { index: index(before), share: tf.mul(tf.sub(1, rest), inside) },
+    { index: index(after), share: tf.mul(rest, inside) },
+  ];
+}

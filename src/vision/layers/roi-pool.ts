@@ -1,0 +1,131 @@
+// RoIPool: boxes of any size cut out of a feature map as grids of one size; the largest value of each cell, whose borders are rounded.
+import * as tf from '@tensorflow/tfjs';
+import type { RegionPlaces } from './region-maps.js';
+
+/** Numbers gathered at a time: bounds memory. */
+const MAX_GATHERED = 1 << 25;
+
+/**
+ * Regions of a map `[b, h, w, c]` as `[r, bins, bins, c]`. A cell without pixels is 0. The largest of a rectangle is that of four
+ * overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so that nothing depends on the boxes but indices.
+ * @param images `[r]` int32: the image of each region.
+ * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
+ */
+export function roiPool(
+  map: tf.Tensor4D,
+  places: Pick<RegionPlaces, 'boxes' | 'scales'>,
+  images: tf.Tensor1D,
+  bins: number,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [b, h, w, c] = map.shape;
+    const r = places.boxes.shape[0];
+    const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
+      number,
+      number,
+    ];
+    const table = windowMaxima(map, rowLevels, columnLevels);
+    const rows = cells(places, 1, { bins, size: h, levels: rowLevels });
+    const columns = cells(places, 0, { bins, size: w, levels: columnLevels });
+    const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
+    const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
+      tf.tidy(() => {
+        const some = <T extends tf.Tensor>(values: T): T => {
+          const rest = values.shape.slice(1).map(() => 0);
+          return tf.slice(values, [i * piece, ...rest], [Math.min(piece, r - i * piece), ...rest.map(() => -1)]) as T;
+        };
+        const image = tf.reshape(some(images), [-1, 1, 1]);
+        const largest = [rows.first, rows.second].flatMap((row) =>
+          [columns.first, columns.second].map((column) => {
+            const window = combined(
+              tf.expandDims(some(rows.level), 2),
+              columnLevels,
+              tf.expandDims(some(columns.level), 1),
+            );
+            const pixel = combined(tf.expandDims(some(row), 2), w, tf.expandDims(some(column), 1));
+            const index = combined(combined(window, b, image), h * w, pixel); // [n, bins, bins]
+            return tf.gather(table, tf.reshape(index, [-1])) as tf.Tensor2D;
+          }),
+        );
+        const maximum = largest.reduce((a, value) => tf.maximum<tf.Tensor2D>(a, value));
+        const isFull = tf.logicalAnd(tf.expandDims(some(rows.isFull), 2), tf.expandDims(some(columns.isFull), 1));
+        return tf.reshape(tf.mul(maximum, tf.reshape(tf.cast(isFull, 'float32'), [-1, 1])), [-1, bins, bins, c]);
+      }),
+    );
+    return tf.concat(parts as tf.Tensor4D[], 0);
+  });
+}
+
+/** `high * radix + low` of whole numbers. */
+function combined(high: tf.Tensor, radix: number, low: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mul(high, tf.scalar(radix, 'int32')), low);
+}
+
+/** Windows of 1, 2, 4 ... that cover lengths up to `longest` two at a time. */
+function levelsFor(longest: number): number {
+  return Math.floor(Math.log2(longest)) + 1;
+}
+
+/** The largest of 2^i x 2^j pixels from each pixel on, for all i and j: `[rowLevels * columnLevels * b * h * w, c]`. */
+function windowMaxima(map: tf.Tensor4D, rowLevels: number, columnLevels: number): tf.Tensor2D {
+  const rows = doublings(map, 1, rowLevels);
+  const all = rows.flatMap((value) => doublings(value, 2, columnLevels));
+  return tf.concat(all.map((value) => tf.reshape(value, [-1, map.shape[3]])) as tf.Tensor2D[], 0);
+}
+
+function doublings(map: tf.Tensor4D, axis: 1 | 2, levels: number): tf.Tensor4D[] {
+  const values = [map];
+  for (let level = 1; level < levels; level++) {
+    const previous = values.at(-1) as tf.Tensor4D;
+    const shift = Math.min(2 ** (level - 1), map.shape[axis]);
+    values.push(tf.maximum(previous, shifted(previous, axis, shift)));
+  }
+  return values;
+}
+
+/** Values from `shift` pixels on; what is beyond the border is 0 and never used. */
+function shifted(map: tf.Tensor4D, axis: 1 | 2, shift: number): tf.Tensor4D {
+  const begin = [0, 0, 0, 0] as [number, number, number, number];
+  begin[axis] = shift;
+  const sides: [number, number][] = [[0, 0], [0, 0], [0, 0], [0, 0]]; // prettier-ignore
+  sides[axis] = [0, shift];
+  return tf.pad(tf.slice(map, begin, [-1, -1, -1, -1]), sides);
+}
+
+/** Cells along one axis, `[r, bins]` each: two windows of 2^level pixels that cover a cell. */
+interface Cells {
+  level: tf.Tensor2D;
+  first: tf.Tensor2D;
+  second: tf.Tensor2D;
+  isFull: tf.Tensor2D;
+}
+
+function cells(
+  { boxes, scales }: Pick<RegionPlaces, 'boxes' | 'scales'>,
+  axis: number,
+  { bins, size, levels }: { bins: number; size: number; levels: number },
+): Cells {
+  const r = boxes.shape[0];
+  const side = (column: number): tf.Tensor2D =>
+    rounded(tf.mul(tf.slice(boxes, [0, column], [-1, 1]), tf.reshape(scales, [r, 1])));
+  const start = side(axis);
+  const length = tf.maximum(tf.add(tf.sub(side(axis + 2), start), 1), 1);
+  const step = tf.div(length, bins);
+  const cell = tf.reshape(tf.range(0, bins), [1, bins]);
+  const inside = (values: tf.Tensor): tf.Tensor2D => tf.clipByValue(tf.add<tf.Tensor2D>(values, start), 0, size);
+  const low = inside(tf.floor(tf.mul(cell, step)));
+  const high = inside(tf.ceil(tf.mul(tf.add(cell, 1), step)));
+  const count = tf.sub(high, low);
+  const powers = Array.from({ length: levels - 1 }, (_, i) => tf.cast(tf.greaterEqual(count, 2 ** (i + 1)), 'int32'));
+  const level = powers.reduce((sum, value) => tf.add(sum, value), tf.zeros([r, bins], 'int32')) as tf.Tensor2D;
+  const widths: tf.Tensor = tf.gather(tf.tensor1d(Array.from({ length: levels }, (_, i) => 2 ** i)), level);
+  const index = (values: tf.Tensor): tf.Tensor2D =>
+    tf.cast(tf.clipByValue(values, 0, size - 1), 'int32') as tf.Tensor2D;
+  return { level, first: index(low), second: index(tf.sub(high, widths)), isFull: tf.greater(count, 0) };
+}
+
+/** C's round for numbers that are not negative: halves go up. */
+function rounded(values: tf.Tensor): tf.Tensor2D {
+  const below = tf.floor(values);
+  return tf.add(below, tf.cast(tf.greaterEqual(tf.sub(values, below), 0.5), 'float32'));
+}

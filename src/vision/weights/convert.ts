@@ -1,0 +1,83 @@
+// convertDetector: a detector in anyone's layout becomes a folder with its settings and its weights as safetensors.
+import { createSink, type HubOptions, joinPath, makeFolder, writeTextAtomic } from '#platform';
+import { writeWhole } from '../../byte-sink.js';
+import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
+import { openDetector, type DetectorChoice, MODEL_TYPE } from './open.js';
+import { planWeights, type WeightPlan } from './plan.js';
+import { type LayerValues, readLayer } from './read.js';
+
+/** Options of `convertDetector`. */
+export interface ConvertDetectorOptions extends DetectorChoice, HubOptions {
+  /** The folder to write. */
+  outDir: string;
+}
+
+/** What became of every key. */
+export interface DetectorConversion {
+  source: string;
+  /** Whose names the source has. */
+  layout: WeightPlan['layout']['name'];
+  /** Layers and the keys they come from. */
+  converted: { layer: string; keys: string[] }[];
+  skipped: { key: string; reason: string }[];
+  /** Files written, in outDir. */
+  files: string[];
+}
+
+const WEIGHTS_FILE = 'model.safetensors';
+
+/**
+ * Converts a detector. Nothing is written before every key is accounted for; layers are read and written one by one.
+ * @example await convertDetector('faster_rcnn_from_caffe_attr.pkl', { detector: 'vg-r101-c4', outDir: 'detector' });
+ * @throws CheckpointError when the file is damaged or another detector's, ConfigError for an unknown name.
+ */
+export async function convertDetector(
+  source: string,
+  { outDir, ...options }: ConvertDetectorOptions,
+): Promise<DetectorConversion> {
+  const { name, config, file } = await openDetector(source, options);
+  try {
+    const plan = planWeights(file, config);
+    await makeFolder(outDir);
+    await writeWhole(await createSink(joinPath(outDir, WEIGHTS_FILE)), (sink) =>
+      writeSafetensors(sink, tensorsOf(plan)),
+    );
+    const settings = { model_type: MODEL_TYPE, name, ...config };
+    await writeTextAtomic(joinPath(outDir, 'config.json'), `${JSON.stringify(settings, null, 2)}\n`);
+    return {
+      source: file.name,
+      layout: plan.layout.name,
+      converted: plan.layers.map(({ layer, keys: { weight, bias, norm } }) => ({
+        layer: layer.name,
+        keys: [weight, ...(bias === undefined ? [] : [bias]), ...Object.values(norm ?? {})],
+      })),
+      skipped: plan.skipped,
+      files: [WEIGHTS_FILE, 'config.json'],
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+function tensorsOf(plan: WeightPlan): TensorToWrite[] {
+  return plan.layers.flatMap((planned) => {
+    const { name, kind, shape } = planned.layer;
+    // Both tensors of a layer come of one reading, since a folded bias needs the whole of it.
+    let read: Promise<LayerValues> | null = null;
+    const values = (): Promise<LayerValues> => (read ??= readLayer(plan, planned));
+    const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+      new Uint8Array(buffer, byteOffset, byteLength);
+    const weight = { name: `${name}.weight`, dtype: 'F32', shape, bytes: async () => bytesOf((await values()).weight) };
+    const bias = {
+      name: `${name}.bias`,
+      dtype: 'F32',
+      shape: [shape[0] as number],
+      bytes: async () => {
+        const { bias: last } = await values();
+        read = null; // written: it may go
+        return bytesOf(last as Float32Array);
+      },
+    };
+    return (kind === 'table' ? [weight] : [weight, bias]) as TensorToWrite[];
+  });
+}

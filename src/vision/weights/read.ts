@@ -1,0 +1,76 @@
+// A detector's weights out of any layout, one layer after the other: batch norms folded in, the background as the last class.
+import * as tf from '@tensorflow/tfjs';
+import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { CheckpointError } from '../../errors.js';
+import { createNetwork, type DetectorNetwork } from '../detector/network.js';
+import { foldBatchNorm } from '../layers/batch-norm.js';
+import type { PlannedLayer, WeightPlan } from './plan.js';
+
+/** A layer's values in the order of its specification. */
+export interface LayerValues {
+  weight: Float32Array;
+  bias?: Float32Array;
+}
+
+/** Reads one layer. @throws CheckpointError when the file is damaged, or values are not finite. */
+export async function readLayer({ file, layout }: WeightPlan, planned: PlannedLayer): Promise<LayerValues> {
+  const { layer, keys } = planned;
+  const weight = await file.readFloat32(keys.weight);
+  const values: LayerValues = { weight };
+  if (keys.bias !== undefined) values.bias = await file.readFloat32(keys.bias);
+  if (keys.norm !== undefined) values.bias = foldBatchNorm(weight, await readNorm(file, keys.norm), layout.epsilon);
+  const ordered = layout.background === 'first' ? withBackgroundLast(layer.name, values) : values;
+  for (const part of [ordered.weight, ordered.bias]) {
+    if (part?.some((value) => !Number.isFinite(value))) {
+      throw new CheckpointError(
+        `${file.name}: "${keys.weight}" or what belongs to it holds values that are not finite`,
+      );
+    }
+  }
+  return ordered;
+}
+
+/** Reads all layers into a network. The caller owns it. */
+export async function readNetwork(plan: WeightPlan): Promise<DetectorNetwork> {
+  const tensors = new Map<string, tf.Tensor>();
+  try {
+    for (const planned of plan.layers) {
+      const { weight, bias } = await readLayer(plan, planned);
+      const { name, shape } = planned.layer;
+      tensors.set(`${name}.weight`, tf.tensor(weight, [...shape], 'float32'));
+      if (bias !== undefined) tensors.set(`${name}.bias`, tf.tensor1d(bias, 'float32'));
+    }
+  } catch (error) {
+    tf.dispose([...tensors.values()]);
+    throw error;
+  }
+  return createNetwork(plan.config, (name) => tensors.get(name) as tf.Tensor);
+}
+
+async function readNorm(
+  file: TensorFile,
+  { gamma, beta, mean, variance }: NonNullable<PlannedLayer['keys']['norm']>,
+): Promise<Parameters<typeof foldBatchNorm>[1]> {
+  return {
+    gamma: await file.readFloat32(gamma as string),
+    beta: await file.readFloat32(beta as string),
+    ...(mean !== undefined && { mean: await file.readFloat32(mean) }),
+    ...(variance !== undefined && { variance: await file.readFloat32(variance) }),
+  };
+}
+
+/** The first row of the classes becomes the last; the first box, of the background, is dropped. */
+function withBackgroundLast(name: string, { weight, bias = new Float32Array() }: LayerValues): LayerValues {
+  if (name === 'predictor.boxes') {
+    const dropped = weight.length / bias.length;
+    return { weight: weight.slice(4 * dropped), bias: bias.slice(4) };
+  }
+  if (name !== 'predictor.classes') return { weight, bias };
+  const rotated = (values: Float32Array, width: number): Float32Array => {
+    const result = new Float32Array(values.length);
+    result.set(values.subarray(width));
+    result.set(values.subarray(0, width), values.length - width);
+    return result;
+  };
+  return { weight: rotated(weight, weight.length / bias.length), bias: rotated(bias, 1) };
+}
