@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { sizeOf } from '../../src/shapes.js';
 
-/** What PyTorch computed, what transformers made of models that it changed, and VCR's detector. */
-export type FixtureFolder = 'parity' | 'surgery' | 'vcr';
+/** What PyTorch computed, what transformers made of models that it changed, VCR's detector and the region detectors. */
+export type FixtureFolder = 'parity' | 'surgery' | 'vcr' | 'vision';
 
 const pathOf = (folder: FixtureFolder): string => join('test', 'fixtures', folder);
 

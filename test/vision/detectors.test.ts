@@ -1,0 +1,173 @@
+// Region detectors: every stage from the picture to the features, against PyTorch, torchvision, Pillow and OpenCV.
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { RgbImage } from '../../src/pictures/png.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
+import { featureMaps } from '../../src/vision/detector/backbone.js';
+import { checkedDetectorConfig, type DetectorConfig } from '../../src/vision/detector/config.js';
+import { runDetector } from '../../src/vision/detector/forward.js';
+import type { DetectorNetwork } from '../../src/vision/detector/network.js';
+import { poolRegions } from '../../src/vision/detector/pooling.js';
+import { batchPictures, preparePicture } from '../../src/vision/detector/preprocess.js';
+import { namedDetector } from '../../src/vision/detector/presets.js';
+import { RegionDetector } from '../../src/vision/region-detector.js';
+import { openDetector } from '../../src/vision/weights/open.js';
+import { planWeights } from '../../src/vision/weights/plan.js';
+import { readNetwork } from '../../src/vision/weights/read.js';
+import { useBackend } from '../helpers/backend.js';
+import { readFixture } from '../helpers/fixtures.js';
+
+const FOLDER = join('test', 'fixtures', 'vision');
+/** Fifty convolutions in another order of summation; relative to the largest value of a stage. */
+const TOLERANCE = 1e-4;
+
+const FILES = {
+  'vg-r101-c4': 'vg-r101-c4.bin',
+  'mmf-x101': 'mmf-x101.pth',
+  'detectron1-r101-fpn': 'detectron1-r101-fpn.pkl',
+  'coco-r101-fpn': 'coco-r101-fpn.pkl',
+} as const;
+
+type Json = Record<string, unknown>;
+
+/** The named settings with the fixture's narrow widths. */
+function narrow(name: string, changes: Json): DetectorConfig {
+  const merge = (base: Json, change: Json): Json => ({
+    ...base,
+    ...Object.fromEntries(
+      Object.entries(change).map(([key, value]) =>
+        typeof value === 'object' && value !== null ? [key, merge(base[key] as Json, value as Json)] : [key, value],
+      ),
+    ),
+  });
+  return checkedDetectorConfig(merge(namedDetector(name) as unknown as Json, changes));
+}
+
+/** The generator's picture. */
+function picture(width: number, height: number): RgbImage {
+  const rgb = new Uint8Array(width * height * 3);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++, i++) rgb[i] = (x * (c + 2) * 3 + y * (5 - c) * 2 + ((x >> 3) ^ (y >> 3)) * 16) & 255;
+    }
+  }
+  return { width, height, rgb };
+}
+
+/** Every `step`-th row of an axis. */
+function every(values: tf.Tensor, axis: number, step: number): tf.Tensor {
+  return tf.tidy(() => tf.gather(values, tf.range(0, values.shape[axis] as number, step, 'int32'), axis));
+}
+
+/** Differences relative to the largest value. */
+function expectNear(received: ArrayLike<number>, expected: RawTensor, what: string): void {
+  const values = expected.data as Float32Array;
+  expect([what, received.length]).toEqual([what, values.length]);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+  let worst = 0;
+  for (let i = 0; i < values.length; i++)
+    worst = Math.max(worst, Math.abs((received[i] as number) - (values[i] as number)));
+  expect({ what, isNear: worst / largest < TOLERANCE, worst: worst / largest }).toMatchObject({ what, isNear: true });
+}
+
+describe.each(Object.entries(FILES))('%s', (name, file) => {
+  const { tensors, meta } = readFixture(name, 'vision');
+  const { changes, pictures } = meta as unknown as { changes: Json; pictures: Record<string, [number, number]> };
+  const config = narrow(name, changes);
+  const images = Object.values(pictures).map(([width, height]) => picture(width, height)) as [
+    RgbImage,
+    RgbImage,
+    RgbImage,
+  ];
+  const cases: [string, RgbImage[]][] = [
+    ['batch', images.slice(0, 2)],
+    ['line', images.slice(2)],
+  ];
+  const expected = (stage: string): RawTensor => tensors.get(stage) as RawTensor;
+  let network: DetectorNetwork;
+
+  beforeAll(async () => {
+    await useBackend();
+    const opened = await openDetector(join(FOLDER, file), { detector: config });
+    network = await readNetwork(planWeights(opened.file, config));
+    await opened.file.close();
+  });
+  afterAll(() => {
+    tf.dispose(network as unknown as tf.TensorContainer);
+  });
+
+  test.each(cases)('%s: pixels are resized and normalised as the original does', (key, some) => {
+    some.forEach((image, i) => {
+      const { pixels, width, height } = preparePicture(image, config);
+      const seen: number[] = [];
+      for (let y = 0; y < height; y += 9)
+        for (let x = 0; x < width; x += 11) seen.push(...pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3));
+      expectNear(seen, expected(`${key}/${i}/pixels`), 'pixels');
+    });
+  });
+
+  test('maps of the backbone agree', () => {
+    const { shape, pixels } = batchPictures(
+      images.slice(0, 2).map((image) => preparePicture(image, config)),
+      config,
+    );
+    tf.tidy(() => {
+      featureMaps(tf.tensor4d(pixels, shape), network, config).forEach((map, i) => {
+        expectNear(every(every(map, 1, 2), 2, 3).dataSync(), expected(`batch/map${i}`), `map ${i}`);
+      });
+    });
+  });
+
+  test.each(cases)('%s: proposals, scores, regions and features agree', (key, some) => {
+    const { shape, pixels, sizes } = batchPictures(
+      some.map((image) => preparePicture(image, config)),
+      config,
+    );
+    tf.tidy(() => {
+      const input = tf.tensor4d(pixels, shape);
+      const outputs = runDetector(input, tf.tensor2d(sizes, [shape[0], 2]), network, config);
+      const maps = featureMaps(input, network, config);
+      some.forEach((_, i) => {
+        const wanted = expected(`${key}/${i}/proposals`);
+        const count = wanted.shape[0] as number;
+        const rows = (values: tf.Tensor): Float32Array =>
+          values
+            .slice([i, ...values.shape.slice(1).map(() => 0)], [1, count, ...values.shape.slice(2)])
+            .dataSync() as Float32Array;
+        expectNear(rows(outputs.objectness), expected(`${key}/${i}/objectness`), 'objectness');
+        expectNear(rows(outputs.proposals), wanted, 'proposals');
+        expectNear(rows(outputs.probabilities), expected(`${key}/${i}/probabilities`), 'probabilities');
+        expectNear(rows(outputs.features), expected(`${key}/${i}/features`), 'features');
+        const boxes = tf.tensor2d(rows(outputs.proposals).slice(0, 8), [2, 4]);
+        const regions = poolRegions(maps, boxes, tf.tensor1d([i, i], 'int32'), config);
+        expectNear(every(every(regions, 1, 2), 2, 2).dataSync(), expected(`${key}/${i}/regions`), 'regions');
+        // Rows behind the last proposal are marked.
+        const [, p] = outputs.objectness.shape;
+        const marks = outputs.objectness.slice([i, count], [1, p - count]).dataSync();
+        expect([...marks].every((score) => score === Number.NEGATIVE_INFINITY)).toBe(true);
+      });
+    });
+  });
+
+  test.each(cases)('%s: the regions handed out agree', async (key, some) => {
+    const detector = new RegionDetector(config, { network });
+    const found = await detector.detect(some, { batchSize: 2 });
+    found.forEach((regions, i) => {
+      expectNear(regions.scores, expected(`${key}/${i}/scores`), 'scores');
+      expectNear(regions.boxes, expected(`${key}/${i}/boxes`), 'boxes');
+      expect([...regions.classes]).toEqual([...(expected(`${key}/${i}/classes`).data as Int32Array)]);
+      expectNear(regions.features, expected(`${key}/${i}/kept`), 'features');
+      if (config.attributes > 0) {
+        expect([...(regions.attributes as Int32Array)]).toEqual([
+          ...(expected(`${key}/${i}/attributes`).data as Int32Array),
+        ]);
+        expectNear(
+          regions.attributeScores as Float32Array,
+          expected(`${key}/${i}/attributeScores`),
+          'attribute scores',
+        );
+      }
+    });
+  });
+});
