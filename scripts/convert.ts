@@ -1,6 +1,16 @@
-// visualbert convert: any checkpoint of a VisualBERT, or a BERT to start from, to a folder that transformers and this package read.
+// visualbert convert: any checkpoint of a VisualBERT, or a BERT to start from, to a folder that transformers and this package read; and region detectors.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { type ConversionReport, convertCheckpoint, type ConvertOptions, VisualBertConfig } from '../src/node.js';
+import {
+  ConfigError,
+  type ConversionReport,
+  convertCheckpoint,
+  convertDetector,
+  type ConvertOptions,
+  DETECTOR_NAMES,
+  type DetectorConversion,
+  type DetectorName,
+  VisualBertConfig,
+} from '../src/node.js';
 
 const ARCHITECTURES = [
   'VisualBertModel',
@@ -22,12 +32,14 @@ interface ConvertArguments {
   dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
   'max-shard-size': string | undefined;
   'allow-incomplete': boolean;
+  detector: DetectorName | undefined;
   json: boolean;
 }
 
 export const command: CommandModule<object, ConvertArguments> = {
   command: 'convert <checkpoint> <outDir>',
-  describe: "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT or RoBERTa) to a transformers folder",
+  describe:
+    "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT or RoBERTa) or a region detector to a folder",
   builder: (yargs: Argv) =>
     yargs
       .positional('checkpoint', {
@@ -71,8 +83,22 @@ export const command: CommandModule<object, ConvertArguments> = {
         default: false,
         describe: 'Go on although keys have no place or parameters no source',
       })
+      .option('detector', {
+        choices: DETECTOR_NAMES,
+        describe: 'The checkpoint is this region detector (.bin, .pth, .pkl)',
+      })
+      .conflicts('detector', [
+        'architecture',
+        'config',
+        'base',
+        'dtype',
+        'quantization',
+        'max-shard-size',
+        'allow-incomplete',
+      ])
       .option('json', { type: 'boolean', default: false, describe: 'Print the whole report as JSON' })
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
+      .example('$0 convert model_final.pkl detector --detector coco-r101-fpn', 'a region detector')
       .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
   handler: async ({
     checkpoint,
@@ -83,7 +109,15 @@ export const command: CommandModule<object, ConvertArguments> = {
     dtype,
     ...rest
   }: ArgumentsCamelCase<ConvertArguments>) => {
-    const { outDir, format, quantization, maxShardSize, allowIncomplete } = rest;
+    const { outDir, format, quantization, maxShardSize, allowIncomplete, detector } = rest;
+    if (detector !== undefined) {
+      if (format !== 'safetensors') {
+        throw new ConfigError(`convert: detectors are written as safetensors, not ${format}; leave --format out`);
+      }
+      const report = await convertDetector(checkpoint, { outDir, detector });
+      console.log(json ? JSON.stringify(report, null, 2) : detectorText(report, outDir));
+      return;
+    }
     const options: ConvertOptions = {
       outDir,
       format,
@@ -113,6 +147,14 @@ function text(
     ),
     ...missing.map((name) => `  fresh on loading: ${name}`),
     ...notes.map((note) => `  note: ${note}`),
+    `wrote ${files.join(', ')}`,
+  ].join('\n');
+}
+
+function detectorText({ source, layout, converted, skipped, files }: DetectorConversion, outDir: string): string {
+  return [
+    `${source} (names of ${layout}) -> ${outDir}: ${converted.length} layers`,
+    ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
     `wrote ${files.join(', ')}`,
   ].join('\n');
 }

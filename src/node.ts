@@ -56,6 +56,25 @@ export { maskText } from './processing/masking.js';
 export type { MaskedText } from './processing/masking.js';
 export { intersectionOverUnion, matchingRegions } from './boxes.js';
 export type { Box } from './boxes.js';
+export { RegionDetector } from './vision/region-detector.js';
+export type { DetectedRegions, DetectOptions, RegionDetectorOptions } from './vision/region-detector.js';
+export { DETECTOR_NAMES, namedDetector } from './vision/detector/presets.js';
+export type { DetectorName } from './vision/detector/presets.js';
+export type {
+  AnchorConfig,
+  BackboneConfig,
+  ChoiceConfig,
+  DetectorConfig,
+  HeadConfig,
+  InputConfig,
+  PoolingConfig,
+  ProposalConfig,
+} from './vision/detector/config.js';
+export type { DetectorNetwork } from './vision/detector/network.js';
+export type { BoxConvention } from './vision/boxes/convention.js';
+export type { DetectorChoice } from './vision/weights/open.js';
+export { convertDetector } from './vision/weights/convert.js';
+export type { ConvertDetectorOptions, DetectorConversion } from './vision/weights/convert.js';
 export { VcrDetector } from './vision/vcr-detector.js';
 export type { DetectorInputs } from './vision/vcr-detector.js';
 export { writeVcrFeatures } from './vision/vcr-features.js';

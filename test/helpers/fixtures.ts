@@ -1,6 +1,7 @@
 // Reads test/fixtures/parity/*.safetensors and surgery/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RgbImage } from '../../src/pictures/png.js';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { sizeOf } from '../../src/shapes.js';
 
@@ -93,4 +94,15 @@ function toRawTensor({ dtype, shape }: Entry, bytes: Uint8Array): RawTensor {
     default:
       throw new Error(`parity fixtures hold F32, I32 and BOOL, found ${dtype}`);
   }
+}
+
+/** The picture that the generator of the detectors' fixtures draws: smooth and sharp parts, by whole numbers. */
+export function drawnPicture(width: number, height: number): RgbImage {
+  const rgb = new Uint8Array(width * height * 3);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++, i++) rgb[i] = (x * (c + 2) * 3 + y * (5 - c) * 2 + ((x >> 3) ^ (y >> 3)) * 16) & 255;
+    }
+  }
+  return { width, height, rgb };
 }

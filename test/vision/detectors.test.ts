@@ -5,55 +5,21 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RgbImage } from '../../src/pictures/png.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { featureMaps } from '../../src/vision/detector/backbone.js';
-import { checkedDetectorConfig, type DetectorConfig } from '../../src/vision/detector/config.js';
 import { runDetector } from '../../src/vision/detector/forward.js';
 import type { DetectorNetwork } from '../../src/vision/detector/network.js';
 import { poolRegions } from '../../src/vision/detector/pooling.js';
 import { batchPictures, preparePicture } from '../../src/vision/detector/preprocess.js';
-import { namedDetector } from '../../src/vision/detector/presets.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { openDetector } from '../../src/vision/weights/open.js';
 import { planWeights } from '../../src/vision/weights/plan.js';
 import { readNetwork } from '../../src/vision/weights/read.js';
 import { useBackend } from '../helpers/backend.js';
-import { readFixture } from '../helpers/fixtures.js';
+import { drawnPicture, readFixture } from '../helpers/fixtures.js';
+import { DETECTOR_FILES, narrowDetector } from './narrow.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');
 /** Fifty convolutions in another order of summation; relative to the largest value of a stage. */
 const TOLERANCE = 1e-4;
-
-const FILES = {
-  'vg-r101-c4': 'vg-r101-c4.bin',
-  'mmf-x101': 'mmf-x101.pth',
-  'detectron1-r101-fpn': 'detectron1-r101-fpn.pkl',
-  'coco-r101-fpn': 'coco-r101-fpn.pkl',
-} as const;
-
-type Json = Record<string, unknown>;
-
-/** The named settings with the fixture's narrow widths. */
-function narrow(name: string, changes: Json): DetectorConfig {
-  const merge = (base: Json, change: Json): Json => ({
-    ...base,
-    ...Object.fromEntries(
-      Object.entries(change).map(([key, value]) =>
-        typeof value === 'object' && value !== null ? [key, merge(base[key] as Json, value as Json)] : [key, value],
-      ),
-    ),
-  });
-  return checkedDetectorConfig(merge(namedDetector(name) as unknown as Json, changes));
-}
-
-/** The generator's picture. */
-function picture(width: number, height: number): RgbImage {
-  const rgb = new Uint8Array(width * height * 3);
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let c = 0; c < 3; c++, i++) rgb[i] = (x * (c + 2) * 3 + y * (5 - c) * 2 + ((x >> 3) ^ (y >> 3)) * 16) & 255;
-    }
-  }
-  return { width, height, rgb };
-}
 
 /** Every `step`-th row of an axis. */
 function every(values: tf.Tensor, axis: number, step: number): tf.Tensor {
@@ -71,11 +37,11 @@ function expectNear(received: ArrayLike<number>, expected: RawTensor, what: stri
   expect({ what, isNear: worst / largest < TOLERANCE, worst: worst / largest }).toMatchObject({ what, isNear: true });
 }
 
-describe.each(Object.entries(FILES))('%s', (name, file) => {
+describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
   const { tensors, meta } = readFixture(name, 'vision');
-  const { changes, pictures } = meta as unknown as { changes: Json; pictures: Record<string, [number, number]> };
-  const config = narrow(name, changes);
-  const images = Object.values(pictures).map(([width, height]) => picture(width, height)) as [
+  const { pictures } = meta as unknown as { pictures: Record<string, [number, number]> };
+  const config = narrowDetector(name);
+  const images = Object.values(pictures).map(([width, height]) => drawnPicture(width, height)) as [
     RgbImage,
     RgbImage,
     RgbImage,

@@ -1,6 +1,7 @@
 // The detectors whose regions VisualBERT's checkpoints and notebooks use, by name.
 import { ConfigError } from '../../errors.js';
-import { checkedDetectorConfig, type DetectorConfig } from './config.js';
+import { checkedDetectorConfig } from './check-config.js';
+import type { DetectorConfig } from './config.js';
 
 /** ImageNet's mean colour as Caffe's models have it: blue, green, red. */
 const CAFFE_MEAN = [102.9801, 115.9465, 122.7717] as const;

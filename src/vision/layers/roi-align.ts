@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { type PixelTable, type RegionPlaces, someRegions } from './region-maps.js';
 
-/** Numbers gathered at a time: bounds memory, a few times 256 MB. */
-const MAX_GATHERED = 1 << 26;
+/** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
+const MAX_GATHERED = 1 << 24;
 
 export interface RoiAlignOptions {
   /** Cells along each side of the result. */

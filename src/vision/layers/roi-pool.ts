@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { RegionPlaces } from './region-maps.js';
 
-/** Numbers gathered at a time: bounds memory. */
-const MAX_GATHERED = 1 << 25;
+/** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
+const MAX_GATHERED = 1 << 24;
 
 /**
  * Regions of a map `[b, h, w, c]` as `[r, bins, bins, c]`. A cell without pixels is 0. The largest of a rectangle is that of four

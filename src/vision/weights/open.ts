@@ -6,7 +6,8 @@ import { CheckpointError, ConfigError, errorMessage } from '../../errors.js';
 import { isPlainPickle, openPickledTensors } from '../../formats/pickled-tensors.js';
 import { locatePretrained, type PretrainedFiles } from '../../models/pretrained/locate.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
-import { checkedDetectorConfig, type DetectorConfig } from '../detector/config.js';
+import { checkedDetectorConfig } from '../detector/check-config.js';
+import type { DetectorConfig } from '../detector/config.js';
 import { DETECTOR_NAMES, namedDetector } from '../detector/presets.js';
 
 /** What marks the `config.json` of a converted detector. */

@@ -1,0 +1,239 @@
+// Single operations of the detectors on unusual inputs, against torchvision, PyTorch and OpenCV.
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { selectBackend } from '../../src/engine/select-backend.js';
+import { resizeLinear } from '../../src/pictures/resize-linear.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
+import { createAnchors } from '../../src/vision/boxes/anchors.js';
+import { suppress, suppressor } from '../../src/vision/boxes/suppress.js';
+import { chooseRegions } from '../../src/vision/detector/choose.js';
+import { namedDetector } from '../../src/vision/detector/presets.js';
+import { type DetectorNetwork } from '../../src/vision/detector/network.js';
+import { propose } from '../../src/vision/detector/proposals.js';
+import { type Convolution, createConvolution, convolve } from '../../src/vision/layers/convolution.js';
+import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
+import { stemPool } from '../../src/vision/layers/resnet.js';
+import { roiAlign } from '../../src/vision/layers/roi-align.js';
+import { roiPool } from '../../src/vision/layers/roi-pool.js';
+import { useBackend } from '../helpers/backend.js';
+import { drawnPicture, readFixture } from '../helpers/fixtures.js';
+import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
+
+const { tensors } = readFixture('parts', 'vision');
+const expected = (name: string): RawTensor => tensors.get(name) as RawTensor;
+const floats = (name: string): Float32Array => expected(name).data as Float32Array;
+const tensorOf = ({ data, shape, dtype }: RawTensor): tf.Tensor => tf.tensor(data, shape, dtype);
+/** Means of up to a hundred products in another order. */
+const TOLERANCE = 1e-5;
+
+async function expectClose(received: tf.Tensor, name: string): Promise<void> {
+  const target = tensorOf(expected(name));
+  await toBeCloseToTensor(received, target, TOLERANCE);
+  target.dispose();
+}
+
+describe('suppression', () => {
+  test.each([
+    [0.3, 'continuous', '0.3/0'],
+    [0.7, 'continuous', '0.7/0'],
+    [0.3, 'inclusive', '0.3/1'],
+    [0.7, 'inclusive', '0.7/1'],
+  ] as const)(
+    'at %f, %s: keeps the rows that torchvision keeps, of equal scores the first',
+    (threshold, convention, name) => {
+      const rows = [...(expected(`nms/${name}`).data as Int32Array)];
+      expect(suppress(floats('boxes'), floats('scores'), { threshold, convention })).toEqual(rows);
+      const kept: number[] = [];
+      suppressor(floats('boxes'), { threshold, convention })(floats('scores'), (row) => kept.push(row));
+      expect(kept).toEqual(rows);
+    },
+  );
+});
+
+test('anchors are those of detectron2, and of Detectron with its rounding', () => {
+  const options = { sizes: [64, 128], ratios: [0.5, 1, 2], stride: 16 };
+  expect(createAnchors(2, 3, { ...options, convention: 'continuous' })).toEqual(floats('anchors/0'));
+  expect(createAnchors(2, 3, { ...options, convention: 'inclusive' })).toEqual(floats('anchors/1'));
+});
+
+describe('linear resizing', () => {
+  test.each(['torch', 'opencv'] as const)('agrees with %s, larger, smaller and down to a pixel', (rule) => {
+    for (const [width, height] of [
+      [41, 30],
+      [13, 9],
+      [1, 1],
+      [23, 60],
+    ] as const) {
+      // prettier-ignore
+      const values = resizeLinear(drawnPicture(23, 17), { width, height, rule });
+      const wanted = floats(`${rule}/${width}/${height}`);
+      expect(values.length).toBe(wanted.length);
+      values.forEach((value, i) => expect(Math.abs(value - (wanted[i] as number))).toBeLessThan(1e-3)); // of 255
+    }
+  });
+});
+
+describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) => {
+  beforeAll(async () => {
+    await (backend === 'best' ? useBackend() : selectBackend({ backend }));
+  });
+  afterAll(async () => {
+    await useBackend();
+  });
+
+  /** The fixture's regions: image, x1, y1, x2, y2. */
+  function regions(isInside = false): { boxes: tf.Tensor2D; images: tf.Tensor1D } {
+    const [images, boxes] = tf.split(tensorOf(expected('regions')) as tf.Tensor2D, [1, 4], 1) as [
+      tf.Tensor2D,
+      tf.Tensor2D,
+    ];
+    return { boxes: isInside ? tf.relu(boxes) : boxes, images: tf.cast(tf.squeeze<tf.Tensor1D>(images, [1]), 'int32') };
+  }
+
+  test.each([
+    [0, false, 'align/0/0'],
+    [0, true, 'align/0/1'],
+    [2, false, 'align/2/0'],
+    [2, true, 'align/2/1'],
+  ] as const)('RoIAlign with sampling %d, aligned %s, agrees', async (sampling, isAligned, name) => {
+    await expectNoLeak(async () => {
+      const cells = tf.tidy(() => {
+        const { boxes, images } = regions();
+        const table = pixelTable([tensorOf(expected('maps')) as tf.Tensor4D]);
+        const levels = tf.zeros<tf.Rank.R1>(images.shape, 'int32');
+        return roiAlign(table, regionPlaces(boxes, table, { levels, images, scales: [1 / 16] }), {
+          bins: 3,
+          sampling,
+          isAligned,
+        });
+      });
+      await expectClose(cells, name);
+      return [cells];
+    });
+  });
+
+  test('RoIPool agrees, also where cells are empty or boxes end outside of the map', async () => {
+    await expectNoLeak(async () => {
+      const cells = tf.tidy(() => {
+        const { boxes, images } = regions(true);
+        const map = tf.relu(tensorOf(expected('maps')) as tf.Tensor4D);
+        const scales = tf.fill([boxes.shape[0]], 1 / 16) as tf.Tensor1D;
+        const some = tf.range(0, 14, 4, 'int32');
+        return tf.gather(tf.gather(roiPool(map, { boxes, scales }, images, 14), some, 1), some, 2);
+      });
+      await expectClose(cells, 'pool');
+      return [cells];
+    });
+  });
+
+  test('anchors with equal scores are proposed in their order', async () => {
+    await expectNoLeak(async () => {
+      const boxes = tf.tidy(() => {
+        const constant = (bias: number[]): Convolution =>
+          createConvolution(tf.zeros<tf.Rank.R4>([bias.length, 2, 1, 1]), tf.tensor1d(bias));
+        const proposals = {
+          conv: constant([0, 0]),
+          objectness: constant([0.5, 0.5, 0.5]),
+          deltas: constant([0, 0, 0].flatMap(() => [0.1, -0.2, 0.3, 0.05])),
+        };
+        const named = namedDetector('coco-r101-fpn');
+        // The fixture has maps at strides 16 and 32; those before them get anchors too small to be proposed.
+        const config = {
+          ...named,
+          anchors: { ...named.anchors, sizes: [0.1, 0.1, 32, 64, 0.1] },
+          proposals: { ...named.proposals, before: 100, after: 30, minSize: 1 },
+        };
+        const maps = [[1, 1], [1, 1], [6, 8], [3, 4]].map(([h, w]) => tf.zeros([1, h as number, w as number, 2])); // prettier-ignore
+        const network = { proposals } as DetectorNetwork;
+        return propose(maps as tf.Tensor4D[], tf.tensor2d([[96, 128]]), network, config).boxes.squeeze<tf.Tensor2D>([
+          0,
+        ]);
+      });
+      await expectClose(boxes, 'ties');
+      return [boxes];
+    });
+  });
+
+  test('a convolution in groups is that of each group alone', async () => {
+    await expectNoLeak(async () => {
+      const [whole, parts] = tf.tidy(() => {
+        const x = tf.randomNormal<tf.Rank.R4>([2, 5, 6, 24], 0, 1, 'float32', 1);
+        const weight = tf.randomNormal<tf.Rank.R4>([36, 2, 3, 3], 0, 1, 'float32', 2);
+        const bias = tf.range(0, 36) as tf.Tensor1D;
+        const own = (i: number): tf.Tensor4D =>
+          convolve(
+            tf.slice(x, [0, 0, 0, i * 2], [-1, -1, -1, 2]),
+            createConvolution(tf.slice(weight, [i * 3], [3]), tf.slice(bias, [i * 3], [3])),
+            { stride: 2, activation: 'relu' },
+          );
+        const grouped = convolve(x, createConvolution(weight, bias, 12), { stride: 2, activation: 'relu' });
+        return [
+          grouped,
+          tf.concat(
+            Array.from({ length: 12 }, (_, i) => own(i)),
+            3,
+          ),
+        ];
+      }) as [tf.Tensor4D, tf.Tensor4D];
+      await toBeCloseToTensor(whole, parts, 10 * TOLERANCE); // sums of up to 40
+      return [whole, parts];
+    });
+  });
+
+  test('the stem’s pooling cuts or pads its last window', () => {
+    tf.tidy(() => {
+      const map: tf.Tensor4D = tf.tile(tf.tensor4d([1, 2, 3, 4, 5, 6], [1, 1, 6, 1]), [1, 3, 1, 1]);
+      expect([...stemPool(map, 'cut').dataSync()]).toEqual([3, 5, 6]); // pixels 0-2, 2-4, 4-5
+      expect([...stemPool(map, 'padded').dataSync()]).toEqual([2, 4, 6, 2, 4, 6]); // -1 to 1, 1 to 3, 3 to 5; two rows
+    });
+  });
+});
+
+describe('the choice of regions', () => {
+  const scale = { x: 2, y: 0.5 };
+  const proposals = Float32Array.of(0, 0, 10, 10, 0, 0, 10, 9, 50, 50, 60, 60, 90, 90, 95, 95);
+  /** Two classes and the background. */
+  const probabilities = Float32Array.of(0.6, 0.3, 0.1, 0.5, 0.4, 0.1, 0.05, 0.15, 0.8, 0.2, 0.2, 0.6);
+  const config = { ...namedDetector('coco-r101-fpn'), classes: 2 };
+  const everyClass = {
+    ...config.choice,
+    rule: 'every-class',
+    boxes: 'proposals',
+    threshold: 0.5,
+    scoresOf: 'class',
+  } as const;
+  const candidates = { proposals, probabilities, scale, width: 180, height: 50 };
+
+  test('a region suppressed in one class counts by another', () => {
+    const choice = { ...everyClass, minScore: 0.19, minBoxes: 0, maxBoxes: 9 };
+    const { rows, scores, classes, boxes } = chooseRegions(candidates, { ...config, choice });
+    expect(rows).toEqual([0, 1, 3]);
+    expect([...scores]).toEqual([0.6, 0.4, 0.2].map(Math.fround));
+    expect([...classes]).toEqual([0, 0, 0]); // of equal probabilities the first
+    expect([...boxes]).toEqual([0, 0, 20, 5, 0, 0, 20, 4.5, 180, 45, 180, 47.5]); // cut at the picture
+  });
+
+  test('a high threshold leaves none, unless some are asked for', () => {
+    const none = { ...everyClass, minScore: 0.9, minBoxes: 0, maxBoxes: 9 };
+    expect(chooseRegions(candidates, { ...config, choice: none })).toMatchObject({
+      rows: [],
+      boxes: new Float32Array(),
+    });
+    expect(chooseRegions(candidates, { ...config, choice: { ...none, minBoxes: 2 } }).rows).toEqual([0, 1]);
+    expect(chooseRegions(candidates, { ...config, choice: { ...none, minScore: 0, maxBoxes: 3 } }).rows).toEqual([
+      0, 1, 3,
+    ]);
+  });
+
+  test('the notebook’s choice takes the scores of the next class', () => {
+    const choice = { ...everyClass, minScore: 0.7, minBoxes: 0, maxBoxes: 9, scoresOf: 'next-class' } as const;
+    expect(chooseRegions(candidates, { ...config, choice }).rows).toEqual([2]); // background
+  });
+
+  test('best classes are suppressed more and more leniently, and what remains is handed out', () => {
+    const choice = { rule: 'best-class', thresholds: [0.5, 0.95], minBoxes: 4, maxBoxes: 4 } as const;
+    expect(chooseRegions({ ...candidates, moved: proposals }, { ...config, choice }).rows).toEqual([0, 1, 3, 2]);
+    const few = { ...choice, thresholds: [0.5] };
+    expect(chooseRegions({ ...candidates, moved: proposals }, { ...config, choice: few }).rows).toEqual([0, 3, 2]);
+  });
+});

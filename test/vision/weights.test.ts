@@ -1,0 +1,176 @@
+// Weights of detectors: every tensor of a stranger's file is used or skipped with a reason, and conversion changes nothing.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { writeWhole } from '../../src/byte-sink.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
+import { createSink } from '../../src/platform/node.js';
+import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
+import { detectorTensors } from '../../src/vision/detector/specification.js';
+import { DETECTOR_NAMES, namedDetector } from '../../src/vision/detector/presets.js';
+import { RegionDetector } from '../../src/vision/region-detector.js';
+import { convertDetector } from '../../src/vision/weights/convert.js';
+import { useBackend } from '../helpers/backend.js';
+import { drawnPicture } from '../helpers/fixtures.js';
+import { DETECTOR_FILES, narrowDetector } from './narrow.js';
+
+const FOLDER = join('test', 'fixtures', 'vision');
+const scratch = mkdtempSync(join(tmpdir(), 'detectors-'));
+
+beforeAll(async () => {
+  await useBackend();
+});
+afterAll(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+/** Layout, keys of the file, and how many of them a detector of regions has no use for. */
+const KEYS: Record<string, [layout: string, keys: number, skipped: number]> = {
+  'vg-r101-c4': ['detectron2', 334, 54],
+  'mmf-x101': ['maskrcnn-benchmark', 191, 2],
+  'detectron1-r101-fpn': ['caffe2', 192, 3],
+  'coco-r101-fpn': ['detectron2', 297, 2],
+};
+
+describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
+  const config = narrowDetector(name);
+  const path = join(FOLDER, file);
+
+  test('converted gives the same regions, and says what became of every key', async () => {
+    const outDir = join(scratch, name);
+    const { layout, converted, skipped, files } = await convertDetector(path, { detector: config, outDir });
+    expect(files).toEqual(['model.safetensors', 'config.json']);
+    const keys = [...converted.flatMap((layer) => layer.keys), ...skipped.map(({ key }) => key)];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect([layout, keys.length, skipped.length]).toEqual(KEYS[name]);
+    const [original, again] = [
+      await RegionDetector.fromPretrained(path, { detector: config }),
+      await RegionDetector.fromPretrained(outDir),
+    ];
+    expect(again.config).toEqual(config);
+    const pictures = [drawnPicture(60, 40)];
+    expect(await again.detect(pictures)).toEqual(await original.detect(pictures));
+    original.dispose();
+    again.dispose();
+  });
+
+  test('another configuration is refused, naming what does not fit', async () => {
+    const load = async (changes: object): Promise<unknown> =>
+      RegionDetector.fromPretrained(path, { detector: checkedDetectorConfig({ ...config, ...changes }) });
+    await expect(load({ classes: 3 })).rejects.toThrow(/of another shape: .* in place of \[/);
+    await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(/tensors it lacks: .*22/);
+    await expect(RegionDetector.fromPretrained(path)).rejects.toThrow(
+      /expected the name of its detector, one of vg-r101-c4/,
+    );
+  });
+});
+
+describe('weights', () => {
+  test('files that hold no detector, and damaged ones, are named', async () => {
+    const other = join('test', 'fixtures', 'checkpoints', 'tiny-vqa', 'model.safetensors');
+    await expect(RegionDetector.fromPretrained(other, { detector: 'vg-r101-c4' })).rejects.toThrow(
+      /holds no region detector of a known layout/,
+    );
+    const bytes = readFileSync(join(FOLDER, 'coco-r101-fpn.pkl'));
+    const cut = join(scratch, 'cut.pkl');
+    writeFileSync(cut, bytes.subarray(0, 50_000));
+    await expect(RegionDetector.fromPretrained(cut, { detector: 'coco-r101-fpn' })).rejects.toThrow(
+      /cut.pkl: .*cut off/,
+    );
+  });
+
+  test('a pickle that names a function to run is refused', async () => {
+    const path = join(scratch, 'hostile.pkl');
+    writeFileSync(path, Buffer.from('\x80\x02cos\nsystem\nU\x02ls\x85R.', 'latin1'));
+    await expect(RegionDetector.fromPretrained(path, { detector: 'coco-r101-fpn' })).rejects.toThrow(
+      /"os.system" is not allowed/,
+    );
+  });
+
+  test('a tensor without a use and one that is not finite are named', async () => {
+    const config = narrowDetector('coco-r101-fpn');
+    const write = async (name: string, change: (key: string) => number, more: string[] = []): Promise<string> => {
+      const tensors = [...detectorTensors(config), ...more.map((key) => [key, [2]] as const)];
+      const path = join(scratch, name);
+      await writeWhole(await createSink(path), (sink) =>
+        writeSafetensors(
+          sink,
+          tensors.map(([key, shape]) => ({
+            name: key,
+            dtype: 'F32' as const,
+            shape,
+            bytes: () => new Uint8Array(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(change(key)).buffer),
+          })),
+        ),
+      );
+      return path;
+    };
+    const more = await write('more.safetensors', () => 0, ['head.fc8.weight']);
+    await expect(RegionDetector.fromPretrained(more, { detector: config })).rejects.toThrow(
+      /1 tensors without a place in the detector: head.fc8.weight/,
+    );
+    const wild = await write('wild.safetensors', (key) => (key === 'head.fc7.weight' ? NaN : 0));
+    await expect(RegionDetector.fromPretrained(wild, { detector: config })).rejects.toThrow(
+      /"head.fc7.weight" or what belongs to it holds values that are not finite/,
+    );
+    expect(tf.memory().numTensors).toBe(0);
+  });
+
+  test('in a folder are found under a name of their own', async () => {
+    const folder = mkdtempSync(join(scratch, 'own-'));
+    cpSync(join(FOLDER, 'mmf-x101.pth'), join(folder, 'detectron_model.pth'));
+    const detector = await RegionDetector.fromPretrained(folder, { detector: narrowDetector('mmf-x101') });
+    expect([detector.dim, detector.name]).toEqual([20, null]);
+    detector.dispose();
+  });
+
+  test('fresh ones come of the seed', async () => {
+    const config = narrowDetector('vg-r101-c4');
+    const [a, b, c] = [0, 0, 1].map((seed) => new RegionDetector(config, { seed })) as [
+      RegionDetector,
+      RegionDetector,
+      RegionDetector,
+    ];
+    const pictures = [drawnPicture(60, 40)];
+    const [first, second, third] = [await a.detect(pictures), await b.detect(pictures), await c.detect(pictures)];
+    expect(first).toEqual(second);
+    expect(first[0]?.features).not.toEqual(third[0]?.features);
+    expect(first[0]).toMatchObject({ count: 12, dim: 32, imageWidth: 60, imageHeight: 40 });
+    for (const detector of [a, b, c]) detector.dispose();
+    expect(tf.memory().numTensors).toBe(0);
+  });
+});
+
+describe('settings', () => {
+  test('of every named detector are consistent, and have the width that its features are known by', () => {
+    const dims = DETECTOR_NAMES.map((name) => [
+      name,
+      detectorTensors(namedDetector(name)).get('predictor.classes.weight'),
+    ]);
+    expect(dims).toEqual([
+      ['vg-r101-c4', [1601, 2048]],
+      ['mmf-x101', [1601, 2048]],
+      ['mmf-x152', [1601, 2048]],
+      ['detectron1-r101-fpn', [81, 1024]],
+      ['coco-r101-fpn', [81, 1024]],
+      ['coco-r101-fpn-notebook', [81, 1024]],
+    ]);
+  });
+
+  test.each([
+    [{ classes: 0 }, /DetectorConfig: classes: Too small/],
+    [{ colour: 'RGB' }, /Unrecognized key: "colour"/],
+    [{ pyramid: 0 }, /head.kind: expected layers with a pyramid and res5 without one/],
+    [{ feature: 'mean' }, /feature: expected mean with the head res5/],
+    [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, /choice.thresholds: .*expected array/],
+    [{ input: null }, /input: .*expected object/],
+  ])('%j is refused', (change, message) => {
+    expect(() => checkedDetectorConfig({ ...namedDetector('coco-r101-fpn'), ...change })).toThrow(message);
+  });
+
+  test('an unknown name is refused with the known ones', () => {
+    expect(() => namedDetector('yolo')).toThrow(/one of vg-r101-c4, mmf-x101, .*, received yolo/);
+  });
+});
