@@ -87,15 +87,7 @@ export const command: CommandModule<object, ConvertArguments> = {
         choices: DETECTOR_NAMES,
         describe: 'The checkpoint is this region detector (.bin, .pth, .pkl)',
       })
-      .conflicts('detector', [
-        'architecture',
-        'config',
-        'base',
-        'dtype',
-        'quantization',
-        'max-shard-size',
-        'allow-incomplete',
-      ])
+      .conflicts('detector', ['architecture', 'config', 'base', 'dtype', 'quantization', 'max-shard-size'])
       .option('json', { type: 'boolean', default: false, describe: 'Print the whole report as JSON' })
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
       .example('$0 convert model_final.pkl detector --detector coco-r101-fpn', 'a region detector')
@@ -111,8 +103,10 @@ export const command: CommandModule<object, ConvertArguments> = {
   }: ArgumentsCamelCase<ConvertArguments>) => {
     const { outDir, format, quantization, maxShardSize, allowIncomplete, detector } = rest;
     if (detector !== undefined) {
-      if (format !== 'safetensors') {
-        throw new ConfigError(`convert: detectors are written as safetensors, not ${format}; leave --format out`);
+      if (format !== 'safetensors' || allowIncomplete) {
+        throw new ConfigError(
+          'convert: a detector is written whole and as safetensors; leave --format and --allow-incomplete out',
+        );
       }
       const report = await convertDetector(checkpoint, { outDir, detector });
       console.log(json ? JSON.stringify(report, null, 2) : detectorText(report, outDir));

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { selectBackend } from '../../src/engine/select-backend.js';
 import type { RgbImage } from '../../src/pictures/png.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { featureMaps } from '../../src/vision/detector/backbone.js';
@@ -135,5 +136,29 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
         );
       }
     });
+  });
+});
+
+describe('on the wasm backend', () => {
+  beforeAll(async () => {
+    await selectBackend({ backend: 'wasm' });
+  });
+  afterAll(async () => {
+    await useBackend();
+  });
+
+  test.each(Object.entries(DETECTOR_FILES))('%s hands out the same regions', async (name, file) => {
+    const detector = await RegionDetector.fromPretrained(join(FOLDER, file), { detector: narrowDetector(name) });
+    const { tensors } = readFixture(name, 'vision');
+    const [regions] = await detector.detect([drawnPicture(300, 1)]);
+    for (const [what, values] of [
+      ['scores', regions?.scores],
+      ['boxes', regions?.boxes],
+      ['kept', regions?.features],
+    ] as const)
+      // prettier-ignore
+      expectNear(values as Float32Array, tensors.get(`line/0/${what}`) as RawTensor, what);
+    detector.dispose();
+    expect(tf.memory().numTensors).toBe(0);
   });
 });

@@ -75,8 +75,9 @@ function movedBoxes(
     return choice.boxes === 'proposals' ? null : moveBoxes(boxes, deltas, HEAD_WEIGHTS, convention);
   }
   const best = tf.argMax(tf.slice(probabilities, [0, 0], [-1, classes]), 1); // [r]
-  const own = tf.gather(deltas, tf.expandDims(best, 1), 1, 1) as tf.Tensor3D; // [r, 1, 4]
-  return moveBoxes(boxes, own, HEAD_WEIGHTS, convention);
+  const starts = tf.range(0, boxes.shape[0] * classes, classes, 'int32');
+  const own = tf.gather(tf.reshape(deltas, [-1, 4]), tf.add(starts, best)); // [r, 4]
+  return moveBoxes(boxes, tf.expandDims(own, 1), HEAD_WEIGHTS, convention);
 }
 
 /** Boxes `[b, p, k, 4]`, those of each picture cut at its borders. */

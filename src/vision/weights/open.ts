@@ -4,7 +4,7 @@ import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError, ConfigError, errorMessage } from '../../errors.js';
 import { isPlainPickle, openPickledTensors } from '../../formats/pickled-tensors.js';
-import { locatePretrained, type PretrainedFiles } from '../../models/pretrained/locate.js';
+import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
 import { checkedDetectorConfig } from '../detector/check-config.js';
 import type { DetectorConfig } from '../detector/config.js';
