@@ -26,11 +26,11 @@ export function suppressor(
   const n = boxes.length / 4;
   const words = (n + 31) >>> 5;
   const overlaps = new Uint32Array(n * words);
+  const areas = areasOf(boxes, options.convention);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) {
       const at = i * words + (j >>> 5);
-      if (overlap(boxes, i, j, options.convention) > options.threshold)
-        overlaps[at] = (overlaps[at] as number) | (1 << (j & 31));
+      if (doOverlap(boxes, areas, i, j, options)) overlaps[at] = (overlaps[at] as number) | (1 << (j & 31));
     }
   }
   const suppressed = new Uint32Array(words);
@@ -47,21 +47,39 @@ export function suppressor(
 
 /** Rows of boxes `[n, 4]` that stay, by descending scores. */
 export function suppress(boxes: Float32Array, scores: ArrayLike<number>, options: SuppressOptions): number[] {
+  const areas = areasOf(boxes, options.convention);
   const kept: number[] = [];
   for (const row of byScore(scores)) {
-    if (kept.every((other) => !(overlap(boxes, other, row, options.convention) > options.threshold))) kept.push(row);
+    if (!kept.some((other) => doOverlap(boxes, areas, other, row, options))) kept.push(row);
   }
   return kept;
 }
 
-/** Intersection over union in float32, as the reference rounds. */
-function overlap(boxes: Float32Array, a: number, b: number, convention: BoxConvention): number {
+/** Areas of boxes in float32, as the reference rounds. */
+function areasOf(boxes: Float32Array, convention: BoxConvention): Float32Array {
   const extent = extentOf(convention);
-  const side = (row: number, column: number): number => boxes[row * 4 + column] as number;
-  const length = (low: number, high: number): number => fround(fround(high - low) + extent);
-  const area = (row: number): number => fround(length(side(row, 0), side(row, 2)) * length(side(row, 1), side(row, 3)));
-  const width = max(0, length(max(side(a, 0), side(b, 0)), min(side(a, 2), side(b, 2))));
-  const height = max(0, length(max(side(a, 1), side(b, 1)), min(side(a, 3), side(b, 3))));
+  return Float32Array.from({ length: boxes.length / 4 }, (_, row) => {
+    const [x1, y1, x2, y2] = boxes.subarray(row * 4, row * 4 + 4) as unknown as [number, number, number, number];
+    return fround(fround(x2 - x1) + extent) * fround(fround(y2 - y1) + extent);
+  });
+}
+
+/** Whether the intersection over union, in float32 as the reference rounds, is above the threshold. */
+function doOverlap(
+  boxes: Float32Array,
+  areas: Float32Array,
+  a: number,
+  b: number,
+  { threshold, convention }: SuppressOptions,
+): boolean {
+  const extent = extentOf(convention);
+  const [i, j] = [a * 4, b * 4];
+  const left = max(boxes[i] as number, boxes[j] as number);
+  const width = fround(fround(min(boxes[i + 2] as number, boxes[j + 2] as number) - left) + extent);
+  if (width <= 0) return false;
+  const top = max(boxes[i + 1] as number, boxes[j + 1] as number);
+  const height = fround(fround(min(boxes[i + 3] as number, boxes[j + 3] as number) - top) + extent);
+  if (height <= 0) return false;
   const common = fround(width * height);
-  return fround(common / fround(fround(area(a) + area(b)) - common));
+  return fround(common / fround(fround((areas[a] as number) + (areas[b] as number)) - common)) > threshold;
 }
