@@ -58,7 +58,7 @@ const questionAt = (i: number): Question => ({
 /** Model inputs as the pipeline pads them, or with `textLength`. */
 async function inputsOf(asked: readonly Question[], textLength?: number): Promise<Record<string, RawTensor>> {
   const examples = await Promise.all(
-    asked.map(async ({ question, regions }) => ({ text: await processor.encodeText(question), images: [regions] })),
+    asked.map(async ({ question, regions }) => ({ text: await processor.encodeText(question), regions: [regions] })),
   );
   return processor.collate(examples, { buckets: DEFAULT_BUCKETS, ...(textLength === undefined ? {} : { textLength }) });
 }
