@@ -1,5 +1,5 @@
 // Leaves out images whose regions cannot be used: damaged ones, those with NaN or infinite features, and those without regions.
-import { imageKey } from './image-key.js';
+import { imageKey } from '../image-key.js';
 import { isBadData } from './indexed-source.js';
 import type { RegionFeatureSource } from './region-features.js';
 

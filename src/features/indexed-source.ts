@@ -1,6 +1,6 @@
 // A source over an index of images: what every file format builds on, and the one place where the regions of an image are checked.
 import { CheckpointError, DataError, errorMessage } from '../errors.js';
-import { imageKey } from './image-key.js';
+import { imageKey } from '../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource, requireUsable } from './region-features.js';
 
 /** Images by id, and how one of them is read: all that the formats differ in. A row is an image's index in `ids`. */

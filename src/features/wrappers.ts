@@ -1,7 +1,7 @@
 // Sources made of sources: several as one, kept in memory, and the two controls that take the picture away.
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
-import { imageKey } from './image-key.js';
+import { imageKey } from '../image-key.js';
 import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 

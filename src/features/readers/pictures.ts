@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { exists } from '#platform';
 import { DataError } from '../../errors.js';
-import { imageKey } from '../image-key.js';
+import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
 import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from '../pixels.js';
 import { decodePng } from '../../pictures/png.js';

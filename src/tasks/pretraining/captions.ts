@@ -1,6 +1,6 @@
 // Pre-training on captions: masked words, and whether the second caption belongs to the image.
 import { type Caption, readCaptions } from '../../records/captions.js';
-import { imageKey } from '../../features/image-key.js';
+import { imageKey } from '../../image-key.js';
 import { DataError } from '../../errors.js';
 import { approximateLength, mapSplits, readAll, readSplits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isFolder } from '#platform';
 import type { AnswerVocabulary } from '../../processing/answer-vocabulary.js';
-import { imageKey } from '../../features/image-key.js';
+import { imageKey } from '../../image-key.js';
 import type { RegionFeatures } from '../../features/region-features.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';

@@ -1,6 +1,6 @@
 // One key for the many spellings of an image id: 9 in annotations, COCO_train2014_000000000009 in feature files.
 
-const EXTENSIONS = /\.(?:jpe?g|png|npy|npz|pt)$/i;
+const EXTENSIONS = /\.(?:jpe?g|png|webp|gif|avif|tiff?|npy|npz|pt)$/i;
 const COCO_PREFIX = /^COCO_[a-z]+\d{4}_/;
 
 /**
