@@ -16,7 +16,7 @@ const EDGES: Record<string, readonly string[]> = {
   checkpoint: [],
   platform: [],
   formats: ['checkpoint', 'platform'],
-  pictures: ['checkpoint'],
+  pictures: ['checkpoint', 'formats', 'platform'],
   layers: ['random'],
   'models/pretrained': ['checkpoint', 'layers', 'platform'],
   models: ['layers', 'models/pretrained', 'platform', 'random'],
@@ -139,6 +139,9 @@ const OWNED_PACKAGES: Record<string, string> = {
   tokenizers: 'platform',
   '@huggingface/tokenizers': 'platform',
   sharp: 'pictures',
+  tinyglobby: 'pictures',
+  h5wasm: 'formats',
+  hyparquet: 'formats',
 };
 
 function files(dir: string): string[] {

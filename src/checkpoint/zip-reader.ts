@@ -28,23 +28,25 @@ const LONGEST_COMMENT = 0xffff;
 
 /** Far above any checkpoint (one entry per storage, BERT base has 200); bounds what a hostile directory can cost. */
 const MAX_ENTRIES = 20_000;
-const MAX_DIRECTORY_BYTES = 16 << 20;
+/** Of an entry in the directory: its name is seldom longer. */
+const MAX_BYTES_PER_ENTRY = 800;
 
 /**
- * Lists the entries of a zip archive. Deflated ones are refused unless `allowDeflated` (numpy's `.npz`; torch.save never deflates).
+ * Lists the entries of a zip archive. Deflated ones are refused unless `allowDeflated` (numpy's `.npz`; torch.save never deflates), and more
+ * than `maxEntries` (default 20,000: no checkpoint has more).
  * @throws CheckpointError for a damaged directory, compressed or encrypted entries, names that leave the archive, names that occur twice,
  *   and entries that overlap or leave the file.
  * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT sections 4.3.7 to 4.3.16
  */
 export async function readZipDirectory(
   source: ByteSource,
-  { allowDeflated = false }: { allowDeflated?: boolean } = {},
+  { allowDeflated = false, maxEntries = MAX_ENTRIES }: { allowDeflated?: boolean; maxEntries?: number } = {},
 ): Promise<Map<string, ZipEntry>> {
   const fail = (text: string): never => {
     throw new CheckpointError(`${source.name}: ${text}`);
   };
   const { count, offset, size } = await readEndRecord(source, fail);
-  if (size > MAX_DIRECTORY_BYTES || count > MAX_ENTRIES) {
+  if (size > maxEntries * MAX_BYTES_PER_ENTRY || count > maxEntries) {
     fail(`its zip directory of ${size} bytes with ${count} entries is larger than that of any checkpoint`);
   }
   if (!(offset + size <= source.size))

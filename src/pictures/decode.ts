@@ -1,40 +1,106 @@
-// Pictures of any usual format to plain 8-bit RGB, as Pillow reads them.
+// Pictures of any usual format to plain 8-bit RGB: as people see them, or number by number as Pillow reads them.
+import { readFile, stat } from 'node:fs/promises';
 import type * as SharpModule from 'sharp';
-import type { RgbImage } from './png.js';
 import { DataError, errorMessage } from '../errors.js';
+import { pictureKind } from './kind.js';
+import type { RgbImage } from './png.js';
 
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
+/** Sixteen bits of four channels of so many pixels, uncompressed. */
+const MAX_FILE_BYTES = MAX_PIXELS * 8;
+
+export interface DecodeOptions {
+  /**
+   * `shown` (default): upright as the camera noted it, colours in sRGB by the embedded profile, transparency over white. `stored`: the bytes
+   * of Pillow's `Image.open(path).convert('RGB')`, which leaves rotation and profile alone and drops transparency; most networks were
+   * trained so (of an AVIF a byte may differ by one). Sixteen bits are cut to eight.
+   */
+  as?: 'shown' | 'stored';
+  /** Larger pictures are refused before they are decoded. Default 67 million. */
+  maxPixels?: number;
+}
 
 /**
- * Reads a JPEG, PNG or WebP picture: the same bytes as Pillow's `Image.open(path).convert('RGB')`. Colour profiles and the rotation that
- * a camera noted are left alone, transparency is dropped, as there.
- * @throws DataError when sharp is not installed, or the file is absent, cut short, no picture, larger than 67 million pixels, or has
- * the colours of a printer.
+ * Decodes a JPEG, PNG, WebP, AVIF or TIFF picture, or the first frame of a GIF; grey and the four colours of a printer become RGB.
+ * @param name what errors call the picture.
+ * @throws DataError when sharp is not installed, or the bytes are cut short, damaged, of another format or of more than `maxPixels`.
+ * @example
+ * const { width, height, rgb } = await decodePicture(await readFile('photo.jpg'), 'photo.jpg');
  */
-export async function readPicture(path: string): Promise<RgbImage> {
-  const sharp = await importSharp(path);
+export async function decodePicture(
+  bytes: Uint8Array,
+  name: string,
+  { as = 'shown', maxPixels = MAX_PIXELS }: DecodeOptions = {},
+): Promise<RgbImage> {
+  if (pictureKind(bytes) === null)
+    throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else`);
+  const sharp = await importSharp(name);
   try {
-    const picture = sharp(path, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS });
-    const { space } = await picture.metadata();
-    if (space === 'cmyk') throw new Error('it has the four colours of a printer; convert it to RGB');
-    const { data, info } = await picture
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, rgb: new Uint8Array(data) };
+    const isStored = as === 'stored';
+    const open = (): SharpModule.Sharp =>
+      sharp(bytes, { ignoreIcc: isStored, failOn: 'error', limitInputPixels: maxPixels });
+    const { space, hasProfile } = await open().metadata();
+    const isPlainCmyk = space === 'cmyk' && (isStored || hasProfile !== true);
+    const upright = isStored ? open() : open().autoOrient();
+    const colours = isPlainCmyk
+      ? upright.pipelineColourspace('cmyk').toColourspace('cmyk')
+      : upright.toColourspace('srgb');
+    const { data, info } = await colours.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    if (isPlainCmyk) return { width, height, rgb: rgbOfCmyk(data) };
+    return { width, height, rgb: channels === 3 ? new Uint8Array(data) : rgbOfRgba(data, isStored) };
+  } catch (error) {
+    throw new DataError(`${name}: could not be decoded: ${errorMessage(error)}`);
+  }
+}
+
+/** Reads and decodes a picture file. @throws DataError when it is absent, and as `decodePicture` does. */
+export async function readPicture(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  return decodePicture(await readPictureFile(path), path, options);
+}
+
+/** The bytes of a picture file. @throws DataError when it is absent, no file or larger than any picture. */
+export async function readPictureFile(path: string): Promise<Uint8Array> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new Error('no file');
+    if (stats.size > MAX_FILE_BYTES) throw new Error(`${stats.size} bytes, more than any picture has`);
+    return await readFile(path);
   } catch (error) {
     throw new DataError(`${path}: expected a picture: ${errorMessage(error)}`);
   }
 }
 
-async function importSharp(path: string): Promise<typeof SharpModule.default> {
+/** Without transparency, or laid over white. */
+function rgbOfRgba(rgba: Uint8Array, isDropped: boolean): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    const alpha = isDropped ? 1 : (rgba[from + 3] as number) / 255;
+    for (let c = 0; c < 3; c++) rgb[to + c] = Math.round((rgba[from + c] as number) * alpha + 255 * (1 - alpha));
+  }
+  return rgb;
+}
+
+/** @see Pillow `libImaging/Convert.c`, cmyk2rgb: products of bytes over 255, rounded */
+function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
+    const light = 255 - (cmyk[from + 3] as number);
+    for (let c = 0; c < 3; c++) {
+      const product = (cmyk[from + c] as number) * light + 128;
+      rgb[to + c] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return rgb;
+}
+
+async function importSharp(name: string): Promise<typeof SharpModule.default> {
   try {
     return (await import('sharp')).default;
   } catch (error) {
     throw new DataError(
-      `${path}: pictures are read by the package sharp, which is not installed here; run \`npm install sharp\` (${errorMessage(error)})`,
+      `${name}: pictures are read by the package sharp, which is not installed here; run \`npm install sharp\` (${errorMessage(error)})`,
     );
   }
 }

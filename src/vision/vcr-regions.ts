@@ -42,7 +42,7 @@ export interface VcrScene {
 export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
   const { boxes, outlines } = await readVcrMetadata(image);
   const kinds = image.objects.map((name) => kindOf(name, image));
-  const { width, height, ...pixels } = await readPicture(image.picture);
+  const { width, height, ...pixels } = await readPicture(image.picture, { as: 'stored' });
   const canvas = vcrCanvas({ width, height, ...pixels });
   const onCanvas = boxes.map((box, i) => boxOnCanvas(box, canvas, `${image.metadata}, box ${i}`));
   const area = MASK_SIZE ** 2;

@@ -1,0 +1,87 @@
+// Opens the pictures of a data set, wherever they lie: one place that knows all of it.
+import { stat } from 'node:fs/promises';
+import { openSource } from '#platform';
+import type { ByteSource } from '../../byte-source.js';
+import { DataError } from '../../errors.js';
+import { isParquet } from '../../formats/parquet.js';
+import { isTar } from '../../formats/tar.js';
+import { PICTURE_FILE } from '../kind.js';
+import { openTarPictures, openZipPictures } from './archives.js';
+import { filesBelow, filesMatching, openPictureFiles, openPictureList } from './files.js';
+import { openParquetPictures } from './parquet.js';
+import { joinPictures, type PictureSource } from './source.js';
+
+export interface OpenPictureOptions {
+  /** Of Parquet files with several columns of pictures: which one. */
+  column?: string;
+}
+
+/** A block of a tar archive. */
+const HEAD_BYTES = 512;
+const CONTAINER = /\.(?:zip|tar|parquet)$/i;
+const LIST_FILE = /\.(?:txt|lst|list)$/i;
+
+/**
+ * Opens pictures as one source. Each path is a folder (with those inside it), a pattern (`photos/*.jpg`), a list of paths (`.txt`, one a
+ * line), a zip or tar archive, a Parquet file of Hugging Face's `datasets`, a folder or pattern of such files, or one picture. Ids are the
+ * names of the files without ending.
+ * @throws DataError when a path is absent or holds no picture, or two pictures are the same image.
+ * @example
+ * const pictures = await openPictures(['train2014.zip', 'val2014']);
+ * for (const id of pictures.ids) console.log(id, (await decodePicture(await pictures.read(id), id)).width);
+ */
+export async function openPictures(
+  paths: string | readonly string[],
+  { column }: OpenPictureOptions = {},
+): Promise<PictureSource> {
+  const sources: PictureSource[] = [];
+  try {
+    for (const path of typeof paths === 'string' ? [paths] : paths) sources.push(await openOne(path, column));
+    return joinPictures(sources);
+  } catch (error) {
+    await Promise.all(sources.map((source) => source.close()));
+    throw error;
+  }
+}
+
+async function openOne(path: string, column: string | undefined): Promise<PictureSource> {
+  const stats = await stat(path).catch(() => null);
+  if (stats === null) {
+    if (/[*?{[]/.test(path)) return openFiles(path, await filesMatching(path), column);
+    throw new DataError(`${path}: no such file or folder of pictures`);
+  }
+  if (stats.isDirectory()) return openFiles(path, await filesBelow(path), column);
+  if (PICTURE_FILE.test(path)) return openPictureFiles(path, [path]);
+  if (LIST_FILE.test(path)) return openPictureList(path);
+  const source = await openSource(path);
+  try {
+    return await openContainer(source, column);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** The pictures among files; where there is none, those in the archives and tables among them: the parts of one data set. */
+async function openFiles(name: string, paths: readonly string[], column: string | undefined): Promise<PictureSource> {
+  const pictures = paths.filter((path) => PICTURE_FILE.test(path));
+  if (pictures.length > 0) return openPictureFiles(name, pictures);
+  const parts = paths.filter((path) => CONTAINER.test(path));
+  if (parts.length > 0) return openPictures(parts, column === undefined ? {} : { column });
+  throw new DataError(
+    `${name}: no picture found; expected .jpg, .png, .webp, .gif, .avif or .tiff files, or .zip, .tar or .parquet files of them`,
+  );
+}
+
+/** An archive or a table, by how it begins: its name may have any ending. */
+async function openContainer(source: ByteSource, column: string | undefined): Promise<PictureSource> {
+  const head = await source.read(0, Math.min(HEAD_BYTES, source.size));
+  const start = new TextDecoder('latin1').decode(head.subarray(0, 4));
+  if (start.startsWith('PK')) return openZipPictures(source);
+  if (isParquet(head)) return openParquetPictures(source, column);
+  if (isTar(head)) return openTarPictures(source);
+  const what = start.startsWith('\x1f\x8b') ? 'a gzip file; unpack it first' : 'something else';
+  throw new DataError(
+    `${source.name}: expected a picture, a folder, a pattern, a list (.txt), a zip or tar archive or a Parquet file of pictures, found ${what}`,
+  );
+}

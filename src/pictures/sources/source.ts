@@ -1,0 +1,80 @@
+// Pictures of a data set by id, wherever they lie: the interface that folders, archives and tables offer.
+import { posix } from 'node:path';
+import { DataError, errorMessage } from '../../errors.js';
+import { imageKey } from '../../image-key.js';
+import { pictureKind } from '../kind.js';
+
+/** Encoded pictures of a data set, read one at a time. */
+export interface PictureSource {
+  /** What to call it in errors. */
+  readonly name: string;
+  /** In the order in which they lie: reading them so is fastest. Each is another image to `imageKey`. */
+  readonly ids: readonly string[];
+  /** The bytes of a picture, of a kind that `decodePicture` reads. @throws DataError naming source and picture. */
+  read(id: string): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A picture of a source. */
+export interface PictureEntry {
+  id: string;
+  /** Where it lies, for errors. */
+  where: string;
+  read(): Promise<Uint8Array>;
+}
+
+/**
+ * A source over its pictures.
+ * @throws DataError when there is none, or two are the same image to `imageKey`.
+ */
+export function pictureSource(
+  name: string,
+  entries: readonly PictureEntry[],
+  close: () => Promise<void> = async () => undefined,
+): PictureSource {
+  if (entries.length === 0) throw new DataError(`${name}: holds no pictures`);
+  const byKey = new Map<string, PictureEntry>();
+  for (const entry of entries) {
+    const before = byKey.get(imageKey(entry.id));
+    if (before !== undefined) {
+      throw new DataError(
+        `${entry.where}: is image ${entry.id}, as ${before.where} is; a picture is named by its file, so give the folders one by one`,
+      );
+    }
+    byKey.set(imageKey(entry.id), entry);
+  }
+  return {
+    name,
+    ids: entries.map(({ id }) => id),
+    read: async (id) => {
+      const entry = byKey.get(imageKey(id));
+      if (entry === undefined) throw new DataError(`${name}: has no picture of image ${id}`);
+      const bytes = await entry.read().catch((error: unknown) => {
+        const message = errorMessage(error);
+        if (error instanceof DataError && message.startsWith(entry.where)) throw error;
+        throw new DataError(`${entry.where}: could not be read: ${message}`, { cause: error });
+      });
+      if (pictureKind(bytes) !== null) return bytes;
+      throw new DataError(
+        `${entry.where}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else`,
+      );
+    },
+    close,
+  };
+}
+
+/** Several sources as one, in their order. @throws DataError when two pictures are the same image. */
+export function joinPictures(sources: readonly PictureSource[]): PictureSource {
+  const [first, ...others] = sources;
+  if (first !== undefined && others.length === 0) return first;
+  const entries = sources.flatMap((source) =>
+    source.ids.map((id) => ({ id, where: `${source.name}, image ${id}`, read: () => source.read(id) })),
+  );
+  const close = async (): Promise<void> => void (await Promise.all(sources.map((source) => source.close())));
+  return pictureSource(sources.map(({ name }) => name).join(' + '), entries, close);
+}
+
+/** The id of a picture by its path: the name of its file without folders and ending. */
+export function pictureId(path: string): string {
+  return posix.parse(path.replaceAll('\\', '/')).name;
+}

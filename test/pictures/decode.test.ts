@@ -1,0 +1,90 @@
+// Pictures of every format, against what Pillow reads of them: fixtures/make_pictures.py.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import sharp from 'sharp';
+import { openSource } from '#platform';
+import { openSafetensors } from '../../src/checkpoint/safetensors.js';
+import { DataError } from '../../src/errors.js';
+import { decodePicture, readPicture } from '../../src/pictures/decode.js';
+import { pictureKind } from '../../src/pictures/kind.js';
+
+const FIXTURES = join('test', 'fixtures', 'pictures');
+const FILES = readdirSync(FIXTURES).filter((name) => /\.(?!safetensors)/.test(name));
+const folder = mkdtempSync(join(tmpdir(), 'decode-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const expected = await openSafetensors(await openSource(join(FIXTURES, 'expected.safetensors')));
+
+/** Largest difference of a byte. */
+async function difference(name: string, as: 'shown' | 'stored'): Promise<number> {
+  const { width, height, rgb } = await readPicture(join(FIXTURES, name), { as });
+  const tensor = `${as}/${name}`;
+  expect([height, width, 3]).toEqual(expected.tensors.get(tensor)?.shape);
+  const wanted = await expected.readBytes(tensor);
+  return rgb.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (wanted[i] as number))), 0);
+}
+
+describe('decoding', () => {
+  test.each(FILES)('%s: stored, the bytes of Pillow', async (name) => {
+    expect(await difference(name, 'stored')).toBeLessThanOrEqual(name === 'rgb.avif' ? 1 : 0);
+  });
+
+  // AVIF and profiles are converted by another library, which rounds differently.
+  test.each(FILES)('%s: shown, upright and over white', async (name) => {
+    expect(await difference(name, 'shown')).toBeLessThanOrEqual(
+      ['srgb-profile.png', 'rgb.avif'].includes(name) ? 1 : 0,
+    );
+  });
+
+  test('brings colours of a wide profile to sRGB when shown, and leaves them when stored', async () => {
+    const rgb = new Uint8Array(48).map((_, i) => [220, 40 + i, 30][i % 3] ?? 0);
+    const p3 = await sharp(rgb, { raw: { width: 4, height: 4, channels: 3 } })
+      .withIccProfile('p3')
+      .png()
+      .toBuffer();
+    const [shown, stored] = [await decodePicture(p3, 'p3'), await decodePicture(p3, 'p3', { as: 'stored' })];
+    const worst = (values: Uint8Array): number =>
+      Math.max(...values.map((value, i) => Math.abs(value - (rgb[i] as number))));
+    expect(worst(shown.rgb)).toBeLessThanOrEqual(2);
+    expect(worst(stored.rgb)).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each(FILES)('%s: cut short, it is named', async (name) => {
+    const bytes = readFileSync(join(FIXTURES, name));
+    for (const share of [0.3, name === 'frames.gif' ? 0.5 : 0.8]) // all of the first frame is in the first two thirds
+    {
+      const error: unknown = await decodePicture(bytes.subarray(0, bytes.length * share), name).catch(
+        (e: unknown) => e,
+      );
+      expect(error).toBeInstanceOf(DataError);
+      expect((error as DataError).message).toMatch(new RegExp(`^${name}: could not be decoded: `));
+    }
+  });
+
+  test('refuses pictures of too many pixels before it decodes them, and what is no picture', async () => {
+    await expect(readPicture(join(FIXTURES, 'rgb.png'), { maxPixels: 390 })).rejects.toThrow('rgb.png: could not be decoded: Input image exceeds pixel limit'); // prettier-ignore
+    const huge = readFileSync(join(FIXTURES, 'rgb.png'));
+    huge.writeUInt32BE(60_000, 16);
+    huge.writeUInt32BE(60_000, 20);
+    await expect(decodePicture(huge, 'huge')).rejects.toThrow('huge: could not be decoded');
+    await expect(readPicture(join(folder, 'none.jpg'))).rejects.toThrow('none.jpg: expected a picture: ENOENT');
+    await expect(readPicture(folder)).rejects.toThrow('expected a picture: no file');
+    for (const text of [
+      '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+      '%PDF-1.7',
+      '',
+      '<!doctype html>',
+    ]) {
+      writeFileSync(join(folder, 'x.jpg'), text);
+      await expect(readPicture(join(folder, 'x.jpg'))).rejects.toThrow('x.jpg: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else'); // prettier-ignore
+    }
+  });
+
+  test('knows each kind by its first bytes', () => {
+    const kinds = FILES.map((name) => pictureKind(readFileSync(join(FIXTURES, name)).subarray(0, 32)));
+    const ending = (name: string): string => (name.split('.').at(-1) ?? '').replace('jpg', 'jpeg');
+    expect(kinds).toEqual(FILES.map(ending));
+  });
+});

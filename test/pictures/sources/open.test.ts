@@ -1,0 +1,144 @@
+// Pictures in folders, patterns, lists, archives and Parquet files; the archives are made by fixtures/make_pictures.py.
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DataError } from '../../../src/errors.js';
+import { decodePicture } from '../../../src/pictures/decode.js';
+import { openPictures } from '../../../src/pictures/sources/open.js';
+import type { PictureSource } from '../../../src/pictures/sources/source.js';
+
+const FIXTURES = join('test', 'fixtures', 'pictures');
+const ARCHIVES = join(FIXTURES, 'archives');
+/** The pictures of the archives, in their order. */
+const FILES = ['rgb.jpg', 'rgba.png', 'lossless.webp'].map((name) => readFileSync(join(FIXTURES, name)));
+const hasZstd = 'zstdDecompressSync' in (await import('node:zlib'));
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pictures-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function withPictures(
+  paths: string | readonly string[],
+  body: (source: PictureSource) => Promise<void>,
+  options = {},
+): Promise<void> {
+  const source = await openPictures(paths, options);
+  await body(source).finally(() => source.close());
+}
+
+/** Files below the folder: copies of one picture. */
+function write(...paths: string[]): void {
+  for (const path of paths) {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    copyFileSync(join(FIXTURES, 'rgb.jpg'), join(folder, path));
+  }
+}
+
+describe('pictures in files', () => {
+  test('of a folder and those inside it, by path, without what is hidden or no picture', async () => {
+    write('b/2.JPG', 'a/10.jpeg', '1.png', '.hidden.jpg', '.thumbs/3.jpg');
+    writeFileSync(join(folder, 'notes.txt'), 'x');
+    await withPictures(folder, async (source) => {
+      expect(source.ids).toEqual(['1', '10', '2']);
+      expect(Buffer.from(await source.read('COCO_val2014_000000000010.jpg')).equals(FILES[0] as Buffer)).toBe(true);
+      await expect(source.read('11')).rejects.toThrow(`${folder}: has no picture of image 11`);
+    });
+  });
+
+  test('of a pattern, a list and single files, as one source', async () => {
+    write('b/2.jpg', 'b/3.jpg', 'c/4.jpg', 'd/5.jpg', 'd/6.png');
+    writeFileSync(join(folder, 'list.txt'), 'd/6.png\r\n\nd/5.jpg\n');
+    await withPictures([join(folder, '{b,c}/*.jpg'), join(folder, 'list.txt')], async ({ ids }) =>
+      expect(ids).toEqual(['2', '3', '4', '6', '5']),
+    );
+    await withPictures(join(folder, 'd/5.jpg'), async ({ ids }) => expect(ids).toEqual(['5']));
+  });
+
+  test('names what is absent, empty, no picture or twice the same image', async () => {
+    await expect(openPictures(join(folder, 'none'))).rejects.toThrow('none: no such file or folder of pictures');
+    await expect(openPictures(folder)).rejects.toThrow('no picture found; expected .jpg');
+    await expect(openPictures(join(folder, '*.jpg'))).rejects.toThrow('*.jpg: no picture found');
+    write('a/9.jpg', 'b/COCO_train2014_000000000009.png');
+    await expect(openPictures(folder)).rejects.toThrow(
+      /COCO_train2014_000000000009\.png: is image COCO_train2014_000000000009, as .*a.9\.jpg is/,
+    );
+    writeFileSync(join(folder, 'x.jpg'), 'no');
+    writeFileSync(join(folder, 'list.txt'), 'x.jpg\ngone.jpg\n');
+    await withPictures(join(folder, 'list.txt'), async (source) => {
+      await expect(source.read('x')).rejects.toThrow(`${join(folder, 'x.jpg')}: expected a JPEG`);
+      await expect(source.read('gone')).rejects.toThrow(/gone\.jpg: expected a picture: ENOENT/);
+    });
+    writeFileSync(join(folder, 'y.tgz'), Buffer.from([0x1f, 0x8b, 8, 0]));
+    await expect(openPictures(join(folder, 'y.tgz'))).rejects.toThrow('y.tgz: expected a picture, a folder, a pattern');
+    await expect(openPictures(join(folder, 'y.tgz'))).rejects.toThrow('found a gzip file; unpack it first');
+  });
+});
+
+describe('pictures in archives', () => {
+  test.each(['stored.zip', 'deflated.zip', 'ustar.tar', 'pax.tar', 'gnu.tar'])('of %s', (name) =>
+    withPictures(join(ARCHIVES, name), async (source) => {
+      expect(source.ids).toEqual([0, 1, 2].map((i) => String(i).padStart(12, '0')));
+      for (const [i, bytes] of FILES.entries()) {
+        const read = await source.read(String(i));
+        expect(Buffer.from(read).equals(bytes)).toBe(true);
+        expect(await decodePicture(read, name)).toMatchObject({ width: 23, height: 17 });
+      }
+    }),
+  );
+
+  test.each(['stored.zip', 'ustar.tar'])('of %s, cut short: named', async (name) => {
+    const path = join(folder, name);
+    const bytes = readFileSync(join(ARCHIVES, name));
+    for (const share of [0.1, 0.2, 0.9 * (name.endsWith('.zip') ? 1 : 0.2)]) {
+      writeFileSync(path, bytes.subarray(0, bytes.length * share));
+      await expect(openPictures(path)).rejects.toThrow(path);
+    }
+  });
+});
+
+describe('pictures in Parquet files', () => {
+  test.each(['snappy', 'gzip', 'none', ...(hasZstd ? ['zstd'] : [])])(
+    'compressed by %s, in two groups of rows',
+    (codec) =>
+      withPictures(join(ARCHIVES, `images-${codec}.parquet`), async (source) => {
+        expect(source.ids).toEqual([0, 1, 2].map((i) => String(i).padStart(12, '0')));
+        for (const i of [2, 0, 1, 2]) {
+          expect(Buffer.from(await source.read(String(i))).equals(FILES[i] as Buffer)).toBe(true);
+        }
+      }),
+  );
+
+  test('of bytes alone, beside a column of ids', () =>
+    withPictures(join(ARCHIVES, 'plain.parquet'), async (source) => {
+      expect(source.ids).toEqual(['7', '8', '9']);
+      expect(Buffer.from(await source.read('9')).equals(FILES[2] as Buffer)).toBe(true);
+    }));
+
+  test('in a folder of parts, rows without ids by the name of their part', async () => {
+    for (const i of [0, 1])
+      copyFileSync(join(ARCHIVES, 'unnamed.parquet'), join(folder, `train-0000${i}-of-00002.parquet`));
+    const ids = [0, 1].flatMap((part) => [0, 1].map((row) => `train-0000${part}-of-00002-${row}`));
+    for (const path of [folder, join(folder, '*.parquet')])
+      await withPictures(path, async (source) => {
+        expect(source.ids).toEqual(ids);
+        expect(Buffer.from(await source.read(ids[3] ?? '')).equals(FILES[1] as Buffer)).toBe(true);
+      });
+  });
+
+  test('without pictures, or with another column asked for: its columns are named', async () => {
+    const texts = join(ARCHIVES, 'texts.parquet');
+    await expect(openPictures(texts)).rejects.toThrow(`${texts}: expected a column of pictures; its columns are text`);
+    const images = join(ARCHIVES, 'images-snappy.parquet');
+    await expect(openPictures(images, { column: 'photo' })).rejects.toThrow(
+      'expected a column of pictures photo; its columns are image.bytes, image.path, label',
+    );
+    await withPictures(images, async ({ ids }) => expect(ids).toHaveLength(3), { column: 'image' });
+    writeFileSync(join(folder, 'x.parquet'), readFileSync(images).subarray(0, 3000));
+    const error: unknown = await openPictures(join(folder, 'x.parquet')).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as DataError).message).toContain('x.parquet: its metadata could not be read');
+  });
+});
