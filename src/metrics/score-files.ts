@@ -8,7 +8,7 @@ import { openRegionFeatures } from '../features/open.js';
 import { PhraseRecall } from './phrases.js';
 import { readFlickrEntities } from '../records/flickr.js';
 import { pythonFixed, pythonFloat } from './python-numbers.js';
-import { asObject, idField, listField } from '../records/fields.js';
+import { aboutFiles, asObject, idField, listField } from '../records/fields.js';
 import { scoreVqa } from './vqa.js';
 import { countVcr, readVcrPredictions, scoreVcr, vcrCsv } from './vcr.js';
 import { readVcr } from '../records/vcr.js';
@@ -26,7 +26,8 @@ export interface ScoreReport {
  * @throws DataError when a question has no result, or a result no question.
  */
 export async function scoreVqaFile(results: string, annotations: string): Promise<ScoreReport> {
-  const scores = scoreVqa(await readVqaAnnotations(annotations), await readVqaResults(results));
+  const [annotated, answers] = [await readVqaAnnotations(annotations), await readVqaResults(results)];
+  const scores = aboutFiles([results], () => scoreVqa(annotated, answers));
   const lines = (title: string, accuracies: Record<string, number>): string[] => [
     `Per ${title} Type Accuracy is the following:`,
     ...Object.entries(accuracies).map(([type, accuracy]) => `${type} : ${pythonFixed(accuracy)}`),
@@ -44,7 +45,9 @@ export async function scoreVqaFile(results: string, annotations: string): Promis
 
 /** Scores a CSV of NLVR2 predictions. @throws DataError when a statement has no prediction. */
 export async function scoreNlvr2File(predictions: string, data: string): Promise<ScoreReport> {
-  const scores = scoreNlvr(await readNlvr2(data), parseNlvrPredictions(await readText(predictions), predictions));
+  const statements = await readNlvr2(data);
+  const labels = parseNlvrPredictions(await readText(predictions), predictions);
+  const scores = aboutFiles([predictions], () => scoreNlvr(statements, labels));
   return { scores, text: `accuracy=${pythonFloat(scores.accuracy)}\nconsistency=${pythonFloat(scores.consistency)}\n` };
 }
 
@@ -58,10 +61,14 @@ export async function scoreVcrFiles(
   { data, csv }: { data?: string; csv?: string },
 ): Promise<ScoreReport> {
   const predictions = await readVcrPredictions(predictionFiles);
-  if (csv !== undefined) await writeTextAtomic(csv, vcrCsv(predictions));
+  if (csv !== undefined)
+    await writeTextAtomic(
+      csv,
+      aboutFiles(predictionFiles, () => vcrCsv(predictions)),
+    );
   if (data === undefined) return { scores: {}, text: '' };
   const records = await readVcr(data);
-  const counts = countVcr(records, predictions);
+  const counts = aboutFiles(predictionFiles, () => countVcr(records, predictions));
   const lines = VCR_LINES.flatMap(([name, title]) => {
     const count = counts[name];
     return count === undefined ? [] : [`${title} ${pythonFixed(count / records.length, 3)}`];

@@ -52,6 +52,16 @@ export function createIdCheck(what: string): (id: string, where: string) => void
   };
 }
 
+/** What `work` gives; a DataError of it that names no file is thrown with the files that it is about. */
+export function aboutFiles<T>(paths: readonly string[], work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof DataError) || paths.some((path) => error.message.includes(path))) throw error;
+    throw new DataError(`${paths.join(', ')}: ${error.message}`);
+  }
+}
+
 function describe(value: unknown, object: Record<string, unknown>): string {
   if (value === undefined) return `none (the record has ${Object.keys(object).join(', ') || 'no fields'})`;
   return JSON.stringify(value).slice(0, 60);

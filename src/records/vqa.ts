@@ -2,7 +2,7 @@
 import { openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
-import { asObject, createIdCheck, idField, listField, textField } from './fields.js';
+import { aboutFiles, asObject, createIdCheck, idField, listField, textField } from './fields.js';
 
 export interface VqaQuestion {
   questionId: string;
@@ -171,13 +171,17 @@ export async function readVqaExamples(
     const annotationPath = annotations?.[i];
     const examples = (await isEasyVqa(path))
       ? await readEasyVqa(path, { first: all.length })
-      : joinVqa(
-          await readVqaQuestions(path),
-          annotationPath === undefined ? null : await readVqaAnnotations(annotationPath),
-        );
+      : await readJoined(path, annotationPath);
     for (const example of examples) all.push(example);
   }
   return all;
+}
+
+async function readJoined(questionPath: string, annotationPath: string | undefined): Promise<VqaExample[]> {
+  const questions = await readVqaQuestions(questionPath);
+  if (annotationPath === undefined) return joinVqa(questions, null);
+  const annotations = await readVqaAnnotations(annotationPath);
+  return aboutFiles([questionPath, annotationPath], () => joinVqa(questions, annotations));
 }
 
 /**

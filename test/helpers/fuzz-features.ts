@@ -1,32 +1,18 @@
-// Damages files of region features of every format and checks that reading them works or ends in an error that names the file, soon and in little memory.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+// Small files of region features of every format, to be damaged, and how all of one is read.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { CheckpointError, DataError } from '../../src/errors.js';
+import { join } from 'node:path';
 import { openRegionFeatures } from '../../src/features/open.js';
 import { packFeatures } from '../../src/features/store/pack.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { encodePng } from '../../src/pictures/png.js';
-import { damaged, generator, spliced } from './damage.js';
+import { type Attempt, MTIME, type Sample } from './fuzz.js';
 import { npy, npz } from './numpy-files.js';
 import { rampRegions, regionsWith } from './regions.js';
 
 const FIXTURES = 'test/fixtures/features';
-/** What no damaged file of a few KB may cost; the time is that of a hang, not of a busy machine. */
-const LIMIT_MS = 20_000;
-const LIMIT_KB = 768 << 10;
-/** Of all files: an index beside a file is used only when it is of the same time. */
-const MTIME = new Date(1_700_000_000_000);
 /** Images that are read of one file. */
 const MAX_IMAGES = 70;
-
-/** A file that is damaged, and what lies beside it untouched. */
-interface Sample {
-  /** Path below the folder; features are opened at its first part, of an index at its file. */
-  path: string;
-  bytes: Uint8Array;
-  beside?: Readonly<Record<string, Uint8Array>>;
-}
 
 /** Small files of each format. */
 export async function featureSamples(): Promise<Record<string, readonly Sample[]>> {
@@ -95,63 +81,14 @@ export async function featureSamples(): Promise<Record<string, readonly Sample[]
   };
 }
 
-/** Runs cases of one format. Returns how many files were read whole and how many refused. @throws Error naming the first case that went wrong. */
-export async function fuzzFeatures(
-  samples: readonly Sample[],
-  from: number,
-  count: number,
-): Promise<{ read: number; refused: number }> {
-  const outcome = { read: 0, refused: 0 };
-  for (let seed = from; seed < from + count; seed++) {
-    const random = generator(seed);
-    const sample = samples[random(samples.length)] as Sample;
-    const isSpliced = random(8) === 0;
-    const bytes = isSpliced
-      ? spliced(sample.bytes, (samples[random(samples.length)] as Sample).bytes, random)
-      : damaged(sample.bytes, random);
-    const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
-    const opened = sample.path.replace(/\/.*$|\.index\.json$/, '');
-    const start = performance.now();
-    const memory = process.resourceUsage().maxRSS;
-    try {
-      for (const [path, content] of Object.entries({ ...sample.beside, [sample.path]: bytes })) {
-        mkdirSync(dirname(join(folder, path)), { recursive: true });
-        writeFileSync(join(folder, path), content);
-        utimesSync(join(folder, path), MTIME, MTIME);
-      }
-      const refused = await readAll(join(folder, opened), folder);
-      outcome[refused ? 'refused' : 'read'] += 1;
-    } catch (error) {
-      throw new Error(`case ${seed} of ${sample.path}: ${String((error as Error).stack)}`);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-    const [ms, kb] = [performance.now() - start, process.resourceUsage().maxRSS - memory];
-    if (ms > LIMIT_MS || kb > LIMIT_KB)
-      throw new Error(`case ${seed} of ${sample.path}: took ${Math.round(ms)} ms and ${kb} KB more memory`);
-  }
-  return outcome;
-}
-
-/** Whether a file, or an image in it, was refused. @throws any error of another kind, or that names no file. */
-async function readAll(path: string, folder: string): Promise<boolean> {
-  let refused = false;
-  const attempt = async <T>(work: Promise<T>): Promise<T | null> => {
-    try {
-      return await work;
-    } catch (error) {
-      if (!(error instanceof DataError || error instanceof CheckpointError)) throw error;
-      if (error.cause instanceof TypeError) throw error.cause; // a reader that trusts what it reads
-      if (!error.message.includes(folder)) throw new Error(`names no file: ${error.message}`);
-      refused = true;
-      return null;
-    }
-  };
-  const source = await attempt(openRegionFeatures(path));
-  if (source === null) return true;
+/** Reads all images of a file. @throws Error when what it gives contradicts itself. */
+export async function readFeatures(path: string, folder: string, attempt: Attempt): Promise<void> {
+  const opened = path.replace(/\/.*$|\.index\.json$/, ''); // of an index its file, of a file in a folder the folder
+  const source = await attempt(() => openRegionFeatures(join(folder, opened)));
+  if (source === null) return;
   try {
     for (const id of [...source.ids()].slice(0, MAX_IMAGES)) {
-      const regions = await attempt(source.read(id));
+      const regions = await attempt(() => source.read(id));
       source.countOf?.(id);
       if (regions !== null && regions.features.length !== regions.count * regions.dim)
         throw new Error(`image ${id}: ${regions.features.length} values for ${regions.count} x ${regions.dim}`);
@@ -161,5 +98,4 @@ async function readAll(path: string, folder: string): Promise<boolean> {
   } finally {
     await source.close();
   }
-  return refused;
 }
