@@ -1,5 +1,6 @@
 // VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
 import type * as tf from '@tensorflow/tfjs';
+import { requireField, requireTogether } from './config-fields.js';
 import { ConfigError } from './errors.js';
 
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
@@ -23,7 +24,7 @@ export type ConfigReader = (where: string, location: PretrainedLocation) => Prom
 
 let readPretrained: ConfigReader | null = null;
 
-/** Called by the room that knows folders and the hub: this file knows neither. */
+/** Called by the module that knows folders and the hub: this file knows neither. */
 export function provideConfigReader(reader: ConfigReader): void {
   readPretrained = reader;
 }
@@ -86,15 +87,12 @@ export class VisualBertConfig {
 
   constructor(options: VisualBertConfigOptions = {}) {
     for (const [field, value] of Object.entries(options)) {
-      if (!(field in this)) {
-        throw new ConfigError(
-          `VisualBertConfig: unknown field ${field}; the fields are ${Object.keys(this).join(', ')}`,
-        );
-      }
-      if (value !== undefined) Object.assign(this, { [field]: value });
+      if (value === undefined) continue;
+      requireField(field, value);
+      Object.assign(this, { [field]: value });
     }
     Object.assign(this, labelsOf(options));
-    requireUsable(this);
+    requireTogether(this);
     for (const value of Object.values(this)) if (typeof value === 'object') Object.freeze(value);
     Object.freeze(this);
   }
@@ -182,9 +180,6 @@ function labelTable(count: number): Record<number, string> {
 /** numLabels, id2label and label2id from whichever of the first two is given (two labels when neither is). */
 function labelsOf({ numLabels, id2label, label2id }: VisualBertConfigOptions): VisualBertConfigOptions {
   const given = id2label !== undefined && Object.keys(id2label).length > 0;
-  if (!given && !(numLabels === undefined || (Number.isInteger(numLabels) && numLabels > 0))) {
-    throw new ConfigError(`VisualBertConfig: expected numLabels to be a positive whole number, received ${numLabels}`);
-  }
   const names = given ? id2label : labelTable(numLabels ?? 2);
   const count = Object.keys(names).length;
   if (numLabels !== undefined && numLabels !== count) {
@@ -193,7 +188,7 @@ function labelsOf({ numLabels, id2label, label2id }: VisualBertConfigOptions): V
     );
   }
   for (let id = 0; id < count; id++) {
-    if (typeof names[id] !== 'string') {
+    if (names[id] === undefined) {
       throw new ConfigError(
         `VisualBertConfig: id2label has ${count} entries but no name for ${id}; number the labels from 0`,
       );
@@ -205,33 +200,4 @@ function labelsOf({ numLabels, id2label, label2id }: VisualBertConfigOptions): V
 
 function invert(names: Readonly<Record<number, string>>): Record<string, number> {
   return Object.fromEntries(Object.entries(names).map(([id, name]) => [name, Number(id)]));
-}
-
-function requireUsable(config: VisualBertConfig): void {
-  const require = (holds: boolean, field: keyof VisualBertConfig, expected: string): void => {
-    if (!holds)
-      throw new ConfigError(`VisualBertConfig: expected ${field} to be ${expected}, received ${String(config[field])}`);
-  };
-  const sizes = [
-    'vocabSize',
-    'hiddenSize',
-    'visualEmbeddingDim',
-    'numAttentionHeads',
-    'intermediateSize',
-    'maxPositionEmbeddings',
-    'typeVocabSize',
-  ] as const;
-  for (const field of sizes) {
-    require(Number.isInteger(config[field]) && config[field] > 0, field, 'a positive whole number');
-  }
-  require(Number.isInteger(config.numHiddenLayers) && config.numHiddenLayers >= 0, 'numHiddenLayers', 'a whole number');
-  for (const field of ['hiddenDropoutProb', 'attentionProbsDropoutProb'] as const) {
-    require(typeof config[field] === 'number' && config[field] >= 0 && config[field] <= 1, field, 'between 0 and 1');
-  }
-  for (const field of ['initializerRange', 'layerNormEps'] as const) {
-    require(typeof config[field] === 'number' && config[field] >= 0, field, 'a number of at least 0');
-  }
-  const { hiddenSize, numAttentionHeads, hiddenAct } = config;
-  require(hiddenSize % numAttentionHeads === 0, 'hiddenSize', `a multiple of numAttentionHeads (${numAttentionHeads})`);
-  require(typeof hiddenAct === 'string' || typeof hiddenAct === 'function', 'hiddenAct', 'a name or a function');
 }

@@ -77,6 +77,46 @@ describe('VisualBertConfig', () => {
     expect(() => new VisualBertConfig(options)).toThrow(ConfigError);
   });
 
+  test.each<[object, RegExp]>([
+    [{ bypass_transformer: 'false' }, /bypassTransformer to be true or false, received "false"/],
+    [{ special_visual_initialize: 1 }, /specialVisualInitialize to be true or false, received 1/],
+    [{ tie_word_embeddings: 'True' }, /tieWordEmbeddings to be true or false/],
+    [{ output_attentions: 0 }, /outputAttentions to be true or false/],
+    [{ hidden_size: '768' }, /hiddenSize to be a positive whole number.*received "768"/],
+    [{ hidden_size: 12.5 }, /hiddenSize to be a positive whole number.*received 12\.5/],
+    [{ num_hidden_layers: 1e9 }, /numHiddenLayers to be a whole number of at most 1000, received 1000000000/],
+    [{ num_hidden_layers: -1 }, /numHiddenLayers/],
+    [{ num_labels: 2 ** 53 }, /numLabels to be a positive whole number of at most 1000000/],
+    [{ num_labels: 1e300 }, /numLabels/],
+    [{ vocab_size: 2 ** 31 }, /vocabSize to be a positive whole number/],
+    [{ vocab_size: 2 ** 30 }, /vocabSize to be small enough for a table of 768 columns/],
+    [{ layer_norm_eps: -1e-5 }, /layerNormEps to be a finite number of at least 0/],
+    [JSON.parse('{"initializer_range": 1e999}') as object, /initializerRange to be a finite number.*received Infinity/],
+    [{ hidden_dropout_prob: '0.1' }, /hiddenDropoutProb to be between 0 and 1, received "0\.1"/],
+    [{ pad_token_id: 30522 }, /padTokenId to be a row of the vocabulary of 30522 words, or null, received 30522/],
+    [{ pad_token_id: -1 }, /padTokenId to be a whole number of at least 0/],
+    [{ pad_token_id: 1.5 }, /padTokenId/],
+    [{ eos_token_id: ['2'] }, /eosTokenId to be .* a list of them/],
+    [{ pruned_heads: { 12: [0] } }, /prunedHeads to be heads below 12 of layers below 12/],
+    [{ pruned_heads: { 0: [12] } }, /prunedHeads to be heads below 12/],
+    [{ pruned_heads: { 0: [1, 1] } }, /lists of different heads/],
+    [{ pruned_heads: [[0]] }, /prunedHeads to be a table/],
+    [{ pruned_heads: { 0: Array.from({ length: 12 }, (_, head) => head) } }, /one left in each/],
+    [{ id2label: ['no', 'yes'] }, /id2label to be a table of numbers from 0 and names, received \["no","yes"\]/],
+    [{ id2label: 'ab' }, /id2label to be a table/],
+    [{ id2label: { 0: 1 } }, /id2label to be a table/],
+    [{ id2label: { '-1': 'a' } }, /id2label to be a table/],
+    [{ label2id: { a: 'b' } }, /label2id to be a table of names and numbers/],
+    [{ hidden_act: 3 }, /hiddenAct to be a name or a function/],
+  ])('refuses a config.json with %j', (json, message) => {
+    expect(() => VisualBertConfig.fromJSON(json)).toThrow(message);
+    expect(() => VisualBertConfig.fromJSON(json)).toThrow(ConfigError);
+  });
+
+  test('does not let an option take the place of a method', () => {
+    expect(() => new VisualBertConfig({ with: 1 } as object)).toThrow(/unknown field with/);
+  });
+
   test('cannot save an activation given as a function', () => {
     expect(() => new VisualBertConfig({ hiddenAct: (x) => x }).toJSON()).toThrow(/name of an activation/);
   });
