@@ -97,6 +97,12 @@ const FIELDS: Readonly<Record<string, FieldCheck>> = {
   extra: { expected: 'an object', holds: isTable },
 };
 
+/** @throws ConfigError for fields that come as something else than an object. */
+export function requireObject(fields: unknown): void {
+  if (!isTable(fields))
+    throw new ConfigError(`VisualBertConfig: expected an object of fields, received ${shown(fields)}`);
+}
+
 /** @throws ConfigError when `value` is nothing that `field` may be. */
 export function requireField(field: string, value: unknown): void {
   const check = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;

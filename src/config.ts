@@ -1,6 +1,6 @@
 // VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
 import type * as tf from '@tensorflow/tfjs';
-import { requireField, requireTogether } from './config-fields.js';
+import { requireField, requireObject, requireTogether } from './config-fields.js';
 import { ConfigError } from './errors.js';
 
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
@@ -86,6 +86,7 @@ export class VisualBertConfig {
   readonly extra: Readonly<Record<string, unknown>> = {};
 
   constructor(options: VisualBertConfigOptions = {}) {
+    requireObject(options);
     for (const [field, value] of Object.entries(options)) {
       if (value === undefined) continue;
       requireField(field, value);
@@ -110,6 +111,7 @@ export class VisualBertConfig {
    * Where `num_labels` and `id2label` disagree the table wins, as in transformers.
    */
   static fromJSON(json: object): VisualBertConfig {
+    requireObject(json);
     const fields: Record<string, unknown> = {};
     const extra: Record<string, unknown> = {};
     const known = new Set(Object.keys(DEFAULTS).filter((field) => field !== 'extra'));

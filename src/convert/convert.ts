@@ -6,12 +6,19 @@ import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-format.js';
 import { ConfigError } from '../errors.js';
+import { MODEL_CLASSES } from '../models/model-classes.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from '../models/pretrained/config-file.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
-import { byteCount, jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import {
+  byteCount,
+  jsonText,
+  removeOldWeights,
+  requireFolder,
+  writeWeights,
+} from '../models/pretrained/write-weights.js';
 import { requireTokenizer } from './model-type.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
@@ -73,6 +80,12 @@ export async function convertCheckpoint(
   source: string,
   { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options }: ConvertOptions,
 ): Promise<ConversionReport> {
+  requireFolder('convertCheckpoint (outDir)', outDir);
+  if (options.architecture !== undefined && !Object.hasOwn(MODEL_CLASSES, options.architecture)) {
+    throw new ConfigError(
+      `convertCheckpoint: expected architecture ${Object.keys(MODEL_CLASSES).join(', ')}, received ${String(options.architecture)}`,
+    );
+  }
   if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
     throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
   }

@@ -1,6 +1,6 @@
 // What a model is called with, and how tensors, raw arrays and nested lists are checked and become tensors or arrays.
 import * as tf from '@tensorflow/tfjs';
-import { ShapeError } from '../errors.js';
+import { errorMessage, ShapeError } from '../errors.js';
 import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 
 /** A tensor in any form: of tfjs (never disposed here), raw, or nested lists of numbers. int64 may come as BigInt64Array. */
@@ -102,6 +102,10 @@ export type CheckedInputs = { [K in keyof TensorInputs]?: CheckedInput };
 
 /** Checks the names, dtypes, shapes and ranges of the inputs of `who`. @throws ShapeError */
 export function checkInputs(who: string, inputs: ModelInputs, specs: InputSpecs): CheckedInputs {
+  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs)) {
+    const received = Array.isArray(inputs) ? 'a list' : String(inputs);
+    throw new ShapeError(`${who}: expected inputs by name, such as { inputIds, visualEmbeds }, received ${received}`);
+  }
   const sizes = new Map<string, number>();
   const checked: CheckedInputs = {};
   const flags = ['outputAttentions', 'outputHiddenStates', 'returnDict'];
@@ -123,12 +127,17 @@ export function checkInputs(who: string, inputs: ModelInputs, specs: InputSpecs)
 }
 
 function isRaw(value: InputValue): value is Exclude<InputValue, tf.Tensor | tf.TensorLike> {
-  return typeof value === 'object' && 'shape' in value && 'data' in value && !(value instanceof tf.Tensor);
+  return (
+    typeof value === 'object' && value !== null && 'shape' in value && 'data' in value && !(value instanceof tf.Tensor)
+  );
 }
 
 function convert(what: string, value: InputValue, kind: InputSpec['kind']): tf.Tensor | RawTensor {
-  if (value instanceof tf.Tensor) return requireDType(what, value, kind);
-  if (!isRaw(value)) return fromList(value, kind === 'ids' ? 'int32' : 'float32');
+  if (value instanceof tf.Tensor) {
+    if (value.isDisposed) throw new ShapeError(`${what}: the tensor was disposed; keep it until the model has run`);
+    return requireDType(what, value, kind);
+  }
+  if (!isRaw(value)) return fromList(what, value, kind === 'ids' ? 'int32' : 'float32');
   const { shape, data } = value;
   const raw =
     data instanceof BigInt64Array
@@ -140,11 +149,29 @@ function convert(what: string, value: InputValue, kind: InputSpec['kind']): tf.T
 }
 
 /** Nested lists of numbers, read as tfjs reads them. */
-function fromList(value: tf.TensorLike, dtype: 'int32' | 'float32'): RawTensor {
-  return tf.tidy(() => {
-    const tensor = tf.tensor(value, undefined, dtype);
-    return new CheckedInput(tensor).toArray() as unknown as tf.TensorContainer;
-  }) as unknown as RawTensor;
+function fromList(what: string, value: tf.TensorLike, dtype: 'int32' | 'float32'): RawTensor {
+  const wrong = [value].flat(Infinity as 1).find((leaf) => !isNumeric(leaf, dtype));
+  if (wrong !== undefined) {
+    const wanted = dtype === 'int32' ? 'whole numbers' : 'numbers';
+    throw new ShapeError(`${what}: expected lists of ${wanted}, received ${String(wrong).slice(0, 40)} among them`);
+  }
+  try {
+    return tf.tidy(() => {
+      const tensor = tf.tensor(value, undefined, dtype);
+      return new CheckedInput(tensor).toArray() as unknown as tf.TensorContainer;
+    }) as unknown as RawTensor;
+  } catch (error) {
+    throw new ShapeError(
+      `${what}: expected a tensor, { dtype, shape, data } or lists of numbers of one length (${errorMessage(error).slice(0, 200)})`,
+    );
+  }
+}
+
+/** Whether a leaf of nested lists is a number, or a typed array of them; tfjs would make 0 of text and of null. */
+function isNumeric(leaf: unknown, dtype: 'int32' | 'float32'): boolean {
+  if (ArrayBuffer.isView(leaf)) return dtype === 'float32' || Array.from(leaf as Float32Array).every(Number.isInteger);
+  if (dtype === 'float32') return typeof leaf === 'number' || typeof leaf === 'boolean';
+  return Number.isInteger(leaf);
 }
 
 function requireDType<T extends tf.Tensor | RawTensor>(what: string, input: T, kind: InputSpec['kind']): T {

@@ -1,6 +1,6 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
-import { provideConfigReader, type VisualBertConfig } from '../config.js';
+import { provideConfigReader, VisualBertConfig } from '../config.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
@@ -70,12 +70,18 @@ export abstract class VisualBertPreTrainedModel<
   protected parts: P;
   private currentConfig: VisualBertConfig;
   private holder: ParameterHolder | null = null;
+  private isDisposed = false;
 
   protected constructor(
     config: VisualBertConfig,
     { seed = 0, initializer }: ModelOptions,
     private readonly createParts: PartsFactory<P>,
   ) {
+    if (!(config instanceof VisualBertConfig)) {
+      throw new ConfigError(
+        `${new.target.name}: expected a VisualBertConfig, received ${kindOf(config)}; write new VisualBertConfig({ ... })`,
+      );
+    }
     this.currentConfig = config;
     this.parts = createParts(config, initializer ?? seededInitializer(seed));
     if (initializer === undefined && config.specialVisualInitialize) this.parts.backbone.embeddings.copyTextTables();
@@ -110,10 +116,10 @@ export abstract class VisualBertPreTrainedModel<
   forward(inputs: ModelInputs, options?: ForwardOptions): O;
   forward(inputs: ModelInputs, { training = false, seed }: ForwardOptions = {}): O | (tf.Tensor | tf.Tensor[])[] {
     this.requireParameters();
-    const { outputAttentions, outputHiddenStates, returnDict = this.config.returnDict } = inputs;
     return tf.tidy(() => {
       const tensors = this.prepare(inputs);
-      const dropoutKey = training ? philoxKey(seed ?? randomSeed(), 0) : null;
+      const { outputAttentions, outputHiddenStates, returnDict = this.config.returnDict } = inputs;
+      const dropoutKey = training ? philoxKey(requireSeed(this.className, seed) ?? randomSeed(), 0) : null;
       const flags = {
         ...(outputAttentions !== undefined && { outputAttentions }),
         ...(outputHiddenStates !== undefined && { outputHiddenStates }),
@@ -144,6 +150,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   private check(inputs: ModelInputs): CheckedInputs {
+    this.requireLive();
     const { numHiddenLayers, numAttentionHeads } = this.config;
     const checked = checkInputs(this.className, inputs, this.inputSpecs());
     requireHeadMask(this.className, checked.headMask, numHiddenLayers, numAttentionHeads);
@@ -154,6 +161,11 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Parameters by transformers' names, in its order; tied parameters once. */
   namedParameters(): Map<string, tf.Variable> {
+    this.requireLive();
+    return this.variables();
+  }
+
+  private variables(): Map<string, tf.Variable> {
     return new Map(
       this.parts.layers.flatMap((layer) =>
         [...layer.weightsByName].map(([name, variable]): [string, tf.Variable] => [joined(layer.name, name), variable]),
@@ -180,6 +192,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Current values of all parameters; tied ones under both names. */
   async stateDict(): Promise<Map<string, RawTensor>> {
+    this.requireLive();
     await this.holder?.syncParameters();
     const state = new Map<string, RawTensor>();
     for (const [name, variable] of this.namedParameters()) {
@@ -191,6 +204,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Writes a folder that `fromPretrained` of transformers reads. Reads through to a training step that holds the parameters. */
   async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
+    this.requireLive();
     await this.holder?.syncParameters();
     const parameters = this.namedParameters();
     const { className, config, tiedWeights } = this;
@@ -221,6 +235,11 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   private setTrainable(pattern: string | RegExp, trainable: boolean): string[] {
+    if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
+      throw new ConfigError(
+        `${this.className}: expected a pattern such as visual_bert.embeddings.*, received ${kindOf(pattern)}`,
+      );
+    }
     const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     const expression =
       typeof pattern === 'string' ? new RegExp(`^${pattern.split('*').map(literal).join('.*')}$`) : pattern;
@@ -241,10 +260,11 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Replaces the word table; a table of another height makes the vocabulary that large. The values are copied. */
   setInputEmbeddings(table: tf.Tensor): void {
-    const [rows = 0, width] = table.shape;
-    if (table.rank !== 2 || width !== this.config.hiddenSize) {
+    this.requireParameters();
+    const [rows = 0, width] = table instanceof tf.Tensor ? table.shape : [];
+    if (width === undefined || table.rank !== 2 || width !== this.config.hiddenSize) {
       throw new ShapeError(
-        `${this.className}: expected a word table [rows, ${this.config.hiddenSize}], received [${table.shape.join(', ')}]`,
+        `${this.className}: expected a word table [rows, ${this.config.hiddenSize}], received ${table instanceof tf.Tensor ? `[${table.shape.join(', ')}]` : kindOf(table)}`,
       );
     }
     if (rows !== this.config.vocabSize) this.resizeTokenEmbeddings(rows);
@@ -274,6 +294,11 @@ export abstract class VisualBertPreTrainedModel<
    */
   resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): tf.Variable {
     const { meanResizing = true, padToMultipleOf = 1, seed = 0 } = options;
+    if (!Number.isInteger(count) || !(Number.isInteger(padToMultipleOf) && padToMultipleOf > 0)) {
+      throw new ConfigError(
+        `${this.className}: expected a whole number of words, a multiple of a positive one, received ${count} and ${padToMultipleOf}`,
+      );
+    }
     const vocabSize = Math.ceil(count / padToMultipleOf) * padToMultipleOf;
     const { initializerRange } = this.config;
     this.rebuild(this.config.with({ vocabSize }), (name, value, shape) => {
@@ -315,12 +340,19 @@ export abstract class VisualBertPreTrainedModel<
     for (const variable of before.values()) variable.dispose();
   }
 
-  /** Frees all parameters. */
+  /** Frees all parameters; the model cannot be used afterwards. Calling it again does nothing. */
   dispose(): void {
-    for (const variable of this.namedParameters().values()) variable.dispose();
+    this.isDisposed = true;
+    for (const variable of this.variables().values()) variable.dispose();
+  }
+
+  private requireLive(): void {
+    if (!this.isDisposed) return;
+    throw new ConfigError(`${this.className}: it was disposed; load it again, or dispose it after its last use`);
   }
 
   private requireParameters(): void {
+    this.requireLive();
     if (this.holder === null) return;
     throw new ConfigError(
       `${this.className}: its parameters are held by a training step; use step.evaluate(inputs), or step.dispose() to get them back`,
@@ -328,8 +360,22 @@ export abstract class VisualBertPreTrainedModel<
   }
 }
 
+/** What a value is, for errors. */
+function kindOf(value: unknown): string {
+  return value === null || value === undefined
+    ? String(value)
+    : typeof value === 'object'
+      ? 'a plain object'
+      : typeof value;
+}
+
 function joined(layerName: string, weightName: string): string {
   return `${layerName}.${weightName}`;
+}
+
+function requireSeed(who: string, seed: number | undefined): number | undefined {
+  if (seed === undefined || Number.isFinite(seed)) return seed;
+  throw new ConfigError(`${who}: expected seed to be a number, received ${kindOf(seed)}`);
 }
 
 function randomSeed(): number {

@@ -1,5 +1,6 @@
 // New parameter values for a changed architecture: another vocabulary, or fewer attention heads.
 import * as tf from '@tensorflow/tfjs';
+import { requireField } from '../config-fields.js';
 import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';
 
@@ -58,6 +59,7 @@ export function joinPrunedHeads(
   added: Readonly<Record<number, readonly number[]>>,
   { layers, heads }: { layers: number; heads: number },
 ): Record<number, number[]> {
+  requireField('prunedHeads', added);
   const joined = Object.fromEntries(Object.entries(before).map(([layer, removed]) => [layer, [...removed]]));
   for (const [layer, removed] of Object.entries(added)) {
     const isLayer = Number.isInteger(Number(layer)) && Number(layer) >= 0 && Number(layer) < layers;

@@ -19,6 +19,11 @@ const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|pkl|json)$/;
  * @throws CheckpointError when it is none of them. HubError later, from `find`.
  */
 export async function locatePretrained(where: string, options: HubOptions = {}): Promise<PretrainedFiles> {
+  if (typeof where !== 'string' || where === '') {
+    throw new CheckpointError(
+      `expected a folder, a checkpoint file, an address or a repository id such as uclanlp/visualbert-vqa; received ${where === '' ? 'an empty text' : String(where)}`,
+    );
+  }
   const inFolder = (folder: string): PretrainedFiles['find'] => {
     return async (file) => {
       const path = joinPath(folder, file);

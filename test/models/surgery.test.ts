@@ -73,8 +73,9 @@ describe('resizeTokenEmbeddings', () => {
     model.resizeTokenEmbeddings(40);
     expect(tf.memory().numTensors).toBe(before);
     expect(model.getInputEmbeddings().trainable).toBe(false);
+    const { size } = model.namedParameters();
     model.dispose();
-    expect(tf.memory().numTensors).toBe(before - model.namedParameters().size);
+    expect(tf.memory().numTensors).toBe(before - size);
   });
 });
 

@@ -1,8 +1,8 @@
 // Loads a pretrained model: finds its files, makes the class without drawing a single weight, and fills its parameters one by one.
 import type { StoredDType } from '../../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
-import type { VisualBertConfig } from '../../config.js';
-import { CheckpointError } from '../../errors.js';
+import { VisualBertConfig } from '../../config.js';
+import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
 import { traitsOfFile } from './classify.js';
@@ -71,6 +71,11 @@ async function configOf(
   { files, notes }: LocatedModel,
   { config, numLabels }: FromPretrainedOptions,
 ): Promise<{ config: VisualBertConfig; notes: string[] }> {
+  if (config !== undefined && !(config instanceof VisualBertConfig)) {
+    throw new ConfigError(
+      'fromPretrained: expected config to be a VisualBertConfig; write new VisualBertConfig({ ... })',
+    );
+  }
   const found = config === undefined ? await loadConfig(files) : { config, notes: [] };
   const isSame = numLabels === undefined || numLabels === found.config.numLabels;
   return { config: isSame ? found.config : found.config.with({ numLabels }), notes: [...notes, ...found.notes] };
