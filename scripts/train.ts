@@ -21,6 +21,7 @@ interface TrainArguments extends BackendArguments {
   modelConfig?: string;
   dryRun: boolean;
   profile?: string;
+  pictures?: string[];
 }
 
 const PROFILE_FILE = 'profile.json';
@@ -55,6 +56,13 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
             type: 'boolean',
             default: false,
             describe: 'open everything, show the plan, train nothing',
+            group: 'Run:',
+          },
+          pictures: {
+            type: 'string',
+            array: true,
+            describe:
+              'folders of pictures, named by image id, that the report shows; default: those among the features',
             group: 'Run:',
           },
           profile: {
@@ -109,8 +117,9 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   });
 }
 
-async function train(settings: RunSettings, { dryRun, profile }: TrainArguments): Promise<void> {
-  const run = await openTrainRun(settings, profile === undefined ? {} : { profile: profileFile(settings, profile) });
+async function train(settings: RunSettings, { dryRun, profile, pictures = [] }: TrainArguments): Promise<void> {
+  const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
+  const run = await openTrainRun(settings, { pictures, ...profiled });
   try {
     console.log(planOf(run, settings));
     if (dryRun) return;

@@ -92,7 +92,7 @@ export { EXPLANATION_METHODS } from './explain/contract.js';
 export { pageDataOf } from './explain/page/data.js';
 export type { PageData, PageOptions } from './explain/page/data.js';
 export { explanationPage } from './explain/page/page.js';
-export { pictureUrl } from './explain/page/picture-url.js';
+export { pictureUrl } from './html/picture-url.js';
 export type {
   ExplainedAnswer,
   ExplainedImage,

@@ -168,5 +168,5 @@ export type { ConversionReport, ConvertOptions } from './convert/convert.js';
 export { inspectCheckpoint } from './convert/inspect.js';
 export type { InspectedTensor, Inspection } from './convert/inspect.js';
 export { writeReport } from './training/report/report.js';
-export type { PictureReader } from './training/report/report.js';
+export type { PictureReader } from './training/report/example-cards.js';
 export type { ExampleNote } from './training/task.js';

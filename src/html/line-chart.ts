@@ -1,8 +1,16 @@
-// Line charts as SVG, for the report.
+// Line charts as SVG.
+import { type Fragment, html, type Markup } from './escape.js';
 
 export interface Series {
   name: string;
   points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface ChartOptions {
+  /** What the x axis counts. Default `step`. */
+  xLabel?: string;
+  /** A value of x that a line marks, with its name. */
+  mark?: { x: number; label: string } | undefined;
 }
 
 const WIDTH = 520;
@@ -11,56 +19,99 @@ const MARGIN = { left: 56, right: 20, top: 12, bottom: 26 };
 const COLORS = ['#2563eb', '#dc2626', '#059669', '#9333ea', '#d97706', '#0891b2', '#be185d', '#4d7c0f'];
 /** Values along an axis, about. */
 const TICKS = 5;
+/** Lines of more points are drawn without dots. */
+const DOTTED_POINTS = 60;
+/** Values that differ by less than this share of their size are as good as constant: an axis must not magnify what they differ by. */
+const CONSTANT_SHARE = 0.02;
+/** How far, as a share of its size, an axis then reaches to both sides. */
+const CONSTANT_MARGIN = 0.05;
 
-/** A chart with its series over one x axis; points that are not finite are left out. */
-export function lineChart(title: string, series: readonly Series[], xLabel = 'step'): string {
+/** A chart with its series over one x axis; points that are not finite are left out. Empty when none is left. */
+export function lineChart(
+  title: string,
+  series: readonly Series[],
+  { xLabel = 'step', mark }: ChartOptions = {},
+): Markup {
   const shown = series
     .map(({ name, points }) => ({ name, points: points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }))
     .filter(({ points }) => points.length > 0);
   const all = shown.flatMap(({ points }) => points);
-  if (all.length === 0) return '';
+  if (all.length === 0) return html``;
   const [x0, x1] = extent(all.map(([x]) => x));
-  const [y0, y1] = extent(all.map(([, y]) => y));
+  const [y0, y1] = heights(all.map(([, y]) => y));
   const left = (x: number): number => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
   const top = (y: number): number =>
     HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const grid = [
-    ...roundValues(y0, y1).map(
-      (y) =>
-        `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at(top(y))}" y2="${at(top(y))}" class="grid"/>` +
-        `<text x="${MARGIN.left - 6}" y="${at(top(y) + 4)}" text-anchor="end">${short(y)}</text>`,
-    ),
-    ...roundValues(x0, x1).map(
-      (x) => `<text x="${at(left(x))}" y="${HEIGHT - 8}" text-anchor="middle">${short(x)}</text>`,
-    ),
-  ];
-  const lines = shown.map(({ name, points }, i) => {
-    const color = COLORS[i % COLORS.length];
-    const path = points.map(([x, y], j) => `${j === 0 ? 'M' : 'L'}${at(left(x))} ${at(top(y))}`).join('');
-    const dots =
-      points.length > 60
-        ? ''
-        : points.map(([x, y]) => `<circle cx="${at(left(x))}" cy="${at(top(y))}" r="2" fill="${color}"/>`).join('');
-    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.5"><title>${escapeHtml(name)}</title></path>${dots}`;
-  });
-  const legend = shown
-    .map(({ name }, i) => `<span><i style="background:${COLORS[i % COLORS.length]}"></i>${escapeHtml(name)}</span>`)
-    .join('');
-  return (
-    `<figure><figcaption>${escapeHtml(title)} by ${escapeHtml(xLabel)}</figcaption>` +
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">${grid.join('')}${lines.join('')}</svg>` +
-    `${shown.length > 1 ? `<div class="legend">${legend}</div>` : ''}</figure>`
+  const rows = roundValues(y0, y1).map(
+    (y) =>
+      html`<line
+          x1="${MARGIN.left}"
+          x2="${WIDTH - MARGIN.right}"
+          y1="${at(top(y))}"
+          y2="${at(top(y))}"
+          class="grid"
+        /><text x="${MARGIN.left - 6}" y="${at(top(y) + 4)}" text-anchor="end">${short(y)}</text>`,
   );
+  const columns = roundValues(x0, x1).map(
+    (x) => html`<text x="${at(left(x))}" y="${HEIGHT - 8}" text-anchor="middle">${short(x)}</text>`,
+  );
+  const lines = shown.map(({ name, points }, i) => {
+    const color = colorOf(i);
+    const path = points.map(([x, y], j) => `${j === 0 ? 'M' : 'L'}${at(left(x))} ${at(top(y))}`).join('');
+    const dots = points.map(([x, y]) => html`<circle cx="${at(left(x))}" cy="${at(top(y))}" r="2" fill="${color}" />`);
+    return html`<path d="${path}" fill="none" stroke="${color}" stroke-width="1.5"><title>${name}</title></path
+      >${points.length > DOTTED_POINTS ? null : dots}`;
+  });
+  const isMarked = mark !== undefined && mark.x >= x0 && mark.x <= x1;
+  const drawing = [rows, columns, isMarked ? markLine(left(mark.x), mark.label) : null, lines];
+  return html`<figure>
+    <figcaption>${title} by ${xLabel}</figcaption>
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${title}">${drawing}</svg
+    >${shown.length > 1 ? legend(shown.map(({ name }) => name)) : null}
+  </figure>`;
 }
 
-/** Text as it may stand in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+/** A line from top to bottom, with its name above the curves, on the side that has more room. */
+function markLine(x: number, label: string): Markup {
+  const isLeft = x > WIDTH / 2;
+  return html`<line x1="${at(x)}" x2="${at(x)}" y1="${MARGIN.top}" y2="${HEIGHT - MARGIN.bottom}" class="mark" /><text
+      x="${at(isLeft ? x - 4 : x + 4)}"
+      y="${MARGIN.top - 3}"
+      text-anchor="${isLeft ? 'end' : 'start'}"
+      class="mark-label"
+      >${label}</text
+    >`;
+}
+
+/** The names of lines beside their colours; by default those of a chart. */
+export function legend(names: readonly string[], colors: readonly string[] = COLORS): Markup {
+  const entries = names.map(
+    (name, i): Fragment => html`<span><i style="background: ${colors[i % colors.length] ?? ''}"></i>${name}</span>`,
+  );
+  return html`<div class="legend">${entries}</div>`;
+}
+
+function colorOf(series: number): string {
+  return COLORS[series % COLORS.length] ?? '';
 }
 
 function extent(values: readonly number[]): [number, number] {
-  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+  const [low, high] = bounds(values);
   return low < high ? [low, high] : [low - 0.5, high + 0.5];
+}
+
+/** The ends of a y axis. */
+function heights(values: readonly number[]): [number, number] {
+  const [low, high] = bounds(values);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (size === 0) return [-1, 1];
+  if (high - low >= CONSTANT_SHARE * size) return [low, high];
+  const middle = (low + high) / 2;
+  return [middle - CONSTANT_MARGIN * size, middle + CONSTANT_MARGIN * size];
+}
+
+function bounds(values: readonly number[]): [number, number] {
+  return values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
 }
 
 /** The multiples of 1, 2 or 5 times a power of ten between two values. */

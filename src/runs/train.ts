@@ -23,13 +23,19 @@ export interface TrainRun {
   close(): Promise<void>;
 }
 
+/** How a run is watched; nothing of it changes what is trained. */
+export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile'> {
+  /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
+  pictures?: readonly string[];
+}
+
 /**
  * Opens data and model for a run.
  * @throws ConfigError, DataError, CheckpointError, HubError: whatever does not fit, before anything is trained
  */
 export async function openTrainRun(
   settings: RunSettings,
-  { progress, callbacks, profile }: Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile'> = {},
+  { pictures = [], ...watching }: WatchingOptions = {},
 ): Promise<TrainRun> {
   const given = settings.arguments as TrainingArguments;
   const seed = given.seed ?? 0;
@@ -52,10 +58,8 @@ export async function openTrainRun(
       task: opened.task,
       train: await withSample(opened.data, opened.task, seed),
       ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
-      ...(progress === undefined ? {} : { progress }),
-      ...(callbacks === undefined ? {} : { callbacks }),
-      ...(profile === undefined ? {} : { profile }),
-      readPicture: await pictureReader(featurePaths(settings.data)),
+      ...watching,
+      readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir),
       settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },
       fixedSettings: fixedSettingsOf(settings, model.config),

@@ -4,7 +4,7 @@ import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attribu
 import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
 import { studyExample, type StudiedExample } from '../studied-example.js';
 import type { LayerAttention } from '../trace.js';
-import { base64Of } from './picture-url.js';
+import { base64Of } from '../../html/picture-url.js';
 
 /** Rows: the position that the head reads, then each word (absent where only the first is known). Columns: each word, then each region. */
 export type PageRows = number[][];

@@ -1,6 +1,6 @@
 // One self-contained HTML file about an answer: works from disk, asks the network for nothing.
 import { writeTextAtomic } from '#platform';
-import { escapeHtml } from '../../html/line-chart.js';
+import { escapeHtml } from '../../html/escape.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
 import { EXPLANATION_STYLE } from './style.js';

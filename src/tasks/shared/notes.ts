@@ -5,6 +5,9 @@ import { isFolder } from '#platform';
 import type { AnswerVocabulary } from '../../processing/answer-vocabulary.js';
 import { imageKey } from '../../image-key.js';
 import type { RegionFeatures } from '../../features/region-features.js';
+import { errorMessage } from '../../errors.js';
+import { pictureUrl } from '../../html/picture-url.js';
+import { warnOnce } from '../../logger.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';
 import type { ExampleNote, NotedImage } from '../../training/task.js';
@@ -34,18 +37,30 @@ export function notedImages(ids: readonly string[], images: readonly RegionFeatu
   });
 }
 
-/** The pictures of feature paths that are folders of PNG files, as data URLs by image id. */
+/** Files that browsers show. */
+const PICTURE_FILE = /\.(png|jpe?g|webp|gif)$/i;
+
+/**
+ * Pictures by image id, as data URLs: of the folders among the paths, at any depth, by the names of their files. A file that cannot be read,
+ * or is no picture, is warned of once and left out.
+ */
 export async function pictureReader(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
   const files = new Map<string, string>();
   for (const path of paths) {
     if (!(await isFolder(path))) continue;
     for (const name of await readdir(path, { recursive: true })) {
-      if (name.endsWith('.png')) files.set(imageKey(basename(name, '.png')), join(path, name));
+      if (PICTURE_FILE.test(name)) files.set(imageKey(basename(name).replace(PICTURE_FILE, '')), join(path, name));
     }
   }
   return async (imageId) => {
     const path = files.get(imageKey(imageId));
-    return path === undefined ? null : `data:image/png;base64,${(await readFile(path)).toString('base64')}`;
+    if (path === undefined) return null;
+    try {
+      return pictureUrl(await readFile(path), path);
+    } catch (error) {
+      warnOnce(`${path}: the picture is left out (${errorMessage(error)})`);
+      return null;
+    }
   };
 }
 

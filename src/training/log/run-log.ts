@@ -1,4 +1,4 @@
-// The figures of a run as it goes on: metrics.jsonl and TensorBoard events, from the same calls.
+// The metrics of a run as it goes on: metrics.jsonl and TensorBoard events, from the same calls.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MetricsLog } from './metrics-log.js';
@@ -7,8 +7,8 @@ import { TensorBoardWriter } from './tensorboard.js';
 export const METRICS_FILE = 'metrics.jsonl';
 
 export class RunLog {
-  private seconds = 0;
-  private steps = 0;
+  /** Of the updates of this start since the last line. */
+  private pace = { seconds: 0, steps: 0, examples: 0 };
 
   private constructor(
     private readonly metrics: MetricsLog,
@@ -29,27 +29,23 @@ export class RunLog {
     return new RunLog(metrics, events);
   }
 
-  /** Counts the seconds of one update for the next line's pace. */
-  timeStep(seconds: number): void {
-    this.seconds += seconds;
-    this.steps += 1;
+  /** Counts one update for the next line's pace. */
+  timeStep(seconds: number, examples: number): void {
+    this.pace.seconds += seconds;
+    this.pace.steps += 1;
+    this.pace.examples += examples;
   }
 
-  /** One line of training: means since the last line; `examples` are those since then. */
-  train(
-    step: number,
-    epoch: number,
-    figures: { loss: number; gradientNorm: number; learningRate: number; examples: number },
-  ): void {
-    const { examples, ...shown } = figures;
-    const all = {
-      ...shown,
-      secondsPerStep: round(this.seconds / Math.max(1, this.steps)),
-      examplesPerSecond: round(examples / Math.max(1e-9, this.seconds)),
+  /** One line of training: means since the last line. */
+  train(step: number, epoch: number, means: { loss: number; gradientNorm: number; learningRate: number }): void {
+    const { seconds, steps, examples } = this.pace;
+    this.pace = { seconds: 0, steps: 0, examples: 0 };
+    this.write('train', step, epoch, {
+      ...means,
+      secondsPerStep: round(seconds / Math.max(1, steps)),
+      examplesPerSecond: round(examples / Math.max(1e-9, seconds)),
       memoryMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
-    };
-    [this.seconds, this.steps] = [0, 0];
-    this.write('train', step, epoch, all);
+    });
   }
 
   /** One line of evaluation. */
@@ -67,11 +63,11 @@ export class RunLog {
     this.events.histogram(step, tag, values);
   }
 
-  private write(event: 'train' | 'evaluate', step: number, epoch: number, figures: Record<string, number>): void {
-    this.metrics.add({ event, step, epoch, ...figures });
+  private write(event: 'train' | 'evaluate', step: number, epoch: number, values: Record<string, number>): void {
+    this.metrics.add({ event, step, epoch, ...values });
     this.events.scalars(
       step,
-      Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${event}/${name}`, value])),
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [`${event}/${name}`, value])),
     );
   }
 }

@@ -63,10 +63,11 @@ async function openState<E>(
     arguments: given,
     fixedSettings,
     environment: runEnvironment(step.compiled, given.precision),
+    started: new Date().toISOString(),
     best: null,
     staleEvaluations: 0,
     evaluatedStep: 0,
-    interval: { loss: 0, gradientNorm: 0, steps: 0, examples: 0 },
+    interval: { loss: 0, gradientNorm: 0, steps: 0 },
     skippedSteps: 0,
   };
   if (checkpoint === null) return fresh;
@@ -82,7 +83,9 @@ async function openState<E>(
 async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: number): Promise<RunLog> {
   const { task, settings, arguments: given } = plan;
   const { outputDir } = given;
-  const run = { task: task.name, arguments: given, ...settings, environment: state.environment };
+  const { name, primaryMetric, greaterIsBetter } = task;
+  const { started, environment } = state;
+  const run = { task: name, primaryMetric, greaterIsBetter, started, arguments: given, ...settings, environment };
   await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
   await plan.saveAssets(outputDir);
   const log = await RunLog.open(outputDir, { step: startedAt, evaluatedStep: state.evaluatedStep, run });

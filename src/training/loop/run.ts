@@ -150,16 +150,17 @@ export class Run<E> {
       this.positions.all += all;
       this.positions.padded += padded;
     }
-    interval.examples += batches.reduce((sum, { count }) => sum + count, 0);
-    log.timeStep(seconds);
+    log.timeStep(
+      seconds,
+      batches.reduce((sum, { count }) => sum + count, 0),
+    );
     progress.update(step, { loss, learningRate });
     if (step % given.logEvery !== 0 && step < totalSteps) return;
     log.train(step, step / stepsPerEpoch, {
       loss: interval.loss / interval.steps,
       gradientNorm: interval.gradientNorm / interval.steps,
       learningRate,
-      examples: interval.examples,
     });
-    state.interval = { loss: 0, gradientNorm: 0, steps: 0, examples: 0 };
+    state.interval = { loss: 0, gradientNorm: 0, steps: 0 };
   }
 }

@@ -1,6 +1,6 @@
 // What a trainer is given and what it gives back.
 import { type Progress } from '../log/progress.js';
-import { type PictureReader } from '../report/report.js';
+import { type PictureReader } from '../report/example-cards.js';
 import { type Dataset, type Task } from '../task.js';
 import { type TrainableModel } from '../step/trainable-model.js';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';

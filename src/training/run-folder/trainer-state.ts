@@ -28,13 +28,15 @@ export interface TrainerState {
   /** What else a run may not change, by name. */
   fixedSettings: Readonly<Record<string, unknown>>;
   environment: RunEnvironment;
+  /** When the run was begun, in ISO 8601; absent in checkpoints of older versions. */
+  started?: string;
   best: BestEvaluation | null;
   /** Evaluations since the best one. */
   staleEvaluations: number;
   /** The step of the last evaluation, 0 before the first. */
   evaluatedStep: number;
-  /** Losses since the last line of metrics. */
-  interval: { loss: number; gradientNorm: number; steps: number; examples: number };
+  /** Sums over the updates since the last line of metrics. */
+  interval: { loss: number; gradientNorm: number; steps: number };
   skippedSteps: number;
 }
 

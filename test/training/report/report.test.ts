@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { escapeHtml, lineChart } from '../../../src/html/line-chart.js';
 import { NoteCollector, notesTable, type NotesSummary } from '../../../src/training/report/example-notes.js';
 import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { type ExampleNote } from '../../../src/training/task.js';
@@ -43,20 +42,6 @@ describe('NoteCollector', () => {
   });
 });
 
-describe('lineChart', () => {
-  test('scales points into the frame and leaves out what is not finite', () => {
-    const svg = lineChart('loss', [{ name: 'a', points: [[0, 1], [10, NaN], [10, 3]] }]); // prettier-ignore
-    expect(svg).toContain('d="M56.0 194.0L500.0 12.0"');
-    const labels = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
-    expect(labels).toEqual(['1', '1.5', '2', '2.5', '3', '0', '2', '4', '6', '8', '10']); // round values, not fifths of the span
-    expect(lineChart('loss', [{ name: 'a', points: [] }])).toBe('');
-  });
-
-  test('escapes names', () => {
-    expect(escapeHtml('<a href="x">&')).toBe('&#60;a href=&#34;x&#34;&#62;&#38;');
-  });
-});
-
 describe('the report of a run', () => {
   test('is one file with curves, figures, confusion and examples, and refers to nothing outside', async () => {
     const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
@@ -83,8 +68,8 @@ describe('the report of a run', () => {
     expect(html).toContain('<h2>Confusion</h2>');
     expect(html).toContain(`<td>${Number(best?.value.toFixed(4))}</td>`);
     expect(html).toContain('&#60;5 numbers&#62;');
-    expect(html).toContain(`<image href="${pixels}" width="8" height="4"/>`);
-    expect(html).toContain('<rect x="1" y="1" width="2" height="2"/>');
+    expect(html).toContain(`<image href="${pixels}" width="8" height="4" />`);
+    expect(html).toContain('<rect x="1" y="1" width="2" height="2" />');
     expect(html).not.toMatch(/https?:|src=|<link/);
   });
 });

@@ -1,5 +1,5 @@
 // A picture's file as an address that a page carries in itself.
-import { DataError } from '../../errors.js';
+import { DataError } from '../errors.js';
 
 /** First bytes of the kinds of pictures that browsers show. */
 const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [

@@ -1,0 +1,40 @@
+// Pages that are one file: they need nothing from outside, and may load nothing from there.
+import { type Fragment, html, Markup } from './escape.js';
+import { BASE_STYLE } from './stylesheet.js';
+
+export interface PageParts {
+  title: string;
+  body: Fragment;
+  /** Added to the style that all pages share. */
+  style?: string;
+  /** JavaScript that the page runs when it has been read. Must not contain `</script` or `<!--`. */
+  script?: string;
+}
+
+/** A whole page. Its content policy allows inline styles, pictures as data URLs, and a script when one is given; nothing else. */
+export function htmlPage({ title, body, style = '', script }: PageParts): string {
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'${script === undefined ? '' : "; script-src 'unsafe-inline'"}`;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <title>${title}</title>
+        <style>
+          ${new Markup(BASE_STYLE + style)}
+        </style>
+      </head>
+      <body>
+        ${body}
+        ${
+          script === undefined
+            ? null
+            : html`<script>
+                ${new Markup(script)};
+              </script>`
+        }
+      </body>
+    </html> `;
+  return page.toString();
+}

@@ -1,0 +1,54 @@
+// The curves of a run.
+import { type Fragment, html } from '../../html/escape.js';
+import { lineChart, type Series } from '../../html/line-chart.js';
+import { type MetricsEntry } from '../log/metrics-log.js';
+import { metricNames, type RunRecord } from './run-record.js';
+
+/** Names of charts whose metrics are called otherwise in metrics.jsonl. */
+const TRAINING_CHARTS = {
+  learningRate: 'learning rate',
+  gradientNorm: 'gradient norm',
+  examplesPerSecond: 'examples per second',
+  memoryMb: 'memory in MB',
+};
+/** Lines of a chart whose colours can still be told apart. */
+const LINES_PER_CHART = 8;
+
+const NEGATIVE_LOSS =
+  'The loss is below zero: it compares with soft scores of several answers, which need not add up to one, so its zero means nothing. Only that it falls says something.';
+
+/** A chart for each metric, with the best step marked; metrics of single classes or kinds of questions share charts. */
+export function charts({ training, evaluations, best }: RunRecord): Fragment {
+  const mark = best === null ? undefined : { x: best.step, label: `best: step ${best.step}` };
+  const own = metricNames(evaluations).filter((name) => name !== 'loss');
+  const single = own.filter((name) => !name.includes(' '));
+  const detailed = own.filter((name) => name.includes(' '));
+  const losses = [seriesOf('training', training, 'loss'), seriesOf('validation', evaluations, 'loss')];
+  const isNegative = losses.some(({ points }) => points.some(([, value]) => value < 0));
+  return html`<section class="charts">
+      ${[
+        html`${lineChart('loss', losses, { mark })}`,
+        ...single.map((name) => lineChart(name, [seriesOf('validation', evaluations, name)], { mark })),
+        ...chunk(detailed, LINES_PER_CHART).map((names) =>
+          lineChart(
+            names.length === 1 ? String(names[0]) : 'single classes or kinds',
+            names.map((name) => seriesOf(name, evaluations, name)),
+            { mark },
+          ),
+        ),
+        ...Object.entries(TRAINING_CHARTS).map(([name, title]) =>
+          lineChart(title, [seriesOf('training', training, name)]),
+        ),
+      ]}
+    </section>
+    ${isNegative ? html`<p class="faint">${NEGATIVE_LOSS}</p>` : null}`;
+}
+
+function seriesOf(name: string, entries: readonly MetricsEntry[], metric: string): Series {
+  const points = entries.flatMap((entry) => (metric in entry ? [[entry.step, Number(entry[metric])] as const] : []));
+  return { name, points };
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

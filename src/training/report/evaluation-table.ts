@@ -1,0 +1,39 @@
+// Every evaluation of a run, one row each, the best one marked.
+import { type Fragment, html } from '../../html/escape.js';
+import { duration } from '../log/progress.js';
+import { metricNames, type RunRecord } from './run-record.js';
+
+/** The table; null when nothing was evaluated. */
+export function evaluationTable({ evaluations, best }: RunRecord): Fragment {
+  if (evaluations.length === 0) return null;
+  const names = metricNames(evaluations);
+  const rows = evaluations.map((entry) => {
+    const cells = names.map((name) => html`<td>${shown(entry[name])}</td>`);
+    const isBest = entry === best;
+    return html`<tr class="${isBest ? 'best' : ''}">
+      <th scope="row">step ${entry.step}${isBest ? ' (best)' : ''}</th>
+      ${cells}
+      <td>${duration(Number(entry['seconds']))}</td>
+    </tr>`;
+  });
+  const head = names.map((name) => html`<th scope="col">${name}</th>`);
+  return html`<h2>Evaluations</h2>
+    <div class="scrolling">
+      <table class="evaluations">
+        <thead>
+          <tr>
+            <th></th>
+            ${head}
+            <th scope="col">time</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>`;
+}
+
+function shown(value: number | string | undefined): string {
+  return typeof value === 'number' ? String(Number(value.toFixed(4))) : (value ?? '');
+}

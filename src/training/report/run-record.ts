@@ -1,0 +1,95 @@
+// What a run folder holds about its run, read for the report.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type MetricsEntry, readMetrics } from '../log/metrics-log.js';
+import { METRICS_FILE } from '../log/run-log.js';
+import { type NotesSummary } from './example-notes.js';
+
+export const EXAMPLES_FILE = 'examples.json';
+
+/** The parts of run.json that the report shows by themselves. Runs of older versions lack some. */
+export interface RunSettingsShown {
+  task: string;
+  model?: string | null;
+  data?: Readonly<Record<string, unknown>>;
+  /** When the run was begun, in ISO 8601. */
+  started?: string;
+  primaryMetric?: string;
+  greaterIsBetter?: boolean;
+  arguments?: Readonly<Record<string, unknown>>;
+  environment?: Readonly<Record<string, unknown>>;
+}
+
+export interface RunRecord {
+  settings: RunSettingsShown;
+  training: readonly MetricsEntry[];
+  evaluations: readonly MetricsEntry[];
+  /** The evaluation with the best value of the primary metric; null when there is none. */
+  best: MetricsEntry | null;
+  notes: NotesSummary | null;
+}
+
+/** Keys of an entry that are no metrics. */
+const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
+
+/** @throws Error when run.json is not there or no JSON */
+export async function readRunRecord(runDir: string): Promise<RunRecord> {
+  const entries = await readMetrics(join(runDir, METRICS_FILE));
+  const settings = JSON.parse(await readFile(join(runDir, 'run.json'), 'utf8')) as RunSettingsShown;
+  const evaluations = entries.filter(({ event }) => event === 'evaluate');
+  return {
+    settings,
+    training: entries.filter(({ event }) => event === 'train'),
+    evaluations,
+    best: bestOf(evaluations, settings),
+    notes: await readNotes(join(runDir, EXAMPLES_FILE)),
+  };
+}
+
+/** Names of the metrics that entries have, in the order in which they first occur. */
+export function metricNames(entries: readonly MetricsEntry[]): string[] {
+  return [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((name) => !NOT_METRICS.has(name));
+}
+
+/** Examples per second over all updates: means of single lines would count a slow line of few updates as much as others. */
+export function meanSpeed(training: readonly MetricsEntry[]): number | null {
+  const { examples, seconds } = trainingTotals(training);
+  return seconds > 0 ? examples / seconds : null;
+}
+
+/** Seconds that updates took, and those that evaluations took. */
+export function secondsSpent({ training, evaluations }: RunRecord): { updates: number; evaluations: number } {
+  return {
+    updates: trainingTotals(training).seconds,
+    evaluations: evaluations.reduce((sum, { seconds }) => sum + (Number(seconds) || 0), 0),
+  };
+}
+
+function trainingTotals(training: readonly MetricsEntry[]): { examples: number; seconds: number } {
+  let [before, examples, seconds] = [0, 0, 0];
+  for (const { step, secondsPerStep, examplesPerSecond } of training) {
+    const spent = (step - before) * (Number(secondsPerStep) || 0);
+    before = step;
+    seconds += spent;
+    examples += spent * (Number(examplesPerSecond) || 0);
+  }
+  return { examples, seconds };
+}
+
+function bestOf(
+  evaluations: readonly MetricsEntry[],
+  { primaryMetric, greaterIsBetter = true }: RunSettingsShown,
+): MetricsEntry | null {
+  if (primaryMetric === undefined) return null;
+  const sign = greaterIsBetter ? 1 : -1;
+  const valueOf = (entry: MetricsEntry): number => sign * Number(entry[primaryMetric]);
+  return evaluations.reduce<MetricsEntry | null>((best, entry) => {
+    if (!Number.isFinite(valueOf(entry))) return best;
+    return best === null || valueOf(entry) > valueOf(best) ? entry : best;
+  }, null);
+}
+
+async function readNotes(path: string): Promise<NotesSummary | null> {
+  const text = await readFile(path, 'utf8').catch(() => null);
+  return text === null ? null : (JSON.parse(text) as NotesSummary);
+}
