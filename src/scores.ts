@@ -21,7 +21,12 @@ export function bestClasses(
   excluded: number | null = null,
 ): { index: number; score: number }[] {
   if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
-  const best: { index: number; score: number }[] = [];
+  if (topK >= scores.length) {
+    return Array.from(scores, (score, index) => ({ index, score }))
+      .filter(({ index }) => index !== excluded)
+      .sort((a, b) => b.score - a.score || a.index - b.index);
+  }
+  const best: { index: number; score: number }[] = []; // few of many: no need to sort them all
   for (let index = 0; index < scores.length; index++) {
     const score = scores[index] as number;
     if (index === excluded || (best.length >= topK && !(score > (best.at(-1)?.score as number)))) continue;
