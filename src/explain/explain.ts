@@ -45,7 +45,7 @@ export async function explain<T extends PipelineName>(
 }
 
 /** An explanation from the scores of each word and each region. */
-export function explanationOf(
+function explanationOf(
   { words, answer, answers, sequence, example, asked, access }: StudiedExample,
   scores: { words: readonly number[]; regions: readonly number[] },
 ): Omit<Explanation, 'method'> {

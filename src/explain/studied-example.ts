@@ -51,7 +51,7 @@ export async function studyExample<T extends PipelineName>(
   const { scores } = head;
   if (scores === null) throw new ConfigError(`explain: ${task} gives no answer that could be explained`);
   const example = await head.encode(input);
-  const questions = head.asked?.name === undefined ? 1 : Math.max(1, example.labels.length);
+  const questions = head.asked === null ? 1 : Math.max(1, example.labels.length);
   if (!Number.isInteger(asked) || asked < 0 || asked >= questions)
     throw new ConfigError(`explain: expected asked from 0 to ${questions - 1}, received ${asked}`);
   const [reading] = await access.run(access.collate([example]));
