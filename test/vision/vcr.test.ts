@@ -197,8 +197,8 @@ describe('VCR features', () => {
     await store.close();
     await expect(writeVcrFeatures(options)).rejects.toThrow(/vcr.vbf: is already there/);
     const task = await openTask('vcr', { data, features: [output] }, { purpose: 'train', model: null });
-    const { choices } = (await task.data.example(0)) as { choices: { images: { count: number }[] }[] };
-    expect([task.data.length, choices[0]?.images[0]?.count]).toEqual([3, 4]); // the picture, objects 0, 1 and 2
+    const { choices } = (await task.data.example(0)) as { choices: { regions: { count: number }[] }[] };
+    expect([task.data.length, choices[0]?.regions[0]?.count]).toEqual([3, 4]); // the picture, objects 0, 1 and 2
     await task.close();
   });
 
