@@ -15,14 +15,9 @@ export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pix
 export type { PixelFeatureOptions } from './features/pixels.js';
 
 export { buildVocabulary } from './processing/word-vocabulary.js';
-export {
-  isEasyVqa,
-  joinVqa,
-  readEasyVqa,
-  readVqaAnnotations,
-  readVqaQuestions,
-  readVqaResults,
-} from './records/vqa.js';
+export { isEasyVqa, readEasyVqa } from './records/easy-vqa.js';
+export { readVqaAnnotations, readVqaQuestions, readVqaResults } from './records/vqa.js';
+export { joinVqa } from './records/vqa-examples.js';
 export type { VqaAnnotation, VqaAnswer, VqaExample, VqaQuestion } from './records/vqa.js';
 export { scoreVqa, vqaAnswerAccuracy } from './metrics/vqa.js';
 export { normaliseAnswer } from './processing/answer-normalisation.js';

@@ -48,7 +48,7 @@ function rowsOf({ shape, data }: NumericArray, known: KnownSizes, shown: string,
   throw new DataError(`${where}: expected features as [regions, d] or a grid of them, found ${shown}`);
 }
 
-/** 0 when nothing tells it. */
+/** 0 when it is unknown. */
 function widthOfFlat(length: number, { dim, boxes, stated }: KnownSizes): number {
   const widths = [
     length / (boxes ?? NaN),

@@ -1,4 +1,4 @@
-// A source over an index of images: what every file format builds on, and the one place where the regions of an image are checked.
+// A source over an index of images: what every file format builds on, and where the regions of every image are checked.
 import { CheckpointError, DataError, errorMessage } from '../errors.js';
 import { imageKey } from '../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource, requireUsable } from './region-features.js';

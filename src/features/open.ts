@@ -1,8 +1,8 @@
-// Opens region features whatever their format: one place that knows them all.
+// Opens region features in any format: the one file that knows all readers.
 import { readdir } from 'node:fs/promises';
 import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';
-import { isArrow } from '../formats/arrow.js';
+import { isArrow } from '../formats/arrow/messages.js';
 import { openArrowFeatures } from './readers/arrow.js';
 import { STORE_EXTENSION } from './store/layout.js';
 import { openFeatureStore } from './store/read.js';
@@ -51,7 +51,7 @@ const EXPECTED =
   'or a folder of .npy, .npz, .pt, .arrow or .png files';
 
 /**
- * Opens the region features of one or several paths as one source, in any format of `docs/data.md`: told by the ending of a file, its
+ * Opens the region features of one or several paths as one source, in any format of `docs/data.md`, recognised by the ending of a file, its
  * first bytes, or what a folder holds.
  * @throws DataError when a path is absent or of no known format, or the widths differ.
  */

@@ -3,14 +3,14 @@ import { DataError } from '../errors.js';
 import { type RgbImage } from '../pictures/png.js';
 import { type RegionFeatures } from './region-features.js';
 
-/** Numbers that describe a region's place: x1, y1, x2, y2, width, height. */
-const PLACE_WIDTH = 6;
-/** Places are scaled to -4..4, so that six numbers weigh as much as a picture. */
-const PLACE_SCALE = 8;
+/** Numbers that describe a region's box: x1, y1, x2, y2, width, height. */
+const BOX_WIDTH = 6;
+/** Boxes are scaled to -4..4, so that six numbers weigh as much as a picture. */
+const BOX_SCALE = 8;
 /** A colour distance (of values 0 to 1) that counts as nothing: noise, shading. */
 const FAINT_CONTRAST = 0.05;
 
-/** Patches are told by their colours, a thing in a box by its form and its colour. */
+/** Patches are described by their colours, a thing in a box by its form and its colour. */
 export const LOOKS = ['colors', 'form'] as const;
 
 export interface PixelFeatureOptions {
@@ -25,11 +25,11 @@ export interface PixelFeatureOptions {
 
 /** Width of a feature. */
 export function pixelFeatureDim({ cells, look }: PixelFeatureOptions): number {
-  return (look === 'form' ? cells * cells + 3 : cells * cells * 3) + PLACE_WIDTH;
+  return (look === 'form' ? cells * cells + 3 : cells * cells * 3) + BOX_WIDTH;
 }
 
 /**
- * Describes each region by its pixels, then by its place: (x1, y1, x2, y2, width, height) as shares of the picture, scaled to -4..4.
+ * Describes each region by its pixels, then by its box: (x1, y1, x2, y2, width, height) as shares of the picture, scaled to -4..4.
  * Colours are scaled from 0..255 to -2..2, contrasts from 0..1 to -1..3.
  * @param boxes one [x1, y1, x2, y2] in pixels for each region; x2 and y2 are exclusive, fractions count.
  * @throws DataError when a box is empty or leaves the picture.
@@ -46,7 +46,7 @@ export function pixelFeatures(
     const colors = resample(image, box, options.cells);
     const row = features.subarray(i * dim, (i + 1) * dim);
     row.set(options.look === 'form' ? formOf(colors, options.cells) : colors.map(scaleColor));
-    row.set(placeOf(box, image), dim - PLACE_WIDTH);
+    row.set(boxShares(box, image), dim - BOX_WIDTH);
   });
   const { width: imageWidth, height: imageHeight } = image;
   return { features, count: boxes.length, dim, boxes: Float32Array.from(boxes.flat()), imageWidth, imageHeight };
@@ -70,7 +70,7 @@ function formOf(colors: readonly number[], cells: number): number[] {
   const all = Array.from({ length: cells * cells }, (_, cell) => cell);
   const last = cells - 1;
   const isRim = (cell: number): boolean =>
-    [Math.floor(cell / cells), cell % cells].some((place) => place === 0 || place === last);
+    [Math.floor(cell / cells), cell % cells].some((at) => at === 0 || at === last);
   const rim = meanColor(all.filter(isRim).map((cell) => [colorOf(cell), 1]));
   const distances = all.map((cell) => Math.hypot(...colorOf(cell).map((value, k) => value - (rim[k] as number))));
   const strongest = Math.max(...distances) + FAINT_CONTRAST;
@@ -86,10 +86,10 @@ function meanColor(weighted: readonly (readonly [color: readonly number[], weigh
   );
 }
 
-function placeOf(box: readonly number[], { width, height }: RgbImage): number[] {
+function boxShares(box: readonly number[], { width, height }: RgbImage): number[] {
   const [x1, y1, x2, y2] = box as [number, number, number, number];
   const shares = [x1 / width, y1 / height, x2 / width, y2 / height, (x2 - x1) / width, (y2 - y1) / height];
-  return shares.map((share) => (share - 0.5) * PLACE_SCALE);
+  return shares.map((share) => (share - 0.5) * BOX_SCALE);
 }
 
 /** Averages a crop onto cells: R, G and B of each, 0 to 1; a pixel counts by the share of it that a cell covers. */

@@ -1,4 +1,4 @@
-// Tables of FlatBuffers, the format of Arrow's metadata: fields by their place in the schema, each read checked against the bytes.
+// Tables of FlatBuffers, the format of Arrow's metadata: fields by their slot in the schema, each read checked against the bytes.
 
 /** Nothing that is read here has more entries in a list; a larger number is a damaged length. */
 const MAX_ENTRIES = 1 << 16;
@@ -20,27 +20,27 @@ export class FlatTable {
   }
 
   uint8(slot: number): number {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     return at === 0 ? 0 : this.view.getUint8(at);
   }
 
   int16(slot: number): number {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     return at === 0 ? 0 : this.view.getInt16(at, true);
   }
 
   int32(slot: number): number {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     return at === 0 ? 0 : this.view.getInt32(at, true);
   }
 
   int64(slot: number): number {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     return at === 0 ? 0 : Number(this.view.getBigInt64(at, true));
   }
 
   text(slot: number): string {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     if (at === 0) return '';
     const start = this.follow(at) + 4;
     const length = this.view.getUint32(start - 4, true);
@@ -50,7 +50,7 @@ export class FlatTable {
 
   /** Null where the table is absent. */
   table(slot: number): FlatTable | null {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     return at === 0 ? null : new FlatTable(this.view, this.follow(at));
   }
 
@@ -67,7 +67,7 @@ export class FlatTable {
   }
 
   private list(slot: number): { start: number; length: number } {
-    const at = this.place(slot);
+    const at = this.offsetOf(slot);
     if (at === 0) return { start: 0, length: 0 };
     const start = this.follow(at) + 4;
     const length = this.view.getUint32(start - 4, true);
@@ -81,7 +81,7 @@ export class FlatTable {
   }
 
   /** Where a field lies; 0 when the table lacks it. */
-  private place(slot: number): number {
+  private offsetOf(slot: number): number {
     const index = this.at - this.view.getInt32(this.at, true);
     const entry = 4 + 2 * slot;
     const offset = entry < this.view.getUint16(index, true) ? this.view.getUint16(index + entry, true) : 0;

@@ -131,7 +131,7 @@ interface FileSystem {
   unlink(path: string): void;
 }
 
-/** Puts an open file into the library's file system: its reads become reads at a place of the descriptor. */
+/** Puts an open file into the library's file system: its reads become reads at an offset of the descriptor. */
 function mountFile(fs: FileSystem, fd: number): string {
   const { size } = fstatSync(fd);
   const name = `features-${fd}`;
@@ -171,16 +171,16 @@ function readRows(
   shape: readonly number[],
   byteLength: number,
 ): Uint8Array {
-  const place = module._malloc(byteLength);
-  if (place === 0) throw new Error(`no memory for ${byteLength} bytes`);
+  const address = module._malloc(byteLength);
+  if (address === 0) throw new Error(`no memory for ${byteLength} bytes`);
   try {
     const isScalar = shape.length === 0;
     const count = isScalar ? null : shape.map(BigInt);
     const offset = isScalar ? null : shape.map((_, axis) => (axis === 0 ? BigInt(from) : 0n));
     const strides = isScalar ? null : shape.map(() => 1n);
-    module.get_dataset_data(file, path, count, offset, strides, BigInt(place));
-    return module.HEAPU8.slice(place, place + byteLength);
+    module.get_dataset_data(file, path, count, offset, strides, BigInt(address));
+    return module.HEAPU8.slice(address, address + byteLength);
   } finally {
-    module._free(place);
+    module._free(address);
   }
 }

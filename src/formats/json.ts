@@ -3,21 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DataError, errorMessage } from '../errors.js';
+import { endOfValue, members, parseAt, skipSpace, tryParse } from './json-scan.js';
 import { requireFile } from '../platform/files.js';
 
-/** A record and where it stands, for messages: `questions.json, record 12`. */
+/** A record and where it is in its file, for messages: `questions.json, record 12`. */
 export interface JsonRecord {
   value: unknown;
   where: string;
   /** Why there is no value, in files that are checked. */
   problem?: string;
 }
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-/** Refuses bytes that are no UTF-8, where a plain decoder would put question marks. */
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /**
  * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array. A line that is no JSON is an error,
@@ -88,63 +83,9 @@ function describeStart(bytes: Uint8Array, start: number): string {
   return JSON.stringify(new TextDecoder().decode(bytes.subarray(start, start + 20)));
 }
 
-/** Behind a byte order mark. */
+/** After a byte order mark. */
 function startOf(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
-}
-
-function skipSpace(bytes: Uint8Array, at: number): number {
-  while (isSpace(bytes[at])) at++;
-  return at;
-}
-
-/** The offset after the string that opens at `at`. */
-function endOfString(bytes: Uint8Array, at: number, path: string): number {
-  for (let i = at + 1; i < bytes.length; i++) {
-    if (bytes[i] === BACKSLASH) i++;
-    else if (bytes[i] === QUOTE) return i + 1;
-  }
-  throw new DataError(`${path}: cut short: the string at byte ${at} does not end; get the file again`);
-}
-
-/** The offset after the value that starts at `at`: brackets are counted, strings skipped; JSON.parse judges the inside later. */
-function endOfValue(bytes: Uint8Array, at: number, path: string): number {
-  let depth = 0;
-  for (let i = at; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    if (byte === QUOTE) {
-      i = endOfString(bytes, i, path) - 1;
-      if (depth === 0) return i + 1;
-    } else if (byte === 0x7b || byte === 0x5b) depth++;
-    else if (byte === 0x7d || byte === 0x5d) {
-      if (depth <= 1) return depth === 1 ? i + 1 : i;
-      depth--;
-    } else if (depth === 0 && (byte === 0x2c || isSpace(byte))) return i;
-  }
-  if (depth === 0) return bytes.length;
-  throw new DataError(`${path}: cut short: the value at byte ${at} does not end; get the file again`);
-}
-
-/** A value, or why it is none. */
-function tryParse(bytes: Uint8Array, start: number, end: number): { value: unknown } | { problem: string } {
-  let text: string;
-  try {
-    text = UTF8.decode(bytes.subarray(start, end));
-  } catch {
-    return { problem: 'not UTF-8; save the file as UTF-8' };
-  }
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch (error) {
-    const hint = /[[:,]\s*-?(?:NaN|Infinity)\b/.test(text) ? '; JSON has no NaN or Infinity' : '';
-    return { problem: `not JSON: ${errorMessage(error)}${hint}` };
-  }
-}
-
-function parseAt(bytes: Uint8Array, start: number, end: number, where: string): unknown {
-  const parsed = tryParse(bytes, start, end);
-  if ('value' in parsed) return parsed.value;
-  throw new DataError(`${where} (byte ${start}): ${parsed.problem}`);
 }
 
 function* arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = false): Generator<JsonRecord> {
@@ -192,19 +133,4 @@ function findMember(bytes: Uint8Array, open: number, key: string, path: string):
     seen.push(member.key);
   }
   throw new DataError(`${path}: expected a list "${key}", found the members ${seen.join(', ') || '(none)'}`);
-}
-
-/** Name and place of each member of the object that opens at `open`. */
-function* members(bytes: Uint8Array, open: number, path: string): Generator<{ key: string; start: number }> {
-  let at = skipSpace(bytes, open + 1);
-  while (bytes[at] === QUOTE) {
-    const nameEnd = endOfString(bytes, at, path);
-    const key = String(parseAt(bytes, at, nameEnd, path));
-    const start = skipSpace(bytes, skipSpace(bytes, nameEnd) + 1); // past the colon
-    yield { key, start };
-    at = skipSpace(bytes, endOfValue(bytes, start, path));
-    if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
-    else if (bytes[at] !== 0x7d)
-      throw new DataError(`${path}: cut short or damaged after member ${key} (byte ${at}); get the file again`);
-  }
 }

@@ -13,7 +13,7 @@ export interface LmdbEntry {
 }
 
 const MAGIC = 0xbeefc0de;
-/** Behind the page header: where a file tells that it is LMDB. */
+/** After the page header: the mark of an LMDB file. */
 const MAGIC_OFFSET = 16;
 const PAGE_HEADER = 16;
 const META_BYTES = PAGE_HEADER + 136;

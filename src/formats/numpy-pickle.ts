@@ -91,7 +91,7 @@ const RULES: PickleRules = {
 
 /**
  * Reads a pickle of dicts, lists, texts, numbers and numpy arrays.
- * @throws DataError naming the place of anything else; nothing is run.
+ * @throws DataError naming the offset of anything else; nothing is run.
  */
 export function readNumpyPickle(bytes: Uint8Array, name: string): PickleValue {
   try {

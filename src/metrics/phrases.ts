@@ -1,4 +1,4 @@
-// How often a phrase's place is found: recall among the first regions, and what the regions allow at best; of all phrases and by their type.
+// How often the box of a phrase is found: recall among the first regions, and what the regions allow at best; of all phrases and by their type.
 
 /** Numbers of regions that may be named. */
 export const RECALL_AT = [1, 5, 10] as const;

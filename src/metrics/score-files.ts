@@ -1,4 +1,4 @@
-// Scores result files against annotations: the figures of the official tools, printed as they print them.
+// Scores result files against annotations: the scores of the official tools, printed as they print them.
 import { readText, writeTextAtomic } from '#platform';
 import { type Box, matchingRegions } from '../boxes.js';
 import { readJsonRecords } from '../formats/json.js';

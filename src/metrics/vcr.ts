@@ -1,4 +1,4 @@
-// VCR's figures: answers, rationales given the right answer, and both right; the leaderboard's CSV.
+// VCR's scores: answers, rationales given the right answer, and both right; the leaderboard's CSV.
 import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, createIdCheck, idField } from '../records/fields.js';
@@ -11,7 +11,7 @@ export interface VcrPrediction {
   rationales?: Readonly<Record<number, readonly number[]>>;
 }
 
-/** A figure for each question that was asked; absent for one that was not. */
+/** A score for each question that was asked; absent for one that was not. */
 export interface VcrScores {
   'Q->A'?: number;
   'QA->R'?: number;

@@ -3,7 +3,7 @@
 /** The kinds that are read. */
 export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff';
 
-/** As many bytes tell every kind. */
+/** So many bytes are enough for every kind. */
 export const PICTURE_HEAD_BYTES = 32;
 
 /** How each kind begins, a character a byte; the brands of AVIF may stand after another one. */

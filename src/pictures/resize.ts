@@ -4,7 +4,7 @@ import type { RgbImage } from './png.js';
 /** Fraction bits of a weight: 32, less 8 of a byte and 2 to spare. */
 const PRECISION_BITS = 22;
 
-/** For each place of the output: the first source place and the weights from there on, whole numbers that sum to about 2^22. */
+/** For each output pixel along an axis: the first source pixel and the weights from there on, whole numbers that sum to about 2^22. */
 type Taps = readonly (readonly [first: number, weights: Int32Array])[];
 
 /**

@@ -1,4 +1,4 @@
-// Sentences whose phrases name places in a picture: Flickr30k Entities' files.
+// Sentences whose phrases name things in a picture: Flickr30k Entities' files.
 import { readdir } from 'node:fs/promises';
 import { exists, joinPath, readText } from '#platform';
 import { DataError } from '../errors.js';
@@ -6,7 +6,7 @@ import type { Box } from '../boxes.js';
 
 /** A phrase of a sentence and the boxes of what it names. */
 export interface Phrase {
-  /** Places of its first and last word. */
+  /** Positions of its first and last word. */
   first: number;
   last: number;
   boxes: readonly Box[];

@@ -88,12 +88,12 @@ export const FOREIGN_FORMATS = {
     task: 'answering',
     read: jsonRecords,
     lines: (fields, where) =>
-      inner(fields, 'qas', where).map(({ fields: qa, where: place }) => {
-        const answer = textField(qa, 'answer', place);
+      inner(fields, 'qas', where).map(({ fields: qa, where: at }) => {
+        const answer = textField(qa, 'answer', at);
         return {
-          id: idField(qa, 'qa_id', place),
-          question: textField(qa, 'question', place),
-          image: idField(qa, 'image_id', place),
+          id: idField(qa, 'qa_id', at),
+          question: textField(qa, 'question', at),
+          image: idField(qa, 'image_id', at),
           answers: { [normaliseAnswer(answer) || answer]: 1 }, // "Sailboats." as VQA 2.0 has it
         };
       }),
@@ -103,14 +103,14 @@ export const FOREIGN_FORMATS = {
     task: 'grounding',
     read: jsonRecords,
     lines: (fields, where) =>
-      inner(fields, 'regions', where).flatMap(({ fields: region, where: place }) => {
-        const text = textField(region, 'phrase', place).trim();
+      inner(fields, 'regions', where).flatMap(({ fields: region, where: at }) => {
+        const text = textField(region, 'phrase', at).trim();
         const [x = 0, y = 0, width = 0, height = 0] = ['x', 'y', 'width', 'height'].map((name) =>
-          numberField(region, name, place),
+          numberField(region, name, at),
         );
         if (text === '' || width <= 0 || height <= 0) return [];
         const words = [0, text.split(/\s+/).length - 1];
-        const [id, image] = [idField(region, 'region_id', place), idField(region, 'image_id', place)];
+        const [id, image] = [idField(region, 'region_id', at), idField(region, 'image_id', at)];
         return [{ id, text, image, phrases: [{ words, boxes: [[x, y, x + width, y + height]] }] }];
       }),
   },
@@ -159,8 +159,8 @@ async function* namedMembers(path: string): AsyncGenerator<JsonRecord> {
 
 function inner(fields: Fields, key: string, where: string): { fields: Fields; where: string }[] {
   return listField(fields, key, where).map((value, i) => {
-    const place = `${where}, ${key} ${i}`;
-    return { fields: asObject({ value, where: place }), where: place };
+    const at = `${where}, ${key} ${i}`;
+    return { fields: asObject({ value, where: at }), where: at };
   });
 }
 

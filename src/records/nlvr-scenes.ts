@@ -59,20 +59,20 @@ function readItem(record: JsonRecord): NlvrItem {
 
 /**
  * A scene as regions: each box, followed by its items. Kind, colour, size and box are one-hot (a box has no colour and no size),
- * places are shares of the box. Boxes are in the pixels of NLVR's 400 x 100 pictures.
+ * corners and sides are shares of the box. Boxes are in the pixels of NLVR's 400 x 100 pictures.
  */
 export function sceneRegions(scene: NlvrScene): RegionFeatures {
   const rows: number[][] = [];
   const boxes: number[] = [];
   scene.forEach((items, b) => {
     const add = (kind: string, color: string, size: number | null, x: number, y: number, side: number): void => {
-      const place = [x, y, x + side, y + side, side, side].map((value) => value / BOX_SIZE);
+      const shares = [x, y, x + side, y + side, side, side].map((value) => value / BOX_SIZE);
       rows.push([
         ...oneHot(KINDS, kind),
         ...oneHot(COLORS, color),
         ...oneHot(SIZES, size),
         ...oneHot([0, 1, 2], b),
-        ...place,
+        ...shares,
       ]);
       boxes.push(b * BOX_STEP + x, y, b * BOX_STEP + x + side, y + side);
     };

@@ -4,7 +4,7 @@ import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { type NlvrScene, readScene, sceneKey } from './nlvr-scenes.js';
 import { asObject, createIdCheck, idField, textField } from './fields.js';
 
-/** A statement about one picture or a pair, and whether it is true (null: not told, as in hidden test sets). */
+/** A statement about one picture or a pair, and whether it is true (null: unknown, as in hidden test sets). */
 export interface Statement {
   identifier: string;
   sentence: string;
@@ -80,7 +80,7 @@ function nlvr2Statement(record: JsonRecord): Statement {
   };
 }
 
-/** true, "True", "true" and 1 are true; absent is not told. */
+/** true, "True", "true" and 1 are true; absent is unknown. */
 function readLabel(value: unknown, where: string): boolean | null {
   if (value === undefined || value === null) return null;
   const text = String(value).toLowerCase();

@@ -1,4 +1,4 @@
-// What is wrong with a record of own data, in words: the place, what is expected there and what was found.
+// What is wrong with a record of own data, in words: the field, what is expected there and what was found.
 import type { z } from 'zod';
 
 const ID = 'an id: a text or a whole number';
@@ -16,7 +16,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   label: 'a text, true, false or a whole number',
   answers: "a list of the annotators' answers, or an object of answers with scores from 0 to 1",
   phrases: 'a list of { "words": [first, last], "boxes": [[x1, y1, x2, y2]] }, one at least',
-  'phrases.words': 'the places of the first and last word, counted from 0',
+  'phrases.words': 'the positions of the first and last word, counted from 0',
   'phrases.boxes': 'a list of boxes [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2',
 };
 
@@ -25,10 +25,10 @@ const SHOWN = 60;
 /** The problem that a schema found in a record: `answers: expected ..., received {"red":1.5}`. */
 export function describeIssue(issue: z.core.$ZodIssue, record: unknown, known: readonly string[]): string {
   const { path } = issue;
-  const place = path
+  const fieldPath = path
     .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
     .join('');
-  const where = place === '' ? '' : `${place}: `;
+  const where = fieldPath === '' ? '' : `${fieldPath}: `;
   if (issue.code === 'unrecognized_keys') {
     const names = path.length === 0 ? known : ['words', 'boxes'];
     return `${where}unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}; expected ${names.join(', ')}`;

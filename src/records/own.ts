@@ -51,7 +51,7 @@ const grounding = z.strictObject({
 export const OWN_SCHEMAS = { classification, answering, grounding } as const;
 export type OwnTaskName = keyof typeof OWN_SCHEMAS;
 
-/** A text about an image or a pair of them, with its class where it is told. */
+/** A text about an image or a pair of them, with its class where it is known. */
 export interface ClassificationRecord {
   id: string;
   text: string;
@@ -60,7 +60,7 @@ export interface ClassificationRecord {
   label: string | null;
 }
 
-/** A question about an image, with the scores of its answers where they are told. */
+/** A question about an image, with the scores of its answers where they are known. */
 export interface AnsweringRecord {
   id: string;
   question: string;

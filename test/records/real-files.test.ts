@@ -10,7 +10,8 @@ import { convertRecords, type ForeignFormat } from '../../src/records/foreign.js
 import { readNpy } from '../../src/formats/npy.js';
 import { openRegionFeatures } from '../../src/features/open.js';
 import { checkOwnRecords } from '../../src/records/own.js';
-import { joinVqa, readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
+import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
+import { joinVqa } from '../../src/records/vqa-examples.js';
 import { readPicture } from '../../src/pictures/decode.js';
 import { testWithData } from '../helpers/shared-data.js';
 

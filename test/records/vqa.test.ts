@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import { joinVqa, readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
+import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
+import { joinVqa } from '../../src/records/vqa-examples.js';
 import { testWithData } from '../helpers/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vqa-records-'));

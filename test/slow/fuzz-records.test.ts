@@ -10,7 +10,8 @@ import { readNlvr, readNlvr2 } from '../../src/records/nlvr.js';
 import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/records/own-statistics.js';
 import { readVcr } from '../../src/records/vcr.js';
 import { readVcrImages, readVcrMetadata } from '../../src/records/vcr-images.js';
-import { readVqaAnnotations, readVqaExamples, readVqaQuestions, readVqaResults } from '../../src/records/vqa.js';
+import { readVqaAnnotations, readVqaQuestions, readVqaResults } from '../../src/records/vqa.js';
+import { readVqaExamples } from '../../src/records/vqa-examples.js';
 import { fuzzFiles, type Sample } from '../helpers/fuzz.js';
 import { slowCount } from '../helpers/slow-share.js';
 

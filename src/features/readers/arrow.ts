@@ -1,7 +1,7 @@
 // Region features in Arrow tables, a row for each image, as Hugging Face's `datasets` and vltk keep them.
 import { openSource } from '#platform';
 import { DataError } from '../../errors.js';
-import { openArrow } from '../../formats/arrow.js';
+import { openArrow } from '../../formats/arrow/table.js';
 import { widthFoundSource } from '../indexed-source.js';
 import { openedWith, type RegionFeatureSource } from '../region-features.js';
 import { ID_NAMES, regionsOfArrays } from '../named-arrays.js';

@@ -66,7 +66,7 @@ async function openTable(
   const images = index.map(([id, row]) => {
     const found = rows[row];
     if (found !== undefined) return found;
-    throw new DataError(`${file.name}, image ${id}: stands in row ${row}, the file has ${rows.length}`);
+    throw new DataError(`${file.name}, image ${id}: is in row ${row}, the file has ${rows.length}`);
   });
   const read = (row: number, width?: number): Promise<RegionFeatures> =>
     readRow(file, names, images[row] as TableRow, `${file.name}, image ${ids[row]}`, width);
@@ -106,7 +106,7 @@ async function rowIds(file: Hdf5File, names: readonly string[]): Promise<(readon
   const index = (await exists(path)) ? readNumpyPickle(await readFile(path), path) : null;
   if (!(index instanceof Map)) {
     throw new DataError(
-      `${file.name}: nothing tells which row is which image; expected a dataset image_id, or a pickled dict { image id: row } in ${path}`,
+      `${file.name}: nothing says which row is which image; expected a dataset image_id, or a pickled dict { image id: row } in ${path}`,
     );
   }
   return [...index].map(([id, row]) => [String(id), Number(row)] as const);

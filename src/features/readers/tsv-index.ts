@@ -48,7 +48,7 @@ type TsvIndex = z.output<typeof schema>;
 export type TsvLine = TsvIndex['lines'][number];
 
 /**
- * The columns and lines of a `.tsv`: from `<path>.index.json` while the file is the same, else found anew and kept there where the folder
+ * The columns and lines of a `.tsv`: from `<path>.index.json` while the file is the same, else found again and kept there where the folder
  * can be written.
  * @throws DataError when a line has other columns or a bad number of regions.
  */

@@ -1,4 +1,4 @@
-// Writes a store of region features over as many runs as it takes: what is made goes beside its place, with a journal of what is whole.
+// Writes a store of region features over as many runs as it takes: images go to a file beside it, with a journal of those that are whole.
 import { crc32 } from 'node:zlib';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -37,7 +37,7 @@ export interface StoreWriter {
 }
 
 /**
- * Begins a store, or goes on with what `<path>.part` and its journal hold: whole images are kept, what a crash left behind them is cut off.
+ * Begins a store, or goes on with what `<path>.part` and its journal hold: whole images are kept, what a crash left after them is cut off.
  * @throws DataError when the store is finished, was begun with other traits, or another process is writing it.
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
@@ -46,7 +46,7 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
   let [file, log]: (FileHandle | null)[] = [null, null];
   try {
-    if (await exists(path)) throw new DataError(`${path}: is already there; remove it to make it anew`);
+    if (await exists(path)) throw new DataError(`${path}: is already there; remove it to write it again`);
     const entries = await readJournal(journal, traits, path);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
@@ -131,7 +131,7 @@ async function readJournal(journal: string, traits: StoreTraits, path: string): 
   if (begun === undefined) return [];
   if (JSON.stringify(begun) !== JSON.stringify(traits)) {
     throw new DataError(
-      `${journal}: was begun with ${JSON.stringify(begun)}, now ${JSON.stringify(traits)}; remove it and ${path}.part to begin anew`,
+      `${journal}: was begun with ${JSON.stringify(begun)}, now ${JSON.stringify(traits)}; remove it and ${path}.part to start over`,
     );
   }
   const end = rest.findIndex((entry) => !isEntry(entry));

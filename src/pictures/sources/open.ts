@@ -1,4 +1,4 @@
-// Opens the pictures of a data set, wherever they lie: one place that knows all of it.
+// Opens the pictures of a data set in folders, archives and tables: the one file that knows all sources.
 import { stat } from 'node:fs/promises';
 import { openSource } from '#platform';
 import type { ByteSource } from '../../byte-source.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { bytesSource } from '../../../src/byte-source.js';
-import { openArrow } from '../../../src/formats/arrow.js';
+import { openArrow } from '../../../src/formats/arrow/table.js';
 import { openRegionFeatures } from '../../../src/features/open.js';
 import type { RegionFeatureSource } from '../../../src/features/region-features.js';
 import { DataError } from '../../../src/errors.js';

@@ -181,7 +181,7 @@ describe('features in HDF5', () => {
     copyFileSync(join(FIXTURES, 'train36.hdf5'), table);
     await expect(openRegionFeatures(table)).rejects.toThrow('train36_imgid2idx.pkl');
     writeFileSync(join(folder, 'train36_imgid2idx.pkl'), '(dp0\nI1\nI7\ns.');
-    await expect(openRegionFeatures(table)).rejects.toThrow('image 1: stands in row 7, the file has 4');
+    await expect(openRegionFeatures(table)).rejects.toThrow('image 1: is in row 7, the file has 4');
     writeFileSync(table, readFileSync(table).subarray(0, 500));
     await expect(openRegionFeatures(table)).rejects.toThrow('the HDF5 file is damaged');
   });
