@@ -15,6 +15,7 @@
 #include "fused_loops.h"
 #include "napi_util.h"
 #include "parallel.h"
+#include "variable_handle.h"
 
 namespace visualbert {
 namespace {
@@ -30,6 +31,7 @@ struct Graph {
   TF_Graph* graph = nullptr;
   TF_Session* session = nullptr;
   std::vector<TF_Operation*> operations;
+  std::vector<int32_t> handles;
 
   ~Graph() { close(); }
 
@@ -40,6 +42,8 @@ struct Graph {
     if (graph != nullptr) TF_DeleteGraph(graph);
     graph = nullptr;
     operations.clear();
+    for (int32_t number : handles) forget_handle(number);
+    handles.clear();
   }
 
   TF_Operation* operation(int64_t number) const { return operations.at(static_cast<size_t>(number)); }
@@ -70,7 +74,14 @@ Graph* open_graph(napi_env env, napi_value value) {
   return graph;
 }
 
-// A tensor that stays on the native side: how a session hands its variables to the next without copying them.
+// What a run does with its results.
+enum class Results {
+  kCopied = 0,
+  kHeld = 1,    // stay on the native side: how a session hands its variables to the next
+  kShared = 2,  // JavaScript gets TensorFlow's own memory, which nothing may write into any more
+};
+
+// A tensor that stays on the native side.
 struct HeldTensor {
   TensorPointer tensor;
 };
@@ -189,8 +200,9 @@ napi_value describe_output(napi_env env, TF_Graph* graph, TF_Output output) {
   return description;
 }
 
-// addOperation(graph, type, name, inputs, attributes, controls): inputs are output numbers, or arrays of them where the operation takes a list;
-// controls are operation numbers. Returns { operation, outputs: [{ dtype, shape }] }.
+// addOperation(graph, type, name, inputs, attributes, controls, beside): inputs are output numbers, or arrays of them where the operation takes
+// a list; controls are operation numbers; `beside` is the number of an operation on whose device this one runs, or null.
+// Returns { operation, outputs: [{ dtype, shape }] }.
 napi_value AddOperation(napi_env env, napi_value* args, size_t) {
   Graph* graph = open_graph(env, args[0]);
   const std::string type = to_string(env, args[1]);
@@ -206,6 +218,7 @@ napi_value AddOperation(napi_env env, napi_value* args, size_t) {
     });
     for_each(env, args[4], [&](napi_value attribute) { set_attribute(env, description, attribute); });
     for (int64_t control : to_ints(env, args[5])) TF_AddControlInput(description, graph->operation(control));
+    if (!is_null(env, args[6])) TF_ColocateWith(description, graph->operation(to_int(env, args[6])));
   } catch (const std::exception& error) {
     failure = error.what();  // the description can only be freed by finishing it
   }
@@ -237,7 +250,7 @@ struct Run {
   std::vector<TF_Operation*> targets;
   std::vector<TensorPointer> results;
   std::string run_options;  // serialized tensorflow.RunOptions
-  bool hold = false;
+  Results how = Results::kCopied;
   TF_Buffer* metadata = nullptr;
   std::string error;
 
@@ -265,8 +278,18 @@ void execute(napi_env, void* data) {
   run->feed_tensors.clear();
 }
 
-napi_value describe_result(napi_env env, TensorPointer& tensor, bool hold) {
-  if (hold) return make_external(env, new HeldTensor{std::move(tensor)});
+// The memory of a tensor as an ArrayBuffer, which keeps the tensor.
+napi_value share_buffer(napi_env env, TensorPointer& tensor) {
+  napi_value buffer;
+  const auto finalize = [](napi_env, void*, void* owner) { TF_DeleteTensor(static_cast<TF_Tensor*>(owner)); };
+  require(napi_create_external_arraybuffer(env, TF_TensorData(tensor.get()), TF_TensorByteSize(tensor.get()), finalize, tensor.get(), &buffer),
+          "shared array");
+  tensor.release();
+  return buffer;
+}
+
+napi_value describe_result(napi_env env, TensorPointer& tensor, Results how) {
+  if (how == Results::kHeld) return make_external(env, new HeldTensor{std::move(tensor)});
   napi_value result;
   require(napi_create_object(env, &result), "object");
   set(env, result, "dtype", make_number(env, TF_TensorType(tensor.get())));
@@ -274,7 +297,9 @@ napi_value describe_result(napi_env env, TensorPointer& tensor, bool hold) {
   napi_value shape = make_array(env, static_cast<size_t>(rank));
   for (int i = 0; i < rank; ++i) napi_set_element(env, shape, i, make_number(env, static_cast<double>(TF_Dim(tensor.get(), i))));
   set(env, result, "shape", shape);
-  set(env, result, "buffer", make_buffer(env, TF_TensorData(tensor.get()), TF_TensorByteSize(tensor.get())));
+  const size_t size = TF_TensorByteSize(tensor.get());
+  const bool shares = how == Results::kShared && size > 0;
+  set(env, result, "buffer", shares ? share_buffer(env, tensor) : make_buffer(env, TF_TensorData(tensor.get()), size));
   return result;
 }
 
@@ -289,7 +314,7 @@ void complete(napi_env env, napi_status, void* data) {
     values[2] = make_null(env);
     if (run->error.empty()) {
       for (size_t i = 0; i < run->results.size(); ++i) {
-        napi_set_element(env, values[1], i, describe_result(env, run->results[i], run->hold));
+        napi_set_element(env, values[1], i, describe_result(env, run->results[i], run->how));
       }
       if (run->metadata != nullptr) values[2] = make_buffer(env, run->metadata->data, run->metadata->length);
     }
@@ -304,8 +329,8 @@ void complete(napi_env env, napi_status, void* data) {
   napi_call_function(env, receiver, callback, 3, values, &ignored);
 }
 
-// run(graph, feeds, fetches, targets, runOptions, hold, callback): feeds are [output number, { dtype, shape, data } or held tensor];
-// with `hold` the results stay native. Feeds are copied before the call returns.
+// run(graph, feeds, fetches, targets, runOptions, results, callback): feeds are [output number, { dtype, shape, data } or held tensor];
+// `results` is one of Results. Feeds are copied before the call returns.
 napi_value RunGraph(napi_env env, napi_value* args, size_t) {
   auto run = std::make_unique<Run>();
   run->graph = open_graph(env, args[0]);
@@ -323,7 +348,7 @@ napi_value RunGraph(napi_env env, napi_value* args, size_t) {
   for (int64_t number : to_ints(env, args[3])) run->targets.push_back(run->graph->operation(number));
   const Bytes options = to_bytes(env, args[4]);
   run->run_options.assign(static_cast<const char*>(options.data), options.size);
-  run->hold = to_bool(env, args[5]);
+  run->how = static_cast<Results>(to_int(env, args[5]));
 
   require(napi_create_async_work(env, nullptr, make_string(env, "visualbert:run"), execute, complete, run.get(), &run->work), "work");
   require(napi_create_reference(env, args[0], 1, &run->graph_reference), "reference");
@@ -331,6 +356,15 @@ napi_value RunGraph(napi_env env, napi_value* args, size_t) {
   require(napi_queue_async_work(env, run->work), "queue");
   run.release();  // `complete` owns it now
   return nullptr;
+}
+
+// keepHandle(graph, handle): the number under which VisualbertVariable gives a held handle out, until the graph is closed.
+napi_value KeepHandle(napi_env env, napi_value* args, size_t) {
+  Graph* graph = open_graph(env, args[0]);
+  HeldTensor* held = external<HeldTensor>(env, args[1]);
+  if (held->tensor == nullptr || TF_TensorType(held->tensor.get()) != TF_RESOURCE) throw std::runtime_error("expected a held handle");
+  graph->handles.push_back(keep_handle(held->tensor.release()));
+  return make_number(env, graph->handles.back());
 }
 
 // operationDefinition(graph, type): the serialized tensorflow.OpDef.
@@ -366,6 +400,7 @@ napi_value ReturnMemory(napi_env, napi_value*, size_t) {
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
     register_fused_kernels();
+    register_variable_handle();
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
     return nullptr;
@@ -374,6 +409,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<CloseGraph>(env, exports, "closeGraph");
   export_function<AddOperation>(env, exports, "addOperation");
   export_function<RunGraph>(env, exports, "run");
+  export_function<KeepHandle>(env, exports, "keepHandle");
   export_function<OperationDefinition>(env, exports, "operationDefinition");
   export_function<AllFinite>(env, exports, "allFinite");
   export_function<ReturnMemory>(env, exports, "returnMemory");

@@ -80,6 +80,12 @@ class Call {
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
   }
 
+  // Makes a tensor that is there already an output.
+  void give(int index, TF_Tensor* tensor) {
+    TF_SetOutput(context_, index, tensor, status_);
+    status_.check();
+  }
+
   static std::vector<int64_t> shape_of(TF_Tensor* tensor) {
     std::vector<int64_t> shape;
     for (int axis = 0; axis < TF_NumDims(tensor); ++axis) shape.push_back(TF_Dim(tensor, axis));
@@ -182,6 +188,17 @@ void destroy(void* kernel) {
   delete static_cast<Kernel*>(kernel);
 }
 
+// Registers a kernel for a device ("CPU", "GPU"); the arguments named lie in the host's memory.
+template <typename Kernel>
+void define_kernel(const char* name, const char* device, std::initializer_list<const char*> on_host = {}) {
+  Status status;
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(name, device, create<Kernel>, compute<Kernel>, destroy<Kernel>);
+  for (const char* argument : on_host) TF_KernelBuilder_HostMemory(kernel, argument);
+  TF_RegisterKernelBuilder(name, kernel, status);
+  status.check();
+}
+
+// Registers an operation and its kernel for the CPU.
 template <typename Kernel>
 void define(const Definition& definition) {
   Status status;
@@ -193,9 +210,7 @@ void define(const Definition& definition) {
   if (definition.stateful) TF_OpDefinitionBuilderSetIsStateful(builder, true);  // it takes false for true
   TF_RegisterOpDefinition(builder, status);
   status.check();
-  TF_KernelBuilder* kernel = TF_NewKernelBuilder(definition.name, "CPU", create<Kernel>, compute<Kernel>, destroy<Kernel>);
-  TF_RegisterKernelBuilder(definition.name, kernel, status);
-  status.check();
+  define_kernel<Kernel>(definition.name, "CPU");
 }
 
 }  // namespace visualbert

@@ -67,6 +67,12 @@ inline bool is_array(napi_env env, napi_value value) {
   return result;
 }
 
+inline bool is_null(napi_env env, napi_value value) {
+  napi_valuetype type;
+  require(napi_typeof(env, value, &type), "type");
+  return type == napi_null;
+}
+
 inline napi_value property(napi_env env, napi_value object, const char* name) {
   napi_value value;
   require(napi_get_named_property(env, object, name, &value), name);

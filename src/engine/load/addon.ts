@@ -53,6 +53,12 @@ export interface NativeResult {
   buffer: ArrayBuffer;
 }
 
+/** What a run does with its results, as native/graph.cc numbers it. */
+const RESULTS = { copied: 0, held: 1, shared: 2 } as const;
+
+/** Values by the output that they are fed to. */
+export type Feeds = readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[];
+
 /** The functions of native/graph.cc. */
 export interface GraphAddon {
   createGraph(config: Uint8Array): Handle<'graph'>;
@@ -64,17 +70,19 @@ export interface GraphAddon {
     inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[],
     controls: readonly number[],
+    beside: number | null,
   ): { operation: number; outputs: OutputDescription[] };
+  keepHandle(graph: Handle<'graph'>, handle: Handle<'tensor'>): number;
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
   allFinite(values: Float32Array): boolean;
   returnMemory(): void;
   run(
     graph: Handle<'graph'>,
-    feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],
+    feeds: Feeds,
     fetches: readonly OutputNumber[],
     targets: readonly number[],
     runOptions: Uint8Array,
-    hold: boolean,
+    results: number,
     callback: (
       error: string | null,
       results: (NativeResult | Handle<'tensor'>)[],
@@ -97,15 +105,19 @@ export class NativeGraph {
     this.handle = addon.createGraph(config);
   }
 
-  /** Adds an operation; TensorFlow infers the shapes of its outputs. @throws EngineError with TensorFlow's reason. */
+  /**
+   * Adds an operation; TensorFlow infers the shapes of its outputs. @param beside an operation on whose device it is to run.
+   * @throws EngineError with TensorFlow's reason.
+   */
   add(
     type: string,
     name: string,
     inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[] = [],
     controls: readonly number[] = [],
+    beside: number | null = null,
   ): { operation: number; outputs: OutputDescription[] } {
-    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls);
+    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls, beside);
   }
 
   /** The serialized `tensorflow.OpDef`. @throws EngineError for an operation that TensorFlow does not have. */
@@ -115,38 +127,52 @@ export class NativeGraph {
 
   /** Runs on a worker thread. Feeds are copied before this returns. Rejects with EngineError. */
   async run(
-    feeds: readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[],
+    feeds: Feeds,
     fetches: readonly OutputNumber[],
     targets: readonly number[],
     runOptions: Uint8Array = NO_OPTIONS,
   ): Promise<{ results: NativeResult[]; metadata: Uint8Array | null }> {
     if (fetches.length + targets.length === 0) return { results: [], metadata: null };
-    return new Promise((resolve, reject) => {
-      const callback: Parameters<GraphAddon['run']>[6] = (error, results, metadata) => {
-        if (error !== null) reject(new EngineError(error));
-        else
-          resolve({
-            results: results as NativeResult[],
-            metadata: metadata === null ? null : new Uint8Array(metadata),
-          });
-      };
-      this.addon.run(this.handle, feeds, fetches, targets, runOptions, false, callback);
-    });
+    const { results, metadata } = await this.start(feeds, fetches, targets, runOptions, RESULTS.copied);
+    return { results: results as NativeResult[], metadata: metadata === null ? null : new Uint8Array(metadata) };
   }
 
   /** The values of outputs, left in native memory to be fed to another graph. */
-  hold(fetches: readonly OutputNumber[]): Promise<Handle<'tensor'>[]> {
-    return new Promise((resolve, reject) => {
-      const callback: Parameters<GraphAddon['run']>[6] = (error, results) => {
-        if (error !== null) reject(new EngineError(error));
-        else resolve(results as Handle<'tensor'>[]);
-      };
-      this.addon.run(this.handle, [], fetches, [], NO_OPTIONS, true, callback);
-    });
+  async hold(
+    feeds: Feeds,
+    fetches: readonly OutputNumber[],
+    targets: readonly number[] = [],
+  ): Promise<Handle<'tensor'>[]> {
+    return (await this.start(feeds, fetches, targets, NO_OPTIONS, RESULTS.held)).results as Handle<'tensor'>[];
+  }
+
+  /** The number under which the operation `VisualbertVariable` gives out a variable, whose handle was held. */
+  keepHandle(handle: Handle<'tensor'>): number {
+    return this.addon.keepHandle(this.handle, handle);
+  }
+
+  /** The values of outputs in TensorFlow's own memory: for variables that no later run writes. */
+  async share(feeds: Feeds, fetches: readonly OutputNumber[]): Promise<NativeResult[]> {
+    return (await this.start(feeds, fetches, [], NO_OPTIONS, RESULTS.shared)).results as NativeResult[];
   }
 
   /** Ends the session and frees its variables. No run may be under way. */
   close(): void {
     this.addon.closeGraph(this.handle);
+  }
+
+  private start(
+    feeds: Feeds,
+    fetches: readonly OutputNumber[],
+    targets: readonly number[],
+    runOptions: Uint8Array,
+    kind: number,
+  ): Promise<{ results: (NativeResult | Handle<'tensor'>)[]; metadata: ArrayBuffer | null }> {
+    return new Promise((resolve, reject) => {
+      this.addon.run(this.handle, feeds, fetches, targets, runOptions, kind, (error, results, metadata) => {
+        if (error !== null) reject(new EngineError(error));
+        else resolve({ results, metadata });
+      });
+    });
   }
 }

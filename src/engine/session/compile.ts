@@ -87,7 +87,7 @@ class CompiledFunction {
     const references = fetches.map(({ reference }) => reference);
     let finished;
     try {
-      finished = await this.state.run(recording.graph, fed, references, targets, runOptions);
+      finished = await this.state.whenFilled(() => recording.graph.run(fed, references, targets, runOptions));
     } catch (error) {
       throw new EngineError(`${this.name}: ${errorMessage(error)}`);
     }

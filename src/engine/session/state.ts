@@ -18,6 +18,7 @@ import type { Precision } from '../recording/precision.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import { StateVariable } from './held-variable.js';
 import { nodeName, Recording, typeAttribute, typedArray, type GraphDType } from '../recording/recording.js';
+import { VariableAccess } from './variable-access.js';
 import { graphBackend } from './register.js';
 import { sessionConfig } from './session-config.js';
 
@@ -42,6 +43,7 @@ export class SessionState implements State {
   readonly backend: GraphBackend;
   readonly log: (line: string) => void;
   private graph: NativeGraph;
+  private access: VariableAccess;
   private readonly addon: GraphAddon;
   private readonly config: Uint8Array;
   private readonly maxSignatures: number;
@@ -81,6 +83,7 @@ export class SessionState implements State {
     this.log = log;
     this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
+    this.access = new VariableAccess(this.graph);
   }
 
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -109,7 +112,7 @@ export class SessionState implements State {
       );
     }
     const data = value.data.slice();
-    await this.enqueue(() => this.assign([[held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }]]));
+    await this.enqueue(() => this.assign(held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }));
   }
 
   dispose(): Promise<void> {
@@ -121,14 +124,17 @@ export class SessionState implements State {
   private async end(): Promise<void> {
     const values = new Map<StateVariable, RawTensor>();
     const closed = this.enqueue(async () => {
+      await this.filling?.catch(() => undefined); // given variables have their values, whatever became of added ones
       for (const held of this.held.values()) {
-        if (held.given && held.isAlive) values.set(held, await this.valueOf(held));
+        if (held.given && held.isAlive) values.set(held, rawTensor(await this.access.share(held.resource), held.dtype));
       }
-      await this.filling;
       this.graph.close();
     });
     this.isOpen = false;
-    await closed;
+    await closed.catch((error: unknown) => {
+      [this.isOpen, this.ending] = [true, null]; // nothing is lost: the session is as it was
+      throw error;
+    });
     for (const held of this.held.values()) {
       this.backend.release(held);
       const value = values.get(held);
@@ -144,28 +150,35 @@ export class SessionState implements State {
   /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave. */
   async take(variables: ReadonlyMap<string, tf.Variable>): Promise<void> {
     requireFree(variables, this.backend);
+    const entering = [...variables].map(([name, variable]) => {
+      const dtype = variable.dtype as GraphDType;
+      const isMatrix = variable.rank === 2 && dtype === 'float32';
+      const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
+      const held = this.register(name, variable.shape, dtype, true, isReadOnly ? this.readOnly?.precision : undefined);
+      held.variable = variable;
+      return held;
+    });
+    let unknown = entering.flatMap(({ resources }) => resources);
     let batch: [StateVariable, NativeArray][] = [];
     let bytes = 0;
     let isLarge = false;
     const flush = async (): Promise<void> => {
-      const moved = batch;
+      const [moved, entered] = [batch, unknown];
       isLarge ||= bytes >= MOVE_BYTES;
-      [batch, bytes] = [[], 0];
-      await this.enqueue(() => this.assign(moved));
+      [batch, bytes, unknown] = [[], 0, []];
+      await this.enqueue(async () => {
+        await this.access.enter(entered);
+        for (const [held, array] of moved) await this.assign(held, array);
+      });
       if (!isLarge) return;
       collectGarbage();
       this.addon.returnMemory();
     };
-    for (const [name, variable] of variables) {
-      const dtype = variable.dtype as GraphDType;
-      const data = typedArray(variable.dataSync(), dtype);
-      const isMatrix = variable.rank === 2 && dtype === 'float32';
-      const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
-      const readIn = isReadOnly ? this.readOnly?.precision : undefined;
-      const held = this.register(name, variable.shape, dtype, true, readIn);
-      held.variable = variable;
+    for (const held of entering) {
+      const { dtype, shape } = held;
+      const data = typedArray(held.variable.dataSync(), dtype);
       this.refer(held);
-      batch.push([held, { dtype: TF_DTYPE[dtype], shape: held.shape, data }]);
+      batch.push([held, { dtype: TF_DTYPE[dtype], shape, data }]);
       bytes += data.byteLength;
       if (bytes >= MOVE_BYTES) await flush();
     }
@@ -191,11 +204,11 @@ export class SessionState implements State {
     return result;
   }
 
-  /** Runs operations once all variables have values; at once when they have, so that feeds are copied before this returns. For jobs. */
-  async run(graph: NativeGraph, ...what: Parameters<NativeGraph['run']>): ReturnType<NativeGraph['run']> {
+  /** Calls once all variables have values: at once when they have, so that feeds are copied before this returns. For jobs. */
+  async whenFilled<T>(use: () => Promise<T>): Promise<T> {
     if (this.unfilled.length > 0) this.startFilling();
     if (this.filling !== null) await this.filling;
-    return graph.run(...what);
+    return use();
   }
 
   /** Whether the recording's operations are still there. */
@@ -276,19 +289,14 @@ export class SessionState implements State {
     return held;
   }
 
-  private async valueOf({ operations, dtype }: StateVariable): Promise<RawTensor> {
-    const { results } = await this.run(operations.graph, [], [operations.value], []);
-    return rawTensor(results[0] as NativeResult, dtype);
+  private valueOf({ resource, dtype }: StateVariable): Promise<RawTensor> {
+    return this.whenFilled(async () => rawTensor(await this.access.read(resource), dtype));
   }
 
-  private async assign(values: readonly (readonly [StateVariable, NativeArray | Handle<'tensor'>])[]): Promise<void> {
-    const feeds = values.map(([{ operations }, value]) => [operations.feed, value] as const);
-    await this.run(
-      this.graph,
-      feeds,
-      [],
-      values.map(([{ operations }]) => operations.assign),
-    );
+  private assign({ resources, dtype }: StateVariable, value: NativeArray): Promise<void> {
+    return this.whenFilled(async () => {
+      for (const resource of resources) await this.access.write(resource, value, TF_DTYPE[dtype]);
+    });
   }
 
   private startFilling(): void {
@@ -306,17 +314,21 @@ export class SessionState implements State {
     this.unfilled = [];
     const feeds: [OutputNumber, NativeArray][] = [];
     const targets = pending.map(({ held, fill }, index) => {
-      const { dtype, shape, operations } = held;
+      const { dtype, shape, resource } = held;
       const recording = new Recording(this.graph, `fill_${this.recordingCount++}_${index}`, 'fp32');
       const value = recording.placeholder('value', [], dtype);
       const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
       const references = [recording.full(sizes), recording.full(value)];
       feeds.push([recording.full(value), { dtype: TF_DTYPE[dtype], shape: [], data: typedArray([fill], dtype) }]);
       const [filled] = recording.operation('Fill', references, []).nodes;
-      const inputs = [operations.handle, filled === undefined ? -1 : recording.full(filled)];
+      const inputs = [resource.handle, filled === undefined ? -1 : recording.full(filled)];
       return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', TF_DTYPE[dtype])]).operation;
     });
-    await this.graph.run(feeds, [], targets);
+    await this.access.enter(
+      pending.map(({ held }) => held.resource),
+      feeds,
+      targets,
+    );
   }
 
   /** A new session with the same variables and nothing recorded; functions are recorded again when they are called. */
@@ -327,11 +339,16 @@ export class SessionState implements State {
     await this.filling;
     const unfilled = new Set(this.unfilled.map(({ held }) => held)); // added meanwhile: they have no values to take over
     const filled = [...this.held.values()].filter((held) => !unfilled.has(held));
-    const values = await this.graph.hold(filled.map(({ operations }) => operations.value));
+    const values: Handle<'tensor'>[] = [];
+    for (const resource of filled.flatMap((held) => held.resources)) values.push(await this.access.hold(resource));
     this.graph.close();
     this.graph = new NativeGraph(this.addon, this.config);
+    this.access = new VariableAccess(this.graph);
     for (const held of this.held.values()) held.enter(this.graph);
-    await this.assign(filled.map((held, index) => [held, values[index] as Handle<'tensor'>] as const));
+    const entered = filled.flatMap((held) => held.resources);
+    await this.access.enter(entered);
+    for (const [index, resource] of entered.entries())
+      await this.access.restore(resource, values[index] as Handle<'tensor'>);
     this.recordingsInGraph = 0;
   }
 }

@@ -1,0 +1,146 @@
+// Reads and writes the variables of one session. Which variable is fed, as a number, so that all of a kind share operations and with them an
+// executor: TensorFlow builds one for each set of fetches, and rewrites the whole graph for it, which at base size takes a fifth of a second.
+import {
+  TF_ATTR,
+  TF_DTYPE,
+  type Feeds,
+  type Handle,
+  type NativeArray,
+  type NativeGraph,
+  type NativeResult,
+  type OperationAttribute,
+  type OutputNumber,
+} from '../load/addon.js';
+import { operationOf, typeAttribute } from '../recording/recording.js';
+
+/** Memory of the session that holds an array, or the transpose of a matrix. */
+export interface Resource {
+  /** The output that names it, for recordings. */
+  readonly handle: OutputNumber;
+  /** As TensorFlow numbers it. */
+  readonly dtype: number;
+  readonly isTransposed: boolean;
+}
+
+/** Operations that read any resource of a kind. */
+interface Reader {
+  number: OutputNumber;
+  value: OutputNumber;
+}
+
+/** Operations that write into any resource of a kind. */
+interface Writer extends Reader {
+  assign: number;
+}
+
+export class VariableAccess {
+  /** What is fed for a resource, by its handle. */
+  private readonly numbers = new Map<OutputNumber, NativeArray>();
+  private readonly readers = new Map<string, Reader>();
+  private readonly writers = new Map<string, Writer>();
+  private operationCount = 0;
+
+  constructor(private readonly graph: NativeGraph) {}
+
+  /** Makes resources known, which can be read and written from then on, in a run that may do more. */
+  async enter(resources: readonly Resource[], feeds: Feeds = [], targets: readonly number[] = []): Promise<void> {
+    if (resources.length === 0) return;
+    const handles = resources.map(({ handle }) => handle);
+    const held = await this.graph.hold(feeds, handles, targets);
+    for (const [index, handle] of handles.entries()) {
+      const number = this.graph.keepHandle(held[index] as Handle<'tensor'>);
+      this.numbers.set(handle, { dtype: TF_DTYPE.int32, shape: [], data: Int32Array.of(number) });
+    }
+  }
+
+  /** A copy of the value. */
+  async read(resource: Resource): Promise<NativeResult> {
+    const { feed, value } = this.reading(resource);
+    const { results } = await this.graph.run([feed], [value], []);
+    return results[0] as NativeResult;
+  }
+
+  /** The value in the memory where it lies: for a session in which nothing is written any more. */
+  async share(resource: Resource): Promise<NativeResult> {
+    const { feed, value } = this.reading(resource);
+    const [shared] = await this.graph.share([feed], [value]);
+    return shared as NativeResult;
+  }
+
+  /** Writes a value of `dtype`, cast and transposed as the resource has it. The array is copied before this returns. */
+  async write(resource: Resource, value: NativeArray, dtype: number): Promise<void> {
+    const { feed, value: input, assign } = this.writing(resource, dtype);
+    await this.graph.run([feed, [input, value]], [], [assign]);
+  }
+
+  /** What a resource holds, as it lies there, to be put into another session. */
+  async hold(resource: Resource): Promise<Handle<'tensor'>> {
+    const { feed, value } = this.reading({ ...resource, isTransposed: false });
+    const [held] = await this.graph.hold([feed], [value]);
+    return held as Handle<'tensor'>;
+  }
+
+  /** Takes over what `hold` took from the same resource of another session. */
+  async restore(resource: Resource, held: Handle<'tensor'>): Promise<void> {
+    const { feed, value, assign } = this.writing({ ...resource, isTransposed: false }, resource.dtype);
+    await this.graph.run([feed, [value, held]], [], [assign]);
+  }
+
+  private reading(resource: Resource): { feed: Feeds[number]; value: OutputNumber } {
+    const key = `${resource.dtype} ${resource.isTransposed}`;
+    let reader = this.readers.get(key);
+    if (reader === undefined) this.readers.set(key, (reader = this.addReader(resource)));
+    return { feed: this.feedOf(resource, reader), value: reader.value };
+  }
+
+  private writing(resource: Resource, dtype: number): { feed: Feeds[number]; value: OutputNumber; assign: number } {
+    const key = `${resource.dtype} ${resource.isTransposed} ${dtype}`;
+    let writer = this.writers.get(key);
+    if (writer === undefined) this.writers.set(key, (writer = this.addWriter(resource, dtype)));
+    return { feed: this.feedOf(resource, writer), value: writer.value, assign: writer.assign };
+  }
+
+  private feedOf({ handle }: Resource, { number }: Reader): Feeds[number] {
+    return [number, this.numbers.get(handle) as NativeArray]; // a state asks for what has entered
+  }
+
+  private addReader({ dtype, isTransposed, handle }: Resource): Reader {
+    const { number, variable } = this.addVariable(handle);
+    const stored = this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]) * 2 ** 16;
+    return { number, value: isTransposed ? this.addTranspose(stored) : stored };
+  }
+
+  private addWriter({ dtype: stored, isTransposed, handle }: Resource, dtype: number): Writer {
+    const { number, variable } = this.addVariable(handle);
+    const value = this.addPlaceholder(dtype);
+    const turned = isTransposed ? this.addTranspose(value) : value;
+    const cast = dtype === stored ? turned : this.add('Cast', [turned], [typeAttribute('DstT', stored)]) * 2 ** 16;
+    return { number, value, assign: this.add('AssignVariableOp', [variable, cast], [typeAttribute('dtype', stored)]) };
+  }
+
+  /** Any variable that is on the same device as one of its kind; what uses it runs there too. */
+  private addVariable(handle: OutputNumber): { number: OutputNumber; variable: OutputNumber } {
+    const number = this.addPlaceholder(TF_DTYPE.int32);
+    return { number, variable: this.add('VisualbertVariable', [number], [], operationOf(handle)) * 2 ** 16 };
+  }
+
+  private addPlaceholder(dtype: number): OutputNumber {
+    return this.add('Placeholder', [], [typeAttribute('dtype', dtype)]) * 2 ** 16;
+  }
+
+  private addTranspose(matrix: OutputNumber): OutputNumber {
+    const order = { dtype: TF_DTYPE.int32, shape: [2], data: Int32Array.of(1, 0) };
+    const value = { name: 'value', type: TF_ATTR.tensor, value: order };
+    const perm = this.add('Const', [], [typeAttribute('dtype', TF_DTYPE.int32), value]) * 2 ** 16;
+    return this.add('Transpose', [matrix, perm], []) * 2 ** 16;
+  }
+
+  private add(
+    type: string,
+    inputs: readonly OutputNumber[],
+    attributes: readonly OperationAttribute[],
+    beside?: number,
+  ): number {
+    return this.graph.add(type, `access/${type}_${this.operationCount++}`, inputs, attributes, [], beside).operation;
+  }
+}
