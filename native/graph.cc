@@ -376,6 +376,12 @@ napi_value OperationDefinition(napi_env env, napi_value* args, size_t) {
   return make_buffer(env, buffer->data, buffer->length);
 }
 
+// detach(buffer): takes the memory away from an ArrayBuffer, whose arrays are empty then.
+napi_value Detach(napi_env env, napi_value* args, size_t) {
+  require(napi_detach_arraybuffer(env, args[0]), "an array that cannot be detached");
+  return nullptr;
+}
+
 // allFinite(floats): whether none is infinite or NaN.
 napi_value AllFinite(napi_env env, napi_value* args, size_t) {
   const Bytes bytes = to_bytes(env, args[0]);
@@ -411,6 +417,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<RunGraph>(env, exports, "run");
   export_function<KeepHandle>(env, exports, "keepHandle");
   export_function<OperationDefinition>(env, exports, "operationDefinition");
+  export_function<Detach>(env, exports, "detach");
   export_function<AllFinite>(env, exports, "allFinite");
   export_function<ReturnMemory>(env, exports, "returnMemory");
   return exports;

@@ -11,6 +11,9 @@ export interface RawTensor {
   data: Float32Array | Int32Array | Uint8Array;
 }
 
+/** Reads one of several tensors, by name. */
+export type ReadTensor = (name: string) => Promise<RawTensor>;
+
 const ARRAY_NAMES: Record<RawDType, string> = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' };
 
 /** What keeps a value from being a RawTensor, as "expected ..., received ..."; null when it is one. Arrays of any realm count. */

@@ -74,6 +74,7 @@ export interface GraphAddon {
   ): { operation: number; outputs: OutputDescription[] };
   keepHandle(graph: Handle<'graph'>, handle: Handle<'tensor'>): number;
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
+  detach(buffer: ArrayBufferLike): void;
   allFinite(values: Float32Array): boolean;
   returnMemory(): void;
   run(

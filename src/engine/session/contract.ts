@@ -11,7 +11,7 @@
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
 import type { Precision } from '../recording/precision.js';
-import type { RawTensor } from '../../raw-tensor.js';
+import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
   /** How many recorded functions and input signatures the session may hold before it is rebuilt with those last used. Default 32. */
@@ -61,6 +61,11 @@ export interface State {
   addVariable(name: string, spec: VariableSpec): tf.Variable;
   /** The values after every run called so far. */
   read(name: string): Promise<RawTensor>;
+  /**
+   * Reads many variables where they lie, without copies, after every run called so far. Each array is empty once the next is read or `use` has
+   * settled. Later calls of the state wait for `use`, which must not wait for one of them.
+   */
+  lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   /** Replaces the values, after every run called so far. The array is copied at once. */
   write(name: string, value: RawTensor): Promise<void>;
   /**

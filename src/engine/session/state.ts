@@ -1,7 +1,7 @@
 // A State: variables in one TensorFlow session, and the queue of runs over them.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError } from '../../errors.js';
-import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
+import { type RawTensor, rawTensorProblem, type ReadTensor } from '../../raw-tensor.js';
 import { collectGarbage } from '../load/collect-garbage.js';
 import { loadNative, type NativeEngine } from '../load/native.js';
 import {
@@ -102,6 +102,21 @@ export class SessionState implements State {
     return this.enqueue(() => this.valueOf(held));
   }
 
+  async lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
+    let lent: ArrayBufferLike | null = null;
+    const takeBack = (): void => {
+      if (lent !== null) this.addon.detach(lent); // at once: memory that JavaScript holds makes it collect garbage
+      lent = null;
+    };
+    const read: ReadTensor = async (name) => {
+      takeBack();
+      const value = await this.valueInPlace(this.require(name));
+      lent = value.data.buffer;
+      return value;
+    };
+    return this.enqueue(() => this.whenFilled(() => use(read)).finally(takeBack));
+  }
+
   async write(name: string, value: RawTensor): Promise<void> {
     const held = this.require(name);
     const problem = rawTensorProblem(value);
@@ -126,7 +141,7 @@ export class SessionState implements State {
     const closed = this.enqueue(async () => {
       await this.filling?.catch(() => undefined); // given variables have their values, whatever became of added ones
       for (const held of this.held.values()) {
-        if (held.given && held.isAlive) values.set(held, rawTensor(await this.access.share(held.resource), held.dtype));
+        if (held.given && held.isAlive) values.set(held, await this.valueInPlace(held));
       }
       this.graph.close();
     });
@@ -291,6 +306,11 @@ export class SessionState implements State {
 
   private valueOf({ resource, dtype }: StateVariable): Promise<RawTensor> {
     return this.whenFilled(async () => rawTensor(await this.access.read(resource), dtype));
+  }
+
+  /** The value in the session's own memory. */
+  private async valueInPlace({ resource, dtype }: StateVariable): Promise<RawTensor> {
+    return rawTensor(await this.access.share(resource), dtype);
   }
 
   private assign({ resources, dtype }: StateVariable, value: NativeArray): Promise<void> {

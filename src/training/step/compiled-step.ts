@@ -42,7 +42,7 @@ export async function createCompiledRunner(
     },
     addVariable: (name, shape, fill = 0) => state.addVariable(name, { shape, fill }),
     prepare: (fn, name) => compile(fn, { state, name, precision }),
-    read: (name) => state.read(name),
+    lend: (use) => state.lend(use),
     write: (name, value) => state.write(name, value),
     syncParameters: async () => undefined, // the model's variables read through to the state
     dispose: () => state.dispose(),

@@ -1,7 +1,7 @@
 // Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
 import * as tf from '@tensorflow/tfjs';
 import type { ChromeTrace } from '../../engine/session/contract.js';
-import { type RawTensor } from '../../raw-tensor.js';
+import { type RawTensor, type ReadTensor } from '../../raw-tensor.js';
 import { type RawTensors, readRaw, toTensors } from './inputs.js';
 import { type StepTensors } from './trainable-model.js';
 
@@ -22,8 +22,8 @@ export interface StepRunner {
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
-  /** Values of a variable after every call made so far. */
-  read(name: string): Promise<RawTensor>;
+  /** Reads variables after every call made so far. Each array is good until the next is read; later calls wait until `use` has settled. */
+  lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   write(name: string, value: RawTensor): Promise<void>;
   /** Brings the model's own variables up to date. */
   syncParameters(): Promise<void>;
@@ -55,7 +55,7 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
       tf.dispose(outputs);
       return Object.fromEntries(entries.map(([name], index) => [name, raw[index] as RawTensor]));
     },
-    read: async (name) => readRaw(find(name)),
+    lend: async (use) => use(async (name) => readRaw(find(name))),
     write: async (name, { data, shape, dtype }) => tf.tidy(() => find(name).assign(tf.tensor(data, shape, dtype))),
     syncParameters: async () => undefined,
     dispose: async () => tf.dispose(added),

@@ -1,6 +1,7 @@
 // One optimizer update at a time over a model's parameters; its functions run eagerly or compiled, as the runner has it.
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { ConfigError } from '../../errors.js';
+import { type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';
 import { joinFeeds, rawFeeds } from './update/feeds.js';
 import { FunctionCache } from './function-cache.js';
@@ -181,17 +182,17 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   saveState(dir: string): Promise<void> {
-    return this.inOrder(async () => {
-      const shapes = this.variables.savedShapes();
-      return writeStepState(dir, {
+    const shapes = this.variables.savedShapes();
+    const save = async (read: ReadTensor): Promise<void> =>
+      writeStepState(dir, {
         ...this.counts,
         options: this.options,
         names: [...shapes.keys()],
         shapeOf: (name) => shapes.get(name) ?? [],
-        read: (name) => this.runner.read(name),
-        lossScale: await this.readLossScale(),
+        read,
+        lossScale: this.variables.lossScale === null ? null : await readLossScale(read),
       });
-    });
+    return this.inOrder(() => this.runner.lend(save));
   }
 
   loadState(dir: string): Promise<void> {
@@ -245,12 +246,6 @@ export class ModelTrainingStep implements TrainingStep {
     return this.options.skipNonFinite || this.variables.lossScale !== null;
   }
 
-  private async readLossScale(): Promise<SavedLossScale | null> {
-    if (this.variables.lossScale === null) return null;
-    const [scale, goodSteps] = await Promise.all([this.runner.read(LOSS_SCALE), this.runner.read(GOOD_STEPS)]);
-    return { scale: scale.data[0] ?? NaN, goodSteps: goodSteps.data[0] ?? NaN };
-  }
-
   /**
    * Runs tasks one after the other, whether awaited or not; a failed one does not stop the next. The queue of a compiled session orders
    * single runs only: an update may be several, and the next one needs its count.
@@ -268,6 +263,11 @@ export class ModelTrainingStep implements TrainingStep {
 
 function optimizationOf(options: ResolvedStepOptions): Optimization {
   return { options, schedule: createSchedule(options), rule: createUpdateRule(options.optimizer, options) };
+}
+
+async function readLossScale(read: ReadTensor): Promise<SavedLossScale> {
+  const scalar = async (name: string): Promise<number> => (await read(name)).data[0] ?? NaN;
+  return { scale: await scalar(LOSS_SCALE), goodSteps: await scalar(GOOD_STEPS) };
 }
 
 function isSamePosition(a: BatchPosition, b: BatchPosition): boolean {
