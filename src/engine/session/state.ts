@@ -126,7 +126,8 @@ export class SessionState implements State {
         `"${name}": expected ${held.dtype} [${held.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
       );
     }
-    const data = value.data.slice();
+    const isCopiedAtOnce = this.isIdle && held.resources.length === 1;
+    const data = isCopiedAtOnce ? value.data : value.data.slice();
     await this.enqueue(() => this.assign(held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }));
   }
 
