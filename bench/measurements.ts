@@ -122,7 +122,17 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
 ];
 
 /** Measurements that take files or time rather than steps. */
-export const OTHER_MEASUREMENTS = ['agreement', 'load', 'save', 'convert', 'inspect', 'leak', 'epoch'] as const;
+export const OTHER_MEASUREMENTS = [
+  'agreement',
+  'load',
+  'save',
+  'checkpoint',
+  'convert',
+  'inspect',
+  'leak',
+  'epoch',
+  'whole-run',
+] as const;
 
 /** Who can be left out of a comparison. */
 export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX].map(({ label }) => label);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { makeVqaQuestions } from './vqa-questions.js';
+import { measureCheckpoint } from './checkpoint.js';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
@@ -10,6 +11,7 @@ import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from '
 import { multipliesBfloat16 } from './processor.js';
 import { requirePython } from './python-env.js';
 import { measureAgreement, measureSteps } from './steps.js';
+import { measureWholeRun } from './whole-run.js';
 
 const NAMES = [...OTHER_MEASUREMENTS, ...STEP_MEASUREMENTS.map(({ name }) => name)];
 
@@ -39,7 +41,8 @@ const flags = await yargs(hideBin(process.argv))
   .option('data', {
     string: true,
     defaultDescription: 'made-up questions of the lengths of VQA 2.0',
-    describe: 'for the epoch: folder with questions.json, annotations.json, answers.txt and vocab.txt',
+    describe:
+      'for the epoch and the whole run: folder with questions.json, annotations.json, answers.txt and vocab.txt',
   })
   .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
   .option('profile', {
@@ -99,6 +102,7 @@ for (const measurement of STEP_MEASUREMENTS) {
 const fileOptions = { python, rounds, threads, log };
 if (wanted.has('load')) await measure('loading', () => measureLoad(fileOptions));
 if (wanted.has('save')) await measure('saving', () => measureSave(fileOptions));
+if (wanted.has('checkpoint')) await measure('checkpoints of a step', () => measureCheckpoint(fileOptions));
 if (wanted.has('convert')) await measure('converting', () => measureConvert(fileOptions));
 if (wanted.has('inspect')) await measure('inspecting', () => measureInspect(fileOptions));
 if (wanted.has('epoch')) {
@@ -114,6 +118,12 @@ if (wanted.has('epoch')) {
       log,
     };
     await measure(`a real run, batch ${batch}`, () => measureEpoch(options));
+  }
+}
+if (wanted.has('whole-run')) {
+  for (const batch of batches) {
+    const options = { python, batch, threads, data: flags.data ?? makeVqaQuestions(), log };
+    await measure(`a whole run, batch ${batch}`, () => measureWholeRun(options));
   }
 }
 if (wanted.has('leak')) {

@@ -167,10 +167,19 @@ export function startSubject(
   return new Subject(label, python, [pythonFile('subject.py')], env);
 }
 
+/** Starts the step of the VQA task, in fp32, in a process that was started. */
+export async function startStep(
+  subject: Subject,
+  participant: Participant,
+  options: Pick<StepOptions, 'python' | 'batch' | 'threads' | 'device'>,
+): Promise<void> {
+  await subject.ask(startCommand({ task: 'vqa', mode: 'train', precision: 'fp32' }, participant, options));
+}
+
 function startCommand(
   { task, mode, precision }: Pick<StepMeasurement, 'task' | 'mode' | 'precision'>,
   { engine, compiled }: Participant,
-  options: StepOptions,
+  options: Pick<StepOptions, 'python' | 'batch' | 'threads' | 'device'>,
 ): { do: string; [argument: string]: unknown } {
   const workload = prepareWorkload(options.python, task, options.batch);
   return {

@@ -121,6 +121,19 @@ async function loadFile(args: SubjectArgs & { file: string }): Promise<object> {
   return { ms };
 }
 
+async function saveState({ target }: { target: string }): Promise<object> {
+  mkdirSync(target, { recursive: true });
+  const begin = performance.now();
+  await step?.saveState(target);
+  return { ms: [performance.now() - begin] };
+}
+
+async function dispose(): Promise<object> {
+  const begin = performance.now();
+  await step?.dispose();
+  return { ms: [performance.now() - begin] };
+}
+
 let saved: VisualBertPreTrainedModel | undefined;
 
 async function saveFile(args: SubjectArgs & { format: 'safetensors' | 'pytorch'; target: string }): Promise<object> {
@@ -181,6 +194,8 @@ const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
   profile,
   load: loadFile,
   save: saveFile,
+  'save-state': saveState,
+  dispose,
   convert,
   inspect,
   warm,

@@ -49,6 +49,10 @@ def torch_train(class_name, model, batches, precision, compiled, dropout, thread
     optimizer = adamw(network, learning_rate, weight_decay, fused)
     called = torch.compile(network) if compiled else network
     autocast = torch.bfloat16 if precision == "bf16" else None
+    state["moments"] = lambda: {
+        f"{kind}.{name}": optimizer.state[parameter][kind] for kind in ("exp_avg", "exp_avg_sq") for name, parameter in network.named_parameters()
+        if parameter in optimizer.state
+    }  # fmt: skip
 
     def step(index):
         batch = {name: value.to(device) for name, value in data[index % len(data)].items()}
@@ -105,6 +109,19 @@ def run(count):
         ms.append(1000 * (time.perf_counter() - begin))
         state["index"] += 1
     return {"ms": ms, "values": values}
+
+
+def save_state(target):
+    """Writes the moments, as saveState does."""
+    import os
+
+    import torch
+
+    os.makedirs(target, exist_ok=True)
+    moments = state["moments"]()
+    begin = time.perf_counter()
+    torch.save(moments, os.path.join(target, "optimizer.pt"))
+    return {"ms": [1000 * (time.perf_counter() - begin)]}
 
 
 def warm(threads):
@@ -166,5 +183,14 @@ def convert(model, target, **_):
 
 if __name__ == "__main__":
     protocol.serve(
-        {"start": start, "run": run, "warm": warm, "load": load, "save": save, "convert": convert, "memory": lambda: {"peakBytes": protocol.peak_bytes()}}
+        {
+            "start": start,
+            "run": run,
+            "warm": warm,
+            "load": load,
+            "save": save,
+            "save-state": save_state,
+            "convert": convert,
+            "memory": lambda: {"peakBytes": protocol.peak_bytes()},
+        }
     )
