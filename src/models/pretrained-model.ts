@@ -5,7 +5,7 @@ import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { philoxKey } from '../random/philox-uniform.js';
-import type { RawTensor } from '../raw-tensor.js';
+import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { Backbone, ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
@@ -37,8 +37,8 @@ export interface ForwardOptions {
 
 /** Who holds a model's parameters for a while: a training step. */
 export interface ParameterHolder {
-  /** Brings the model's variables up to date. */
-  syncParameters(): Promise<void>;
+  /** Reads parameters as of one moment. Each array is good until the next is read, and what else the holder is asked waits for `use`. */
+  lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
 }
 
 /** A class that can be loaded. */
@@ -193,24 +193,35 @@ export abstract class VisualBertPreTrainedModel<
   /** Current values of all parameters; tied ones under both names. */
   async stateDict(): Promise<Map<string, RawTensor>> {
     this.requireLive();
-    await this.holder?.syncParameters();
-    const state = new Map<string, RawTensor>();
-    for (const [name, variable] of this.namedParameters()) {
-      state.set(name, { dtype: 'float32', shape: [...variable.shape], data: (await variable.data()) as Float32Array });
-    }
-    for (const [alias, name] of this.tiedWeights) state.set(alias, state.get(name) as RawTensor);
-    return state;
+    return this.lendParameters(async (read) => {
+      const state = new Map<string, RawTensor>();
+      for (const name of this.namedParameters().keys()) {
+        const { data, ...rest } = await read(name);
+        state.set(name, { ...rest, data: data.slice() });
+      }
+      for (const [alias, name] of this.tiedWeights) state.set(alias, state.get(name) as RawTensor);
+      return state;
+    });
   }
 
   /** Writes a folder that `fromPretrained` of transformers reads. Reads through to a training step that holds the parameters. */
   async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     this.requireLive();
-    await this.holder?.syncParameters();
-    const parameters = this.namedParameters();
     const { className, config, tiedWeights } = this;
-    const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
-    const read = async (name: string): Promise<Float32Array> => (await parameters.get(name)?.data()) as Float32Array;
-    await savePretrained({ className, config, tiedWeights, shapes, read }, folder, options);
+    const shapes = new Map([...this.namedParameters()].map(([name, { shape }]) => [name, shape]));
+    await this.lendParameters((read) => {
+      const values = async (name: string): Promise<Float32Array> => (await read(name)).data as Float32Array;
+      return savePretrained({ className, config, tiedWeights, shapes, read: values }, folder, options);
+    });
+  }
+
+  private lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
+    if (this.holder !== null) return this.holder.lendParameters(use);
+    const parameters = this.namedParameters();
+    return use(async (name) => {
+      const variable = parameters.get(name) as tf.Variable;
+      return { dtype: 'float32', shape: [...variable.shape], data: (await variable.data()) as Float32Array };
+    });
   }
 
   /** Number of values in the parameters. */

@@ -5,6 +5,7 @@ import { ConfigError, ShapeError } from '../../src/errors.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
+import type { ReadTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { tinyInputs, tinyModel, type ModelName } from '../helpers/tiny-model.js';
 
@@ -271,13 +272,18 @@ describe('forward', () => {
 
   test('names the step while a training step holds the parameters, and reads through it', async () => {
     const model = tinyModel('VisualBertModel');
-    let synchronised = 0;
-    model.holdParameters({ syncParameters: async () => void synchronised++ });
+    const [name, parameter] = [...model.namedParameters()][0] as [string, tf.Variable];
+    const { shape } = parameter;
+    const data = new Float32Array(parameter.size).fill(7);
+    const holder = {
+      lendParameters: async <T>(use: (read: ReadTensor) => Promise<T>): Promise<T> =>
+        use(async () => ({ dtype: 'float32', shape, data })),
+    };
+    model.holdParameters(holder);
     expect(() => model.forward({ inputIds: [[1]] })).toThrow(/step\.evaluate\(inputs\), or step\.dispose\(\)/);
     expect(() => model.forward({ inputIds: [[1]] })).toThrow(ConfigError);
-    expect(() => model.holdParameters({ syncParameters: async () => undefined })).toThrow(ConfigError);
-    await model.stateDict();
-    expect(synchronised).toBe(1);
+    expect(() => model.holdParameters(holder)).toThrow(ConfigError);
+    expect((await model.stateDict()).get(name)).toEqual({ dtype: 'float32', shape, data });
     model.holdParameters(null);
     expect(model.forward({ inputIds: [[1]] }).lastHiddenState?.shape).toEqual([1, 1, 12]);
     model.dispose();

@@ -44,7 +44,6 @@ export async function createCompiledRunner(
     prepare: (fn, name) => compile(fn, { state, name, precision }),
     lend: (use) => state.lend(use),
     write: (name, value) => state.write(name, value),
-    syncParameters: async () => undefined, // the model's variables read through to the state
     dispose: () => state.dispose(),
   };
 }

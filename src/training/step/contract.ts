@@ -1,5 +1,6 @@
 // What a training step offers, whether it runs eagerly or compiled.
 import type { ChromeTrace } from '../../engine/session/contract.js';
+import type { ReadTensor } from '../../raw-tensor.js';
 import type { RawTensors } from './inputs.js';
 import type { ResolvedStepOptions } from './options.js';
 import type { StepInputs, StepOutputs } from './trainable-model.js';
@@ -49,8 +50,11 @@ export interface TrainingStep {
    * @throws CheckpointError when it is damaged, or belongs to another model or optimizer
    */
   loadState(dir: string): Promise<void>;
-  /** Copies the parameters back into the model and keeps the step. */
-  syncParameters(): Promise<void>;
+  /**
+   * Reads the parameters, by transformers' name, as of one step: later calls wait until `use` has settled, which must not wait for one of
+   * them. Each array is good until the next is read.
+   */
+  lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   /** Gives the parameters back to the model, which is whole again, and frees the rest. */
   dispose(): Promise<void>;
 }

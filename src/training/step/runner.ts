@@ -25,8 +25,6 @@ export interface StepRunner {
   /** Reads variables after every call made so far. Each array is good until the next is read; later calls wait until `use` has settled. */
   lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   write(name: string, value: RawTensor): Promise<void>;
-  /** Brings the model's own variables up to date. */
-  syncParameters(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -57,7 +55,6 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
     },
     lend: async (use) => use(async (name) => readRaw(find(name))),
     write: async (name, { data, shape, dtype }) => tf.tidy(() => find(name).assign(tf.tensor(data, shape, dtype))),
-    syncParameters: async () => undefined,
     dispose: async () => tf.dispose(added),
   };
 }

@@ -1,7 +1,7 @@
 // What a training step asks of a model, so that the step knows no architecture.
 import type * as tf from '@tensorflow/tfjs';
 import type { InputValue, ModelInputs } from '../../models/inputs.js';
-import type { RawTensor } from '../../raw-tensor.js';
+import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 
 /** Inputs by camelCase name, in any form that a model's `forward` takes: tensors (never disposed), raw arrays, nested lists. */
 export type StepInputs = ModelInputs | Record<string, InputValue | null | undefined>;
@@ -35,6 +35,6 @@ export interface TrainableModel {
   prepareArrays(inputs: StepInputs): { arrays: Record<string, RawTensor>; exampleCount: number };
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
-  /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading first calls `syncParameters`. */
-  holdParameters(holder: { syncParameters(): Promise<void> } | null): void;
+  /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
+  holdParameters(holder: { lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> } | null): void;
 }

@@ -215,8 +215,8 @@ export class ModelTrainingStep implements TrainingStep {
     });
   }
 
-  syncParameters(): Promise<void> {
-    return this.inOrder(() => this.runner.syncParameters());
+  lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
+    return this.inOrder(() => this.runner.lend(use));
   }
 
   dispose(): Promise<void> {
