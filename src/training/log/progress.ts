@@ -4,7 +4,8 @@ import { SingleBar } from 'cli-progress';
 /** Shows the way from a step to the last one. */
 export interface Progress {
   start(total: number, at: number): void;
-  update(step: number, figures: { loss: number; learningRate: number }): void;
+  /** An update is done; `secondsLeft` is null as long as the pace is not known. */
+  update(step: number, figures: { loss: number; learningRate: number; secondsLeft: number | null }): void;
   /** One line of its own, such as the figures of an evaluation. */
   line(text: string): void;
   stop(): void;
@@ -28,7 +29,6 @@ export const SILENT_PROGRESS: Progress = {
 
 function barProgress(stream: NodeJS.WriteStream): Progress {
   let bar: SingleBar | null = null;
-  let clock = createClock(0, 0);
   let [last, lastTotal] = [0, 0];
   let shown = { loss: '-', rate: '-', left: '-' };
   const open = (): void => {
@@ -47,12 +47,13 @@ function barProgress(stream: NodeJS.WriteStream): Progress {
   };
   return {
     start: (total, at) => {
-      [last, lastTotal, clock] = [at, total, createClock(total, at)];
+      [last, lastTotal] = [at, total];
       open();
     },
-    update: (step, { loss, learningRate }) => {
+    update: (step, { loss, learningRate, secondsLeft }) => {
       last = step;
-      shown = { loss: loss.toFixed(4), rate: learningRate.toExponential(2), left: duration(clock(step)) };
+      const left = secondsLeft === null ? '-' : duration(secondsLeft);
+      shown = { loss: loss.toFixed(4), rate: learningRate.toExponential(2), left };
       bar?.update(step, shown);
     },
     line: (text) => {
@@ -70,26 +71,19 @@ function barProgress(stream: NodeJS.WriteStream): Progress {
 /** Plain lines, one every ten seconds at most. */
 export function lineProgress(write: (text: string) => void, now: () => number = () => Date.now() / 1000): Progress {
   let [total, shownAt] = [0, -Infinity];
-  let clock = createClock(0, 0, now);
   return {
-    start: (steps, at) => {
-      [total, shownAt, clock] = [steps, now(), createClock(steps, at, now)];
+    start: (steps) => {
+      [total, shownAt] = [steps, now()];
     },
-    update: (step, { loss, learningRate }) => {
+    update: (step, { loss, learningRate, secondsLeft }) => {
       if (now() - shownAt < LINE_SECONDS && step < total) return;
       shownAt = now();
-      const left = step < total ? `, ${duration(clock(step))} left` : '';
+      const left = step < total && secondsLeft !== null ? `, ${duration(secondsLeft)} left` : '';
       write(`step ${step} of ${total}: loss ${loss.toFixed(4)}, rate ${learningRate.toExponential(2)}${left}`);
     },
     line: write,
     stop: () => undefined,
   };
-}
-
-/** Seconds left at a step, by the pace since the start. */
-function createClock(total: number, at: number, now: () => number = () => Date.now() / 1000): (step: number) => number {
-  const start = now();
-  return (step) => ((now() - start) / Math.max(1, step - at)) * (total - step);
 }
 
 /** Seconds as `1 h 02 min`, `3 min 04 s` or `5 s`. */

@@ -1,5 +1,6 @@
 // The loop of a run: epochs of updates, with evaluations and checkpoints in between, until its end or a reason to stop.
 import { TrainingError } from '../../errors.js';
+import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
 import { type RawTensors } from '../step/inputs.js';
 import { type Batch } from '../task.js';
@@ -19,12 +20,19 @@ export class Run<E> {
   private readonly evaluations: Evaluations<E>;
   /** Updates before this start. */
   private readonly startedAt: number;
+  private readonly timeLeft: TimeLeft;
   /** Tokens and regions of the batches of this start: all of them, and those that are padding. */
   private readonly positions = { all: 0, padded: 0 };
 
   constructor(private readonly context: RunContext<E>) {
     this.evaluations = new Evaluations(context);
     this.startedAt = context.step.step;
+    this.timeLeft = new TimeLeft({
+      total: context.totalSteps,
+      at: this.startedAt,
+      pauseAfter: (step) => this.pauseAfter(step),
+      recordings: () => context.step.recordings,
+    });
   }
 
   /** Runs to the end, or until a signal, a callback, early stopping or `stopAfter` ends it. */
@@ -50,6 +58,7 @@ export class Run<E> {
     const isPending = this.startedAt > 0 && this.evaluations.isDue(this.startedAt);
     if (isPending && state.evaluatedStep !== this.startedAt) {
       const reason = await this.evaluateAndSave();
+      this.timeLeft.pause(this.startedAt);
       if (reason !== null) return reason;
     } else if (this.evaluations.stopsEarly()) return 'early';
     for (let epoch = Math.floor(this.startedAt / stepsPerEpoch); step.step < totalSteps; epoch++) {
@@ -94,15 +103,25 @@ export class Run<E> {
 
   /** Evaluates and saves when it is time to; says when the run is over before its last step. */
   private async afterStep(isStopped: boolean): Promise<EndReason | null> {
-    const { totalSteps, stepsPerEpoch, signals, arguments: given } = this.context;
+    const { totalSteps, signals, arguments: given } = this.context;
     const { step } = this.context.step;
-    const isLast = step >= totalSteps;
-    const isEnough = !isLast && step - this.startedAt === given.stopAfter;
+    const isEnough = step < totalSteps && step - this.startedAt === given.stopAfter;
     const signal = signals.received;
     const ends = signal ?? (isStopped ? 'callback' : isEnough ? 'stopAfter' : null);
-    if (this.evaluations.isDue(step) && signal === null) return (await this.evaluateAndSave()) ?? ends;
-    if (ends !== null || isLast || isDue(given.saveEvery, step, stepsPerEpoch)) await saveCheckpoint(this.context);
-    return ends;
+    const pause = this.pauseAfter(step);
+    if (ends === null && pause === null) return null;
+    let reason: EndReason | null = null;
+    if (pause === 'evaluation' && signal === null) reason = await this.evaluateAndSave();
+    else await saveCheckpoint(this.context);
+    this.timeLeft.pause(step);
+    return reason ?? ends;
+  }
+
+  /** What a run that nothing stops does after an update. */
+  private pauseAfter(step: number): Pause | null {
+    const { totalSteps, stepsPerEpoch, arguments: given } = this.context;
+    if (this.evaluations.isDue(step)) return 'evaluation';
+    return step >= totalSteps || isDue(given.saveEvery, step, stepsPerEpoch) ? 'save' : null;
   }
 
   private async evaluateAndSave(): Promise<EndReason | null> {
@@ -154,7 +173,7 @@ export class Run<E> {
       seconds,
       batches.reduce((sum, { count }) => sum + count, 0),
     );
-    progress.update(step, { loss, learningRate });
+    progress.update(step, { loss, learningRate, secondsLeft: this.timeLeft.update(step) });
     if (step % given.logEvery !== 0 && step < totalSteps) return;
     log.train(step, step / stepsPerEpoch, {
       loss: interval.loss / interval.steps,
