@@ -55,6 +55,8 @@ export interface TrainingStep {
    * them. Each array is good until the next is read.
    */
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
+  /** Settles once the model's variables hold what the calls so far have made of them; the step keeps the parameters. */
+  syncParameters(): Promise<void>;
   /** Gives the parameters back to the model, which is whole again, and frees the rest. */
   dispose(): Promise<void>;
 }

@@ -215,6 +215,10 @@ export class ModelTrainingStep implements TrainingStep {
     });
   }
 
+  syncParameters(): Promise<void> {
+    return this.inOrder(async () => undefined); // the variables read through to the step
+  }
+
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
     return this.inOrder(() => this.runner.lend(use));
   }

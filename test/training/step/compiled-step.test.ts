@@ -278,4 +278,22 @@ describe('the compiled step', () => {
     await step.dispose();
     model.dispose();
   });
+
+  test('syncParameters shows the parameters after the calls so far, and keeps the step', async () => {
+    if (!hasEngine) return;
+    const model = qa();
+    const step = await createTrainingStep(model, { ...OPTIONS, warmupSteps: 0 });
+    const name = 'cls.bias';
+    const values = async (): Promise<number[]> => Array.from((await model.namedParameters().get(name)?.data()) ?? []);
+    const before = await values();
+    void step.run(batch(0)); // not awaited: syncParameters waits for it
+    await step.syncParameters();
+    const after = await values();
+    expect(after).not.toEqual(before);
+    expect(Array.from((await model.stateDict()).get(name)?.data ?? [])).toEqual(after);
+    await step.run(batch(1));
+    await step.dispose();
+    expect(await values()).not.toEqual(after);
+    model.dispose();
+  });
 });
