@@ -3,6 +3,8 @@ import type { Argv, CommandModule } from 'yargs';
 import {
   createProgress,
   evaluateRun,
+  hasValidation,
+  optionRole,
   type Precision,
   PRECISIONS,
   readRun,
@@ -18,8 +20,6 @@ interface EvaluateArguments extends BackendArguments, ExampleArguments {
   precision: Precision;
   json: boolean;
 }
-
-const EXAMPLE_FLAGS = ['data', 'questions', 'captions', 'split'] as const;
 
 const evaluate: CommandModule<object, EvaluateArguments> = {
   command: 'evaluate [task]',
@@ -89,8 +89,10 @@ export async function chosenExamples(
   const { run, model, task } = flags;
   if (run !== undefined) {
     const settings = await readRun(run);
-    const isValidated = Object.keys(settings.data).some((name) => /^validation(?!Features)/.test(name));
-    if (!isValidated && !EXAMPLE_FLAGS.some((name) => flags[name] !== undefined))
+    const namesExamples = Object.keys(givenValues({ ...flags }, TASK_SHAPES)).some(
+      (name) => optionRole(name).namesExamples === true,
+    );
+    if (!hasValidation(settings.data) && !namesExamples)
       console.error('the run has no validation examples: these are the figures of those that it was trained on');
     return { task: task ?? settings.task, model: run, data: validationOptions(settings.data) };
   }

@@ -3,7 +3,7 @@ import type { Options } from 'yargs';
 import { z } from 'zod';
 import { TASK_OPTIONS } from '../src/node.js';
 
-type Schema = z.core.$ZodType;
+export type Schema = z.core.$ZodType;
 
 /** The options of all tasks together, for commands that learn from a run which task it is. */
 export const TASK_SHAPES = Object.assign(
@@ -13,7 +13,38 @@ export const TASK_SHAPES = Object.assign(
 
 /** One flag per field, in kebab-case; no yargs defaults, so that a flag that was not given does not hide a config file's. */
 export function flagsOf(shape: Readonly<Record<string, Schema>>, group: string): Record<string, Options> {
-  return Object.fromEntries(Object.entries(shape).map(([name, schema]) => [kebab(name), { ...flagOf(schema), group }]));
+  return Object.fromEntries(
+    describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
+      const kind = kindOf(unwrapped(shape[name] as Schema).type);
+      const shown = fallback === undefined ? {} : { defaultDescription: fallback };
+      const describe = isRequired ? `${meaning} [needed]` : meaning;
+      return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', group }];
+    }),
+  );
+}
+
+/** What a reader is told of an option. */
+export interface OptionDescription {
+  name: string;
+  flag: string;
+  /** As JSON. */
+  fallback?: string;
+  isRequired: boolean;
+  meaning: string;
+}
+
+/** The options of a schema as help and docs show them. */
+export function describedOptions(shape: Readonly<Record<string, Schema>>): OptionDescription[] {
+  return Object.entries(shape).map(([name, schema]) => {
+    const { fallback, isRequired } = unwrapped(schema);
+    return {
+      name,
+      flag: kebab(name),
+      ...(fallback === undefined ? {} : { fallback: JSON.stringify(fallback) }),
+      isRequired,
+      meaning: z.globalRegistry.get(schema)?.description ?? '',
+    };
+  });
 }
 
 /** The values among parsed flags that belong to the fields, by their camelCase names; flags that were not given are left out. */
@@ -37,18 +68,6 @@ export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Rea
     throw new Error(`--${kebab(name)} was given ${values.length} times (${values.join(', ')}); give it once`);
   }
   return true;
-}
-
-function flagOf(schema: Schema): Options {
-  const { type, fallback, isRequired } = unwrapped(schema);
-  const describe = z.globalRegistry.get(schema)?.description ?? '';
-  const shown = fallback === undefined ? {} : { defaultDescription: JSON.stringify(fallback) };
-  return {
-    ...kindOf(type),
-    describe: isRequired ? `${describe} [needed]` : describe,
-    ...shown,
-    requiresArg: kindOf(type).type !== 'boolean',
-  };
 }
 
 /** The schema inside defaults and options. */

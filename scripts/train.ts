@@ -155,7 +155,7 @@ const REASONS: Record<string, string> = {
 
 /** What is about to happen. */
 function planOf(run: TrainRun, { task, model }: RunSettings): string {
-  const { trainer, parameterCount, exampleCount, validationCount, loadingReport, newHead } = run;
+  const { trainer, parameterCount, exampleCount, validationCount, loadingReport } = run;
   const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
   const fresh =
@@ -163,22 +163,9 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
   return [
     `task ${task}: ${exampleCount} training examples, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
-    ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${trainer.totalSteps} updates of ${batchSize * accumulationSteps} examples (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
   ].join('\n');
-}
-
-/** A list of answers decides about the head of answers alone. */
-function newHeadText(
-  { classes, before }: NonNullable<TrainRun['newHead']>,
-  modelClass: TrainRun['modelClass'],
-): string {
-  const remedy =
-    modelClass === 'VisualBertForQuestionAnswering'
-      ? '; --answers FILE keeps it, with the list of answers that it was trained with'
-      : '';
-  return `new head for the ${classes} classes of the data in place of the ${before} of the checkpoint${remedy}`;
 }
 
 function metricsText(metrics: Record<string, number>): string {

@@ -95,7 +95,7 @@ export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
 export type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
-export { resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/shared/options.js';
+export { optionRole, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/shared/options.js';
 
 export { installEngine } from './engine/install/install.js';
 export type { InstallOptions, InstallProgress, InstallResult } from './engine/install/install.js';
@@ -155,7 +155,14 @@ export { REMOVED_SHARES } from './explain/removal.js';
 export type { RemovalCurve } from './explain/removal.js';
 export { openOneInput } from './runs/one-input.js';
 export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
-export { predictionOptions, readRun, readSettings, sortSettings, validationOptions } from './runs/settings.js';
+export {
+  hasValidation,
+  predictionOptions,
+  readRun,
+  readSettings,
+  sortSettings,
+  validationOptions,
+} from './runs/settings.js';
 export type { RunSettings } from './runs/settings.js';
 
 export { convertCheckpoint } from './convert/convert.js';

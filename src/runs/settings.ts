@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readText } from '#platform';
 import { ConfigError, errorMessage } from '../errors.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
-import { TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
+import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
 /** A run's settings, each where it belongs. */
 export interface RunSettings {
@@ -74,28 +74,31 @@ export async function readRun(dir: string): Promise<RunSettings & { arguments: R
   return run as unknown as RunSettings & { arguments: ResolvedTrainingArguments };
 }
 
-/** The options that show a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
-export function validationOptions(data: Record<string, unknown>): Record<string, unknown> {
-  const options = { ...data };
-  for (const [key, value] of Object.entries(data)) {
-    if (!key.startsWith('validation')) continue;
-    delete options[key];
-    const name = key.slice('validation'.length);
-    options[name.charAt(0).toLowerCase() + name.slice(1)] = value;
-  }
-  // The run folder has its own vocabulary and answers.
-  for (const key of ['vocabulary', 'answers']) delete options[key];
-  return options;
+/** Whether a run has examples of its own to validate on. */
+export function hasValidation(data: Record<string, unknown>): boolean {
+  return Object.keys(data).some((name) => {
+    const { validates } = optionRole(name);
+    return validates !== undefined && optionRole(validates).namesExamples === true;
+  });
 }
 
-/** Options that name examples, labels or words: not those that say how an example is made. */
-const EXAMPLE_OPTIONS = new Set(
-  'questions annotations data captions split answers minimumAnswerCount vocabulary'.split(' '),
-);
+/** The options that show a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
+export function validationOptions(data: Record<string, unknown>): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  const replaced: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(data)) {
+    const { validates } = optionRole(name);
+    if (validates !== undefined) replaced[validates] = value;
+    else if (name !== 'vocabulary' && name !== 'answers') options[name] = value; // the run folder has its own
+  }
+  return { ...options, ...replaced };
+}
 
 /** The options of a run that other examples are predicted with: how they are made, and where features are looked for. */
 export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(validationOptions(data)).filter(([key]) => !EXAMPLE_OPTIONS.has(key)));
+  return Object.fromEntries(
+    Object.entries(validationOptions(data)).filter(([name]) => optionRole(name).namesExamples !== true),
+  );
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

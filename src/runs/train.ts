@@ -3,7 +3,6 @@ import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
 import { type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
-import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
 import { openTask } from '../tasks/open-task.js';
@@ -20,8 +19,6 @@ export interface TrainRun {
   readonly validationCount: number;
   /** Null for a model with fresh weights. */
   readonly loadingReport: LoadingReport | null;
-  /** Classes of a head that replaces the checkpoint's, and how many that one has; null when it is kept or there is none. */
-  readonly newHead: { classes: number; before: number } | null;
   /** Frees the model and closes the data. */
   close(): Promise<void>;
 }
@@ -52,7 +49,6 @@ export async function openTrainRun(
       model: source,
       modelConfig,
       dataConfig: opened.config,
-      hasGivenClasses: opened.hasGivenClasses ?? false,
       seed,
       allowFreshWeights: true,
     });
@@ -75,7 +71,6 @@ export async function openTrainRun(
       exampleCount: opened.data.length,
       validationCount: opened.validation?.length ?? 0,
       loadingReport: model.loadingReport,
-      newHead: newHeadOf(model),
       close: async () => {
         model.dispose();
         await opened.close();
@@ -85,11 +80,6 @@ export async function openTrainRun(
     await opened.close();
     throw error;
   }
-}
-
-function newHeadOf({ loadingReport, config }: VisualBertPreTrainedModel): TrainRun['newHead'] {
-  const rows = loadingReport?.mismatchedKeys.find(({ modelShape }) => modelShape[0] === config.numLabels)?.fileShape[0];
-  return rows === undefined ? null : { classes: config.numLabels, before: rows };
 }
 
 function featurePaths({ features = [] }: Record<string, unknown>): readonly string[] {

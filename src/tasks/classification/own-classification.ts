@@ -44,7 +44,6 @@ export async function openClassification(
     classificationTask({
       name: 'classification',
       classes,
-      hasGivenClasses: false,
       ...classified,
       processor,
       source,

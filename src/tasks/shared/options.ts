@@ -3,32 +3,48 @@ import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { ConfigError } from '../../errors.js';
+import { expected, parseOptions } from '../../option-errors.js';
 
-const path = z.string({ error: expectedPath('a path') }).min(1);
+const path = z.string({ error: expected('a path') }).min(1);
 const paths = z
-  .union([path, z.array(path).min(1)], { error: expectedPath('a path or several') })
+  .union([path, z.array(path).min(1)], { error: expected('a path or several') })
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
-/** Says what an option that is no path is instead; most often it was not given. */
-function expectedPath(expected: string): (issue: { input?: unknown }) => string {
-  return ({ input }) => `expected ${expected}, received ${input === undefined ? 'none' : JSON.stringify(input)}`;
+/** What an option is beside its check and its help text. */
+export interface OptionRole {
+  /** The option that it takes the place of when a run's validation examples are shown. */
+  validates?: string;
+  /** Whether it names examples, labels or words instead of saying how an example is made: those of a run are not for other examples. */
+  namesExamples?: true;
+}
+
+/** An option that names examples, labels or words. */
+function ofExamples<S extends z.ZodType>(schema: S, description: string): S {
+  return schema.meta({ description, namesExamples: true } satisfies OptionRole & { description: string });
+}
+
+/** The counterpart of an option for the examples to validate on. */
+function validating<S extends z.ZodType>(validates: string, schema: S, description: string): z.ZodOptional<S> {
+  return schema.optional().meta({ description, validates } satisfies OptionRole & { description: string });
 }
 
 /** Options of every task that shows regions to the model. */
 const common = {
-  validationFeatures: paths
-    .optional()
-    .describe('region features of the validation examples, where they are others: easy-VQA numbers both splits from 0'),
+  validationFeatures: validating(
+    'features',
+    paths,
+    'region features of the validation examples, where they are others: easy-VQA numbers both splits from 0',
+  ),
   maxTextLength: z.int().min(4).max(512).default(128).describe('longest text in word pieces'),
   maxRegions: z.int().positive().optional().describe('use only the first so many regions of an image'),
   regions: z
     .enum(['real', 'zeroed', 'shuffled'])
     .default('real')
     .describe('controls: zeroed shows no picture, shuffled that of another example'),
-  vocabulary: path
-    .optional()
-    .describe("vocab.txt; default: the model's, for a new model one built from the training texts"),
+  vocabulary: ofExamples(
+    path.optional(),
+    "vocab.txt; default: the model's, for a new model one built from the training texts",
+  ),
   grid: z.int().positive().default(8).describe('features from pictures: patches along each side'),
   cells: z.int().positive().default(8).describe('features from pictures: cells along each side of a region'),
   look: z.enum(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
@@ -38,39 +54,39 @@ const common = {
 const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
 
 const vqa = z.strictObject({
-  questions: paths.describe('VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
-  annotations: paths.optional().describe('VQA 2.0 annotations, in the order of the questions files'),
-  validationQuestions: paths.optional().describe('questions to validate on'),
-  validationAnnotations: paths.optional().describe('their annotations'),
+  questions: ofExamples(paths, 'VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
+  annotations: ofExamples(paths.optional(), 'VQA 2.0 annotations, in the order of the questions files'),
+  validationQuestions: validating('questions', paths, 'questions to validate on'),
+  validationAnnotations: validating('annotations', paths, 'their annotations'),
   features,
-  answers: path
-    .optional()
-    .describe('list of answers (.txt, .json); default: of the model, else built from the training answers'),
-  minimumAnswerCount: z
-    .int()
-    .positive()
-    .default(9)
-    .describe('built answers: questions that an answer must be the usual one of'),
+  answers: ofExamples(
+    path.optional(),
+    'list of answers (.txt, .json); default: of the model, else built from the training answers',
+  ),
+  minimumAnswerCount: ofExamples(
+    z.int().positive().default(9),
+    'built answers: questions that an answer must be the usual one of',
+  ),
   ...common,
 });
 
 const nlvr = z.strictObject({
-  data: paths.describe('NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
-  validationData: paths.optional().describe('statements to validate on'),
+  data: ofExamples(paths, 'NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
+  validationData: validating('data', paths, 'statements to validate on'),
   features: features.optional().describe('region features of the pictures; default: the structured scenes'),
   ...common,
 });
 
 const nlvr2 = z.strictObject({
-  data: paths.describe("NLVR2 statements: lil-lab's .json lines or LXMERT's .json"),
-  validationData: paths.optional().describe('statements to validate on'),
+  data: ofExamples(paths, "NLVR2 statements: lil-lab's .json lines or LXMERT's .json"),
+  validationData: validating('data', paths, 'statements to validate on'),
   features,
   ...common,
 });
 
 const pretraining = z.strictObject({
-  captions: paths.describe("captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
-  validationCaptions: paths.optional().describe('captions to validate on'),
+  captions: ofExamples(paths, "captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
+  validationCaptions: validating('captions', paths, 'captions to validate on'),
   features,
   captionPairs: z
     .boolean()
@@ -86,16 +102,16 @@ const places = z
 
 const flickr = z.strictObject({
   entities: path.describe('folder of Flickr30k Entities, with Sentences and Annotations'),
-  split: path.describe('list of image ids: train.txt, val.txt or test.txt'),
-  validationSplit: path.optional().describe('list of image ids to validate on'),
+  split: ofExamples(path, 'list of image ids: train.txt, val.txt or test.txt'),
+  validationSplit: validating('split', path, 'list of image ids to validate on'),
   features,
   places,
   ...common,
 });
 
 const vcr = z.strictObject({
-  data: paths.describe('VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
-  validationData: paths.optional().describe('annotations to validate on'),
+  data: ofExamples(paths, 'VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
+  validationData: validating('data', paths, 'annotations to validate on'),
   features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
   mode: z.enum(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
   alignment: z
@@ -110,14 +126,14 @@ const vcr = z.strictObject({
 });
 
 const own = {
-  data: paths.describe('own records (.jsonl); `visualbert data check` explains them'),
-  validationData: paths.optional().describe('records to validate on'),
+  data: ofExamples(paths, 'own records (.jsonl); `visualbert data check` explains them'),
+  validationData: validating('data', paths, 'records to validate on'),
   features,
 };
 const classification = z.strictObject({ ...own, ...common });
 const answering = z.strictObject({
   ...own,
-  answers: path.optional().describe('list of answers (.txt, .json); default: of the model, else those of the data'),
+  answers: ofExamples(path.optional(), 'list of answers (.txt, .json); default: of the model, else those of the data'),
   ...common,
 });
 const grounding = z.strictObject({ ...own, places, ...common });
@@ -157,19 +173,22 @@ export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskOptionName[];
 
 /**
  * Checks options and fills in the defaults.
- * @throws ConfigError naming every unknown, missing or unusable option.
+ * @throws OptionsError naming every unknown, missing or unusable option
  */
 export function resolveTaskOptions<N extends TaskOptionName>(
   name: N,
   options: unknown,
 ): z.output<(typeof TASK_OPTIONS)[N]> {
-  const schema = TASK_OPTIONS[name];
-  const parsed = schema.safeParse(options);
-  if (parsed.success) return parsed.data as z.output<(typeof TASK_OPTIONS)[N]>;
-  const issues = parsed.error.issues.map((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? `unknown ${issue.keys.join(', ')}; known: ${Object.keys(schema.shape).join(', ')}`
-      : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new ConfigError(`task ${name}: ${issues.join('; ')}`);
+  return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
+}
+
+/** What a name means is the same in every task that has it. */
+const ALL_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
+  {},
+  ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
+);
+
+/** What an option is beside its check and its help text; nothing for a name that no task has. */
+export function optionRole(name: string): OptionRole {
+  return (ALL_OPTIONS[name]?.meta() ?? {}) as OptionRole;
 }

@@ -324,7 +324,7 @@ describe('Trainer', () => {
   test('names unknown arguments and values out of range', () => {
     const make = (options: object): Trainer<Point> =>
       new Trainer({ model: pointModel(), task: pointTask, train: points(4, 1), outputDir: 'x', ...options });
-    expect(() => make({ learningrate: 1 })).toThrow(/unknown "learningrate"; known: outputDir, epochs/);
+    expect(() => make({ learningrate: 1 })).toThrow(/unknown learningrate; known: outputDir, epochs/);
     expect(() => make({ batchSize: 0 })).toThrow(/batchSize: /);
     expect(() => make({ warmupSteps: 1, warmupRatio: 0.1 })).toThrow(/give one of them/);
     expect(() => make({ train: points(0, 1) })).toThrow(/no training examples/);

@@ -248,7 +248,9 @@ describe('createTrainingStep', () => {
   });
 
   test('names what is wrong with an option', async () => {
-    await expect(start({ learningRate: -1 })).rejects.toThrow(/learningRate to be a number of at least 0, received -1/);
+    await expect(start({ learningRate: -1 })).rejects.toThrow(
+      /learningRate: expected a number of at least 0, received -1/,
+    );
     await expect(start({ precision: 'bf16' })).rejects.toThrow(/bf16" needs compile: true/);
     await expect(createTrainingStep(linearModel({}), { compile: true })).rejects.toThrow(/compile: false/);
   });

@@ -1,0 +1,15 @@
+// The page of settings says what the schemas say.
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { settingsPage } from '../../scripts/settings-page.js';
+
+test('docs/settings.md is the page that the schemas make (node tools/write-settings-page.mjs writes it)', () => {
+  expect(readFileSync('docs/settings.md', 'utf8')).toBe(settingsPage());
+});
+
+test('states flag, name, default and meaning of a setting', () => {
+  const page = settingsPage();
+  expect(page).toContain('| `--weight-decay` | `weightDecay` | `0.01` | decay of all but biases and layer norms |');
+  expect(page).toContain('| `--output-dir` | `outputDir` | needed |');
+  expect(page).toContain('## Data of `vqa`, `vqa-pretraining`');
+});
