@@ -65,6 +65,8 @@ export interface InputSpec {
   range?: readonly [number, number];
   /** One more value of `ids`, for what takes no part. */
   ignored?: number;
+  /** `values` that are scores: none is so near to 0 that it can only be an integer read as a float. */
+  isScore?: boolean;
   /** What to do about a wrong shape. */
   advice?: string;
 }
@@ -121,6 +123,7 @@ export function checkInputs(who: string, inputs: ModelInputs, specs: InputSpecs)
     const input = new CheckedInput(convert(`${who}: ${name}`, value, spec.kind));
     requireShape(who, name, input.shape, spec, sizes);
     requireRange(`${who}: ${name}`, input, spec);
+    if (spec.isScore === true) requireScores(`${who}: ${name}`, input);
     checked[name] = input;
   }
   return checked;
@@ -210,6 +213,18 @@ function requireShape(
   const legend = axes.some((axis) => typeof axis === 'string') ? ` (axes ${axes.join(', ')})` : '';
   throw new ShapeError(
     `${who}: expected ${name} [${expected.join(', ')}]${legend}, received [${shape.join(', ')}]; ${advice ?? 'make it fit the other inputs'}`,
+  );
+}
+
+/** Below it float32s are denormal: the bits of small integers. */
+const LEAST_NORMAL = 2 ** -126;
+
+function requireScores(what: string, input: CheckedInput): void {
+  const wrong = input.values.find((value) => value !== 0 && Math.abs(value) < LEAST_NORMAL);
+  if (wrong === undefined) return;
+  throw new ShapeError(
+    `${what}: received ${wrong}, which is an integer read as a float; tf.oneHot(..., 'float32') makes such values on WebAssembly: ` +
+      "write tf.cast(tf.oneHot(...), 'float32')",
   );
 }
 

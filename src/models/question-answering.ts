@@ -37,7 +37,7 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
   }
 
   protected override inputSpecs(): InputSpecs {
-    return { ...sharedSpecs(this.config), labels: { axes: null, kind: 'values' } };
+    return { ...sharedSpecs(this.config), labels: { axes: null, kind: 'values', isScore: true } };
   }
 
   protected override requireConsistent({ attentionMask, labels, ...inputs }: CheckedInputs): void {

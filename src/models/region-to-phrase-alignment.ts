@@ -49,7 +49,7 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
     return {
       ...sharedSpecs(this.config),
       regionToPhrasePosition: { axes: ['b', 'p'], kind: 'ids', range: [-1, Infinity] },
-      labels: { axes: ['b', 'p', 'v'], kind: 'values' },
+      labels: { axes: ['b', 'p', 'v'], kind: 'values', isScore: true },
     };
   }
 

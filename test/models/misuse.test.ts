@@ -9,6 +9,7 @@ import type { InputValue, ModelInputs } from '../../src/models/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
+import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { tinyInputs, tinyModel } from '../helpers/tiny-model.js';
 
@@ -38,6 +39,12 @@ describe('a disposed model', () => {
   });
 });
 
+/** The labels of tiny inputs, which are lists or raw. */
+function labelsOf({ labels }: ModelInputs): tf.Tensor {
+  const { data, shape } = labels as RawTensor;
+  return data === undefined ? tf.tensor(labels as tf.TensorLike) : tf.tensor(data, shape);
+}
+
 describe('inputs', () => {
   const received = (inputIds: unknown): ModelInputs => ({ ...INPUTS, inputIds: inputIds as InputValue });
   const disposed = (): tf.Tensor => {
@@ -63,6 +70,20 @@ describe('inputs', () => {
     await expect(valueAndGradients(model, inputs)).rejects.toThrow(ShapeError);
     model.dispose();
   });
+
+  test.each(['VisualBertForQuestionAnswering', 'VisualBertForRegionToPhraseAlignment'] as const)(
+    '%s refuses labels that are integers read as floats, as tf.oneHot makes them on WebAssembly',
+    (name) => {
+      const model = tinyModel(name);
+      const inputs = tinyInputs(name);
+      const { size, shape } = labelsOf(inputs);
+      const denormal = new Float32Array(Int32Array.from({ length: size }, (_, i) => (i === 1 ? 1 : 0)).buffer);
+      expect(() => model.forward({ ...inputs, labels: { dtype: 'float32', shape, data: denormal } })).toThrow(
+        /labels: received 1\.40\d+e-45, which is an integer read as a float.*tf\.cast\(tf\.oneHot/,
+      );
+      model.dispose();
+    },
+  );
 
   test('rows may be typed arrays', () => {
     const model = tinyModel(NAME);
