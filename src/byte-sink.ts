@@ -24,7 +24,7 @@ export function memorySink(name: string): MemorySink {
   let parts: Uint8Array[] = [];
   return {
     name,
-    write: async (bytes) => void parts.push(bytes.slice()),
+    write: async (bytes) => void parts.push(new Uint8Array(bytes)), // a copy: the slice of a Buffer is a view
     close: async () => undefined,
     abort: async () => void (parts = []),
     bytes: () => {

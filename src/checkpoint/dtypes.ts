@@ -55,7 +55,7 @@ function aligned<T>(
   elementBytes: number,
   view: (buffer: ArrayBufferLike, offset: number, length: number) => T,
 ): T {
-  const at = bytes.byteOffset % elementBytes === 0 ? bytes : bytes.slice();
+  const at = bytes.byteOffset % elementBytes === 0 ? bytes : new Uint8Array(bytes); // a copy: the slice of a Buffer is a view
   return view(at.buffer, at.byteOffset, Math.floor(at.byteLength / elementBytes));
 }
 

@@ -1,4 +1,5 @@
 // numpy arrays: the `.npy` format, any numeric dtype, byte order and axis order, as float32.
+import { type StoredDType, toFloat32 } from '../checkpoint/dtypes.js';
 import { DataError } from '../errors.js';
 
 /** Numbers in C order. */
@@ -90,51 +91,60 @@ export function decodeArray(
   name: string,
 ): NumericArray {
   const count = shape.reduce((product, size) => product * size, 1);
-  const { width, read } = readerOf(dtype, name);
+  const { width, convert } = converterOf(dtype, name);
   if (!(count * width <= bytes.byteLength)) {
     throw new DataError(
       `${name}: expected ${count * width} bytes of values for shape [${shape.join(', ')}], found ${bytes.byteLength}; the file is cut short`,
     );
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, count * width);
-  const isLittle = !dtype.startsWith('>');
   const data = new Float32Array(count);
-  if (dtype === '<f4') new Uint8Array(data.buffer).set(bytes.subarray(0, count * 4));
-  else for (let i = 0; i < count; i++) data[i] = read(view, i * width, isLittle);
+  const values = bytes.subarray(0, count * width);
+  convert(dtype.startsWith('>') ? swapped(values, width) : values, data);
   return { shape, data: fortranOrder && shape.length > 1 ? fromFortranOrder(data, shape) : data };
 }
 
-type ValueReader = (view: DataView, offset: number, isLittle: boolean) => number;
+type Converter = (bytes: Uint8Array, target: Float32Array) => void;
 
-const READERS: Readonly<Record<string, ValueReader>> = {
-  f2: (view, at, isLittle) => halfToFloat(view.getUint16(at, isLittle)),
-  f4: (view, at, isLittle) => view.getFloat32(at, isLittle),
-  f8: (view, at, isLittle) => view.getFloat64(at, isLittle),
-  i1: (view, at) => view.getInt8(at),
-  i2: (view, at, isLittle) => view.getInt16(at, isLittle),
-  i4: (view, at, isLittle) => view.getInt32(at, isLittle),
-  i8: (view, at, isLittle) => Number(view.getBigInt64(at, isLittle)),
-  u1: (view, at) => view.getUint8(at),
-  u2: (view, at, isLittle) => view.getUint16(at, isLittle),
-  u4: (view, at, isLittle) => view.getUint32(at, isLittle),
-  u8: (view, at, isLittle) => Number(view.getBigUint64(at, isLittle)),
-  b1: (view, at) => view.getUint8(at),
+/** numpy's dtypes without their byte order, as checkpoints call them. */
+const STORED: Readonly<Record<string, StoredDType>> = {
+  f2: 'F16',
+  f4: 'F32',
+  f8: 'F64',
+  i1: 'I8',
+  i2: 'I16',
+  i4: 'I32',
+  i8: 'I64',
+  u1: 'U8',
+  b1: 'BOOL',
 };
 
-function readerOf(dtype: string, name: string): { width: number; read: ValueReader } {
-  const read = READERS[dtype.replace(/^[<>|=]/, '')];
+/** Those that no checkpoint has: each value is read by itself. */
+const UNSIGNED: Readonly<Record<string, (view: DataView, at: number) => number>> = {
+  u2: (view, at) => view.getUint16(at, true),
+  u4: (view, at) => view.getUint32(at, true),
+  u8: (view, at) => Number(view.getBigUint64(at, true)),
+};
+
+function converterOf(dtype: string, name: string): { width: number; convert: Converter } {
+  const code = dtype.replace(/^[<>|=]/, '');
+  const width = Number(code.slice(1));
+  const stored = STORED[code];
+  if (stored !== undefined) return { width, convert: (bytes, target) => toFloat32(stored, bytes, target) };
+  const read = UNSIGNED[code];
   if (read === undefined) throw new DataError(`${name}: expected numbers, found numpy dtype ${dtype}`);
-  return { width: Number(dtype.slice(-1)), read };
+  const convert: Converter = (bytes, target) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < target.length; i++) target[i] = read(view, i * width);
+  };
+  return { width, convert };
 }
 
-/** The value of an IEEE half. */
-export function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** Big-endian values as little-endian ones. */
+function swapped(bytes: Uint8Array, width: number): Uint8Array {
+  const result = new Uint8Array(bytes.byteLength);
+  for (let at = 0; at < bytes.byteLength; at += width)
+    for (let byte = 0; byte < width; byte++) result[at + byte] = bytes[at + width - 1 - byte] as number;
+  return result;
 }
 
 /** Reorders values whose first axis varies fastest. */

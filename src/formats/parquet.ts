@@ -164,5 +164,5 @@ function valueAt(row: unknown, path: readonly string[]): unknown {
 /** Bytes as a buffer of their own: a source may share one. */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   const isExact = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
-  return (isExact ? bytes : bytes.slice()).buffer as ArrayBuffer;
+  return (isExact ? bytes : new Uint8Array(bytes)).buffer as ArrayBuffer;
 }

@@ -159,7 +159,7 @@ export async function createFileSink(path: string): Promise<ByteSink> {
         await naming(put(bytes));
         return;
       }
-      pending.push(bytes.slice());
+      pending.push(new Uint8Array(bytes));
       pendingBytes += bytes.byteLength;
       if (pendingBytes >= WRITE_BUFFER) await naming(flush());
     },

@@ -3,6 +3,7 @@
 // Layout: 8 bytes of magic; for each image its features [count, dim] (float16 or float32, little endian), then boxes [count, 4] float32;
 // an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
 import { crc32 } from 'node:zlib';
+import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import { DataError } from '../../errors.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from '../region-features.js';
 
@@ -56,7 +57,7 @@ export function storeRecord(
   { features, count, boxes, imageWidth = 0, imageHeight = 0 }: RegionFeatures,
   { offset, dtype, name }: { offset: number; dtype: StoreIndex['dtype']; name: string },
 ): readonly [record: Uint8Array, entry: StoreEntry] {
-  const values = dtype === 'float16' ? bytesOf(toHalf(features, `${name}, image ${id}`)) : bytesOf(features);
+  const values = dtype === 'float16' ? toHalf(features, `${name}, image ${id}`) : bytesOf(features);
   const record = boxes === undefined ? values : Buffer.concat([values, bytesOf(boxes)]);
   return [record, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]];
 }
@@ -81,34 +82,14 @@ export function storeEnd(index: StoreIndex, offset: number): Uint8Array {
   return bytes;
 }
 
-function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
+function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** The nearest half floats, ties to even. @throws DataError beyond 65504. */
-function toHalf(values: Float32Array, where: string): Uint16Array {
-  const bits = new Uint16Array(values.length);
-  const float = new Float32Array(1);
-  const word = new Uint32Array(float.buffer);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    if (!(Math.abs(value) < 65520))
-      throw new DataError(`${where}: value ${value} does not fit a half float; pack without --half`);
-    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-    const magnitude = Math.abs(value);
-    if (magnitude < 2 ** -14) {
-      bits[i] = sign | roundEven(magnitude * 2 ** 24); // subnormal
-      continue;
-    }
-    float[0] = magnitude;
-    const word32 = word[0] as number;
-    bits[i] = sign | roundEven((word32 - 0x38000000) / 2 ** 13); // the exponent moves from bias 127 to 15
-  }
-  return bits;
-}
-
-function roundEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+function toHalf(values: Float32Array, where: string): Uint8Array {
+  const tooLarge = values.find((value) => !(Math.abs(value) < 65520));
+  if (tooLarge !== undefined)
+    throw new DataError(`${where}: value ${tooLarge} does not fit a half float; pack without --half`);
+  return fromFloat32('F16', values);
 }

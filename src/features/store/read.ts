@@ -2,8 +2,8 @@
 import { crc32 } from 'node:zlib';
 import { openSource } from '#platform';
 import type { ByteSource } from '../../byte-source.js';
+import { toFloat32 } from '../../checkpoint/dtypes.js';
 import { DataError } from '../../errors.js';
-import { halfToFloat } from '../../formats/npy.js';
 import { indexedSource } from '../indexed-source.js';
 import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
 import { isEntry, recordBytes, STORE_MAGIC, type StoreEntry, type StoreIndex, TAIL_BYTES } from './layout.js';
@@ -97,9 +97,8 @@ async function readEntry(
   if (crc32(record) !== checksum)
     throw new DataError(`${source.name}, image ${id}: the checksum is wrong; the store is damaged, pack it again`);
   const features =
-    dtype === 'float16'
-      ? fromHalf(new Uint16Array(record.buffer, 0, count * dim))
-      : new Float32Array(record.buffer, 0, count * dim);
+    dtype === 'float16' ? new Float32Array(count * dim) : new Float32Array(record.buffer, 0, count * dim);
+  if (dtype === 'float16') toFloat32('F16', record.subarray(0, featureBytes), features);
   return {
     features,
     count,
@@ -111,14 +110,4 @@ async function readEntry(
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
-}
-
-let halfValues: Float32Array | null = null;
-
-/** Widens half floats through a table of all of them. */
-function fromHalf(bits: Uint16Array): Float32Array {
-  halfValues ??= Float32Array.from({ length: 1 << 16 }, (_, i) => halfToFloat(i));
-  const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = halfValues[bits[i] as number] as number;
-  return values;
 }
