@@ -64,12 +64,20 @@ function shown(values: readonly number[]): string {
 }
 
 const rows: string[] = [];
+const verdicts: string[] = [];
 for (const name of JUDGED) {
   const seeds: Record<string, number>[] = [];
   for (const seed of flags.seeds) seeds.push(await areasOf(name, seed));
   const column = (key: string): number[] => seeds.map((one) => one[key] ?? NaN);
   for (const parts of ['regions', 'words']) {
     if (Number.isNaN(column(`${parts} random most`)[0])) continue; // words of choices are not removed
+    const beats = (other: string): string => {
+      const isBetter = (first: string, sign: number): boolean =>
+        sign * (mean(column(`${parts} relevance ${first}`)) - mean(column(`${parts} ${other} ${first}`))) > 0;
+      const better = [isBetter('most', -1), isBetter('least', 1)].filter(Boolean).length;
+      return ['no', 'in one direction', 'yes'][better] as string;
+    };
+    verdicts.push(`| ${name} | ${parts} | ${beats('random')} | ${beats('attention')} | ${beats('rollout')} |`);
     for (const ranking of RANKINGS) {
       const [most, least] = [column(`${parts} ${ranking} most`), column(`${parts} ${ranking} least`)];
       const gap = least.map((value, i) => value - (most[i] as number));
@@ -112,6 +120,12 @@ layer says much.
 | twin | accuracy | removed | order | most relevant first | least relevant first | difference |
 |---|---|---|---|---|---|---|
 ${rows.join('\n')}
+
+Is relevance better, by the means, than a random order, the attention of the last layer, and rollout?
+
+| twin | removed | random order | attention | rollout |
+|---|---|---|---|---|
+${verdicts.join('\n')}
 
 Heads that find what words name (section 5 of the paper): how often the region that a head attends to most, from the last word of a phrase, matches the
 phrase; in percent, on the twin of Flickr30k Entities. "Same region" always names the region that matches most phrases.
