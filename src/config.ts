@@ -31,6 +31,10 @@ export function provideConfigReader(reader: ConfigReader): void {
 
 /**
  * The settings of a VisualBERT, frozen. Fields are those of transformers in camelCase, with its defaults.
+ * @example
+ * const config = new VisualBertConfig({ visualEmbeddingDim: 2048, numLabels: 3 });
+ * const smaller = config.with({ numHiddenLayers: 6 });
+ * const published = await VisualBertConfig.fromPretrained('uclanlp/visualbert-vqa');
  * @throws ConfigError for an unknown field or a value that no model can have.
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertConfig
  */

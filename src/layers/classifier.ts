@@ -20,6 +20,9 @@ export interface ClassifierArgs extends WeightedLayerArgs {
  * Scores of each class: `y = dropout(x) W^T + b`, or `y = transform(dropout(x)) W^T + b`.
  *
  * Call: `[b, h] float32` to `[b, c] float32`. Weights: `weight [c, h]`, `bias [c]`; with a transform first `transform.{dense,LayerNorm}`.
+ * @example
+ * const classifier = new Classifier({ numLabels: 7, hiddenDropoutProb: 0.1, initializerRange: 0.02 });
+ * const scores = classifier.apply(tf.input({ shape: [12] })); // [b, 7]
  * @throws ShapeError when `h` is unknown at build time.
  */
 export class Classifier extends WeightedLayer {

@@ -43,6 +43,11 @@ export interface EmbeddingsInputs {
  *
  * Call in a tf.model: `[inputIds]`, `[inputIds, visualEmbeds]` or `[inputIds, tokenTypeIds, visualEmbeds, visualTokenTypeIds]`,
  * to `[b, t + v, h] float32`. Regions take no text position: only t is bounded by the position table.
+ * @example
+ * const sizes = { vocabSize: 30, hiddenSize: 12, visualEmbeddingDim: 8, maxPositionEmbeddings: 16, typeVocabSize: 2 };
+ * const rest = { padTokenId: 0, layerNormEps: 1e-12, hiddenDropoutProb: 0.1, initializerRange: 0.02 };
+ * const [words, regions] = [tf.input({ shape: [5], dtype: 'int32' }), tf.input({ shape: [6, 8] })];
+ * const embedded = new Embeddings({ ...sizes, ...rest }).apply([words, regions]); // [b, 11, 12]
  * @see https://arxiv.org/abs/1908.03557 section 3.2
  */
 export class Embeddings extends WeightedLayer {

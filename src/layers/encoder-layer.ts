@@ -41,6 +41,10 @@ export interface EncoderLayerInputs {
  *
  * Call in a tf.model: `[b, s, h] float32`, or that and a mask `[b, s]` (1 = attend), to `[b, s, h] float32`.
  * Weights: `attention.self.{query,key,value}`, `attention.output.{dense,LayerNorm}`, `intermediate.dense`, `output.{dense,LayerNorm}`.
+ * @example
+ * const sizes = { numAttentionHeads: 4, intermediateSize: 10, hiddenAct: 'gelu', layerNormEps: 1e-12, initializerRange: 0.02 };
+ * const layer = new EncoderLayer({ ...sizes, hiddenDropoutProb: 0.1, attentionProbsDropoutProb: 0.1 });
+ * const encoded = layer.apply(tf.input({ shape: [11, 12] })); // [b, 11, 12]
  * @throws ConfigError when h is no multiple of the number of heads.
  * @see https://arxiv.org/abs/1810.04805 section 3
  */

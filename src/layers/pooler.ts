@@ -9,6 +9,8 @@ import { WeightedLayer, type WeightedLayerArgs } from './weighted-layer.js';
  *
  * Call: `[b, s, h] float32` to `[b, h] float32` in (-1, 1). Position 0 is [CLS], never padded, so no mask is taken.
  * Weights: `dense.weight [h, h]`, `dense.bias [h]`. Behaves alike in training and inference.
+ * @example
+ * const pooled = new Pooler({ initializerRange: 0.02 }).apply(tf.input({ shape: [11, 12] })); // [b, 12]
  * @throws ShapeError when `h` is unknown at build time.
  * @see google-research/bert, `modeling.py`, scope "pooler"; its input is vector C of https://arxiv.org/abs/1810.04805
  */

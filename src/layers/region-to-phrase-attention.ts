@@ -16,6 +16,10 @@ export interface RegionToPhraseAttentionArgs extends WeightedLayerArgs {
  *
  * Call: phrases `[b, p, h]`, regions `[b, v, h]`, region mask `[b, v]` (1 = a region) to `[b, p, v] float32`.
  * Weights: `query`, `key`, `value`, each `[d, h]` and `[d]`; `value` takes no part but is in every checkpoint.
+ * @example
+ * const attention = new RegionToPhraseAttention({ numAttentionHeads: 4, initializerRange: 0.02 });
+ * const [phrases, regions, mask] = [[3, 12], [6, 12], [6]].map((shape) => tf.input({ shape }));
+ * const scores = attention.apply([phrases, regions, mask]); // [b, 3, 6]
  */
 export class RegionToPhraseAttention extends WeightedLayer {
   static readonly className = 'VisualBertRegionToPhraseAttention';

@@ -25,6 +25,10 @@ const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount']
  * `visualEmbeds [b, choices, v, D]`. Labels `[b]` int32 say which choice is right, -100 to leave a row out.
  *
  * Differs: `imageTextAlignment` may be `[b, choices, v, a]` as well as transformers' flattened `[b choices, v, a]`.
+ * @example
+ * const model = await VisualBertForMultipleChoice.fromPretrained('uclanlp/visualbert-vcr');
+ * const inputIds = [[[2, 5, 3, 6, 3], [2, 5, 3, 7, 3]]]; // [b, choices, t]
+ * const { logits } = model.forward({ inputIds, visualEmbeds: tf.zeros([1, 2, 36, 512]) }); // [b, choices]
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForMultipleChoice
  */
 export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {

@@ -31,6 +31,10 @@ interface Parts extends ModelParts {
  * Labels `[b, s]` int32 cover text and regions, -100 where nothing is asked; with `maskedPositions [b, k]` they are `[b, k]` and only
  * those positions are scored. The loss is the mean cross-entropy of the words, plus that of `sentenceImageLabels [b]` when given;
  * `sentenceImageLabels` alone make none, as in transformers.
+ * @example
+ * const model = await VisualBertForPreTraining.fromPretrained('uclanlp/visualbert-vqa-coco-pre');
+ * const inputs = { inputIds: [[2, 5, 4, 7, 3]], visualEmbeds: tf.zeros([1, 36, 2048]) }; // 4 is [MASK]
+ * const { loss, predictionLogits } = model.forward({ ...inputs, maskedPositions: [[2]], labels: [[6]] });
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForPreTraining
  */
 export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrainingOutputs, Parts> {

@@ -60,6 +60,10 @@ export type PartsFactory<P extends ModelParts> = (config: VisualBertConfig, init
 /**
  * A VisualBERT with its parameters. Parameters are named as in transformers and have PyTorch's shapes; tied ones appear once.
  * A subclass adds its layers, its inputs and `compute`.
+ * @example
+ * const model = await VisualBertForQuestionAnswering.fromPretrained('uclanlp/visualbert-vqa');
+ * model.freeze('visual_bert.embeddings.*');
+ * await model.savePretrained('my-vqa', { dtype: 'float16' });
  */
 export abstract class VisualBertPreTrainedModel<
   O extends ModelOutputs = ModelOutputs,

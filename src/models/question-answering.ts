@@ -21,6 +21,11 @@ interface Parts extends ModelParts {
  * Labels are soft scores `[b, numLabels]`, or `[1, numLabels]` / `[1, 1, numLabels]` for the whole batch; the loss is their
  * Kullback-Leibler divergence from the softmax of the logits, summed and divided by b.
  * The state read is number `sum(attentionMask) - 2` of each row, counted and not located, as in the authors' code.
+ * @example
+ * const model = await VisualBertForQuestionAnswering.fromPretrained('uclanlp/visualbert-vqa');
+ * const processor = await VisualBertProcessor.fromPretrained('uclanlp/visualbert-vqa', { task: 'vqa' });
+ * const inputs = await processor({ text: 'What is the man eating?', visualEmbeds: tf.zeros([36, 2048]) });
+ * const { logits } = model.forward(inputs);
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForQuestionAnswering
  */
 export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {

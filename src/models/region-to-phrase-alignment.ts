@@ -23,6 +23,10 @@ interface Parts extends ModelParts {
  * `regionToPhrasePosition [b, p]` int32 names the text position of each phrase. -1 is read at position 0: give it labels of 0.
  * Labels `[b, p, v]` spread 1 over the matching regions; the loss is their Kullback-Leibler divergence from the softmax over
  * regions, summed and divided by b. The masked-LM head is in every checkpoint and takes no part.
+ * @example
+ * const model = await VisualBertForRegionToPhraseAlignment.fromPretrained('uclanlp/visualbert-vqa-coco-pre', { allowFreshWeights: true });
+ * const inputs = { inputIds: [[2, 5, 7, 3]], visualEmbeds: tf.zeros([1, 36, 2048]) };
+ * const { logits } = model.forward({ ...inputs, regionToPhrasePosition: [[2]] }); // [b, phrases, regions]
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForRegionToPhraseAlignment
  */
 export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {

@@ -21,6 +21,10 @@ export interface VisualBertModelOptions extends ModelOptions {
 
 /**
  * VisualBERT without a head.
+ * @example
+ * const model = await VisualBertModel.fromPretrained('uclanlp/visualbert-vqa');
+ * const { lastHiddenState, poolerOutput } = model.forward({ inputIds: [[2, 5, 7, 3]], visualEmbeds: tf.zeros([1, 36, 2048]) });
+ * model.dispose();
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertModel
  */
 export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs> {

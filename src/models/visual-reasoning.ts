@@ -20,6 +20,10 @@ interface Parts extends ModelParts {
 /**
  * `logits [b, numLabels]` from the pooled first token. Labels `[b]` or `[b, 1]` int32, -100 to leave a row out;
  * the loss is their mean cross-entropy, also with one label.
+ * @example
+ * const model = await VisualBertForVisualReasoning.fromPretrained('uclanlp/visualbert-nlvr2');
+ * const { logits } = model.forward({ inputIds: [[2, 5, 7, 3]], visualEmbeds: tf.zeros([1, 36, 1024]) });
+ * const isTrue = (await tf.argMax(logits, -1).data())[0] === 1;
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForVisualReasoning
  */
 export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {

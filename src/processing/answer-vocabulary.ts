@@ -9,7 +9,13 @@ export const UNKNOWN_ANSWER = '<unk>';
 /** Classes of the authors' VQA head: the lines of Pythia's `answers_vqa.txt`. */
 const AUTHORS_ANSWERS = 3129;
 
-/** An ordered list of answers; the index of an answer is its class. */
+/**
+ * An ordered list of answers; the index of an answer is its class.
+ * @example
+ * const answers = new AnswerVocabulary(['<unk>', 'yes', 'no']);
+ * const target = answers.softScores(['yes', 'yes', 'no']); // [0, 0.6, 0.3]
+ * const [best] = answers.best([0.1, 0.7, 0.2]); // { index: 1, answer: 'yes', score: 0.7 }
+ */
 export class AnswerVocabulary {
   readonly answers: readonly string[];
   /** The class of `<unk>`, or null. */

@@ -36,6 +36,9 @@ const Callable = function (this: unknown): unknown {
  *
  * The text takes the form of the task (a VQA question ends in `? [MASK] [SEP]`), regions take the visual types of the authors' code
  * (0; for NLVR2 0 and 1 by image), masks cover what is real, padding is at the end.
+ * @example
+ * const processor = await VisualBertProcessor.fromPretrained('bert-base-uncased', { task: 'vqa' });
+ * const inputs = await processor({ text: 'What is the man eating?', visualEmbeds: tf.zeros([36, 2048]) });
  */
 export class VisualBertProcessor extends Callable {
   readonly tokenizer: TextTokenizer;

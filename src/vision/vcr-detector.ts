@@ -52,6 +52,10 @@ interface DetectorWeights {
 
 /**
  * `relu(W [mean(stage4(roiAlign(stages(picture)) + mask)); kind] + b)`: 512 numbers for each box.
+ * @example
+ * const detector = await VcrDetector.load('visualbert-vcr/detector.safetensors');
+ * console.log(detector.dim); // 512
+ * detector.dispose();
  * @see uclanlp/visualbert `utils/detector.py`, SimpleDetector in evaluation; https://arxiv.org/abs/1811.10830
  */
 export class VcrDetector {

@@ -16,6 +16,9 @@ type Fields = (writer: PbfWriter) => void;
 
 /**
  * One event file. Every call appends one record, so that a killed run loses nothing that was logged.
+ * @example
+ * const writer = new TensorBoardWriter('logs', { startStep: 0 });
+ * writer.scalars(1, { 'train/loss': 0.7 });
  * @see tensorflow `core/util/event.proto`, `core/framework/summary.proto`
  */
 export class TensorBoardWriter {

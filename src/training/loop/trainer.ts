@@ -10,7 +10,12 @@ import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
 
-/** One run, in one folder. */
+/**
+ * One run, in one folder.
+ * @example
+ * const trainer = new Trainer({ model, task, train, validation, outputDir: 'runs/mine', learningRate: 1e-3, epochs: 2 });
+ * const { reason, step } = await trainer.train();
+ */
 export class Trainer<E> {
   private readonly plan: RunPlan<E>;
 
