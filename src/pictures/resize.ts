@@ -8,13 +8,22 @@ const PRECISION_BITS = 22;
 type Taps = readonly (readonly [first: number, weights: Int32Array])[];
 
 /**
- * Resizes by a triangle filter that widens when it shrinks the picture: columns first, rounded to bytes, then rows. (Pillow 13 takes rows
- * first where that is less work: pictures made wider and lower.)
+ * Resizes by a triangle filter that widens when it shrinks the picture: along one axis, rounded to bytes, then along the other. Rows come
+ * first where they lose more than twice as many pixels as columns, as in Pillow 13 (found by comparison with it: the bytes differ).
  * @see Pillow `Image.resize(size, Resampling.BILINEAR)`, https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
  */
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
-  const narrow = image.width === width ? image : resizeColumns(image, taps(image.width, width));
-  return image.height === height ? narrow : resizeRows(narrow, taps(image.height, height));
+  const [fewerColumns, fewerRows] = [image.width - width, image.height - height];
+  const isRowsFirst = fewerRows > 0 && fewerRows > 2 * fewerColumns;
+  return isRowsFirst ? toWidth(toHeight(image, height), width) : toHeight(toWidth(image, width), height);
+}
+
+function toWidth(image: RgbImage, width: number): RgbImage {
+  return image.width === width ? image : resizeColumns(image, taps(image.width, width));
+}
+
+function toHeight(image: RgbImage, height: number): RgbImage {
+  return image.height === height ? image : resizeRows(image, taps(image.height, height));
 }
 
 function taps(from: number, to: number): Taps {

@@ -11,7 +11,7 @@ import { decodePicture, readPicture } from '../../src/pictures/decode.js';
 import { pictureKind } from '../../src/pictures/kind.js';
 
 const FIXTURES = join('test', 'fixtures', 'pictures');
-const FILES = readdirSync(FIXTURES).filter((name) => /\.(?!safetensors)/.test(name));
+const FILES = readdirSync(FIXTURES).filter((name) => /\.(?!safetensors|json)/.test(name));
 const folder = mkdtempSync(join(tmpdir(), 'decode-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
