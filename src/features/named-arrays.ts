@@ -62,7 +62,6 @@ export async function regionsOfArrays(arrays: NamedArrays, where: string, dim?: 
     boxes !== undefined &&
     !(boxes.shape.length === 2 && boxes.shape[1] === 4 && [count, padded.count].includes(boxes.shape[0] as number))
   ) {
-    // prettier-ignore
     throw new DataError(`${where}: expected boxes [${padded.count}, 4], found [${boxes.shape.join(', ')}]`);
   }
   const imageWidth = (await find(WIDTH_NAMES))?.data[0];
@@ -101,7 +100,9 @@ function statedCount(array: NumericArray | undefined, where: string): number | u
   if (array === undefined) return undefined;
   const [count = NaN] = array.data;
   if (array.data.length === 1 && Number.isInteger(count) && count >= 0) return count;
-  throw new DataError(`${where}: expected one whole number as its number of regions, found ${[...array.data.slice(0, 3)].join(', ') || 'none'}`); // prettier-ignore
+  throw new DataError(
+    `${where}: expected one whole number as its number of regions, found ${[...array.data.slice(0, 3)].join(', ') || 'none'}`,
+  );
 }
 
 /** Boxes as `[regions, 4]`, also of flat values and after a batch axis. */

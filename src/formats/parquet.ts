@@ -55,7 +55,12 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   /** All values of a column in one group of rows: one promise, since the library leaves others behind when one fails. */
   const valuesOfGroup = async (column: string, group: number): Promise<unknown[]> => {
     const part = withoutOthers(metadata, column, group);
-    const rows = await parquetReadObjects({ file, metadata: part, utf8: false, compressors: decompressors(snappyUncompress) }); // prettier-ignore
+    const rows = await parquetReadObjects({
+      file,
+      metadata: part,
+      utf8: false,
+      compressors: decompressors(snappyUncompress),
+    });
     return rows.map((row) => valueAt(row, column.split('.')));
   };
   return {

@@ -49,7 +49,9 @@ function pictureColumn({ columns }: ParquetFile, name: string, asked: string | u
 
 async function idsOf(table: ParquetFile, bytes: string, name: string): Promise<string[]> {
   const path = bytes.replace(/bytes$/, 'path');
-  const column = ID_COLUMNS.find((name) => table.columns.includes(name)) ?? (path !== bytes && table.columns.includes(path) ? path : undefined); // prettier-ignore
+  const column =
+    ID_COLUMNS.find((name) => table.columns.includes(name)) ??
+    (path !== bytes && table.columns.includes(path) ? path : undefined);
   const values = column === undefined ? [] : await table.values(column, 0, table.rows);
   const isNamed = values.length === table.rows && values.every((value) => value !== null && value !== '');
   return Array.from({ length: table.rows }, (_, row) => (isNamed ? idOf(values[row]) : `${name}-${row}`));
