@@ -32,6 +32,7 @@ async function writeModel(): Promise<string> {
   made.dispose();
   const files = {
     'tokenizer_config.json': '{"do_lower_case":false,  "strip_accents": false}',
+    'special_tokens_map.json': '{"unk_token":  "[UNK]"}',
     'added_tokens.json': `{"<loc1>": ${PIECES.length}, "Fluffy": ${PIECES.length + 1}}`,
   };
   const { json } = readDefinition({ ...files, 'vocab.txt': PIECES.join('\n') });
@@ -58,7 +59,7 @@ test('evaluation of a run gives the loss that training said, from the same token
   } finally {
     await run.close();
   }
-  for (const file of ['tokenizer.json', 'tokenizer_config.json', 'added_tokens.json'])
+  for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'])
     expect(readFileSync(join(outputDir, file))).toEqual(readFileSync(join(model, file)));
   const said = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8')
     .trim()

@@ -40,7 +40,7 @@ function copyCheckout(target: string): void {
     .split('\0')
     .filter(Boolean);
   for (const file of files) {
-    if (/^(test|bench|docs)\//.test(file) || statSync(file, { throwIfNoEntry: false }) === undefined) continue;
+    if (/^(test|bench)\//.test(file) || statSync(file, { throwIfNoEntry: false }) === undefined) continue;
     mkdirSync(dirname(join(target, file)), { recursive: true });
     cpSync(file, join(target, file));
   }
