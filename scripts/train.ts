@@ -121,7 +121,7 @@ async function train(settings: RunSettings, { dryRun, profile, pictures = [] }: 
   const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
   const run = await openTrainRun(settings, { pictures, ...profiled });
   try {
-    console.log(planOf(run, settings));
+    console.log(planOf(run, settings, await run.trainer.expectedPadding()));
     if (dryRun) return;
     const { reason, step, totalSteps, best, recordings, padding } = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
@@ -154,7 +154,7 @@ const REASONS: Record<string, string> = {
 };
 
 /** What is about to happen. */
-function planOf(run: TrainRun, { task, model }: RunSettings): string {
+function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | null): string {
   const { trainer, parameterCount, exampleCount, validationCount, loadingReport } = run;
   const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
@@ -165,7 +165,16 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${trainer.totalSteps} updates of ${batchSize * accumulationSteps} examples (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
+    ...(padding === null ? [] : [paddingText(padding, trainer.arguments.groupByLength)]),
   ].join('\n');
+}
+
+/** Padding that is worth a hint. */
+const MUCH_PADDING = 0.3;
+
+function paddingText(share: number, groupByLength: boolean): string {
+  const hint = share > MUCH_PADDING && !groupByLength ? ' (--group-by-length makes less)' : '';
+  return `about ${Math.round(100 * share)}% of the tokens and regions of its batches are padding${hint}`;
 }
 
 function metricsText(metrics: Record<string, number>): string {
