@@ -2,7 +2,6 @@
 #include "fused_kernels.h"
 
 #include <algorithm>
-#include <mutex>
 #include <vector>
 
 #include "fused_loops.h"
@@ -183,40 +182,37 @@ void shapes_columns(TF_ShapeInferenceContext* context, TF_Status* status) {
 }  // namespace
 
 void register_fused_kernels() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    register_optimizer_kernels();
-    define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
-    define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
-    define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});
-    define<DropoutKernel>({"VisualbertDropout",
-                           {"x: T", "key: int32"},
-                           {"y: T"},
-                           {kFloats, "rate: float", "scale: float", "salt: int"},
+  register_optimizer_kernels();
+  define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
+  define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
+  define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});
+  define<DropoutKernel>({"VisualbertDropout",
+                         {"x: T", "key: int32"},
+                         {"y: T"},
+                         {kFloats, "rate: float", "scale: float", "salt: int"},
+                         shapes_first,
+                         false});
+  define<LayerNormKernel>({"VisualbertLayerNorm",
+                           {"x: T", "weight: float", "bias: float"},
+                           {"y: float"},
+                           {kFloats, "epsilon: float", "with_residual: int = 0"},
                            shapes_first,
                            false});
-    define<LayerNormKernel>({"VisualbertLayerNorm",
-                             {"x: T", "weight: float", "bias: float"},
-                             {"y: float"},
-                             {kFloats, "epsilon: float", "with_residual: int = 0"},
-                             shapes_first,
-                             false});
-    define<LayerNormKernel>({"VisualbertAddLayerNorm",
-                             {"x: T", "residual: float", "weight: float", "bias: float"},
-                             {"y: float", "total: float"},
-                             {kFloats, "epsilon: float", "with_residual: int = 1"},
-                             shapes_norm,
-                             false});
-    define<LayerNormGradientKernel>({"VisualbertLayerNormGrad",
-                                     {"dy: float", "total: float", "weight: float"},
-                                     {"dtotal: float", "dweight: float", "dbias: float"},
-                                     {"epsilon: float"},
-                                     shapes_norm_gradient,
-                                     false});
-    define<SoftmaxKernel>({"VisualbertSoftmax", {"scores: float", "bias: float"}, {"y: float"}, {"scale: float"}, shapes_first, false});
-    define<SoftmaxGradientKernel>(
-        {"VisualbertSoftmaxGrad", {"dy: float", "y: float"}, {"dscores: float"}, {"scale: float"}, shapes_first, false});
-  });
+  define<LayerNormKernel>({"VisualbertAddLayerNorm",
+                           {"x: T", "residual: float", "weight: float", "bias: float"},
+                           {"y: float", "total: float"},
+                           {kFloats, "epsilon: float", "with_residual: int = 1"},
+                           shapes_norm,
+                           false});
+  define<LayerNormGradientKernel>({"VisualbertLayerNormGrad",
+                                   {"dy: float", "total: float", "weight: float"},
+                                   {"dtotal: float", "dweight: float", "dbias: float"},
+                                   {"epsilon: float"},
+                                   shapes_norm_gradient,
+                                   false});
+  define<SoftmaxKernel>({"VisualbertSoftmax", {"scores: float", "bias: float"}, {"y: float"}, {"scale: float"}, shapes_first, false});
+  define<SoftmaxGradientKernel>(
+      {"VisualbertSoftmaxGrad", {"dy: float", "y: float"}, {"dscores: float"}, {"scale: float"}, shapes_first, false});
 }
 
 }  // namespace visualbert

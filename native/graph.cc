@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -405,8 +406,11 @@ napi_value ReturnMemory(napi_env, napi_value*, size_t) {
 
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
-    register_fused_kernels();
-    register_variable_handle();
+    static std::once_flag once;  // each worker thread initializes the addon again, TensorFlow's registry is the process's
+    std::call_once(once, [] {
+      register_fused_kernels();
+      register_variable_handle();
+    });
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
     return nullptr;
