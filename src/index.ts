@@ -4,7 +4,7 @@ export * as tf from '@tensorflow/tfjs';
 export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } from './errors.js';
 export { setLogger } from './logger.js';
 export type { Logger } from './logger.js';
-export type { RawDType, RawTensor } from './raw-tensor.js';
+export type { RawDType, RawTensor, RawTensors } from './raw-tensor.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';
 export { memorySink } from './byte-sink.js';
@@ -37,7 +37,7 @@ export { VisualBertForRegionToPhraseAlignment } from './models/region-to-phrase-
 export { VisualBertForQuestionAnswering } from './models/question-answering.js';
 export { VisualBertForVisualReasoning } from './models/visual-reasoning.js';
 export { VisualBertPreTrainedModel } from './models/pretrained-model.js';
-export type { ForwardOptions, ModelOptions, ParameterHolder } from './models/pretrained-model.js';
+export type { ForwardOptions, ModelOptions, ParameterHolder } from './models/contract.js';
 export type { ResizeOptions } from './models/surgery.js';
 export { valueAndGradients } from './models/value-and-gradients.js';
 export type { GradientOptions, ValueAndGradients } from './models/value-and-gradients.js';

@@ -108,7 +108,6 @@ export type {
   ChromeTrace,
   Compiled,
   CompileOptions,
-  RawTensors,
   State,
   StateOptions,
   Tensors,

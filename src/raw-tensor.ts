@@ -14,6 +14,9 @@ export interface RawTensor {
 /** Reads one of several tensors, by name. */
 export type ReadTensor = (name: string) => Promise<RawTensor>;
 
+/** Arrays by name. */
+export type RawTensors = Record<string, RawTensor>;
+
 const ARRAY_NAMES: Record<RawDType, string> = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' };
 
 /** What keeps a value from being a RawTensor, as "expected ..., received ..."; null when it is one. Arrays of any realm count. */

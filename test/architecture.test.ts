@@ -21,7 +21,7 @@ const EDGES: Record<string, readonly string[]> = {
   'models/pretrained': ['checkpoint', 'layers', 'platform'],
   models: ['layers', 'models/pretrained', 'platform', 'random'],
   'engine/load': [],
-  'engine/install': ['engine/load', 'platform'],
+  'engine/install': ['checkpoint', 'engine/load', 'platform'],
   'engine/recording': ['engine/load'],
   'engine/kernels': ['engine/load', 'engine/recording', 'random'],
   'engine/session': ['engine/kernels', 'engine/load', 'engine/recording'],
@@ -34,7 +34,7 @@ const EDGES: Record<string, readonly string[]> = {
   convert: ['checkpoint', 'models', 'models/pretrained', 'platform'],
   'training/step': ['checkpoint', 'engine/recording', 'engine/session', 'models', 'platform'],
   training: ['processing', 'training/step'],
-  'training/log': ['engine/session', 'platform', 'training/step'],
+  'training/log': ['engine/session', 'platform'],
   'training/report': ['html', 'platform', 'training', 'training/log'],
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
   'training/loop': [

@@ -1,5 +1,5 @@
 // A pickle reader that executes nothing: opcodes build plain values, and only names on an allow-list mean anything.
-import { CheckpointError } from '../errors.js';
+import { PickleBytes } from './pickle-bytes.js';
 
 /** A class or function that a pickle names: a mere name. */
 export class PickleGlobal {
@@ -49,14 +49,8 @@ export interface PickleRules {
 const MAX_VALUES = 1_000_000;
 const MAX_CONTAINERS = 200_000;
 
-/** No integer of a checkpoint is longer. */
-const MAX_INTEGER_BYTES = 256;
-
 const MARK = Symbol('mark');
 type Slot = PickleValue | typeof MARK;
-
-/** Thrown when the bytes end before the pickle does: the caller may offer more. */
-export class PickleEnd extends CheckpointError {}
 
 /**
  * Reads one pickle from the start of `bytes`.
@@ -75,88 +69,35 @@ export function readPickle(
 }
 
 class Unpickler {
-  private readonly view: DataView;
-  private readonly text = new TextDecoder();
-  private readonly strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  private at = 0;
-  private opcodeAt = 0;
+  private readonly input: PickleBytes;
   private values = 0;
   private containers = 0;
   private readonly stack: Slot[] = [];
   private readonly memo = new Map<number, PickleValue>();
 
   constructor(
-    private readonly bytes: Uint8Array,
+    bytes: Uint8Array,
     private readonly rules: PickleRules,
-    private readonly file: string,
-    private readonly base: number,
+    file: string,
+    base: number,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.input = new PickleBytes(bytes, file, base);
   }
 
   run(): { value: PickleValue; length: number } {
     for (;;) {
-      this.opcodeAt = this.at;
-      const opcode = this.byte();
+      const opcode = this.input.opcode();
       if (opcode === 0x2e /* . STOP */) {
         const value = this.pop();
         if (this.stack.length > 0) this.fail('values are left over at its end');
-        return { value, length: this.at };
+        return { value, length: this.input.at };
       }
       this.step(opcode);
     }
   }
 
   private fail(reason: string): never {
-    throw new CheckpointError(`${this.file}: pickle at byte ${this.base + this.opcodeAt}: ${reason}`);
-  }
-
-  private take(count: number): number {
-    const start = this.at;
-    if (!(count >= 0 && start + count <= this.bytes.byteLength)) {
-      throw new PickleEnd(
-        `${this.file}: pickle at byte ${this.base + this.opcodeAt} breaks off; the file is cut off or damaged`,
-      );
-    }
-    this.at += count;
-    return start;
-  }
-  private byte(): number {
-    return this.view.getUint8(this.take(1));
-  }
-  private uint16(): number {
-    return this.view.getUint16(this.take(2), true);
-  }
-  private uint32(): number {
-    return this.view.getUint32(this.take(4), true);
-  }
-  private uint64(): number {
-    return Number(this.view.getBigUint64(this.take(8), true));
-  }
-  private raw(length: number): Uint8Array {
-    const start = this.take(length);
-    return this.bytes.subarray(start, start + length);
-  }
-  private string(length: number): string {
-    return this.text.decode(this.raw(length));
-  }
-  /** Python 2 has one type for text and bytes: text when it is UTF-8. */
-  private textOrBytes(length: number): string | Uint8Array {
-    const bytes = this.raw(length);
-    try {
-      return this.strictText.decode(bytes);
-    } catch {
-      return bytes;
-    }
-  }
-  private rawLine(): Uint8Array {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    const bytes = this.raw(end < 0 ? Infinity : end - this.at);
-    this.at++;
-    return bytes;
-  }
-  private line(): string {
-    return this.text.decode(this.rawLine());
+    this.input.fail(reason);
   }
 
   private push(value: Slot): void {
@@ -240,27 +181,12 @@ class Unpickler {
     if (target instanceof Map && state instanceof Map && target.size === 0)
       for (const [k, v] of state) target.set(k, v);
   }
-  private integer(length: number): number | bigint {
-    if (length > MAX_INTEGER_BYTES) this.fail(`an integer of ${length} bytes`);
-    const bytes = this.raw(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i] as number);
-    if (length > 0 && (bytes[length - 1] as number) & 0x80) value -= 1n << BigInt(8 * length);
-    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  }
-  private decimal(line: string): number | boolean {
-    if (line === '00' || line === '01') return line === '01';
-    const value = Number(line.replace(/L$/, ''));
-    if (line.length > 40 || Number.isNaN(value)) this.fail(`"${line.slice(0, 40)}" is no number`);
-    return value;
-  }
-
   private step(opcode: number): void {
     switch (String.fromCharCode(opcode)) {
       case '\x80':
-        return void this.take(1); // PROTO
+        return void this.input.take(1); // PROTO
       case '\x95':
-        return void this.take(8); // FRAME
+        return void this.input.take(8); // FRAME
       case '(':
         return this.push(MARK);
       case '0':
@@ -276,43 +202,43 @@ class Unpickler {
       case '\x89':
         return this.push(false);
       case 'J':
-        return this.push(this.uint32() | 0); // BININT
+        return this.push(this.input.uint32() | 0); // BININT
       case 'K':
-        return this.push(this.byte()); // BININT1
+        return this.push(this.input.byte()); // BININT1
       case 'M':
-        return this.push(this.uint16()); // BININT2
+        return this.push(this.input.uint16()); // BININT2
       case '\x8a':
-        return this.push(this.integer(this.byte())); // LONG1
+        return this.push(this.input.integer(this.input.byte())); // LONG1
       case '\x8b':
-        return this.push(this.integer(this.uint32())); // LONG4
+        return this.push(this.input.integer(this.input.uint32())); // LONG4
       case 'G':
-        return this.push(this.view.getFloat64(this.take(8), false)); // BINFLOAT
+        return this.push(this.input.float64()); // BINFLOAT
       case 'I':
       case 'L':
       case 'F':
-        return this.push(this.decimal(this.line())); // INT, LONG, FLOAT
+        return this.push(this.input.decimal(this.input.line())); // INT, LONG, FLOAT
       case 'X':
-        return this.push(this.string(this.uint32())); // BINUNICODE
+        return this.push(this.input.string(this.input.uint32())); // BINUNICODE
       case '\x8c':
-        return this.push(this.string(this.byte())); // SHORT_BINUNICODE
+        return this.push(this.input.string(this.input.byte())); // SHORT_BINUNICODE
       case '\x8d':
-        return this.push(this.string(this.uint64())); // BINUNICODE8
+        return this.push(this.input.string(this.input.uint64())); // BINUNICODE8
       case 'V':
-        return this.push(rawUnicode(this.rawLine())); // UNICODE
+        return this.push(this.input.unicodeLine()); // UNICODE
       case 'S':
-        return this.push(this.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
+        return this.push(this.input.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
       case 'T':
-        return this.push(this.textOrBytes(this.uint32())); // BINSTRING
+        return this.push(this.input.textOrBytes(this.input.uint32())); // BINSTRING
       case 'U':
-        return this.push(this.textOrBytes(this.byte())); // SHORT_BINSTRING
+        return this.push(this.input.textOrBytes(this.input.byte())); // SHORT_BINSTRING
       case 'B':
-        return this.push(this.raw(this.uint32())); // BINBYTES
+        return this.push(this.input.raw(this.input.uint32())); // BINBYTES
       case 'C':
-        return this.push(this.raw(this.byte())); // SHORT_BINBYTES
+        return this.push(this.input.raw(this.input.byte())); // SHORT_BINBYTES
       case '\x8e':
-        return this.push(this.raw(this.uint64())); // BINBYTES8
+        return this.push(this.input.raw(this.input.uint64())); // BINBYTES8
       case '\x96':
-        return this.push(this.raw(this.uint64())); // BYTEARRAY8
+        return this.push(this.input.raw(this.input.uint64())); // BYTEARRAY8
       case ')':
       case ']':
       case '\x8f':
@@ -345,21 +271,21 @@ class Unpickler {
       case '\x90':
         return this.append(this.popMark()); // APPENDS, ADDITEMS
       case 'q':
-        return this.remember(this.byte()); // BINPUT
+        return this.remember(this.input.byte()); // BINPUT
       case 'r':
-        return this.remember(this.uint32()); // LONG_BINPUT
+        return this.remember(this.input.uint32()); // LONG_BINPUT
       case 'p':
-        return this.remember(Number(this.line())); // PUT
+        return this.remember(Number(this.input.line())); // PUT
       case '\x94':
         return this.remember(this.memo.size); // MEMOIZE
       case 'h':
-        return this.recall(this.byte()); // BINGET
+        return this.recall(this.input.byte()); // BINGET
       case 'j':
-        return this.recall(this.uint32()); // LONG_BINGET
+        return this.recall(this.input.uint32()); // LONG_BINGET
       case 'g':
-        return this.recall(Number(this.line())); // GET
+        return this.recall(Number(this.input.line())); // GET
       case 'c':
-        return this.find(this.line(), this.line()); // GLOBAL
+        return this.find(this.input.line(), this.input.line()); // GLOBAL
       case '\x93': {
         // STACK_GLOBAL
         const name = this.pop();
@@ -381,12 +307,4 @@ class Unpickler {
         );
     }
   }
-}
-
-/** Python's raw-unicode-escape: a byte is a character, `\u` and `\U` begin those beyond, and those that a line cannot hold. */
-function rawUnicode(bytes: Uint8Array): string {
-  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-  return text.replace(/\\(?:u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4}))/gi, (_, short: string, long: string) =>
-    String.fromCodePoint(parseInt(short ?? long, 16)),
-  );
 }

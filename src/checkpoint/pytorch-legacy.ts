@@ -2,7 +2,8 @@
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { DTYPE_BYTES } from './dtypes.js';
-import { PickleEnd, readPickle, type PickleRules, type PickleValue } from './pickle.js';
+import { PickleEnd } from './pickle-bytes.js';
+import { readPickle, type PickleRules, type PickleValue } from './pickle.js';
 import type { TorchObject } from './pytorch.js';
 import { TORCH_RULES, TorchStorage } from './torch-objects.js';
 

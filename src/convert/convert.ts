@@ -4,7 +4,7 @@ import { writeWhole } from '../byte-sink.js';
 import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.js';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
-import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-format.js';
+import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-writer.js';
 import { ConfigError } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import type { Architecture } from '../models/pretrained/classify.js';

@@ -11,7 +11,8 @@ import { highestOf, sharedSpecs } from './input-specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
-import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+import type { ModelOptions, ModelParts } from './contract.js';
+import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 interface Parts extends ModelParts {
   cls: Classifier;

@@ -11,7 +11,8 @@ import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
 import type { ModelOutputs } from './outputs.js';
-import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+import type { ModelOptions, ModelParts } from './contract.js';
+import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 export interface PreTrainingOutputs extends ModelOutputs {
   /** `[b, s, vocabSize]`, or `[b, k, vocabSize]` at `maskedPositions`. */

@@ -3,16 +3,31 @@ import * as tf from '@tensorflow/tfjs';
 import { provideConfigReader, VisualBertConfig } from '../config.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
-import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { philoxKey } from '../random/philox-uniform.js';
 import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
-import type { Backbone, ComputeContext } from './backbone.js';
+import type { ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
 import { requireSequence } from './input-specs.js';
 import { type CheckedInputs, checkInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
-import { joinPrunedHeads, keptHeadsOf, resizedBias, resizedTable, type ResizeOptions } from './surgery.js';
+import type {
+  ModelOptions,
+  ForwardOptions,
+  ParameterHolder,
+  ModelClass,
+  ModelParts,
+  PartsFactory,
+} from './contract.js';
+import { kindOf, matchingParameters, randomSeed, requireSeed } from './model-arguments.js';
+import {
+  type ChangedParameter,
+  joinPrunedHeads,
+  prunedParameter,
+  resizedCount,
+  resizedParameter,
+  type ResizeOptions,
+} from './surgery.js';
 import { loadConfig } from './pretrained/config-file.js';
 import { loadPretrained } from './pretrained/load.js';
 import { locatePretrained } from '../platform/locate.js';
@@ -20,42 +35,6 @@ import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
 
 provideConfigReader(async (where, location) => (await loadConfig(await locatePretrained(where, location))).config);
-
-export interface ModelOptions {
-  /** Seed of fresh weights; default 0. */
-  seed?: number;
-  /** Gives the first value of each parameter instead of the seed. */
-  initializer?: WeightInitializer;
-}
-
-export interface ForwardOptions {
-  /** Dropout on; default false. */
-  training?: boolean;
-  /** Seed of dropout; without one every call draws a new one. 0 is a seed like any other. */
-  seed?: number;
-}
-
-/** Who holds a model's parameters for a while: a training step. */
-export interface ParameterHolder {
-  /** Reads parameters as of one moment. Each array is good until the next is read, and what else the holder is asked waits for `use`. */
-  lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
-}
-
-/** A class that can be loaded. */
-export interface ModelClass<M> {
-  readonly className: string;
-  new (config: VisualBertConfig, options: ModelOptions & { addPoolingLayer?: boolean }): M;
-}
-
-/** The layers of a class. */
-export interface ModelParts {
-  backbone: Backbone;
-  /** Every layer, in the order of transformers' state dict. */
-  layers: WeightedLayer[];
-}
-
-/** Makes the layers of a class. */
-export type PartsFactory<P extends ModelParts> = (config: VisualBertConfig, initializer: WeightInitializer) => P;
 
 /**
  * A VisualBERT with its parameters. Parameters are named as in transformers and have PyTorch's shapes; tied ones appear once.
@@ -250,22 +229,9 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   private setTrainable(pattern: string | RegExp, trainable: boolean): string[] {
-    if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
-      throw new ConfigError(
-        `${this.className}: expected a pattern such as visual_bert.embeddings.*, received ${kindOf(pattern)}`,
-      );
-    }
-    const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    const expression =
-      typeof pattern === 'string' ? new RegExp(`^${pattern.split('*').map(literal).join('.*')}$`) : pattern;
-    const matching = [...this.namedParameters()].filter(([name]) => expression.test(name));
-    if (matching.length === 0) {
-      throw new ConfigError(
-        `${this.className}: no parameter matches ${String(pattern)}; namedParameters() lists the names`,
-      );
-    }
-    for (const [, variable] of matching) variable.trainable = trainable;
-    return matching.map(([name]) => name);
+    const matching = matchingParameters(this.className, this.namedParameters(), pattern);
+    for (const variable of matching.values()) variable.trainable = trainable;
+    return [...matching.keys()];
   }
 
   /** The word table `[vocabSize, h]`. */
@@ -308,19 +274,9 @@ export abstract class VisualBertPreTrainedModel<
    * Returns the word table.
    */
   resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): tf.Variable {
-    const { meanResizing = true, padToMultipleOf = 1, seed = 0 } = options;
-    if (!Number.isInteger(count) || !(Number.isInteger(padToMultipleOf) && padToMultipleOf > 0)) {
-      throw new ConfigError(
-        `${this.className}: expected a whole number of words, a multiple of a positive one, received ${count} and ${padToMultipleOf}`,
-      );
-    }
-    const vocabSize = Math.ceil(count / padToMultipleOf) * padToMultipleOf;
+    const vocabSize = resizedCount(this.className, count, options);
     const { initializerRange } = this.config;
-    this.rebuild(this.config.with({ vocabSize }), (name, value, shape) => {
-      if (`${value.shape}` === `${shape}`) return tf.clone(value);
-      if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing && name.endsWith('.decoder.bias'));
-      return resizedTable(value, vocabSize, { name, initializerRange, meanResizing, seed });
-    });
+    this.rebuild(this.config.with({ vocabSize }), resizedParameter(vocabSize, { ...options, initializerRange }));
     return this.getInputEmbeddings();
   }
 
@@ -329,24 +285,13 @@ export abstract class VisualBertPreTrainedModel<
    * A training step must be made anew. @throws ConfigError
    */
   pruneHeads(heads: Readonly<Record<number, readonly number[]>>): void {
-    const { numHiddenLayers: layers, numAttentionHeads } = this.config;
-    const prunedHeads = joinPrunedHeads(this.config.prunedHeads, heads, { layers, heads: numAttentionHeads });
-    const left = (removed: Readonly<Record<number, readonly number[]>>, layer: number): number[] =>
-      Array.from({ length: numAttentionHeads }, (_, head) => head).filter((head) => !removed[layer]?.includes(head));
-    const before = this.config.prunedHeads;
-    this.rebuild(this.config.with({ prunedHeads }), (name, value, shape) => {
-      if (`${value.shape}` === `${shape}`) return tf.clone(value);
-      const layer = Number(/encoder\.layer\.(\d+)\./.exec(name)?.[1]);
-      const axis = name.endsWith('attention.output.dense.weight') ? 1 : 0;
-      return tf.tidy(() => keptHeadsOf(value, axis, left(before, layer), left(prunedHeads, layer)));
-    });
+    const { numHiddenLayers: layers, numAttentionHeads, prunedHeads: before } = this.config;
+    const prunedHeads = joinPrunedHeads(before, heads, { layers, heads: numAttentionHeads });
+    this.rebuild(this.config.with({ prunedHeads }), prunedParameter(before, prunedHeads, numAttentionHeads));
   }
 
   /** Makes the layers again for another configuration; `valueOf` gives each parameter, which keeps its name. */
-  private rebuild(
-    config: VisualBertConfig,
-    valueOf: (name: string, value: tf.Variable, shape: number[]) => tf.Tensor,
-  ): void {
+  private rebuild(config: VisualBertConfig, valueOf: ChangedParameter): void {
     this.requireParameters();
     const before = this.namedParameters();
     this.parts = this.createParts(config, (name, shape) => valueOf(name, before.get(name) as tf.Variable, shape));
@@ -375,24 +320,6 @@ export abstract class VisualBertPreTrainedModel<
   }
 }
 
-/** What a value is, for errors. */
-function kindOf(value: unknown): string {
-  return value === null || value === undefined
-    ? String(value)
-    : typeof value === 'object'
-      ? 'a plain object'
-      : typeof value;
-}
-
 function joined(layerName: string, weightName: string): string {
   return `${layerName}.${weightName}`;
-}
-
-function requireSeed(who: string, seed: number | undefined): number | undefined {
-  if (seed === undefined || Number.isFinite(seed)) return seed;
-  throw new ConfigError(`${who}: expected seed to be a number, received ${kindOf(seed)}`);
-}
-
-function randomSeed(): number {
-  return Math.floor(Math.random() * 2 ** 32);
 }

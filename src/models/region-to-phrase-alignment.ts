@@ -11,7 +11,8 @@ import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence } from './losses.js';
 import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
 import type { LogitsOutputs } from './outputs.js';
-import { VisualBertPreTrainedModel, type ModelOptions, type ModelParts } from './pretrained-model.js';
+import type { ModelOptions, ModelParts } from './contract.js';
+import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 interface Parts extends ModelParts {
   attention: RegionToPhraseAttention;

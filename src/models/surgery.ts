@@ -16,6 +16,31 @@ export interface ResizeOptions {
 /** Share of the old rows' covariance that new rows get, as in transformers. */
 const COVARIANCE_SHARE = 1e-9;
 
+/** The value of a parameter after a change, by its name, its value before, and its new shape. The caller owns the result. */
+export type ChangedParameter = (name: string, value: tf.Variable, shape: number[]) => tf.Tensor;
+
+/** The vocabulary that a model is to have. @throws ConfigError for counts that are no whole numbers. */
+export function resizedCount(who: string, count: number, { padToMultipleOf = 1 }: ResizeOptions): number {
+  if (!Number.isInteger(count) || !(Number.isInteger(padToMultipleOf) && padToMultipleOf > 0)) {
+    throw new ConfigError(
+      `${who}: expected a whole number of words, a multiple of a positive one, received ${count} and ${padToMultipleOf}`,
+    );
+  }
+  return Math.ceil(count / padToMultipleOf) * padToMultipleOf;
+}
+
+/** Parameters for a vocabulary of `vocabSize` words: tables and the decoder's bias change, the others are copied. */
+export function resizedParameter(
+  vocabSize: number,
+  { meanResizing = true, seed = 0, initializerRange }: ResizeOptions & { initializerRange: number },
+): ChangedParameter {
+  return (name, value, shape) => {
+    if (`${value.shape}` === `${shape}`) return tf.clone(value);
+    if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing && name.endsWith('.decoder.bias'));
+    return resizedTable(value, vocabSize, { name, initializerRange, meanResizing, seed });
+  };
+}
+
 /** How new rows are drawn. */
 interface NewRows {
   name: string;
@@ -25,7 +50,7 @@ interface NewRows {
 }
 
 /** A table `[rows, h]` with `count` rows: the first ones are kept. The caller owns the result. */
-export function resizedTable(table: tf.Tensor, count: number, options: NewRows): tf.Tensor {
+function resizedTable(table: tf.Tensor, count: number, options: NewRows): tf.Tensor {
   const [rows = 0, h = 0] = table.shape;
   if (count <= rows) return tf.slice(table, [0, 0], [count, h]);
   const { name, initializerRange, meanResizing, seed } = options;
@@ -44,7 +69,7 @@ export function resizedTable(table: tf.Tensor, count: number, options: NewRows):
 }
 
 /** A bias `[rows]` with `count` entries: the first ones are kept, new ones are their mean, or 0. The caller owns the result. */
-export function resizedBias(bias: tf.Tensor, count: number, isMean: boolean): tf.Tensor {
+function resizedBias(bias: tf.Tensor, count: number, isMean: boolean): tf.Tensor {
   const [rows = 0] = bias.shape;
   if (count <= rows) return tf.slice(bias, [0], [count]);
   return tf.tidy(() => {
@@ -82,7 +107,7 @@ export function joinPrunedHeads(
  * The part of an attention weight that belongs to the heads left: rows of query, key and value, columns of the output.
  * @param headsBefore the heads it has, by original number, in their order. The caller owns the result.
  */
-export function keptHeadsOf(
+function keptHeadsOf(
   weight: tf.Tensor,
   axis: number,
   headsBefore: readonly number[],
@@ -94,4 +119,19 @@ export function keptHeadsOf(
     return Array.from({ length: headSize }, (_, i) => start + i);
   });
   return tf.gather(weight, tf.tensor1d(indices, 'int32'), axis);
+}
+
+/** Heads removed from each layer, by original number. */
+type PrunedHeads = Readonly<Record<number, readonly number[]>>;
+
+/** Parameters without the heads that `after` removes beside those of `before`: attention weights change, the others are copied. */
+export function prunedParameter(before: PrunedHeads, after: PrunedHeads, heads: number): ChangedParameter {
+  const left = (removed: PrunedHeads, layer: number): number[] =>
+    Array.from({ length: heads }, (_, head) => head).filter((head) => !removed[layer]?.includes(head));
+  return (name, value, shape) => {
+    if (`${value.shape}` === `${shape}`) return tf.clone(value);
+    const layer = Number(/encoder\.layer\.(\d+)\./.exec(name)?.[1]);
+    const axis = name.endsWith('attention.output.dense.weight') ? 1 : 0;
+    return tf.tidy(() => keptHeadsOf(value, axis, left(before, layer), left(after, layer)));
+  };
 }

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
 import { philoxKey } from '../random/philox-uniform.js';
 import type { ModelInputs } from './inputs.js';
-import type { ForwardOptions, VisualBertPreTrainedModel } from './pretrained-model.js';
+import type { ForwardOptions } from './contract.js';
+import type { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 export interface ValueAndGradients {
   loss: number;

@@ -5,7 +5,8 @@ import { Backbone, type ComputeContext } from './backbone.js';
 import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';
 import type { ModelOutputs } from './outputs.js';
-import { VisualBertPreTrainedModel, type ModelOptions } from './pretrained-model.js';
+import type { ModelOptions } from './contract.js';
+import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 export interface BaseModelOutputs extends ModelOutputs {
   /** `[b, s, h]` */

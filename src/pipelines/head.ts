@@ -1,7 +1,8 @@
 // What a task adds to the machinery that all pipelines share: how inputs are read, and how outputs are.
 import type { VisualBertConfig } from '../config.js';
 import type { RegionFeatures } from '../features/region-features.js';
-import type { ModelClass, VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import type { ModelClass } from '../models/contract.js';
+import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
 import type { TaskName } from '../processing/text-forms.js';
 import type { RawTensor } from '../raw-tensor.js';

@@ -2,24 +2,9 @@
 import { readText } from '#platform';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
 import { ConfigError, errorMessage } from '../errors.js';
-import { VisualBertForMultipleChoice } from '../models/multiple-choice.js';
-import { VisualBertForPreTraining } from '../models/pre-training.js';
-import { type ModelClass, VisualBertPreTrainedModel } from '../models/pretrained-model.js';
-import { VisualBertForQuestionAnswering } from '../models/question-answering.js';
-import { VisualBertForRegionToPhraseAlignment } from '../models/region-to-phrase-alignment.js';
-import { VisualBertForVisualReasoning } from '../models/visual-reasoning.js';
-import { VisualBertModel } from '../models/visual-bert-model.js';
+import { MODEL_CLASSES } from '../models/model-classes.js';
+import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import type { Architecture } from '../models/pretrained/classify.js';
-
-/** Every class of the family, by its name in config.json. */
-export const MODEL_CLASSES: Readonly<Record<Architecture, ModelClass<VisualBertPreTrainedModel>>> = {
-  VisualBertModel,
-  VisualBertForPreTraining,
-  VisualBertForQuestionAnswering,
-  VisualBertForMultipleChoice,
-  VisualBertForVisualReasoning,
-  VisualBertForRegionToPhraseAlignment,
-};
 
 export interface RunModelOptions {
   modelClass: Architecture;

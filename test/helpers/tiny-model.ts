@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
-import type { ModelOptions, VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
+import type { ModelOptions } from '../../src/models/contract.js';
+import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { uniformValues } from '../../src/random/values.js';
 import { sizeOf } from '../../src/shapes.js';
 import { MODEL_CLASSES } from './fixture-model.js';

@@ -1,11 +1,11 @@
 // compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError, errorMessage } from '../../errors.js';
-import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';
+import { type RawTensor, type RawTensors, rawTensorProblem } from '../../raw-tensor.js';
 import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js';
 import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
-import type { ChromeTrace, Compiled, CompileOptions, RawTensors, Tensors } from './contract.js';
+import type { ChromeTrace, Compiled, CompileOptions, Tensors } from './contract.js';
 import type { Precision } from '../recording/precision.js';
 import type { GraphDType, Recording } from '../recording/recording.js';
 import { TRACE_RUN } from './session-config.js';

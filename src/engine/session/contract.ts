@@ -11,7 +11,7 @@
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
 import type { Precision } from '../recording/precision.js';
-import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
+import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
   /** How many recorded functions and input signatures the session may hold before it is rebuilt with those last used. Default 32. */
@@ -77,9 +77,6 @@ export interface State {
 
 /** Tensors by name. */
 export type Tensors = Record<string, tf.Tensor>;
-/** Arrays by name. */
-export type RawTensors = Record<string, RawTensor>;
-
 export interface CompileOptions {
   state: State;
   /** Shows up in errors, logs and profiles. Default: the function's own name. */

@@ -2,7 +2,7 @@
 import { fileName, type HubOptions, isFolder, openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
-import { openTfjs } from '../../checkpoint/tfjs-format.js';
+import { openTfjs } from '../../checkpoint/tfjs-reader.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError, DataError } from '../../errors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';

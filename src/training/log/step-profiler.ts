@@ -2,7 +2,7 @@
 import { writeTextAtomic } from '#platform';
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { operationTable, operationTimes } from '../../engine/session/operation-times.js';
-import { type RawTensors } from '../step/inputs.js';
+import { type RawTensors } from '../../raw-tensor.js';
 
 /** Updates that pass before one is traced: they record, allocate and fill caches. */
 const WARM_UPDATES = 2;

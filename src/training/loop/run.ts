@@ -2,7 +2,7 @@
 import { TrainingError } from '../../errors.js';
 import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
-import { type RawTensors } from '../step/inputs.js';
+import { type RawTensors } from '../../raw-tensor.js';
 import { type Batch } from '../task.js';
 import { allInputs, fillBatch, prefetch, readBatch } from './batches.js';
 import { epochBatches } from './data-order.js';

@@ -1,7 +1,6 @@
 // What a training step offers, whether it runs eagerly or compiled.
 import type { ChromeTrace } from '../../engine/session/contract.js';
-import type { ReadTensor } from '../../raw-tensor.js';
-import type { RawTensors } from './inputs.js';
+import type { RawTensors, ReadTensor } from '../../raw-tensor.js';
 import type { ResolvedStepOptions } from './options.js';
 import type { StepInputs, StepOutputs } from './trainable-model.js';
 

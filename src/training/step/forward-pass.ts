@@ -1,5 +1,6 @@
 // A model's forward pass as arrays in, arrays out, wherever its functions run.
-import { flattenOutputs, type RawTensors } from './inputs.js';
+import type { RawTensors } from '../../raw-tensor.js';
+import { flattenOutputs } from './inputs.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
 import { type StepInputs, type TrainableModel } from './trainable-model.js';
 

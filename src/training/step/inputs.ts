@@ -1,11 +1,8 @@
 // Inputs and outputs of a step as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../../models/inputs.js';
-import { type RawTensor } from '../../raw-tensor.js';
+import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
-
-/** Arrays by name. */
-export type RawTensors = Record<string, RawTensor>;
 
 /** Which lists of outputs a forward pass gives. */
 export interface OutputFlags {

@@ -1,8 +1,8 @@
 // Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
 import * as tf from '@tensorflow/tfjs';
 import type { ChromeTrace } from '../../engine/session/contract.js';
-import { type RawTensor, type ReadTensor } from '../../raw-tensor.js';
-import { type RawTensors, readRaw, toTensors } from './inputs.js';
+import { type RawTensor, type RawTensors, type ReadTensor } from '../../raw-tensor.js';
+import { readRaw, toTensors } from './inputs.js';
 import { type StepTensors } from './trainable-model.js';
 
 /** A function of tensors that may assign to variables. */

@@ -1,12 +1,12 @@
 // One optimizer update at a time over a model's parameters; its functions run eagerly or compiled, as the runner has it.
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { ConfigError } from '../../errors.js';
-import { type ReadTensor } from '../../raw-tensor.js';
+import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';
 import { joinFeeds, rawFeeds } from './update/feeds.js';
 import { FunctionCache } from './function-cache.js';
 import { type Summed } from './update/gradients.js';
-import { flattenOutputs, type OutputFlags, outputFlags, type RawTensors, rawScalar, toOutputs } from './inputs.js';
+import { flattenOutputs, type OutputFlags, outputFlags, rawScalar, toOutputs } from './inputs.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { readStepState, type SavedLossScale, writeStepState } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';

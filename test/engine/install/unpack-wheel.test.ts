@@ -33,7 +33,9 @@ test('unpacks what is wanted in the layout of the wheel, empty files too, and co
 
 test('a name that leaves the folder is refused', async () => {
   const path = wheel('b.whl', zipOf({ '../escaped': 'x' }));
-  await expect(unpackWheel(path, join(folder, 'out'), () => true)).rejects.toThrow(/lies outside the wheel/);
+  await expect(unpackWheel(path, join(folder, 'out'), () => true)).rejects.toThrow(
+    /"\.\.\/escaped" has a path that leaves the archive/,
+  );
   expect(existsSync(join(folder, 'escaped'))).toBe(false);
 });
 
@@ -43,6 +45,6 @@ test('a file cut short, and one that is no archive, are refused', async () => {
     EngineError,
   );
   await expect(unpackWheel(wheel('d.whl', Buffer.from('<html>')), folder, () => true)).rejects.toThrow(
-    /no directory at its end/,
+    /the end of its zip archive is missing/,
   );
 });

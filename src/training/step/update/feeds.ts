@@ -1,7 +1,7 @@
 // What changes from update to update: fed beside the model's inputs, so that one recording serves every update.
 import type * as tf from '@tensorflow/tfjs';
-import { type RawTensor } from '../../../raw-tensor.js';
-import { type RawTensors, rawScalar } from '../inputs.js';
+import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
+import { rawScalar } from '../inputs.js';
 import { type UpdateScalars } from '../optimizer.js';
 import { type StepTensors } from '../trainable-model.js';
 

@@ -6,7 +6,8 @@ import { type MemorySink, memorySink } from '../../src/byte-sink.js';
 import { bytesSource } from '../../src/byte-source.js';
 import { openTensorFile } from '../../src/checkpoint/open.js';
 import type { TensorFile } from '../../src/checkpoint/tensor-file.js';
-import { openTfjs, type WebQuantization, writeTfjs } from '../../src/checkpoint/tfjs-format.js';
+import { openTfjs } from '../../src/checkpoint/tfjs-reader.js';
+import { type WebQuantization, writeTfjs } from '../../src/checkpoint/tfjs-writer.js';
 import { CheckpointError } from '../../src/errors.js';
 
 const FOLDER = 'test/fixtures/checkpoints';

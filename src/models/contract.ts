@@ -1,0 +1,44 @@
+// What the classes of models and their callers agree on: options, parts, and who may hold the parameters.
+import type { VisualBertConfig } from '../config.js';
+import type { WeightInitializer } from '../layers/initializers.js';
+import type { WeightedLayer } from '../layers/weighted-layer.js';
+import type { ReadTensor } from '../raw-tensor.js';
+import type { Backbone } from './backbone.js';
+
+/** Options of a new model. */
+export interface ModelOptions {
+  /** Seed of fresh weights; default 0. */
+  seed?: number;
+  /** Gives the first value of each parameter instead of the seed. */
+  initializer?: WeightInitializer;
+}
+
+/** Options of one pass. */
+export interface ForwardOptions {
+  /** Dropout on; default false. */
+  training?: boolean;
+  /** Seed of dropout; without one every call draws a new one. 0 is a seed like any other. */
+  seed?: number;
+}
+
+/** Who holds a model's parameters for a while: a training step. */
+export interface ParameterHolder {
+  /** Reads parameters as of one moment. Each array is good until the next is read, and what else the holder is asked waits for `use`. */
+  lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
+}
+
+/** A class that can be loaded. */
+export interface ModelClass<M> {
+  readonly className: string;
+  new (config: VisualBertConfig, options: ModelOptions & { addPoolingLayer?: boolean }): M;
+}
+
+/** The layers of a class. */
+export interface ModelParts {
+  backbone: Backbone;
+  /** Every layer, in the order of transformers' state dict. */
+  layers: WeightedLayer[];
+}
+
+/** Makes the layers of a class. */
+export type PartsFactory<P extends ModelParts> = (config: VisualBertConfig, initializer: WeightInitializer) => P;

@@ -1,0 +1,43 @@
+// Arguments of a model's methods, checked: seeds, and patterns over the names of parameters.
+import type * as tf from '@tensorflow/tfjs';
+import { ConfigError } from '../errors.js';
+
+/** What a value is, for errors. */
+export function kindOf(value: unknown): string {
+  return value === null || value === undefined
+    ? String(value)
+    : typeof value === 'object'
+      ? 'a plain object'
+      : typeof value;
+}
+
+/** A seed as it was given. @throws ConfigError for one that is no number. */
+export function requireSeed(who: string, seed: number | undefined): number | undefined {
+  if (seed === undefined || Number.isFinite(seed)) return seed;
+  throw new ConfigError(`${who}: expected seed to be a number, received ${kindOf(seed)}`);
+}
+
+/** A seed of dropout where none was given. */
+export function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
+}
+
+/**
+ * The parameters whose names match: `*` stands for any part of a name.
+ * @throws ConfigError when none matches, or the pattern is none.
+ */
+export function matchingParameters(
+  who: string,
+  parameters: ReadonlyMap<string, tf.Variable>,
+  pattern: string | RegExp,
+): Map<string, tf.Variable> {
+  if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
+    throw new ConfigError(`${who}: expected a pattern such as visual_bert.embeddings.*, received ${kindOf(pattern)}`);
+  }
+  const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const expression =
+    typeof pattern === 'string' ? new RegExp(`^${pattern.split('*').map(literal).join('.*')}$`) : pattern;
+  const matching = new Map([...parameters].filter(([name]) => expression.test(name)));
+  if (matching.size > 0) return matching;
+  throw new ConfigError(`${who}: no parameter matches ${String(pattern)}; namedParameters() lists the names`);
+}
