@@ -1,6 +1,8 @@
 // The subcommands of `visualbert`: one file each in this folder, registered by name here. Importing this file runs the one that is asked for.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { TASK_NAMES } from '../src/node.js';
+import { EXIT_CODES, type Known, printError, requireOnce, usageText } from './command-line.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
 import { command as engine } from './engine.js';
@@ -11,10 +13,41 @@ import { command as ground } from './ground.js';
 import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
-import { requireOnce } from './setting-flags.js';
 import { command as train } from './train.js';
 
-await yargs(hideBin(process.argv))
+const args = hideBin(process.argv);
+const isDebugging = args.includes('--debug');
+
+/** The commands with those below them. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  convert: [],
+  data: ['check', 'stats', 'convert'],
+  engine: ['install', 'info', 'remove'],
+  evaluate: TASK_NAMES,
+  explain: TASK_NAMES,
+  features: ['inspect', 'pack', 'convert', 'vcr'],
+  ground: [],
+  inspect: [],
+  predict: TASK_NAMES,
+  score: ['vqa', 'nlvr2', 'vcr', 'flickr'],
+  train: TASK_NAMES,
+};
+
+/** The command whose arguments are wrong, and what it takes. */
+function asked(): Known {
+  const flag = args.findIndex((word) => word.startsWith('-'));
+  const [first = '', second = ''] = flag < 0 ? args : args.slice(0, flag);
+  const below = COMMANDS[first] ?? Object.keys(COMMANDS);
+  const words = first in COMMANDS ? [first, ...(below.includes(second) ? [second] : [])] : [];
+  return { command: ['visualbert', ...words].join(' '), flags: knownFlags(), commands: below };
+}
+
+const parser = yargs(args);
+/** The names of the flags of the command that is asked for: yargs' types leave them out. */
+const knownFlags = (): string[] =>
+  Object.keys((parser as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions().key);
+
+await parser
   .scriptName('visualbert')
   .usage('$0 <command>\n\nTrain, evaluate, convert and inspect VisualBERT in TensorFlow.js.')
   .command(convert)
@@ -28,14 +61,18 @@ await yargs(hideBin(process.argv))
   .command(predict)
   .command(score)
   .command(train)
+  .completion('completion', 'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc')
+  .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
+  .example('$0 train vqa --help', 'the flags of one task')
+  .example('$0 predict --run runs/vqa --question "What is it?" --features features/ --image 42', 'ask a trained model')
+  .epilogue(EXIT_CODES)
   .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
-  .recommendCommands()
   .strict()
   .check(requireOnce)
   .wrap(Math.min(100, process.stdout.columns ?? 100))
-  .fail((message, error, parser) => {
-    if (error === undefined || error === null) parser.showHelp('error');
-    console.error(`\n${error instanceof Error ? error.message : message}`);
+  .fail((message, error: Error | null | undefined) => {
+    const isUsage = error === null || error === undefined || error.name === 'YError';
+    printError(isUsage ? new Error(usageText(error?.message ?? message, asked())) : error, isDebugging);
     process.exit(1);
   })
   .parseAsync();

@@ -1,4 +1,5 @@
 // visualbert convert: any checkpoint of a VisualBERT, or a BERT to start from, to a folder that transformers and this package read; and region detectors.
+import { JSON_FLAG } from './flags/results.js';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   ConfigError,
@@ -88,7 +89,7 @@ export const command: CommandModule<object, ConvertArguments> = {
         describe: 'The checkpoint is this region detector (.bin, .pth, .pkl)',
       })
       .conflicts('detector', ['architecture', 'config', 'base', 'dtype', 'quantization', 'max-shard-size'])
-      .option('json', { type: 'boolean', default: false, describe: 'Print the whole report as JSON' })
+      .options(JSON_FLAG)
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
       .example('$0 convert model_final.pkl detector --detector coco-r101-fpn', 'a region detector')
       .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),

@@ -11,12 +11,18 @@ import {
   OWN_TASKS,
   ownDataStats,
   type OwnDataStats,
+  approximateLength,
+  type TextLimit,
+  VisualBertProcessor,
 } from '../src/node.js';
+import { counted, JSON_FLAG } from './flags/results.js';
 
 interface DataArguments {
   file: string;
   task?: (typeof OWN_TASKS)[number];
   features?: string[];
+  model?: string;
+  maxTextLength: number;
   json: boolean;
 }
 
@@ -24,6 +30,7 @@ interface ConvertArguments {
   files: string[];
   from: ForeignFormat;
   output: string;
+  json: boolean;
 }
 
 const FORMAT = OWN_TASKS.map(
@@ -36,31 +43,49 @@ const shared = (yargs: Argv): Argv<DataArguments> =>
     .options({
       task: { choices: OWN_TASKS, describe: 'default: as the first record looks' },
       features: { type: 'string', array: true, describe: 'region features, to find images without any' },
-      json: { type: 'boolean', default: false, describe: 'print as JSON' },
+      model: { type: 'string', describe: 'folder or hub id of the model, whose tokenizer tells which texts are cut' },
+      'max-text-length': { type: 'number', default: 128, describe: 'longest text in word pieces, as in training' },
+      ...JSON_FLAG,
     })
+    .example('$0 data check train.jsonl --features features.tsv --model uclanlp/visualbert-nlvr2-coco-pre', '')
     .epilogue(`Records, one a line:\n${FORMAT}`) as unknown as Argv<DataArguments>;
 
-async function statsOf({ file, task, features }: DataArguments): Promise<OwnDataStats> {
+async function statsOf(flags: DataArguments): Promise<OwnDataStats> {
+  const { file, features } = flags;
+  const task = flags.task ?? (await guessOwnTask(file));
   const source = features === undefined ? null : await openRegionFeatures(features);
   try {
-    return await ownDataStats(file, task ?? (await guessOwnTask(file)), source);
+    return await ownDataStats(file, task, source, await textLimit(flags, task));
   } finally {
     await source?.close();
   }
 }
 
+/** Words alone say how long a text is at least; a model's tokenizer says it exactly. */
+async function textLimit({ model, maxTextLength }: DataArguments, task: string): Promise<TextLimit> {
+  if (model === undefined) return { longest: maxTextLength, lengthOf: approximateLength, isEstimate: true };
+  const { tokenizer, maxLength } = await VisualBertProcessor.fromPretrained(model, { maxLength: maxTextLength });
+  const special = task === 'answering' ? 4 : 2; // [CLS], [SEP]; a question ends in ? [MASK]
+  return {
+    longest: maxLength,
+    isEstimate: false,
+    lengthOf: async (text) => (await tokenizer.encode(text)).length + special,
+  };
+}
+
 async function check(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
-  const stats = await statsOf(flags);
-  const { problems, records, task, features } = stats;
-  const missing = (features?.missing ?? []).map((id) => `image ${id}: no region features`);
-  if (flags.json) console.log(JSON.stringify({ task, records, problems, missing: features?.missing ?? [] }, null, 2));
+  const { problems, warnings, records, task, features } = await statsOf(flags);
+  const missing = features?.missing ?? [];
+  const found = problems.length + missing.length;
+  if (flags.json) console.log(JSON.stringify({ task, records, problems, warnings, missing }, null, 2));
   else {
     for (const { where, problem } of problems) console.log(`${where}: ${problem}`);
-    for (const line of missing) console.log(line);
-    const found = problems.length + missing.length;
-    console.log(`${records} ${task} records, ${found === 0 ? 'nothing wrong' : `${found} problems`}`);
+    for (const { where, problem } of warnings) console.log(`warning: ${where}: ${problem}`);
+    const wrong = found === 0 ? (warnings.length === 0 ? 'nothing wrong' : 'no problems') : counted(found, 'problem');
+    const suspicious = warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`;
+    console.log(`${counted(records, `${task} record`)}, ${wrong}${suspicious}`);
   }
-  process.exitCode = problems.length + missing.length === 0 ? 0 : 1;
+  process.exitCode = found === 0 ? 0 : 1;
 }
 
 async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
@@ -73,9 +98,9 @@ async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
   const labels = found.labels.slice(0, 20).map(([label, count]) => `  ${String(count).padStart(7)}  ${label}`);
   const { features } = found;
   const lines = [
-    `${found.records} ${found.task} records, ${found.problems.length} problems (visualbert data check lists them)`,
+    `${counted(found.records, `${found.task} record`)}, ${counted(found.problems.length, 'problem')} (visualbert data check lists them)`,
     `words in a text: ${spread(found.words)}`,
-    `${found.images} images`,
+    counted(found.images, 'image'),
     ...(features === null
       ? []
       : [
@@ -88,9 +113,10 @@ async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
   console.log(lines.join('\n'));
 }
 
-async function convert({ files, from, output }: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
+async function convert({ files, from, output, json }: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
   const { records, lines } = await convertRecords(from, files, output);
   const { task } = FOREIGN_FORMATS[from];
+  if (json) return console.log(JSON.stringify({ task, records, lines, output }, null, 2));
   console.log(`${records} records became ${lines} lines for the task ${task} in ${output}`);
 }
 
@@ -117,6 +143,7 @@ export const command: CommandModule = {
             .options({
               from: { choices: FROM, demandOption: true, describe: 'the layout of the files' },
               output: { type: 'string', demandOption: true, describe: 'JSON lines to write' },
+              ...JSON_FLAG,
             })
             .epilogue(
               FROM.map((name) => `${name} (${FOREIGN_FORMATS[name].task}): ${FOREIGN_FORMATS[name].describe}`).join(

@@ -1,12 +1,14 @@
 // visualbert engine install|info|remove: the native engine in the per-user cache.
 import cliProgress from 'cli-progress';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { JSON_FLAG } from './flags/results.js';
 import { engineInfo, installEngine, removeEngines, type EngineInfo, type InstallProgress } from '../src/node.js';
 
 interface InstallArguments {
   gpu: boolean;
   'if-missing': boolean;
   tensorflow?: string;
+  json: boolean;
 }
 
 const install: CommandModule<object, InstallArguments> = {
@@ -29,9 +31,10 @@ const install: CommandModule<object, InstallArguments> = {
         default: false,
         describe: 'Keep the engine in use, whatever it is, and say nothing',
       })
+      .options(JSON_FLAG)
       .example('$0 engine install', 'install for the CPU; a second call is instant')
       .example('$0 engine install --gpu', 'install for an NVIDIA card'),
-  handler: async ({ gpu, ifMissing, tensorflow }: ArgumentsCamelCase<InstallArguments>) => {
+  handler: async ({ gpu, ifMissing, tensorflow, json }: ArgumentsCamelCase<InstallArguments>) => {
     const progress = progressPrinter();
     const result = await installEngine({
       device: gpu ? 'gpu' : 'cpu',
@@ -39,6 +42,7 @@ const install: CommandModule<object, InstallArguments> = {
       ...(tensorflow === undefined ? {} : { tensorflowVersion: tensorflow }),
       onProgress: progress.show,
     }).finally(progress.stop);
+    if (json) return console.log(JSON.stringify(result, null, 2));
     if (ifMissing && !result.changed) return;
     const what = `TensorFlow ${result.tensorflow} for ${result.platform} ${result.arch}, ${result.device}`;
     console.log(`${what}: ${result.changed ? 'installed' : 'already installed'} in ${result.folder}`);
@@ -49,18 +53,22 @@ const install: CommandModule<object, InstallArguments> = {
 const info: CommandModule<object, { json: boolean }> = {
   command: 'info',
   describe: 'Show version, devices, threads, cache, and the CUDA libraries of a GPU engine',
-  builder: (yargs: Argv) => yargs.option('json', { type: 'boolean', default: false, describe: 'Machine-readable' }),
+  builder: (yargs: Argv) =>
+    yargs.options(JSON_FLAG).example('$0 engine info --json', 'for programs') as unknown as Argv<{ json: boolean }>,
   handler: async ({ json }) => {
     const report = await engineInfo();
     console.log(json ? JSON.stringify(report, null, 2) : infoText(report));
   },
 };
 
-const remove: CommandModule = {
+const remove: CommandModule<object, { json: boolean }> = {
   command: 'remove',
   describe: 'Delete every installed engine from the cache',
-  handler: async () => {
+  builder: (yargs: Argv) =>
+    yargs.options(JSON_FLAG).example('$0 engine remove', 'free the disk') as unknown as Argv<{ json: boolean }>,
+  handler: async ({ json }) => {
     const removed = await removeEngines();
+    if (json) return console.log(JSON.stringify({ removed }, null, 2));
     if (removed.length === 0) console.log('No engine is installed.');
     for (const engine of removed) console.log(`removed ${engine.folder} (${megabytes(engine.bytes)})`);
   },

@@ -1,6 +1,5 @@
 // visualbert explain: why a checkpoint answers as it does, as a page or as numbers. Seconds on a CPU; leaving out words with regions takes longest.
 import { readFile } from 'node:fs/promises';
-import type { Argv, CommandModule } from 'yargs';
 import {
   type AnyOneInput,
   evaluateExplanations,
@@ -13,14 +12,13 @@ import {
   type PipelineName,
   type OneInput,
   pictureUrl,
-  TASK_NAMES,
   writeExplanationPage,
 } from '../src/node.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { chosenExamples, type ExampleArguments } from './evaluate.js';
 import { explanationTable, headTable, removalTable } from './explanation-tables.js';
-import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './one-input-flags.js';
-import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
+import { JSON_FLAG } from './flags/results.js';
 
 interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleArguments {
   answer?: string;
@@ -40,12 +38,11 @@ interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleA
 const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
-const explain: CommandModule<object, ExplainArguments> = {
-  command: 'explain [task]',
-  describe: 'Show which words and regions an answer comes from, as one HTML page or as numbers',
-  builder: (yargs: Argv) =>
+export const command = commandByTask<ExplainArguments>(
+  'explain',
+  'Show which words and regions an answer comes from, as one HTML page or as numbers',
+  (yargs, task) =>
     yargs
-      .positional('task', { choices: TASK_NAMES, describe: "of many examples; default: the run's" })
       .options({
         run: { type: 'string', describe: 'run folder' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run' },
@@ -73,7 +70,7 @@ const explain: CommandModule<object, ExplainArguments> = {
           describe: 'picture file of each image, for the page',
           group: 'Result:',
         },
-        json: { type: 'boolean', default: false, describe: 'numbers as JSON', group: 'Result:' },
+        ...JSON_FLAG,
         evaluate: {
           type: 'boolean',
           default: false,
@@ -88,7 +85,7 @@ const explain: CommandModule<object, ExplainArguments> = {
         },
         limit: { type: 'number', describe: 'only the first so many examples', group: MANY },
         seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
-        ...flagsOf(TASK_SHAPES, "Data (default: the run's):"),
+        ...exampleFlags(task),
         ...BACKEND_FLAGS,
       })
       .example(
@@ -103,8 +100,8 @@ const explain: CommandModule<object, ExplainArguments> = {
       .example(
         '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
         '',
-      ) as unknown as Argv<ExplainArguments>,
-  handler: async (flags) => {
+      ),
+  async (flags) => {
     await useBackend(flags, 'infer');
     if (flags.evaluate || flags.heads) return evaluateMany(flags);
     const opened: AnyOneInput = await openInput(flags);
@@ -115,14 +112,12 @@ const explain: CommandModule<object, ExplainArguments> = {
       await opened.close();
     }
   },
-};
-
-export const command = explain as CommandModule;
+);
 
 async function evaluateMany(flags: ExplainArguments): Promise<void> {
   const { task, model, data } = await chosenExamples(flags);
   const { limit, seed } = flags;
-  const options = { task, model, data: { ...data, ...givenValues({ ...flags }, TASK_SHAPES) }, limit };
+  const options = { task, model, data, limit };
   if (flags.heads) {
     const accuracy = await evaluateHeads(options);
     console.log(flags.json ? JSON.stringify(accuracy, null, 2) : headTable(accuracy));

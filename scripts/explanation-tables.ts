@@ -1,6 +1,6 @@
 // Explanations and their evaluations as lines of a terminal.
 import { type Explanation, type ExplanationEvaluation, type HeadAccuracy, REMOVED_SHARES } from '../src/node.js';
-import { percent } from './one-input-flags.js';
+import { percent } from './flags/one-input.js';
 
 /** Answer, words in their order, regions by falling score. */
 export function explanationTable({ method, answer, words, images }: Explanation): string {

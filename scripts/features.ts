@@ -1,5 +1,4 @@
 // `visualbert features`: looks into region features and writes them in other formats, at the speed of the disk.
-import cliProgress from 'cli-progress';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   inspectFeatures,
@@ -11,7 +10,9 @@ import {
   writeTsvFeatures,
   writeVcrFeatures,
 } from '../src/node.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
+import { createCountBar } from './count-bar.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { counted, JSON_FLAG } from './flags/results.js';
 
 interface FeatureArguments {
   features: string[];
@@ -28,11 +29,13 @@ interface InspectArguments extends FeatureArguments {
 interface PackArguments extends FeatureArguments {
   output: string;
   half: boolean;
+  json: boolean;
 }
 
 interface ConvertArguments extends FeatureArguments {
   output: string;
   to: 'npy' | 'tsv';
+  json: boolean;
 }
 
 interface VcrArguments extends BackendArguments {
@@ -41,6 +44,7 @@ interface VcrArguments extends BackendArguments {
   detector: string;
   output: string;
   half: boolean;
+  json: boolean;
 }
 
 const withFeatures = (yargs: Argv): Argv =>
@@ -73,40 +77,24 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
   const { name, images, dim, regions, withBoxes, read, problems } = report;
   const lines = [
     name,
-    `${images} images, features ${dim} wide`,
+    `${counted(images, 'image')}, features ${dim} wide`,
     `${read} read: ${regions.min} to ${regions.max} regions, ${regions.mean.toFixed(1)} on average; boxes in ${withBoxes}`,
     ...problems,
+    ...(problems.length === 0 ? [] : [counted(problems.length, 'problem')]),
   ];
   console.log(lines.join('\n'));
 }
 
-/** A bar that appears with the first image. */
-function imageBar(): { onImage: (done: number, all: number) => void; stop: () => void } {
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {value} of {total} images, {eta_formatted} left',
-    noTTYOutput: false,
-  });
-  let isShown = false;
-  return {
-    onImage: (done, all) => {
-      if (isShown) bar.update(done);
-      else bar.start(all, done);
-      isShown = true;
-    },
-    stop: () => bar.stop(),
-  };
-}
-
 async function pack(flags: ArgumentsCamelCase<PackArguments>): Promise<void> {
   const source = await open(flags);
-  const bar = imageBar();
+  const bar = createCountBar('images');
   try {
-    await packFeatures(source, flags.output, { half: flags.half, onImage: bar.onImage });
+    await packFeatures(source, flags.output, { half: flags.half, onImage: bar.update });
   } finally {
     bar.stop();
     await source.close();
   }
-  console.log(`packed into ${flags.output}`);
+  printWritten('packed into', flags);
 }
 
 async function vcr({
@@ -118,19 +106,23 @@ async function vcr({
   ...flags
 }: ArgumentsCamelCase<VcrArguments>): Promise<void> {
   await useBackend(flags, 'infer');
-  const bar = imageBar();
+  const bar = createCountBar('images');
   try {
-    await writeVcrFeatures({ data, images, detector, output, half, onImage: bar.onImage });
+    await writeVcrFeatures({ data, images, detector, output, half, onImage: bar.update });
   } finally {
     bar.stop();
   }
-  console.log(`written to ${output}`);
+  printWritten('written to', { output, json: flags.json });
 }
 
 async function convert(flags: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
   const source = await open(flags);
   await (flags.to === 'npy' ? writeNpyFolder : writeTsvFeatures)(source, flags.output).finally(() => source.close());
-  console.log(`written to ${flags.output}`);
+  printWritten('written to', flags);
+}
+
+function printWritten(what: string, { output, json }: { output: string; json: boolean }): void {
+  console.log(json ? JSON.stringify({ output }, null, 2) : `${what} ${output}`);
 }
 
 const half = { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' } as const;
@@ -145,10 +137,15 @@ export const command: CommandModule = {
         'inspect <features..>',
         'Show images, width and regions; read a sample, or all with --all',
         (inner) =>
-          withFeatures(inner).options({
-            all: { type: 'boolean', default: false, describe: 'read every image and compare checksums' },
-            json: { type: 'boolean', default: false, describe: 'print as JSON' },
-          }) as unknown as Argv<InspectArguments>,
+          withFeatures(inner)
+            .options({
+              all: { type: 'boolean', default: false, describe: 'read every image and compare checksums' },
+              ...JSON_FLAG,
+            })
+            .example(
+              '$0 features inspect train2014_obj36.tsv --all',
+              'read and check every image',
+            ) as unknown as Argv<InspectArguments>,
         inspect,
       )
       .command(
@@ -156,7 +153,7 @@ export const command: CommandModule = {
         'Write one store (.vbf) with an index and checksums, made for training',
         (inner) =>
           withFeatures(inner)
-            .options({ output, half })
+            .options({ output, half, ...JSON_FLAG })
             .example(
               '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
               '',
@@ -167,10 +164,16 @@ export const command: CommandModule = {
         'convert <features..>',
         'Write other formats: a folder of .npy, or a .tsv of bottom-up attention',
         (inner) =>
-          withFeatures(inner).options({
-            output,
-            to: { choices: ['npy', 'tsv'] as const, demandOption: true },
-          }) as unknown as Argv<ConvertArguments>,
+          withFeatures(inner)
+            .options({
+              output,
+              to: { choices: ['npy', 'tsv'] as const, demandOption: true, describe: 'what to write' },
+              ...JSON_FLAG,
+            })
+            .example(
+              '$0 features convert coco36.vbf --to npy --output folder',
+              '',
+            ) as unknown as Argv<ConvertArguments>,
         convert,
       )
       .command(
@@ -191,7 +194,7 @@ export const command: CommandModule = {
                 demandOption: true,
                 describe: 'detector.safetensors, or the folder that `visualbert convert` made of a VCR checkpoint',
               },
-              ...{ output, half },
+              ...{ output, half, ...JSON_FLAG },
               ...BACKEND_FLAGS,
             })
             .example(

@@ -1,8 +1,9 @@
 // visualbert ground: the regions of an image that phrases of a sentence name. A second on a CPU, most of it loading the model.
 import type { Argv, CommandModule } from 'yargs';
 import { type GroundedPhrase, PRECISIONS } from '../src/node.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './one-input-flags.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './flags/one-input.js';
+import { JSON_FLAG } from './flags/results.js';
 
 interface GroundArguments extends BackendArguments, OneInputArguments {
   top: number;
@@ -28,7 +29,7 @@ const ground: CommandModule<object, GroundArguments> = {
         },
         image,
         top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
-        json: { type: 'boolean', default: false, describe: 'as JSON' },
+        ...JSON_FLAG,
         precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
         ...featureFlags("Features (default: as the run's were made):"),
         ...BACKEND_FLAGS,

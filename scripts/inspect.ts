@@ -1,5 +1,6 @@
 // visualbert inspect: what a checkpoint holds and which class loads it. Reads headers only.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { JSON_FLAG } from './flags/results.js';
 import { inspectCheckpoint, type Inspection } from '../src/node.js';
 
 interface InspectArguments {
@@ -18,7 +19,7 @@ export const command: CommandModule<object, InspectArguments> = {
         demandOption: true,
         describe: 'File, folder, address or repository id',
       })
-      .option('json', { type: 'boolean', default: false, describe: 'Machine-readable' })
+      .options(JSON_FLAG)
       .option('keys', { type: 'boolean', default: true, describe: 'List every key (--no-keys: the summary only)' })
       .example('$0 inspect pytorch_model.bin', 'a table of its tensors and a summary')
       .example('$0 inspect uclanlp/visualbert-vqa --no-keys', 'the summary of a repository'),

@@ -1,76 +1,61 @@
 // visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
 // of it loading the model; about as long as an evaluation for a file.
-import type { Argv, CommandModule } from 'yargs';
-import {
-  type AnyOneInput,
-  evaluateRun,
-  type Precision,
-  PRECISIONS,
-  predictionOptions,
-  readRun,
-  TASK_NAMES,
-} from '../src/node.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent, sourceOf } from './one-input-flags.js';
-import { flagsOf, givenValues, TASK_SHAPES } from './setting-flags.js';
+import { type AnyOneInput, evaluateRun, predictionOptions, readRun } from '../src/node.js';
+import { createCountBar } from './count-bar.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent, sourceOf } from './flags/one-input.js';
+import { COMPUTING_FLAGS, type ComputingArguments, counted, JSON_FLAG, leftOutLines } from './flags/results.js';
 
-interface PredictArguments extends BackendArguments, OneInputArguments {
-  task?: (typeof TASK_NAMES)[number];
+interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {
   top: number;
   json: boolean;
   output?: string;
-  batchSize?: number;
-  precision: Precision;
+  precision: ComputingArguments['precision'];
+  allowFreshWeights: boolean;
 }
 
-const ONE = 'One question:';
-const FILE = 'A file of questions:';
-
-const predict: CommandModule<object, PredictArguments> = {
-  command: 'predict [task]',
-  describe: 'Answer a question about an image, or write the predictions for a file of them',
-  builder: (yargs: Argv) =>
+export const command = commandByTask<PredictArguments>(
+  'predict',
+  'Answer a question about an image, or write the predictions for a file of them',
+  (yargs, task) =>
     yargs
-      .positional('task', { choices: TASK_NAMES, describe: "of a file, without a run; default: the run's" })
       .options({
-        run: { type: 'string', describe: 'run folder' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+        run: { type: 'string', describe: 'run folder', group: 'Run:' },
+        model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
+        ...COMPUTING_FLAGS,
+        ...JSON_FLAG,
         ...ONE_INPUT_FLAGS,
-        top: { type: 'number', default: 5, describe: 'how many answers', group: ONE },
-        json: { type: 'boolean', default: false, describe: 'as JSON', group: ONE },
+        top: { type: 'number', default: 5, describe: 'how many answers', group: 'One question:' },
         output: {
           type: 'string',
           describe: 'write all predictions here, as the evaluation server takes them; labels are not needed',
-          group: FILE,
+          group: 'A file of questions:',
         },
-        'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: FILE },
-        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products', group: FILE },
-        ...flagsOf(TASK_SHAPES, "Data (default: the run's, but for the examples):"),
+        ...exampleFlags(task),
         ...BACKEND_FLAGS,
       })
       .example('$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '')
       .example(
         '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
-        '',
+        'a published model',
       )
       .example(
         '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
-        'words behind [MASK]',
+        'words for [MASK]',
       )
       .example(
         '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
         'the file of the evaluation server',
-      ) as unknown as Argv<PredictArguments>,
-  handler: async (flags) => {
+      ),
+  async (flags) => {
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or where to write the predictions (--output FILE).');
     }
     await useBackend(flags, 'infer');
     await (flags.output === undefined ? predictOne(flags) : predictFile(flags, flags.output));
   },
-};
-
-export const command = predict as CommandModule;
+);
 
 async function predictOne(flags: PredictArguments): Promise<void> {
   const opened = await openInput(flags);
@@ -131,14 +116,19 @@ async function predictFile(flags: PredictArguments, output: string): Promise<voi
   const task = flags.task ?? run?.task;
   if (task === undefined)
     throw new Error('Give the task of the model (predict vqa --model ID), or a run (--run FOLDER).');
-  const { count } = await evaluateRun({
+  const bar = createCountBar('examples');
+  const model = sourceOf(flags);
+  const { count, leftOut } = await evaluateRun({
     task,
-    model: sourceOf(flags),
-    data: { ...predictionOptions(run?.data ?? {}), ...givenValues({ ...flags }, TASK_SHAPES) },
+    model,
+    data: { ...predictionOptions(run?.data ?? {}), ...givenExamples(flags) },
     purpose: 'predict',
     output,
     precision: flags.precision,
+    allowFreshWeights: flags.allowFreshWeights,
     ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
-  });
-  console.log(`${count} predictions: ${output}`);
+    onBatch: bar.update,
+  }).finally(bar.stop);
+  if (flags.json) console.log(JSON.stringify({ task, model, count, output, leftOut }, null, 2));
+  else console.log([...leftOutLines(leftOut), `${counted(count, 'prediction')}: ${output}`].join('\n'));
 }

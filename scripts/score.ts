@@ -1,10 +1,11 @@
-// `visualbert score <task>`: figures of the official evaluation tools for a result file.
+// `visualbert score <task>`: scores of the official evaluation tools for a result file.
 //
 //   visualbert score vqa result.json --annotations v2_mscoco_val2014_annotations.json    (214,354 answers: about 15 s)
 //   visualbert score nlvr2 predictions.csv --data dev.json
 //   visualbert score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv
 //   visualbert score flickr boxes.jsonl --entities flickr30k_entities --split test.txt --features flickr.vbf
 import type { Argv, CommandModule } from 'yargs';
+import { JSON_FLAG } from './flags/results.js';
 import { type ScoreReport, scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../src/node.js';
 
 interface ScoreFlags {
@@ -23,27 +24,31 @@ export const command: CommandModule = {
   describe: 'Score a result file against annotations, as the official tool does',
   builder: (yargs) =>
     yargs
-      .option('json', { type: 'boolean', default: false, describe: 'print all figures as JSON' })
+      .options(JSON_FLAG)
       .command(
         'vqa <result>',
         'VQA accuracy: overall, by question type and by answer type',
         (inner) =>
-          result(inner, 'result.json: [{ question_id, answer }]').option('annotations', {
-            type: 'string',
-            demandOption: true,
-            describe: 'official annotations (.json, .gz)',
-          }),
+          result(inner, 'result.json: [{ question_id, answer }]')
+            .option('annotations', {
+              type: 'string',
+              demandOption: true,
+              describe: 'official annotations (.json, .gz)',
+            })
+            .example('$0 score vqa result.json --annotations v2_mscoco_val2014_annotations.json', ''),
         async (flags) => print(await scoreVqaFile(flags.result, flags.annotations), flags),
       )
       .command(
         'nlvr2 <result>',
         'NLVR2 accuracy and consistency',
         (inner) =>
-          result(inner, 'predictions: identifier,True|False a line').option('data', {
-            type: 'string',
-            demandOption: true,
-            describe: 'the labelled statements (dev.json, test1.json)',
-          }),
+          result(inner, 'predictions: identifier,True|False a line')
+            .option('data', {
+              type: 'string',
+              demandOption: true,
+              describe: 'the labelled statements (dev.json, test1.json)',
+            })
+            .example('$0 score nlvr2 predictions.csv --data dev.json', ''),
         async (flags) => print(await scoreNlvr2File(flags.result, flags.data), flags),
       )
       .command(
@@ -60,7 +65,8 @@ export const command: CommandModule = {
             .options({
               data: { type: 'string', describe: 'the labelled annotations (val.jsonl)' },
               csv: { type: 'string', describe: 'CSV to write: 4 + 16 probabilities for each annotation' },
-            }),
+            })
+            .example('$0 score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv', ''),
         async ({ result: files, data, csv, json }) =>
           print(
             await scoreVcrFiles(files, {
@@ -74,11 +80,16 @@ export const command: CommandModule = {
         'flickr <result>',
         'Flickr30k Entities: R@1, R@5, R@10 and the upper bound',
         (inner) =>
-          result(inner, 'predictions: a line { id, phrase, boxes } for each phrase').options({
-            entities: { type: 'string', demandOption: true, describe: 'folder with Sentences and Annotations' },
-            split: { type: 'string', demandOption: true, describe: 'list of image ids (val.txt, test.txt)' },
-            features: { type: 'string', array: true, describe: 'region features, for the upper bound' },
-          }),
+          result(inner, 'predictions: a line { id, phrase, boxes } for each phrase')
+            .options({
+              entities: { type: 'string', demandOption: true, describe: 'folder with Sentences and Annotations' },
+              split: { type: 'string', demandOption: true, describe: 'list of image ids (val.txt, test.txt)' },
+              features: { type: 'string', array: true, describe: 'region features, for the upper bound' },
+            })
+            .example(
+              '$0 score flickr boxes.jsonl --entities flickr30k_entities --split test.txt --features flickr.vbf',
+              '',
+            ),
         async ({ result: file, entities, split, features, json }) =>
           print(await scoreFlickrFile(file, { entities, split, ...(features === undefined ? {} : { features }) }), {
             json,

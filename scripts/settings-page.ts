@@ -1,6 +1,6 @@
 // docs/settings.md: every setting of a run, made from the schemas that check them.
 import { TASK_OPTIONS, TRAINING_ARGUMENTS } from '../src/node.js';
-import { describedOptions, type OptionDescription, type Schema } from './setting-flags.js';
+import { describedOptions, type OptionDescription, type Shape } from './flags/settings.js';
 
 /** The page as Markdown. `node tools/write-settings-page.mjs` writes it; a test compares it. */
 export function settingsPage(): string {
@@ -26,8 +26,6 @@ export function settingsPage(): string {
   }
   return `${parts.join('\n')}\n`;
 }
-
-type Shape = Readonly<Record<string, Schema>>;
 
 /** Options that every task has with the same meaning. */
 function commonOptions(): OptionDescription[] {

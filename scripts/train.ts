@@ -5,31 +5,34 @@ import {
   openTrainRun,
   readRun,
   readSettings,
+  RUN_OPTIONS,
   type RunSettings,
   sortSettings,
+  TASK_DESCRIPTIONS,
   TASK_NAMES,
   TASK_OPTIONS,
   TRAINING_ARGUMENTS,
+  type TrainResult,
   type TrainRun,
 } from '../src/node.js';
-import { BACKEND_FLAGS, type BackendArguments, useBackend } from './backend-flags.js';
-import { flagsOf, givenValues } from './setting-flags.js';
+import { createCountBar } from './count-bar.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import type { TaskName } from './flags/examples.js';
+import { counted, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { flagsOf, givenValues } from './flags/settings.js';
 
 interface TrainArguments extends BackendArguments {
   config?: string;
-  model?: string;
-  modelConfig?: string;
   dryRun: boolean;
   profile?: string;
   pictures?: string[];
+  json: boolean;
 }
 
 const PROFILE_FILE = 'profile.json';
 
 /** Exit codes of shells for a process that a signal ended. */
 const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
-
-type TaskName = (typeof TASK_NAMES)[number];
 
 export const command: CommandModule = {
   command: 'train',
@@ -45,17 +48,16 @@ export const command: CommandModule = {
 function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
   return {
     command: task,
-    describe: `Train on ${task}`,
+    describe: TASK_DESCRIPTIONS[task],
     builder: (yargs: Argv) =>
       yargs
         .options({
           config: { type: 'string', describe: 'JSON file of settings; flags win over it', group: 'Run:' },
-          model: { type: 'string', describe: 'folder or hub id to start from', group: 'Run:' },
-          'model-config': { type: 'string', describe: 'JSON file of a VisualBertConfig: fresh weights', group: 'Run:' },
+          ...flagsOf(RUN_OPTIONS, 'Run:'),
           'dry-run': {
             type: 'boolean',
             default: false,
-            describe: 'open everything, show the plan, train nothing',
+            describe: 'open everything, read every example, show the plan, train nothing',
             group: 'Run:',
           },
           pictures: {
@@ -70,6 +72,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
             describe: `trace one update into this file; without a name into ${PROFILE_FILE} of the run folder`,
             group: 'Run:',
           },
+          ...JSON_FLAG,
           ...flagsOf(TASK_OPTIONS[task].shape, 'Data:'),
           ...flagsOf(TRAINING_ARGUMENTS, 'Training:'),
           ...BACKEND_FLAGS,
@@ -98,9 +101,7 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   const taskFlags = givenValues(flags, TASK_OPTIONS[task].shape);
   const trainingFlags = givenValues(flags, TRAINING_ARGUMENTS);
   const file = flags.config === undefined ? {} : await readSettings(flags.config);
-  const ownFlags = Object.fromEntries(
-    Object.entries({ model: flags.model, modelConfig: flags.modelConfig }).filter(([, value]) => value !== undefined),
-  );
+  const ownFlags = givenValues(flags, RUN_OPTIONS);
   const given: Record<string, unknown> = { task, ...file, ...ownFlags, ...taskFlags, ...trainingFlags };
   if (given['task'] !== task)
     throw new Error(`${flags.config}: its settings are for train ${String(given['task'])}, not for train ${task}.`);
@@ -117,25 +118,44 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   });
 }
 
-async function train(settings: RunSettings, { dryRun, profile, pictures = [] }: TrainArguments): Promise<void> {
+async function train(settings: RunSettings, { dryRun, profile, pictures = [], json }: TrainArguments): Promise<void> {
   const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
   const run = await openTrainRun(settings, { pictures, ...profiled });
   try {
-    console.log(planOf(run, settings, await run.trainer.expectedPadding()));
+    if (!json) console.log(planOf(run, settings));
+    if (dryRun) await readEverything(run);
+    if (dryRun && json) console.log(JSON.stringify({ plan: planData(run, settings) }, null, 2));
     if (dryRun) return;
-    const { reason, step, totalSteps, best, recordings, padding } = await run.trainer.train();
+    const result = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
-    const figures = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
-    console.log(`${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${figures}`);
-    if (reason !== 'finished' && reason !== 'early')
-      console.log(`go on with: visualbert train ${settings.task} --output-dir ${shellWord(outputDir)} --resume`);
-    const graphs = recordings === 0 ? 'nothing recorded' : `${recordings} graphs recorded`;
-    console.log(padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`);
-    console.log(`run folder: ${outputDir}`);
-    process.exitCode = SIGNAL_EXIT[reason] ?? 0;
+    if (json) console.log(JSON.stringify({ plan: planData(run, settings), ...result, outputDir }, null, 2));
+    else console.log(resultText(result, settings.task, outputDir));
+    process.exitCode = SIGNAL_EXIT[result.reason] ?? 0;
   } finally {
     await run.close();
   }
+}
+
+async function readEverything(run: TrainRun): Promise<void> {
+  const bar = createCountBar('examples');
+  await run.readExamples(bar.update).finally(bar.stop);
+}
+
+function resultText(
+  { reason, step, totalSteps, best, recordings, padding }: TrainResult,
+  task: string,
+  outputDir: string,
+): string {
+  const metrics = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
+  const graphs = recordings === 0 ? 'nothing recorded' : `${recordings} graphs recorded`;
+  return [
+    `${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${metrics}`,
+    ...(reason === 'finished' || reason === 'early'
+      ? []
+      : [`go on with: visualbert train ${task} --output-dir ${shellWord(outputDir)} --resume`]),
+    padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`,
+    `run folder: ${outputDir}`,
+  ].join('\n');
 }
 
 function shellWord(text: string): string {
@@ -153,28 +173,34 @@ const REASONS: Record<string, string> = {
   stopAfter: 'stopped',
 };
 
-/** What is about to happen. */
-function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | null): string {
-  const { trainer, parameterCount, exampleCount, validationCount, loadingReport } = run;
+/** What is about to happen, as data. */
+function planData(run: TrainRun, { task, model }: RunSettings): Record<string, unknown> {
+  const { trainer, modelClass, parameterCount, exampleCount, validationCount, leftOut } = run;
+  const { totalSteps, stepsPerEpoch, arguments: given } = trainer;
+  return {
+    ...{ task, model, modelClass, parameterCount, exampleCount, validationCount, totalSteps, stepsPerEpoch },
+    ...{ freshWeights: freshWeights(run), leftOut, arguments: given },
+  };
+}
+
+/** The same in words. */
+function planOf(run: TrainRun, { task, model }: RunSettings): string {
+  const { trainer, parameterCount, exampleCount, validationCount } = run;
   const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
-  const fresh =
-    loadingReport === null ? [] : [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
+  const fresh = freshWeights(run);
   return [
-    `task ${task}: ${exampleCount} training examples, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
+    `task ${task}: ${counted(exampleCount, 'training example')}, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
+    ...leftOutLines(run.leftOut),
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
-    `${trainer.totalSteps} updates of ${batchSize * accumulationSteps} examples (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
-    ...(padding === null ? [] : [paddingText(padding, trainer.arguments.groupByLength)]),
+    `${trainer.totalSteps} updates of ${counted(batchSize * accumulationSteps, 'example')} (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
   ].join('\n');
 }
 
-/** Padding that is worth a hint. */
-const MUCH_PADDING = 0.3;
-
-function paddingText(share: number, groupByLength: boolean): string {
-  const hint = share > MUCH_PADDING && !groupByLength ? ' (--group-by-length makes less)' : '';
-  return `about ${Math.round(100 * share)}% of the tokens and regions of its batches are padding${hint}`;
+function freshWeights({ loadingReport }: TrainRun): string[] {
+  if (loadingReport === null) return [];
+  return [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
 }
 
 function metricsText(metrics: Record<string, number>): string {

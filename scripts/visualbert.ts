@@ -6,7 +6,7 @@ if (process.argv[2] === 'engine') delete process.env.VISUALBERT_BACKEND;
 try {
   await import('./commands.js');
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(error instanceof Error && !process.argv.includes('--debug') ? error.message : error);
   process.exit(1);
 }
 

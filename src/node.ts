@@ -14,6 +14,7 @@ export type { RgbImage } from './pictures/png.js';
 export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
 export type { PixelFeatureOptions } from './features/pixels.js';
 
+export { approximateLength } from './processing/approximate-length.js';
 export { buildVocabulary } from './processing/word-vocabulary.js';
 export { isEasyVqa, readEasyVqa } from './records/easy-vqa.js';
 export { readVqaAnnotations, readVqaQuestions, readVqaResults } from './records/vqa.js';
@@ -43,6 +44,7 @@ export { openFeatureStore } from './features/store/read.js';
 export { inspectFeatures, writeNpyFolder, writeTsvFeatures } from './features/tools.js';
 export type { FeatureReport } from './features/tools.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './features/wrappers.js';
+export type { Buckets, EncodedExample, EncodedText } from './processing/batch.js';
 
 export { convertRecords, FOREIGN_FORMATS } from './records/foreign.js';
 export type { ForeignFormat } from './records/foreign.js';
@@ -50,6 +52,7 @@ export { checkOwnRecords, readOwnRecords } from './records/own.js';
 export type { AnsweringRecord, ClassificationRecord, OwnTaskName, RecordProblem } from './records/own.js';
 export { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from './records/own-statistics.js';
 export type { Distribution, OwnDataStats } from './records/own-statistics.js';
+export type { TextLimit } from './records/own-warnings.js';
 export { readCaptions } from './records/captions.js';
 export type { Caption } from './records/captions.js';
 export { maskText } from './processing/masking.js';
@@ -93,8 +96,18 @@ export type { Phrase, PhraseSentence } from './records/flickr.js';
 export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
-export type { OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
-export { optionRole, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS } from './tasks/shared/options.js';
+export type { LeftOutImage, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
+export { OptionsError } from './option-errors.js';
+export type { OptionProblem } from './option-errors.js';
+export {
+  ALL_TASK_OPTIONS,
+  optionRole,
+  resolveTaskOptions,
+  TASK_DESCRIPTIONS,
+  TASK_NAMES,
+  TASK_OPTIONS,
+} from './tasks/shared/options.js';
+export type { OptionRole, TaskOptionName } from './tasks/shared/options.js';
 
 export { installEngine } from './engine/install/install.js';
 export type { InstallOptions, InstallProgress, InstallResult } from './engine/install/install.js';
@@ -158,6 +171,7 @@ export {
   predictionOptions,
   readRun,
   readSettings,
+  RUN_OPTIONS,
   sortSettings,
   validationOptions,
 } from './runs/settings.js';

@@ -1,5 +1,5 @@
-// What is wrong with options that a schema has checked, option by option: callers name options as their reader does.
-import type { z } from 'zod';
+// Schemas of options, and what is wrong with options option by option: callers name them as their reader does.
+import { z } from 'zod';
 import { ConfigError } from './errors.js';
 
 /** One option that cannot be used. */
@@ -8,8 +8,6 @@ export interface OptionProblem {
   name: string | null;
   /** `expected a number of at least 0, received -1`. */
   problem: string;
-  /** The options that do not exist. */
-  unknown?: readonly string[];
 }
 
 /** Options that cannot be used: `createTrainingStep: learningRate: expected a number of at least 0, received -1`. */
@@ -39,7 +37,7 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
   const known = Object.keys(schema.shape);
   const problems = parsed.error.issues.map((issue): OptionProblem => {
     if (issue.code !== 'unrecognized_keys') return { name: issue.path.join('.') || null, problem: issue.message };
-    return { name: null, problem: `unknown ${issue.keys.join(', ')}; known: ${known.join(', ')}`, unknown: issue.keys };
+    return { name: null, problem: `unknown ${issue.keys.join(', ')}; known: ${known.join(', ')}` };
   });
   throw new OptionsError(owner, problems, known);
 }
@@ -47,6 +45,29 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
 /** The `error` of a schema: `expected a path, received 5`. */
 export function expected(what: string): (issue: { input?: unknown }) => string {
   return ({ input }) => `expected ${what}, received ${shown(input)}`;
+}
+
+/** A finite number that passes a check. @param what `a number of at least 0` */
+export function number(what: string, isAllowed: (x: number) => boolean): z.ZodNumber {
+  const error = expected(what);
+  return z.number({ error }).refine(isAllowed, { error });
+}
+
+/** A whole number of at least `least`, at most `most`. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): z.ZodNumber {
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  return number(`a whole number ${range}`, (x) => Number.isSafeInteger(x) && x >= least && x <= most);
+}
+
+/** One of several words. */
+export function oneOf<const T extends readonly string[]>(names: T): z.ZodEnum<{ [K in T[number]]: K }> {
+  return z.enum(names, { error: expected(`one of ${names.join(', ')}`) });
+}
+
+/** A text that is not empty. @param what `a folder` */
+export function text(what: string): z.ZodString {
+  const error = expected(what);
+  return z.string({ error }).min(1, { error });
 }
 
 function shown(value: unknown): string {

@@ -39,7 +39,6 @@ const EDGES: Record<string, readonly string[]> = {
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
   'training/loop': [
     'platform',
-    'processing',
     'random',
     'training',
     'training/log',
@@ -71,7 +70,16 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/shared',
     'tasks/vcr',
   ],
-  pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
+  pipelines: [
+    'engine/recording',
+    'features',
+    'models',
+    'models/pretrained',
+    'platform',
+    'processing',
+    'training/loop',
+    'training/step',
+  ],
   explain: ['html', 'pipelines', 'platform', 'random', 'training', 'training/step'],
   runs: [
     'explain',

@@ -1,7 +1,8 @@
 // What a pipeline is made of: the checkpoint's class as its config.json names it, its processor, and its head.
 import type { HubOptions } from '#platform';
 import { VisualBertConfig } from '../config.js';
-import { CheckpointError, ConfigError } from '../errors.js';
+import { ConfigError } from '../errors.js';
+import { requireFilled } from '../models/pretrained/fresh-weights.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { VisualBertProcessor } from '../processing/processor.js';
@@ -27,7 +28,16 @@ export interface PipelineParts<T extends PipelineName> {
 export async function loadParts<T extends PipelineName>(
   task: T,
   where: string,
-  { answers, textForm, maxLength, maxRegions, detector, batchSize: _, ...hub }: PipelineOptions,
+  {
+    answers,
+    textForm,
+    maxLength,
+    maxRegions,
+    detector,
+    batchSize: _,
+    allowFreshWeights = false,
+    ...hub
+  }: PipelineOptions,
 ): Promise<PipelineParts<T>> {
   const definition = definitionOf(task);
   if (definition === undefined)
@@ -55,7 +65,7 @@ export async function loadParts<T extends PipelineName>(
         }),
       ),
   });
-  return { task, processor, head, model: await loadModel(where, definition, hub) };
+  return { task, processor, head, model: await loadModel(where, definition, hub, allowFreshWeights) };
 }
 
 /** Any class has the body that `feature-extraction` shows; of a head there is one class. */
@@ -79,13 +89,14 @@ async function loadModel<T extends PipelineName>(
   where: string,
   { Model }: PipelineDefinition<T>,
   hub: HubOptions,
+  allowFreshWeights: boolean,
 ): Promise<VisualBertPreTrainedModel> {
-  const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, hub);
-  const missing = model.loadingReport?.missingKeys ?? [];
-  if (missing.length === 0) return model;
-  model.dispose();
-  throw new CheckpointError(
-    `${where}: it has no weights for ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''} of ` +
-      `${Model.className}, whose results would be random; use a checkpoint that was trained for this task`,
-  );
+  const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, { ...hub, allowFreshWeights: true });
+  try {
+    if (!allowFreshWeights) requireFilled(Model.className, model.loadingReport);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }

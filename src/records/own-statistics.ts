@@ -3,7 +3,8 @@ import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
-import { recordWarnings } from './own-warnings.js';
+import { approximateLength } from '../processing/approximate-length.js';
+import { recordWarnings, type TextLimit } from './own-warnings.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 
 /** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
@@ -49,11 +50,15 @@ interface Summary {
   boxes?: readonly Box[];
 }
 
+/** What training reads unless it is given another length, with the least that texts can be. */
+const DEFAULT_LIMIT: TextLimit = { longest: 128, lengthOf: approximateLength, isEstimate: true };
+
 /** Describes a file of own data, and its images in the region features when these are given. */
 export async function ownDataStats(
   path: string,
   task: OwnTaskName,
   source: RegionFeatureSource | null,
+  limit: TextLimit = DEFAULT_LIMIT,
 ): Promise<OwnDataStats> {
   const { summaries, problems } = await summarise(path, task);
   const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
@@ -69,9 +74,10 @@ export async function ownDataStats(
     images: images.length,
     labels: [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)),
     unlabelled: summaries.filter(({ labels }) => labels.length === 0).length,
-    warnings: recordWarnings(
-      summaries.map(({ raw, imageIds, labels }) => ({ raw, imageIds, isLabelled: labels.length > 0 })),
+    warnings: await recordWarnings(
+      summaries.map(({ raw, text, imageIds, labels }) => ({ raw, text, imageIds, isLabelled: labels.length > 0 })),
       source,
+      limit,
     ),
     features: source === null ? null : await featureStats(images, source),
   };

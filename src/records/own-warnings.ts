@@ -7,19 +7,50 @@ import type { RecordProblem } from './own.js';
 /** A record as its file has it, and what was read of it. */
 export interface DescribedRecord {
   raw: JsonRecord;
+  text: string;
   imageIds: readonly string[];
   isLabelled: boolean;
 }
 
+/** How long texts may be, and how long they are. */
+export interface TextLimit {
+  /** In word pieces, special tokens included. */
+  longest: number;
+  /** Word pieces of a text; of an estimate, at least. */
+  lengthOf(text: string): number | Promise<number>;
+  isEstimate: boolean;
+}
+
 /**
  * Everything suspicious, each with the first record that it concerns: labels of several types, records without label among labelled ones,
- * images without features (when `source` is given), and image ids that look like paths.
+ * images without features (when `source` is given), image ids that look like paths, and texts that will be cut.
  */
-export function recordWarnings(
+export async function recordWarnings(
   records: readonly DescribedRecord[],
   source: RegionFeatureSource | null,
-): RecordProblem[] {
-  return [...mixedLabels(records), ...unlabelled(records), ...suspiciousImages(records, source)];
+  limit: TextLimit,
+): Promise<RecordProblem[]> {
+  return [
+    ...mixedLabels(records),
+    ...unlabelled(records),
+    ...suspiciousImages(records, source),
+    ...(await cutTexts(records, limit)),
+  ];
+}
+
+/** Texts that the model will not read to their end. */
+async function cutTexts(
+  records: readonly DescribedRecord[],
+  { longest, lengthOf, isEstimate }: TextLimit,
+): Promise<RecordProblem[]> {
+  const lengths = await Promise.all(records.map(({ text }) => lengthOf(text)));
+  const cut = records.filter((_, i) => (lengths[i] as number) > longest);
+  const [first] = cut;
+  if (first === undefined) return [];
+  const length = lengths[records.indexOf(first)] as number;
+  const others = cut.length === 1 ? '' : `; ${cut.length} texts are longer`;
+  const problem = `the text has ${isEstimate ? 'at least ' : ''}${length} word pieces, of which ${longest} are read (maxTextLength)${others}`;
+  return [{ where: first.raw.where, problem }];
 }
 
 /** Different types make one class of 1 and "1", and two of true and "true". */
@@ -35,7 +66,7 @@ function mixedLabels(records: readonly DescribedRecord[]): RecordProblem[] {
 function unlabelled(records: readonly DescribedRecord[]): RecordProblem[] {
   const [first, ...others] = records.filter(({ isLabelled }) => !isLabelled);
   if (first === undefined || others.length + 1 === records.length) return [];
-  const problem = `no label, as ${others.length} more of ${records.length} records; training needs one in each`;
+  const problem = `no label; ${others.length + 1} of ${records.length} records have none, and training needs one in each`;
   return [{ where: first.raw.where, problem }];
 }
 
@@ -51,7 +82,7 @@ function suspiciousImages(records: readonly DescribedRecord[], source: RegionFea
     const name = posix.basename(id.replaceAll('\\', '/'));
     const isPath = name !== id;
     if (first === undefined || (source === null ? !isPath : source.has(id))) return [];
-    const more = others.length === 0 ? '' : `, which ${others.length} more records name`;
+    const more = others.length === 0 ? '' : `, which ${others.length + 1} records name`;
     const missing = source === null ? '' : `no region features for image ${id}${more}`;
     const path = `${id} looks like a path; features are found by the name of a file: ${name}`;
     const known = source?.has(name) === true ? ', for which there are features' : '';

@@ -1,4 +1,4 @@
-// Runs a model over a task's examples: figures for labelled ones, the evaluation server's file for all.
+// Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
 import { ConfigError } from '../errors.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
 import { createForwardPass } from '../training/step/forward.js';
@@ -6,7 +6,7 @@ import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { TrainingStepOptions } from '../training/step/options.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';
-import type { OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
+import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -20,21 +20,30 @@ export interface EvaluateRunOptions {
   /** Where to write the predictions as the evaluation server takes them. */
   output?: string;
   precision?: NonNullable<TrainingStepOptions['precision']>;
+  /** Take a model that lacks parameters, which are then random. Default false: it is refused. */
+  allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;
 }
 
 const DEFAULT_BATCH_SIZE = 32;
 
-/** The figures over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
-export async function evaluateRun(
-  options: EvaluateRunOptions,
-): Promise<{ count: number; metrics: Record<string, number> }> {
+export interface RunEvaluation {
+  count: number;
+  metrics: Record<string, number>;
+  /** Images whose examples were left out. */
+  leftOut: readonly LeftOutImage[];
+}
+
+/** The metrics over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
+export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
+  const { allowFreshWeights = false } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
   const opened = await openTask(name, data, { purpose, model: source });
   try {
-    const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
+    const { modelClass } = opened;
+    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights });
     try {
       const forward = await createForwardPass(model, { precision });
       try {
@@ -54,7 +63,7 @@ async function evaluate(
   opened: OpenedTask,
   forward: ForwardPass,
   { purpose, batchSize, output, onBatch }: EvaluateRunOptions & { batchSize: number },
-): Promise<{ count: number; metrics: Record<string, number> }> {
+): Promise<RunEvaluation> {
   const predictions = output === undefined ? null : opened.createPredictions();
   const order: number[] = [];
   const metrics = await evaluateTask({
@@ -72,5 +81,5 @@ async function evaluate(
     },
   });
   if (output !== undefined) await predictions?.write(output, order);
-  return { count: opened.data.length, metrics: metrics ?? {} };
+  return { count: opened.data.length, metrics: metrics ?? {}, leftOut: opened.leftOut };
 }

@@ -4,6 +4,7 @@ import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
 import { ConfigError, errorMessage } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { requireFilled } from '../models/pretrained/fresh-weights.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 
 export interface RunModelOptions {
@@ -15,13 +16,14 @@ export interface RunModelOptions {
   /** What the data say: classes, and for a new model vocabulary and feature width. */
   dataConfig: VisualBertConfigOptions;
   seed: number;
-  /** Parameters that the model's file does not fill will be trained: no warning. Default false. */
+  /** Take a file that lacks parameters of the model: training gives them values, answers would be random. Default false. */
   allowFreshWeights?: boolean;
 }
 
 /**
  * The model that a run starts from. A head whose classes are not the task's gets fresh weights; `loadingReport` lists them.
- * @throws ConfigError when neither a model nor a configuration is given, or both disagree
+ * @throws ConfigError when neither a model nor a configuration is given, or both disagree; CheckpointError for a model that lacks
+ * parameters, unless `allowFreshWeights`
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
   const { modelClass, model, modelConfig, dataConfig, seed, allowFreshWeights = false } = options;
@@ -40,12 +42,19 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
   const { id2label = {} } = dataConfig;
   const isNewHead = Object.keys(id2label).length > 0 && JSON.stringify(id2label) !== JSON.stringify(stored.id2label);
   const config = isNewHead ? stored.with({ id2label }) : stored;
-  return VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
+  const loaded = await VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
     config,
     seed,
-    allowFreshWeights,
+    allowFreshWeights: true,
     ignoreMismatchedSizes: isNewHead && config.numLabels !== stored.numLabels,
   });
+  try {
+    if (!allowFreshWeights) requireFilled(modelClass, loaded.loadingReport);
+    return loaded;
+  } catch (error) {
+    loaded.dispose();
+    throw error;
+  }
 }
 
 /** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError when they are none */

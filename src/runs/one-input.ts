@@ -9,7 +9,7 @@ import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.j
 import { PIPELINE_NAMES, tasksOfClass } from '../pipelines/tasks.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 
-export interface OneInputOptions extends Pick<NodePipelineOptions, 'answers' | 'compile' | 'precision'> {
+export interface OneInputOptions extends Pick<NodePipelineOptions, 'answers' | 'compile' | 'precision' | 'allowFreshWeights'> {
   /** Run folder, model folder or hub id. */
   model: string;
   /** The question, statement or sentence; of masked words the text with [MASK]. */
@@ -47,7 +47,7 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
  * @throws ConfigError for a checkpoint of no task, or an input that lacks choices or phrases; DataError for an absent image
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
-  const { model, features, pixels = {}, answers, precision, compile } = options;
+  const { model, features, pixels = {}, answers, precision, compile, allowFreshWeights = false } = options;
   const task = await taskOf(model, options.text);
   const source = await openRegionFeatures(features, pixels);
   let images: readonly string[];
@@ -60,6 +60,7 @@ export async function openOneInput(options: OneInputOptions): Promise<AnyOneInpu
   }
   const input = inputsOf(options, regions)[task](); // before the model is loaded, which takes longer
   const loaded = await pipeline(task, model, {
+    allowFreshWeights,
     ...(answers === undefined ? {} : { answers }),
     ...(precision === undefined ? {} : { precision }),
     ...(compile === undefined ? {} : { compile }),

@@ -1,7 +1,9 @@
 // What a run was started with: checked, stored as run.json in its folder, and read back by resume, evaluate and predict.
 import { join } from 'node:path';
 import { readText } from '#platform';
+import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
+import { expected, OptionsError, parseOptions, text } from '../option-errors.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
@@ -16,38 +18,36 @@ export interface RunSettings {
   arguments: Record<string, unknown>;
 }
 
-const OWN_KEYS = new Set(['task', 'model', 'modelConfig']);
+/** The settings of a run that belong neither to its task nor to its training. */
+export const RUN_OPTIONS = {
+  model: text('a folder or hub id').nullable().default(null).describe('folder or hub id to start from'),
+  modelConfig: z
+    .union([z.string(), z.record(z.string(), z.unknown())], {
+      error: expected('fields of VisualBertConfig or a JSON file of them'),
+    })
+    .optional()
+    .describe('JSON file of a VisualBertConfig: fresh weights'),
+};
+
+const runSchema = z.strictObject(RUN_OPTIONS);
 
 /**
- * Sorts settings given under one roof (a config file, flags) into those of the model, the task and the trainer.
+ * Sorts settings that come in one object (a config file, flags) into those of the model, the task and the trainer.
  * @throws ConfigError for an unknown key or task
  */
 export function sortSettings(given: Record<string, unknown>): RunSettings {
-  const { task, model = null, modelConfig } = given;
+  const { task, ...rest } = given;
   if (!isTask(task)) throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(task)}`);
-  const taskKeys = TASK_OPTIONS[task].shape;
-  if (model !== null && (typeof model !== 'string' || model === ''))
-    throw new ConfigError(`model: expected a folder or hub id, received ${JSON.stringify(model)}`);
-  const sorted: RunSettings = { task, model, data: {}, arguments: {} };
-  if (modelConfig !== undefined) {
-    if (typeof modelConfig !== 'string' && !isTable(modelConfig))
-      throw new ConfigError(
-        `modelConfig: expected fields of VisualBertConfig or a JSON file of them, received ${JSON.stringify(modelConfig)}`,
-      );
-    sorted.modelConfig = modelConfig;
-  }
-  const unknown: string[] = [];
-  for (const [key, value] of Object.entries(given)) {
-    if (OWN_KEYS.has(key)) continue;
-    if (key in taskKeys) sorted.data[key] = value;
-    else if (key in TRAINING_ARGUMENTS) sorted.arguments[key] = value;
-    else unknown.push(key);
-  }
+  const homes = { run: RUN_OPTIONS, data: TASK_OPTIONS[task].shape, arguments: TRAINING_ARGUMENTS };
+  const pick = (home: keyof typeof homes): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(rest).filter(([name]) => name in homes[home]));
+  const known = ['task', ...Object.values(homes).flatMap((shape) => Object.keys(shape))];
+  const unknown = Object.keys(rest).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    const known = [...OWN_KEYS, ...Object.keys(taskKeys), ...Object.keys(TRAINING_ARGUMENTS)];
-    throw new ConfigError(`unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`);
+    const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
+    throw new OptionsError('settings', [{ name: null, problem }], known);
   }
-  return sorted;
+  return { task, ...parseOptions('settings', runSchema, pick('run')), data: pick('data'), arguments: pick('arguments') };
 }
 
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is none */

@@ -1,14 +1,20 @@
 // Opens everything that a training run needs, in order: data, model, trainer.
+import { prefetch } from '../training/loop/batches.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
-import { type TrainingArguments } from '../training/arguments.js';
+import { resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
 import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
 import type { Architecture } from '../models/pretrained/classify.js';
+import type { LeftOutImage } from '../tasks/shared/opened-task.js';
+import type { Dataset } from '../training/task.js';
 import { type RunSettings } from './settings.js';
+
+/** Examples that are read at once. */
+const READ_AHEAD = 8;
 
 /** A run that is ready to start. */
 export interface TrainRun {
@@ -19,6 +25,10 @@ export interface TrainRun {
   readonly validationCount: number;
   /** Null for a model with fresh weights. */
   readonly loadingReport: LoadingReport | null;
+  /** Images whose examples are left out. */
+  readonly leftOut: readonly LeftOutImage[];
+  /** Reads every example, of training and validation. @throws DataError for the first that cannot be read */
+  readExamples(onExample?: (done: number, all: number) => void): Promise<void>;
   /** Frees the model and closes the data. */
   close(): Promise<void>;
 }
@@ -38,7 +48,7 @@ export async function openTrainRun(
   { pictures = [], ...watching }: WatchingOptions = {},
 ): Promise<TrainRun> {
   const given = settings.arguments as TrainingArguments;
-  const seed = given.seed ?? 0;
+  const { seed } = resolveTrainingArguments(given); // before data and model, which take longer to open
   const { model: source, modelConfig, ...rest } = settings;
   const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
   const positions = made === null ? {} : { maxPositionEmbeddings: made.maxPositionEmbeddings };
@@ -53,11 +63,11 @@ export async function openTrainRun(
       allowFreshWeights: true,
     });
     const trainer = new Trainer({
-      ...given,
       model,
       task: opened.task,
       train: await withSample(opened.data, opened.task, seed),
       ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
+      arguments: given,
       ...watching,
       readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir),
@@ -71,6 +81,8 @@ export async function openTrainRun(
       exampleCount: opened.data.length,
       validationCount: opened.validation?.length ?? 0,
       loadingReport: model.loadingReport,
+      leftOut: opened.leftOut,
+      readExamples: (onExample) => readExamples([opened.data, ...(opened.validation === null ? [] : [opened.validation])], onExample),
       close: async () => {
         model.dispose();
         await opened.close();
@@ -79,6 +91,19 @@ export async function openTrainRun(
   } catch (error) {
     await opened.close();
     throw error;
+  }
+}
+
+async function readExamples(
+  datasets: readonly Dataset<unknown>[],
+  onExample?: (done: number, all: number) => void,
+): Promise<void> {
+  const all = datasets.reduce((sum, { length }) => sum + length, 0);
+  let done = 0;
+  for (const dataset of datasets) {
+    const indices = Array.from({ length: dataset.length }, (_, i) => i);
+    const examples = prefetch(indices, READ_AHEAD, (index) => dataset.example(index));
+    while ((await examples.next()).done !== true) onExample?.(++done, all);
   }
 }
 

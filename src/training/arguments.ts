@@ -1,11 +1,11 @@
 // The arguments of a training run: those of the run itself beside the options of its step. Flags, config files, types, help and docs come from here.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { expected, parseOptions } from '../option-errors.js';
+import { expected, number, parseOptions, text, wholeNumber } from '../option-errors.js';
 import { ConfigError } from '../errors.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
-const count = z.int().positive();
+const count = wholeNumber(1);
 const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
   error: expected('epoch, never or a whole number above 0'),
 });
@@ -13,7 +13,7 @@ const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
 /** Share of the run that is warmup when nothing else is said: that of the authors' recipes. */
 const DEFAULT_WARMUP_RATIO = 0.1;
 
-const { totalSteps: _, ...stepOptions } = STEP_OPTIONS; // a run knows its end
+const stepOptions = z.strictObject(STEP_OPTIONS).omit({ totalSteps: true }).shape; // a run knows its end
 
 /** A step's option with the default of a run, which follows a recipe where a step alone does nothing that it is not asked for. */
 function inRun<T extends z.ZodType>(
@@ -25,8 +25,10 @@ function inRun<T extends z.ZodType>(
 }
 
 const schema = z.strictObject({
-  outputDir: z.string().min(1).describe('folder of the run: model, checkpoints, metrics, report'),
-  epochs: z.number().positive().default(3).describe('passes over the training examples'),
+  outputDir: text('a folder').describe('folder of the run: model, checkpoints, metrics, report'),
+  epochs: number('a number above 0', (x) => x > 0)
+    .default(3)
+    .describe('passes over the training examples'),
   maxSteps: count.optional().describe('stop after so many updates, whatever the epochs say'),
   batchSize: count.default(32).describe('examples in one batch'),
   evaluationBatchSize: count.optional().describe('examples in one batch of evaluation; default batchSize'),
@@ -34,10 +36,7 @@ const schema = z.strictObject({
   ...stepOptions,
   schedule: inRun(STEP_OPTIONS.schedule, 'linear', 'how the rate falls after the warmup'),
   warmupSteps: STEP_OPTIONS.warmupSteps.describe('updates until the peak rate'),
-  warmupRatio: z
-    .number()
-    .min(0)
-    .max(1)
+  warmupRatio: number('a number from 0 to 1', (x) => x >= 0 && x <= 1)
     .optional()
     .describe(`warmup as a share of all updates, instead of warmupSteps; default ${DEFAULT_WARMUP_RATIO}`),
   weightDecay: inRun(STEP_OPTIONS.weightDecay, 0.01),

@@ -35,7 +35,7 @@ describe('warnings about own data', () => {
 
   test('name records without label among labelled ones', async () => {
     expect(await warnings([record(1, 'yes'), record(2), record(3, 'no'), record(4)])).toEqual([
-      'line 2: no label, as 1 more of 4 records; training needs one in each',
+      'line 2: no label; 2 of 4 records have none, and training needs one in each',
     ]);
   });
 
@@ -44,7 +44,7 @@ describe('warnings about own data', () => {
     const images = [17, 18, 'img/17.png', 'C:\\img\\19.png', 18, 'COCO_val2014_000000000017.jpg'];
     const records = images.map((image) => record(image, 'yes'));
     expect(await warnings(records, source)).toEqual([
-      'line 2: no region features for image 18, which 1 more records name',
+      'line 2: no region features for image 18, which 2 records name',
       'line 3: no region features for image img/17.png; img/17.png looks like a path; features are found by the name of a file: 17.png, for which there are features',
       'line 4: no region features for image C:\\img\\19.png; C:\\img\\19.png looks like a path; features are found by the name of a file: 19.png',
     ]);

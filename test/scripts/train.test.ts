@@ -140,7 +140,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(refused.map(({ code, stderr }) => [code, stderr.trim()])).toEqual([
       [1, `${run}: go on with visualbert train nlvr, its task.`],
       [1, `${config}: its settings are for train vqa, not for train nlvr.`],
-      [1, 'batchSize: expected a whole number of at least 1, received 0'],
+      [1, '--batch-size: expected a whole number of at least 1, received 0'],
       [1, 'precision "bf16" needs the native engine; use fp32 on cpu'],
     ]);
     const { stderr } = await visualbert(evaluate);

@@ -1,4 +1,5 @@
 // What VQA and own questions share: soft scores over a list of answers, the best answer of each question.
+import { approximateLength } from '../../processing/approximate-length.js';
 import { readText } from '#platform';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { type AnswerVocabulary, parseAnswers } from '../../processing/answer-vocabulary.js';
@@ -8,7 +9,6 @@ import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
-  approximateLength,
   onceEach,
   readRegions,
   type RecordKind,
@@ -71,13 +71,13 @@ export async function openQuestions<R extends Question>(
       record: (examples[i] as TaskExample<R>).record,
       answer: answers.best(row)[0]?.answer ?? '',
     }));
-  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), async (source) => ({
     task: {
       name: kind.task,
       primaryMetric: 'accuracy',
       greaterIsBetter: true,
-      collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
-        const inputs = processor.collate(examples, { buckets });
+      collate: async (examples) => {
+        const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
         const labels = softLabels(examples, kind, answers);
         return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
       },
@@ -89,7 +89,7 @@ export async function openQuestions<R extends Question>(
     } satisfies Task<TaskExample<R>>,
     modelClass: 'VisualBertForQuestionAnswering' as const,
     processor,
-    ...recordDatasets(splits, source, processor, () => questionRecords(kind, processor)),
+    ...(await recordDatasets(splits, source, processor, () => questionRecords(kind, processor))),
     config: {
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),

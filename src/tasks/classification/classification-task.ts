@@ -1,4 +1,5 @@
 // What NLVR, NLVR2 and own classification share: a text about one or two images belongs to one of some classes.
+import { approximateLength } from '../../processing/approximate-length.js';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { softmax } from '../../scores.js';
@@ -6,7 +7,6 @@ import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
-  approximateLength,
   onceEach,
   readRegions,
   type RecordKind,
@@ -57,9 +57,9 @@ export interface ClassificationParts<R extends ClassifiedText> extends Splits<R>
 }
 
 /** A task over classes. @throws ConfigError when a label is lacking where one is needed. */
-export function classificationTask<R extends ClassifiedText>(
+export async function classificationTask<R extends ClassifiedText>(
   parts: ClassificationParts<R>,
-): OpenedTask<ClassifiedExample<R>> {
+): Promise<OpenedTask<ClassifiedExample<R>>> {
   const { name, classes, records, processor, source, context, judge } = parts;
   const unlabelled = records.find(({ classIndex }) => classIndex === null);
   if (context.purpose !== 'predict' && unlabelled !== undefined) {
@@ -69,7 +69,7 @@ export function classificationTask<R extends ClassifiedText>(
     task: createClassificationTask(parts),
     modelClass: 'VisualBertForVisualReasoning',
     processor,
-    ...recordDatasets(parts, source, processor, () => textKind<R>(processor)),
+    ...(await recordDatasets(parts, source, processor, () => textKind<R>(processor))),
     config: {
       id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
       ...newModelFields(processor, source.dim, context),
@@ -108,8 +108,8 @@ function createClassificationTask<R extends ClassifiedText>(parts: Classificatio
     name,
     primaryMetric: 'accuracy',
     greaterIsBetter: true,
-    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
-      const inputs = processor.collate(examples, { buckets });
+    collate: async (examples) => {
+      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
       const labels = classLabels(examples);
       return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
     },

@@ -52,7 +52,7 @@ export async function openPhrases(
       task: createGroundingTask(name, processor),
       modelClass: 'VisualBertForRegionToPhraseAlignment' as const,
       processor,
-      ...recordDatasets(splits, source, processor, () => sentenceKind(processor)),
+      ...(await recordDatasets(splits, source, processor, () => sentenceKind(processor))),
       config: newModelFields(processor, visualEmbeddingDim, context),
       createPredictions: createGroundingPredictions,
       close: () => source.close(),
@@ -95,8 +95,8 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
     name,
     primaryMetric: 'R@1',
     greaterIsBetter: true,
-    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
-      const inputs = processor.collate(examples, { buckets });
+    collate: async (examples) => {
+      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
       const b = examples.length;
       const v = inputs['visualEmbeds']?.shape[1] ?? 0;
       const p = bucketOf(Math.max(...examples.map(({ positions }) => positions.length)), PHRASE_BUCKETS);

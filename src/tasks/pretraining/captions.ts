@@ -1,8 +1,9 @@
 // Pre-training on captions: masked words, and whether the second caption belongs to the image.
+import { approximateLength } from '../../processing/approximate-length.js';
 import { type Caption, readCaptions } from '../../records/captions.js';
 import { imageKey } from '../../image-key.js';
 import { DataError } from '../../errors.js';
-import { approximateLength, mapSplits, readAll, readSplits, type TaskExample } from '../shared/datasets.js';
+import { mapSplits, readAll, readSplits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { PretrainingOptions } from '../shared/options.js';
 import type { Composition, PretrainingRecord } from './masked-language-task.js';

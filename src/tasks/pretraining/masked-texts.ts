@@ -43,7 +43,7 @@ export async function openMaskedTexts<R extends PretrainingRecord>(
       task: createPretrainingTask<R>({ ...kind, processor }),
       modelClass: 'VisualBertForPreTraining' as const,
       processor,
-      ...recordDatasets(splits, source, processor, recordKind),
+      ...(await recordDatasets(splits, source, processor, recordKind)),
       config: newModelFields(processor, width, context),
       createPredictions: () => {
         throw noPredictions(kind.name);

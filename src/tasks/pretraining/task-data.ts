@@ -1,18 +1,12 @@
 // Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2 and Flickr30k.
+import { approximateLength } from '../../processing/approximate-length.js';
 import { readNlvr2 } from '../../records/nlvr.js';
 import { readFlickrEntities } from '../../records/flickr.js';
 import { vqaQuestionWords } from '../../processing/text-forms.js';
 import { ConfigError } from '../../errors.js';
 import { readVqaSplits } from '../answering/vqa.js';
 import { BOX_DIM } from '../grounding/grounding.js';
-import {
-  approximateLength,
-  mapSplits,
-  readAll,
-  readSplits,
-  type Splits,
-  type TaskExample,
-} from '../shared/datasets.js';
+import { mapSplits, readAll, readSplits, type Splits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { FlickrOptions, Nlvr2Options, VqaOptions } from '../shared/options.js';
 import type { Composition, PretrainingRecord } from './masked-language-task.js';

@@ -35,11 +35,11 @@ export async function openVcrPretraining(
   const splits = await readSplits((paths) => readAll(paths, readVcr), options.data, options.validationData);
   const processor = await taskProcessor('vcr', options, context, () => splits.records.flatMap(vcrTexts));
   const texts = mapSplits(splits, (records) => records.flatMap(textsOf));
-  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), async (source) => ({
     task: createPretrainingTask<VcrText>({ name: NAME, processor, compose: ({ matches }) => ({ matches }) }),
     modelClass: 'VisualBertForPreTraining' as const,
     processor,
-    ...recordDatasets(texts, source, processor, () => textKind(options, processor)),
+    ...(await recordDatasets(texts, source, processor, () => textKind(options, processor))),
     config: newModelFields(processor, source.dim, context),
     createPredictions: () => {
       throw noPredictions(NAME);

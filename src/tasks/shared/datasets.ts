@@ -1,10 +1,13 @@
 // Data sets over the records of annotation files: reading both splits, checking their images, examples by index.
-import type { RegionFeatures, RegionFeatureSource } from '../../features/region-features.js';
+import { withoutBadImages } from '../../features/bad-images.js';
+import { imageKey } from '../../image-key.js';
+import { missingImage, type RegionFeatures, type RegionFeatureSource } from '../../features/region-features.js';
 import { DataError } from '../../errors.js';
 import type { EncodedExample, EncodedText } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { Dataset } from '../../training/task.js';
 import { fingerprintOf } from './fingerprint.js';
+import type { LeftOutImage, OpenedTask } from './opened-task.js';
 import type { TaskRegions } from './regions.js';
 
 /** A record and what the model sees of it. */
@@ -53,20 +56,57 @@ export interface RecordKind<R, E> {
 
 /**
  * Both splits as data sets, each with its own region features.
- * @throws DataError naming records whose image has no regions.
+ * @throws DataError naming records whose image has no regions, unless such records are left out.
  */
-export function recordDatasets<R, E>(
+export async function recordDatasets<R, E>(
   { records, validation }: Splits<R>,
   regions: TaskRegions,
   processor: VisualBertProcessor,
   createKind: () => RecordKind<R, E>,
-): { data: Dataset<E>; validation: Dataset<E> | null } {
-  const dataset = (all: readonly R[], source: RegionFeatureSource): Dataset<E> =>
-    recordDataset(all, source, processor, createKind());
-  return {
-    data: dataset(records, regions),
-    validation: validation === null ? null : dataset(validation, regions.validation),
+): Promise<Pick<OpenedTask<E>, 'data' | 'validation' | 'leftOut'>> {
+  const leftOut: LeftOutImage[] = [];
+  const dataset = async (all: readonly R[], source: RegionFeatureSource): Promise<Dataset<E>> => {
+    const kind = createKind();
+    if (!regions.skipBadImages) requireImages(all, kind, source);
+    const usable = regions.skipBadImages ? await usableRecords(all, kind, source, leftOut) : all;
+    return recordDataset(usable, source, processor, kind);
   };
+  return {
+    data: await dataset(records, regions),
+    validation: validation === null ? null : await dataset(validation, regions.validation),
+    leftOut,
+  };
+}
+
+/** The records all of whose images can be read; the others' images go to `leftOut`. @throws DataError when none is left */
+async function usableRecords<R>(
+  records: readonly R[],
+  { images }: Pick<RecordKind<R, unknown>, 'images'>,
+  source: RegionFeatureSource,
+  leftOut: LeftOutImage[],
+): Promise<readonly R[]> {
+  const good = await withoutBadImages(source, { ids: records.flatMap(images) });
+  const reasons = new Map(good.badImages.map(({ id, reason }) => [imageKey(id), reason]));
+  const bad = new Map<string, LeftOutImage>();
+  const usable = records.filter((record) => {
+    const lacking = images(record).filter((id) => !good.has(id));
+    for (const id of lacking) {
+      const key = imageKey(id);
+      const known = bad.get(key) ?? {
+        id,
+        reason: reasons.get(key) ?? missingImage(source.name, id).message,
+        examples: 0,
+      };
+      bad.set(key, { ...known, examples: known.examples + 1 });
+    }
+    return lacking.length === 0;
+  });
+  leftOut.push(...bad.values());
+  if (usable.length > 0) return usable;
+  const [{ id, reason } = { id: '', reason: '' }] = bad.values();
+  throw new DataError(
+    `${source.name}: none of the ${records.length} examples has usable regions; of image ${id}: ${reason}`,
+  );
 }
 
 function recordDataset<R, E>(
@@ -75,7 +115,6 @@ function recordDataset<R, E>(
   { maxRegions }: VisualBertProcessor,
   kind: RecordKind<R, E>,
 ): Dataset<E> {
-  requireImages(records, kind, source);
   const at = (index: number): R => {
     if (index in records) return records[index] as R;
     throw new DataError(`example ${index}: the data set has ${records.length}`);
@@ -127,9 +166,4 @@ export function onceEach<R>(
 ): (record: R, index: number) => Promise<EncodedText> {
   const encoded: Promise<EncodedText>[] = [];
   return (record, index) => (encoded[index] ??= encode(record));
-}
-
-/** Word pieces of a text without cutting it, near enough to group batches: words and signs, and the special tokens. */
-export function approximateLength(text: string): number {
-  return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
 }

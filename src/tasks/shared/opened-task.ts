@@ -25,6 +25,14 @@ export interface PredictionWriter<E> {
   write(path: string, indices?: readonly number[]): Promise<void>;
 }
 
+/** An image whose examples were left out, with `skipBadImages`. */
+export interface LeftOutImage {
+  id: string;
+  reason: string;
+  /** Examples that show it. */
+  examples: number;
+}
+
 export interface OpenedTask<E = unknown> {
   readonly task: Task<E>;
   readonly modelClass: Architecture;
@@ -33,6 +41,8 @@ export interface OpenedTask<E = unknown> {
   readonly data: Dataset<E>;
   /** The validation examples, when there are any. */
   readonly validation: Dataset<E> | null;
+  /** Of both data sets; none without `skipBadImages`. */
+  readonly leftOut: readonly LeftOutImage[];
   /** What the data say about the model: classes with their names and, for a new model, vocabulary and feature width. */
   readonly config: VisualBertConfigOptions;
   createPredictions(): PredictionWriter<E>;

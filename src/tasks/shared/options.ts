@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { expected, parseOptions } from '../../option-errors.js';
+import { expected, number, oneOf, parseOptions, text, wholeNumber } from '../../option-errors.js';
 
-const path = z.string({ error: expected('a path') }).min(1);
+const path = text('a path');
 const paths = z
   .union([path, z.array(path).min(1)], { error: expected('a path or several') })
   .transform((value) => (typeof value === 'string' ? [value] : value));
@@ -35,20 +35,25 @@ const common = {
     paths,
     'region features of the validation examples, where they are others: easy-VQA numbers both splits from 0',
   ),
-  maxTextLength: z.int().min(4).max(512).default(128).describe('longest text in word pieces'),
-  maxRegions: z.int().positive().optional().describe('use only the first so many regions of an image'),
-  regions: z
-    .enum(['real', 'zeroed', 'shuffled'])
+  maxTextLength: wholeNumber(4, 512).default(128).describe('longest text in word pieces'),
+  maxRegions: wholeNumber(1).optional().describe('use only the first so many regions of an image'),
+  regions: oneOf(['real', 'zeroed', 'shuffled'])
     .default('real')
     .describe('controls: zeroed shows no picture, shuffled that of another example'),
+  skipBadImages: z
+    .boolean()
+    .default(false)
+    .describe('leave out examples whose images have no usable regions (none, damaged, NaN or infinite), and list them'),
   vocabulary: ofExamples(
     path.optional(),
     "vocab.txt; default: the model's, for a new model one built from the training texts",
   ),
-  grid: z.int().positive().default(8).describe('features from pictures: patches along each side'),
-  cells: z.int().positive().default(8).describe('features from pictures: cells along each side of a region'),
-  look: z.enum(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
-  cacheMb: z.number().nonnegative().default(256).describe('memory for region features that are used again, in MB'),
+  grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
+  cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
+  look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
+  cacheMb: number('a number of at least 0', (x) => x >= 0)
+    .default(256)
+    .describe('memory for region features that are used again, in MB'),
 };
 
 const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
@@ -64,7 +69,7 @@ const vqa = z.strictObject({
     'list of answers (.txt, .json); default: of the model, else built from the training answers',
   ),
   minimumAnswerCount: ofExamples(
-    z.int().positive().default(9),
+    wholeNumber(1).default(9),
     'built answers: questions that an answer must be the usual one of',
   ),
   ...common,
@@ -113,13 +118,11 @@ const vcr = z.strictObject({
   data: ofExamples(paths, 'VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
   validationData: validating('data', paths, 'annotations to validate on'),
   features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
-  mode: z.enum(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
-  alignment: z
-    .enum(ALIGNMENTS)
+  mode: oneOf(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
+  alignment: oneOf(ALIGNMENTS)
     .default('pieces')
     .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
-  names: z
-    .enum(NAMINGS)
+  names: oneOf(NAMINGS)
     .default('distinct')
     .describe('names of people: distinct ones; authors repeats a slip of their code, by which choices begin anew'),
   ...common,
@@ -155,6 +158,23 @@ export const TASK_OPTIONS = {
   grounding,
 } as const;
 
+/** Each task in a few words. */
+export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
+  vqa: 'questions about images: VQA 2.0 and its layout, easy-VQA',
+  nlvr: 'statements about three drawn boxes',
+  nlvr2: 'statements about a pair of photographs',
+  vcr: 'questions with four answers, or four rationales',
+  flickr: 'phrases of Flickr30k Entities and their regions',
+  pretraining: 'masked words and matching captions (COCO)',
+  'vqa-pretraining': 'masked words of questions and answers',
+  'nlvr2-pretraining': 'masked words of statements, and whether they are true',
+  'vcr-pretraining': 'masked words of questions with a choice, and whether it is right',
+  'flickr-pretraining': 'masked words of sentences',
+  classification: 'your own texts about one image or two, with labels',
+  answering: 'your own questions with answers',
+  grounding: 'your own sentences with phrases and boxes',
+};
+
 export type TaskOptionName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;
@@ -182,13 +202,13 @@ export function resolveTaskOptions<N extends TaskOptionName>(
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 
-/** What a name means is the same in every task that has it. */
-const ALL_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
+/** The options of all tasks by name: what a name means is the same in every task that has it. */
+export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
   {},
   ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
 );
 
 /** What an option is beside its check and its help text; nothing for a name that no task has. */
 export function optionRole(name: string): OptionRole {
-  return (ALL_OPTIONS[name]?.meta() ?? {}) as OptionRole;
+  return (ALL_TASK_OPTIONS[name]?.meta() ?? {}) as OptionRole;
 }

@@ -9,6 +9,8 @@ import type { CommonOptions } from './options.js';
 /** The regions of a task's examples, and those of its validation examples: the same unless the options name others. */
 export interface TaskRegions extends RegionFeatureSource {
   readonly validation: RegionFeatureSource;
+  /** Whether examples of images without usable regions are left out, instead of being an error. */
+  readonly skipBadImages: boolean;
 }
 
 /**
@@ -21,10 +23,11 @@ export async function taskRegions(
   context: TaskContext,
 ): Promise<TaskRegions> {
   const first = await openControlled(source, options, context);
-  if (options.validationFeatures === undefined) return { ...first, validation: first };
+  const { skipBadImages } = options;
+  if (options.validationFeatures === undefined) return { ...first, validation: first, skipBadImages };
   const validation = await openedWith(first, () => openControlled(options.validationFeatures ?? [], options, context));
   const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
-  if (validation.dim === first.dim) return { ...first, validation, close };
+  if (validation.dim === first.dim) return { ...first, validation, skipBadImages, close };
   await close();
   throw new DataError(
     `${validation.name}: its features are ${validation.dim} wide, those of ${first.name} ${first.dim}`,

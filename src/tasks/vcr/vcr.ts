@@ -51,11 +51,11 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
   }
   const processor = await taskProcessor('vcr', options, context, () => splits.records.flatMap(vcrTexts));
   const questions = mapSplits(splits, (records) => questionsOf(records, options.mode, context));
-  return openedWith(await taskRegions(options.features, options, context), (source) => ({
+  return openedWith(await taskRegions(options.features, options, context), async (source) => ({
     task: createVcrTask(options, processor),
     modelClass: 'VisualBertForMultipleChoice' as const,
     processor,
-    ...recordDatasets(questions, source, processor, () => questionKind(options, processor)),
+    ...(await recordDatasets(questions, source, processor, () => questionKind(options, processor))),
     config: newModelFields(processor, source.dim, context),
     createPredictions: createVcrPredictions,
     close: () => source.close(),
@@ -105,11 +105,11 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
     name: 'vcr',
     primaryMetric: 'accuracy',
     greaterIsBetter: true,
-    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
+    collate: async (examples) => {
       const b = examples.length;
       const flat = processor.collate(
         examples.flatMap(({ choices }) => choices),
-        { buckets },
+        { buckets: DEFAULT_BUCKETS },
       );
       const inputs: Record<string, RawTensor> = {};
       for (const [name, tensor] of Object.entries(flat))

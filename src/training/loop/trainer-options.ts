@@ -22,12 +22,13 @@ export interface TrainerCallback {
   onSave?(step: number, dir: string): void | Promise<void>;
 }
 
-/** What a run is made of, side by side with its arguments. */
-export interface TrainerOptions<E> extends TrainingArguments {
+/** What a run is made of, and its arguments. */
+export interface TrainerOptions<E> {
   model: TrainerModel;
   task: Task<E>;
   train: Dataset<E>;
   validation?: Dataset<E>;
+  arguments: TrainingArguments;
   callbacks?: readonly TrainerCallback[];
   /** Default: a bar on a terminal, lines elsewhere, on standard error. */
   progress?: Progress;

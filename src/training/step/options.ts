@@ -1,32 +1,21 @@
 // Options of a training step: the one place of their names, checks, defaults and meaning. A run's arguments contain them.
 import { z } from 'zod';
 import { PRECISIONS } from '../../engine/recording/precision.js';
-import { expected, parseOptions } from '../../option-errors.js';
+import { expected, number, oneOf, parseOptions, text, wholeNumber } from '../../option-errors.js';
 import { OPTIMIZERS } from './optimizer.js';
 import { SCHEDULES } from './schedule.js';
 
-/** A finite number that passes a check. */
-function number(what: string, isAllowed: (x: number) => boolean): z.ZodNumber {
-  const error = expected(what);
-  return z.number({ error }).refine(isAllowed, { error });
-}
-
-const isCount = (x: number): boolean => Number.isSafeInteger(x) && x >= 0;
-const isInt32 = (x: number): boolean => Number.isInteger(x) && x >= -(2 ** 31) && x < 2 ** 32;
-
-const natural = number('a whole number of at least 0', isCount);
+const natural = wholeNumber(0);
 const atLeast0 = number('a number of at least 0', (x) => x >= 0);
 const below1 = number('a number from 0 to below 1', (x) => x >= 0 && x < 1);
 const upTo1 = number('a number above 0, at most 1', (x) => x > 0 && x <= 1);
-const oneOf = <const T extends readonly string[]>(names: T): z.ZodEnum<{ [K in T[number]]: K }> =>
-  z.enum(names, { error: expected(`one of ${names.join(', ')}`) });
 
 /** A bound of the gradient norm; no bound is 0 or Infinity, and 0 in JSON, which has no Infinity. */
 const gradientBound = z
   .union([atLeast0, z.literal(Infinity)], { error: expected('a number above 0, or 0 or Infinity for none') })
   .transform((bound) => (bound === Infinity ? 0 : bound));
 
-/** The options by name. What a run does otherwise stands in `RUN_DEFAULTS`. */
+/** The options by name. A run's defaults, where they are others, stand in `training/arguments.ts`. */
 export const STEP_OPTIONS = {
   optimizer: oneOf(OPTIMIZERS).default('adamw').describe("adamw as in PyTorch, or the authors' bertadam"),
   learningRate: atLeast0.default(5e-5).describe('peak learning rate'),
@@ -46,7 +35,7 @@ export const STEP_OPTIONS = {
     ),
   layerDecay: upTo1.default(1).describe('factor of the rate per layer, from the head down to the embeddings'),
   freeze: z
-    .array(z.string().min(1))
+    .array(text('a name of parameters'))
     .readonly()
     .default([])
     .describe('parameters that are not trained, by names with *, such as visual_bert.embeddings.*'),
@@ -68,7 +57,9 @@ export const STEP_OPTIONS = {
     .default('fp32')
     .describe('of matrix products; fp16 scales the loss, for GPUs without bf16; both need the compiled step'),
   compile: z.boolean().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
-  seed: number('a whole number that fits into 32 bits', isInt32).default(0).describe('of dropout'),
+  seed: wholeNumber(-(2 ** 31), 2 ** 32 - 1)
+    .default(0)
+    .describe('of dropout'),
 };
 
 const schema = z.strictObject(STEP_OPTIONS);

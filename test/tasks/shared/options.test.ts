@@ -1,6 +1,6 @@
 // Options of a task that are missing or of another kind are named with what was expected.
 import { describe, expect, test } from '@jest/globals';
-import { resolveTaskOptions } from '../../../src/tasks/shared/options.js';
+import { optionRole, resolveTaskOptions, TASK_OPTIONS } from '../../../src/tasks/shared/options.js';
 
 describe('resolveTaskOptions', () => {
   test('takes one path or several, and fills in the defaults', () => {
@@ -17,5 +17,16 @@ describe('resolveTaskOptions', () => {
     [{ entities: 'a', split: 'b', features: ['c'], page: 1 }, /unknown page; known: entities, split/],
   ])('refuses %j', (options, message) => {
     expect(() => resolveTaskOptions('flickr', options)).toThrow(message);
+  });
+});
+
+describe('the options of validation examples', () => {
+  test.each(Object.entries(TASK_OPTIONS))('of %s are paired with those of training examples', (_, { shape }) => {
+    const pairs = Object.keys(shape).flatMap((name) => {
+      const trained = optionRole(name).validates;
+      return trained === undefined ? [] : [[name, trained] as const];
+    });
+    expect(pairs.map(([name]) => name)).toEqual(Object.keys(shape).filter((name) => name.startsWith('validation')));
+    expect(pairs.every(([, trained]) => trained in shape)).toBe(true);
   });
 });

@@ -15,6 +15,7 @@ import * as tf from '@tensorflow/tfjs';
 import { readMetrics } from '../../../src/training/log/metrics-log.js';
 import { lineProgress, SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
+import { TRAINING_ARGUMENTS, type TrainingArguments } from '../../../src/training/arguments.js';
 import { type TrainerOptions, type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { type Point, pointModel, points, pointTask } from './tiny-task.js';
 
@@ -22,23 +23,24 @@ beforeAll(() => tf.setBackend('cpu'));
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'run-'));
 
-type Options = Partial<TrainerOptions<Point>> & { outputDir: string };
+type Options = Partial<Omit<TrainerOptions<Point>, 'arguments'>> & TrainingArguments;
 
 /** 37 examples in batches of 8: five updates an epoch, the last of five examples. */
 async function train(options: Options): Promise<TrainResult> {
+  const given = Object.entries(options);
+  const isArgument = ([name]: [string, unknown]): boolean => name in TRAINING_ARGUMENTS;
   const model = pointModel();
   const trainer = new Trainer({
     model,
     task: pointTask,
     train: points(37, 1),
     validation: points(20, 2),
-    epochs: 4,
-    batchSize: 8,
-    learningRate: 0.05,
-    logEvery: 1,
-    seed: 3,
+    arguments: {
+      ...{ epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
+      ...(Object.fromEntries(given.filter(isArgument)) as TrainingArguments),
+    },
     progress: SILENT_PROGRESS,
-    ...options,
+    ...Object.fromEntries(given.filter((entry) => !isArgument(entry))),
   });
   try {
     return await trainer.train();
@@ -322,11 +324,16 @@ describe('Trainer', () => {
   });
 
   test('names unknown arguments and values out of range', () => {
-    const make = (options: object): Trainer<Point> =>
-      new Trainer({ model: pointModel(), task: pointTask, train: points(4, 1), outputDir: 'x', ...options });
+    const make = (given: object, examples = points(4, 1)): Trainer<Point> =>
+      new Trainer({
+        model: pointModel(),
+        task: pointTask,
+        train: examples,
+        arguments: { outputDir: 'x', ...given },
+      });
     expect(() => make({ learningrate: 1 })).toThrow(/unknown learningrate; known: outputDir, epochs/);
     expect(() => make({ batchSize: 0 })).toThrow(/batchSize: /);
     expect(() => make({ warmupSteps: 1, warmupRatio: 0.1 })).toThrow(/give one of them/);
-    expect(() => make({ train: points(0, 1) })).toThrow(/no training examples/);
+    expect(() => make({}, points(0, 1))).toThrow(/no training examples/);
   });
 });

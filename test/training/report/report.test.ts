@@ -52,10 +52,7 @@ describe('the report of a run', () => {
       task: pointTask,
       train: points(37, 1),
       validation: points(20, 2),
-      outputDir,
-      batchSize: 8,
-      logEvery: 1,
-      histograms: true,
+      arguments: { outputDir, batchSize: 8, logEvery: 1, histograms: true },
       progress: SILENT_PROGRESS,
       readPicture: async (id) => (id === 'p0' ? pixels : null),
     });

@@ -23,8 +23,8 @@ const lines: string[] = [];
 async function train(outputDir: string, resume: boolean, onSave?: (step: number) => void): Promise<TrainResult> {
   const model = pointModel();
   const trainer = new Trainer({
-    ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2), outputDir, resume },
-    ...{ epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
+    ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2) },
+    arguments: { outputDir, resume, epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
     progress: lineProgress((line) => lines.push(line)),
     ...(onSave === undefined ? {} : { callbacks: [{ onSave }] }),
   });

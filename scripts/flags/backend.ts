@@ -5,7 +5,7 @@ import {
   type DeviceKind,
   requireTrainingEngine,
   selectBackend,
-} from '../src/node.js';
+} from '../../src/node.js';
 
 export const BACKEND_FLAGS = {
   backend: {

@@ -6,8 +6,9 @@ import {
   type Precision,
   predictionOptions,
   readRun,
-} from '../src/node.js';
-import { flagsOf, TASK_SHAPES } from './setting-flags.js';
+  TASK_OPTIONS,
+} from '../../src/node.js';
+import { flagsOf } from './settings.js';
 
 const GROUP = 'One question:';
 
@@ -40,7 +41,7 @@ export const ONE_INPUT_FLAGS = {
 
 /** Flags of features and answers, for commands without the flags of whole data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
-  const { features, answers, grid, cells, look } = TASK_SHAPES;
+  const { features, answers, grid, cells, look } = TASK_OPTIONS.vqa.shape;
   return flagsOf({ features, answers, grid, cells, look }, group);
 }
 
@@ -58,13 +59,25 @@ export interface OneInputArguments {
   cells?: number;
   look?: PixelFeatureOptions['look'];
   precision?: Precision;
+  allowFreshWeights?: boolean;
 }
 
 /** The checkpoint with the input that the flags describe; features are made as a run's were. */
 export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
-  const { question, features, image, choice, object, phrase, answers, precision = 'fp32' } = flags;
+  const {
+    question,
+    features,
+    image,
+    choice,
+    object,
+    phrase,
+    answers,
+    precision = 'fp32',
+    allowFreshWeights = false,
+  } = flags;
   if (features === undefined) throw new Error('Give the region features of the image (--features).');
   if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
+  if (question.trim() === '') throw new Error('--question: expected a text, received an empty one.');
   const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
     flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
   const pixels = Object.entries({
@@ -81,6 +94,7 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     objects: object,
     phrases: phrase,
     pixels: Object.fromEntries(pixels),
+    allowFreshWeights,
     ...(answers === undefined ? {} : { answers }),
     // One pass: recording it would cost more than it saves. A low precision needs the recording.
     ...(precision === 'fp32' ? { compile: false } : { precision }),

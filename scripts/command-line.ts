@@ -1,0 +1,112 @@
+// How the command line ends: errors as one paragraph in the words of the flags, unknown flags with the nearest one, exit codes.
+import { styleText } from 'node:util';
+import { closest, distance } from 'fastest-levenshtein';
+import { ALL_TASK_OPTIONS, OptionsError, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../src/node.js';
+import { kebab } from './flags/settings.js';
+
+export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\` and \`features inspect\` found problems; 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
+
+const BUGS = 'https://github.com/visualbert-tfjs/visualbert-tfjs/issues';
+
+/** Options that messages of the library name as code does. */
+const OPTION_NAMES = new Set([
+  ...Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS }),
+  'allowFreshWeights',
+]);
+const CAMEL_NAMES = [...OPTION_NAMES].filter((name) => /[A-Z]/.test(name));
+const CAMEL_WORD = new RegExp(`(?<![\\w./"-])(?:${CAMEL_NAMES.join('|')})(?![\\w.])`, 'g');
+
+/** Prints what went wrong, and with `--debug` where. */
+export function printError(error: unknown, isDebugging: boolean): void {
+  console.error(styleText('red', errorText(error), { stream: process.stderr }));
+  if (isDebugging && error instanceof Error) console.error(error.stack);
+}
+
+/** A message in the words of the command line: `--output-dir` for outputDir. */
+export function errorText(error: unknown): string {
+  if (error instanceof OptionsError) {
+    return error.problems
+      .map(({ name, problem }) => (name !== null && OPTION_NAMES.has(name) ? `--${kebab(name)}: ${problem}` : problem))
+      .join('; ');
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (typeof path === 'string' && code !== undefined && code in SYSTEM_ERRORS) return `${path}: ${SYSTEM_ERRORS[code]}`;
+  if (isFault(error))
+    return `${message}. This is a fault of visualbert-tfjs: please report it with what --debug prints (${BUGS})`;
+  return message.replace(CAMEL_WORD, (name) => `--${kebab(name)}`);
+}
+
+/** What the system says of a path. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or folder',
+  EACCES: 'permission denied',
+  EISDIR: 'expected a file, found a folder',
+  ENOTDIR: 'expected a folder, found a file',
+  ENOSPC: 'the disk is full',
+};
+
+/** Errors that JavaScript throws, where ours say what to do. */
+function isFault(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+}
+
+/** What a command line may hold, for messages about what it holds instead. */
+export interface Known {
+  /** The command as a person types it: its `--help` says more. */
+  command: string;
+  /** Names of its flags, without dashes. */
+  flags: readonly string[];
+  /** Names of the commands below it. */
+  commands: readonly string[];
+}
+
+/** What is wrong with a command line that yargs refuses with a message, in one line. */
+export function usageText(message: string, { command, flags, commands }: Known): string {
+  const found = (pattern: RegExp): string[] => pattern.exec(message)?.slice(1) ?? [];
+  const [unknown] = found(/^Unknown arguments?: (.*)$/);
+  const [missing] = found(/^Missing required arguments?: (.*)$/);
+  const [valueless] = found(/^Not enough arguments following: (.*)$/);
+  const [flag, given, choices] = found(/^Invalid values:\s+Argument: (.*?), Given: (.*?), Choices: (.*)$/);
+  const lists = `\`${command} --help\` lists `;
+  if (unknown !== undefined) {
+    const names = [...new Set(unknown.split(', ').map(kebab))];
+    if (names.every((name) => isWord(name)))
+      return `unknown command ${names.join(' ')}${nearest(names[0] ?? '', commands, '')}; ${lists}the commands`;
+    return `${names.map((name) => `unknown flag --${name}${nearest(name, flags, '--')}`).join('; ')}; ${lists}the flags`;
+  }
+  if (missing !== undefined) {
+    const names = missing.split(', ').map((name) => `--${name}`);
+    return `expected ${names.join(' and ')}; ${lists}the flags`;
+  }
+  if (valueless !== undefined) return `--${valueless}: expected a value, received none; ${lists}the flags`;
+  if (flag !== undefined) return `--${flag}: expected one of ${choices}, received ${given}; ${lists}the flags`;
+  if (message.startsWith('Not enough non-option arguments'))
+    return `expected an argument that is not there; ${lists}what \`${command}\` takes`;
+  return message;
+}
+
+/** Whether an unknown argument was given as a word, not as a flag. */
+function isWord(name: string): boolean {
+  return process.argv.slice(2).includes(name);
+}
+
+function nearest(name: string, known: readonly string[], dashes: string): string {
+  const names = known.filter((one) => one.length > 1);
+  const found = names.length === 0 ? '' : closest(name, names);
+  const isNear = found !== '' && distance(name, found) <= Math.max(2, Math.floor(name.length / 3));
+  return isNear ? `, did you mean ${dashes}${found}?` : '';
+}
+
+/**
+ * A check of all commands; yargs hands it what is known of the flags, whatever its types say.
+ * @throws Error naming a flag with one value that was given several times
+ */
+export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Readonly<Record<string, unknown>>): true {
+  const lists = known['array'] as readonly string[];
+  for (const [name, values] of Object.entries(flags)) {
+    if (name === '_' || !Array.isArray(values) || lists.includes(kebab(name))) continue;
+    throw new Error(`--${kebab(name)} was given ${values.length} times (${values.join(', ')}); give it once`);
+  }
+  return true;
+}

@@ -1,0 +1,42 @@
+// Flags that commands with results share.
+import { type LeftOutImage, type Precision, PRECISIONS } from '../../src/node.js';
+
+export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
+
+/** How examples are computed, by commands that read many. */
+export const COMPUTING_FLAGS = {
+  'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
+  precision: { choices: PRECISIONS, default: 'fp32' as Precision, describe: 'of matrix products', group: 'Run:' },
+  'allow-fresh-weights': {
+    type: 'boolean',
+    default: false,
+    describe: 'go on although the file lacks parameters of the model, which are then random',
+    group: 'Run:',
+  },
+} as const;
+
+export interface ComputingArguments {
+  batchSize?: number;
+  precision: Precision;
+  allowFreshWeights: boolean;
+}
+
+/** Images whose examples were left out that are shown; `--json` has all. */
+const SHOWN_IMAGES = 20;
+
+/** What was left out for the sake of its images, and why. */
+export function leftOutLines(images: readonly LeftOutImage[]): string[] {
+  if (images.length === 0) return [];
+  const examples = images.reduce((sum, { examples: count }) => sum + count, 0);
+  const more = images.length - SHOWN_IMAGES;
+  return [
+    `left out ${counted(examples, 'example')} of ${counted(images.length, 'image')} without usable regions:`,
+    ...images.slice(0, SHOWN_IMAGES).map(({ id, reason }) => `  image ${id}: ${reason}`),
+    ...(more > 0 ? [`  and ${counted(more, 'image')} more (--json lists all)`] : []),
+  ];
+}
+
+/** `1 problem`, `2 problems`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

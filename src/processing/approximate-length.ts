@@ -1,0 +1,10 @@
+// How long a text is in word pieces, without a tokenizer.
+
+/**
+ * Word pieces of a text, near enough to group batches and never too many: its words and signs, and three special tokens.
+ * @example
+ * approximateLength("What's this?"); // 8
+ */
+export function approximateLength(text: string): number {
+  return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
+}
