@@ -175,17 +175,17 @@ const REASONS: Record<string, string> = {
 
 /** What is about to happen, as data. */
 function planData(run: TrainRun, { task, model }: RunSettings): Record<string, unknown> {
-  const { trainer, modelClass, parameterCount, exampleCount, validationCount, leftOut } = run;
+  const { trainer, modelClass, parameterCount, exampleCount, validationCount, newHead, leftOut } = run;
   const { totalSteps, stepsPerEpoch, arguments: given } = trainer;
   return {
     ...{ task, model, modelClass, parameterCount, exampleCount, validationCount, totalSteps, stepsPerEpoch },
-    ...{ freshWeights: freshWeights(run), leftOut, arguments: given },
+    ...{ freshWeights: freshWeights(run), newHead, leftOut, arguments: given },
   };
 }
 
 /** The same in words. */
 function planOf(run: TrainRun, { task, model }: RunSettings): string {
-  const { trainer, parameterCount, exampleCount, validationCount } = run;
+  const { trainer, parameterCount, exampleCount, validationCount, newHead } = run;
   const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
   const fresh = freshWeights(run);
@@ -193,6 +193,7 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
     `task ${task}: ${counted(exampleCount, 'training example')}, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
     ...leftOutLines(run.leftOut),
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
+    ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${trainer.totalSteps} updates of ${counted(batchSize * accumulationSteps, 'example')} (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
   ].join('\n');
@@ -201,6 +202,18 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
 function freshWeights({ loadingReport }: TrainRun): string[] {
   if (loadingReport === null) return [];
   return [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
+}
+
+/** A list of answers decides about the head of answers alone. */
+function newHeadText(
+  { classes, before }: NonNullable<TrainRun['newHead']>,
+  modelClass: TrainRun['modelClass'],
+): string {
+  const remedy =
+    modelClass === 'VisualBertForQuestionAnswering'
+      ? '; --answers FILE keeps it, with the list of answers that it was trained with'
+      : '';
+  return `new head for the ${classes} classes of the data in place of the ${before} of the checkpoint${remedy}`;
 }
 
 function metricsText(metrics: Record<string, number>): string {

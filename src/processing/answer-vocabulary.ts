@@ -101,7 +101,7 @@ export function buildAnswers(
   const kept = [...counts].filter(([, count]) => count >= minimumCount).sort((a, b) => b[1] - a[1]);
   if (kept.length === 0) {
     throw new DataError(
-      `no answer is the usual one of ${minimumCount} of the ${annotations.length} questions; lower the minimum count`,
+      `no answer is the usual one of ${minimumCount} of the ${annotations.length} questions; lower the minimum count (--minimum-answer-count)`,
     );
   }
   return new AnswerVocabulary([UNKNOWN_ANSWER, ...kept.slice(0, size).map(([answer]) => answer)]);
@@ -147,6 +147,31 @@ function parseJson(text: string, name: string): unknown {
   }
 }
 
+/** What tells the head of uclanlp/visualbert-vqa from others: fields of its config.json by their camelCase names. */
+export interface VqaHeadTraits {
+  /** `LABEL_0`, `LABEL_1`, ... where classes have no names. */
+  id2label: Readonly<Record<number, string>>;
+  visualEmbeddingDim: number;
+  hiddenSize: number;
+  numHiddenLayers: number;
+}
+
+/** Whether classes are called `LABEL_0`, `LABEL_1`, ..., as transformers names those that nobody named. */
+export function areUnnamed(id2label: VqaHeadTraits['id2label']): boolean {
+  return Object.entries(id2label).every(([id, label]) => label === `LABEL_${id}`);
+}
+
+/** Whether a model is, or has the sizes of, uclanlp/visualbert-vqa: 3129 classes without names over a base model with features 2048 wide. */
+export function isAuthorsVqaHead({
+  id2label,
+  visualEmbeddingDim,
+  hiddenSize,
+  numHiddenLayers,
+}: VqaHeadTraits): boolean {
+  const isBase = hiddenSize === 768 && numHiddenLayers === 12 && visualEmbeddingDim === 2048;
+  return isBase && Object.keys(id2label).length === AUTHORS_ANSWERS && areUnnamed(id2label);
+}
+
 /**
  * Checks that a list is the one the authors' VQA head was trained with: 3129 answers, `<unk>` first.
  * @throws DataError for any other list; LXMERT's and UNITER's have 3129 answers too, in another order, and would answer nonsense.
@@ -159,6 +184,6 @@ export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string
       ? 'it has 3129 answers but no <unk> at the top, as LXMERT (trainval_label2ans.json) and UNITER (ans2label.json) order them'
       : `it has ${size} answers${unknownIndex === 0 ? '' : ' and no <unk> at the top'}`;
   throw new DataError(
-    `${name}: not the answers of the uclanlp VQA head: ${found}. Its answers are the 3129 lines of Pythia's answers_vqa.txt, <unk> first; any other order gives wrong answers without an error`,
+    `${name}: not the answers of the uclanlp VQA head: ${found}. Its answers are the 3129 lines of Pythia's answers_vqa.txt, <unk> first; any other order gives wrong answers without an error. For another model of this size, name its classes in id2label of its config.json`,
   );
 }

@@ -15,7 +15,14 @@ import { warnOnce } from '../logger.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
 import { TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
-import { type AnswerVocabulary, parseAnswers, requireAuthorsAnswers } from './answer-vocabulary.js';
+import {
+  type AnswerVocabulary,
+  areUnnamed,
+  isAuthorsVqaHead,
+  parseAnswers,
+  requireAuthorsAnswers,
+  type VqaHeadTraits,
+} from './answer-vocabulary.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
@@ -153,7 +160,7 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
 /** The answers that a config.json names, null when it names none. */
 function answersOf(config: Json): AnswerVocabulary | null {
   const labels = config['id2label'] as Record<string, string> | undefined;
-  if (labels === undefined || Object.entries(labels).every(([id, label]) => label === `LABEL_${id}`)) return null;
+  if (labels === undefined || areUnnamed(labels)) return null;
   return parseAnswers(JSON.stringify(labels), 'config.json id2label');
 }
 
@@ -162,11 +169,21 @@ function classCountOf(config: Json): number | null {
   return labels === undefined ? null : Object.keys(labels).length;
 }
 
+/** Sizes that config.json leaves out are those of transformers' VisualBertConfig. */
+function headTraits(config: Json): VqaHeadTraits {
+  return {
+    id2label: (config['id2label'] as Record<string, string> | undefined) ?? {},
+    visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? 512,
+    hiddenSize: (config['hidden_size'] as number | undefined) ?? 768,
+    numHiddenLayers: (config['num_hidden_layers'] as number | undefined) ?? 12,
+  };
+}
+
 /** Reads an answers file and holds it against the head it is for. */
 async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary> {
   const answers = parseAnswers(await readText(path), path);
   const classes = classCountOf(config);
-  if (classes === 3129 && answersOf(config) === null) requireAuthorsAnswers(answers, path);
+  if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, path);
   if (classes !== null && classes !== answers.size) {
     throw new DataError(
       `${path}: has ${answers.size} answers, the model has ${classes} classes; use the list it was trained with`,

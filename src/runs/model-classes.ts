@@ -5,6 +5,7 @@ import { ConfigError, errorMessage } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { requireFilled } from '../models/pretrained/fresh-weights.js';
+import { areUnnamed, isAuthorsVqaHead, UNKNOWN_ANSWER } from '../processing/answer-vocabulary.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 
 export interface RunModelOptions {
@@ -15,18 +16,21 @@ export interface RunModelOptions {
   modelConfig?: string | Record<string, unknown> | undefined;
   /** What the data say: classes, and for a new model vocabulary and feature width. */
   dataConfig: VisualBertConfigOptions;
+  /** Whether the order of the data's classes was given, not found in the data: a head without names is taken to be theirs. Default false. */
+  hasGivenClasses?: boolean;
   seed: number;
   /** Take a file that lacks parameters of the model: training gives them values, answers would be random. Default false. */
   allowFreshWeights?: boolean;
 }
 
 /**
- * The model that a run starts from. A head whose classes are not the task's gets fresh weights; `loadingReport` lists them.
+ * The model that a run starts from. A head whose classes are not those of the data gets fresh weights, also where it has as many classes;
+ * `loadingReport` lists them.
  * @throws ConfigError when neither a model nor a configuration is given, or both disagree; CheckpointError for a model that lacks
  * parameters, unless `allowFreshWeights`
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
-  const { modelClass, model, modelConfig, dataConfig, seed, allowFreshWeights = false } = options;
+  const { modelClass, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights = false } = options;
   const Model = MODEL_CLASSES[modelClass];
   if (model === null) {
     if (modelConfig === undefined) {
@@ -39,14 +43,13 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
   if (modelConfig !== undefined)
     throw new ConfigError('model and modelConfig exclude each other: a loaded model has its own configuration');
   const stored = await VisualBertConfig.fromPretrained(model);
-  const { id2label = {} } = dataConfig;
-  const isNewHead = Object.keys(id2label).length > 0 && JSON.stringify(id2label) !== JSON.stringify(stored.id2label);
-  const config = isNewHead ? stored.with({ id2label }) : stored;
+  const { id2label } = dataConfig;
+  const isOther = id2label !== undefined && !isSameHead(stored, id2label, hasGivenClasses);
   const loaded = await VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
-    config,
+    config: id2label === undefined ? stored : stored.with({ id2label }),
     seed,
     allowFreshWeights: true,
-    ignoreMismatchedSizes: isNewHead && config.numLabels !== stored.numLabels,
+    newHead: isOther,
   });
   try {
     if (!allowFreshWeights) requireFilled(modelClass, loaded.loadingReport);
@@ -55,6 +58,20 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
     loaded.dispose();
     throw error;
   }
+}
+
+/**
+ * Whether the head of a checkpoint has the classes of the data: by the same names; or without names, as many, where the order was given.
+ * The head of uclanlp/visualbert-vqa has the order of one list.
+ */
+function isSameHead(
+  stored: VisualBertConfig,
+  id2label: Readonly<Record<number, string>>,
+  hasGivenClasses: boolean,
+): boolean {
+  if (!areUnnamed(stored.id2label)) return JSON.stringify(id2label) === JSON.stringify(stored.id2label);
+  if (!hasGivenClasses || Object.keys(id2label).length !== stored.numLabels) return false;
+  return !isAuthorsVqaHead(stored) || id2label[0] === UNKNOWN_ANSWER;
 }
 
 /** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError when they are none */

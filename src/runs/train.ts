@@ -4,6 +4,7 @@ import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
 import { resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
+import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
 import { openTask } from '../tasks/open-task.js';
@@ -29,6 +30,8 @@ export interface TrainRun {
   readonly leftOut: readonly LeftOutImage[];
   /** Reads every example, of training and validation. @throws DataError for the first that cannot be read */
   readExamples(onExample?: (done: number, all: number) => void): Promise<void>;
+  /** Classes of a head that replaces the checkpoint's, and how many that one has; null when it is kept or there is none. */
+  readonly newHead: { classes: number; before: number } | null;
   /** Frees the model and closes the data. */
   close(): Promise<void>;
 }
@@ -59,6 +62,7 @@ export async function openTrainRun(
       model: source,
       modelConfig,
       dataConfig: opened.config,
+      hasGivenClasses: opened.hasGivenClasses ?? false,
       seed,
       allowFreshWeights: true,
     });
@@ -83,6 +87,7 @@ export async function openTrainRun(
       loadingReport: model.loadingReport,
       leftOut: opened.leftOut,
       readExamples: (onExample) => readExamples([opened.data, ...(opened.validation === null ? [] : [opened.validation])], onExample),
+      newHead: newHeadOf(model),
       close: async () => {
         model.dispose();
         await opened.close();
@@ -105,6 +110,11 @@ async function readExamples(
     const examples = prefetch(indices, READ_AHEAD, (index) => dataset.example(index));
     while ((await examples.next()).done !== true) onExample?.(++done, all);
   }
+}
+
+function newHeadOf({ loadingReport, config }: VisualBertPreTrainedModel): TrainRun['newHead'] {
+  const rows = loadingReport?.mismatchedKeys.find(({ modelShape }) => modelShape[0] === config.numLabels)?.fileShape[0];
+  return rows === undefined ? null : { classes: config.numLabels, before: rows };
 }
 
 function featurePaths({ features = [] }: Record<string, unknown>): readonly string[] {

@@ -235,13 +235,17 @@ describe('VisualBertProcessor', () => {
   });
 
   testWithData(
-    "refuses LXMERT's answers for a head of 3129 classes without names",
+    "refuses LXMERT's answers for uclanlp's head alone",
     ['lxmert_format/vqa_trainval_label2ans.json'],
     async (path) => {
       const folder = mkdtempSync(join(root, 'processor-'));
       await vqa.savePretrained(folder);
       const id2label = Object.fromEntries(Array.from({ length: 3129 }, (_, i) => [i, `LABEL_${i}`]));
-      writeFileSync(join(folder, 'config.json'), JSON.stringify({ id2label }));
+      const write = (config: object): void =>
+        writeFileSync(join(folder, 'config.json'), JSON.stringify({ id2label, ...config }));
+      write({ hidden_size: 128, visual_embedding_dim: 2048 });
+      expect((await VisualBertProcessor.fromPretrained(folder, { answers: path })).answers?.size).toBe(3129);
+      write({ visual_embedding_dim: 2048 });
       await expect(VisualBertProcessor.fromPretrained(folder, { answers: path })).rejects.toThrow('LXMERT');
       expect((await VisualBertProcessor.fromPretrained(folder)).answers).toBeNull();
     },

@@ -6,7 +6,8 @@ import { WRAPPERS } from './wrappers.js';
 
 type Keys = Pick<LoadingReport, 'missingKeys' | 'unexpectedKeys'>;
 
-const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
+/** Whether a parameter belongs to the head of its class. */
+export const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
 const isPreTrainingHead = (name: string): boolean => /(^|\.)cls\.(predictions|seq_relationship)\./.test(name);
 
 /** What the keys of a file show, first match first. */

@@ -9,7 +9,7 @@ import { traitsOfFile } from './classify.js';
 import { loadConfig } from './config-file.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { assign, copyTextTables, fillParameters } from './fill-parameters.js';
-import { freshWeightsText, reasonInKeys } from './fresh-weights.js';
+import { freshWeightsText, isHead, reasonInKeys } from './fresh-weights.js';
 import { hollowTensors } from './hollow.js';
 import { KNOWN_CHECKPOINTS } from './known.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
@@ -86,7 +86,7 @@ async function fillNew<M extends LoadableModel>(
   className: string,
   create: ModelFactory<M>,
   config: VisualBertConfig,
-  { seed = 0, ignoreMismatchedSizes = false }: FromPretrainedOptions,
+  { seed = 0, ignoreMismatchedSizes = false, newHead = false }: FromPretrainedOptions,
 ): Promise<{ model: M; report: Omit<LoadingReport, 'source'> }> {
   const { model, inits, tied, named, untiedKeys, dispose } = await makeHollow(file, create, config);
   try {
@@ -97,14 +97,17 @@ async function fillNew<M extends LoadableModel>(
     const mismatchedKeys: LoadingReport['mismatchedKeys'] = [];
     const missingKeys = new Set([...parameters.keys()].filter((name) => !keyOf.has(name)));
     const fresh = new Set(missingKeys);
+    let unwanted = 0;
     for (const [name, key] of keyOf) {
       const [fileShape, modelShape] = [file.tensors.get(key)?.shape ?? [], parameters.get(name)?.shape ?? []];
-      if (sameShape(fileShape, modelShape)) continue;
+      const isReplaced = newHead && isHead(name);
+      if (sameShape(fileShape, modelShape) && !isReplaced) continue;
+      if (!isReplaced) unwanted++;
       mismatchedKeys.push({ key, fileShape, modelShape });
       keyOf.delete(name);
       fresh.add(name);
     }
-    if (mismatchedKeys.length > 0 && !ignoreMismatchedSizes) throw mismatchError(className, file, mismatchedKeys);
+    if (unwanted > 0 && !ignoreMismatchedSizes) throw mismatchError(className, file, mismatchedKeys);
 
     const nonFiniteKeys = await fillParameters(file, parameters, keyOf);
     const draw = seededInitializer(seed);

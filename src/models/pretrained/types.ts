@@ -14,6 +14,8 @@ export interface FromPretrainedOptions extends HubOptions {
   numLabels?: number;
   /** Leave parameters fresh whose shape in the file is another, instead of failing. They are listed in the report. */
   ignoreMismatchedSizes?: boolean;
+  /** Leave the parameters of the head fresh whatever the file holds: its classes mean something else. They are listed in the report. */
+  newHead?: boolean;
   /** Seed of the parameters that the file does not fill. Default 0. */
   seed?: number;
   /** The model that a LoRA adapter was trained on: `where` is the adapter then, and is merged onto it. Folder, file, address or repository id. */
@@ -35,7 +37,7 @@ export interface LoadingReport {
   copiedKeys: string[];
   /** Keys of the file that the model has no use for. */
   unexpectedKeys: string[];
-  /** Keys left out on `ignoreMismatchedSizes`; the parameters have fresh values. */
+  /** Keys left out on `ignoreMismatchedSizes` or `newHead`; the parameters have fresh values. */
   mismatchedKeys: { key: string; fileShape: number[]; modelShape: number[] }[];
   /** Keys of the file that say nothing new: buffers such as position_ids, and second names of tied parameters. */
   ignoredKeys: string[];

@@ -94,6 +94,7 @@ export async function openQuestions<R extends Question>(
       id2label: Object.fromEntries(answers.answers.map((answer, i) => [i, answer])),
       ...newModelFields(processor, source.dim, context),
     },
+    hasGivenClasses: options.answers !== undefined,
     createPredictions: () => collectPredictions(predict, (path, predictions) => kind.write(path, predictions)),
     close: () => source.close(),
   }));

@@ -50,6 +50,8 @@ export interface ClassificationJudge<R> {
 export interface ClassificationParts<R extends ClassifiedText> extends Splits<R> {
   name: string;
   classes: readonly string[];
+  /** Whether their order is fixed, not found in the data. */
+  hasGivenClasses: boolean;
   processor: VisualBertProcessor;
   source: TaskRegions;
   context: TaskContext;
@@ -60,7 +62,7 @@ export interface ClassificationParts<R extends ClassifiedText> extends Splits<R>
 export async function classificationTask<R extends ClassifiedText>(
   parts: ClassificationParts<R>,
 ): Promise<OpenedTask<ClassifiedExample<R>>> {
-  const { name, classes, records, processor, source, context, judge } = parts;
+  const { name, classes, hasGivenClasses, records, processor, source, context, judge } = parts;
   const unlabelled = records.find(({ classIndex }) => classIndex === null);
   if (context.purpose !== 'predict' && unlabelled !== undefined) {
     throw new ConfigError(`task ${name}: to ${context.purpose}, every record needs a label; ${unlabelled.id} has none`);
@@ -74,6 +76,7 @@ export async function classificationTask<R extends ClassifiedText>(
       id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
       ...newModelFields(processor, source.dim, context),
     },
+    hasGivenClasses,
     createPredictions: () =>
       collectPredictions<ClassifiedExample<R>, ClassPrediction<R>>(
         (examples, outputs) => predictClasses(parts, examples, outputs),

@@ -22,6 +22,7 @@ export async function openNlvr(options: NlvrOptions, context: TaskContext): Prom
     classificationTask({
       name: 'nlvr',
       classes: STATEMENT_CLASSES,
+      hasGivenClasses: true,
       ...mapSplits(splits, statementRecords),
       processor,
       source,

@@ -18,6 +18,7 @@ export async function openNlvr2(options: Nlvr2Options, context: TaskContext): Pr
     classificationTask({
       name: 'nlvr2',
       classes: STATEMENT_CLASSES,
+      hasGivenClasses: true,
       ...mapSplits(splits, statementRecords),
       processor,
       source,

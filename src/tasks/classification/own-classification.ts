@@ -44,6 +44,7 @@ export async function openClassification(
     classificationTask({
       name: 'classification',
       classes,
+      hasGivenClasses: false,
       ...classified,
       processor,
       source,

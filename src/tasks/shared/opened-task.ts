@@ -45,6 +45,8 @@ export interface OpenedTask<E = unknown> {
   readonly leftOut: readonly LeftOutImage[];
   /** What the data say about the model: classes with their names and, for a new model, vocabulary and feature width. */
   readonly config: VisualBertConfigOptions;
+  /** Whether the order of the classes is that of a given list, or fixed: a head of as many classes without names is taken to be theirs. */
+  readonly hasGivenClasses?: boolean;
   createPredictions(): PredictionWriter<E>;
   close(): Promise<void>;
 }
