@@ -145,7 +145,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     ]);
     const { stderr } = await visualbert(evaluate);
     expect(stderr).toMatch(
-      /^the run has no validation examples: these are the figures of those that it was trained on/,
+      /^the run has no validation examples: these are the metrics of those that it was trained on/,
     );
     expect((await visualbert([...evaluate, '--data', files.validation])).stderr).toBe('');
   });
