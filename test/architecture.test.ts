@@ -33,7 +33,7 @@ const EDGES: Record<string, readonly string[]> = {
   vision: ['checkpoint', 'features', 'formats', 'models/pretrained', 'pictures', 'platform', 'random', 'records'],
   convert: ['checkpoint', 'models', 'models/pretrained', 'platform'],
   'training/step': ['checkpoint', 'engine/recording', 'engine/session', 'models', 'platform'],
-  training: ['processing', 'training/step'],
+  training: ['training/step'],
   'training/log': ['engine/session', 'platform'],
   'training/report': ['html', 'platform', 'training', 'training/log'],
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
