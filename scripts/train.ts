@@ -122,9 +122,10 @@ async function train(settings: RunSettings, { dryRun, profile, pictures = [], js
   const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
   const run = await openTrainRun(settings, { pictures, ...profiled });
   try {
-    if (!json) console.log(planOf(run, settings));
+    const padding = await run.trainer.expectedPadding();
+    if (!json) console.log(planOf(run, settings, padding));
     if (dryRun) await readEverything(run);
-    if (dryRun && json) console.log(JSON.stringify({ plan: planData(run, settings) }, null, 2));
+    if (dryRun && json) console.log(JSON.stringify({ plan: { ...planData(run, settings), padding } }, null, 2));
     if (dryRun) return;
     const result = await run.trainer.train();
     const { outputDir } = run.trainer.arguments;
@@ -184,7 +185,7 @@ function planData(run: TrainRun, { task, model }: RunSettings): Record<string, u
 }
 
 /** The same in words. */
-function planOf(run: TrainRun, { task, model }: RunSettings): string {
+function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | null): string {
   const { trainer, parameterCount, exampleCount, validationCount, newHead } = run;
   const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
@@ -196,7 +197,16 @@ function planOf(run: TrainRun, { task, model }: RunSettings): string {
     ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${trainer.totalSteps} updates of ${counted(batchSize * accumulationSteps, 'example')} (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
+    ...(padding === null ? [] : [paddingText(padding, trainer.arguments.groupByLength)]),
   ].join('\n');
+}
+
+/** Padding that is worth a hint. */
+const MUCH_PADDING = 0.3;
+
+function paddingText(share: number, groupByLength: boolean): string {
+  const hint = share > MUCH_PADDING && !groupByLength ? ' (--group-by-length makes less)' : '';
+  return `about ${Math.round(100 * share)}% of the tokens and regions of its batches are padding${hint}`;
 }
 
 function freshWeights({ loadingReport }: TrainRun): string[] {

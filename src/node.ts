@@ -44,7 +44,6 @@ export { openFeatureStore } from './features/store/read.js';
 export { inspectFeatures, writeNpyFolder, writeTsvFeatures } from './features/tools.js';
 export type { FeatureReport } from './features/tools.js';
 export { cachedSource, joinSources, memorySource, shuffledRegions, withoutRegions } from './features/wrappers.js';
-export type { Buckets, EncodedExample, EncodedText } from './processing/batch.js';
 
 export { convertRecords, FOREIGN_FORMATS } from './records/foreign.js';
 export type { ForeignFormat } from './records/foreign.js';

@@ -1,4 +1,5 @@
 // What the trainer asks of a data set and of a task; it knows nothing else about vision or language.
+import { type Buckets } from '../processing/batch.js';
 import { type RawTensor } from '../raw-tensor.js';
 
 /** Examples by index. `fingerprint` changes when the examples do: a resumed run compares it. */
@@ -6,7 +7,7 @@ export interface Dataset<E> {
   readonly length: number;
   readonly fingerprint: string;
   example(index: number): Promise<E>;
-  /** Lengths without reading the example: text tokens and regions, for batches of like length. */
+  /** Lengths without reading the example: text tokens and regions, near enough to group batches and to fit buckets. */
   sizeOf?(index: number): { text: number; regions: number };
 }
 
@@ -19,7 +20,7 @@ export interface Batch {
   count: number;
 }
 
-/** Collects examples with the model's outputs; `compute` gives named figures over all of them. */
+/** Collects examples with the model's outputs; `compute` gives named metrics over all of them. */
 export interface Metric<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
   compute(): Record<string, number>;
@@ -51,14 +52,24 @@ export interface NotedImage {
   predictedBoxes?: readonly (readonly number[])[];
 }
 
+/** What a batch is made with. */
+export interface CollateOptions {
+  seed: number;
+  epoch: number;
+  /** false for evaluation and prediction. */
+  training: boolean;
+  /** Lengths that texts and regions are padded to, fitted to the data set. Default: `DEFAULT_BUCKETS`. */
+  buckets?: Buckets;
+}
+
 /** How examples become batches and how outputs are judged. */
 export interface Task<E> {
   readonly name: string;
   /** The key of `Metric.compute()` that picks the best checkpoint. */
   readonly primaryMetric: string;
   readonly greaterIsBetter: boolean;
-  /** Builds a batch; random choices (masking, captions) depend on `seeding` and the example only. */
-  collate(examples: readonly E[], seeding: { seed: number; epoch: number; training: boolean }): Promise<Batch>;
+  /** Builds a batch; random choices (masking, captions) depend on seed, epoch and the example alone. */
+  collate(examples: readonly E[], options: CollateOptions): Promise<Batch>;
   createMetric(): Metric<E>;
   /** What reports say about judged examples; a task without it has no examples in its reports. */
   describe?(examples: readonly E[], outputs: Record<string, RawTensor>): ExampleNote[];

@@ -68,7 +68,7 @@ describe('label smoothing', () => {
       /labelSmoothing needs a head that chooses one of several classes/,
     );
     await expect(createTrainingStep(model, { labelSmoothing: 1, compile: false })).rejects.toThrow(
-      /labelSmoothing to be a number from 0 to below 1/,
+      /labelSmoothing: expected a number from 0 to below 1/,
     );
     model.dispose();
   });

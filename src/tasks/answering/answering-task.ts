@@ -76,8 +76,8 @@ export async function openQuestions<R extends Question>(
       name: kind.task,
       primaryMetric: 'accuracy',
       greaterIsBetter: true,
-      collate: async (examples) => {
-        const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+      collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
+        const inputs = processor.collate(examples, { buckets });
         const labels = softLabels(examples, kind, answers);
         return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
       },

@@ -111,8 +111,8 @@ function createClassificationTask<R extends ClassifiedText>(parts: Classificatio
     name,
     primaryMetric: 'accuracy',
     greaterIsBetter: true,
-    collate: async (examples) => {
-      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
+      const inputs = processor.collate(examples, { buckets });
       const labels = classLabels(examples);
       return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
     },

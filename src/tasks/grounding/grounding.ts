@@ -95,8 +95,8 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
     name,
     primaryMetric: 'R@1',
     greaterIsBetter: true,
-    collate: async (examples) => {
-      const inputs = processor.collate(examples, { buckets: DEFAULT_BUCKETS });
+    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
+      const inputs = processor.collate(examples, { buckets });
       const b = examples.length;
       const v = inputs['visualEmbeds']?.shape[1] ?? 0;
       const p = bucketOf(Math.max(...examples.map(({ positions }) => positions.length)), PHRASE_BUCKETS);

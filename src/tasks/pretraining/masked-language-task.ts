@@ -75,12 +75,12 @@ export function createPretrainingTask<R extends PretrainingRecord>(
     name,
     primaryMetric: 'loss',
     greaterIsBetter: false,
-    collate: async (examples, { seed, epoch }): Promise<Batch> => {
+    collate: async (examples, { seed, epoch, buckets = DEFAULT_BUCKETS }): Promise<Batch> => {
       const prepared = await Promise.all(examples.map((example) => prepare(example, seed, epoch)));
       prepared.forEach((one, i) => asked.set(examples[i] as PretrainingExample<R>, one));
       const encoded = examples.map(({ regions }, i) => ({ regions, text: (prepared[i] as Asked).masked.text }));
       const inputs: Batch['inputs'] = {
-        ...processor.collate(encoded, { buckets: DEFAULT_BUCKETS }),
+        ...processor.collate(encoded, { buckets }),
         ...maskedInputs(prepared.map(({ masked }) => masked)),
       };
       const v = inputs['visualEmbeds']?.shape[1] ?? 0;

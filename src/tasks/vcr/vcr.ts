@@ -105,11 +105,11 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
     name: 'vcr',
     primaryMetric: 'accuracy',
     greaterIsBetter: true,
-    collate: async (examples) => {
+    collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
       const b = examples.length;
       const flat = processor.collate(
         examples.flatMap(({ choices }) => choices),
-        { buckets: DEFAULT_BUCKETS },
+        { buckets },
       );
       const inputs: Record<string, RawTensor> = {};
       for (const [name, tensor] of Object.entries(flat))

@@ -1,7 +1,7 @@
 // Batches made while the step runs, and the exact padding of a short one.
 import { ShapeError } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
-import { type Batch, type Dataset, type Task } from '../task.js';
+import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
 
 /**
  * Runs `make` for a few items ahead of the reader; a new one is begun once the reader has gone to work, not while it waits.
@@ -40,10 +40,10 @@ export async function readBatch<E>(
   task: Task<E>,
   dataset: Dataset<E>,
   indices: readonly number[],
-  seeding: { seed: number; epoch: number; training: boolean },
+  options: CollateOptions,
 ): Promise<{ examples: E[]; batch: Batch }> {
   const examples = await Promise.all(indices.map((index) => dataset.example(index)));
-  return { examples, batch: await task.collate(examples, seeding) };
+  return { examples, batch: await task.collate(examples, options) };
 }
 
 /** The value of an integer label that no loss counts. */

@@ -1,4 +1,4 @@
-// Which examples make which batch: a function of seed and epoch alone, so that a resumed run finds its place by counting.
+// Which examples make which batch: a function of seed and epoch alone, so that a resumed run goes on by counting.
 import { permutation } from '../../random/values.js';
 import { type Dataset } from '../task.js';
 
@@ -12,26 +12,23 @@ export interface OrderOptions {
 /** Batches within which examples are sorted by length: enough for like lengths, few enough to stay random (as transformers). */
 const BATCHES_PER_GROUP = 50;
 
-/** The batches of an epoch as example numbers; the last one may be shorter. */
+/** The batches of an epoch as indices of examples; the last one may be shorter. */
 export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: OrderOptions): number[][] {
   const { batchSize, seed, shuffle, groupByLength } = options;
   const order = shuffle
     ? [...permutation(dataset.length, seed, epoch)]
     : Array.from({ length: dataset.length }, (_, i) => i);
   if (!groupByLength || dataset.sizeOf === undefined) return chunk(order, batchSize);
-  const size = lengthOf(dataset);
+  const longestFirst = byLength(dataset);
   const batches = chunk(order, batchSize * BATCHES_PER_GROUP).flatMap((group) =>
-    chunk(
-      group.sort((a, b) => size(b) - size(a)),
-      batchSize,
-    ),
+    chunk(group.sort(longestFirst), batchSize),
   );
   if (!shuffle) return batches;
   // The short batch stays last; the others trade places, so that an epoch does not run from long to short.
   const whole = batches.filter((batch) => batch.length === batchSize);
-  const places = permutation(whole.length, seed, ~epoch);
+  const positions = permutation(whole.length, seed, ~epoch);
   return [
-    ...Array.from(places, (place) => whole[place] as number[]),
+    ...Array.from(positions, (position) => whole[position] as number[]),
     ...batches.filter((batch) => batch.length < batchSize),
   ];
 }
@@ -40,17 +37,28 @@ export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: 
 export function evaluationBatches(dataset: Dataset<unknown>, batchSize: number): number[][] {
   const order = Array.from({ length: dataset.length }, (_, i) => i);
   if (dataset.sizeOf === undefined) return chunk(order, batchSize);
-  const size = lengthOf(dataset);
+  const longestFirst = byLength(dataset);
   return chunk(
-    order.sort((a, b) => size(b) - size(a) || a - b),
+    order.sort((a, b) => longestFirst(a, b) || a - b),
     batchSize,
   );
 }
 
-function lengthOf(dataset: Dataset<unknown>): (index: number) => number {
-  return (index) => {
-    const { text, regions } = dataset.sizeOf?.(index) ?? { text: 0, regions: 0 };
-    return text + regions;
+/** Classes of region counts: examples of one class are sorted by their text. */
+const REGION_CLASSES = 4;
+
+/** Compares examples by length, longest first: by class of region count, then by text, so that a batch is of like length in both. */
+function byLength(dataset: Dataset<unknown>): (a: number, b: number) => number {
+  const sizes = Array.from({ length: dataset.length }, (_, i) => dataset.sizeOf?.(i) ?? { text: 0, regions: 0 });
+  const counts = sizes.map(({ regions }) => regions);
+  const fewest = counts.reduce((least, count) => Math.min(least, count), Infinity);
+  const most = counts.reduce((greatest, count) => Math.max(greatest, count), 0);
+  const width = (most - fewest + 1) / REGION_CLASSES;
+  const classOf = (count: number): number => Math.floor((count - fewest) / width);
+  const keys = sizes.map(({ text, regions }) => [classOf(regions), text] as const);
+  return (a, b) => {
+    const [[classA, textA], [classB, textB]] = [keys[a] ?? [0, 0], keys[b] ?? [0, 0]];
+    return classB - classA || textB - textA;
   };
 }
 

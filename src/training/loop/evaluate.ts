@@ -1,6 +1,8 @@
 // Runs a task's examples through a model and computes the task's metrics.
+import { type Buckets } from '../../processing/batch.js';
 import { type RawTensor } from '../../raw-tensor.js';
 import { allInputs, cutOutputs, fillBatch, prefetch, readBatch } from './batches.js';
+import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
 
@@ -11,6 +13,8 @@ export interface EvaluateOptions<E> {
   seed: number;
   /** Forward pass without dropout: `TrainingStep.outputs`, or a model's. */
   outputs: (inputs: Record<string, RawTensor>) => Promise<Record<string, RawTensor>>;
+  /** Lengths that batches are padded to. Default: fitted to the data set, as `evaluationBuckets` does. */
+  buckets?: Buckets;
   /** Fill a short batch up to the batch size, for forward passes recorded per shape. */
   padBatches: boolean;
   /** Whether metrics can be computed; default true. Without labels only `onBatch` sees the outputs. */
@@ -23,6 +27,22 @@ export interface EvaluateOptions<E> {
 
 /** Batches that are made while one runs. */
 const BATCHES_AHEAD = 2;
+/** Most shapes of the batches of an evaluation. */
+const MAX_SHAPES = 8;
+
+/** Buckets for evaluations of a data set in batches of a size; the same data set has the same ones whoever evaluates it. */
+export async function evaluationBuckets<E>({
+  task,
+  dataset,
+  batchSize,
+  seed,
+  padBatches,
+}: Omit<EvaluateOptions<E>, 'outputs'>): Promise<Buckets> {
+  const batches = evaluationBatches(dataset, batchSize);
+  const filled = padBatches ? { batchSize } : {};
+  const options = { batches, batchCount: batches.length, maxShapes: MAX_SHAPES, seed, ...filled };
+  return (await fitBuckets(task, dataset, options)).buckets;
+}
 
 /**
  * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
@@ -32,7 +52,8 @@ export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Reco
   const { task, dataset, batchSize, seed, padBatches } = options;
   const metric = task.createMetric();
   const batches = evaluationBatches(dataset, batchSize);
-  const seeding = { seed, epoch: 0, training: false };
+  const buckets = options.buckets ?? (await evaluationBuckets(options));
+  const seeding = { seed, epoch: 0, training: false, buckets };
   let [lossSum, lossCount] = [0, 0];
   for await (const { indices, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
     indices,

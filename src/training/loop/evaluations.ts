@@ -2,18 +2,21 @@
 import { join } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
+import { type Buckets } from '../../processing/batch.js';
 import { duration } from '../log/progress.js';
 import { NoteCollector, notesTable, type NotesSummary } from '../report/example-notes.js';
 import { EXAMPLES_FILE } from '../report/run-record.js';
 import { finiteOf } from '../run-folder/trainer-state.js';
 import { type Dataset } from '../task.js';
-import { evaluateTask } from './evaluate.js';
+import { evaluateTask, evaluationBuckets } from './evaluate.js';
 import { isDue, type RunContext } from './run-context.js';
 
 /** Evaluates the validation examples of a run. */
 export class Evaluations<E> {
   /** Metrics of the last evaluation of this start. */
   last: Record<string, number> | null = null;
+  /** Fitted at the first evaluation. */
+  private buckets: Buckets | null = null;
 
   constructor(private readonly run: RunContext<E>) {}
 
@@ -54,15 +57,15 @@ export class Evaluations<E> {
     return true;
   }
 
-  private compute(dataset: Dataset<E>, notes: NoteCollector): Promise<Record<string, number> | null> {
+  private async compute(dataset: Dataset<E>, notes: NoteCollector): Promise<Record<string, number> | null> {
     const { step, signals, task, arguments: given } = this.run;
+    const batchSize = given.evaluationBatchSize ?? given.batchSize;
+    const evaluation = { task, dataset, batchSize, seed: given.seed, padBatches: step.compiled };
+    this.buckets ??= await evaluationBuckets(evaluation);
     return evaluateTask({
-      task,
-      dataset,
-      batchSize: given.evaluationBatchSize ?? given.batchSize,
-      seed: given.seed,
+      ...evaluation,
+      buckets: this.buckets,
       outputs: (inputs) => step.outputs(inputs),
-      padBatches: step.compiled,
       isStopped: () => signals.received !== null,
       onBatch: (examples, outputs) => task.describe?.(examples, outputs).forEach((note) => notes.add(note)),
     });

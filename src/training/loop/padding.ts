@@ -2,7 +2,7 @@
 import { type Batch } from '../task.js';
 
 /** Inputs that tell tokens and regions in use (1) from padding (0). */
-const MASKS = ['attentionMask', 'visualAttentionMask'];
+export const MASKS = ['attentionMask', 'visualAttentionMask'] as const;
 
 /** Tokens and regions of a batch that is filled up to `size` examples: all of them, and those that are padding. */
 export function countPadding({ inputs, count }: Batch, size: number): { all: number; padded: number } {

@@ -6,6 +6,7 @@ import { type CheckpointStore } from '../run-folder/checkpoints.js';
 import { type TrainerState } from '../run-folder/trainer-state.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type Dataset } from '../task.js';
+import { type FittedBuckets } from './buckets.js';
 import { type StopSignals } from './signals.js';
 import { type TrainerOptions } from './trainer-options.js';
 
@@ -22,6 +23,8 @@ export interface RunPlan<E> extends Readonly<RunParts<E>> {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   readonly store: CheckpointStore<TrainerState>;
+  /** Lengths that training batches are padded to; reads a sample of the examples when it is first called. */
+  readonly fittedBuckets: () => Promise<FittedBuckets>;
 }
 
 /** A plan that is being carried out. */

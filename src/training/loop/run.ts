@@ -75,9 +75,10 @@ export class Run<E> {
     const updates = Array.from({ length: stepsPerEpoch }, (_, i) =>
       batches.slice(i * accumulationSteps, (i + 1) * accumulationSteps),
     ).slice(step.step - epoch * stepsPerEpoch);
-    const seeding = { seed, epoch, training: true };
+    const { buckets } = await this.context.fittedBuckets();
+    const options = { seed, epoch, training: true, buckets };
     const read = (indices: readonly number[][]): Promise<Batch[]> =>
-      Promise.all(indices.map(async (batch) => (await readBatch(task, train, batch, seeding)).batch));
+      Promise.all(indices.map(async (batch) => (await readBatch(task, train, batch, options)).batch));
     for await (const microBatches of prefetch(updates, UPDATES_AHEAD, read)) {
       const started = performance.now();
       const next = step.step + 1;

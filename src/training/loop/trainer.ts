@@ -1,14 +1,21 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
 import { ConfigError } from '../../errors.js';
-import { type ResolvedTrainingArguments, resolveTrainingArguments } from '../arguments.js';
+import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { createProgress } from '../log/progress.js';
 import { writeReport } from '../report/report.js';
 import { CheckpointStore } from '../run-folder/checkpoints.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
+import { fitBuckets } from './buckets.js';
+import { epochBatches } from './data-order.js';
 import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
+
+/** Most shapes of training batches. */
+const MAX_SHAPES = 8;
+/** The same where an update is made of several batches: each shape is then recorded for the first, the middle and the last of them. */
+const MAX_ACCUMULATED_SHAPES = 3;
 
 /**
  * One run, in one folder.
@@ -30,10 +37,20 @@ export class Trainer<E> {
     if (validation?.length === 0)
       throw new ConfigError('Trainer: there are no validation examples; leave validation out');
     const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
+    const totalSteps = maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs));
+    const fittedBuckets = once(async () => {
+      const isCompiled = stepOptionsOf(resolved, totalSteps).compile === true;
+      return fitBuckets(task, train, {
+        batches: epochBatches(train, 0, resolved),
+        batchCount: totalSteps * accumulationSteps,
+        maxShapes: accumulationSteps === 1 ? MAX_SHAPES : MAX_ACCUMULATED_SHAPES,
+        seed: resolved.seed,
+        ...(isCompiled ? { batchSize } : {}),
+      });
+    });
     this.plan = {
       ...{ model, task, train, validation, callbacks, progress, profile, saveAssets, readPicture },
-      ...{ settings, fixedSettings, arguments: resolved, stepsPerEpoch },
-      totalSteps: maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs)),
+      ...{ settings, fixedSettings, arguments: resolved, stepsPerEpoch, totalSteps, fittedBuckets },
       store: new CheckpointStore(outputDir),
     };
   }
@@ -50,6 +67,14 @@ export class Trainer<E> {
   /** Updates in the whole run. */
   get totalSteps(): number {
     return this.plan.totalSteps;
+  }
+
+  /**
+   * Share of padding that is expected among the tokens and regions of the training batches, from 0 to 1, with lengths fitted to the data;
+   * null when the data set does not know its lengths. Reads a sample of the examples.
+   */
+  async expectedPadding(): Promise<number | null> {
+    return (await this.plan.fittedBuckets()).padding;
   }
 
   /**
@@ -85,4 +110,10 @@ export class Trainer<E> {
       await run.close();
     }
   }
+}
+
+/** The same promise at every call. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
 }
