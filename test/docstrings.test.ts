@@ -98,7 +98,7 @@ async function writeHub(cache: string): Promise<void> {
 /** The files that examples name. */
 async function writeFiles(): Promise<void> {
   const { task, train, validation } = GIVEN;
-  const run = { task, train, validation, model: pointModel(), arguments: { outputDir: 'runs/vqa', epochs: 1 } };
+  const run = { task, train, validation, model: pointModel(), outputDir: 'runs/vqa', epochs: 1 };
   await new surface.Trainer({ ...run, progress: surface.SILENT_PROGRESS }).train(); // a run to report on, then a model to ask
   const answers = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
   const vqa = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: answers } });

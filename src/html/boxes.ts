@@ -21,7 +21,7 @@ export interface BoxedPicture {
   /** Of the picture in pixels. Default: as far as the boxes reach. */
   width?: number | undefined;
   height?: number | undefined;
-  /** What a reader who cannot see the picture is told. */
+  /** Read to those who cannot see the picture. */
   label: string;
   groups: readonly BoxGroup[];
 }
@@ -46,8 +46,8 @@ function drawn({ kind, boxes, thickness = 1, titleOf }: BoxGroup, thin: number):
   if (boxes.length === 0) return null;
   const frames = boxes.map(([x1 = 0, y1 = 0, x2 = 0, y2 = 0], i) => {
     const title = titleOf === undefined ? null : html`<title>${titleOf(i)}</title>`;
-    const place = html`x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}"`;
-    return title === null ? html`<rect ${place} />` : html`<rect ${place}>${title}</rect>`;
+    const corners = html`x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}"`;
+    return title === null ? html`<rect ${corners} />` : html`<rect ${corners}>${title}</rect>`;
   });
   return html`<g class="${kind}" stroke-width="${thickness * thin}">${frames}</g>`;
 }

@@ -71,7 +71,7 @@ export function lineChart(
   </figure>`;
 }
 
-/** A line from top to bottom, with its name above the curves, on the side that has more room. */
+/** A line from top to bottom, with its name above the curves, on the longer side. */
 function markLine(x: number, label: string): Markup {
   const isLeft = x > WIDTH / 2;
   return html`<line x1="${at(x)}" x2="${at(x)}" y1="${MARGIN.top}" y2="${HEIGHT - MARGIN.bottom}" class="mark" /><text

@@ -19,7 +19,7 @@ export function htmlPage({ title, body, style = '', script }: PageParts): string
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <meta http-equiv="Content-Security-Policy" content="${new Markup(policy)}" />
         <title>${title}</title>
         <style>
           ${new Markup(BASE_STYLE + style)}

@@ -71,7 +71,7 @@ export async function openTrainRun(
       task: opened.task,
       train: await withSample(opened.data, opened.task, seed),
       ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
-      arguments: given,
+      ...given,
       ...watching,
       readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir),

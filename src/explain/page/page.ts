@@ -1,6 +1,7 @@
 // One self-contained HTML file about an answer: works from disk, asks the network for nothing.
 import { writeTextAtomic } from '#platform';
-import { escapeHtml } from '../../html/escape.js';
+import { html } from '../../html/escape.js';
+import { htmlPage } from '../../html/page.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
 import { EXPLANATION_STYLE } from './style.js';
@@ -19,27 +20,46 @@ export async function writeExplanationPage(path: string, data: PageData): Promis
 
 /** The page as text. */
 export function explanationPage(data: PageData): string {
-  const asked = data.asked === null ? '' : `<p class="faint">asked about: ${escapeHtml(data.asked)}</p>`;
-  const methods = METHODS.map(([value, name]) => `<option value="${value}">${name}</option>`).join('');
   // Inside a script only </ and <!-- would end or change it.
   const json = JSON.stringify(data).replace(/</g, '\\u003c');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escapeHtml(data.text)}</title><style>${EXPLANATION_STYLE}</style></head><body>
-<h1>${escapeHtml(data.text)}</h1>${asked}
-<noscript><p>This page needs JavaScript, which it carries itself.</p></noscript>
-<main><section id="images" aria-label="Pictures with regions"></section>
-<section aria-label="Explanation">
-<h2>Answers</h2><ol id="answers"></ol>
-<h2>Method</h2><div id="controls"><label>Show <select id="method">${methods}</select></label>
-<span id="layers" hidden><label>layer <select id="layer"></select></label><label>head <select id="head"></select></label></span></div>
-<p id="note" class="faint"></p>
-<h2>Words</h2><div id="words"></div><p id="from" class="faint" role="status"></p>
-<h2>Regions, highest first</h2><ol id="regions"></ol>
-<p class="faint">Words and regions are shaded each by their own largest value; the values are at hand when they are pointed at.</p>
-</section></main>
-<script>(${showExplanation.toString()})(${json});</script>
-</body></html>
-`;
+  const body = html`
+    <h1>${data.text}</h1>
+    ${data.asked === null ? null : html`<p class="faint">asked about: ${data.asked}</p>`}
+    <noscript><p>This page needs JavaScript, which it carries itself.</p></noscript>
+    <main>
+      <section id="images" aria-label="Pictures with regions"></section>
+      <section aria-label="Explanation">
+        <h2>Answers</h2>
+        <ol id="answers"></ol>
+        <h2>Method</h2>
+        <div id="controls">
+          <label
+            >Show
+            <select id="method">
+              ${METHODS.map(([value, name]) => html`<option value="${value}">${name}</option>`)}
+            </select></label
+          >
+          <span id="layers" hidden
+            ><label
+              >layer
+              <select id="layer"></select></label
+            ><label
+              >head
+              <select id="head"></select></label
+          ></span>
+        </div>
+        <p id="note" class="faint"></p>
+        <h2>Words</h2>
+        <div id="words"></div>
+        <p id="from" class="faint" role="status"></p>
+        <h2>Regions, highest first</h2>
+        <ol id="regions"></ol>
+        <p class="faint">
+          Words and regions are shaded each by their own largest value; the values are at hand when they are pointed at.
+        </p>
+      </section>
+    </main>
+  `;
+  const script = `(${showExplanation.toString()})(${json})`;
+  return htmlPage({ title: data.text, body, style: EXPLANATION_STYLE, script });
 }

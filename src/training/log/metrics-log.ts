@@ -3,17 +3,17 @@ import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { writeTextAtomic } from '#platform';
 
-/** One line: where the run stood, and figures by name. */
+/** One line: where the run stood, and metrics by name. */
 export interface MetricsEntry {
   event: 'train' | 'evaluate';
   /** Updates made when the line was written. */
   step: number;
   /** Passes over the training examples, as a fraction. */
   epoch: number;
-  [figure: string]: number | string;
+  [metric: string]: number | string;
 }
 
-/** The log of one run. JSON knows no NaN: such a figure is written as a string. */
+/** The log of one run. JSON knows no NaN: such a value is written as a string. */
 export class MetricsLog {
   readonly entries: MetricsEntry[];
 

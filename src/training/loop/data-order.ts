@@ -24,7 +24,7 @@ export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: 
     chunk(group.sort(longestFirst), batchSize),
   );
   if (!shuffle) return batches;
-  // The short batch stays last; the others trade places, so that an epoch does not run from long to short.
+  // The short batch stays last; the others are shuffled, so that an epoch does not run from long to short.
   const whole = batches.filter((batch) => batch.length === batchSize);
   const positions = permutation(whole.length, seed, ~epoch);
   return [

@@ -30,7 +30,7 @@ const BATCHES_AHEAD = 2;
 /** Most shapes of the batches of an evaluation. */
 const MAX_SHAPES = 8;
 
-/** Buckets for evaluations of a data set in batches of a size; the same data set has the same ones whoever evaluates it. */
+/** Buckets for evaluations of a data set in batches of a size; they depend on nothing else, so that training and a later evaluation agree. */
 export async function evaluationBuckets<E>({
   task,
   dataset,

@@ -8,7 +8,7 @@ import { StepProfiler } from '../log/step-profiler.js';
 import { type Checkpoint } from '../run-folder/checkpoints.js';
 import { runEnvironment } from '../run-folder/environment.js';
 import { loadParameters } from '../run-folder/load-parameters.js';
-import { requireRoom } from '../run-folder/run-folder.js';
+import { requireFreeFolder } from '../run-folder/run-folder.js';
 import { environmentChanges, requireSameRun, type TrainerState } from '../run-folder/trainer-state.js';
 import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
@@ -29,7 +29,7 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   const { store, progress, model, totalSteps, arguments: given } = plan;
   const { outputDir, resume } = given;
   await store.clean();
-  await requireRoom(outputDir, resume, store);
+  await requireFreeFolder(outputDir, resume, store);
   const checkpoint = resume ? await store.newest((line) => progress.line(line)) : null;
   const profiler = plan.profile === null ? null : new StepProfiler(plan.profile, (line) => progress.line(line));
   if (checkpoint !== null) await loadParameters(model, checkpoint.dir);

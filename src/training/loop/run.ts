@@ -54,7 +54,7 @@ export class Run<E> {
 
   private async epochs(): Promise<EndReason> {
     const { step, totalSteps, stepsPerEpoch, state } = this.context;
-    // A run that was stopped between an update and its evaluation makes up for it.
+    // A run that was stopped between an update and its evaluation evaluates now.
     const isPending = this.startedAt > 0 && this.evaluations.isDue(this.startedAt);
     if (isPending && state.evaluatedStep !== this.startedAt) {
       const reason = await this.evaluateAndSave();

@@ -1,16 +1,16 @@
-// SIGINT and SIGTERM ask a run to save and stop; asked again, the process ends as usual.
+// SIGINT and SIGTERM ask a run to save and stop; at the second one the process ends as usual.
 
 export interface StopSignals {
   /** The signal that came, if one did. */
   readonly received: NodeJS.Signals | null;
-  /** Gives the signals back to whoever had them. */
+  /** Stops listening: the signals then end the process as usual. */
   release(): void;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** One wish often arrives twice: `timeout`, shells and npm signal the process and its group. */
-const SAME_WISH_MS = 1000;
+/** One request often arrives twice: `timeout`, shells and npm signal the process and its group. */
+const SAME_REQUEST_MS = 1000;
 
 /** Listens until `release`. `onSignal` is called once, at the first signal. */
 export function listenForStop(onSignal: (signal: NodeJS.Signals) => void): StopSignals {
@@ -21,7 +21,7 @@ export function listenForStop(onSignal: (signal: NodeJS.Signals) => void): StopS
     if (received === null) {
       [received, receivedAt] = [signal, performance.now()];
       onSignal(signal);
-    } else if (performance.now() - receivedAt > SAME_WISH_MS) {
+    } else if (performance.now() - receivedAt > SAME_REQUEST_MS) {
       release();
       process.kill(process.pid, signal);
     }

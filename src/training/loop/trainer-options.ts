@@ -12,23 +12,22 @@ export interface TrainerModel extends TrainableModel {
   savePretrained(dir: string): Promise<unknown>;
 }
 
-/** What a callback says: `'stop'` ends the run. */
+/** What a callback returns: `'stop'` ends the run. */
 type Answer = 'stop' | void;
 
-/** Told what happens, and waited for; what it throws ends the run. */
+/** Called at each event and waited for; what it throws ends the run. */
 export interface TrainerCallback {
   onStep?(step: number, result: StepResult): Answer | Promise<Answer>;
   onEvaluate?(step: number, metrics: Record<string, number>): Answer | Promise<Answer>;
   onSave?(step: number, dir: string): void | Promise<void>;
 }
 
-/** What a run is made of, and its arguments. */
-export interface TrainerOptions<E> {
+/** What a run is made of, side by side with its arguments. */
+export interface TrainerOptions<E> extends TrainingArguments {
   model: TrainerModel;
   task: Task<E>;
   train: Dataset<E>;
   validation?: Dataset<E>;
-  arguments: TrainingArguments;
   callbacks?: readonly TrainerCallback[];
   /** Default: a bar on a terminal, lines elsewhere, on standard error. */
   progress?: Progress;
@@ -53,10 +52,10 @@ export interface TrainResult {
   totalSteps: number;
   reason: EndReason;
   best: BestEvaluation | null;
-  /** Figures of the last evaluation of this start. */
+  /** Metrics of the last evaluation of this start. */
   metrics: Record<string, number> | null;
   /** Graphs recorded in this start, those of evaluations included; 0 for an eager run. */
   recordings: number;
-  /** Share of padding among the places of the training batches of this start, from 0 to 1; null when no input is a mask. */
+  /** Share of padding among the tokens and regions of the training batches of this start, from 0 to 1; null when no input is a mask. */
   padding: number | null;
 }

@@ -20,7 +20,7 @@ const MAX_ACCUMULATED_SHAPES = 3;
 /**
  * One run, in one folder.
  * @example
- * const trainer = new Trainer({ model, task, train, validation, arguments: { outputDir: 'runs/mine', learningRate: 1e-3, epochs: 2 } });
+ * const trainer = new Trainer({ model, task, train, validation, outputDir: 'runs/mine', learningRate: 1e-3, epochs: 2 });
  * const { reason, step } = await trainer.train();
  */
 export class Trainer<E> {
@@ -28,10 +28,10 @@ export class Trainer<E> {
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
   constructor(options: TrainerOptions<E>) {
-    const { model, task, train, validation = null, callbacks = [], progress = createProgress() } = options;
-    const { profile = null, saveAssets = async () => undefined, readPicture = async () => null } = options;
-    const { settings = {}, fixedSettings = {} } = options;
-    const resolved = resolveTrainingArguments(options.arguments);
+    const { model, task, train, validation = null, callbacks = [], progress = createProgress(), ...rest } = options;
+    const { profile = null, saveAssets = async () => undefined, readPicture = async () => null, ...more } = rest;
+    const { settings = {}, fixedSettings = {}, ...given } = more;
+    const resolved = resolveTrainingArguments(given);
     const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = resolved;
     if (train.length === 0) throw new ConfigError('Trainer: there are no training examples');
     if (validation?.length === 0)

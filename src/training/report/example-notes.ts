@@ -6,7 +6,7 @@ export interface NotesSummary {
   count: number;
   /** How often `predicted` was given where `expected` was right, most frequent first. */
   confusion: { expected: string; predicted: string; count: number }[];
-  /** Right with the highest probability; wrong with the highest; and the first examples, whatever became of them. */
+  /** Right with the highest probability; wrong with the highest; and the first examples, right or wrong. */
   best: ExampleNote[];
   worst: ExampleNote[];
   first: ExampleNote[];

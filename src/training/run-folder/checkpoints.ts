@@ -9,7 +9,7 @@ import { removeLeftovers, temporaryBeside } from '../../platform/temporary-files
 const MANIFEST = 'checkpoint.json';
 const CHECKPOINTS = 'checkpoints';
 const FORMAT = 1;
-/** Begins the name of a checkpoint that waits until another one of its step has taken its place. */
+/** Begins the name of a checkpoint that is kept until the one that replaces it is complete. */
 const REPLACED = '.replaced-';
 const READ_BYTES = 4 << 20;
 
@@ -27,7 +27,7 @@ interface Manifest<S> {
   files: Record<string, { bytes: number; crc32: number }>;
 }
 
-/** What the manifest's file holds: its own checksum too, for a changed figure would be as wrong as a changed weight. */
+/** What the manifest's file holds: its own checksum too, for a changed metric would be as wrong as a changed weight. */
 interface SealedManifest<S> extends Manifest<S> {
   crc32: number;
 }
@@ -67,7 +67,7 @@ export class CheckpointStore<S> {
 
   /**
    * Writes a checkpoint: `fill` puts files into a hidden folder, which takes its name once all of it is on disk.
-   * Whatever goes wrong before that leaves the older checkpoints as they are.
+   * An error before that leaves the older checkpoints as they are.
    */
   async write(step: number, state: S, fill: (dir: string) => Promise<void>): Promise<string> {
     const temporary = join(this.root, `.writing-${basename(this.dirOf(step))}-${process.pid}`);

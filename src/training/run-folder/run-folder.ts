@@ -22,12 +22,12 @@ export async function makeRunFolder(outputDir: string): Promise<void> {
 }
 
 /**
- * One process at a time in a run folder: two would remove each other's half-written checkpoints and mix their figures.
- * @returns gives the folder free. @throws TrainingError when another process works in it
+ * One process at a time in a run folder: two would remove each other's half-written checkpoints and mix their metrics.
+ * @returns releases the folder. @throws TrainingError when another process works in it
  */
 export async function lockRunFolder(outputDir: string): Promise<() => Promise<void>> {
   const attempt = await tryLock(join(outputDir, '.lock')).catch(() => null);
-  if (attempt === null) return async () => undefined; // nothing can be written: whoever needs a file there says so better
+  if (attempt === null) return async () => undefined; // nothing can be written: the first file that is needed there gives a better error
   if ('release' in attempt) return attempt.release;
   throw new TrainingError(
     `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait for its end, or choose another outputDir`,
@@ -35,7 +35,11 @@ export async function lockRunFolder(outputDir: string): Promise<() => Promise<vo
 }
 
 /** A run never overwrites what another one has left. @throws ConfigError */
-export async function requireRoom(outputDir: string, resume: boolean, store: CheckpointStore<unknown>): Promise<void> {
+export async function requireFreeFolder(
+  outputDir: string,
+  resume: boolean,
+  store: CheckpointStore<unknown>,
+): Promise<void> {
   const steps = await store.steps();
   if (steps.length > 0 && !resume) {
     throw new ConfigError(

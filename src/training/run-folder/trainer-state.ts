@@ -40,7 +40,7 @@ export interface TrainerState {
   skippedSteps: number;
 }
 
-/** The figures that a checkpoint can hold: JSON knows no NaN. */
+/** The metrics that a checkpoint can hold: JSON knows no NaN. */
 export function finiteOf(metrics: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
 }

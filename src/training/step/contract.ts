@@ -26,8 +26,8 @@ export interface TrainingStep {
   readonly options: Readonly<ResolvedStepOptions>;
   /**
    * One update. Several batches are accumulated: their gradients are averaged, weighted by their numbers of examples
-   * (`exampleCount`, else the length of the first axis). They may train different
-   * parameters: only one that no batch trains is skipped. Inputs must stay unchanged until the promise settles.
+   * (`exampleCount`, else the first axis of the text). They may train different parameters: only one that no batch trains is skipped.
+   * Inputs must stay unchanged until the promise settles.
    */
   run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
   /**

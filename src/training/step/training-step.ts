@@ -31,7 +31,7 @@ interface Optimization {
   rule: UpdateRule;
 }
 
-/** Updates made, and those among them that were not finite and passed over: the optimizer has not seen them. */
+/** Updates made, and those among them that were not finite and skipped: the optimizer has not seen them. */
 interface Counts {
   step: number;
   skipped: number;

@@ -18,16 +18,13 @@ beforeAll(async () => {
 });
 
 /** Eleven examples in batches of 4: three updates an epoch. Returns what was said. */
-async function train(
-  outputDir: string,
-  { profile, compile }: { profile: string; compile: boolean },
-): Promise<string[]> {
+async function train(outputDir: string, options: { profile: string; compile: boolean }): Promise<string[]> {
   const lines: string[] = [];
   const model = pointModel();
   const trainer = new Trainer({
-    ...{ model, task: pointTask, train: points(11, 1), profile },
-    arguments: { outputDir, epochs: 2, batchSize: 4, compile },
+    ...{ model, task: pointTask, train: points(11, 1), outputDir, epochs: 2, batchSize: 4 },
     progress: { ...SILENT_PROGRESS, line: (text) => lines.push(text) },
+    ...options,
   });
   await trainer.train().finally(() => model.dispose());
   return lines;

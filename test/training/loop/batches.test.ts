@@ -52,9 +52,8 @@ describe('padding', () => {
         const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
         const model = pointModel();
         const trainer = new Trainer({
-          ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2) },
-          arguments: { outputDir, compile, epochs: 2, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
-          progress: SILENT_PROGRESS,
+          ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2), outputDir, compile },
+          ...{ epochs: 2, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3, progress: SILENT_PROGRESS },
         });
         const result: TrainResult = await trainer.train();
         const weights = await Promise.all([...model.namedParameters().values()].map((variable) => variable.data()));

@@ -65,7 +65,7 @@ describe('fillBatch', () => {
 });
 
 describe('prefetch', () => {
-  test('works ahead by the given number, gives results in order, and errors at their place', async () => {
+  test('works ahead by the given number, gives results in order, and errors in their turn', async () => {
     const started: number[] = [];
     const make = async (item: number): Promise<number> => {
       started.push(item);

@@ -15,7 +15,6 @@ import * as tf from '@tensorflow/tfjs';
 import { readMetrics } from '../../../src/training/log/metrics-log.js';
 import { lineProgress, SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
-import { TRAINING_ARGUMENTS, type TrainingArguments } from '../../../src/training/arguments.js';
 import { type TrainerOptions, type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { type Point, pointModel, points, pointTask } from './tiny-task.js';
 
@@ -23,24 +22,23 @@ beforeAll(() => tf.setBackend('cpu'));
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'run-'));
 
-type Options = Partial<Omit<TrainerOptions<Point>, 'arguments'>> & TrainingArguments;
+type Options = Partial<TrainerOptions<Point>> & { outputDir: string };
 
 /** 37 examples in batches of 8: five updates an epoch, the last of five examples. */
 async function train(options: Options): Promise<TrainResult> {
-  const given = Object.entries(options);
-  const isArgument = ([name]: [string, unknown]): boolean => name in TRAINING_ARGUMENTS;
   const model = pointModel();
   const trainer = new Trainer({
     model,
     task: pointTask,
     train: points(37, 1),
     validation: points(20, 2),
-    arguments: {
-      ...{ epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
-      ...(Object.fromEntries(given.filter(isArgument)) as TrainingArguments),
-    },
+    epochs: 4,
+    batchSize: 8,
+    learningRate: 0.05,
+    logEvery: 1,
+    seed: 3,
     progress: SILENT_PROGRESS,
-    ...Object.fromEntries(given.filter((entry) => !isArgument(entry))),
+    ...options,
   });
   try {
     return await trainer.train();
@@ -106,7 +104,7 @@ describe('Trainer', () => {
     expect(weights(parts)).toBe(weights(whole));
   });
 
-  test('saves and stops at SIGTERM, and makes up for the evaluation that it owes', async () => {
+  test('saves and stops at SIGTERM, and evaluates when it goes on', async () => {
     const [whole, parts] = [newFolder(), newFolder()];
     await train({ outputDir: whole });
     const onStep = (step: number): void => void (step === 5 && process.emit('SIGTERM', 'SIGTERM'));
@@ -160,7 +158,7 @@ describe('Trainer', () => {
     expect(weights(outputDir)).toBe(published);
   });
 
-  test('a run that stopped early has stopped: going on makes no update, unless it is to be more patient', async () => {
+  test('a run that stopped early has stopped: going on makes no update, unless patience is raised', async () => {
     const outputDir = newFolder();
     const options = { outputDir, patience: 2, learningRate: 0, epochs: 8 };
     await train(options);
@@ -168,11 +166,11 @@ describe('Trainer', () => {
     expect(await train({ ...options, resume: true, patience: 4 })).toMatchObject({ reason: 'early', step: 25 });
   });
 
-  test('figures that are not finite are never the best ones, whether the run was stopped or not', async () => {
-    const figures = [NaN, 5, NaN, 6, Infinity];
+  test('metrics that are not finite are never the best ones, whether the run was stopped or not', async () => {
+    const values = [NaN, 5, NaN, 6, Infinity];
     const task = (from: number): typeof pointTask => {
       let evaluations = from;
-      const compute = (): Record<string, number> => ({ accuracy: figures[evaluations++] ?? 0, other: NaN });
+      const compute = (): Record<string, number> => ({ accuracy: values[evaluations++] ?? 0, other: NaN });
       return { ...pointTask, createMetric: () => ({ update: () => undefined, compute }) };
     };
     const [whole, parts] = [newFolder(), newFolder()];
@@ -189,7 +187,7 @@ describe('Trainer', () => {
     await train({ outputDir: whole });
     const onStep = (step: number): void => void (step === 5 && process.emit('SIGINT', 'SIGINT'));
     await train({ outputDir: parts, callbacks: [{ onStep }] });
-    // As if the evaluation that is owed had been killed between its line and its checkpoint.
+    // As if the pending evaluation had been killed between its line and its checkpoint.
     const line = JSON.stringify({ event: 'evaluate', step: 5, epoch: 1, loss: 1 });
     appendFileSync(join(parts, 'metrics.jsonl'), `${line}\n${'\0'.repeat(40)}\n`);
     await train({ outputDir: parts, resume: true });
@@ -280,7 +278,7 @@ describe('Trainer', () => {
     const lines = (await readMetrics(join(outputDir, 'metrics.jsonl'))).filter(({ event }) => event === 'train');
     expect(lines.map((line) => line.step)).toEqual([4, 8, 12, 16, 17]);
     for (const line of lines)
-      for (const figure of ['examplesPerSecond', 'secondsPerStep', 'memoryMb']) expect(line[figure]).toBeGreaterThan(0);
+      for (const name of ['examplesPerSecond', 'secondsPerStep', 'memoryMb']) expect(line[name]).toBeGreaterThan(0);
   });
 
   test.each(['onStep', 'onEvaluate'] as const)('saves and stops when %s says so, and can go on', async (name) => {
@@ -324,16 +322,11 @@ describe('Trainer', () => {
   });
 
   test('names unknown arguments and values out of range', () => {
-    const make = (given: object, examples = points(4, 1)): Trainer<Point> =>
-      new Trainer({
-        model: pointModel(),
-        task: pointTask,
-        train: examples,
-        arguments: { outputDir: 'x', ...given },
-      });
+    const make = (options: object): Trainer<Point> =>
+      new Trainer({ model: pointModel(), task: pointTask, train: points(4, 1), outputDir: 'x', ...options });
     expect(() => make({ learningrate: 1 })).toThrow(/unknown learningrate; known: outputDir, epochs/);
     expect(() => make({ batchSize: 0 })).toThrow(/batchSize: /);
     expect(() => make({ warmupSteps: 1, warmupRatio: 0.1 })).toThrow(/give one of them/);
-    expect(() => make({}, points(0, 1))).toThrow(/no training examples/);
+    expect(() => make({ train: points(0, 1) })).toThrow(/no training examples/);
   });
 });

@@ -43,7 +43,7 @@ describe('NoteCollector', () => {
 });
 
 describe('the report of a run', () => {
-  test('is one file with curves, figures, confusion and examples, and refers to nothing outside', async () => {
+  test('is one file with curves, metrics, confusion and examples, and refers to nothing outside', async () => {
     const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
     const model = pointModel();
     const pixels = 'data:image/png;base64,AAAA';
@@ -52,7 +52,10 @@ describe('the report of a run', () => {
       task: pointTask,
       train: points(37, 1),
       validation: points(20, 2),
-      arguments: { outputDir, batchSize: 8, logEvery: 1, histograms: true },
+      outputDir,
+      batchSize: 8,
+      logEvery: 1,
+      histograms: true,
       progress: SILENT_PROGRESS,
       readPicture: async (id) => (id === 'p0' ? pixels : null),
     });

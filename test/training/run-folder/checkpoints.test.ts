@@ -1,4 +1,4 @@
-// Checkpoints appear whole, are checked when read, and are never lost to one that takes their place.
+// Checkpoints appear whole, are checked when read, and are never lost to one that replaces them.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -23,8 +23,8 @@ const lines: string[] = [];
 async function train(outputDir: string, resume: boolean, onSave?: (step: number) => void): Promise<TrainResult> {
   const model = pointModel();
   const trainer = new Trainer({
-    ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2) },
-    arguments: { outputDir, resume, epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
+    ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2), outputDir, resume },
+    ...{ epochs: 4, batchSize: 8, learningRate: 0.05, logEvery: 1, seed: 3 },
     progress: lineProgress((line) => lines.push(line)),
     ...(onSave === undefined ? {} : { callbacks: [{ onSave }] }),
   });
@@ -48,7 +48,7 @@ const title = 'a full disk';
 (reason === null ? describe : describe.skip)(reason === null ? title : `${title} (skipped: ${reason})`, () => {
   test.each([
     ['when nothing can be written any more', 0],
-    ['when there is room for figures, but not for a checkpoint', 8192],
+    ['when there is space for metrics, but not for a checkpoint', 8192],
   ])('stops the run with a clear error and keeps the checkpoint: %s', async (_, spared) => {
     const [whole, run] = [mkdtempSync(join(tmpdir(), 'run-')), join(disk, 'run')];
     rmSync(run, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// Every task model, compiled against eager: 20 steps with dropout, and in the middle the compiled run is saved and taken up again.
+// Every task model, compiled against eager: 20 steps with dropout, and in the middle the compiled run is saved and resumed.
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -38,7 +38,7 @@ describe('loadState', () => {
     await expect(step.loadState('nowhere')).rejects.toThrow(/optimizer\.safetensors: is not there; name a folder/);
   });
 
-  test('goes on with the moments of the file and the settings they were made with, whatever the step had', async () => {
+  test('goes on with the moments of the file and the settings they were made with, instead of those of the step', async () => {
     const { dir, step, weights } = await saved();
     const [other, otherWeights] = await start(weights(), { compile: false });
     await other.run(inputs(0)); // the update is made before the state comes

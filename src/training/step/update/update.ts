@@ -23,7 +23,7 @@ export interface UpdateOptions {
   skipNonFinite: boolean;
   gradientCheckpointing: boolean;
   labelSmoothing: number;
-  /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are passed over. */
+  /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are skipped. */
   lossScale: LossScale | null;
 }
 
@@ -89,7 +89,7 @@ function applyGradients(
   return { gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
 }
 
-/** One parameter's update, in one kernel where the backend has it. @param isFinite null: whatever comes is applied */
+/** One parameter's update, in one kernel where the backend has it. @param isFinite null: updates that are not finite are applied too */
 function updateParameter(
   entry: TrainedParameter,
   gradient: tf.Tensor,
