@@ -223,8 +223,8 @@ function requireScores(what: string, input: CheckedInput): void {
   const wrong = input.values.find((value) => value !== 0 && Math.abs(value) < LEAST_NORMAL);
   if (wrong === undefined) return;
   throw new ShapeError(
-    `${what}: received ${wrong}, which is an integer read as a float; tf.oneHot(..., 'float32') makes such values on WebAssembly: ` +
-      "write tf.cast(tf.oneHot(...), 'float32')",
+    `${what}: received ${wrong}, which is an integer read as a float; a tf.oneHot that is asked for float32 makes such values on ` +
+      "WebAssembly: write tf.cast(tf.oneHot(...), 'float32')",
   );
 }
 

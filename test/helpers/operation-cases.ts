@@ -34,6 +34,7 @@ export function createValues(tf: typeof tfjs): Values {
 
 /** By name of the operation, then by form. */
 export const OPERATION_CASES: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  argMax: { 'of rows': (tf, v) => tf.argMax(v.f(4, 3), -1), 'of columns': (tf, v) => tf.argMax(v.f(4, 3), 0) },
   add: {
     'of one shape': (tf, v) => tf.add(v.f(2, 3, 4), v.f(2, 3, 4)),
     'row by row': (tf, v) => tf.add(v.f(2, 3, 4), v.f(4)),

@@ -125,7 +125,7 @@ describe('what tfjs computes wrongly', () => {
 
 /** Names of `tf` that compute nothing, or that only make tensors of given values. */
 const NO_OPERATIONS = new Set(
-  'backend data dispose engine getBackend getKernel keep memory model ready registerKernel setBackend tensor tensor1d tensor2d tensor3d tensor4d tidy unregisterKernel valueAndGrads variable variableGrads print'.split(
+  'backend data dispose engine getBackend getKernel input keep memory model ready registerKernel setBackend tensor tensor1d tensor2d tensor3d tensor4d tidy unregisterKernel valueAndGrads variable variableGrads print'.split(
     ' ',
   ),
 );
