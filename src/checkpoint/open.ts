@@ -1,4 +1,4 @@
-// Opens a checkpoint file of any known format, told by its first bytes, never by its name.
+// Opens a checkpoint file of any known format, recognised by its first bytes, never by its name.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { readTorchStream } from './pytorch-legacy.js';
@@ -8,8 +8,8 @@ import type { TensorFile } from './tensor-file.js';
 
 const PEEK_BYTES = 512;
 
-/** Files that people hold by mistake: how they begin, and what to say. */
-const STRANGERS: readonly [RegExp, string][] = [
+/** Files of other formats: how they begin, and what to say of them. */
+const OTHER_FORMATS: readonly [RegExp, string][] = [
   [
     /^\s*(<!doctype html|<html|<\?xml)/i,
     'a web page, not a checkpoint: the download was answered by a page (login, error or terms); get the file itself',
@@ -60,8 +60,8 @@ async function openByHead(source: ByteSource, head: Uint8Array): Promise<TensorF
   if (source.size === 0) throw new CheckpointError(`${source.name}: is empty; get the file again`);
   const object = await torchObject(source, text);
   if (object !== null) return stateDictFile(source, object);
-  const stranger = STRANGERS.find(([pattern]) => pattern.test(text));
-  if (stranger !== undefined) throw new CheckpointError(`${source.name}: ${stranger[1]}`);
+  const other = OTHER_FORMATS.find(([pattern]) => pattern.test(text));
+  if (other !== undefined) throw new CheckpointError(`${source.name}: ${other[1]}`);
   if (/^[\s\S]{8}\s*\{/.test(text)) return openSafetensors(source);
   if (/^\x80[\x02-\x05]/.test(text))
     throw new CheckpointError(`${source.name}: a bare Python pickle, not written by torch.save; nothing was run`);

@@ -25,13 +25,13 @@ export class PickleBytes {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** The next opcode; errors name its place until the next one. */
+  /** The next opcode; errors name its offset until the next one. */
   opcode(): number {
     this.opcodeAt = this.at;
     return this.byte();
   }
 
-  /** @throws CheckpointError naming the file and the place of the opcode. */
+  /** @throws CheckpointError naming the file and the offset of the opcode. */
   fail(reason: string): never {
     throw new CheckpointError(`${this.file}: pickle at byte ${this.base + this.opcodeAt}: ${reason}`);
   }

@@ -53,12 +53,12 @@ export async function readTorchStream(source: ByteSource): Promise<TorchObject> 
   const keys = await next();
   if (!Array.isArray(keys)) return fail('its list of storages is missing; the file is damaged');
 
-  const places = new Map<string, { position: number; limit: number }>();
+  const ranges = new Map<string, { position: number; limit: number }>();
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined)
       return fail(`lists storage ${String(key).slice(0, 40)}, which no tensor uses; the file is damaged`);
-    if (places.has(storage.key)) return fail(`lists storage ${storage.key} twice; the file is damaged`);
+    if (ranges.has(storage.key)) return fail(`lists storage ${storage.key} twice; the file is damaged`);
     if (storage.dtype === null)
       return fail(`storage ${storage.key} is a ${storage.typeName}; expected floats or integers`);
     const where = `storage ${storage.key} at byte ${at}`;
@@ -71,10 +71,10 @@ export async function readTorchStream(source: ByteSource): Promise<TorchObject> 
     const limit = position + elements * DTYPE_BYTES[storage.dtype];
     if (!(limit <= source.size))
       return fail(`${where} ends at byte ${limit}, the file at ${source.size}; it is cut off`);
-    places.set(storage.key, { position, limit });
+    ranges.set(storage.key, { position, limit });
     at = limit;
   }
-  return { format: 'pytorch-legacy', value, locate: ({ key }) => places.get(key) };
+  return { format: 'pytorch-legacy', value, locate: ({ key }) => ranges.get(key) };
 }
 
 async function readPickleAt(

@@ -88,24 +88,24 @@ export function torchTensorFile(
   const located = new Map<string, LocatedTensor>();
   for (const [name, tensor] of tensors) {
     const { storage, dtype } = tensor;
-    const place = locate(storage);
+    const range = locate(storage);
     if (dtype === null || storage.dtype === null) {
       throw new CheckpointError(
         `${source.name}: tensor "${name}" has a ${storage.typeName}; expected floats or integers`,
       );
     }
-    if (place === undefined)
+    if (range === undefined)
       throw new CheckpointError(
         `${source.name}: tensor "${name}" lies in storage ${storage.key}, which the file lacks`,
       );
     const bytes = storage.elements * DTYPE_BYTES[storage.dtype];
-    if (!(place.position + bytes <= place.limit)) {
+    if (!(range.position + bytes <= range.limit)) {
       throw new CheckpointError(
-        `${source.name}: storage ${storage.key} of tensor "${name}" takes ${bytes} bytes, the file holds ${place.limit - place.position} of them; it is cut off or damaged`,
+        `${source.name}: storage ${storage.key} of tensor "${name}" takes ${bytes} bytes, the file holds ${range.limit - range.position} of them; it is cut off or damaged`,
       );
     }
-    const position = place.position + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
-    located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, position, limit: place.limit });
+    const position = range.position + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
+    located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, position, limit: range.limit });
   }
   return locatedTensorFile(source, format, located, metadata);
 }

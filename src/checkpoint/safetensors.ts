@@ -6,7 +6,7 @@ import { sizeOf } from '../shapes.js';
 import { DTYPE_BYTES, isStoredDType, type StoredDType } from './dtypes.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
 
-/** The reference refuses longer headers, and so nobody writes them. */
+/** The reference refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** Headers end at a multiple of this, and with them the data begins. */
@@ -61,7 +61,7 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
     expected = end;
   }
   if (dataStart + expected !== source.size) {
-    fail(`${source.size - dataStart - expected} bytes behind its last tensor belong to none; the file is damaged`);
+    fail(`${source.size - dataStart - expected} bytes after its last tensor belong to none; the file is damaged`);
   }
   return locatedTensorFile(source, 'safetensors', located, metadata);
 }

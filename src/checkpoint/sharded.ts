@@ -17,18 +17,18 @@ export function shardsOfIndex(indexText: string, indexName: string): Map<string,
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {
     throw new CheckpointError(`${indexName}: expected "weight_map", an object of parameter names and file names`);
   }
-  const places = new Map<string, string>();
+  const fileOf = new Map<string, string>();
   for (const [key, shard] of Object.entries(map)) {
     if (typeof shard !== 'string' || !/^[^/\\\0:]+$/.test(shard) || shard === '.' || shard === '..') {
       throw new CheckpointError(
         `${indexName}: "${key}" lies in ${JSON.stringify(shard)?.slice(0, 100)}; expected the name of a file in the same folder`,
       );
     }
-    places.set(key, shard);
+    fileOf.set(key, shard);
   }
-  if (new Set(places.values()).size > MAX_SHARDS)
+  if (new Set(fileOf.values()).size > MAX_SHARDS)
     throw new CheckpointError(`${indexName}: names more than ${MAX_SHARDS} files`);
-  return places;
+  return fileOf;
 }
 
 /**
@@ -41,14 +41,14 @@ export async function openSharded(
   indexName: string,
   openShard: (file: string) => Promise<TensorFile>,
 ): Promise<TensorFile> {
-  const places = shardsOfIndex(indexText, indexName);
+  const fileOf = shardsOfIndex(indexText, indexName);
   const shards = new Map<string, TensorFile>();
   const close = async (): Promise<void> => {
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    for (const file of new Set(places.values())) shards.set(file, await openShard(file));
-    const { tensors, owners } = join(shards, places, indexName);
+    for (const file of new Set(fileOf.values())) shards.set(file, await openShard(file));
+    const { tensors, owners } = join(shards, fileOf, indexName);
     const ownerOf = (name: string): TensorFile => {
       const owner = owners.get(name);
       if (owner === undefined) throw new CheckpointError(`${indexName}: tensor "${name}" is not in its files`);
@@ -73,7 +73,7 @@ export async function openSharded(
 
 function join(
   shards: ReadonlyMap<string, TensorFile>,
-  places: ReadonlyMap<string, string>,
+  fileOf: ReadonlyMap<string, string>,
   indexName: string,
 ): { tensors: Map<string, StoredTensor>; owners: Map<string, TensorFile> } {
   const tensors = new Map<string, StoredTensor>();
@@ -87,7 +87,7 @@ function join(
       owners.set(name, shard);
     }
   }
-  for (const [name, file] of places) {
+  for (const [name, file] of fileOf) {
     if (owners.get(name) !== shards.get(file)) {
       throw new CheckpointError(
         `${indexName}: ${file} does not hold tensor "${name}"; the files are of different checkpoints`,

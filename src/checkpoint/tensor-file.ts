@@ -43,7 +43,7 @@ export interface LocatedTensor {
   strides: number[] | null;
   /** Byte offset of the first element. */
   position: number;
-  /** Byte offset behind the last byte that the tensor may touch. */
+  /** Byte offset after the last byte that the tensor may touch. */
   limit: number;
 }
 
@@ -149,7 +149,7 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return true;
 }
 
-/** Elements from the first to behind the last that a view touches. */
+/** Elements from the first to after the last that a view touches. */
 function spanOf(shape: readonly number[], strides: readonly number[] | null): number {
   const elements = sizeOf(shape);
   if (strides === null || elements === 0) return elements;

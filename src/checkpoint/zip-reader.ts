@@ -61,7 +61,7 @@ export async function readZipDirectory(
     (a, b) => a.header - b.header,
   )) {
     if (entries.has(name)) fail(`zip entry "${name}" occurs twice`);
-    if (!(header + LOCAL_HEADER_BYTES <= offset)) fail(`zip entry "${name}" begins at byte ${header}, behind the data`);
+    if (!(header + LOCAL_HEADER_BYTES <= offset)) fail(`zip entry "${name}" begins at byte ${header}, after the data`);
     if (header < previousEnd) fail(`zip entries "${previousName}" and "${name}" overlap at byte ${header}`);
     const local = viewOf(await source.read(header, LOCAL_HEADER_BYTES));
     if (local.getUint32(0, true) !== LOCAL_HEADER)

@@ -65,7 +65,7 @@ export interface Leftovers {
   architecture: Architecture;
   layout: Layout;
   /** Keys without a parameter, with the names they were given. */
-  homeless: (SkippedKey & { name: string })[];
+  unplaced: (SkippedKey & { name: string })[];
   /** Parameters without a key. */
   missing: string[];
 }
@@ -76,10 +76,10 @@ export interface Leftovers {
  */
 export function requireComplete(
   file: TensorFile,
-  { architecture, layout, homeless, missing }: Leftovers,
+  { architecture, layout, unplaced, missing }: Leftovers,
   isChosen: boolean,
 ): void {
-  const lost = homeless.filter(({ name }) => !(isChosen && isHead(name)));
+  const lost = unplaced.filter(({ name }) => !(isChosen && isHead(name)));
   const absent = missing.filter(
     (name) => !(isTextOnly(layout) && (/visual_projection|pooler\.dense/.test(name) || isHead(name))),
   );

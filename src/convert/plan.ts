@@ -28,7 +28,7 @@ export interface PlanOptions {
   architecture?: Architecture;
   /** Default: the config.json beside the checkpoint, else what its shapes say. */
   config?: VisualBertConfig;
-  /** Go on although keys have no place in the class or parameters no source. Both are listed. Default false. */
+  /** Go on although keys fit no parameter of the class or parameters have no source. Both are listed. Default false. */
   allowIncomplete?: boolean;
 }
 
@@ -57,7 +57,7 @@ export interface ConversionPlan {
 /**
  * Plans a conversion.
  * @param found the config.json beside the source, if any.
- * @throws CheckpointError when the kind or the layout is unknown, keys have no place, parameters no source, or shapes differ.
+ * @throws CheckpointError when the kind or the layout is unknown, keys fit no parameter, parameters have no source, or shapes differ.
  */
 export async function planConversion(
   opened: TensorFile,
@@ -99,13 +99,13 @@ export async function planConversion(
     skipped.push({ key, reason: `holds ${what}, not a tensor` });
   }
   skipped.push(...tie(renamed, expected));
-  const { sources, homeless } = assignKeys(renamed, expected, architecture);
+  const { sources, unplaced } = assignKeys(renamed, expected, architecture);
   if (isTextOnly(layout)) copyVisualTables(sources, architecture);
   const missing = [...expected.keys()].filter((name) => !sources.has(name));
   requireFloats(file, sources.values());
   requireShapes(file, sources, expected);
   if (options.allowIncomplete !== true) {
-    requireComplete(file, { architecture, layout, homeless, missing }, options.architecture !== undefined);
+    requireComplete(file, { architecture, layout, unplaced, missing }, options.architecture !== undefined);
   }
   return {
     layout: layout.name,
@@ -117,7 +117,7 @@ export async function planConversion(
     ),
     aliases: expected.has('cls.predictions.bias') && config.tieWordEmbeddings ? DECODER_TIES : new Map(),
     aside,
-    skipped: [...skipped, ...homeless.map(({ key, reason }) => ({ key, reason }))],
+    skipped: [...skipped, ...unplaced.map(({ key, reason }) => ({ key, reason }))],
     missing,
     wrappers: keys.wrappers,
     notes: [...(found?.notes ?? []), ...(moved?.notes ?? []), ...notesOf(layout, architecture, config, options)],
@@ -188,15 +188,15 @@ function assignKeys(
   renamed: ReadonlyMap<string, StoredTensor>,
   expected: ReadonlyMap<string, number[]>,
   architecture: Architecture,
-): { sources: Map<string, string>; homeless: (SkippedKey & { name: string })[] } {
+): { sources: Map<string, string>; unplaced: (SkippedKey & { name: string })[] } {
   const sources = new Map<string, string>();
-  const homeless: (SkippedKey & { name: string })[] = [];
+  const unplaced: (SkippedKey & { name: string })[] = [];
   for (const [name, { name: key }] of renamed) {
     const parameter = nameIn(architecture, name);
     if (expected.has(parameter)) sources.set(parameter, key);
-    else homeless.push({ key, name, reason: `${architecture} has no parameter ${parameter}` });
+    else unplaced.push({ key, name, reason: `${architecture} has no parameter ${parameter}` });
   }
-  return { sources, homeless };
+  return { sources, unplaced };
 }
 
 function copyVisualTables(sources: Map<string, string>, architecture: Architecture): void {

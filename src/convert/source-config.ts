@@ -1,4 +1,4 @@
-// The configuration of a conversion: given, read beside the checkpoint, or told by its shapes.
+// The configuration of a conversion: given, read beside the checkpoint, or inferred from its shapes.
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
 import { CheckpointError } from '../errors.js';

@@ -1,7 +1,7 @@
 // Multi-head attention as pure functions of tensors.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../fused.js';
-import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
+import { dropout, type CallContext, type DropoutSite } from './dropout.js';
 import { withGradient } from './with-gradient.js';
 
 /** The most negative float32: added once to the scores of masked positions, so that a wholly masked row attends uniformly. */
@@ -69,7 +69,7 @@ export interface AttentionArgs {
   bias: tf.Tensor | null;
   /** Multiplies the probabilities, broadcast to `[b, n, q, s]`; null leaves every head as it is. */
   headMask: tf.Tensor | null;
-  dropout: DropoutPlace;
+  dropout: DropoutSite;
   context: CallContext;
 }
 
@@ -84,14 +84,14 @@ export function attend(
   queries: tf.Tensor,
   keys: tf.Tensor,
   values: tf.Tensor,
-  { b, n, bias, headMask, dropout: place, context }: AttentionArgs,
+  { b, n, bias, headMask, dropout: site, context }: AttentionArgs,
 ): { joined: tf.Tensor; probabilities: tf.Tensor } {
   const q = splitHeads(queries, b, n); // [b, n, q, d]
   const k = splitHeads(keys, b, n); // [b, n, s, d]
   const v = splitHeads(values, b, n); // [b, n, s, d]
   const headSize = (queries.shape[1] ?? 0) / n;
   const attended = scaledSoftmax(tf.matMul(q, k, false, true), 1 / Math.sqrt(headSize), bias); // [b, n, q, s]
-  const dropped = dropout(attended, place, context);
+  const dropped = dropout(attended, site, context);
   const masked = headMask === null ? dropped : tf.mul(dropped, headMask);
   const probabilities = context.attentionHook?.(masked) ?? masked;
   return { joined: mergeHeads(tf.matMul(probabilities, v)), probabilities };

@@ -56,8 +56,8 @@ export class Classifier extends WeightedLayer {
 
   /** `[m, h]` to `[m, c]`. */
   run(x: tf.Tensor, context: CallContext): tf.Tensor {
-    const place = { rate: this.rate, salt: hash32(`${this.name}.dropout`) };
-    return linear(this.transformed(dropout(x, place, context)), this.weights_);
+    const site = { rate: this.rate, salt: hash32(`${this.name}.dropout`) };
+    return linear(this.transformed(dropout(x, site, context)), this.weights_);
   }
 
   private transformed(x: tf.Tensor): tf.Tensor {

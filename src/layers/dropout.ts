@@ -1,4 +1,4 @@
-// Dropout whose mask is a pure function of seed, step and place: the same on every backend, eager or compiled.
+// Dropout whose mask is a pure function of seed, step and dropout site: the same on every backend, eager or compiled.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../fused.js';
 import { philoxUniform } from '../random/philox-uniform.js';
@@ -13,10 +13,10 @@ export interface CallContext {
   attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
 }
 
-export interface DropoutPlace {
+export interface DropoutSite {
   /** Probability that a value is dropped. */
   rate: number;
-  /** uint32 that tells this place from the others: `hash32` of its path. */
+  /** uint32 that tells this site from the others: `hash32` of its path. */
   salt: number;
 }
 
@@ -24,7 +24,7 @@ export interface DropoutPlace {
  * Sets values to zero with probability `rate` and scales the others by 1 / (1 - rate); outside training returns `x` itself.
  * The mask is drawn again for the gradient instead of being kept.
  */
-export function dropout(x: tf.Tensor, { rate, salt }: DropoutPlace, { training, dropoutKey }: CallContext): tf.Tensor {
+export function dropout(x: tf.Tensor, { rate, salt }: DropoutSite, { training, dropoutKey }: CallContext): tf.Tensor {
   if (!training || dropoutKey === null || rate === 0) return x;
   if (rate === 1) return tf.zerosLike(x);
   const masked = (values: tf.Tensor, key: tf.Tensor1D): tf.Tensor => {

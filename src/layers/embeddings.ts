@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
-import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
+import { dropout, type CallContext, type DropoutSite } from './dropout.js';
 import { layerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
 import { lookup } from './lookup.js';
@@ -53,7 +53,7 @@ export interface EmbeddingsInputs {
 export class Embeddings extends WeightedLayer {
   static readonly className = 'VisualBertEmbeddings';
   private readonly args: EmbeddingsArgs;
-  private readonly dropoutPlace: DropoutPlace;
+  private readonly dropoutSite: DropoutSite;
   /** `[vocabSize, h]`, which the masked-LM decoder shares. */
   wordTable!: tf.Variable;
   private positionTable!: tf.Variable;
@@ -66,7 +66,7 @@ export class Embeddings extends WeightedLayer {
   constructor(args: EmbeddingsArgs) {
     super(args);
     this.args = args;
-    this.dropoutPlace = { rate: args.hiddenDropoutProb, salt: hash32(`${this.name}.dropout`) };
+    this.dropoutSite = { rate: args.hiddenDropoutProb, salt: hash32(`${this.name}.dropout`) };
   }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
@@ -102,7 +102,7 @@ export class Embeddings extends WeightedLayer {
     const { visualEmbeds } = inputs;
     const isTextAlone = visualEmbeds === undefined || visualEmbeds.shape[1] === 0; // gradients of nothing cannot be reshaped
     const all = isTextAlone ? text : tf.concat([text, this.regionVectors(visualEmbeds, inputs)], 1);
-    return dropout(layerNorm(all, this.norm, this.args.layerNormEps), this.dropoutPlace, context); // [b, s, h]
+    return dropout(layerNorm(all, this.norm, this.args.layerNormEps), this.dropoutSite, context); // [b, s, h]
   }
 
   private textVectors({ inputIds, inputsEmbeds, tokenTypeIds, positionIds }: EmbeddingsInputs): tf.Tensor {
@@ -172,7 +172,7 @@ function requireIds(ids: tf.Tensor | undefined, who: string): tf.Tensor {
   );
 }
 
-/** The inputs of a call in a tf.model, told apart by their number. */
+/** The inputs of a call in a tf.model, by how many there are. */
 function namedInputs(inputs: tf.Tensor | tf.Tensor[]): EmbeddingsInputs {
   const [inputIds, ...rest] = Array.isArray(inputs) ? inputs : [inputs];
   const names =

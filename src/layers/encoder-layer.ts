@@ -6,7 +6,7 @@ import { hash32 } from '../random/philox.js';
 import { requireDim } from '../shapes.js';
 import { activationFunction, activationName } from './activations.js';
 import { attend, attentionBias } from './attention.js';
-import { dropout, type CallContext, type DropoutPlace } from './dropout.js';
+import { dropout, type CallContext, type DropoutSite } from './dropout.js';
 import { addLayerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
 import { recomputed } from './recomputed.js';
@@ -52,9 +52,9 @@ export class EncoderLayer extends WeightedLayer {
   static readonly className = 'VisualBertEncoderLayer';
   private readonly args: EncoderLayerArgs;
   private readonly activate: (x: tf.Tensor) => tf.Tensor;
-  private readonly attentionDropout: DropoutPlace;
-  private readonly attentionOutputDropout: DropoutPlace;
-  private readonly outputDropout: DropoutPlace;
+  private readonly attentionDropout: DropoutSite;
+  private readonly attentionOutputDropout: DropoutSite;
+  private readonly outputDropout: DropoutSite;
   private query!: LinearWeights;
   private key!: LinearWeights;
   private value!: LinearWeights;
@@ -68,10 +68,10 @@ export class EncoderLayer extends WeightedLayer {
     super(args);
     this.args = args;
     this.activate = activationFunction(args.hiddenAct);
-    const place = (path: string, rate: number): DropoutPlace => ({ rate, salt: hash32(`${this.name}.${path}`) });
-    this.attentionDropout = place('attention.self.dropout', args.attentionProbsDropoutProb);
-    this.attentionOutputDropout = place('attention.output.dropout', args.hiddenDropoutProb);
-    this.outputDropout = place('output.dropout', args.hiddenDropoutProb);
+    const site = (path: string, rate: number): DropoutSite => ({ rate, salt: hash32(`${this.name}.${path}`) });
+    this.attentionDropout = site('attention.self.dropout', args.attentionProbsDropoutProb);
+    this.attentionOutputDropout = site('attention.output.dropout', args.hiddenDropoutProb);
+    this.outputDropout = site('output.dropout', args.hiddenDropoutProb);
   }
 
   /** Heads left after pruning, by their original number. */

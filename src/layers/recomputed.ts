@@ -24,8 +24,8 @@ export function recomputed(
     (dy, saved) => {
       const again = saved.map((tensor) => after(tensor, [dy]));
       const inputs = [...again.filter(isValue), ...trained];
-      const places = again.values();
-      const whole = tensors.map((tensor) => (tensor === null ? null : (places.next().value as tf.Tensor)));
+      const remaining = again.values();
+      const whole = tensors.map((tensor) => (tensor === null ? null : (remaining.next().value as tf.Tensor)));
       const gradients = gradientsInside(() => block(whole), inputs, dy);
       return inputs.map((input, i) => gradients[i] ?? ((): tf.Tensor => tf.zerosLike(input)));
     },

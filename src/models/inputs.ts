@@ -38,7 +38,7 @@ export interface ModelInputs {
   sentenceImageLabels?: InputValue;
   /** `[b, p]`: region-to-phrase alignment only, the text position of each phrase, -1 for none. */
   regionToPhrasePosition?: InputValue;
-  /** `[b, k]`: pre-training only, the positions to predict, -100 for a place that is not used; `labels` are then `[b, k]`. */
+  /** `[b, k]`: pre-training only, the positions to predict, -100 for an unused one; `labels` are then `[b, k]`. */
   maskedPositions?: InputValue;
   /** Scalar: real examples in a padded batch, by which losses over the batch divide. */
   exampleCount?: InputValue;

@@ -106,7 +106,7 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
   }
 }
 
-/** Labels `[b, k]`, without those of places that are not used. */
+/** Labels `[b, k]`, without those of unused positions. */
 function usedLabels(labels: tf.Tensor, maskedPositions: tf.Tensor | undefined): tf.Tensor {
   if (maskedPositions === undefined) return labels;
   return tf.where(tf.less(maskedPositions, 0), tf.fill(labels.shape, IGNORED_LABEL, 'int32'), labels);

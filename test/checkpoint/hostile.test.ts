@@ -241,7 +241,7 @@ describe('safetensors', () => {
       [entry({ data_offsets: [0, 12] }), /takes 16 bytes, its offsets give 12/, 16],
       [entry({ data_offsets: [4, 20] }), /begins at byte 4 of the data, expected 0/, 20],
       [entry(), /ends at byte \d+, the file at/, 12],
-      [entry(), /4 bytes behind its last tensor belong to none/, 20],
+      [entry(), /4 bytes after its last tensor belong to none/, 20],
       [{ ...entry(), v: { dtype: 'F32', shape: [4], data_offsets: [8, 24] } }, /tensors overlap or leave a hole/, 24],
       [entry({ dtype: 'F8_E4M3' }), /has dtype F8_E4M3/, 16],
       [entry({ dtype: 'constructor' }), /has dtype constructor/, 16],

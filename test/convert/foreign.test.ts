@@ -132,7 +132,7 @@ describe('RoBERTa and its kin', () => {
     expect((await convert(folder)).files).toContain('tokenizer.json');
   });
 
-  test('is told by its keys, or by its one token type, when config.json is not there', async () => {
+  test('is recognised by its keys, or by its one token type, when config.json is not there', async () => {
     const { config } = await VisualBertModel.fromPretrained((await convert('roberta')).outDir);
     const bare = join(scratch, 'bare.safetensors');
     cpSync(`${FOLDER}/roberta/model.safetensors`, bare);

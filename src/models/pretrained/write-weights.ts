@@ -74,15 +74,15 @@ export function jsonText(value: object): string {
 /** Splits in order; an alias stays with its tensor. */
 function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
   const shards: TensorToWrite[][] = [];
-  let room = 0;
+  let freeBytes = 0;
   for (const tensor of tensors.filter(({ aliasOf }) => aliasOf === undefined)) {
     const bytes = bytesOf(tensor);
-    if (bytes > room || shards.length === 0) {
+    if (bytes > freeBytes || shards.length === 0) {
       shards.push([]);
-      room = limit;
+      freeBytes = limit;
     }
     shards.at(-1)?.push(tensor, ...tensors.filter(({ aliasOf }) => aliasOf === tensor.name));
-    room -= bytes;
+    freeBytes -= bytes;
   }
   return shards.length === 0 ? [[]] : shards;
 }
