@@ -156,6 +156,7 @@ export const command: CommandModule = {
             ) as unknown as Argv<ConvertArguments>,
         convert,
       )
+      .example('$0 data check train.jsonl --features features.tsv', 'what is wrong with which record')
       .demandCommand(1, 'Name one: check, stats or convert.'),
   handler: () => undefined,
 };

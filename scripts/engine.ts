@@ -78,7 +78,12 @@ export const command: CommandModule = {
   command: 'engine',
   describe: 'Install, show or remove the native engine',
   builder: (yargs) =>
-    yargs.command(install).command(info).command(remove).demandCommand(1, 'Name what to do: install, info or remove.'),
+    yargs
+      .command(install)
+      .command(info)
+      .command(remove)
+      .example('$0 engine install', 'for the CPU; --gpu for an NVIDIA card')
+      .demandCommand(1, 'Name what to do: install, info or remove.'),
   handler: () => undefined,
 };
 

@@ -2,7 +2,7 @@
 import { evaluateRun } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
+import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
 
 interface EvaluateArguments extends BackendArguments, ExampleArguments, ComputingArguments {
@@ -14,8 +14,8 @@ export const command = commandByTask<EvaluateArguments>(
   'evaluate',
   'Compute the metrics of a run, or of any model, on labelled examples',
   (yargs, task) =>
-    yargs
-      .options({
+    withExamples(
+      yargs.options({
         run: { type: 'string', describe: 'run folder; its validation examples unless others are named', group: 'Run:' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
         ...COMPUTING_FLAGS,
@@ -27,12 +27,17 @@ export const command = commandByTask<EvaluateArguments>(
         ...JSON_FLAG,
         ...exampleFlags(task),
         ...BACKEND_FLAGS,
-      })
-      .example('$0 evaluate --run runs/vqa', "on the run's own validation examples")
-      .example(
-        '$0 evaluate vqa --model uclanlp/visualbert-vqa --answers answers_vqa.txt --questions val_questions.json --annotations val_annotations.json --features val_36.tsv',
-        'any model, on any examples',
-      ),
+      }),
+      task,
+      [
+        ['$0 evaluate --run runs/vqa', "on the run's own validation examples", null],
+        [
+          '$0 evaluate vqa --model uclanlp/visualbert-vqa --answers answers_vqa.txt --questions val_questions.json --annotations val_annotations.json --features val_36.tsv',
+          'any model, on any examples',
+          'vqa',
+        ],
+      ],
+    ),
   async (flags) => {
     await useBackend(flags, 'infer');
     const { task, model, data } = await chosenExamples(flags);

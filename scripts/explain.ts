@@ -16,9 +16,9 @@ import {
 } from '../src/node.js';
 import { explanationTable, headTable, removalTable } from './explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
+import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
-import { JSON_FLAG } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
 
 interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleArguments {
   answer?: string;
@@ -29,6 +29,7 @@ interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleA
   picture?: string[];
   output?: string;
   json: boolean;
+  allowFreshWeights: boolean;
   evaluate: boolean;
   heads: boolean;
   limit?: number;
@@ -42,10 +43,10 @@ export const command = commandByTask<ExplainArguments>(
   'explain',
   'Show which words and regions an answer comes from, as one HTML page or as numbers',
   (yargs, task) =>
-    yargs
-      .options({
-        run: { type: 'string', describe: 'run folder' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+    withExamples(
+      yargs.options({
+        run: { type: 'string', describe: 'run folder', group: 'Run:' },
+        model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
         ...ONE_INPUT_FLAGS,
         phrase: {
           type: 'string',
@@ -70,6 +71,7 @@ export const command = commandByTask<ExplainArguments>(
           describe: 'picture file of each image, for the page',
           group: 'Result:',
         },
+        ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         evaluate: {
           type: 'boolean',
@@ -87,20 +89,27 @@ export const command = commandByTask<ExplainArguments>(
         seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
         ...exampleFlags(task),
         ...BACKEND_FLAGS,
-      })
-      .example(
-        '$0 explain --run runs/vqa --question "What color is the bus?" --features val_36.tsv --image 42 --picture 42.jpg --output why.html',
-        '',
-      )
-      .example(
-        '$0 explain --run runs/nlvr2 --statement "Both are dogs." --features dev/ --image a-img0 a-img1 --method leave-out --json',
-        '',
-      )
-      .example('$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are')
-      .example(
-        '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
-        '',
-      ),
+      }),
+      task,
+      [
+        [
+          '$0 explain --run runs/vqa --question "What color is the bus?" --features val_36.tsv --image 42 --picture 42.jpg --output why.html',
+          '',
+          'vqa',
+        ],
+        [
+          '$0 explain --run runs/nlvr2 --statement "Both are dogs." --features dev/ --image a-img0 a-img1 --method leave-out --json',
+          '',
+          'nlvr2',
+        ],
+        ['$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are', null],
+        [
+          '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
+          '',
+          'flickr',
+        ],
+      ],
+    ),
   async (flags) => {
     await useBackend(flags, 'infer');
     if (flags.evaluate || flags.heads) return evaluateMany(flags);
@@ -116,8 +125,8 @@ export const command = commandByTask<ExplainArguments>(
 
 async function evaluateMany(flags: ExplainArguments): Promise<void> {
   const { task, model, data } = await chosenExamples(flags);
-  const { limit, seed } = flags;
-  const options = { task, model, data, limit };
+  const { limit, seed, allowFreshWeights } = flags;
+  const options = { task, model, data, limit, allowFreshWeights };
   if (flags.heads) {
     const accuracy = await evaluateHeads(options);
     console.log(flags.json ? JSON.stringify(accuracy, null, 2) : headTable(accuracy));

@@ -203,6 +203,7 @@ export const command: CommandModule = {
             ) as unknown as Argv<VcrArguments>,
         vcr,
       )
+      .example('$0 features inspect train2014_obj36.tsv', 'images, width, regions')
       .demandCommand(1, 'Name one: inspect, pack, convert or vcr.'),
   handler: () => undefined,
 };

@@ -3,11 +3,12 @@ import type { Argv, CommandModule } from 'yargs';
 import { type GroundedPhrase, PRECISIONS } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './flags/one-input.js';
-import { JSON_FLAG } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
 
 interface GroundArguments extends BackendArguments, OneInputArguments {
   top: number;
   json: boolean;
+  allowFreshWeights: boolean;
 }
 
 const { question, image } = ONE_INPUT_FLAGS;
@@ -29,6 +30,7 @@ const ground: CommandModule<object, GroundArguments> = {
         },
         image,
         top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
+        ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
         ...featureFlags("Features (default: as the run's were made):"),

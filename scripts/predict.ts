@@ -3,7 +3,7 @@
 import { type AnyOneInput, evaluateRun, predictionOptions, readRun } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
+import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent, sourceOf } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, counted, JSON_FLAG, leftOutLines } from './flags/results.js';
 
@@ -19,8 +19,8 @@ export const command = commandByTask<PredictArguments>(
   'predict',
   'Answer a question about an image, or write the predictions for a file of them',
   (yargs, task) =>
-    yargs
-      .options({
+    withExamples(
+      yargs.options({
         run: { type: 'string', describe: 'run folder', group: 'Run:' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
         ...COMPUTING_FLAGS,
@@ -34,20 +34,32 @@ export const command = commandByTask<PredictArguments>(
         },
         ...exampleFlags(task),
         ...BACKEND_FLAGS,
-      })
-      .example('$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '')
-      .example(
-        '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
-        'a published model',
-      )
-      .example(
-        '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
-        'words for [MASK]',
-      )
-      .example(
-        '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
-        'the file of the evaluation server',
-      ),
+      }),
+      task,
+      [
+        ['$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '', 'vqa'],
+        [
+          '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
+          'a published model',
+          'vqa',
+        ],
+        [
+          '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
+          'words for [MASK]',
+          'pretraining',
+        ],
+        [
+          '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
+          'the file of the evaluation server',
+          'vqa',
+        ],
+        [
+          '$0 predict --run runs/mine --output predictions.jsonl --features test/',
+          'with the test set of the task',
+          null,
+        ],
+      ],
+    ),
   async (flags) => {
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or where to write the predictions (--output FILE).');

@@ -95,6 +95,7 @@ export const command: CommandModule = {
             json,
           }),
       )
+      .example('$0 score vqa result.json --annotations v2_mscoco_val2014_annotations.json', 'VQA accuracy')
       .demandCommand(1, 'Name a task: vqa, nlvr2, vcr or flickr.'),
   handler: () => undefined,
 };

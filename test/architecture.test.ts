@@ -71,16 +71,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/shared',
     'tasks/vcr',
   ],
-  pipelines: [
-    'engine/recording',
-    'features',
-    'models',
-    'models/pretrained',
-    'platform',
-    'processing',
-    'training/loop',
-    'training/step',
-  ],
+  pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
   explain: ['html', 'pipelines', 'platform', 'random', 'training', 'training/step'],
   runs: [
     'explain',

@@ -105,3 +105,13 @@ export async function chosenExamples(
 function withoutValidation(shape: Shape): Shape {
   return Object.fromEntries(Object.entries(shape).filter(([name]) => optionRole(name).validates === undefined));
 }
+
+/** The examples of a help text that are of its task; general ones have no task. */
+export function withExamples(
+  yargs: Argv,
+  task: TaskName | undefined,
+  examples: readonly (readonly [command: string, description: string, task: TaskName | null])[],
+): Argv {
+  const shown = examples.filter(([, , of]) => of === null || task === undefined || of === task);
+  return shown.reduce((all, [command, description]) => all.example(command, description), yargs);
+}

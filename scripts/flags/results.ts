@@ -3,16 +3,21 @@ import { type LeftOutImage, type Precision, PRECISIONS } from '../../src/node.js
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
-/** How examples are computed, by commands that read many. */
-export const COMPUTING_FLAGS = {
-  'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
-  precision: { choices: PRECISIONS, default: 'fp32' as Precision, describe: 'of matrix products', group: 'Run:' },
+/** Of commands that load a model to answer. */
+export const FRESH_WEIGHTS_FLAG = {
   'allow-fresh-weights': {
     type: 'boolean',
     default: false,
     describe: 'go on although the file lacks parameters of the model, which are then random',
     group: 'Run:',
   },
+} as const;
+
+/** How examples are computed, by commands that read many. */
+export const COMPUTING_FLAGS = {
+  'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
+  precision: { choices: PRECISIONS, default: 'fp32' as Precision, describe: 'of matrix products', group: 'Run:' },
+  ...FRESH_WEIGHTS_FLAG,
 } as const;
 
 export interface ComputingArguments {

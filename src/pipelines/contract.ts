@@ -148,7 +148,7 @@ export interface PipelineOptions extends HubOptions {
   detector?: PictureDetector;
   /** Examples that run together at most. Default 32. */
   batchSize?: number;
-  /** Load a checkpoint that lacks parameters of the model, which are then random. Default false: it is refused. */
+  /** Load a checkpoint that lacks parameters of the model, which are then random, with a warning. Default false: it is refused. */
   allowFreshWeights?: boolean;
 }
 

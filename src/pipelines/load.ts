@@ -1,8 +1,6 @@
 // What a pipeline is made of: the checkpoint's class as its config.json names it, its processor, and its head.
-import type { HubOptions } from '#platform';
 import { VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
-import { requireFilled } from '../models/pretrained/fresh-weights.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { VisualBertProcessor } from '../processing/processor.js';
@@ -65,7 +63,10 @@ export async function loadParts<T extends PipelineName>(
         }),
       ),
   });
-  return { task, processor, head, model: await loadModel(where, definition, hub, allowFreshWeights) };
+  // Going on is worth a warning.
+  const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
+  const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
+  return { task, processor, head, model };
 }
 
 /** Any class has the body that `feature-extraction` shows; of a head there is one class. */
@@ -83,20 +84,4 @@ function requireClass<T extends PipelineName>(
     `${task}: expected a checkpoint of ${Model.className}, received ${where}, whose config.json names ${found}` +
       (others.length === 0 ? '' : `; it can do ${others.join(', ')}, and feature-extraction`),
   );
-}
-
-async function loadModel<T extends PipelineName>(
-  where: string,
-  { Model }: PipelineDefinition<T>,
-  hub: HubOptions,
-  allowFreshWeights: boolean,
-): Promise<VisualBertPreTrainedModel> {
-  const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, { ...hub, allowFreshWeights: true });
-  try {
-    if (!allowFreshWeights) requireFilled(Model.className, model.loadingReport);
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
 }

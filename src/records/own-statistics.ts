@@ -5,7 +5,8 @@ import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
 import { approximateLength } from '../processing/approximate-length.js';
 import { recordWarnings, type TextLimit } from './own-warnings.js';
-import type { RegionFeatureSource } from '../features/region-features.js';
+import { isBadData } from '../features/indexed-source.js';
+import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
 
 /** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
 export async function guessOwnTask(path: string): Promise<OwnTaskName> {
@@ -79,7 +80,7 @@ export async function ownDataStats(
       source,
       limit,
     ),
-    features: source === null ? null : await featureStats(images, source),
+    features: source === null ? null : await featureStats(images, source, problems),
   };
 }
 
@@ -129,7 +130,10 @@ async function* boxProblems(summaries: readonly Summary[], source: RegionFeature
   for (const { raw, imageIds, boxes = [] } of summaries) {
     const [imageId = ''] = imageIds;
     if (boxes.length === 0 || !source.has(imageId)) continue;
-    const { imageWidth = Infinity, imageHeight = Infinity } = await source.read(imageId);
+    const regions = await readIfGood(source, imageId);
+    if (typeof regions === 'string') yield { where: raw.where, problem: regions };
+    if (typeof regions === 'string') continue;
+    const { imageWidth = Infinity, imageHeight = Infinity } = regions;
     for (const box of boxes) {
       const [x1, y1, x2, y2] = box;
       if (Math.min(x1, y1) >= -1 && x2 <= imageWidth + 1 && y2 <= imageHeight + 1) continue;
@@ -139,12 +143,29 @@ async function* boxProblems(summaries: readonly Summary[], source: RegionFeature
   }
 }
 
+/** The regions of an image, or why they cannot be read. */
+async function readIfGood(source: RegionFeatureSource, id: string): Promise<RegionFeatures | string> {
+  try {
+    return await source.read(id);
+  } catch (error) {
+    if (isBadData(error)) return error.message;
+    throw error;
+  }
+}
+
+/** Regions of the images; those that cannot be read go to `problems`. */
 async function featureStats(
   images: readonly string[],
   source: RegionFeatureSource,
+  problems: RecordProblem[],
 ): Promise<NonNullable<OwnDataStats['features']>> {
   const regions: number[] = [];
-  for (const id of images) if (source.has(id)) regions.push(source.countOf?.(id) ?? (await source.read(id)).count);
+  for (const id of images.filter((one) => source.has(one))) {
+    const known = source.countOf?.(id);
+    const read = known === undefined ? await readIfGood(source, id) : { count: known };
+    if (typeof read !== 'string') regions.push(read.count);
+    else if (!problems.some(({ problem }) => problem === read)) problems.push({ where: `image ${id}`, problem: read });
+  }
   return { missing: images.filter((id) => !source.has(id)), regions: distribution(regions), dim: source.dim };
 }
 

@@ -26,6 +26,8 @@ export interface EvaluateExplanationsOptions {
   seed?: number;
   /** Default 32. */
   batchSize?: number;
+  /** Go on, with a warning, where the model's file lacks parameters, which are then random. Default false: it is refused. */
+  allowFreshWeights?: boolean;
 }
 
 export interface ExplanationEvaluation {
@@ -51,7 +53,9 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     const isJudged = JUDGED_TASKS.includes(pipelineTask);
     if (pipelineTask === undefined || !isJudged)
       throw new ConfigError(`task ${name}: explanations are judged by right answers, to questions, statements or choices`);
-    const model = await createRunModel({ modelClass: opened.modelClass, model: source, dataConfig: {}, seed: 0 });
+    const { modelClass } = opened;
+    const fresh = options.allowFreshWeights === true ? undefined : false;
+    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
     try {
       const head = headOf(pipelineTask, opened, model.config);
       const forward = await createForwardPass(model);

@@ -23,7 +23,8 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
     throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
-    const model = await VisualBertModel.fromPretrained(source);
+    const allowFreshWeights = options.allowFreshWeights === true ? undefined : false;
+    const model = await VisualBertModel.fromPretrained(source, { allowFreshWeights });
     try {
       const forward = await createForwardPass(model);
       try {

@@ -20,7 +20,7 @@ export interface EvaluateRunOptions {
   /** Where to write the predictions as the evaluation server takes them. */
   output?: string;
   precision?: NonNullable<TrainingStepOptions['precision']>;
-  /** Take a model that lacks parameters, which are then random. Default false: it is refused. */
+  /** Go on, with a warning, where the model's file lacks parameters, which are then random. Default false: it is refused. */
   allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;
 }
@@ -43,7 +43,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvalu
   const opened = await openTask(name, data, { purpose, model: source });
   try {
     const { modelClass } = opened;
-    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights });
+    const fresh = allowFreshWeights ? undefined : false;
+    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
     try {
       const forward = await createForwardPass(model, { precision });
       try {

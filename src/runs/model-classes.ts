@@ -4,7 +4,6 @@ import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
 import { ConfigError, errorMessage } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
-import { requireFilled } from '../models/pretrained/fresh-weights.js';
 import { areUnnamed, isAuthorsVqaHead, UNKNOWN_ANSWER } from '../processing/answer-vocabulary.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 
@@ -19,18 +18,18 @@ export interface RunModelOptions {
   /** Whether the order of the data's classes was given, not found in the data: a head without names is taken to be theirs. Default false. */
   hasGivenClasses?: boolean;
   seed: number;
-  /** Take a file that lacks parameters of the model: training gives them values, answers would be random. Default false. */
-  allowFreshWeights?: boolean;
+  /** Of parameters that the model's file does not fill: true, they will be trained; false, they are refused. Default: a warning. */
+  allowFreshWeights: boolean | undefined;
 }
 
 /**
  * The model that a run starts from. A head whose classes are not those of the data gets fresh weights, also where it has as many classes;
  * `loadingReport` lists them.
  * @throws ConfigError when neither a model nor a configuration is given, or both disagree; CheckpointError for a model that lacks
- * parameters, unless `allowFreshWeights`
+ * parameters which may not be fresh
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
-  const { modelClass, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights = false } = options;
+  const { modelClass, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights } = options;
   const Model = MODEL_CLASSES[modelClass];
   if (model === null) {
     if (modelConfig === undefined) {
@@ -45,19 +44,12 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
   const stored = await VisualBertConfig.fromPretrained(model);
   const { id2label } = dataConfig;
   const isOther = id2label !== undefined && !isSameHead(stored, id2label, hasGivenClasses);
-  const loaded = await VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
+  return VisualBertPreTrainedModel.fromPretrained.call(Model, model, {
     config: id2label === undefined ? stored : stored.with({ id2label }),
     seed,
-    allowFreshWeights: true,
+    allowFreshWeights,
     newHead: isOther,
   });
-  try {
-    if (!allowFreshWeights) requireFilled(modelClass, loaded.loadingReport);
-    return loaded;
-  } catch (error) {
-    loaded.dispose();
-    throw error;
-  }
 }
 
 /**

@@ -1,5 +1,4 @@
 // What to say of parameters that a checkpoint did not fill: how many, which, and why they probably are not there.
-import { CheckpointError } from '../../errors.js';
 import { someKeys } from './explain.js';
 import type { LoadingReport } from './types.js';
 import { WRAPPERS } from './wrappers.js';
@@ -80,14 +79,4 @@ export function freshWeightsText(className: string, report: LoadingReport): stri
     `${className}: ${fresh.length} of ${report.parameterCount} parameters are not in ${report.source} and have random values: ` +
     `${someKeys(fresh)}. Likely reason: ${reason}`
   );
-}
-
-/**
- * Refuses a model whose answers would be random.
- * @throws CheckpointError naming the parameters that the file did not fill, and the likely reason
- */
-export function requireFilled(className: string, report: LoadingReport | null): void {
-  const fresh = report === null ? null : freshWeightsText(className, report);
-  if (fresh !== null)
-    throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights goes on with them`);
 }

@@ -21,8 +21,8 @@ import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory 
 /**
  * Loads `where` (folder, weights file, address or repository id) into a new model of one class.
  * Parameters are float32 whatever the file holds. Peak memory is that of the weights and the largest tensor.
- * Parameters that the file does not fill are warned of once, unless `allowFreshWeights`.
- * @throws CheckpointError for damaged files, wrong shapes, or files of other models; ConfigError; HubError.
+ * Parameters that the file does not fill are warned of once, unless `allowFreshWeights` is given.
+ * @throws CheckpointError for damaged files, wrong shapes, files of other models, or lacking parameters that may not be fresh; ConfigError; HubError.
  */
 export async function loadPretrained<M extends LoadableModel>(
   where: string,
@@ -39,6 +39,10 @@ export async function loadPretrained<M extends LoadableModel>(
     const filled = await fillNew(file, className, create, config, options);
     const report = { ...filled.report, source: located.files.name, notes: [...notes, ...filled.report.notes] };
     const fresh = options.allowFreshWeights === true ? null : freshWeightsText(className, report);
+    if (fresh !== null && options.allowFreshWeights === false) {
+      filled.model.dispose();
+      throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights goes on with them`);
+    }
     if (fresh !== null)
       warnOnce(`${fresh}. Training gives them values; { allowFreshWeights: true } says that they may be fresh.`);
     return { model: filled.model, report };

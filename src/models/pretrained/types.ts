@@ -20,8 +20,8 @@ export interface FromPretrainedOptions extends HubOptions {
   seed?: number;
   /** The model that a LoRA adapter was trained on: `where` is the adapter then, and is merged onto it. Folder, file, address or repository id. */
   base?: string;
-  /** Do not warn of parameters that the file does not fill: they will be trained. Default false. */
-  allowFreshWeights?: boolean;
+  /** Of parameters that the file does not fill: true says that they will be trained, false refuses them. Default: a warning. */
+  allowFreshWeights?: boolean | undefined;
 }
 
 /** What became of every key of the file and every parameter of the model. */
