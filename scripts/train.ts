@@ -38,10 +38,9 @@ export const command: CommandModule = {
   command: 'train',
   describe: 'Train a model on a task',
   builder: (yargs: Argv) =>
-    TASK_NAMES.reduce((all, name) => all.command(taskCommand(name)), yargs).example(EXAMPLES.vqa ?? '', 'fine-tune on VQA 2.0').demandCommand(
-      1,
-      `Name a task: ${TASK_NAMES.join(', ')}. \`visualbert train vqa --help\` lists its flags.`,
-    ),
+    TASK_NAMES.reduce((all, name) => all.command(taskCommand(name)), yargs)
+      .example(EXAMPLES.vqa ?? '', 'fine-tune on VQA 2.0')
+      .demandCommand(1, `Name a task: ${TASK_NAMES.join(', ')}. \`visualbert train vqa --help\` lists its flags.`),
   handler: () => undefined,
 };
 
