@@ -1,42 +1,40 @@
 // The kernel `FusedAdamW` of recordings: updates a parameter and its moments where they lie, in one pass over memory.
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import { EngineError } from '../../errors.js';
 import { TF_ATTR, type OperationAttribute } from '../load/addon.js';
-import type { GraphBackend } from '../recording/graph-backend.js';
 import type { Node } from '../recording/recording.js';
-import { rowSumOf } from '../recording/row-sums.js';
+import type { GraphKernel } from './graph-kernel.js';
+import { rowSumOf } from './row-sums.js';
 
 const KERNEL: FusedKernel = 'FusedAdamW';
 
 /** Order of the operation's inputs. */
 const INPUTS = ['parameter', 'first', 'second', 'gradient', 'norm', 'rate', 'firstCorrection', 'secondCorrection'];
 
-/** Registers it for the recording backend. Its first three inputs must be variables of the state, each to be assigned its result. */
-export function registerAdamWKernel(backendName: string): void {
-  tf.registerKernel({
-    kernelName: KERNEL,
-    backendName,
-    kernelFunc: ({ inputs, attrs, backend }) => {
-      const graph = backend as GraphBackend;
-      const operands = INPUTS.map((name) => inputs[name] as tf.TensorInfo);
-      const [parameter, first, second, ...rest] = operands;
-      const held = [parameter, first, second].map((tensor) => {
-        const variable = graph.heldBy((tensor as tf.TensorInfo).dataId);
-        if (variable === null) throw new EngineError(`${KERNEL}: parameter and moments must be variables of the state`);
-        return variable;
-      });
-      const [gradient, ...scalars] = rest.map((tensor) => graph.nodeOf(tensor)) as [Node, ...Node[]];
-      const sum = rowSumOf(gradient);
-      const [operation, nodes] =
-        sum === null
-          ? ['VisualbertAdamW', [gradient, ...scalars]]
-          : ['VisualbertAdamWRows', [sum.values, ...scalars, sum.rows]];
-      const results = graph.recording.updateInPlace(held, operation, nodes, attributesOf(attrs ?? {}));
-      return results.map((node) => graph.tensorOf(node, KERNEL));
-    },
-  });
-}
+/** Its first three inputs must be variables of the state, each to be assigned its result. */
+export const ADAMW_KERNEL: GraphKernel = {
+  name: KERNEL,
+  runsOnGpu: false,
+  writesInPlace: true,
+  record: (backend, inputs, attrs) => {
+    const operands = INPUTS.map((name) => inputs[name] as tf.TensorInfo);
+    const [parameter, first, second, ...rest] = operands;
+    const variables = [parameter, first, second].map((tensor) => {
+      const variable = backend.variableOf((tensor as tf.TensorInfo).dataId);
+      if (variable === null) throw new EngineError(`${KERNEL}: parameter and moments must be variables of the state`);
+      return variable;
+    });
+    const [gradient, ...scalars] = rest.map((tensor) => backend.nodeOf(tensor)) as [Node, ...Node[]];
+    const sum = rowSumOf(gradient);
+    const [operation, nodes] =
+      sum === null
+        ? ['VisualbertAdamW', [gradient, ...scalars]]
+        : ['VisualbertAdamWRows', [sum.values, ...scalars, sum.rows]];
+    const results = backend.recording.updateInPlace(variables, operation, nodes, attributesOf(attrs));
+    return results.map((node) => backend.tensorOf(node, KERNEL));
+  },
+};
 
 function attributesOf(attrs: Record<string, unknown>): OperationAttribute[] {
   const { beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite } = attrs;

@@ -1,10 +1,11 @@
 // The kernel `PhiloxUniform` on TensorFlow, eager and recorded: bit for bit the numbers of src/random.
 import * as tf from '@tensorflow/tfjs';
+import { EngineError } from '../../errors.js';
 import { PHILOX_UNIFORM, type PhiloxUniformAttrs } from '../../random/philox-uniform.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
-import { TF_DTYPE, type OperationAttribute } from '../load/addon.js';
-import type { GraphBackend } from '../recording/graph-backend.js';
-import { typeAttribute } from '../recording/recording.js';
+import { output, TF_DTYPE, type OperationAttribute } from '../load/addon.js';
+import { typeAttribute } from '../recording/tensorflow-values.js';
+import type { GraphKernel } from './graph-kernel.js';
 
 /** `tensorflow.random.Algorithm.PHILOX`. */
 const PHILOX = 1;
@@ -27,48 +28,47 @@ function operands(key: tf.TensorInfo, { shape, salt }: PhiloxUniformAttrs): tf.T
 
 /** Registers the kernel for the native backend. */
 export function registerEagerPhilox(backendName: string): void {
-  register(backendName, (backend: EagerBackend, key, attrs) => {
-    const { binding } = backend;
-    const ids = backend.getInputTensorIds(operands(key, attrs));
-    const [sizes, keyWords, counterWords, algorithm] = ids as [number, number, number, number];
-    const toUint64 = (id: number): number => binding.executeOp('Bitcast', TO_UINT64, [id], 1)[0]?.id as number;
-    const [uint64Key, counter] = [toUint64(keyWords), toUint64(counterWords)];
-    const [result] = binding.executeOp('StatelessRandomUniformV2', UNIFORM, [sizes, uint64Key, counter, algorithm], 1);
-    binding.deleteTensor(uint64Key);
-    binding.deleteTensor(counter);
-    return backend.createOutputTensor(result);
+  tf.registerKernel({
+    kernelName: PHILOX_UNIFORM,
+    backendName,
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      tf.tidy(() => {
+        const eager = backend as EagerBackend;
+        const { binding } = eager;
+        const ids = eager.getInputTensorIds(operands(inputs['key'] as tf.TensorInfo, attrs as PhiloxUniformAttrs));
+        const [sizes, keyWords, counterWords, algorithm] = ids as [number, number, number, number];
+        const toUint64 = (id: number): number => binding.executeOp('Bitcast', TO_UINT64, [id], 1)[0]?.id as number;
+        const [uint64Key, counter] = [toUint64(keyWords), toUint64(counterWords)];
+        const uniformInputs = [sizes, uint64Key, counter, algorithm];
+        const [result] = binding.executeOp('StatelessRandomUniformV2', UNIFORM, uniformInputs, 1);
+        binding.deleteTensor(uint64Key);
+        binding.deleteTensor(counter);
+        return eager.createOutputTensor(result);
+      }),
   });
 }
 
-/** Registers the kernel for the recording backend. */
-export function registerGraphPhilox(backendName: string): void {
-  register(backendName, (backend: GraphBackend, key, attrs) => {
-    const { recording } = backend;
-    const [sizes, keyWords, counterWords, algorithm] = operands(key, attrs).map((tensor) =>
-      recording.full(backend.nodeOf(tensor)),
-    ) as [number, number, number, number];
-    const toUint64 = (words: number): number => recording.operation('Bitcast', [words], TO_UINT64).operation * 2 ** 16;
-    const inputs = [sizes, toUint64(keyWords), toUint64(counterWords), algorithm];
-    const [node] = recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
-    if (node === undefined) throw new Error('StatelessRandomUniformV2 gave no output');
-    return backend.tensorOf(node, PHILOX_UNIFORM);
-  });
-}
+/** The kernel of recordings. */
+export const PHILOX_KERNEL: GraphKernel = {
+  name: PHILOX_UNIFORM,
+  runsOnGpu: true,
+  writesInPlace: false,
+  record: (backend, { key }, attrs) =>
+    tf.tidy(() => {
+      const { recording } = backend;
+      const given = operands(key as tf.TensorInfo, attrs as unknown as PhiloxUniformAttrs);
+      const references = given.map((tensor) => recording.full(backend.nodeOf(tensor)));
+      const [sizes, keyWords, counterWords, algorithm] = references as [number, number, number, number];
+      const toUint64 = (words: number): number => output(recording.operation('Bitcast', [words], TO_UINT64).operation);
+      const inputs = [sizes, toUint64(keyWords), toUint64(counterWords), algorithm];
+      const [node] = recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
+      if (node === undefined) throw new EngineError('StatelessRandomUniformV2 gave no output');
+      return backend.tensorOf(node, PHILOX_UNIFORM);
+    }),
+};
 
 /** What of tfjs-node's backend the eager kernel needs beside its declared part. */
 interface EagerBackend extends NodeKernelBackend {
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   createOutputTensor(metadata: unknown): tf.Tensor;
-}
-
-function register<B>(
-  backendName: string,
-  kernel: (backend: B, key: tf.TensorInfo, attrs: PhiloxUniformAttrs) => tf.Tensor,
-): void {
-  tf.registerKernel({
-    kernelName: PHILOX_UNIFORM,
-    backendName,
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      tf.tidy(() => kernel(backend as B, inputs['key'] as tf.TensorInfo, attrs as PhiloxUniformAttrs)),
-  });
 }

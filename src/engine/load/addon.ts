@@ -37,8 +37,21 @@ export interface OperationAttribute {
   value: unknown;
 }
 
-/** An output of an operation: operation number times 2^16 plus output index. */
+/** An output of an operation as one number, made by `output`. */
 export type OutputNumber = number;
+
+/** As native/graph.cc splits an output number. */
+const OUTPUTS_PER_OPERATION = 2 ** 16;
+
+/** An output of the operation of this number. */
+export function output(operation: number, index = 0): OutputNumber {
+  return operation * OUTPUTS_PER_OPERATION + index;
+}
+
+/** The operation that an output belongs to. */
+export function operationOf(reference: OutputNumber): number {
+  return Math.floor(reference / OUTPUTS_PER_OPERATION);
+}
 
 /** A size of -1 is unknown until the run; a shape of null has unknown rank. */
 export interface OutputDescription {

@@ -1,15 +1,5 @@
 // Who uses whose results inside a recording: needed where a variable is updated in the memory that others may still read.
-
-/** Operations whose result never shares memory with an input that somebody else holds. All others may hand their input on. */
-const COMPUTING = new Set(
-  (
-    'MatMul BatchMatMulV2 GatherV2 AddV2 Add Sub Mul RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
-    'Select SelectV2 Greater GreaterEqual Less LessEqual Equal NotEqual Softmax UnsortedSegmentSum OneHot Fill DeepCopy ' +
-    'StatelessRandomUniformV2 VisualbertGelu VisualbertGeluGrad VisualbertLayerNorm VisualbertAddLayerNorm VisualbertLayerNormGrad ' +
-    'VisualbertSoftmaxGrad VisualbertSumOfSquares VisualbertSumOfSquaresRows VisualbertColumnSums AssignVariableOp VisualbertAdamW ' +
-    'VisualbertAdamWRows'
-  ).split(' '),
-);
+import { traitsOf } from './operation-traits.js';
 
 /** Operations by number. */
 export class Dependencies {
@@ -30,7 +20,7 @@ export class Dependencies {
 
   /** Whether the operation's result has memory of its own. */
   ownsResult(operation: number): boolean {
-    return COMPUTING.has(this.types.get(operation) ?? '');
+    return traitsOf(this.types.get(operation) ?? '').ownsResult === true;
   }
 
   /** Operations that read the memory of this one's result, also through others that hand it on. */

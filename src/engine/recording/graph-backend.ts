@@ -6,7 +6,8 @@ import { nodeKernelBackendClass, type NodeKernelBackend } from '../load/kernel-b
 import type { NativeEngine } from '../load/native.js';
 import type { OperationAttribute } from '../load/addon.js';
 import { currentCaller } from './caller.js';
-import { typedArray, type GraphDType, type Node, type Recording, type Updatable } from './recording.js';
+import { typedArray, type GraphDType } from './tensorflow-values.js';
+import type { Node, Recording, Updatable } from './recording.js';
 
 export const GRAPH = 'graph';
 
@@ -14,8 +15,8 @@ export const GRAPH = 'graph';
 const LARGEST_CAPTURE_BYTES = 4 << 20;
 
 /** A variable whose values lie in a session. */
-export interface HeldVariable extends Updatable {
-  /** The tfjs variable's data while it is held. */
+export interface SessionVariable extends Updatable {
+  /** The tfjs variable's data while its values are in the session. */
   readonly dataId: tf.DataId;
   /** False once the tfjs variable was disposed. */
   readonly isAlive: boolean;
@@ -26,25 +27,25 @@ export interface HeldVariable extends Updatable {
 type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
   | { kind: 'node'; node: Node; recording: Recording; operation: string }
   | { kind: 'values'; values: tf.BackendValues }
-  | { kind: 'variable'; held: HeldVariable }
+  | { kind: 'variable'; variable: SessionVariable }
 );
 
 /** What the recording and the state ask of the backend, beside being one. */
 export interface GraphBackend extends NodeKernelBackend {
   /** Runs `record` with this backend current and operations going into `recording`. `own` are the variables that it may assign. */
   record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T;
-  /** The node of a tensor: recorded, written, held by a state, or captured from another backend. */
+  /** The node of a tensor: recorded, written, a variable of a state, or captured from another backend. */
   nodeOf(tensor: tf.TensorInfo): Node;
   /** A tensor that stands for a node. */
   tensorOf(node: Node, operation: string): tf.Tensor;
   /** Another tensor with the same value. */
   alias(tensor: tf.TensorInfo): tf.TensorInfo;
-  /** Calls with a tensor that stands for a held variable: to make a tfjs variable of it, or to assign it to one. */
-  refer<T>(held: HeldVariable, use: (reference: tf.Tensor) => T): T;
-  /** The held variable that this data stands for. */
-  heldBy(dataId: tf.DataId): HeldVariable | null;
-  /** Gives up the state's own hold, so that the data goes with the variable. */
-  release(held: HeldVariable): void;
+  /** Calls with a tensor that stands for a session variable: to make a tfjs variable of it, or to assign it to one. */
+  refer<T>(variable: SessionVariable, use: (reference: tf.Tensor) => T): T;
+  /** The session variable that this data stands for. */
+  variableOf(dataId: tf.DataId): SessionVariable | null;
+  /** Gives up the state's own reference, so that the data is freed with the variable. */
+  release(variable: SessionVariable): void;
   /** The recording under way. @throws EngineError outside of one. */
   readonly recording: Recording;
 }
@@ -89,9 +90,11 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       if (entry === undefined) return this.capture(tensor);
       if (entry.kind === 'values') return recording.constant(entry.values, tensor.shape, entry.dtype);
       if (entry.kind === 'variable') {
-        if (!entry.held.isAlive)
-          throw new EngineError(`The variable "${entry.held.name}" was disposed and cannot be used${currentCaller()}`);
-        return entry.held.node(recording);
+        if (!entry.variable.isAlive)
+          throw new EngineError(
+            `The variable "${entry.variable.name}" was disposed and cannot be used${currentCaller()}`,
+          );
+        return entry.variable.node(recording);
       }
       if (entry.recording !== recording) {
         throw new EngineError(
@@ -122,10 +125,10 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       return { dataId, shape, dtype };
     }
 
-    refer<T>(held: HeldVariable, use: (reference: tf.Tensor) => T): T {
-      const { dataId, shape, dtype } = held;
+    refer<T>(variable: SessionVariable, use: (reference: tf.Tensor) => T): T {
+      const { dataId, shape, dtype } = variable;
       if (this.entries.has(dataId)) this.incRef(dataId);
-      else this.add({ kind: 'variable', refCount: 2, shape, dtype, held }, dataId); // one for the reference, one for the state
+      else this.add({ kind: 'variable', refCount: 2, shape, dtype, variable }, dataId); // one for the reference, one for the state
       return onGraph(() => {
         const reference = engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, this);
         const result = use(reference);
@@ -134,12 +137,12 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       });
     }
 
-    heldBy(dataId: tf.DataId): HeldVariable | null {
+    variableOf(dataId: tf.DataId): SessionVariable | null {
       const entry = this.entries.get(dataId);
-      return entry?.kind === 'variable' ? entry.held : null;
+      return entry?.kind === 'variable' ? entry.variable : null;
     }
 
-    release({ dataId }: HeldVariable): void {
+    release({ dataId }: SessionVariable): void {
       this.disposeData(dataId);
     }
 
@@ -165,7 +168,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
 
     override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
       const entry = this.entries.get(dataId);
-      return entry?.kind === 'variable' ? (await entry.held.read()).data : this.readSync(dataId);
+      return entry?.kind === 'variable' ? (await entry.variable.read()).data : this.readSync(dataId);
     }
 
     override readSync(dataId: tf.DataId): tf.BackendValues {
@@ -173,7 +176,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       if (entry?.kind === 'values') return entry.values;
       if (entry?.kind === 'variable') {
         throw new EngineError(
-          `The variable "${entry.held.name}" is held by a compiled state${currentCaller()}; await variable.data(), use it in a compiled function, or dispose the state`,
+          `The variable "${entry.variable.name}" is held by a compiled state${currentCaller()}; await variable.data(), use it in a compiled function, or dispose the state`,
         );
       }
       const what = entry === undefined ? 'a tensor that is not here' : `the result of ${entry.operation}`;

@@ -3,6 +3,8 @@ import type * as tf from '@tensorflow/tfjs';
 import { EngineError, errorMessage } from '../../errors.js';
 import { sizeOf } from '../../shapes.js';
 import {
+  operationOf,
+  output,
   TF_ATTR,
   TF_DTYPE,
   type NativeArray,
@@ -13,10 +15,9 @@ import {
 import { currentCaller } from './caller.js';
 import type { Precision } from './precision.js';
 import { Dependencies } from './dependencies.js';
+import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
 import { groupInputs } from './operation-definitions.js';
-
-/** dtypes of tensors inside a recording. */
-export type GraphDType = 'float32' | 'int32' | 'bool';
+import { traitsOf } from './operation-traits.js';
 
 /** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
 export interface Node {
@@ -49,34 +50,6 @@ export interface InPlaceUpdate {
   attributes: readonly OperationAttribute[];
   operation: number | null;
 }
-
-const DTYPE_NAMES = new Map<number, GraphDType>([
-  [TF_DTYPE.float32, 'float32'],
-  [TF_DTYPE.bfloat16, 'float32'],
-  [TF_DTYPE.float16, 'float32'],
-  [TF_DTYPE.int32, 'int32'],
-  [TF_DTYPE.int64, 'int32'], // followed by a Cast: tfjs has no int64
-  [TF_DTYPE.uint8, 'int32'],
-  [TF_DTYPE.bool, 'bool'],
-]);
-
-/** The dtype of a precision's matrix products; null: float32. */
-export const LOW_DTYPES: Record<Precision, number | null> = {
-  fp32: null,
-  bf16: TF_DTYPE.bfloat16,
-  fp16: TF_DTYPE.float16,
-};
-
-/** Operations that take a first input of low precision as it is, since they only move values. */
-const MOVE_VALUES = new Set('Reshape Transpose Slice ExpandDims Squeeze Identity'.split(' '));
-
-/** Operations that take a bfloat16 first input and compute in float32 inside. */
-const TAKE_BFLOAT16 = new Set(
-  (
-    'VisualbertSumOfSquares VisualbertColumnSums VisualbertGelu VisualbertDropout VisualbertLayerNorm ' +
-    'VisualbertAddLayerNorm'
-  ).split(' '),
-);
 
 /** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
 const SMALL = 16;
@@ -152,7 +125,7 @@ export class Recording {
             'give it a fixed shape (masks and padding instead of selecting rows)',
         );
       }
-      const reference = operation * 2 ** 16 + index;
+      const reference = output(operation, index);
       const low = dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16;
       const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
       const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
@@ -174,7 +147,7 @@ export class Recording {
   after(node: Node, signal: Node): Node {
     const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
     const late = (reference: OutputNumber, dtype: number): OutputNumber =>
-      this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation * 2 ** 16;
+      output(this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation);
     const { shape, dtype } = node;
     if (node.low === null || this.lowDtype === null)
       return { shape, dtype, low: null, full: late(this.full(node), TF_DTYPE[dtype]) };
@@ -308,13 +281,14 @@ export class Recording {
   private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
     const [first, second] = inputs;
     if (first === undefined || first.full !== null || first.low === null) return null;
-    if (MOVE_VALUES.has(type) || (TAKE_BFLOAT16.has(type) && this.bfloat16(first) !== null)) {
-      const references = [first.low, ...inputs.slice(1).map((node) => this.full(node))];
-      return this.operation(type, references, this.loweredAttributes(attributes)).nodes;
-    }
-    if (type === 'VisualbertGeluGrad' && second !== undefined) {
-      const both = [this.bfloat16(first), this.bfloat16(second)];
-      return both.includes(null) ? null : this.operation(type, both as OutputNumber[], attributes).nodes;
+    const { movesValues = false, bfloat16Inputs = 0 } = traitsOf(type);
+    const count = movesValues ? 1 : bfloat16Inputs;
+    if (count > 0) {
+      const low = inputs.slice(0, count).map((node) => (movesValues ? node.low : this.bfloat16(node)));
+      const references = [...low, ...inputs.slice(count).map((node) => this.full(node))];
+      return low.includes(null)
+        ? null
+        : this.operation(type, references as OutputNumber[], this.loweredAttributes(attributes)).nodes;
     }
     // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
     if (
@@ -344,7 +318,7 @@ export class Recording {
   }
 
   private cast(reference: OutputNumber, dtype: number): OutputNumber {
-    return this.operation('Cast', [reference], [typeAttribute('DstT', dtype)]).operation * 2 ** 16;
+    return output(this.operation('Cast', [reference], [typeAttribute('DstT', dtype)]).operation);
   }
 
   private only({ nodes }: { nodes: Node[] }): Node {
@@ -352,26 +326,4 @@ export class Recording {
     if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
     return node;
   }
-}
-
-/** The operation that an output belongs to. */
-export function operationOf(reference: OutputNumber): number {
-  return Math.floor(reference / 2 ** 16);
-}
-
-/** A text as part of TensorFlow's node names, which know few characters. Other texts give other names. */
-export function nodeName(text: string): string {
-  return text.replace(/[^\w.\-/]/g, (unit) => `>${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** A type attribute. */
-export function typeAttribute(name: string, value: number): OperationAttribute {
-  return { name, type: TF_ATTR.type, value };
-}
-
-/** Values as TensorFlow stores them: bool is one byte each. */
-export function typedArray(values: ArrayLike<number>, dtype: GraphDType): Float32Array | Int32Array | Uint8Array {
-  if (dtype === 'float32') return values instanceof Float32Array ? values : Float32Array.from(values);
-  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);
-  return values instanceof Uint8Array ? values : Uint8Array.from(values);
 }

@@ -1,15 +1,18 @@
 // compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
 import * as tf from '@tensorflow/tfjs';
-import { EngineError, ShapeError, errorMessage } from '../../errors.js';
-import { type RawTensor, type RawTensors, rawTensorProblem } from '../../raw-tensor.js';
+import { EngineError, errorMessage } from '../../errors.js';
+import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js';
 import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions, Tensors } from './contract.js';
 import type { Precision } from '../recording/precision.js';
-import type { GraphDType, Recording } from '../recording/recording.js';
+import type { GraphDType } from '../recording/tensorflow-values.js';
+import type { Recording } from '../recording/recording.js';
+import { rawTensor } from './raw-result.js';
 import { TRACE_RUN } from './session-config.js';
-import { rawTensor, SessionState } from './state.js';
+import { formatSignature, SignatureMap, signatureOf, type Signature } from './signature.js';
+import { SessionState } from './state.js';
 
 /** One recording of a function. */
 interface Recorded {
@@ -28,10 +31,14 @@ interface Recorded {
  * @throws EngineError at a call, when the function reads a value, depends on data in its shapes, uses a disposed variable or one of no state,
  * or an operation that cannot be recorded; the message names the operation and the caller's line.
  */
-export function compile(
-  fn: (inputs: Tensors) => Tensors,
-  { state, name, precision = 'fp32' }: CompileOptions,
-): Compiled {
+export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOptions): Compiled {
+  const {
+    state,
+    name,
+    precision = 'fp32',
+  } = (options as CompileOptions | undefined) ?? ({} as Partial<CompileOptions>);
+  if (typeof fn !== 'function')
+    throw new EngineError(`compile: expected a function of tensors, received ${String(fn)}`);
   if (!(state instanceof SessionState)) throw new EngineError('compile: expected a state made by createState');
   const compiled = new CompiledFunction(fn, state, name ?? (fn.name || 'function'), precision);
   const call = (inputs: RawTensors): Promise<RawTensors> => compiled.call(inputs);
@@ -41,7 +48,8 @@ export function compile(
 }
 
 class CompiledFunction {
-  private readonly recorded = new Map<string, Recorded>();
+  /** null: recorded in an earlier session. */
+  private readonly recorded = new SignatureMap<Recorded | null>();
 
   constructor(
     private readonly fn: (inputs: Tensors) => Tensors,
@@ -63,7 +71,7 @@ class CompiledFunction {
     inputs: RawTensors,
     runOptions: Uint8Array | undefined,
   ): Promise<{ outputs: RawTensors; metadata: Uint8Array | null }> {
-    const signature = this.signatureOf(inputs);
+    const signature = signatureOf(inputs, this.name);
     const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
     const arrays = startsAtOnce ? inputs : copyOf(inputs);
     return this.state.enqueue(async () => {
@@ -73,9 +81,9 @@ class CompiledFunction {
     });
   }
 
-  private present(signature: string): Recorded | undefined {
+  private present(signature: Signature): Recorded | undefined {
     const found = this.recorded.get(signature);
-    return found !== undefined && this.state.has(found.recording) ? found : undefined;
+    return found && this.state.has(found.recording) ? found : undefined;
   }
 
   private async run(
@@ -98,7 +106,7 @@ class CompiledFunction {
     return { outputs, metadata };
   }
 
-  private async record(inputs: RawTensors, signature: string): Promise<Recorded> {
+  private async record(inputs: RawTensors, signature: Signature): Promise<Recorded> {
     const { state } = this;
     const recording = await state.startRecording(this.name, this.precision);
     const started = performance.now();
@@ -127,24 +135,14 @@ class CompiledFunction {
       const place = error instanceof Error ? callerOf(error) : '';
       throw new EngineError(`${this.name} cannot be recorded: ${errorMessage(error)}${place}`, { cause: error });
     }
-    for (const [key, { recording: old }] of this.recorded) if (!state.has(old)) this.recorded.delete(key);
+    this.recorded.update((old) => (old !== null && state.has(old.recording) ? old : null));
+    if (this.recorded.get(signature) === null) state.growFor(recording);
     const recorded = { recording, feeds, fetches, targets };
     this.recorded.set(signature, recorded);
     state.log(
-      `compile: recorded ${this.name}(${signature}), ${recording.operationCount} operations in ${Math.round(performance.now() - started)} ms`,
+      `compile: recorded ${this.name}(${formatSignature(signature)}), ${recording.operationCount} operations in ${Math.round(performance.now() - started)} ms`,
     );
     return recorded;
-  }
-
-  private signatureOf(inputs: RawTensors): string {
-    return Object.entries(inputs)
-      .map(([name, value]) => {
-        const problem = rawTensorProblem(value);
-        if (problem !== null) throw new ShapeError(`${this.name}: input "${name}": ${problem}`);
-        return `${name}: ${value.dtype} [${value.shape.join(', ')}]`;
-      })
-      .sort()
-      .join('; ');
   }
 }
 

@@ -14,7 +14,11 @@ import type { Precision } from '../recording/precision.js';
 import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
-  /** How many recorded functions and input signatures the session may hold before it is rebuilt with those last used. Default 32. */
+  /**
+   * How many signatures, over all functions, the session may have recorded before a new one takes its place. Functions are recorded again in it as
+   * they are called. The bound doubles, with a warning, when signatures return that an earlier session had, up to a quarter of the machine's
+   * memory. Default 32.
+   */
   maxSignatures?: number;
   /** Threads inside one operation. Default: those of the engine. */
   intraOpThreads?: number;

@@ -1,6 +1,8 @@
 // Reads and writes the variables of one session. Which variable is fed, as a number, so that all of a kind share operations and with them an
 // executor: TensorFlow builds one for each set of fetches, and rewrites the whole graph for it, which at base size takes a fifth of a second.
 import {
+  operationOf,
+  output,
   TF_ATTR,
   TF_DTYPE,
   type Feeds,
@@ -11,7 +13,7 @@ import {
   type OperationAttribute,
   type OutputNumber,
 } from '../load/addon.js';
-import { operationOf, typeAttribute } from '../recording/recording.js';
+import { typeAttribute } from '../recording/tensorflow-values.js';
 
 /** Memory of the session that holds an array, or the transpose of a matrix. */
 export interface Resource {
@@ -106,7 +108,7 @@ export class VariableAccess {
 
   private addReader({ dtype, isTransposed, handle }: Resource): Reader {
     const { number, variable } = this.addVariable(handle);
-    const stored = this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]) * 2 ** 16;
+    const stored = output(this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]));
     return { number, value: isTransposed ? this.addTranspose(stored) : stored };
   }
 
@@ -114,25 +116,25 @@ export class VariableAccess {
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(dtype);
     const turned = isTransposed ? this.addTranspose(value) : value;
-    const cast = dtype === stored ? turned : this.add('Cast', [turned], [typeAttribute('DstT', stored)]) * 2 ** 16;
+    const cast = dtype === stored ? turned : output(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
     return { number, value, assign: this.add('AssignVariableOp', [variable, cast], [typeAttribute('dtype', stored)]) };
   }
 
   /** Any variable that is on the same device as one of its kind; what uses it runs there too. */
   private addVariable(handle: OutputNumber): { number: OutputNumber; variable: OutputNumber } {
     const number = this.addPlaceholder(TF_DTYPE.int32);
-    return { number, variable: this.add('VisualbertVariable', [number], [], operationOf(handle)) * 2 ** 16 };
+    return { number, variable: output(this.add('VisualbertVariable', [number], [], operationOf(handle))) };
   }
 
   private addPlaceholder(dtype: number): OutputNumber {
-    return this.add('Placeholder', [], [typeAttribute('dtype', dtype)]) * 2 ** 16;
+    return output(this.add('Placeholder', [], [typeAttribute('dtype', dtype)]));
   }
 
   private addTranspose(matrix: OutputNumber): OutputNumber {
     const order = { dtype: TF_DTYPE.int32, shape: [2], data: Int32Array.of(1, 0) };
     const value = { name: 'value', type: TF_ATTR.tensor, value: order };
-    const perm = this.add('Const', [], [typeAttribute('dtype', TF_DTYPE.int32), value]) * 2 ** 16;
-    return this.add('Transpose', [matrix, perm], []) * 2 ** 16;
+    const perm = output(this.add('Const', [], [typeAttribute('dtype', TF_DTYPE.int32), value]));
+    return output(this.add('Transpose', [matrix, perm], []));
   }
 
   private add(

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
 import {
   NativeGraph,
+  output,
   TF_ATTR,
   TF_DTYPE,
   type GraphAddon,
@@ -33,7 +34,7 @@ function inputsOf(graph: NativeGraph, shapes: readonly (readonly number[])[], ke
   return shapes.map((shape, i) => {
     const dtype = { ...FLOAT, value: keys.includes(i) ? TF_DTYPE.int32 : TF_DTYPE.float32 };
     const attributes = [dtype, { name: 'shape', type: TF_ATTR.shape, value: shape }];
-    return graph.add('Placeholder', `input${i}`, [], attributes).operation * 2 ** 16;
+    return output(graph.add('Placeholder', `input${i}`, [], attributes).operation);
   });
 }
 
@@ -50,7 +51,7 @@ describe('a definition that TensorFlow cannot take', () => {
     ['too few inputs', (graph) => graph.add('MatMul', 'x', inputsOf(graph, [[2, 2]])), /1 inputs specified of 2/],
     ['too many inputs', (graph) => graph.add('Sqrt', 'x', inputsOf(graph, [[2], [2]])), /Sqrt/],
     ['a list instead of an input', (graph) => graph.add('Sqrt', 'x', [inputsOf(graph, [[2]])]), /List provided/],
-    ['an operation that is not there', (graph) => graph.add('Sqrt', 'x', [7 * 2 ** 16]), /./],
+    ['an operation that is not there', (graph) => graph.add('Sqrt', 'x', [output(7)]), /./],
     [
       'an output that is not there',
       (graph) => graph.add('Sqrt', 'x', [(inputsOf(graph, [[2]])[0] ?? 0) + 5]),
@@ -93,7 +94,7 @@ describe('inputs that do not fit a fused kernel', () => {
         : [input, { dtype: TF_DTYPE.float32, shape, data: new Float32Array(size) }];
     });
     const { operation } = graph.add(type, 'misused', inputs, attributes);
-    const run = graph.run(feeds, [operation * 2 ** 16], []);
+    const run = graph.run(feeds, [output(operation)], []);
     await expect(run).rejects.toThrow(/expected (\d+ elements, received|a tensor whose last axis)/);
     await expect(run).rejects.toThrow(EngineError);
     graph.close();

@@ -2,69 +2,102 @@
 import type * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import { TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from '../load/addon.js';
+import { operationOf, output, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from '../load/addon.js';
 import { currentCaller } from '../recording/caller.js';
+import type { SessionVariable } from '../recording/graph-backend.js';
+import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
 import type { Precision } from '../recording/precision.js';
-import type { HeldVariable } from '../recording/graph-backend.js';
-import {
-  LOW_DTYPES,
-  nodeName,
-  operationOf,
-  typeAttribute,
-  type GraphDType,
-  type Node,
-  type Recording,
-} from '../recording/recording.js';
+import type { Node, Recording } from '../recording/recording.js';
 import type { Resource } from './variable-access.js';
 
-/** A variable that lives in a session. */
-export class StateVariable implements HeldVariable {
+export interface StateVariableSpec {
+  name: string;
+  shape: number[];
+  dtype: GraphDType;
+  /** Whether the tfjs variable was there before the state, and will be after it. */
+  given: boolean;
+  /**
+   * Of a matrix that is only read: the precision of the products that read it. In fp32 the session keeps its transpose alone, else the matrix
+   * and its transpose in low precision.
+   */
+  readIn?: Precision | undefined;
+}
+
+/** Where a variable is: in one graph, as itself or transposed, and perhaps in low precision beside it. */
+interface Location {
+  graph: NativeGraph;
+  resource: Resource;
+  /** The transposed matrix in low precision. */
+  low: Resource | null;
+}
+
+/** A variable whose values are in a session. */
+export class StateVariable implements SessionVariable {
   readonly dataId: tf.DataId = {};
-  /** Set once the tfjs variable exists. */
-  variable!: tf.Variable;
-  /** The graph that it is in. */
-  private graph!: NativeGraph;
-  /** Where its value is. */
-  resource!: Resource;
-  /** The transposed matrix in low precision, where the session keeps one beside it. */
-  private low: Resource | null = null;
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  readonly given: boolean;
+  readonly variable: tf.Variable;
+  private readonly readIn: Precision | undefined;
+  private location: Location;
   private readonly reads = new WeakMap<Recording, Node>();
 
-  /**
-   * @param given whether it was there before the state, and will be after it. @param readIn of a matrix that is only read: the precision of
-   * the products that read it. In fp32 the session keeps its transpose alone, else the matrix and its transpose in low precision.
-   */
+  /** @param bind gives the tfjs variable that stands for this one. */
   constructor(
-    readonly name: string,
-    readonly shape: number[],
-    readonly dtype: GraphDType,
-    readonly given: boolean,
+    { name, shape, dtype, given, readIn }: StateVariableSpec,
+    graph: NativeGraph,
     readonly read: () => Promise<RawTensor>,
-    private readonly readIn?: Precision,
-  ) {}
+    bind: (stored: SessionVariable) => tf.Variable,
+  ) {
+    this.name = name;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.given = given;
+    this.readIn = readIn;
+    this.location = this.addTo(graph);
+    this.variable = bind(this);
+  }
 
   get isAlive(): boolean {
     return !this.variable.isDisposed;
   }
 
-  /** Adds its resources to a graph. */
-  enter(graph: NativeGraph): void {
+  /** Whether the tfjs variable was assigned another tensor, and no longer stands for the value in the session. */
+  get isReassigned(): boolean {
+    return this.isAlive && this.variable.dataId !== this.dataId;
+  }
+
+  /** Where its value is. */
+  get resource(): Resource {
+    return this.location.resource;
+  }
+
+  /** Adds its resources to another graph, where they have no value yet. */
+  moveTo(graph: NativeGraph): void {
+    this.location = this.addTo(graph);
+  }
+
+  private addTo(graph: NativeGraph): Location {
     const add = (name: string, dtype: number, isTransposed: boolean): Resource => {
       const path = `state/${nodeName(this.name)}/${name}`;
       const shape = isTransposed ? [...this.shape].reverse() : this.shape;
       const shared = { name: 'shared_name', type: TF_ATTR.string, value: path };
       const attributes = [typeAttribute('dtype', dtype), { name: 'shape', type: TF_ATTR.shape, value: shape }, shared];
-      return { handle: graph.add('VarHandleOp', path, [], attributes).operation * 2 ** 16, dtype, isTransposed };
+      return { handle: output(graph.add('VarHandleOp', path, [], attributes).operation), dtype, isTransposed };
     };
     const { keepsTranspose, lowDtype } = this;
-    this.graph = graph;
-    this.resource = add('VarHandleOp', TF_DTYPE[this.dtype], keepsTranspose);
-    this.low = lowDtype === null ? null : add('low', lowDtype, true);
+    return {
+      graph,
+      resource: add('VarHandleOp', TF_DTYPE[this.dtype], keepsTranspose),
+      low: lowDtype === null ? null : add('low', lowDtype, true),
+    };
   }
 
   /** Everything of it in the session. */
   get resources(): readonly Resource[] {
-    return this.low === null ? [this.resource] : [this.resource, this.low];
+    const { resource, low } = this.location;
+    return low === null ? [resource] : [resource, low];
   }
 
   /** Whether the session has its transpose instead of itself. */
@@ -77,7 +110,7 @@ export class StateVariable implements HeldVariable {
   }
 
   node(recording: Recording): Node {
-    const { graph, resource, low } = this;
+    const { graph, resource, low } = this.location;
     if (recording.graph !== graph) {
       throw new EngineError(
         `The variable "${this.name}" belongs to another state than the function that is recorded${currentCaller()}; give it to one state, and compile both functions over it`,
@@ -101,12 +134,12 @@ export class StateVariable implements HeldVariable {
 
   readAfter(recording: Recording, operation: number): OutputNumber {
     const { handle, dtype } = this.resource;
-    return (
-      recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]).operation * 2 ** 16
+    return output(
+      recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]).operation,
     );
   }
 
-  /** Has the variable hold a recorded value at the end of the run. Returns the operation that does it. */
+  /** Assigns a recorded value at the end of the run. Returns the operation that does it. */
   assignAtEnd(recording: Recording, value: Node): number {
     if (this.readIn !== undefined) {
       throw new EngineError(

@@ -1,0 +1,53 @@
+// Gradients of tables as the rows they are made of: the optimizer takes them so, and the table-sized tensor of nearly nothing but zeros is never made.
+import * as tf from '@tensorflow/tfjs';
+import type { FusedKernel } from '../../fused.js';
+import type { Node } from '../recording/recording.js';
+import type { GraphKernel } from './graph-kernel.js';
+
+/** `UnsortedSegmentSum` before it is computed. */
+export interface RowSum {
+  /** `[n, width] float32`, to be added up. */
+  values: Node;
+  /** `[n] int32`: the row of the sum to which each belongs; negative ones take no part. */
+  rows: Node;
+}
+
+const SEGMENT_SUM = 'UnsortedSegmentSum';
+const SUM_OF_SQUARES: FusedKernel = 'SumOfSquares';
+
+const sums = new WeakMap<Node, RowSum>();
+
+/** What a node adds up, when it is a sum of rows; null for all others. */
+export function rowSumOf(node: Node): RowSum | null {
+  const sum = sums.get(node);
+  return sum !== undefined && sum.values.shape.length === 2 && sum.rows.shape.length === 1 ? sum : null;
+}
+
+/** Sums of rows, which remember their parts, and sums of squares, which look at the parts. */
+export const ROW_SUM_KERNELS: readonly GraphKernel[] = [
+  {
+    name: SEGMENT_SUM,
+    runsOnGpu: false,
+    writesInPlace: false,
+    record: (backend, inputs, attrs) => {
+      const { kernelFunc } = tf.getKernel(SEGMENT_SUM, 'tensorflow');
+      const sum = kernelFunc({ inputs, attrs: attrs as tf.NamedAttrMap, backend }) as tf.TensorInfo;
+      const { x, segmentIds } = inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
+      sums.set(backend.nodeOf(sum), { values: backend.nodeOf(x), rows: backend.nodeOf(segmentIds) });
+      return sum;
+    },
+  },
+  {
+    name: SUM_OF_SQUARES,
+    runsOnGpu: false,
+    writesInPlace: false,
+    record: (backend, { x }) => {
+      const node = backend.nodeOf(x as tf.TensorInfo);
+      const sum = rowSumOf(node);
+      const [operation, inputs] =
+        sum === null ? ['VisualbertSumOfSquares', [node]] : ['VisualbertSumOfSquaresRows', [sum.values, sum.rows]];
+      const [total] = backend.recording.emit(operation, inputs, [], 1);
+      return backend.tensorOf(total as Node, SUM_OF_SQUARES);
+    },
+  },
+];

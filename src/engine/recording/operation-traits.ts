@@ -1,0 +1,21 @@
+// What recordings may do with an operation's inputs and result, where that differs from operation to operation.
+import { OWN_OPERATIONS, type OperationTraits } from './own-operations.js';
+
+const named = (names: string, traits: OperationTraits): [string, OperationTraits][] =>
+  names.split(' ').map((name) => [name, traits]);
+
+const TRAITS: ReadonlyMap<string, OperationTraits> = new Map([
+  ...named('Reshape Transpose Slice ExpandDims Squeeze Identity', { movesValues: true }),
+  ...named(
+    'MatMul BatchMatMulV2 GatherV2 AddV2 Add Sub Mul RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
+      'Select SelectV2 Greater GreaterEqual Less LessEqual Equal NotEqual Softmax UnsortedSegmentSum OneHot Fill DeepCopy ' +
+      'StatelessRandomUniformV2 AssignVariableOp',
+    { ownsResult: true },
+  ),
+  ...Object.entries(OWN_OPERATIONS),
+]);
+
+/** The traits of an operation, by TensorFlow's name for it. */
+export function traitsOf(type: string): OperationTraits {
+  return TRAITS.get(type) ?? {};
+}

@@ -1,0 +1,37 @@
+// What a state checks of the variables that it is given, and of those that it is to make.
+import * as tf from '@tensorflow/tfjs';
+import { EngineError } from '../../errors.js';
+import type { GraphBackend } from '../recording/graph-backend.js';
+import type { VariableSpec } from './contract.js';
+
+/** One variable that is refused must not leave the others in a state that nobody has. @throws EngineError */
+export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>, backend: GraphBackend): void {
+  if (!(variables instanceof Map)) {
+    throw new EngineError(
+      `createState: expected a Map of variables by name, received ${String(variables)}; pass model.namedParameters()`,
+    );
+  }
+  const names = new Map<tf.Variable, string>();
+  for (const [name, variable] of variables as ReadonlyMap<string, tf.Variable>) {
+    const what = `createState: the variable "${name}"`;
+    if (!(variable instanceof tf.Variable))
+      throw new EngineError(`${what} is no tf.Variable; make one with tf.variable()`);
+    const { dtype } = variable;
+    const twin = names.get(variable);
+    names.set(variable, name);
+    if (variable.isDisposed) throw new EngineError(`${what} was disposed; make it again`);
+    if (twin !== undefined) throw new EngineError(`${what} is also given as "${twin}"; give each variable once`);
+    if (backend.variableOf(variable.dataId) !== null) {
+      throw new EngineError(`${what} is held by another compiled state; dispose that one first`);
+    }
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+      throw new EngineError(`${what} is ${dtype}; a state holds float32, int32 and bool`);
+    }
+  }
+}
+
+/** @throws EngineError for what specifies no variable. */
+export function requireVariableSpec(name: string, spec: VariableSpec): void {
+  if (Array.isArray((spec as VariableSpec | null)?.shape)) return;
+  throw new EngineError(`addVariable: "${name}": expected { shape }, received ${String(spec)}; pass [] for a scalar`);
+}

@@ -1,0 +1,78 @@
+// Fills the variables that are made inside a session, while recording goes on; runs wait for it.
+import { TF_DTYPE, type NativeArray, type NativeGraph, type OutputNumber } from '../load/addon.js';
+import { typeAttribute, typedArray } from '../recording/tensorflow-values.js';
+import { Recording } from '../recording/recording.js';
+import type { StateVariable } from './state-variable.js';
+import type { VariableAccess } from './variable-access.js';
+
+interface Unfilled {
+  variable: StateVariable;
+  fill: number;
+}
+
+/** The filling of added variables in the present session. */
+export class Filling {
+  private pending: Unfilled[] = [];
+  private underWay: Promise<unknown> | null = null;
+  private count = 0;
+
+  constructor(private readonly session: () => { graph: NativeGraph; access: VariableAccess }) {}
+
+  add(variable: StateVariable, fill: number): void {
+    this.pending.push({ variable, fill });
+  }
+
+  /** Whether the variable has no value yet, nor is being given one. */
+  isPending(variable: StateVariable): boolean {
+    return this.pending.some((unfilled) => unfilled.variable === variable);
+  }
+
+  /** Whether every variable has its value. */
+  get isDone(): boolean {
+    return this.pending.length === 0 && this.underWay === null;
+  }
+
+  /** Starts to fill what was added. The runs that wait report a failure. */
+  start(): void {
+    if (this.pending.length === 0) return;
+    const filling = Promise.all([this.underWay, this.fill()]);
+    const finish = (): void => {
+      if (this.underWay === filling) this.underWay = null;
+    };
+    this.underWay = filling;
+    filling.then(finish, finish);
+  }
+
+  /** Once what is under way has ended. @throws what made it fail. */
+  async settled(): Promise<void> {
+    await this.underWay;
+  }
+
+  /** Calls once all variables have values: at once when they have, so that feeds are copied before this returns. */
+  async whenDone<T>(use: () => Promise<T>): Promise<T> {
+    this.start();
+    if (this.underWay !== null) await this.underWay;
+    return use();
+  }
+
+  /** The values are fed, so that TensorFlow cannot fold them into arrays inside the graph. */
+  private async fill(): Promise<void> {
+    const { graph, access } = this.session();
+    const pending = this.pending;
+    this.pending = [];
+    const feeds: [OutputNumber, NativeArray][] = [];
+    const targets = pending.map(({ variable, fill }) => {
+      const { dtype, shape, resource } = variable;
+      const recording = new Recording(graph, `filling/${this.count++}`, 'fp32');
+      const value = recording.placeholder('value', [], dtype);
+      const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
+      const references = [recording.full(sizes), recording.full(value)];
+      feeds.push([recording.full(value), { dtype: TF_DTYPE[dtype], shape: [], data: typedArray([fill], dtype) }]);
+      const [filled] = recording.operation('Fill', references, []).nodes;
+      const inputs = [resource.handle, filled === undefined ? -1 : recording.full(filled)];
+      return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', TF_DTYPE[dtype])]).operation;
+    });
+    const resources = pending.map(({ variable }) => variable.resource);
+    await access.enter(resources, feeds, targets);
+  }
+}

@@ -1,0 +1,49 @@
+// The order of what a state is asked for: one after the other, whether awaited or not.
+import { EngineError } from '../../errors.js';
+
+/** Jobs in the order of the calls. */
+export class RunQueue {
+  private waiting = 0;
+  private tail: Promise<unknown> = Promise.resolve();
+  private isOpen = true;
+
+  /** @param beforeEach is called when a job's turn has come. */
+  constructor(private readonly beforeEach: () => void) {}
+
+  /** True when a job would start at once. */
+  get isEmpty(): boolean {
+    return this.waiting === 0;
+  }
+
+  /** Runs a job when those before it have settled; the first of an empty queue starts before this returns. */
+  async add<T>(job: () => Promise<T>): Promise<T> {
+    this.requireOpen();
+    const started = async (): Promise<T> => {
+      this.beforeEach();
+      return job();
+    };
+    const result = this.waiting === 0 ? started() : this.tail.then(started);
+    this.waiting++;
+    const settle = (): void => void this.waiting--;
+    this.tail = result.then(settle, settle);
+    return result;
+  }
+
+  /** Runs a last job and refuses others; when it fails, the queue is open again. */
+  async end(job: () => Promise<void>): Promise<void> {
+    const ended = this.add(job);
+    this.isOpen = false;
+    await ended.catch((error: unknown) => {
+      this.isOpen = true;
+      throw error;
+    });
+  }
+
+  /** @throws EngineError after the end. */
+  requireOpen(): void {
+    if (this.isOpen) return;
+    throw new EngineError(
+      'The state was disposed: its values went back into the variables; create another with createState, and compile functions over that',
+    );
+  }
+}

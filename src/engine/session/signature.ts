@@ -1,0 +1,67 @@
+// The signature of a call: names, dtypes and shapes of its inputs. A function is recorded once for each.
+import * as tf from '@tensorflow/tfjs';
+import { ShapeError } from '../../errors.js';
+import { rawTensorProblem, type RawDType, type RawTensors } from '../../raw-tensor.js';
+
+/** In the order of the names. */
+export type Signature = readonly {
+  readonly name: string;
+  readonly dtype: RawDType;
+  readonly shape: readonly number[];
+}[];
+
+/** @param who names the function in errors. @throws ShapeError for inputs that are no arrays by name. */
+export function signatureOf(inputs: RawTensors, who: string): Signature {
+  if (typeof inputs !== 'object' || (inputs as unknown) === null) {
+    throw new ShapeError(
+      `${who}: expected inputs by name, each { dtype, shape, data }, received ${String(inputs)}; pass {} when there are none`,
+    );
+  }
+  const entries = Object.entries(inputs).map(([name, value]) => {
+    const problem = rawTensorProblem(value);
+    const remedy = value instanceof tf.Tensor ? '; pass { dtype, shape, data: await tensor.data() }' : '';
+    if (problem !== null) throw new ShapeError(`${who}: input "${name}": ${problem}${remedy}`);
+    return { name, dtype: value.dtype, shape: [...value.shape] };
+  });
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** `x: float32 [2, 3]; y: int32 []`, for the log. */
+export function formatSignature(signature: Signature): string {
+  return signature.map(({ name, dtype, shape }) => `${name}: ${dtype} [${shape.join(', ')}]`).join('; ');
+}
+
+/** What was made for each signature. */
+export class SignatureMap<T> {
+  private readonly entries: { signature: Signature; value: T }[] = [];
+
+  get(signature: Signature): T | undefined {
+    return this.entries.find((entry) => isSame(entry.signature, signature))?.value;
+  }
+
+  set(signature: Signature, value: T): void {
+    const known = this.entries.find((entry) => isSame(entry.signature, signature));
+    if (known === undefined) this.entries.push({ signature, value });
+    else known.value = value;
+  }
+
+  /** Replaces every value. */
+  update(change: (value: T) => T): void {
+    for (const entry of this.entries) entry.value = change(entry.value);
+  }
+}
+
+function isSame(a: Signature, b: Signature): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ name, dtype, shape }, i) => {
+      const other = b[i];
+      return (
+        name === other?.name &&
+        dtype === other.dtype &&
+        shape.length === other.shape.length &&
+        shape.every((size, axis) => size === other.shape[axis])
+      );
+    })
+  );
+}
