@@ -166,7 +166,10 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   outputs(inputs: StepInputs): Promise<RawTensors> {
-    return this.inOrder(async () => this.forwards.get(outputFlags(inputs))(this.model.prepareArrays(inputs).arrays));
+    return this.inOrder(async () => {
+      const { arrays } = this.model.prepareArrays(inputs); // before the flags: it says what is wrong with inputs that are none
+      return this.forwards.get(outputFlags(inputs))(arrays);
+    });
   }
 
   async withAverage<T>(use: () => Promise<T>): Promise<T> {
