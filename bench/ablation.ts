@@ -50,10 +50,10 @@ for (const seed of flags.seeds) {
     for (const [j, task] of TASKS.entries()) {
       const start = model === null ? { modelConfig: variant.modelConfig } : { model };
       const twin = { ...(TWINS[task] as Twin), maxSteps: TUNING_STEPS };
-      const figures = await runs.figures(`${task}-${i}-${seed}`, (outputDir) =>
+      const metrics = await runs.metrics(`${task}-${i}-${seed}`, (outputDir) =>
         trainTwin(twin, { paths, outputDir, seed, ...start }),
       );
-      accuracies[i]?.[j]?.push(figures['accuracy'] ?? NaN);
+      accuracies[i]?.[j]?.push(metrics['accuracy'] ?? NaN);
     }
   }
 }
@@ -77,7 +77,7 @@ async function pretrained({ regions, modelConfig }: Variant, paths: TwinPaths, s
   if (regions === null) return null;
   const name = `pretraining-${regions}${Object.keys(modelConfig).length > 0 ? '-late' : ''}-${seed}`;
   const run = { paths, seed, modelConfig, data: { regions }, training: PRETRAINING };
-  await runs.figures(name, (outputDir) => trainTwin(TWINS['pretraining'] as Twin, { ...run, outputDir }));
+  await runs.metrics(name, (outputDir) => trainTwin(TWINS['pretraining'] as Twin, { ...run, outputDir }));
   return join(runs.folder, name);
 }
 

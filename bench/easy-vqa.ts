@@ -18,7 +18,7 @@ const QUESTION_ONLY = 67.0;
 
 const flags = await yargs(hideBin(process.argv))
   .usage(
-    '$0 [flags]\n\nTrains easy-VQA here and in PyTorch, and writes the figures into docs/results.md. Runs that are done are kept in the cache, ' +
+    '$0 [flags]\n\nTrains easy-VQA here and in PyTorch, and writes the results into docs/results.md. Runs that are done are kept in the cache, ' +
       'so a stopped comparison goes on where it was. About 20 minutes for each pair of runs on 2 cores, and the long run. ' +
       'The times come from short runs of both sides that take turns, so nothing else may run meanwhile.',
   )
@@ -39,7 +39,7 @@ const flags = await yargs(hideBin(process.argv))
 const [TIMED_STEPS, TURNS, THREADS] = [100, 2, 2];
 
 /** What one run of either side reports. */
-interface RunFigures {
+interface RunMetrics {
   /** Percent on the test questions after each evaluation. */
   accuracy: number[];
   /** Seconds of one update, without evaluation. */
@@ -80,20 +80,20 @@ const text = report();
 console.log(text);
 writeSection('easy-vqa', text);
 
-/** The figures of a run, from the cache when it was finished before. */
-function kept(name: string, run: (name: string) => RunFigures): RunFigures {
+/** The metrics of a run, from the cache when it was finished before. */
+function kept(name: string, run: (name: string) => RunMetrics): RunMetrics {
   const path = join(runs, `${name}.json`);
   if (!existsSync(path)) {
     console.error(`${new Date().toISOString().slice(11, 19)} ${name}`);
     writeFileSync(path, JSON.stringify(run(name)));
   }
-  const figures = JSON.parse(readFileSync(path, 'utf8')) as RunFigures;
-  console.error(`${name}: ${figures.accuracy.map((value) => value.toFixed(1)).join(', ')}%`);
-  return figures;
+  const metrics = JSON.parse(readFileSync(path, 'utf8')) as RunMetrics;
+  console.error(`${name}: ${metrics.accuracy.map((value) => value.toFixed(1)).join(', ')}%`);
+  return metrics;
 }
 
 /** `visualbert train vqa`, as a user runs it; all of its updates, or the first `maxSteps`. */
-function ours(name: string, seed: number, epochs: number, maxSteps?: number): RunFigures {
+function ours(name: string, seed: number, epochs: number, maxSteps?: number): RunMetrics {
   const outputDir = join(runs, name);
   rmSync(outputDir, { recursive: true, force: true });
   const settings = { ...options, ...TRAINING, modelConfig: SIZES, epochs, maxSteps, seed, outputDir };
@@ -115,7 +115,7 @@ function ours(name: string, seed: number, epochs: number, maxSteps?: number): Ru
   };
 }
 
-function pytorch(seed: number, epochs: number, maxSteps?: number): RunFigures {
+function pytorch(seed: number, epochs: number, maxSteps?: number): RunMetrics {
   const { batchSize, learningRate, weightDecay, maxGradNorm, warmupRatio } = TRAINING;
   const command = {
     data: arrays,
@@ -174,6 +174,6 @@ ${longText}`;
 }
 
 /** Percent at the end of a run. */
-function last(run: RunFigures): number {
+function last(run: RunMetrics): number {
   return run.accuracy.at(-1) ?? NaN;
 }

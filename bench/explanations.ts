@@ -43,7 +43,7 @@ async function trained(name: string, seed: number): Promise<string> {
   const { after } = twinOf(name);
   const start = after === null ? {} : { model: await trained(after, seed) };
   const model = name === DEEP ? DEEP_RUN : start;
-  await runs.figures(nameOf(name, seed), (outputDir) => trainTwin(twinOf(name), { paths, outputDir, seed, ...model }));
+  await runs.metrics(nameOf(name, seed), (outputDir) => trainTwin(twinOf(name), { paths, outputDir, seed, ...model }));
   return folderOf(name, seed);
 }
 
@@ -51,7 +51,7 @@ async function trained(name: string, seed: number): Promise<string> {
 async function areasOf(name: string, seed: number): Promise<Record<string, number>> {
   const model = await trained(name, seed);
   const twin = twinOf(name);
-  return runs.figures(`${nameOf(name, seed)}-areas`, async () => {
+  return runs.metrics(`${nameOf(name, seed)}-areas`, async () => {
     const options = { task: twin.task, model, data: twinData(twin, paths, 'test'), seed };
     const { curves } = await evaluateExplanations(options);
     const areas = curves.map(({ parts, ranking, first, area }) => [`${parts} ${ranking} ${first}`, area]);
@@ -92,7 +92,7 @@ const headRows: string[] = [];
 for (const seed of flags.seeds) {
   const model = await trained(GROUNDED, seed);
   const twin = twinOf(GROUNDED);
-  const figures = await runs.figures(`${nameOf(GROUNDED, seed)}-heads`, async () => {
+  const metrics = await runs.metrics(`${nameOf(GROUNDED, seed)}-heads`, async () => {
     const { heads, best, baseline } = await evaluateHeads({
       task: twin.task,
       model,
@@ -102,9 +102,9 @@ for (const seed of flags.seeds) {
     return { ...Object.fromEntries(named), best: best.accuracy, baseline: baseline.accuracy };
   });
   const of = (layer: number): string =>
-    [0, 1, 2, 3].map((head) => (100 * (figures[`${layer} ${head}`] ?? NaN)).toFixed(1)).join(', ');
+    [0, 1, 2, 3].map((head) => (100 * (metrics[`${layer} ${head}`] ?? NaN)).toFixed(1)).join(', ');
   headRows.push(
-    `| ${seed} | ${of(0)} | ${of(1)} | ${(100 * (figures['best'] ?? NaN)).toFixed(1)} | ${(100 * (figures['baseline'] ?? NaN)).toFixed(1)} |`,
+    `| ${seed} | ${of(0)} | ${of(1)} | ${(100 * (metrics['best'] ?? NaN)).toFixed(1)} | ${(100 * (metrics['baseline'] ?? NaN)).toFixed(1)} |`,
   );
 }
 

@@ -1,7 +1,7 @@
 // Does a training step wait for the disk? Batches of regions out of a store of 80 GB, read ahead as the Trainer does, while simulated steps run.
 //
 //   node dist/bench/features.js                     80 GB with a hole in place of the values: what the size itself costs
-//   node dist/bench/features.js --real 2            also 2 GB of real bytes that the system has been told to forget (Linux, python3)
+//   node dist/bench/features.js --real 2            also 2 GB of real bytes that were dropped from the page cache (Linux, python3)
 import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -116,7 +116,7 @@ async function run(source: RegionFeatureSource, images: number, stepMs: number):
 }
 
 function print({ stepMs, waits, imagesPerSecond, diskMb }: Waits): void {
-  const later = waits.slice(1); // the first batch of a run has nothing to hide behind
+  const later = waits.slice(1); // the first batch of a run has no computation to overlap with
   const waited = later.filter((wait) => wait > NO_WAIT_MS).length;
   const cells = [
     stepMs === 0 ? 'none' : `${stepMs} ms`,
@@ -130,7 +130,7 @@ function print({ stepMs, waits, imagesPerSecond, diskMb }: Waits): void {
   console.log(`| ${cells.join(' | ')} |`);
 }
 
-/** A store in the package's own layout: real random bytes, or zeros that take no place on the disk. */
+/** A store in the package's own layout: real random bytes, or zeros that occupy no disk space. */
 async function writeStore(path: string, images: number, kind: 'hole' | 'real'): Promise<void> {
   const file = await open(path, 'w');
   try {

@@ -194,7 +194,7 @@ async function inTurns(
   command: { do: string; [argument: string]: unknown },
   ourModel: string,
   theirModel: string,
-): Promise<[Figures, Figures]> {
+): Promise<[Measurements, Measurements]> {
   const sides = (['tfjs', 'torch'] as const).map((engine) => ({
     engine,
     model: engine === 'tfjs' ? ourModel : theirModel,
@@ -223,10 +223,10 @@ async function inTurns(
     fillMs: median(fills),
     growthMb: median(growth) / 1e6,
   }));
-  return [ours as Figures, theirs as Figures];
+  return [ours as Measurements, theirs as Measurements];
 }
 
-interface Figures {
+interface Measurements {
   ms: number;
   /** The part that filled a model, where the side tells it. */
   fillMs: number;

@@ -1,4 +1,4 @@
-// Runs whose figures are kept in the cache, so that a comparison that was stopped goes on where it was.
+// Runs whose metrics are kept in the cache, so that a comparison that was stopped goes on where it was.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchCache } from './python-env.js';
@@ -16,8 +16,8 @@ export class KeptRuns {
     mkdirSync(this.folder, { recursive: true });
   }
 
-  /** The figures of a run, from the cache when it was finished before; `run` gets its folder. */
-  async figures(
+  /** The metrics of a run, from the cache when it was finished before; `run` gets its folder. */
+  async metrics(
     name: string,
     run: (outputDir: string) => Promise<Record<string, number>>,
   ): Promise<Record<string, number>> {
@@ -28,9 +28,9 @@ export class KeptRuns {
       rmSync(outputDir, { recursive: true, force: true });
       writeFileSync(path, JSON.stringify(await run(outputDir)));
     }
-    const figures = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
-    console.error(`${name}: ${JSON.stringify(figures)}`);
-    return figures;
+    const metrics = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
+    console.error(`${name}: ${JSON.stringify(metrics)}`);
+    return metrics;
   }
 
   /** Ends the process when the time is up. */

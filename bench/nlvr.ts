@@ -30,7 +30,7 @@ const TRAINING = { learningRate: 1e-4, weightDecay: 0.01, maxGradNorm: 1 };
 const [LOSS_BOUND, LOGIT_BOUND] = [1e-3, 1e-2];
 
 const flags = await yargs(hideBin(process.argv))
-  .usage('$0 [flags]\n\nCompares training on NLVR with PyTorch and writes the figures into docs/results.md.')
+  .usage('$0 [flags]\n\nCompares training on NLVR with PyTorch and writes the results into docs/results.md.')
   .option('data', {
     string: true,
     defaultDescription: 'statements about drawn scenes, made on first use',

@@ -136,7 +136,7 @@ if (flags.json !== undefined)
   writeFileSync(flags.json, `${JSON.stringify({ made: new Date().toISOString(), threads, rows }, null, 1)}\n`);
 const missed = rows.filter((row) => isReached(row) === false);
 console.log(
-  `\n${rows.length} figures, ${missed.length} goals missed${missed.length > 0 ? `:\n${missed.map(({ what, batch }) => `  ${what}${batch === null ? '' : `, batch ${batch}`}`).join('\n')}` : ''}`,
+  `\n${rows.length} measurements, ${missed.length} goals missed${missed.length > 0 ? `:\n${missed.map(({ what, batch }) => `  ${what}${batch === null ? '' : `, batch ${batch}`}`).join('\n')}` : ''}`,
 );
 
 async function inOrder<T, R>(items: readonly T[], make: (item: T) => Promise<R>): Promise<R[]> {

@@ -1,4 +1,4 @@
-// Checkpoints of any size that take no room on disk: what inspecting one costs must not depend on its tensors.
+// Checkpoints of any size that occupy no disk space: what inspecting one costs must not depend on its tensors.
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ByteSink, writeWhole } from '../src/byte-sink.js';
@@ -42,15 +42,15 @@ export async function writeSparseCheckpoint(
     return { path, ...described };
   }
   const shards: TensorToWrite[][] = [[]];
-  let room = SHARD_BYTES;
+  let remaining = SHARD_BYTES;
   for (const tensor of tensors) {
     const size = 4 * sizeOf(tensor.shape);
-    if (size > room) {
+    if (size > remaining) {
       shards.push([]);
-      room = SHARD_BYTES;
+      remaining = SHARD_BYTES;
     }
     shards.at(-1)?.push(tensor);
-    room -= size;
+    remaining -= size;
   }
   const weights: Record<string, string> = {};
   for (const [i, shard] of shards.entries()) {

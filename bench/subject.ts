@@ -12,7 +12,7 @@ export interface Reply {
   [figure: string]: unknown;
 }
 
-/** What a subject is told at the start; the Python side takes the same names in snake case. */
+/** What a subject receives at the start; the Python side takes the same names in snake case. */
 export interface SubjectArgs {
   mode: 'train' | 'forward';
   /** Folder of the checkpoint. */

@@ -24,15 +24,15 @@ const data = join(runs.folder, 'data');
 const paths = existsSync(join(data, 'done')) ? twinPaths(data) : await writeTwins(data, { seed: SEED });
 writeFileSync(join(data, 'done'), '');
 
-/** The figures on the test split, and the seconds that training and evaluation took. */
+/** The metrics on the test split, and the seconds that training and evaluation took. */
 async function figuresOf(name: string): Promise<Record<string, number>> {
   const twin = TWINS[name] as Twin;
   if (twin.after !== null) await figuresOf(twin.after);
   const model = twin.after === null ? {} : { model: join(runs.folder, twin.after) };
-  return runs.figures(name, async (outputDir) => {
+  return runs.metrics(name, async (outputDir) => {
     const started = performance.now();
-    const figures = await trainTwin(twin, { paths, outputDir, seed: SEED, ...model });
-    return { ...figures, seconds: (performance.now() - started) / 1000 };
+    const metrics = await trainTwin(twin, { paths, outputDir, seed: SEED, ...model });
+    return { ...metrics, seconds: (performance.now() - started) / 1000 };
   });
 }
 

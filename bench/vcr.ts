@@ -24,9 +24,9 @@ if (!canImport(python, 'torch, torchvision.ops, PIL, matplotlib, safetensors')) 
 }
 const folder = join(benchCache(), 'vcr');
 const maker = join(packageRoot(), 'test', 'fixtures', 'make_vcr.py');
-const theirs = JSON.parse(execFileSync(python, [maker, '--full', folder], { encoding: 'utf8' })) as Figures;
+const theirs = JSON.parse(execFileSync(python, [maker, '--full', folder], { encoding: 'utf8' })) as Measurements;
 
-interface Figures {
+interface Measurements {
   /** Seconds. */
   reading: number;
   network: number;

@@ -38,7 +38,7 @@ export async function engineInfo(): Promise<EngineInfo> {
     cache: enginesFolder(),
     installed: await installedEngines(),
     threads: availableParallelism(),
-    // The engine asks for oneDNN where TensorFlow's libraries have it, unless told otherwise.
+    // The engine asks for oneDNN where TensorFlow's libraries have it, unless set otherwise.
     oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
     node: process.version,
   };

@@ -174,7 +174,7 @@ async function removeLeftovers(parent: string, prefix: string): Promise<void> {
   await Promise.all(names.map((name) => rm(join(parent, name), { recursive: true, force: true })));
 }
 
-/** @throws EngineError when the disk of `folder` has no room for the download and what it unpacks to. */
+/** @throws EngineError when the disk of `folder` lacks the space for the download and what it unpacks to. */
 export async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const needed = plan.unpackedBytes + Math.max(...plan.wheels.map((wheel) => wheel.bytes));

@@ -47,7 +47,7 @@ export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<
 
 /**
  * Downloads one wheel into `folder` and returns its path.
- * @throws EngineError on any failure, told apart: network, no such wheel, full disk, other.
+ * @throws EngineError on any failure, which it names: network, no such wheel, full disk, other.
  */
 export async function downloadWheel(
   python: string,

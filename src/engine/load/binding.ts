@@ -1,4 +1,4 @@
-// The two native addons behind one face: their errors and arrays belong to the realm of the caller, also inside jest's sandbox.
+// The two native addons behind one interface: their errors and arrays belong to the realm of the caller, also inside jest's sandbox.
 import { EngineError, errorMessage } from '../../errors.js';
 
 /** A tensor that TensorFlow holds. */

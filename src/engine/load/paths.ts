@@ -32,7 +32,7 @@ export function packageRoot(): string {
   }
 }
 
-/** The cache of this user: `VISUALBERT_CACHE`, else `XDG_CACHE_HOME/visualbert`, else the system's usual place. */
+/** The cache of this user: `VISUALBERT_CACHE`, else `XDG_CACHE_HOME/visualbert`, else the system's usual folder. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   if (env.VISUALBERT_CACHE) return env.VISUALBERT_CACHE;
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'visualbert');
@@ -113,7 +113,7 @@ export const ADDON_FLAGS = [
   ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : []),
 ];
 
-/** File of one compiled addon. Its folder is named by a hash of the sources, the flags and the place of the libraries, so a change of any rebuilds it. */
+/** File of one compiled addon. Its folder is named by a hash of the sources, the flags and the libraries' path, so a change of any rebuilds it. */
 export function addonFile(id: EngineId, addon: AddonSource): string {
   const hash = createHash('sha256').update([librariesFolder(id), ...ADDON_FLAGS].join('\n'));
   for (const file of [...addon.sources, ...addon.headers])

@@ -13,8 +13,8 @@ const INTERNAL = new RegExp(
 /** ` (at file:line:column)` of the innermost frame outside the engine and tfjs, or nothing when there is none. */
 export function callerOf(error: Error): string {
   for (const line of (error.stack ?? '').split('\n').slice(1)) {
-    const place = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?\s*$/.exec(line)?.[1];
-    if (place !== undefined && !INTERNAL.test(line)) return ` (at ${place.replace('file://', '')})`;
+    const location = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?\s*$/.exec(line)?.[1];
+    if (location !== undefined && !INTERNAL.test(line)) return ` (at ${location.replace('file://', '')})`;
   }
   return '';
 }
@@ -23,7 +23,7 @@ export function callerOf(error: Error): string {
 export function currentCaller(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 60;
-  const place = callerOf(new Error());
+  const location = callerOf(new Error());
   Error.stackTraceLimit = limit;
-  return place;
+  return location;
 }

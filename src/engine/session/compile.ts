@@ -132,8 +132,8 @@ class CompiledFunction {
       );
     } catch (error) {
       if (error instanceof EngineError) throw new EngineError(`${this.name}: ${error.message}`, { cause: error });
-      const place = error instanceof Error ? callerOf(error) : '';
-      throw new EngineError(`${this.name} cannot be recorded: ${errorMessage(error)}${place}`, { cause: error });
+      const location = error instanceof Error ? callerOf(error) : '';
+      throw new EngineError(`${this.name} cannot be recorded: ${errorMessage(error)}${location}`, { cause: error });
     }
     this.recorded.update((old) => (old !== null && state.has(old.recording) ? old : null));
     if (this.recorded.get(signature) === null) state.growFor(recording);

@@ -22,7 +22,7 @@ export interface StateOptions {
   maxSignatures?: number;
   /** Threads inside one operation. Default: those of the engine. */
   intraOpThreads?: number;
-  /** Operations that may run at once. Default: as the engine was started, which is 1 unless told otherwise. */
+  /** Operations that may run at once. Default: as the engine was started, which is 1 unless set otherwise. */
   interOpThreads?: number;
   /** Matrices that compiled functions only read, which the session may then keep as products like them best. Default: none. */
   readOnly?: ReadOnlyMatrices;

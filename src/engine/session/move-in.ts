@@ -38,7 +38,7 @@ export async function moveIn(
   };
   for (const variable of variables) {
     const { dtype, shape } = variable;
-    const data = typedArray(variable.variable.dataSync(), dtype);
+    const data = typedArray(variable.tfVariable.dataSync(), dtype);
     release(variable);
     batch.push([variable, { dtype: TF_DTYPE[dtype], shape, data }]);
     bytes += data.byteLength;

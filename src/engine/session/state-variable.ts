@@ -38,7 +38,7 @@ export class StateVariable implements SessionVariable {
   readonly shape: number[];
   readonly dtype: GraphDType;
   readonly given: boolean;
-  readonly variable: tf.Variable;
+  readonly tfVariable: tf.Variable;
   private readonly readIn: Precision | undefined;
   private location: Location;
   private readonly reads = new WeakMap<Recording, Node>();
@@ -56,16 +56,16 @@ export class StateVariable implements SessionVariable {
     this.given = given;
     this.readIn = readIn;
     this.location = this.addTo(graph);
-    this.variable = bind(this);
+    this.tfVariable = bind(this);
   }
 
   get isAlive(): boolean {
-    return !this.variable.isDisposed;
+    return !this.tfVariable.isDisposed;
   }
 
   /** Whether the tfjs variable was assigned another tensor, and no longer stands for the value in the session. */
   get isReassigned(): boolean {
-    return this.isAlive && this.variable.dataId !== this.dataId;
+    return this.isAlive && this.tfVariable.dataId !== this.dataId;
   }
 
   /** Where its value is. */

@@ -42,7 +42,7 @@ export class SessionState implements State {
   private readonly config: Uint8Array;
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
-  private readonly held = new Map<string, StateVariable>();
+  private readonly sessionVariables = new Map<string, StateVariable>();
   private readonly filling = new Filling(() => ({ graph: this.graph, access: this.access }));
   private readonly queue = new RunQueue(() => this.filling.start());
   /** Functions recorded so far, one for each signature, those of earlier sessions included. */
@@ -75,7 +75,7 @@ export class SessionState implements State {
   }
 
   get variables(): ReadonlyMap<string, tf.Variable> {
-    return new Map([...this.held].map(([name, { variable }]) => [name, variable]));
+    return new Map([...this.sessionVariables].map(([name, { tfVariable }]) => [name, tfVariable]));
   }
 
   addVariable(name: string, spec: VariableSpec): tf.Variable {
@@ -85,12 +85,12 @@ export class SessionState implements State {
       this.backend.refer(stored, (reference) => tf.variable(reference, trainable));
     const added = this.register({ name, shape: [...shape], dtype, given: false }, bind);
     this.filling.add(added, fill);
-    return added.variable;
+    return added.tfVariable;
   }
 
   async read(name: string): Promise<RawTensor> {
-    const held = this.require(name);
-    return this.enqueue(() => this.valueOf(held));
+    const variable = this.require(name);
+    return this.enqueue(() => this.valueOf(variable));
   }
 
   async lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
@@ -109,17 +109,17 @@ export class SessionState implements State {
   }
 
   async write(name: string, value: RawTensor): Promise<void> {
-    const held = this.require(name);
+    const variable = this.require(name);
     const problem = rawTensorProblem(value);
     if (problem !== null) throw new ShapeError(`"${name}": ${problem}`);
-    if (value.dtype !== held.dtype || value.shape.join() !== held.shape.join()) {
+    if (value.dtype !== variable.dtype || value.shape.join() !== variable.shape.join()) {
       throw new ShapeError(
-        `"${name}": expected ${held.dtype} [${held.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
+        `"${name}": expected ${variable.dtype} [${variable.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
       );
     }
-    const isCopiedAtOnce = this.isIdle && held.resources.length === 1;
+    const isCopiedAtOnce = this.isIdle && variable.resources.length === 1;
     const data = isCopiedAtOnce ? value.data : value.data.slice();
-    await this.enqueue(() => this.assign(held, { dtype: TF_DTYPE[held.dtype], shape: held.shape, data }));
+    await this.enqueue(() => this.assign(variable, { dtype: TF_DTYPE[variable.dtype], shape: variable.shape, data }));
   }
 
   dispose(): Promise<void> {
@@ -132,8 +132,8 @@ export class SessionState implements State {
     const values = new Map<StateVariable, RawTensor>();
     const ended = this.queue.end(async () => {
       await this.filling.settled().catch(() => undefined); // given variables have their values, whatever became of added ones
-      for (const held of this.held.values()) {
-        if (held.given && held.isAlive) values.set(held, await this.valueInPlace(held));
+      for (const variable of this.sessionVariables.values()) {
+        if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
       }
       this.graph.close();
     });
@@ -141,16 +141,16 @@ export class SessionState implements State {
       this.ending = null; // nothing is lost: the session is as it was
       throw error;
     });
-    for (const held of this.held.values()) {
-      this.backend.release(held);
-      const value = values.get(held);
+    for (const variable of this.sessionVariables.values()) {
+      this.backend.release(variable);
+      const value = values.get(variable);
       if (value !== undefined) {
         const tensor = tf.tensor(value.data, value.shape, value.dtype);
-        held.variable.assign(tensor);
+        variable.tfVariable.assign(tensor);
         tensor.dispose();
-      } else if (held.isAlive) held.variable.dispose();
+      } else if (variable.isAlive) variable.tfVariable.dispose();
     }
-    this.held.clear();
+    this.sessionVariables.clear();
   }
 
   /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave. */
@@ -164,11 +164,11 @@ export class SessionState implements State {
       return this.register({ name, shape: variable.shape, dtype, given: true, readIn }, () => variable);
     });
     await moveIn(entering, this.addon, {
-      release: (held) => this.refer(held),
+      release: (variable) => this.refer(variable),
       enter: (resources, values) =>
         this.enqueue(async () => {
           await this.access.enter(resources);
-          for (const [held, value] of values) await this.assign(held, value);
+          for (const [variable, value] of values) await this.assign(variable, value);
         }),
     });
   }
@@ -208,9 +208,9 @@ export class SessionState implements State {
 
   /** @throws EngineError when a variable was assigned outside of a compiled function: its value in the session is another, and stays. */
   requireUnassigned(): void {
-    const assigned = [...this.held.values()].filter((held) => held.isReassigned);
+    const assigned = [...this.sessionVariables.values()].filter((variable) => variable.isReassigned);
     if (assigned.length === 0) return;
-    for (const held of assigned) this.refer(held);
+    for (const variable of assigned) this.refer(variable);
     throw new EngineError(
       `The variable "${assigned[0]?.name}" was assigned outside of a compiled function, which does not reach the session; use state.write, or assign it inside`,
     );
@@ -218,46 +218,46 @@ export class SessionState implements State {
 
   /** Records with every variable readable and assignable. Returns the operations that assign at the end of the run. */
   record(recording: Recording, run: () => void): number[] {
-    const own = new Set([...this.held.values()].map(({ variable }) => variable));
+    const own = new Set([...this.sessionVariables.values()].map(({ tfVariable }) => tfVariable));
     return this.backend.record(recording, own, () => {
       try {
         run();
-        const assigned = [...this.held.values()].filter((held) => held.isReassigned);
-        const values = assigned.map((held) => [held, this.backend.nodeOf(held.variable)] as const);
+        const assigned = [...this.sessionVariables.values()].filter((variable) => variable.isReassigned);
+        const values = assigned.map((variable) => [variable, this.backend.nodeOf(variable.tfVariable)] as const);
         values.sort(([, a], [, b]) => Number(a.update !== undefined) - Number(b.update !== undefined)); // updates in place come last
-        const operations = values.map(([held, value]) => held.assignAtEnd(recording, value));
+        const operations = values.map(([variable, value]) => variable.assignAtEnd(recording, value));
         recording.requireSafeUpdates();
         return [...new Set(operations)];
       } finally {
-        for (const held of this.held.values()) {
-          if (held.isReassigned) this.refer(held);
+        for (const variable of this.sessionVariables.values()) {
+          if (variable.isReassigned) this.refer(variable);
         }
       }
     });
   }
 
   /** Makes the tfjs variable stand for the value in the session. */
-  private refer(held: StateVariable): void {
-    this.backend.refer(held, (reference) => held.variable.assign(reference));
+  private refer(variable: StateVariable): void {
+    this.backend.refer(variable, (reference) => variable.tfVariable.assign(reference));
   }
 
   private register(spec: StateVariableSpec, bind: (stored: SessionVariable) => tf.Variable): StateVariable {
     const { name } = spec;
     this.queue.requireOpen();
-    if (this.held.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
-    const held = new StateVariable(spec, this.graph, () => this.read(name), bind);
-    this.held.set(name, held);
-    return held;
+    if (this.sessionVariables.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
+    const variable = new StateVariable(spec, this.graph, () => this.read(name), bind);
+    this.sessionVariables.set(name, variable);
+    return variable;
   }
 
   private require(name: string): StateVariable {
     this.queue.requireOpen();
-    const held = this.held.get(name);
-    if (held === undefined)
+    const variable = this.sessionVariables.get(name);
+    if (variable === undefined)
       throw new EngineError(
-        `The state has no variable "${name}"; it has ${[...this.held.keys()].slice(0, 5).join(', ')}, ...`,
+        `The state has no variable "${name}"; it has ${[...this.sessionVariables.keys()].slice(0, 5).join(', ')}, ...`,
       );
-    return held;
+    return variable;
   }
 
   private valueOf({ resource, dtype }: StateVariable): Promise<RawTensor> {
@@ -281,14 +281,15 @@ export class SessionState implements State {
       `compile: ${this.recordingsInGraph} signatures fill the session (at most ${this.bound.value}): starting a new one with the same state`,
     );
     await this.filling.settled();
-    const filled = [...this.held.values()].filter((held) => !this.filling.isPending(held)); // the others have no values to take over
+    const filled = [...this.sessionVariables.values()].filter((variable) => !this.filling.isPending(variable)); // the others have no values to take over
     const values: Handle<'tensor'>[] = [];
-    for (const resource of filled.flatMap((held) => held.resources)) values.push(await this.access.hold(resource));
+    for (const resource of filled.flatMap((variable) => variable.resources))
+      values.push(await this.access.hold(resource));
     this.graph.close();
     this.graph = new NativeGraph(this.addon, this.config);
     this.access = new VariableAccess(this.graph);
-    for (const held of this.held.values()) held.moveTo(this.graph);
-    const entered = filled.flatMap((held) => held.resources);
+    for (const variable of this.sessionVariables.values()) variable.moveTo(this.graph);
+    const entered = filled.flatMap((variable) => variable.resources);
     await this.access.enter(entered);
     for (const [index, resource] of entered.entries())
       await this.access.restore(resource, values[index] as Handle<'tensor'>);

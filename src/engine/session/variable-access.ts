@@ -78,14 +78,14 @@ export class VariableAccess {
   /** What a resource holds, as it lies there, to be put into another session. */
   async hold(resource: Resource): Promise<Handle<'tensor'>> {
     const { feed, value } = this.reading({ ...resource, isTransposed: false });
-    const [held] = await this.graph.hold([feed], [value]);
-    return held as Handle<'tensor'>;
+    const [tensor] = await this.graph.hold([feed], [value]);
+    return tensor as Handle<'tensor'>;
   }
 
   /** Takes over what `hold` took from the same resource of another session. */
-  async restore(resource: Resource, held: Handle<'tensor'>): Promise<void> {
+  async restore(resource: Resource, tensor: Handle<'tensor'>): Promise<void> {
     const { feed, value, assign } = this.writing({ ...resource, isTransposed: false }, resource.dtype);
-    await this.graph.run([feed, [value, held]], [], [assign]);
+    await this.graph.run([feed, [value, tensor]], [], [assign]);
   }
 
   private reading(resource: Resource): { feed: Feeds[number]; value: OutputNumber } {
