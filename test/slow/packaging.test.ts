@@ -102,7 +102,7 @@ describe('the tarball', () => {
     const stray = packed
       .map((file) => file.path)
       .filter((path) =>
-        /\.(node|so|o|a|dylib|dll|exe|whl|bin|safetensors|npy|npz|png|tgz|map)$|(^|\/)(test|fixtures|shared|data\/.*\.json)\//.test(
+        /\.(node|so|o|a|dylib|dll|exe|whl|bin|safetensors|npy|npz|png|tgz|map)$|(^|\/)(test|fixtures|(?<!^dist\/src\/tasks\/)shared|data\/.*\.json)\//.test(
           path,
         ),
       );
