@@ -88,7 +88,8 @@ export type {
   ScoredRegion,
   StatementInput,
 } from './pipelines/contract.js';
-export type { Picture, PictureDetector, RegionsOfImage, SourcedImage } from './pipelines/regions.js';
+export type { RegionsOfImage, SourcedImage } from './pipelines/regions.js';
+export type { Picture, PictureDetector } from './features/picture-detector.js';
 export { explain } from './explain/explain.js';
 export { EXPLANATION_METHODS } from './explain/contract.js';
 export { pageDataOf } from './explain/page/data.js';

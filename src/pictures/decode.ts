@@ -8,7 +8,7 @@ import type { RgbImage } from './png.js';
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
 /** Sixteen bits of four channels of so many pixels, uncompressed. */
-const MAX_FILE_BYTES = MAX_PIXELS * 8;
+export const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
 export interface DecodeOptions {
   /**

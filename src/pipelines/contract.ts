@@ -1,10 +1,11 @@
 // What a pipeline takes and gives, by the name of its task.
 import type { HubOptions } from '#platform';
+import type { PictureDetector } from '../features/picture-detector.js';
 import type { DecodedAnswer } from '../processing/processor.js';
 import type { TaskName } from '../processing/text-forms.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { PictureDetector, RegionsOfImage } from './regions.js';
+import type { RegionsOfImage } from './regions.js';
 
 /** How many of the best to give. */
 export interface RankingOptions {
@@ -144,7 +145,7 @@ export interface PipelineOptions extends HubOptions {
   maxLength?: number;
   /** Use only the first so many regions of an image; default the checkpoint's, else all. */
   maxRegions?: number;
-  /** Finds regions where `regions` is a picture. */
+  /** Finds regions where `regions` is a picture: a `RegionDetector`, or anything with its `detect`. */
   detector?: PictureDetector;
   /** Examples that run together at most. Default 32. */
   batchSize?: number;

@@ -2,8 +2,10 @@
 import { VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { type PictureDetector, pictureReader } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { VisualBertProcessor } from '../processing/processor.js';
+import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
 import type { PipelineName, PipelineOptions } from './contract.js';
 import type { PipelineDefinition, PipelineHead } from './head.js';
 import { imagesOf, readRegions } from './regions.js';
@@ -42,6 +44,7 @@ export async function loadParts<T extends PipelineName>(
     throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
   const config = await VisualBertConfig.fromPretrained(where, hub);
   requireClass(task, where, config, definition);
+  requireWidth(where, config, detector);
   const given = Object.entries({ answers, task: textForm, maxLength, maxRegions }).filter(
     ([, value]) => value !== undefined,
   );
@@ -51,13 +54,14 @@ export async function loadParts<T extends PipelineName>(
     defaultTask: definition.textForm,
   });
   warnAboutAnswerOrder(config, processor);
+  const readPicture = pictureReader(detector);
   const head = definition.createHead({
     processor,
     config,
     readImages: (regions) =>
       Promise.all(
         imagesOf(regions).map(async (image) => {
-          const read = await readRegions(image, detector);
+          const read = await readRegions(image, readPicture);
           warnAboutPlaces(read, processor);
           return processor.fitRegions(read);
         }),
@@ -67,6 +71,20 @@ export async function loadParts<T extends PipelineName>(
   const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
   const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
   return { task, processor, head, model };
+}
+
+/** A detector of another width is refused before it is run. */
+function requireWidth(
+  where: string,
+  { visualEmbeddingDim }: VisualBertConfig,
+  detector: PictureDetector | undefined,
+): void {
+  const dim = detector?.dim;
+  if (dim === undefined || dim === visualEmbeddingDim || dim + BOX_FEATURE_DIM === visualEmbeddingDim) return;
+  throw new ConfigError(
+    `detector: ${where} takes regions ${visualEmbeddingDim} wide, those of the detector ${detector?.name ?? ''} are ${dim} wide; use the detector that it was ` +
+      'trained with',
+  );
 }
 
 /** Any class has the body that `feature-extraction` shows; of a head there is one class. */

@@ -39,7 +39,7 @@ type Json = Record<string, unknown>;
  */
 export async function loadProcessor(
   where: string,
-  { answers, vocabulary, task, defaultTask, maxLength, maxRegions, ...location }: LoadProcessorOptions,
+  { answers, vocabulary, task, defaultTask, maxLength, maxRegions, detector, ...location }: LoadProcessorOptions,
 ): Promise<ProcessorOptions> {
   const files = await locatePretrained(where, location);
   const config = await readJson(files, 'config.json');
@@ -63,6 +63,7 @@ export async function loadProcessor(
       task: usual(task, 'task') ?? defaultTask,
       maxLength: usual(maxLength, 'max_length'),
       maxRegions: usual(maxRegions, 'max_regions'),
+      detector,
     }),
   };
 }

@@ -1,5 +1,6 @@
 // What the processor is called with, and the regions of each text in it.
 import { DataError } from '../errors.js';
+import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { type BoxInput, type RegionInput, regionsOf, splitBatch, type TensorLike } from './region-inputs.js';
@@ -14,6 +15,10 @@ export interface ProcessorInputs {
    * one array `[b, v, d]`.
    */
   visualEmbeds?: RegionInput | readonly RegionInput[] | readonly (RegionInput | readonly RegionInput[])[];
+  /** In place of regions a picture for each image, in the same order; `detector` finds the regions in it. */
+  image?: Picture | readonly Picture[] | readonly (Picture | readonly Picture[])[];
+  /** Finds the regions of `image`. Default: the processor's. */
+  detector?: PictureDetector;
   /** Boxes of the regions; needed where the model's features end in positions (Flickr30k). */
   boxes?: BoxInput | readonly BoxInput[];
   /** Width and height of the image, of every image for a batch. */
@@ -45,6 +50,25 @@ export function regionsOfTexts({ text, visualEmbeds, boxes, imageSize }: Process
   const sizes = (isBatch ? (imageSize ?? []) : [imageSize]) as readonly (readonly [number, number] | undefined)[];
   return perText.map((entry, i) =>
     (isList(entry) ? entry : [entry]).map((image) => regionsOf(image as RegionInput, perTextBoxes[i], sizes[i])),
+  );
+}
+
+/** The regions of the pictures of each text. @throws DataError for counts that do not fit the texts, or pictures beside regions */
+export async function regionsOfPictures(
+  { text, image, visualEmbeds, boxes, imageSize }: ProcessorInputs,
+  read: (picture: Picture) => Promise<RegionFeatures>,
+): Promise<RegionFeatures[][]> {
+  const given = Object.entries({ visualEmbeds, boxes, imageSize }).filter(([, value]) => value !== undefined);
+  if (given.length > 0)
+    throw new DataError(
+      `image: its regions are found by a detector; leave ${given.map(([name]) => name).join(', ')} out`,
+    );
+  const perText = typeof text === 'string' ? [image] : isList(image) ? image : [image];
+  requireCount('image', perText.length, asList(text).length);
+  return Promise.all(
+    perText.map((pictures) =>
+      Promise.all((isList(pictures) ? pictures : [pictures]).map((one) => read(one as Picture))),
+    ),
   );
 }
 

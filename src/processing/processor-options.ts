@@ -1,5 +1,6 @@
 // What a processor is made with, and what may be said when one is loaded.
 import type { TextTokenizer } from '../text-tokenizer.js';
+import type { PictureDetector } from '../features/picture-detector.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';
 import type { TaskName } from './text-forms.js';
 
@@ -20,6 +21,8 @@ export interface ProcessorOptions {
   maxPositionEmbeddings?: number | null;
   /** Regions beyond this many are left out (the least confident ones). Default: none. */
   maxRegions?: number;
+  /** Finds the regions of pictures that the processor is called with. */
+  detector?: PictureDetector;
 }
 
 /** What to use in place of what a model's files say, and where they are. */

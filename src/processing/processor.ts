@@ -1,5 +1,6 @@
 // VisualBertProcessor: a text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
 import { ConfigError, DataError } from '../errors.js';
+import { type Picture, pictureReader } from '../features/picture-detector.js';
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { softmax } from '../scores.js';
@@ -9,7 +10,7 @@ import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBat
 import { encodeText, encodeWords } from './encode-text.js';
 import { loadProcessor, saveProcessor } from './load-processor.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
-import { type ProcessorInputs, regionsOfTexts, textsOf } from './processor-inputs.js';
+import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
 
@@ -32,7 +33,8 @@ const Callable = function (this: unknown): unknown {
 } as unknown as new () => Process;
 
 /**
- * Turns text and region features into model inputs: `await processor({ text, visualEmbeds })`.
+ * Turns text and region features into model inputs: `await processor({ text, visualEmbeds })`; or text and a picture, with a detector that
+ * finds its regions: `await processor({ text, image: 'photo.jpg', detector })`.
  *
  * The text takes the form of the task (a VQA question ends in `? [MASK] [SEP]`), regions take the visual types of the authors' code
  * (0; for NLVR2 0 and 1 by image), masks cover what is real, padding is at the end.
@@ -49,6 +51,7 @@ export class VisualBertProcessor extends Callable {
   readonly maxLength: number;
   readonly maxRegions: number;
   private readonly maxPositions: number;
+  private readonly readPicture: (picture: Picture) => Promise<RegionFeatures>;
 
   constructor(options: ProcessorOptions) {
     super();
@@ -60,6 +63,7 @@ export class VisualBertProcessor extends Callable {
     this.maxPositions = options.maxPositionEmbeddings ?? Infinity;
     this.maxLength = Math.min(options.maxLength ?? AUTHORS_MAX_LENGTH, this.maxPositions);
     this.maxRegions = options.maxRegions ?? Infinity;
+    this.readPicture = pictureReader(options.detector);
   }
 
   /**
@@ -94,7 +98,7 @@ export class VisualBertProcessor extends Callable {
     if (padding === false && new Set(encoded.map(({ ids }) => ids.length)).size > 1) {
       throw new DataError('padding: texts of different lengths make no batch without padding; set padding to true');
     }
-    const regions = regionsOfTexts(inputs);
+    const regions = inputs.image === undefined ? regionsOfTexts(inputs) : await this.detectRegions(inputs);
     const examples = encoded.map((text, i) => ({
       text,
       regions: (regions[i] ?? []).map((one) => this.fitRegions(one)),
@@ -103,6 +107,10 @@ export class VisualBertProcessor extends Callable {
       ...(padding === 'max_length' ? { textLength: maxLength } : {}),
       buckets: NO_BUCKETS,
     });
+  }
+
+  private detectRegions({ detector, ...inputs }: ProcessorInputs): Promise<RegionFeatures[][]> {
+    return regionsOfPictures(inputs, detector === undefined ? this.readPicture : pictureReader(detector));
   }
 
   /** A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. */

@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { HubOptions } from '#platform';
 import { ConfigError } from '../errors.js';
+import { isPicture, type Picture } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
-import { readPicture } from '../pictures/decode.js';
+import { loadPicture } from '../pictures/load.js';
 import type { RgbImage } from '../pictures/png.js';
 import { chooseRegions } from './detector/choose.js';
 import { checkedDetectorConfig } from './detector/check-config.js';
@@ -88,11 +89,11 @@ export class RegionDetector {
   }
 
   /**
-   * The regions of each picture: a path, or pixels.
+   * The regions of each picture: a path, an address, the bytes of a file, or pixels.
    * @throws DataError naming a picture that cannot be read.
    */
   async detect(
-    pictures: readonly (string | RgbImage)[],
+    pictures: readonly (Picture | RgbImage)[],
     { batchSize = 1 }: DetectOptions = {},
   ): Promise<DetectedRegions[]> {
     if (!(Number.isInteger(batchSize) && batchSize > 0)) {
@@ -101,9 +102,7 @@ export class RegionDetector {
     const found: DetectedRegions[] = [];
     for (let i = 0; i < pictures.length; i += batchSize) {
       const images = await Promise.all(
-        pictures
-          .slice(i, i + batchSize)
-          .map((picture) => (typeof picture === 'string' ? readPicture(picture) : picture)),
+        pictures.slice(i, i + batchSize).map((picture) => (isPicture(picture) ? loadPicture(picture) : picture)),
       );
       found.push(...(await this.detectBatch(images)));
     }

@@ -3,6 +3,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DataError } from '../../src/errors.js';
+import type { PictureDetector } from '../../src/features/picture-detector.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { setLogger } from '../../src/logger.js';
 import { pipeline as browserPipeline } from '../../src/pipelines/pipeline.js';
@@ -216,7 +218,8 @@ describe('regions', () => {
   test('come from a feature source, or from a detector given a picture', async () => {
     const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
     const seen: unknown[] = [];
-    const detector = { detect: async (picture: unknown) => (seen.push(picture), regionsOfImage(1)) };
+    const detect: PictureDetector['detect'] = async (pictures) => (seen.push(...pictures), [regionsOfImage(1)]);
+    const detector = { detect };
     const ask = await pipeline('visual-question-answering', folder, { compile: false, detector });
     const question = 'What is it?';
     const given = await ask({ question, regions: regionsOfImage(1) });
@@ -228,9 +231,45 @@ describe('regions', () => {
     expect(seen).toEqual(['dog.jpg', bytes]);
     await ask.dispose();
     const blind = await pipeline('visual-question-answering', folder, { compile: false });
-    await expect(blind({ question, regions: 'dog.jpg' })).rejects.toThrow('give the pipeline a detector');
+    await expect(blind({ question, regions: 'dog.jpg' })).rejects.toThrow('give a detector');
     await blind.dispose();
     await expect(blind({ question, regions: regionsOfImage(1) })).rejects.toThrow('not disposed');
+  });
+
+  test('of one picture are found once for all questions that wait for it, one picture after another', async () => {
+    const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+    const seen: unknown[] = [];
+    let running = 0;
+    const detect: PictureDetector['detect'] = async (pictures) => {
+      seen.push([...pictures, (running += 1)]);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+      if (pictures[0] === 'bad.jpg') throw new DataError('bad.jpg: cut short');
+      return pictures[0] === 'blank.jpg' ? [] : [regionsOfImage(1)];
+    };
+    const ask = await pipeline('visual-question-answering', folder, { compile: false, detector: { detect } });
+    const question = 'What is it?';
+    const asked = ['a.jpg', 'b.jpg', 'a.jpg'].map((regions) => ask({ question, regions }));
+    const failed = [ask({ question, regions: 'bad.jpg' }), ask({ question, regions: 'blank.jpg' })];
+    const refused = failed.map((one, i) =>
+      expect(one).rejects.toThrow(['cut short', 'blank.jpg: the detector finds no regions'][i]),
+    );
+    expect(await Promise.all(asked)).toHaveLength(3);
+    await Promise.all(refused);
+    expect(seen).toEqual([
+      ['a.jpg', 1],
+      ['b.jpg', 1],
+      ['bad.jpg', 1],
+      ['blank.jpg', 1],
+    ]);
+    await ask.dispose();
+  });
+
+  test('of another width are refused before the detector runs', async () => {
+    const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+    const detector = { detect: async () => [], name: 'wide', dim: 7 };
+    const made = pipeline('visual-question-answering', folder, { compile: false, detector });
+    await expect(made).rejects.toThrow('takes regions 5 wide, those of the detector wide are 7 wide');
   });
 });
 

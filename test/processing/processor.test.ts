@@ -49,6 +49,27 @@ describe('VisualBertProcessor', () => {
     );
   });
 
+  test('takes pictures in place of regions, which a detector finds', async () => {
+    const known: Record<string, RegionFeatures> = { 'a.jpg': regions(3, 2), 'b.jpg': regions(1, 2, 100) };
+    const detector = {
+      detect: async (pictures: readonly unknown[]) =>
+        pictures.map((picture) => known[String(picture)] as RegionFeatures),
+    };
+    const expected = await vqa({ text: ['a', 'b'], visualEmbeds: Object.values(known) });
+    expect(await vqa({ text: ['a', 'b'], image: ['a.jpg', 'b.jpg'], detector })).toEqual(expected);
+    const nlvr2 = new VisualBertProcessor({ tokenizer, task: 'nlvr2', detector });
+    const pair = await nlvr2({ text: 'a', visualEmbeds: Object.values(known) });
+    expect(await nlvr2({ text: 'a', image: ['a.jpg', 'b.jpg'] })).toEqual(pair);
+    expect(await nlvr2({ text: ['a'], image: [['a.jpg', 'b.jpg']] })).toEqual(pair);
+    await expect(vqa({ text: 'a', image: 'a.jpg' })).rejects.toThrow('received a picture; give a detector');
+    await expect(vqa({ text: ['a', 'b'], image: ['a.jpg'], detector })).rejects.toThrow(
+      'one entry for each of the 2 texts',
+    );
+    await expect(vqa({ text: 'a', image: 'a.jpg', visualEmbeds: regions(3, 2), detector })).rejects.toThrow(
+      'image: its regions are found by a detector; leave visualEmbeds out',
+    );
+  });
+
   test('pads a batch at the end and masks the padding of text and regions', async () => {
     const inputs = await vqa({ text: ['a', 'a b c'], visualEmbeds: [regions(3, 2), regions(1, 2, 100)] });
     expect(inputs['inputIds']?.shape).toEqual([2, 7]);
