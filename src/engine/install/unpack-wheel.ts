@@ -60,7 +60,7 @@ export async function unpackWheel(
       continue;
     }
     const source = createReadStream(path, { start: position, end: position + packedSize - 1, highWaterMark: 1 << 20 });
-    const bytes = createWriteStream(target, { highWaterMark: 4 << 20 });
+    const bytes = createWriteStream(target, { highWaterMark: 1 << 20 });
     if (isDeflated) await pipeline(source, createInflateRaw({ chunkSize: 1 << 20 }), counted, bytes);
     else await pipeline(source, counted, bytes);
   }
