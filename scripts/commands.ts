@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { TASK_NAMES } from '../src/node.js';
 import { EXIT_CODES, type Known, printError, requireOnce, usageText } from './command-line.js';
+import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
 import { command as engine } from './engine.js';
@@ -20,6 +21,7 @@ const isDebugging = args.includes('--debug');
 
 /** The commands with those below them. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  ask: [],
   convert: [],
   data: ['check', 'stats', 'convert'],
   engine: ['install', 'info', 'remove'],
@@ -50,6 +52,7 @@ const knownFlags = (): string[] =>
 await parser
   .scriptName('visualbert')
   .usage('$0 <command>\n\nTrain, evaluate, convert and inspect VisualBERT in TensorFlow.js.')
+  .command(ask)
   .command(convert)
   .command(data)
   .command(engine)
@@ -63,6 +66,7 @@ await parser
   .command(train)
   .completion('completion', 'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc')
   .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
+  .example('$0 ask photo.jpg "What is the man riding?"', 'a picture in, an answer out')
   .example('$0 train vqa --help', 'the flags of one task')
   .example('$0 predict --run runs/vqa --question "What is it?" --features features/ --image 42', 'ask a trained model')
   .epilogue(EXIT_CODES)

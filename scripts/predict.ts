@@ -1,11 +1,12 @@
 // visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
 // of it loading the model; about as long as an evaluation for a file.
-import { type AnyOneInput, evaluateRun, predictionOptions, readRun } from '../src/node.js';
+import { evaluateRun, predictionOptions, readRun } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
-import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent, sourceOf } from './flags/one-input.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, sourceOf } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, counted, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { answerFields, answerLines, answersOf } from './one-answer.js';
 
 interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {
   top: number;
@@ -73,53 +74,11 @@ async function predictOne(flags: PredictArguments): Promise<void> {
   const opened = await openInput(flags);
   try {
     const { question } = flags;
-    const found = await predictionsOf(opened, flags.top);
-    if (flags.json) {
-      const [first] = found;
-      console.log(JSON.stringify({ question, ...(found.length > 1 ? { masks: found } : first) }, null, 2));
-      return;
-    }
-    for (const { position, answers } of found) {
-      if (found.length > 1) console.log(`[MASK] at position ${position}`);
-      for (const { answer, score } of answers) console.log(`${percent(score)}  ${answer}`);
-    }
+    const found = await answersOf(opened, flags.top);
+    const lines = answerLines(found).join('\n');
+    console.log(flags.json ? JSON.stringify({ question, ...answerFields(found) }, null, 2) : lines);
   } finally {
     await opened.close();
-  }
-}
-
-/** The answers of whatever task the checkpoint has, best first; several lists for several masks. */
-async function predictionsOf(
-  opened: AnyOneInput,
-  topK: number,
-): Promise<{ position?: number; answers: { answer: string; score: number }[] }[]> {
-  switch (opened.task) {
-    case 'visual-question-answering': {
-      const found = await opened.pipeline(opened.input, { topK });
-      return [{ answers: found.map(({ answer, score }) => ({ answer, score })) }];
-    }
-    case 'visual-reasoning': {
-      const found = await opened.pipeline(opened.input, { topK });
-      return [{ answers: found.map(({ label, score }) => ({ answer: label, score })) }];
-    }
-    case 'visual-multiple-choice': {
-      const found = await opened.pipeline(opened.input, { topK });
-      return [{ answers: found.map(({ choice, score }) => ({ answer: choice, score })) }];
-    }
-    case 'fill-mask': {
-      const found = await opened.pipeline(opened.input, { topK });
-      return found.map(({ position, words }) => ({
-        position,
-        answers: words.map(({ word, score }) => ({ answer: word, score })),
-      }));
-    }
-    case 'image-text-matching': {
-      const { score } = await opened.pipeline(opened.input);
-      return [{ answers: [{ answer: 'matches', score }] }];
-    }
-    case 'phrase-grounding':
-    case 'feature-extraction':
-      throw new Error('This checkpoint finds phrases in a picture: use `visualbert ground`.');
   }
 }
 

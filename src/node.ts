@@ -75,6 +75,8 @@ export type {
 export type { DetectorNetwork } from './vision/detector/network.js';
 export type { BoxConvention } from './vision/boxes/convention.js';
 export type { DetectorChoice } from './vision/weights/open.js';
+export { findDetector } from './vision/weights/find.js';
+export type { FindDetectorOptions } from './vision/weights/find.js';
 export { convertDetector } from './vision/weights/convert.js';
 export type { ConvertDetectorOptions, DetectorConversion } from './vision/weights/convert.js';
 export { VcrDetector } from './vision/vcr-detector.js';
@@ -149,7 +151,7 @@ export { resolveTrainingArguments, TRAINING_ARGUMENTS } from './training/argumen
 export type { ResolvedTrainingArguments, TrainingArguments } from './training/arguments.js';
 export { readMetrics } from './training/log/metrics-log.js';
 export type { MetricsEntry } from './training/log/metrics-log.js';
-export { createProgress, lineProgress, SILENT_PROGRESS } from './training/log/progress.js';
+export { createProgress, duration, lineProgress, SILENT_PROGRESS } from './training/log/progress.js';
 export type { Progress } from './training/log/progress.js';
 export { TensorBoardWriter } from './training/log/tensorboard.js';
 export { openTrainRun } from './runs/train.js';
@@ -163,6 +165,8 @@ export { evaluateHeads } from './runs/evaluate-heads.js';
 export type { HeadAccuracy } from './explain/head-accuracy.js';
 export { REMOVED_SHARES } from './explain/removal.js';
 export type { RemovalCurve } from './explain/removal.js';
+export { DEFAULT_ASKED_MODEL, openQuestion } from './runs/ask.js';
+export type { OpenedQuestion, QuestionOptions } from './runs/ask.js';
 export { openOneInput } from './runs/one-input.js';
 export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
 export {

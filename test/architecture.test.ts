@@ -88,6 +88,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training',
     'training/loop',
     'training/step',
+    'vision',
   ],
   index: [
     'checkpoint',
@@ -98,6 +99,7 @@ const EDGES: Record<string, readonly string[]> = {
     'models',
     'models/pretrained',
     'pipelines',
+    'platform',
     'processing',
     'random',
     'training',

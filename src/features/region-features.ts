@@ -1,5 +1,6 @@
 // Region features by image id: the interface that every file format offers, and what makes the regions of an image usable.
 import { DataError } from '../errors.js';
+import type { DetectorIdentity } from './detector-identity.js';
 
 /** The regions of one image. */
 export interface RegionFeatures {
@@ -19,6 +20,8 @@ export interface RegionFeatureSource {
   readonly name: string;
   /** Width of one region's features. */
   readonly dim: number;
+  /** What found the regions, where the files say so. */
+  readonly detector?: DetectorIdentity | undefined;
   /** The ids of all images, as the files spell them. */
   ids(): Iterable<string>;
   /** Whether there are features for an image, in any spelling that `imageKey` unites. */

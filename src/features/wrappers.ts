@@ -1,6 +1,8 @@
 // Sources made of sources: several as one, kept in memory, and the two controls that take the picture away.
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
+import { warnOnce } from '../logger.js';
+import { type DetectorIdentity, detectorText, isSameDetector } from './detector-identity.js';
 import { imageKey } from '../image-key.js';
 import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
@@ -21,6 +23,7 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
   return {
     name,
     dim: first.dim,
+    detector: detectorOf(sources),
     ids: function* () {
       for (const source of sources) for (const id of source.ids()) if (holder(id) === source) yield id;
     },
@@ -33,6 +36,17 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
     },
     close: async () => void (await Promise.all(sources.map((source) => source.close()))),
   };
+}
+
+/** The detector of all sources; of several that differ none, with a warning. */
+function detectorOf(sources: readonly RegionFeatureSource[]): DetectorIdentity | undefined {
+  const [first, ...others] = sources as [RegionFeatureSource, ...RegionFeatureSource[]];
+  const other = others.find(({ detector }) => isSameDetector(first.detector, detector) === false);
+  if (other?.detector !== undefined && first.detector !== undefined)
+    warnOnce(
+      `${other.name}: its regions are of ${detectorText(other.detector)}, those of ${first.name} of ${detectorText(first.detector)}; use one detector for all`,
+    );
+  return others.every(({ detector }) => isSameDetector(first.detector, detector) === true) ? first.detector : undefined;
 }
 
 /** Features given in memory: id -> regions. */

@@ -2,13 +2,15 @@
 import { VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
-import { type PictureDetector, pictureReader } from '../features/picture-detector.js';
+import { detectorText } from '../features/detector-identity.js';
+import type { PictureDetector } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { VisualBertProcessor } from '../processing/processor.js';
+import { warnAboutDetector } from '../processing/detector-warning.js';
 import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
 import type { PipelineName, PipelineOptions } from './contract.js';
 import type { PipelineDefinition, PipelineHead } from './head.js';
-import { imagesOf, readRegions } from './regions.js';
+import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutPlaces } from './warnings.js';
 
@@ -44,7 +46,6 @@ export async function loadParts<T extends PipelineName>(
     throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
   const config = await VisualBertConfig.fromPretrained(where, hub);
   requireClass(task, where, config, definition);
-  requireWidth(where, config, detector);
   const given = Object.entries({ answers, task: textForm, maxLength, maxRegions }).filter(
     ([, value]) => value !== undefined,
   );
@@ -53,14 +54,16 @@ export async function loadParts<T extends PipelineName>(
     ...Object.fromEntries(given),
     defaultTask: definition.textForm,
   });
+  requireWidth(where, processor, detector);
   warnAboutAnswerOrder(config, processor);
-  const readPicture = pictureReader(detector);
+  const readPicture = processor.pictureReader(detector);
   const head = definition.createHead({
     processor,
     config,
     readImages: (regions) =>
       Promise.all(
         imagesOf(regions).map(async (image) => {
+          if (isSourced(image)) warnAboutDetector(processor.trainedWith, image.source.detector, image.source.name);
           const read = await readRegions(image, readPicture);
           warnAboutPlaces(read, processor);
           return processor.fitRegions(read);
@@ -76,14 +79,14 @@ export async function loadParts<T extends PipelineName>(
 /** A detector of another width is refused before it is run. */
 function requireWidth(
   where: string,
-  { visualEmbeddingDim }: VisualBertConfig,
+  { visualEmbeddingDim, trainedWith }: VisualBertProcessor,
   detector: PictureDetector | undefined,
 ): void {
   const dim = detector?.dim;
   if (dim === undefined || dim === visualEmbeddingDim || dim + BOX_FEATURE_DIM === visualEmbeddingDim) return;
   throw new ConfigError(
-    `detector: ${where} takes regions ${visualEmbeddingDim} wide, those of the detector ${detector?.name ?? ''} are ${dim} wide; use the detector that it was ` +
-      'trained with',
+    `detector: ${where} takes regions ${visualEmbeddingDim} wide, those of the detector ${detector?.name ?? ''} are ${dim} wide; use the detector ` +
+      `that it was trained with${trainedWith === null ? '' : `, ${detectorText(trainedWith)}`}`,
   );
 }
 

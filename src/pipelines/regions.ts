@@ -5,7 +5,7 @@ import { type RegionInput, regionsOf } from '../processing/region-inputs.js';
 
 /** An image of a feature source. */
 export interface SourcedImage {
-  source: Pick<RegionFeatureSource, 'read'>;
+  source: Pick<RegionFeatureSource, 'read' | 'name' | 'detector'>;
   image: string;
 }
 
@@ -18,8 +18,13 @@ export async function readRegions(
   readPicture: (picture: Picture) => Promise<RegionFeatures>,
 ): Promise<RegionFeatures> {
   if (isPicture(input)) return readPicture(input);
-  if ('source' in input) return input.source.read(input.image);
+  if (isSourced(input)) return input.source.read(input.image);
   return regionsOf(input, undefined, undefined);
+}
+
+/** Whether an input is an image of a feature source. */
+export function isSourced(input: RegionsOfImage): input is SourcedImage {
+  return !isPicture(input) && 'source' in input;
 }
 
 /** One image's regions, or those of several. */

@@ -11,6 +11,7 @@ import {
   writeTextAtomic,
 } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
+import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
@@ -23,6 +24,7 @@ import {
   requireAuthorsAnswers,
   type VqaHeadTraits,
 } from './answer-vocabulary.js';
+import { publishedDetector } from './published-checkpoints.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
@@ -59,6 +61,7 @@ export async function loadProcessor(
     classCount: classCountOf(config),
     visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? null,
     maxPositionEmbeddings: (config['max_position_embeddings'] as number | undefined) ?? null,
+    trainedWith: parseDetectorIdentity(settings['detector']) ?? publishedDetector(where),
     ...defined({
       task: usual(task, 'task') ?? defaultTask,
       maxLength: usual(maxLength, 'max_length'),
@@ -66,6 +69,18 @@ export async function loadProcessor(
       detector,
     }),
   };
+}
+
+/**
+ * The detector whose regions a checkpoint was trained with: as its processor_config.json says, else by the table of published checkpoints.
+ * Null when neither knows.
+ */
+export async function readTrainedDetector(
+  where: string,
+  location: Pick<LoadProcessorOptions, 'revision' | 'cacheDir' | 'token' | 'localFilesOnly' | 'subfolder'> = {},
+): Promise<DetectorIdentity | null> {
+  const settings = await readJson(await locatePretrained(where, location), SETTINGS_FILE);
+  return parseDetectorIdentity(settings['detector']) ?? publishedDetector(where);
 }
 
 /** The tokenizer of a vocabulary file for a new model; the other tokenizer files count where a vocab.txt lies beside them. */

@@ -1,5 +1,6 @@
 // What a processor is made with, and what may be said when one is loaded.
 import type { TextTokenizer } from '../text-tokenizer.js';
+import type { DetectorIdentity } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';
 import type { TaskName } from './text-forms.js';
@@ -23,12 +24,14 @@ export interface ProcessorOptions {
   maxRegions?: number;
   /** Finds the regions of pictures that the processor is called with. */
   detector?: PictureDetector;
+  /** The detector whose regions the model was trained with; null when that is not known. */
+  trainedWith?: DetectorIdentity | null;
 }
 
 /** What to use in place of what a model's files say, and where they are. */
 export interface LoadProcessorOptions extends Omit<
   ProcessorOptions,
-  'tokenizer' | 'answers' | 'classCount' | 'visualEmbeddingDim' | 'maxPositionEmbeddings'
+  'tokenizer' | 'answers' | 'classCount' | 'visualEmbeddingDim' | 'maxPositionEmbeddings' | 'trainedWith'
 > {
   /** A file of answers, for checkpoints that name none (uclanlp/visualbert-vqa). */
   answers?: string;

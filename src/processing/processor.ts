@@ -1,12 +1,14 @@
 // VisualBertProcessor: a text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
 import { ConfigError, DataError } from '../errors.js';
-import { type Picture, pictureReader } from '../features/picture-detector.js';
+import type { DetectorIdentity } from '../features/detector-identity.js';
+import { type Picture, type PictureDetector, pictureReader } from '../features/picture-detector.js';
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { softmax } from '../scores.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
+import { warnAboutDetector } from './detector-warning.js';
 import { encodeText, encodeWords } from './encode-text.js';
 import { loadProcessor, saveProcessor } from './load-processor.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
@@ -50,6 +52,8 @@ export class VisualBertProcessor extends Callable {
   readonly visualEmbeddingDim: number | null;
   readonly maxLength: number;
   readonly maxRegions: number;
+  /** The detector whose regions the model was trained with; null when that is not known. */
+  readonly trainedWith: DetectorIdentity | null;
   private readonly maxPositions: number;
   private readonly readPicture: (picture: Picture) => Promise<RegionFeatures>;
 
@@ -63,7 +67,8 @@ export class VisualBertProcessor extends Callable {
     this.maxPositions = options.maxPositionEmbeddings ?? Infinity;
     this.maxLength = Math.min(options.maxLength ?? AUTHORS_MAX_LENGTH, this.maxPositions);
     this.maxRegions = options.maxRegions ?? Infinity;
-    this.readPicture = pictureReader(options.detector);
+    this.trainedWith = options.trainedWith ?? null;
+    this.readPicture = this.pictureReader(options.detector);
   }
 
   /**
@@ -75,12 +80,19 @@ export class VisualBertProcessor extends Callable {
     return new VisualBertProcessor(await loadProcessor(dirOrId, options));
   }
 
-  /** Writes the files of the tokenizer, as they were read, and processor_config.json beside a model; the answers are in its config's id2label. */
-  async savePretrained(folder: string): Promise<void> {
+  /**
+   * Writes the files of the tokenizer, as they were read, and processor_config.json beside a model; the answers are in its config's id2label.
+   * @param options.trainedWith the detector of a model that has been trained since. Default: the processor's.
+   */
+  async savePretrained(
+    folder: string,
+    { trainedWith = this.trainedWith }: { trainedWith?: DetectorIdentity | null } = {},
+  ): Promise<void> {
     await saveProcessor(folder, this.tokenizer.files, {
       task: this.task,
       max_length: this.maxLength,
       ...(Number.isFinite(this.maxRegions) ? { max_regions: this.maxRegions } : {}),
+      ...(trainedWith === null ? {} : { detector: trainedWith }),
     });
   }
 
@@ -109,8 +121,14 @@ export class VisualBertProcessor extends Callable {
     });
   }
 
+  /** Finds the regions of pictures; of a detector that the model was not trained with, it warns. */
+  pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
+    if (detector?.name !== undefined) warnAboutDetector(this.trainedWith, { name: detector.name }, 'detector');
+    return pictureReader(detector);
+  }
+
   private detectRegions({ detector, ...inputs }: ProcessorInputs): Promise<RegionFeatures[][]> {
-    return regionsOfPictures(inputs, detector === undefined ? this.readPicture : pictureReader(detector));
+    return regionsOfPictures(inputs, detector === undefined ? this.readPicture : this.pictureReader(detector));
   }
 
   /** A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. */

@@ -1,21 +1,30 @@
-// One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files.
+// One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files or pictures.
 import { VisualBertConfig } from '../config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
+import type { Picture } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixels.js';
-import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
+import type { RegionFeatureSource } from '../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
 import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.js';
+import type { RegionsOfImage } from '../pipelines/regions.js';
 import { PIPELINE_NAMES, tasksOfClass } from '../pipelines/tasks.js';
+import { warnAboutDetector } from '../processing/detector-warning.js';
+import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 
-export interface OneInputOptions extends Pick<NodePipelineOptions, 'answers' | 'compile' | 'precision' | 'allowFreshWeights'> {
+export interface OneInputOptions extends Pick<
+  NodePipelineOptions,
+  'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'detector' | 'onProgress'
+> {
   /** Run folder, model folder or hub id. */
   model: string;
   /** The question, statement or sentence; of masked words the text with [MASK]. */
   text: string;
   /** Region features: any form that `openRegionFeatures` takes. */
-  features: string | readonly string[];
+  features?: string | readonly string[] | undefined;
+  /** In place of features: the picture, or the two of a pair; `detector` finds their regions. */
+  pictures?: readonly Picture[] | undefined;
   /** Which image; may be left out when the features hold one only. NLVR2: two ids. */
   images?: readonly string[] | undefined;
   /** Of features from pictures: as in training. */
@@ -44,28 +53,41 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
 
 /**
  * Reads the regions of the images, loads the checkpoint and makes its input.
- * @throws ConfigError for a checkpoint of no task, or an input that lacks choices or phrases; DataError for an absent image
+ * @throws ConfigError for a checkpoint of no task, or an input that lacks regions, choices or phrases; DataError for an absent image
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
-  const { model, features, pixels = {}, answers, precision, compile, allowFreshWeights = false } = options;
-  const task = await taskOf(model, options.text);
-  const source = await openRegionFeatures(features, pixels);
-  let images: readonly string[];
-  let regions: readonly RegionFeatures[];
-  try {
-    images = chooseImages(source, options.images);
-    regions = await Promise.all(images.map((id) => source.read(id)));
-  } finally {
-    await source.close();
-  }
+  const { model, pictures, text, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
+  const task = await taskOf(model, text);
+  const { images, regions } =
+    pictures === undefined ? await readImages(options) : { images: pictures.map(String), regions: pictures };
   const input = inputsOf(options, regions)[task](); // before the model is loaded, which takes longer
   const loaded = await pipeline(task, model, {
     allowFreshWeights,
     ...(answers === undefined ? {} : { answers }),
     ...(precision === undefined ? {} : { precision }),
     ...(compile === undefined ? {} : { compile }),
+    ...(detector === undefined ? {} : { detector }),
+    ...(onProgress === undefined ? {} : { onProgress }),
   });
   return { task, pipeline: loaded, input, images, close: () => loaded.dispose() } as AnyOneInput;
+}
+
+/** The regions of the images in feature files. */
+async function readImages({
+  model,
+  features,
+  images,
+  pixels = {},
+}: OneInputOptions): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
+  if (features === undefined) throw new ConfigError('expected region features, or pictures with a detector; received neither');
+  const source = await openRegionFeatures(features, pixels);
+  try {
+    warnAboutDetector(await readTrainedDetector(model), source.detector, source.name);
+    const chosen = chooseImages(source, images);
+    return { images: chosen, regions: await Promise.all(chosen.map((id) => source.read(id))) };
+  } finally {
+    await source.close();
+  }
 }
 
 /** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or says whether text and image match. */
@@ -82,9 +104,9 @@ async function taskOf(model: string, text: string): Promise<PipelineName> {
 
 function inputsOf(
   { text, choices = [], objects, phrases = [] }: OneInputOptions,
-  images: readonly RegionFeatures[],
+  images: readonly RegionsOfImage[],
 ): { [T in PipelineName]: () => PipelineTypes[T]['input'] } {
-  const one = (): RegionFeatures => {
+  const one = (): RegionsOfImage => {
     const [regions, second] = images;
     if (regions !== undefined && second === undefined) return regions;
     throw new ConfigError(`expected one image, received ${images.length}; only statements (NLVR2) are about two`);

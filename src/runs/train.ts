@@ -74,7 +74,7 @@ export async function openTrainRun(
       ...given,
       ...watching,
       readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
-      saveAssets: (dir) => opened.processor.savePretrained(dir),
+      saveAssets: (dir) => opened.processor.savePretrained(dir, { trainedWith: opened.detector }),
       settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },
       fixedSettings: fixedSettingsOf(settings, model.config),
     });

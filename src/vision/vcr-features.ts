@@ -1,12 +1,10 @@
 // Region features of all of VCR's pictures into one store: begun anew or gone on with, a picture being read while another is computed.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { exists, isFolder, joinPath } from '#platform';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
 import { VcrDetector } from './vcr-detector.js';
+import { fileChecksum } from './weights/identity.js';
 import { readVcrScene, vcrRegions, type VcrScene } from './vcr-regions.js';
 
 /** Where `visualbert convert` puts the detector. */
@@ -43,7 +41,11 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
   const images = await readVcrImages(data, folder);
   const detector = await VcrDetector.load(path);
   try {
-    const traits = { dim: detector.dim, dtype: half ? 'float16' : 'float32', origin: await checksumOf(path) } as const;
+    const traits = {
+      dim: detector.dim,
+      dtype: half ? 'float16' : 'float32',
+      origin: `sha256 ${await fileChecksum(path)}`,
+    } as const;
     const writer = await resumeStore(output, traits);
     try {
       await writeImages(images, detector, writer, onImage);
@@ -73,10 +75,4 @@ async function writeImages(
     await writer.add(id, await vcrRegions(detector, scene));
     onImage?.(images.length - left.length + i + 1, images.length);
   }
-}
-
-async function checksumOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return `sha256 ${hash.digest('hex')}`;
 }

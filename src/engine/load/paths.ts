@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../errors.js';
+import { cacheRoot } from '../../cache-root.js';
 import type { EngineId } from './engine-id.js';
 
 /** The C++ sources of one addon and how its file is called. */
@@ -30,15 +30,6 @@ export function packageRoot(): string {
       throw new EngineError(`No package.json of visualbert-tfjs above ${import.meta.url}: reinstall the package.`);
     folder = parent;
   }
-}
-
-/** The cache of this user: `VISUALBERT_CACHE`, else `XDG_CACHE_HOME/visualbert`, else the system's usual folder. */
-export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.VISUALBERT_CACHE) return env.VISUALBERT_CACHE;
-  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'visualbert');
-  return process.platform === 'darwin'
-    ? join(homedir(), 'Library', 'Caches', 'visualbert')
-    : join(homedir(), '.cache', 'visualbert');
 }
 
 /** The folder that holds all engines. */

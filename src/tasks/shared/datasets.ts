@@ -4,6 +4,7 @@ import { imageKey } from '../../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from '../../features/region-features.js';
 import { DataError } from '../../errors.js';
 import type { EncodedExample, EncodedText } from '../../processing/batch.js';
+import { warnAboutDetector } from '../../processing/detector-warning.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { Dataset } from '../../training/task.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -63,7 +64,9 @@ export async function recordDatasets<R, E>(
   regions: TaskRegions,
   processor: VisualBertProcessor,
   createKind: () => RecordKind<R, E>,
-): Promise<Pick<OpenedTask<E>, 'data' | 'validation' | 'leftOut'>> {
+): Promise<Pick<OpenedTask<E>, 'data' | 'validation' | 'leftOut' | 'detector'>> {
+  for (const { detector, name } of [regions, regions.validation])
+    warnAboutDetector(processor.trainedWith, detector, name);
   const leftOut: LeftOutImage[] = [];
   const dataset = async (all: readonly R[], source: RegionFeatureSource): Promise<Dataset<E>> => {
     const kind = createKind();
@@ -75,6 +78,7 @@ export async function recordDatasets<R, E>(
     data: await dataset(records, regions),
     validation: validation === null ? null : await dataset(validation, regions.validation),
     leftOut,
+    detector: regions.detector ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 // What a task gives to the commands: its data sets, its batches and metrics, and the file that its evaluation server takes.
 import type { VisualBertConfigOptions } from '../../config.js';
+import type { DetectorIdentity } from '../../features/detector-identity.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { RawTensor } from '../../raw-tensor.js';
@@ -43,6 +44,8 @@ export interface OpenedTask<E = unknown> {
   readonly validation: Dataset<E> | null;
   /** Of both data sets; none without `skipBadImages`. */
   readonly leftOut: readonly LeftOutImage[];
+  /** What found the regions of `data`; null where their files do not say. */
+  readonly detector: DetectorIdentity | null;
   /** What the data say about the model: classes with their names and, for a new model, vocabulary and feature width. */
   readonly config: VisualBertConfigOptions;
   /** Whether the order of the classes is that of a given list, or fixed: a head of as many classes without names is taken to be theirs. */

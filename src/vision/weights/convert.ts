@@ -24,7 +24,8 @@ export interface DetectorConversion {
   files: string[];
 }
 
-const WEIGHTS_FILE = 'model.safetensors';
+/** The weights in the folder of a converted detector. */
+export const WEIGHTS_FILE = 'model.safetensors';
 
 /**
  * Converts a detector. Nothing is written before every key is accounted for; layers are read and written one by one.

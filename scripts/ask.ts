@@ -1,0 +1,117 @@
+// visualbert ask: a picture and a question in, an answer out. A few seconds on a CPU, most of it the detector; the first time its download.
+import type { Argv, CommandModule } from 'yargs';
+import { DETECTOR_NAMES, openQuestion, type OpenedQuestion, type Precision, PRECISIONS } from '../src/node.js';
+import { createDownloadBar } from './count-bar.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
+import { answerFields, answerLines, answersOf } from './one-answer.js';
+
+interface AskArguments extends BackendArguments {
+  picture: string[];
+  model?: string;
+  run?: string;
+  detector?: string;
+  answers?: string;
+  topK: number;
+  precision: Precision;
+  allowFreshWeights: boolean;
+  json: boolean;
+}
+
+const ask: CommandModule<object, AskArguments> = {
+  command: 'ask <picture..>',
+  describe: 'Answer a question about a picture: finds its regions, with the detector that the model was trained with',
+  builder: (yargs: Argv) =>
+    yargs
+      .usage('$0 ask PICTURE QUESTION\n$0 ask LEFT RIGHT STATEMENT')
+      .positional('picture', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'the picture (file or address), two for NLVR2, then the question, statement, or text with [MASK]',
+      })
+      .options({
+        run: { type: 'string', describe: 'run folder', group: 'Run:' },
+        model: {
+          type: 'string',
+          describe: 'folder or hub id, instead of a run',
+          defaultDescription: 'uclanlp/visualbert-vqa',
+          group: 'Run:',
+        },
+        answers: {
+          type: 'string',
+          describe: 'list of answers of a model that names none',
+          defaultDescription: 'of a published model: downloaded',
+          group: 'Run:',
+        },
+        detector: {
+          type: 'string',
+          describe: `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`,
+          defaultDescription: 'the one that the model was trained with',
+          group: 'Run:',
+        },
+        'top-k': { type: 'number', default: 5, describe: 'how many answers' },
+        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products', group: 'Run:' },
+        ...FRESH_WEIGHTS_FLAG,
+        ...JSON_FLAG,
+        ...BACKEND_FLAGS,
+      })
+      .conflicts('run', 'model')
+      .example('$0 ask photo.jpg "What is the man riding?"', "the authors' VQA model")
+      .example('$0 ask photo.jpg "What color is the bus?" --run runs/vqa --detector runs/detector', 'your own')
+      .example(
+        '$0 ask left.jpg right.jpg "Both are dogs." --model uclanlp/visualbert-nlvr2',
+        'a pair',
+      ) as unknown as Argv<AskArguments>,
+  handler: async ({
+    picture: words,
+    run,
+    model,
+    detector,
+    answers,
+    topK,
+    precision,
+    allowFreshWeights,
+    json,
+    ...rest
+  }) => {
+    const [pictures, question] = [words.slice(0, -1), words.at(-1) ?? ''];
+    if (pictures.length === 0)
+      throw new Error('Give a picture and a question: visualbert ask photo.jpg "What is the man riding?"');
+    if (question.trim() === '') throw new Error('Expected a question after the picture, received an empty one.');
+    await useBackend(rest, 'infer');
+    const bar = createDownloadBar();
+    const opened = await openQuestion({
+      ...{ pictures, text: question, model: run ?? model, detector, allowFreshWeights, onProgress: bar.update },
+      ...(answers === undefined ? {} : { answers }),
+      // One pass: recording it would cost more than it saves. A low precision needs the recording.
+      ...(precision === 'fp32' ? { compile: false } : { precision }),
+    }).finally(bar.stop);
+    try {
+      const found = await answersOf(opened.input, topK);
+      const result = { question, pictures, ...answerFields(found), ...originOf(opened) };
+      console.log(
+        json ? JSON.stringify(result, null, 2) : [...answerLines(found), distributionLine(opened)].join('\n'),
+      );
+    } finally {
+      await opened.close();
+    }
+  },
+};
+
+export const command = ask as CommandModule;
+
+function originOf({ model, detector, trainedWith, isInDistribution }: OpenedQuestion): object {
+  return { model, detector, trainedWith, inDistribution: isInDistribution };
+}
+
+/** Whether the regions are what the model was trained with. */
+function distributionLine({ model, detector, trainedWith, isInDistribution }: OpenedQuestion): string {
+  const used = detector.name ?? 'a detector of your own';
+  if (isInDistribution === null)
+    return `in distribution: unknown (nothing says which detector ${model} was trained with)`;
+  if (isInDistribution) return `in distribution: yes (${used})`;
+  const trained = trainedWith?.name ?? 'another detector';
+  const other = trained === used ? `other weights of ${trained}` : trained;
+  return `in distribution: no (${model} was trained with ${other}, these regions are of ${used})`;
+}

@@ -1,0 +1,34 @@
+// Which detector made region features: what a store, a run and a checkpoint say of it, and whether two of them mean the same.
+
+/** A detector as its features name it. */
+export interface DetectorIdentity {
+  /** Its name among the known detectors; null for one of one's own. */
+  readonly name: string | null;
+  /** SHA-256 of its weights, `model.safetensors` of a converted detector, in hex. */
+  readonly weights?: string;
+}
+
+/** Whether features of both are of one kind; null when that cannot be known. */
+export function isSameDetector(
+  a: DetectorIdentity | null | undefined,
+  b: DetectorIdentity | null | undefined,
+): boolean | null {
+  if (!a || !b) return null;
+  if (a.name !== null && b.name !== null && a.name !== b.name) return false;
+  if (a.weights !== undefined && b.weights !== undefined) return a.weights === b.weights;
+  return a.name !== null && a.name === b.name ? true : null;
+}
+
+/** `mmf-x101`, or `a detector with the weights 1a2b3c4d`. */
+export function detectorText({ name, weights }: DetectorIdentity): string {
+  const digits = weights === undefined ? '' : ` with the weights ${weights.slice(0, 8)}`;
+  return `${name ?? 'a detector'}${digits}`;
+}
+
+/** What a JSON file says of a detector; null for anything else. */
+export function parseDetectorIdentity(value: unknown): DetectorIdentity | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { name, weights } = value as Record<string, unknown>;
+  if (name !== null && typeof name !== 'string') return null;
+  return { name, ...(typeof weights === 'string' && { weights }) };
+}

@@ -1,0 +1,115 @@
+// A question about a picture: the checkpoint, the detector that it was trained with, and whether that is the one in use.
+import { join } from 'node:path';
+import { cacheRoot } from '../cache-root.js';
+import { VisualBertConfig } from '../config.js';
+import { ConfigError, errorMessage, HubError } from '../errors.js';
+import { type DetectorIdentity, isSameDetector } from '../features/detector-identity.js';
+import type { Picture } from '../features/picture-detector.js';
+import type { HubProgress } from '../platform/hub-options.js';
+import { webFile } from '../platform/hub/web-file.js';
+import { areUnnamed } from '../processing/answer-vocabulary.js';
+import { readTrainedDetector } from '../processing/load-processor.js';
+import { publishedCheckpoint } from '../processing/published-checkpoints.js';
+import { RegionDetector } from '../vision/region-detector.js';
+import { findDetector } from '../vision/weights/find.js';
+import { detectorIdentity } from '../vision/weights/identity.js';
+import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-input.js';
+
+/** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
+export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
+/** The authors' VCR checkpoints describe given objects, by a network of their own. */
+const VCR_DETECTOR = 'vcr-r50';
+
+/** What `openQuestion` takes. */
+export interface QuestionOptions extends Pick<
+  OneInputOptions,
+  'text' | 'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'phrases'
+> {
+  /** Run folder, model folder or hub id. Default `uclanlp/visualbert-vqa`. */
+  model?: string | undefined;
+  /** The picture, or the two of a pair (NLVR2: left, right). */
+  pictures: readonly Picture[];
+  /** A detector's name or folder. Default: the one that the checkpoint was trained with. */
+  detector?: string | undefined;
+  /** Told of downloads. */
+  onProgress?: (progress: HubProgress) => void;
+}
+
+/** A checkpoint with a question about pictures, and what is known of the detector. */
+export interface OpenedQuestion {
+  input: AnyOneInput;
+  model: string;
+  /** What finds the regions. */
+  detector: DetectorIdentity;
+  /** What found those of the checkpoint's training; null when that is not known. */
+  trainedWith: DetectorIdentity | null;
+  /** Whether both are the same; null when that is not known. */
+  isInDistribution: boolean | null;
+  /** Frees model and detector. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a checkpoint and a detector for a question about pictures; what is published and not there is downloaded.
+ * @throws ConfigError when the checkpoint says nothing of its detector and none is named; CheckpointError, HubError for weights that cannot be had.
+ * @example
+ * const { input, close } = await openQuestion({ model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man riding?', detector: 'detector' });
+ */
+export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
+  const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
+  const trainedWith = await readTrainedDetector(model);
+  const answers = options.answers ?? (await publishedAnswers(model, onProgress));
+  const folder = await findDetector(named ?? detectorOf(model, trainedWith), watched(onProgress));
+  const detector = await RegionDetector.fromPretrained(folder);
+  try {
+    const identity = await detectorIdentity(folder, detector.name);
+    const input = await openOneInput({
+      ...rest,
+      ...{ model, pictures, detector },
+      ...watched(onProgress),
+      ...(answers === undefined ? {} : { answers }),
+    });
+    const close = async (): Promise<void> => {
+      await input.close();
+      detector.dispose();
+    };
+    const isInDistribution = isSameDetector(trainedWith, identity);
+    return { input, model, detector: identity, trainedWith, isInDistribution, close };
+  } catch (error) {
+    detector.dispose();
+    throw error;
+  }
+}
+
+/** The name of the detector that a checkpoint was trained with. */
+function detectorOf(model: string, trainedWith: DetectorIdentity | null): string {
+  if (trainedWith?.name === VCR_DETECTOR)
+    throw new ConfigError(
+      `${model}: was trained with the boxes of VCR's annotations, described by a network of its own: make its features with \`visualbert features vcr\``,
+    );
+  if (trainedWith !== null && trainedWith.name !== null) return trainedWith.name;
+  throw new ConfigError(
+    `${model}: nothing says which detector found the regions that it was trained with; give its name or folder (--detector)`,
+  );
+}
+
+/** The list of answers of a published checkpoint that names none. */
+async function publishedAnswers(
+  model: string,
+  onProgress: QuestionOptions['onProgress'],
+): Promise<string | undefined> {
+  const address = publishedCheckpoint(model)?.answers;
+  if (address === undefined || !areUnnamed((await VisualBertConfig.fromPretrained(model)).id2label)) return undefined;
+  try {
+    return await webFile(address, join(cacheRoot(), 'answers'), watched(onProgress));
+  } catch (error) {
+    throw new HubError(
+      `${model}: its classes have no names, and the list of its answers could not be downloaded (${errorMessage(error)}); get it where there is a ` +
+        'network and give it (--answers answers_vqa.txt)',
+    );
+  }
+}
+
+function watched(onProgress: QuestionOptions['onProgress']): Pick<QuestionOptions, 'onProgress'> {
+  return onProgress === undefined ? {} : { onProgress };
+}

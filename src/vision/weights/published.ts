@@ -1,0 +1,25 @@
+// Where the weights of the detectors that are known by name can be had.
+import type { DetectorName } from '../detector/presets.js';
+
+const MMF = 'https://dl.fbaipublicfiles.com/pythia/detectron_model';
+const DETECTRON =
+  'https://dl.fbaipublicfiles.com/detectron/35861858/12_2017_baselines/e2e_mask_rcnn_R-101-FPN_2x.yaml.02_32_51.SgT4y1cO' +
+  '/output/train/coco_2014_train:coco_2014_valminusminival/generalized_rcnn/model_final.pkl';
+const DETECTRON2 =
+  'https://dl.fbaipublicfiles.com/detectron2/COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x/138205316/model_final_a3ec72.pkl';
+
+/**
+ * Addresses, the first that answers is taken; `owner/name/file` is a file on the hub.
+ * @see facebookresearch/mmf `extract_features_vmb.py`; facebookresearch/Detectron and detectron2 `MODEL_ZOO.md`; airsplay/py-bottom-up-attention
+ */
+export const PUBLISHED_WEIGHTS: Readonly<Record<DetectorName, readonly string[]>> = {
+  'vg-r101-c4': [
+    'unc-nlp/frcnn-vg-finetuned/pytorch_model.bin',
+    'https://nlp.cs.unc.edu/models/faster_rcnn_from_caffe_attr.pkl',
+  ],
+  'mmf-x101': [`${MMF}/detectron_model.pth`],
+  'mmf-x152': [`${MMF}/detectron_model_x152.pth`],
+  'detectron1-r101-fpn': [DETECTRON],
+  'coco-r101-fpn': [DETECTRON2],
+  'coco-r101-fpn-notebook': [DETECTRON2],
+};

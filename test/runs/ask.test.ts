@@ -1,0 +1,116 @@
+// Questions about pictures: which detector is taken, and what is said of it.
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { setLogger } from '../../src/logger.js';
+import { publishedCheckpoint } from '../../src/processing/published-checkpoints.js';
+import { openQuestion } from '../../src/runs/ask.js';
+import { RegionDetector } from '../../src/vision/region-detector.js';
+import { findDetector } from '../../src/vision/weights/find.js';
+import { useBackend } from '../helpers/backend.js';
+import { writeCheckpoint } from '../helpers/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/small-detector.js';
+
+const root = mkdtempSync(join(tmpdir(), 'ask-'));
+const inRoot = (name: string): string => join(root, name);
+const cache = process.env['VISUALBERT_CACHE'];
+const warnings: string[] = [];
+const picture = writePicture(inRoot('photo.png'), 90, 60);
+const WIDTH = 20;
+
+beforeAll(async () => {
+  await useBackend();
+  setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+  const id2label = { 0: 'yes', 1: 'no', 2: 'red' };
+  const config = { id2label, visualEmbeddingDim: WIDTH };
+  renameSync(await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config }), inRoot('visualbert-vqa'));
+  cpSync(inRoot('visualbert-vqa'), inRoot('own'), { recursive: true });
+  process.env['VISUALBERT_CACHE'] = inRoot('cache');
+  await writeDetector(inRoot('cache/detectors/mmf-x101'), 'mmf-x101');
+  await writeDetector(inRoot('coco'), 'coco-r101-fpn');
+  await writeDetector(inRoot('unnamed'), 'mmf-x101', null);
+});
+afterAll(() => {
+  setLogger(null);
+  if (cache === undefined) delete process.env['VISUALBERT_CACHE'];
+  else process.env['VISUALBERT_CACHE'] = cache;
+  rmSync(root, { recursive: true, force: true });
+});
+
+const question = { pictures: [picture], text: 'What color is the dog?', compile: false };
+
+describe('openQuestion', () => {
+  test('takes the detector that the checkpoint was trained with, and answers as the pipeline does given its regions', async () => {
+    const opened = await openQuestion({ ...question, model: inRoot('visualbert-vqa') });
+    expect(opened).toMatchObject({
+      detector: { name: 'mmf-x101', weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      trainedWith: { name: 'mmf-x101' },
+      isInDistribution: true,
+    });
+    const { input } = opened;
+    if (input.task !== 'visual-question-answering') throw new Error(`unexpected task ${input.task}`);
+    const answers = await input.pipeline(input.input);
+    const detector = await RegionDetector.fromPretrained(inRoot('cache/detectors/mmf-x101'));
+    const [regions] = await detector.detect([picture]);
+    if (regions === undefined) throw new Error('expected regions');
+    expect(await input.pipeline({ question: question.text, regions })).toEqual(answers);
+    expect(warnings).toEqual([]);
+    detector.dispose();
+    await opened.close();
+  });
+
+  test('says when the detector is another one, or when nothing is known of it', async () => {
+    const other = await openQuestion({ ...question, model: inRoot('visualbert-vqa'), detector: inRoot('coco') });
+    expect(other).toMatchObject({ detector: { name: 'coco-r101-fpn' }, isInDistribution: false });
+    expect(warnings.splice(0)).toEqual([
+      expect.stringMatching(/^detector: regions of coco-r101-fpn, .* trained with those of mmf-x101\./),
+    ]);
+    await other.close();
+    const unknown = await openQuestion({ ...question, model: inRoot('own'), detector: inRoot('unnamed') });
+    expect(unknown).toMatchObject({ detector: { name: null }, trainedWith: null, isInDistribution: null });
+    await unknown.close();
+    expect(warnings).toEqual([]);
+    await expect(openQuestion({ ...question, model: inRoot('own') })).rejects.toThrow(
+      'nothing says which detector found the regions that it was trained with',
+    );
+  });
+
+  test('goes by what a run says of its detector, and tells weights of one name apart', async () => {
+    const settings = join(inRoot('own'), 'processor_config.json');
+    const saved = JSON.parse(readFileSync(settings, 'utf8')) as object;
+    writeFileSync(settings, JSON.stringify({ ...saved, detector: { name: 'mmf-x101', weights: 'f'.repeat(64) } }));
+    const opened = await openQuestion({ ...question, model: inRoot('own') });
+    expect(opened).toMatchObject({ trainedWith: { weights: 'f'.repeat(64) }, isInDistribution: false });
+    await opened.close();
+    writeFileSync(settings, JSON.stringify(saved));
+  });
+
+  test('of a VCR checkpoint says that it needs other features', async () => {
+    cpSync(inRoot('own'), inRoot('visualbert-vcr'), { recursive: true });
+    await expect(openQuestion({ ...question, model: inRoot('visualbert-vcr') })).rejects.toThrow('visualbert features vcr');
+  });
+});
+
+test('published checkpoints are known by their ids and by copies with their names', () => {
+  expect(publishedCheckpoint('uclanlp/visualbert-nlvr2-coco-pre')?.detector).toBe('detectron1-r101-fpn');
+  expect(publishedCheckpoint('models/visualbert-vqa/')?.answers).toMatch(/answers_vqa\.txt$/);
+  expect(publishedCheckpoint('C:\\models\\visualbert-vcr')?.detector).toBe('vcr-r50');
+  expect(publishedCheckpoint('runs/vqa')).toBeNull();
+  expect(publishedCheckpoint('constructor')).toBeNull();
+});
+
+describe('findDetector', () => {
+  test('takes a folder, else a name whose weights are in the cache', async () => {
+    expect(await findDetector(inRoot('coco'))).toBe(inRoot('coco'));
+    expect(await findDetector('mmf-x101')).toBe(inRoot('cache/detectors/mmf-x101'));
+  });
+
+  test('says where weights come from that cannot be had, and how to bring them', async () => {
+    await expect(findDetector('vg-r101-c4', { localFilesOnly: true })).rejects.toThrow(
+      /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*get https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
+    );
+    await expect(findDetector(picture)).rejects.toThrow(/or the folder of one; write it from this file with `visualbert convert/);
+    await expect(findDetector('absent')).rejects.toThrow('expected the name of a detector (vg-r101-c4, ');
+  });
+});
