@@ -4,13 +4,19 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { evaluateRun, openOneInput, openTrainRun } from '../src/node.js';
-import { type Probe } from './shapes/balance.js';
-import { predictionPicture, type Prediction } from './shapes/picture.js';
+import { evaluateRun, openTrainRun } from '../src/node.js';
+import { predictionPage } from './shapes/page.js';
+import { hasFont, predictionPicture } from './shapes/picture.js';
+import { predictTemplates } from './shapes/predictions.js';
 import { SHAPES_RECIPE, taskData, type Task, TASKS } from './shapes/recipe.js';
-import { type ShapesData, type ShapesSplit, shapesPaths, writeShapesData } from './shapes/write-data.js';
+import { type ShapesData, shapesPaths, writeShapesData } from './shapes/write-data.js';
 
 type Regions = 'real' | 'zeroed' | 'shuffled';
+/** Of each template, on the page of predictions. */
+const EXAMPLES_PER_TEMPLATE = 4;
+/** Templates in the picture: all five of questions, four of statements. */
+const PICTURED = 9;
+
 /** Percent right: on scenes whose colour-shape pairs all occur in training, and on pairs that never do. */
 type Scores = Record<Task, { known: number; fresh: number }>;
 
@@ -41,9 +47,7 @@ if (flags.controls) {
   for (const regions of ['zeroed', 'shuffled'] as const)
     print(`regions ${regions}`, await trainBoth(join(folder, regions), regions));
 }
-const picture = join(folder, 'predictions.png');
-await writeFile(picture, await drawPredictions(data));
-console.log(`\nPicture: ${picture}`);
+console.log(`\n${(await writePredictions(data)).join('\n')}`);
 const [first] = data.splits.test.questions;
 console.log(
   `Ask more: npx --no-install visualbert predict --run ${join(folder, 'real', 'vqa')} --features ${paths.images} --image ${first?.sceneId} --question "${first?.text}"`,
@@ -98,46 +102,15 @@ function print(title: string, scores: Scores): void {
   }
 }
 
-/** Four questions and two statements about held-out scenes, one of each template. */
-async function drawPredictions({ splits: { test } }: ShapesData): Promise<Uint8Array> {
-  const chosen: [Task, Probe][] = [
-    ...onePerTemplate(test.questions)
-      .slice(0, 6)
-      .map((probe): [Task, Probe] => ['vqa', probe]),
-    ...onePerTemplate(test.statements)
-      .slice(0, 3)
-      .map((probe): [Task, Probe] => ['nlvr', probe]),
-  ];
-  const predictions: Prediction[] = [];
-  for (const [task, probe] of chosen) {
-    const answers = await answersTo(task, probe);
-    predictions.push({ scene: sceneOf(probe, test), text: probe.text, truth: probe.answer, answers });
-  }
-  return predictionPicture(predictions);
-}
-
-/** The three most likely answers. */
-async function answersTo(task: Task, { text, sceneId }: Probe): Promise<Prediction['answers']> {
-  const opened = await openOneInput({
-    ...{ model: join(folder, 'real', task), text, features: paths.images, images: [sceneId], compile: false },
-    pixels: SHAPES_RECIPE.features,
-  });
-  try {
-    if (opened.task === 'visual-question-answering') return await opened.pipeline(opened.input, { topK: 3 });
-    if (opened.task !== 'visual-reasoning') throw new Error(`the checkpoint of ${task} does ${opened.task}`);
-    const classes = await opened.pipeline(opened.input, { topK: 3 });
-    return classes.map(({ label, score }) => ({ answer: label, score }));
-  } finally {
-    await opened.close();
-  }
-}
-
-function onePerTemplate(probes: readonly Probe[]): Probe[] {
-  return [...new Map(probes.map((probe) => [probe.template, probe])).values()];
-}
-
-function sceneOf({ sceneId }: Probe, { scenes }: ShapesSplit): ShapesSplit['scenes'][number] {
-  const scene = scenes.find(({ id }) => id === sceneId);
-  if (scene === undefined) throw new Error(`scene ${sceneId} is not in its split`);
-  return scene;
+/** Writes a page of held-out examples and a picture of one of each template; returns lines that say where they are. */
+async function writePredictions({ splits: { test } }: ShapesData): Promise<string[]> {
+  const options = { images: paths.images, perTemplate: EXAMPLES_PER_TEMPLATE };
+  const lists = [];
+  for (const task of TASKS) lists.push(...(await predictTemplates(task, join(folder, 'real', task), test, options)));
+  const [page, picture] = [join(folder, 'predictions.html'), join(folder, 'predictions.png')];
+  await writeFile(page, predictionPage('Questions and statements about held-out scenes', lists.flat()));
+  await writeFile(picture, await predictionPicture(lists.slice(0, PICTURED).flatMap((list) => list.slice(0, 1))));
+  const lines = [`Picture: ${picture}`, `Page with more of them: ${page}`];
+  if (await hasFont()) return lines;
+  return [...lines, 'The picture has no text, since this machine has no font: apt-get install fonts-dejavu-core'];
 }

@@ -98,6 +98,12 @@ export { pageDataOf } from './explain/page/data.js';
 export type { PageData, PageOptions } from './explain/page/data.js';
 export { explanationPage } from './explain/page/page.js';
 export { pictureUrl } from './html/picture-url.js';
+export { html } from './html/escape.js';
+export type { Fragment, Markup } from './html/escape.js';
+export { htmlPage } from './html/page.js';
+export type { PageParts } from './html/page.js';
+export { lineChart } from './html/line-chart.js';
+export type { ChartOptions, Series } from './html/line-chart.js';
 export type {
   ExplainedAnswer,
   ExplainedImage,

@@ -1,21 +1,20 @@
 // The page about an answer: one file that asks for nothing, driven in Chromium where there is one.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type Page } from 'playwright-core';
 import { explain } from '../../src/explain/explain.js';
 import { type PageData, pageDataOf } from '../../src/explain/page/data.js';
 import { explanationPage } from '../../src/explain/page/page.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { encodePng } from '../../src/pictures/png.js';
 import { useBackend } from '../helpers/backend.js';
+import { hasChromium, openChromium } from '../helpers/chromium.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (CHROMIUM === undefined)
-  process.stderr.write('skipped: pages are driven in a browser, and there is no Chromium (apt-get install chromium)\n');
+const drives = hasChromium('pages are driven in a browser');
 
 const folder = mkdtempSync(join(tmpdir(), 'explain-page-'));
 const QUESTION = 'What is the <b>dog</b> near? </script><!--';
@@ -73,10 +72,10 @@ test('its rows are those of explain()', () => {
   relevance.forEach((score, i) => expect(rows[0]?.[i]).toBeCloseTo(score, 3));
 });
 
-(CHROMIUM === undefined ? describe.skip : describe)('in a browser', () => {
+(drives ? describe : describe.skip)('in a browser', () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] });
+    browser = await openChromium();
   });
   afterAll(() => browser.close());
 

@@ -1,13 +1,13 @@
 // Every tfjs operation that layers, losses, random numbers and docs use gives the same values on WebAssembly, on WebGL (in Chromium, where
 // there is one) and on the native engine as on the plain JavaScript backend. What tfjs computes wrongly is listed, and stays out of the code.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { chromium } from 'playwright-core';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import '../../src/layers/segment-sum.js';
 import { useBackend } from '../helpers/backend.js';
+import { hasChromium, openChromium } from '../helpers/chromium.js';
 import { type Case, createValues, OPERATION_CASES, WRONG_FORMS, type WrongForm } from '../helpers/operation-cases.js';
 
 /** Sums in another order, and other polynomials for erf and exp. */
@@ -17,11 +17,7 @@ const CASES = Object.entries(OPERATION_CASES).flatMap(([operation, forms]) =>
   Object.entries(forms).map(([form, run]) => ({ name: `${operation} ${form}`, run })),
 );
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (CHROMIUM === undefined)
-  process.stderr.write(
-    'skipped: WebGL is compared in a browser, and there is no Chromium (apt-get install chromium)\n',
-  );
+const hasWebgl = hasChromium('WebGL is compared in a browser');
 const { backend: best, reason } = await useBackend();
 if (best !== 'tensorflow') process.stderr.write(`skipped: the native engine is not compared; ${reason}\n`);
 
@@ -65,7 +61,7 @@ describe.each(best === 'tensorflow' ? (['wasm', 'tensorflow'] as const) : (['was
 
 /** Runs cases with tfjs's own bundle on WebGL. */
 async function onWebgl(cases: { name: string; run: Case }[]): Promise<Record<string, Result>> {
-  const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist'] }); // prettier-ignore
+  const browser = await openChromium({ gpu: true });
   try {
     const page = await browser.newPage();
     await page.addScriptTag({ path: 'node_modules/@tensorflow/tfjs/dist/tf.min.js' });
@@ -90,7 +86,7 @@ async function onWebgl(cases: { name: string; run: Case }[]): Promise<Record<str
   }
 }
 
-(CHROMIUM === undefined ? test.skip : test)('on webgl', async () => {
+(hasWebgl ? test : test.skip)('on webgl', async () => {
   const wrong = Object.entries(WRONG_FORMS).map(([name, { form }]) => ({ name, run: form }));
   const results = await onWebgl([...CASES, ...wrong]);
   for (const { name } of CASES) expectSame(results[name], expected.get(name), name);
