@@ -132,6 +132,7 @@ export const OTHER_MEASUREMENTS = [
   'leak',
   'epoch',
   'whole-run',
+  'detector',
 ] as const;
 
 /** Who can be left out of a comparison. */

@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { makeVqaQuestions } from './vqa-questions.js';
 import { measureCheckpoint } from './checkpoint.js';
+import { measureDetectors } from './detector.js';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './figures.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
@@ -125,6 +126,9 @@ if (wanted.has('whole-run')) {
     const options = { python, batch, threads, data: flags.data ?? makeVqaQuestions(), log };
     await measure(`a whole run, batch ${batch}`, () => measureWholeRun(options));
   }
+}
+if (wanted.has('detector')) {
+  await measure('regions of a picture', () => measureDetectors({ ...fileOptions, precisions }));
 }
 if (wanted.has('leak')) {
   await measure('leaks', async () =>

@@ -10,6 +10,9 @@ void register_fused_kernels();
 // Those of the optimizer alone; called by the above.
 void register_optimizer_kernels();
 
+// Those of detectors alone; called by the first.
+void register_region_kernels();
+
 }  // namespace visualbert
 
 #endif  // VISUALBERT_FUSED_KERNELS_H_

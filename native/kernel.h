@@ -72,6 +72,15 @@ class Call {
     }
     return static_cast<T*>(TF_TensorData(keep(tensor)));
   }
+  template <typename T>
+  T* shaped_output(int index, const std::vector<int64_t>& shape) {
+    int64_t elements = 1;
+    for (int64_t size : shape) elements *= size;
+    const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
+    const size_t bytes = static_cast<size_t>(elements) * sizeof(T);
+    return static_cast<T*>(
+        TF_TensorData(keep(TF_AllocateOutput(context_, index, dtype, shape.data(), static_cast<int>(shape.size()), bytes, status_))));
+  }
   float* vector_output(int index, int64_t width) {
     const size_t bytes = static_cast<size_t>(width) * sizeof(float);
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));

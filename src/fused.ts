@@ -15,6 +15,9 @@ import * as tf from '@tensorflow/tfjs';
  * - `SumOfSquares` `{ x }` to a scalar.
  * - `FusedAdamW`, for BertAdam too, `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
+ * - `RoiPool` `{ pixels, places, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
+ *   places `[r, 7]` are x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first pixel, and from line to line;
+ *   cells `[bins]` int32 count.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
  * - `After` `{ x, signal }` to x: see `after`.
  */
@@ -30,6 +33,8 @@ export type FusedKernel =
   | 'ColumnSums'
   | 'SumOfSquares'
   | 'FusedAdamW'
+  | 'RoiPool'
+  | 'RoiAlign'
   | 'AllFinite'
   | 'After';
 

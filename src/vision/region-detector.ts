@@ -1,6 +1,7 @@
 // RegionDetector: pictures in, regions with features out.
 import * as tf from '@tensorflow/tfjs';
 import type { HubOptions } from '#platform';
+import type { Precision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import { isPicture, type Picture } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -8,11 +9,12 @@ import { loadPicture } from '../pictures/load.js';
 import type { RgbImage } from '../pictures/png.js';
 import { chooseRegions } from './detector/choose.js';
 import { checkedDetectorConfig } from './detector/check-config.js';
+import { canCompileDetector, createCompiledPass } from './detector/compiled-pass.js';
 import { type DetectorConfig, featureDim } from './detector/config.js';
-import { type DetectorOutputs, runDetector } from './detector/forward.js';
+import { createEagerPass, type DetectorPass, type OutputValues } from './detector/detector-pass.js';
 import { freshNetwork } from './detector/initial-weights.js';
 import type { DetectorNetwork } from './detector/network.js';
-import { batchPictures, preparePicture, type PreparedPicture } from './detector/preprocess.js';
+import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture } from './detector/preprocess.js';
 import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
 import { readNetwork } from './weights/read.js';
@@ -33,8 +35,16 @@ export interface DetectedRegions extends RegionFeatures {
   readonly attributeScores?: Float32Array;
 }
 
+/** How a detector computes. */
+export interface DetectorComputation {
+  /** Record the network once for each shape of pictures. Default: whether the native engine is the backend, on the CPU. */
+  compile?: boolean;
+  /** Of convolutions and matrix products; others than `fp32` need the recorded network. Default `fp32`. */
+  precision?: Precision;
+}
+
 /** Options of a `RegionDetector`. */
-export interface RegionDetectorOptions {
+export interface RegionDetectorOptions extends DetectorComputation {
   /** Of the random weights. Default 0. */
   seed?: number;
   /** Its name among the known ones. */
@@ -61,23 +71,35 @@ export class RegionDetector {
   readonly name: string | null;
   readonly config: DetectorConfig;
   private readonly network: DetectorNetwork;
+  private readonly computation: DetectorComputation;
+  /** Made when the first pictures come: its backend is that of the first call. */
+  private pass: Promise<DetectorPass> | null = null;
 
   /** A detector with random weights, or with a network of its own. @throws ConfigError for settings that no detector can have. */
-  constructor(config: DetectorConfig, { seed = 0, name = null, network }: RegionDetectorOptions = {}) {
+  constructor(config: DetectorConfig, options: RegionDetectorOptions = {}) {
+    const { seed = 0, name = null, network, ...computation } = options;
     this.config = checkedDetectorConfig(config);
     this.name = name;
     this.network = network ?? freshNetwork(this.config, seed);
+    this.computation = computation;
   }
 
   /**
    * Loads a detector: a folder of `visualbert convert`, a file (`.safetensors`, `.bin`, `.pth`, `.pkl`), an address or a repository of the hub.
    * @throws CheckpointError when the weights are absent, damaged or another detector's; ConfigError when nothing says which detector it is.
    */
-  static async fromPretrained(where: string, options: DetectorChoice & HubOptions = {}): Promise<RegionDetector> {
+  static async fromPretrained(
+    where: string,
+    { compile, precision, ...options }: DetectorChoice & HubOptions & DetectorComputation = {},
+  ): Promise<RegionDetector> {
     const { name, config, file } = await openDetector(where, options);
     try {
       const network = await readNetwork(planWeights(file, config));
-      return new RegionDetector(config, { name, network });
+      return new RegionDetector(config, {
+        ...{ name, network },
+        ...(compile !== undefined && { compile }),
+        ...(precision !== undefined && { precision }),
+      });
     } finally {
       await file.close();
     }
@@ -99,29 +121,52 @@ export class RegionDetector {
     if (!(Number.isInteger(batchSize) && batchSize > 0)) {
       throw new ConfigError(`RegionDetector: expected batchSize to be a whole number above 0, received ${batchSize}`);
     }
+    const pass = await (this.pass ??= this.createPass());
+    const batches = Array.from({ length: Math.ceil(pictures.length / batchSize) }, (_, i) =>
+      pictures.slice(i * batchSize, (i + 1) * batchSize),
+    );
     const found: DetectedRegions[] = [];
-    for (let i = 0; i < pictures.length; i += batchSize) {
-      const images = await Promise.all(
-        pictures.slice(i, i + batchSize).map((picture) => (isPicture(picture) ? loadPicture(picture) : picture)),
-      );
-      found.push(...(await this.detectBatch(images)));
+    let next = batches[0] && this.prepare(batches[0], pass);
+    for (let i = 0; next !== undefined; i++) {
+      const batch = await next;
+      const regions = this.detectBatch(batch, pass);
+      const more = batches[i + 1];
+      next = more && this.prepare(more, pass); // while the graph runs
+      next?.catch(() => undefined); // reported when it is awaited
+      found.push(...(await regions));
     }
     return found;
   }
 
-  dispose(): void {
-    tf.dispose(this.network as unknown as tf.TensorContainer);
+  /** Frees the weights. */
+  async dispose(): Promise<void> {
+    const { pass } = this;
+    if (pass === null) tf.dispose(this.network as unknown as tf.TensorContainer);
+    else await (await pass).dispose();
   }
 
-  private async detectBatch(images: readonly RgbImage[]): Promise<DetectedRegions[]> {
+  private async createPass(): Promise<DetectorPass> {
+    tf.backend(); // starts the backend that is about to be asked for
+    const { compile = canCompileDetector(), precision = 'fp32' } = this.computation;
+    if (compile) return createCompiledPass(this.network, this.config, precision);
+    if (precision !== 'fp32')
+      throw new ConfigError(`RegionDetector: precision "${precision}" needs the native engine; use fp32 without it`);
+    return createEagerPass(this.network, this.config);
+  }
+
+  private async prepare(pictures: readonly (Picture | RgbImage)[], { shapes }: DetectorPass): Promise<PreparedBatch> {
+    const images = await Promise.all(pictures.map((picture) => (isPicture(picture) ? loadPicture(picture) : picture)));
     const prepared = images.map((image) => preparePicture(image, this.config));
-    const { shape, pixels, sizes } = batchPictures(prepared, this.config);
-    const outputs = tf.tidy(() =>
-      runDetector(tf.tensor4d(pixels, shape), tf.tensor2d(sizes, [shape[0], 2]), this.network, this.config),
-    );
-    const values = await valuesOf(outputs);
+    return { images, prepared, batch: batchPictures(prepared, this.config, shapes) };
+  }
+
+  private async detectBatch(
+    { images, prepared, batch }: PreparedBatch,
+    pass: DetectorPass,
+  ): Promise<DetectedRegions[]> {
+    const values = await pass.run(batch);
     return images.map((image, i) =>
-      this.regionsOf(image, prepared[i] as PreparedPicture, pictureValues(values, i, shape[0])),
+      this.regionsOf(image, prepared[i] as PreparedPicture, pictureValues(values, i, images.length)),
     );
   }
 
@@ -158,27 +203,11 @@ export class RegionDetector {
   }
 }
 
-/** The outputs as arrays. */
-interface OutputValues {
-  objectness: Float32Array;
-  proposals: Float32Array;
-  features: Float32Array;
-  probabilities: Float32Array;
-  moved?: Float32Array;
-  attributes?: Int32Array;
-  attributeScores?: Float32Array;
-}
-
-/** Reads and disposes the outputs. */
-async function valuesOf(outputs: DetectorOutputs): Promise<OutputValues> {
-  const entries = await Promise.all(
-    Object.entries(outputs).map(async ([name, tensor]: [string, tf.Tensor]) => {
-      const data = await tensor.data();
-      tensor.dispose();
-      return [name, data] as const;
-    }),
-  );
-  return Object.fromEntries(entries) as unknown as OutputValues;
+/** Pictures as they were read, resized, and under one size. */
+interface PreparedBatch {
+  images: RgbImage[];
+  prepared: PreparedPicture[];
+  batch: PictureBatch;
 }
 
 /** One picture's share of the values, without rows that hold no proposal. */

@@ -118,7 +118,10 @@ export class VcrDetector {
   private featureMap(picture: tf.Tensor3D): tf.Tensor3D {
     return tf.tidy(() => {
       const stem = convolve(tf.expandDims(picture, 0), this.weights.stem, { stride: 2, activation: 'relu' });
-      return tf.squeeze(this.weights.body.reduce(runStage, stemPool(stem, 'padded')), [0]);
+      return tf.squeeze(
+        this.weights.body.reduce((map, stage) => runStage(map, stage), stemPool(stem, 'padded')),
+        [0],
+      );
     });
   }
 

@@ -13,6 +13,7 @@ import { propose } from '../../src/vision/detector/proposals.js';
 import { type Convolution, createConvolution, convolve } from '../../src/vision/layers/convolution.js';
 import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
 import { stemPool } from '../../src/vision/layers/resnet.js';
+import { boundsOf } from '../../src/vision/layers/bounds.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { roiPool } from '../../src/vision/layers/roi-pool.js';
 import { useBackend } from '../helpers/backend.js';
@@ -117,9 +118,10 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
       const cells = tf.tidy(() => {
         const { boxes, images } = regions(true);
         const map = tf.relu(tensorOf(expected('maps')) as tf.Tensor4D);
-        const scales = tf.fill([boxes.shape[0]], 1 / 16) as tf.Tensor1D;
+        const levels = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
+        const places = regionPlaces(boxes, pixelTable([map]), { levels, images, scales: [1 / 16] });
         const some = tf.range(0, 14, 4, 'int32');
-        return tf.gather(tf.gather(roiPool(map, { boxes, scales }, images, 14), some, 1), some, 2);
+        return tf.gather(tf.gather(roiPool(map, places, images, 14), some, 1), some, 2);
       });
       await expectClose(cells, 'pool');
       return [cells];
@@ -145,9 +147,9 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         };
         const maps = [[1, 1], [1, 1], [6, 8], [3, 4]].map(([h, w]) => tf.zeros([1, h as number, w as number, 2])); // prettier-ignore
         const network = { proposals } as DetectorNetwork;
-        return propose(maps as tf.Tensor4D[], tf.tensor2d([[96, 128]]), network, config).boxes.squeeze<tf.Tensor2D>([
-          0,
-        ]);
+        const bounds = maps.map(({ shape: [, h, w] }) => boundsOf([h as number, w as number]));
+        const found = propose({ maps: maps as tf.Tensor4D[], bounds }, tf.tensor2d([[96, 128]]), network, config);
+        return found.boxes.squeeze<tf.Tensor2D>([0]);
       });
       await expectClose(boxes, 'ties');
       return [boxes];

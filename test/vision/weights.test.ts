@@ -52,8 +52,8 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
     expect(again.config).toEqual(config);
     const pictures = [drawnPicture(60, 40)];
     expect(await again.detect(pictures)).toEqual(await original.detect(pictures));
-    original.dispose();
-    again.dispose();
+    await original.dispose();
+    await again.dispose();
   });
 
   test('another configuration is refused, naming what does not fit', async () => {
@@ -123,7 +123,7 @@ describe('weights', () => {
     cpSync(join(FOLDER, 'mmf-x101.pth'), join(folder, 'detectron_model.pth'));
     const detector = await RegionDetector.fromPretrained(folder, { detector: narrowDetector('mmf-x101') });
     expect([detector.dim, detector.name]).toEqual([20, null]);
-    detector.dispose();
+    await detector.dispose();
   });
 
   test('fresh ones come of the seed', async () => {
@@ -138,7 +138,7 @@ describe('weights', () => {
     expect(first).toEqual(second);
     expect(first[0]?.features).not.toEqual(third[0]?.features);
     expect(first[0]).toMatchObject({ count: 12, dim: 32, imageWidth: 60, imageHeight: 40 });
-    for (const detector of [a, b, c]) detector.dispose();
+    for (const detector of [a, b, c]) await detector.dispose();
     expect(tf.memory().numTensors).toBe(0);
   });
 });

@@ -7,11 +7,14 @@ const named = (names: string, traits: OperationTraits): [string, OperationTraits
 const TRAITS: ReadonlyMap<string, OperationTraits> = new Map([
   ...named('Reshape Transpose Slice ExpandDims Squeeze Identity', { movesValues: true }),
   ...named(
-    'MatMul BatchMatMulV2 GatherV2 AddV2 Add Sub Mul RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
+    'MatMul BatchMatMulV2 GatherV2 AddV2 Sub RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
       'Select SelectV2 Greater GreaterEqual Less LessEqual Equal NotEqual Softmax UnsortedSegmentSum OneHot Fill DeepCopy ' +
       'StatelessRandomUniformV2 AssignVariableOp',
     { ownsResult: true },
   ),
+  ...named('Add Mul', { ownsResult: true, followsConvolutions: true }),
+  ...named('Relu MaxPool PadV2 ConcatV2 SplitV ResizeNearestNeighbor', { followsConvolutions: true }),
+  ...named('Conv2D', { convolves: true }),
   ...Object.entries(OWN_OPERATIONS),
 ]);
 

@@ -9,6 +9,10 @@ export interface OperationTraits {
   ownsResult?: true;
   /** It moves values without computing: a first input of low precision is taken as it is. */
   movesValues?: true;
+  /** In low precision it computes in that. */
+  convolves?: true;
+  /** It keeps the precision of a convolution's result. */
+  followsConvolutions?: true;
   /** So many of its first inputs may be bfloat16, all of them at once; it computes in float32 inside. */
   bfloat16Inputs?: number;
 }
@@ -33,6 +37,7 @@ const take =
   (...names: string[]): KernelForm['inputs'] =>
   (inputs) =>
     names.map((name) => inputs[name] as tf.Tensor);
+const regions = take('pixels', 'places', 'rows', 'cells');
 const none: KernelForm['attributes'] = () => [];
 const epsilon: KernelForm['attributes'] = (attrs) => [float('epsilon', attrs['epsilon'])];
 const scale: KernelForm['attributes'] = (attrs) => [float('scale', attrs['scale'])];
@@ -91,6 +96,22 @@ export const OWN_OPERATIONS: Readonly<Record<string, OwnOperation>> = {
   },
   VisualbertSumOfSquares: {
     kernel: { name: 'SumOfSquares', inputs: take('x'), attributes: none, outputs: 1 },
+    ...{ ownsResult: true, bfloat16Inputs: 1 },
+  },
+  VisualbertRoiPool: {
+    kernel: { name: 'RoiPool', inputs: regions, attributes: none, outputs: 1 },
+    ...{ ownsResult: true, bfloat16Inputs: 1 },
+  },
+  VisualbertRoiAlign: {
+    kernel: {
+      name: 'RoiAlign',
+      inputs: regions,
+      attributes: ({ sampling, isAligned }) => [
+        integer('sampling', sampling),
+        integer('is_aligned', isAligned === true ? 1 : 0),
+      ],
+      outputs: 1,
+    },
     ...{ ownsResult: true, bfloat16Inputs: 1 },
   },
   VisualbertSumOfSquaresRows: { ownsResult: true },

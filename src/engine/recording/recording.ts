@@ -25,6 +25,8 @@ export interface Node {
   readonly dtype: GraphDType;
   full: OutputNumber | null;
   low: OutputNumber | null;
+  /** Set for what convolutions of low precision gave, and for what was made of it without leaving that precision. */
+  readonly isConvolved?: true;
   /** Set when this is a variable's value after an update where it lies. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
   /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
@@ -280,8 +282,10 @@ export class Recording {
   /** The operation on inputs of low precision where they are there already and that is as good; null where it is not. */
   private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
     const [first, second] = inputs;
+    const { movesValues = false, bfloat16Inputs = 0, convolves = false, followsConvolutions = false } = traitsOf(type);
+    if (convolves && this.lowDtype !== null) return this.emitConvolved(type, inputs, attributes);
     if (first === undefined || first.full !== null || first.low === null) return null;
-    const { movesValues = false, bfloat16Inputs = 0 } = traitsOf(type);
+    if (followsConvolutions && first.isConvolved === true) return this.emitConvolved(type, inputs, attributes);
     const count = movesValues ? 1 : bfloat16Inputs;
     if (count > 0) {
       const low = inputs.slice(0, count).map((node) => (movesValues ? node.low : this.bfloat16(node)));
@@ -300,6 +304,17 @@ export class Recording {
       return this.operation('BiasAdd', [first.low, this.lowered(second)], []).nodes;
     }
     return null;
+  }
+
+  /** Everything of an operation in low precision, as PyTorch's autocast has what is between two convolutions. */
+  private emitConvolved(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] {
+    const [first, second] = inputs;
+    const isBias = type === 'Add' && first?.shape.length === 4 && second?.shape.length === 1;
+    const references = inputs.map((node) => (node.dtype === 'float32' ? this.lowered(node) : this.full(node)));
+    const { nodes } = isBias
+      ? this.operation('BiasAdd', references, [])
+      : this.operation(type, groupInputs(this.graph, type, references), this.loweredAttributes(attributes));
+    return nodes.map((node) => ({ ...node, isConvolved: true }));
   }
 
   private lowered(node: Node): OutputNumber {

@@ -5,7 +5,7 @@ import { featureMaps } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 import { runHead } from './head.js';
 import type { DetectorNetwork } from './network.js';
-import { poolRegions } from './pooling.js';
+import { createRegionCutter } from './pooling.js';
 import { propose } from './proposals.js';
 
 /** What the detector knows of `p` proposals of each of `b` pictures. */
@@ -29,20 +29,22 @@ export type DetectorOutputs = {
  * Runs the detector.
  * @param pictures `[b, h, w, 3]`: blue, green, red; normalised, padded with zeros.
  * @param sizes `[b, 2]` float32: height and width at which boxes end.
+ * @param size `[2]` int32: rows and columns of the pictures; null where they fill the tensor. What is beyond them changes nothing.
  */
 export function runDetector(
   pictures: tf.Tensor4D,
   sizes: tf.Tensor2D,
   network: DetectorNetwork,
   config: DetectorConfig,
+  size: tf.Tensor1D | null = null,
 ): DetectorOutputs {
   return tf.tidy(() => {
-    const maps = featureMaps(pictures, network, config);
+    const maps = featureMaps(pictures, network, config, size);
     const { boxes: proposals, scores: objectness } = propose(maps, sizes, network, config);
     const [b, p] = proposals.shape;
     const boxes: tf.Tensor2D = tf.reshape(proposals, [b * p, 4]);
-    const regions = poolRegions(maps, boxes, imageOfRows(b, p), config);
-    const { features, probabilities, deltas, attributes } = runHead(regions, network, config);
+    const regions = createRegionCutter(maps, boxes, imageOfRows(b, p), config);
+    const { features, probabilities, deltas, attributes } = runHead(regions, b * p, network, config);
     const moved = movedBoxes(boxes, deltas, probabilities, config);
     const perPicture = <T extends tf.Tensor>(values: tf.Tensor): T =>
       tf.reshape(values, [b, p, ...values.shape.slice(1)] as number[] as [number]) as tf.Tensor as T;

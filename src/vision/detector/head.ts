@@ -1,8 +1,9 @@
 // What each region is: features, scores of classes, how its box moves, attributes.
 import * as tf from '@tensorflow/tfjs';
-import { runStage } from '../layers/resnet.js';
+import { type Bottleneck, runStage } from '../layers/resnet.js';
 import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork, Linear } from './network.js';
+import type { RegionCutter } from './pooling.js';
 
 /** Regions through the last stage at a time: bounds memory. */
 const PIECE = 32;
@@ -24,10 +25,15 @@ function applyLinear(x: tf.Tensor2D, { weight, bias }: Linear): tf.Tensor2D {
   return tf.add(tf.matMul(x, weight, false, true), bias);
 }
 
-/** Runs the head on regions `[r, bins, bins, c]`. */
-export function runHead(regions: tf.Tensor4D, network: DetectorNetwork, config: DetectorConfig): HeadOutputs {
+/** Runs the head on `r` regions. */
+export function runHead(
+  regions: RegionCutter,
+  r: number,
+  network: DetectorNetwork,
+  config: DetectorConfig,
+): HeadOutputs {
   return tf.tidy(() => {
-    const { seen, features } = regionVectors(regions, network, config);
+    const { seen, features } = regionVectors(regions, r, network, config);
     const logits = applyLinear(seen, network.classes);
     const deltas: tf.Tensor3D = tf.reshape(applyLinear(seen, network.boxes), [-1, config.classes, 4]);
     const attributes =
@@ -38,26 +44,33 @@ export function runHead(regions: tf.Tensor4D, network: DetectorNetwork, config: 
 
 /** What the predictors see of each region, and what is handed out: `[r, d]` both. */
 function regionVectors(
-  regions: tf.Tensor4D,
+  regions: RegionCutter,
+  r: number,
   { head }: DetectorNetwork,
   { feature }: DetectorConfig,
 ): { seen: tf.Tensor2D; features: tf.Tensor2D } {
   if (head.kind === 'res5') {
-    const r = regions.shape[0];
-    const means = Array.from({ length: Math.ceil(r / PIECE) }, (_, i) =>
-      tf.tidy(() => {
-        const some = tf.slice(regions, [i * PIECE, 0, 0, 0], [Math.min(PIECE, r - i * PIECE), -1, -1, -1]);
-        return tf.mean(runStage(some, head.stage), [1, 2]) as tf.Tensor2D;
-      }),
-    );
-    const seen = tf.concat(means, 0);
+    const seen = stageMeans(regions, r, head.stage);
     return { seen, features: seen };
   }
-  const flat = tf.reshape(regions, [regions.shape[0], -1]) as tf.Tensor2D;
+  const flat = tf.reshape(regions.cut(0, r), [r, -1]) as tf.Tensor2D;
   const fc6 = tf.relu(applyLinear(flat, head.fc6));
   const linear = applyLinear(fc6, head.fc7);
   const seen = tf.relu(linear);
   return { seen, features: feature === 'fc6' ? fc6 : feature === 'fc7' ? seen : linear };
+}
+
+/** Means over the last stage, `[r, d]`, a few regions at a time, also in a recorded graph. */
+function stageMeans(regions: RegionCutter, r: number, stage: readonly Bottleneck[]): tf.Tensor2D {
+  const means: tf.Tensor2D[] = [];
+  for (let from = 0; from < r; from += PIECE) {
+    const next = tf.tidy(() => {
+      const some = regions.cut(from, Math.min(PIECE, r - from), means.slice(-1));
+      return tf.mean(runStage(some, stage), [1, 2]) as tf.Tensor2D;
+    });
+    means.push(next);
+  }
+  return tf.concat(means, 0);
 }
 
 /** Attributes given the likeliest class, background counted. The last column stands for none and is dropped. */

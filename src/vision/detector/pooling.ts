@@ -1,10 +1,11 @@
 // Regions cut out of the feature maps.
 import * as tf from '@tensorflow/tfjs';
+import { after } from '../../fused.js';
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
-import { pixelTable, regionPlaces } from '../layers/region-maps.js';
+import { pixelTable, regionPlaces, slicedRegions } from '../layers/region-maps.js';
 import { roiAlign } from '../layers/roi-align.js';
 import { roiPool } from '../layers/roi-pool.js';
-import { mapStrides } from './backbone.js';
+import { type FeatureMaps, mapStrides } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 
 /** A region of this width and height is read from the third of the four maps. */
@@ -12,29 +13,38 @@ const CANONICAL_SIZE = 224;
 /** Added before the logarithm: what each convention's programs add. */
 const EPSILON: Record<BoxConvention, number> = { inclusive: 1e-6, continuous: 1e-8 };
 
+/** Cuts regions out of maps. */
+export interface RegionCutter {
+  /** Regions `[count, bins, bins, c]`, from a row of the boxes on; in a recorded graph once all `signals` are there. */
+  cut(from: number, count: number, signals?: readonly tf.Tensor[]): tf.Tensor4D;
+}
+
 /**
- * Regions `[r, bins, bins, c]` of boxes `[r, 4]`.
+ * Cuts boxes `[r, 4]` out of the maps.
  * @param images `[r]` int32: the picture of each box. @param maps of the backbone; the coarsest of a pyramid only proposes.
  */
-export function poolRegions(
-  maps: readonly tf.Tensor4D[],
+export function createRegionCutter(
+  { maps, bounds }: FeatureMaps,
   boxes: tf.Tensor2D,
   images: tf.Tensor1D,
   config: DetectorConfig,
-): tf.Tensor4D {
-  return tf.tidy(() => {
-    const { pooling, pyramid } = config;
-    const scales = mapStrides(config).map((stride) => 1 / stride);
-    if (pooling.kind === 'roi-pool') {
-      const places = { boxes, scales: tf.fill([boxes.shape[0]], scales[0] as number) as tf.Tensor1D };
-      return roiPool(maps[0] as tf.Tensor4D, places, images, pooling.bins);
-    }
-    const used = pyramid > 0 ? maps.slice(0, 4) : maps;
-    const table = pixelTable(used);
-    const levels = pyramid > 0 ? levelsOf(boxes, config.boxes) : (tf.zeros([boxes.shape[0]], 'int32') as tf.Tensor1D);
-    const places = regionPlaces(boxes, table, { levels, images, scales: scales.slice(0, used.length) });
-    return roiAlign(table, places, pooling);
-  });
+): RegionCutter {
+  const { pooling, pyramid } = config;
+  const count = pyramid > 0 ? 4 : 1;
+  const used = maps.slice(0, count);
+  const table = pixelTable(used, bounds.slice(0, count));
+  const levels = pyramid > 0 ? levelsOf(boxes, config.boxes) : tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
+  const scales = mapStrides(config).map((stride) => 1 / stride);
+  const places = regionPlaces(boxes, table, { levels, images, scales: scales.slice(0, count) });
+  return {
+    cut: (from, rows, signals = []) =>
+      tf.tidy(() => {
+        const ready = { ...places, boxes: after(boxes, signals) as tf.Tensor2D };
+        const some = slicedRegions(ready, from, rows);
+        if (pooling.kind === 'roi-align') return roiAlign(table, some, pooling);
+        return roiPool(used[0] as tf.Tensor4D, some, tf.slice(images, from, rows), pooling.bins);
+      }),
+  };
 }
 
 /** The map that a region is read from, 0 to 3: one coarser for each doubling of its size. `[r]` int32 */

@@ -20,12 +20,16 @@ export interface PictureBatch {
   /** `[b, h, w, 3]` */
   shape: [number, number, number, number];
   pixels: Float32Array;
+  /** Rows and columns that the detector is to see: h and w, or fewer where few shapes are to serve many sizes. */
+  size: [number, number];
   /** `[b, 2]`: height and width at which the boxes of each end. */
   sizes: Float32Array;
 }
 
 /** The least that the pooling and the stages leave a pixel of. */
 const MIN_SIDE = 16;
+/** Sides of the shapes that serve many sizes: of the shorter and of the longer side. */
+const COMMON_MULTIPLES = [32, 64] as const;
 
 /** Resizes and normalises a picture. */
 export function preparePicture(image: RgbImage, { input }: DetectorConfig): PreparedPicture {
@@ -43,13 +47,15 @@ export function preparePicture(image: RgbImage, { input }: DetectorConfig): Prep
   return { width, height, pixels, scale };
 }
 
-/** Puts pictures under one size, with zeros on the right and below. */
+/** Puts pictures under one size, with zeros on the right and below. @param shapes `few`: with more of them, so that many sizes have one shape. */
 export function batchPictures(
   pictures: readonly PreparedPicture[],
   { input: { multipleOf }, clipTo }: DetectorConfig,
+  shapes: 'exact' | 'few' = 'exact',
 ): PictureBatch {
   const least = (side: 'width' | 'height'): number => Math.max(...pictures.map((picture) => picture[side]));
-  const [height, width] = [multiple(least('height'), multipleOf), multiple(least('width'), multipleOf)];
+  const size: [number, number] = [multiple(least('height'), multipleOf), multiple(least('width'), multipleOf)];
+  const [height, width] = shapes === 'few' ? commonShape(size) : size;
   const pixels = new Float32Array(pictures.length * height * width * 3);
   pictures.forEach((picture, i) => {
     const rowLength = picture.width * 3;
@@ -60,7 +66,13 @@ export function batchPictures(
   // Differs: a picture's boxes end at its own padding, whatever the size of its neighbours in the batch.
   const end = (size: number): number => (clipTo === 'padded' ? multiple(size, multipleOf) : size);
   const sizes = Float32Array.from(pictures.flatMap((picture) => [end(picture.height), end(picture.width)]));
-  return { shape: [pictures.length, height, width, 3], pixels, sizes };
+  return { shape: [pictures.length, height, width, 3], pixels, size, sizes };
+}
+
+/** The shorter side is nearly always the one that the detector asks for; the longer one varies. */
+function commonShape([height, width]: [number, number]): [number, number] {
+  const [shorter, longer] = COMMON_MULTIPLES;
+  return [multiple(height, height <= width ? shorter : longer), multiple(width, height <= width ? longer : shorter)];
 }
 
 /** Differs: pictures lower than a pixel of the map are padded, where the originals fail. */

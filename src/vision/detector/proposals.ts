@@ -4,7 +4,8 @@ import { createAnchors } from '../boxes/anchors.js';
 import { extentOf } from '../boxes/convention.js';
 import { clipBoxes, moveBoxes, PROPOSAL_WEIGHTS } from '../boxes/transform.js';
 import { convolve } from '../layers/convolution.js';
-import { mapStrides } from './backbone.js';
+import type { Bounds } from '../layers/bounds.js';
+import { type FeatureMaps, mapStrides } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork } from './network.js';
 
@@ -30,13 +31,13 @@ interface Rated {
  * @see https://arxiv.org/abs/1506.01497
  */
 export function propose(
-  maps: readonly tf.Tensor4D[],
+  { maps, bounds }: FeatureMaps,
   sizes: tf.Tensor2D,
   network: DetectorNetwork,
   config: DetectorConfig,
 ): Proposals {
   return tf.tidy(() => {
-    const rated = maps.map((map) => rate(map, network));
+    const rated = maps.map((map, level) => rate(map, bounds[level] as Bounds, network));
     const anchors = maps.map((map, level) => anchorsOf(map, level, config));
     const pictures = tf.unstack(sizes).map((size, picture) => {
       const levels = rated.map(({ logits, deltas }, level) => {
@@ -56,12 +57,22 @@ export function propose(
   });
 }
 
-/** Logits `[b, h * w * a]` and deltas `[b, h * w * a, 4]` of all anchors of a map. */
-function rate(map: tf.Tensor4D, { proposals }: DetectorNetwork): { logits: tf.Tensor2D; deltas: tf.Tensor3D } {
+/** Logits `[b, h * w * a]` (-infinity beyond the pictures) and deltas `[b, h * w * a, 4]` of all anchors of a map. */
+function rate(
+  map: tf.Tensor4D,
+  { mask }: Bounds,
+  { proposals }: DetectorNetwork,
+): { logits: tf.Tensor2D; deltas: tf.Tensor3D } {
   const b = map.shape[0];
   const hidden = convolve(map, proposals.conv, { activation: 'relu' });
+  const logits = convolve(hidden, proposals.objectness);
   return {
-    logits: tf.reshape(convolve(hidden, proposals.objectness), [b, -1]),
+    logits: tf.reshape(
+      mask === undefined
+        ? logits
+        : tf.where(tf.cast(mask, 'bool'), logits, tf.fill([1, 1, 1, 1], Number.NEGATIVE_INFINITY)),
+      [b, -1],
+    ),
     deltas: tf.reshape(convolve(hidden, proposals.deltas), [b, -1, 4]),
   };
 }

@@ -1,12 +1,16 @@
-// Feature maps of several images and scales as one table of pixels, so that regions of all of them are cut out by one gather.
+// Feature maps of several images and scales as one table of pixels, so that regions of all of them are cut out at once.
 import * as tf from '@tensorflow/tfjs';
+import { type Bounds, boundsOf } from './bounds.js';
 
 /** Pixels of maps, map after map, image after image. */
 export interface PixelTable {
   /** `[pixels, c]` */
   pixels: tf.Tensor2D;
-  /** Height and width of each map, and the row of its first pixel of image 0. */
-  maps: readonly { height: number; width: number; first: number }[];
+  maps: readonly {
+    bounds: Bounds;
+    /** Row of its first pixel of image 0. */
+    first: number;
+  }[];
 }
 
 /** Regions to be cut out: boxes, and where their pixels lie. */
@@ -15,24 +19,30 @@ export interface RegionPlaces {
   boxes: tf.Tensor2D;
   /** `[r]` float32: size of the map over that of the picture. */
   scales: tf.Tensor1D;
-  /** `[r]` float32: rows of the map. */
+  /** `[r]` float32: rows of the map that belong to the picture. */
   heights: tf.Tensor1D;
-  /** `[r]` float32: columns of the map. */
+  /** `[r]` float32: columns of the map that belong to the picture. */
   widths: tf.Tensor1D;
   /** `[r]` int32: row of the map's first pixel in the table. */
   firsts: tf.Tensor1D;
+  /** `[r]` int32: rows of the table from one row of the map to the next. */
+  pitches: tf.Tensor1D;
 }
 
-/** Puts maps `[b, h, w, c]` of one width under one another. */
-export function pixelTable(maps: readonly tf.Tensor4D[]): PixelTable {
+/** Puts maps `[b, h, w, c]` of one width under one another. @param bounds where the pictures end on each. Default: where the maps do. */
+export function pixelTable(
+  maps: readonly tf.Tensor4D[],
+  bounds: readonly Bounds[] = maps.map(({ shape: [, h, w] }) => boundsOf([h, w])),
+): PixelTable {
   const c = maps[0]?.shape[3] as number;
   let first = 0;
-  const places = maps.map(({ shape: [b, height, width] }) => {
-    const place = { height, width, first };
-    first += b * height * width;
+  const places = maps.map(({ shape: [b, h, w] }, i) => {
+    const place = { bounds: bounds[i] as Bounds, first };
+    first += b * h * w;
     return place;
   });
-  return { pixels: tf.concat(maps.map((map) => tf.reshape(map, [-1, c])) as tf.Tensor2D[], 0), maps: places };
+  const rows = maps.map((map) => tf.reshape(map, [-1, c])) as [tf.Tensor2D, ...tf.Tensor2D[]];
+  return { pixels: rows.length === 1 ? rows[0] : tf.concat(rows, 0), maps: places };
 }
 
 /**
@@ -47,26 +57,49 @@ export function regionPlaces(
 ): RegionPlaces {
   const pick = (values: number[], dtype: 'float32' | 'int32'): tf.Tensor1D =>
     tf.gather(tf.tensor1d(values, dtype), levels);
-  const areas = maps.map(({ height, width }) => height * width);
-  const starts = maps.map(({ first }) => first);
+  const shapes = maps.map(({ bounds }) => bounds.shape);
+  const sizes = tf.stack(maps.map(({ bounds }) => bounds.size)); // [maps, 2]
+  const [heights, widths] = tf.unstack(tf.cast(tf.gather(sizes, levels), 'float32'), 1) as [tf.Tensor1D, tf.Tensor1D];
   return {
     boxes,
     scales: pick([...scales], 'float32'),
-    heights: pick(maps.map(({ height }) => height), 'float32'), // prettier-ignore
-    widths: pick(maps.map(({ width }) => width), 'float32'), // prettier-ignore
-    firsts: tf.add(pick(starts, 'int32'), tf.mul(images, pick(areas, 'int32'))),
+    heights,
+    widths,
+    firsts: tf.add(pick(maps.map(({ first }) => first), 'int32'), tf.mul(images, pick(shapes.map(([h, w]) => h * w), 'int32'))), // prettier-ignore
+    pitches: pick(shapes.map(([, w]) => w), 'int32'), // prettier-ignore
   };
+}
+
+/** Regions from a row on. */
+export function slicedRegions(places: RegionPlaces, from: number, count: number): RegionPlaces {
+  return mapped(places, (values) => tf.slice(values, from, count));
 }
 
 /** Some of the regions. */
 export function someRegions(places: RegionPlaces, rows: tf.Tensor1D): RegionPlaces {
-  const { boxes, scales, heights, widths, firsts } = places;
-  const pick = <T extends tf.Tensor>(values: T): T => tf.gather(values, rows) as T;
+  return mapped(places, (values) => tf.gather(values, rows));
+}
+
+function mapped(places: RegionPlaces, change: <T extends tf.Tensor>(values: T) => T): RegionPlaces {
+  const { boxes, scales, heights, widths, firsts, pitches } = places;
   return {
-    boxes: pick(boxes),
-    scales: pick(scales),
-    heights: pick(heights),
-    widths: pick(widths),
-    firsts: pick(firsts),
+    boxes: change(boxes),
+    scales: change(scales),
+    heights: change(heights),
+    widths: change(widths),
+    firsts: change(firsts),
+    pitches: change(pitches),
+  };
+}
+
+/** What the kernels `RoiAlign` and `RoiPool` of src/fused.ts take. */
+export function kernelInputs({ pixels }: PixelTable, places: RegionPlaces, bins: number): Record<string, tf.Tensor> {
+  const { boxes, scales, heights, widths, firsts, pitches } = places;
+  const columns = tf.stack([scales, heights, widths], 1) as tf.Tensor2D;
+  return {
+    pixels,
+    places: tf.concat([boxes, columns], 1), // [r, 7]
+    rows: tf.stack([firsts, pitches], 1), // [r, 2]
+    cells: tf.range(0, bins, 1, 'int32'),
   };
 }

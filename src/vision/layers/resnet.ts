@@ -1,6 +1,7 @@
 // The parts of a ResNet or ResNeXt at inference: stem pooling and stages of bottleneck blocks.
 import * as tf from '@tensorflow/tfjs';
 import { type Convolution, convolve, padded } from './convolution.js';
+import { type Bounds, onPictures } from './bounds.js';
 
 /** 1 x 1, 3 x 3, 1 x 1, and a way around them. */
 export interface Bottleneck {
@@ -30,9 +31,15 @@ function missing(size: number): number {
   return Math.max(0, Math.ceil((size - 3) / 2) * 2 + 3 - size);
 }
 
-/** Runs blocks one after the other. */
-export function runStage(x: tf.Tensor4D, blocks: readonly Bottleneck[]): tf.Tensor4D {
-  return blocks.reduce((value, block) => tf.tidy(() => runBlock(value, block)), x);
+/** Where pictures end on the maps that a stage reads and on those that it makes. */
+export interface StageBounds {
+  before: Bounds;
+  after: Bounds;
+}
+
+/** Runs blocks one after the other. @param bounds where the pictures end; absent where they fill the maps. What the result has beyond them is anything. */
+export function runStage(x: tf.Tensor4D, blocks: readonly Bottleneck[], bounds?: StageBounds): tf.Tensor4D {
+  return blocks.reduce((value, block) => tf.tidy(() => runBlock(value, block, bounds)), x);
 }
 
 /** Channels of what a stage makes. */
@@ -43,8 +50,11 @@ export function stageWidth(blocks: readonly Bottleneck[]): number {
 function runBlock(
   x: tf.Tensor4D,
   { convolutions: [first, second, third], shortcut, stride, isStrideFirst, dilation }: Bottleneck,
+  bounds: StageBounds | undefined,
 ): tf.Tensor4D {
-  const narrow = convolve(x, first, { stride: isStrideFirst ? stride : 1, activation: 'relu' });
+  const whole = convolve(x, first, { stride: isStrideFirst ? stride : 1, activation: 'relu' });
+  const isFull = stride > 1 && !isStrideFirst; // as many pixels as before the stage
+  const narrow = bounds === undefined ? whole : onPictures(whole, isFull ? bounds.before : bounds.after);
   const middle = convolve(narrow, second, { stride: isStrideFirst ? 1 : stride, dilation, activation: 'relu' });
   const wide = convolve(middle, third);
   const around = shortcut === null ? x : convolve(x, shortcut, { stride });

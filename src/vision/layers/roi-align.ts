@@ -1,6 +1,7 @@
 // RoIAlign: boxes of any size cut out of feature maps as grids of one size, without rounding their borders.
 import * as tf from '@tensorflow/tfjs';
-import { type PixelTable, type RegionPlaces, someRegions } from './region-maps.js';
+import { fused } from '../../fused.js';
+import { kernelInputs, type PixelTable, type RegionPlaces, slicedRegions, someRegions } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
@@ -26,6 +27,14 @@ interface Samples {
  * @see https://arxiv.org/abs/1703.06870; torchvision.ops.roi_align
  */
 export function roiAlign(table: PixelTable, places: RegionPlaces, options: RoiAlignOptions): tf.Tensor4D {
+  return tf.tidy(() => {
+    const { sampling, isAligned, bins } = options;
+    const regions = fused('RoiAlign', kernelInputs(table, places, bins), { sampling, isAligned })?.[0];
+    return (regions as tf.Tensor4D | undefined) ?? composedRoiAlign(table, places, options);
+  });
+}
+
+function composedRoiAlign(table: PixelTable, places: RegionPlaces, options: RoiAlignOptions): tf.Tensor4D {
   if (options.sampling > 0) {
     return alignedInPieces(table, places, { rows: options.sampling, columns: options.sampling }, options);
   }
@@ -71,8 +80,8 @@ function alignedInPieces(
   if (piece >= r) return tf.tidy(() => aligned(table, places, samples, options));
   const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
     tf.tidy(() => {
-      const rows = tf.range(i * piece, Math.min(r, (i + 1) * piece), 1, 'int32');
-      return aligned(table, someRegions(places, rows), samples, options);
+      const some = slicedRegions(places, i * piece, Math.min(piece, r - i * piece));
+      return aligned(table, some, samples, options);
     }),
   );
   const whole = tf.concat(parts, 0);
@@ -86,9 +95,9 @@ function aligned(table: PixelTable, places: RegionPlaces, samples: Samples, opti
   const c = table.pixels.shape[1];
   const rows = axisSamples(axisOf(places, 1, options), places.heights, bins, samples.rows);
   const columns = axisSamples(axisOf(places, 0, options), places.widths, bins, samples.columns);
-  const widths = tf.reshape(tf.cast(places.widths, 'int32'), [r, 1]);
+  const pitches = tf.reshape(places.pitches, [r, 1]);
   const corner = (row: Sampled, column: Sampled): tf.Tensor2D => {
-    const starts = tf.add(tf.mul(row.index, widths), tf.reshape(places.firsts, [r, 1])); // [r, bins * rows]
+    const starts = tf.add(tf.mul(row.index, pitches), tf.reshape(places.firsts, [r, 1])); // [r, bins * rows]
     const index = tf.reshape(tf.add(tf.expandDims(starts, 2), tf.expandDims(column.index, 1)), [-1]);
     const share = tf.reshape(tf.mul(tf.expandDims(row.share, 2), tf.expandDims(column.share, 1)), [-1, 1]);
     return tf.mul(tf.gather(table.pixels, index), share);

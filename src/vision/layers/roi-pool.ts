@@ -1,59 +1,57 @@
 // RoIPool: boxes of any size cut out of a feature map as grids of one size; the largest value of each cell, whose borders are rounded.
 import * as tf from '@tensorflow/tfjs';
-import type { RegionPlaces } from './region-maps.js';
+import { fused } from '../../fused.js';
+import { kernelInputs, pixelTable, type RegionPlaces } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
 
 /**
- * Regions of a map `[b, h, w, c]` as `[r, bins, bins, c]`. A cell without pixels is 0. The largest of a rectangle is that of four
- * overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so that nothing depends on the boxes but indices.
+ * Regions of a map `[b, h, w, c]` as `[r, bins, bins, c]`. A cell without pixels is 0.
  * @param images `[r]` int32: the image of each region.
  * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
  */
-export function roiPool(
-  map: tf.Tensor4D,
-  places: Pick<RegionPlaces, 'boxes' | 'scales'>,
-  images: tf.Tensor1D,
-  bins: number,
-): tf.Tensor4D {
+export function roiPool(map: tf.Tensor4D, places: RegionPlaces, images: tf.Tensor1D, bins: number): tf.Tensor4D {
   return tf.tidy(() => {
-    const [b, h, w, c] = map.shape;
-    const r = places.boxes.shape[0];
-    const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
-      number,
-      number,
-    ];
-    const table = windowMaxima(map, rowLevels, columnLevels);
-    const rows = cells(places, 1, { bins, size: h, levels: rowLevels });
-    const columns = cells(places, 0, { bins, size: w, levels: columnLevels });
-    const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
-    const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
-      tf.tidy(() => {
-        const some = <T extends tf.Tensor>(values: T): T => {
-          const rest = values.shape.slice(1).map(() => 0);
-          return tf.slice(values, [i * piece, ...rest], [Math.min(piece, r - i * piece), ...rest.map(() => -1)]) as T;
-        };
-        const image = tf.reshape(some(images), [-1, 1, 1]);
-        const largest = [rows.first, rows.second].flatMap((row) =>
-          [columns.first, columns.second].map((column) => {
-            const window = combined(
-              tf.expandDims(some(rows.level), 2),
-              columnLevels,
-              tf.expandDims(some(columns.level), 1),
-            );
-            const pixel = combined(tf.expandDims(some(row), 2), w, tf.expandDims(some(column), 1));
-            const index = combined(combined(window, b, image), h * w, pixel); // [n, bins, bins]
-            return tf.gather(table, tf.reshape(index, [-1])) as tf.Tensor2D;
-          }),
-        );
-        const maximum = largest.reduce((a, value) => tf.maximum<tf.Tensor2D>(a, value));
-        const isFull = tf.logicalAnd(tf.expandDims(some(rows.isFull), 2), tf.expandDims(some(columns.isFull), 1));
-        return tf.reshape(tf.mul(maximum, tf.reshape(tf.cast(isFull, 'float32'), [-1, 1])), [-1, bins, bins, c]);
-      }),
-    );
-    return tf.concat(parts as tf.Tensor4D[], 0);
+    const regions = fused('RoiPool', kernelInputs(pixelTable([map]), places, bins))?.[0];
+    return (regions as tf.Tensor4D | undefined) ?? composedRoiPool(map, places, images, bins);
   });
+}
+
+/**
+ * The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so
+ * that nothing depends on the boxes but indices.
+ */
+function composedRoiPool(map: tf.Tensor4D, places: RegionPlaces, images: tf.Tensor1D, bins: number): tf.Tensor4D {
+  const [b, h, w, c] = map.shape;
+  const r = places.boxes.shape[0];
+  const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
+    number,
+    number,
+  ];
+  const table = windowMaxima(map, rowLevels, columnLevels);
+  const rows = cells(places, 1, bins, rowLevels);
+  const columns = cells(places, 0, bins, columnLevels);
+  const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
+  const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
+    tf.tidy(() => {
+      const some = <T extends tf.Tensor>(values: T): T => tf.slice(values, i * piece, Math.min(piece, r - i * piece));
+      const image = tf.reshape(some(images), [-1, 1, 1]);
+      const largest = [rows.first, rows.second].flatMap((row) =>
+        [columns.first, columns.second].map((column) => {
+          const levels = [tf.expandDims(some(rows.level), 2), tf.expandDims(some(columns.level), 1)] as const;
+          const window = combined(levels[0], columnLevels, levels[1]);
+          const pixel = combined(tf.expandDims(some(row), 2), w, tf.expandDims(some(column), 1));
+          const index = combined(combined(window, b, image), h * w, pixel); // [n, bins, bins]
+          return tf.gather(table, tf.reshape(index, [-1])) as tf.Tensor2D;
+        }),
+      );
+      const maximum = largest.reduce((a, value) => tf.maximum<tf.Tensor2D>(a, value));
+      const isFull = tf.logicalAnd(tf.expandDims(some(rows.isFull), 2), tf.expandDims(some(columns.isFull), 1));
+      return tf.reshape(tf.mul(maximum, tf.reshape(tf.cast(isFull, 'float32'), [-1, 1])), [-1, bins, bins, c]);
+    }),
+  );
+  return tf.concat(parts as tf.Tensor4D[], 0);
 }
 
 /** `high * radix + low` of whole numbers. */
@@ -100,28 +98,25 @@ interface Cells {
   isFull: tf.Tensor2D;
 }
 
-function cells(
-  { boxes, scales }: Pick<RegionPlaces, 'boxes' | 'scales'>,
-  axis: number,
-  { bins, size, levels }: { bins: number; size: number; levels: number },
-): Cells {
+function cells({ boxes, scales, heights, widths }: RegionPlaces, axis: 0 | 1, bins: number, levels: number): Cells {
   const r = boxes.shape[0];
+  const size = tf.reshape(axis === 1 ? heights : widths, [r, 1]);
+  const within = (values: tf.Tensor, most: tf.Tensor): tf.Tensor => tf.minimum(tf.maximum(values, 0), most);
   const side = (column: number): tf.Tensor2D =>
     rounded(tf.mul(tf.slice(boxes, [0, column], [-1, 1]), tf.reshape(scales, [r, 1])));
   const start = side(axis);
   const length = tf.maximum(tf.add(tf.sub(side(axis + 2), start), 1), 1);
   const step = tf.div(length, bins);
   const cell = tf.reshape(tf.range(0, bins), [1, bins]);
-  const inside = (values: tf.Tensor): tf.Tensor2D => tf.clipByValue(tf.add<tf.Tensor2D>(values, start), 0, size);
+  const inside = (values: tf.Tensor): tf.Tensor2D => within(tf.add(values, start), size) as tf.Tensor2D;
   const low = inside(tf.floor(tf.mul(cell, step)));
   const high = inside(tf.ceil(tf.mul(tf.add(cell, 1), step)));
   const count = tf.sub(high, low);
   const powers = Array.from({ length: levels - 1 }, (_, i) => tf.cast(tf.greaterEqual(count, 2 ** (i + 1)), 'int32'));
   const level = powers.reduce((sum, value) => tf.add(sum, value), tf.zeros([r, bins], 'int32')) as tf.Tensor2D;
-  const widths: tf.Tensor = tf.gather(tf.tensor1d(Array.from({ length: levels }, (_, i) => 2 ** i)), level);
-  const index = (values: tf.Tensor): tf.Tensor2D =>
-    tf.cast(tf.clipByValue(values, 0, size - 1), 'int32') as tf.Tensor2D;
-  return { level, first: index(low), second: index(tf.sub(high, widths)), isFull: tf.greater(count, 0) };
+  const reaches: tf.Tensor = tf.gather(tf.tensor1d(Array.from({ length: levels }, (_, i) => 2 ** i)), level);
+  const index = (values: tf.Tensor): tf.Tensor2D => tf.cast(within(values, tf.sub(size, 1)), 'int32') as tf.Tensor2D;
+  return { level, first: index(low), second: index(tf.sub(high, reaches)), isFull: tf.greater(count, 0) };
 }
 
 /** C's round for numbers that are not negative: halves go up. */

@@ -227,6 +227,22 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test('keeps what lies between convolutions in bfloat16, and leaves it for everything else', async () => {
+    if (!hasEngine) return;
+    const { w, state } = await oneVariable();
+    const convolved = compile(
+      ({ x }) => {
+        const map = tf.relu(tf.add(tf.conv2d(x as tf.Tensor4D, tf.tensor4d([1], [1, 1, 1, 1]), 1, 'same'), 0.001));
+        return { map, mean: tf.mean(tf.maxPool(map as tf.Tensor4D, 1, 1, 'same'), [1, 2]) };
+      },
+      { state, precision: 'bf16' },
+    );
+    const { map, mean } = await convolved({ x: float([1, 1, 3, 1], 1.001, -2, 1.0078125) });
+    expect([...(map?.data ?? [])]).toEqual([1, 0, 1.0078125]); // 1.001 is 1 in bfloat16, whose next number is 1.0078125
+    expect(mean?.data[0]).toBeCloseTo(2.0078125 / 3, 6);
+    await finish(state, w);
+  });
+
   test('adds a vector to a low-precision product that was reshaped to a vector', async () => {
     if (!hasEngine) return;
     const { w, state } = await oneVariable();

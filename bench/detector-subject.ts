@@ -1,0 +1,50 @@
+// Our side of the measurement of region detectors: the process that src/ runs in; see subject.ts for how it is spoken to.
+import { createInterface } from 'node:readline';
+import { type DetectedRegions, RegionDetector, selectBackend } from '../src/node.js';
+
+interface StartArgs {
+  name: string;
+  weights: string;
+  picture: string;
+  precision: 'fp32' | 'bf16';
+  threads: number;
+}
+
+let detector: RegionDetector;
+let picture: string;
+
+async function start({ name, weights, picture: path, precision, threads }: StartArgs): Promise<object> {
+  await selectBackend({ threads });
+  detector = await RegionDetector.fromPretrained(weights, { detector: name, precision });
+  picture = path;
+  return {};
+}
+
+/** Pictures one by one, each from its file to its regions. */
+async function run({ count }: { count: number }): Promise<object> {
+  const ms: number[] = [];
+  let regions: DetectedRegions | undefined;
+  for (let i = 0; i < count; i++) {
+    const begin = performance.now();
+    [regions] = await detector.detect([picture]);
+    ms.push(performance.now() - begin);
+  }
+  return { ms, boxes: [...(regions?.boxes ?? [])], features: [...(regions?.features ?? [])] };
+}
+
+function memory(): object {
+  return { peakBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+const HANDLERS: Record<string, (args: never) => Promise<object> | object> = { start, run, memory };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: name, ...args } = JSON.parse(line) as { do: string };
+  let reply: object;
+  try {
+    reply = (await HANDLERS[name]?.(args as never)) ?? { error: `unknown command ${name}` };
+  } catch (error) {
+    reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}

@@ -1,0 +1,87 @@
+"""PyTorch's side of the measurement of region detectors: the second implementation of test/fixtures/make_detectors.py at full size.
+
+`python detector.py NAME CONFIG FOLDER` writes random weights and a picture; without arguments it is measured, see protocol.py.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import torch
+from torchvision.ops import nms, roi_align, roi_pool
+
+import protocol
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "fixtures"))
+import make_detectors as reference  # noqa: E402
+
+BLOCKS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
+SIZE = (640, 480)
+propose = reference.proposals_of
+state = {}
+
+
+def prepare(config):
+    """The reference at the sizes of a configuration, with torchvision's operations in float32 throughout."""
+    reference.BLOCKS = BLOCKS[config["backbone"]["depth"]]
+    reference.SIZE = dict(size=config["input"]["size"], maxSize=config["input"]["maxSize"])
+    reference.nms = lambda boxes, scores, threshold, plus: nms(boxes + torch.tensor([0.0, 0, plus, plus]), scores.float(), threshold)
+    reference.roi_pool = lambda maps, *rest: roi_pool(maps.float(), *rest)
+    reference.roi_align = lambda maps, *rest, **options: roi_align(maps.float(), *rest, **options)
+    wide = lambda values: [value.float() for value in values]
+    reference.proposals_of = lambda logits, deltas, *rest: propose(wide(logits), wide(deltas), *rest)
+
+
+def stages(network, name, rgb, config):
+    """Everything from pixels to the regions handed out."""
+    pixels, scale = reference.resized(name, rgb)
+    return reference.run(network, name, [pixels], [scale], [(rgb.shape[1], rgb.shape[0])], config)
+
+
+def make(name, config, folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads(config)
+    prepare(config)
+    network = reference.Network(name)
+    rgb = reference.picture(*SIZE)
+    with torch.no_grad():
+        stages(network, name, rgb, config)
+    torch.save(network.weights, folder / "network.pt")
+    reference.HERE = folder
+    reference.write_weights(name, network)
+    cv2.imwrite(str(folder / "picture.png"), rgb[:, :, ::-1])
+
+
+def start(name, config, folder, precision, threads):
+    torch.set_num_threads(threads)
+    prepare(config)
+    network = reference.Network(name)
+    network.weights = torch.load(Path(folder) / "network.pt")
+    state.update(network=network, name=name, config=config, picture=str(Path(folder) / "picture.png"), precision=precision)
+
+
+def run(count):
+    low = torch.autocast("cpu", dtype=torch.bfloat16) if state["precision"] == "bf16" else contextlib.nullcontext()
+    ms = []
+    for _ in range(count):
+        begin = time.perf_counter()
+        rgb = cv2.imread(state["picture"])[:, :, ::-1].copy()
+        with torch.inference_mode(), low:
+            found = stages(state["network"], state["name"], rgb, state["config"])
+        ms.append(1000 * (time.perf_counter() - begin))
+    return {"ms": ms, **{key: found[f"0/{stage}"].float().flatten().tolist() for key, stage in dict(boxes="boxes", features="kept").items()}}
+
+
+def memory():
+    return {"peakBytes": protocol.peak_bytes()}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        make(*sys.argv[1:])
+    else:
+        protocol.serve({"start": start, "run": run, "memory": memory})
