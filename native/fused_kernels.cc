@@ -52,7 +52,7 @@ struct DropoutKernel {
   uint32_t salt;
 };
 
-// Sums over the rows of a matrix. Members share the columns, so that each sum has one order.
+// Sums over the rows of a matrix. Members divide the columns among themselves, so that each sum is added in one order.
 struct ColumnSumsKernel {
   explicit ColumnSumsKernel(Attributes) {}
   void run(Call& call) const {

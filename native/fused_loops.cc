@@ -84,7 +84,7 @@ inline void column_sums_loop(const T* __restrict x, float* __restrict sums, int6
   }
 }
 
-// Eight 32-bit numbers, each in the lower half of 64 bits, where their products have room.
+// Eight 32-bit numbers in 64-bit lanes, so that their products do not overflow.
 typedef uint64_t Words __attribute__((vector_size(64)));
 constexpr int kWords = 8;
 

@@ -1,4 +1,4 @@
-// The addon behind the compiled step: one TF_Graph with one TF_Session, built operation by operation and run on a worker thread.
+// The addon that runs compiled functions: one TF_Graph with one TF_Session, built operation by operation and run on a worker thread.
 //
 // Operations are numbered in the order in which they are added; output k of operation n is the number n * 2^16 + k.
 #include <tensorflow/c/c_api.h>
@@ -78,7 +78,7 @@ Graph* open_graph(napi_env env, napi_value value) {
 // What a run does with its results.
 enum class Results {
   kCopied = 0,
-  kHeld = 1,    // stay on the native side: how a session hands its variables to the next
+  kHeld = 1,    // stay on the native side: a session passes its variables to the next one so
   kShared = 2,  // JavaScript gets TensorFlow's own memory, which nothing may write into any more
 };
 
@@ -221,7 +221,7 @@ napi_value AddOperation(napi_env env, napi_value* args, size_t) {
     for (int64_t control : to_ints(env, args[5])) TF_AddControlInput(description, graph->operation(control));
     if (!is_null(env, args[6])) TF_ColocateWith(description, graph->operation(to_int(env, args[6])));
   } catch (const std::exception& error) {
-    failure = error.what();  // the description can only be freed by finishing it
+    failure = error.what();  // an operation description can only be freed by finishing it
   }
   Status status;
   TF_Operation* operation = TF_FinishOperation(description, status);
@@ -377,7 +377,7 @@ napi_value OperationDefinition(napi_env env, napi_value* args, size_t) {
   return make_buffer(env, buffer->data, buffer->length);
 }
 
-// detach(buffer): takes the memory away from an ArrayBuffer, whose arrays are empty then.
+// detach(buffer): detaches an ArrayBuffer from its memory; its arrays become empty.
 napi_value Detach(napi_env env, napi_value* args, size_t) {
   require(napi_detach_arraybuffer(env, args[0]), "an array that cannot be detached");
   return nullptr;
@@ -396,7 +396,7 @@ napi_value AllFinite(napi_env env, napi_value* args, size_t) {
   return result;
 }
 
-// returnMemory(): hands freed memory back to the system. glibc keeps what lies between blocks in use, and each thread's for itself.
+// returnMemory(): returns freed memory to the system. glibc keeps free blocks between used ones, in an arena for each thread.
 napi_value ReturnMemory(napi_env, napi_value*, size_t) {
 #ifdef __GLIBC__
   malloc_trim(0);

@@ -29,7 +29,7 @@ inline int64_t width_of(TF_Tensor* tensor) {
 }
 
 constexpr const char* kFloats = "T: {float, bfloat16}";
-constexpr int64_t kGrain = 4096;  // elements below which a loop is not worth sharing
+constexpr int64_t kGrain = 4096;  // a loop over fewer elements is not worth splitting
 
 // One call of a kernel: its inputs and outputs, freed at the end.
 class Call {
@@ -57,7 +57,7 @@ class Call {
                              std::to_string(size_of(tensor)));
   }
 
-  // An output shaped like `like`; takes the memory of the input `reusable`, if it is not -1 and nobody else needs it.
+  // An output shaped like `like`; reuses the memory of the input `reusable`, if it is not -1 and no other operation needs it.
   template <typename T = float>
   T* output(int index, TF_Tensor* like, int reusable = -1) {
     std::vector<int64_t> shape = shape_of(like);
@@ -89,7 +89,7 @@ class Call {
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
   }
 
-  // Makes a tensor that is there already an output.
+  // Sets an existing tensor as an output.
   void give(int index, TF_Tensor* tensor) {
     TF_SetOutput(context_, index, tensor, status_);
     status_.check();
@@ -148,7 +148,7 @@ void visit(TF_Tensor* tensor, Visit visitor) {
   }
 }
 
-// The element type behind a pointer to const.
+// The element type of a pointer to const.
 template <typename Pointer>
 using Element = std::remove_const_t<std::remove_pointer_t<Pointer>>;
 

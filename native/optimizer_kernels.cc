@@ -15,7 +15,7 @@ namespace {
 
 // The rows of a table's gradient that are not zero, in ascending order.
 struct RowSums {
-  // values [n, width], numbers [n]: the row of the table that each belongs to; negative ones take no part. Sums in the order of n.
+  // values [n, width], numbers [n]: the row of the table that each belongs to; negative ones are ignored. Sums in the order of n.
   RowSums(Call& call, int values_index, int numbers_index) : width(width_of(call.input(values_index))) {
     TF_Tensor* values = call.input(values_index);
     const int64_t count = size_of(values) / width;
@@ -46,7 +46,7 @@ struct AdamWKernel {
       : share1(a.number("share1")), share2(a.number("share2")), epsilon(a.number("epsilon")), decay(a.number("decay")),
         rate_factor(a.number("rate_factor")), max_norm(a.number("max_norm")), skip_non_finite(a.integer("skip_non_finite") != 0) {}
 
-  // parameter, first, second: read from their variables, whose memory this writes. The recording sees to it that nobody else needs the old values.
+  // parameter, first, second: read from their variables, whose memory this writes. The recording guarantees that no later operation reads the old values.
   void run(Call& call) const {
     if (skips(call)) return;
     const AdamW options = options_of(call);

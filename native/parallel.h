@@ -1,4 +1,4 @@
-// Runs a loop on all cores. TensorFlow's C interface does not lend kernels its own threads.
+// Runs a loop on all cores. TensorFlow's C interface gives kernels no access to its own thread pool.
 #ifndef VISUALBERT_PARALLEL_H_
 #define VISUALBERT_PARALLEL_H_
 
@@ -14,7 +14,7 @@
 
 namespace visualbert {
 
-// A fixed team: the caller and `size() - 1` helpers, which sleep between loops. One loop runs at a time.
+// A fixed thread pool: the caller and `size() - 1` helpers, which sleep between loops. One loop runs at a time.
 class Team {
  public:
   static Team& instance() {
@@ -36,7 +36,7 @@ class Team {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = &work;
       count_ = count;
-      // Several pieces for each member, so that a member that is held up does not hold up all.
+      // Several pieces per member, so that one slow member does not delay the others.
       piece_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
       next_.store(0);
       is_open_ = true;
@@ -45,7 +45,7 @@ class Team {
     start_.notify_all();
     take_pieces(0);
     std::unique_lock<std::mutex> lock(mutex_);
-    is_open_ = false;  // helpers that are still asleep, on a busy machine, are not waited for
+    is_open_ = false;  // does not wait for helpers that have not woken up yet
     done_.wait(lock, [this] { return busy_ == 0; });
   }
 
@@ -85,7 +85,7 @@ class Team {
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
   int64_t count_ = 0, piece_ = 1;
   std::atomic<int64_t> next_{0};
-  int busy_ = 0;  // helpers inside the present loop
+  int busy_ = 0;  // helpers in the current loop
   bool is_open_ = false;
   uint64_t round_ = 0;
 };

@@ -56,7 +56,7 @@ struct Cutting {
   const int32_t* starts;
 };
 
-// A whole number within bounds; the lower one for what is no number.
+// A whole number within bounds; the lower bound for NaN.
 int64_t bounded(float value, int64_t least, int64_t most) {
   if (!(value > static_cast<float>(least))) return least;
   return value < static_cast<float>(most) ? static_cast<int64_t>(value) : most;
@@ -156,7 +156,7 @@ struct RoiAlignKernel {
     const float start = from - offset;
     const float length = is_aligned ? to - offset - start : std::max(to - offset - start, 1.0f);
     const float step = length / static_cast<float>(bins);
-    // A cell has about a sample for each pixel; boxes far outside of the map could ask for any number.
+    // A cell has about one sample for each pixel; boxes far outside of the map could ask for any number of samples.
     const int64_t each = sampling > 0 ? sampling : bounded(std::ceil(step), 0, kMostSamples);
     Axis result{each, {}};
     for (int64_t cell = 0; cell < bins; ++cell) {

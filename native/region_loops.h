@@ -10,7 +10,7 @@ namespace visualbert {
 void keep_largest(const float* x, float* best, int64_t count);
 void keep_largest(const uint16_t* x, uint16_t* best, int64_t count);
 
-// The four pixels around a sample, and what they count.
+// The four pixels around a sample, and their weights.
 template <typename T>
 struct Corners {
   const T* pixels[4];

@@ -35,7 +35,7 @@ napi_value Set(napi_env env, napi_callback_info info) { return SetVariable(env, 
 // setDefault(name, value): sets one that the user has not set.
 napi_value SetDefault(napi_env env, napi_callback_info info) { return SetVariable(env, info, 0); }
 
-// holdStderr(): from now on standard error goes to a temporary file. Without one nothing changes.
+// holdStderr(): redirects standard error to a temporary file. Does nothing when none can be made.
 napi_value HoldStderr(napi_env, napi_callback_info) {
   if (aside != nullptr) return nullptr;
   aside = tmpfile();
@@ -50,7 +50,7 @@ napi_value HoldStderr(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-// releaseStderr(): standard error is itself again; returns what was written meanwhile.
+// releaseStderr(): restores standard error; returns what was written meanwhile.
 napi_value ReleaseStderr(napi_env env, napi_callback_info) {
   std::string text;
   if (aside != nullptr) {
