@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { readVcrImages, readVcrScene, selectBackend, VcrDetector, vcrRegions } from '../src/node.js';
+import { readVcrImages, readVcrScene, selectBackend, VcrFeatureExtractor, vcrRegions } from '../src/node.js';
 import { median } from './figures.js';
 import { benchCache, canImport, packageRoot } from './python-env.js';
 import { readTensors } from './tensors.js';
@@ -33,7 +33,7 @@ interface Measurements {
 }
 
 await selectBackend({ backend: flags.backend });
-const detector = await VcrDetector.load(join(folder, 'detector.safetensors'));
+const extractor = await VcrFeatureExtractor.load(join(folder, 'detector.safetensors'));
 const [image] = await readVcrImages([join(folder, 'val.jsonl')], folder);
 if (image === undefined) throw new Error(`${folder}: holds no picture`);
 const [reading, network]: [number[], number[]] = [[], []];
@@ -42,7 +42,7 @@ for (let i = 0; i < REPEATS; i++) {
   const begin = performance.now();
   const scene = await readVcrScene(image);
   const middle = performance.now();
-  features = new Float32Array((await vcrRegions(detector, scene)).features);
+  features = new Float32Array((await vcrRegions(extractor, scene)).features);
   reading.push(middle - begin);
   network.push(performance.now() - middle);
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { isAlive, type ProcessIdentity, thisProcess } from './processes.js';
+import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 /** The holder renews its lock this often; where the holder cannot be asked (another machine on a shared disk), a lock not renewed for STALE_MS is a dead one's. */
 const RENEW_MS = 5_000;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { isAlive, thisProcess } from './processes.js';
+import { isAlive, thisProcess } from './process-identity.js';
 
 /** A file of a process that cannot be asked (another machine, an earlier start of this one) counts as left when it has not changed for so long. */
 const ABANDONED_MS = 3_600_000;

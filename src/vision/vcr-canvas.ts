@@ -1,4 +1,4 @@
-// What the VCR detector sees of a film still: resized onto a canvas of one size, with its boxes moved along.
+// Prepares a film still for the VCR feature extractor: resizes it onto a canvas of fixed size and moves its boxes along.
 import type { RgbImage } from '../pictures/png.js';
 import { DataError } from '../errors.js';
 import { resizeBilinear } from '../pictures/resize.js';

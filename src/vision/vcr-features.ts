@@ -3,11 +3,11 @@ import { exists, isFolder, joinPath } from '#platform';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
-import { VcrDetector } from './vcr-detector.js';
+import { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 import { fileChecksum } from './weights/identity.js';
 import { readVcrScene, vcrRegions, type VcrScene } from './vcr-regions.js';
 
-/** Where `visualbert convert` puts the detector. */
+/** The file that `visualbert convert` writes the feature extractor to. */
 const DETECTOR_FILE = 'detector.safetensors';
 
 export interface VcrFeatureOptions {
@@ -39,28 +39,28 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
     );
   }
   const images = await readVcrImages(data, folder);
-  const detector = await VcrDetector.load(path);
+  const extractor = await VcrFeatureExtractor.load(path);
   try {
     const traits = {
-      dim: detector.dim,
+      dim: extractor.dim,
       dtype: half ? 'float16' : 'float32',
       origin: `sha256 ${await fileChecksum(path)}`,
     } as const;
     const writer = await resumeStore(output, traits);
     try {
-      await writeImages(images, detector, writer, onImage);
+      await writeImages(images, extractor, writer, onImage);
       await writer.finish();
     } finally {
       await writer.close();
     }
   } finally {
-    detector.dispose();
+    extractor.dispose();
   }
 }
 
 async function writeImages(
   images: readonly VcrImage[],
-  detector: VcrDetector,
+  extractor: VcrFeatureExtractor,
   writer: StoreWriter,
   onImage: VcrFeatureOptions['onImage'],
 ): Promise<void> {
@@ -72,7 +72,7 @@ async function writeImages(
     const following = left[i + 1];
     next = following === undefined ? null : readVcrScene(following);
     next?.catch(() => undefined); // told when it is its turn
-    await writer.add(id, await vcrRegions(detector, scene));
+    await writer.add(id, await vcrRegions(extractor, scene));
     onImage?.(images.length - left.length + i + 1, images.length);
   }
 }

@@ -7,7 +7,7 @@ import { DataError } from '../errors.js';
 import { MASK_SIZE, objectMask } from './object-mask.js';
 import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
-import type { VcrDetector } from './vcr-detector.js';
+import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 
 /** What a kind's number is counted from: 0 is no object. COCO's kinds as VCR spells them. */
 const KINDS: ReadonlyMap<string, number> = new Map(
@@ -22,7 +22,7 @@ const KINDS: ReadonlyMap<string, number> = new Map(
     .map((name, i) => [name, i + 1]),
 );
 
-/** A picture that is ready for the detector. */
+/** A picture that is prepared for the feature extractor. */
 export interface VcrScene {
   /** `[384, 768, 3]` */
   canvas: RgbImage;
@@ -60,18 +60,18 @@ export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
 }
 
 /** The features of a scene. */
-export async function vcrRegions(detector: VcrDetector, scene: VcrScene): Promise<RegionFeatures> {
+export async function vcrRegions(extractor: VcrFeatureExtractor, scene: VcrScene): Promise<RegionFeatures> {
   const { canvas, pictureBoxes, pictureWidth, pictureHeight } = scene;
   const output = tf.tidy(() => {
     const picture = tf.tensor3d(normalised(canvas), [canvas.height, canvas.width, 3]);
-    return detector.run({ ...scene, picture });
+    return extractor.run({ ...scene, picture });
   });
   const features = (await output.data()) as Float32Array;
   output.dispose();
   return {
     features,
     count: scene.kinds.length,
-    dim: detector.dim,
+    dim: extractor.dim,
     boxes: pictureBoxes,
     imageWidth: pictureWidth,
     imageHeight: pictureHeight,
@@ -82,6 +82,6 @@ function kindOf(name: string, { metadata }: VcrImage): number {
   const kind = KINDS.get(name);
   if (kind !== undefined) return kind;
   throw new DataError(
-    `${metadata}: the object "${name}" is none of the 80 kinds that the detector knows, as "person" or "wineglass"`,
+    `${metadata}: the object "${name}" is none of the 80 kinds that the feature extractor knows, as "person" or "wineglass"`,
   );
 }

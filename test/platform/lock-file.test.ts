@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { type LockHolder, tryLock, withLock } from '../../src/platform/lock-file.js';
-import { thisProcess } from '../../src/platform/processes.js';
+import { thisProcess } from '../../src/platform/process-identity.js';
 
 /** A lock file of that content. */
 function lockWith(text: string): string {

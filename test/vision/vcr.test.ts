@@ -1,4 +1,4 @@
-// VCR's detector: every step from the picture on disk to the features, against Pillow, matplotlib, torchvision and PyTorch.
+// VCR's feature extractor: every step from the picture on disk to the features, against Pillow, matplotlib, torchvision and PyTorch.
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { readPicture } from '../../src/pictures/decode.js';
 import { resizeBilinear } from '../../src/pictures/resize.js';
 import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
-import { VcrDetector } from '../../src/vision/vcr-detector.js';
+import { VcrFeatureExtractor } from '../../src/vision/vcr-feature-extractor.js';
 import { writeVcrFeatures } from '../../src/vision/vcr-features.js';
 import { readVcrScene, vcrRegions } from '../../src/vision/vcr-regions.js';
 import { useBackend } from '../helpers/backend.js';
@@ -117,7 +117,7 @@ describe('VCR pictures', () => {
   });
 });
 
-describe.each(['best', 'wasm', 'cpu'] as const)('the detector on the %s backend', (backend) => {
+describe.each(['best', 'wasm', 'cpu'] as const)('the VCR feature extractor on the %s backend', (backend) => {
   beforeAll(async () => {
     await (backend === 'best' ? useBackend() : selectBackend({ backend }));
   });
@@ -142,12 +142,12 @@ describe.each(['best', 'wasm', 'cpu'] as const)('the detector on the %s backend'
 
   test('features agree with PyTorch', async () => {
     await expectNoLeak(async () => {
-      const detector = await VcrDetector.load(DETECTOR);
+      const extractor = await VcrFeatureExtractor.load(DETECTOR);
       const picture = tensorOf(expected('small/picture')) as tf.Tensor3D;
       const kinds = expected('small/kinds').data as Int32Array;
-      const features = detector.run({ picture, boxes: floats('roi/boxes'), masks: floats('small/masks'), kinds });
+      const features = extractor.run({ picture, boxes: floats('roi/boxes'), masks: floats('small/masks'), kinds });
       await expectClose(features, 'small/features');
-      detector.dispose();
+      extractor.dispose();
       return [picture, features];
     });
   });
@@ -159,13 +159,13 @@ describe('VCR features', () => {
   });
 
   test('from the picture on disk agree with the authors’ chain in PyTorch', async () => {
-    const detector = await VcrDetector.load(DETECTOR);
+    const extractor = await VcrFeatureExtractor.load(DETECTOR);
     const [image] = await readVcrImages([join(FOLDER, 'val.jsonl')], FOLDER);
-    const regions = await vcrRegions(detector, await readVcrScene(image as NonNullable<typeof image>));
+    const regions = await vcrRegions(extractor, await readVcrScene(image as NonNullable<typeof image>));
     const features = tf.tensor(regions.features, [regions.count, regions.dim]);
     await expectClose(features, 'features');
     features.dispose();
-    detector.dispose();
+    extractor.dispose();
   });
 
   test('are written for every picture once, gone on with after a failure, and read by the task', async () => {
@@ -202,9 +202,9 @@ describe('VCR features', () => {
     await task.close();
   });
 
-  test('weights of another network, and a folder without a detector, are told apart', async () => {
+  test('reports weights of another network, and a folder without a feature extractor', async () => {
     const other = join('test', 'fixtures', 'checkpoints', 'tiny-vqa', 'model.safetensors');
-    await expect(VcrDetector.load(other)).rejects.toThrow(
+    await expect(VcrFeatureExtractor.load(other)).rejects.toThrow(
       /expected "backbone.0.weight" \[\?, 3, 7, 7\], found no such tensor/,
     );
     const { folder, data } = copyWith({});

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import { EngineError } from '../../errors.js';
 import { TF_ATTR, type OperationAttribute } from '../load/addon.js';
-import type { Node } from '../recording/recording.js';
+import type { Node } from '../recording/node.js';
 import type { GraphKernel } from './graph-kernel.js';
 import { rowSumOf } from './row-sums.js';
 
@@ -31,7 +31,7 @@ export const ADAMW_KERNEL: GraphKernel = {
       sum === null
         ? ['VisualbertAdamW', [gradient, ...scalars]]
         : ['VisualbertAdamWRows', [sum.values, ...scalars, sum.rows]];
-    const results = backend.recording.updateInPlace(variables, operation, nodes, attributesOf(attrs));
+    const results = backend.recording.updates.add(variables, operation, nodes, attributesOf(attrs));
     return results.map((node) => backend.tensorOf(node, KERNEL));
   },
 };

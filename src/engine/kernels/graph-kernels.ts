@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
-import type { Node } from '../recording/recording.js';
+import type { Node } from '../recording/node.js';
 import { ADAMW_KERNEL } from './adamw.js';
 import { FUSED_KERNELS } from './fused.js';
 import type { GraphKernel } from './graph-kernel.js';

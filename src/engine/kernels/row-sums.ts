@@ -1,7 +1,7 @@
 // Gradients of tables as the rows they are made of: the optimizer takes them so, and the table-sized tensor of nearly nothing but zeros is never made.
 import * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
-import type { Node } from '../recording/recording.js';
+import type { Node } from '../recording/node.js';
 import type { GraphKernel } from './graph-kernel.js';
 
 /** `UnsortedSegmentSum` before it is computed. */

@@ -7,7 +7,8 @@ import type { NativeEngine } from '../load/native.js';
 import type { OperationAttribute } from '../load/addon.js';
 import { currentCaller } from './caller.js';
 import { typedArray, type GraphDType } from './tensorflow-values.js';
-import type { Node, Recording, Updatable } from './recording.js';
+import type { Node, Updatable } from './node.js';
+import type { Recording } from './recording.js';
 
 export const GRAPH = 'graph';
 

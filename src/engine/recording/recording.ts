@@ -16,53 +16,22 @@ import { currentCaller } from './caller.js';
 import type { Precision } from './precision.js';
 import { Dependencies } from './dependencies.js';
 import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
+import { InPlaceUpdates } from './in-place-updates.js';
+import type { Node, Recorder } from './node.js';
 import { groupInputs } from './operation-definitions.js';
 import { traitsOf } from './operation-traits.js';
-
-/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
-export interface Node {
-  readonly shape: number[];
-  readonly dtype: GraphDType;
-  full: OutputNumber | null;
-  low: OutputNumber | null;
-  /** Set for what convolutions of low precision gave, and for what was made of it without leaving that precision. */
-  readonly isConvolved?: true;
-  /** Set when this is a variable's value after an update where it lies. */
-  readonly update?: { of: InPlaceUpdate; variable: Updatable };
-  /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
-  readonly transposeOf?: Node;
-}
-
-/** What an update in place needs of a variable. */
-export interface Updatable {
-  readonly name: string;
-  readonly shape: number[];
-  readonly dtype: GraphDType;
-  /** Its value at the start of the run. */
-  node(recording: Recording): Node;
-  /** Its value after an operation. */
-  readAfter(recording: Recording, operation: number): OutputNumber;
-}
-
-/** An operation that writes into variables. It is added as late as possible: after all that reads their old values. */
-export interface InPlaceUpdate {
-  type: string;
-  variables: readonly Updatable[];
-  inputs: readonly Node[];
-  attributes: readonly OperationAttribute[];
-  operation: number | null;
-}
 
 /** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
 const SMALL = 16;
 
-export class Recording {
+export class Recording implements Recorder {
   /** Operations added so far. */
   operationCount = 0;
   /** TensorFlow's dtype of the inputs of matrix products where they are not float32. */
   readonly lowDtype: number | null;
-  private readonly dependencies = new Dependencies();
-  private readonly updates: InPlaceUpdate[] = [];
+  readonly dependencies = new Dependencies();
+  /** The operations that write into variables. */
+  readonly updates: InPlaceUpdates = new InPlaceUpdates(this);
   private readonly constants = new Map<string, Node>();
 
   /**
@@ -139,7 +108,7 @@ export class Recording {
   /** The float32 (or int32, or bool) form of a node. */
   full(node: Node): OutputNumber {
     if (node.update !== undefined)
-      node.full ??= node.update.variable.readAfter(this, this.operationOfUpdate(node.update.of));
+      node.full ??= node.update.variable.readAfter(this, this.updates.operationOf(node.update.of));
     if (node.transposeOf !== undefined) node.full ??= this.full(this.transposed(node.transposeOf));
     node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
     return node.full;
@@ -166,58 +135,6 @@ export class Recording {
     const reference = this.full(node);
     if (this.dependencies.ownsResult(operationOf(reference))) return node;
     return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
-  }
-
-  /** Whether variables are written where they lie. */
-  get updatesInPlace(): boolean {
-    return this.updates.length > 0;
-  }
-
-  /** An operation that writes into variables: `type(old values of the variables, inputs)`. Returns the new values. */
-  updateInPlace(
-    variables: readonly Updatable[],
-    type: string,
-    inputs: readonly Node[],
-    attributes: readonly OperationAttribute[],
-  ): Node[] {
-    const update: InPlaceUpdate = { type, variables, inputs, attributes, operation: null };
-    this.updates.push(update);
-    return variables.map((variable) => ({
-      shape: variable.shape,
-      dtype: variable.dtype,
-      full: null,
-      low: null,
-      update: { of: update, variable },
-    }));
-  }
-
-  /** The operation of an update, added now if it was not: it waits for all readers of the old values that it does not depend on. */
-  operationOfUpdate(update: InPlaceUpdate): number {
-    if (update.operation !== null) return update.operation;
-    const { type, variables, inputs, attributes } = update;
-    const olds = variables.map((variable) => this.full(variable.node(this)));
-    const news = inputs.map((node) => node.full ?? this.bfloat16(node) ?? this.full(node)); // the gradient may come so
-    const readers = new Set(olds.flatMap((old) => [...this.dependencies.readersOf(operationOf(old))]));
-    const waits = [...readers].filter(
-      (reader) => !news.some((input) => this.dependencies.ancestorsOf(operationOf(input)).has(reader)),
-    );
-    update.operation = this.operation(type, [...olds, ...news], attributes, waits).operation;
-    return update.operation;
-  }
-
-  /** To be called at the end. @throws EngineError when an old value is read after its variable was written. */
-  requireSafeUpdates(): void {
-    for (const { operation, variables, type } of this.updates) {
-      for (const variable of variables) {
-        if (operation === null) throw new EngineError(`${type}: its result was not assigned to "${variable.name}"`);
-        for (const reader of this.dependencies.readersOf(operationOf(this.full(variable.node(this))))) {
-          if (reader > operation)
-            throw new EngineError(
-              `"${variable.name}" is used after ${type} has written its new value; use the value that the update returned`,
-            );
-        }
-      }
-    }
   }
 
   /** A known array. Equal small ones share a node; large uniform ones are made by the run. */
@@ -323,7 +240,7 @@ export class Recording {
   }
 
   /** The bfloat16 form of a node, when it is there. */
-  private bfloat16(node: Node): OutputNumber | null {
+  bfloat16(node: Node): OutputNumber | null {
     return this.lowDtype === TF_DTYPE.bfloat16 ? node.low : null;
   }
 

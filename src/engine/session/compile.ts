@@ -125,7 +125,7 @@ class CompiledFunction {
           for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
             const result = state.backend.nodeOf(tensor);
             const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow does not give out what is fed
-            const node = isInput || recording.updatesInPlace ? recording.kept(result) : result;
+            const node = isInput || recording.updates.areUsed ? recording.kept(result) : result;
             fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
           }
         }),

@@ -7,7 +7,8 @@ import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/graph-backend.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
 import type { Precision } from '../recording/precision.js';
-import type { Node, Recording } from '../recording/recording.js';
+import type { Node, Recorder } from '../recording/node.js';
+import type { Recording } from '../recording/recording.js';
 import type { Resource } from './variable-access.js';
 
 export interface StateVariableSpec {
@@ -41,7 +42,7 @@ export class StateVariable implements SessionVariable {
   readonly tfVariable: tf.Variable;
   private readonly readIn: Precision | undefined;
   private location: Location;
-  private readonly reads = new WeakMap<Recording, Node>();
+  private readonly reads = new WeakMap<Recorder, Node>();
 
   /** @param bind gives the tfjs variable that stands for this one. */
   constructor(
@@ -109,7 +110,7 @@ export class StateVariable implements SessionVariable {
     return this.readIn === undefined ? null : LOW_DTYPES[this.readIn];
   }
 
-  node(recording: Recording): Node {
+  node(recording: Recorder): Node {
     const { graph, resource, low } = this.location;
     if (recording.graph !== graph) {
       throw new EngineError(
@@ -132,7 +133,7 @@ export class StateVariable implements SessionVariable {
     return node;
   }
 
-  readAfter(recording: Recording, operation: number): OutputNumber {
+  readAfter(recording: Recorder, operation: number): OutputNumber {
     const { handle, dtype } = this.resource;
     return output(
       recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]).operation,
@@ -146,7 +147,7 @@ export class StateVariable implements SessionVariable {
         `The variable "${this.name}" is read-only in this state: leave it out of readOnly to assign it`,
       );
     }
-    if (value.update?.variable === this) return recording.operationOfUpdate(value.update.of);
+    if (value.update?.variable === this) return recording.updates.operationOf(value.update.of);
     const read = this.reads.get(recording)?.full;
     const before = read === undefined || read === null ? [] : [operationOf(read)];
     const { handle, dtype } = this.resource;

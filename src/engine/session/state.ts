@@ -226,7 +226,7 @@ export class SessionState implements State {
         const values = assigned.map((variable) => [variable, this.backend.nodeOf(variable.tfVariable)] as const);
         values.sort(([, a], [, b]) => Number(a.update !== undefined) - Number(b.update !== undefined)); // updates in place come last
         const operations = values.map(([variable, value]) => variable.assignAtEnd(recording, value));
-        recording.requireSafeUpdates();
+        recording.updates.requireSafe();
         return [...new Set(operations)];
       } finally {
         for (const variable of this.sessionVariables.values()) {

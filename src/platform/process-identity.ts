@@ -1,4 +1,4 @@
-// Which process is which: by its number, its machine and when it began, so that a number that was given again is no longer the same one.
+// Identifies a process by its number, its machine and its start time, so that a reused number is not taken for the old process.
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';

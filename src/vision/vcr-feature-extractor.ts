@@ -22,19 +22,19 @@ const CHUNK = 32;
 /** Weights of the loss that trained it, and counters. */
 const UNUSED = /^regularizing_predictor\.|\.num_batches_tracked$/;
 
-/** What the detector sees of one picture. */
-export interface DetectorInputs {
+/** One picture with the boxes, masks and kinds of its regions. */
+export interface VcrFeatureInputs {
   /** `[h, w, 3]`: normalised; sizes are multiples of 16. */
   picture: tf.Tensor3D;
   /** `[r, 4]`: x1, y1, x2, y2 in pixels of the picture. */
   boxes: Float32Array;
   /** `[r, 14, 14]`: 1 where the object is, over its box. */
   masks: Float32Array;
-  /** `[r]`: 0 for the whole picture, else the place in COCO's list, from 1. */
+  /** `[r]`: 0 for the whole picture, else the index in COCO's list of kinds, from 1. */
   kinds: Int32Array;
 }
 
-interface DetectorWeights {
+interface ExtractorWeights {
   stem: Convolution;
   /** Three stages, down to a 16th of the picture's size. */
   body: readonly (readonly Bottleneck[])[];
@@ -53,23 +53,23 @@ interface DetectorWeights {
 /**
  * `relu(W [mean(stage4(roiAlign(stages(picture)) + mask)); kind] + b)`: 512 numbers for each box.
  * @example
- * const detector = await VcrDetector.load('visualbert-vcr/detector.safetensors');
- * console.log(detector.dim); // 512
- * detector.dispose();
+ * const extractor = await VcrFeatureExtractor.load('visualbert-vcr/detector.safetensors');
+ * console.log(extractor.dim); // 512
+ * extractor.dispose();
  * @see uclanlp/visualbert `utils/detector.py`, SimpleDetector in evaluation; https://arxiv.org/abs/1811.10830
  */
-export class VcrDetector {
-  private readonly weights: DetectorWeights;
+export class VcrFeatureExtractor {
+  private readonly weights: ExtractorWeights;
 
-  private constructor(weights: DetectorWeights) {
+  private constructor(weights: ExtractorWeights) {
     this.weights = weights;
   }
 
-  /** Loads `detector.safetensors`, which `visualbert convert` leaves beside a VCR model. @throws CheckpointError when it is another network's file. */
-  static async load(path: string): Promise<VcrDetector> {
+  /** Loads `detector.safetensors`, which `visualbert convert` writes beside a VCR model. @throws CheckpointError when it is another network's file. */
+  static async load(path: string): Promise<VcrFeatureExtractor> {
     const file = await openTensorFile(await openSource(path));
     try {
-      return new VcrDetector(await readDetector(file));
+      return new VcrFeatureExtractor(await readWeights(file));
     } finally {
       await file.close();
     }
@@ -81,7 +81,7 @@ export class VcrDetector {
   }
 
   /** Features `[r, dim]` float32, not negative. The caller owns them. @throws ShapeError when boxes, masks and kinds do not go together. */
-  run({ picture, boxes, masks, kinds }: DetectorInputs): tf.Tensor2D {
+  run({ picture, boxes, masks, kinds }: VcrFeatureInputs): tf.Tensor2D {
     const r = kinds.length;
     if (
       r === 0 ||
@@ -90,7 +90,7 @@ export class VcrDetector {
       kinds.some((kind) => !isKind(kind))
     ) {
       throw new ShapeError(
-        `VcrDetector: expected boxes [r, 4], masks [r, 14, 14] and kinds [r] from 0 to 80 for r regions, ` +
+        `VcrFeatureExtractor: expected boxes [r, 4], masks [r, 14, 14] and kinds [r] from 0 to 80 for r regions, ` +
           `received ${boxes.length}, ${masks.length} and ${r} values`,
       );
     }
@@ -147,7 +147,7 @@ function isKind(kind: number): boolean {
   return kind >= 0 && kind < OBJECT_KINDS;
 }
 
-async function readDetector(file: TensorFile): Promise<DetectorWeights> {
+async function readWeights(file: TensorFile): Promise<ExtractorWeights> {
   const weights = new WeightReader(file);
   const stem = await readConvolution(weights, 'backbone.0', 'backbone.1', { inputs: 3, kernel: 7 });
   const body: Bottleneck[][] = [];

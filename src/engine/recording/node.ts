@@ -1,0 +1,57 @@
+// A value inside a recording, and what variables and in-place updates need of the recording that it belongs to.
+import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
+import type { Dependencies } from './dependencies.js';
+import type { GraphDType } from './tensorflow-values.js';
+
+/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
+export interface Node {
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  full: OutputNumber | null;
+  low: OutputNumber | null;
+  /** Set for what convolutions of low precision gave, and for what was made of it without leaving that precision. */
+  readonly isConvolved?: true;
+  /** Set when this is a variable's value after an update where it lies. */
+  readonly update?: { of: InPlaceUpdate; variable: Updatable };
+  /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
+  readonly transposeOf?: Node;
+}
+
+/** The part of a recording that adds operations. */
+export interface Recorder {
+  readonly graph: NativeGraph;
+  /** TensorFlow's dtype of the inputs of matrix products where they are not float32. */
+  readonly lowDtype: number | null;
+  readonly dependencies: Dependencies;
+  /** An operation on output numbers, with control inputs. */
+  operation(
+    type: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[],
+    controls?: readonly number[],
+  ): { operation: number; nodes: Node[] };
+  /** The float32 (or int32, or bool) form of a node. */
+  full(node: Node): OutputNumber;
+  /** The bfloat16 form of a node, when it exists. */
+  bfloat16(node: Node): OutputNumber | null;
+}
+
+/** A variable as an in-place update uses it. */
+export interface Updatable {
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: GraphDType;
+  /** Its value at the start of the run. */
+  node(recording: Recorder): Node;
+  /** Its value after an operation. */
+  readAfter(recording: Recorder, operation: number): OutputNumber;
+}
+
+/** An operation that writes into variables; `operation` is null until it is added. */
+export interface InPlaceUpdate {
+  type: string;
+  variables: readonly Updatable[];
+  inputs: readonly Node[];
+  attributes: readonly OperationAttribute[];
+  operation: number | null;
+}
