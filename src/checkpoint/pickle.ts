@@ -1,56 +1,7 @@
 // A pickle reader that executes nothing: opcodes build plain values, and only names on an allow-list mean anything.
 import { PickleBytes } from './pickle-bytes.js';
-
-/** A class or function that a pickle names: a mere name. */
-export class PickleGlobal {
-  constructor(
-    readonly module: string,
-    readonly name: string,
-  ) {}
-  toString(): string {
-    return `${this.module}.${this.name}`;
-  }
-}
-
-/** What allow-listed calls may return beside plain values. */
-export interface PickleObject {
-  readonly kind: string;
-}
-
-/** A value out of a pickle: dicts become Maps; lists, tuples and sets become arrays. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleGlobal
-  | PickleObject
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>;
-
-/** What a pickle may do beyond plain values. */
-export interface PickleRules {
-  /** The meaning of `module.name`; null refuses it. */
-  findGlobal(module: string, name: string): PickleGlobal | null;
-  /** Calls an allowed global. Throws an Error with a reason when the arguments make no sense. */
-  call(callee: PickleGlobal, args: PickleValue[]): PickleValue;
-  /** Resolves a persistent id (torch's storages). */
-  persistentLoad(id: PickleValue): PickleValue;
-  /** Gives an allowed object its state (`__setstate__`). Throws an Error with a reason when the state makes no sense. */
-  setState?(target: PickleValue, state: PickleValue): void;
-  /** What a pickle under these rules is, and what to do about one that names something else: for errors. */
-  readonly what: string;
-  readonly advice: string;
-}
-
-/** More than the pickle of any checkpoint holds (BERT large with its optimizer: 15 thousand containers); bounds memory and time of a hostile one. */
-const MAX_VALUES = 1_000_000;
-const MAX_CONTAINERS = 200_000;
-
-const MARK = Symbol('mark');
-type Slot = PickleValue | typeof MARK;
+import { PickleStack } from './pickle-stack.js';
+import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
 
 /**
  * Reads one pickle from the start of `bytes`.
@@ -70,10 +21,7 @@ export function readPickle(
 
 class Unpickler {
   private readonly input: PickleBytes;
-  private values = 0;
-  private containers = 0;
-  private readonly stack: Slot[] = [];
-  private readonly memo = new Map<number, PickleValue>();
+  private readonly stack: PickleStack;
 
   constructor(
     bytes: Uint8Array,
@@ -82,14 +30,15 @@ class Unpickler {
     base: number,
   ) {
     this.input = new PickleBytes(bytes, file, base);
+    this.stack = new PickleStack(rules.what, (reason) => this.input.fail(reason));
   }
 
   run(): { value: PickleValue; length: number } {
     for (;;) {
       const opcode = this.input.opcode();
       if (opcode === 0x2e /* . STOP */) {
-        const value = this.pop();
-        if (this.stack.length > 0) this.fail('values are left over at its end');
+        const value = this.stack.pop();
+        if (!this.stack.isEmpty) this.fail('values are left over at its end');
         return { value, length: this.input.at };
       }
       this.step(opcode);
@@ -100,55 +49,6 @@ class Unpickler {
     this.input.fail(reason);
   }
 
-  private push(value: Slot): void {
-    if (++this.values > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.rules.what}`);
-    this.stack.push(value);
-  }
-  private container<T extends PickleValue>(value: T): T {
-    if (++this.containers > MAX_CONTAINERS) this.fail(`more than ${MAX_CONTAINERS} containers: no ${this.rules.what}`);
-    return value;
-  }
-  private pop(): PickleValue {
-    const value = this.stack.pop();
-    if (value === undefined || value === MARK) this.fail('takes a value from an empty stack');
-    return value;
-  }
-  private top(): PickleValue {
-    const value = this.stack.at(-1);
-    if (value === undefined || value === MARK) this.fail('needs a value on the stack');
-    return value;
-  }
-  private popMark(): PickleValue[] {
-    const mark = this.stack.lastIndexOf(MARK);
-    if (mark < 0) this.fail('has no mark on the stack');
-    const items = this.stack.splice(mark + 1) as PickleValue[];
-    this.stack.pop();
-    return items;
-  }
-  private popTuple(count: number): PickleValue[] {
-    const items: PickleValue[] = [];
-    for (let i = 0; i < count; i++) items.unshift(this.pop());
-    return this.container(items);
-  }
-  private remember(key: number): void {
-    this.memo.set(key, this.top());
-    if (this.memo.size > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.rules.what}`);
-  }
-  private recall(key: number): void {
-    const value = this.memo.get(key);
-    if (value === undefined) this.fail(`refers to value ${key}, which it has not made`);
-    this.push(value);
-  }
-  private setItems(items: PickleValue[]): void {
-    const target = this.top();
-    if (!(target instanceof Map) || items.length % 2 !== 0) this.fail('sets items of something that is no dict');
-    for (let i = 0; i < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
-  }
-  private append(items: PickleValue[]): void {
-    const target = this.top();
-    if (!Array.isArray(target)) this.fail('appends to something that is no list');
-    for (const item of items) target.push(item);
-  }
   private find(module: PickleValue, name: PickleValue): void {
     if (typeof module !== 'string' || typeof name !== 'string')
       this.fail('names a global by something that is no text');
@@ -157,14 +57,14 @@ class Unpickler {
       const shown = `${module}.${name}`.slice(0, 200);
       this.fail(`"${shown}" is not allowed in a ${this.rules.what}: nothing was run; ${this.rules.advice}`);
     }
-    this.push(found);
+    this.stack.push(found);
   }
   private reduce(): void {
-    const args = this.pop();
-    const callee = this.pop();
+    const args = this.stack.pop();
+    const callee = this.stack.pop();
     if (!(callee instanceof PickleGlobal) || !Array.isArray(args))
       this.fail('calls something that is no known function');
-    this.push(this.container(this.guarded(() => this.rules.call(callee, args))));
+    this.stack.push(this.stack.container(this.guarded(() => this.rules.call(callee, args))));
   }
   private guarded<T>(make: () => T): T {
     try {
@@ -175,8 +75,8 @@ class Unpickler {
   }
   /** State of an object (`__setstate__`): OrderedDict's attributes and the like; never run. A dict's entries are kept. */
   private build(): void {
-    const state = this.pop();
-    const target = this.top();
+    const state = this.stack.pop();
+    const target = this.stack.top();
     this.guarded(() => this.rules.setState?.(target, state));
     if (target instanceof Map && state instanceof Map && target.size === 0)
       for (const [k, v] of state) target.set(k, v);
@@ -188,108 +88,108 @@ class Unpickler {
       case '\x95':
         return void this.input.take(8); // FRAME
       case '(':
-        return this.push(MARK);
+        return this.stack.mark();
       case '0':
-        return void this.stack.pop(); // POP
+        return void this.stack.drop(); // POP
       case '1':
-        return void this.popMark(); // POP_MARK
+        return void this.stack.popMark(); // POP_MARK
       case '2':
-        return this.push(this.top()); // DUP
+        return this.stack.push(this.stack.top()); // DUP
       case 'N':
-        return this.push(null);
+        return this.stack.push(null);
       case '\x88':
-        return this.push(true);
+        return this.stack.push(true);
       case '\x89':
-        return this.push(false);
+        return this.stack.push(false);
       case 'J':
-        return this.push(this.input.uint32() | 0); // BININT
+        return this.stack.push(this.input.uint32() | 0); // BININT
       case 'K':
-        return this.push(this.input.byte()); // BININT1
+        return this.stack.push(this.input.byte()); // BININT1
       case 'M':
-        return this.push(this.input.uint16()); // BININT2
+        return this.stack.push(this.input.uint16()); // BININT2
       case '\x8a':
-        return this.push(this.input.integer(this.input.byte())); // LONG1
+        return this.stack.push(this.input.integer(this.input.byte())); // LONG1
       case '\x8b':
-        return this.push(this.input.integer(this.input.uint32())); // LONG4
+        return this.stack.push(this.input.integer(this.input.uint32())); // LONG4
       case 'G':
-        return this.push(this.input.float64()); // BINFLOAT
+        return this.stack.push(this.input.float64()); // BINFLOAT
       case 'I':
       case 'L':
       case 'F':
-        return this.push(this.input.decimal(this.input.line())); // INT, LONG, FLOAT
+        return this.stack.push(this.input.decimal(this.input.line())); // INT, LONG, FLOAT
       case 'X':
-        return this.push(this.input.string(this.input.uint32())); // BINUNICODE
+        return this.stack.push(this.input.string(this.input.uint32())); // BINUNICODE
       case '\x8c':
-        return this.push(this.input.string(this.input.byte())); // SHORT_BINUNICODE
+        return this.stack.push(this.input.string(this.input.byte())); // SHORT_BINUNICODE
       case '\x8d':
-        return this.push(this.input.string(this.input.uint64())); // BINUNICODE8
+        return this.stack.push(this.input.string(this.input.uint64())); // BINUNICODE8
       case 'V':
-        return this.push(this.input.unicodeLine()); // UNICODE
+        return this.stack.push(this.input.unicodeLine()); // UNICODE
       case 'S':
-        return this.push(this.input.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
+        return this.stack.push(this.input.line().replace(/^(['"])(.*)\1$/s, '$2')); // STRING
       case 'T':
-        return this.push(this.input.textOrBytes(this.input.uint32())); // BINSTRING
+        return this.stack.push(this.input.textOrBytes(this.input.uint32())); // BINSTRING
       case 'U':
-        return this.push(this.input.textOrBytes(this.input.byte())); // SHORT_BINSTRING
+        return this.stack.push(this.input.textOrBytes(this.input.byte())); // SHORT_BINSTRING
       case 'B':
-        return this.push(this.input.raw(this.input.uint32())); // BINBYTES
+        return this.stack.push(this.input.raw(this.input.uint32())); // BINBYTES
       case 'C':
-        return this.push(this.input.raw(this.input.byte())); // SHORT_BINBYTES
+        return this.stack.push(this.input.raw(this.input.byte())); // SHORT_BINBYTES
       case '\x8e':
-        return this.push(this.input.raw(this.input.uint64())); // BINBYTES8
+        return this.stack.push(this.input.raw(this.input.uint64())); // BINBYTES8
       case '\x96':
-        return this.push(this.input.raw(this.input.uint64())); // BYTEARRAY8
+        return this.stack.push(this.input.raw(this.input.uint64())); // BYTEARRAY8
       case ')':
       case ']':
       case '\x8f':
-        return this.push(this.container([])); // EMPTY_TUPLE, EMPTY_LIST, EMPTY_SET
+        return this.stack.push(this.stack.container([])); // EMPTY_TUPLE, EMPTY_LIST, EMPTY_SET
       case '}':
-        return this.push(this.container(new Map())); // EMPTY_DICT
+        return this.stack.push(this.stack.container(new Map())); // EMPTY_DICT
       case 't':
       case 'l':
       case '\x91':
-        return this.push(this.container(this.popMark())); // TUPLE, LIST, FROZENSET
+        return this.stack.push(this.stack.container(this.stack.popMark())); // TUPLE, LIST, FROZENSET
       case '\x85':
-        return this.push(this.popTuple(1));
+        return this.stack.push(this.stack.popTuple(1));
       case '\x86':
-        return this.push(this.popTuple(2));
+        return this.stack.push(this.stack.popTuple(2));
       case '\x87':
-        return this.push(this.popTuple(3));
+        return this.stack.push(this.stack.popTuple(3));
       case 'd': {
         // DICT
-        const items = this.popMark();
-        this.push(this.container(new Map()));
-        return this.setItems(items);
+        const items = this.stack.popMark();
+        this.stack.push(this.stack.container(new Map()));
+        return this.stack.setItems(items);
       }
       case 's':
-        return this.setItems(this.popTuple(2));
+        return this.stack.setItems(this.stack.popTuple(2));
       case 'u':
-        return this.setItems(this.popMark());
+        return this.stack.setItems(this.stack.popMark());
       case 'a':
-        return this.append(this.popTuple(1));
+        return this.stack.append(this.stack.popTuple(1));
       case 'e':
       case '\x90':
-        return this.append(this.popMark()); // APPENDS, ADDITEMS
+        return this.stack.append(this.stack.popMark()); // APPENDS, ADDITEMS
       case 'q':
-        return this.remember(this.input.byte()); // BINPUT
+        return this.stack.remember(this.input.byte()); // BINPUT
       case 'r':
-        return this.remember(this.input.uint32()); // LONG_BINPUT
+        return this.stack.remember(this.input.uint32()); // LONG_BINPUT
       case 'p':
-        return this.remember(Number(this.input.line())); // PUT
+        return this.stack.remember(Number(this.input.line())); // PUT
       case '\x94':
-        return this.remember(this.memo.size); // MEMOIZE
+        return this.stack.memoize(); // MEMOIZE
       case 'h':
-        return this.recall(this.input.byte()); // BINGET
+        return this.stack.recall(this.input.byte()); // BINGET
       case 'j':
-        return this.recall(this.input.uint32()); // LONG_BINGET
+        return this.stack.recall(this.input.uint32()); // LONG_BINGET
       case 'g':
-        return this.recall(Number(this.input.line())); // GET
+        return this.stack.recall(Number(this.input.line())); // GET
       case 'c':
         return this.find(this.input.line(), this.input.line()); // GLOBAL
       case '\x93': {
         // STACK_GLOBAL
-        const name = this.pop();
-        return this.find(this.pop(), name);
+        const name = this.stack.pop();
+        return this.find(this.stack.pop(), name);
       }
       case 'R':
       case '\x81':
@@ -298,8 +198,8 @@ class Unpickler {
         return this.build();
       case 'Q': {
         // BINPERSID
-        const id = this.pop();
-        return this.push(this.guarded(() => this.rules.persistentLoad(id)));
+        const id = this.stack.pop();
+        return this.stack.push(this.guarded(() => this.rules.persistentLoad(id)));
       }
       default:
         return this.fail(

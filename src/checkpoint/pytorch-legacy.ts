@@ -3,7 +3,8 @@ import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { DTYPE_BYTES } from './dtypes.js';
 import { PickleEnd } from './pickle-bytes.js';
-import { readPickle, type PickleRules, type PickleValue } from './pickle.js';
+import { readPickle } from './pickle.js';
+import type { PickleRules, PickleValue } from './pickle-values.js';
 import type { TorchObject } from './pytorch.js';
 import { TORCH_RULES, TorchStorage } from './torch-objects.js';
 

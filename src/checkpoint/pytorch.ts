@@ -2,7 +2,8 @@
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 import { DTYPE_BYTES } from './dtypes.js';
-import { readPickle, type PickleValue } from './pickle.js';
+import { readPickle } from './pickle.js';
+import type { PickleValue } from './pickle-values.js';
 import { findStateDict } from './state-dict.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile, type TensorFileFormat } from './tensor-file.js';
 import { TORCH_RULES, type TorchStorage, TorchTensor } from './torch-objects.js';

@@ -1,6 +1,6 @@
 // Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
 import { CheckpointError } from '../errors.js';
-import { PickleGlobal, type PickleValue } from './pickle.js';
+import { PickleGlobal, type PickleValue } from './pickle-values.js';
 
 /** Under these names training programs keep the model's weights, in order of preference. */
 const WRAPPER_NAMES = [

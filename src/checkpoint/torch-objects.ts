@@ -1,6 +1,6 @@
 // What torch.save's pickles may name: storages, tensors as views of them, and a few inert containers. Everything else is refused.
 import { DTYPE_BYTES, type StoredDType } from './dtypes.js';
-import { PickleGlobal, type PickleRules, type PickleValue } from './pickle.js';
+import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
 
 /** A block of numbers beside the pickle. */
 export class TorchStorage {

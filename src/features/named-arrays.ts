@@ -1,5 +1,5 @@
 // The regions of one image out of named arrays: the names and shapes that the usual extractors give them.
-import type { PickleValue } from '../checkpoint/pickle.js';
+import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { numbersOf } from '../formats/numpy-pickle.js';

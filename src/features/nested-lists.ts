@@ -1,5 +1,5 @@
 // Lists of numbers, of lists or of arrays as one array: what Python programs store that never made an array of their features.
-import type { PickleValue } from '../checkpoint/pickle.js';
+import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { PickledArray } from '../formats/numpy-pickle.js';

@@ -1,6 +1,6 @@
 // numpy's `.npz`: a zip of `.npy` arrays, stored or deflated.
 import type { ByteSource } from '../byte-source.js';
-import type { PickleValue } from '../checkpoint/pickle.js';
+import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { readZipDirectory, type ZipEntry } from '../checkpoint/zip-reader.js';
 import { DataError } from '../errors.js';
 import { holdsObjects, type NumericArray, readNpy, readNpyHeader } from './npy.js';

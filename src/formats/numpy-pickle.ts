@@ -1,11 +1,6 @@
 // Pickles of numpy arrays, numbers and plain containers, as MMF and VOLTA store features. Nothing in them is ever run.
-import {
-  PickleGlobal,
-  type PickleObject,
-  readPickle,
-  type PickleRules,
-  type PickleValue,
-} from '../checkpoint/pickle.js';
+import { readPickle } from '../checkpoint/pickle.js';
+import { PickleGlobal, type PickleObject, type PickleRules, type PickleValue } from '../checkpoint/pickle-values.js';
 import { CheckpointError, DataError } from '../errors.js';
 import { decodeBase64 } from './base64.js';
 import { type ArrayLayout, decodeArray, holdsObjects, type NumericArray, readNpyHeader } from './npy.js';

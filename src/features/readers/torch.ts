@@ -1,7 +1,7 @@
 // What torch.save wrote for one image: a dict of tensors, numbers and lists of them, or the features alone.
 import type { ByteSource } from '../../byte-source.js';
 import { readTorchObject } from '../../checkpoint/open.js';
-import type { PickleValue } from '../../checkpoint/pickle.js';
+import type { PickleValue } from '../../checkpoint/pickle-values.js';
 import { torchTensorFile } from '../../checkpoint/pytorch.js';
 import { TorchTensor } from '../../checkpoint/torch-objects.js';
 import type { NumericArray } from '../../formats/npy.js';
