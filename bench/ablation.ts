@@ -101,7 +101,7 @@ photographs: a model of 2 layers and 64 units, ${PRETRAINING.maxSteps} updates o
 caption belongs to the picture), then ${TUNING_STEPS} updates of fine-tuning on few examples: ${DATA.perTemplate} of each of five kinds of questions (VQA) or six kinds of
 statements (NLVR), batch 32. Percent right on ${DATA.testScenes} held-out scenes, mean and standard error over seeds ${flags.seeds.join(', ')} (data, weights and order); the
 changes are to the first row, seed by seed. Without a picture a guess reaches 28% (VQA) and 50% (NLVR). Without early fusion (\`bypassTransformer\`) the
-regions meet the text only in one more layer behind the encoder, as in the paper.
+regions meet the text only in one more layer after the encoder, as in the paper.
 
 | | VQA, % | change | NLVR, % | change |
 |---|---|---|---|---|

@@ -3,7 +3,7 @@
 /** x1, y1, x2, y2. */
 export type Box = readonly [number, number, number, number];
 
-/** Overlap from which a region counts as the place of a phrase. */
+/** Overlap from which a region counts as a match of a phrase. */
 export const MATCHING_OVERLAP = 0.5;
 
 /**

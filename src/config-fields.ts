@@ -1,7 +1,7 @@
-// What each field of a VisualBertConfig may be: one table, for configurations from code and from files of strangers alike.
+// The allowed values of each field of a VisualBertConfig: one table, for configurations from code and from untrusted files.
 import { ConfigError } from './errors.js';
 
-/** Far above any encoder; bounds what a damaged or hostile config.json makes a program build. */
+/** Far above any encoder; bounds what a damaged or hostile config.json can make a program build. */
 const MAX_LAYERS = 1000;
 
 /** Far above any list of answers: a name is made for each. */

@@ -19,7 +19,7 @@ export function flagsOf(shape: Shape, group: string): Record<string, Options> {
   );
 }
 
-/** What a reader is told of an option. */
+/** Help text of an option. */
 export interface OptionDescription {
   name: string;
   flag: string;

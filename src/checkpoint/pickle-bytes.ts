@@ -99,7 +99,7 @@ export class PickleBytes {
   decimal(line: string): number | boolean {
     if (line === '00' || line === '01') return line === '01';
     const value = Number(line.replace(/L$/, ''));
-    if (line.length > 40 || Number.isNaN(value)) this.fail(`"${line.slice(0, 40)}" is no number`);
+    if (line.length > 40 || Number.isNaN(value)) this.fail(`"${line.slice(0, 40)}" is not a number`);
     return value;
   }
   /** A line in Python's raw-unicode-escape. */

@@ -84,12 +84,12 @@ export class PickleStack {
   }
   setItems(items: PickleValue[]): void {
     const target = this.top();
-    if (!(target instanceof Map) || items.length % 2 !== 0) this.fail('sets items of something that is no dict');
+    if (!(target instanceof Map) || items.length % 2 !== 0) this.fail('sets items of something that is not a dict');
     for (let i = 0; i < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
   }
   append(items: PickleValue[]): void {
     const target = this.top();
-    if (!Array.isArray(target)) this.fail('appends to something that is no list');
+    if (!Array.isArray(target)) this.fail('appends to something that is not a list');
     for (const item of items) target.push(item);
   }
 }

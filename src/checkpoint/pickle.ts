@@ -51,7 +51,7 @@ class Unpickler {
 
   private find(module: PickleValue, name: PickleValue): void {
     if (typeof module !== 'string' || typeof name !== 'string')
-      this.fail('names a global by something that is no text');
+      this.fail('names a global by something that is not text');
     const found = this.rules.findGlobal(module, name);
     if (found === null) {
       const shown = `${module}.${name}`.slice(0, 200);
@@ -63,7 +63,7 @@ class Unpickler {
     const args = this.stack.pop();
     const callee = this.stack.pop();
     if (!(callee instanceof PickleGlobal) || !Array.isArray(args))
-      this.fail('calls something that is no known function');
+      this.fail('calls something that is not a known function');
     this.stack.push(this.stack.container(this.guarded(() => this.rules.call(callee, args))));
   }
   private guarded<T>(make: () => T): T {

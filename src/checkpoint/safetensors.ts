@@ -25,7 +25,7 @@ export interface TensorToWrite {
 
 /**
  * Opens a safetensors file: reads its header, leaves the tensors where they are.
- * @throws CheckpointError when the header is no valid one, or the tensors do not tile the rest of the file exactly.
+ * @throws CheckpointError when the header is not valid, or the tensors do not tile the rest of the file exactly.
  * @see https://huggingface.co/docs/safetensors/index#format
  */
 export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
@@ -82,10 +82,10 @@ function parseHeader(
   const metadata: Record<string, string> = {};
   const entries: HeaderEntry[] = [];
   for (const [name, value] of Object.entries(header)) {
-    if (typeof value !== 'object' || value === null) return fail(`header entry "${name}" is no object`);
+    if (typeof value !== 'object' || value === null) return fail(`header entry "${name}" is not an object`);
     if (name === '__metadata__') {
       for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== 'string') return fail(`metadata "${key}" is no string`);
+        if (typeof text !== 'string') return fail(`metadata "${key}" is not a string`);
         Object.defineProperty(metadata, key, { value: text, enumerable: true, configurable: true, writable: true });
       }
       continue;
@@ -113,11 +113,11 @@ function parseObject(bytes: Uint8Array, fail: (text: string) => never): object {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     return fail(
-      `its header is no JSON (${errorMessage(error).slice(0, 120)}); the file is damaged or no safetensors file`,
+      `its header is not JSON (${errorMessage(error).slice(0, 120)}); the file is damaged or no safetensors file`,
     );
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))
-    return fail('its header is no JSON object');
+    return fail('its header is not a JSON object');
   return header;
 }
 

@@ -5,13 +5,13 @@ import type { StoredTensor, TensorFile } from './tensor-file.js';
 /** Far more shards than any BERT has; bounds what a hostile index can open. */
 const MAX_SHARDS = 1000;
 
-/** The files that an index names, each once. @throws CheckpointError for an index without a map, or names that are no plain file names. */
+/** The files that an index names, each once. @throws CheckpointError for an index without a map, or names that are not plain file names. */
 export function shardsOfIndex(indexText: string, indexName: string): Map<string, string> {
   let index: unknown;
   try {
     index = JSON.parse(indexText);
   } catch (error) {
-    throw new CheckpointError(`${indexName}: is no JSON (${errorMessage(error).slice(0, 120)}); get the file again`);
+    throw new CheckpointError(`${indexName}: is not JSON (${errorMessage(error).slice(0, 120)}); get the file again`);
   }
   const map = (index as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {

@@ -24,7 +24,7 @@ export interface WeightEntry {
 /**
  * Opens a model.json; quantised weights are read as float32.
  * @param openShard opens a file that the manifest names.
- * @throws CheckpointError for a manifest that is none, shards of another length, or dtypes without numbers.
+ * @throws CheckpointError for a malformed manifest, shards of another length, or non-numeric dtypes.
  */
 export async function openTfjs(
   text: string,
@@ -69,7 +69,7 @@ function parseManifest(text: string, fail: (reason: string) => never): { paths: 
   try {
     manifest = (JSON.parse(text) as { weightsManifest?: unknown } | null)?.weightsManifest;
   } catch (error) {
-    return fail(`is no JSON (${errorMessage(error).slice(0, 120)})`);
+    return fail(`is not JSON (${errorMessage(error).slice(0, 120)})`);
   }
   if (!Array.isArray(manifest)) return fail('has no weightsManifest; expected a model.json of TensorFlow.js');
   return manifest.map((group: unknown) => {
@@ -133,7 +133,7 @@ function dequantised(values: Float32Array, { scale, min, isWide }: Affine): Floa
   return values;
 }
 
-/** Sources one behind the other. */
+/** Concatenated sources. */
 function joinedSource(sources: readonly ByteSource[], name: string): ByteSource {
   const size = sources.reduce((total, source) => total + source.size, 0);
   const readInto = async (target: Uint8Array, offset: number): Promise<void> => {

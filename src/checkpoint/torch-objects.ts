@@ -179,7 +179,7 @@ export const TORCH_RULES: PickleRules = {
   },
   call: callTorch,
   persistentLoad: (id) => {
-    if (!Array.isArray(id) || id[0] !== 'storage') throw new Error('a reference to something that is no storage');
+    if (!Array.isArray(id) || id[0] !== 'storage') throw new Error('a reference to something that is not a storage');
     const [, type, key, , elements, view] = id;
     if (!(type instanceof PickleGlobal) || !isStorageType(type.module, type.name) || typeof key !== 'string') {
       throw new Error('a storage without a type or a name');

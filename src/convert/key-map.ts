@@ -80,7 +80,7 @@ export const LAYOUTS: readonly Layout[] = [
   },
 ];
 
-/** Layouts of models without a part for regions: what they lack by nature is no fault. */
+/** Layouts of models without a part for regions: what such models lack is not an error. */
 export function isTextOnly({ name }: Layout): boolean {
   return name === 'bert' || name === 'roberta';
 }

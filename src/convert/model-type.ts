@@ -1,4 +1,4 @@
-// Which kind of model a checkpoint is, by model_type in config.json and by its keys: what is no BERT is refused by name.
+// The type of model in a checkpoint, by model_type in config.json and by its keys: anything that is not a BERT is refused by name.
 import { CheckpointError } from '../errors.js';
 
 /** Kinds that convert. RoBERTa, XLM-R and CamemBERT are one architecture. */
@@ -78,7 +78,7 @@ function requireFamily(file: string, type: string, source: string): ModelFamily 
   if (family !== undefined) return family;
   const reason = Object.hasOwn(OTHERS, type) ? `: ${OTHERS[type]}` : '';
   throw new CheckpointError(
-    `${file}: ${source} a model of type "${type}", which is no BERT${reason}; BERT, RoBERTa, XLM-RoBERTa and CamemBERT convert`,
+    `${file}: ${source} a model of type "${type}", which is not a BERT${reason}; BERT, RoBERTa, XLM-RoBERTa and CamemBERT convert`,
   );
 }
 

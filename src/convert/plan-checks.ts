@@ -71,7 +71,7 @@ export interface Leftovers {
 }
 
 /**
- * Heads that another class was asked for, and what a model without regions lacks by nature, are no fault.
+ * Heads of another class than the requested one, and what a model without regions lacks, are not errors.
  * @throws CheckpointError when anything else is left over.
  */
 export function requireComplete(

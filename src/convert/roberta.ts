@@ -1,4 +1,4 @@
-// RoBERTa's embeddings as a BERT's: its positions begin behind the padding index, and it has one token type.
+// RoBERTa's embeddings as a BERT's: its positions begin after the padding index, and it has one token type.
 import { type DerivedTensor, withDerivedTensors } from '../checkpoint/derived-tensors.js';
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
@@ -22,7 +22,7 @@ export interface MovedEmbeddings {
  * Row `padding + 1` of RoBERTa's position table is its first token's: it becomes row 0. The rows up to it, which only padding had, go.
  * The only token type becomes two alike.
  * @param tensorOf the tensor that fills a parameter.
- * @throws CheckpointError for a table without rows behind the padding index.
+ * @throws CheckpointError for a table without rows after the padding index.
  * @see https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/models/roberta/modeling_roberta.py#L138
  */
 export function moveEmbeddings(

@@ -49,7 +49,7 @@ export function relevanceRow(layers: readonly LayerAttention[], position: number
 
 /**
  * One row of a product of matrices, the last layer's first: row `e_position M_L ... M_1`. A matrix is given row by row: `spread` adds what
- * position i hands on to others, and returns the factor of what it keeps.
+ * position i passes on to others, and returns the factor of what it keeps.
  */
 function rowThrough(
   layers: readonly LayerAttention[],

@@ -18,9 +18,9 @@ const CHANNELS_TO_SIDE = 1.5;
 
 /**
  * An array as rows of regions: `[regions, d]`, `[d, regions]` (openvqa), a grid `[h, w, d]` or `[d, h, w]`, any of them after axes of one
- * entry, or flat values. The axes of a grid are told apart by the width where it is known, else by the channels being many more than the
+ * entry, or flat values. The axes of a grid are distinguished by the width where it is known, else by the channels being many more than the
  * cells along a side; those of a matrix by the number of rows.
- * @throws DataError when the axes of a grid cannot be told apart, for other shapes, and when there is no region.
+ * @throws DataError when the axes of a grid cannot be distinguished, for other shapes, and when there is no region.
  */
 export function regionRows(array: NumericArray, known: KnownSizes, where: string): RegionFeatures {
   const shown = `[${array.shape.join(', ')}]`;

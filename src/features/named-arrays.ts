@@ -30,7 +30,7 @@ export const COUNT_NAMES = ['num_boxes', 'num_bbox', 'num_bboxes', 'num_regions'
 /** Named arrays of one image, each read when it is asked for. */
 export interface NamedArrays {
   readonly names: readonly string[];
-  /** Null for what is no array of numbers. */
+  /** Null for what is not an array of numbers. */
   get(name: string): NumericArray | null | Promise<NumericArray | null>;
 }
 

@@ -80,7 +80,7 @@ export async function writeTsvFeatures(source: RegionFeatureSource, path: string
   });
 }
 
-/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. @throws DataError for an id that is no file name. */
+/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. @throws DataError for an id that is not a file name. */
 export async function writeNpyFolder(source: RegionFeatureSource, folder: string): Promise<void> {
   for (const id of source.ids()) {
     if (/[/\\\0]/.test(id)) throw new DataError(`${source.name}: image ${id} cannot be the name of a file`);

@@ -1,4 +1,4 @@
-// Base64 of arrays. Node's decoder passes over what is no base64, and so moves all values that follow.
+// Base64 of arrays. Node's decoder passes over what is not base64, and so moves all values that follow.
 import { DataError } from '../errors.js';
 
 /** Characters that carry 6 bits each, without the filling at the end. */
@@ -6,7 +6,7 @@ const FILLING = /=*$/;
 
 /**
  * The bytes of base64 text; line ends in it, which Python's `encodebytes` writes, are passed over.
- * @throws DataError when it holds characters that are no base64.
+ * @throws DataError when it holds characters that are not base64.
  */
 export function decodeBase64(text: string, where: string): Buffer {
   const joined = text.includes('\n') ? text.replace(/\r?\n/g, '') : text;

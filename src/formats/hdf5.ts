@@ -10,7 +10,7 @@ export interface Hdf5File {
   readonly name: string;
   /** Names in a group; '' is the root. */
   namesIn(group: string): string[];
-  /** Null for what is no dataset. */
+  /** Null for what is not a dataset. */
   shapeOf(path: string): readonly number[] | null;
   /** Rows `[from, to)` along the first axis; all of them when no range is given. @throws DataError for anything but numbers. */
   numbers(path: string, from?: number, to?: number): NumericArray;

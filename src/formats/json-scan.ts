@@ -3,11 +3,11 @@ import { DataError, errorMessage } from '../errors.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Refuses bytes that are no UTF-8, where a plain decoder would put question marks. */
+/** Refuses bytes that are not UTF-8, where a plain decoder would put question marks. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** The offset of the first byte from `at` on that is no space. */
+/** The offset of the first byte from `at` on that is not a space. */
 export function skipSpace(bytes: Uint8Array, at: number): number {
   while (isSpace(bytes[at])) at++;
   return at;
@@ -56,7 +56,7 @@ export function tryParse(bytes: Uint8Array, start: number, end: number): { value
   }
 }
 
-/** The value in bytes `[start, end)`. @throws DataError when it is no JSON. */
+/** The value in bytes `[start, end)`. @throws DataError when it is not JSON. */
 export function parseAt(bytes: Uint8Array, start: number, end: number, where: string): unknown {
   const parsed = tryParse(bytes, start, end);
   if ('value' in parsed) return parsed.value;

@@ -15,7 +15,7 @@ export interface JsonRecord {
 }
 
 /**
- * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array. A line that is no JSON is an error,
+ * The records of a file: a JSON array, JSON lines, or an object whose member `key` is the array. A line that is not JSON is an error,
  * or with `keepsDamaged` a record with that `problem`.
  * @throws DataError when the file is absent, is not JSON, is cut short, or has no array `key`.
  */

@@ -57,7 +57,7 @@ export async function* lmdbEntries(source: ByteSource): AsyncGenerator<LmdbEntry
     const flags = view.getUint16(10, true);
     const nodes = (view.getUint16(12, true) - PAGE_HEADER) >> 1;
     if ((flags !== BRANCH_PAGE && flags !== LEAF_PAGE) || !(nodes > 0 && PAGE_HEADER + 2 * nodes <= pageBytes))
-      throw damaged(source, `page ${page} is no page of a tree`);
+      throw damaged(source, `page ${page} is not a page of a tree`);
     for (let i = 0; i < nodes; i++) {
       const at = view.getUint16(PAGE_HEADER + 2 * i, true);
       if (at + NODE_HEADER > pageBytes) throw damaged(source, `page ${page}, entry ${i} lies outside its page`);

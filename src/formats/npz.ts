@@ -15,7 +15,7 @@ export interface NpzFile {
   getObject(name: string): Promise<PickleValue>;
 }
 
-/** Lists a `.npz`. @throws CheckpointError when it is no zip archive. */
+/** Lists a `.npz`. @throws CheckpointError when it is not a zip archive. */
 export async function openNpz(source: ByteSource): Promise<NpzFile> {
   const entries = new Map<string, ZipEntry>();
   for (const [file, entry] of await readZipDirectory(source, { allowDeflated: true }))

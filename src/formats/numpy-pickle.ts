@@ -111,7 +111,7 @@ export function readNpyObject(bytes: Uint8Array, name: string): PickleValue {
 
 /**
  * A number, a numpy array, or base64 of float32 (as bottom-up attention writes arrays; then flat). Null for anything else.
- * @throws DataError when an array has fewer bytes than its shape says, and for a text that is no base64.
+ * @throws DataError when an array has fewer bytes than its shape says, and for a text that is not base64.
  */
 export function numbersOf(value: PickleValue | undefined, name: string): NumericArray | null {
   if (typeof value === 'number' || typeof value === 'bigint')

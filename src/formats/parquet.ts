@@ -52,7 +52,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   const metadata = await attempt('its metadata', () => parquetMetadataAsync(file));
   const columns = leafColumns(metadata);
   const groupStarts = groupStartsOf(metadata, source.name);
-  /** All values of a column in one group of rows: one promise, since the library leaves others behind when one fails. */
+  /** All values of a column in one group of rows: one promise, since the library leaves others unhandled when one fails. */
   const valuesOfGroup = async (column: string, group: number): Promise<unknown[]> => {
     const part = withoutOthers(metadata, column, group);
     const rows = await parquetReadObjects({

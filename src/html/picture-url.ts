@@ -9,7 +9,7 @@ const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [
   ['image/gif', 0, [0x47, 0x49, 0x46, 0x38]],
 ];
 
-/** The bytes of a picture's file as a data URL. @throws DataError when they are no PNG, JPEG, WebP or GIF */
+/** The bytes of a picture's file as a data URL. @throws DataError when they are not PNG, JPEG, WebP or GIF */
 export function pictureUrl(bytes: Uint8Array, name: string): string {
   const kind = KINDS.find(([, at, head]) => head.every((byte, i) => bytes[at + i] === byte));
   if (kind === undefined) throw new DataError(`${name}: expected a PNG, JPEG, WebP or GIF picture`);

@@ -52,7 +52,7 @@ function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null)
       const probabilities = saved as tf.Tensor;
       const dScores = fused('FusedSoftmaxGrad', { dy, y: probabilities }, { scale });
       if (dScores !== null) return dScores;
-      // without their mean, gradients that are equal for all positions leave less rounding error behind
+      // without their mean, gradients that are equal for all positions cause less rounding error
       const weighted = tf.mul(tf.sub(dy, tf.mean(dy, -1, true)), probabilities);
       const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));
       return [tf.mul(change, scale)];

@@ -45,7 +45,7 @@ export interface EncoderLayerInputs {
  * const sizes = { numAttentionHeads: 4, intermediateSize: 10, hiddenAct: 'gelu', layerNormEps: 1e-12, initializerRange: 0.02 };
  * const layer = new EncoderLayer({ ...sizes, hiddenDropoutProb: 0.1, attentionProbsDropoutProb: 0.1 });
  * const encoded = layer.apply(tf.input({ shape: [11, 12] })); // [b, 11, 12]
- * @throws ConfigError when h is no multiple of the number of heads.
+ * @throws ConfigError when h is not a multiple of the number of heads.
  * @see https://arxiv.org/abs/1810.04805 section 3
  */
 export class EncoderLayer extends WeightedLayer {

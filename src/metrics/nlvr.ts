@@ -41,7 +41,7 @@ export function scoreNlvr(statements: readonly Statement[], predictions: Readonl
 
 /**
  * Reads the CSV of the leaderboard: `identifier,True|False` a line. As in the official script the last line of an identifier counts.
- * @throws DataError naming a line that is none.
+ * @throws DataError naming a malformed line.
  */
 export function parseNlvrPredictions(text: string, name: string): Map<string, boolean> {
   const predictions = new Map<string, boolean>();

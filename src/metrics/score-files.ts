@@ -86,7 +86,7 @@ const VCR_LINES = [
 /**
  * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and the upper bound where the
  * region features are given; over all phrases and by their type.
- * @throws DataError when a phrase has no prediction, or its boxes are no boxes.
+ * @throws DataError when a phrase has no prediction, or its boxes are malformed.
  * @see jnhwkim/ban-vqa `train_flickr.py` (recall, upper bound) and ashkamath/mdetr `datasets/flickr_eval.py` (by type)
  */
 export async function scoreFlickrFile(

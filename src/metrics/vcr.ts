@@ -75,7 +75,7 @@ export function vcrCsv(predictions: ReadonlyMap<string, VcrPrediction>): string 
 
 /**
  * Reads prediction lines, `{ annot_id, answers }` and `{ annot_id, rationales: { "0": [...] } }`, of one or several files.
- * @throws DataError naming a line that is none, or gives what another gave.
+ * @throws DataError naming a malformed line, or one that repeats another.
  */
 export async function readVcrPredictions(paths: readonly string[]): Promise<Map<string, VcrPrediction>> {
   const predictions = new Map<string, VcrPrediction>();

@@ -11,7 +11,7 @@ export function kindOf(value: unknown): string {
       : typeof value;
 }
 
-/** A seed as it was given. @throws ConfigError for one that is no number. */
+/** A seed as it was given. @throws ConfigError for one that is not a number. */
 export function requireSeed(who: string, seed: number | undefined): number | undefined {
   if (seed === undefined || Number.isFinite(seed)) return seed;
   throw new ConfigError(`${who}: expected seed to be a number, received ${kindOf(seed)}`);

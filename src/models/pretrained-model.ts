@@ -86,7 +86,7 @@ export abstract class VisualBertPreTrainedModel<
   protected abstract inputSpecs(): InputSpecs;
 
   /**
-   * The pure function behind `forward`: tensors to tensors, without checks, reading no value, so that it can be recorded.
+   * The pure function that `forward` wraps: tensors to tensors, without checks, reading no value, so that it can be recorded.
    * Inputs have the shapes and dtypes that `forward` asks for.
    */
   abstract compute(inputs: TensorInputs, context: ComputeContext): O;
@@ -260,7 +260,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Lends the parameters to a training step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through the holder.
+   * Hands the parameters over to a training step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through the holder.
    * @throws ConfigError when another step has them.
    */
   holdParameters(holder: ParameterHolder | null): void {
@@ -269,7 +269,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Gives the vocabulary another size; the decoder and its bias follow. Rows are kept from the first on. A training step must be made anew.
+   * Gives the vocabulary another size; the decoder and its bias follow. Rows are kept from the first on. A training step must be created again.
    * New entries of the bias are 0, as in transformers; the mean of the old ones in a decoder of its own.
    * Returns the word table.
    */
@@ -282,7 +282,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /**
    * Removes attention heads for good: layer number -> heads, by their original numbers. The configuration remembers them.
-   * A training step must be made anew. @throws ConfigError
+   * A training step must be created again. @throws ConfigError
    */
   pruneHeads(heads: Readonly<Record<number, readonly number[]>>): void {
     const { numHiddenLayers: layers, numAttentionHeads, prunedHeads: before } = this.config;

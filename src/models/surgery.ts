@@ -19,7 +19,7 @@ const COVARIANCE_SHARE = 1e-9;
 /** The value of a parameter after a change, by its name, its value before, and its new shape. The caller owns the result. */
 export type ChangedParameter = (name: string, value: tf.Variable, shape: number[]) => tf.Tensor;
 
-/** The vocabulary that a model is to have. @throws ConfigError for counts that are no whole numbers. */
+/** The vocabulary that a model is to have. @throws ConfigError for counts that are not whole numbers. */
 export function resizedCount(who: string, count: number, { padToMultipleOf = 1 }: ResizeOptions): number {
   if (!Number.isInteger(count) || !(Number.isInteger(padToMultipleOf) && padToMultipleOf > 0)) {
     throw new ConfigError(

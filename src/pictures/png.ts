@@ -13,7 +13,7 @@ export interface RgbImage {
 
 /**
  * Reads a PNG of any colour type; transparency is laid over white.
- * @param name what errors call the file. @throws DataError when the bytes are no whole PNG.
+ * @param name what errors call the file. @throws DataError when the bytes are not a complete PNG.
  */
 export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
   const { width, height, data } = readRgba(bytes, name);

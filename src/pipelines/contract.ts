@@ -46,7 +46,7 @@ export interface GroundingInput {
   regions: RegionsOfImage;
 }
 
-/** A text, or two, with words hidden behind `[MASK]`. */
+/** A text, or two, with words replaced by `[MASK]`. */
 export interface MaskedInput {
   text: string;
   textPair?: string;

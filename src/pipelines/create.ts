@@ -42,7 +42,7 @@ export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): Pipelin
   return access;
 }
 
-/** @throws ConfigError for a batch size that is no positive whole number */
+/** @throws ConfigError for a batch size that is not a positive whole number */
 export function createPipeline<T extends PipelineName>(
   parts: PipelineParts<T>,
   forward: ForwardPass,

@@ -39,7 +39,7 @@ export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }
 export function warnAboutVisualTypes(images: number, task: TaskName): void {
   if (images < 2 || !ONE_IMAGE.includes(task)) return;
   warnOnce(
-    `regions: ${images} images are told apart by the visual types 0 to ${images - 1}, and this checkpoint (text form ${task}) was trained with type 0 ` +
+    `regions: ${images} images are distinguished by the visual types 0 to ${images - 1}, and this checkpoint (text form ${task}) was trained with type 0 ` +
       'alone; use one image, or a checkpoint of NLVR2',
   );
 }

@@ -19,7 +19,7 @@ const WRITE_PIECE = 1 << 20;
 /** After so many bytes the disk begins to write them down, while more are made: `close` then has little to wait for. */
 const SYNC_EVERY = 64 << 20;
 
-/** What a path leads to, where it is no file. */
+/** What a path leads to, where it is not a file. */
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO';
@@ -114,7 +114,7 @@ async function requireWritable(folder: string): Promise<void> {
 /**
  * A sink over a file: bytes go to a temporary file beside it, which is flushed to disk and takes the name on `close`.
  * Folders on the way are created, temporary files that dead processes left there removed.
- * @throws DataError when the path leads to something that is no file; Error of the operating system, naming the path
+ * @throws DataError when the path leads to something that is not a file; Error of the operating system, naming the path
  */
 export async function createFileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);

@@ -57,7 +57,7 @@ function remoteFile(url: string, { headers }: Response): RemoteFile {
   const etag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '');
   const commit = headers.get('x-repo-commit') ?? '';
   if (!/^(?!\.+$)[\w.-]{1,200}$/.test(etag) || !/^[0-9a-f]{40}$/.test(commit)) {
-    throw new Refusal(`${url}: the server is no hub: its answer lacks an etag or x-repo-commit; check HF_ENDPOINT`);
+    throw new Refusal(`${url}: the server is not a hub: its answer lacks an etag or x-repo-commit; check HF_ENDPOINT`);
   }
   const size = headers.get('x-linked-size') ?? headers.get('content-length');
   return { url, etag, commit, sizeBytes: size !== null && /^\d+$/.test(size) ? Number(size) : null };

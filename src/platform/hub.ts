@@ -18,10 +18,10 @@ export async function hubFile(repoId: string, file: string, options: HubOptions 
     endpoint = process.env['HF_ENDPOINT'] ?? PUBLIC_HUB,
   } = options;
   const path = subfolder === undefined || subfolder === '' ? file : `${subfolder}/${file}`;
-  if (!isRepoId(repoId)) throw new HubError(`${repoId}: is no repository id; expected owner/name`);
+  if (!isRepoId(repoId)) throw new HubError(`${repoId}: is not a repository id; expected owner/name`);
   for (const text of [path, revision]) {
     if (!/^[^\\\0]+$/.test(text) || text.split('/').some((part) => part === '' || part === '.' || part === '..')) {
-      throw new HubError(`${repoId}: "${text}" is no path inside a repository`);
+      throw new HubError(`${repoId}: "${text}" is not a path inside a repository`);
     }
   }
   const cache = new RepoCache(cacheDir, repoId);

@@ -16,14 +16,14 @@ interface Owner extends ProcessIdentity {
   token: string;
 }
 
-/** Owner of a lock file between its making and its writing: it cannot be asked yet, and if it died there only the file's age tells. */
+/** Owner of a lock file that was created and not yet written: it is unknown, and only the file's age shows whether its process died. */
 const UNNAMED: Owner = { pid: 0, host: '', token: '' };
 
 /** Locks of this process: its number alone does not tell, since in a container every run may have the same one. */
 const held = new Set<string>();
 
 /**
- * Takes the lock file `path`, in a folder that exists, also from a process that died.
+ * Takes the lock file `path`, in an existing folder, also from a process that has died.
  * @returns what gives it back; or who has it, null for one that is not named yet
  * @throws Error of the operating system when no file can be written there
  */
@@ -46,7 +46,7 @@ export async function tryLock(path: string): Promise<{ release: () => Promise<vo
 }
 
 /**
- * Runs `work` while holding the lock file `path`, once whoever has it gives it back or dies.
+ * Runs `work` while holding the lock file `path`; waits until its owner releases it or dies.
  * @param onWait called once when another process holds the lock, as soon as the lock names that process.
  */
 export async function withLock<T>(

@@ -39,7 +39,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** Whether nobody works on a file any more, whose owner its name tells. */
+/** Whether the process that a temporary file is named after has ended. */
 export async function isAbandoned(path: string, owner: string): Promise<boolean> {
   const isRunning = isOwnerAlive(owner);
   if (isRunning !== null) return !isRunning;

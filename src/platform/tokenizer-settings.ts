@@ -6,7 +6,7 @@ import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
 /** A token that is looked for in the text before words are cut, in the form that tokenizer.json has. */
 export interface AddedToken {
   content: string;
-  /** Only where it is no part of a longer word. */
+  /** Only where it is not part of a longer word. */
   single_word: boolean;
   /** Takes the white space on its left, or right, with it. */
   lstrip: boolean;

@@ -19,7 +19,7 @@ export interface AlignedText {
   positions: readonly (readonly number[])[];
 }
 
-/** A question (with an answer behind it, where rationales are chosen) and its choices, with tags for objects. */
+/** A question (followed by an answer, where rationales are chosen) and its choices, with tags for objects. */
 export interface TaggedQuestion {
   context: readonly VcrToken[];
   choices: readonly (readonly VcrToken[])[];

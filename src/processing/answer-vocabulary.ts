@@ -156,7 +156,7 @@ export interface VqaHeadTraits {
   numHiddenLayers: number;
 }
 
-/** Whether classes are called `LABEL_0`, `LABEL_1`, ..., as transformers names those that nobody named. */
+/** Whether classes are called `LABEL_0`, `LABEL_1`, ..., as transformers names unnamed ones. */
 export function areUnnamed(id2label: VqaHeadTraits['id2label']): boolean {
   return Object.entries(id2label).every(([id, label]) => label === `LABEL_${id}`);
 }

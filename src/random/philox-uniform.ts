@@ -8,13 +8,13 @@ export const PHILOX_UNIFORM = 'PhiloxUniform';
 /** Attributes of the kernel; its one input is `key`. */
 export interface PhiloxUniformAttrs extends tf.NamedAttrMap {
   shape: number[];
-  /** uint32 that tells this place from others of the same step. */
+  /** uint32 that distinguishes this dropout site from others of the same step. */
   salt: number;
 }
 
 /**
  * Uniform random numbers: `shape float32` in [0, 1), a pure function of key, salt and position. Not differentiable.
- * @param key `[2] int32`: seed and step. @param salt uint32, such as `hash32` of the place's path.
+ * @param key `[2] int32`: seed and step. @param salt uint32, such as `hash32` of the site's path.
  */
 export function philoxUniform(shape: readonly number[], key: tf.Tensor1D, salt: number): tf.Tensor {
   const attrs: PhiloxUniformAttrs = { shape: [...shape], salt };

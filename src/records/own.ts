@@ -82,8 +82,8 @@ interface Checked<T> {
 }
 
 /**
- * Reads own data and collects what is wrong instead of stopping: lines that are no JSON, fields that lack, are unknown or of another kind, ids that occur twice.
- * @throws DataError when the file is no JSON lines.
+ * Reads own data and collects what is wrong instead of stopping: lines that are not JSON, fields that are missing, unknown or of the wrong type, ids that occur twice.
+ * @throws DataError when the file does not hold JSON lines.
  */
 export async function checkOwnRecords(task: 'classification', path: string): Promise<Checked<ClassificationRecord>>;
 export async function checkOwnRecords(task: 'answering', path: string): Promise<Checked<AnsweringRecord>>;

@@ -22,7 +22,7 @@ export interface VcrMetadata {
   outlines: readonly (readonly (readonly [number, number])[])[][];
 }
 
-/** A box and how sure the detector was, which nobody uses. */
+/** A box and the detector's confidence, which is not used. */
 const box = z
   .array(z.number())
   .min(4)

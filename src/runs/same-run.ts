@@ -1,4 +1,4 @@
-// What a run may not change when it goes on, beside the trainer's arguments: how examples are made, what they show, and the model's configuration.
+// What must be equal when a run resumes, beside the trainer's arguments: how examples are made, their content, and the model's configuration.
 import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config.js';
 import { readBatch } from '../training/loop/batches.js';

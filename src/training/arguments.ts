@@ -58,7 +58,7 @@ const schema = z.strictObject({
   patience: count.optional().describe('stop after so many evaluations without a better one'),
   logEvery: count.default(10).describe('updates between two lines of metrics'),
   histograms: z.boolean().default(false).describe('write the distributions of all parameters for TensorBoard'),
-  stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume goes on'),
+  stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume continues'),
   resume: z.boolean().default(false).describe('go on from the newest checkpoint of outputDir'),
 });
 

@@ -1,4 +1,4 @@
-// Region features of all of VCR's pictures into one store: begun anew or gone on with, a picture being read while another is computed.
+// Writes the region features of all of VCR's pictures into one store, new or continued; the next picture is read while one is computed.
 import { exists, isFolder, joinPath } from '#platform';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
@@ -71,7 +71,7 @@ async function writeImages(
     const scene = await (next ?? readVcrScene(left[i] as VcrImage));
     const following = left[i + 1];
     next = following === undefined ? null : readVcrScene(following);
-    next?.catch(() => undefined); // told when it is its turn
+    next?.catch(() => undefined); // reported when it is awaited
     await writer.add(id, await vcrRegions(extractor, scene));
     onImage?.(images.length - left.length + i + 1, images.length);
   }

@@ -9,7 +9,7 @@ import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 
-/** What a kind's number is counted from: 0 is no object. COCO's kinds as VCR spells them. */
+/** What a kind's number is counted from: 0 is not an object. COCO's kinds as VCR spells them. */
 const KINDS: ReadonlyMap<string, number> = new Map(
   (
     'person bicycle car motorcycle airplane bus train truck boat trafficlight firehydrant stopsign parkingmeter bench bird cat dog horse ' +

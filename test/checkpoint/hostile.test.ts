@@ -249,9 +249,9 @@ describe('safetensors', () => {
       [entry({ shape: [1e300, 1e300] }), /has no usable shape/, 16],
       [entry({ shape: [2 ** 40, 2 ** 40] }), /has no usable shape/, 16],
       [entry({ data_offsets: [16, 0] }), /has no usable data_offsets/, 16],
-      [{ w: null }, /header entry "w" is no object/, 0],
-      [{ __metadata__: { a: 1 } }, /metadata "a" is no string/, 0],
-      ['{"w": ', /its header is no JSON/, 0],
+      [{ w: null }, /header entry "w" is not an object/, 0],
+      [{ __metadata__: { a: 1 } }, /metadata "a" is not a string/, 0],
+      ['{"w": ', /its header is not JSON/, 0],
     ] as const) {
       await refused(file(header, data), reason);
     }

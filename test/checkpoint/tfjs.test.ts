@@ -113,14 +113,14 @@ describe('openTfjs', () => {
     expect(file.tensors.get('w')?.dtype).toBe('F32');
   });
 
-  test('refuses what is no manifest, shards that are cut off, and dtypes without numbers', async () => {
+  test('refuses malformed manifests, shards that are cut off, and dtypes without numbers', async () => {
     const { files, text } = await write();
     const refused = async (changed: string, reason: RegExp): Promise<void> => {
       const error = await open({ files, text: changed }).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(CheckpointError);
       expect((error as Error).message).toMatch(reason);
     };
-    await refused('{', /model\.json: is no JSON/);
+    await refused('{', /model\.json: is not JSON/);
     await refused('{"nodes": []}', /has no weightsManifest/);
     await refused(text.replace('group1-shard1of', '../group1-shard1of'), /names shards by something else/);
     await refused(text.replace('"float32"', '"string"'), /has dtype string; expected numbers/);

@@ -18,7 +18,7 @@ const expected = JSON.parse(readFileSync(`${FOLDER}/expected.json`, 'utf8')) as 
 let scratch: string;
 beforeAll(async () => {
   await useBackend();
-  setLogger({ info: () => undefined, warn: () => undefined }); // what a text model lacks is no news here
+  setLogger({ info: () => undefined, warn: () => undefined }); // what a text model lacks is expected here
   scratch = mkdtempSync(join(tmpdir(), 'convert-foreign-'));
 });
 afterAll(() => {
@@ -144,11 +144,11 @@ describe('RoBERTa and its kin', () => {
   });
 
   test.each([
-    ['distilbert', /type "distilbert", which is no BERT: it has no token types/],
-    ['albert', /type "albert", which is no BERT: its layers share one set/],
-    ['electra', /type "electra", which is no BERT: its embeddings/],
+    ['distilbert', /type "distilbert", which is not a BERT: it has no token types/],
+    ['albert', /type "albert", which is not a BERT: its layers share one set/],
+    ['electra', /type "electra", which is not a BERT: its embeddings/],
     ['deberta-v2', /type "deberta-v2"/],
-    ['layoutlm', /type "layoutlm", which is no BERT; BERT, RoBERTa/],
+    ['layoutlm', /type "layoutlm", which is not a BERT; BERT, RoBERTa/],
     ['bert', /its keys are those of a roberta, its config\.json describes a bert/],
   ])('a config.json of type %s beside it is refused by name', async (type, reason) => {
     const folder = join(scratch, `type-${type}`);

@@ -50,7 +50,7 @@ describe('backends', () => {
   });
 
   test.each([{ threads: -1 }, { threads: 1.5 }, { interOpThreads: NaN }])(
-    '%p is no number of threads',
+    'refuses %p as a number of threads',
     async (wish) => {
       await expect(selectBackend(wish)).rejects.toThrow(/expected a whole number of at least 0/);
     },

@@ -43,7 +43,7 @@ describe('reading an image', () => {
     }
   });
 
-  test('names boxes and sizes that are no numbers, and images without a region', async () => {
+  test('names boxes and sizes that are not numbers, and images without a region', async () => {
     const boxes = Float32Array.of(0, 0, 1, 1, 2, 2, Number.NaN, 3);
     expect(await errorOf(read({ ...good, boxes }))).toContain(
       'image 7, region 1: expected finite numbers, found NaN in its box (value 2)',

@@ -29,7 +29,7 @@ describe('PNG files', () => {
     expect([...decodePng(PNG.sync.write(png)).rgb]).toEqual([255, 255, 255, 204, 204, 204]);
   });
 
-  test('name what is no PNG', () => {
+  test('name what is not a PNG', () => {
     expect(() => decodePng(new TextEncoder().encode('<html>'), 'a.png')).toThrow(/a\.png: expected a PNG file/);
   });
 });

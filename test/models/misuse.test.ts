@@ -114,7 +114,7 @@ describe('arguments', () => {
     await expect(async () => use()).rejects.toThrow(message);
   }); // prettier-ignore
 
-  test.each([null, undefined, 3, ''])('%j is no model to load, convert or inspect', async (where) => {
+  test.each([null, undefined, 3, ''])('%j is not a model to load, convert or inspect', async (where) => {
     const name = where as string;
     for (const use of [
       () => VisualBertForVisualReasoning.fromPretrained(name),
@@ -127,7 +127,7 @@ describe('arguments', () => {
     }
   });
 
-  test('a word table that is no tensor is a ShapeError', () => {
+  test('a word table that is not a tensor is a ShapeError', () => {
     expect(() => model().setInputEmbeddings(null as never)).toThrow(ShapeError);
   });
 });

@@ -121,7 +121,7 @@ describe.each(fixtureNames())('%s', (name) => {
   });
 
   const expectedGradients = section(fixture, 'gradients');
-  // A fixture without labels has no gradients, and only some are trained: what PyTorch did not compute is no case.
+  // A fixture without labels has no gradients, and only some are trained: what PyTorch did not compute is not compared.
   const when = (isThere: boolean): typeof test | (() => void) => (isThere ? test : () => undefined);
   when(expectedGradients.size > 0)('has the gradients of PyTorch, and none where it has none', async () => {
     const gradients = await gradientsOf(model, fixture);

@@ -63,7 +63,7 @@ describe('decoding', () => {
     }
   });
 
-  test('refuses pictures of too many pixels before it decodes them, and what is no picture', async () => {
+  test('refuses pictures of too many pixels before it decodes them, and what is not a picture', async () => {
     await expect(readPicture(join(FIXTURES, 'rgb.png'), { maxPixels: 390 })).rejects.toThrow('rgb.png: could not be decoded: Input image exceeds pixel limit'); // prettier-ignore
     const huge = readFileSync(join(FIXTURES, 'rgb.png'));
     huge.writeUInt32BE(60_000, 16);

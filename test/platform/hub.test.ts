@@ -222,16 +222,16 @@ describe('hubFile', () => {
     await expect(fetchFile('vocab.txt')).rejects.toThrow(/answered 503; tried 4 times/);
   });
 
-  test('follows renamed repositories, and refuses servers that are no hub', async () => {
+  test('follows renamed repositories, and refuses servers that are not a hub', async () => {
     onAny = (_request, response) => {
       onAny = null;
       response.writeHead(307, { location: '/owner/name/resolve/main/config.json' }).end();
     };
     expect(await hubFile('old/name', 'config.json', { cacheDir, endpoint })).not.toBeNull();
     onAny = (_request, response) => void response.writeHead(200, { etag: '"x"' }).end('<html>');
-    await expect(fetchFile('vocab.txt')).rejects.toThrow(/the server is no hub/);
+    await expect(fetchFile('vocab.txt')).rejects.toThrow(/the server is not a hub/);
     onAny = (_request, response) => void response.writeHead(200, { etag: '"../../x"', 'x-repo-commit': COMMIT }).end();
-    await expect(fetchFile('vocab.txt')).rejects.toThrow(/the server is no hub/);
+    await expect(fetchFile('vocab.txt')).rejects.toThrow(/the server is not a hub/);
   });
 
   test('never asks the network when offline', async () => {
@@ -270,7 +270,7 @@ describe('hubFile', () => {
       try {
         const location = `${start}127.0.0.1:${(other.address() as AddressInfo).port}/x`;
         onAny = (_request, response) => void response.writeHead(302, { location }).end();
-        await expect(fetchFile('config.json', { token: 'hf_secret' })).rejects.toThrow('the server is no hub');
+        await expect(fetchFile('config.json', { token: 'hf_secret' })).rejects.toThrow('the server is not a hub');
         onAny = ({ method }, response) =>
           void response
             .writeHead(302, method === 'HEAD' ? { ...hubHeaders('config.json'), location } : { location })
@@ -283,9 +283,9 @@ describe('hubFile', () => {
     },
   );
 
-  test.each(['.', '..', '...'])('refuses an etag that is no name of a file: %s', async (etag) => {
+  test.each(['.', '..', '...'])('refuses an etag that is not a name of a file: %s', async (etag) => {
     onAny = (_request, response) => void response.writeHead(200, { etag: `"${etag}"`, 'x-repo-commit': COMMIT }).end();
-    await expect(fetchFile('config.json')).rejects.toThrow('the server is no hub');
+    await expect(fetchFile('config.json')).rejects.toThrow('the server is not a hub');
   });
 
   test('begins anew, once, where the server does not continue after the bytes that are there', async () => {
@@ -326,7 +326,7 @@ describe('hubFile', () => {
       [REPO, 'a\\b', 'main'],
     ] as const) {
       await expect(hubFile(id, file, { cacheDir, endpoint, revision })).rejects.toThrow(
-        /is no (repository id|path inside)/,
+        /is not a (repository id|path inside)/,
       );
     }
     expect(requests).toEqual([]);

@@ -238,7 +238,7 @@ describe('real files', () => {
   );
 
   testWithData(
-    'reads the pictures of SHAPES, which are no regions of an image',
+    'reads the pictures of SHAPES, which are not regions of an image',
     ['shapes/train.tiny.input.npy', 'shapes/train.tiny.output'],
     async (pictures, truths) => {
       const { shape } = readNpy(readFileSync(pictures), pictures);

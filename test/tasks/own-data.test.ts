@@ -111,7 +111,7 @@ describe('own data', () => {
       const { problems } = await checkOwnRecords(task as 'grounding', broken);
       return problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`);
     };
-    // A byte order mark, CRLF, blank lines, a line cut short, a field too long to show, bytes that are no UTF-8.
+    // A byte order mark, CRLF, blank lines, a line cut short, a field too long to show, bytes that are not UTF-8.
     expect(
       await problemsOf(
         'classification',

@@ -66,7 +66,7 @@ export function isWanted(name: string): boolean {
 
 /**
  * Installs an engine, or what is missing of it. Safe to call from several processes at once; instant when nothing is missing.
- * @throws EngineError for every cause apart: platform, CPU, compiler, Python, network, damaged file, folder, disk.
+ * @throws EngineError with its own message for each cause: platform, CPU, compiler, Python, network, damaged file, folder, disk.
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
   const { onProgress = () => undefined } = options;

@@ -33,7 +33,7 @@ export async function requireSha256(path: string, expected: string): Promise<voi
 /**
  * Unpacks the files of a wheel for which `wanted` holds into `folder`.
  * @param onBytes receives the number of unpacked bytes so far and in all.
- * @throws EngineError when the file is no wheel or a name would leave the folder.
+ * @throws EngineError when the file is not a wheel or a name would leave the folder.
  */
 export async function unpackWheel(
   path: string,
@@ -66,7 +66,7 @@ export async function unpackWheel(
   }
 }
 
-/** @throws EngineError for a file that is no archive, and for names that leave it. */
+/** @throws EngineError for a file that is not an archive, and for names that leave it. */
 async function directoryOf(path: string): Promise<Map<string, ZipEntry>> {
   const source = await openSource(path);
   try {

@@ -1,4 +1,4 @@
-// Which wheels of PyPI hold the TensorFlow libraries of each platform, by exact name, version and sha256.
+// The PyPI wheels with the TensorFlow libraries of each platform, by exact name, version and sha256.
 import { EngineError } from '../../errors.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 
@@ -21,7 +21,7 @@ export interface WheelPlan {
   wheels: readonly Wheel[];
   /** Space that the unpacked libraries need. */
   unpackedBytes: number;
-  /** False where nobody has run the package yet. */
+  /** False where the package has not been run yet. */
   tested: boolean;
 }
 

@@ -96,7 +96,7 @@ function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOpt
   };
 }
 
-/** @throws EngineError for a number of threads that is none, and for an unknown device. */
+/** @throws EngineError for an invalid number of threads, and for an unknown device. */
 export function requireOptions(options: NativeOptions): void {
   for (const key of ['threads', 'interOpThreads'] as const) {
     const { [key]: count = 0 } = options;
@@ -120,7 +120,7 @@ export function requireSettings(options: NativeOptions): void {
   }
 }
 
-/** Our addon that prepares the process for TensorFlow's libraries. */
+/** The addon that prepares the process for TensorFlow's libraries. */
 interface Loader {
   set(name: string, value: string): void;
   setDefault(name: string, value: string): void;
@@ -148,7 +148,7 @@ function openLoader(
   return loader;
 }
 
-/** What of tfjs-node's JavaScript the engine uses. */
+/** The part of tfjs-node's JavaScript that the engine uses. */
 export interface TfjsNodeModule {
   NodeJSKernelBackend: new (binding: TfjsBinding, packageName: string) => object;
 }
@@ -188,7 +188,7 @@ function resolveFrom(file: string): string | null {
   }
 }
 
-/** What to tell the user about two copies of TensorFlow.js. */
+/** Error message about two copies of TensorFlow.js. */
 export function secondCopyMessage(paths: readonly string[]): string {
   return (
     `Two copies of @tensorflow/tfjs are installed, and tensors of one are unknown to the other:\n${paths.map((path) => `  ${path}`).join('\n')}\n` +

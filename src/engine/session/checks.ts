@@ -1,10 +1,10 @@
-// What a state checks of the variables that it is given, and of those that it is to make.
+// Checks of the variables that a state takes over or creates.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { VariableSpec } from './contract.js';
 
-/** One variable that is refused must not leave the others in a state that nobody has. @throws EngineError */
+/** Checks all variables before any is moved, so that a refused one leaves the others unchanged. @throws EngineError */
 export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>, backend: GraphBackend): void {
   if (!(variables instanceof Map)) {
     throw new EngineError(
@@ -15,7 +15,7 @@ export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>
   for (const [name, variable] of variables as ReadonlyMap<string, tf.Variable>) {
     const what = `createState: the variable "${name}"`;
     if (!(variable instanceof tf.Variable))
-      throw new EngineError(`${what} is no tf.Variable; make one with tf.variable()`);
+      throw new EngineError(`${what} is not a tf.Variable; make one with tf.variable()`);
     const { dtype } = variable;
     const twin = names.get(variable);
     names.set(variable, name);

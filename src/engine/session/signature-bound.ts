@@ -10,7 +10,7 @@ const MEMORY_SHARE = 1 / 4;
 
 /**
  * A bound that starts at `maxSignatures` and doubles when a signature returns that an earlier session had: then more are in rotation than fit.
- * New sessions start empty, since what is in use comes back by itself; with room for twice what is in use, at most half is recorded again.
+ * New sessions start empty, since what is in use comes back by itself; with space for twice what is in use, at most half is recorded again.
  */
 export class SignatureBound {
   private bound: number;

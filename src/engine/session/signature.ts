@@ -10,7 +10,7 @@ export type Signature = readonly {
   readonly shape: readonly number[];
 }[];
 
-/** @param who names the function in errors. @throws ShapeError for inputs that are no arrays by name. */
+/** @param who names the function in errors. @throws ShapeError for inputs that are not an object of arrays. */
 export function signatureOf(inputs: RawTensors, who: string): Signature {
   if (typeof inputs !== 'object' || (inputs as unknown) === null) {
     throw new ShapeError(

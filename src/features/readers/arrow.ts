@@ -8,7 +8,7 @@ import { ID_NAMES, regionsOfArrays } from '../named-arrays.js';
 
 /**
  * Opens an Arrow file or stream with a column of image ids, and features as lists `[regions, d]`; boxes, image size and number of regions
- * under the usual names. Only the values of one row are read for an image. Boxes are as the file has them: vltk's are no pixels, but
+ * under the usual names. Only the values of one row are read for an image. Boxes are as the file has them: vltk's are not pixels, but
  * shares of the picture's shorter side.
  * @throws DataError when it has no ids or features, and for damaged or compressed files.
  * @see https://github.com/eltoto1219/vltk

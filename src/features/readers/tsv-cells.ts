@@ -2,7 +2,7 @@
 import { DataError } from '../../errors.js';
 import { decodeBase64 } from '../../formats/base64.js';
 
-/** A base64 cell as little-endian float32. `expected` 0: any number of values. @throws DataError for another number, and for what is no base64. */
+/** A base64 cell as little-endian float32. `expected` 0: any number of values. @throws DataError for another number, and for what is not base64. */
 export function floats(cell: string, expected: number, what: string, where: string): Float32Array {
   if (/^b['"]/.test(cell)) {
     throw new DataError(

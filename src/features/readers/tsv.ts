@@ -44,7 +44,7 @@ async function readLine(
   const features = floats(cell('features'), line.count * (dim ?? 0), 'features', where);
   const width = dim ?? features.length / line.count;
   if (!Number.isInteger(width) || width === 0) {
-    throw new DataError(`${where}: ${features.length} feature values are no multiple of its ${line.count} regions`);
+    throw new DataError(`${where}: ${features.length} feature values are not a multiple of its ${line.count} regions`);
   }
   return {
     features,

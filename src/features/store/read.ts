@@ -13,7 +13,7 @@ const MAX_INDEX_BYTES = 1 << 30;
 
 /**
  * Opens a store; only its index is read. Each image's checksum is compared when it is read.
- * @throws DataError when the file is no store, is cut short or damaged.
+ * @throws DataError when the file is not a store, is cut short or damaged.
  */
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
   return openedWith(await openSource(path), async (source) => {
@@ -51,9 +51,9 @@ function columnsOf(images: readonly StoreEntry[]): Float64Array {
 async function readIndex(source: ByteSource): Promise<StoreIndex> {
   const fail = (what: string): DataError =>
     new DataError(`${source.name}: ${what}; pack it again with \`visualbert features pack\``);
-  if (source.size < STORE_MAGIC.byteLength + TAIL_BYTES) throw fail('is no store of region features');
+  if (source.size < STORE_MAGIC.byteLength + TAIL_BYTES) throw fail('is not a store of region features');
   const head = await source.read(0, STORE_MAGIC.byteLength);
-  if (!sameBytes(head, STORE_MAGIC)) throw fail('is no store of region features');
+  if (!sameBytes(head, STORE_MAGIC)) throw fail('is not a store of region features');
   const tailBytes = await source.read(source.size - TAIL_BYTES, TAIL_BYTES);
   if (!sameBytes(tailBytes.subarray(20), STORE_MAGIC)) throw fail('is cut short');
   const tail = new DataView(tailBytes.buffer, tailBytes.byteOffset, TAIL_BYTES);

@@ -37,7 +37,7 @@ export interface StoreWriter {
 }
 
 /**
- * Begins a store, or goes on with what `<path>.part` and its journal hold: whole images are kept, what a crash left after them is cut off.
+ * Begins a store, or continues what `<path>.part` and its journal hold: complete images are kept, what a crash left after them is cut off.
  * @throws DataError when the store is finished, was begun with other traits, or another process is writing it.
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {

@@ -12,7 +12,7 @@ export interface ConfigJson {
   notes: string[];
 }
 
-/** Reads config.json; null where there is none. @throws CheckpointError for one that is none, or quantisation that is not read. */
+/** Reads config.json; null where there is none. @throws CheckpointError for a malformed one, or for quantisation that is not supported. */
 export async function readConfigJson(files: PretrainedFiles): Promise<ConfigJson | null> {
   const found = await readJsonObject(files, 'config.json');
   if (found === null) return null;

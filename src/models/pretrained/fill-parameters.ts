@@ -35,7 +35,7 @@ export async function fillParameters(
       throw error;
     }),
   );
-  // Nobody may close the file or dispose the model while one still reads.
+  // The file must not be closed, nor the model disposed, while a read is in progress.
   const failure = (await Promise.allSettled(readers)).find(({ status }) => status === 'rejected');
   if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
   return [...keyOf.values()].filter((key) => nonFinite.has(key));

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 /** From this size on the backend's habit is known; smaller tensors always get an array of their own. */
 const PROBE_ELEMENTS = 1 << 15;
 
-/** Lends arrays to be filled and handed to `tf.tensor` at once. */
+/** Provides arrays to be filled and passed to `tf.tensor` at once. */
 export interface Filler {
   /** An array of `size` elements, valid until the next call. */
   array(size: number): Float32Array;

@@ -11,7 +11,9 @@ export async function readJsonObject(files: PretrainedFiles, name: string): Prom
   try {
     json = JSON.parse(await readText(path));
   } catch (error) {
-    throw new CheckpointError(`${path}: is no JSON (${errorMessage(error).slice(0, 120)}); correct it or get it again`);
+    throw new CheckpointError(
+      `${path}: is not JSON (${errorMessage(error).slice(0, 120)}); correct it or get it again`,
+    );
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
   throw new CheckpointError(`${path}: expected a JSON object`);

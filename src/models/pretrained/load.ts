@@ -41,7 +41,7 @@ export async function loadPretrained<M extends LoadableModel>(
     const fresh = options.allowFreshWeights === true ? null : freshWeightsText(className, report);
     if (fresh !== null && options.allowFreshWeights === false) {
       filled.model.dispose();
-      throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights goes on with them`);
+      throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights continues with them`);
     }
     if (fresh !== null)
       warnOnce(`${fresh}. Training gives them values; { allowFreshWeights: true } says that they may be fresh.`);

@@ -12,7 +12,7 @@ const LARGEST = 127;
 const ROW_FORMAT = 0;
 
 /**
- * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are no keys of their own then.
+ * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are not keys of their own then.
  * @throws CheckpointError for scales of another shape, and for the tiled formats of old GPUs.
  * @see https://github.com/bitsandbytes-foundation/bitsandbytes `int8_vectorwise_dequant`
  */
@@ -51,7 +51,7 @@ async function scaledRows(file: TensorFile, key: string, scale: string): Promise
   return fromFloat32('F32', values);
 }
 
-/** @throws CheckpointError when a key that fills a parameter holds integers: without their scales they are no weights. */
+/** @throws CheckpointError when a key that fills a parameter holds integers: without their scales they are not weights. */
 export function requireFloats(file: TensorFile, keys: Iterable<string>): void {
   const integers = [...keys].filter((key) => !isFloating(file.tensors.get(key)?.dtype ?? 'F32'));
   if (integers.length === 0) return;

@@ -88,7 +88,7 @@ function attributeOf(file: string, names: readonly string[], marks: readonly Reg
   return '';
 }
 
-/** The shortest path, dot included, behind which a name is a mark. */
+/** The shortest prefix, dot included, after which a name counts as a mark. */
 function pathBefore(mark: RegExp, name: string): string | null {
   for (let at = name.indexOf('.') + 1; at > 0; at = name.indexOf('.', at) + 1) {
     if (mark.test(name.slice(at))) return name.slice(0, at);

@@ -1,4 +1,4 @@
-// Words hidden behind [MASK], found with the help of the picture.
+// Predicts masked words with the help of the picture.
 import { ConfigError } from '../../errors.js';
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
 import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';

@@ -25,7 +25,7 @@ const CHOICES = [0, 1, 2, 3];
 
 /**
  * Each of the four answers to a question, and each of the four rationales to question and right answer, with the regions and the alignment
- * of fine-tuning. `mode` is not looked at: both kinds of text are read.
+ * of fine-tuning. `mode` is ignored: both kinds of text are read.
  */
 export async function openVcrPretraining(
   options: VcrOptions,

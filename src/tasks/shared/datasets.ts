@@ -46,7 +46,7 @@ export interface RecordKind<R, E> {
   /** What errors call a record. */
   name(record: R): string;
   images(record: R): readonly string[];
-  /** What a change of the record is told by. */
+  /** Detects a change of the record. */
   fingerprint(record: R): string;
   example(record: R, index: number, source: RegionFeatureSource): Promise<E>;
   /** Word pieces of the text, near enough to group batches. */

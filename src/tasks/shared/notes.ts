@@ -42,7 +42,7 @@ const PICTURE_FILE = /\.(png|jpe?g|webp|gif)$/i;
 
 /**
  * Pictures by image id, as data URLs: of the folders among the paths, at any depth, by the names of their files. A file that cannot be read,
- * or is no picture, is warned of once and left out.
+ * or is not a picture, is warned of once and left out.
  */
 export async function pictureReader(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
   const files = new Map<string, string>();

@@ -124,7 +124,7 @@ const vcr = z.strictObject({
     .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
   names: oneOf(NAMINGS)
     .default('distinct')
-    .describe('names of people: distinct ones; authors repeats a slip of their code, by which choices begin anew'),
+    .describe('names of people: distinct ones; authors repeats a bug of their code, by which each choice starts over'),
   ...common,
 });
 

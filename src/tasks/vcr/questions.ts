@@ -8,7 +8,7 @@ import type { VcrOptions } from '../shared/options.js';
 
 export interface VcrReading extends TaggedReading {
   source: RegionFeatureSource;
-  /** The answer that stands behind the question; null for the question alone. */
+  /** The answer that follows the question; null for the question alone. */
   given: number | null;
 }
 

@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object a line, appended while the run goes on and cut back when it resumes.
+// metrics.jsonl: one JSON object a line, appended during the run and truncated when it resumes.
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { writeTextAtomic } from '#platform';

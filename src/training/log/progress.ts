@@ -1,4 +1,4 @@
-// What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere.
+// Progress of a run: a bar on a terminal, plain lines elsewhere.
 import { SingleBar } from 'cli-progress';
 
 /** Shows the way from a step to the last one. */
@@ -14,7 +14,7 @@ export interface Progress {
 /** Seconds between two plain lines. */
 const LINE_SECONDS = 10;
 
-/** The progress that fits a stream: no bar and no control codes where nobody watches. */
+/** The progress that fits a stream: no bar and no control codes unless it is a terminal. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   return stream.isTTY ? barProgress(stream) : lineProgress((text) => void stream.write(`${text}\n`));
 }

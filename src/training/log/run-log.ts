@@ -1,4 +1,4 @@
-// The metrics of a run as it goes on: metrics.jsonl and TensorBoard events, from the same calls.
+// Logs the metrics of a run: metrics.jsonl and TensorBoard events, from the same calls.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MetricsLog } from './metrics-log.js';

@@ -1,4 +1,4 @@
-// TensorBoard event files: TFRecords of Event messages, appended while the run goes on.
+// TensorBoard event files: TFRecords of Event messages, appended during the run.
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';

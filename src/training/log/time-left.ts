@@ -56,7 +56,7 @@ export class TimeLeft {
     const seconds = this.lap();
     this.recordings = recordings();
     const pause = pauseAfter(step);
-    if (pause === null) return; // a save that nobody planned, before a stop
+    if (pause === null) return; // an unplanned save, before a stop
     this.pauseSeconds[pause] = seconds;
     if (step > at) this.pausesLeft[pause]--;
   }

@@ -1,4 +1,4 @@
-// Which examples make which batch: a function of seed and epoch alone, so that a resumed run goes on by counting.
+// The order of examples and batches: a function of seed and epoch alone, so that a resumed run only has to skip batches.
 import { permutation } from '../../random/values.js';
 import { type Dataset } from '../task.js';
 

@@ -48,7 +48,7 @@ export class Evaluations<E> {
     return metrics;
   }
 
-  /** Whether early stopping ends the run here: too many evaluations in a row were no better. */
+  /** Whether early stopping ends the run here: too many evaluations in a row without improvement. */
   stopsEarly(): boolean {
     const { state, step, totalSteps, progress, arguments: given } = this.run;
     const { staleEvaluations } = state;

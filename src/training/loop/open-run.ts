@@ -1,4 +1,4 @@
-// Opens everything that a run consists of, in order, for a new run or one that goes on from a checkpoint.
+// Opens all parts of a run in order, for a new run or one that resumes from a checkpoint.
 import { join } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';

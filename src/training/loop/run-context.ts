@@ -10,7 +10,7 @@ import { type FittedBuckets } from './buckets.js';
 import { type StopSignals } from './signals.js';
 import { type TrainerOptions } from './trainer-options.js';
 
-/** The options of a trainer that are no arguments, with their defaults filled in. */
+/** The options of a trainer that are not arguments, with their defaults filled in. */
 export type RunParts<E> = Required<Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile'>> & {
   validation: Dataset<E> | null;
   profile: string | null;
@@ -30,7 +30,7 @@ export interface RunPlan<E> extends Readonly<RunParts<E>> {
 /** A plan that is being carried out. */
 export interface RunContext<E> extends RunPlan<E> {
   readonly step: TrainingStep;
-  /** Changes as the run goes on, and is part of every checkpoint. */
+  /** Changes during the run, and is part of every checkpoint. */
   readonly state: TrainerState;
   readonly log: RunLog;
   readonly signals: StopSignals;

@@ -1,4 +1,4 @@
-// Checkpoints of a run as it goes on, and the best model in its folder.
+// Writes the checkpoints of a run, and the best model into its folder.
 import { join } from 'node:path';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';
 import { AVERAGE, publishModel } from '../run-folder/run-folder.js';
@@ -21,8 +21,8 @@ export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
 }
 
 /**
- * Publishes the best model of a run that goes on, which a kill may have prevented. A damaged checkpoint does not replace what the folder has.
- * @param checkedStep of the checkpoint that the run goes on from, whose files have been checked
+ * Publishes the best model of a resumed run, which a kill may have prevented. A damaged checkpoint does not replace the model in the folder.
+ * @param checkedStep of the checkpoint that the run resumes from, whose files have been checked
  */
 export async function publishBest(
   run: Pick<RunPlan<unknown>, 'store' | 'progress' | 'arguments'>,

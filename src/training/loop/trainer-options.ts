@@ -39,7 +39,7 @@ export interface TrainerOptions<E> extends TrainingArguments {
   readPicture?: PictureReader;
   /** Kept in run.json beside the arguments: the task's own settings. */
   settings?: Record<string, unknown>;
-  /** What else must be the same when the run goes on, by name: how examples are made, the model's configuration. */
+  /** What else must be equal when the run resumes, by name: how examples are made, the model's configuration. */
   fixedSettings?: Readonly<Record<string, unknown>>;
 }
 

@@ -11,7 +11,7 @@ const TRAINING_CHARTS = {
   examplesPerSecond: 'examples per second',
   memoryMb: 'memory in MB',
 };
-/** Lines of a chart whose colours can still be told apart. */
+/** Lines of a chart whose colours can still be distinguished. */
 const LINES_PER_CHART = 8;
 
 const NEGATIVE_LOSS =

@@ -29,7 +29,7 @@ export interface RunRecord {
   notes: NotesSummary | null;
 }
 
-/** Keys of an entry that are no metrics. */
+/** Keys of an entry that are not metrics. */
 const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
 
 /** @throws Error when run.json is not there or no JSON */

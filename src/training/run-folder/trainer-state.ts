@@ -1,4 +1,4 @@
-// What a checkpoint remembers of a run beside the weights, and what must be the same when the run goes on.
+// What a checkpoint stores of a run beside the weights, and what must be equal when the run resumes.
 import { TrainingError } from '../../errors.js';
 import { type ResolvedTrainingArguments } from '../arguments.js';
 
@@ -45,7 +45,7 @@ export function finiteOf(metrics: Readonly<Record<string, number>>): Record<stri
   return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
 }
 
-/** Arguments that may differ when a run goes on: they change what is shown and kept, not what is computed. */
+/** Arguments that may differ when a run resumes: they change what is shown and kept, not what is computed. */
 const FREE_ARGUMENTS = new Set([
   'outputDir',
   'resume',
@@ -91,7 +91,7 @@ function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Rec
   });
 }
 
-/** What differs in the environment, one line each: the run then goes on, but not bit for bit. */
+/** Differences in the environment, one line each: the run then resumes, but not bit for bit. */
 export function environmentChanges(saved: RunEnvironment, now: RunEnvironment): string[] {
   return Object.entries(now).flatMap(([key, value]) => {
     const before = saved[key as keyof RunEnvironment];

@@ -138,7 +138,7 @@ function parseMetadata(path: string, metadata: Record<string, string>): SavedCou
   }
   if (metadata['loss_scale'] === undefined) return { step, skipped, lossScale: null, options };
   const lossScale = json('loss_scale') as unknown as SavedLossScale;
-  if (![lossScale.scale, lossScale.goodSteps].every(Number.isFinite)) fail('its loss scale is no pair of numbers');
+  if (![lossScale.scale, lossScale.goodSteps].every(Number.isFinite)) fail('its loss scale is not a pair of numbers');
   return { step, skipped, lossScale, options };
 }
 

@@ -35,6 +35,6 @@ export interface TrainableModel {
   prepareArrays(inputs: StepInputs): { arrays: Record<string, RawTensor>; exampleCount: number };
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
-  /** Lends the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
+  /** Hands the parameters over to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
   holdParameters(holder: { lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> } | null): void;
 }

@@ -167,7 +167,7 @@ export class ModelTrainingStep implements TrainingStep {
 
   outputs(inputs: StepInputs): Promise<RawTensors> {
     return this.inOrder(async () => {
-      const { arrays } = this.model.prepareArrays(inputs); // before the flags: it says what is wrong with inputs that are none
+      const { arrays } = this.model.prepareArrays(inputs); // before the flags: it reports what is wrong with invalid inputs
       return this.forwards.get(outputFlags(inputs))(arrays);
     });
   }

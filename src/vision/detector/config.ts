@@ -8,13 +8,13 @@ export interface BackboneConfig {
   groups: number;
   /** Channels of a group in the first stage; they double from stage to stage. */
   widthPerGroup: number;
-  /** Channels behind the first convolution. */
+  /** Output channels of the first convolution. */
   stemWidth: number;
-  /** Channels behind the first stage; they double from stage to stage. */
+  /** Output channels of the first stage; they double from stage to stage. */
   stageWidth: number;
   /** Whether the first 1 x 1 convolution of a stage takes every second pixel (Caffe), else the 3 x 3 (torchvision, ResNeXt). */
   strideIn1x1: boolean;
-  /** Edges of the pooling behind the first convolution: `padded` (PyTorch) or `cut` (Caffe). */
+  /** Edges of the pooling after the first convolution: `padded` (PyTorch) or `cut` (Caffe). */
   stemPool: 'padded' | 'cut';
 }
 

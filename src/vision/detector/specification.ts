@@ -44,7 +44,7 @@ export function detectorTensors(config: DetectorConfig): Map<string, readonly nu
   return tensors;
 }
 
-/** Channels behind stage `i` from 0. */
+/** Output channels of stage `i`, from 0. */
 export function stageChannels({ backbone }: DetectorConfig, i: number): number {
   return backbone.stageWidth * 2 ** i;
 }

@@ -59,7 +59,7 @@ async function readObject(path: string): Promise<Record<string, unknown>> {
     const json: unknown = JSON.parse(await readText(path));
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
   } catch (error) {
-    throw new CheckpointError(`${path}: is no JSON (${errorMessage(error).slice(0, 120)}); correct or remove it`);
+    throw new CheckpointError(`${path}: is not JSON (${errorMessage(error).slice(0, 120)}); correct or remove it`);
   }
   throw new CheckpointError(`${path}: expected a JSON object`);
 }

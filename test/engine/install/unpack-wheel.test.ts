@@ -39,7 +39,7 @@ test('a name that leaves the folder is refused', async () => {
   expect(existsSync(join(folder, 'escaped'))).toBe(false);
 });
 
-test('a file cut short, and one that is no archive, are refused', async () => {
+test('a file cut short, and one that is not an archive, are refused', async () => {
   const whole = zipOf({ 'a/b.txt': 'text' });
   await expect(unpackWheel(wheel('c.whl', whole.subarray(0, whole.length - 5)), folder, () => true)).rejects.toThrow(
     EngineError,

@@ -338,7 +338,7 @@ describe('errors of compile', () => {
     stranger.dispose();
   });
 
-  test('refuse what is no plain function of tensors', async () => {
+  test('refuse what is not a plain function of tensors', async () => {
     if (!hasEngine) return;
     const { w, state } = await oneVariable();
     const notTensors = compile(() => ({ y: 1 as unknown as tf.Tensor }), { state });

@@ -1,4 +1,4 @@
-// What is no input, no function, no variable or no longer there: our errors, with what to do.
+// Invalid inputs, functions and variables, and disposed ones: our errors, with what to do.
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
@@ -80,7 +80,7 @@ test('what cannot be compiled or held is named, with what to give instead', asyn
     /expected a Map of variables.*namedParameters/,
   );
   const noVariable = new Map([['c', constant as tf.Variable]]);
-  await expect(createState(noVariable)).rejects.toThrow(/"c" is no tf\.Variable; make one with tf\.variable/);
+  await expect(createState(noVariable)).rejects.toThrow(/"c" is not a tf\.Variable; make one with tf\.variable/);
   await state.dispose();
   constant.dispose();
 });

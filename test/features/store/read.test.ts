@@ -105,7 +105,7 @@ describe('feature store', () => {
     truncateSync(path, bytes.length - 5);
     await expect(openFeatureStore(path)).rejects.toThrow('is cut short');
     writeFileSync(path, 'x'.repeat(100));
-    await expect(openFeatureStore(path)).rejects.toThrow('is no store of region features');
+    await expect(openFeatureStore(path)).rejects.toThrow('is not a store of region features');
   });
 
   test('reads an image out of 80 GB as fast as out of a small store: only its own bytes', async () => {

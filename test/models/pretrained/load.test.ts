@@ -174,7 +174,7 @@ describe('loadPretrained', () => {
     const folder = join(scratch, 'config');
     cpSync(`${FOLDER}/tiny-vqa`, folder, { recursive: true });
     for (const [text, reason] of [
-      ['{', /config\.json: is no JSON/],
+      ['{', /config\.json: is not JSON/],
       ['[]', /expected a JSON object/],
       ['{"model_type": "bert"}', /of type "bert", expected visual_bert/],
     ] as const) {

@@ -1,4 +1,4 @@
-// A step that is called with what is no input, or after its end: our errors, and the step goes on.
+// A step that is called with invalid inputs, or after its end: our errors, and the step stays usable.
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';

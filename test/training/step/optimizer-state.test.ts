@@ -52,10 +52,10 @@ describe('loadState', () => {
     ['a count below zero', { step: '-3' }, /whole number of steps, found -3/],
     ['no count', { step: undefined }, /whole number of steps, found none/],
     ['more skipped steps than steps', { skipped: '9' }, /9 of 1 steps were skipped/],
-    ['options that are no JSON', { options: '{x' }, /"options" as a JSON object, found \{x/],
-    ['options that are no object', { options: 'null' }, /"options" as a JSON object, found null/],
+    ['options that are not JSON', { options: '{x' }, /"options" as a JSON object, found \{x/],
+    ['options that are not an object', { options: 'null' }, /"options" as a JSON object, found null/],
     ['options that lack one', { options: '{"optimizer":"adamw"}' }, /its options have no seed/],
-    ['a loss scale that is none', { loss_scale: '{}' }, /loss scale is no pair of numbers/],
+    ['a loss scale that is none', { loss_scale: '{}' }, /loss scale is not a pair of numbers/],
   ])('names a damaged file and leaves the step as it was: %s', async (_, metadata, message) => {
     const { dir, step } = await saved();
     const path = join(dir, STEP_STATE_FILE);
