@@ -14,6 +14,7 @@ import { command as ground } from './ground.js';
 import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
+import { command as serve } from './serve.js';
 import { command as train } from './train.js';
 
 const args = hideBin(process.argv);
@@ -32,6 +33,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   inspect: [],
   predict: TASK_NAMES,
   score: ['vqa', 'nlvr2', 'vcr', 'flickr'],
+  serve: [],
   train: TASK_NAMES,
 };
 
@@ -51,7 +53,7 @@ const knownFlags = (): string[] =>
 
 await parser
   .scriptName('visualbert')
-  .usage('$0 <command>\n\nTrain, evaluate, convert and inspect VisualBERT in TensorFlow.js.')
+  .usage('$0 <command>\n\nTrain, evaluate, serve, convert and inspect VisualBERT in TensorFlow.js.')
   .command(ask)
   .command(convert)
   .command(data)
@@ -63,6 +65,7 @@ await parser
   .command(inspect)
   .command(predict)
   .command(score)
+  .command(serve)
   .command(train)
   .completion('completion', 'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc')
   .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })

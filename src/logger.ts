@@ -8,6 +8,8 @@ export interface Logger {
 
 let current: Logger = console;
 const warned = new Set<string>();
+/** A server would collect texts without end, as some name what came from outside. */
+const MOST_WARNINGS = 1000;
 
 /**
  * Replaces the logger of the whole library; `null` brings back the console. Warnings that were given once may be given again.
@@ -24,9 +26,9 @@ export function info(message: string): void {
   current.info(message);
 }
 
-/** Logs a warning, each text once in the life of a logger. */
+/** Logs a warning, each text once in the life of a logger, and no more than 1000 texts. */
 export function warnOnce(message: string): void {
-  if (warned.has(message)) return;
+  if (warned.has(message) || warned.size >= MOST_WARNINGS) return;
   warned.add(message);
   current.warn(message);
 }

@@ -167,6 +167,9 @@ export { REMOVED_SHARES } from './explain/removal.js';
 export type { RemovalCurve } from './explain/removal.js';
 export { DEFAULT_ASKED_MODEL, openQuestion } from './runs/ask.js';
 export type { OpenedQuestion, QuestionOptions } from './runs/ask.js';
+export { serve } from './serve/serve.js';
+export { LOG_LEVELS } from './serve/contract.js';
+export type { LogLevel, RunningServer, ServeLimits, ServeOptions } from './serve/contract.js';
 export { openOneInput } from './runs/one-input.js';
 export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
 export {

@@ -71,12 +71,12 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
     });
     const close = async (): Promise<void> => {
       await input.close();
-      detector.dispose();
+      await detector.dispose();
     };
     const isInDistribution = isSameDetector(trainedWith, identity);
     return { input, model, detector: identity, trainedWith, isInDistribution, close };
   } catch (error) {
-    detector.dispose();
+    await detector.dispose();
     throw error;
   }
 }

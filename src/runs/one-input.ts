@@ -1,14 +1,13 @@
 // One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files or pictures.
-import { VisualBertConfig } from '../config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixels.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
+import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
 import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.js';
 import type { RegionsOfImage } from '../pipelines/regions.js';
-import { PIPELINE_NAMES, tasksOfClass } from '../pipelines/tasks.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
@@ -92,14 +91,8 @@ async function readImages({
 
 /** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or says whether text and image match. */
 async function taskOf(model: string, text: string): Promise<PipelineName> {
-  const { architectures } = (await VisualBertConfig.fromPretrained(model)).extra;
-  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
-  const tasks = tasksOfClass(name).filter((task) => task !== 'feature-extraction');
-  const [task] = tasks.length > 1 && !text.includes('[MASK]') ? tasks.slice(1) : tasks;
-  if (task !== undefined) return task;
-  throw new ConfigError(
-    `${model}: its config.json names no class that gives answers (architectures: ${name || 'none'}); tasks are ${PIPELINE_NAMES.join(', ')}`,
-  );
+  const [first, second] = await tasksOfCheckpoint(model);
+  return second === undefined || text.includes('[MASK]') ? first : second;
 }
 
 function inputsOf(

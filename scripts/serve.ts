@@ -1,0 +1,159 @@
+// visualbert serve: a checkpoint behind HTTP, with a page to ask it. Seconds until it listens, then until a signal ends it.
+import type { Argv, CommandModule } from 'yargs';
+import {
+  LOG_LEVELS,
+  type LogLevel,
+  DETECTOR_NAMES,
+  findDetector,
+  RegionDetector,
+  type Precision,
+  PRECISIONS,
+  predictionOptions,
+  readRun,
+  serve as startServer,
+  type ServeOptions,
+  setLogger,
+} from '../src/node.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { featureFlags, type OneInputArguments, sourceOf } from './flags/one-input.js';
+import { FRESH_WEIGHTS_FLAG } from './flags/results.js';
+
+interface ServeArguments
+  extends
+    BackendArguments,
+    Pick<OneInputArguments, 'run' | 'model' | 'features' | 'answers' | 'grid' | 'cells' | 'look'> {
+  pictures?: string[];
+  detector?: string;
+  host: string;
+  port: number;
+  /** False for `--no-token`. */
+  token?: string | false;
+  batchSize?: number;
+  precision: Precision;
+  allowFreshWeights: boolean;
+  limitBody?: number;
+  limitRegions?: number;
+  limitCharacters?: number;
+  limitWaiting?: number;
+  limitSeconds?: number;
+  logLevel: LogLevel;
+}
+
+const MEGABYTE = 2 ** 20;
+const [LISTEN, LIMITS] = ['Listen:', 'Limits:'];
+
+const serve: CommandModule<object, ServeArguments> = {
+  command: 'serve',
+  describe: 'Put a checkpoint behind an HTTP address, with a page to ask it',
+  builder: (yargs: Argv) =>
+    yargs
+      .options({
+        run: { type: 'string', describe: 'run folder' },
+        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+        ...featureFlags("Images (default: as the run's were made):"),
+        pictures: {
+          type: 'string',
+          array: true,
+          describe: 'pictures of the images for the page: folders, archives, tables; found by image id alone',
+          group: "Images (default: as the run's were made):",
+        },
+        detector: {
+          type: 'string',
+          describe: `finds regions in pictures that people send: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
+          group: "Images (default: as the run's were made):",
+        },
+        host: {
+          type: 'string',
+          default: '127.0.0.1',
+          describe: 'any that is not loopback needs a token',
+          group: LISTEN,
+        },
+        port: { type: 'number', default: 8000, describe: '0: a free one', group: LISTEN },
+        token: {
+          type: 'string',
+          describe: 'what requests must bring (Authorization: Bearer TOKEN); --no-token: nothing',
+          defaultDescription: '$VISUALBERT_TOKEN',
+          group: LISTEN,
+        },
+        'log-level': {
+          choices: LOG_LEVELS,
+          default: 'info' as const,
+          describe: 'of the log, JSON lines on standard error',
+          group: LISTEN,
+        },
+        'batch-size': { type: 'number', describe: 'requests that run together at most; default 16' },
+        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        ...FRESH_WEIGHTS_FLAG,
+        'limit-body': { type: 'number', describe: "megabytes of a request's body; default 8", group: LIMITS },
+        'limit-regions': { type: 'number', describe: 'regions that a request may bring; default 256', group: LIMITS },
+        'limit-characters': { type: 'number', describe: 'of a text; default 2000', group: LIMITS },
+        'limit-waiting': { type: 'number', describe: 'requests that may wait; default 256', group: LIMITS },
+        'limit-seconds': { type: 'number', describe: 'to arrive, and to wait; default 30', group: LIMITS },
+        ...BACKEND_FLAGS,
+      })
+      .example('$0 serve --run runs/vqa --features val_36.vbf --pictures val2014', 'then open http://127.0.0.1:8000')
+      .example(
+        'VISUALBERT_TOKEN=... $0 serve --run runs/vqa --host 0.0.0.0 --features val_36.vbf',
+        '',
+      ) as unknown as Argv<ServeArguments>,
+  handler: async (flags) => {
+    await useBackend(flags, 'infer');
+    const server = await startServer(await optionsOf(flags));
+    setLogger(server.log);
+    console.log(`${server.task} at ${server.url}`);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        void server.close().then(
+          () => process.exit(0),
+          (error: unknown) => {
+            console.error(error);
+            process.exit(1);
+          },
+        );
+      });
+    }
+    await server.ready;
+  },
+};
+
+export const command = serve as CommandModule;
+
+async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
+  const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
+    flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
+  const { host, port, precision, allowFreshWeights, logLevel } = flags;
+  const detector =
+    flags.detector === undefined ? undefined : await RegionDetector.fromPretrained(await findDetector(flags.detector));
+  if (flags.token === false) console.error(`--no-token: everyone who reaches ${host} is answered`);
+  const limits = given({
+    bodyBytes: flags.limitBody === undefined ? undefined : flags.limitBody * MEGABYTE,
+    regions: flags.limitRegions,
+    characters: flags.limitCharacters,
+    waiting: flags.limitWaiting,
+    seconds: flags.limitSeconds,
+  });
+  return {
+    model: sourceOf(flags),
+    ...{ host, port, precision, allowFreshWeights, logLevel, limits },
+    pixels: given({
+      grid: flags.grid ?? made.grid,
+      cells: flags.cells ?? made.cells,
+      look: flags.look ?? made.look,
+    }),
+    ...given({
+      features: flags.features,
+      answers: flags.answers,
+      pictures: flags.pictures,
+      detector,
+      token: flags.token ?? process.env.VISUALBERT_TOKEN,
+      batchSize: flags.batchSize,
+    }),
+  };
+}
+
+/** The values that are there. */
+function given<T extends object>(values: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: NonNullable<T[K]>;
+  };
+}

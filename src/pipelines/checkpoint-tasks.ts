@@ -1,0 +1,16 @@
+// What a checkpoint can be asked, by the class that its config.json names.
+import { VisualBertConfig } from '../config.js';
+import { ConfigError } from '../errors.js';
+import type { PipelineName } from './contract.js';
+import { PIPELINE_NAMES, tasksOfClass } from './tasks.js';
+
+/** The tasks of a checkpoint that give answers, the usual one first. @throws ConfigError for a checkpoint of none */
+export async function tasksOfCheckpoint(where: string): Promise<[PipelineName, ...PipelineName[]]> {
+  const { architectures } = (await VisualBertConfig.fromPretrained(where)).extra;
+  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
+  const [first, ...others] = tasksOfClass(name).filter((task) => task !== 'feature-extraction');
+  if (first !== undefined) return [first, ...others];
+  throw new ConfigError(
+    `${where}: its config.json names no class that gives answers (architectures: ${name || 'none'}); tasks are ${PIPELINE_NAMES.join(', ')}`,
+  );
+}

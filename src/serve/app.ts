@@ -1,0 +1,72 @@
+// The HTTP side of the server: Fastify with its limits, checks, document and addresses.
+import type { FastifyInstance } from 'fastify';
+import type { LogLevel, ServeLimits } from './contract.js';
+import { handleFailures } from './failures.js';
+import { guard } from './guard.js';
+import { addImageRoutes } from './image-routes.js';
+import type { ServerMetrics } from './metrics.js';
+import { addModelRoutes } from './model-routes.js';
+import type { ServerPackages } from './packages.js';
+import { requestSchemas } from './schemas.js';
+import type { ModelService } from './service.js';
+import { addStateRoutes } from './state-routes.js';
+import type { ServedName } from './tasks.js';
+
+export interface AppOptions {
+  host: string;
+  token: string | null;
+  limits: Required<ServeLimits>;
+  logLevel: LogLevel;
+  metrics: ServerMetrics;
+  /** Why no request should come now; null when one may. */
+  problem: () => string | null;
+}
+
+/** How often Node looks for requests that take too long to arrive. */
+const CHECK_MS = 2000;
+
+/** The app, not yet listening. */
+export async function createApp(
+  packages: ServerPackages,
+  service: ModelService<ServedName>,
+  { host, token, limits, logLevel, metrics, problem }: AppOptions,
+): Promise<FastifyInstance> {
+  const requestTimeout = 1000 * limits.seconds;
+  const app: FastifyInstance = packages.fastify({
+    logger: { level: logLevel, stream: process.stderr },
+    bodyLimit: limits.bodyBytes,
+    requestTimeout,
+    // Node takes the smaller one for headers and the larger one for whole requests.
+    http: { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: CHECK_MS },
+    routerOptions: { maxParamLength: 256 },
+  });
+  app.removeContentTypeParser('text/plain'); // JSON alone, which pages of other sites cannot send unasked
+  app.setValidatorCompiler(packages.zod.validatorCompiler);
+  app.setSerializerCompiler(packages.zod.serializerCompiler);
+  handleFailures(app, packages);
+  guard(app, host, token);
+  await app.register(packages.swagger, {
+    openapi: {
+      info: { title: 'VisualBERT', description: `${service.task.summary}.`, version: '1' },
+      ...(token === null
+        ? {}
+        : {
+            components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+            security: [{ token: [] }],
+          }),
+    },
+    transform: packages.zod.jsonSchemaTransform,
+  });
+  await app.register(async (docs) => {
+    docs.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isOpen: true };
+    });
+    await docs.register(packages.swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  });
+  metrics.install(app, () => service.queue.waiting);
+  const schemas = requestSchemas(limits);
+  addStateRoutes(app, problem);
+  addImageRoutes(app, service, schemas);
+  addModelRoutes(app, service, schemas);
+  return app;
+}

@@ -1,0 +1,120 @@
+// `/v1/model` and the images: what the page and other clients choose from.
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { boxAt } from '../boxes.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import { pictureKind } from '../pictures/kind.js';
+import { RequestError } from './request-error.js';
+import { PROBLEM, type RequestSchemas } from './schemas.js';
+import type { ModelService } from './service.js';
+import type { ServedName } from './tasks.js';
+
+const MAX_IDS = 1000;
+const DEFAULT_IDS = 50;
+
+const MODEL = z.object({
+  task: z.string(),
+  model: z.string().meta({ description: 'its class' }),
+  endpoints: z.array(z.string()),
+  example: z.record(z.string(), z.unknown()).meta({ description: 'a body, to which regions are added' }),
+  visualEmbeddingDim: z.int().meta({ description: 'width of features' }),
+  compiled: z.boolean(),
+  images: z.int().nullable().meta({ description: 'in the store; null without one' }),
+  detector: z.boolean().meta({ description: 'whether pictures may be sent' }),
+  severalImages: z.boolean().meta({ description: 'whether regions may be those of two images' }),
+});
+
+const IMAGE = z.object({
+  width: z.number().nullable(),
+  height: z.number().nullable(),
+  regions: z.int(),
+  boxes: z
+    .array(z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly())
+    .nullable()
+    .meta({ description: 'x1, y1, x2, y2 in pixels' }),
+});
+
+/** Adds the addresses that say what there is. */
+export function addImageRoutes(app: FastifyInstance, service: ModelService<ServedName>, schemas: RequestSchemas): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  const { images, task, name } = service;
+  routes.get(
+    '/v1/model',
+    { schema: { summary: 'What the model does', tags: ['model'], response: { 200: MODEL } } },
+    async () => ({
+      ...service.describe(),
+      task: name,
+      endpoints: [`/v1/${task.path}`, '/v1/explain'],
+      example: task.sample,
+      images: images.count,
+      detector: images.canDetect,
+      severalImages: task.hasSeveralImages,
+    }),
+  );
+  routes.get(
+    '/v1/images',
+    {
+      schema: {
+        summary: 'Ids of the images of the store',
+        tags: ['images'],
+        querystring: z.object({
+          search: z.string().max(256).default(''),
+          offset: z.coerce.number().int().nonnegative().default(0),
+          limit: z.coerce.number().int().min(1).max(MAX_IDS).default(DEFAULT_IDS),
+        }),
+        response: { 200: z.object({ ids: z.array(z.string()), total: z.int() }), 400: PROBLEM },
+      },
+    },
+    async ({ query: { search, offset, limit } }) => images.search(search, offset, limit),
+  );
+  const params = z.object({ id: z.string().min(1).max(256) });
+  const withPicture = IMAGE.extend({ picture: z.boolean() });
+  routes.get(
+    '/v1/images/:id',
+    {
+      schema: {
+        summary: 'The regions of an image, without their features',
+        tags: ['images'],
+        params,
+        response: { 200: withPicture, 404: PROBLEM },
+      },
+    },
+    async ({ params: { id } }) => ({
+      ...shown(await images.regionsOf(id)),
+      picture: images.hasPicture(id),
+    }),
+  );
+  routes.get(
+    '/v1/images/:id/picture',
+    { schema: { summary: 'The picture of an image', tags: ['images'], params } },
+    async ({ params: { id } }, reply) => {
+      const bytes = await images.pictureOf(id);
+      return reply.type(`image/${pictureKind(bytes) ?? 'png'}`).send(Buffer.from(bytes));
+    },
+  );
+  routes.post(
+    '/v1/regions',
+    {
+      schema: {
+        summary: 'The regions that the detector finds in a picture, without their features',
+        tags: ['images'],
+        body: schemas.image,
+        response: { 200: IMAGE, 400: PROBLEM, 404: PROBLEM, 422: PROBLEM, 503: PROBLEM },
+      },
+    },
+    async ({ body }) => {
+      if (body.picture === undefined) throw new RequestError(422, 'expected { picture: "BASE64" }');
+      return shown(await service.regionsOfImage(body));
+    },
+  );
+}
+
+function shown({ count, boxes, imageWidth, imageHeight }: RegionFeatures): z.output<typeof IMAGE> {
+  return {
+    width: imageWidth ?? null,
+    height: imageHeight ?? null,
+    regions: count,
+    boxes: boxes === undefined ? null : Array.from({ length: count }, (_, region) => boxAt(boxes, region)),
+  };
+}

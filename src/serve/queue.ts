@@ -1,0 +1,139 @@
+// Requests that wait for the model: those that arrive while it runs are joined into the next batch.
+import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
+import type { Reading } from '../pipelines/head.js';
+import { RequestError } from './request-error.js';
+
+export interface QueueOptions {
+  /** Examples that run together at most. */
+  batchSize: number;
+  /** Requests that may wait. */
+  waiting: number;
+  /** How long one may wait before it runs. */
+  seconds: number;
+  /** After each batch of examples. */
+  onBatch?: (size: number, seconds: number) => void;
+}
+
+/** What waits: an example that may share a batch, or work that needs the model for itself. */
+interface Job {
+  example: PipelineExample | null;
+  work: (() => Promise<unknown>) | null;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Runs one thing at a time, in the order of arrival. The oldest example takes others along that arrived later, up to `batchSize`.
+ * A request is refused with 503 when too many wait or it has waited too long, and forgotten when its client is gone.
+ */
+export class ModelQueue {
+  private readonly jobs: Job[] = [];
+  private working: Promise<void> | null = null;
+  /** Seconds that the last batch or work took. */
+  private lastSeconds = 0;
+
+  constructor(
+    private readonly run: (examples: readonly PipelineExample[]) => Promise<Reading[]>,
+    private readonly options: QueueOptions,
+  ) {}
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.jobs.length;
+  }
+
+  /** Whether another request would be refused. */
+  get isFull(): boolean {
+    return this.jobs.length >= this.options.waiting;
+  }
+
+  /** The model's outputs for an example. @throws RequestError 503 */
+  example(example: PipelineExample, signal?: AbortSignal): Promise<Reading> {
+    return this.add({ example, work: null }, signal) as Promise<Reading>;
+  }
+
+  /** Runs work that uses the model, beside no batch. @throws RequestError 503 */
+  alone<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.add({ example: null, work }, signal) as Promise<T>;
+  }
+
+  /** Resolves when nothing runs or waits. */
+  async idle(): Promise<void> {
+    while (this.working !== null) await this.working;
+  }
+
+  private add(what: Pick<Job, 'example' | 'work'>, signal: AbortSignal | undefined): Promise<unknown> {
+    if (this.isFull) return Promise.reject(this.busy(`${this.jobs.length} requests wait for the model already`));
+    return new Promise((resolve, reject) => {
+      const job: Job = { ...what, resolve: ended(resolve), reject: ended(reject) };
+      const leave = (error: RequestError): void => {
+        const index = this.jobs.indexOf(job);
+        if (index < 0) return; // it runs
+        this.jobs.splice(index, 1);
+        job.reject(error);
+      };
+      const { seconds } = this.options;
+      const timer = setTimeout(() => leave(this.busy(`the model had no time for it in ${seconds} s`)), 1000 * seconds);
+      const abort = (): void => leave(new RequestError(499, 'the client is gone'));
+      signal?.addEventListener('abort', abort);
+      function ended<V>(settle: (value: V) => void): (value: V) => void {
+        return (value) => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', abort);
+          settle(value);
+        };
+      }
+      this.jobs.push(job);
+      this.working ??= this.work();
+    });
+  }
+
+  private busy(what: string): RequestError {
+    const rounds = Math.ceil(this.jobs.length / this.options.batchSize);
+    return new RequestError(503, `busy: ${what}; try again later`, Math.max(1, Math.ceil(rounds * this.lastSeconds)));
+  }
+
+  private async work(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve)); // what arrives together runs together
+    while (this.jobs.length > 0) {
+      const jobs = this.take();
+      const start = performance.now();
+      await (jobs[0]?.work ? settle(jobs[0]) : this.runBatch(jobs));
+      this.lastSeconds = (performance.now() - start) / 1000;
+      if (jobs[0]?.example) this.options.onBatch?.(jobs.length, this.lastSeconds);
+    }
+    this.working = null;
+  }
+
+  /** The oldest job with those that can share its batch: examples with as many choices. */
+  private take(): Job[] {
+    const first = this.jobs[0] as Job;
+    const choices = (job: Job): number => (job.example === null ? 0 : sizeOfExample(job.example).choices);
+    const wanted = choices(first);
+    const taken =
+      first.example === null
+        ? [first]
+        : this.jobs.filter((job) => choices(job) === wanted).slice(0, this.options.batchSize);
+    for (const job of taken) this.jobs.splice(this.jobs.indexOf(job), 1);
+    return taken;
+  }
+
+  /** When a batch fails its examples run one by one, so that only the one at fault does. */
+  private async runBatch(jobs: readonly Job[]): Promise<void> {
+    try {
+      const readings = await this.run(jobs.map(({ example }) => example as PipelineExample));
+      jobs.forEach(({ resolve }, i) => resolve(readings[i]));
+    } catch (error) {
+      if (jobs.length === 1) jobs[0]?.reject(error);
+      else for (const job of jobs) await this.runBatch([job]);
+    }
+  }
+}
+
+async function settle({ work, resolve, reject }: Job): Promise<void> {
+  try {
+    resolve(await work?.());
+  } catch (error) {
+    reject(error);
+  }
+}

@@ -1,0 +1,183 @@
+// What requests and answers look like: checked by zod, shown in the API's document.
+import { z } from 'zod';
+import { EXPLANATION_METHODS } from '../explain/contract.js';
+import type { ServeLimits } from './contract.js';
+
+/** No detector describes a region with more numbers. */
+const MAX_DIM = 16_384;
+/** Pixels along a side of a picture. */
+const MAX_SIDE = 100_000;
+const MAX_CHOICES = 32;
+const MAX_PHRASES = 32;
+const MAX_TOKENS = 512;
+const MAX_OBJECTS = 256;
+const MAX_TOP = 100;
+const MAX_ID = 256;
+const ONE_IMAGE = 'expected one of { image: "ID" } of the store, { features: [[...], ...] } and { picture: "BASE64" }';
+
+/** One image of a request: `image`, `features` or `picture`. */
+export interface ImageBody {
+  /** Id of an image of the store. */
+  image?: string | undefined;
+  /** A row for each region. */
+  features?: number[][] | undefined;
+  /** Of features: x1, y1, x2, y2 in pixels. */
+  boxes?: [number, number, number, number][] | undefined;
+  width?: number | undefined;
+  height?: number | undefined;
+  /** The file of a picture in base64. */
+  picture?: string | undefined;
+}
+
+/** The parts of requests of all tasks. */
+export interface RequestSchemas {
+  text: z.ZodType<string>;
+  image: z.ZodType<ImageBody>;
+  /** One image, or two. */
+  images: z.ZodType<ImageBody | ImageBody[]>;
+  /** A text, or VCR's words and tags. */
+  tagged: z.ZodType;
+  choices: z.ZodType;
+  objects: z.ZodType;
+  phrases: z.ZodType;
+  topK: z.ZodType<number | undefined>;
+  /** How an answer is explained. */
+  explaining: z.ZodObject;
+}
+
+/** The parts of requests within the server's limits. */
+export function requestSchemas({ regions: maxRegions, characters }: Required<ServeLimits>): RequestSchemas {
+  const text = z.string().max(characters).regex(/\S/, { error: 'expected a text, received an empty one' });
+  const coordinate = z.number().min(-MAX_SIDE).max(MAX_SIDE);
+  const side = z.number().positive().max(MAX_SIDE);
+  const image = z
+    .strictObject({
+      image: z.string().min(1).max(MAX_ID).optional().meta({ description: 'id of an image of the store' }),
+      features: matrix(maxRegions).optional(),
+      boxes: z
+        .array(z.tuple([coordinate, coordinate, coordinate, coordinate]))
+        .max(maxRegions)
+        .optional()
+        .meta({ description: 'of features: x1, y1, x2, y2 in pixels for each region' }),
+      width: side.optional().meta({ description: 'of the picture in pixels' }),
+      height: side.optional(),
+      picture: z
+        .string()
+        .optional()
+        .meta({ description: 'the file of a picture in base64, where the server has a detector' }),
+    })
+    .refine(
+      ({ image: id, features, picture }) => [id, features, picture].filter((one) => one !== undefined).length === 1,
+      {
+        error: ONE_IMAGE,
+      },
+    )
+    .refine(({ features, boxes }) => boxes === undefined || boxes.length === features?.length, {
+      error: 'expected as many boxes as rows of features',
+    });
+  const token = z.union([text, z.array(z.int().nonnegative()).max(MAX_OBJECTS)]);
+  const tagged = z.union([text, z.array(token).min(1).max(MAX_TOKENS)], {
+    error: `expected a text of at most ${characters} characters, or words and tags such as ["Why", "is", [0], "here", "?"]`,
+  });
+  return {
+    text,
+    image,
+    images: z.union([image, z.array(image).min(1).max(2)], {
+      error: `${ONE_IMAGE}, or a list of two of them`,
+    }),
+    tagged,
+    choices: z.array(tagged).min(2).max(MAX_CHOICES),
+    objects: z.array(z.string().min(1).max(MAX_ID)).max(MAX_OBJECTS).optional(),
+    phrases: z
+      .array(
+        z.union([text, z.strictObject({ first: z.int().nonnegative(), last: z.int().nonnegative() })], {
+          error: 'expected words of the sentence, or { first, last } of its words',
+        }),
+      )
+      .min(1)
+      .max(MAX_PHRASES),
+    topK: z.int().min(1).max(MAX_TOP).optional(),
+    explaining: z.strictObject({
+      method: z.enum(EXPLANATION_METHODS).optional(),
+      answer: z.union([text, z.int().nonnegative()]).optional(),
+      asked: z.int().nonnegative().optional(),
+      layer: z.int().nonnegative().optional(),
+      head: z.int().nonnegative().optional(),
+    }),
+  };
+}
+
+/** Rows of numbers, all as long. Checked by hand: zod would collect an error for each of a million wrong ones. */
+function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
+  return z
+    .custom<number[][]>((value) => isMatrix(value, maxRows), {
+      error: `expected 1 to ${maxRows} rows of finite numbers, all as long`,
+    })
+    .meta({
+      description: 'region features, a row for each region',
+      type: 'array',
+      items: { type: 'array', items: { type: 'number' } },
+      maxItems: maxRows,
+    });
+}
+
+function isMatrix(value: unknown, maxRows: number): boolean {
+  if (!Array.isArray(value) || value.length < 1 || value.length > maxRows) return false;
+  const rows = value as readonly unknown[];
+  const width = Array.isArray(rows[0]) ? rows[0].length : 0;
+  return (
+    width > 0 &&
+    width <= MAX_DIM &&
+    rows.every((row) => Array.isArray(row) && row.length === width && row.every(isFloat32))
+  );
+}
+
+/** Whether a value is a number that stays finite in 32 bits. */
+function isFloat32(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(Math.fround(value));
+}
+
+const score = z.number().meta({ description: 'probability' });
+const index = z.int();
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly().optional();
+
+/** What tasks are answered with. */
+export const RESPONSES = {
+  answer: z.object({ answers: z.array(z.object({ answer: z.string(), index, score })) }),
+  reason: z.object({ classes: z.array(z.object({ label: z.string(), index, score })) }),
+  choose: z.object({ choices: z.array(z.object({ choice: z.string(), index, score })) }),
+  ground: z.object({
+    phrases: z.array(z.object({ phrase: z.string(), regions: z.array(z.object({ index, score, box })) })),
+  }),
+  fill: z.object({
+    masks: z.array(z.object({ position: z.int(), words: z.array(z.object({ word: z.string(), id: z.int(), score })) })),
+  }),
+  match: z.object({ score, matches: z.boolean() }),
+  explain: z.object({
+    method: z.enum(EXPLANATION_METHODS),
+    layer: z.int().optional(),
+    head: z.int().nullable().optional(),
+    asked: z.string().optional(),
+    answer: z.object({ label: z.string(), index, score }),
+    answers: z.array(z.object({ label: z.string(), index, score })),
+    words: z.array(z.object({ text: z.string(), positions: z.array(z.int()).readonly(), score: z.number() })),
+    images: z.array(
+      z.object({
+        width: z.number().optional(),
+        height: z.number().optional(),
+        regions: z.array(z.object({ score: z.number(), box })),
+      }),
+    ),
+    pairs: z.array(z.array(z.number())).optional(),
+  }),
+} as const;
+
+/** What any task is answered with. */
+export type TaskResponse = z.output<(typeof RESPONSES)[Exclude<keyof typeof RESPONSES, 'explain'>]>;
+
+/** What a request that is not answered gets. */
+export const PROBLEM = z.object({
+  status: z.int(),
+  error: z.string(),
+  message: z.string().meta({ description: 'what was expected' }),
+});

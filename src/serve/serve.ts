@@ -1,0 +1,118 @@
+// serve(): a checkpoint behind HTTP.
+import type { AddressInfo } from 'node:net';
+import { ConfigError } from '../errors.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
+import type { Pipeline } from '../pipelines/contract.js';
+import { pipeline } from '../pipelines/node-pipeline.js';
+import { createApp } from './app.js';
+import { DEFAULT_LIMITS, type RunningServer, type ServeLimits, type ServeOptions } from './contract.js';
+import { tokenFor } from './guard.js';
+import { ServedImages } from './images.js';
+import { createMetrics } from './metrics.js';
+import { importServerPackages } from './packages.js';
+import { ModelService } from './service.js';
+import { SERVED_NAMES, type ServedName } from './tasks.js';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 8000;
+const DEFAULT_BATCH_SIZE = 16;
+/** Regions that most detectors give of an image: the model is warmed up with so many where there is no store. */
+const USUAL_REGIONS = 36;
+
+/**
+ * Loads a checkpoint and listens. Requests that arrive while the model runs share its next batch.
+ * @example
+ * const server = await serve({ model: 'runs/vqa', features: 'features.vbf', port: 0, logLevel: 'silent' });
+ * const body = JSON.stringify({ question: 'What color is the bus?', regions: { image: '1' } });
+ * const response = await fetch(`${server.url}/v1/answer`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+ * const { answers } = await response.json(); // [{ answer, index, score }, ...]
+ * await server.close();
+ * @throws ConfigError for a checkpoint of no task, packages that are not installed, or an address beyond loopback without a token
+ */
+export async function serve({
+  model,
+  features,
+  pixels,
+  pictures,
+  host = DEFAULT_HOST,
+  port = DEFAULT_PORT,
+  token,
+  limits,
+  logLevel = 'info',
+  batchSize = DEFAULT_BATCH_SIZE,
+  ...options
+}: ServeOptions): Promise<RunningServer> {
+  const asked = tokenFor(host, token);
+  const packages = await importServerPackages();
+  const { task: named, detector, ...loading } = options;
+  const task = requireServed(named ?? (await tasksOfCheckpoint(model))[0]);
+  const bounds = requireLimits({ ...DEFAULT_LIMITS, ...limits });
+  const images = await ServedImages.open({
+    model,
+    ...(features === undefined ? {} : { features }),
+    ...(pixels === undefined ? {} : { pixels }),
+    ...(pictures === undefined ? {} : { pictures }),
+    ...(detector === undefined ? {} : { detector }),
+  });
+  const metrics = createMetrics(packages);
+  let service: ModelService<ServedName> | null = null;
+  try {
+    const loaded = (await pipeline(task, model, { ...loading, batchSize })) as Pipeline<ServedName>;
+    const queue = { batchSize, waiting: bounds.waiting, seconds: bounds.seconds, onBatch: metrics.observeBatch };
+    const running = (service = new ModelService(loaded, images, queue));
+    const state = { isWarm: false, isClosing: false };
+    const problem = (): string | null => {
+      if (!state.isWarm) return 'the model warms up';
+      return running.queue.isFull ? 'busy: as many requests wait as may' : null;
+    };
+    const app = await createApp(packages, running, { host, token: asked, limits: bounds, logLevel, metrics, problem });
+    app.addHook('onSend', async (_, reply) => void (state.isClosing && reply.header('connection', 'close')));
+    await app.listen({ host, port });
+    const ready = warmUp(running).then(() => void (state.isWarm = true));
+    ready.catch((error: unknown) => app.log.error(error, 'the model does not run'));
+    const { port: taken } = app.server.address() as AddressInfo;
+    return {
+      url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+      task,
+      log: app.log,
+      ready,
+      close: async () => {
+        state.isClosing = true;
+        const late = setTimeout(() => app.server.closeAllConnections(), 1000 * bounds.seconds);
+        await app.close().finally(() => clearTimeout(late));
+        await running.close();
+      },
+    };
+  } catch (error) {
+    await (service?.close() ?? images.close());
+    throw error;
+  }
+}
+
+function requireServed(task: string): ServedName {
+  const found = SERVED_NAMES.find((name) => name === task);
+  if (found === undefined)
+    throw new ConfigError(`serve: cannot serve ${task}; tasks that are served are ${SERVED_NAMES.join(', ')}`);
+  return found;
+}
+
+function requireLimits(limits: Required<ServeLimits>): Required<ServeLimits> {
+  for (const [name, value] of Object.entries(limits))
+    if (!(value > 0 && value < Infinity))
+      throw new ConfigError(`limits.${name}: expected a number above 0, received ${value}`);
+  return limits;
+}
+
+/** Runs the task's sample about the first image of the store, or about regions of zeros. */
+async function warmUp(service: ModelService<ServedName>): Promise<void> {
+  const { images, task } = service;
+  const [id] = images.search('', 0, 1).ids;
+  const { visualEmbeddingDim: dim } = service.describe();
+  const zeros: RegionFeatures = {
+    ...{ count: USUAL_REGIONS, dim },
+    features: new Float32Array(USUAL_REGIONS * dim),
+  };
+  const regions = id === undefined ? zeros : await images.regionsOf(id);
+  await service.warmUp(task.inputOf(task.sample, task.hasSeveralImages ? [regions, regions] : [regions]));
+}

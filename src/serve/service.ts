@@ -1,0 +1,108 @@
+// The model behind the server: reads the images of requests, runs them through the queue, and explains.
+import { explain } from '../explain/explain.js';
+import type { ExplainOptions, Explanation } from '../explain/contract.js';
+import type { RegionFeatures } from '../features/region-features.js';
+import type { Pipeline, PipelineInput } from '../pipelines/contract.js';
+import { accessTo, type PipelineAccess } from '../pipelines/create.js';
+import type { PipelineExample } from '../pipelines/example.js';
+import type { ServedImages } from './images.js';
+import { ModelQueue, type QueueOptions } from './queue.js';
+import { reading } from './request-error.js';
+import type { ImageBody, TaskResponse } from './schemas.js';
+import { callOptions, SERVED_TASKS, type ServedName, type ServedTask } from './tasks.js';
+
+/** A checked body of a request to the model's task. */
+export interface TaskBody {
+  regions: ImageBody | readonly ImageBody[];
+  topK?: number | undefined;
+  [field: string]: unknown;
+}
+
+/** Answers requests with one pipeline. */
+export class ModelService<T extends ServedName> {
+  readonly name: T;
+  readonly task: ServedTask<T>;
+  readonly queue: ModelQueue;
+  private readonly access: PipelineAccess<T>;
+  private isClosing = false;
+
+  constructor(
+    readonly pipeline: Pipeline<T>,
+    readonly images: ServedImages,
+    private readonly options: QueueOptions,
+  ) {
+    this.name = pipeline.task;
+    this.task = SERVED_TASKS[this.name];
+    this.access = accessTo(pipeline);
+    const { collate, run } = this.access;
+    this.queue = new ModelQueue(async (examples) => run(collate(examples)), options);
+  }
+
+  /** What the model is, for those who write requests. */
+  describe(): { visualEmbeddingDim: number; model: string; compiled: boolean } {
+    const { model, forward } = this.access;
+    return {
+      model: model.className,
+      compiled: forward.compiled,
+      visualEmbeddingDim: model.config.visualEmbeddingDim,
+    };
+  }
+
+  /** @throws RequestError saying what was expected */
+  async answer({ regions, topK, ...body }: TaskBody, signal: AbortSignal): Promise<TaskResponse> {
+    const { head } = this.access;
+    const example = await this.encode(body, await this.regionsOf(regions));
+    const result = await this.queue.example(example, signal);
+    return this.task.answerOf(head.decode(result, callOptions<T>(topK)));
+  }
+
+  /** @throws RequestError saying what was expected */
+  async explain({ regions, ...body }: TaskBody, options: ExplainOptions, signal: AbortSignal): Promise<Explanation> {
+    const input = this.task.inputOf(body, await this.regionsOf(regions));
+    return this.queue.alone(() => reading(() => explain(this.pipeline, input, options)), signal);
+  }
+
+  /** The regions of an image as the page shows them. */
+  async regionsOfImage({ image, features, boxes, width, height, picture }: ImageBody): Promise<RegionFeatures> {
+    if (image !== undefined) return this.images.regionsOf(image);
+    if (features === undefined) {
+      const bytes = Buffer.from(picture ?? '', 'base64');
+      return this.images.regionsIn(bytes, (work) => this.queue.alone(work));
+    }
+    return {
+      features: Float32Array.from(features.flat()),
+      count: features.length,
+      dim: features[0]?.length ?? 0,
+      ...(boxes === undefined ? {} : { boxes: Float32Array.from(boxes.flat()) }),
+      ...(width === undefined ? {} : { imageWidth: width }),
+      ...(height === undefined ? {} : { imageHeight: height }),
+    };
+  }
+
+  /** Runs an input in batches of each size that is recorded, so that no request waits for a recording. */
+  async warmUp(input: PipelineInput<T>): Promise<void> {
+    const example = await this.access.head.encode(input);
+    for (let size = 1; !this.isClosing; size = Math.min(2 * size, this.options.batchSize)) {
+      const examples: PipelineExample[] = Array.from({ length: size }, () => example);
+      await this.queue.alone(() => this.access.run(this.access.collate(examples)));
+      if (size >= this.options.batchSize) return;
+    }
+  }
+
+  /** Finishes what waits and runs, and frees the model. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    await this.queue.idle();
+    await this.pipeline.dispose();
+    await this.images.close();
+  }
+
+  private encode(body: Readonly<Record<string, unknown>>, images: readonly RegionFeatures[]): Promise<PipelineExample> {
+    return reading(() => this.access.head.encode(this.task.inputOf(body, images)));
+  }
+
+  private regionsOf(regions: ImageBody | readonly ImageBody[]): Promise<RegionFeatures[]> {
+    const images: readonly ImageBody[] = Array.isArray(regions) ? regions : [regions as ImageBody];
+    return Promise.all(images.map((image) => this.regionsOfImage(image)));
+  }
+}

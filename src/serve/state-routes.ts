@@ -1,0 +1,24 @@
+// `/healthz` and `/readyz`, as those ask who start and watch servers.
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { RequestError } from './request-error.js';
+import { PROBLEM } from './schemas.js';
+
+const OK = z.object({ status: z.literal('ok') });
+
+/** @param problem why no request should come now; null when one may */
+export function addStateRoutes(app: FastifyInstance, problem: () => string | null): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  const config = { isOpen: true };
+  const schema = { tags: ['state'], response: { 200: OK, 503: PROBLEM } };
+  routes.get('/healthz', { config, schema: { ...schema, summary: 'Whether the server lives' } }, async () => ({
+    status: 'ok' as const,
+  }));
+  const summary = 'Whether it has warmed up and takes requests';
+  routes.get('/readyz', { config, schema: { ...schema, summary } }, async () => {
+    const found = problem();
+    if (found !== null) throw new RequestError(503, found, 1);
+    return { status: 'ok' as const };
+  });
+}

@@ -1,0 +1,412 @@
+// The server over HTTP: the pipeline's own answers, batches of several requests, and what wrong requests are told.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { explain } from '../../src/explain/explain.js';
+import { packFeatures } from '../../src/features/store/pack.js';
+import { memorySource } from '../../src/features/wrappers.js';
+import { encodePng } from '../../src/pictures/png.js';
+import type { PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
+import { pipeline } from '../../src/pipelines/node-pipeline.js';
+import { generator } from '../helpers/damage.js';
+import { useBackend } from '../helpers/backend.js';
+import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
+import { serve } from '../../src/serve/serve.js';
+
+jest.setTimeout(60_000);
+
+const folder = mkdtempSync(join(tmpdir(), 'serve-'));
+const folders = [folder];
+const store = join(folder, 'store.vbf');
+const pictures = join(folder, 'pictures');
+const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
+const IMAGES = ['7', '8', 'two words'];
+const PICTURE = encodePng({ width: 8, height: 6, rgb: new Uint8Array(8 * 6 * 3).fill(90) });
+let vqa = '';
+
+beforeAll(async () => {
+  await useBackend();
+  await packFeatures(
+    memorySource(
+      'made',
+      IMAGES.map((id, i) => [id, regionsOfImage(i + 1, 5 + i)] as const),
+    ),
+    store,
+  );
+  mkdirSync(pictures);
+  writeFileSync(join(pictures, '7.png'), PICTURE);
+  writeFileSync(join(folder, 'secret.png'), PICTURE);
+  vqa = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+});
+afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+async function checkpoint(...made: Parameters<typeof writeCheckpoint>): Promise<string> {
+  const path = await writeCheckpoint(...made);
+  folders.push(path);
+  return path;
+}
+
+const servers: RunningServer[] = [];
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+});
+
+async function start(options: Partial<ServeOptions> = {}): Promise<RunningServer> {
+  const server = await serve({ model: vqa, features: store, pictures, port: 0, logLevel: 'silent', ...options });
+  servers.push(server);
+  await server.ready;
+  return server;
+}
+
+interface Answer {
+  status: number;
+  body: unknown;
+  headers: Headers;
+}
+
+async function call(url: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const sent =
+    body === undefined
+      ? {}
+      : {
+          method: 'POST',
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+          headers: { 'content-type': 'application/json', ...headers },
+        };
+  const response = await fetch(url, { headers, ...sent });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
+}
+
+/** A store's regions as float32 values. */
+const QUESTION = { question: 'what is the dog near?', regions: { image: '8' } };
+
+describe('answers', () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await start();
+  });
+
+  test('are those of the pipeline, for images of the store and for regions that a request brings', async () => {
+    const ask = await pipeline('visual-question-answering', vqa);
+    const [first, second] = [regionsOfImage(2, 6), regionsOfImage(9, 4)];
+    const expected = await ask(
+      [first, second].map((regions) => ({ question: QUESTION.question, regions })),
+      { topK: 2 },
+    );
+    await ask.dispose();
+    const { features, boxes, imageWidth: width, imageHeight: height } = second;
+    const rows = (values: Float32Array, size: number): number[][] =>
+      Array.from({ length: 4 }, (_, i) => Array.from(values.subarray(i * size, (i + 1) * size)));
+    const own = { features: rows(features, REGION_DIM), boxes: rows(boxes, 4), width, height };
+    const stored = await call(`${server.url}/v1/answer`, { ...QUESTION, topK: 2 });
+    const sent = await call(`${server.url}/v1/answer`, { ...QUESTION, regions: own, topK: 2 });
+    expect([stored.status, sent.status]).toEqual([200, 200]);
+    for (const [i, { body }] of [stored, sent].entries()) {
+      const { answers } = body as { answers: { answer: string; index: number; score: number }[] };
+      expect(answers.map(({ answer, index }) => [answer, index])).toEqual(
+        expected[i]?.map(({ answer, index }) => [answer, index]),
+      );
+      answers.forEach(({ score }, j) => expect(score).toBeCloseTo(expected[i]?.[j]?.score as number, 5)); // other batch, other order of sums
+    }
+  });
+
+  test('of requests that come together are made in shared batches', async () => {
+    const asked = Array.from({ length: 40 }, () => call(`${server.url}/v1/answer`, QUESTION));
+    const answers = await Promise.all(asked);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const metrics = (await call(`${server.url}/metrics`)).body as string;
+    const value = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(metrics)?.[1]);
+    expect(value('visualbert_batch_examples_sum')).toBe(42);
+    expect(value('visualbert_batch_examples_count')).toBeLessThan(42);
+    expect(metrics).toContain('visualbert_request_seconds_count{route="/v1/answer",status="200"} 42');
+  });
+
+  test('are explained as explain() does', async () => {
+    const ask = await pipeline('visual-question-answering', vqa);
+    const expected = await explain(
+      ask,
+      { question: QUESTION.question, regions: regionsOfImage(2, 6) },
+      { answer: 'no' },
+    );
+    await ask.dispose();
+    const { body, status } = await call(`${server.url}/v1/explain`, { ...QUESTION, answer: 'no' });
+    expect(status).toBe(200);
+    const found = body as typeof expected;
+    expect(found.answer).toEqual({ ...expected.answer, score: expect.closeTo(expected.answer.score, 5) });
+    expect(found.words.map(({ text }) => text)).toEqual(['what', 'is', 'the', 'dog', 'near', '?']);
+    const scores = ({ words, images }: typeof expected): number[] =>
+      [...words, ...(images[0]?.regions ?? [])].map(({ score }) => score);
+    scores(found).forEach((score, i) => expect(score).toBeCloseTo(scores(expected)[i] as number, 5));
+    expect(found.images[0]?.regions[1]?.box).toEqual([10, 5, 22, 30]);
+    const none = await call(`${server.url}/v1/explain`, { ...QUESTION, answer: 'blue' });
+    expect(none).toMatchObject({
+      status: 422,
+      body: { message: expect.stringContaining('"blue" is none of the 4 answers') },
+    });
+  });
+
+  test('come with what there is to ask: model, ids, regions and pictures', async () => {
+    expect((await call(`${server.url}/v1/model`)).body).toMatchObject({
+      task: 'visual-question-answering',
+      model: 'VisualBertForQuestionAnswering',
+      endpoints: ['/v1/answer', '/v1/explain'],
+      visualEmbeddingDim: REGION_DIM,
+      images: 3,
+      detector: false,
+    });
+    expect((await call(`${server.url}/v1/images?search=W`)).body).toEqual({ ids: ['two words'], total: 1 });
+    expect((await call(`${server.url}/v1/images?limit=1&offset=1`)).body).toEqual({ ids: ['8'], total: 3 });
+    expect((await call(`${server.url}/v1/images/two%20words`)).body).toMatchObject({
+      regions: 7,
+      width: 80,
+      picture: false,
+    });
+    expect((await call(`${server.url}/v1/images/7`)).body).toMatchObject({ boxes: expect.any(Array), picture: true });
+    const picture = await fetch(`${server.url}/v1/images/7/picture`);
+    expect(picture.headers.get('content-type')).toBe('image/png');
+    expect(new Uint8Array(await picture.arrayBuffer())).toEqual(new Uint8Array(PICTURE));
+    const document = (await call(`${server.url}/docs/json`)).body as { paths: Record<string, unknown> };
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining([
+        '/v1/answer',
+        '/v1/explain',
+        '/v1/model',
+        '/v1/images',
+        '/healthz',
+        '/readyz',
+        '/metrics',
+      ]),
+    );
+  });
+
+  test.each([
+    ['an empty text', { ...QUESTION, question: ' ' }, 400, 'question: expected a text, received an empty one'],
+    ['a number in its place', { ...QUESTION, question: 3 }, 400, 'question: Invalid input: expected string'],
+    ['no image', { question: 'a', regions: {} }, 400, 'regions: expected one of { image: "ID" } of the store'],
+    [
+      'two images',
+      { ...QUESTION, regions: [{ image: '7' }, { image: '8' }] },
+      400,
+      'regions: Invalid input: expected object',
+    ],
+    [
+      'an unknown image',
+      { ...QUESTION, regions: { image: '../secret' } },
+      404,
+      'the store has no "../secret" among its 3 images',
+    ],
+    ['an unknown field', { ...QUESTION, top: 3 }, 400, 'body: Unrecognized key: "top"'],
+    ['a field of the prototype', '{"__proto__": {"question": "a"}}', 400, 'Body is not valid JSON'],
+    [
+      'ragged features',
+      { ...QUESTION, regions: { features: [[1, 2], [1]] } },
+      400,
+      'rows of finite numbers, all as long',
+    ],
+    ['endless features', `{"question":"a","regions":{"features":[[1e39]]}}`, 400, 'rows of finite numbers'],
+    ['narrow features', { ...QUESTION, regions: { features: [[1, 2]] } }, 422, 'expected regions 5 wide'],
+    ['a picture', { ...QUESTION, regions: { picture: 'AAAA' } }, 422, 'this server has no detector'],
+    ['no JSON', '{"question": ', 400, 'Body is not valid JSON'],
+    ['too many values', { ...QUESTION, question: Array(20_000).fill(0) }, 422, 'expected at most 10000 values'],
+    ['too long a text', { ...QUESTION, question: 'a'.repeat(2001) }, 400, 'expected string to have <=2000 characters'],
+    ['too many answers', { ...QUESTION, topK: 1000 }, 400, 'topK: Too big'],
+  ])('are refused for %s, with what was expected', async (_, body, status, message) => {
+    const refused = await call(`${server.url}/v1/answer`, body);
+    expect(refused).toMatchObject({ status, body: { status, message: expect.stringContaining(message) } });
+    expect(JSON.stringify(refused.body)).not.toMatch(/node:|\.ts:|\n {4}at /);
+  });
+
+  test('of other tasks and addresses say what there is', async () => {
+    expect(await call(`${server.url}/v1/ground`, {})).toMatchObject({
+      status: 409,
+      body: { message: expect.stringContaining('it does visual-question-answering: POST /v1/answer or /v1/explain') },
+    });
+    expect((await call(`${server.url}/v1/nothing`, {})).status).toBe(404);
+    for (const path of ['..%2Fsecret', '..%2f..%2f..%2fetc%2fpasswd', '%00', 'secret'])
+      expect((await call(`${server.url}/v1/images/${path}/picture`)).status).toBe(404);
+  });
+
+  test('outlive requests of every wrong kind', async () => {
+    const random = generator(5);
+    const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+    const wrong = [
+      null,
+      -1,
+      1e999,
+      'a',
+      '',
+      [],
+      {},
+      true,
+      [[]],
+      [[null]],
+      { image: 7 },
+      'é'.repeat(9),
+      Array(50).fill({}),
+    ];
+    for (let i = 0; i < 300; i++) {
+      const body = {
+        question: pick(wrong),
+        regions: pick(wrong),
+        topK: pick(wrong),
+        [String(pick(wrong))]: pick(wrong),
+      };
+      const text = JSON.stringify(body);
+      const cut = random(3) === 0 ? text.slice(0, random(text.length)) : text;
+      const { status } = await call(`${server.url}/v1/${pick(['answer', 'explain', 'regions'])}`, cut);
+      expect([400, 404, 422]).toContain(status);
+    }
+    expect((await call(`${server.url}/v1/answer`, QUESTION)).status).toBe(200);
+  });
+
+  test('go to JSON on this machine alone', async () => {
+    expect(
+      (await call(`${server.url}/v1/answer`, JSON.stringify(QUESTION), { 'content-type': 'text/plain' })).status,
+    ).toBe(415);
+    const rebound = await new Promise<number | undefined>((resolve, reject) => {
+      request(`${server.url}/v1/model`, { headers: { host: 'elsewhere.example' } }, ({ statusCode }) =>
+        resolve(statusCode),
+      )
+        .on('error', reject)
+        .end();
+    });
+    expect(rebound).toBe(421);
+  });
+});
+
+test.each([
+  ['visual-reasoning', 'reason', 'VisualBertForVisualReasoning', 'nlvr2', { statement: 'the dog is red' }, ['7', '8']],
+  [
+    'visual-multiple-choice',
+    'choose',
+    'VisualBertForMultipleChoice',
+    'vcr',
+    { question: 'what is it?', choices: ['a dog', 'a man'] },
+    ['7'],
+  ],
+  [
+    'phrase-grounding',
+    'ground',
+    'VisualBertForRegionToPhraseAlignment',
+    'flickr',
+    { sentence: 'a man near a dog', phrases: ['a man', { first: 3, last: 4 }] },
+    ['7'],
+  ],
+  ['fill-mask', 'fill', 'VisualBertForPreTraining', 'pretraining', { text: 'the [MASK] dog' }, ['7']],
+  ['image-text-matching', 'match', 'VisualBertForPreTraining', 'pretraining', { text: 'the red dog' }, ['7']],
+] as const)('%s is asked at /v1/%s', async (task, path, name, form, body, ids) => {
+  const model = await checkpoint(name, { task: form, config: form === 'nlvr2' ? { numLabels: 2 } : {} });
+  const images = ids.map((id) => regionsOfImage(IMAGES.indexOf(id) + 1, 5 + IMAGES.indexOf(id)));
+  const loaded = await pipeline<PipelineName>(task, model);
+  const input = { ...body, regions: images.length > 1 ? images : images[0] } as PipelineInput<PipelineName>;
+  const expected = await loaded(input);
+  await loaded.dispose();
+  const server = await start({ model, task });
+  const regions = ids.map((image) => ({ image }));
+  const found = await call(`${server.url}/v1/${path}`, { ...body, regions: regions.length > 1 ? regions : regions[0] });
+  expect(found.status).toBe(200);
+  const given = Object.values(found.body as object);
+  const rounded = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value, (_, x: unknown) => (typeof x === 'number' ? Number(x.toFixed(5)) : x)));
+  expect(rounded(task === 'image-text-matching' ? found.body : given[0])).toEqual(rounded(expected));
+  expect(
+    (await call(`${server.url}/v1/explain`, { ...body, regions: regions.length > 1 ? regions : regions[0] })).status,
+  ).toBe(200);
+});
+
+describe('a server', () => {
+  test('beyond loopback needs a token, or to be told that it needs none', async () => {
+    await expect(serve({ model: vqa, host: '0.0.0.0', port: 0 })).rejects.toThrow(
+      'host 0.0.0.0 can be reached from other machines, so that requests need a token',
+    );
+    const open = await start({ host: '0.0.0.0', token: false });
+    const { port } = new URL(open.url);
+    expect((await call(`http://127.0.0.1:${port}/v1/model`)).status).toBe(200);
+  });
+
+  test('with a token answers those who bring it', async () => {
+    const { url } = await start({ token: 'abc' });
+    const without = await call(`${url}/v1/answer`, QUESTION);
+    expect(without).toMatchObject({
+      status: 401,
+      body: { message: expect.stringContaining('Authorization: Bearer TOKEN') },
+    });
+    expect(without.headers.get('www-authenticate')).toBe('Bearer');
+    for (const authorization of ['Bearer abd', 'Bearer abcd', 'Basic abc'])
+      expect((await call(`${url}/v1/answer`, QUESTION, { authorization })).status).toBe(401);
+    expect((await call(`${url}/v1/answer`, QUESTION, { authorization: 'Bearer abc' })).status).toBe(200);
+    const open = ['/healthz', '/readyz', '/docs/json'].map(async (path) => (await call(`${url}${path}`)).status);
+    expect(await Promise.all(open)).toEqual([200, 200, 200]);
+    expect((await call(`${url}/metrics`)).status).toBe(401);
+  });
+
+  test('refuses bodies that are too large or too slow, while others are answered', async () => {
+    const { url } = await start({ limits: { bodyBytes: 1000, seconds: 1 } });
+    expect((await call(`${url}/v1/answer`, { ...QUESTION, question: 'a'.repeat(1000) })).status).toBe(413);
+    const slow = new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () =>
+        socket.write(
+          'POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',
+        ),
+      );
+      let text = '';
+      socket.on('data', (part) => (text += part.toString()));
+      socket.on('close', () => resolve(text)).on('error', reject);
+    });
+    expect((await call(`${url}/v1/answer`, QUESTION)).status).toBe(200);
+    expect(await slow).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  test('finds regions in a sent picture with its detector, once for the same picture', async () => {
+    let detections = 0;
+    const detector = {
+      detect: async () => {
+        detections++;
+        return [regionsOfImage(2, 6)];
+      },
+    };
+    const { url } = await start({ detector });
+    const regions = { picture: Buffer.from(PICTURE).toString('base64') };
+    expect((await call(`${url}/v1/regions`, regions)).body).toMatchObject({ regions: 6, width: 80, height: 60 });
+    const [sent, stored] = await Promise.all(
+      [regions, { image: '8' }].map((one) => call(`${url}/v1/answer`, { ...QUESTION, regions: one })),
+    );
+    expect(sent?.body).toEqual(stored?.body);
+    expect(detections).toBe(1);
+  });
+
+  test('that stops finishes what it has', async () => {
+    let isDetecting = (): void => undefined;
+    const detecting = new Promise<void>((resolve) => (isDetecting = resolve));
+    const server = await start({
+      detector: {
+        detect: async () => {
+          isDetecting();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return [regionsOfImage(2, 6)];
+        },
+      },
+    });
+    const regions = { picture: Buffer.from(PICTURE).toString('base64') };
+    const asked = call(`${server.url}/v1/answer`, { ...QUESTION, regions });
+    await detecting;
+    await Promise.all([server.close(), server.close()]);
+    expect((await asked).status).toBe(200);
+    await expect(call(`${server.url}/healthz`)).rejects.toThrow();
+  });
+
+  test('that cannot start leaves nothing open', async () => {
+    await expect(serve({ model: vqa, features: join(folder, 'absent.vbf') })).rejects.toThrow('no such file');
+    await expect(serve({ model: vqa, limits: { waiting: 0 } })).rejects.toThrow(
+      'limits.waiting: expected a number above 0',
+    );
+    await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow('cannot serve feature-extraction');
+    expect(existsSync(store)).toBe(true);
+  });
+});
