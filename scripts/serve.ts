@@ -40,7 +40,7 @@ interface ServeArguments
 }
 
 const MEGABYTE = 2 ** 20;
-const [LISTEN, LIMITS] = ['Listen:', 'Limits:'];
+const [IMAGES, LISTEN, LIMITS] = ["Images (default: as the run's were made):", 'Listen:', 'Limits:'];
 
 const serve: CommandModule<object, ServeArguments> = {
   command: 'serve',
@@ -50,17 +50,25 @@ const serve: CommandModule<object, ServeArguments> = {
       .options({
         run: { type: 'string', describe: 'run folder' },
         model: { type: 'string', describe: 'folder or hub id, instead of a run' },
-        ...featureFlags("Images (default: as the run's were made):"),
+        ...featureFlags(IMAGES),
+        features: {
+          type: 'string',
+          array: true,
+          describe:
+            'region features by image id, in any format of docs/data.md; without them requests bring regions along',
+          group: IMAGES,
+        },
+        answers: { type: 'string', describe: 'list of answers of a model that names none' },
         pictures: {
           type: 'string',
           array: true,
           describe: 'pictures of the images for the page: folders, archives, tables; found by image id alone',
-          group: "Images (default: as the run's were made):",
+          group: IMAGES,
         },
         detector: {
           type: 'string',
           describe: `finds regions in pictures that people send: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
-          group: "Images (default: as the run's were made):",
+          group: IMAGES,
         },
         host: {
           type: 'string',

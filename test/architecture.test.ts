@@ -101,6 +101,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
+  serve: ['explain', 'features', 'pictures', 'pipelines', 'processing'],
   index: [
     'checkpoint',
     'explain',
@@ -132,6 +133,7 @@ const EDGES: Record<string, readonly string[]> = {
     'processing',
     'records',
     'runs',
+    'serve',
     'tasks',
     'tasks/shared',
     'training',
@@ -157,6 +159,11 @@ const OWNED_PACKAGES: Record<string, string> = {
   tinyglobby: 'pictures',
   h5wasm: 'formats',
   hyparquet: 'formats',
+  fastify: 'serve',
+  'fastify-type-provider-zod': 'serve',
+  '@fastify/swagger': 'serve',
+  '@fastify/swagger-ui': 'serve',
+  'prom-client': 'serve',
 };
 
 function files(dir: string): string[] {

@@ -38,6 +38,7 @@ const guide: DefaultTheme.SidebarItem[] = [
     items: [
       page('Pipelines', '/pipelines'),
       page('Explain', '/explain'),
+      page('Serve', '/serve'),
       page('Models', '/models'),
       page('Examples', '/examples'),
       page('Convert', '/converting'),

@@ -31,7 +31,7 @@ export function tokenFor(host: string, token: string | false | undefined): strin
   if (token !== undefined) return token === false ? null : token;
   if (isLoopback(host)) return null;
   throw new ConfigError(
-    `serve: host ${host} can be reached from other machines, so that requests need a token: give token, or token: false to answer everyone`,
+    `serve: host ${host} can be reached from other machines, so that requests need a token: give one (--token, or $VISUALBERT_TOKEN; in code token), or say that everyone is answered (--no-token; token: false)`,
   );
 }
 
