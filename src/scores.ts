@@ -30,8 +30,8 @@ export function bestClasses(
   for (let index = 0; index < scores.length; index++) {
     const score = scores[index] as number;
     if (index === excluded || (best.length >= topK && !(score > (best.at(-1)?.score as number)))) continue;
-    const place = best.findIndex((one) => score > one.score);
-    best.splice(place < 0 ? best.length : place, 0, { index, score });
+    const rank = best.findIndex((one) => score > one.score);
+    best.splice(rank < 0 ? best.length : rank, 0, { index, score });
     if (best.length > topK) best.pop();
   }
   return best;

@@ -28,7 +28,7 @@ export async function traceExample(study: StudiedExample): Promise<LayerAttentio
   return layersOf({ row: sequenceIndex, text: sequence.text.ids.length, regions, textLength });
 }
 
-/** The layers of every sequence of a batch, with the gradient of one score of each example: its place in the example's row of the output. */
+/** The layers of every sequence of a batch, with the gradient of one score of each example: its index in the row of the output. */
 export async function traceBatch(
   { model, forward, pad }: PipelineAccess<PipelineName>,
   { output }: HeadScores,

@@ -34,8 +34,8 @@ export async function rankParts(
   const readings = await access.run(batch);
   const { shape } = readings[0]?.outputs[scores.output] as RawTensor;
   const answers = readings.map((reading) => ranked(scores, reading, 1)[0]?.index ?? 0);
-  const places = answers.map((answer, i) => scores.span(examples[i] as PipelineExample, 0, shape).start + answer);
-  const { layersOf } = await traceBatch(access, scores, batch, { scores: places, shape });
+  const indices = answers.map((answer, i) => scores.span(examples[i] as PipelineExample, 0, shape).start + answer);
+  const { layersOf } = await traceBatch(access, scores, batch, { scores: indices, shape });
   const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;
   const choices = examples[0]?.sequences.length ?? 1;
   return examples.map((example, i) => {

@@ -105,7 +105,7 @@ export class RemovalTest<E> {
 
 const JUDGED_TOGETHER = 128;
 
-/** An example without some of its parts, and the places on curves that it stands for. */
+/** An example without some of its parts, and the points of curves that it stands for. */
 interface Removed<E> {
   example: E;
   seen: PipelineExample;

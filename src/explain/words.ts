@@ -26,8 +26,9 @@ export function wordsOf(ids: readonly number[], { tokens, special }: TextTokeniz
 export function withoutPositions<S extends Sequence>(sequence: S, removed: ReadonlySet<number>): S {
   const { text, asked, alignment } = sequence;
   const left = [...text.ids.keys()].filter((position) => !removed.has(position));
-  const places = new Map(left.map((position, i) => [position, i]));
-  const moved = (positions: readonly number[]): number[] => positions.flatMap((position) => places.get(position) ?? []);
+  const indices = new Map(left.map((position, i) => [position, i]));
+  const moved = (positions: readonly number[]): number[] =>
+    positions.flatMap((position) => indices.get(position) ?? []);
   return {
     ...sequence,
     text: {

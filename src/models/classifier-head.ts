@@ -1,17 +1,24 @@
-// The classifier of the classes that have one.
+// The parts of the classes that classify the pooled output: a backbone and a classifier.
 import type { VisualBertConfig } from '../config.js';
 import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';
-import { built } from './backbone.js';
+import { Backbone, built } from './backbone.js';
+import type { ModelParts } from './contract.js';
 
-/** `cls` of transformers: dropout and one affine map; `classifierTransform` puts a transform between them. */
-export function createClassifier(
+export interface ClassifierParts extends ModelParts {
+  cls: Classifier;
+}
+
+/** A backbone with a pooler, and `cls` of transformers: dropout and one affine map; `classifierTransform` puts a transform between them. */
+export function createClassifierParts(
   config: VisualBertConfig,
   initializer: WeightInitializer,
   numLabels: number = config.numLabels,
-): Classifier {
+): ClassifierParts {
   const { classifierTransform, hiddenAct, layerNormEps, hiddenDropoutProb, initializerRange, hiddenSize } = config;
+  const backbone = new Backbone(config, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
   const transform = classifierTransform ? { hiddenAct, layerNormEps } : null;
   const args = { name: 'cls', numLabels, hiddenDropoutProb, initializerRange, initializer, transform };
-  return built(new Classifier(args), [null, hiddenSize]);
+  const cls = built(new Classifier(args), [null, hiddenSize]);
+  return { backbone, cls, layers: [...backbone.layers, cls] };
 }

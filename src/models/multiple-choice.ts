@@ -2,21 +2,16 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import type { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';
-import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
-import { createClassifier } from './classifier-head.js';
+import { firstPositions, type ComputeContext } from './backbone.js';
+import { type ClassifierParts, createClassifierParts } from './classifier-head.js';
 import { highestOf, sharedSpecs } from './input-specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
-import type { ModelOptions, ModelParts } from './contract.js';
+import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
-
-interface Parts extends ModelParts {
-  cls: Classifier;
-}
 
 /** Inputs that keep their shape when choices are joined with the batch. */
 const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount'];
@@ -32,17 +27,13 @@ const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount']
  * const { logits } = model.forward({ inputIds, visualEmbeds: tf.zeros([1, 2, 36, 512]) }); // [b, choices]
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForMultipleChoice
  */
-export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<LogitsOutputs, ClassifierParts> {
   static readonly className = 'VisualBertForMultipleChoice';
   override readonly className = VisualBertForMultipleChoice.className;
   readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
-      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const cls = createClassifier(settings, initializer, 1);
-      return { backbone, cls, layers: [...backbone.layers, cls] };
-    });
+    super(config, options, (settings, initializer) => createClassifierParts(settings, initializer, 1));
   }
 
   protected override inputSpecs(): InputSpecs {

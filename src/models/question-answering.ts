@@ -2,19 +2,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import type { Classifier } from '../layers/classifier.js';
-import { Backbone, type ComputeContext } from './backbone.js';
-import { createClassifier } from './classifier-head.js';
+import type { ComputeContext } from './backbone.js';
+import { type ClassifierParts, createClassifierParts } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { klDivergence, smoothedLabels } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
-import type { ModelOptions, ModelParts } from './contract.js';
+import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
-
-interface Parts extends ModelParts {
-  cls: Classifier;
-}
 
 /**
  * `logits [b, numLabels]`: always the raw scores. Differs: transformers returns their log-softmax when labels are given.
@@ -29,17 +24,13 @@ interface Parts extends ModelParts {
  * const { logits } = model.forward(inputs);
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForQuestionAnswering
  */
-export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<LogitsOutputs, ClassifierParts> {
   static readonly className = 'VisualBertForQuestionAnswering';
   override readonly className = VisualBertForQuestionAnswering.className;
   readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
-      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const cls = createClassifier(settings, initializer);
-      return { backbone, cls, layers: [...backbone.layers, cls] };
-    });
+    super(config, options, createClassifierParts);
   }
 
   protected override inputSpecs(): InputSpecs {

@@ -2,21 +2,16 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config.js';
 import { ShapeError } from '../errors.js';
-import type { Classifier } from '../layers/classifier.js';
 import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';
-import { Backbone, firstPositions, type ComputeContext } from './backbone.js';
-import { createClassifier } from './classifier-head.js';
+import { firstPositions, type ComputeContext } from './backbone.js';
+import { type ClassifierParts, createClassifierParts } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs.js';
 import { crossEntropy, IGNORED_LABEL } from './losses.js';
 import type { LogitsOutputs } from './outputs.js';
-import type { ModelOptions, ModelParts } from './contract.js';
+import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
-
-interface Parts extends ModelParts {
-  cls: Classifier;
-}
 
 /**
  * `logits [b, numLabels]` from the pooled first token. Labels `[b]` or `[b, 1]` int32, -100 to leave a row out;
@@ -27,17 +22,13 @@ interface Parts extends ModelParts {
  * const isTrue = (await tf.argMax(logits, -1).data())[0] === 1;
  * @see https://huggingface.co/docs/transformers/model_doc/visual_bert VisualBertForVisualReasoning
  */
-export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, Parts> {
+export class VisualBertForVisualReasoning extends VisualBertPreTrainedModel<LogitsOutputs, ClassifierParts> {
   static readonly className = 'VisualBertForVisualReasoning';
   override readonly className = VisualBertForVisualReasoning.className;
   readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
-      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const cls = createClassifier(settings, initializer);
-      return { backbone, cls, layers: [...backbone.layers, cls] };
-    });
+    super(config, options, createClassifierParts);
   }
 
   protected override inputSpecs(): InputSpecs {

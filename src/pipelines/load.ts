@@ -12,7 +12,7 @@ import type { PipelineName, PipelineOptions } from './contract.js';
 import type { PipelineDefinition, PipelineHead } from './head.js';
 import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
-import { warnAboutAnswerOrder, warnAboutPlaces } from './warnings.js';
+import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
 
 /** The parts of a pipeline. */
 export interface PipelineParts<T extends PipelineName> {
@@ -65,7 +65,7 @@ export async function loadParts<T extends PipelineName>(
         imagesOf(regions).map(async (image) => {
           if (isSourced(image)) warnAboutDetector(processor.trainedWith, image.source.detector, image.source.name);
           const read = await readRegions(image, readPicture);
-          warnAboutPlaces(read, processor);
+          warnAboutBoxes(read, processor);
           return processor.fitRegions(read);
         }),
       ),

@@ -7,8 +7,8 @@ import type { VisualBertProcessor } from '../processing/processor.js';
 import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
 import type { TaskName } from '../processing/text-forms.js';
 
-/** Width of the authors' features with places: 2048 and 6. */
-const WIDTH_WITH_PLACES = 2054;
+/** Width of the authors' features with box coordinates: 2048 and 6. */
+const WIDTH_WITH_BOXES = 2054;
 /** Shares of a picture, and a little more: boxes may reach over its edge. */
 const LARGEST_SHARE = 1.5;
 /** Text forms of tasks that show one image: their checkpoints have only seen visual type 0. */
@@ -44,23 +44,23 @@ export function warnAboutVisualTypes(images: number, task: TaskName): void {
   );
 }
 
-/** Places in a picture as pixels where the model takes shares, and the other way round. */
-export function warnAboutPlaces(regions: RegionFeatures, { visualEmbeddingDim }: VisualBertProcessor): void {
+/** Warns of boxes in pixels where the model takes shares of the picture, and the other way round. */
+export function warnAboutBoxes(regions: RegionFeatures, { visualEmbeddingDim }: VisualBertProcessor): void {
   const { features, count, dim, boxes, imageWidth = 0, imageHeight = 0 } = regions;
-  if (dim === visualEmbeddingDim && dim === WIDTH_WITH_PLACES) {
-    const places = Array.from({ length: count }, (_, i) =>
+  if (dim === visualEmbeddingDim && dim === WIDTH_WITH_BOXES) {
+    const coordinates = Array.from({ length: count }, (_, i) =>
       features.subarray((i + 1) * dim - BOX_FEATURE_DIM, (i + 1) * dim),
     );
-    if (places.some((place) => place.some((value) => value > LARGEST_SHARE)))
+    if (coordinates.some((box) => box.some((value) => value > LARGEST_SHARE)))
       warnOnce(
         `regions: the last ${BOX_FEATURE_DIM} of ${dim} features are larger than 1. The model takes places as shares of the picture (x1, y1, x2, y2, width, ` +
           'height from 0 to 1); these look like pixels: divide them by the size of the picture',
       );
     return;
   }
-  const needsPlaces = boxes !== undefined && dim + BOX_FEATURE_DIM === visualEmbeddingDim;
+  const needsBoxes = boxes !== undefined && dim + BOX_FEATURE_DIM === visualEmbeddingDim;
   if (
-    needsPlaces &&
+    needsBoxes &&
     Math.min(imageWidth, imageHeight) > 2 * LARGEST_SHARE &&
     boxes.every((value) => value <= LARGEST_SHARE)
   )

@@ -1,4 +1,4 @@
-// Reproducible random arrays in plain JavaScript: uniform values, normal values and permutations, each from a seed and a place.
+// Reproducible random arrays in plain JavaScript: uniform values, normal values and permutations, each from a seed and a stream name.
 import { hash32, philoxBits } from './philox.js';
 
 /** `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit what the kernel `PhiloxUniform` gives on every backend. */

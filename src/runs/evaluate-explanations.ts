@@ -11,7 +11,7 @@ import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
-import { createForwardPass } from '../training/step/forward.js';
+import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
 
 export interface EvaluateExplanationsOptions {
@@ -56,19 +56,12 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     const { modelClass } = opened;
     const fresh = options.allowFreshWeights === true ? undefined : false;
     const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
-    try {
+    return await withForwardPass(model, async (forward) => {
       const head = headOf(pipelineTask, opened, model.config);
-      const forward = await createForwardPass(model);
-      try {
-        const parts = { task: pipelineTask, model, processor: opened.processor, head };
-        const access = createAccess(parts, forward, batchSize);
-        return await testRemovals(opened, access, { ...options, seed, batchSize });
-      } finally {
-        await forward.dispose();
-      }
-    } finally {
-      model.dispose();
-    }
+      const parts = { task: pipelineTask, model, processor: opened.processor, head };
+      const access = createAccess(parts, forward, batchSize);
+      return testRemovals(opened, access, { ...options, seed, batchSize });
+    });
   } finally {
     await opened.close();
   }

@@ -1,4 +1,4 @@
-// Which attention heads of a model find the regions that words name, on sentences with phrases.
+// Measures which attention heads of a model find the regions that phrases name.
 import { ConfigError } from '../errors.js';
 import { type HeadAccuracy, HeadAccuracyTest } from '../explain/head-accuracy.js';
 import { prepareAttention, runTrace } from '../explain/trace.js';
@@ -8,13 +8,13 @@ import { collateExamples, type PipelineExample, regionCount, sizeOfExample } fro
 import type { GroundingExample } from '../tasks/grounding/grounding.js';
 import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
-import { createForwardPass } from '../training/step/forward.js';
 import type { RunFunction } from '../training/step/runner.js';
+import { withForwardPass } from './forward-pass.js';
 import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
- * sentences with phrases). Any checkpoint will do: its head takes no part.
+ * sentences with phrases). Any checkpoint will do: its head is not used.
  * @throws ConfigError for data without phrases
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
@@ -25,20 +25,13 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
   try {
     const allowFreshWeights = options.allowFreshWeights === true ? undefined : false;
     const model = await VisualBertModel.fromPretrained(source, { allowFreshWeights });
-    try {
-      const forward = await createForwardPass(model);
-      try {
-        const test = new HeadAccuracyTest();
-        const attention = prepareAttention(model, forward);
-        for await (const portion of portionsOf(opened, Math.min(limit, opened.data.length)))
-          await addExamples(test, portion as GroundingExample[], attention, { opened, batchSize });
-        return test.compute();
-      } finally {
-        await forward.dispose();
-      }
-    } finally {
-      model.dispose();
-    }
+    return await withForwardPass(model, async (forward) => {
+      const test = new HeadAccuracyTest();
+      const attention = prepareAttention(model, forward);
+      for await (const portion of portionsOf(opened, Math.min(limit, opened.data.length)))
+        await addExamples(test, portion as GroundingExample[], attention, { opened, batchSize });
+      return test.compute();
+    });
   } finally {
     await opened.close();
   }

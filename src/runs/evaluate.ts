@@ -1,9 +1,9 @@
 // Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
 import { ConfigError } from '../errors.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
-import { createForwardPass } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { TrainingStepOptions } from '../training/step/options.js';
+import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
@@ -45,16 +45,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvalu
     const { modelClass } = opened;
     const fresh = allowFreshWeights ? undefined : false;
     const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
-    try {
-      const forward = await createForwardPass(model, { precision });
-      try {
-        return await evaluate(opened, forward, { ...options, batchSize });
-      } finally {
-        await forward.dispose();
-      }
-    } finally {
-      model.dispose();
-    }
+    const run = (forward: ForwardPass): Promise<RunEvaluation> => evaluate(opened, forward, { ...options, batchSize });
+    return await withForwardPass(model, run, { precision });
   } finally {
     await opened.close();
   }
@@ -75,9 +67,9 @@ async function evaluate(
     outputs: (inputs) => forward.outputs(inputs),
     padBatches: forward.compiled,
     hasLabels: purpose === 'evaluate',
-    onBatch: (examples, outputs, places) => {
+    onBatch: (examples, outputs, indices) => {
       predictions?.update(examples, outputs);
-      order.push(...places);
+      order.push(...indices);
       onBatch?.(order.length, opened.data.length);
     },
   });

@@ -66,7 +66,7 @@ function isSameHead(
   return !isAuthorsVqaHead(stored) || id2label[0] === UNKNOWN_ANSWER;
 }
 
-/** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError when they are none */
+/** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError for unknown fields */
 export async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
   const fields = typeof source === 'string' ? await readJson(source) : source;
   return Object.keys(fields).some((key) => key.includes('_'))

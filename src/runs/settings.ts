@@ -7,7 +7,7 @@ import { expected, OptionsError, parseOptions, text } from '../option-errors.js'
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
-/** A run's settings, each where it belongs. */
+/** A run's settings, sorted. */
 export interface RunSettings {
   task: TaskOptionName;
   model: string | null;
@@ -50,7 +50,7 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   return { task, ...parseOptions('settings', runSchema, pick('run')), data: pick('data'), arguments: pick('arguments') };
 }
 
-/** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is none */
+/** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse((await readText(path)).replace(/^\s*\/\/.*$/gm, ''));

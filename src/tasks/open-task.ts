@@ -1,4 +1,4 @@
-// Opens a task by its name: the one place that knows them all.
+// Opens a task by its name: the only file that imports all tasks.
 import { ConfigError } from '../errors.js';
 import { openAnswering } from './answering/own-answering.js';
 import { openFlickr } from './grounding/flickr.js';

@@ -10,10 +10,10 @@ const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
   error: expected('epoch, never or a whole number above 0'),
 });
 
-/** Share of the run that is warmup when nothing else is said: that of the authors' recipes. */
+/** Default share of warmup in a run: that of the authors' recipes. */
 const DEFAULT_WARMUP_RATIO = 0.1;
 
-const stepOptions = z.strictObject(STEP_OPTIONS).omit({ totalSteps: true }).shape; // a run knows its end
+const stepOptions = z.strictObject(STEP_OPTIONS).omit({ totalSteps: true }).shape; // a run computes it
 
 /** A step's option with the default of a run, which follows a recipe where a step alone does nothing that it is not asked for. */
 function inRun<T extends z.ZodType>(
@@ -62,7 +62,7 @@ const schema = z.strictObject({
   resume: z.boolean().default(false).describe('go on from the newest checkpoint of outputDir'),
 });
 
-/** What a run may be given. */
+/** The arguments of a run, all optional. */
 export type TrainingArguments = z.input<typeof schema>;
 /** The same with every default filled in. */
 export type ResolvedTrainingArguments = z.output<typeof schema>;

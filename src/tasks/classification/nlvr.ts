@@ -1,35 +1,19 @@
 // NLVR: human-written statements about scenes of three boxes, from the structured scenes or from pictures.
 import { readNlvr, type SceneStatement } from '../../records/nlvr.js';
 import { type NlvrScene, sceneRegions } from '../../records/nlvr-scenes.js';
-import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
+import type { RegionFeatureSource } from '../../features/region-features.js';
 import { memorySource } from '../../features/wrappers.js';
 import { DataError } from '../../errors.js';
-import { mapSplits, readAll, readSplits } from '../shared/datasets.js';
+import { readAll, readSplits } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { NlvrOptions } from '../shared/options.js';
-import { taskProcessor } from '../shared/processor.js';
-import { taskRegions } from '../shared/regions.js';
-import { classificationTask } from './classification-task.js';
-import { STATEMENT_CLASSES, type StatementExample, statementJudge, statementRecords } from './statements.js';
+import { openStatements, type StatementExample } from './statements.js';
 
 /** Opens NLVR data. @throws DataError when a statement has neither a scene nor features. */
 export async function openNlvr(options: NlvrOptions, context: TaskContext): Promise<OpenedTask<StatementExample>> {
   const splits = await readSplits((paths) => readAll(paths, readNlvr), options.data, options.validationData);
-  const texts = (): string[] => splits.records.map(({ sentence }) => sentence);
-  const processor = await taskProcessor('nlvr', options, context, texts);
   const features = options.features ?? sceneSource([...splits.records, ...(splits.validation ?? [])]);
-  return openedWith(await taskRegions(features, options, context), (source) =>
-    classificationTask({
-      name: 'nlvr',
-      classes: STATEMENT_CLASSES,
-      hasGivenClasses: true,
-      ...mapSplits(splits, statementRecords),
-      processor,
-      source,
-      context,
-      judge: statementJudge(false),
-    }),
-  );
+  return openStatements('nlvr', splits, features, options, context);
 }
 
 function sceneSource(statements: readonly SceneStatement[]): RegionFeatureSource {

@@ -2,27 +2,62 @@
 import { writeTextAtomic } from '#platform';
 import { scoreNlvr } from '../../metrics/nlvr.js';
 import type { Statement } from '../../records/nlvr.js';
-import type { ClassificationJudge, ClassifiedExample, ClassifiedText } from './classification-task.js';
+import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
+import { mapSplits, type Splits } from '../shared/datasets.js';
+import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
+import type { Nlvr2Options, NlvrOptions } from '../shared/options.js';
+import { taskProcessor } from '../shared/processor.js';
+import { taskRegions } from '../shared/regions.js';
+import {
+  type ClassificationJudge,
+  classificationTask,
+  type ClassifiedExample,
+  type ClassifiedText,
+} from './classification-task.js';
 
-export interface StatementRecord extends ClassifiedText {
+interface StatementRecord extends ClassifiedText {
   statement: Statement;
 }
 
 export type StatementExample = ClassifiedExample<StatementRecord>;
 
 /** The authors' class 1 is true. */
-export const STATEMENT_CLASSES = ['False', 'True'];
+const STATEMENT_CLASSES = ['False', 'True'];
 
 /** Statements as texts to classify. */
-export function statementRecords(statements: readonly Statement[]): StatementRecord[] {
+function statementRecords(statements: readonly Statement[]): StatementRecord[] {
   return statements.map((statement) => {
     const { identifier: id, sentence: text, imageIds, label } = statement;
     return { statement, id, text, imageIds, classIndex: label === null ? null : Number(label) };
   });
 }
 
+/** Opens statements for training, evaluation or prediction. */
+export async function openStatements(
+  name: 'nlvr' | 'nlvr2',
+  splits: Splits<Statement>,
+  features: RegionFeatureSource | readonly string[],
+  options: NlvrOptions | Nlvr2Options,
+  context: TaskContext,
+): Promise<OpenedTask<StatementExample>> {
+  const texts = (): string[] => splits.records.map(({ sentence }) => sentence);
+  const processor = await taskProcessor(name, options, context, texts);
+  return openedWith(await taskRegions(features, options, context), (source) =>
+    classificationTask({
+      name,
+      classes: STATEMENT_CLASSES,
+      hasGivenClasses: true,
+      ...mapSplits(splits, statementRecords),
+      processor,
+      source,
+      context,
+      judge: statementJudge(name === 'nlvr2'),
+    }),
+  );
+}
+
 /** Percentages, with consistency where sentences are asked of several pairs; `identifier,True|False` lines. */
-export function statementJudge(hasPairs: boolean): ClassificationJudge<StatementRecord> {
+function statementJudge(hasPairs: boolean): ClassificationJudge<StatementRecord> {
   return {
     metrics: (predictions) => {
       const { accuracy, consistency } = scoreNlvr(

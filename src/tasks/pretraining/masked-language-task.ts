@@ -28,7 +28,7 @@ export interface PretrainingExample<R> extends TaskExample<R> {
   positions?: AlignedText['positions'];
 }
 
-/** A record that the same seed and epoch always hide in the same way. */
+/** A record whose masking depends on seed and epoch alone. */
 export interface PretrainingRecord {
   /** Names the example's random stream. */
   key: string;

@@ -1,4 +1,4 @@
-// A short text that changes when what it stands for does.
+// Fingerprints of data: short texts that change when the data do.
 import { createHash } from 'node:crypto';
 
 /** 16 hexadecimal digits that change when any of the parts does. */

@@ -1,4 +1,4 @@
-// What a task gives to the commands: its data sets, its batches and metrics, and the file that its evaluation server takes.
+// An opened task as the commands use it: its data sets, batches and metrics, and the file for its evaluation server.
 import type { VisualBertConfigOptions } from '../../config.js';
 import type { DetectorIdentity } from '../../features/detector-identity.js';
 import type { Architecture } from '../../models/pretrained/classify.js';

@@ -1,4 +1,4 @@
-// The options of every task: names, checks, defaults and help texts in one place; commands make their flags from them.
+// The options of every task: names, checks, defaults and help texts, defined once; commands make their flags from them.
 import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';

@@ -1,4 +1,4 @@
-// What the model reads of a record of VCR: its question or question and answer, with answers or rationales to choose from.
+// Texts of a VCR record: its question, or question and answer, with answers or rationales to choose from.
 import { type AlignedText, readTaggedQuestion, type TaggedReading } from '../../processing/aligned-text.js';
 import { nameObjects, type Naming, VCR_NAMES, type VcrToken, type VcrWord } from '../../processing/vcr-names.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../features/region-features.js';

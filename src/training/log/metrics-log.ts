@@ -39,7 +39,7 @@ export class MetricsLog {
 
 /**
  * The lines of a metrics.jsonl; none when there is no such file. Lines that are no entries are left out, such as the last one
- * of a killed process or the zeros that a power cut may leave: they must not keep a run from going on.
+ * of a killed process or the zeros that a power cut may leave: they must not keep a run from resuming.
  */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -4,9 +4,9 @@ import { SingleBar } from 'cli-progress';
 /** Shows the way from a step to the last one. */
 export interface Progress {
   start(total: number, at: number): void;
-  /** An update is done; `secondsLeft` is null as long as the pace is not known. */
+  /** An update is done; `secondsLeft` is null while the pace is unknown. */
   update(step: number, figures: { loss: number; learningRate: number; secondsLeft: number | null }): void;
-  /** One line of its own, such as the figures of an evaluation. */
+  /** A separate line, such as the metrics of an evaluation. */
   line(text: string): void;
   stop(): void;
 }

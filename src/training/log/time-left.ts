@@ -1,6 +1,6 @@
-// How long a run still takes: by the pace of its last updates, and by what its evaluations and saves have taken.
+// Estimates the time left of a run from the pace of its last updates and the durations of its evaluations and saves.
 
-/** What a run does between two updates; an evaluation ends with a save of its own. */
+/** A pause between two updates; an evaluation ends with a save of its own. */
 export type Pause = 'evaluation' | 'save';
 
 export interface TimeLeftOptions {
@@ -40,7 +40,7 @@ export class TimeLeft {
     this.recordings = recordings();
   }
 
-  /** An update is done. @returns seconds left; null as long as nothing is known of their pace */
+  /** An update is done. @returns seconds left; null while the pace is unknown */
   update(step: number): number | null {
     const recordings = this.options.recordings();
     const seconds = this.lap();

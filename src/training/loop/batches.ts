@@ -1,10 +1,10 @@
-// Batches made while the step runs, and the exact padding of a short one.
+// Makes batches while the step runs, and fills a short batch up without changing its loss.
 import { ShapeError } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
 import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
 
 /**
- * Runs `make` for a few items ahead of the reader; a new one is begun once the reader has gone to work, not while it waits.
+ * Runs `make` for a few items ahead of the reader; a new one starts while the reader works, not while it waits.
  * Results come in order; an error is thrown when its item's turn comes.
  */
 export async function* prefetch<T, R>(
@@ -31,7 +31,7 @@ export async function* prefetch<T, R>(
       yield made;
     }
   } finally {
-    next = items.length; // the reader has stopped early
+    next = items.length; // the reader stopped early
   }
 }
 
@@ -46,7 +46,7 @@ export async function readBatch<E>(
   return { examples, batch: await task.collate(examples, options) };
 }
 
-/** The value of an integer label that no loss counts. */
+/** The integer label that losses ignore. */
 const IGNORED_LABEL = -100;
 const LABELS = new Set(['labels', 'sentenceImageLabels']);
 

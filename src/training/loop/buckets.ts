@@ -4,7 +4,7 @@ import { type Dataset, type Task } from '../task.js';
 import { readBatch } from './batches.js';
 import { MASKS } from './padding.js';
 
-/** Buckets, and what they lead to. */
+/** Buckets, and the padding expected with them. */
 export interface FittedBuckets {
   buckets: Buckets;
   /** Expected share of padding among tokens and regions, from 0 to 1; null when the lengths are not known. */
@@ -29,7 +29,7 @@ interface Lengths {
   regions: number;
 }
 
-/** Batches that lengths are taken from: enough to know how they are spread. */
+/** Batches that lengths are sampled from: enough for their distribution. */
 const FITTED_BATCHES = 1000;
 /** Examples that are read to compare them with `sizeOf`, which may be an estimate. */
 const SAMPLED = 64;
@@ -64,7 +64,7 @@ export async function fitBuckets<E>(task: Task<E>, dataset: Dataset<E>, options:
 }
 
 /**
- * The lengths that examples have in the model's inputs. A sample tells how far the estimates of `sizeOf` are off, and stands for lengths
+ * The lengths that examples have in the model's inputs. A sample corrects the estimates of `sizeOf`, and stands for lengths
  * that are not known at all.
  */
 async function calibrated<E>(

@@ -9,7 +9,7 @@ export interface OrderOptions {
   groupByLength: boolean;
 }
 
-/** Batches within which examples are sorted by length: enough for like lengths, few enough to stay random (as transformers). */
+/** Batches within which examples are sorted by length: enough for similar lengths, few enough to stay random (as transformers). */
 const BATCHES_PER_GROUP = 50;
 
 /** The batches of an epoch as indices of examples; the last one may be shorter. */
@@ -33,7 +33,7 @@ export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: 
   ];
 }
 
-/** All examples once, longest first where lengths are known: evaluation needs no order, and like lengths waste no padding. */
+/** All examples once, longest first where lengths are known: evaluation needs no order, and batches of similar length waste no padding. */
 export function evaluationBatches(dataset: Dataset<unknown>, batchSize: number): number[][] {
   const order = Array.from({ length: dataset.length }, (_, i) => i);
   if (dataset.sizeOf === undefined) return chunk(order, batchSize);
@@ -47,7 +47,7 @@ export function evaluationBatches(dataset: Dataset<unknown>, batchSize: number):
 /** Classes of region counts: examples of one class are sorted by their text. */
 const REGION_CLASSES = 4;
 
-/** Compares examples by length, longest first: by class of region count, then by text, so that a batch is of like length in both. */
+/** Compares examples by length, longest first: by class of region count, then by text, so that a batch has similar lengths in both. */
 function byLength(dataset: Dataset<unknown>): (a: number, b: number) => number {
   const sizes = Array.from({ length: dataset.length }, (_, i) => dataset.sizeOf?.(i) ?? { text: 0, regions: 0 });
   const counts = sizes.map(({ regions }) => regions);

@@ -1,4 +1,4 @@
-// The evaluations of a run: when they are due, which one is the best, and what is logged of them.
+// The evaluations of a run: when they are due, which one is best, and what is logged.
 import { join } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
@@ -27,7 +27,7 @@ export class Evaluations<E> {
     return step >= this.run.totalSteps || isDue(evaluateEvery, step, this.run.stepsPerEpoch);
   }
 
-  /** Evaluates the present weights, or their average where one is kept, and notes the result. Null when a signal came before the end. */
+  /** Evaluates the current weights, or their average where one is kept, and records the result. Null when a signal interrupted it. */
   async evaluate(): Promise<Record<string, number> | null> {
     const { validation, step: training, log, progress, stepsPerEpoch } = this.run;
     if (validation === null) return null;

@@ -1,7 +1,7 @@
-// How much of the batches is padding.
+// Measures the share of padding in batches.
 import { type Batch } from '../task.js';
 
-/** Inputs that tell tokens and regions in use (1) from padding (0). */
+/** Masks of tokens and regions: 1 in use, 0 padding. */
 export const MASKS = ['attentionMask', 'visualAttentionMask'] as const;
 
 /** Tokens and regions of a batch that is filled up to `size` examples: all of them, and those that are padding. */

@@ -1,4 +1,4 @@
-// What a run consists of from its start to its end; its loop, evaluations and checkpoints share it.
+// The parts of a run, shared by its loop, evaluations and checkpoints.
 import { type ResolvedTrainingArguments, type TrainingArguments } from '../arguments.js';
 import { type RunLog } from '../log/run-log.js';
 import { type StepProfiler } from '../log/step-profiler.js';
@@ -16,7 +16,7 @@ export type RunParts<E> = Required<Omit<TrainerOptions<E>, keyof TrainingArgumen
   profile: string | null;
 };
 
-/** What is known of a run before anything is opened. */
+/** The plan of a run, known before anything is opened. */
 export interface RunPlan<E> extends Readonly<RunParts<E>> {
   readonly arguments: ResolvedTrainingArguments;
   /** Updates in one epoch, and in the whole run. */
@@ -27,7 +27,7 @@ export interface RunPlan<E> extends Readonly<RunParts<E>> {
   readonly fittedBuckets: () => Promise<FittedBuckets>;
 }
 
-/** A plan that is being carried out. */
+/** A run in progress. */
 export interface RunContext<E> extends RunPlan<E> {
   readonly step: TrainingStep;
   /** Changes during the run, and is part of every checkpoint. */
@@ -37,7 +37,7 @@ export interface RunContext<E> extends RunPlan<E> {
   readonly profiler: StepProfiler | null;
 }
 
-/** Whether something that is done every so often is due after a step. */
+/** Whether something that is done every `every` steps is due after a step. */
 export function isDue(every: 'epoch' | 'never' | number, step: number, stepsPerEpoch: number): boolean {
   return every !== 'never' && step % (every === 'epoch' ? stepsPerEpoch : every) === 0;
 }

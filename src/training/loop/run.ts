@@ -102,7 +102,7 @@ export class Run<E> {
     return result;
   }
 
-  /** Evaluates and saves when it is time to; says when the run is over before its last step. */
+  /** Evaluates and saves when due; reports when the run ends before its last step. */
   private async afterStep(isStopped: boolean): Promise<EndReason | null> {
     const { totalSteps, signals, arguments: given } = this.context;
     const { step } = this.context.step;
@@ -118,7 +118,7 @@ export class Run<E> {
     return reason ?? ends;
   }
 
-  /** What a run that nothing stops does after an update. */
+  /** Logs, evaluates and saves after an update of a run that is not being stopped. */
   private pauseAfter(step: number): Pause | null {
     const { totalSteps, stepsPerEpoch, arguments: given } = this.context;
     if (this.evaluations.isDue(step)) return 'evaluation';
@@ -128,7 +128,7 @@ export class Run<E> {
   private async evaluateAndSave(): Promise<EndReason | null> {
     const { callbacks, signals, step } = this.context;
     const metrics = await this.evaluations.evaluate();
-    await saveCheckpoint(this.context); // without metrics when a signal came: the evaluation is pending then
+    await saveCheckpoint(this.context); // without metrics after a signal: the evaluation is then pending
     if (metrics === null) return signals.received;
     const answers = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(step.step, metrics)));
     if (answers.includes('stop')) return 'callback';
@@ -139,7 +139,7 @@ export class Run<E> {
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
     const { state, progress, arguments: given } = this.context;
     const { step } = this.context.step;
-    const isScaled = lossScale !== undefined && Number.isFinite(loss); // the scale was too large, and is smaller now
+    const isScaled = lossScale !== undefined && Number.isFinite(loss); // the loss scale was too large and has been halved
     if (isScaled && lossScale < 1) {
       throw new TrainingError(
         `step ${step}: gradients do not fit into float16 at any loss scale; train in bf16 or fp32`,

@@ -1,7 +1,7 @@
 // SIGINT and SIGTERM ask a run to save and stop; at the second one the process ends as usual.
 
 export interface StopSignals {
-  /** The signal that came, if one did. */
+  /** The signal received, if any. */
   readonly received: NodeJS.Signals | null;
   /** Stops listening: the signals then end the process as usual. */
   release(): void;

@@ -1,4 +1,4 @@
-// What a trainer is given and what it gives back.
+// The options of a trainer and the result of a run.
 import { type Progress } from '../log/progress.js';
 import { type PictureReader } from '../report/example-cards.js';
 import { type Dataset, type Task } from '../task.js';
@@ -22,7 +22,7 @@ export interface TrainerCallback {
   onSave?(step: number, dir: string): void | Promise<void>;
 }
 
-/** What a run is made of, side by side with its arguments. */
+/** The parts of a run, given beside its arguments. */
 export interface TrainerOptions<E> extends TrainingArguments {
   model: TrainerModel;
   task: Task<E>;

@@ -1,4 +1,4 @@
-// Which answers are given in place of which.
+// The confusion matrix of the most frequent answers.
 import { type Fragment, html } from '../../html/escape.js';
 import { type NotesSummary } from './example-notes.js';
 

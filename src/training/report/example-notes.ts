@@ -1,4 +1,4 @@
-// Keeps of all judged examples what a report shows: the confusion of answers, the best, the worst and the first ones.
+// Keeps what a report shows of judged examples: the confusion of answers, and the best, worst and first examples.
 import { type ExampleNote } from '../task.js';
 
 /** What is kept of an evaluation. */

@@ -1,4 +1,4 @@
-// What the report's style has beside that of all pages.
+// The report's additions to the style of all pages.
 import { css } from '../../html/escape.js';
 
 export const REPORT_STYLE: string = css`

@@ -1,4 +1,4 @@
-// What a run folder holds about its run, read for the report.
+// Reads what a run folder stores about its run, for the report.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type MetricsEntry, readMetrics } from '../log/metrics-log.js';
@@ -32,7 +32,7 @@ export interface RunRecord {
 /** Keys of an entry that are not metrics. */
 const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
 
-/** @throws Error when run.json is not there or no JSON */
+/** @throws Error when run.json is missing or not JSON */
 export async function readRunRecord(runDir: string): Promise<RunRecord> {
   const entries = await readMetrics(join(runDir, METRICS_FILE));
   const settings = JSON.parse(await readFile(join(runDir, 'run.json'), 'utf8')) as RunSettingsShown;

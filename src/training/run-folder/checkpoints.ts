@@ -1,4 +1,4 @@
-// Checkpoints of a run: folders that appear whole, are checked when read, and leave by rotation.
+// Checkpoints of a run: folders that appear complete, are verified when read, and are rotated.
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -9,11 +9,11 @@ import { removeLeftovers, temporaryBeside } from '../../platform/temporary-files
 const MANIFEST = 'checkpoint.json';
 const CHECKPOINTS = 'checkpoints';
 const FORMAT = 1;
-/** Begins the name of a checkpoint that is kept until the one that replaces it is complete. */
+/** Prefix of the name of a checkpoint that is kept until its replacement is complete. */
 const REPLACED = '.replaced-';
 const READ_BYTES = 4 << 20;
 
-/** A checkpoint as found on disk: its folder, the step after which it was written, and what the trainer noted in it. */
+/** A checkpoint as found on disk: its folder, the step after which it was written, and the trainer's state in it. */
 export interface Checkpoint<S> {
   dir: string;
   step: number;
@@ -27,7 +27,7 @@ interface Manifest<S> {
   files: Record<string, { bytes: number; crc32: number }>;
 }
 
-/** What the manifest's file holds: its own checksum too, for a changed metric would be as wrong as a changed weight. */
+/** Content of the manifest's file, with its own checksum: a changed metric would be as wrong as a changed weight. */
 interface SealedManifest<S> extends Manifest<S> {
   crc32: number;
 }
@@ -80,7 +80,7 @@ export class CheckpointStore<S> {
       await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(sealed, null, 2)}\n`);
       await this.put(temporary, step);
     } catch (error) {
-      await this.clean().catch(() => undefined); // the error that led here says more
+      await this.clean().catch(() => undefined); // the original error says more
       const older = (await this.steps()).at(-1);
       throw new CheckpointError(
         `${this.dirOf(step)}: could not be written (${errorMessage(error)}); ` +
@@ -148,7 +148,7 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   });
 }
 
-/** Puts the files of a folder under their names into another, each at once; links instead of copies where the disk can. */
+/** Puts the files of a folder into another, each atomically; as links instead of copies where the file system can. */
 export async function publishFiles(from: string, to: string, names: readonly string[]): Promise<void> {
   await makeFolder(to);
   await removeLeftovers(to);

@@ -1,4 +1,4 @@
-// What may change the last bits of a run: noted in every checkpoint, compared when one is resumed.
+// Records what may change the last bits of a run: stored in every checkpoint, compared when one is resumed.
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Puts the weights of a checkpoint into a model that is already there: strict, by name and shape.
+// Loads the weights of a checkpoint into an existing model: strict, by name and shape.
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { openSource } from '#platform';

@@ -1,4 +1,4 @@
-// The folder of a run: what must not lie there when a run begins, and the best model in it.
+// The folder of a run: checked before a run begins, locked while it lasts, and given the best model.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, makeFolder } from '#platform';
@@ -12,7 +12,7 @@ export const AVERAGE = 'average';
 const MODEL = 'model.safetensors';
 const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);
 
-/** Makes the folder of a run. @throws TrainingError when the system does not let it */
+/** Makes the folder of a run. @throws TrainingError when the system refuses */
 export async function makeRunFolder(outputDir: string): Promise<void> {
   await makeFolder(outputDir).catch((error: unknown) => {
     throw new TrainingError(
@@ -27,14 +27,14 @@ export async function makeRunFolder(outputDir: string): Promise<void> {
  */
 export async function lockRunFolder(outputDir: string): Promise<() => Promise<void>> {
   const attempt = await tryLock(join(outputDir, '.lock')).catch(() => null);
-  if (attempt === null) return async () => undefined; // nothing can be written: the first file that is needed there gives a better error
+  if (attempt === null) return async () => undefined; // nothing can be written: the first file written there reports a better error
   if ('release' in attempt) return attempt.release;
   throw new TrainingError(
     `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait for its end, or choose another outputDir`,
   );
 }
 
-/** A run never overwrites what another one has left. @throws ConfigError */
+/** A run never overwrites the files of another run. @throws ConfigError */
 export async function requireFreeFolder(
   outputDir: string,
   resume: boolean,
@@ -53,7 +53,7 @@ export async function requireFreeFolder(
   }
 }
 
-/** Makes a checkpoint's model, or its average where one is kept, that of the run folder. */
+/** Copies a checkpoint's model, or its average where one is kept, into the run folder. */
 export async function publishModel(checkpoint: string, outputDir: string): Promise<void> {
   const average = join(checkpoint, AVERAGE);
   const dir = (await exists(average)) ? average : checkpoint;

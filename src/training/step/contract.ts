@@ -1,10 +1,10 @@
-// What a training step offers, whether it runs eagerly or compiled.
+// The interface of a training step, eager or compiled.
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import type { RawTensors, ReadTensor } from '../../raw-tensor.js';
 import type { ResolvedStepOptions } from './options.js';
 import type { StepInputs, StepOutputs } from './trainable-model.js';
 
-/** What one update reports. */
+/** The result of one update. */
 export interface StepResult {
   /** Mean loss over the examples of the update. */
   loss: number;
@@ -56,6 +56,6 @@ export interface TrainingStep {
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   /** Settles once the model's variables hold what the calls so far have made of them; the step keeps the parameters. */
   syncParameters(): Promise<void>;
-  /** Gives the parameters back to the model, which is whole again, and frees the rest. */
+  /** Returns the parameters to the model, which can be used as before, and frees the rest. */
   dispose(): Promise<void>;
 }

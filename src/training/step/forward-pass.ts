@@ -1,4 +1,4 @@
-// A model's forward pass as arrays in, arrays out, wherever its functions run.
+// A model's forward pass from arrays to arrays, over any runner.
 import type { RawTensors } from '../../raw-tensor.js';
 import { flattenOutputs } from './inputs.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';

@@ -1,4 +1,4 @@
-// Functions that are made once for each key, where keys are equal when they hold the same.
+// Caches functions by key; keys are compared by content.
 
 /** The few functions of one kind that a step makes, such as one for each way in which a batch can stand in its update. */
 export class FunctionCache<K, F> {
@@ -18,7 +18,7 @@ export class FunctionCache<K, F> {
     return made;
   }
 
-  /** Forgets all functions: what they were made of has changed. */
+  /** Drops all functions: what they were made of has changed. */
   clear(): void {
     this.entries = [];
   }

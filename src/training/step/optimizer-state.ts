@@ -1,4 +1,4 @@
-// The optimizer's state as a file: moments as tensors, step, seed and schedule as metadata, in one safetensors file that appears whole or not at all.
+// The optimizer's state as a file: moments as tensors, step, seed and schedule as metadata, in one safetensors file that is written atomically.
 import { createSink, exists, joinPath, openSource } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
@@ -9,7 +9,7 @@ import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 
 export const STEP_STATE_FILE = 'optimizer.safetensors';
 
-/** Options that come back with the state: what the next steps depend on. */
+/** Options restored with the state: those that the next steps depend on. */
 type SavedOptions = Pick<
   ResolvedStepOptions,
   'optimizer' | 'seed' | 'schedule' | 'learningRate' | 'warmupSteps' | 'totalSteps' | 'beta1' | 'beta2' | 'epsilon'
@@ -35,7 +35,7 @@ export interface SavedLossScale {
 
 export interface StepStateToWrite {
   step: number;
-  /** Steps among them whose update was passed over. */
+  /** Steps among them whose update was skipped. */
   skipped: number;
   /** Null unless the loss is scaled. */
   lossScale: SavedLossScale | null;

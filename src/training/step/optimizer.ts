@@ -11,7 +11,7 @@ export interface MomentOptions {
   epsilon: number;
 }
 
-/** What is the same for every parameter in one update. Fed as scalars, so that a recorded step can be used again. */
+/** Scalars that all parameters share in one update. They are fed, so that a recorded step can be reused. */
 export interface UpdateScalars<S = number> {
   /** Learning rate before a group's own factor. */
   rate: S;
@@ -35,7 +35,7 @@ export interface UpdateRule {
   scalars(step: number, rate: number): UpdateScalars;
   /** New values of the slots. `rateFactor` and `decay` belong to the parameter's group. */
   update(slots: Slots, gradient: tf.Tensor, scalars: UpdateScalars<tf.Scalar>, group: GroupFactors): Slots;
-  /** The same with clipping, in one kernel and where the slots lie; null when the backend has none. */
+  /** The same with clipping, in one kernel that updates the slots in place; null when the backend has none. */
   updateAtOnce(
     slots: Slots,
     gradient: tf.Tensor,
@@ -51,7 +51,7 @@ export interface Clipping {
   norm: tf.Scalar;
   /** Bound of it; Infinity: none. */
   maxNorm: number;
-  /** A norm that is not finite leaves everything as it was. */
+  /** A norm that is not finite leaves everything unchanged. */
   skipNonFinite: boolean;
 }
 
@@ -120,7 +120,7 @@ function lerp(a: tf.Tensor, b: tf.Tensor, weight: number): tf.Tensor {
   return tf.add(a, tf.mul(tf.sub(b, a), weight));
 }
 
-/** The rule of a name. */
+/** The update rule of an optimizer's name. */
 export function createUpdateRule(optimizer: OptimizerName, options: MomentOptions): UpdateRule {
   return optimizer === 'adamw' ? adamW(options) : bertAdam(options);
 }

@@ -1,4 +1,4 @@
-// Options of a training step: the one place of their names, checks, defaults and meaning. A run's arguments contain them.
+// Options of a training step: their names, checks, defaults and help texts, defined once. A run's arguments contain them.
 import { z } from 'zod';
 import { PRECISIONS } from '../../engine/recording/precision.js';
 import { expected, number, oneOf, parseOptions, text, wholeNumber } from '../../option-errors.js';
@@ -15,7 +15,7 @@ const gradientBound = z
   .union([atLeast0, z.literal(Infinity)], { error: expected('a number above 0, or 0 or Infinity for none') })
   .transform((bound) => (bound === Infinity ? 0 : bound));
 
-/** The options by name. A run's defaults, where they are others, stand in `training/arguments.ts`. */
+/** The options by name. A run's defaults, where they differ, are in `training/arguments.ts`. */
 export const STEP_OPTIONS = {
   optimizer: oneOf(OPTIMIZERS).default('adamw').describe("adamw as in PyTorch, or the authors' bertadam"),
   learningRate: atLeast0.default(5e-5).describe('peak learning rate'),
@@ -64,7 +64,7 @@ export const STEP_OPTIONS = {
 
 const schema = z.strictObject(STEP_OPTIONS);
 
-/** What `createTrainingStep` may be given. */
+/** The options of `createTrainingStep`. */
 export type TrainingStepOptions = z.input<typeof schema>;
 
 /** Options with every default filled in; `maxGradNorm` is Infinity for none. */

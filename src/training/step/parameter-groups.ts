@@ -1,4 +1,4 @@
-// Which parameters are decayed, at what share of the learning rate, and which are left as they are.
+// Parameter groups: weight decay, layer-wise learning rates and frozen parameters.
 import { ConfigError } from '../../errors.js';
 import { type GroupFactors } from './optimizer.js';
 

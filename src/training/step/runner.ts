@@ -1,4 +1,4 @@
-// Where a step's functions run: the same functions of tensors go to tfjs as they are (here) or to the compiled engine.
+// Runs a step's functions of tensors: on tfjs as they are (here) or on the compiled engine.
 import * as tf from '@tensorflow/tfjs';
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { type RawTensor, type RawTensors, type ReadTensor } from '../../raw-tensor.js';
@@ -22,7 +22,7 @@ export interface StepRunner {
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
-  /** Reads variables after every call made so far. Each array is good until the next is read; later calls wait until `use` has settled. */
+  /** Reads variables after every call made so far. Each array is valid until the next is read; later calls wait until `use` has settled. */
   lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   write(name: string, value: RawTensor): Promise<void>;
   dispose(): Promise<void>;

@@ -1,4 +1,4 @@
-// What a training step asks of a model, so that the step knows no architecture.
+// What a training step needs of a model, so that the step is independent of architectures.
 import type * as tf from '@tensorflow/tfjs';
 import type { InputValue, ModelInputs } from '../../models/inputs.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';

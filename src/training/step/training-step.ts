@@ -16,7 +16,7 @@ import { GOOD_STEPS, LOSS_SCALE, StepVariables } from './step-variables.js';
 import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { createUpdate, type UpdateOptions } from './update/update.js';
 
-/** Where a batch stands in its update; the update's function depends on nothing else. */
+/** The position of a batch in its update; the update's function depends on nothing else. */
 interface BatchPosition {
   /** Whether it is the whole update. */
   isOnly: boolean;
@@ -24,7 +24,7 @@ interface BatchPosition {
   earlier: Summed;
 }
 
-/** Options, and what follows from them. */
+/** Options, and values derived from them. */
 interface Optimization {
   options: ResolvedStepOptions;
   schedule: (step: number) => number;
@@ -37,7 +37,7 @@ interface Counts {
   skipped: number;
 }
 
-/** The step over a runner: what is eager or compiled about it lies in the runner alone. */
+/** The step over a runner; only the runner knows whether it is eager or compiled. */
 export class ModelTrainingStep implements TrainingStep {
   private counts: Counts = { step: 0, skipped: 0 };
   private optimization: Optimization;
@@ -69,7 +69,7 @@ export class ModelTrainingStep implements TrainingStep {
     this.exchangeAverages = runner.prepare(this.variables.exchangeAverages, 'exchange');
   }
 
-  /** A step that holds the model's parameters; when it cannot, the runner gives back what it took. */
+  /** A step that holds the model's parameters; when that fails, the runner returns what it took. */
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
     try {
       if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {

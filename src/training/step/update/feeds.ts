@@ -1,4 +1,4 @@
-// What changes from update to update: fed beside the model's inputs, so that one recording serves every update.
+// Values that change from update to update: fed beside the model's inputs, so that one recording serves every update.
 import type * as tf from '@tensorflow/tfjs';
 import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
 import { rawScalar } from '../inputs.js';
@@ -13,7 +13,7 @@ export interface Feeds<S, K = S> extends UpdateScalars<S> {
   share: S;
 }
 
-/** Begins the names under which feeds are passed: no input of a model has such a name. */
+/** Prefix of the names of feeds: no input of a model has such a name. */
 const PREFIX = 'update/';
 
 /** The feeds as arrays. */
@@ -37,7 +37,7 @@ export function joinFeeds(batch: RawTensors, feeds: Feeds<RawTensor>): RawTensor
   return { ...batch, ...Object.fromEntries(named) };
 }
 
-/** Takes apart what `joinFeeds` has joined. */
+/** The inverse of `joinFeeds`. */
 export function splitFeeds(inputs: StepTensors): { batch: StepTensors; feeds: Feeds<tf.Scalar, tf.Tensor1D> } {
   const [batch, feeds]: [StepTensors, StepTensors] = [{}, {}];
   for (const [name, tensor] of Object.entries(inputs)) {

@@ -9,7 +9,7 @@ export type Gradients = ReadonlyMap<string, tf.Tensor>;
 /** Names of the parameters that earlier batches of an update gave a gradient: batches with other inputs may train other parameters. */
 export type Summed = ReadonlySet<string>;
 
-/** Where a batch stands in an update of several batches. */
+/** The position of a batch in an update of several batches. */
 export interface Accumulation {
   /** A variable for the sum of each parameter's gradients. */
   sums: ReadonlyMap<string, tf.Variable>;

@@ -1,7 +1,7 @@
 // Dynamic loss scaling: float16 gradients underflow unless the loss is large, and overflow when it is too large.
 import * as tf from '@tensorflow/tfjs';
 
-/** The scale before the first update, and what becomes of it: the constants of torch.amp.GradScaler. */
+/** The initial scale and how it changes: the constants of torch.amp.GradScaler. */
 export const INITIAL_LOSS_SCALE = 2 ** 16;
 const GROWTH = 2;
 const BACKOFF = 0.5;

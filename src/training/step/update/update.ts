@@ -8,7 +8,7 @@ import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '.
 import { type StepFunction } from '../runner.js';
 import { type StepContext, type StepTensors, type TrainableModel } from '../trainable-model.js';
 
-/** A trained parameter with all that belongs to it. */
+/** A trained parameter with its slots and group. */
 export interface TrainedParameter extends GroupFactors {
   parameter: tf.Variable;
   first: tf.Variable;
@@ -30,7 +30,7 @@ export interface UpdateOptions {
 /**
  * The function that takes a batch with its `Feeds`, and gives `loss` and (at the end of an update) `gradientNorm` and with a scaled loss
  * `lossScale`, the scale of the next update; all scalar. Before the end of an update it gives `summed`, a flag for each parameter: whether
- * its sum counts. A parameter without gradient is skipped whole: neither moments nor decay touch it.
+ * its sum counts. A parameter without gradient is skipped entirely: neither moments nor decay change it.
  * @param accumulation null when the batch is the whole update
  */
 export function createUpdate(
@@ -53,7 +53,7 @@ export function createUpdate(
   };
 }
 
-/** What bounds a gradient: for the kernel, and as a factor where the update is composed. */
+/** The bound of a gradient: for the kernel, and as a factor where the update is composed of operations. */
 interface Limits {
   clipping: Clipping;
   factor: tf.Scalar | null;
@@ -108,7 +108,7 @@ function updateParameter(
   const updated = whole ?? composed();
   const assign = (variable: tf.Variable, value: tf.Tensor, isKept: tf.Tensor | null): void =>
     variable.assign(isKept === null ? value : tf.where(isKept, value, variable));
-  const gate = whole === null ? isFinite : null; // the kernel looks at the norm itself
+  const gate = whole === null ? isFinite : null; // the kernel checks the norm itself
   assign(entry.first, updated.first, gate);
   assign(entry.second, updated.second, gate);
   assign(entry.parameter, updated.parameter, gate);
