@@ -83,7 +83,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/vcr',
   ],
   pipelines: ['engine/recording', 'features', 'models', 'platform', 'processing', 'training/loop', 'training/step'],
-  explain: ['html', 'pipelines', 'platform', 'random', 'training', 'training/step'],
+  explain: ['features', 'html', 'pipelines', 'platform', 'random', 'training', 'training/step'],
   runs: [
     'explain',
     'features',
@@ -101,7 +101,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  serve: ['explain', 'features', 'pictures', 'pipelines', 'processing'],
+  serve: ['explain', 'features', 'html', 'pictures', 'pipelines', 'processing'],
   index: [
     'checkpoint',
     'explain',

@@ -38,3 +38,31 @@ export function htmlPage({ title, body, style = '', script }: PageParts): string
     </html> `;
   return page.toString();
 }
+
+/** A page of a server, which has style and script at addresses of their own: its content policy is a header of the response. */
+export function servedPage({
+  title,
+  body,
+  style,
+  script,
+}: {
+  title: string;
+  body: Fragment;
+  style: string;
+  script: string;
+}): string {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title}</title>
+        <link rel="stylesheet" href="${style}" />
+        <link rel="icon" href="data:," />
+        <script src="${script}" defer></script>
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html> `.toString();
+}

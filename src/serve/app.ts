@@ -5,6 +5,7 @@ import { handleFailures } from './failures.js';
 import { guard } from './guard.js';
 import { addImageRoutes } from './image-routes.js';
 import type { ServerMetrics } from './metrics.js';
+import { addPage } from './page/page.js';
 import { addModelRoutes } from './model-routes.js';
 import type { ServerPackages } from './packages.js';
 import { requestSchemas } from './schemas.js';
@@ -68,5 +69,6 @@ export async function createApp(
   addStateRoutes(app, problem);
   addImageRoutes(app, service, schemas);
   addModelRoutes(app, service, schemas);
+  addPage(app);
   return app;
 }

@@ -2,8 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { boxAt } from '../boxes.js';
-import type { RegionFeatures } from '../features/region-features.js';
+import { placesOf } from '../explain/page/data.js';
 import { pictureKind } from '../pictures/kind.js';
 import { RequestError } from './request-error.js';
 import { PROBLEM, type RequestSchemas } from './schemas.js';
@@ -26,13 +25,12 @@ const MODEL = z.object({
 });
 
 const IMAGE = z.object({
-  width: z.number().nullable(),
-  height: z.number().nullable(),
-  regions: z.int(),
-  boxes: z
-    .array(z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly())
-    .nullable()
-    .meta({ description: 'x1, y1, x2, y2 in pixels' }),
+  width: z.number(),
+  height: z.number(),
+  boxes: z.array(z.array(z.number())).meta({
+    description: 'x1, y1, x2, y2 in pixels of each region; tiles in their order where the features have no boxes',
+  }),
+  hasBoxes: z.boolean(),
 });
 
 /** Adds the addresses that say what there is. */
@@ -81,7 +79,7 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
       },
     },
     async ({ params: { id } }) => ({
-      ...shown(await images.regionsOf(id)),
+      ...placesOf(await images.regionsOf(id)),
       picture: images.hasPicture(id),
     }),
   );
@@ -105,16 +103,7 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
     },
     async ({ body }) => {
       if (body.picture === undefined) throw new RequestError(422, 'expected { picture: "BASE64" }');
-      return shown(await service.regionsOfImage(body));
+      return placesOf(await service.regionsOfImage(body));
     },
   );
-}
-
-function shown({ count, boxes, imageWidth, imageHeight }: RegionFeatures): z.output<typeof IMAGE> {
-  return {
-    width: imageWidth ?? null,
-    height: imageHeight ?? null,
-    regions: count,
-    boxes: boxes === undefined ? null : Array.from({ length: count }, (_, region) => boxAt(boxes, region)),
-  };
 }

@@ -163,7 +163,7 @@ describe('answers', () => {
     expect((await call(`${server.url}/v1/images?search=W`)).body).toEqual({ ids: ['two words'], total: 1 });
     expect((await call(`${server.url}/v1/images?limit=1&offset=1`)).body).toEqual({ ids: ['8'], total: 3 });
     expect((await call(`${server.url}/v1/images/two%20words`)).body).toMatchObject({
-      regions: 7,
+      boxes: { length: 7 },
       width: 80,
       picture: false,
     });
@@ -373,7 +373,11 @@ describe('a server', () => {
     };
     const { url } = await start({ detector });
     const regions = { picture: Buffer.from(PICTURE).toString('base64') };
-    expect((await call(`${url}/v1/regions`, regions)).body).toMatchObject({ regions: 6, width: 80, height: 60 });
+    expect((await call(`${url}/v1/regions`, regions)).body).toMatchObject({
+      boxes: { length: 6 },
+      width: 80,
+      height: 60,
+    });
     const [sent, stored] = await Promise.all(
       [regions, { image: '8' }].map((one) => call(`${url}/v1/answer`, { ...QUESTION, regions: one })),
     );

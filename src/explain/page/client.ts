@@ -1,12 +1,13 @@
 // What runs in the page: lights words and boxes up by the answer, method, layer, head and word that are chosen.
 import type { PageData, PageRows, PageSubject } from './data.js';
+import type { PageElements } from './elements.js';
 
 /**
  * Fills the page. Its source is written into the page, so that it uses nothing from outside itself.
  * @param data what `pageDataOf` made
  */
-export function showExplanation(data: PageData): void {
-  const REGIONS_LISTED = 8;
+export function showExplanation(data: PageData, elements: PageElements): void {
+  const { find, create, largestOf } = elements;
   const NOTES: Record<string, string> = {
     relevance: 'Attention weighted by the gradient of the answer’s score, through all layers (Chefer et al. 2021).',
     rollout:
@@ -16,19 +17,6 @@ export function showExplanation(data: PageData): void {
   };
   const state = { subject: 0, method: 'relevance', layer: 0, head: -1, row: 0 };
 
-  const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
-  const create = (tag: string, attributes: Record<string, string>, ...children: (Node | string)[]): HTMLElement => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  };
-  const svg = (tag: string, attributes: Record<string, string | number>): SVGElement => {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-    return element;
-  };
-  const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
   const subject = (): PageSubject => data.subjects[state.subject] as PageSubject;
   const attentionOf = (one: PageSubject): NonNullable<PageSubject['attention']> =>
     (one.attention ?? data.subjects[0]?.attention) as NonNullable<PageSubject['attention']>;
@@ -56,46 +44,19 @@ export function showExplanation(data: PageData): void {
     return state.method === 'leave-out' ? one.leaveOut : one[state.method as 'relevance' | 'rollout'];
   };
 
-  const largestOf = (values: number[]): number => values.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-12);
-  /** Where every region is drawn, and what it is called, in the order of the columns. */
-  const boxes: SVGElement[] = [];
-  const names: string[] = [];
+  const { drawings, regions } = elements.drawImages(data.images);
 
   const buildImages = (): void => {
-    const holder = find('images');
-    data.images.forEach((image) => {
-      const { width, height, picture } = image;
-      const drawing = svg('svg', {
-        viewBox: `0 0 ${width} ${height}`,
-        role: 'img',
-        'aria-label': `${image.name}, ${image.boxes.length} regions`,
-      });
-      if (picture !== null) drawing.append(svg('image', { href: picture, width, height, preserveAspectRatio: 'none' }));
-      image.boxes.forEach(([x1 = 0, y1 = 0, x2 = 0, y2 = 0], region) => {
-        names.push(data.images.length > 1 ? `${image.name}, region ${region}` : `region ${region}`);
-        const box = svg('rect', {
-          x: x1,
-          y: y1,
-          width: x2 - x1,
-          height: y2 - y1,
-          class: 'box',
-          'vector-effect': 'non-scaling-stroke',
-        });
-        box.append(svg('title', {}));
-        boxes.push(box);
-        drawing.append(box);
-      });
-      const caption =
-        picture === null && !image.hasBoxes ? `${image.name}: regions without boxes, in their order` : image.name;
-      holder.append(create('figure', {}, drawing, create('figcaption', {}, caption)));
+    data.images.forEach(({ name, picture, hasBoxes }, index) => {
+      const caption = picture === null && !hasBoxes ? `${name}: regions without boxes, in their order` : name;
+      const drawing = drawings[index] as SVGElement;
+      find('images').append(create('figure', {}, drawing, create('figcaption', {}, caption)));
     });
   };
 
   const buildAnswers = (): void => {
     data.subjects.forEach(({ label, score }, index) => {
-      const bar = create('span', { class: 'bar', 'aria-hidden': 'true' });
-      bar.style.width = percent(score);
-      const button = create('button', { type: 'button' }, bar, create('b', {}, label), create('i', {}, percent(score)));
+      const button = elements.answerButton(label, score);
       button.addEventListener('click', () => {
         state.subject = index;
         state.row = 0;
@@ -139,16 +100,10 @@ export function showExplanation(data: PageData): void {
     const focused = Array.from(find('words').children).indexOf(document.activeElement as Element);
     find('words').replaceChildren(
       ...one.words.map((word, index) => {
-        const value = row[index] ?? 0;
         const isChosen = state.row === index + 1;
-        const button = create(
-          'button',
-          { type: 'button', 'aria-pressed': String(isChosen), title: `${word}: ${value.toPrecision(3)}` },
-          word,
-        );
-        button.style.setProperty('--heat', String(Math.abs(value) / largest));
-        button.classList.toggle('negative', value < 0);
-        (button as HTMLButtonElement).disabled = !canChoose;
+        const button = elements.wordButton(word, row[index] ?? 0, largest);
+        button.setAttribute('aria-pressed', String(isChosen));
+        button.disabled = !canChoose;
         button.addEventListener('click', () => {
           state.row = isChosen ? 0 : index + 1;
           show();
@@ -159,33 +114,6 @@ export function showExplanation(data: PageData): void {
     (find('words').children[focused] as HTMLElement | undefined)?.focus();
   };
 
-  const highlight = (region: number, isOn: boolean): void => void boxes[region]?.classList.toggle('on', isOn);
-
-  const showRegions = (values: number[]): void => {
-    const largest = largestOf(values);
-    values.forEach((value, region) => {
-      const box = boxes[region];
-      if (box === undefined) return;
-      box.style.setProperty('--heat', String(Math.abs(value) / largest));
-      box.classList.toggle('negative', value < 0);
-      (box.firstChild as Element).textContent = `${names[region] ?? ''}: ${value.toPrecision(3)}`;
-    });
-    const order = values.map((_, region) => region).sort((a, b) => (values[b] ?? 0) - (values[a] ?? 0));
-    find('regions').replaceChildren(
-      ...order.slice(0, REGIONS_LISTED).map((region) => {
-        const button = create(
-          'button',
-          { type: 'button' },
-          names[region] ?? '',
-          create('i', {}, (values[region] ?? 0).toPrecision(3)),
-        );
-        for (const event of ['focus', 'mouseenter']) button.addEventListener(event, () => highlight(region, true));
-        for (const event of ['blur', 'mouseleave']) button.addEventListener(event, () => highlight(region, false));
-        return create('li', {}, button);
-      }),
-    );
-  };
-
   const show = (): void => {
     const rows = rowsNow();
     if (state.row >= rows.length) state.row = 0;
@@ -194,10 +122,9 @@ export function showExplanation(data: PageData): void {
     Array.from(find('answers').querySelectorAll('button')).forEach((button, index) =>
       button.setAttribute('aria-pressed', String(index === state.subject)),
     );
-    boxes.forEach((box) => box.classList.remove('on'));
     showControls();
     showWords(row, rows.length > 1);
-    showRegions(row.slice(words.length));
+    elements.showRegions(regions, row.slice(words.length));
     const from = state.row === 0 ? `the answer “${label}”` : `the word “${words[state.row - 1] ?? ''}”`;
     find('from').textContent =
       `What ${from} has to do with each word and region. ${rows.length > 1 ? 'Choose a word to see what it looks at; Escape goes back to the answer.' : ''}`;

@@ -1,4 +1,5 @@
 // What a page about an answer shows: for each answer and method how the head, and every word, look at words and regions.
+import type { RegionFeatures } from '../../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
 import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attributions.js';
 import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
@@ -132,20 +133,30 @@ function imagesOf(
   pictures: readonly (string | null)[],
   names: readonly string[],
 ): PageImage[] {
-  return sequence.regions.map(({ count, boxes, imageWidth, imageHeight }, i) => {
-    const quads =
-      boxes === undefined
-        ? gridOf(count)
-        : Array.from({ length: count }, (_, r) => [...boxes.subarray(4 * r, 4 * r + 4)]);
-    return {
-      picture: boxes === undefined ? null : (pictures[i] ?? null),
-      name: names[i] ?? `image ${i + 1}`,
-      width: imageWidth ?? quads.reduce((max, [, , x2 = 0]) => Math.max(max, x2), 1),
-      height: imageHeight ?? quads.reduce((max, [, , , y2 = 0]) => Math.max(max, y2), 1),
-      boxes: quads.map((quad) => quad.map(rounded)),
-      hasBoxes: boxes !== undefined,
-    };
-  });
+  return sequence.regions.map((regions, i) => ({
+    picture: regions.boxes === undefined ? null : (pictures[i] ?? null),
+    name: names[i] ?? `image ${i + 1}`,
+    ...placesOf(regions),
+  }));
+}
+
+/** Where the regions of an image are drawn. */
+export function placesOf({
+  count,
+  boxes,
+  imageWidth,
+  imageHeight,
+}: RegionFeatures): Pick<PageImage, 'width' | 'height' | 'boxes' | 'hasBoxes'> {
+  const quads =
+    boxes === undefined
+      ? gridOf(count)
+      : Array.from({ length: count }, (_, r) => [...boxes.subarray(4 * r, 4 * r + 4)]);
+  return {
+    width: imageWidth ?? quads.reduce((max, [, , x2 = 0]) => Math.max(max, x2), 1),
+    height: imageHeight ?? quads.reduce((max, [, , , y2 = 0]) => Math.max(max, y2), 1),
+    boxes: quads.map((quad) => quad.map(rounded)),
+    hasBoxes: boxes !== undefined,
+  };
 }
 
 /** Tiles in place of boxes, about as many in a row as rows. */

@@ -4,6 +4,7 @@ import { html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
 import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
+import { createPageElements } from './elements.js';
 import { EXPLANATION_STYLE } from './style.js';
 
 const METHODS: readonly [value: string, name: string][] = [
@@ -60,6 +61,6 @@ export function explanationPage(data: PageData): string {
       </section>
     </main>
   `;
-  const script = `(${showExplanation.toString()})(${json})`;
+  const script = `(${showExplanation.toString()})(${json}, (${createPageElements.toString()})())`;
   return htmlPage({ title: data.text, body, style: EXPLANATION_STYLE, script });
 }
