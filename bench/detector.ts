@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { namedDetector } from '../src/node.js';
-import { median, type Row } from './figures.js';
+import { type Row } from './report/rows.js';
+import { median } from './report/statistics.js';
 import { benchCache, canImport, packageRoot, pythonFile } from './python-env.js';
 import { Subject } from './subject.js';
 

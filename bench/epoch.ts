@@ -2,9 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { mean, type Row } from './figures.js';
+import { type Row } from './report/rows.js';
+import { mean } from './report/statistics.js';
 import { benchCache, pythonFile } from './python-env.js';
-import { prepareRunFiles, type RunFiles } from './run-files.js';
+import { prepareRunFiles, type RunFiles } from './data/run-files.js';
 import { startSubject } from './steps.js';
 import { prepareWorkload } from './workload.js';
 

@@ -18,7 +18,7 @@ import { STORE_MAGIC, type StoreEntry, storeEnd } from '../src/features/store/la
 import type { RegionFeatureSource } from '../src/features/region-features.js';
 import { permutation } from '../src/random/values.js';
 import { prefetch } from '../src/training/loop/batches.js';
-import { median } from './figures.js';
+import { median } from './report/statistics.js';
 
 const GB = 1e9;
 const DIM = 2048;

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { median, type Row } from './figures.js';
+import { type Row } from './report/rows.js';
+import { median } from './report/statistics.js';
 import { TASKS } from './measurements.js';
 import { benchCache } from './python-env.js';
-import { writeSparseCheckpoint } from './sparse-checkpoint.js';
+import { writeSparseCheckpoint } from './data/sparse-checkpoint.js';
 import { startSubject } from './steps.js';
 import { prepareWorkload, pytorchOnly } from './workload.js';
 

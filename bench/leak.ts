@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../src/node.js';
 import { type RawTensor } from '../src/node.js';
-import { median } from './figures.js';
+import { median } from './report/statistics.js';
 
 const SIZES = {
   vocabSize: 500,

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ParityRow } from './parity-row.js';
+import type { ParityRow } from './report/parity-row.js';
 
 const COMPARED: readonly ParityRow['compared'][] = ['outputs', 'loss', 'gradients', 'parameters after 3 steps'];
 const folder = mkdtempSync(join(tmpdir(), 'parity-'));
@@ -65,8 +65,8 @@ function summary(rows: readonly ParityRow[]): string[] {
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([key, group]) => {
       const worst = group.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a));
-      const figures = `${worst.error.toExponential(1)} | ${worst.tolerance.toExponential(0)}`;
-      return `| ${key} | ${new Set(group.map((row) => row.case)).size} | ${figures} | ${worst.case}: ${worst.worst} |`;
+      const values = `${worst.error.toExponential(1)} | ${worst.tolerance.toExponential(0)}`;
+      return `| ${key} | ${new Set(group.map((row) => row.case)).size} | ${values} | ${worst.case}: ${worst.worst} |`;
     });
 }
 

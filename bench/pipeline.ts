@@ -16,9 +16,9 @@ import {
 import { createTokenizer } from '../src/platform/node.js';
 import { DEFAULT_BUCKETS } from '../src/processing/batch.js';
 import { createForwardPass } from '../src/training/step/forward.js';
-import { mean, median } from './figures.js';
+import { mean, median } from './report/statistics.js';
 import { benchCache } from './python-env.js';
-import { makeVqaQuestions } from './vqa-questions.js';
+import { makeVqaQuestions } from './data/vqa-questions.js';
 
 const flags = await yargs(hideBin(process.argv))
   .usage(

@@ -2,14 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { makeVqaQuestions } from './vqa-questions.js';
+import { makeVqaQuestions } from './data/vqa-questions.js';
 import { measureCheckpoint } from './checkpoint.js';
 import { measureDetectors } from './detector.js';
 import { measureEpoch } from './epoch.js';
-import { isReached, markdownTable, type Row } from './figures.js';
+import { isReached, markdownTable, type Row } from './report/rows.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
 import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
-import { multipliesBfloat16 } from './processor.js';
+import { multipliesBfloat16 } from './machine/processor.js';
 import { requirePython } from './python-env.js';
 import { measureAgreement, measureSteps } from './steps.js';
 import { measureWholeRun } from './whole-run.js';

@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { operationTable, type OperationTime } from '../src/node.js';
-import { median, type Row } from './figures.js';
-import { gpuBytesUsed } from './gpu-memory.js';
-import { stepGflop } from './matmul-rate.js';
+import { type Row } from './report/rows.js';
+import { median } from './report/statistics.js';
+import { gpuBytesUsed } from './machine/gpu-memory.js';
+import { stepGflop } from './machine/matmul-rate.js';
 import { type Goal, type Participant, REGIONS, type StepMeasurement, TASKS, TEXT } from './measurements.js';
 import { pythonFile } from './python-env.js';
 import { type Reply, Subject } from './subject.js';

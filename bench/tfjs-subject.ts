@@ -11,7 +11,7 @@ import { createForwardPass } from '../src/training/step/forward.js';
 import { SILENT_PROGRESS } from '../src/training/log/progress.js';
 import { type RawTensor } from '../src/node.js';
 import { checkLeaks } from './leak.js';
-import { matmulRate } from './matmul-rate.js';
+import { matmulRate } from './machine/matmul-rate.js';
 import { type SubjectArgs } from './subject.js';
 import { readBatches } from './tensors.js';
 

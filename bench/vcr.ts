@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readVcrImages, readVcrScene, selectBackend, VcrFeatureExtractor, vcrRegions } from '../src/node.js';
-import { median } from './figures.js';
+import { median } from './report/statistics.js';
 import { benchCache, canImport, packageRoot } from './python-env.js';
 import { readTensors } from './tensors.js';
 

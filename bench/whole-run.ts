@@ -4,9 +4,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { median, type Row } from './figures.js';
+import { type Row } from './report/rows.js';
+import { median } from './report/statistics.js';
 import { benchCache, pythonFile } from './python-env.js';
-import { prepareRunFiles, type RunFiles } from './run-files.js';
+import { prepareRunFiles, type RunFiles } from './data/run-files.js';
 import { prepareWorkload } from './workload.js';
 
 export interface WholeRunOptions {

@@ -144,7 +144,7 @@ export interface TwinRun {
   modelConfig?: Readonly<Record<string, unknown>>;
 }
 
-/** Trains a twin without looking at other splits; the figures on the test split. */
+/** Trains a twin without looking at other splits; its metrics on the test split. */
 export async function trainTwin(twin: Twin, run: TwinRun): Promise<Record<string, number>> {
   const { paths, outputDir, seed, model = null, data = {}, training = {}, modelConfig = {} } = run;
   const opened = await openTrainRun(

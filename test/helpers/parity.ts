@@ -1,7 +1,7 @@
 // How far results are from a PyTorch fixture: norms, the worst of many, and training as the fixture was trained.
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from '@jest/globals';
-import type { ParityRow } from '../../bench/parity-row.js';
+import type { ParityRow } from '../../bench/report/parity-row.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { TrainingStepOptions } from '../../src/training/step/options.js';

@@ -1,4 +1,4 @@
-// Scoring result files: the official tools' own figures on real answers.
+// Scoring result files: the official tools' own scores on real answers.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const lines = (records: readonly object[]): string => records.map((record) => JS
 
 describe('score', () => {
   testWithData(
-    'prints the VQA figures of the official tool',
+    'prints the VQA scores of the official tool',
     [
       'vqa_eval_golden/results_shifted.json',
       'vqa_v2/timbmg_subset/vqa_annotatons_test.gzip',

@@ -1,7 +1,7 @@
 // Every class against PyTorch: outputs, loss, the gradient of each parameter and three AdamW steps, for every fixture.
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ParityRow } from '../../bench/parity-row.js';
+import type { ParityRow } from '../../bench/report/parity-row.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
 import type { ModelOutputs } from '../../src/models/outputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';

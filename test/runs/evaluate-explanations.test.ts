@@ -1,4 +1,4 @@
-// Explanations and heads judged on files of own records: the whole way from the records to the figures.
+// Explanations and heads judged on files of own records: the whole way from the records to the scores.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -159,7 +159,7 @@ beforeAll(async () => {
 
 describe('tasks and models', () => {
   for (const [name, options] of Object.entries(TASKS)) {
-    test(`${name} batches give a loss and figures`, async () => {
+    test(`${name} batches give a loss and metrics`, async () => {
       const opened = await openTask(name, options, { purpose: 'train', model: null });
       const small = { hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 8 };
       const model = new CLASSES[opened.modelClass](new VisualBertConfig({ ...small, ...opened.config }), { seed: 0 });
@@ -174,9 +174,9 @@ describe('tasks and models', () => {
       }
       const metric = opened.task.createMetric();
       metric.update(examples, outputs);
-      const figures = metric.compute();
-      expect(Object.keys(figures).length).toBeGreaterThan(0);
-      expect(Object.values(figures).every((figure) => figure >= 0 && figure <= 100)).toBe(true);
+      const metrics = metric.compute();
+      expect(Object.keys(metrics).length).toBeGreaterThan(0);
+      expect(Object.values(metrics).every((value) => value >= 0 && value <= 100)).toBe(true);
       model.dispose();
       await opened.close();
     });

@@ -13,7 +13,7 @@ const trainArgs = (files: NlvrFiles, run: string): string[] => [
   ...['--batch-size', '4', '--learning-rate', '1e-3', '--max-steps', '12', '--evaluate-every', '4', '--log-every', '1'],
 ];
 
-const figures = (entries: readonly MetricsEntry[]): unknown[] =>
+const metricsOf = (entries: readonly MetricsEntry[]): unknown[] =>
   entries.map(({ event, step, loss, accuracy }) => [event, step, loss, accuracy]);
 
 const HAS_ENGINE = (await prepareBackend()).backend === 'tensorflow';
@@ -44,7 +44,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const resumed = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--output-dir', parts, '--resume']);
     expect(resumed).toMatchObject({ code: 0 });
     const [a, b] = await Promise.all([whole, parts].map((run) => readMetrics(join(run, 'metrics.jsonl'))));
-    expect(figures(b ?? [])).toEqual(figures(a ?? []));
+    expect(metricsOf(b ?? [])).toEqual(metricsOf(a ?? []));
     expect(readFileSync(join(parts, 'model.safetensors')).equals(readFileSync(join(whole, 'model.safetensors')))).toBe(
       true,
     );
@@ -163,6 +163,6 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(readdirSync(join(parts, 'checkpoints')).some((name) => name.startsWith('step-'))).toBe(true);
     await visualbert(['train', 'nlvr', '--backend', 'cpu', '--output-dir', parts, '--resume']);
     const [a, b] = await Promise.all([whole, parts].map((run) => readMetrics(join(run, 'metrics.jsonl'))));
-    expect(figures(b ?? [])).toEqual(figures(a ?? []));
+    expect(metricsOf(b ?? [])).toEqual(metricsOf(a ?? []));
   });
 });

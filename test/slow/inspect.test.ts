@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { writeSparseCheckpoint } from '../../bench/sparse-checkpoint.js';
+import { writeSparseCheckpoint } from '../../bench/data/sparse-checkpoint.js';
 import { inspectCheckpoint } from '../../src/convert/inspect.js';
 
 /** Keys, shapes and offsets of 5,600 tensors are below one MB. */

@@ -12,7 +12,7 @@ const KILLS = slowCount(50);
 /** Every update writes a checkpoint and rotates an old one away, so that most kills hit a write. */
 const STEPS = 20 * KILLS;
 
-const figures = (entries: readonly MetricsEntry[]): unknown[] =>
+const metricsOf = (entries: readonly MetricsEntry[]): unknown[] =>
   entries.map(({ event, step, loss, accuracy }) => [event, step, loss, accuracy]);
 
 test(`${KILLS} kills at random moments lose no checkpoint and change no bit`, async () => {
@@ -47,7 +47,7 @@ test(`${KILLS} kills at random moments lose no checkpoint and change no bit`, as
   expect(last.stderr).not.toMatch(/damaged|going back/);
   expect(last.code).toBe(0);
   const [a, b] = await Promise.all([whole, parts].map((run) => readMetrics(join(run, 'metrics.jsonl'))));
-  expect(figures(b ?? [])).toEqual(figures(a ?? []));
+  expect(metricsOf(b ?? [])).toEqual(metricsOf(a ?? []));
   expect(readFileSync(join(parts, 'model.safetensors')).equals(readFileSync(join(whole, 'model.safetensors')))).toBe(
     true,
   );

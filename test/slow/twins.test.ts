@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const runs = new Map<string, Promise<Record<string, number>>>();
 
-/** The figures of a twin, trained once, after the one that it starts from; `zeroed`: without the pictures. */
+/** The metrics of a twin, trained once, after the one that it starts from; `zeroed`: without the pictures. */
 function trained(name: string, regions: 'real' | 'zeroed' = 'real'): Promise<Record<string, number>> {
   const key = `${name} ${regions}`;
   const known = runs.get(key);

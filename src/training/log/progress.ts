@@ -5,7 +5,7 @@ import { SingleBar } from 'cli-progress';
 export interface Progress {
   start(total: number, at: number): void;
   /** An update is done; `secondsLeft` is null while the pace is unknown. */
-  update(step: number, figures: { loss: number; learningRate: number; secondsLeft: number | null }): void;
+  update(step: number, values: { loss: number; learningRate: number; secondsLeft: number | null }): void;
   /** A separate line, such as the metrics of an evaluation. */
   line(text: string): void;
   stop(): void;

@@ -1,4 +1,4 @@
-// Pre-training on captions: masking, pairing, reproducible batches, figures.
+// Pre-training on captions: masking, pairing, reproducible batches, metrics.
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

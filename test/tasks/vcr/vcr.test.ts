@@ -1,4 +1,4 @@
-// VCR: names in place of tags, regions of the named objects, their alignment, and the three figures.
+// VCR: names in place of tags, regions of the named objects, their alignment, and the three scores.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // How fast a plain large matrix product is here, and how many operations a training step needs: their ratio is the efficiency.
 import * as tf from '@tensorflow/tfjs';
-import * as api from '../src/node.js';
+import * as api from '../../src/node.js';
 
 /** Products in one run: enough that starting the run does not count. */
 const CHAIN = 8;

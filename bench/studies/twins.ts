@@ -1,12 +1,12 @@
-// `node dist/bench/twins.js`: the score of every synthetic twin, beside what is reached without seeing a picture.
+// `node dist/bench/studies/twins.js`: the score of every synthetic twin, beside what is reached without seeing a picture.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { trainTwin, type Twin, TWINS, writeTwins } from '../examples/shapes/twins.js';
-import { twinPaths } from '../examples/shapes/write-twins.js';
-import { KeptRuns } from './kept-runs.js';
-import { writeSection } from './results.js';
+import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
+import { twinPaths } from '../../examples/shapes/write-twins.js';
+import { KeptRuns } from '../data/kept-runs.js';
+import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
   .usage(
@@ -25,9 +25,9 @@ const paths = existsSync(join(data, 'done')) ? twinPaths(data) : await writeTwin
 writeFileSync(join(data, 'done'), '');
 
 /** The metrics on the test split, and the seconds that training and evaluation took. */
-async function figuresOf(name: string): Promise<Record<string, number>> {
+async function metricsOf(name: string): Promise<Record<string, number>> {
   const twin = TWINS[name] as Twin;
-  if (twin.after !== null) await figuresOf(twin.after);
+  if (twin.after !== null) await metricsOf(twin.after);
   const model = twin.after === null ? {} : { model: join(runs.folder, twin.after) };
   return runs.metrics(name, async (outputDir) => {
     const started = performance.now();
@@ -38,21 +38,21 @@ async function figuresOf(name: string): Promise<Record<string, number>> {
 
 const rows: string[] = [];
 for (const [name, { after, maxSteps, metric, goal }] of Object.entries(TWINS)) {
-  const { [metric]: score = NaN, seconds = NaN } = await figuresOf(name);
+  const { [metric]: score = NaN, seconds = NaN } = await metricsOf(name);
   rows.push(
     `| ${name} | ${after ?? ''} | ${maxSteps} | ${metric} | ${score.toFixed(1)} | ${goal.score} | ${goal.blind} | ${seconds.toFixed(0)} |`,
   );
 }
 const text = `## A synthetic twin of every task
 
-\`npm run build && node dist/bench/twins.js\`
+\`npm run build && node dist/bench/studies/twins.js\`
 
 The quickstart's scenes of coloured shapes (\`examples/shapes/\`) in the file format of every task: 3000 scenes to train on, 300 others to test on. A model
 of 2 layers and 64 units, batch 32, peak rate 1.5e-3, seed ${SEED}. Scores are percent on the test split; \`npm run test:slow\` demands those of the column
 "must reach". "Without a picture": a guess that knows how often each answer occurs; of masked words, which their neighbours often give away, the
 same training with zeroed regions. Some start from another twin, as the paper's phases follow each other.
 
-| twin | starts from | updates | figure | score, % | must reach | without a picture | seconds |
+| twin | starts from | updates | metric | score, % | must reach | without a picture | seconds |
 |---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 `;

@@ -1,11 +1,11 @@
 // Questions for whole runs of both sides: VQA 2.0's files for our commands, the same as records for Python, and region features on disk.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { normalValues } from '../src/node.js';
-import { parseAnswers } from '../src/processing/answer-vocabulary.js';
-import { vqaQuestionWords } from '../src/processing/text-forms.js';
-import { REGIONS } from './measurements.js';
-import { benchCache } from './python-env.js';
+import { normalValues } from '../../src/node.js';
+import { parseAnswers } from '../../src/processing/answer-vocabulary.js';
+import { vqaQuestionWords } from '../../src/processing/text-forms.js';
+import { REGIONS } from '../measurements.js';
+import { benchCache } from '../python-env.js';
 
 /** Width of a region, as the VQA checkpoint takes it. */
 const WIDTH = 2048;

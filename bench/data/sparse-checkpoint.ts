@@ -1,12 +1,12 @@
 // Checkpoints of any size that occupy no disk space: what inspecting one costs must not depend on its tensors.
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ByteSink, writeWhole } from '../src/byte-sink.js';
-import { writePytorch } from '../src/checkpoint/pytorch-writer.js';
-import { type TensorToWrite, writeSafetensors } from '../src/checkpoint/safetensors.js';
-import { VisualBertConfig } from '../src/config.js';
-import { parameterShapes } from '../src/models/model-classes.js';
-import { sizeOf } from '../src/shapes.js';
+import { type ByteSink, writeWhole } from '../../src/byte-sink.js';
+import { writePytorch } from '../../src/checkpoint/pytorch-writer.js';
+import { type TensorToWrite, writeSafetensors } from '../../src/checkpoint/safetensors.js';
+import { VisualBertConfig } from '../../src/config.js';
+import { parameterShapes } from '../../src/models/model-classes.js';
+import { sizeOf } from '../../src/shapes.js';
 
 /** So many layers of base size are 10 GB. */
 const LAYERS = 350;

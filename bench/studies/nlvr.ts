@@ -1,4 +1,4 @@
-// `node dist/bench/nlvr.js`: trains on NLVR's human statements here and in PyTorch, from the same weights and in the same order.
+// `node dist/bench/studies/nlvr.js`: trains on NLVR's human statements here and in PyTorch, from the same weights and in the same order.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,12 +15,12 @@ import {
   VisualBertConfig,
   VisualBertForVisualReasoning,
   withoutOverlap,
-} from '../src/node.js';
-import { shapesPaths, writeShapesData } from '../examples/shapes/write-data.js';
-import { openTask } from '../src/tasks/open-task.js';
-import { benchCache, pythonFile, requirePython } from './python-env.js';
-import { writeSection } from './results.js';
-import { readTensors, writeTensors } from './tensors.js';
+} from '../../src/node.js';
+import { shapesPaths, writeShapesData } from '../../examples/shapes/write-data.js';
+import { openTask } from '../../src/tasks/open-task.js';
+import { benchCache, pythonFile, requirePython } from '../python-env.js';
+import { writeSection } from '../report/results.js';
+import { readTensors, writeTensors } from '../tensors.js';
 
 const CLASS = 'VisualBertForVisualReasoning';
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
@@ -96,7 +96,7 @@ const lines = runs.map(([name, run]) => {
 });
 const text = `## NLVR: the same training here and in PyTorch
 
-\`npm run build && node dist/bench/nlvr.js\`
+\`npm run build && node dist/bench/studies/nlvr.js\`
 
 ${flags.data === undefined ? "Statements about drawn scenes in NLVR's form" : "NLVR's human-written statements over its structured scenes"}: ${opened.data.length} training statements,
 ${validation.length} dev statements${flags.data === undefined ? '' : ' (those that share a sentence or a scene with training are left out)'}. ${CLASS} with hidden size 128, 4 layers and 4 heads,

@@ -1,13 +1,13 @@
-// `node dist/bench/ablation.js`: the paper's ablation on the synthetic twin: what do pre-training on captions and early fusion bring?
+// `node dist/bench/studies/ablation.js`: the paper's ablation on the synthetic twin: what do pre-training on captions and early fusion bring?
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { trainTwin, type Twin, TWINS, writeTwins } from '../examples/shapes/twins.js';
-import { type TwinPaths, twinPaths } from '../examples/shapes/write-twins.js';
-import { mean, standardError } from './figures.js';
-import { KeptRuns } from './kept-runs.js';
-import { writeSection } from './results.js';
+import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
+import { type TwinPaths, twinPaths } from '../../examples/shapes/write-twins.js';
+import { mean, standardError } from '../report/statistics.js';
+import { KeptRuns } from '../data/kept-runs.js';
+import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
   .usage(
@@ -94,7 +94,7 @@ function report(): string {
   });
   return `## Ablation on the synthetic twin
 
-\`npm run build && node dist/bench/ablation.js\`
+\`npm run build && node dist/bench/studies/ablation.js\`
 
 The rows of the paper's ablations that concern pre-training and fusion, on the quickstart's scenes of coloured shapes (\`examples/shapes/\`) instead of
 photographs: a model of 2 layers and 64 units, ${PRETRAINING.maxSteps} updates of pre-training at a peak rate of ${PRETRAINING.learningRate} on the captions of ${DATA.trainScenes} scenes (masked words, and whether the

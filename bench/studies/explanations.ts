@@ -1,14 +1,14 @@
-// `node dist/bench/explanations.js`: how good explanations are on the synthetic twins, and which heads find what words name.
+// `node dist/bench/studies/explanations.js`: how good explanations are on the synthetic twins, and which heads find what words name.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { trainTwin, type Twin, twinData, TWINS, writeTwins } from '../examples/shapes/twins.js';
-import { twinPaths } from '../examples/shapes/write-twins.js';
-import { evaluateExplanations, evaluateHeads } from '../src/node.js';
-import { mean, standardError } from './figures.js';
-import { KeptRuns } from './kept-runs.js';
-import { writeSection } from './results.js';
+import { trainTwin, type Twin, twinData, TWINS, writeTwins } from '../../examples/shapes/twins.js';
+import { twinPaths } from '../../examples/shapes/write-twins.js';
+import { evaluateExplanations, evaluateHeads } from '../../src/node.js';
+import { mean, standardError } from '../report/statistics.js';
+import { KeptRuns } from '../data/kept-runs.js';
+import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
   .usage(
@@ -110,7 +110,7 @@ for (const seed of flags.seeds) {
 
 const text = `## How good explanations are
 
-\`npm run build && node dist/bench/explanations.js\`
+\`npm run build && node dist/bench/studies/explanations.js\`
 
 The synthetic twins, trained over seeds ${flags.seeds.join(', ')} (weights and order). Regions are masked, or words removed, a tenth of them at a time: the area
 under the accuracy in percent, mean and standard error over the seeds, while the most relevant go first (low is good) and while the least relevant go first

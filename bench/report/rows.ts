@@ -1,6 +1,6 @@
-// Results of measurements: rows that are printed as a table, written as JSON, and compared with their goals.
+// Rows of results: printed as a table, written as JSON, and compared with their goals.
 
-/** One ratio or figure. */
+/** One measured value or ratio. */
 export interface Row {
   measurement: string;
   batch: number | null;
@@ -14,26 +14,7 @@ export interface Row {
   isLeast?: boolean;
 }
 
-/** The middle value. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
-}
-
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Of a mean, from the spread of its values. */
-export function standardError(values: readonly number[]): number {
-  const middle = mean(values);
-  const variance = values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
-}
-
-/** `ours / theirs`; null for a figure of ours alone. */
+/** `ours / theirs`; null when only ours was measured. */
 export function ratio({ ours, theirs }: Row): number | null {
   return theirs === null ? null : ours / theirs;
 }
@@ -54,8 +35,8 @@ export function markdownTable(rows: readonly Row[]): string {
     const cells = [
       row.what,
       row.batch ?? '',
-      figure(row.ours, row.unit),
-      row.theirs === null ? '' : figure(row.theirs, row.unit),
+      shown(row.ours, row.unit),
+      row.theirs === null ? '' : shown(row.theirs, row.unit),
       share === null ? '' : share.toFixed(2),
       row.target === null ? '' : `${row.isLeast === true ? '>=' : '<='} ${row.target}`,
       verdict === null ? '' : verdict ? 'reached' : 'missed',
@@ -65,7 +46,7 @@ export function markdownTable(rows: readonly Row[]): string {
   return [...head, ...body].join('\n');
 }
 
-function figure(value: number, unit: Row['unit']): string {
+function shown(value: number, unit: Row['unit']): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 1 || value === 0 ? 1 : -1;
   return `${digits < 0 ? value.toPrecision(2) : value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`;
 }

@@ -1,9 +1,9 @@
 // Questions in VQA 2.0's format for runs that are timed: made up, as long and as varied as the real ones.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RandomStream } from '../examples/shapes/random-stream.js';
-import { buildVocabulary } from '../src/node.js';
-import { benchCache } from './python-env.js';
+import { RandomStream } from '../../examples/shapes/random-stream.js';
+import { buildVocabulary } from '../../src/node.js';
+import { benchCache } from '../python-env.js';
 
 /** Classes of the authors' VQA head. */
 const ANSWERS = 3129;

@@ -1,15 +1,15 @@
-// `node dist/bench/easy-vqa.js`: easy-VQA from pixels by `visualbert train vqa` and by PyTorch, over several seeds.
+// `node dist/bench/studies/easy-vqa.js`: easy-VQA from pixels by `visualbert train vqa` and by PyTorch, over several seeds.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { VisualBertConfig } from '../src/node.js';
-import { prepareEasyVqa, writeForPython } from './easy-vqa-data.js';
-import { fetchEasyVqa } from './fetch-easy-vqa.js';
-import { mean, median, standardError } from './figures.js';
-import { benchCache, pythonFile, requirePython } from './python-env.js';
-import { writeSection } from './results.js';
+import { VisualBertConfig } from '../../src/node.js';
+import { prepareEasyVqa, writeForPython } from '../data/easy-vqa-data.js';
+import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
+import { mean, median, standardError } from '../report/statistics.js';
+import { benchCache, pythonFile, requirePython } from '../python-env.js';
+import { writeSection } from '../report/results.js';
 
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
 const TRAINING = { batchSize: 64, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1, warmupRatio: 0.1 };
@@ -156,7 +156,7 @@ function report(): string {
         `(after each epoch: ${long.accuracy.map((value) => value.toFixed(1)).join(', ')}).\n`;
   return `## easy-VQA from pixels
 
-\`npm run build && node dist/bench/easy-vqa.js\`
+\`npm run build && node dist/bench/studies/easy-vqa.js\`
 
 38,575 questions on 4,000 pictures, tested on 9,673 questions on 1,000 others. Regions are the 64 patches of each picture (8 x 8 pixels, their colours and
 their place); nothing was pre-trained. \`visualbert train vqa\` with hidden size 128, 4 layers and 4 heads, batch 64, rate 1e-3 (a tenth of the steps to warm up, then
