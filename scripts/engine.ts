@@ -13,7 +13,7 @@ interface InstallArguments {
 
 const install: CommandModule<object, InstallArguments> = {
   command: 'install',
-  describe: 'Fetch TensorFlow from PyPI and link it to Node (needs Python with pip, and a C++ compiler)',
+  describe: 'Fetch TensorFlow from PyPI and link it to Node (needs a C++ compiler)',
   builder: (yargs: Argv) =>
     yargs
       .option('gpu', {

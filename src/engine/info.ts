@@ -73,7 +73,7 @@ function mappedFiles(): string[] {
 export async function installedEngines(): Promise<InstalledEngine[]> {
   if (!existsSync(enginesFolder())) return [];
   const names = (await readdir(enginesFolder())).filter(
-    (name) => name.startsWith('tensorflow-') && !name.endsWith('.lock'),
+    (name) => name.startsWith('tensorflow-') && !/\.(lock|download)$/.test(name),
   );
   return Promise.all(
     names.sort().map(async (name) => {

@@ -2,7 +2,7 @@
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
-import { type HubOptions, hubUrl } from './hub-options.js';
+import { type HubOptions, hubUrl } from './hub/options.js';
 import { fetchText, urlExists } from './http.js';
 import { openUrl } from './http-source.js';
 import { encoderOf } from './javascript-tokenizer.js';
@@ -10,8 +10,8 @@ import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
 export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
-export { isRepoId } from './hub-options.js';
-export type { HubOptions, HubProgress } from './hub-options.js';
+export { isRepoId } from './hub/options.js';
+export type { HubOptions, HubProgress } from './hub/options.js';
 
 /** Opens an address (absolute, or relative to the page). @throws HubError */
 export async function openSource(path: string): Promise<ByteSource> {

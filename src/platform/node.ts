@@ -14,9 +14,9 @@ import { textTokenizer } from './tokenizer.js';
 
 export { makeFolder } from './files.js';
 export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
-export { isRepoId } from './hub-options.js';
-export type { HubOptions, HubProgress } from './hub-options.js';
-export { hubFile } from './hub.js';
+export { isRepoId } from './hub/options.js';
+export type { HubOptions, HubProgress } from './hub/options.js';
+export { hubFile } from './hub/hub.js';
 
 /** Opens a file or an address for random access. @throws HubError for addresses; Node's file errors otherwise. */
 export async function openSource(path: string): Promise<ByteSource> {

@@ -43,10 +43,13 @@ export const FAKE_WHEEL: Record<string, string> = {
   'tensorflow-2.20.0.dist-info/METADATA': 'Name: tensorflow',
 };
 
+/** Name of FAKE_WHEEL's file in an index. */
+export const FAKE_WHEEL_FILE = 'tensorflow_cpu-2.20.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl';
+
 /** Folders and environment of one test; `dispose` removes them. */
 export interface FakeToolchain {
   folder: string;
-  /** `VISUALBERT_CACHE`, `VISUALBERT_PYTHON` and `CXX` of the stand-ins. */
+  /** `VISUALBERT_CACHE`, `VISUALBERT_PYTHON` and `CXX` of the stand-ins, and pip's settings: an index that pip alone may read. */
   env: Record<string, string>;
   /** Replaces what `pip download` does: a shell script, `$dest` is its target folder. */
   setPip(script: string): void;
@@ -80,7 +83,10 @@ export function fakeToolchain(): FakeToolchain {
   const compiler = setCompiler(`echo addon > "$out"`);
   return {
     folder,
-    env: { VISUALBERT_CACHE: join(folder, 'cache'), VISUALBERT_PYTHON: python, CXX: compiler },
+    env: {
+      ...{ VISUALBERT_CACHE: join(folder, 'cache'), VISUALBERT_PYTHON: python, CXX: compiler },
+      ...{ PIP_CONFIG_FILE: '/dev/null', PIP_KEYRING_PROVIDER: 'subprocess' },
+    },
     setPip,
     setCompiler,
     dispose: () => rmSync(folder, { recursive: true, force: true }),

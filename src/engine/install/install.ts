@@ -18,11 +18,17 @@ import {
   librariesFolder,
 } from '../load/paths.js';
 import { type EngineId } from '../load/engine-id.js';
+import { NeedsPip } from './index-client.js';
+import { fetchWheel, type FetchedWheel } from './package-index.js';
+import { pipSettings } from './pip-settings.js';
 import { downloadWheel, findPython } from './python.js';
 import { requireCpu } from '../load/requirements.js';
 import { requireSha256, unpackWheel } from './unpack-wheel.js';
-import { currentHost, wheelPlan, type WheelPlan } from './wheel-table.js';
+import { currentHost, type Wheel, wheelPlan, type WheelPlan } from './wheel-table.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
+
+/** Ends the name of the folder with what has been downloaded of an engine. */
+const DOWNLOADS = '.download';
 
 /** One step of an installation, for a progress display. */
 export interface InstallProgress {
@@ -84,12 +90,10 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     await setActive(id);
     return { ...result, changed: false };
   }
-  // Both are asked for before anything is downloaded.
-  const compiler = await findCompiler();
-  const python = hasLibraries(id) ? null : await findPython();
+  const compiler = await findCompiler(); // before anything is downloaded
   try {
     const work = async (): Promise<void> => {
-      if (python !== null && !hasLibraries(id)) await installLibraries(id, plan, python, onProgress);
+      if (!hasLibraries(id)) await installLibraries(id, plan, onProgress);
       await installAddons(id, compiler, onProgress);
       await setActive(id);
     };
@@ -111,7 +115,6 @@ export function isInstalled(id: EngineId): boolean {
 async function installLibraries(
   id: EngineId,
   plan: WheelPlan,
-  python: string,
   onProgress: (p: InstallProgress) => void,
 ): Promise<void> {
   const target = librariesFolder(id);
@@ -120,18 +123,22 @@ async function installLibraries(
   await removeLeftovers(parent, prefix);
   await requireSpace(parent, plan);
   const staging = join(parent, `${prefix}${randomUUID()}`);
+  const downloads = `${target}${DOWNLOADS}`; // stays when a try fails: the next one goes on with it
+  const settings = pipSettings();
   try {
+    await mkdir(staging, { recursive: true });
     for (const wheel of plan.wheels) {
       const what = `${wheel.name} ${wheel.version}`;
-      const downloads = join(staging, '.download');
       await mkdir(downloads, { recursive: true });
       onProgress({ stage: 'download', what, done: 0, total: wheel.bytes });
-      const file = await downloadWheel(python, wheel, downloads, (done) =>
-        onProgress({ stage: 'download', what, done: Math.min(done, wheel.bytes), total: wheel.bytes }),
+      const onBytes = (done: number): void =>
+        onProgress({ stage: 'download', what, done: Math.min(done, wheel.bytes), total: wheel.bytes });
+      const { path, sha256 } = await fetchWheel(wheel, downloads, settings, onBytes).catch((error: unknown) =>
+        withPip(error, wheel, downloads, onBytes),
       );
       onProgress({ stage: 'verify', what, done: 0, total: 0 });
-      if (wheel.sha256 !== null) await requireSha256(file, wheel.sha256);
-      await unpackWheel(file, staging, isWanted, (done, total) => onProgress({ stage: 'unpack', what, done, total }));
+      await requireWheel(path, wheel.sha256 ?? sha256, downloads);
+      await unpackWheel(path, staging, isWanted, (done, total) => onProgress({ stage: 'unpack', what, done, total }));
       await rm(downloads, { recursive: true });
     }
     await writeFile(join(staging, COMPLETE), JSON.stringify({ ...id, wheels: plan.wheels }, null, 2));
@@ -139,6 +146,34 @@ async function installLibraries(
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** The same wheel by pip, where the index cannot be read without it. */
+async function withPip(
+  error: unknown,
+  wheel: Wheel,
+  folder: string,
+  onBytes: (done: number) => void,
+): Promise<FetchedWheel> {
+  if (!(error instanceof NeedsPip)) throw error;
+  const python = await findPython().catch((missing: unknown) => {
+    throw new EngineError(`${error.message}. pip may have what it takes: ${errorMessage(missing)}`, { cause: error });
+  });
+  try {
+    return { path: await downloadWheel(python, wheel, folder, onBytes), sha256: null };
+  } catch (failure) {
+    await rm(folder, { recursive: true, force: true }); // pip goes on with nothing
+    throw failure;
+  }
+}
+
+/** @throws EngineError for a file that is not the published one, which is removed where it was downloaded */
+async function requireWheel(path: string, sha256: string | null, downloads: string): Promise<void> {
+  if (sha256 === null) return;
+  await requireSha256(path, sha256).catch(async (error: unknown) => {
+    await rm(downloads, { recursive: true, force: true });
+    throw error;
+  });
 }
 
 async function installAddons(id: EngineId, compiler: string, onProgress: (p: InstallProgress) => void): Promise<void> {

@@ -1,4 +1,4 @@
-// Fetches wheels through the user's Python and pip, by name and with fixed tags, so that any Python serves.
+// Fetches wheels through the user's Python and pip, where an index cannot be read without: by name and with fixed tags, so that any Python serves.
 import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<
     tried.push(code === 127 ? `${python} not found` : `${python} has no pip`);
   }
   throw new EngineError(
-    `The engine's libraries are fetched with Python's pip (${tried.join(', ')}): install Python 3.8 or newer with pip ` +
+    `pip is needed, and there is none (${tried.join(', ')}): install Python 3.8 or newer with pip ` +
       '(Debian and Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python), ' +
       'or set VISUALBERT_PYTHON to one. Prediction and evaluation run without the engine, on WebAssembly.',
   );

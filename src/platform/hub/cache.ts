@@ -4,8 +4,8 @@ import { createReadStream } from 'node:fs';
 import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { makeFolder } from './files.js';
-import { removeLeftovers, temporaryBeside } from './temporary-files.js';
+import { makeFolder } from '../files.js';
+import { removeLeftovers, temporaryBeside } from '../temporary-files.js';
 
 /** The environment's switches are on for these values, as in the Python client. */
 export function isSwitchedOn(name: string): boolean {

@@ -1,5 +1,5 @@
 // Requests to a hub: headers, limits of patience, which answers are final, and trying again.
-import { HubError } from '../errors.js';
+import { HubError } from '../../errors.js';
 
 /** A request's circumstances. */
 export interface Access {
@@ -43,13 +43,12 @@ export function headersOf({ token }: Access, more: Record<string, string> = {}):
 /** Breaks off a transfer that stays silent, or brings next to nothing for a minute. */
 export class TransferWatch {
   private readonly controller = new AbortController();
-  private readonly limitMs = silenceLimitMs();
   private readonly slowness: NodeJS.Timeout;
   private silence: NodeJS.Timeout;
   private bytes = 0;
   readonly signal = this.controller.signal;
 
-  constructor() {
+  constructor(private readonly limitMs = silenceLimitMs()) {
     this.silence = this.startSilence();
     const windowMs = SLOW_WINDOW * this.limitMs;
     this.slowness = setInterval(() => {

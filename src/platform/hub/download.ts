@@ -1,11 +1,12 @@
 // Downloads one file of the hub: asks what it is, fetches it piece after piece where connections break, and checks what arrived.
-import { open, readdir, rename, stat } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { HubError } from '../errors.js';
-import { makeFolder } from './files.js';
-import { isFile, matchesEtag, removeIfThere } from './hub-cache.js';
-import { type Access, headersOf, Refusal, request, requireSuccess, TransferWatch, withRetries } from './hub-request.js';
-import { isAbandoned, ownerName } from './temporary-files.js';
+import { HubError } from '../../errors.js';
+import { makeFolder } from '../files.js';
+import { isFile, matchesEtag, removeIfThere } from './cache.js';
+import { type Access, headersOf, Refusal, request, requireSuccess, withRetries } from './request.js';
+import { isAbandoned, ownerName } from '../temporary-files.js';
+import { sizeOf, type Transfer, transferRest } from './transfer.js';
 
 /** What the hub says of a file before sending it. */
 export interface RemoteFile {
@@ -75,9 +76,20 @@ export async function downloadTo(
 ): Promise<void> {
   await makeFolder(dirname(path));
   const partial = await claimPartial(path);
+  const { url, sizeBytes } = remote;
+  const transfer: Transfer = {
+    url,
+    sizeBytes,
+    send: async (headers, signal) => {
+      const response = await request(url, { headers: headersOf(access, headers), signal });
+      const isPastEnd = response.status === 416 && headers['range'] !== undefined;
+      if (!isPastEnd) requireSuccess(url, response);
+      return response;
+    },
+  };
   await withRetries(
     remote.url,
-    () => fetchRest(partial, remote, access, onBytes),
+    () => transferRest(partial, transfer, onBytes),
     () => sizeOf(partial),
   );
   if (!(await matchesEtag(partial, remote.etag))) {
@@ -99,72 +111,4 @@ async function claimPartial(path: string): Promise<string> {
     if (await isAbandoned(found, name.slice(prefix.length))) await rename(found, own).catch(() => undefined);
   }
   return own;
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    (stats) => stats.size,
-    () => 0,
-  );
-}
-
-async function fetchRest(
-  partial: string,
-  { url, sizeBytes }: RemoteFile,
-  access: Access,
-  onBytes: (loaded: number, total: number | null) => void,
-): Promise<void> {
-  let loaded = await sizeOf(partial);
-  if (sizeBytes !== null && loaded > sizeBytes) loaded = 0;
-  if (sizeBytes !== null && loaded === sizeBytes && loaded > 0) return onBytes(loaded, sizeBytes);
-  const watch = new TransferWatch();
-  try {
-    const more = loaded > 0 ? { range: `bytes=${loaded}-` } : undefined;
-    const response = await request(url, { headers: headersOf(access, more), signal: watch.signal });
-    if (response.status === 416 && loaded > 0) {
-      await response.body?.cancel();
-      await removeIfThere(partial);
-      throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // from the start, then
-    }
-    requireSuccess(url, response);
-    const isResumed =
-      response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${loaded}-`) === true;
-    if (!isResumed) loaded = 0;
-    for await (const bytes of received(partial, loaded, response, watch)) {
-      loaded += bytes;
-      if (sizeBytes !== null && loaded > sizeBytes) {
-        throw new Refusal(`${url}: the server sends more than the ${sizeBytes} bytes it announced`);
-      }
-      onBytes(loaded, sizeBytes);
-    }
-  } finally {
-    watch.stop();
-  }
-  if (sizeBytes !== null && loaded < sizeBytes)
-    throw new HubError(`${url}: the connection ended after ${loaded} of ${sizeBytes} bytes`);
-}
-
-/** Writes a response into a file from `start` on; yields the bytes of each piece. */
-async function* received(
-  path: string,
-  start: number,
-  response: Response,
-  watch: TransferWatch,
-): AsyncGenerator<number> {
-  const handle = await open(path, start > 0 ? 'r+' : 'w');
-  try {
-    await handle.truncate(start);
-    let at = start;
-    for (const reader = response.body?.getReader(); reader !== undefined;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      watch.received(value.byteLength);
-      await handle.write(value, 0, value.byteLength, at);
-      at += value.byteLength;
-      yield value.byteLength;
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,9 +1,9 @@
 // Files of hub repositories, in the cache folder that the Python client uses too: what either has fetched, the other finds.
 // Our own, because the hub's JavaScript client neither resumes, nor checks contents, nor notes what a branch points to.
-import { HubError } from '../errors.js';
-import { defaultCacheDir, defaultToken, isFile, isSwitchedOn, RepoCache } from './hub-cache.js';
-import { describeRemote, downloadTo, type RemoteFile } from './hub-download.js';
-import { type HubOptions, hubUrl, isRepoId, PUBLIC_HUB } from './hub-options.js';
+import { HubError } from '../../errors.js';
+import { defaultCacheDir, defaultToken, isFile, isSwitchedOn, RepoCache } from './cache.js';
+import { describeRemote, downloadTo, type RemoteFile } from './download.js';
+import { type HubOptions, hubUrl, isRepoId, PUBLIC_HUB } from './options.js';
 
 /**
  * The path of a repository's file in the cache; it is downloaded when it is not there. Null when the repository has no such file.

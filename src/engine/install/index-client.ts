@@ -1,0 +1,92 @@
+// Requests to package indexes: proxies, certificates and passwords as pip has them, and what an answer means.
+import { readFileSync } from 'node:fs';
+import { EnvHttpProxyAgent, fetch } from 'undici';
+import { errorMessage, HubError } from '../../errors.js';
+import { Refusal } from '../../platform/hub/request.js';
+import { netrcLogin } from './netrc.js';
+import type { PipSettings } from './pip-settings.js';
+
+/** An index that pip may read where this client cannot: pip asks keyrings for passwords, and the system for certificates. */
+export class NeedsPip extends Refusal {}
+
+/** Sends requests. `close` ends its connections. */
+export class IndexClient {
+  private readonly agent: EnvHttpProxyAgent;
+
+  /** @throws NeedsPip for a proxy that only pip can use */
+  constructor(
+    settings: PipSettings,
+    private readonly env: NodeJS.ProcessEnv = process.env,
+  ) {
+    const { proxy, certificates, timeoutMs } = settings;
+    const [http, https] = [proxyOf('http', proxy, env), proxyOf('https', proxy, env)];
+    const trust = certificates === null ? {} : { ca: readFileSync(certificates, 'utf8') };
+    try {
+      this.agent = new EnvHttpProxyAgent({
+        ...(http === undefined ? {} : { httpProxy: http }),
+        ...(https === undefined ? {} : { httpsProxy: https }),
+        noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
+        headersTimeout: timeoutMs,
+        connect: { ...trust, timeout: timeoutMs },
+        requestTls: trust,
+      });
+    } catch (error) {
+      throw new NeedsPip(`${https ?? http}: no proxy that can be used without pip (${errorMessage(error)})`);
+    }
+  }
+
+  /**
+   * The answer of a server that has the file; 416 where a part was asked for and there is none.
+   * @throws Refusal where trying again would not help; NeedsPip where pip might; HubError for a failure that may pass
+   */
+  async get(address: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+    const { url, login } = withoutLogin(address, this.env);
+    let response: Response;
+    try {
+      const init = { dispatcher: this.agent, headers: { 'user-agent': 'visualbert-tfjs', ...login, ...headers } };
+      response = (await fetch(url, signal === undefined ? init : { ...init, signal })) as unknown as Response;
+    } catch (error) {
+      const { message, code } = causeOf(error);
+      if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/.test(code))
+        throw new NeedsPip(`${url}: its certificate is not trusted (${code})`);
+      throw new HubError(`${url}: no answer (${message || code})`);
+    }
+    const { status, ok } = response;
+    if (ok || (status === 416 && 'range' in headers)) return response;
+    await response.body?.cancel();
+    const answer = `${url}: the server answered ${status}`;
+    if (status === 401 || status === 403 || status === 407) throw new NeedsPip(`${answer}; it asks for a password`);
+    if (status === 429 || status >= 500) throw new HubError(answer);
+    throw new Refusal(answer);
+  }
+
+  close(): Promise<void> {
+    return this.agent.close();
+  }
+}
+
+/** Environment variables give way to pip's own setting; the lower case counts first, as with curl. */
+function proxyOf(scheme: 'http' | 'https', setting: string | null, env: NodeJS.ProcessEnv): string | undefined {
+  const names = [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`, 'all_proxy', 'ALL_PROXY'];
+  const proxy = setting ?? names.map((name) => env[name]).find(Boolean);
+  return proxy === undefined || proxy.includes('://') ? proxy : `http://${proxy}`;
+}
+
+/** An address without its name and password, which go into a header: those of the address, else those of ~/.netrc. */
+function withoutLogin(address: string, env: NodeJS.ProcessEnv): { url: string; login: Record<string, string> } {
+  const url = new URL(address);
+  const own =
+    url.username === '' ? null : { name: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  [url.username, url.password] = ['', ''];
+  const login = own ?? netrcLogin(url.hostname, env);
+  const pair = login === null ? null : Buffer.from(`${login.name}:${login.password}`).toString('base64');
+  return { url: url.href, login: pair === null ? {} : { authorization: `Basic ${pair}` } };
+}
+
+/** undici says "fetch failed" and gives the reason as cause; behind a proxy that has a cause too. */
+function causeOf(error: unknown): { message: string; code: string } {
+  let innermost = error as { message?: string; code?: string; cause?: unknown };
+  while (typeof innermost.cause === 'object' && innermost.cause !== null)
+    innermost = innermost.cause as typeof innermost;
+  return { message: innermost.message ?? '', code: innermost.code ?? '' };
+}

@@ -1,0 +1,29 @@
+// Names of wheel files: which of them fit a machine.
+// https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+import type { Wheel } from './wheel-table.js';
+
+/** The Python whose wheel is taken; none of it is run. */
+export const PYTHON_TAG = 'cp312';
+
+/** Whether a file is the wheel, for one of its platform tags. */
+export function isWheelFor(fileName: string, wheel: Wheel): boolean {
+  const parts = fileName.endsWith('.whl') ? fileName.slice(0, -'.whl'.length).split('-') : [];
+  if (parts.length !== 5 && parts.length !== 6) return false; // 6 with a build number
+  const [name = '', version] = parts;
+  const [pythons = [], abis = [], platforms = []] = parts.slice(-3).map((tags) => tags.split('.'));
+  const isVersion = version === wheel.version;
+  const isPython = pythons.includes(PYTHON_TAG) || pythons.includes('py3');
+  const isAbi = abis.includes(PYTHON_TAG) || abis.includes('none');
+  return (
+    normalName(name) === normalName(wheel.name) &&
+    isVersion &&
+    isPython &&
+    isAbi &&
+    platforms.some((tag) => wheel.tags.includes(tag))
+  );
+}
+
+/** Names of projects as indexes have them: lower case, every run of `-`, `_` and `.` one hyphen. */
+export function normalName(name: string): string {
+  return name.toLowerCase().replace(/[-_.]+/g, '-');
+}
