@@ -5,7 +5,7 @@ import { VisualBertConfig } from '../config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
 import { type DetectorIdentity, isSameDetector } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
-import type { HubProgress } from '../platform/hub-options.js';
+import type { HubProgress } from '../platform/hub/options.js';
 import { webFile } from '../platform/hub/web-file.js';
 import { areUnnamed } from '../processing/answer-vocabulary.js';
 import { readTrainedDetector } from '../processing/load-processor.js';

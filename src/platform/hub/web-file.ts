@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { HubError } from '../../errors.js';
 import { fileName } from '../addresses.js';
-import { isFile, isSwitchedOn } from '../hub-cache.js';
-import { downloadTo } from '../hub-download.js';
-import type { HubOptions } from '../hub-options.js';
-import { headersOf, request, requireSuccess, withRetries } from '../hub-request.js';
+import { isFile, isSwitchedOn } from './cache.js';
+import { downloadTo } from './download.js';
+import type { HubOptions } from './options.js';
+import { headersOf, request, requireSuccess, withRetries } from './request.js';
 
 /**
  * The path of an address's file in a folder; it is downloaded when it is not there.

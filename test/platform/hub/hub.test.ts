@@ -17,7 +17,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hubFile, type HubOptions } from '../../src/platform/node.js';
+import { hubFile, type HubOptions } from '../../../src/platform/node.js';
 
 const COMMIT = 'a'.repeat(40);
 const REPO = 'owner/name';
