@@ -50,7 +50,7 @@ const ask: CommandModule<object, AskArguments> = {
           defaultDescription: 'the one that the model was trained with',
           group: 'Run:',
         },
-        'top-k': { type: 'number', default: 5, describe: 'how many answers' },
+        'top-k': { type: 'number', alias: 'top', default: 5, describe: 'how many answers' },
         precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products', group: 'Run:' },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,

@@ -1,20 +1,12 @@
 // How the command line ends: errors as one paragraph in the words of the flags, unknown flags with the nearest one, exit codes.
 import { styleText } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
-import { ALL_TASK_OPTIONS, OptionsError, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../src/node.js';
-import { kebab } from './flags/settings.js';
+import { type OptionProblem, OptionsError } from '../src/node.js';
+import { flagOf, inFlags, kebab } from './flags/words.js';
 
 export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\` and \`features inspect\` found problems; 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
 
 const BUGS = 'https://github.com/visualbert-tfjs/visualbert-tfjs/issues';
-
-/** Options that messages of the library name as code does. */
-const OPTION_NAMES = new Set([
-  ...Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS }),
-  'allowFreshWeights',
-]);
-const CAMEL_NAMES = [...OPTION_NAMES].filter((name) => /[A-Z]/.test(name));
-const CAMEL_WORD = new RegExp(`(?<![\\w./"-])(?:${CAMEL_NAMES.join('|')})(?![\\w.])`, 'g');
 
 /** Prints what went wrong, and with `--debug` where. */
 export function printError(error: unknown, isDebugging: boolean): void {
@@ -25,16 +17,21 @@ export function printError(error: unknown, isDebugging: boolean): void {
 /** A message in the words of the command line: `--output-dir` for outputDir. */
 export function errorText(error: unknown): string {
   if (error instanceof OptionsError) {
-    return error.problems
-      .map(({ name, problem }) => (name !== null && OPTION_NAMES.has(name) ? `--${kebab(name)}: ${problem}` : problem))
-      .join('; ');
+    return error.problems.map(problemText).join('; ');
   }
   const message = error instanceof Error ? error.message : String(error);
   const { code, path } = error as NodeJS.ErrnoException;
   if (typeof path === 'string' && code !== undefined && code in SYSTEM_ERRORS) return `${path}: ${SYSTEM_ERRORS[code]}`;
   if (isFault(error))
     return `${message}. This is a fault of visualbert-tfjs: please report it with what --debug prints (${BUGS})`;
-  return message.replace(CAMEL_WORD, (name) => `--${kebab(name)}`);
+  return inFlags(message);
+}
+
+/** A setting that cannot be used by its flag; unknown ones are a config file's, whose names are those of code. */
+function problemText({ name, problem }: OptionProblem): string {
+  const [option = '', ...place] = name?.split('.') ?? [];
+  if (name === null) return problem.startsWith('unknown') ? problem : inFlags(problem);
+  return `${[flagOf(option) ?? option, ...place].join('.')}: ${inFlags(problem)}`;
 }
 
 /** What the system says of a path. */
@@ -109,4 +106,15 @@ export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Rea
     throw new Error(`--${kebab(name)} was given ${values.length} times (${values.join(', ')}); give it once`);
   }
   return true;
+}
+
+const [LEAST_WIDTH, MOST_WIDTH, PIPE_WIDTH] = [40, 100, 80];
+
+/**
+ * Columns of help texts: what the variable COLUMNS asks for, else those of the terminal, else of none 80.
+ * @param terminal columns of the terminal; undefined where the output is none
+ */
+export function helpWidth(asked: string | undefined, terminal: number | undefined): number {
+  const wanted = Number(asked) || terminal || PIPE_WIDTH;
+  return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.floor(wanted)));
 }

@@ -1,8 +1,8 @@
 // The subcommands of `visualbert`: one file each in this folder, registered by name here. Importing this file runs the one that is asked for.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { TASK_NAMES } from '../src/node.js';
-import { EXIT_CODES, type Known, printError, requireOnce, usageText } from './command-line.js';
+import { setLogger, TASK_NAMES } from '../src/node.js';
+import { EXIT_CODES, helpWidth, type Known, printError, requireOnce, usageText } from './command-line.js';
 import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
@@ -15,6 +15,7 @@ import { command as inspect } from './inspect.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as serve } from './serve.js';
+import { inFlags } from './flags/words.js';
 import { command as train } from './train.js';
 
 const args = hideBin(process.argv);
@@ -46,6 +47,8 @@ function asked(): Known {
   return { command: ['visualbert', ...words].join(' '), flags: knownFlags(), commands: below };
 }
 
+setLogger({ info: (text) => console.error(inFlags(text)), warn: (text) => console.error(`warning: ${inFlags(text)}`) });
+
 const parser = yargs(args);
 /** The names of the flags of the command that is asked for: yargs' types leave them out. */
 const knownFlags = (): string[] =>
@@ -76,7 +79,7 @@ await parser
   .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
   .strict()
   .check(requireOnce)
-  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .wrap(helpWidth(process.env.COLUMNS, process.stdout.columns))
   .fail((message, error: Error | null | undefined) => {
     const isUsage = error === null || error === undefined || error.name === 'YError';
     printError(isUsage ? new Error(usageText(error?.message ?? message, asked())) : error, isDebugging);

@@ -6,6 +6,7 @@ import {
   type ConversionReport,
   convertCheckpoint,
   convertDetector,
+  counted,
   type ConvertOptions,
   DETECTOR_NAMES,
   type DetectorConversion,
@@ -134,11 +135,11 @@ function text(
   outDir: string,
 ): string {
   return [
-    `${source} (names of ${layout}) -> ${outDir} as ${architecture}: ${converted.length} parameters`,
+    `${source} (names of ${layout}) -> ${outDir} as ${architecture}: ${counted(converted.length, 'parameter')}`,
     ...wrappers.map((wrapper) => `  taken off the keys: ${wrapper}`),
     ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
     ...[...new Set(aside.map(({ file }) => file))].map(
-      (file) => `  kept aside in ${file}: ${aside.filter((item) => item.file === file).length} tensors`,
+      (file) => `  kept aside in ${file}: ${counted(aside.filter((item) => item.file === file).length, 'tensor')}`,
     ),
     ...missing.map((name) => `  fresh on loading: ${name}`),
     ...notes.map((note) => `  note: ${note}`),
@@ -148,7 +149,7 @@ function text(
 
 function detectorText({ source, layout, converted, skipped, files }: DetectorConversion, outDir: string): string {
   return [
-    `${source} (names of ${layout}) -> ${outDir}: ${converted.length} layers`,
+    `${source} (names of ${layout}) -> ${outDir}: ${counted(converted.length, 'layer')}`,
     ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
     `wrote ${files.join(', ')}`,
   ].join('\n');

@@ -2,6 +2,7 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   convertRecords,
+  counted,
   type Distribution,
   FOREIGN_FORMATS,
   type ForeignFormat,
@@ -15,7 +16,9 @@ import {
   type TextLimit,
   VisualBertProcessor,
 } from '../src/node.js';
-import { counted, JSON_FLAG } from './flags/results.js';
+import { JSON_FLAG } from './flags/results.js';
+import { inFlags } from './flags/words.js';
+import { checkSummary, problemLines } from './record-problems.js';
 
 interface DataArguments {
   file: string;
@@ -42,7 +45,7 @@ const shared = (yargs: Argv): Argv<DataArguments> =>
     .positional('file', { type: 'string', demandOption: true, describe: 'JSON lines, one record each' })
     .options({
       task: { choices: OWN_TASKS, describe: 'default: as the first record looks' },
-      features: { type: 'string', array: true, describe: 'region features, to find images without any' },
+      features: { type: 'string', array: true, describe: 'region features: images without any are problems' },
       model: { type: 'string', describe: 'folder or hub id of the model, whose tokenizer tells which texts are cut' },
       'max-text-length': { type: 'number', default: 128, describe: 'longest text in word pieces, as in training' },
       ...JSON_FLAG,
@@ -74,18 +77,24 @@ async function textLimit({ model, maxTextLength }: DataArguments, task: string):
 }
 
 async function check(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
-  const { problems, warnings, records, task, features } = await statsOf(flags);
+  const found = await statsOf(flags);
+  const { problems, warnings, records, task, features } = found;
   const missing = features?.missing ?? [];
-  const found = problems.length + missing.length;
   if (flags.json) console.log(JSON.stringify({ task, records, problems, warnings, missing }, null, 2));
   else {
-    for (const { where, problem } of problems) console.log(`${where}: ${problem}`);
-    for (const { where, problem } of warnings) console.log(`warning: ${where}: ${problem}`);
-    const wrong = found === 0 ? (warnings.length === 0 ? 'nothing wrong' : 'no problems') : counted(found, 'problem');
-    const suspicious = warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`;
-    console.log(`${counted(records, `${task} record`)}, ${wrong}${suspicious}`);
+    const lines = [...problemLines(problems), ...problemLines(warnings, 'warning: ').map(inFlags)];
+    console.log([...lines, ...(await otherTask(found, flags)), checkSummary(found)].join('\n'));
   }
-  process.exitCode = found === 0 ? 0 : 1;
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+/** Records that do not fit the task that was asked for, and look like those of another one. */
+async function otherTask({ task, problems }: OwnDataStats, { file }: DataArguments): Promise<string[]> {
+  if (problems.length === 0) return [];
+  const likely = await guessOwnTask(file);
+  return likely === task
+    ? []
+    : [`the records look like those of ${likely}: visualbert data check ${file} --task ${likely}`];
 }
 
 async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
@@ -104,9 +113,9 @@ async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
     ...(features === null
       ? []
       : [
-          `regions of an image: ${spread(features.regions)}; ${features.dim} wide; ${features.missing.length} images without`,
+          `regions of an image: ${spread(features.regions)}; ${features.dim} wide; ${counted(features.missing.length, 'image')} without`,
         ]),
-    `${found.unlabelled} records without label, ${found.labels.length} different labels:`,
+    `${counted(found.unlabelled, 'record')} without label, ${counted(found.labels.length, 'different label')}${labels.length === 0 ? '' : ':'}`,
     ...labels,
     ...(found.labels.length > labels.length ? [`  and ${found.labels.length - labels.length} more`] : []),
   ];
@@ -117,7 +126,7 @@ async function convert({ files, from, output, json }: ArgumentsCamelCase<Convert
   const { records, lines } = await convertRecords(from, files, output);
   const { task } = FOREIGN_FORMATS[from];
   if (json) return console.log(JSON.stringify({ task, records, lines, output }, null, 2));
-  console.log(`${records} records became ${lines} lines for the task ${task} in ${output}`);
+  console.log(`${counted(records, 'record')} became ${counted(lines, 'line')} for the task ${task} in ${output}`);
 }
 
 const FROM = Object.keys(FOREIGN_FORMATS) as ForeignFormat[];

@@ -1,5 +1,5 @@
 // visualbert evaluate: metrics of a run or model on labelled examples. VQA 2.0 validation takes about an hour on a CPU.
-import { evaluateRun } from '../src/node.js';
+import { counted, evaluateRun } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
@@ -61,5 +61,5 @@ export const command = commandByTask<EvaluateArguments>(
 function tableOf(count: number, metrics: Record<string, number>): string[] {
   const width = Math.max(...Object.keys(metrics).map(({ length }) => length));
   const lines = Object.entries(metrics).map(([name, value]) => `${name.padEnd(width)}  ${Number(value.toFixed(4))}`);
-  return [`${count} examples`, ...lines];
+  return [counted(count, 'example'), ...lines];
 }

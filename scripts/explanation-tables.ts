@@ -1,5 +1,11 @@
 // Explanations and their evaluations as lines of a terminal.
-import { type Explanation, type ExplanationEvaluation, type HeadAccuracy, REMOVED_SHARES } from '../src/node.js';
+import {
+  counted,
+  type Explanation,
+  type ExplanationEvaluation,
+  type HeadAccuracy,
+  REMOVED_SHARES,
+} from '../src/node.js';
 import { percent } from './flags/one-input.js';
 
 /** Answer, words in their order, regions by falling score. */
@@ -27,7 +33,7 @@ export function removalTable({ count, metric, curves }: ExplanationEvaluation): 
     return `${parts.padEnd(8)} ${first.padEnd(6)} ${ranking.padEnd(10)} ${area.toFixed(2).padStart(6)}  ${points}`;
   });
   return [
-    `${count} examples; ${metric} while parts are removed, and the area under it: low is good for "most", high for "least"`,
+    `${counted(count, 'example')}; ${metric} while parts are removed, and the area under it: low is good for "most", high for "least"`,
     head,
     ...rows,
   ].join('\n');

@@ -1,6 +1,7 @@
 // `visualbert features`: looks into region features and writes them in other formats, at the speed of the disk.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
+  counted,
   inspectFeatures,
   LOOKS,
   openRegionFeatures,
@@ -12,7 +13,7 @@ import {
 } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { counted, JSON_FLAG } from './flags/results.js';
+import { JSON_FLAG } from './flags/results.js';
 
 interface FeatureArguments {
   features: string[];

@@ -1,7 +1,7 @@
 // visualbert inspect: what a checkpoint holds and which class loads it. Reads headers only.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
-import { inspectCheckpoint, type Inspection } from '../src/node.js';
+import { counted, inspectCheckpoint, type Inspection } from '../src/node.js';
 
 interface InspectArguments {
   checkpoint: string;
@@ -79,7 +79,7 @@ function summary({
   });
   const dtypes = [...new Set(tensors.map(({ dtype }) => dtype))].join(', ');
   return [
-    `${source}: ${format}, ${tensors.length} tensors of ${dtypes}, ${parameters.toLocaleString('en')} values, ${bytesText(tensorBytes)} of ${bytesText(fileBytes)}`,
+    `${source}: ${format}, ${counted(tensors.length, 'tensor')} of ${dtypes}, ${parameters.toLocaleString('en')} values, ${bytesText(tensorBytes)} of ${bytesText(fileBytes)}`,
     `names of:  ${layout ?? 'no layout that is known here'}`,
     `loads as:  ${architecture ?? (layout === 'bert' || layout === 'roberta' ? 'a start for VisualBERT (visualbert convert)' : 'nothing of the family')}`,
     `sizes:     ${sizes.flatMap(([name, size]) => (size === null ? [] : [`${name} ${size}`])).join(', ')}`,

@@ -1,11 +1,11 @@
 // visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
 // of it loading the model; about as long as an evaluation for a file.
-import { evaluateRun, predictionOptions, readRun } from '../src/node.js';
+import { counted, evaluateRun, predictionOptions, readRun } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, sourceOf } from './flags/one-input.js';
-import { COMPUTING_FLAGS, type ComputingArguments, counted, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
 import { answerFields, answerLines, answersOf } from './one-answer.js';
 
 interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
+  counted,
+  createProgress,
   openTrainRun,
   readRun,
   readSettings,
@@ -18,8 +20,9 @@ import {
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import type { TaskName } from './flags/examples.js';
-import { counted, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
+import { inFlags } from './flags/words.js';
 
 interface TrainArguments extends BackendArguments {
   config?: string;
@@ -119,7 +122,9 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
 
 async function train(settings: RunSettings, { dryRun, profile, pictures = [], json }: TrainArguments): Promise<void> {
   const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
-  const run = await openTrainRun(settings, { pictures, ...profiled });
+  const progress = createProgress();
+  const inWords = { ...progress, line: (text: string) => progress.line(inFlags(text)) };
+  const run = await openTrainRun(settings, { pictures, progress: inWords, ...profiled });
   try {
     const padding = await run.trainer.expectedPadding();
     if (!json) console.log(planOf(run, settings, padding));
@@ -147,7 +152,7 @@ function resultText(
   outputDir: string,
 ): string {
   const metrics = best === null ? '' : `; best after step ${best.step}: ${metricsText(best.metrics)}`;
-  const graphs = recordings === 0 ? 'nothing recorded' : `${recordings} graphs recorded`;
+  const graphs = recordings === 0 ? 'nothing recorded' : `${counted(recordings, 'graph')} recorded`;
   return [
     `${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${metrics}`,
     ...(reason === 'finished' || reason === 'early'
@@ -195,7 +200,7 @@ function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | n
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
-    `${trainer.totalSteps} updates of ${counted(batchSize * accumulationSteps, 'example')} (${epochs} epochs of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
+    `${counted(trainer.totalSteps, 'update')} of ${counted(batchSize * accumulationSteps, 'example')} (${counted(epochs, 'epoch')} of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
     ...(padding === null ? [] : [paddingText(padding, trainer.arguments.groupByLength)]),
   ].join('\n');
 }
@@ -222,7 +227,7 @@ function newHeadText(
     modelClass === 'VisualBertForQuestionAnswering'
       ? '; --answers FILE keeps it, with the list of answers that it was trained with'
       : '';
-  return `new head for the ${classes} classes of the data in place of the ${before} of the checkpoint${remedy}`;
+  return `new head for the ${counted(classes, 'class', 'classes')} of the data in place of the ${before} of the checkpoint${remedy}`;
 }
 
 function metricsText(metrics: Record<string, number>): string {

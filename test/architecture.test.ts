@@ -98,6 +98,7 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/vcr',
     'training',
     'training/loop',
+    'training/run-folder',
     'training/step',
     'vision',
   ],

@@ -75,9 +75,12 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     precision = 'fp32',
     allowFreshWeights = false,
   } = flags;
-  if (features === undefined) throw new Error('Give the region features of the image (--features).');
   if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
-  if (question.trim() === '') throw new Error('--question: expected a text, received an empty one.');
+  if (question.trim() === '')
+    throw new Error(
+      `${typedFlag(['question', ...ONE_INPUT_FLAGS.question.alias])}: expected a text that is not blank.`,
+    );
+  if (features === undefined) throw new Error('Give the region features of the image (--features).');
   const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
     flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
   const pixels = Object.entries({
@@ -99,6 +102,13 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     // One pass: recording it would cost more than it saves. A low precision needs the recording.
     ...(precision === 'fp32' ? { compile: false } : { precision }),
   });
+}
+
+/** The one of a flag's names that was typed. */
+function typedFlag(names: readonly string[]): string {
+  const isTyped = (name: string): boolean =>
+    process.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  return `--${names.find(isTyped) ?? names[0]}`;
 }
 
 /** The run's folder, or the model. */

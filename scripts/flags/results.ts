@@ -1,5 +1,5 @@
 // Flags that commands with results share.
-import { type LeftOutImage, type Precision, PRECISIONS } from '../../src/node.js';
+import { counted, type LeftOutImage, type Precision, PRECISIONS } from '../../src/node.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
@@ -39,9 +39,4 @@ export function leftOutLines(images: readonly LeftOutImage[]): string[] {
     ...images.slice(0, SHOWN_IMAGES).map(({ id, reason }) => `  image ${id}: ${reason}`),
     ...(more > 0 ? [`  and ${counted(more, 'image')} more (--json lists all)`] : []),
   ];
-}
-
-/** `1 problem`, `2 problems`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

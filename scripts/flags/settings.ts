@@ -1,6 +1,7 @@
 // Flags of the command line from checked schemas: names, kinds, choices and help texts come from there.
 import type { Options } from 'yargs';
 import { z } from 'zod';
+import { inFlags, kebab } from './words.js';
 
 export type Schema = z.core.$ZodType;
 
@@ -13,7 +14,7 @@ export function flagsOf(shape: Shape, group: string): Record<string, Options> {
     describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
       const kind = kindOf(unwrapped(shape[name] as Schema).type);
       const shown = fallback === undefined ? {} : { defaultDescription: fallback };
-      const describe = isRequired ? `${meaning} [needed]` : meaning;
+      const describe = isRequired ? `${inFlags(meaning)} [needed]` : inFlags(meaning);
       return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', group }];
     }),
   );
@@ -93,11 +94,6 @@ function kindOf(schema: Schema): Options {
     default:
       return { type: 'string' };
   }
-}
-
-/** `learning-rate` for `learningRate`. */
-export function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function numberIfDigits(value: string): string | number {

@@ -114,7 +114,7 @@ export function requireTrainingEngine(options: NativeOptions = {}): void {
   } catch (error) {
     throw new EngineError(
       `Training needs the native engine. ${errorMessage(error)}\nPrediction and evaluation run without it, on WebAssembly; ` +
-        '--backend wasm (VISUALBERT_BACKEND=wasm in code) trains on that too, slowly, though six times faster than cpu.',
+        "--backend wasm (in code selectBackend({ backend: 'wasm' })) trains on that too, slowly, though six times faster than cpu.",
       { cause: error },
     );
   }

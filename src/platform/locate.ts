@@ -1,6 +1,6 @@
 // Where a pretrained model lies: a folder, one file, an address, or a repository of the hub; asked file by file.
 import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, HubError } from '../errors.js';
 
 /** The files of a pretrained model. */
 export interface PretrainedFiles {
@@ -37,8 +37,18 @@ export async function locatePretrained(where: string, options: HubOptions = {}):
     return { name: where, weights: isFile ? where : null, find: inFolder(isFile ? folderOf(where) : folder) };
   }
   if (await exists(where)) return { name: where, weights: where, find: inFolder(folderOf(where)) };
-  if (isRepoId(where)) return { name: where, weights: null, find: (file) => hubFile(where, file, options) };
+  if (isRepoId(where)) return { name: where, weights: null, find: (file) => repositoryFile(where, file, options) };
   throw new CheckpointError(
     `${where}: expected a folder, a checkpoint file, an address or a repository id such as uclanlp/visualbert-vqa; found none`,
   );
+}
+
+/** A file of a repository. @throws HubError that also says that the name is no folder of this machine: it may have been meant as one */
+async function repositoryFile(id: string, file: string, options: HubOptions): Promise<string | null> {
+  try {
+    return await hubFile(id, file, options);
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    throw new HubError(`${id}: no such folder, and as a repository of the hub: ${error.message}`, { cause: error });
+  }
 }

@@ -1,4 +1,5 @@
 // What the model reads of a VCR question: names in place of tags, the regions of the objects that matter, and where each is named.
+import { counted } from '../counted.js';
 import { DataError } from '../errors.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
@@ -47,7 +48,7 @@ export async function readTaggedQuestion(
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
   if (regions.count !== objects.length + 1) {
     throw new DataError(
-      `there are ${objects.length} objects and features of ${regions.count} regions; expected the whole picture first, then each object`,
+      `there are ${counted(objects.length, 'object')} and features of ${counted(regions.count, 'region')}; expected the whole picture first, then each object`,
     );
   }
   const shown = relevantObjects([context, ...choices], objects);

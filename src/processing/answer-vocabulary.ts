@@ -1,5 +1,6 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { DataError, errorMessage } from '../errors.js';
+import { counted } from '../counted.js';
+import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';
 
@@ -66,7 +67,7 @@ export class AnswerVocabulary {
   best(scores: ArrayLike<number>, topK = 1): { index: number; answer: string; score: number }[] {
     if (scores.length !== this.size) {
       throw new DataError(
-        `expected scores of ${this.size} answers, received ${scores.length}; the answers are not those of this model`,
+        `expected scores of ${counted(this.size, 'answer')}, received ${scores.length}; the answers are not those of this model`,
       );
     }
     return bestClasses(scores, topK, this.unknownIndex).map(({ index, score }) => ({
@@ -101,7 +102,7 @@ export function buildAnswers(
   const kept = [...counts].filter(([, count]) => count >= minimumCount).sort((a, b) => b[1] - a[1]);
   if (kept.length === 0) {
     throw new DataError(
-      `no answer is the usual one of ${minimumCount} of the ${annotations.length} questions; lower the minimum count (--minimum-answer-count)`,
+      `no answer is the usual one of at least ${minimumCount} of ${counted(annotations.length, 'question')}; lower the minimum count (--minimum-answer-count)`,
     );
   }
   return new AnswerVocabulary([UNKNOWN_ANSWER, ...kept.slice(0, size).map(([answer]) => answer)]);
@@ -161,6 +162,14 @@ export function areUnnamed(id2label: VqaHeadTraits['id2label']): boolean {
   return Object.entries(id2label).every(([id, label]) => label === `LABEL_${id}`);
 }
 
+/** What to say of a checkpoint that names no answers. @param who asks for them. */
+export function noAnswerNames(who: string): ConfigError {
+  return new ConfigError(
+    `${who}: the checkpoint's config.json names no answers (id2label is LABEL_0, LABEL_1, ...); give the list that it was trained with, ` +
+      "answers: 'FILE' (one answer a line; of uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt)",
+  );
+}
+
 /** Whether a model is, or has the sizes of, uclanlp/visualbert-vqa: 3129 classes without names over a base model with features 2048 wide. */
 export function isAuthorsVqaHead({
   id2label,
@@ -182,7 +191,7 @@ export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string
   const found =
     size === AUTHORS_ANSWERS
       ? 'it has 3129 answers but no <unk> at the top, as LXMERT (trainval_label2ans.json) and UNITER (ans2label.json) order them'
-      : `it has ${size} answers${unknownIndex === 0 ? '' : ' and no <unk> at the top'}`;
+      : `it has ${counted(size, 'answer')}${unknownIndex === 0 ? '' : ' and no <unk> at the top'}`;
   throw new DataError(
     `${name}: not the answers of the uclanlp VQA head: ${found}. Its answers are the 3129 lines of Pythia's answers_vqa.txt, <unk> first; any other order gives wrong answers without an error. For another model of this size, name its classes in id2label of its config.json`,
   );

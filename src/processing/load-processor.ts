@@ -1,4 +1,5 @@
 // The files of a processor beside a model: tokenizer, answers and settings, read and written.
+import { counted } from '../counted.js';
 import {
   createTokenizer,
   exists,
@@ -202,7 +203,7 @@ async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary
   if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, path);
   if (classes !== null && classes !== answers.size) {
     throw new DataError(
-      `${path}: has ${answers.size} answers, the model has ${classes} classes; use the list it was trained with`,
+      `${path}: has ${counted(answers.size, 'answer')}, the model has ${counted(classes, 'class', 'classes')}; use the list it was trained with`,
     );
   }
   return answers;

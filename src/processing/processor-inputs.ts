@@ -1,4 +1,5 @@
 // What the processor is called with, and the regions of each text in it.
+import { counted } from '../counted.js';
 import { DataError } from '../errors.js';
 import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -82,5 +83,5 @@ function asList(value: string | readonly string[]): readonly string[] {
 
 function requireCount(what: string, found: number, expected: number): void {
   if (found !== expected)
-    throw new DataError(`${what}: expected one entry for each of the ${expected} texts, received ${found}`);
+    throw new DataError(`${what}: expected one entry for each of ${counted(expected, 'text')}, received ${found}`);
 }

@@ -1,12 +1,12 @@
 // VisualBertProcessor: a text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
-import { ConfigError, DataError } from '../errors.js';
+import { DataError } from '../errors.js';
 import type { DetectorIdentity } from '../features/detector-identity.js';
 import { type Picture, type PictureDetector, pictureReader } from '../features/picture-detector.js';
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { softmax } from '../scores.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
-import type { AnswerVocabulary } from './answer-vocabulary.js';
+import { type AnswerVocabulary, noAnswerNames } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
 import { warnAboutDetector } from './detector-warning.js';
 import { encodeText, encodeWords } from './encode-text.js';
@@ -99,7 +99,7 @@ export class VisualBertProcessor extends Callable {
   /**
    * The same as calling the processor: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`; with regions `visualEmbeds [b, v, d]
    * float32`, `visualAttentionMask` and `visualTokenTypeIds` `[b, v] int32`. A single text gives b = 1.
-   * @throws DataError when lists differ in length, widths do not fit, or a text is too long and may not be cut.
+   * @throws DataError when lists differ in length, widths do not fit, or a text is blank, or too long and may not be cut.
    */
   async process(inputs: ProcessorInputs): Promise<Record<string, RawTensor>> {
     const { padding = true, truncation = true, maxLength = this.maxLength } = inputs;
@@ -131,12 +131,18 @@ export class VisualBertProcessor extends Callable {
     return regionsOfPictures(inputs, detector === undefined ? this.readPicture : this.pictureReader(detector));
   }
 
-  /** A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. */
+  /**
+   * A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. A text of
+   * punctuation alone, such as `?`, is a text: BERT has word pieces for it.
+   * @throws DataError for a text that is empty or blank.
+   */
   async encodeText(
     text: string,
     pair?: string,
     { maxLength = this.maxLength, truncation = true } = {},
   ): Promise<EncodedText> {
+    requireText('text', text);
+    if (pair !== undefined) requireText('textPair', pair);
     const limit = { maxLength: Math.min(maxLength, this.maxPositions), truncation };
     return encodeText(this.tokenizer, this.task, text, pair, limit);
   }
@@ -166,12 +172,7 @@ export class VisualBertProcessor extends Callable {
    */
   decodeAnswers(logits: RawTensor | TensorLike, { topK = 5 }: { topK?: number } = {}): DecodedAnswer[][] {
     const { answers } = this;
-    if (answers === null) {
-      throw new ConfigError(
-        "decodeAnswers: this checkpoint's config.json has no answer names (id2label is LABEL_0, LABEL_1, ...); give the list it was trained " +
-          "with as fromPretrained(..., { answers: 'answers_vqa.txt' }): for uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt",
-      );
-    }
+    if (answers === null) throw noAnswerNames('decodeAnswers');
     const { shape, data } = valuesOf(logits);
     const c = shape.at(-1) ?? 0;
     const rows = c === 0 ? 0 : data.length / c;
@@ -179,4 +180,10 @@ export class VisualBertProcessor extends Callable {
       answers.best(softmax(Array.from(data).slice(i * c, (i + 1) * c)), topK),
     );
   }
+}
+
+/** @throws DataError for a text that says nothing: the model would answer all the same. */
+function requireText(name: string, text: string): void {
+  if (text.trim() === '')
+    throw new DataError(`${name}: expected a text that is not blank, received ${JSON.stringify(text)}`);
 }

@@ -1,4 +1,5 @@
 // Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
+import { counted } from '../counted.js';
 import { DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -98,6 +99,6 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
 function flatBoxes(boxes: BoxInput): Float32Array {
   const values = Array.from(boxes as ArrayLike<number | readonly number[]>).flat(2) as number[];
   if (values.length % 4 !== 0)
-    throw new DataError(`boxes: expected x1, y1, x2, y2 for each region, received ${values.length} numbers`);
+    throw new DataError(`boxes: expected x1, y1, x2, y2 for each region, received ${counted(values.length, 'number')}`);
   return Float32Array.from(values);
 }

@@ -18,6 +18,8 @@ export interface Phrase {
 export interface PhraseSentence {
   /** `<image id>#<number of the sentence>`. */
   id: string;
+  /** Of own data the file and the line of it, for messages. */
+  where?: string;
   imageId: string;
   words: readonly string[];
   phrases: readonly Phrase[];

@@ -4,7 +4,7 @@ import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
 import { approximateLength } from '../processing/approximate-length.js';
-import { recordWarnings, type TextLimit } from './own-warnings.js';
+import { missingImages, recordWarnings, type TextLimit } from './own-warnings.js';
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
 
@@ -28,6 +28,7 @@ export interface Distribution {
 export interface OwnDataStats {
   task: OwnTaskName;
   records: number;
+  /** Records that training refuses, images without features among them. */
   problems: readonly RecordProblem[];
   /** Words of the texts. */
   words: Distribution | null;
@@ -36,7 +37,7 @@ export interface OwnDataStats {
   labels: readonly (readonly [label: string, count: number])[];
   /** Records without label, answers or boxes. */
   unlabelled: number;
-  /** Suspicious records: labels of several types, some without, images without features, ids that look like paths. */
+  /** Suspicious records: labels of several types, some without, ids that look like paths, texts that will be cut. */
   warnings: readonly RecordProblem[];
   /** Of the images: null without features. */
   features: { missing: readonly string[]; regions: Distribution | null; dim: number } | null;
@@ -63,7 +64,14 @@ export async function ownDataStats(
 ): Promise<OwnDataStats> {
   const { summaries, problems } = await summarise(path, task);
   const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
-  if (source !== null) for await (const problem of boxProblems(summaries, source)) problems.push(problem);
+  const described = summaries.map(({ raw, text, imageIds, labels }) => ({
+    ...{ raw, text, imageIds },
+    isLabelled: labels.length > 0,
+  }));
+  if (source !== null) {
+    for await (const problem of boxProblems(summaries, source)) problems.push(problem);
+    problems.push(...missingImages(described, source));
+  }
   const images = [...new Set(summaries.flatMap(({ imageIds }) => imageIds))];
   const counts = new Map<string, number>();
   for (const { labels } of summaries) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -75,11 +83,7 @@ export async function ownDataStats(
     images: images.length,
     labels: [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)),
     unlabelled: summaries.filter(({ labels }) => labels.length === 0).length,
-    warnings: await recordWarnings(
-      summaries.map(({ raw, text, imageIds, labels }) => ({ raw, text, imageIds, isLabelled: labels.length > 0 })),
-      source,
-      limit,
-    ),
+    warnings: await recordWarnings(described, source, limit),
     features: source === null ? null : await featureStats(images, source, problems),
   };
 }

@@ -1,5 +1,6 @@
 // What is suspicious in records of own data that fit their schema one by one: labels of several types, gaps, ids that look like paths.
 import { posix } from 'node:path';
+import { counted } from '../counted.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import type { JsonRecord } from '../formats/json.js';
 import type { RecordProblem } from './own.js';
@@ -23,7 +24,7 @@ export interface TextLimit {
 
 /**
  * Everything suspicious, each with the first record that it concerns: labels of several types, records without label among labelled ones,
- * images without features (when `source` is given), image ids that look like paths, and texts that will be cut.
+ * image ids that look like paths (where no features tell), and texts that will be cut.
  */
 export async function recordWarnings(
   records: readonly DescribedRecord[],
@@ -33,9 +34,21 @@ export async function recordWarnings(
   return [
     ...mixedLabels(records),
     ...unlabelled(records),
-    ...suspiciousImages(records, source),
+    ...(source === null ? pathLikeImages(records) : []),
     ...(await cutTexts(records, limit)),
   ];
+}
+
+/** Images without region features, each with the first record that names it: training refuses such records. */
+export function missingImages(records: readonly DescribedRecord[], source: RegionFeatureSource): RecordProblem[] {
+  return Array.from(recordsByImage(records)).flatMap(([id, [first, ...others]]) => {
+    if (first === undefined || source.has(id)) return [];
+    const more = others.length === 0 ? '' : `, which ${others.length + 1} records name`;
+    const path = pathHint(id);
+    const known = path !== null && source.has(fileNameOf(id)) ? ', for which there are features' : '';
+    const hint = path === null ? '' : `; ${path}${known}`;
+    return [{ where: first.raw.where, problem: `no region features for image ${id}${more}${hint}` }];
+  });
 }
 
 /** Texts that the model will not read to their end. */
@@ -58,7 +71,7 @@ function mixedLabels(records: readonly DescribedRecord[]): RecordProblem[] {
   const kinds = groupBy(records, ({ raw }) => kindOf((raw.value as Record<string, unknown>)['label']));
   kinds.delete('none');
   if (kinds.size < 2) return [];
-  const shown = Array.from(kinds, ([kind, some]) => `${some.length} ${kind} (first in ${some[0]?.raw.where})`);
+  const shown = Array.from(kinds, ([kind, some]) => `${counted(some.length, kind)} (first in ${some[0]?.raw.where})`);
   const [, rare] = [...kinds].reduce((least, one) => (one[1].length < least[1].length ? one : least));
   return [{ where: rare[0]?.raw.where ?? '', problem: `label: of several types: ${shown.join(', ')}; use one` }];
 }
@@ -66,11 +79,19 @@ function mixedLabels(records: readonly DescribedRecord[]): RecordProblem[] {
 function unlabelled(records: readonly DescribedRecord[]): RecordProblem[] {
   const [first, ...others] = records.filter(({ isLabelled }) => !isLabelled);
   if (first === undefined || others.length + 1 === records.length) return [];
-  const problem = `no label; ${others.length + 1} of ${records.length} records have none, and training needs one in each`;
+  const count = `${others.length + 1} of ${records.length} records ${others.length === 0 ? 'has' : 'have'} none`;
+  const problem = `no label; ${count}, and training needs one in each`;
   return [{ where: first.raw.where, problem }];
 }
 
-function suspiciousImages(records: readonly DescribedRecord[], source: RegionFeatureSource | null): RecordProblem[] {
+function pathLikeImages(records: readonly DescribedRecord[]): RecordProblem[] {
+  return Array.from(recordsByImage(records)).flatMap(([id, [first]]) => {
+    const problem = pathHint(id);
+    return first === undefined || problem === null ? [] : [{ where: first.raw.where, problem }];
+  });
+}
+
+function recordsByImage(records: readonly DescribedRecord[]): Map<string, DescribedRecord[]> {
   const byImage = new Map<string, DescribedRecord[]>();
   for (const record of records)
     for (const id of new Set(record.imageIds)) {
@@ -78,20 +99,20 @@ function suspiciousImages(records: readonly DescribedRecord[], source: RegionFea
       if (some === undefined) byImage.set(id, [record]);
       else some.push(record);
     }
-  return Array.from(byImage).flatMap(([id, [first, ...others]]) => {
-    const name = posix.basename(id.replaceAll('\\', '/'));
-    const isPath = name !== id;
-    if (first === undefined || (source === null ? !isPath : source.has(id))) return [];
-    const more = others.length === 0 ? '' : `, which ${others.length + 1} records name`;
-    const missing = source === null ? '' : `no region features for image ${id}${more}`;
-    const path = `${id} looks like a path; features are found by the name of a file: ${name}`;
-    const known = source?.has(name) === true ? ', for which there are features' : '';
-    return [{ where: first.raw.where, problem: [missing, isPath ? `${path}${known}` : ''].filter(Boolean).join('; ') }];
-  });
+  return byImage;
+}
+
+function fileNameOf(id: string): string {
+  return posix.basename(id.replaceAll('\\', '/'));
+}
+
+function pathHint(id: string): string | null {
+  const name = fileNameOf(id);
+  return name === id ? null : `${id} looks like a path; features are found by the name of a file: ${name}`;
 }
 
 function kindOf(label: unknown): string {
-  return { string: 'texts', number: 'numbers', boolean: 'truth values' }[typeof label as string] ?? 'none';
+  return { string: 'text', number: 'number', boolean: 'truth value' }[typeof label as string] ?? 'none';
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {

@@ -54,6 +54,8 @@ export type OwnTaskName = keyof typeof OWN_SCHEMAS;
 /** A text about an image or a pair of them, with its class where it is known. */
 export interface ClassificationRecord {
   id: string;
+  /** The file and the line of it, for messages. */
+  where?: string;
   text: string;
   textPair?: string;
   imageIds: readonly string[];
@@ -63,6 +65,8 @@ export interface ClassificationRecord {
 /** A question about an image, with the scores of its answers where they are known. */
 export interface AnsweringRecord {
   id: string;
+  /** The file and the line of it, for messages. */
+  where?: string;
   question: string;
   imageId: string;
   scores: ReadonlyMap<string, number> | null;
@@ -111,7 +115,7 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
     try {
       const record = CONVERT[task](parsed.data as never, parsed.data.id ?? String(i));
       requireNew(record.id, where);
-      records.push(record);
+      records.push({ ...record, where });
       raw.push({ value, where });
     } catch (error) {
       problems.push({ where, problem: errorMessage(error).replace(`${where}: `, '') });

@@ -40,7 +40,7 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
     return new Model((await readModelConfig(modelConfig)).with(dataConfig), { seed });
   }
   if (modelConfig !== undefined)
-    throw new ConfigError('model and modelConfig exclude each other: a loaded model has its own configuration');
+    throw new ConfigError('`model` and `modelConfig` exclude each other: a loaded model has its own configuration');
   const stored = await VisualBertConfig.fromPretrained(model);
   const { id2label } = dataConfig;
   const isOther = id2label !== undefined && !isSameHead(stored, id2label, hasGivenClasses);

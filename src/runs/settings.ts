@@ -1,6 +1,6 @@
 // What a run was started with: checked, stored as run.json in its folder, and read back by resume, evaluate and predict.
-import { join } from 'node:path';
-import { readText } from '#platform';
+import { dirname, join } from 'node:path';
+import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
 import { expected, OptionsError, parseOptions, text } from '../option-errors.js';
@@ -17,6 +17,8 @@ export interface RunSettings {
   /** TrainingArguments. */
   arguments: Record<string, unknown>;
 }
+
+const RUN_FILE = 'run.json';
 
 /** The settings of a run that belong neither to its task nor to its training. */
 export const RUN_OPTIONS = {
@@ -63,15 +65,33 @@ export async function readSettings(path: string): Promise<Record<string, unknown
 
 /** The settings of a run folder. @throws ConfigError when the folder holds no run */
 export async function readRun(dir: string): Promise<RunSettings & { arguments: ResolvedTrainingArguments }> {
-  const path = join(dir, 'run.json');
-  const run = await readSettings(path).catch((error: unknown) => {
-    throw new ConfigError(`${dir}: it holds no run of visualbert train (${errorMessage(error)})`);
-  });
+  const path = join(dir, RUN_FILE);
+  if (!(await exists(path))) throw await noRun(dir);
+  const run = await readSettings(path);
   if (!isTask(run['task']) || !isTable(run['data']) || !isTable(run['arguments']))
     throw new ConfigError(
       `${path}: expected task, data and arguments of a run, received ${Object.keys(run).join(', ')}`,
     );
   return run as unknown as RunSettings & { arguments: ResolvedTrainingArguments };
+}
+
+/** Run folders that are named where another one was meant. */
+const NAMED_RUNS = 5;
+
+/** What is wrong with a folder without a run, and which folders have one. */
+async function noRun(dir: string): Promise<ConfigError> {
+  const isThere = await isFolder(dir);
+  const near = await runsIn(isThere ? dir : dirname(dir));
+  const found = near.length === 0 ? '' : `; there is ${near.slice(0, NAMED_RUNS).join(', ')}`;
+  const what = isThere ? `the folder holds no run (${RUN_FILE})` : 'no such folder';
+  return new ConfigError(`${dir}: ${what}; expected one that \`visualbert train --output-dir FOLDER\` made${found}`);
+}
+
+/** The run folders in a folder. */
+async function runsIn(dir: string): Promise<string[]> {
+  const names = (await isFolder(dir)) ? await listFolder(dir) : [];
+  const found = await Promise.all(names.map((name) => exists(join(dir, name, RUN_FILE))));
+  return names.filter((_, i) => found[i]).map((name) => join(dir, name));
 }
 
 /** Whether a run has examples of its own to validate on. */

@@ -11,6 +11,8 @@ import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import type { LeftOutImage } from '../tasks/shared/opened-task.js';
+import { CheckpointStore } from '../training/run-folder/checkpoints.js';
+import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
 import { type RunSettings } from './settings.js';
 
@@ -51,7 +53,9 @@ export async function openTrainRun(
   { pictures = [], ...watching }: WatchingOptions = {},
 ): Promise<TrainRun> {
   const given = settings.arguments as TrainingArguments;
-  const { seed } = resolveTrainingArguments(given); // before data and model, which take longer to open
+  // Before data and model, which take longer to open.
+  const { seed, outputDir, resume } = resolveTrainingArguments(given);
+  if (!resume) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
   const { model: source, modelConfig, ...rest } = settings;
   const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
   const positions = made === null ? {} : { maxPositionEmbeddings: made.maxPositionEmbeddings };

@@ -1,8 +1,7 @@
 // The arguments of a training run: those of the run itself beside the options of its step. Flags, config files, types, help and docs come from here.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { expected, number, parseOptions, text, wholeNumber } from '../option-errors.js';
-import { ConfigError } from '../errors.js';
+import { expected, number, OptionsError, parseOptions, text, wholeNumber } from '../option-errors.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
 const count = wholeNumber(1);
@@ -77,7 +76,8 @@ export const TRAINING_ARGUMENTS = schema.shape;
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
   const given = parseOptions('TrainingArguments', schema, options);
   if (given.warmupSteps !== undefined && given.warmupRatio !== undefined) {
-    throw new ConfigError('TrainingArguments: warmupSteps and warmupRatio say the same thing; give one of them');
+    const problem = 'warmupSteps and warmupRatio say the same thing; give one of them';
+    throw new OptionsError('TrainingArguments', [{ name: null, problem }], Object.keys(schema.shape));
   }
   return given;
 }

@@ -39,7 +39,7 @@ export async function openFolderFeatures(folder: string, dim?: number): Promise<
     throw new DataError(`${folder}: holds no .npy, .npz or .pt file; one for each image is expected, named by its id`);
   const read = (row: number, width?: number): Promise<RegionFeatures> =>
     readFeatureFile(join(folder, files[row] ?? ''), infos, width);
-  return widthFoundSource({ name: folder, ids: files.map(idOf), read }, dim);
+  return widthFoundSource({ name: `features folder ${folder}`, ids: files.map(idOf), read }, dim);
 }
 
 function idOf(file: string): string {

@@ -40,7 +40,7 @@ export async function openImageFeatures(
   const boxes = await readBoxes(join(folder, BOXES_FILE));
   const boxesOf = (row: number): number[][] | undefined => boxes?.get(imageKey(ids[row] ?? ''));
   return indexedSource({
-    name: folder,
+    name: `pictures folder ${folder}`,
     dim: pixelFeatureDim({ cells, look }),
     ids,
     countOf: (row) => (boxes === null ? grid * grid : boxesOf(row)?.length),

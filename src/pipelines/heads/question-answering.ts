@@ -1,6 +1,6 @@
 // Visual question answering: the most likely answers of a list.
-import { ConfigError } from '../../errors.js';
 import { VisualBertForQuestionAnswering } from '../../models/question-answering.js';
+import { noAnswerNames } from '../../processing/answer-vocabulary.js';
 import { type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
 import { warnAboutMaskSlot } from '../warnings.js';
 
@@ -11,12 +11,7 @@ export const questionAnswering: PipelineDefinition<'visual-question-answering'> 
   textForm: 'vqa',
   createHead: ({ processor, readImages }) => {
     const { answers } = processor;
-    if (answers === null) {
-      throw new ConfigError(
-        "visual-question-answering: this checkpoint's config.json has no answer names (id2label is LABEL_0, LABEL_1, ...); give the list it was " +
-          "trained with as pipeline(..., { answers: 'answers_vqa.txt' }): for uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt",
-      );
-    }
+    if (answers === null) throw noAnswerNames('visual-question-answering');
     const label = (index: number): string => answers.answers[index] as string;
     const scores: HeadScores = {
       output: 'logits',

@@ -2,10 +2,9 @@
 import { approximateLength } from '../../processing/approximate-length.js';
 import { readText } from '#platform';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
-import { type AnswerVocabulary, parseAnswers } from '../../processing/answer-vocabulary.js';
+import { type AnswerVocabulary, noAnswerNames, parseAnswers } from '../../processing/answer-vocabulary.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { openedWith } from '../../features/region-features.js';
-import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
@@ -110,9 +109,7 @@ async function chooseAnswers(
   if (processor.answers !== null && (file === undefined || purpose !== 'train')) return processor.answers;
   if (file !== undefined) return parseAnswers(await readText(file), file);
   if (purpose === 'train') return build();
-  throw new ConfigError(
-    `${model ?? 'model'}: its config.json names no answers; give the list it was trained with (--answers answers_vqa.txt for the uclanlp VQA model)`,
-  );
+  throw noAnswerNames(model ?? 'model');
 }
 
 function questionRecords<R extends Question>(

@@ -1,9 +1,9 @@
 // Questions of own JSON lines, with soft scores of their answers.
 import { writeTextAtomic } from '#platform';
-import { ConfigError } from '../../errors.js';
 import { AnswerVocabulary } from '../../processing/answer-vocabulary.js';
 import { type AnsweringRecord, readOwnRecords } from '../../records/own.js';
 import { readAll, readSplits, type TaskExample } from '../shared/datasets.js';
+import { requireLabels } from '../shared/labels.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { AnsweringOptions } from '../shared/options.js';
 import { jsonLines } from '../shared/predictions.js';
@@ -19,10 +19,13 @@ export async function openAnswering(
     options.data,
     options.validationData,
   );
-  const bare = splits.records.find(({ scores }) => scores === null);
-  if (context.purpose !== 'predict' && bare !== undefined) {
-    throw new ConfigError(`task answering: to ${context.purpose}, every record needs answers; ${bare.id} has none`);
-  }
+  requireLabels(splits.records, {
+    task: 'answering',
+    purpose: context.purpose,
+    what: 'answers',
+    isLabelled: OWN_QUESTIONS.isAnswered,
+    name: ({ where, id }) => where ?? `record ${id}`,
+  });
   return openQuestions(OWN_QUESTIONS, splits, options, context);
 }
 

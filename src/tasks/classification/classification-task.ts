@@ -3,7 +3,6 @@ import { approximateLength } from '../../processing/approximate-length.js';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { softmax } from '../../scores.js';
-import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
@@ -14,6 +13,7 @@ import {
   type Splits,
   type TaskExample,
 } from '../shared/datasets.js';
+import { requireLabels } from '../shared/labels.js';
 import { indexOfMax, logitRows, ranking } from '../shared/logits.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
@@ -24,6 +24,8 @@ import type { TaskRegions } from '../shared/regions.js';
 /** A text with its images and, where it is known, its class. */
 export interface ClassifiedText {
   id: string;
+  /** The file and the line of it, where they are known. */
+  where?: string;
   text: string;
   textPair?: string;
   imageIds: readonly string[];
@@ -63,10 +65,13 @@ export async function classificationTask<R extends ClassifiedText>(
   parts: ClassificationParts<R>,
 ): Promise<OpenedTask<ClassifiedExample<R>>> {
   const { name, classes, hasGivenClasses, records, processor, source, context, judge } = parts;
-  const unlabelled = records.find(({ classIndex }) => classIndex === null);
-  if (context.purpose !== 'predict' && unlabelled !== undefined) {
-    throw new ConfigError(`task ${name}: to ${context.purpose}, every record needs a label; ${unlabelled.id} has none`);
-  }
+  requireLabels(records, {
+    task: name,
+    purpose: context.purpose,
+    what: 'a label',
+    isLabelled: ({ classIndex }) => classIndex !== null,
+    name: ({ where, id }) => where ?? `record ${id}`,
+  });
   return {
     task: createClassificationTask(parts),
     modelClass: 'VisualBertForVisualReasoning',

@@ -36,7 +36,10 @@ export async function openClassification(
   const labels = [...new Set(records.flatMap(({ label }) => label ?? []))].sort();
   const classes = context.purpose === 'train' ? labels : processor.answers?.answers;
   if (classes === undefined)
-    throw new ConfigError(`${context.model ?? 'model'}: its config.json names no classes (id2label)`);
+    throw new ConfigError(
+      `${context.model ?? 'model'}: its config.json names no classes (id2label is LABEL_0, LABEL_1, ...); write them there in the order that ` +
+        'the head was trained with, as "id2label": { "0": "no", "1": "yes" }, or train a head (`visualbert train classification`)',
+    );
   if (classes.length < 2)
     throw new DataError(`task classification: expected two labels at least, found ${labels.join(', ') || 'none'}`);
   const classified = mapSplits(splits, (all) => all.map((record) => withClass(record, classes)));
@@ -58,7 +61,7 @@ function withClass({ label, ...record }: ClassificationRecord, classes: readonly
   const classIndex = label === null ? null : classes.indexOf(label);
   if (classIndex === -1)
     throw new DataError(
-      `record ${record.id}: label ${label} is none of the classes ${classes.slice(0, 10).join(', ')}`,
+      `${record.where ?? `record ${record.id}`}: expected a label among the classes ${classes.slice(0, 10).join(', ')}, received ${label}`,
     );
   return { ...record, classIndex };
 }

@@ -64,7 +64,7 @@ function sentenceKind(processor: VisualBertProcessor): RecordKind<PhraseSentence
   return {
     name: ({ id }) => `sentence ${id}`,
     images: ({ imageId }) => [imageId],
-    fingerprint: (sentence) => JSON.stringify(sentence),
+    fingerprint: ({ where: _, ...sentence }) => JSON.stringify(sentence), // files may be moved
     example: async (record, _, source) => {
       const [{ text, lastPieces }, regions] = await Promise.all([
         processor.encodeWords(record.words),

@@ -1,7 +1,7 @@
 // Grounding of own JSON lines: sentences with phrases and boxes.
-import { ConfigError } from '../../errors.js';
 import { readOwnRecords } from '../../records/own.js';
 import { readAll, readSplits } from '../shared/datasets.js';
+import { requireLabels } from '../shared/labels.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { GroundingOptions } from '../shared/options.js';
 import { type GroundingExample, openPhrases } from './grounding.js';
@@ -16,11 +16,12 @@ export async function openGrounding(
     options.data,
     options.validationData,
   );
-  const bare = splits.records.find(({ phrases }) => phrases.some(({ boxes }) => boxes.length === 0));
-  if (context.purpose !== 'predict' && bare !== undefined) {
-    throw new ConfigError(
-      `task grounding: to ${context.purpose}, every phrase needs boxes; one of ${bare.id} has none`,
-    );
-  }
+  requireLabels(splits.records, {
+    task: 'grounding',
+    purpose: context.purpose,
+    what: 'boxes of every phrase',
+    isLabelled: ({ phrases }) => phrases.every(({ boxes }) => boxes.length > 0),
+    name: ({ where, id }) => where ?? `sentence ${id}`,
+  });
   return openPhrases('grounding', splits, options, context);
 }

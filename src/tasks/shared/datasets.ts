@@ -1,4 +1,5 @@
 // Data sets over the records of annotation files: reading both splits, checking their images, examples by index.
+import { counted } from '../../counted.js';
 import { withoutBadImages } from '../../features/bad-images.js';
 import { imageKey } from '../../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from '../../features/region-features.js';
@@ -109,7 +110,7 @@ async function usableRecords<R>(
   if (usable.length > 0) return usable;
   const [{ id, reason } = { id: '', reason: '' }] = bad.values();
   throw new DataError(
-    `${source.name}: none of the ${records.length} examples has usable regions; of image ${id}: ${reason}`,
+    `${source.name}: none of ${counted(records.length, 'example')} has usable regions; of image ${id}: ${reason}`,
   );
 }
 

@@ -7,12 +7,12 @@ import { softmax } from '../../scores.js';
 import { openedWith } from '../../features/region-features.js';
 import { scoreVcr, type VcrPrediction } from '../../metrics/vcr.js';
 import { readVcr, type VcrRecord } from '../../records/vcr.js';
-import { ConfigError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import { mapSplits, readAll, readSplits, type RecordKind, recordDatasets } from '../shared/datasets.js';
 import { logitRows, ranking } from '../shared/logits.js';
 import { notedImages } from '../shared/notes.js';
+import { requireLabels } from '../shared/labels.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import type { VcrOptions } from '../shared/options.js';
 import { collectPredictions, jsonLines } from '../shared/predictions.js';
@@ -41,14 +41,13 @@ type Mode = VcrOptions['mode'];
 /** Opens VCR data. @throws ConfigError when labels are lacking; DataError when features do not fit the objects. */
 export async function openVcr(options: VcrOptions, context: TaskContext): Promise<OpenedTask<VcrExample>> {
   const splits = await readSplits((paths) => readAll(paths, readVcr), options.data, options.validationData);
-  const unlabelled = splits.records.find(
-    ({ answerLabel, rationaleLabel }) => answerLabel === null || rationaleLabel === null,
-  );
-  if (context.purpose !== 'predict' && unlabelled !== undefined) {
-    throw new ConfigError(
-      `task vcr: to ${context.purpose}, every annotation needs labels; ${unlabelled.annotId} has none`,
-    );
-  }
+  requireLabels(splits.records, {
+    task: 'vcr',
+    purpose: context.purpose,
+    what: 'labels',
+    isLabelled: ({ answerLabel, rationaleLabel }) => answerLabel !== null && rationaleLabel !== null,
+    name: ({ annotId }) => `annotation ${annotId}`,
+  });
   const processor = await taskProcessor('vcr', options, context, () => splits.records.flatMap(vcrTexts));
   const questions = mapSplits(splits, (records) => questionsOf(records, options.mode, context));
   return openedWith(await taskRegions(options.features, options, context), async (source) => ({

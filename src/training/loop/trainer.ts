@@ -104,7 +104,7 @@ export class Trainer<E> {
     } catch (error) {
       const newest = (await store.steps()).at(-1);
       if (newest !== undefined)
-        progress.line(`the run can go on from ${store.dirOf(newest)} with resume (${outputDir})`);
+        progress.line(`the run can go on from ${store.dirOf(newest)} with resume: true (${outputDir})`);
       throw error;
     } finally {
       await run.close();

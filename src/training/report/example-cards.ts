@@ -1,4 +1,5 @@
 // Judged examples with their pictures, boxes and most likely answers.
+import { counted } from '../../counted.js';
 import { boxedPicture } from '../../html/boxes.js';
 import { type Fragment, html, type Markup } from '../../html/escape.js';
 import { legend } from '../../html/line-chart.js';
@@ -50,7 +51,7 @@ function picture(image: NotedImage, pixels: string | null): Markup {
     picture: pixels,
     width,
     height,
-    label: `image ${id}, ${boxes.length} regions`,
+    label: `image ${id}, ${counted(boxes.length, 'region')}`,
     groups: [
       { kind: boxes.length > MANY_BOXES ? 'boxes faint' : 'boxes', boxes },
       { kind: 'expected', boxes: expectedBoxes, thickness: 3 },

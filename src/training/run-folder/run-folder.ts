@@ -43,7 +43,7 @@ export async function requireFreeFolder(
   const steps = await store.steps();
   if (steps.length > 0 && !resume) {
     throw new ConfigError(
-      `${outputDir}: it already holds a run; pass resume to go on with it, or choose another outputDir`,
+      `${outputDir}: it already holds a run; pass resume: true to go on with it, or choose another outputDir`,
     );
   }
   if (steps.length === 0 && (await exists(join(outputDir, MODEL)))) {

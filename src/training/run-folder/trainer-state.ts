@@ -87,7 +87,7 @@ function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Rec
     const [before, after] = [saved, now].map((all) => JSON.stringify(all[key]));
     return FREE_ARGUMENTS.has(key) || before === after
       ? []
-      : [`${key} was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
+      : [`\`${key}\` was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
   });
 }
 
