@@ -59,6 +59,11 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): z.Zo
   return number(`a whole number ${range}`, (x) => Number.isSafeInteger(x) && x >= least && x <= most);
 }
 
+/** True or false. */
+export function truth(): z.ZodBoolean {
+  return z.boolean({ error: expected('true or false') });
+}
+
 /** One of several words. */
 export function oneOf<const T extends readonly string[]>(names: T): z.ZodEnum<{ [K in T[number]]: K }> {
   return z.enum(names, { error: expected(`one of ${names.join(', ')}`) });

@@ -102,7 +102,7 @@ export function buildAnswers(
   const kept = [...counts].filter(([, count]) => count >= minimumCount).sort((a, b) => b[1] - a[1]);
   if (kept.length === 0) {
     throw new DataError(
-      `no answer is the usual one of at least ${minimumCount} of ${counted(annotations.length, 'question')}; lower the minimum count (--minimum-answer-count)`,
+      `no answer is the usual one of ${minimumCount} of the ${counted(annotations.length, 'question')}; lower the minimum count (--minimum-answer-count)`,
     );
   }
   return new AnswerVocabulary([UNKNOWN_ANSWER, ...kept.slice(0, size).map(([answer]) => answer)]);

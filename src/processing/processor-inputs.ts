@@ -83,5 +83,5 @@ function asList(value: string | readonly string[]): readonly string[] {
 
 function requireCount(what: string, found: number, expected: number): void {
   if (found !== expected)
-    throw new DataError(`${what}: expected one entry for each of ${counted(expected, 'text')}, received ${found}`);
+    throw new DataError(`${what}: expected one entry for each of the ${counted(expected, 'text')}, received ${found}`);
 }

@@ -1,7 +1,7 @@
 // The arguments of a training run: those of the run itself beside the options of its step. Flags, config files, types, help and docs come from here.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { expected, number, OptionsError, parseOptions, text, wholeNumber } from '../option-errors.js';
+import { expected, number, OptionsError, parseOptions, text, truth, wholeNumber } from '../option-errors.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
 const count = wholeNumber(1);
@@ -49,16 +49,16 @@ const schema = z.strictObject({
     .optional()
     .describe('record the step as a graph; default: when the native engine is there'),
   seed: inRun(STEP_OPTIONS.seed, 0, 'of order, masks and dropout'),
-  shuffle: z.boolean().default(true).describe('another order of the examples in every epoch'),
-  groupByLength: z.boolean().default(false).describe('batches of examples of like length'),
+  shuffle: truth().default(true).describe('another order of the examples in every epoch'),
+  groupByLength: truth().default(false).describe('batches of examples of like length'),
   evaluateEvery: interval.default('epoch').describe('epoch, never, or a number of updates'),
   saveEvery: interval.default('epoch').describe('epoch, never, or a number of updates; evaluations save too'),
   keepCheckpoints: count.default(2).describe('newest checkpoints that are kept, beside the best'),
   patience: count.optional().describe('stop after so many evaluations without a better one'),
   logEvery: count.default(10).describe('updates between two lines of metrics'),
-  histograms: z.boolean().default(false).describe('write the distributions of all parameters for TensorBoard'),
+  histograms: truth().default(false).describe('write the distributions of all parameters for TensorBoard'),
   stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume continues'),
-  resume: z.boolean().default(false).describe('go on from the newest checkpoint of outputDir'),
+  resume: truth().default(false).describe('go on from the newest checkpoint of outputDir'),
 });
 
 /** The arguments of a run, all optional. */

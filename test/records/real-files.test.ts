@@ -47,6 +47,7 @@ describe('real files', () => {
       const [same] = await converted('gqa', twin ?? ''); // one question lies in two of the files
       expect(readLines(output)).toContainEqual(same);
       expect(records[0]).toEqual({
+        where: `${output}, line 1`,
         id: '142457',
         question: 'On which side is the shelf, the right or the left?',
         imageId: '2320168',
@@ -121,8 +122,14 @@ describe('real files', () => {
     const { records, problems } = await checkOwnRecords('classification', join(folder, 'hateful-memes-dev.jsonll'));
     expect(problems).toEqual([]);
     expect(records).toEqual([
-      { id: '8291', text: lines[0]?.text, imageIds: ['08291'], label: '1' },
-      { id: '16395', text: lines[1]?.text, imageIds: ['16395'], label: null },
+      { where: expect.stringMatching(/, line 1$/), id: '8291', text: lines[0]?.text, imageIds: ['08291'], label: '1' },
+      {
+        where: expect.stringMatching(/, line 2$/),
+        id: '16395',
+        text: lines[1]?.text,
+        imageIds: ['16395'],
+        label: null,
+      },
     ]);
   });
 

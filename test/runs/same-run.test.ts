@@ -35,10 +35,10 @@ describe('a run that goes on', () => {
   beforeAll(() => train({ outputDir, stopAfter: 1 }));
 
   test.each([
-    ['how long texts may be', { maxTextLength: 4 }, /maxTextLength was 128, is 4/],
-    ['how many regions are shown', { maxRegions: 1 }, /maxRegions was not set, is 1/],
-    ['a control', { regions: 'zeroed' }, /regions was "real", is "zeroed"/],
-    ['the model', { modelConfig: { ...modelConfig, hiddenDropoutProb: 0.5 } }, /hiddenDropoutProb was 0.1, is 0.5/],
+    ['how long texts may be', { maxTextLength: 4 }, /`maxTextLength` was 128, is 4/],
+    ['how many regions are shown', { maxRegions: 1 }, /`maxRegions` was not set, is 1/],
+    ['a control', { regions: 'zeroed' }, /`regions` was "real", is "zeroed"/],
+    ['the model', { modelConfig: { ...modelConfig, hiddenDropoutProb: 0.5 } }, /`hiddenDropoutProb` was 0.1, is 0.5/],
     [
       'the features of an image',
       { features: writeFeatureFolder(join(folder, 'others'), ['4', '3', '2', '1'], 3, 5) },

@@ -35,8 +35,8 @@ describe('sortSettings', () => {
 
 describe('readRun', () => {
   test.each([
-    ['null', /it holds no run of visualbert train .*it holds no object/],
-    ['{', /it holds no run of visualbert train .*expected a JSON object of settings/],
+    ['null', /run.json: expected a JSON object of settings \(it holds no object\)/],
+    ['{', /run.json: expected a JSON object of settings \(/],
     ['{}', /run.json: expected task, data and arguments of a run/],
     [
       '{"task":"nlvr","data":3,"arguments":5}',

@@ -1,9 +1,11 @@
 // What a person reads who types something wrong: one line in the words of the flags, with the nearest one.
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
-import { errorText, usageText } from '../../scripts/command-line.js';
+import { errorText, helpWidth, usageText } from '../../scripts/command-line.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ConfigError, OptionsError } from '../../src/node.js';
+import { flagOf } from '../../scripts/flags/words.js';
+import { TRAINING_ARGUMENTS } from '../../src/node.js';
 import { COMMAND, visualbert } from './command.js';
 
 const known = { command: 'visualbert train vqa', flags: ['learning-rate', 'epochs'], commands: ['vqa', 'nlvr2'] };
@@ -54,6 +56,36 @@ describe('an error of the library', () => {
     );
   });
 
+  test("of a setting in a list names its place, and of an unknown one keeps the name, which is a config file's", () => {
+    const thrown = (options: unknown): string => {
+      try {
+        resolveTrainingArguments(options);
+        return '';
+      } catch (error) {
+        return errorText(error);
+      }
+    };
+    expect(thrown({ outputDir: 'a', freeze: ['x', ''] })).toBe(
+      '--freeze.1: expected a name of parameters, received ""',
+    );
+    expect(thrown({ outputDir: 'a', warmupSteps: 1, warmupRatio: 0.1 })).toBe(
+      '--warmup-steps and --warmup-ratio say the same thing; give one of them',
+    );
+    expect(thrown({ outputDir: 'a', lerningRate: 1 })).toMatch(/^unknown lerningRate; known: outputDir, /);
+  });
+
+  test('of any setting with a value that it cannot have begins with its flag', () => {
+    for (const name of Object.keys(TRAINING_ARGUMENTS)) {
+      let text = '';
+      try {
+        resolveTrainingArguments({ outputDir: 'a', [name]: { wrong: true } });
+      } catch (error) {
+        text = errorText(error);
+      }
+      expect(text).toMatch(new RegExp(`^${flagOf(name)}(\\.\\d+)?: expected `));
+    }
+  });
+
   test('says what the system says of a path, and asks to report faults of the program', () => {
     const missing = Object.assign(new Error("ENOENT: no such file or directory, stat '/a'"), {
       code: 'ENOENT',
@@ -64,6 +96,15 @@ describe('an error of the library', () => {
       /^x is not a function\. This is a fault of visualbert-tfjs: .*--debug/,
     );
   });
+});
+
+test('help is as wide as COLUMNS asks for, else as the terminal, else 80 columns; never below 40 or above 100', () => {
+  expect(helpWidth('60', 120)).toBe(60);
+  expect(helpWidth(undefined, 90)).toBe(90);
+  expect(helpWidth('', undefined)).toBe(80);
+  expect(helpWidth('many', undefined)).toBe(80);
+  expect(helpWidth('1000', undefined)).toBe(100);
+  expect(helpWidth('3', undefined)).toBe(40);
 });
 
 const isBuilt = existsSync(COMMAND);
@@ -84,7 +125,11 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
       'unknown command nvlr2, did you mean nlvr2?; `visualbert evaluate --help` lists the commands\n',
     );
     const run = ['evaluate', '--backend', 'cpu', '--run', 'nowhere'];
-    expect((await visualbert(run)).stderr.trim().split('\n')).toHaveLength(1);
+    expect((await visualbert(run)).stderr).toMatch(
+      /^nowhere: no such folder; expected one that `visualbert train --output-dir FOLDER` made[^\n]*\n$/,
+    );
+    const blank = await visualbert(['predict', '--backend', 'cpu', '--run', 'nowhere', '--text', ' ']);
+    expect(blank.stderr).toBe('--text: expected a text that is not blank.\n');
     expect((await visualbert([...run, '--debug'])).stderr).toMatch(/\n\s+at .*readRun/);
   });
 

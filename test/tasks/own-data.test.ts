@@ -188,9 +188,11 @@ describe('own data', () => {
         },
         context,
       ),
-    ).rejects.toThrow('every record needs a label; 2 has none');
+    ).rejects.toThrow(
+      /data\.jsonl, line 3: expected a label, received none; to train, task classification needs a label in each record, and 1 of 3 has none; `visualbert data check .*data\.jsonl` says more$/,
+    );
     await expect(openTask('answering', { data: file({ question: 'a', image: 1 }), features }, context)).rejects.toThrow(
-      'every record needs answers; 0 has none',
+      /data\.jsonl, line 1: expected answers, received none; to train, task answering needs answers in each record, and 1 of 1 has none; `visualbert data check/,
     );
     await expect(
       openTask(
@@ -198,7 +200,7 @@ describe('own data', () => {
         { data: file({ text: 'a', image: 9, label: 'x' }, { text: 'b', image: 1, label: 'y' }), features },
         context,
       ),
-    ).rejects.toThrow('no region features for record 0 (image 9)');
+    ).rejects.toThrow(/no region features for .*data\.jsonl, line 1 \(image 9\)/);
   });
 });
 
@@ -208,7 +210,7 @@ describe('statistics of own data', () => {
     for (const task of OWN_TASKS) {
       const path = file(...OWN_EXAMPLES[task]);
       expect(await guessOwnTask(path)).toBe(task);
-      expect(await ownDataStats(path, task, source)).toMatchObject({
+      expect(await ownDataStats(path, task, null)).toMatchObject({
         records: OWN_EXAMPLES[task].length,
         problems: [],
         unlabelled: 0,

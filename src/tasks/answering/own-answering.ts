@@ -24,7 +24,7 @@ export async function openAnswering(
     purpose: context.purpose,
     what: 'answers',
     isLabelled: OWN_QUESTIONS.isAnswered,
-    name: ({ where, id }) => where ?? `record ${id}`,
+    name: OWN_QUESTIONS.name,
   });
   return openQuestions(OWN_QUESTIONS, splits, options, context);
 }
@@ -33,7 +33,7 @@ const scoreOf = ({ scores }: AnsweringRecord, answer: string): number => scores?
 
 const OWN_QUESTIONS: QuestionKind<AnsweringRecord> = {
   task: 'answering',
-  name: ({ id }) => `record ${id}`,
+  name: ({ where, id }) => where ?? `record ${id}`,
   id: ({ id }) => id,
   fingerprint: ({ id, imageId, question, scores }) =>
     `${id} ${imageId} ${question} ${JSON.stringify([...(scores ?? [])])}`,

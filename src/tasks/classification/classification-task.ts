@@ -70,7 +70,7 @@ export async function classificationTask<R extends ClassifiedText>(
     purpose: context.purpose,
     what: 'a label',
     isLabelled: ({ classIndex }) => classIndex !== null,
-    name: ({ where, id }) => where ?? `record ${id}`,
+    name: recordName,
   });
   return {
     task: createClassificationTask(parts),
@@ -91,10 +91,14 @@ export async function classificationTask<R extends ClassifiedText>(
   };
 }
 
+function recordName({ where, id }: ClassifiedText): string {
+  return where ?? `record ${id}`;
+}
+
 function textKind<R extends ClassifiedText>(processor: VisualBertProcessor): RecordKind<R, ClassifiedExample<R>> {
   const encode = onceEach(({ text, textPair }: R) => processor.encodeText(text, textPair));
   return {
-    name: ({ id }) => `record ${id}`,
+    name: recordName,
     images: ({ imageIds }) => imageIds,
     fingerprint: ({ id, text, textPair = '', classIndex, imageIds }) =>
       `${id} ${imageIds.join(' ')} ${classIndex} ${text}\t${textPair}`,

@@ -60,9 +60,14 @@ export async function openPhrases(
   });
 }
 
+/** What errors call a sentence. */
+export function sentenceName({ where, id }: PhraseSentence): string {
+  return where ?? `sentence ${id}`;
+}
+
 function sentenceKind(processor: VisualBertProcessor): RecordKind<PhraseSentence, GroundingExample> {
   return {
-    name: ({ id }) => `sentence ${id}`,
+    name: sentenceName,
     images: ({ imageId }) => [imageId],
     fingerprint: ({ where: _, ...sentence }) => JSON.stringify(sentence), // files may be moved
     example: async (record, _, source) => {

@@ -4,7 +4,7 @@ import { readAll, readSplits } from '../shared/datasets.js';
 import { requireLabels } from '../shared/labels.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { GroundingOptions } from '../shared/options.js';
-import { type GroundingExample, openPhrases } from './grounding.js';
+import { type GroundingExample, openPhrases, sentenceName } from './grounding.js';
 
 /** Opens own sentences with phrases and boxes. @throws ConfigError when boxes are lacking where they are needed. */
 export async function openGrounding(
@@ -21,7 +21,7 @@ export async function openGrounding(
     purpose: context.purpose,
     what: 'boxes of every phrase',
     isLabelled: ({ phrases }) => phrases.every(({ boxes }) => boxes.length > 0),
-    name: ({ where, id }) => where ?? `sentence ${id}`,
+    name: sentenceName,
   });
   return openPhrases('grounding', splits, options, context);
 }

@@ -110,7 +110,7 @@ async function usableRecords<R>(
   if (usable.length > 0) return usable;
   const [{ id, reason } = { id: '', reason: '' }] = bad.values();
   throw new DataError(
-    `${source.name}: none of ${counted(records.length, 'example')} has usable regions; of image ${id}: ${reason}`,
+    `${source.name}: none of the ${counted(records.length, 'example')} has usable regions; of image ${id}: ${reason}`,
   );
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { expected, number, oneOf, parseOptions, text, wholeNumber } from '../../option-errors.js';
+import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../option-errors.js';
 
 const path = text('a path');
 const paths = z
@@ -40,8 +40,7 @@ const common = {
   regions: oneOf(['real', 'zeroed', 'shuffled'])
     .default('real')
     .describe('controls: zeroed shows no picture, shuffled that of another example'),
-  skipBadImages: z
-    .boolean()
+  skipBadImages: truth()
     .default(false)
     .describe('leave out examples whose images have no usable regions (none, damaged, NaN or infinite), and list them'),
   vocabulary: ofExamples(
@@ -93,15 +92,13 @@ const pretraining = z.strictObject({
   captions: ofExamples(paths, "captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
   validationCaptions: validating('captions', paths, 'captions to validate on'),
   features,
-  captionPairs: z
-    .boolean()
+  captionPairs: truth()
     .default(true)
     .describe('show two captions, the second in half of the cases of another image; false: one'),
   ...common,
 });
 
-const places = z
-  .boolean()
+const places = truth()
   .default(true)
   .describe("show each region's place in the picture to the model, after its features (2048 + 6)");
 

@@ -1,7 +1,7 @@
 // Options of a training step: their names, checks, defaults and help texts, defined once. A run's arguments contain them.
 import { z } from 'zod';
 import { PRECISIONS } from '../../engine/recording/precision.js';
-import { expected, number, oneOf, parseOptions, text, wholeNumber } from '../../option-errors.js';
+import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../option-errors.js';
 import { OPTIMIZERS } from './optimizer.js';
 import { SCHEDULES } from './schedule.js';
 
@@ -35,7 +35,7 @@ export const STEP_OPTIONS = {
     ),
   layerDecay: upTo1.default(1).describe('factor of the rate per layer, from the head down to the embeddings'),
   freeze: z
-    .array(text('a name of parameters'))
+    .array(text('a name of parameters'), { error: expected('a list of names of parameters') })
     .readonly()
     .default([])
     .describe('parameters that are not trained, by names with *, such as visual_bert.embeddings.*'),
@@ -45,18 +45,16 @@ export const STEP_OPTIONS = {
   labelSmoothing: below1
     .default(0)
     .describe('share of each label that goes to all classes alike (nlvr, nlvr2, vcr, vqa, classification, answering)'),
-  gradientCheckpointing: z
-    .boolean()
+  gradientCheckpointing: truth()
     .default(false)
     .describe('keep less for the gradient and compute each encoder layer again: less memory, about a third more time'),
-  skipNonFinite: z
-    .boolean()
+  skipNonFinite: truth()
     .default(false)
     .describe('pass over updates that are not finite instead of stopping; costs a pass over the parameters'),
   precision: oneOf(PRECISIONS)
     .default('fp32')
     .describe('of matrix products; fp16 scales the loss, for GPUs without bf16; both need the compiled step'),
-  compile: z.boolean().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
+  compile: truth().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
   seed: wholeNumber(-(2 ** 31), 2 ** 32 - 1)
     .default(0)
     .describe('of dropout'),

@@ -87,7 +87,7 @@ describe('statement tasks', () => {
     const scene = [[], [], [{ type: 'square', color: 'Black', x_loc: 0, y_loc: 0, size: 10 }]];
     writeFileSync(data, JSON.stringify({ identifier: '1-0', sentence: 's', structured_rep: scene }));
     await expect(openTask('nlvr', { data }, { purpose: 'train', model: null })).rejects.toThrow(
-      'every record needs a label; 1-0 has none',
+      'record 1-0: expected a label, received none; to train, task nlvr needs a label in each record, and 1 of 1 has none',
     );
     const { task, data: dataset } = await openTask('nlvr', { data }, { purpose: 'predict', model: null });
     expect((await task.collate([await dataset.example(0)], seeding)).inputs['labels']).toBeUndefined();

@@ -219,12 +219,12 @@ describe('Trainer', () => {
   test('refuses to go on with other data or settings, and to overwrite a run', async () => {
     const outputDir = newFolder();
     await train({ outputDir, stopAfter: 3 });
-    await expect(train({ outputDir })).rejects.toThrow(/already holds a run; pass resume/);
+    await expect(train({ outputDir })).rejects.toThrow(/already holds a run; pass resume: true to go on with it/);
     await expect(train({ outputDir, resume: true, train: points(38, 1) })).rejects.toThrow(
       /training examples are not those/,
     );
     await expect(train({ outputDir, resume: true, learningRate: 0.1 })).rejects.toThrow(
-      /learningRate was 0.05, is 0.1/,
+      /`learningRate` was 0.05, is 0.1/,
     );
     expect((await train({ outputDir, resume: true, keepCheckpoints: 1 })).reason).toBe('finished');
   });
