@@ -4,7 +4,7 @@ import { DETECTOR_NAMES, openQuestion, type OpenedQuestion, type Precision, PREC
 import { createDownloadBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
-import { answerFields, answerLines, answersOf } from './one-answer.js';
+import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 
 interface AskArguments extends BackendArguments {
   picture: string[];

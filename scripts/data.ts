@@ -18,7 +18,7 @@ import {
 } from '../src/node.js';
 import { JSON_FLAG } from './flags/results.js';
 import { inFlags } from './flags/words.js';
-import { checkSummary, problemLines } from './record-problems.js';
+import { checkSummary, problemLines } from './results/record-problems.js';
 
 interface DataArguments {
   file: string;

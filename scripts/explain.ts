@@ -14,7 +14,7 @@ import {
   pictureUrl,
   writeExplanationPage,
 } from '../src/node.js';
-import { explanationTable, headTable, removalTable } from './explanation-tables.js';
+import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';

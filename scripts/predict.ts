@@ -6,7 +6,7 @@ import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backen
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, sourceOf } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
-import { answerFields, answerLines, answersOf } from './one-answer.js';
+import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 
 interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {
   top: number;

@@ -280,7 +280,9 @@ describe('checkpoints', () => {
       'it can do visual-reasoning, and feature-extraction',
     );
     const unnamed = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa' });
-    await expect(pipeline('visual-question-answering', unnamed)).rejects.toThrow("names no answers (id2label is LABEL_0, LABEL_1, ...); give the list that it was trained with, answers: 'FILE'");
+    await expect(pipeline('visual-question-answering', unnamed)).rejects.toThrow(
+      "names no answers (id2label is LABEL_0, LABEL_1, ...); give the list that it was trained with, answers: 'FILE'",
+    );
     const body = await checkpoint('VisualBertModel');
     await expect(pipeline('visual-reasoning', body)).rejects.toThrow('it can do feature-extraction');
     await expect(pipeline('captioning' as 'fill-mask', body)).rejects.toThrow('unknown task captioning');

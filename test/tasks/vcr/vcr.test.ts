@@ -203,7 +203,9 @@ describe('VCR', () => {
       'line 1, question: tag [4] names none of the 4 objects',
     );
     await expect(open({ answer_choices: [['a']] })).rejects.toThrow('expected four answer_choices, found 1');
-    await expect(open({ answer_label: undefined })).rejects.toThrow('annotation val-0: expected labels, received none; to ');
+    await expect(open({ answer_label: undefined })).rejects.toThrow(
+      'annotation val-0: expected labels, received none; to ',
+    );
     await expect(open({ img_id: 'val-9' })).rejects.toThrow('annotation val-0 (image val-9)');
     const { data: dataset } = await open({ objects: [...objects, 'dog'] });
     await expect(dataset.example(0)).rejects.toThrow('annotation val-0: there are 5 objects and features of 5 regions');

@@ -5,8 +5,8 @@ import {
   type ExplanationEvaluation,
   type HeadAccuracy,
   REMOVED_SHARES,
-} from '../src/node.js';
-import { percent } from './flags/one-input.js';
+} from '../../src/node.js';
+import { percent } from '../flags/one-input.js';
 
 /** Answer, words in their order, regions by falling score. */
 export function explanationTable({ method, answer, words, images }: Explanation): string {

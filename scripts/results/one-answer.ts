@@ -1,6 +1,6 @@
 // What a checkpoint of any task answers to one input, as lines of a terminal and as JSON.
-import type { AnyOneInput } from '../src/node.js';
-import { percent } from './flags/one-input.js';
+import type { AnyOneInput } from '../../src/node.js';
+import { percent } from '../flags/one-input.js';
 
 /** Answers, best first; of several masks those of each. */
 export interface FoundAnswers {

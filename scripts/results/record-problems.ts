@@ -1,5 +1,5 @@
 // What `data check` prints of a file's problems: a few lines of each kind, with the number of those that are alike.
-import { counted, type OwnTaskName, type RecordProblem } from '../src/node.js';
+import { counted, type OwnTaskName, type RecordProblem } from '../../src/node.js';
 
 /** Lines of one kind that are printed. */
 const SHOWN = 3;
