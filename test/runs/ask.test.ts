@@ -56,7 +56,7 @@ describe('openQuestion', () => {
     if (regions === undefined) throw new Error('expected regions');
     expect(await input.pipeline({ question: question.text, regions })).toEqual(answers);
     expect(warnings).toEqual([]);
-    detector.dispose();
+    await detector.dispose();
     await opened.close();
   });
 
