@@ -18,6 +18,8 @@ import * as tf from '@tensorflow/tfjs';
  * - `RoiPool` `{ pixels, places, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
  *   places `[r, 7]` are x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first pixel, and from line to line;
  *   cells `[bins]` int32 count.
+ * - `GroupedConvolution` `{ x, filter }`, `{ stride, dilation, isPadded }` of `[b, h, w, in]` and `[k, k, in / groups, out]`; unless x is padded,
+ *   with as many zeros around it as keep its size.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
  * - `After` `{ x, signal }` to x: see `after`.
  */
@@ -35,6 +37,7 @@ export type FusedKernel =
   | 'FusedAdamW'
   | 'RoiPool'
   | 'RoiAlign'
+  | 'GroupedConvolution'
   | 'AllFinite'
   | 'After';
 

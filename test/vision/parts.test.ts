@@ -156,28 +156,24 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
     });
   });
 
-  test('a convolution in groups is that of each group alone', async () => {
+  test.each([2, 16])('a convolution in groups of %d channels is that of each group alone', async (inputs) => {
     await expectNoLeak(async () => {
+      const groups = 12;
       const [whole, parts] = tf.tidy(() => {
-        const x = tf.randomNormal<tf.Rank.R4>([2, 5, 6, 24], 0, 1, 'float32', 1);
-        const weight = tf.randomNormal<tf.Rank.R4>([36, 2, 3, 3], 0, 1, 'float32', 2);
+        const x = tf.randomNormal<tf.Rank.R4>([2, 5, 6, groups * inputs], 0, 1, 'float32', 1);
+        const weight = tf.randomNormal<tf.Rank.R4>([36, inputs, 3, 3], 0, 1, 'float32', 2);
         const bias = tf.range(0, 36) as tf.Tensor1D;
         const own = (i: number): tf.Tensor4D =>
           convolve(
-            tf.slice(x, [0, 0, 0, i * 2], [-1, -1, -1, 2]),
+            tf.slice(x, [0, 0, 0, i * inputs], [-1, -1, -1, inputs]),
             createConvolution(tf.slice(weight, [i * 3], [3]), tf.slice(bias, [i * 3], [3])),
             { stride: 2, activation: 'relu' },
           );
-        const grouped = convolve(x, createConvolution(weight, bias, 12), { stride: 2, activation: 'relu' });
-        return [
-          grouped,
-          tf.concat(
-            Array.from({ length: 12 }, (_, i) => own(i)),
-            3,
-          ),
-        ];
+        const grouped = convolve(x, createConvolution(weight, bias, groups), { stride: 2, activation: 'relu' });
+        const each = Array.from({ length: groups }, (_, i) => own(i));
+        return [grouped, tf.concat(each, 3)];
       }) as [tf.Tensor4D, tf.Tensor4D];
-      await toBeCloseToTensor(whole, parts, 10 * TOLERANCE); // sums of up to 40
+      await toBeCloseToTensor(whole, parts, 10 * TOLERANCE); // sums of up to 80
       return [whole, parts];
     });
   });

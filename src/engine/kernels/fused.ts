@@ -1,8 +1,9 @@
-// The kernels of src/fused.ts that are one operation each, eager and recorded: the operations of native/fused_kernels.cc.
+// The kernels of src/fused.ts that are one operation each, eager and recorded: the operations of native/*.cc, and TensorFlow's own that tfjs lacks.
 import * as tf from '@tensorflow/tfjs';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
 import { OWN_OPERATIONS, type KernelForm } from '../recording/own-operations.js';
 import type { GraphKernel } from './graph-kernel.js';
+import { GROUPED_CONVOLUTION } from './grouped-convolution.js';
 
 type Inputs = Record<string, tf.TensorInfo>;
 
@@ -11,9 +12,12 @@ interface FusedKernelConfig {
   compute: (backend: NodeKernelBackend, inputs: Inputs, attrs: Record<string, unknown>) => tf.Tensor | tf.Tensor[];
 }
 
-const FUSED: readonly FusedKernelConfig[] = Object.entries(OWN_OPERATIONS).flatMap(([operation, { kernel }]) =>
-  kernel === undefined ? [] : [{ name: kernel.name, compute: computeBy(operation, kernel) }],
-);
+const FUSED: readonly FusedKernelConfig[] = [
+  ...Object.entries(OWN_OPERATIONS).flatMap(([operation, { kernel }]) =>
+    kernel === undefined ? [] : [{ name: kernel.name, compute: computeBy(operation, kernel) }],
+  ),
+  { name: GROUPED_CONVOLUTION.name, compute: computeBy('Conv2D', GROUPED_CONVOLUTION) },
+];
 
 /** As kernels of recordings. */
 export const FUSED_KERNELS: readonly GraphKernel[] = FUSED.map(({ name, compute }) => ({
