@@ -12,6 +12,7 @@ void register_optimizer_kernels();
 
 // Those of detectors alone; called by the first.
 void register_region_kernels();
+void register_winograd_kernels();
 
 }  // namespace visualbert
 

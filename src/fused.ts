@@ -20,6 +20,7 @@ import * as tf from '@tensorflow/tfjs';
  *   cells `[bins]` int32 count.
  * - `GroupedConvolution` `{ x, filter }`, `{ stride, dilation, isPadded }` of `[b, h, w, in]` and `[k, k, in / groups, out]`; unless x is padded,
  *   with as many zeros around it as keep its size.
+ * - `WinogradConvolution` `{ x, filter, bias }`, `{ dilation, isRelu }`: of 3 x 3 with as many zeros around x as keep its size; in recordings alone.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
  * - `After` `{ x, signal }` to x: see `after`.
  */
@@ -38,6 +39,7 @@ export type FusedKernel =
   | 'RoiPool'
   | 'RoiAlign'
   | 'GroupedConvolution'
+  | 'WinogradConvolution'
   | 'AllFinite'
   | 'After';
 

@@ -8,6 +8,7 @@ import { FUSED_KERNELS } from './fused.js';
 import type { GraphKernel } from './graph-kernel.js';
 import { PHILOX_KERNEL } from './philox.js';
 import { ROW_SUM_KERNELS } from './row-sums.js';
+import { WINOGRAD_KERNEL } from './winograd.js';
 
 const EVERYWHERE = { runsOnGpu: true, writesInPlace: false };
 
@@ -43,6 +44,7 @@ const KERNELS: readonly GraphKernel[] = [
   ...FUSED_KERNELS,
   ...ROW_SUM_KERNELS,
   ADAMW_KERNEL,
+  WINOGRAD_KERNEL,
 ];
 
 /**

@@ -25,8 +25,7 @@ export async function createCompiledPass(
 ): Promise<DetectorPass> {
   const variables = new Map<string, tf.Variable>();
   const held = withVariables(network, 'detector', variables);
-  const matrices = (name: string): boolean => name.endsWith('.weight'); // of linear layers
-  const state = await createState(variables, { readOnly: { matrices, precision } });
+  const state = await createState(variables);
   const detect = compile(
     ({ pictures, sizes, size }) =>
       runDetector(pictures as tf.Tensor4D, sizes as tf.Tensor2D, held, config, size as tf.Tensor1D),

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Convolution, createConvolution } from '../layers/convolution.js';
 import type { Bottleneck } from '../layers/resnet.js';
 import { type DetectorConfig, STAGE_BLOCKS } from './config.js';
-import { STAGES } from './specification.js';
+import { type LayerSpec, STAGES } from './specification.js';
 
 /** `y = x W^T + b` */
 export interface Linear {
@@ -28,27 +28,37 @@ export interface DetectorNetwork {
   attributes: { embedding: tf.Tensor2D; hidden: Linear; scores: Linear } | null;
 }
 
-/** A tensor by the name of the specification. The network owns it. */
-export type TensorSource = (name: string) => tf.Tensor;
+/** A layer's tensors as the computation takes them. */
+export type NetworkPart = Convolution | Linear | tf.Tensor2D;
 
-/** Builds a network of tensors in PyTorch's layouts. */
-export function createNetwork(config: DetectorConfig, source: TensorSource): DetectorNetwork {
+/** Makes a layer's part of its tensors in PyTorch's layouts, which become the part's or are disposed: no two forms of a network are in memory at once. */
+export function createPart(
+  { name, kind }: LayerSpec,
+  weight: tf.Tensor,
+  bias: tf.Tensor | null,
+  config: DetectorConfig,
+): NetworkPart {
+  if (kind === 'table' || bias === null) return weight as tf.Tensor2D;
+  if (kind === 'linear') {
+    const linear = { weight: weight as tf.Tensor2D, bias: bias as tf.Tensor1D };
+    return name === 'head.fc6' ? overPixels(linear, config) : linear;
+  }
+  const groups = name.endsWith('.conv2') ? config.backbone.groups : 1;
+  const created = createConvolution(weight as tf.Tensor4D, bias as tf.Tensor1D, groups);
+  weight.dispose();
+  return created;
+}
+
+/** Puts a network together. @param parts of all layers, by name; they become the network's. */
+export function createNetwork(config: DetectorConfig, parts: ReadonlyMap<string, NetworkPart>): DetectorNetwork {
   const { backbone, pyramid, head, attributes } = config;
-  const convolution = (name: string, groups = 1): Convolution => {
-    const weight = source(`${name}.weight`) as tf.Tensor4D;
-    const created = createConvolution(weight, source(`${name}.bias`) as tf.Tensor1D, groups);
-    weight.dispose();
-    return created;
-  };
-  const linear = (name: string): Linear => ({
-    weight: source(`${name}.weight`) as tf.Tensor2D,
-    bias: source(`${name}.bias`) as tf.Tensor1D,
-  });
+  const convolution = (name: string): Convolution => parts.get(name) as Convolution;
+  const linear = (name: string): Linear => parts.get(name) as Linear;
   const stage = (prefix: string, i: number, isDilated = false): Bottleneck[] =>
     Array.from({ length: STAGE_BLOCKS[backbone.depth][i] as number }, (_, block) => ({
       convolutions: [
         convolution(`${prefix}.${block}.conv1`),
-        convolution(`${prefix}.${block}.conv2`, backbone.groups),
+        convolution(`${prefix}.${block}.conv2`),
         convolution(`${prefix}.${block}.conv3`),
       ],
       shortcut: hasShortcut(config, i, block) ? convolution(`${prefix}.${block}.shortcut`) : null,
@@ -71,14 +81,14 @@ export function createNetwork(config: DetectorConfig, source: TensorSource): Det
     head:
       head.kind === 'res5'
         ? { kind: 'res5', stage: stage('head.res5', 3, head.isDilated) }
-        : { kind: 'layers', fc6: overPixels(linear('head.fc6'), config), fc7: linear('head.fc7') },
+        : { kind: 'layers', fc6: linear('head.fc6'), fc7: linear('head.fc7') },
     classes: linear('predictor.classes'),
     boxes: linear('predictor.boxes'),
     attributes:
       attributes === 0
         ? null
         : {
-            embedding: source('predictor.class_embedding.weight') as tf.Tensor2D,
+            embedding: parts.get('predictor.class_embedding') as tf.Tensor2D,
             hidden: linear('predictor.attribute_hidden'),
             scores: linear('predictor.attributes'),
           },

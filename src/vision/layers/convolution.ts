@@ -7,6 +7,10 @@ const PAIRED_CHANNELS = 16;
 /** Without a kernel for groups, those narrower than this are computed together. */
 const MIN_PIECE_CHANNELS = 32;
 
+/** From so many channels and pixels on, Winograd's method saves more than its transforms cost. */
+const WINOGRAD_CHANNELS = 512;
+const WINOGRAD_PIXELS = 2048;
+
 /** A convolution with a bias, in groups of channels or not. */
 export interface Convolution {
   /** `[k, k, in / groups, out]` */
@@ -73,12 +77,27 @@ export function convolve(
   const isPadded = stride > 1 && half > 0;
   const input = isPadded ? padded(x, half) : x;
   const settings = { strides: stride, pad: isPadded ? 'valid' : 'same', dilations: dilation } as const;
-  if (groups === 1) return tf.fused.conv2d({ x: input, filter, bias, activation, ...settings });
+  if (groups === 1) {
+    const fewer = suitsWinograd(x, filter, stride)
+      ? fused('WinogradConvolution', { x, filter, bias }, { dilation, isRelu: activation === 'relu' })
+      : null;
+    return (
+      (fewer?.[0] as tf.Tensor4D | undefined) ?? tf.fused.conv2d({ x: input, filter, bias, activation, ...settings })
+    );
+  }
   const products =
     fused('GroupedConvolution', { x: input, filter }, { stride, dilation, isPadded })?.[0] ??
     composedGroups(input, { filter, groups }, stride, settings.pad, dilation);
   const sum = tf.add<tf.Tensor4D>(products, bias);
   return activation === 'relu' ? tf.relu(sum) : sum;
+}
+
+function suitsWinograd(
+  { shape: [b, h, w] }: tf.Tensor4D,
+  { shape: [k, , inputs, out] }: tf.Tensor4D,
+  stride: number,
+): boolean {
+  return k === 3 && stride === 1 && Math.min(inputs, out) >= WINOGRAD_CHANNELS && b * h * w >= WINOGRAD_PIXELS;
 }
 
 function composedGroups(

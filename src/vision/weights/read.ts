@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
-import { createNetwork, type DetectorNetwork } from '../detector/network.js';
+import { createNetwork, createPart, type DetectorNetwork, type NetworkPart } from '../detector/network.js';
 import { foldBatchNorm } from '../layers/batch-norm.js';
 import type { PlannedLayer, WeightPlan } from './plan.js';
 
@@ -32,19 +32,19 @@ export async function readLayer({ file, layout }: WeightPlan, planned: PlannedLa
 
 /** Reads all layers into a network. The caller owns it. */
 export async function readNetwork(plan: WeightPlan): Promise<DetectorNetwork> {
-  const tensors = new Map<string, tf.Tensor>();
+  const parts = new Map<string, NetworkPart>();
   try {
     for (const planned of plan.layers) {
       const { weight, bias } = await readLayer(plan, planned);
-      const { name, shape } = planned.layer;
-      tensors.set(`${name}.weight`, tf.tensor(weight, [...shape], 'float32'));
-      if (bias !== undefined) tensors.set(`${name}.bias`, tf.tensor1d(bias, 'float32'));
+      const { layer } = planned;
+      const stored = tf.tensor(weight, [...layer.shape], 'float32');
+      parts.set(layer.name, createPart(layer, stored, bias === undefined ? null : tf.tensor1d(bias), plan.config));
     }
   } catch (error) {
-    tf.dispose([...tensors.values()]);
+    tf.dispose(Object.fromEntries(parts) as unknown as tf.TensorContainer);
     throw error;
   }
-  return createNetwork(plan.config, (name) => tensors.get(name) as tf.Tensor);
+  return createNetwork(plan.config, parts);
 }
 
 async function readNorm(
