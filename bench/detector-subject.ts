@@ -23,13 +23,20 @@ async function start({ name, weights, picture: path, precision, threads }: Start
 /** Pictures one by one, each from its file to its regions. */
 async function run({ count }: { count: number }): Promise<object> {
   const ms: number[] = [];
+  const before = process.cpuUsage();
   let regions: DetectedRegions | undefined;
   for (let i = 0; i < count; i++) {
     const begin = performance.now();
     [regions] = await detector.detect([picture]);
     ms.push(performance.now() - begin);
   }
-  return { ms, boxes: [...(regions?.boxes ?? [])], features: [...(regions?.features ?? [])] };
+  const { user, system } = process.cpuUsage(before);
+  return {
+    ms,
+    cpuMs: (user + system) / 1000 / count,
+    boxes: [...(regions?.boxes ?? [])],
+    features: [...(regions?.features ?? [])],
+  };
 }
 
 function memory(): object {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { namedDetector } from '../src/node.js';
-import { type Row } from './report/rows.js';
+import { markdownTable, type Row } from './report/rows.js';
 import { median } from './report/statistics.js';
 import { benchCache, canImport, packageRoot, pythonFile } from './python-env.js';
 import { Subject } from './subject.js';
@@ -30,7 +30,11 @@ export async function measureDetectors(options: DetectorBenchOptions): Promise<R
   }
   const rows: Row[] = [];
   for (const name of Object.keys(DETECTORS) as (keyof typeof DETECTORS)[]) {
-    for (const precision of options.precisions) rows.push(...(await measureDetector(name, precision, options)));
+    for (const precision of options.precisions) {
+      const made = await measureDetector(name, precision, options);
+      options.log(markdownTable(made));
+      rows.push(...made);
+    }
   }
   return rows;
 }
@@ -50,16 +54,18 @@ async function measureDetector(
     await ours.ask({ do: 'start', name, weights, picture, precision, threads });
     await theirs.ask({ do: 'start', name, config, folder, precision, threads });
     const times: [number[], number[]] = [[], []];
+    const cpuTimes: [number[], number[]] = [[], []];
     const found: { boxes: number[]; features: number[] }[] = [];
     for (let round = 0; round < rounds; round++) {
       for (const [i, subject] of subjects.entries()) {
-        const { ms = [], boxes, features } = await subject.ask({ do: 'run', count: 1 });
+        const { ms = [], cpuMs, boxes, features } = await subject.ask({ do: 'run', count: 1 });
         log(`  ${name}, ${subject.label}: ${ms.map((time) => time.toFixed(0)).join(' ')} ms`);
         if (round > 0) times[i]?.push(...ms);
+        if (round > 0) cpuTimes[i]?.push(cpuMs as number);
         found[i] = { boxes: boxes as number[], features: features as number[] };
       }
     }
-    const row = (what: string, a: number, b: number | null, target: number, unit: Row['unit']): Row => ({
+    const row = (what: string, a: number, b: number | null, target: number | null, unit: Row['unit']): Row => ({
       ...{
         measurement: 'detector',
         batch: 1,
@@ -74,6 +80,7 @@ async function measureDetector(
       ((await subject.ask({ do: 'memory' })).peakBytes ?? NaN) / 1e6;
     return [
       row('a picture', median(times[0]), median(times[1]), TIME_GOALS[precision], 'ms'),
+      row('processor time of a picture', median(cpuTimes[0]), median(cpuTimes[1]), null, 'ms'),
       row('peak memory', await peak(ours), await peak(theirs), MEMORY_GOAL, 'MB'),
       ...(precision === 'fp32'
         ? (['boxes', 'features'] as const).map(
