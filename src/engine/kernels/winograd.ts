@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { after, type FusedKernel } from '../../fused.js';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
-import type { Node } from '../recording/recording.js';
+import type { Node } from '../recording/node.js';
 import type { GraphKernel } from './graph-kernel.js';
 
 const KERNEL: FusedKernel = 'WinogradConvolution';
