@@ -29,7 +29,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   engine: ['install', 'info', 'remove'],
   evaluate: TASK_NAMES,
   explain: TASK_NAMES,
-  features: ['inspect', 'pack', 'convert', 'vcr'],
+  features: ['inspect', 'pack', 'convert', 'extract', 'draw', 'vcr'],
   ground: [],
   inspect: [],
   predict: TASK_NAMES,

@@ -13,7 +13,10 @@ import {
 } from '../src/node.js';
 import { createCountBar } from './count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { command as draw } from './features/draw.js';
+import { command as extract } from './features/extract.js';
 import { JSON_FLAG } from './flags/results.js';
+import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
 
 interface FeatureArguments {
   features: string[];
@@ -75,10 +78,10 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
   const report = await inspectFeatures(source, flags.all ? Infinity : 100).finally(() => source.close());
   process.exitCode = report.problems.length === 0 ? 0 : 1;
   if (flags.json) return console.log(JSON.stringify(report, null, 2));
-  const { name, images, dim, regions, withBoxes, read, problems } = report;
+  const { name, images, dim, regions, withBoxes, detector, read, problems } = report;
   const lines = [
     name,
-    `${counted(images, 'image')}, features ${dim} wide`,
+    `${counted(images, 'image')}, features ${dim} wide${detector === null ? '' : `, by ${storedDetectorText(detector)}`}`,
     `${read} read: ${regions.min} to ${regions.max} regions, ${regions.mean.toFixed(1)} on average; boxes in ${withBoxes}`,
     ...problems,
     ...(problems.length === 0 ? [] : [counted(problems.length, 'problem')]),
@@ -126,12 +129,9 @@ function printWritten(what: string, { output, json }: { output: string; json: bo
   console.log(json ? JSON.stringify({ output }, null, 2) : `${what} ${output}`);
 }
 
-const half = { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' } as const;
-const output = { type: 'string', demandOption: true, describe: 'file or folder to write' } as const;
-
 export const command: CommandModule = {
   command: 'features',
-  describe: 'Inspect, pack and convert region features',
+  describe: 'Make region features of pictures; inspect, pack, convert and draw them',
   builder: (yargs: Argv) =>
     yargs
       .command(
@@ -154,7 +154,7 @@ export const command: CommandModule = {
         'Write one store (.vbf) with an index and checksums, made for training',
         (inner) =>
           withFeatures(inner)
-            .options({ output, half, ...JSON_FLAG })
+            .options({ ...OUTPUT_FLAG, ...HALF_FLAG, ...JSON_FLAG })
             .example(
               '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
               '',
@@ -167,7 +167,7 @@ export const command: CommandModule = {
         (inner) =>
           withFeatures(inner)
             .options({
-              output,
+              ...OUTPUT_FLAG,
               to: { choices: ['npy', 'tsv'] as const, demandOption: true, describe: 'what to write' },
               ...JSON_FLAG,
             })
@@ -177,6 +177,8 @@ export const command: CommandModule = {
             ) as unknown as Argv<ConvertArguments>,
         convert,
       )
+      .command(extract)
+      .command(draw)
       .command(
         'vcr',
         "Make VCR's features from its pictures, by the network inside the authors' checkpoint; started again, it continues",
@@ -195,7 +197,7 @@ export const command: CommandModule = {
                 demandOption: true,
                 describe: 'detector.safetensors, or the folder that `visualbert convert` made of a VCR checkpoint',
               },
-              ...{ output, half, ...JSON_FLAG },
+              ...{ ...OUTPUT_FLAG, ...HALF_FLAG, ...JSON_FLAG },
               ...BACKEND_FLAGS,
             })
             .example(
@@ -205,6 +207,7 @@ export const command: CommandModule = {
         vcr,
       )
       .example('$0 features inspect train2014_obj36.tsv', 'images, width, regions')
-      .demandCommand(1, 'Name one: inspect, pack, convert or vcr.'),
+      .example('$0 features extract photos --detector mmf-x101 --output photos.vbf', 'regions of your own pictures')
+      .demandCommand(1, 'Name one: inspect, pack, convert, extract, draw or vcr.'),
   handler: () => undefined,
 };

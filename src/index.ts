@@ -89,7 +89,7 @@ export type {
   StatementInput,
 } from './pipelines/contract.js';
 export type { RegionsOfImage, SourcedImage } from './pipelines/regions.js';
-export type { DetectorIdentity } from './features/detector-identity.js';
+export type { DetectorIdentity, StoredDetector } from './features/detector-identity.js';
 export type { HubOptions, HubProgress } from '#platform';
 export type { Picture, PictureDetector } from './features/picture-detector.js';
 export { explain } from './explain/explain.js';

@@ -16,7 +16,7 @@ const EDGES: Record<string, readonly string[]> = {
   checkpoint: [],
   platform: [],
   formats: ['checkpoint', 'platform'],
-  pictures: ['checkpoint', 'formats', 'platform'],
+  pictures: ['checkpoint', 'formats', 'html', 'platform'],
   layers: ['random'],
   'models/pretrained': ['checkpoint', 'layers', 'platform'],
   models: ['layers', 'models/pretrained', 'platform', 'random'],

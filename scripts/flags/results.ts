@@ -27,7 +27,7 @@ export interface ComputingArguments {
 }
 
 /** Images whose examples were left out that are shown; `--json` has all. */
-const SHOWN_IMAGES = 20;
+export const SHOWN_IMAGES = 20;
 
 /** What was left out for the sake of its images, and why. */
 export function leftOutLines(images: readonly LeftOutImage[]): string[] {

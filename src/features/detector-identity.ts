@@ -8,6 +8,15 @@ export interface DetectorIdentity {
   readonly weights?: string;
 }
 
+/** The name of the network inside the authors' VCR checkpoint, which describes given boxes. */
+export const VCR_FEATURE_EXTRACTOR = 'vcr-r50';
+
+/** A detector with all that a store says of it. */
+export interface StoredDetector extends DetectorIdentity {
+  /** Its settings, as in the config.json of a converted detector. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
 /** Whether features of both are of one kind; null when that cannot be known. */
 export function isSameDetector(
   a: DetectorIdentity | null | undefined,
@@ -31,4 +40,13 @@ export function parseDetectorIdentity(value: unknown): DetectorIdentity | null {
   const { name, weights } = value as Record<string, unknown>;
   if (name !== null && typeof name !== 'string') return null;
   return { name, ...(typeof weights === 'string' && { weights }) };
+}
+
+/** What a store says of a detector; null for anything else. */
+export function parseStoredDetector(value: unknown): StoredDetector | null {
+  const identity = parseDetectorIdentity(value);
+  if (identity === null) return null;
+  const { settings } = value as { settings?: unknown };
+  const hasSettings = typeof settings === 'object' && settings !== null && !Array.isArray(settings);
+  return { ...identity, ...(hasSettings && { settings: settings as Record<string, unknown> }) };
 }

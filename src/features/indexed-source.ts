@@ -1,14 +1,21 @@
 // A source over an index of images: what every file format builds on, and where the regions of every image are checked.
 import { CheckpointError, DataError, errorMessage } from '../errors.js';
 import { imageKey } from '../image-key.js';
-import type { DetectorIdentity } from './detector-identity.js';
-import { missingImage, type RegionFeatures, type RegionFeatureSource, requireUsable } from './region-features.js';
+import type { StoredDetector } from './detector-identity.js';
+import {
+  missingImage,
+  type RegionColumn,
+  type RegionFeatures,
+  type RegionFeatureSource,
+  requireUsable,
+} from './region-features.js';
 
 /** Images by id, and how one of them is read: all that the formats differ in. A row is an image's index in `ids`. */
 export interface ImageIndex {
   name: string;
   dim: number;
-  detector?: DetectorIdentity | undefined;
+  detector?: StoredDetector | undefined;
+  columns?: readonly RegionColumn[] | undefined;
   /** In the order of the file. */
   ids: readonly string[];
   countOf?(row: number, dim: number): number | undefined;
@@ -25,7 +32,16 @@ export interface WidthlessIndex extends Omit<ImageIndex, 'dim' | 'read'> {
 const WIDTH_TRIES = 20;
 
 /** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
-export function indexedSource({ name, dim, detector, ids, countOf, read, close }: ImageIndex): RegionFeatureSource {
+export function indexedSource({
+  name,
+  dim,
+  detector,
+  columns,
+  ids,
+  countOf,
+  read,
+  close,
+}: ImageIndex): RegionFeatureSource {
   if (ids.length === 0) throw new DataError(`${name}: holds no images`);
   const rows = indexIds(
     ids.map((id, row) => [id, row] as const),
@@ -35,6 +51,7 @@ export function indexedSource({ name, dim, detector, ids, countOf, read, close }
     name,
     dim,
     detector,
+    columns,
     ids: () => ids,
     has: (id) => rows.has(imageKey(id)),
     countOf: (id) => {

@@ -1,7 +1,7 @@
 // Region features made of pixels alone: what a region looks like on a small grid, and where it lies. No detector, no labels.
 import { DataError } from '../errors.js';
 import { type RgbImage } from '../pictures/png.js';
-import { type RegionFeatures } from './region-features.js';
+import { type RegionColumn, type RegionFeatures } from './region-features.js';
 
 /** Numbers that describe a region's box: x1, y1, x2, y2, width, height. */
 const BOX_WIDTH = 6;
@@ -38,7 +38,7 @@ export function pixelFeatures(
   image: RgbImage,
   boxes: readonly (readonly number[])[],
   options: PixelFeatureOptions,
-): Required<RegionFeatures> {
+): Required<Omit<RegionFeatures, RegionColumn>> {
   const dim = pixelFeatureDim(options);
   const features = new Float32Array(boxes.length * dim);
   boxes.forEach((box, i) => {

@@ -1,6 +1,6 @@
 // Region features by image id: the interface that every file format offers, and what makes the regions of an image usable.
 import { DataError } from '../errors.js';
-import type { DetectorIdentity } from './detector-identity.js';
+import type { StoredDetector } from './detector-identity.js';
 
 /** The regions of one image. */
 export interface RegionFeatures {
@@ -12,7 +12,19 @@ export interface RegionFeatures {
   readonly boxes?: Float32Array;
   readonly imageWidth?: number;
   readonly imageHeight?: number;
+  /** `[count]`: numbers of the detector's classes, from 0. */
+  readonly classes?: Int32Array;
+  /** `[count]`: of those classes, from 0 to 1. */
+  readonly scores?: Float32Array;
+  /** `[count]`: numbers of the likeliest attributes. */
+  readonly attributes?: Int32Array;
+  /** `[count]`, from 0 to 1. */
+  readonly attributeScores?: Float32Array;
 }
+
+/** What a detector says of its regions, one number each. */
+export const REGION_COLUMNS = ['classes', 'scores', 'attributes', 'attributeScores'] as const;
+export type RegionColumn = (typeof REGION_COLUMNS)[number];
 
 /** Region features of many images, read one image at a time. */
 export interface RegionFeatureSource {
@@ -21,7 +33,9 @@ export interface RegionFeatureSource {
   /** Width of one region's features. */
   readonly dim: number;
   /** What found the regions, where the files say so. */
-  readonly detector?: DetectorIdentity | undefined;
+  readonly detector?: StoredDetector | undefined;
+  /** What its regions have beside features and boxes, where all have it. */
+  readonly columns?: readonly RegionColumn[] | undefined;
   /** The ids of all images, as the files spell them. */
   ids(): Iterable<string>;
   /** Whether there are features for an image, in any spelling that `imageKey` unites. */
@@ -79,32 +93,35 @@ export function missingImage(source: string, id: string): DataError {
 /** The first `max` regions: detectors write them by falling confidence. */
 export function firstRegions(regions: RegionFeatures, max: number): RegionFeatures {
   if (regions.count <= max) return regions;
-  const { features, dim, boxes, ...rest } = regions;
-  return {
-    ...rest,
-    dim,
-    count: max,
-    features: features.subarray(0, max * dim),
-    ...(boxes === undefined ? {} : { boxes: boxes.subarray(0, max * 4) }),
-  };
+  return withRows(regions, max, (values, width) => values.subarray(0, max * width) as typeof values);
 }
 
 /** The regions of some rows, in the order given. */
-export function pickRegions(
-  { features, dim, boxes, ...rest }: RegionFeatures,
-  rows: readonly number[],
-): RegionFeatures {
-  const pick = (values: Float32Array, width: number): Float32Array => {
-    const picked = new Float32Array(rows.length * width);
+export function pickRegions(regions: RegionFeatures, rows: readonly number[]): RegionFeatures {
+  return withRows(regions, rows.length, (values, width) => {
+    const picked = new (values.constructor as new (length: number) => typeof values)(rows.length * width);
     rows.forEach((row, i) => picked.set(values.subarray(row * width, (row + 1) * width), i * width));
     return picked;
-  };
+  });
+}
+
+/** The regions with `pick` of each array in its place. */
+function withRows(
+  regions: RegionFeatures,
+  count: number,
+  pick: <T extends Float32Array | Int32Array>(values: T, width: number) => T,
+): RegionFeatures {
+  const { features, dim, boxes } = regions;
+  const columns = REGION_COLUMNS.flatMap((name) => {
+    const values = regions[name];
+    return values === undefined ? [] : [[name, pick<Float32Array | Int32Array>(values, 1)] as const];
+  });
   return {
-    ...rest,
-    dim,
-    count: rows.length,
+    ...regions,
+    count,
     features: pick(features, dim),
     ...(boxes === undefined ? {} : { boxes: pick(boxes, 4) }),
+    ...Object.fromEntries(columns),
   };
 }
 

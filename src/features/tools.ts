@@ -4,6 +4,7 @@ import { createSink, joinPath } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { boxAt } from '../boxes.js';
 import { DataError, errorMessage } from '../errors.js';
+import type { StoredDetector } from './detector-identity.js';
 import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
 
 export interface FeatureReport {
@@ -13,6 +14,8 @@ export interface FeatureReport {
   /** Regions of an image: least, mean, most, over the images that were read. */
   regions: { min: number; mean: number; max: number };
   withBoxes: number;
+  /** What found the regions, where the files say so. */
+  detector: StoredDetector | null;
   read: number;
   problems: readonly string[];
 }
@@ -45,6 +48,7 @@ export async function inspectFeatures(source: RegionFeatureSource, limit = 100):
     dim: source.dim,
     regions: { min: read === 0 ? 0 : min, mean: sum / Math.max(1, read), max },
     withBoxes,
+    detector: source.detector ?? null,
     read,
     problems,
   };

@@ -2,7 +2,7 @@
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
 import { warnOnce } from '../logger.js';
-import { type DetectorIdentity, detectorText, isSameDetector } from './detector-identity.js';
+import { detectorText, isSameDetector, type StoredDetector } from './detector-identity.js';
 import { imageKey } from '../image-key.js';
 import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
@@ -24,6 +24,7 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
     name,
     dim: first.dim,
     detector: detectorOf(sources),
+    columns: first.columns?.filter((name) => others.every(({ columns }) => columns?.includes(name))),
     ids: function* () {
       for (const source of sources) for (const id of source.ids()) if (holder(id) === source) yield id;
     },
@@ -39,14 +40,18 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
 }
 
 /** The detector of all sources; of several that differ none, with a warning. */
-function detectorOf(sources: readonly RegionFeatureSource[]): DetectorIdentity | undefined {
+function detectorOf(sources: readonly RegionFeatureSource[]): StoredDetector | undefined {
   const [first, ...others] = sources as [RegionFeatureSource, ...RegionFeatureSource[]];
-  const other = others.find(({ detector }) => isSameDetector(first.detector, detector) === false);
-  if (other?.detector !== undefined && first.detector !== undefined)
-    warnOnce(
-      `${other.name}: its regions are of ${detectorText(other.detector)}, those of ${first.name} of ${detectorText(first.detector)}; use one detector for all`,
-    );
+  others.forEach((other) => warnAboutMixture(first, other));
   return others.every(({ detector }) => isSameDetector(first.detector, detector) === true) ? first.detector : undefined;
+}
+
+/** Warns when two sources that are used together have regions of different detectors. */
+export function warnAboutMixture(first: RegionFeatureSource, other: RegionFeatureSource): void {
+  if (!first.detector || !other.detector || isSameDetector(first.detector, other.detector) !== false) return;
+  warnOnce(
+    `${other.name}: its regions are of ${detectorText(other.detector)}, those of ${first.name} of ${detectorText(first.detector)}; use one detector for all`,
+  );
 }
 
 /** Features given in memory: id -> regions. */

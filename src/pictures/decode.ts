@@ -4,6 +4,7 @@ import type * as SharpModule from 'sharp';
 import { DataError, errorMessage } from '../errors.js';
 import { pictureKind } from './kind.js';
 import type { RgbImage } from './png.js';
+import { importSharp } from './sharp.js';
 
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
@@ -93,14 +94,4 @@ function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
     }
   }
   return rgb;
-}
-
-async function importSharp(name: string): Promise<typeof SharpModule.default> {
-  try {
-    return (await import('sharp')).default;
-  } catch (error) {
-    throw new DataError(
-      `${name}: pictures are read by the package sharp, which is not installed here; run \`npm install sharp\` (${errorMessage(error)})`,
-    );
-  }
 }

@@ -1,6 +1,6 @@
 // VisualBertProcessor: a text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
 import { DataError } from '../errors.js';
-import type { DetectorIdentity } from '../features/detector-identity.js';
+import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { type Picture, type PictureDetector, pictureReader } from '../features/picture-detector.js';
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
@@ -92,7 +92,7 @@ export class VisualBertProcessor extends Callable {
       task: this.task,
       max_length: this.maxLength,
       ...(Number.isFinite(this.maxRegions) ? { max_regions: this.maxRegions } : {}),
-      ...(trainedWith === null ? {} : { detector: trainedWith }),
+      ...(trainedWith === null ? {} : { detector: parseDetectorIdentity(trainedWith) }),
     });
   }
 

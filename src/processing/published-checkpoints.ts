@@ -1,9 +1,9 @@
 // The published checkpoints, and the detector whose regions each was trained with.
-import type { DetectorIdentity } from '../features/detector-identity.js';
+import { type DetectorIdentity, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 
 /** What is known of a checkpoint beyond its files. */
 export interface PublishedCheckpoint {
-  /** The name of its detector: see `namedDetector`; `vcr-r50` is the network inside the authors' VCR checkpoint. */
+  /** The name of its detector: see `namedDetector`; or `VCR_FEATURE_EXTRACTOR`, the network inside the authors' VCR checkpoint. */
   readonly detector: string;
   /** Address of the list of answers, of a checkpoint whose classes have no names. */
   readonly answers?: string;
@@ -11,7 +11,7 @@ export interface PublishedCheckpoint {
 
 const VQA: PublishedCheckpoint = { detector: 'mmf-x101' };
 const NLVR2: PublishedCheckpoint = { detector: 'detectron1-r101-fpn' };
-const VCR: PublishedCheckpoint = { detector: 'vcr-r50' };
+const VCR: PublishedCheckpoint = { detector: VCR_FEATURE_EXTRACTOR };
 
 /**
  * By id on the hub.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
 import { VisualBertConfig } from '../config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
-import { type DetectorIdentity, isSameDetector } from '../features/detector-identity.js';
+import { type DetectorIdentity, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
 import type { HubProgress } from '../platform/hub/options.js';
 import { webFile } from '../platform/hub/web-file.js';
@@ -17,8 +17,6 @@ import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-inpu
 
 /** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
-/** The authors' VCR checkpoints describe given objects, by a network of their own. */
-const VCR_DETECTOR = 'vcr-r50';
 
 /** What `openQuestion` takes. */
 export interface QuestionOptions extends Pick<
@@ -83,7 +81,7 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
 
 /** The name of the detector that a checkpoint was trained with. */
 function detectorOf(model: string, trainedWith: DetectorIdentity | null): string {
-  if (trainedWith?.name === VCR_DETECTOR)
+  if (trainedWith?.name === VCR_FEATURE_EXTRACTOR)
     throw new ConfigError(
       `${model}: was trained with the boxes of VCR's annotations, described by a network of its own: make its features with \`visualbert features vcr\``,
     );

@@ -1,5 +1,5 @@
 // Opens everything that a training run needs, in order: data, model, trainer.
-import { prefetch } from '../training/loop/batches.js';
+import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
 import { resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';

@@ -1,5 +1,6 @@
 // Writes the region features of all of VCR's pictures into one store, new or continued; the next picture is read while one is computed.
 import { exists, isFolder, joinPath } from '#platform';
+import { VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
@@ -41,10 +42,12 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
   const images = await readVcrImages(data, folder);
   const extractor = await VcrFeatureExtractor.load(path);
   try {
+    const weights = await fileChecksum(path);
     const traits = {
       dim: extractor.dim,
       dtype: half ? 'float16' : 'float32',
-      origin: `sha256 ${await fileChecksum(path)}`,
+      origin: `sha256 ${weights}`,
+      detector: { name: VCR_FEATURE_EXTRACTOR, weights },
     } as const;
     const writer = await resumeStore(output, traits);
     try {

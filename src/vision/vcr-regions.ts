@@ -4,23 +4,14 @@ import type { RgbImage } from '../pictures/png.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { readVcrMetadata, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
+import { COCO_CLASSES } from './coco-classes.js';
 import { MASK_SIZE, objectMask } from './object-mask.js';
 import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 
 /** What a kind's number is counted from: 0 is not an object. COCO's kinds as VCR spells them. */
-const KINDS: ReadonlyMap<string, number> = new Map(
-  (
-    'person bicycle car motorcycle airplane bus train truck boat trafficlight firehydrant stopsign parkingmeter bench bird cat dog horse ' +
-    'sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee skis snowboard sportsball kite baseballbat ' +
-    'baseballglove skateboard surfboard tennisracket bottle wineglass cup fork knife spoon bowl banana apple sandwich orange broccoli ' +
-    'carrot hotdog pizza donut cake chair couch pottedplant bed diningtable toilet tv laptop mouse remote keyboard cellphone microwave ' +
-    'oven toaster sink refrigerator book clock vase scissors teddybear hairdrier toothbrush'
-  )
-    .split(' ')
-    .map((name, i) => [name, i + 1]),
-);
+const KINDS: ReadonlyMap<string, number> = new Map(COCO_CLASSES.map((name, i) => [name.replaceAll(' ', ''), i + 1]));
 
 /** A picture that is prepared for the feature extractor. */
 export interface VcrScene {

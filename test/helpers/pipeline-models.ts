@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config.js';
-import type { RegionFeatures } from '../../src/features/region-features.js';
+import type { RegionColumn, RegionFeatures } from '../../src/features/region-features.js';
 import { createTokenizer } from '../../src/platform/node.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';
 import type { TaskName } from '../../src/processing/text-forms.js';
@@ -36,7 +36,7 @@ export async function writeCheckpoint(
 }
 
 /** Regions of an image with boxes in a picture of 80 x 60 pixels; other seeds give other ones. */
-export function regionsOfImage(seed: number, count = 6): Required<RegionFeatures> {
+export function regionsOfImage(seed: number, count = 6): Required<Omit<RegionFeatures, RegionColumn>> {
   const features = uniformValues(count * REGION_DIM, seed, 0, 1).map((x) => 9 * x - 4.5);
   const boxes = Float32Array.from(Array.from({ length: count }, (_, i) => [10 * i, 5, 10 * i + 12, 30]).flat());
   return { features, count, dim: REGION_DIM, boxes, imageWidth: 80, imageHeight: 60 };

@@ -1,11 +1,12 @@
 // The package's own store of region features: one file, random access, optional half floats, a checksum for each image.
 //
-// Layout: 8 bytes of magic; for each image its features [count, dim] (float16 or float32, little endian), then boxes [count, 4] float32;
-// an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
+// Layout: 8 bytes of magic; for each image its features [count, dim] (float16 or float32, little endian), then boxes [count, 4] float32, then
+// the columns that the index names [count] int32 or float32; an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
 import { crc32 } from 'node:zlib';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import { DataError } from '../../errors.js';
-import { MAX_REGIONS_IN_FILE, type RegionFeatures } from '../region-features.js';
+import type { StoredDetector } from '../detector-identity.js';
+import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../region-features.js';
 
 /** The usual ending of a store. */
 export const STORE_EXTENSION = '.vbf';
@@ -49,25 +50,40 @@ export interface StoreIndex {
   dim: number;
   dtype: 'float16' | 'float32';
   images: StoreEntry[];
+  /** What each region has beside features and box, in the order of the bytes. Default: nothing. */
+  columns?: readonly RegionColumn[] | undefined;
+  /** What found the regions, where it is known. */
+  detector?: StoredDetector | undefined;
 }
 
-/** The bytes of one image at `offset` of a store, and what the index says of them. @throws DataError when a value does not fit a half float. */
+/** What is the same for all images. */
+export type StoreForm = Pick<StoreIndex, 'dim' | 'dtype' | 'columns'>;
+
+/**
+ * The bytes of one image at `offset` of a store, and what the index says of them.
+ * @throws DataError when a value does not fit a half float, or a column is lacking.
+ */
 export function storeRecord(
   id: string,
-  { features, count, boxes, imageWidth = 0, imageHeight = 0 }: RegionFeatures,
-  { offset, dtype, name }: { offset: number; dtype: StoreIndex['dtype']; name: string },
+  regions: RegionFeatures,
+  { offset, dtype, columns = [], name }: Omit<StoreForm, 'dim'> & { offset: number; name: string },
 ): readonly [record: Uint8Array, entry: StoreEntry] {
+  const { features, count, boxes, imageWidth = 0, imageHeight = 0 } = regions;
   const values = dtype === 'float16' ? toHalf(features, `${name}, image ${id}`) : bytesOf(features);
-  const record = boxes === undefined ? values : Buffer.concat([values, bytesOf(boxes)]);
+  const more = columns.map((column) => {
+    const all = regions[column];
+    if (all === undefined)
+      throw new DataError(`${name}, image ${id}: its regions have no ${column}, those of the others have`);
+    return bytesOf(all);
+  });
+  const parts = [values, ...(boxes === undefined ? [] : [bytesOf(boxes)]), ...more];
+  const record = parts.length === 1 ? values : Buffer.concat(parts);
   return [record, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]];
 }
 
 /** Bytes of an image of a store. */
-export function recordBytes(
-  [, , count, , , boxes]: StoreEntry,
-  { dim, dtype }: Pick<StoreIndex, 'dim' | 'dtype'>,
-): number {
-  return count * dim * (dtype === 'float16' ? 2 : 4) + boxes * count * 16;
+export function recordBytes([, , count, , , boxes]: StoreEntry, { dim, dtype, columns = [] }: StoreForm): number {
+  return count * (dim * (dtype === 'float16' ? 2 : 4) + boxes * 16 + columns.length * 4);
 }
 
 /** Index and tail of a store whose images end at `offset`. */
@@ -82,7 +98,7 @@ export function storeEnd(index: StoreIndex, offset: number): Uint8Array {
   return bytes;
 }
 
-function bytesOf(values: Float32Array): Uint8Array {
+function bytesOf(values: Float32Array | Int32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

@@ -13,7 +13,7 @@ export interface PackOptions {
 }
 
 /**
- * Writes the features of a source into one store, image by image.
+ * Writes the features of a source into one store, image by image, with what it says of the detector.
  * @throws DataError when an image is missing or a value does not fit a half float.
  */
 export async function packFeatures(
@@ -22,12 +22,17 @@ export async function packFeatures(
   { half = false, ids, onImage }: PackOptions = {},
 ): Promise<void> {
   const wanted = ids ?? [...source.ids()];
-  const index: StoreIndex = { dim: source.dim, dtype: half ? 'float16' : 'float32', images: [] };
+  const { dim, detector, columns } = source;
+  const index: StoreIndex = {
+    ...{ dim, dtype: half ? 'float16' : 'float32', images: [] },
+    ...(columns !== undefined && columns.length > 0 && { columns }),
+    ...(detector !== undefined && { detector }),
+  };
   await writeWhole(await createSink(path), async (sink) => {
     let offset = STORE_MAGIC.byteLength;
     await sink.write(STORE_MAGIC);
     for (const id of wanted) {
-      const [record, entry] = storeRecord(id, await source.read(id), { offset, dtype: index.dtype, name: source.name });
+      const [record, entry] = storeRecord(id, await source.read(id), { ...index, offset, name: source.name });
       index.images.push(entry);
       await sink.write(record);
       offset += record.byteLength;

@@ -5,8 +5,23 @@ import type { ByteSource } from '../../byte-source.js';
 import { toFloat32 } from '../../checkpoint/dtypes.js';
 import { DataError } from '../../errors.js';
 import { indexedSource } from '../indexed-source.js';
-import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
-import { isEntry, recordBytes, STORE_MAGIC, type StoreEntry, type StoreIndex, TAIL_BYTES } from './layout.js';
+import { parseStoredDetector } from '../detector-identity.js';
+import {
+  openedWith,
+  REGION_COLUMNS,
+  type RegionColumn,
+  type RegionFeatures,
+  type RegionFeatureSource,
+} from '../region-features.js';
+import {
+  isEntry,
+  recordBytes,
+  STORE_MAGIC,
+  type StoreEntry,
+  type StoreForm,
+  type StoreIndex,
+  TAIL_BYTES,
+} from './layout.js';
 
 /** The ids of millions of images fit in here. */
 const MAX_INDEX_BYTES = 1 << 30;
@@ -17,7 +32,8 @@ const MAX_INDEX_BYTES = 1 << 30;
  */
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
   return openedWith(await openSource(path), async (source) => {
-    const { dim, dtype, images } = await readIndex(source);
+    const { images, ...form } = await readIndex(source);
+    const { dim, detector, columns } = form;
     const ids = images.map(([id]) => id);
     const numbers = columnsOf(images);
     const entryOf = (row: number): StoreEntry => {
@@ -29,14 +45,17 @@ export async function openFeatureStore(path: string): Promise<RegionFeatureSourc
     };
     return indexedSource({
       name: path,
-      dim,
+      ...{ dim, detector, columns },
       ids,
       countOf: (row) => numbers[row * COLUMNS + 1],
-      read: (row) => readEntry(source, entryOf(row), dim, dtype),
+      read: (row) => readEntry(source, entryOf(row), form),
       close: () => source.close(),
     });
   });
 }
+
+/** Columns of int32; the others are float32. */
+const INTEGER_COLUMNS: ReadonlySet<RegionColumn> = new Set(['classes', 'attributes']);
 
 /** Numbers of an entry. */
 const COLUMNS = 6;
@@ -76,23 +95,36 @@ async function readIndex(source: ByteSource): Promise<StoreIndex> {
 /** Null for anything but an index. */
 function parseIndex(json: string): StoreIndex | null {
   try {
-    const { dim, dtype, images } = JSON.parse(json) as StoreIndex;
-    const isIndex = Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype);
-    return isIndex && Array.isArray(images) && images.every(isEntry) ? { dim, dtype, images } : null;
+    const { dim, dtype, images, columns = [], detector: said } = JSON.parse(json) as StoreIndex;
+    const isIndex =
+      Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype) && areColumns(columns);
+    if (!isIndex || !Array.isArray(images) || !images.every(isEntry)) return null;
+    const detector = parseStoredDetector(said);
+    return {
+      ...{ dim, dtype, images },
+      ...(columns.length > 0 && { columns }),
+      ...(detector !== null && { detector }),
+    };
   } catch {
     return null;
   }
 }
 
-async function readEntry(
-  source: ByteSource,
-  entry: StoreEntry,
-  dim: number,
-  dtype: StoreIndex['dtype'],
-): Promise<RegionFeatures> {
+/** Whether a value read from JSON lists columns, each once. */
+function areColumns(value: unknown): value is RegionColumn[] {
+  return (
+    Array.isArray(value) &&
+    new Set(value).size === value.length &&
+    value.every((name) => (REGION_COLUMNS as readonly unknown[]).includes(name))
+  );
+}
+
+async function readEntry(source: ByteSource, entry: StoreEntry, form: StoreForm): Promise<RegionFeatures> {
+  const { dim, dtype, columns = [] } = form;
   const [id, offset, count, imageWidth, imageHeight, hasBoxes, checksum] = entry;
-  const record = new Uint8Array(recordBytes(entry, { dim, dtype }));
-  const featureBytes = record.byteLength - hasBoxes * count * 16;
+  const record = new Uint8Array(recordBytes(entry, form));
+  const columnBytes = record.byteLength - columns.length * count * 4;
+  const featureBytes = columnBytes - hasBoxes * count * 16;
   await source.readInto(record, offset);
   if (crc32(record) !== checksum)
     throw new DataError(`${source.name}, image ${id}: the checksum is wrong; the store is damaged, pack it again`);
@@ -103,7 +135,13 @@ async function readEntry(
     features,
     count,
     dim,
-    ...(hasBoxes === 1 ? { boxes: new Float32Array(record.slice(featureBytes).buffer) } : {}),
+    ...(hasBoxes === 1 ? { boxes: new Float32Array(record.slice(featureBytes, columnBytes).buffer) } : {}),
+    ...Object.fromEntries(
+      columns.map((name, i) => {
+        const bytes = record.slice(columnBytes + i * count * 4, columnBytes + (i + 1) * count * 4);
+        return [name, INTEGER_COLUMNS.has(name) ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer)];
+      }),
+    ),
     ...(imageWidth > 0 ? { imageWidth, imageHeight } : {}),
   };
 }

@@ -12,16 +12,17 @@ import {
   storeEnd,
   storeRecord,
   type StoreEntry,
+  type StoreForm,
   type StoreIndex,
 } from './layout.js';
+import type { StoredDetector } from '../detector-identity.js';
 import { type RegionFeatures } from '../region-features.js';
 
 /** What all images of a store have in common; a later run must say the same. */
-export interface StoreTraits {
-  dim: number;
-  dtype: StoreIndex['dtype'];
+export interface StoreTraits extends StoreForm {
   /** What the features are made with. */
   origin: string;
+  detector?: StoredDetector | undefined;
 }
 
 /** A store that grows. */
@@ -50,7 +51,8 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
     const entries = await readJournal(journal, traits, path);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
-    const index: StoreIndex = { dim: traits.dim, dtype: traits.dtype, images: whole };
+    const { dim, dtype, columns, detector } = traits;
+    const index: StoreIndex = { dim, dtype, images: whole, columns, detector };
     const offset = endOf(whole, traits);
     await file.truncate(offset);
     await writeAt(file, STORE_MAGIC, 0);
@@ -98,7 +100,7 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
   return {
     done,
     add: async (id, regions) => {
-      const [record, entry] = storeRecord(id, regions, { offset, dtype: index.dtype, name: path });
+      const [record, entry] = storeRecord(id, regions, { ...index, offset, name: path });
       await named(part, writeAt(file, record, offset));
       await named(journal, log.appendFile(`${JSON.stringify(entry)}\n`));
       offset += record.byteLength;
@@ -129,13 +131,32 @@ async function readJournal(journal: string, traits: StoreTraits, path: string): 
   const lines = (await readFile(journal, 'utf8')).split('\n').map(parse);
   const [begun, ...rest] = lines;
   if (begun === undefined) return [];
-  if (JSON.stringify(begun) !== JSON.stringify(traits)) {
-    throw new DataError(
-      `${journal}: was begun with ${JSON.stringify(begun)}, now ${JSON.stringify(traits)}; remove it and ${path}.part to start over`,
-    );
-  }
+  const change = changedTraits(begun, traits);
+  if (change !== null)
+    throw new DataError(`${journal}: was begun with ${change}; remove it and ${path}.part to start over`);
   const end = rest.findIndex((entry) => !isEntry(entry));
   return (end < 0 ? rest : rest.slice(0, end)) as StoreEntry[];
+}
+
+/** What differs between the traits of two runs, without settings that are the same; null when nothing does. */
+function changedTraits(begun: unknown, now: StoreTraits): string | null {
+  const [before, after] = [fieldsOf(begun), fieldsOf(now)];
+  const changed = Object.keys({ ...before, ...after }).filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  );
+  if (changed.length === 0) return null;
+  const text = (fields: Record<string, unknown>): string =>
+    changed.map((name) => `${name} ${JSON.stringify(fields[name])}`).join(', ');
+  return `${text(before)}, now ${text(after)}`;
+}
+
+/** Traits with the parts of the detector's settings as fields of their own. */
+function fieldsOf(traits: unknown): Record<string, unknown> {
+  const { detector, ...rest } = (typeof traits === 'object' && traits !== null ? traits : {}) as Partial<StoreTraits>;
+  if (detector === undefined) return rest;
+  const { settings = {}, ...identity } = detector;
+  const named = Object.entries(settings).map(([name, value]) => [`setting ${name}`, value]);
+  return { ...rest, ...identity, ...Object.fromEntries(named) };
 }
 
 /** The entries whose bytes are in the file, up to the first one whose are not. */

@@ -1,7 +1,7 @@
 // The region features that a task's examples show: cached, and replaced where a control asks for it.
 import { openRegionFeatures } from '../../features/open.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
-import { cachedSource, shuffledRegions, withoutRegions } from '../../features/wrappers.js';
+import { cachedSource, shuffledRegions, warnAboutMixture, withoutRegions } from '../../features/wrappers.js';
 import { DataError } from '../../errors.js';
 import type { TaskContext } from './opened-task.js';
 import type { CommonOptions } from './options.js';
@@ -27,6 +27,7 @@ export async function taskRegions(
   if (options.validationFeatures === undefined) return { ...first, validation: first, skipBadImages };
   const validation = await openedWith(first, () => openControlled(options.validationFeatures ?? [], options, context));
   const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
+  warnAboutMixture(first, validation);
   if (validation.dim === first.dim) return { ...first, validation, skipBadImages, close };
   await close();
   throw new DataError(

@@ -1,7 +1,8 @@
 // Runs a task's examples through a model and computes the task's metrics.
 import { type Buckets } from '../../processing/batch.js';
+import { prefetch } from '../../prefetch.js';
 import { type RawTensor } from '../../raw-tensor.js';
-import { allInputs, cutOutputs, fillBatch, prefetch, readBatch } from './batches.js';
+import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';

@@ -2,9 +2,10 @@
 import { TrainingError } from '../../errors.js';
 import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
+import { prefetch } from '../../prefetch.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import { type Batch } from '../task.js';
-import { allInputs, fillBatch, prefetch, readBatch } from './batches.js';
+import { allInputs, fillBatch, readBatch } from './batches.js';
 import { epochBatches } from './data-order.js';
 import { Evaluations } from './evaluations.js';
 import { isDue, type RunContext } from './run-context.js';

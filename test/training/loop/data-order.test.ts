@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cutOutputs, fillBatch, prefetch } from '../../../src/training/loop/batches.js';
+import { cutOutputs, fillBatch } from '../../../src/training/loop/batches.js';
 import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
 import { duration } from '../../../src/training/log/progress.js';
 import { points } from './tiny-task.js';
@@ -61,42 +61,6 @@ describe('fillBatch', () => {
     expect(cut['logits']?.shape).toEqual([3, 2]);
     expect([...(cut['logits']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(cut['loss']).toBe(loss);
-  });
-});
-
-describe('prefetch', () => {
-  test('works ahead by the given number, gives results in order, and errors in their turn', async () => {
-    const started: number[] = [];
-    const make = async (item: number): Promise<number> => {
-      started.push(item);
-      if (item === 3) throw new Error('third');
-      return item * 10;
-    };
-    const seen: number[] = [];
-    await expect(
-      (async () => {
-        for await (const result of prefetch([0, 1, 2, 3, 4, 5], 2, make)) {
-          if (seen.length === 0) expect(started).toEqual([0, 1, 2]);
-          seen.push(result);
-        }
-      })(),
-    ).rejects.toThrow('third');
-    expect(seen).toEqual([0, 10, 20]);
-  });
-
-  test('begins another item while the reader works, and none after the reader has left', async () => {
-    const started: number[] = [];
-    const make = async (item: number): Promise<number> => started.push(item);
-    const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 5));
-    for await (const result of prefetch([0, 1, 2, 3, 4], 1, make)) {
-      expect(result).toBe(1);
-      expect(started).toEqual([0, 1]);
-      await turn();
-      expect(started).toEqual([0, 1, 2]);
-      break;
-    }
-    await turn();
-    expect(started).toEqual([0, 1, 2]);
   });
 });
 

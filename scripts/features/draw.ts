@@ -1,0 +1,63 @@
+// visualbert features draw: the regions of one image over its picture.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { counted, drawRegions } from '../../src/node.js';
+import { JSON_FLAG } from '../flags/results.js';
+import { OUTPUT_FLAG } from '../flags/stores.js';
+
+interface DrawArguments {
+  features: string[];
+  pictures: string[];
+  image?: string;
+  output: string;
+  maxBoxes: number;
+  labels?: string;
+  attributeLabels?: string;
+  json: boolean;
+}
+
+async function draw(flags: ArgumentsCamelCase<DrawArguments>): Promise<void> {
+  const { features, pictures, image, output, maxBoxes, labels, attributeLabels, json } = flags;
+  const drawn = await drawRegions({ features, pictures, image, output, maxBoxes, labels, attributeLabels });
+  console.log(
+    json
+      ? JSON.stringify({ output, ...drawn }, null, 2)
+      : `image ${drawn.image}, ${counted(drawn.boxes, 'region')}: ${output}`,
+  );
+}
+
+const drawModule: CommandModule<object, DrawArguments> = {
+  command: 'draw <features..>',
+  describe: 'Draw the regions of an image over its picture, with their classes',
+  builder: (inner: Argv) =>
+    inner
+      .positional('features', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'region features with boxes',
+      })
+      .options({
+        pictures: {
+          type: 'string',
+          array: true,
+          demandOption: true,
+          describe: 'the picture, or what holds it by the id of the image: folders, archives, Parquet files',
+        },
+        image: { type: 'string', describe: 'id of the image; needed when the features hold several' },
+        output: { ...OUTPUT_FLAG.output, describe: 'picture to write: .png, .jpg or .webp' },
+        'max-boxes': { type: 'number', default: 36, describe: 'only the first so many regions' },
+        labels: {
+          type: 'string',
+          describe: 'names of classes, one a line, such as objects_vocab.txt; default: of COCO, else numbers',
+        },
+        'attribute-labels': { type: 'string', describe: 'names of attributes, such as attributes_vocab.txt' },
+        ...JSON_FLAG,
+      })
+      .example(
+        '$0 features draw coco.vbf --pictures val2014 --image 42 --output 42.png',
+        '',
+      ) as unknown as Argv<DrawArguments>,
+  handler: draw,
+};
+
+export const command = drawModule as CommandModule;

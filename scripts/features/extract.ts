@@ -1,0 +1,112 @@
+// visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { counted, DETECTOR_NAMES, extractFeatures, type Extraction, type Shard } from '../../src/node.js';
+import { createCountBar, createDownloadBar } from '../count-bar.js';
+import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
+import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
+import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
+
+interface ExtractArguments extends BackendArguments {
+  pictures: string[];
+  detector: string;
+  output: string;
+  half: boolean;
+  shard?: string;
+  batchSize: number;
+  column?: string;
+  skipBadImages: boolean;
+  json: boolean;
+}
+
+async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<void> {
+  const { pictures, detector, output, half: isHalf, batchSize, column, skipBadImages, json } = flags;
+  const shard = flags.shard === undefined ? undefined : shardOf(flags.shard);
+  await useBackend(flags, 'infer');
+  const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
+  const onSignal = (signal: NodeJS.Signals): void => {
+    stop.abort(signal);
+    process.exitCode = SIGNAL_EXIT[signal] as number;
+  };
+  for (const signal of STOP_SIGNALS) process.once(signal, onSignal); // a second one kills
+  try {
+    const made = await extractFeatures({
+      ...{ pictures, detector, output, half: isHalf, shard, batchSize, column, skipBadImages, signal: stop.signal },
+      onProgress: downloads.update,
+      onImage: (done, all) => {
+        downloads.stop();
+        bar.update(done, all);
+      },
+    });
+    bar.stop();
+    console.log(json ? JSON.stringify({ output, ...made }, null, 2) : extractionText(made, output));
+  } finally {
+    downloads.stop();
+    bar.stop();
+    for (const signal of STOP_SIGNALS) process.removeListener(signal, onSignal);
+  }
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNAL_EXIT: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** `2/4`: the second of four parts. */
+function shardOf(text: string): Shard {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  if (index !== undefined && count !== undefined) return { index: Number(index), count: Number(count) };
+  throw new Error(`--shard: expected the number of a part and how many there are, such as 1/4, received ${text}`);
+}
+
+function extractionText({ images, earlier, dim, detector, badImages, isFinished }: Extraction, output: string): string {
+  const more = badImages.length - SHOWN_IMAGES;
+  return [
+    ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
+    ...badImages.slice(0, SHOWN_IMAGES).map(({ reason }) => `  ${reason}`),
+    ...(more > 0 ? [`  and ${more} more (--json lists all)`] : []),
+    `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from before` : ''}, features ${dim} wide, by ${storedDetectorText(detector)}`,
+    isFinished ? `written to ${output}` : `stopped; the same command goes on (${output}.part holds what is made)`,
+  ].join('\n');
+}
+
+const extractModule: CommandModule<object, ExtractArguments> = {
+  command: 'extract <pictures..>',
+  describe: 'Find the regions of pictures with a detector and write them into a store; started again, it continues',
+  builder: (inner: Argv) =>
+    inner
+      .positional('pictures', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'folders, patterns, lists (.txt), zip or tar archives, Parquet files or pictures',
+      })
+      .options({
+        detector: {
+          type: 'string',
+          demandOption: true,
+          describe: `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`,
+        },
+        output: { ...OUTPUT_FLAG.output, describe: 'store to write (.vbf)' },
+        ...HALF_FLAG,
+        shard: { type: 'string', describe: 'only this part of the pictures, such as 1/4, for several machines' },
+        'batch-size': {
+          type: 'number',
+          default: 1,
+          describe: 'pictures at a time, under one size: faster, with padding that shows at edges',
+        },
+        'skip-bad-images': {
+          type: 'boolean',
+          default: false,
+          describe: 'leave out pictures that cannot be read or hold no regions, and list them',
+        },
+        column: { type: 'string', describe: 'of Parquet files with several columns of pictures: which one' },
+        ...JSON_FLAG,
+        ...BACKEND_FLAGS,
+      })
+      .example('$0 features extract train2014.zip val2014 --detector mmf-x101 --output coco.vbf', '')
+      .example(
+        '$0 features extract photos --detector runs/detector --output part-2.vbf --shard 2/4',
+        'the second quarter; `features pack part-*.vbf` joins them',
+      ) as unknown as Argv<ExtractArguments>,
+  handler: extract,
+};
+
+export const command = extractModule as CommandModule;

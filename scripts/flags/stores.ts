@@ -1,0 +1,14 @@
+// Flags of commands that write or describe region features.
+import type { StoredDetector } from '../../src/node.js';
+
+export const HALF_FLAG = {
+  half: { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' },
+} as const;
+export const OUTPUT_FLAG = {
+  output: { type: 'string', demandOption: true, describe: 'file or folder to write' },
+} as const;
+
+/** `mmf-x101 (weights 1a2b3c4d)`. */
+export function storedDetectorText({ name, weights = '' }: StoredDetector): string {
+  return `${name ?? 'a detector of your own'}${weights === '' ? '' : ` (weights ${weights.slice(0, 8)})`}`;
+}

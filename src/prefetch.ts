@@ -1,0 +1,33 @@
+// Work that is begun before it is asked for.
+
+/**
+ * Runs `make` for a few items ahead of the reader; a new one starts while the reader works, not while it waits.
+ * Results come in order; an error is thrown when its item's turn comes.
+ */
+export async function* prefetch<T, R>(
+  items: readonly T[],
+  ahead: number,
+  make: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const pending: Promise<R>[] = [];
+  let next = 0;
+  const fill = (): void => {
+    while (next < items.length && pending.length <= ahead) {
+      const made = make(items[next++] as T);
+      made.catch(() => undefined); // reported when its turn comes
+      pending.push(made);
+    }
+  };
+  try {
+    for (;;) {
+      if (pending.length === 0) fill();
+      const first = pending.shift();
+      if (first === undefined) return;
+      const made = await first;
+      setTimeout(fill, 0);
+      yield made;
+    }
+  } finally {
+    next = items.length; // the reader stopped early
+  }
+}

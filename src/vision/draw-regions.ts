@@ -1,0 +1,106 @@
+// The regions of one image drawn over its picture, with the names of their classes.
+import { createSink, readText } from '#platform';
+import { boxAt } from '../boxes.js';
+import { writeWhole } from '../byte-sink.js';
+import { DataError } from '../errors.js';
+import { openRegionFeatures } from '../features/open.js';
+import { firstRegions, type RegionFeatures, type RegionFeatureSource } from '../features/region-features.js';
+import { decodePicture } from '../pictures/decode.js';
+import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
+import type { RgbImage } from '../pictures/png.js';
+import { openPictures } from '../pictures/sources/open.js';
+import { COCO_CLASSES } from './coco-classes.js';
+
+const DEFAULT_MAX_BOXES = 36;
+
+/** What `drawRegions` takes. */
+export interface DrawRegionsOptions {
+  /** Region features with boxes, in any form that `openRegionFeatures` takes. */
+  features: string | readonly string[];
+  /** Where the picture is: it, or what holds it by the id of the image, as `openPictures` takes it. */
+  pictures: string | readonly string[];
+  /** The image. May be left out when the features hold one only. */
+  image?: string | undefined;
+  /** The file to write: .png, .jpg or .webp. */
+  output: string;
+  /** The first so many regions. Default 36. */
+  maxBoxes?: number;
+  /** Names of classes and attributes, one a line; text after a comma is left out. Default: COCO's names for detectors of COCO, numbers for others. */
+  labels?: string | undefined;
+  attributeLabels?: string | undefined;
+}
+
+/**
+ * Draws the regions of an image over its picture. Returns the image and how many regions are drawn.
+ * @throws DataError when there is no such image or picture, its regions have no boxes, or the picture has another size than they say.
+ */
+export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
+  const { features, pictures, output, maxBoxes = DEFAULT_MAX_BOXES } = options;
+  const source = await openRegionFeatures(features);
+  try {
+    const image = options.image ?? onlyImage(source);
+    const regions = firstRegions(await source.read(image), maxBoxes);
+    const picture = await readImage(pictures, image);
+    requireSize(regions, picture, `${source.name}, image ${image}`);
+    const boxes = await labelledBoxes(regions, source, options);
+    const bytes = await drawBoxes(picture, boxes.reverse(), output); // the likeliest above the others
+    await writeWhole(await createSink(output), (sink) => sink.write(bytes));
+    return { image, boxes: regions.count };
+  } finally {
+    await source.close();
+  }
+}
+
+function onlyImage(source: RegionFeatureSource): string {
+  const [first, second] = source.ids();
+  if (first !== undefined && second === undefined) return first;
+  throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); say which with --image`);
+}
+
+/** The picture of an image; a single one may have any name. */
+async function readImage(pictures: string | readonly string[], image: string): Promise<RgbImage> {
+  const source = await openPictures(pictures);
+  try {
+    const [first, second] = source.ids;
+    const id = first !== undefined && second === undefined ? first : image;
+    return await decodePicture(await source.read(id), `${source.name}, image ${id}`);
+  } finally {
+    await source.close();
+  }
+}
+
+function requireSize({ imageWidth, imageHeight }: RegionFeatures, { width, height }: RgbImage, where: string): void {
+  if (imageWidth === undefined || (imageWidth === width && imageHeight === height)) return;
+  throw new DataError(
+    `${where}: its regions are of a picture of ${imageWidth} x ${imageHeight}, this one has ${width} x ${height} pixels; give the picture that they were found in`,
+  );
+}
+
+async function labelledBoxes(
+  { boxes, count, classes, scores, attributes }: RegionFeatures,
+  { name, detector }: RegionFeatureSource,
+  { labels, attributeLabels }: DrawRegionsOptions,
+): Promise<LabelledBox[]> {
+  if (boxes === undefined) throw new DataError(`${name}: its regions have no boxes`);
+  const isOfCoco = /^(?:coco|detectron1)-/.test(detector?.name ?? '');
+  const classNames = labels === undefined ? (isOfCoco ? COCO_CLASSES : []) : await readNames(labels);
+  const attributeNames = attributeLabels === undefined ? [] : await readNames(attributeLabels);
+  return Array.from({ length: count }, (_, i) => {
+    const kind = classes?.[i];
+    const attribute = attributeNames[attributes?.[i] ?? -1];
+    const score = scores?.[i];
+    const words = [
+      attribute,
+      kind === undefined ? `region ${i}` : (classNames[kind] ?? `class ${kind}`),
+      score === undefined ? undefined : `${Math.round(100 * score)}%`,
+    ];
+    return { box: boxAt(boxes, i), group: kind ?? i, label: words.filter((word) => word !== undefined).join(' ') };
+  });
+}
+
+async function readNames(path: string): Promise<string[]> {
+  return (await readText(path))
+    .trimEnd()
+    .split(/\r?\n/)
+    .map((line) => line.split(',')[0] as string);
+}

@@ -1,0 +1,190 @@
+// Region features of the pictures of a data set into one store: begun anew or gone on with, pictures being read while others are computed.
+import { ConfigError, DataError, errorMessage } from '../errors.js';
+import type { BadImage } from '../features/bad-images.js';
+import type { StoredDetector } from '../features/detector-identity.js';
+import { isBadData } from '../features/indexed-source.js';
+import type { RegionColumn } from '../features/region-features.js';
+import { resumeStore, type StoreWriter } from '../features/store/resume.js';
+import { decodePicture } from '../pictures/decode.js';
+import type { RgbImage } from '../pictures/png.js';
+import { openPictures } from '../pictures/sources/open.js';
+import type { PictureSource } from '../pictures/sources/source.js';
+import { prefetch } from '../prefetch.js';
+import { type DetectedRegions, RegionDetector } from './region-detector.js';
+import { findDetector, type FindDetectorOptions } from './weights/find.js';
+import { detectorIdentity } from './weights/identity.js';
+
+/** Batches that are read and waiting for the detector. */
+const BATCHES_AHEAD = 2;
+
+/** A part of the pictures, for several machines: `{ index: 1, count: 4 }` is the first quarter. */
+export interface Shard {
+  index: number;
+  count: number;
+}
+
+/** What `extractFeatures` takes. */
+export interface ExtractOptions extends Pick<FindDetectorOptions, 'onProgress'> {
+  /** Folders, patterns, lists, archives, tables or files, as `openPictures` takes them. */
+  pictures: string | readonly string[];
+  /** Of Parquet files with several columns of pictures: which one. */
+  column?: string | undefined;
+  /** A detector's name, or the folder of a converted one. */
+  detector: string;
+  /** The store to write. */
+  output: string;
+  /** Half floats: half the size, 11 bits a value. Default false. */
+  half?: boolean;
+  /** Default: all pictures. */
+  shard?: Shard | undefined;
+  /** Pictures at a time, under one size; see `DetectOptions`. Default 1. */
+  batchSize?: number;
+  /** Leave out pictures that cannot be read or hold no regions. Default false: the first one is an error. */
+  skipBadImages?: boolean;
+  /** Stops after the pictures at hand; what is made is kept. */
+  signal?: AbortSignal;
+  /** Called for each picture that is done: those of earlier runs at once. */
+  onImage?: (done: number, all: number) => void;
+}
+
+/** What has been written. */
+export interface Extraction {
+  /** Images in the store. */
+  images: number;
+  /** Of those, images of earlier runs. */
+  earlier: number;
+  dim: number;
+  detector: StoredDetector;
+  /** Pictures that were left out. */
+  badImages: readonly BadImage[];
+  /** Whether all pictures are done; false when the signal stopped it. */
+  isFinished: boolean;
+}
+
+/**
+ * Finds the regions of pictures and writes them into a store, with boxes, classes, attributes, scores and the detector's name, settings and
+ * checksum. Stopped, in whatever way, it goes on when it is called again.
+ * @throws ConfigError for a shard or detector that is none; DataError for pictures that cannot be used, or a store of another detector.
+ */
+export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
+  const { pictures, column, output, half = false, onProgress } = options;
+  const shard = checkedShard(options.shard);
+  const source = await openPictures(pictures, column === undefined ? {} : { column });
+  try {
+    const folder = await findDetector(options.detector, onProgress === undefined ? {} : { onProgress });
+    const detector = await RegionDetector.fromPretrained(folder);
+    try {
+      const stored = await storedDetector(folder, detector);
+      const writer = await resumeStore(output, {
+        ...{ dim: detector.dim, dtype: half ? 'float16' : 'float32', origin: 'visualbert features extract' },
+        ...{ columns: columnsOf(detector), detector: stored },
+      });
+      try {
+        const made = await writePictures(source, idsOf(source, shard), { detector, writer }, options);
+        if (made.isFinished) await writer.finish();
+        return { ...made, images: writer.done.size, dim: detector.dim, detector: stored };
+      } finally {
+        await writer.close();
+      }
+    } finally {
+      detector.dispose();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function checkedShard(shard: Shard = { index: 1, count: 1 }): Shard {
+  const { index, count } = shard;
+  const isWhole = Number.isSafeInteger(index) && Number.isSafeInteger(count);
+  if (isWhole && index >= 1 && index <= count) return shard;
+  throw new ConfigError(
+    `shard: expected the number of a part and how many there are, as 1/4 to 4/4, received ${index}/${count}`,
+  );
+}
+
+/** The ids of a part: neighbours in the source, which are read fastest together. */
+function idsOf({ ids }: PictureSource, { index, count }: Shard): readonly string[] {
+  const start = (part: number): number => Math.floor((ids.length * part) / count);
+  return ids.slice(start(index - 1), start(index));
+}
+
+async function storedDetector(folder: string, { name, config }: RegionDetector): Promise<StoredDetector> {
+  return { ...(await detectorIdentity(folder, name)), settings: { ...config } };
+}
+
+function columnsOf({ config }: RegionDetector): readonly RegionColumn[] {
+  return ['classes', 'scores', ...(config.attributes > 0 ? (['attributes', 'attributeScores'] as const) : [])];
+}
+
+/** Regions of a picture, or why there are none. */
+type Found = { id: string; regions: DetectedRegions } | { id: string; reason: string };
+
+async function writePictures(
+  source: PictureSource,
+  ids: readonly string[],
+  { detector, writer }: { detector: RegionDetector; writer: StoreWriter },
+  { batchSize = 1, skipBadImages = false, signal, onImage }: ExtractOptions,
+): Promise<Pick<Extraction, 'earlier' | 'badImages' | 'isFinished'>> {
+  const left = ids.filter((id) => !writer.done.has(id));
+  const earlier = writer.done.size;
+  let done = ids.length - left.length;
+  onImage?.(done, ids.length);
+  const badImages: BadImage[] = [];
+  const running = new Set<Promise<unknown>>();
+  const find = (batch: readonly string[]): Promise<Found[]> => {
+    const found = findRegions(source, batch, detector);
+    running.add(found);
+    void found.catch(() => undefined).finally(() => running.delete(found));
+    return found;
+  };
+  try {
+    for await (const found of prefetch(batchesOf(left, batchSize), BATCHES_AHEAD, find)) {
+      for (const one of found) {
+        if ('regions' in one) await writer.add(one.id, one.regions);
+        else if (skipBadImages) badImages.push(one);
+        else throw new DataError(`${one.reason}; --skip-bad-images leaves such pictures out and lists them`);
+        onImage?.((done += 1), ids.length);
+      }
+      if (signal?.aborted === true && done < ids.length) return { earlier, badImages, isFinished: false };
+    }
+  } finally {
+    await Promise.allSettled(running); // the detector is about to go
+  }
+  if (writer.done.size > 0) return { earlier, badImages, isFinished: true };
+  throw new DataError(
+    `${source.name}: none of its ${ids.length} pictures can be used: ${badImages[0]?.reason ?? 'the part is empty'}`,
+  );
+}
+
+function batchesOf(ids: readonly string[], size: number): string[][] {
+  if (!Number.isSafeInteger(size) || size < 1)
+    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${size}`);
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size));
+}
+
+/** Reads pictures and finds their regions, in their order. */
+async function findRegions(source: PictureSource, ids: readonly string[], detector: RegionDetector): Promise<Found[]> {
+  const read = await Promise.all(ids.map((id) => readOne(source, id)));
+  const good = read.flatMap((one) => (typeof one === 'string' ? [] : [one]));
+  const regions = good.length === 0 ? [] : await detector.detect(good, { batchSize: good.length });
+  let next = 0;
+  return ids.map((id, i): Found => {
+    const one = read[i];
+    if (typeof one === 'string') return { id, reason: one };
+    const found = regions[next++] as DetectedRegions;
+    return found.count > 0
+      ? { id, regions: found }
+      : { id, reason: `image ${id}: the detector finds no regions in it` };
+  });
+}
+
+/** The pixels of a picture, or why they cannot be had. */
+async function readOne(source: PictureSource, id: string): Promise<RgbImage | string> {
+  try {
+    return await decodePicture(await source.read(id), `image ${id}`);
+  } catch (error) {
+    if (isBadData(error)) return errorMessage(error);
+    throw error;
+  }
+}
