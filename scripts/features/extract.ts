@@ -1,6 +1,14 @@
 // visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { counted, DETECTOR_NAMES, extractFeatures, type Extraction, type Shard } from '../../src/node.js';
+import {
+  counted,
+  DETECTOR_NAMES,
+  extractFeatures,
+  type Extraction,
+  type Precision,
+  PRECISIONS,
+  type Shard,
+} from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
@@ -13,13 +21,14 @@ interface ExtractArguments extends BackendArguments {
   half: boolean;
   shard?: string;
   batchSize: number;
+  precision: Precision;
   column?: string;
   skipBadImages: boolean;
   json: boolean;
 }
 
 async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<void> {
-  const { pictures, detector, output, half: isHalf, batchSize, column, skipBadImages, json } = flags;
+  const { pictures, detector, output, half: isHalf, batchSize, precision, column, skipBadImages, json } = flags;
   const shard = flags.shard === undefined ? undefined : shardOf(flags.shard);
   await useBackend(flags, 'infer');
   const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
@@ -30,7 +39,18 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
   for (const signal of STOP_SIGNALS) process.once(signal, onSignal); // a second one kills
   try {
     const made = await extractFeatures({
-      ...{ pictures, detector, output, half: isHalf, shard, batchSize, column, skipBadImages, signal: stop.signal },
+      ...{
+        pictures,
+        detector,
+        output,
+        half: isHalf,
+        shard,
+        batchSize,
+        precision,
+        column,
+        skipBadImages,
+        signal: stop.signal,
+      },
       onProgress: downloads.update,
       onImage: (done, all) => {
         downloads.stop();
@@ -92,6 +112,7 @@ const extractModule: CommandModule<object, ExtractArguments> = {
           default: 1,
           describe: 'pictures at a time, under one size: faster, with padding that shows at edges',
         },
+        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of convolutions and matrix products' },
         'skip-bad-images': {
           type: 'boolean',
           default: false,

@@ -58,7 +58,7 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   const trainedWith = await readTrainedDetector(model);
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));
   const folder = await findDetector(named ?? detectorOf(model, trainedWith), watched(onProgress));
-  const detector = await RegionDetector.fromPretrained(folder);
+  const detector = await RegionDetector.fromPretrained(folder, rest.precision === undefined ? {} : { precision: rest.precision });
   try {
     const identity = await detectorIdentity(folder, detector.name);
     const input = await openOneInput({

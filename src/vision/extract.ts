@@ -10,7 +10,7 @@ import type { RgbImage } from '../pictures/png.js';
 import { openPictures } from '../pictures/sources/open.js';
 import type { PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';
-import { type DetectedRegions, RegionDetector } from './region-detector.js';
+import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
 
@@ -24,7 +24,8 @@ export interface Shard {
 }
 
 /** What `extractFeatures` takes. */
-export interface ExtractOptions extends Pick<FindDetectorOptions, 'onProgress'> {
+export interface ExtractOptions
+  extends Pick<FindDetectorOptions, 'onProgress'>, Pick<DetectorComputation, 'precision'> {
   /** Folders, patterns, lists, archives, tables or files, as `openPictures` takes them. */
   pictures: string | readonly string[];
   /** Of Parquet files with several columns of pictures: which one. */
@@ -67,16 +68,20 @@ export interface Extraction {
  * @throws ConfigError for a shard or detector that is none; DataError for pictures that cannot be used, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
-  const { pictures, column, output, half = false, onProgress } = options;
+  const { pictures, column, output, half = false, precision, onProgress } = options;
   const shard = checkedShard(options.shard);
   const source = await openPictures(pictures, column === undefined ? {} : { column });
   try {
     const folder = await findDetector(options.detector, onProgress === undefined ? {} : { onProgress });
-    const detector = await RegionDetector.fromPretrained(folder);
+    const detector = await RegionDetector.fromPretrained(folder, precision === undefined ? {} : { precision });
     try {
       const stored = await storedDetector(folder, detector);
       const writer = await resumeStore(output, {
-        ...{ dim: detector.dim, dtype: half ? 'float16' : 'float32', origin: 'visualbert features extract' },
+        ...{
+          dim: detector.dim,
+          dtype: half ? 'float16' : 'float32',
+          origin: `visualbert features extract${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}`,
+        },
         ...{ columns: columnsOf(detector), detector: stored },
       });
       try {
@@ -87,7 +92,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
         await writer.close();
       }
     } finally {
-      detector.dispose();
+      await detector.dispose();
     }
   } finally {
     await source.close();

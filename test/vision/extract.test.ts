@@ -53,7 +53,7 @@ describe('extractFeatures', () => {
       expect(await store.read(id)).toEqual(expected);
     }
     await store.close();
-    loaded.dispose();
+    await loaded.dispose();
   });
 
   test('goes on where it stopped, with the same store at the end', async () => {
