@@ -1,7 +1,7 @@
-// Where writers put bytes: the counterpart of ByteSource, so that no format needs its output whole in memory.
+// Destinations of bytes: the counterpart of ByteSource, so that no format needs its whole output in memory.
 import { withFileName } from './errors.js';
 
-/** A destination that appears whole or not at all. */
+/** A destination that is written atomically. */
 export interface ByteSink {
   /** What to call it in errors: a path or an address. */
   readonly name: string;

@@ -6,7 +6,7 @@ import { ConfigError } from './errors.js';
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
 export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
 
-/** What a configuration can be made from: any of its fields. */
+/** The fields that a configuration can be made from, all optional. */
 export type VisualBertConfigOptions = Partial<Omit<VisualBertConfig, 'with' | 'toJSON'>>;
 
 /** Which version of a pretrained model to read, and how. */
@@ -86,7 +86,7 @@ export class VisualBertConfig {
   readonly numLabels: number = 2;
   readonly id2label: Readonly<Record<number, string>> = {};
   readonly label2id: Readonly<Record<string, number>> = {};
-  /** What a config.json holds besides, kept to be written back. */
+  /** Other keys of a config.json, kept to be written back. */
   readonly extra: Readonly<Record<string, unknown>> = {};
 
   constructor(options: VisualBertConfigOptions = {}) {

@@ -20,7 +20,7 @@ export class DataError extends Error {
   override readonly name = 'DataError';
 }
 
-/** A run cannot go on: the loss is not finite, or what a resumed run finds differs from what it was started with. */
+/** A run cannot continue: the loss is not finite, or what a resumed run finds differs from what it was started with. */
 export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 }
@@ -30,7 +30,7 @@ export class EngineError extends Error {
   override readonly name = 'EngineError';
 }
 
-/** A file could not be had from the hub. Names the address, the status and what to do. */
+/** A file could not be fetched from the hub. Names the address, the status and what to do. */
 export class HubError extends Error {
   override readonly name = 'HubError';
 }

@@ -1,4 +1,4 @@
-// Where warnings and notices of the library go: the console, until a program gives its own logger.
+// The logger of the library's warnings and notices: the console, unless a program sets its own.
 
 /** What the library logs with. `console` and the loggers of pino and winston have this shape. */
 export interface Logger {

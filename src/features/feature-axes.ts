@@ -1,9 +1,9 @@
-// Which axes of an array of features hold regions and which the width: `[regions, d]`, its transpose, grids of either order, flat values.
+// Finds which axes of a feature array hold regions and which the width: `[regions, d]`, its transpose, grids of either order, flat values.
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
 
-/** What is known of an array beside its shape. */
+/** Facts about an array beside its shape. */
 export interface KnownSizes {
   /** Width of the features: the model's, or that of the images read before. */
   dim?: number | undefined;

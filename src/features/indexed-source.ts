@@ -28,7 +28,7 @@ export interface WidthlessIndex extends Omit<ImageIndex, 'dim' | 'read'> {
   read(row: number, dim: number | undefined): Promise<RegionFeatures>;
 }
 
-/** Images that are tried for the width of the features: more than this many damaged ones at the beginning are no accident. */
+/** Images that are tried for the width of the features: the source is refused when all of them are damaged. */
 const WIDTH_TRIES = 20;
 
 /** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
@@ -75,7 +75,7 @@ export function indexedSource({
 
 /**
  * A source over an index whose width is that of the first image that can be read.
- * @param dim the width that a model expects, which tells the axes of grids apart; it need not be that of the file.
+ * @param dim the width that a model expects, which distinguishes the axes of grids; it need not be that of the file.
  * @throws DataError when none of the first images can be read, the error of the first.
  */
 export async function widthFoundSource(index: WidthlessIndex, dim?: number): Promise<RegionFeatureSource> {

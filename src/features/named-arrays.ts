@@ -37,7 +37,7 @@ export interface NamedArrays {
 /**
  * The regions in named arrays: features of any shape that `regionRows` reads, boxes and image size where they are there; of arrays that are
  * padded the stated number of regions.
- * @param dim the width of the features where it is known, which tells the axes of grids apart.
+ * @param dim the width of the features where it is known, which distinguishes the axes of grids.
  * @throws DataError when there are no features, or shapes and numbers that do not fit.
  */
 export async function regionsOfArrays(arrays: NamedArrays, where: string, dim?: number): Promise<RegionFeatures> {

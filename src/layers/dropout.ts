@@ -16,7 +16,7 @@ export interface CallContext {
 export interface DropoutSite {
   /** Probability that a value is dropped. */
   rate: number;
-  /** uint32 that tells this site from the others: `hash32` of its path. */
+  /** uint32 that distinguishes this site from the others: `hash32` of its path. */
   salt: number;
 }
 

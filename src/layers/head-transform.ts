@@ -1,4 +1,4 @@
-// What BERT puts before the last layer of a head: dense, activation, layer norm.
+// The transform before the last layer of a BERT head: dense, activation, layer norm.
 import type * as tf from '@tensorflow/tfjs';
 import { layerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';

@@ -20,7 +20,7 @@ export interface MaskedLmHeadArgs extends WeightedLayerArgs {
  * `y = norm(activation(x W^T + b)) D^T + c` with decoder `D [w, h]`.
  *
  * Call: `[m, h] float32` (tied: and the word table `[w, h]`) to `[m, w] float32`.
- * Weights: `transform.{dense,LayerNorm}`, `bias [w]`; untied also `decoder.{weight,bias}`, and then `bias` takes no part, as in transformers.
+ * Weights: `transform.{dense,LayerNorm}`, `bias [w]`; untied also `decoder.{weight,bias}`, and then `bias` is not used, as in transformers.
  * @example
  * const head = new MaskedLmHead({ vocabSize: 30, hiddenAct: 'gelu', layerNormEps: 1e-12, tied: false, initializerRange: 0.02 });
  * const scores = head.apply(tf.input({ shape: [12] })); // [m, 30]

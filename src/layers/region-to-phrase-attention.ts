@@ -15,7 +15,7 @@ export interface RegionToPhraseAttentionArgs extends WeightedLayerArgs {
  * `scores = (P Wq^T + bq)(R Wk^T + bk)^T / sqrt(d)`, with masked regions at the most negative float32.
  *
  * Call: phrases `[b, p, h]`, regions `[b, v, h]`, region mask `[b, v]` (1 = a region) to `[b, p, v] float32`.
- * Weights: `query`, `key`, `value`, each `[d, h]` and `[d]`; `value` takes no part but is in every checkpoint.
+ * Weights: `query`, `key`, `value`, each `[d, h]` and `[d]`; `value` is not used but is in every checkpoint.
  * @example
  * const attention = new RegionToPhraseAttention({ numAttentionHeads: 4, initializerRange: 0.02 });
  * const [phrases, regions, mask] = [[3, 12], [6, 12], [6]].map((shape) => tf.input({ shape }));

@@ -21,7 +21,7 @@ for (const backendName of ['cpu', 'wasm']) {
       const size = tf.util.sizeFromShape(shape);
       const sums = x.dtype === 'int32' ? new Int32Array(size) : new Float32Array(size);
       segments.forEach((segment, row) => {
-        if (segment < 0) return; // negative segments take no part
+        if (segment < 0) return; // negative segments are ignored
         for (let i = 0; i < width; i++) {
           sums[segment * width + i] = (sums[segment * width + i] as number) + (rows[row * width + i] as number);
         }

@@ -1,4 +1,4 @@
-// What our layers share: weights named as in PyTorch, their first values, and the source of dropout.
+// The base class of our layers: weights named as in PyTorch, their first values, and the source of dropout.
 import * as tf from '@tensorflow/tfjs';
 import { philoxKey } from '../random/philox-uniform.js';
 import { seededInitializer, type WeightInit, type WeightInitializer } from './initializers.js';
@@ -19,7 +19,7 @@ export interface WeightedLayerArgs {
   initializer?: WeightInitializer;
 }
 
-/** Keyword arguments that plain tfjs hands to `call`. */
+/** Keyword arguments that plain tfjs passes to `call`. */
 export type CallKwargs = { training?: unknown; [key: string]: unknown };
 
 /** A tf.layers.Layer that owns named weights in PyTorch's shapes. `build` makes them; arithmetic lives in pure functions. */

@@ -1,7 +1,7 @@
 // Operations whose gradient is written by hand: they keep less memory than what tfjs derives, and take fewer operations.
 import * as tf from '@tensorflow/tfjs';
 
-/** What the forward pass computes, and the tensors that the backward pass needs of it. */
+/** The result of the forward pass, and the tensors that the backward pass needs. */
 export interface ForwardResult {
   value: tf.Tensor;
   saved: tf.Tensor[];

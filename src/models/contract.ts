@@ -1,4 +1,4 @@
-// What the classes of models and their callers agree on: options, parts, and who may hold the parameters.
+// Types that model classes and their callers share: options, parts, and the holder of parameters.
 import type { VisualBertConfig } from '../config.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
@@ -23,7 +23,7 @@ export interface ForwardOptions {
 
 /** Who holds a model's parameters for a while: a training step. */
 export interface ParameterHolder {
-  /** Reads parameters as of one moment. Each array is good until the next is read, and what else the holder is asked waits for `use`. */
+  /** Reads parameters as of one moment. Each array is valid until the next is read; other calls of the holder wait for `use`. */
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
 }
 

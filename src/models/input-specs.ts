@@ -29,7 +29,7 @@ export function sharedSpecs(config: VisualBertConfig, lead: readonly string[] = 
   };
 }
 
-/** What text and regions must be together. @throws ShapeError */
+/** Checks text and regions together. @throws ShapeError */
 export function requireSequence(who: string, inputs: CheckedInputs, { maxPositionEmbeddings }: VisualBertConfig): void {
   const { inputIds, inputsEmbeds, positionIds, visualEmbeds, imageTextAlignment } = inputs;
   if ((inputIds === undefined) === (inputsEmbeds === undefined)) {

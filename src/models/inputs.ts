@@ -1,4 +1,4 @@
-// What a model is called with, and how tensors, raw arrays and nested lists are checked and become tensors or arrays.
+// Inputs of a model: tensors, raw arrays and nested lists are checked and become tensors or arrays.
 import * as tf from '@tensorflow/tfjs';
 import { errorMessage, ShapeError } from '../errors.js';
 import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
@@ -7,7 +7,7 @@ import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 export type InputValue = tf.Tensor | RawTensor | { shape: number[]; data: BigInt64Array } | tf.TensorLike;
 
 /**
- * Inputs by name; which of them a class takes and which it needs is said by its `forward`.
+ * Inputs by name; each class documents which it takes and which it needs.
  * b batch, t text tokens, v regions, s = t + v. Ids are int32; masks are 1 = attend in any dtype.
  * VisualBertForMultipleChoice takes its inputs with an axis of choices after b.
  */
@@ -32,7 +32,7 @@ export interface ModelInputs {
   visualTokenTypeIds?: InputValue;
   /** `[b, v or more, a]`: text positions of each region, -1 for none. */
   imageTextAlignment?: InputValue;
-  /** What the head compares itself with; makes `loss`. */
+  /** The targets of the head; makes `loss`. */
   labels?: InputValue;
   /** `[b]`: pre-training only, 0 or 1. */
   sentenceImageLabels?: InputValue;
@@ -53,7 +53,7 @@ export type TensorInputs = {
   [K in Exclude<keyof ModelInputs, 'outputAttentions' | 'outputHiddenStates' | 'returnDict'>]?: tf.Tensor;
 };
 
-/** What an input must look like. */
+/** The required form of an input. */
 export interface InputSpec {
   /**
    * One entry per axis: a size, a letter that must mean the same size in all inputs, `*` for any size; `b|1` also takes 1.
@@ -63,11 +63,11 @@ export interface InputSpec {
   kind: 'ids' | 'mask' | 'values';
   /** Allowed values of `ids`: from the first to below the second. */
   range?: readonly [number, number];
-  /** One more value of `ids`, for what takes no part. */
+  /** One more value of `ids`, which is ignored. */
   ignored?: number;
   /** `values` that are scores: none is so near to 0 that it can only be an integer read as a float. */
   isScore?: boolean;
-  /** What to do about a wrong shape. */
+  /** Remedy for a wrong shape, for errors. */
   advice?: string;
 }
 

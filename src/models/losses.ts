@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../layers/with-gradient.js';
 
-/** Labels with this value take no part in a cross-entropy. */
+/** Labels with this value are ignored by a cross-entropy. */
 export const IGNORED_LABEL = -100;
 
 /** `log(softmax(x))` over the last axis. */

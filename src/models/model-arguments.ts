@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
 
-/** What a value is, for errors. */
+/** The kind of a value, for errors. */
 export function kindOf(value: unknown): string {
   return value === null || value === undefined
     ? String(value)
@@ -24,7 +24,7 @@ export function randomSeed(): number {
 
 /**
  * The parameters whose names match: `*` stands for any part of a name.
- * @throws ConfigError when none matches, or the pattern is none.
+ * @throws ConfigError when none matches, or the pattern is invalid.
  */
 export function matchingParameters(
   who: string,

@@ -1,4 +1,4 @@
-// What the classes return: the names of transformers in camelCase, and its order for `returnDict: false`.
+// Outputs of the classes: the names of transformers in camelCase, and its order for `returnDict: false`.
 import type * as tf from '@tensorflow/tfjs';
 
 /** Shared by every class. Tensors belong to the caller. */
@@ -35,7 +35,7 @@ export function toTuple(outputs: ModelOutputs): (tf.Tensor | tf.Tensor[])[] {
   });
 }
 
-/** What the classes with one table of scores return. */
+/** Outputs of the classes with one table of scores. */
 export interface LogitsOutputs extends ModelOutputs {
   /** Raw scores, before any softmax. */
   logits: tf.Tensor;

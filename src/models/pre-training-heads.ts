@@ -20,7 +20,7 @@ export function createSeqRelationship(config: VisualBertConfig, initializer: Wei
   return built(new Classifier(args), [null, hiddenSize]);
 }
 
-/** The decoder's names and what they stand for; empty for a decoder of its own. */
+/** The decoder's names and the parameters that they are tied to; empty for an untied decoder. */
 export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMap<string, string> {
   return tieWordEmbeddings ? DECODER_TIES : new Map();
 }

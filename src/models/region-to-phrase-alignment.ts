@@ -23,7 +23,7 @@ interface Parts extends ModelParts {
  *
  * `regionToPhrasePosition [b, p]` int32 names the text position of each phrase. -1 is read at position 0: give it labels of 0.
  * Labels `[b, p, v]` spread 1 over the matching regions; the loss is their Kullback-Leibler divergence from the softmax over
- * regions, summed and divided by b. The masked-LM head is in every checkpoint and takes no part.
+ * regions, summed and divided by b. The masked-LM head is in every checkpoint and is not used.
  * @example
  * const model = await VisualBertForRegionToPhraseAlignment.fromPretrained('uclanlp/visualbert-vqa-coco-pre', { allowFreshWeights: true });
  * const inputs = { inputIds: [[2, 5, 7, 3]], visualEmbeds: tf.zeros([1, 36, 2048]) };

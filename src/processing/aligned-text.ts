@@ -8,7 +8,7 @@ import { cutPair } from './cut-pair.js';
 import type { VisualBertProcessor } from './processor.js';
 import { nameObjects, type Naming, relevantObjects, type VcrToken, type VcrWord } from './vcr-names.js';
 
-/** Text positions of objects: of the word pieces that name them, or, repeating a slip of the authors' code, the numbers of the words. */
+/** Text positions of objects: of the word pieces that name them, or, repeating a bug of the authors' code, the numbers of the words. */
 export const ALIGNMENTS = ['pieces', 'words'] as const;
 export type Alignment = (typeof ALIGNMENTS)[number];
 
@@ -99,7 +99,7 @@ async function encodePair(
   const note = (pieces: readonly Piece[], offset: number): void =>
     pieces.forEach(({ object, word }, i) => {
       if (object === null) return;
-      // 'words' repeats the authors' slip: the number of the word is taken for that of its piece.
+      // 'words' repeats the authors' bug: the number of the word is taken for that of its piece.
       positions.set(object, [...(positions.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
     });
   note(first, 1);

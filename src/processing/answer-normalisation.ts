@@ -30,7 +30,7 @@ const CONTRACTIONS = new Map<string, string>([
   ...CONTRACTED.flatMap((word) =>
     [...word.matchAll(/'/g)].map(({ index }): [string, string] => [word.slice(0, index) + word.slice(index + 1), word]),
   ),
-  // Two slips of the tool's table, which scores must share.
+  // Two errors of the tool's table, which scores must share.
   ["somebody'd", 'somebodyd'],
   ['someonell', "someone'll"],
 ]);

@@ -148,7 +148,7 @@ function parseJson(text: string, name: string): unknown {
   }
 }
 
-/** What tells the head of uclanlp/visualbert-vqa from others: fields of its config.json by their camelCase names. */
+/** The fields of config.json that identify the head of uclanlp/visualbert-vqa, by their camelCase names. */
 export interface VqaHeadTraits {
   /** `LABEL_0`, `LABEL_1`, ... where classes have no names. */
   id2label: Readonly<Record<number, string>>;

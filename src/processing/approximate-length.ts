@@ -1,4 +1,4 @@
-// How long a text is in word pieces, without a tokenizer.
+// Estimates the length of a text in word pieces without a tokenizer.
 
 /**
  * Word pieces of a text, near enough to group batches and never too many: its words and signs, and three special tokens.

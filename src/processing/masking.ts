@@ -8,7 +8,7 @@ const PREDICTED = 0.15;
 const MPREDICTED = 0.8;
 const REPLACED = 0.1;
 
-/** A label that no loss counts. */
+/** The label that losses ignore. */
 const IGNORED = -100;
 /** Counts of predicted positions that a batch may be padded to: 15% of 128 pieces are 19. */
 const POSITION_BUCKETS = [4, 8, 16, 24, 32, 48, 64, 96, 128];

@@ -14,7 +14,7 @@ export const VCR_NAMES: readonly string[] =
   'Casey Riley Jessie Jackie Avery Jaime Peyton Kerry Jody Kendall Peyton Skyler Frankie Pat Quinn'.split(' ');
 
 /**
- * How people are named: `distinct` people of a text have distinct names; `authors` repeats a slip of their code, by which those whom only a
+ * How people are named: `distinct` people of a text have distinct names; `authors` repeats a bug of their code, by which those whom only a
  * choice names take the first names again, whoever has them in the context.
  */
 export const NAMINGS = ['distinct', 'authors'] as const;

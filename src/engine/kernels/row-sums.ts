@@ -8,7 +8,7 @@ import type { GraphKernel } from './graph-kernel.js';
 export interface RowSum {
   /** `[n, width] float32`, to be added up. */
   values: Node;
-  /** `[n] int32`: the row of the sum to which each belongs; negative ones take no part. */
+  /** `[n] int32`: the row of the sum to which each belongs; negative ones are ignored. */
   rows: Node;
 }
 
@@ -17,7 +17,7 @@ const SUM_OF_SQUARES: FusedKernel = 'SumOfSquares';
 
 const sums = new WeakMap<Node, RowSum>();
 
-/** What a node adds up, when it is a sum of rows; null for all others. */
+/** The rows that a node adds up; null for a node that is not a sum of rows. */
 export function rowSumOf(node: Node): RowSum | null {
   const sum = sums.get(node);
   return sum !== undefined && sum.values.shape.length === 2 && sum.rows.shape.length === 1 ? sum : null;

@@ -1,4 +1,4 @@
-// What tells one engine from another: TensorFlow's version, the device kind and the machine.
+// Identifies an engine: TensorFlow's version, the device kind and the machine.
 import { EngineError } from '../../errors.js';
 
 /** What an engine computes on: `gpu` adds the CUDA 12 and cuDNN 9 libraries. */
@@ -13,7 +13,7 @@ export function requireDeviceKind(what: string, name: string): DeviceKind {
 /** The TensorFlow version that the package is tested with. */
 export const DEFAULT_TENSORFLOW = '2.21.0';
 
-/** What one set of TensorFlow libraries is filed under. */
+/** The key of one set of TensorFlow libraries. */
 export interface EngineId {
   /** TensorFlow's version, as `2.21.0`. */
   tensorflow: string;

@@ -1,4 +1,4 @@
-// Which of the installed engines is the one to load.
+// Chooses which of the installed engines to load.
 import { existsSync, readFileSync } from 'node:fs';
 import { EngineError } from '../../errors.js';
 import { activeFile, addonFile, addonSources, hasLibraries } from './paths.js';

@@ -1,4 +1,4 @@
-// Where things lie: the package itself, tfjs's native sources, and the per-user cache of engines.
+// Paths: the package itself, tfjs's native sources, and the per-user cache of engines.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';

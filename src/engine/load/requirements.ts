@@ -1,4 +1,4 @@
-// What the native engine asks of a machine, and what training asks of the engine.
+// Requirements of the native engine on the machine, and of training on the engine.
 import { readFileSync } from 'node:fs';
 import { EngineError } from '../../errors.js';
 

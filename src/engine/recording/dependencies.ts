@@ -1,4 +1,4 @@
-// Who uses whose results inside a recording: needed where a variable is updated in the memory that others may still read.
+// Tracks which operations of a recording use which results: needed where a variable is updated in memory that others may still read.
 import { traitsOf } from './operation-traits.js';
 
 /** Operations by number. */

@@ -11,9 +11,9 @@ export interface Node {
   low: OutputNumber | null;
   /** Set for what convolutions of low precision gave, and for what was made of it without leaving that precision. */
   readonly isConvolved?: true;
-  /** Set when this is a variable's value after an update where it lies. */
+  /** Set when this is a variable's value after an in-place update. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
-  /** Set for a matrix whose transpose is there: for products, or, when `full` is not there, for everybody. */
+  /** Set for a matrix whose transpose exists: products use it, and all others when `full` is null. */
   readonly transposeOf?: Node;
 }
 

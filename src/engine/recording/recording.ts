@@ -1,4 +1,4 @@
-// One function being recorded: adds operations under its own name scope and keeps what they have in common.
+// One function being recorded: adds operations under its own name scope and shares equal constants.
 import type * as tf from '@tensorflow/tfjs';
 import { EngineError, errorMessage } from '../../errors.js';
 import { sizeOf } from '../../shapes.js';
@@ -89,7 +89,7 @@ export class Recording implements Recorder {
     this.dependencies.add(operation, type, [...inputs.flat().map(operationOf), ...controls]);
     const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
       const known = DTYPE_NAMES.get(dtype);
-      if (known === undefined) return []; // resources: only their operation is of use
+      if (known === undefined) return []; // resources: only their operation is used
       if (shape === null || shape.some((size) => size < 0)) {
         throw new EngineError(
           `${type} cannot be recorded: the shape of its result depends on the data${currentCaller()}; ` +

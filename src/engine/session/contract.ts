@@ -1,4 +1,4 @@
-// What the compiled step promises: a State that holds variables in a TensorFlow session, and functions recorded over it.
+// The interface of compiled functions: a State that holds variables in a TensorFlow session, and functions recorded over it.
 //
 //   const state = await createState(model.namedParameters());                 // moves the values into the session
 //   const moment = state.addVariable('exp_avg.w', { shape: [3, 2] });          // zeros, made inside the session

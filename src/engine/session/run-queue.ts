@@ -1,4 +1,4 @@
-// The order of what a state is asked for: one after the other, whether awaited or not.
+// The queue of a state's jobs: they run in the order of the calls, whether awaited or not.
 import { EngineError } from '../../errors.js';
 
 /** Jobs in the order of the calls. */

@@ -1,4 +1,4 @@
-// Tells from names and shapes what a checkpoint in transformers' layout is: its class, widths and labels.
+// Infers the class, widths and labels of a checkpoint in transformers' layout from names and shapes.
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';

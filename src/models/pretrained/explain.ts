@@ -1,4 +1,4 @@
-// Errors of loading that tell a wrong class, a wrong width and a foreign file apart.
+// Errors of loading: a wrong class, a wrong width or a foreign file.
 import type { VisualBertConfig } from '../../config.js';
 import { CheckpointError } from '../../errors.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';

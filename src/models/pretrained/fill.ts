@@ -1,7 +1,7 @@
-// Arrays for filling tensors: one for all where the backend copies what it is given, one for each where it keeps it.
+// Arrays for filling tensors: one shared array where the backend copies its input, one for each tensor where it keeps it.
 import * as tf from '@tensorflow/tfjs';
 
-/** From this size on the backend's habit is known; smaller tensors always get an array of their own. */
+/** From this size on arrays are shared where the backend copies; smaller tensors always get an array of their own. */
 const PROBE_ELEMENTS = 1 << 15;
 
 /** Provides arrays to be filled and passed to `tf.tensor` at once. */

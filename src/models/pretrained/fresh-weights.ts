@@ -1,4 +1,4 @@
-// What to say of parameters that a checkpoint did not fill: how many, which, and why they probably are not there.
+// Messages about parameters that a checkpoint did not fill: how many, which, and the likely reason.
 import { someKeys } from './explain.js';
 import type { LoadingReport } from './types.js';
 import { WRAPPERS } from './wrappers.js';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /** Makes hollow tensors. */
 export interface HollowTensors {
-  /** The first value of a variable that will be assigned before anybody reads it. */
+  /** The first value of a variable that will be assigned before it is read. */
   create(shape: number[]): tf.Tensor;
   /** To be called when all variables have been assigned. */
   dispose(): void;

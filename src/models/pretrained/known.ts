@@ -1,7 +1,7 @@
-// The checkpoints that the authors published on the hub: what each is, so that a wrong class or width is named before a download.
+// The checkpoints that the authors published on the hub, so that a wrong class or width is reported before a download.
 import type { Architecture } from './classify.js';
 
-/** What a published checkpoint is. */
+/** A published checkpoint. */
 export interface KnownCheckpoint {
   architecture: Architecture;
   /** Width of its region features. */

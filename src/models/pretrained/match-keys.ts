@@ -1,4 +1,4 @@
-// Which key of a checkpoint fills which parameter of a model: wrappers, prefix, old names, buffers, tied names.
+// Matches keys of a checkpoint with parameters of a model: wrappers, prefix, old names, buffers, tied names.
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import { bufferMeaning, unwrapKeys } from './wrappers.js';

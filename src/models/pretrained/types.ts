@@ -1,4 +1,4 @@
-// What loading and saving ask of a model class, and what they report.
+// Types of loading and saving: options, reports, and the model as they see it.
 import type * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../../config.js';
 import type { HubOptions } from '#platform';
@@ -24,7 +24,7 @@ export interface FromPretrainedOptions extends HubOptions {
   allowFreshWeights?: boolean | undefined;
 }
 
-/** What became of every key of the file and every parameter of the model. */
+/** How every key of the file and every parameter of the model was used. */
 export interface LoadingReport {
   /** Folder, repository or address the weights came from. */
   source: string;
@@ -45,9 +45,9 @@ export interface LoadingReport {
   untiedKeys: string[];
   /** Parameters with NaN or infinite values. */
   nonFiniteKeys: string[];
-  /** What was taken off the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
+  /** Prefixes removed from the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
   wrappers: string[];
-  /** What else is worth knowing, such as a published checkpoint loaded as another class. */
+  /** Further notes, such as a published checkpoint loaded as another class. */
   notes: string[];
   /** How many tensors the file stored in each dtype; all became float32. */
   storedDtypes: Partial<Record<StoredDType, number>>;

@@ -1,4 +1,4 @@
-// What PyTorch programs put around a model and leave in the names of its parameters: taken off by one table, wherever a checkpoint is read.
+// Removes the prefixes that PyTorch programs leave in parameter names when they wrap a model, by one table for all checkpoints.
 import { CheckpointError } from '../../errors.js';
 
 /** Modules that wrap others: each adds its attribute to the path of everything inside, at any depth and several at once. */
@@ -30,7 +30,7 @@ export function bufferMeaning(name: string): string | null {
   return BUFFERS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
-/** Keys of a checkpoint without what was wrapped around the model. */
+/** Keys of a checkpoint without the names of wrappers. */
 export interface UnwrappedKeys {
   /** Key -> name inside the model, in the order of the file. Keys outside of the attribute that holds the model keep their names. */
   nameOf: ReadonlyMap<string, string>;

@@ -118,7 +118,7 @@ const vcr = z.strictObject({
   mode: oneOf(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
   alignment: oneOf(ALIGNMENTS)
     .default('pieces')
-    .describe("text positions of objects: of word pieces; words repeats a slip of the authors' code"),
+    .describe("text positions of objects: of word pieces; words repeats a bug of the authors' code"),
   names: oneOf(NAMINGS)
     .default('distinct')
     .describe('names of people: distinct ones; authors repeats a bug of their code, by which each choice starts over'),
