@@ -1,4 +1,4 @@
-// The attention of a studied example's sequence through all layers, and what each word and region gets of it.
+// The attention of a studied example's sequence through all layers, summed for each word and region.
 import type { PipelineName } from '../pipelines/contract.js';
 import type { CollatedBatch, PipelineAccess } from '../pipelines/create.js';
 import type { HeadScores } from '../pipelines/head.js';
@@ -66,7 +66,7 @@ export function rowsOf(
   };
 }
 
-/** What a row gives to each word (all its pieces together) and each region. */
+/** The sum of a row for each word (over its pieces) and its value for each region. */
 export function sharesOf(
   row: ArrayLike<number>,
   { words, sequence, regions }: SequenceParts,
@@ -79,7 +79,7 @@ export function sharesOf(
   };
 }
 
-/** What each word gives to each other word and to each region: the mean of its pieces' rows. */
+/** The attention of each word to each other word and each region: the mean of its pieces' rows. */
 export function wordRows(rowOf: RowOf, study: StudiedExample): { words: number[]; regions: number[] }[] {
   return study.words.map(({ positions }) => {
     const rows = positions.map(rowOf);

@@ -1,4 +1,4 @@
-// What an explanation is: how much each word and each region had to do with an answer.
+// Types of explanations: the relevance of each word and each region to an answer.
 
 /**
  * `attention`: the attention probabilities of a layer (default the last), of one head or the mean of all.

@@ -1,4 +1,4 @@
-// How far the probability of an answer falls when the model does not see a word or a region.
+// Measures how far the probability of an answer falls when the model does not see a word or a region.
 import { lengthBatches } from '../pipelines/batching.js';
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
 import { scoresOf } from '../pipelines/head.js';

@@ -1,4 +1,4 @@
-// What a position attends to, by the three methods that read attention: rows of matrices over the sequence, own entry 0.
+// The three methods that read attention: the row of a position over the sequence, its own entry 0.
 import type { LayerAttention } from './trace.js';
 
 /**

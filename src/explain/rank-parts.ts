@@ -1,4 +1,4 @@
-// The words and regions of many examples by what they had to do with the model's own answer.
+// Ranks the words and regions of many examples by their relevance to the model's own answer.
 import type { PipelineName } from '../pipelines/contract.js';
 import type { PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
@@ -8,7 +8,7 @@ import type { RawTensor } from '../raw-tensor.js';
 import { rowsOf, sharesOf, traceBatch } from './attributions.js';
 import { type Word, wordsOf } from './words.js';
 
-/** What orders are compared: those of explanations, and a random one. */
+/** The orders that are compared: those of explanations, and a random one. */
 export const RANKINGS = ['relevance', 'rollout', 'attention', 'random'] as const;
 export type RankingName = (typeof RANKINGS)[number];
 

@@ -1,4 +1,4 @@
-// How good explanations are: what is left of a model's accuracy when words or regions are taken away in their order.
+// Evaluates explanations: a model's accuracy when words or regions are removed in their order.
 import type { PipelineName } from '../pipelines/contract.js';
 import type { PipelineAccess } from '../pipelines/create.js';
 import { lengthBatches } from '../pipelines/batching.js';
@@ -12,7 +12,7 @@ import { withoutPositions } from './words.js';
 export const REMOVED_PARTS = ['regions', 'words'] as const;
 export type RemovedParts = (typeof REMOVED_PARTS)[number];
 
-/** Accuracy while parts go, from none to all of them. */
+/** Accuracy while parts are removed, from none to all of them. */
 export interface RemovalCurve {
   parts: RemovedParts;
   ranking: RankingName;
@@ -24,7 +24,7 @@ export interface RemovalCurve {
   area: number;
 }
 
-/** Shares of the parts that are gone. */
+/** Shares of the parts that are removed. */
 export const REMOVED_SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /** An example of a task and what the model sees of it. */

@@ -39,7 +39,7 @@ export interface StudiedExample {
 
 /**
  * Reads an input and chooses the answer to explain.
- * @throws ConfigError for a task without answers, an answer that is none of the model's, or a phrase or mask that is not there
+ * @throws ConfigError for a task without answers, an answer that the model does not have, or an absent phrase or mask
  */
 export async function studyExample<T extends PipelineName>(
   pipeline: Pipeline<T>,

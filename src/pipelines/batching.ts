@@ -1,4 +1,4 @@
-// Many inputs through a model: read in portions, sorted by length, run in batches, given out in their order.
+// Runs many inputs through a model: read in portions, sorted by length, run in batches, returned in their order.
 import { bucketOf, DEFAULT_BUCKETS } from '../processing/batch.js';
 import { type ExampleSize, type PipelineExample, sizeOfExample } from './example.js';
 
@@ -8,7 +8,7 @@ const BATCHES_IN_PORTION = 4;
 /** How inputs become results. */
 export interface Stages<I, P, O> {
   encode(input: I): Promise<PipelineExample>;
-  /** Everything that can be done before the model is free. */
+  /** Work that can be done before the model is free. */
   collate(examples: readonly PipelineExample[]): P;
   run(batch: P): Promise<O[]>;
 }
@@ -51,7 +51,7 @@ export async function* batchedResults<I, P, O>(
   }
 }
 
-/** Indices in batches of examples of like size: the same number of choices, then regions, then text. */
+/** Indices in batches of examples of similar size: the same number of choices, then regions, then text. */
 export function lengthBatches(sizes: readonly ExampleSize[], batchSize: number): number[][] {
   const keys = sizes.map(({ choices, regions, text }) => [
     choices,

@@ -1,4 +1,4 @@
-// What a pipeline takes and gives, by the name of its task.
+// Inputs, options and outputs of pipelines, by the name of the task.
 import type { HubOptions } from '#platform';
 import type { PictureDetector } from '../features/picture-detector.js';
 import type { DecodedAnswer } from '../processing/processor.js';
@@ -155,7 +155,7 @@ export interface PipelineOptions extends HubOptions {
 
 /**
  * Answers inputs of one task. A list gives a list, an async iterable an async iterable, in the order of the inputs: both are read in
- * portions of several batches, in which examples of like length run together.
+ * portions of several batches, in which examples of similar length run together.
  */
 export interface Pipeline<T extends PipelineName> {
   (input: PipelineInput<T>, options?: CallOptions<T>): Promise<PipelineOutput<T>>;

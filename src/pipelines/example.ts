@@ -1,4 +1,4 @@
-// What the model sees of one input of a pipeline, and several of them as one batch.
+// Examples of a pipeline: one input as the model sees it, and several as one batch.
 import { alignmentTensor } from '../processing/aligned-text.js';
 import { bucketOf, DEFAULT_BUCKETS, type EncodedExample } from '../processing/batch.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
@@ -18,7 +18,7 @@ export interface Sequence extends EncodedExample {
 export interface PipelineExample {
   /** One, or one for each choice. */
   sequences: readonly Sequence[];
-  /** What the results call choices, phrases or masks. */
+  /** Names of choices, phrases or masks in the results. */
   labels: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export type AskedInput = { name: 'maskedPositions' | 'regionToPhrasePosition'; p
 /** Positions of an example that a batch may be padded to. */
 const ASKED_BUCKETS = [1, 2, 4, 8, 16, 32];
 
-/** What decides which examples run together. */
+/** The sizes by which examples are grouped. */
 export interface ExampleSize {
   choices: number;
   regions: number;

@@ -1,4 +1,4 @@
-// What a task adds to the machinery that all pipelines share: how inputs are read, and how outputs are.
+// The head of a pipeline: what a task adds to the shared machinery, from inputs to results.
 import type { VisualBertConfig } from '../config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { ModelClass } from '../models/contract.js';
@@ -21,7 +21,7 @@ export interface PipelineDefinition<T extends PipelineName> {
   createHead(context: HeadContext): PipelineHead<T>;
 }
 
-/** What a head reads inputs with. */
+/** The parts that a head reads inputs with. */
 export interface HeadContext {
   processor: VisualBertProcessor;
   config: VisualBertConfig;
@@ -49,13 +49,13 @@ export interface HeadScores {
   readonly excluded: number | null;
   /** How many scores an example has for number `asked` of what is asked, and where they begin in its row of the output. */
   span(example: PipelineExample, asked: number, shape: readonly number[]): { start: number; count: number };
-  /** What a class is called. */
+  /** The name of a class. */
   label(index: number, example: PipelineExample): string;
   /** The position whose state the head reads, and of which sequence. */
   readAt(example: PipelineExample, asked: number, index: number): { sequence: number; position: number };
 }
 
-/** One example and the row of a batch's outputs that is its. */
+/** One example and its row of a batch's outputs. */
 export interface Reading {
   example: PipelineExample;
   outputs: Record<string, RawTensor>;

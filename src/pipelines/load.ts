@@ -1,4 +1,4 @@
-// What a pipeline is made of: the checkpoint's class as its config.json names it, its processor, and its head.
+// Loads the parts of a pipeline: the class that config.json names, its processor, and its head.
 import { VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
@@ -70,7 +70,7 @@ export async function loadParts<T extends PipelineName>(
         }),
       ),
   });
-  // Going on is worth a warning.
+  // Continuing is worth a warning.
   const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
   const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
   return { task, processor, head, model };

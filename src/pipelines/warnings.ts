@@ -1,4 +1,4 @@
-// Warns where inputs fit by their shapes and are wrong all the same: models then answer, and lose tens of points.
+// Warns of inputs that fit by shape and are wrong: models then answer, and lose tens of points.
 import type { VisualBertConfig } from '../config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { warnOnce } from '../logger.js';
@@ -35,7 +35,7 @@ export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }
   );
 }
 
-/** Several images for a checkpoint whose training showed one. */
+/** Warns of several images for a checkpoint that was trained with one. */
 export function warnAboutVisualTypes(images: number, task: TaskName): void {
   if (images < 2 || !ONE_IMAGE.includes(task)) return;
   warnOnce(

@@ -12,14 +12,14 @@ const READ_LIMIT = 1 << 30;
 
 /**
  * Files are written in pieces of this size: smaller writes are collected, larger ones split. Linux gives larger ones huge pages of its cache, which
- * a virtual machine gets from its host anew: measured at 2 s a gigabyte, in place of 0.3.
+ * a virtual machine has to request from its host: measured at 2 s a gigabyte instead of 0.3.
  */
 const WRITE_PIECE = 1 << 20;
 
-/** After so many bytes the disk begins to write them down, while more are made: `close` then has little to wait for. */
+/** After so many bytes writing to disk is started, while more are made: `close` then has little to wait for. */
 const SYNC_EVERY = 64 << 20;
 
-/** What a path leads to, where it is not a file. */
+/** Names what a path leads to when it is not a file. */
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO';
@@ -195,7 +195,7 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
   }
 }
 
-/** A rename survives a power cut only once its folder is on disk. Windows cannot open folders and needs no such thing. */
+/** A rename survives a power cut only once its folder is on disk. Windows cannot open folders and does not need it. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

@@ -1,4 +1,4 @@
-// Requests to web servers: what an answer means, and text at an address.
+// Requests to web servers: the meaning of answers, and text at an address.
 import { HubError } from '../errors.js';
 
 /** Answers for a file that does not exist. */

@@ -1,10 +1,10 @@
-// Where a pretrained model lies: a folder, one file, an address, or a repository of the hub; asked file by file.
+// Locates a pretrained model: a folder, one file, an address, or a repository of the hub; asked file by file.
 import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
 import { CheckpointError, HubError } from '../errors.js';
 
 /** The files of a pretrained model. */
 export interface PretrainedFiles {
-  /** What the caller named. */
+  /** The location as the caller gave it. */
   readonly name: string;
   /** The one weights file, when the caller named it itself. */
   readonly weights: string | null;
@@ -15,7 +15,7 @@ export interface PretrainedFiles {
 const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|pkl|json)$/;
 
 /**
- * Finds out what `where` is: an existing folder or file comes first, then an address, then a repository id.
+ * Resolves `where`: an existing folder or file first, then an address, then a repository id.
  * @throws CheckpointError when it is none of them. HubError later, from `find`.
  */
 export async function locatePretrained(where: string, options: HubOptions = {}): Promise<PretrainedFiles> {

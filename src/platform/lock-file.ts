@@ -9,7 +9,7 @@ const RENEW_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 200;
 
-/** Whose lock it is. */
+/** The owner of a lock. */
 export type LockHolder = Pick<ProcessIdentity, 'pid' | 'host'>;
 
 interface Owner extends ProcessIdentity {
@@ -24,7 +24,7 @@ const held = new Set<string>();
 
 /**
  * Takes the lock file `path`, in an existing folder, also from a process that has died.
- * @returns what gives it back; or who has it, null for one that is not named yet
+ * @returns a function that releases it; or its owner, null for one that is not named yet
  * @throws Error of the operating system when no file can be written there
  */
 export async function tryLock(path: string): Promise<{ release: () => Promise<void> } | { holder: LockHolder | null }> {
@@ -115,7 +115,7 @@ async function isDead(path: string, owner: Owner): Promise<boolean> {
   return info !== null && Date.now() - info.mtimeMs > STALE_MS;
 }
 
-/** Removes a dead owner's lock, and never one that another process made in the meantime: rename tells whose it was. */
+/** Removes a dead owner's lock, and never one that another process made in the meantime: after the rename its owner is read again. */
 async function takeAway(path: string, dead: Owner): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {

@@ -9,7 +9,7 @@ export interface ProcessIdentity {
   host: string;
   /** Names the machine since it was started, and the container: numbers of processes count within it. */
   machine?: string;
-  /** When the process began, in the system's own measure. */
+  /** When the process began, in the system's own unit. */
   started?: string;
 }
 
@@ -20,15 +20,15 @@ const HERE = createHash('sha256')
 
 let own: ProcessIdentity | null = null;
 
-/** The process that asks. */
+/** The current process. */
 export function thisProcess(): Readonly<Required<Pick<ProcessIdentity, 'machine'>> & ProcessIdentity> {
   own ??= { pid: process.pid, host: hostname(), machine: HERE, ...startOf(process.pid) };
   return { ...own, machine: HERE };
 }
 
 /**
- * Whether a process runs, also one of another user, a stopped one, and one on a machine that slept; a killed one for whose end nobody has
- * asked does not. Null for a process of another machine, container or start of the machine, which cannot be asked.
+ * Whether a process runs: also one of another user, a stopped one, and one on a machine that slept, but not a zombie. Null for a process of
+ * another machine, container or boot, which is unknown here.
  */
 export function isAlive({ pid, host, machine, started }: ProcessIdentity): boolean | null {
   if (host !== hostname() || (machine !== undefined && machine !== HERE)) return null;

@@ -1,4 +1,4 @@
-// Outlines of objects to small masks: which points of a grid over the box lie inside.
+// Converts outlines of objects to small masks: the points of a grid over the box that lie inside.
 
 /** Cells along each side of a mask. */
 export const MASK_SIZE = 14;

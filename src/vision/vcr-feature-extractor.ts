@@ -80,7 +80,7 @@ export class VcrFeatureExtractor {
     return this.weights.projection.shape[0];
   }
 
-  /** Features `[r, dim]` float32, not negative. The caller owns them. @throws ShapeError when boxes, masks and kinds do not go together. */
+  /** Features `[r, dim]` float32, not negative. The caller owns them. @throws ShapeError when boxes, masks and kinds differ in number. */
   run({ picture, boxes, masks, kinds }: VcrFeatureInputs): tf.Tensor2D {
     const r = kinds.length;
     if (

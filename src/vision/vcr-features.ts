@@ -27,8 +27,8 @@ export interface VcrFeatureOptions {
 }
 
 /**
- * Writes what `train vcr --features` reads: for each picture its own features, then those of every object. A run that was stopped is
- * gone on with by calling it again.
+ * Writes what `train vcr --features` reads: for each picture its own features, then those of every object. A stopped run is
+ * continued by calling it again.
  * @throws DataError for pictures, metadata or annotations that cannot be used; CheckpointError for another network's weights.
  */
 export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {

@@ -10,7 +10,7 @@ import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 
-/** What a kind's number is counted from: 0 is not an object. COCO's kinds as VCR spells them. */
+/** COCO's kinds as VCR spells them; their numbers start at 1, 0 is no object. */
 const KINDS: ReadonlyMap<string, number> = new Map(COCO_CLASSES.map((name, i) => [name.replaceAll(' ', ''), i + 1]));
 
 /** A picture that is prepared for the feature extractor. */

@@ -1,9 +1,9 @@
-// Weights of a frozen network by name: each is checked against the shape that its place needs, and none may be left over.
+// Reads the weights of a frozen network by name: each is checked against its expected shape, and none may be left over.
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 
-/** Reads weights and remembers which were asked for. */
+/** Reads weights and records which were read. */
 export class WeightReader {
   readonly file: TensorFile;
   private readonly seen = new Set<string>();

@@ -1,4 +1,4 @@
-// What runs in the page: lights words and boxes up by the answer, method, layer, head and word that are chosen.
+// The script of the page: highlights words and boxes by the chosen answer, method, layer, head and word.
 import type { PageData, PageRows, PageSubject } from './data.js';
 import type { PageElements } from './elements.js';
 

@@ -1,4 +1,4 @@
-// What a page about an answer shows: for each answer and method how the head, and every word, look at words and regions.
+// The data of a page about an answer: for each answer and method how the head, and every word, attend to words and regions.
 import type { RegionFeatures } from '../../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
 import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attributions.js';
@@ -10,7 +10,7 @@ import { base64Of } from '../../html/picture-url.js';
 /** Rows: the position that the head reads, then each word (absent where only the first is known). Columns: each word, then each region. */
 export type PageRows = number[][];
 
-/** One answer and what explains it. */
+/** One answer and its explanation. */
 export interface PageSubject {
   label: string;
   score: number;
@@ -61,7 +61,7 @@ export interface PageOptions {
 }
 
 const DEFAULT_ANSWERS = 3;
-/** Digits that a page shows more than enough of. */
+/** Digits of scores in a page. */
 const DIGITS = 4;
 
 /** Explains the most likely answers by every method. @throws ConfigError as `explain` does */

@@ -1,4 +1,4 @@
-// What the style of a page about an answer has beside that of all pages: light and dark, wide and narrow.
+// The explanation page's additions to the style of all pages: light and dark, wide and narrow.
 import { css } from '../../html/escape.js';
 
 export const EXPLANATION_STYLE: string = css`

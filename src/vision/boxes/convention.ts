@@ -1,4 +1,4 @@
-// What a box's numbers mean: the detectors of Caffe count pixels, later ones measure lengths.
+// Conventions of box coordinates: the detectors of Caffe count pixels, later ones measure lengths.
 
 /**
  * `inclusive`: x2 is the last pixel of the box, so that it is `x2 - x1 + 1` wide and ends at W - 1 (Caffe, Detectron, maskrcnn-benchmark).
@@ -6,7 +6,7 @@
  */
 export type BoxConvention = 'inclusive' | 'continuous';
 
-/** What a length lacks: 1 where x2 is the last pixel. */
+/** Added to `x2 - x1` for a length: 1 where x2 is the last pixel. */
 export function extentOf(convention: BoxConvention): 0 | 1 {
   return convention === 'inclusive' ? 1 : 0;
 }

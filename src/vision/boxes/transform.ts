@@ -1,11 +1,11 @@
-// Boxes moved by what a network predicts, and cut at the borders of the picture.
+// Applies predicted deltas to boxes, and clips boxes at the borders of the picture.
 import * as tf from '@tensorflow/tfjs';
 import { type BoxConvention, extentOf } from './convention.js';
 
 /** A box of 16 pixels grows to 1000 at most. */
 const MAX_LOG_GROWTH = Math.log(1000 / 16);
 
-/** What predictions are divided by: of a proposal network, and of the head that sees each region. */
+/** Divisors of predictions: of a proposal network, and of the head. */
 export const PROPOSAL_WEIGHTS = [1, 1, 1, 1] as const;
 export const HEAD_WEIGHTS = [10, 10, 5, 5] as const;
 

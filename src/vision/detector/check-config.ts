@@ -1,4 +1,4 @@
-// Checks the settings of a detector, wherever they come from.
+// Checks the settings of a detector.
 import { z } from 'zod';
 import { ConfigError } from '../../errors.js';
 import type { DetectorConfig } from './config.js';
@@ -65,7 +65,7 @@ const schema: z.ZodType<DetectorConfig> = z
     for (const { path, message } of contradictions(config)) context.addIssue({ code: 'custom', path, message });
   });
 
-/** Settings that are possible one by one, but not together. */
+/** Conflicts between settings. */
 function contradictions(config: DetectorConfig): { path: string[]; message: string }[] {
   const { pyramid, head, anchors, pooling, feature, input, choice } = config;
   const isPyramid = pyramid > 0;

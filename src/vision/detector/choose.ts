@@ -1,9 +1,9 @@
-// Which of a picture's regions are handed out: plain arrays, a few milliseconds.
+// Chooses which of a picture's regions are returned: plain arrays, a few milliseconds.
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
 import { byScore, suppress, suppressor } from '../boxes/suppress.js';
 import type { ChoiceConfig, DetectorConfig } from './config.js';
 
-/** What the detector knows of the `n` proposals of one picture. */
+/** Outputs for the `n` proposals of one picture. */
 export interface Candidates {
   /** `[n, 4]` in pixels of the resized picture. */
   proposals: Float32Array;
@@ -54,7 +54,7 @@ function byBestClass(candidates: Candidates, classes: number, convention: BoxCon
   const best = bestClasses(probabilities, classes);
   let rows: number[] = [];
   for (const threshold of choice.thresholds) {
-    // Differs: the original fails where even the last threshold leaves fewer than minBoxes, or hands out another picture's regions.
+    // Differs: the original fails where even the last threshold leaves fewer than minBoxes, or returns another picture's regions.
     rows = suppress(moved, best.scores, { threshold, convention }).slice(0, choice.maxBoxes);
     if (rows.length >= choice.minBoxes) break;
   }

@@ -18,7 +18,7 @@ export interface BackboneConfig {
   stemPool: 'padded' | 'cut';
 }
 
-/** From a picture to what the network gets. */
+/** Preparation of a picture for the network. */
 export interface InputConfig {
   /** Subtracted from blue, green and red (0 to 255), in this order. */
   mean: readonly [number, number, number];
@@ -53,7 +53,7 @@ export interface ProposalConfig {
   minSize: number;
 }
 
-/** How a region is cut out of the maps. */
+/** Pooling of a region from the maps. */
 export interface PoolingConfig {
   kind: 'roi-pool' | 'roi-align';
   /** Cells along each side. */
@@ -64,10 +64,10 @@ export interface PoolingConfig {
   isAligned: boolean;
 }
 
-/** What each region goes through: the last stage of the ResNet, at full resolution (dilated) or half; or two layers. */
+/** The head of each region: the last stage of the ResNet, at full resolution (dilated) or half; or two layers. */
 export type HeadConfig = { kind: 'res5'; isDilated: boolean } | { kind: 'layers'; width: number };
 
-/** Which regions are handed out. */
+/** Which regions are returned. */
 export type ChoiceConfig =
   | {
       /** Each region has its best class and that class's box; suppressed whatever the class, with the first threshold that leaves enough. */
@@ -107,7 +107,7 @@ export interface DetectorConfig {
   classes: number;
   /** Kinds of attributes; 0: none. */
   attributes: number;
-  /** What is handed out for each region: the mean over the last stage, or a layer of the head, before or after its ReLU. */
+  /** The features of each region: the mean over the last stage, or a layer of the head, before or after its ReLU. */
   feature: 'mean' | 'fc6' | 'fc7' | 'fc7-linear';
   choice: ChoiceConfig;
 }

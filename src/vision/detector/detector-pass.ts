@@ -1,4 +1,4 @@
-// A detector's network as something that takes pictures and gives arrays, however it is computed.
+// A detector's network from pictures to arrays, however it is computed.
 import * as tf from '@tensorflow/tfjs';
 import type { DetectorConfig } from './config.js';
 import { type DetectorOutputs, runDetector } from './forward.js';
@@ -18,7 +18,7 @@ export interface OutputValues {
 
 /** Runs one network. */
 export interface DetectorPass {
-  /** How pictures are to be put under one size. */
+  /** How pictures are padded to one size. */
   readonly shapes: 'exact' | 'few';
   run(batch: PictureBatch): Promise<OutputValues>;
   /** Frees the network. */

@@ -8,7 +8,7 @@ import type { DetectorNetwork } from './network.js';
 import { createRegionCutter } from './pooling.js';
 import { propose } from './proposals.js';
 
-/** What the detector knows of `p` proposals of each of `b` pictures. */
+/** Outputs for `p` proposals of each of `b` pictures. */
 export type DetectorOutputs = {
   /** `[b, p]`: -infinity in rows without a proposal. */
   objectness: tf.Tensor2D;

@@ -1,4 +1,4 @@
-// What each region is: features, scores of classes, how its box moves, attributes.
+// The head of a detector: features, class scores, box deltas and attributes of each region.
 import * as tf from '@tensorflow/tfjs';
 import { type Bottleneck, runStage } from '../layers/resnet.js';
 import type { DetectorConfig } from './config.js';
@@ -8,9 +8,9 @@ import type { RegionCutter } from './pooling.js';
 /** Regions through the last stage at a time: bounds memory. */
 const PIECE = 32;
 
-/** What the head says of `r` regions. */
+/** Outputs of the head for `r` regions. */
 export interface HeadOutputs {
-  /** `[r, d]`: what is handed out. */
+  /** `[r, d]`: the features that are returned. */
   features: tf.Tensor2D;
   /** `[r, classes + 1]`: probabilities, background last. */
   probabilities: tf.Tensor2D;
@@ -42,7 +42,7 @@ export function runHead(
   });
 }
 
-/** What the predictors see of each region, and what is handed out: `[r, d]` both. */
+/** The inputs of the predictors and the features that are returned: `[r, d]` both. */
 function regionVectors(
   regions: RegionCutter,
   r: number,
@@ -73,7 +73,7 @@ function stageMeans(regions: RegionCutter, r: number, stage: readonly Bottleneck
   return tf.concat(means, 0);
 }
 
-/** Attributes given the likeliest class, background counted. The last column stands for none and is dropped. */
+/** Attributes given the likeliest class, background included. The last column means none and is dropped. */
 function attributesOf(
   seen: tf.Tensor2D,
   logits: tf.Tensor2D,

@@ -1,4 +1,4 @@
-// Regions cut out of the feature maps.
+// Pools regions from the feature maps.
 import * as tf from '@tensorflow/tfjs';
 import { after } from '../../fused.js';
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
@@ -10,10 +10,10 @@ import type { DetectorConfig } from './config.js';
 
 /** A region of this width and height is read from the third of the four maps. */
 const CANONICAL_SIZE = 224;
-/** Added before the logarithm: what each convention's programs add. */
+/** Added before the logarithm, as the programs of each convention do. */
 const EPSILON: Record<BoxConvention, number> = { inclusive: 1e-6, continuous: 1e-8 };
 
-/** Cuts regions out of maps. */
+/** Pools regions from maps. */
 export interface RegionCutter {
   /** Regions `[count, bins, bins, c]`, from a row of the boxes on; in a recorded graph once all `signals` are there. */
   cut(from: number, count: number, signals?: readonly tf.Tensor[]): tf.Tensor4D;

@@ -1,4 +1,4 @@
-// A picture as the detector gets it: resized as its network was trained, blue before red, normalised; several of them under one size.
+// Prepares pictures for a detector: resized as in training, in blue, green, red order, normalised, and padded to one size.
 import { resizeLinear } from '../../pictures/resize-linear.js';
 import type { RgbImage } from '../../pictures/png.js';
 import { resizeBilinear } from '../../pictures/resize.js';
@@ -20,7 +20,7 @@ export interface PictureBatch {
   /** `[b, h, w, 3]` */
   shape: [number, number, number, number];
   pixels: Float32Array;
-  /** Rows and columns that the detector is to see: h and w, or fewer where few shapes are to serve many sizes. */
+  /** Rows and columns that the detector sees: h and w, or fewer where few shapes serve many sizes. */
   size: [number, number];
   /** `[b, 2]`: height and width at which the boxes of each end. */
   sizes: Float32Array;
@@ -47,7 +47,7 @@ export function preparePicture(image: RgbImage, { input }: DetectorConfig): Prep
   return { width, height, pixels, scale };
 }
 
-/** Puts pictures under one size, with zeros on the right and below. @param shapes `few`: with more of them, so that many sizes have one shape. */
+/** Pads pictures to one size with zeros on the right and below. @param shapes `few`: with more padding, so that many sizes share one shape. */
 export function batchPictures(
   pictures: readonly PreparedPicture[],
   { input: { multipleOf }, clipTo }: DetectorConfig,

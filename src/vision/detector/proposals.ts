@@ -1,4 +1,4 @@
-// The regions of a picture that may hold something: anchors moved and rated by a small network, the best of those that overlap.
+// The region proposal network: moves and scores anchors, and keeps the best of those that overlap.
 import * as tf from '@tensorflow/tfjs';
 import { createAnchors } from '../boxes/anchors.js';
 import { extentOf } from '../boxes/convention.js';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type Convolution, convolve, padded } from './convolution.js';
 import { type Bounds, onPictures } from './bounds.js';
 
-/** 1 x 1, 3 x 3, 1 x 1, and a way around them. */
+/** 1 x 1, 3 x 3, 1 x 1, and a shortcut. */
 export interface Bottleneck {
   convolutions: readonly [Convolution, Convolution, Convolution];
   /** A 1 x 1 convolution where the shape changes. */

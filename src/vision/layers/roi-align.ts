@@ -1,4 +1,4 @@
-// RoIAlign: boxes of any size cut out of feature maps as grids of one size, without rounding their borders.
+// RoIAlign: pools boxes of any size from feature maps into grids of one size, without rounding their borders.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
 import { kernelInputs, type PixelTable, type RegionPlaces, slicedRegions, someRegions } from './region-maps.js';
@@ -126,7 +126,7 @@ function axisOf({ boxes, scales }: RegionPlaces, axis: number, { bins, isAligned
   return { start, step: tf.div(isAligned ? length : tf.maximum(length, 1), bins) };
 }
 
-/** Pixels of one side of the samples, and what they count. */
+/** Pixels on one side of the samples, and their weights. */
 interface Sampled {
   /** `[r, bins * samples]` int32 */
   index: tf.Tensor2D;

@@ -1,4 +1,4 @@
-// RoIPool: boxes of any size cut out of a feature map as grids of one size; the largest value of each cell, whose borders are rounded.
+// RoIPool: pools boxes of any size from a feature map into grids of one size, with the largest value of each cell; borders are rounded.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
 import { kernelInputs, pixelTable, type RegionPlaces } from './region-maps.js';

@@ -1,4 +1,4 @@
-// convertDetector: a detector in anyone's layout becomes a folder with its settings and its weights as safetensors.
+// convertDetector: converts a detector in any known layout into a folder with its settings and its weights as safetensors.
 import { createSink, type HubOptions, joinPath, makeFolder, writeTextAtomic } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
@@ -12,7 +12,7 @@ export interface ConvertDetectorOptions extends DetectorChoice, HubOptions {
   outDir: string;
 }
 
-/** What became of every key. */
+/** How every key was used. */
 export interface DetectorConversion {
   source: string;
   /** Whose names the source has. */

@@ -1,4 +1,4 @@
-// How those who publish detectors name their layers: tables from our names to theirs.
+// Layouts of published detectors: tables from our layer names to theirs.
 import { type DetectorConfig, STAGE_BLOCKS } from '../detector/config.js';
 import type { LayerSpec } from '../detector/specification.js';
 import { BATCH_NORM_EPSILON } from '../layers/batch-norm.js';
@@ -15,7 +15,7 @@ export interface DetectorLayout {
   name: 'own' | 'detectron2' | 'maskrcnn-benchmark' | 'caffe2';
   /** For reports. */
   title: string;
-  /** A key that only this layout has, without what wraps it. */
+  /** A key that only this layout has, without wrapper prefixes. */
   mark: RegExp;
   keysOf(layer: LayerSpec, config: DetectorConfig): LayerKeys;
   /** Added to variances. */

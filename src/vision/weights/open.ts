@@ -10,7 +10,7 @@ import { checkedDetectorConfig } from '../detector/check-config.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { DETECTOR_NAMES, namedDetector } from '../detector/presets.js';
 
-/** What marks the `config.json` of a converted detector. */
+/** Marks the `config.json` of a converted detector. */
 export const MODEL_TYPE = 'visualbert_region_detector';
 
 /** What a detector is read as. */

@@ -1,4 +1,4 @@
-// What becomes of every tensor of a detector's file, decided before any is read: each is used or skipped with a reason, and none is missing.
+// Plans the use of every tensor of a detector's file before any is read: each is used or skipped with a reason, and none is missing.
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { DetectorConfig } from '../detector/config.js';
@@ -21,7 +21,7 @@ export interface WeightPlan {
   skipped: { key: string; reason: string }[];
 }
 
-/** What programs wrap around names. */
+/** Prefixes that programs add to names. */
 const WRAPPING = /^(module\.)+/;
 /** Longest list in a message. */
 const SHOWN = 8;

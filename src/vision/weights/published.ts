@@ -1,4 +1,4 @@
-// Where the weights of the detectors that are known by name can be had.
+// Addresses of the published weights of the detectors that are known by name.
 import type { DetectorName } from '../detector/presets.js';
 
 const MMF = 'https://dl.fbaipublicfiles.com/pythia/detectron_model';
