@@ -1,8 +1,8 @@
 // How the command line ends: errors as one paragraph in the words of the flags, unknown flags with the nearest one, exit codes.
 import { styleText } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
-import { type OptionProblem, OptionsError } from '../src/node.js';
-import { flagOf, inFlags, kebab } from './flags/words.js';
+import { kebab, type OptionProblem, OptionsError } from '../src/node.js';
+import { flagOf, inFlags } from './flags/words.js';
 
 export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\` and \`features inspect\` found problems (warnings alone: 0); 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
 

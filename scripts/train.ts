@@ -8,6 +8,7 @@ import {
   readRun,
   readSettings,
   RUN_OPTIONS,
+  shellWord,
   type RunSettings,
   sortSettings,
   TASK_DESCRIPTIONS,
@@ -161,10 +162,6 @@ function resultText(
     padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`,
     `run folder: ${outputDir}`,
   ].join('\n');
-}
-
-function shellWord(text: string): string {
-  return /^[\w./~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function profileFile({ arguments: { outputDir } }: RunSettings, named: string): string {

@@ -8,7 +8,7 @@ export const FRESH_WEIGHTS_FLAG = {
   'allow-fresh-weights': {
     type: 'boolean',
     default: false,
-    describe: 'go on although the file lacks parameters of the model, which are then random',
+    describe: 'go on, with a warning, although the file lacks parameters of the model, which are then random',
     group: 'Run:',
   },
 } as const;

@@ -1,7 +1,8 @@
 // Flags of the command line from checked schemas: names, kinds, choices and help texts come from there.
 import type { Options } from 'yargs';
 import { z } from 'zod';
-import { inFlags, kebab } from './words.js';
+import { kebab } from '../../src/node.js';
+import { inFlags } from './words.js';
 
 export type Schema = z.core.$ZodType;
 

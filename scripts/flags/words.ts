@@ -1,5 +1,5 @@
 // The words of the command line: the library names options as code does (`outputDir`, `resume: true`), a person types flags.
-import { ALL_TASK_OPTIONS, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
+import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
 
 /** Options whose flags have other names. */
 const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top' };
@@ -24,11 +24,6 @@ const CAMEL_NAME = new RegExp(
 );
 /** Code that speaks in its own name, of which the command line knows nothing. */
 const SPEAKER = /^(?:TrainingArguments|Trainer|createTrainingStep|decodeAnswers|convertCheckpoint): /;
-
-/** `learning-rate` for `learningRate`. */
-export function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
 
 /** The flag of an option: `--learning-rate`. Null for a name that is no option. */
 export function flagOf(name: string): string | null {

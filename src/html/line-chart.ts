@@ -42,7 +42,9 @@ export function lineChart(
   const left = (x: number): number => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
   const top = (y: number): number =>
     HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const rows = roundValues(y0, y1).map(
+  const [low, high] = bounds(all.map(([, y]) => y));
+  const marked = low === high ? [low] : roundValues(y0, y1); // a constant has one value, not a span
+  const rows = marked.map(
     (y) =>
       html`<line
           x1="${MARGIN.left}"

@@ -44,7 +44,7 @@ export async function loadPretrained<M extends LoadableModel>(
       throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights continues with them`);
     }
     if (fresh !== null)
-      warnOnce(`${fresh}. Training gives them values; { allowFreshWeights: true } says that they may be fresh.`);
+      warnOnce(`${fresh}. Until these are trained, what the model answers rests on untrained weights.`);
     return { model: filled.model, report };
   } finally {
     await file.close();

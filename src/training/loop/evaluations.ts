@@ -7,6 +7,7 @@ import { duration } from '../log/progress.js';
 import { NoteCollector, notesTable, type NotesSummary } from '../report/example-notes.js';
 import { EXAMPLES_FILE } from '../report/run-record.js';
 import { finiteOf } from '../run-folder/trainer-state.js';
+import { isBetter } from '../best.js';
 import { type Dataset } from '../task.js';
 import { evaluateTask, evaluationBuckets } from './evaluate.js';
 import { isDue, type RunContext } from './run-context.js';
@@ -74,7 +75,7 @@ export class Evaluations<E> {
   /** Compares metrics with the best so far. A value that is not finite is never the best. */
   private rank(step: number, metrics: Record<string, number>): boolean {
     const { state, task } = this.run;
-    const { name, primaryMetric, greaterIsBetter } = task;
+    const { name, primaryMetric } = task;
     const value = metrics[primaryMetric];
     if (value === undefined) {
       throw new ConfigError(
@@ -82,8 +83,7 @@ export class Evaluations<E> {
       );
     }
     const { best } = state;
-    const isBetter = best === null || (greaterIsBetter ? value > best.value : value < best.value);
-    const isBest = Number.isFinite(value) && isBetter;
+    const isBest = isBetter(metrics, best === null ? null : { ...best.metrics, [primaryMetric]: best.value }, task);
     if (isBest) state.best = { step, value, metrics: finiteOf(metrics) };
     state.staleEvaluations = isBest ? 0 : state.staleEvaluations + 1;
     state.evaluatedStep = step;

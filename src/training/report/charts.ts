@@ -18,7 +18,7 @@ const NEGATIVE_LOSS =
   'The loss is below zero: it compares with soft scores of several answers, which need not add up to one, so its zero means nothing. Only that it falls says something.';
 
 /** A chart for each metric, with the best step marked; metrics of single classes or kinds of questions share charts. */
-export function charts({ training, evaluations, best }: RunRecord): Fragment {
+export function charts({ training, evaluations, best, settings }: RunRecord): Fragment {
   const mark = best === null ? undefined : { x: best.step, label: `best: step ${best.step}` };
   const own = metricNames(evaluations).filter((name) => name !== 'loss');
   const single = own.filter((name) => !name.includes(' '));
@@ -41,7 +41,16 @@ export function charts({ training, evaluations, best }: RunRecord): Fragment {
         ),
       ]}
     </section>
-    ${isNegative ? html`<p class="faint">${NEGATIVE_LOSS}</p>` : null}`;
+    ${meansNote(settings)} ${isNegative ? html`<p class="faint">${NEGATIVE_LOSS}</p>` : null}`;
+}
+
+/** Why the curves of training begin after the first step. */
+function meansNote({ arguments: given = {} }: RunRecord['settings']): Fragment {
+  const every = Number(given['logEvery'] ?? 1);
+  if (every === 1) return null;
+  return html`<p class="faint">
+    A point of training is the mean of up to ${every} updates before it (--log-every ${every}).
+  </p>`;
 }
 
 function seriesOf(name: string, entries: readonly MetricsEntry[], metric: string): Series {

@@ -1,6 +1,8 @@
 // The report of a run: one HTML file that needs nothing else, made from what the run folder holds.
 import { basename, join, resolve } from 'node:path';
 import { writeTextAtomic } from '#platform';
+import { flagText, kebab } from '../../command-words.js';
+import { counted } from '../../counted.js';
 import { type Fragment, html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
 import { duration } from '../log/progress.js';
@@ -9,7 +11,7 @@ import { confusionTable } from './confusion.js';
 import { evaluationTable } from './evaluation-table.js';
 import { exampleCards, type PictureReader } from './example-cards.js';
 import { REPORT_STYLE } from './report-style.js';
-import { meanSpeed, readRunRecord, type RunRecord, secondsSpent } from './run-record.js';
+import { meanSpeed, readRunRecord, type RunRecord, type RunSettingsShown, secondsSpent } from './run-record.js';
 
 export const REPORT_FILE = 'report.html';
 
@@ -37,12 +39,21 @@ export async function writeReport(runDir: string, readPicture: PictureReader = a
           await exampleCards('Worst examples: wrong and sure', notes.worst, readPicture),
           await exampleCards('Best examples', notes.best, readPicture),
         ]),
-    html`<h2>Settings</h2>
-      <pre>${JSON.stringify(settings, null, 2)}</pre>`,
+    settingsSection(settings),
   ];
   const path = join(runDir, REPORT_FILE);
   await writeTextAtomic(path, htmlPage({ title, body, style: REPORT_STYLE }));
   return path;
+}
+
+/** The settings as flags, and what the run found on its machine. */
+function settingsSection({ task, model, modelConfig, data, arguments: given, ...rest }: RunSettingsShown): Fragment {
+  const flags = Object.entries({ model, modelConfig, ...data, ...given }).flatMap(
+    ([name, value]) => flagText(name, value) ?? [],
+  );
+  return html`<h2>Settings</h2>
+    <pre>${[`visualbert train ${task}`, ...flags.map((flag) => `  ${flag}`)].join(' \\\n')}</pre>
+    <pre>${JSON.stringify(rest, null, 2)}</pre>`;
 }
 
 /** What was trained on what, when, for how long and how fast. */
@@ -58,12 +69,14 @@ function header(run: RunRecord): Fragment {
   const files = Object.entries(data).filter(([, value]) => typeof value === 'string' || Array.isArray(value));
   const facts: [name: string, value: Fragment][] = [
     ['model', model === undefined ? null : (model ?? 'fresh weights')],
-    ...files.map(([name, value]): [string, Fragment] => [name, [value].flat().join(', ')]),
+    ...files.map(([name, value]): [string, Fragment] => [`--${kebab(name)}`, [value].flat().join(', ')]),
     ['begun', started === undefined ? null : `${started.slice(0, 16).replace('T', ' ')} UTC`],
-    ['updates', last === null ? 'none was made' : `${last.step}, ${Number(last.epoch.toFixed(2))} epochs`],
+    ['updates', last === null ? 'none was made' : `${last.step}, ${counted(Number(last.epoch.toFixed(2)), 'epoch')}`],
     [
       'time',
-      last === null ? null : `${duration(spent.updates)} for updates, ${duration(spent.evaluations)} for evaluations`,
+      last === null
+        ? null
+        : `${duration(spent.updates + spent.evaluations)}: ${duration(spent.updates)} for updates, ${duration(spent.evaluations)} for evaluations`,
     ],
     ['mean speed', speed === null ? null : `${Number(speed.toPrecision(3))} examples per second`],
     ['memory', memoryOf(run)],

@@ -1,6 +1,7 @@
 // Reads what a run folder stores about its run, for the report.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isBetter } from '../best.js';
 import { type MetricsEntry, readMetrics } from '../log/metrics-log.js';
 import { METRICS_FILE } from '../log/run-log.js';
 import { type NotesSummary } from './example-notes.js';
@@ -11,6 +12,7 @@ export const EXAMPLES_FILE = 'examples.json';
 export interface RunSettingsShown {
   task: string;
   model?: string | null;
+  modelConfig?: unknown;
   data?: Readonly<Record<string, unknown>>;
   /** When the run was begun, in ISO 8601. */
   started?: string;
@@ -81,12 +83,10 @@ function bestOf(
   { primaryMetric, greaterIsBetter = true }: RunSettingsShown,
 ): MetricsEntry | null {
   if (primaryMetric === undefined) return null;
-  const sign = greaterIsBetter ? 1 : -1;
-  const valueOf = (entry: MetricsEntry): number => sign * Number(entry[primaryMetric]);
-  return evaluations.reduce<MetricsEntry | null>((best, entry) => {
-    if (!Number.isFinite(valueOf(entry))) return best;
-    return best === null || valueOf(entry) > valueOf(best) ? entry : best;
-  }, null);
+  return evaluations.reduce<MetricsEntry | null>(
+    (best, entry) => (isBetter(entry, best, { primaryMetric, greaterIsBetter }) ? entry : best),
+    null,
+  );
 }
 
 async function readNotes(path: string): Promise<NotesSummary | null> {

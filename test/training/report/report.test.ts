@@ -70,6 +70,9 @@ describe('the report of a run', () => {
     expect(html).toContain('&#60;5 numbers&#62;');
     expect(html).toContain(`<image href="${pixels}" width="8" height="4" />`);
     expect(html).toContain('<rect x="1" y="1" width="2" height="2" />');
-    expect(html).not.toMatch(/https?:|src=|<link/);
+    expect(html).toMatch(/<pre>visualbert train points \\\n {2}--output-dir .* \\\n/);
+    expect(html).toMatch(/ {2}--batch-size 8 \\\n[^]* {2}--no-skip-non-finite \\\n/);
+    expect(html).toMatch(/<dt>time<\/dt>\s*<dd>\d+ s: \d+ s for updates, \d+ s for evaluations/);
+    expect(html).not.toMatch(/https?:|src=|<link|batchSize/);
   });
 });

@@ -1,0 +1,32 @@
+// How settings look on a command line.
+
+/**
+ * `learning-rate` for `learningRate`.
+ * @example
+ * kebab('maxTextLength'); // 'max-text-length'
+ */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/**
+ * A word as a shell takes it, in quotes where it needs them.
+ * @example
+ * shellWord("it's"); // `'it'\\''s'`
+ */
+export function shellWord(text: string): string {
+  return /^[\w./:~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * A setting as its flag; null for one that was not set.
+ * @example
+ * flagText('learningRate', 1e-3); // '--learning-rate 0.001'
+ * flagText('shuffle', false); // '--no-shuffle'
+ */
+export function flagText(name: string, value: unknown): string | null {
+  if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return null;
+  if (typeof value === 'boolean') return value ? `--${kebab(name)}` : `--no-${kebab(name)}`;
+  const words = [value].flat().map((one) => shellWord(typeof one === 'object' ? JSON.stringify(one) : String(one)));
+  return `--${kebab(name)} ${words.join(' ')}`;
+}

@@ -1,0 +1,19 @@
+// Which of two evaluations is the better one.
+import { type Task } from './task.js';
+
+/**
+ * Whether metrics are better than the best so far: by the primary metric; where it is the same, by a lower validation loss, which goes on
+ * telling evaluations apart where an accuracy of few examples does not. A value that is not finite is never better.
+ */
+export function isBetter(
+  metrics: Readonly<Record<string, unknown>>,
+  best: Readonly<Record<string, unknown>> | null,
+  { primaryMetric, greaterIsBetter }: Pick<Task<unknown>, 'primaryMetric' | 'greaterIsBetter'>,
+): boolean {
+  const value = Number(metrics[primaryMetric]);
+  if (!Number.isFinite(value)) return false;
+  if (best === null) return true;
+  const before = Number(best[primaryMetric]);
+  if (value !== before) return greaterIsBetter ? value > before : value < before;
+  return Number(metrics['loss']) < Number(best['loss']); // never where one has no loss: NaN
+}
