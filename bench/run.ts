@@ -22,7 +22,12 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nVisualBERT base, 20 tokens and 36 regions of 2048, VQA head: this package and PyTorch on the same machine, in turns.\n' +
       'Needs Python 3.9 or newer; VISUALBERT_PYTHON names one that has torch and transformers, else one is made in the cache.',
   )
-  .option('only', { array: true, choices: NAMES, default: NAMES, describe: 'measurements to make' })
+  .option('only', {
+    array: true,
+    choices: NAMES,
+    default: NAMES.filter((name) => name !== 'detector'),
+    describe: 'measurements to make',
+  })
   .option('batch', {
     array: true,
     number: true,
