@@ -27,8 +27,24 @@ test('packing without scripts, which builds nothing, fails and leaves no tarball
   const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
   try {
     for (const name of ['package.json', '.npmrc']) copyFileSync(name, join(folder, name));
-    expect(spawnSync('npm', ['pack', '--silent'], { cwd: folder }).status).not.toBe(0);
+    const { status, stderr } = spawnSync('npm', ['pack'], { cwd: folder, encoding: 'utf8' });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('run-npm-pack-with--ignore-scripts=false');
     expect(readdirSync(folder).sort()).toEqual(['.npmrc', 'package.json']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('publishing runs the scripts that pack, and these say what a checkout without packages lacks', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
+  try {
+    mkdirSync(join(folder, 'tools'));
+    for (const name of ['package.json', '.npmrc', 'tools/vendor.mjs', 'tools/packed.mjs'])
+      copyFileSync(name, join(folder, name));
+    const { status, stdout, stderr } = spawnSync('npm', ['publish', '--dry-run'], { cwd: folder, encoding: 'utf8' });
+    expect(status).not.toBe(0);
+    expect(`${stdout}${stderr}`).toMatch(/tools\/vendor\.mjs: node_modules lacks .*; run `npm ci` first\./);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -41,7 +57,7 @@ test('packed files lie where npm says, and the folder that packing needs is gone
     copyFileSync('tools/packed.mjs', join(folder, 'tools', 'packed.mjs'));
     const packed = (to: string): unknown => execFileSync('node', ['tools/packed.mjs', to], { cwd: folder });
     packed('open');
-    writeFileSync(join(folder, 'packed', 'a.tgz'), '');
+    writeFileSync(join(folder, 'run-npm-pack-with--ignore-scripts=false', 'a.tgz'), '');
     packed('close');
     expect(readdirSync(folder).sort()).toEqual(['a.tgz', 'tools']);
   } finally {

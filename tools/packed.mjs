@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const PACKED = join(ROOT, 'packed');
+/** npm's error without it shows this name: what to do. */
+const PACKED = join(ROOT, 'run-npm-pack-with--ignore-scripts=false');
 
 mkdirSync(PACKED, { recursive: true });
 if (process.argv[2] === 'close') {

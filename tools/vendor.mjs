@@ -1,6 +1,6 @@
 // Takes into vendor/ what the package needs of @tensorflow/tfjs-node-gpu: its JavaScript kernels and C++ binding. Run before packing.
 // The package itself is no dependency: its install script downloads an outdated library and fails where that cannot be had.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +9,12 @@ const SOURCE = join(ROOT, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
 const TARGET = join(ROOT, 'vendor', 'tfjs-node');
 const MODULES = ['nodejs_kernel_backend.js', 'int64_tensors.js', 'register_all_kernels.js'];
 
+if (!existsSync(SOURCE)) {
+  console.error(
+    'tools/vendor.mjs: node_modules lacks @tensorflow/tfjs-node-gpu, whose kernels are packed; run `npm ci` first.',
+  );
+  process.exit(1);
+}
 const { version, license } = JSON.parse(readFileSync(join(SOURCE, 'package.json'), 'utf8'));
 
 // Files of sources that have been removed must not be packed.
