@@ -1,4 +1,5 @@
 // One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files or pictures.
+import { VisualBertConfig } from '../config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
@@ -79,7 +80,8 @@ async function readImages({
   pixels = {},
 }: OneInputOptions): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
   if (features === undefined) throw new ConfigError('expected region features, or pictures with a detector; received neither');
-  const source = await openRegionFeatures(features, pixels);
+  const { visualEmbeddingDim } = await VisualBertConfig.fromPretrained(model);
+  const source = await openRegionFeatures(features, { ...pixels, dim: visualEmbeddingDim });
   try {
     warnAboutDetector(await readTrainedDetector(model), source.detector, source.name);
     const chosen = chooseImages(source, images);

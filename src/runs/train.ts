@@ -58,8 +58,11 @@ export async function openTrainRun(
   if (!resume) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
   const { model: source, modelConfig, ...rest } = settings;
   const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
-  const positions = made === null ? {} : { maxPositionEmbeddings: made.maxPositionEmbeddings };
-  const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: source, ...positions, seed });
+  const sizes =
+    made === null
+      ? {}
+      : { maxPositionEmbeddings: made.maxPositionEmbeddings, visualEmbeddingDim: made.visualEmbeddingDim };
+  const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: source, ...sizes, seed });
   try {
     const model = await createRunModel({
       modelClass: opened.modelClass,

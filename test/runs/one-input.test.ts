@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 async function open(
   name: Parameters<typeof writeCheckpoint>[0],
-  options: Omit<OneInputOptions, 'model' | 'features' | 'compile'>,
+  options: Omit<OneInputOptions, 'model' | 'features' | 'compile'> & Partial<Pick<OneInputOptions, 'features'>>,
   config = {},
 ): Promise<AnyOneInput> {
   const model = await writeCheckpoint(name, { config });
@@ -61,4 +61,14 @@ test('an image must be named where the features hold several, and a question is 
   const both = { text: 'what ?', images: ['left', 'right'] };
   await expect(open('VisualBertForQuestionAnswering', both, answers)).rejects.toThrow('expected one image, received 2');
   await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow('no class that gives answers');
+});
+
+test("the model's width tells the axes of a grid apart, where its shape does not", async () => {
+  const grids = mkdtempSync(join(tmpdir(), 'one-grid-'));
+  folders.push(grids);
+  const [rows, columns] = [REGION_DIM - 1, REGION_DIM + 1];
+  writeFileSync(join(grids, '1.npy'), npy(new Float32Array(rows * columns * REGION_DIM), [REGION_DIM, rows, columns]));
+  const opened = await open('VisualBertForPreTraining', { text: 'a red dog', features: grids });
+  expect(opened.input).toMatchObject({ regions: { count: rows * columns, dim: REGION_DIM } });
+  await opened.close();
 });

@@ -15,6 +15,8 @@ export interface TaskContext {
   model: string | null;
   /** Positions of a model made from nothing: no text is longer. */
   maxPositionEmbeddings?: number;
+  /** Width of the regions that a model made from nothing is meant for: it tells the axes of grids apart where their shape does not. */
+  visualEmbeddingDim?: number;
   /** Of the shuffled-regions control. Default 0. */
   seed?: number;
 }

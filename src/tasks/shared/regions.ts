@@ -1,4 +1,5 @@
 // The region features that a task's examples show: cached, and replaced where a control asks for it.
+import { VisualBertConfig } from '../../config.js';
 import { openRegionFeatures } from '../../features/open.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { cachedSource, shuffledRegions, warnAboutMixture, withoutRegions } from '../../features/wrappers.js';
@@ -22,10 +23,13 @@ export async function taskRegions(
   options: CommonOptions,
   context: TaskContext,
 ): Promise<TaskRegions> {
-  const first = await openControlled(source, options, context);
+  const dim = await modelWidth(context);
+  const open = (one: RegionFeatureSource | readonly string[]): Promise<RegionFeatureSource> =>
+    openControlled(one, options, context, dim);
+  const first = await open(source);
   const { skipBadImages } = options;
   if (options.validationFeatures === undefined) return { ...first, validation: first, skipBadImages };
-  const validation = await openedWith(first, () => openControlled(options.validationFeatures ?? [], options, context));
+  const validation = await openedWith(first, () => open(options.validationFeatures ?? []));
   const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
   warnAboutMixture(first, validation);
   if (validation.dim === first.dim) return { ...first, validation, skipBadImages, close };
@@ -35,12 +39,19 @@ export async function taskRegions(
   );
 }
 
+/** The width of the regions that the model reads: it tells the axes of grids apart. Of a new model it may be unknown. */
+async function modelWidth({ model, visualEmbeddingDim }: TaskContext): Promise<number | undefined> {
+  return model === null ? visualEmbeddingDim : (await VisualBertConfig.fromPretrained(model)).visualEmbeddingDim;
+}
+
 async function openControlled(
   source: RegionFeatureSource | readonly string[],
   options: CommonOptions,
   { seed = 0 }: TaskContext,
+  dim: number | undefined,
 ): Promise<RegionFeatureSource> {
-  const opened = 'read' in source ? source : await openRegionFeatures(source, options);
+  const width = dim === undefined ? {} : { dim };
+  const opened = 'read' in source ? source : await openRegionFeatures(source, { ...options, ...width });
   const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
   if (options.regions === 'zeroed') return withoutRegions(cached);
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
