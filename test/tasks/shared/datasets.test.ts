@@ -61,8 +61,14 @@ describe('images without usable regions', () => {
 
 test("the width of the model tells the axes of its examples' grids apart", async () => {
   const grids = mkdtempSync(join(folder, 'grids-'));
-  writeFileSync(join(grids, '1.npy'), npy(Float32Array.from({ length: 336 }, (_, i) => i), [8, 6, 7]));
-  const one = { data: write('grid.jsonl', record('a', ['1'])), features: grids };
+  writeFileSync(
+    join(grids, '1.npy'),
+    npy(
+      Float32Array.from({ length: 336 }, (_, i) => i),
+      [8, 6, 7],
+    ),
+  );
+  const one = { data: write('grid.jsonl', record('a', ['1']), record('b', ['1'])), features: grids };
   await expect(openTask('classification', one, context)).rejects.toThrow('[8, 6, 7] may be 6 x 7 cells of 8 channels');
   for (const [visualEmbeddingDim, count] of [
     [8, 42],
