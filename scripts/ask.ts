@@ -1,7 +1,7 @@
 // visualbert ask: a picture and a question in, an answer out. A few seconds on a CPU, most of it the detector; the first time its download.
 import type { Argv, CommandModule } from 'yargs';
 import { DETECTOR_NAMES, openQuestion, type OpenedQuestion, type Precision, PRECISIONS } from '../src/node.js';
-import { createDownloadBar } from './count-bar.js';
+import { createDownloadBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';

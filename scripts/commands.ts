@@ -6,6 +6,7 @@ import { EXIT_CODES, helpWidth, type Known, printError, requireOnce, usageText }
 import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
+import { command as doctor } from './doctor.js';
 import { command as engine } from './engine.js';
 import { command as evaluate } from './evaluate.js';
 import { command as explain } from './explain.js';
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ask: [],
   convert: [],
   data: ['check', 'stats', 'convert'],
+  doctor: [],
   engine: ['install', 'info', 'remove'],
   evaluate: TASK_NAMES,
   explain: TASK_NAMES,
@@ -60,6 +62,7 @@ await parser
   .command(ask)
   .command(convert)
   .command(data)
+  .command(doctor)
   .command(engine)
   .command(evaluate)
   .command(explain)

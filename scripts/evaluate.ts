@@ -1,6 +1,6 @@
 // visualbert evaluate: metrics of a run or model on labelled examples. VQA 2.0 validation takes about an hour on a CPU.
 import { counted, evaluateRun } from '../src/node.js';
-import { createCountBar } from './count-bar.js';
+import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';

@@ -11,7 +11,7 @@ import {
   writeTsvFeatures,
   writeVcrFeatures,
 } from '../src/node.js';
-import { createCountBar } from './count-bar.js';
+import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { command as draw } from './features/draw.js';
 import { command as extract } from './features/extract.js';

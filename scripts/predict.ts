@@ -1,7 +1,7 @@
 // visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
 // of it loading the model; about as long as an evaluation for a file.
 import { counted, evaluateRun, predictionOptions, readRun } from '../src/node.js';
-import { createCountBar } from './count-bar.js';
+import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, sourceOf } from './flags/one-input.js';

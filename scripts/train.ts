@@ -18,7 +18,7 @@ import {
   type TrainResult,
   type TrainRun,
 } from '../src/node.js';
-import { createCountBar } from './count-bar.js';
+import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import type { TaskName } from './flags/examples.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';

@@ -116,6 +116,8 @@ export {
 } from './tasks/shared/options.js';
 export type { OptionRole, TaskOptionName } from './tasks/shared/options.js';
 
+export { examineMachine } from './doctor/doctor.js';
+export type { BackendTrial, MachineProblem, MachineReport, OptionalPackage } from './doctor/contract.js';
 export { installEngine } from './engine/install/install.js';
 export type { InstallOptions, InstallProgress, InstallResult } from './engine/install/install.js';
 export { engineInfo, removeEngines } from './engine/info.js';

@@ -102,6 +102,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
+  doctor: ['engine', 'engine/install', 'engine/load', 'platform'],
   serve: ['explain', 'features', 'html', 'pictures', 'pipelines', 'processing'],
   index: [
     'checkpoint',
@@ -120,6 +121,7 @@ const EDGES: Record<string, readonly string[]> = {
   ],
   node: [
     'convert',
+    'doctor',
     'engine',
     'engine/install',
     'engine/load',

@@ -9,7 +9,7 @@ import {
   PRECISIONS,
   type Shard,
 } from '../../src/node.js';
-import { createCountBar, createDownloadBar } from '../count-bar.js';
+import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
 import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';

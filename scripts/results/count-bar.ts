@@ -1,6 +1,6 @@
 // Bars that count what is read, computed or downloaded, with rate and time left; where nobody watches, a plain line now and then.
 import cliProgress from 'cli-progress';
-import { duration, type HubProgress } from '../src/node.js';
+import { duration, type HubProgress } from '../../src/node.js';
 
 export interface CountBar {
   /** Shows the bar at the first call. */

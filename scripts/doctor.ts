@@ -1,0 +1,59 @@
+// visualbert doctor: one page about this machine, what works on it, what is missing and the command that mends it.
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { JSON_FLAG } from './flags/results.js';
+import { examineMachine, type MachineReport } from '../src/node.js';
+
+export const command: CommandModule<object, { json: boolean }> = {
+  command: 'doctor',
+  describe: 'Examine this machine: what works, what is missing, and how to mend it',
+  builder: (yargs: Argv) =>
+    yargs
+      .options(JSON_FLAG)
+      .example('$0 doctor', 'a page to read; exit code 1 when something is wrong')
+      .example('$0 doctor --json', 'to paste into an issue') as unknown as Argv<{ json: boolean }>,
+  handler: async ({ json }: ArgumentsCamelCase<{ json: boolean }>) => {
+    const report = await examineMachine();
+    console.log(json ? JSON.stringify(report, null, 2) : reportLines(report).join('\n'));
+    if (report.problems.length > 0) process.exitCode = 1;
+  },
+};
+
+function reportLines(report: MachineReport): string[] {
+  const { engine, backends, cache, hub, optional, problems } = report;
+  const line = (name: string, text: string): string => `${name.padEnd(13)}${text}`;
+  const free = cache.freeBytes === null ? '' : `, ${gigabytes(cache.freeBytes)} free`;
+  return [
+    line('package', `visualbert-tfjs ${report.package}, Node ${report.node.replace(/^v/, '')}`),
+    line('system', `${report.platform}${report.glibc === null ? '' : `, glibc ${report.glibc}`}`),
+    line('processor', `${report.processor}, ${report.cores === 1 ? '1 core' : `${report.cores} cores`}`),
+    line('', report.instructions.join(' ') || 'instruction sets unknown'),
+    line('memory', `${gigabytes(report.memoryBytes)}, ${gigabytes(report.freeMemoryBytes)} free`),
+    line('GPU', report.nvidiaDriver ?? 'no NVIDIA driver'),
+    line('compiler', report.compiler ?? 'none'),
+    line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
+    line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none that works'),
+    ...(engine?.installed ?? []).map(({ name, bytes }) => line('', `${name}, ${gigabytes(bytes)}`)),
+    line('hub', hub.problem === null ? `${hub.address} answers` : `${hub.address}: ${hub.problem}`),
+    '',
+    'backends',
+    ...backends.map(({ backend, problem, gigaflops }) =>
+      line(`  ${backend}`, problem === null ? `works, ${Math.round(gigaflops ?? 0)} GFLOP/s` : firstLine(problem)),
+    ),
+    'optional packages',
+    ...optional.map(({ name, version, use }) => line(`  ${name}`, `${version ?? 'not installed'} (${use})`)),
+    '',
+    ...(problems.length === 0 ? ['Nothing is wrong.'] : problems.flatMap(problemLines)),
+  ];
+}
+
+function problemLines({ problem, remedy }: MachineReport['problems'][number], index: number): string[] {
+  return [`${index + 1}. ${problem}`, `   ${remedy}`];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

@@ -1,0 +1,54 @@
+// What a report about a machine holds.
+import type { EngineInfo } from '../engine/info.js';
+import type { BackendName } from '../engine/select-backend.js';
+
+/** Something that keeps the package from working in full, and what mends it. */
+export interface MachineProblem {
+  problem: string;
+  /** A command, or what to change. */
+  remedy: string;
+}
+
+/** A backend of TensorFlow.js, after a matrix product and its gradient were computed on it. */
+export interface BackendTrial {
+  backend: BackendName;
+  /** Null where it works. */
+  problem: string | null;
+  /** Rate of a large product of matrices in fp32; null where it does not work. */
+  gigaflops: number | null;
+}
+
+/** A package that only some functions need. */
+export interface OptionalPackage {
+  name: string;
+  /** Null when it is not installed. */
+  version: string | null;
+  /** What needs it. */
+  use: string;
+}
+
+/** A machine as the package finds it. No names of users or folders above the home folder. */
+export interface MachineReport {
+  package: string;
+  node: string;
+  platform: string;
+  /** Version of the C library; null where it is not glibc. */
+  glibc: string | null;
+  processor: string;
+  cores: number;
+  /** Instruction sets that matter for speed, such as `avx512f`. */
+  instructions: readonly string[];
+  memoryBytes: number;
+  freeMemoryBytes: number;
+  /** Name of an NVIDIA card's driver; null without one. */
+  nvidiaDriver: string | null;
+  compiler: string | null;
+  /** Null where loading it ended the process that tried: see `backends`. */
+  engine: EngineInfo | null;
+  backends: readonly BackendTrial[];
+  cache: { folder: string; isWritable: boolean; freeBytes: number | null };
+  /** Where weights are downloaded from; `problem` is null when it answers. */
+  hub: { address: string; problem: string | null };
+  optional: readonly OptionalPackage[];
+  problems: readonly MachineProblem[];
+}

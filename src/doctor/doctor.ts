@@ -1,0 +1,71 @@
+// Examines a machine: what the package finds there, which backends work, what is missing and how to get it.
+import { readFileSync } from 'node:fs';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { basename, join } from 'node:path';
+import { findCompiler } from '../engine/install/build-addon.js';
+import { currentHost } from '../engine/install/wheel-table.js';
+import { enginesFolder, packageRoot } from '../engine/load/paths.js';
+import { errorMessage } from '../errors.js';
+import { isSwitchedOn } from '../platform/hub/cache.js';
+import { PUBLIC_HUB } from '../platform/hub/options.js';
+import { tryBackends } from './backends.js';
+import type { MachineReport } from './contract.js';
+import { folderState, instructions, nvidiaDriver, optionalPackages, processorName, withoutHome } from './machine.js';
+import { problemsOf } from './problems.js';
+
+/** A hub that has not answered by then does not. */
+const HUB_LIMIT_MS = 5000;
+
+/**
+ * Examines this machine. Takes seconds: each backend computes something, in a process of its own.
+ * @example
+ * ```ts
+ * const { problems } = await examineMachine();
+ * for (const { problem, remedy } of problems) console.log(`${problem}: ${remedy}`);
+ * ```
+ */
+export async function examineMachine(): Promise<MachineReport> {
+  const { platform, arch, glibc } = currentHost();
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const [hub, cache, compiler] = await Promise.all([
+    hubState(),
+    folderState(enginesFolder()),
+    findCompiler().then(basename, () => null),
+  ]);
+  const { backends, engine } = await tryBackends();
+  const report = {
+    package: version,
+    node: process.version,
+    platform: `${platform} ${arch}`,
+    glibc,
+    processor: processorName(),
+    cores: availableParallelism(),
+    instructions: instructions(),
+    memoryBytes: totalmem(),
+    freeMemoryBytes: freemem(),
+    nvidiaDriver: nvidiaDriver(),
+    compiler,
+    engine: engine && {
+      ...engine,
+      cache: withoutHome(engine.cache),
+      installed: engine.installed.map((installed) => ({ ...installed, folder: withoutHome(installed.folder) })),
+    },
+    backends,
+    cache,
+    hub,
+    optional: optionalPackages(),
+  };
+  return { ...report, problems: problemsOf(report) };
+}
+
+async function hubState(): Promise<MachineReport['hub']> {
+  const address = process.env['HF_ENDPOINT'] ?? PUBLIC_HUB;
+  if (isSwitchedOn('HF_HUB_OFFLINE')) return { address, problem: 'not tried: HF_HUB_OFFLINE is set' };
+  try {
+    const { status } = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(HUB_LIMIT_MS) });
+    return { address, problem: status >= 500 ? `status ${status}` : null };
+  } catch (error) {
+    const { cause } = error as { cause?: unknown };
+    return { address, problem: errorMessage(cause ?? error) };
+  }
+}

@@ -1,0 +1,68 @@
+// What is wrong with a machine, and the command that mends it.
+import type { MachineProblem, MachineReport } from './contract.js';
+
+/** TensorFlow's wheel and what it unpacks to. */
+const ENGINE_BYTES = 1.3e9;
+
+/** A base-size model with its optimizer state and a batch. */
+const TRAINING_BYTES = 4e9;
+
+/** The problems of a machine, those that stop more first. */
+export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProblem[] {
+  const { engine, backends, cache, hub, compiler, memoryBytes, nvidiaDriver } = report;
+  const problems: MachineProblem[] = [];
+  const add = (isSo: boolean, problem: string, remedy: string): void =>
+    void (isSo && problems.push({ problem, remedy }));
+  add(!cache.isWritable, `the cache ${cache.folder} cannot be written to`, 'set VISUALBERT_CACHE to a folder that can');
+  const isMissing = engine?.tensorflow === null;
+  if (isMissing) {
+    const canBuild = compiler !== null;
+    add(
+      true,
+      `training and fast prediction need the native engine. ${engine.problem ?? ''}`.trim(),
+      'npx visualbert engine install',
+    );
+    add(
+      !canBuild,
+      'no C++ compiler, which links the engine to Node',
+      'Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install',
+    );
+    add(
+      (cache.freeBytes ?? Infinity) < ENGINE_BYTES,
+      `the engine needs ${gigabytes(ENGINE_BYTES)} of disk, ${gigabytes(cache.freeBytes ?? 0)} are free`,
+      'free some, or set VISUALBERT_CACHE to a folder on another disk',
+    );
+  }
+  for (const { backend, problem } of backends) {
+    const isKnown = backend === 'tensorflow' && isMissing;
+    add(
+      problem !== null && !isKnown,
+      `the backend ${backend} does not work: ${problem}`,
+      backend === 'tensorflow'
+        ? 'npx visualbert engine remove, then npx visualbert engine install'
+        : 'npm ci, or report it with `visualbert doctor --json`',
+    );
+  }
+  add(
+    nvidiaDriver !== null && engine?.device === 'cpu',
+    `there is an NVIDIA card (${nvidiaDriver}), and the engine is for the CPU`,
+    'npx visualbert engine install --gpu',
+  );
+  for (const { name, state, detail } of engine?.cuda?.libraries ?? [])
+    add(state === 'missing', `${name} is missing`, detail);
+  add(
+    memoryBytes < TRAINING_BYTES,
+    `${gigabytes(memoryBytes)} of memory: training a base-size model needs about ${gigabytes(TRAINING_BYTES)}`,
+    'smaller batches (--batch-size) with --accumulation-steps, or --gradient-checkpointing',
+  );
+  add(
+    hub.problem !== null,
+    `${hub.address} does not answer (${hub.problem}): weights cannot be downloaded`,
+    'check the network; behind a proxy set HTTPS_PROXY; with a mirror set HF_ENDPOINT; or name folders in place of repository ids',
+  );
+  return problems;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

@@ -1,0 +1,47 @@
+// visualbert doctor on the machine of the tests.
+import { expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MachineReport } from '../../src/node.js';
+import { COMMAND } from './command.js';
+
+const hub = createServer((_, response) => response.end());
+
+async function doctor(args: readonly string[], more: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
+  await new Promise<void>((listening) => hub.listen(0, '127.0.0.1', listening));
+  const address = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
+  const env = { ...process.env, HF_ENDPOINT: address, HF_HUB_OFFLINE: '', ...more };
+  return new Promise((resolve) =>
+    execFile(process.execPath, [COMMAND, 'doctor', ...args], { env }, (error, output) => {
+      hub.closeAllConnections();
+      hub.close(() => resolve({ code: Number(error?.code ?? 0), output }));
+    }),
+  );
+}
+
+test('without an engine: the backends that work, the command that mends, no name of the home folder', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'visualbert-doctor-'));
+  const { code, output } = await doctor(['--json'], { VISUALBERT_CACHE: cache });
+  rmSync(cache, { recursive: true });
+  const report = JSON.parse(output) as MachineReport;
+  expect(code).toBe(1);
+  expect(report.problems.map(({ remedy }) => remedy)).toContain('npx visualbert engine install');
+  expect(report.backends.map(({ backend, problem }) => [backend, problem === null])).toEqual([
+    ['tensorflow', false],
+    ['wasm', true],
+    ['cpu', true],
+  ]);
+  expect(report.backends.filter(({ gigaflops }) => (gigaflops ?? 0) > 0)).toHaveLength(2);
+  expect(report.hub.problem).toBeNull();
+  expect(output).not.toContain(`${homedir()}/`);
+});
+
+test('as a page: a line for each backend', async () => {
+  const { output } = await doctor([], {});
+  expect(output).toMatch(/^ {2}wasm +works, \d+ GFLOP\/s$/m);
+  expect(output).toMatch(/^hub +http:\/\/127\.0\.0\.1:\d+ answers$/m);
+});
