@@ -185,6 +185,7 @@ void register_fused_kernels() {
   register_optimizer_kernels();
   register_region_kernels();
   register_winograd_kernels();
+  register_packed_kernels();
   define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
   define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
   define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});

@@ -14,6 +14,9 @@ void register_optimizer_kernels();
 void register_region_kernels();
 void register_winograd_kernels();
 
+// Those of prediction alone; called by the first.
+void register_packed_kernels();
+
 }  // namespace visualbert
 
 #endif  // VISUALBERT_FUSED_KERNELS_H_

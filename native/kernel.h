@@ -85,6 +85,10 @@ class Call {
     const size_t bytes = static_cast<size_t>(width) * sizeof(float);
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));
   }
+  uint8_t* byte_output(int index, int64_t count) {
+    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_UINT8, &count, 1, static_cast<size_t>(count), status_);
+    return static_cast<uint8_t*>(TF_TensorData(keep(tensor)));
+  }
   float* scalar_output(int index) {
     return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
   }

@@ -14,7 +14,17 @@
 
 namespace visualbert {
 
+// Lets another hardware thread go on while this one waits for memory to change.
+inline void pause_thread() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
 // A fixed thread pool: the caller and `size() - 1` helpers, which sleep between loops. One loop runs at a time.
+// Whoever waits looks for some microseconds before it sleeps: waking takes longer than most loops of a prediction are apart.
 class Team {
  public:
   static Team& instance() {
@@ -44,9 +54,13 @@ class Team {
     }
     start_.notify_all();
     take_pieces(0);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      is_open_ = false;  // does not wait for helpers that have not woken up yet
+    }
+    look_for([this] { return busy_.load() == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
-    is_open_ = false;  // does not wait for helpers that have not woken up yet
-    done_.wait(lock, [this] { return busy_ == 0; });
+    done_.wait(lock, [this] { return busy_.load() == 0; });
   }
 
  private:
@@ -57,12 +71,20 @@ class Team {
     for (int member = 1; member < size; ++member) helpers_.emplace_back([this, member] { help(member); });
   }
 
+  template <typename Condition>
+  static void look_for(Condition condition) {
+    for (int looks = 0; looks < kLooks && !condition(); ++looks) pause_thread();
+  }
+
   void help(int member) {
     uint64_t seen = 0;
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      start_.wait(lock, [&] { return is_open_ && round_ != seen; });
-      seen = round_;
+      lock.unlock();
+      look_for([&] { return round_.load() != seen; });
+      lock.lock();
+      start_.wait(lock, [&] { return is_open_ && round_.load() != seen; });
+      seen = round_.load();
       ++busy_;
       lock.unlock();
       take_pieces(member);
@@ -85,9 +107,10 @@ class Team {
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
   int64_t count_ = 0, piece_ = 1;
   std::atomic<int64_t> next_{0};
-  int busy_ = 0;  // helpers in the current loop
+  static constexpr int kLooks = 1000;  // some 20 microseconds
+  std::atomic<int> busy_{0};           // helpers in the current loop
   bool is_open_ = false;
-  uint64_t round_ = 0;
+  std::atomic<uint64_t> round_{0};
 };
 
 }  // namespace visualbert

@@ -1,0 +1,106 @@
+// Operations of prediction for TensorFlow on the CPU: products with matrices that were packed once, and attention in one kernel.
+#include <algorithm>
+#include <stdexcept>
+
+#include "fused_kernels.h"
+#include "kernel.h"
+#include "packed_loops.h"
+
+namespace visualbert {
+namespace {
+
+PackedMatrix packed_input(Call& call, int index) {
+  TF_Tensor* tensor = call.input(index);
+  return packed_matrix(static_cast<const uint8_t*>(TF_TensorData(tensor)), TF_TensorByteSize(tensor));
+}
+
+// A matrix [rows, depth] to its packed bytes.
+struct PackKernel {
+  explicit PackKernel(Attributes a) : packing(static_cast<Packing>(a.integer("packing"))) {}
+  void run(Call& call) const {
+    TF_Tensor* input = call.input(0);
+    if (TF_NumDims(input) != 2) throw std::runtime_error("expected a matrix");
+    const int64_t rows = TF_Dim(input, 0), depth = TF_Dim(input, 1);
+    uint8_t* bytes = call.byte_output(0, static_cast<int64_t>(packed_bytes(packing, rows, depth)));
+    pack(packing, call.data(0, rows * depth), rows, depth, bytes);
+  }
+  Packing packing;
+};
+
+struct UnpackKernel {
+  explicit UnpackKernel(Attributes) {}
+  void run(Call& call) const {
+    const PackedMatrix matrix = packed_input(call, 0);
+    unpack(matrix, call.shaped_output<float>(0, {matrix.rows, matrix.depth}));
+  }
+};
+
+// x [m, depth], packed [rows, depth], bias [rows] to y [m, rows].
+struct PackedProductKernel {
+  explicit PackedProductKernel(Attributes a) : with_gelu(a.integer("gelu") != 0) {}
+  void run(Call& call) const {
+    TF_Tensor* input = call.input(0);
+    const PackedMatrix matrix = packed_input(call, 1);
+    if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != matrix.depth) throw std::runtime_error("expected a matrix as wide as the packed one");
+    const int64_t count = TF_Dim(input, 0);
+    const float *x = call.data(0, count * matrix.depth), *bias = call.data(2, matrix.rows);
+    float* y = call.shaped_output<float>(0, {count, matrix.rows});
+    ProductRows rows(matrix, x, count);
+    if (!rows.are_made()) {
+      share(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, matrix.depth)),
+            [&](int64_t from, int64_t to, int) { rows.make(from, to); });
+    }
+    share(matrix.count(), 1, [&](int64_t from, int64_t to, int) { multiply(matrix, rows, bias, with_gelu, y, from, to); });
+  }
+  bool with_gelu;
+};
+
+// queries [b, q, n, d], keys and values [b, s, n, d], a bias [b, 1, 1, s] unless it is empty, to [b, q, n, d].
+struct AttentionKernel {
+  explicit AttentionKernel(Attributes a) : scale(a.number("scale")) {}
+  void run(Call& call) const {
+    TF_Tensor *input = call.input(0), *second = call.input(1), *added = call.input(3);
+    if (TF_NumDims(input) != 4 || TF_NumDims(second) != 4) throw std::runtime_error("expected heads [b, s, n, d]");
+    const int64_t b = TF_Dim(input, 0), q = TF_Dim(input, 1), n = TF_Dim(input, 2), d = TF_Dim(input, 3), s = TF_Dim(second, 1);
+    const float *queries = call.data(0, b * q * n * d), *keys = call.data(1, b * s * n * d), *values = call.data(2, b * s * n * d);
+    const float* bias = size_of(added) == 0 ? nullptr : call.data(3, b * s);
+    float* result = call.output(0, input);
+    share(b * n, 1, [&](int64_t from, int64_t to, int) {
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t example = i / n, first = i % n * d, at_query = example * q * n * d + first, at_key = example * s * n * d + first;
+        attend({queries + at_query, keys + at_key, values + at_key, bias == nullptr ? nullptr : bias + example * s, result + at_query, q, s, d,
+                n * d, scale});
+      }
+    });
+  }
+  float scale;
+};
+
+// Rows of the first input, columns of the third.
+void shapes_product(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle *rows = TF_NewShapeHandle(), *columns = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, 0, rows, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, rows, 0, 1, rows, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextGetInput(context, 2, columns, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextConcatenateShapes(context, rows, columns, rows, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, rows, status);
+  TF_DeleteShapeHandle(columns);
+  TF_DeleteShapeHandle(rows);
+}
+
+}  // namespace
+
+void register_packed_kernels() {
+  define<PackKernel>({"VisualbertPack", {"matrix: float"}, {"packed: uint8"}, {"packing: int"}, shapes_none, false});
+  define<UnpackKernel>({"VisualbertUnpack", {"packed: uint8"}, {"matrix: float"}, {}, shapes_none, false});
+  define<PackedProductKernel>(
+      {"VisualbertPackedProduct", {"x: float", "packed: uint8", "bias: float"}, {"y: float"}, {"gelu: int"}, shapes_product, false});
+  define<AttentionKernel>({"VisualbertAttention",
+                           {"queries: float", "keys: float", "values: float", "bias: float"},
+                           {"y: float"},
+                           {"scale: float"},
+                           shapes_first,
+                           false});
+}
+
+}  // namespace visualbert

@@ -1,0 +1,72 @@
+// Matrices packed for products with few rows: y = x W^T + b, W packed once in panels of 32 of its rows.
+#ifndef VISUALBERT_PACKED_LOOPS_H_
+#define VISUALBERT_PACKED_LOOPS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace visualbert {
+
+// What a packed matrix is made of. int8 is symmetric with one scale for each row of W, the outputs' channels.
+enum class Packing : int32_t { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
+
+constexpr int64_t kPanel = 32;  // rows of W side by side, the last panel filled up with zeros
+
+// A packed matrix where it lies. Element (c, k) of panel p, c < 32: float32 at [p][k][c], bfloat16 at [p][k / 2][c][k % 2], int8 at
+// [p][k / 4][c][k % 4], k filled up with zeros.
+struct PackedMatrix {
+  Packing packing;
+  int64_t rows, depth;    // of W: outputs and inputs
+  const float* scales;    // int8: [panels * 32]
+  const int32_t* sums;    // int8: of each row of W, [panels * 32]
+  const uint8_t* panels;
+
+  int64_t count() const { return (rows + kPanel - 1) / kPanel; }
+  int64_t panel_bytes() const;
+};
+
+size_t packed_bytes(Packing packing, int64_t rows, int64_t depth);
+// Packs `matrix` [rows, depth] into `packed_bytes` bytes at `target`.
+void pack(Packing packing, const float* matrix, int64_t rows, int64_t depth, uint8_t* target);
+// What pack made. Throws when it is something else.
+PackedMatrix packed_matrix(const uint8_t* bytes, size_t size);
+// The values, rounded as they were packed, to `matrix` [rows, depth].
+void unpack(const PackedMatrix& packed, float* matrix);
+
+// The rows of x as the product takes them: themselves, rounded to bfloat16, or as bytes with a scale and a zero of each row.
+class ProductRows {
+ public:
+  ProductRows(const PackedMatrix& matrix, const float* x, int64_t rows);
+  // Makes rows from..to; all must be made before multiply.
+  void make(int64_t from, int64_t to);
+  // Whether they are taken as they are, without make.
+  bool are_made() const { return form_ == Form::kGiven; }
+
+ private:
+  friend void multiply(const PackedMatrix&, const ProductRows&, const float*, bool, float*, int64_t, int64_t);
+  enum class Form { kGiven, kRounded, kBfloat16, kBytes };
+
+  const float* x_;
+  int64_t rows_, depth_, stride_;  // stride in elements of the form
+  Form form_;
+  uint8_t* made_ = nullptr;
+  float* scales_ = nullptr;
+  int32_t* zeros_ = nullptr;
+};
+
+// Panels from..to of y = x W^T + bias [rows of x, rows of W], then GELU where asked to.
+void multiply(const PackedMatrix& matrix, const ProductRows& rows, const float* bias, bool gelu, float* y, int64_t from, int64_t to);
+
+// softmax(scale Q K^T + bias) V for one head. Rows of Q and the result, and of K and V, are `stride` apart; bias [keys] may be null.
+struct Head {
+  const float *queries, *keys, *values, *bias;
+  float* result;
+  int64_t query_count, key_count, size, stride;
+  float scale;
+};
+void attend(const Head& head);
+
+}  // namespace visualbert
+
+#endif  // VISUALBERT_PACKED_LOOPS_H_

@@ -1,0 +1,335 @@
+// Tiles in vector types of each width; bfloat16 and int8 with AVX-512's own instructions where the processor has them.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-trapping-math")
+#endif
+
+#include "packed_tiles.h"
+
+#include <cstring>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define VISUALBERT_X86 1
+#else
+#define VISUALBERT_X86 0
+#endif
+
+#include "packed_loops.h"
+
+namespace visualbert {
+namespace {
+
+#define VISUALBERT_INLINE inline __attribute__((always_inline))
+
+template <int Bytes>
+struct Lanes {
+  typedef float Floats __attribute__((vector_size(Bytes)));
+  typedef int32_t Integers __attribute__((vector_size(Bytes)));
+  static constexpr int kCount = Bytes / 4;
+};
+
+template <typename Vector>
+VISUALBERT_INLINE Vector load(const void* address) {
+  Vector value;
+  std::memcpy(&value, address, sizeof value);
+  return value;
+}
+template <typename Vector>
+VISUALBERT_INLINE void store(void* address, const Vector& value) {
+  std::memcpy(address, &value, sizeof value);
+}
+
+// `Rows` rows by `Vectors` vectors at a time, from left to right.
+template <int Bytes, int Rows, int Vectors>
+VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+  using V = typename Lanes<Bytes>::Floats;
+  constexpr int kLanes = Lanes<Bytes>::kCount;
+  const float* row = static_cast<const float*>(x);
+  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
+    const float* b = static_cast<const float*>(panel) + first;
+    V sum[Rows][Vectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
+    }
+    for (int64_t k = 0; k < depth; ++k, b += kPanel) {
+      V column[Vectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) column[j] = load<V>(b + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const float value = row[i * stride + k];
+#pragma GCC unroll 16
+        for (int j = 0; j < Vectors; ++j) sum[i][j] += column[j] * value;
+      }
+    }
+    float* out = static_cast<float*>(sums) + first;
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
+    }
+  }
+}
+
+// A pair of bfloat16 values is one integer; each is the upper half of a float32.
+template <int Bytes, int Rows, int Vectors>
+VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+  using V = typename Lanes<Bytes>::Floats;
+  using I = typename Lanes<Bytes>::Integers;
+  constexpr int kLanes = Lanes<Bytes>::kCount;
+  const float* row = static_cast<const float*>(x);
+  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
+    const int32_t* b = static_cast<const int32_t*>(panel) + first;
+    V sum[Rows][Vectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
+    }
+    for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
+      V even[Vectors], odd[Vectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) {
+        const I pairs = load<I>(b + j * kLanes);
+        even[j] = (V)(pairs << 16);
+        odd[j] = (V)(pairs & static_cast<int32_t>(0xffff0000u));
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const float *value = row + i * stride + k;
+#pragma GCC unroll 16
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
+      }
+    }
+    float* out = static_cast<float*>(sums) + first;
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
+    }
+  }
+}
+
+template <int Bytes, int Rows, int Vectors>
+VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+  using I = typename Lanes<Bytes>::Integers;
+  constexpr int kLanes = Lanes<Bytes>::kCount;
+  const uint8_t* row = static_cast<const uint8_t*>(x);
+  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
+    const int32_t* b = static_cast<const int32_t*>(panel) + first;
+    I sum[Rows][Vectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = I{};
+    }
+    for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) {
+        const I four = load<I>(b + j * kLanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < Rows; ++i) {
+          const uint8_t* value = row + i * stride + k;
+          sum[i][j] += (four << 24 >> 24) * value[0] + (four << 16 >> 24) * value[1] + (four << 8 >> 24) * value[2] +
+                       (four >> 24) * value[3];
+        }
+      }
+    }
+    int32_t* out = static_cast<int32_t*>(sums) + first;
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
+    }
+  }
+}
+
+// A generation: the function `tile` of a kind with 1 to kRows rows, compiled for it.
+#define VISUALBERT_GENERATION(Name, Kind, Bytes, Vectors, Rows, Target)                                              \
+  struct Name {                                                                                                      \
+    static constexpr int kRows = Rows;                                                                               \
+    template <int Count>                                                                                             \
+    Target static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {           \
+      Kind<Bytes, Count, Vectors>(x, stride, panel, depth, sums);                                                    \
+    }                                                                                                                \
+  };
+
+// Registers of 16 bytes, which every processor has.
+VISUALBERT_GENERATION(FloatBase, float_tile, 16, 2, 4, )
+VISUALBERT_GENERATION(Bfloat16Base, bfloat16_tile, 16, 2, 4, )
+VISUALBERT_GENERATION(ByteBase, byte_tile, 16, 2, 4, )
+
+#if VISUALBERT_X86
+#define VISUALBERT_AVX2 __attribute__((target("avx2,fma")))
+#define VISUALBERT_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+VISUALBERT_GENERATION(FloatAvx2, float_tile, 32, 2, 6, VISUALBERT_AVX2)
+VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
+VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
+VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
+
+// Bytes that are multiplied in pairs of 16 bits: the even ones and the odd ones of four.
+struct ByteAvx2 {
+  static constexpr int kRows = 4;
+  template <int Count>
+  VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+    const uint8_t* row = static_cast<const uint8_t*>(x);
+    for (int first = 0; first < kPanel; first += 16) {
+      const int32_t* b = static_cast<const int32_t*>(panel) + first;
+      __m256i sum[Count][2];
+#pragma GCC unroll 16
+      for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
+      for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+        __m256i even[2], odd[2];
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; ++j) {
+          const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
+          even[j] = _mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8);
+          odd[j] = _mm256_srai_epi16(four, 8);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < Count; ++i) {
+          int32_t bytes;
+          std::memcpy(&bytes, row + i * stride + k, sizeof bytes);
+          const __m256i even_x = _mm256_set1_epi32(bytes & 0x00ff00ff), odd_x = _mm256_set1_epi32(bytes >> 8 & 0x00ff00ff);
+#pragma GCC unroll 2
+          for (int j = 0; j < 2; ++j) {
+            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(even_x, even[j]));
+            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(odd_x, odd[j]));
+          }
+        }
+      }
+      int32_t* out = static_cast<int32_t*>(sums) + first;
+#pragma GCC unroll 16
+      for (int i = 0; i < Count; ++i) {
+        store(out + i * kPanel, sum[i][0]);
+        store(out + i * kPanel + 8, sum[i][1]);
+      }
+    }
+  }
+};
+
+struct Bfloat16Native {
+  static constexpr int kRows = 14;
+  template <int Count>
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void tile(const void* x, int64_t stride, const void* panel,
+                                                                                   int64_t depth, void* sums) {
+    const uint16_t *row = static_cast<const uint16_t*>(x), *b = static_cast<const uint16_t*>(panel);
+    __m512 sum[Count][2];
+#pragma GCC unroll 16
+    for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
+    for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanel) {
+      const __m512bh left = (__m512bh)_mm512_loadu_si512(b), right = (__m512bh)_mm512_loadu_si512(b + kPanel);
+#pragma GCC unroll 16
+      for (int i = 0; i < Count; ++i) {
+        int32_t pair;
+        std::memcpy(&pair, row + i * stride + k, sizeof pair);
+        const __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
+        sum[i][0] = _mm512_dpbf16_ps(sum[i][0], value, left);
+        sum[i][1] = _mm512_dpbf16_ps(sum[i][1], value, right);
+      }
+    }
+    float* out = static_cast<float*>(sums);
+#pragma GCC unroll 16
+    for (int i = 0; i < Count; ++i) {
+      store(out + i * kPanel, sum[i][0]);
+      store(out + i * kPanel + 16, sum[i][1]);
+    }
+  }
+};
+
+struct ByteVnni {
+  static constexpr int kRows = 14;
+  template <int Count>
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static void tile(const void* x, int64_t stride, const void* panel,
+                                                                                   int64_t depth, void* sums) {
+    const uint8_t *row = static_cast<const uint8_t*>(x), *b = static_cast<const uint8_t*>(panel);
+    __m512i sum[Count][2];
+#pragma GCC unroll 16
+    for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm512_setzero_si512();
+    for (int64_t k = 0; k < depth; k += 4, b += 4 * kPanel) {
+      const __m512i left = _mm512_loadu_si512(b), right = _mm512_loadu_si512(b + 2 * kPanel);
+#pragma GCC unroll 16
+      for (int i = 0; i < Count; ++i) {
+        int32_t four;
+        std::memcpy(&four, row + i * stride + k, sizeof four);
+        const __m512i value = _mm512_set1_epi32(four);
+        sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], value, left);
+        sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], value, right);
+      }
+    }
+    int32_t* out = static_cast<int32_t*>(sums);
+#pragma GCC unroll 16
+    for (int i = 0; i < Count; ++i) {
+      store(out + i * kPanel, sum[i][0]);
+      store(out + i * kPanel + 16, sum[i][1]);
+    }
+  }
+};
+
+bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"); }
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+
+template <typename Generation, int... Counts>
+Tiles tiles_of(std::integer_sequence<int, Counts...>) {
+  return {Generation::kRows, {Generation::template tile<Counts + 1>...}};
+}
+template <typename Generation>
+Tiles tiles() {
+  return tiles_of<Generation>(std::make_integer_sequence<int, Generation::kRows>());
+}
+
+Tiles choose_float() {
+#if VISUALBERT_X86
+  if (has_avx512()) return tiles<FloatAvx512>();
+  if (has_avx2()) return tiles<FloatAvx2>();
+#endif
+  return tiles<FloatBase>();
+}
+
+Tiles choose_bfloat16() {
+#if VISUALBERT_X86
+  if (multiplies_bfloat16()) return tiles<Bfloat16Native>();
+  if (has_avx512()) return tiles<Bfloat16Avx512>();
+  if (has_avx2()) return tiles<Bfloat16Avx2>();
+#endif
+  return tiles<Bfloat16Base>();
+}
+
+Tiles choose_byte() {
+#if VISUALBERT_X86
+  if (has_avx512() && __builtin_cpu_supports("avx512vnni")) return tiles<ByteVnni>();
+  if (has_avx2()) return tiles<ByteAvx2>();
+#endif
+  return tiles<ByteBase>();
+}
+
+}  // namespace
+
+bool multiplies_bfloat16() {
+#if VISUALBERT_X86
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+const Tiles& float_tiles() {
+  static const Tiles chosen = choose_float();
+  return chosen;
+}
+
+const Tiles& bfloat16_tiles() {
+  static const Tiles chosen = choose_bfloat16();
+  return chosen;
+}
+
+const Tiles& byte_tiles() {
+  static const Tiles chosen = choose_byte();
+  return chosen;
+}
+
+}  // namespace visualbert

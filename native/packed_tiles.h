@@ -1,0 +1,30 @@
+// The innermost products: some rows of x with one panel of a packed matrix, for each generation of processors.
+#ifndef VISUALBERT_PACKED_TILES_H_
+#define VISUALBERT_PACKED_TILES_H_
+
+#include <cstdint>
+
+namespace visualbert {
+
+constexpr int kMostTileRows = 14;  // 14 x 32 sums fill 28 of the 32 registers of AVX-512
+
+// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` counts values, filled up as the panel is.
+using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums);
+
+// Products with 1 to `rows` rows, which this processor computes fastest.
+struct Tiles {
+  int rows;
+  Tile tile[kMostTileRows];
+};
+
+// x float32, panel float32, sums float32.
+const Tiles& float_tiles();
+// x bfloat16 where `multiplies_bfloat16`, else float32; panel bfloat16, sums float32.
+const Tiles& bfloat16_tiles();
+bool multiplies_bfloat16();
+// x uint8, panel int8, sums int32.
+const Tiles& byte_tiles();
+
+}  // namespace visualbert
+
+#endif  // VISUALBERT_PACKED_TILES_H_
