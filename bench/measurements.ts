@@ -1,7 +1,7 @@
 // What is measured: who takes part, how often, and which ratio must be reached.
 import { type SubjectArgs } from './subject.js';
 
-export type Engine = 'tfjs' | 'torch' | 'onnxruntime';
+export type Engine = 'tfjs' | 'torch' | 'onnxruntime' | 'openvino';
 
 /** One participant of a comparison. */
 export interface Participant {
@@ -42,6 +42,7 @@ const ours = (compiled: boolean): Participant => ({
 const EAGER: Participant = { label: 'PyTorch eager', engine: 'torch', compiled: false };
 const COMPILE: Participant = { label: 'torch.compile', engine: 'torch', compiled: true };
 const ONNX: Participant = { label: 'onnxruntime', engine: 'onnxruntime', compiled: false };
+const OPENVINO: Participant = { label: 'OpenVINO', engine: 'openvino', compiled: false };
 
 export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
   {
@@ -98,8 +99,12 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
     task: 'vqa',
     mode: 'forward',
     precision: 'fp32',
-    participants: [ours(true), ONNX, EAGER],
-    goals: [{ against: ONNX.label, target: { 1: 1.1, 8: 1, 32: 1 } }],
+    participants: [ours(true), OPENVINO, ONNX, EAGER],
+    goals: [
+      { against: OPENVINO.label, target: { 1: 1, 8: 1 } },
+      { against: ONNX.label, target: { 1: 1, 8: 1, 32: 1 } },
+    ],
+    memory: { against: ONNX.label, target: { 1: 1, 8: 1 } },
   },
   {
     name: 'forward-bf16',
@@ -107,8 +112,20 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
     task: 'vqa',
     mode: 'forward',
     precision: 'bf16',
-    participants: [ours(true), EAGER],
-    goals: [{ against: EAGER.label, target: { 8: 0.95, 32: 0.9 } }],
+    participants: [ours(true), OPENVINO, EAGER],
+    goals: [
+      { against: OPENVINO.label, target: { 1: 1, 8: 1 } },
+      { against: EAGER.label, target: { 8: 0.95, 32: 0.9 } },
+    ],
+  },
+  {
+    name: 'forward-int8',
+    title: 'compiled forward, int8',
+    task: 'vqa',
+    mode: 'forward',
+    precision: 'int8',
+    participants: [ours(true), ONNX],
+    goals: [{ against: ONNX.label, target: { 1: 1, 8: 1 } }],
   },
   {
     name: 'pretraining',
@@ -136,7 +153,7 @@ export const OTHER_MEASUREMENTS = [
 ] as const;
 
 /** Who can be left out of a comparison. */
-export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX].map(({ label }) => label);
+export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX, OPENVINO].map(({ label }) => label);
 
 /** Batch sizes when none are named: of steps on each device, and of a real run. */
 export const DEFAULT_BATCHES = { cpu: [8], gpu: [64, 256], epoch: [32] } as const;

@@ -97,10 +97,11 @@ if (wanted.has('agreement')) {
   );
 }
 const precisions = flags.device === 'gpu' || multipliesBfloat16() ? (['fp32', 'bf16'] as const) : (['fp32'] as const);
+const computed: readonly string[] = flags.device === 'gpu' ? precisions : [...precisions, 'int8'];
 if (precisions.length === 1)
   log('left out: bf16, which PyTorch takes minutes a step for on a processor without AVX-512');
 for (const measurement of STEP_MEASUREMENTS) {
-  if (!wanted.has(measurement.name) || !precisions.some((precision) => precision === measurement.precision)) continue;
+  if (!wanted.has(measurement.name) || !computed.includes(measurement.precision)) continue;
   for (const batch of batches) {
     await measure(`${measurement.title}, batch ${batch}`, () => measureSteps(measurement, { ...stepOptions, batch }));
   }

@@ -42,7 +42,7 @@ interface Measured {
 /** Rows of one measurement at one batch size. */
 export async function measureSteps(measurement: StepMeasurement, options: StepOptions): Promise<Row[]> {
   const participants = measurement.participants.filter(
-    ({ label, engine }) => !options.without.includes(label) && (options.device === 'cpu' || engine !== 'onnxruntime'),
+    ({ label, engine }) => !options.without.includes(label) && (options.device === 'cpu' || !isExported(engine)),
   );
   const idleBytes = gpuBytesUsed(options.device);
   const subjects = participants.map((participant) => startSubject(participant, options));
@@ -155,6 +155,11 @@ export async function measureAgreement(compiled: boolean, options: StepOptions):
   });
 }
 
+/** Whether it runs an ONNX export. */
+function isExported(engine: Participant['engine']): boolean {
+  return engine === 'onnxruntime' || engine === 'openvino';
+}
+
 export function startSubject(
   { label, engine }: Pick<Participant, 'label' | 'engine'>,
   { python, device = 'cpu' }: { python: string; device?: 'cpu' | 'gpu' },
@@ -189,7 +194,7 @@ function startCommand(
     mode,
     precision,
     compiled,
-    model: engine === 'onnxruntime' ? prepareOnnx(options.python, workload) : workload.model,
+    model: isExported(engine) ? prepareOnnx(options.python, workload, precision) : workload.model,
     batches: workload.batches,
     batch: options.batch,
     class_name: TASKS[task].class_name,

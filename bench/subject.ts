@@ -20,7 +20,7 @@ export interface SubjectArgs {
   class_name: 'VisualBertForQuestionAnswering' | 'VisualBertForPreTraining';
   /** safetensors file with tensors `<index>/<input>`. */
   batches: string;
-  precision: 'fp32' | 'bf16';
+  precision: 'fp32' | 'bf16' | 'int8';
   compiled: boolean;
   dropout: number;
   threads: number;

@@ -59,8 +59,12 @@ async function load({ class_name, model: folder, dropout }: SubjectArgs): Promis
   return { config, begin, model };
 }
 
-async function stepped(model: VisualBertPreTrainedModel, args: SubjectArgs): Promise<Run> {
-  const made = await api.createTrainingStep(model, { ...TRAINING, compile: args.compiled, precision: args.precision });
+async function stepped(
+  model: VisualBertPreTrainedModel,
+  { compiled, precision }: SubjectArgs,
+): Promise<Run> {
+  if (precision === 'int8') throw new Error('start: int8 is a precision of prediction');
+  const made = await api.createTrainingStep(model, { ...TRAINING, compile: compiled, precision });
   step = made;
   return async (inputs) => (await made.run(inputs)).loss;
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { TASKS } from './measurements.js';
 import { benchCache, pythonFile } from './python-env.js';
+import type { SubjectArgs } from './subject.js';
 
 /** Batches that steps go through in turn. */
 const DISTINCT_BATCHES = 6;
@@ -25,13 +26,20 @@ export function prepareWorkload(python: string, task: keyof typeof TASKS, batch:
   return { task, model, batches };
 }
 
-/** The ONNX export of a workload's forward pass. */
-export function prepareOnnx(python: string, { task, model, batches }: Workload): string {
+/** The ONNX export of a workload's forward pass, for int8 with its products quantized. */
+export function prepareOnnx(
+  python: string,
+  { task, model, batches }: Workload,
+  precision: SubjectArgs['precision'],
+): string {
   const folder = join(benchCache(), 'onnx');
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${task}.onnx`);
   make(python, { do: 'onnx', path, folder: model, class_name: TASKS[task].class_name, batches });
-  return path;
+  if (precision !== 'int8') return path;
+  const quantized = join(folder, `${task}-int8.onnx`);
+  make(python, { do: 'onnx-int8', path: quantized, source: path });
+  return quantized;
 }
 
 /** The older format beside `model.safetensors` is preferred by neither side: for a comparison of it the newer one steps aside. */

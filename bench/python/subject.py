@@ -1,4 +1,4 @@
-"""PyTorch's and onnxruntime's side of a measurement; see protocol.py for how it is spoken to."""
+"""The other side of a measurement: PyTorch, onnxruntime or OpenVINO; see protocol.py for how it is spoken to."""
 
 import time
 
@@ -10,7 +10,8 @@ state = {}
 def start(engine, mode, model, class_name, batches, batch, precision="fp32", compiled=False, dropout=0.1, threads=2, fused=False,
           learning_rate=2e-5, weight_decay=0.01, max_grad_norm=1.0, device="cpu", **_):  # fmt: skip
     begin = time.perf_counter()
-    runner = onnx_forward if engine == "onnxruntime" else torch_train if mode == "train" else torch_forward
+    exported = {"onnxruntime": onnx_forward, "openvino": openvino_forward}
+    runner = exported.get(engine) or (torch_train if mode == "train" else torch_forward)
     state["step"] = runner(**locals())
     state["index"] = 0
     return {"startMs": 1000 * (time.perf_counter() - begin)}
@@ -96,6 +97,27 @@ def onnx_forward(model, batches, threads, **_):
         batch = data[index % len(data)]
         feeds = {name: batch[name].numpy().astype(dtype) for name, dtype in names.items()}
         return float(session.run(["logits"], feeds)[0][0, 0])
+
+    return step
+
+
+def openvino_forward(model, batches, precision, threads, **_):
+    import numpy as np
+    import openvino
+
+    data = prepared(batches, threads)
+    core = openvino.Core()
+    network = core.read_model(model)
+    names = {i.any_name: np.int64 if i.element_type == openvino.Type.i64 else np.float32 for i in network.inputs}
+    network.reshape({name: list(data[0][name].shape) for name in names})
+    hint = {"fp32": "f32", "bf16": "bf16"}[precision]
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = core.compile_model(network, "CPU", settings)
+
+    def step(index):
+        batch = data[index % len(data)]
+        feeds = {name: batch[name].numpy().astype(dtype) for name, dtype in names.items()}
+        return float(compiled(feeds)[compiled.output("logits")][0, 0])
 
     return step
 

@@ -1,6 +1,6 @@
 """Makes what a measurement works on: a checkpoint with random weights, batches of inputs, an ONNX export.
 
-`python workload.py '{"do": "model" | "batches" | "onnx", ...}'`; what exists already is kept.
+`python workload.py '{"do": "model" | "batches" | "onnx" | "onnx-int8", ...}'`; what exists already is kept.
 """
 
 import json
@@ -112,6 +112,18 @@ def onnx(path, folder, class_name, batches):
     os.replace(partial, path)
 
 
+def onnx_int8(path, source):
+    """Weights of each output channel in 8 bits, activations quantized in each run."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    path = Path(path)
+    if path.exists():
+        return
+    partial = path.with_suffix(".part")
+    quantize_dynamic(source, partial, weight_type=QuantType.QInt8, per_channel=True)
+    os.replace(partial, path)
+
+
 if __name__ == "__main__":
     command = json.loads(sys.argv[1])
-    {"model": model, "batches": batches, "onnx": onnx}[command.pop("do")](**command)
+    {"model": model, "batches": batches, "onnx": onnx, "onnx-int8": onnx_int8}[command.pop("do")](**command)

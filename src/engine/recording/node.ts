@@ -1,6 +1,8 @@
 // A value inside a recording, and what variables and in-place updates need of the recording that it belongs to.
 import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
 import type { Dependencies } from './dependencies.js';
+import type { PackedProduct } from './packed.js';
+import type { PredictionPrecision } from './precision.js';
 import type { GraphDType } from './tensorflow-values.js';
 
 /** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
@@ -15,6 +17,10 @@ export interface Node {
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
   /** Set for a matrix whose transpose exists: products use it, and all others when `full` is null. */
   readonly transposeOf?: Node;
+  /** Set for a matrix that is packed for products: its bytes. */
+  readonly packed?: OutputNumber;
+  /** Set for a product with a packed matrix that may not be in the graph yet. */
+  readonly product?: PackedProduct;
 }
 
 /** The part of a recording that adds operations. */
@@ -22,6 +28,7 @@ export interface Recorder {
   readonly graph: NativeGraph;
   /** TensorFlow's dtype of the inputs of matrix products where they are not float32. */
   readonly lowDtype: number | null;
+  readonly precision: PredictionPrecision;
   readonly dependencies: Dependencies;
   /** An operation on output numbers, with control inputs. */
   operation(
@@ -30,6 +37,8 @@ export interface Recorder {
     attributes: readonly OperationAttribute[],
     controls?: readonly number[],
   ): { operation: number; nodes: Node[] };
+  /** The first output of an operation, whatever its dtype and shape. */
+  output(type: string, inputs: readonly OutputNumber[], attributes: readonly OperationAttribute[]): OutputNumber;
   /** The float32 (or int32, or bool) form of a node. */
   full(node: Node): OutputNumber;
   /** The bfloat16 form of a node, when it exists. */

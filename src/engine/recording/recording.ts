@@ -13,11 +13,12 @@ import {
   type OutputNumber,
 } from '../load/addon.js';
 import { currentCaller } from './caller.js';
-import type { Precision } from './precision.js';
+import type { PredictionPrecision } from './precision.js';
 import { Dependencies } from './dependencies.js';
 import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
 import { InPlaceUpdates } from './in-place-updates.js';
 import type { Node, Recorder } from './node.js';
+import { addProduct, Fusions, packedProduct } from './packed.js';
 import { groupInputs } from './operation-definitions.js';
 import { traitsOf } from './operation-traits.js';
 
@@ -33,16 +34,20 @@ export class Recording implements Recorder {
   /** The operations that write into variables. */
   readonly updates: InPlaceUpdates = new InPlaceUpdates(this);
   private readonly constants = new Map<string, Node>();
+  private readonly fusions: Fusions | null;
 
   /**
    * @param scope prefix of the names of all operations. @param precision of the inputs of matrix products.
+   * @param fuses whether operations join others where no gradient needs what is between them.
    */
   constructor(
     readonly graph: NativeGraph,
     readonly scope: string,
-    precision: Precision,
+    readonly precision: PredictionPrecision,
+    fuses = false,
   ) {
     this.lowDtype = LOW_DTYPES[precision];
+    this.fusions = fuses ? new Fusions(this) : null;
   }
 
   /** An input of the function. */
@@ -53,6 +58,19 @@ export class Recording implements Recorder {
 
   /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow refuses it, or a shape depends on data. */
   emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
+    const joined = this.fusions?.match(type, inputs) ?? null;
+    if (joined !== null) return [joined];
+    const nodes = this.emitAlone(type, inputs, attributes, outputCount);
+    if (nodes[0] !== undefined) this.fusions?.note(nodes[0], type, inputs, attributes);
+    return nodes;
+  }
+
+  private emitAlone(
+    type: string,
+    inputs: readonly Node[],
+    attributes: readonly OperationAttribute[],
+    outputCount: number,
+  ): Node[] {
     if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
     const lowResult = this.emitLow(type, inputs, attributes);
     if (lowResult !== null) return lowResult;
@@ -78,15 +96,7 @@ export class Recording implements Recorder {
     controls: readonly number[] = [],
     name = `${type}_${this.operationCount}`,
   ): { operation: number; nodes: Node[] } {
-    this.operationCount++;
-    let added;
-    try {
-      added = this.graph.add(type, `${this.scope}/${nodeName(name)}`, inputs, attributes, controls);
-    } catch (error) {
-      throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
-    }
-    const { operation, outputs } = added;
-    this.dependencies.add(operation, type, [...inputs.flat().map(operationOf), ...controls]);
+    const { operation, outputs } = this.add(type, inputs, attributes, controls, name);
     const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
       const known = DTYPE_NAMES.get(dtype);
       if (known === undefined) return []; // resources: only their operation is used
@@ -105,8 +115,36 @@ export class Recording implements Recorder {
     return { operation, nodes };
   }
 
+  output(type: string, inputs: readonly OutputNumber[], attributes: readonly OperationAttribute[]): OutputNumber {
+    return output(this.add(type, inputs, attributes).operation);
+  }
+
+  private add(
+    type: string,
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
+    attributes: readonly OperationAttribute[],
+    controls: readonly number[] = [],
+    name = `${type}_${this.operationCount}`,
+  ): ReturnType<NativeGraph['add']> {
+    this.operationCount++;
+    let added;
+    try {
+      added = this.graph.add(type, `${this.scope}/${nodeName(name)}`, inputs, attributes, controls);
+    } catch (error) {
+      throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
+    }
+    this.dependencies.add(added.operation, type, [...inputs.flat().map(operationOf), ...controls]);
+    return added;
+  }
+
   /** The float32 (or int32, or bool) form of a node. */
   full(node: Node): OutputNumber {
+    const { product, packed, shape } = node;
+    if (product !== undefined) node.full ??= this.full(addProduct(this, product, shape[1] ?? 0));
+    if (packed !== undefined && node.full === null) {
+      const values = this.output('VisualbertUnpack', [packed], []);
+      node.full = this.output('EnsureShape', [values], [{ name: 'shape', type: TF_ATTR.shape, value: shape }]);
+    }
     if (node.update !== undefined)
       node.full ??= node.update.variable.readAfter(this, this.updates.operationOf(node.update.of));
     if (node.transposeOf !== undefined) node.full ??= this.full(this.transposed(node.transposeOf));
@@ -173,6 +211,9 @@ export class Recording implements Recorder {
   private matMul(inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node {
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
     const plain = inputs.every(({ shape }) => shape.length === 2);
+    const [x, matrix] = inputs as readonly [Node, Node];
+    if (plain && matrix.packed !== undefined && !flag('adj_x') && flag('adj_y'))
+      return packedProduct(x, matrix, matrix.packed);
     const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
     const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
     const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {

@@ -1,6 +1,6 @@
 // dtypes, names and values as recordings and TensorFlow write them.
 import { TF_ATTR, TF_DTYPE, type OperationAttribute } from '../load/addon.js';
-import type { Precision } from './precision.js';
+import type { PredictionPrecision } from './precision.js';
 
 /** dtypes of tensors inside a recording. */
 export type GraphDType = 'float32' | 'int32' | 'bool';
@@ -16,9 +16,10 @@ export const DTYPE_NAMES = new Map<number, GraphDType>([
   [TF_DTYPE.bool, 'bool'],
 ]);
 
-/** The dtype of a precision's matrix products; null: float32. */
-export const LOW_DTYPES: Record<Precision, number | null> = {
+/** The dtype of a precision's matrix products; null: float32, but for packed matrices. */
+export const LOW_DTYPES: Record<PredictionPrecision, number | null> = {
   fp32: null,
+  int8: null,
   bf16: TF_DTYPE.bfloat16,
   fp16: TF_DTYPE.float16,
 };

@@ -6,7 +6,7 @@ import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js'
 import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions, Tensors } from './contract.js';
-import type { Precision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../recording/precision.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
@@ -55,7 +55,7 @@ class CompiledFunction {
     private readonly fn: (inputs: Tensors) => Tensors,
     private readonly state: SessionState,
     private readonly name: string,
-    private readonly precision: Precision,
+    private readonly precision: PredictionPrecision,
   ) {}
 
   async call(inputs: RawTensors): Promise<RawTensors> {

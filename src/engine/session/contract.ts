@@ -10,7 +10,7 @@
 //   const { loss } = await step({ inputIds: { dtype: 'int32', shape: [2, 5], data }, rate: ... });
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
-import type { Precision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../recording/precision.js';
 import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
@@ -37,7 +37,14 @@ export interface StateOptions {
 export interface ReadOnlyMatrices {
   matrices: (name: string, variable: tf.Variable) => boolean;
   /** Of the functions that multiply by them; others may use them too. */
-  precision: Precision;
+  precision: PredictionPrecision;
+  /**
+   * Pack them for products with few rows instead of transposing them, where our own kernels serve: on the CPU, not in fp16. In `bf16` and `int8`
+   * the packed form is kept beside the matrix itself. Default false.
+   */
+  packs?: boolean;
+  /** Of `int8`: matrices whose products stay in float32. Default: none. */
+  exact?: (name: string) => boolean;
 }
 
 /** A variable made inside the session. */
@@ -86,7 +93,7 @@ export interface CompileOptions {
   /** Shows up in errors, logs and profiles. Default: the function's own name. */
   name?: string;
   /** Default `fp32`. */
-  precision?: Precision;
+  precision?: PredictionPrecision;
 }
 
 /**

@@ -6,7 +6,8 @@ import { operationOf, output, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNu
 import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/graph-backend.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
-import type { Precision } from '../recording/precision.js';
+import { packingOf, type Packing } from '../recording/packed.js';
+import type { PredictionPrecision } from '../recording/precision.js';
 import type { Node, Recorder } from '../recording/node.js';
 import type { Recording } from '../recording/recording.js';
 import type { Resource } from './variable-access.js';
@@ -21,14 +22,16 @@ export interface StateVariableSpec {
    * Of a matrix that is only read: the precision of the products that read it. In fp32 the session keeps its transpose alone, else the matrix
    * and its transpose in low precision.
    */
-  readIn?: Precision | undefined;
+  readIn?: PredictionPrecision | undefined;
+  /** Whether the session packs a matrix that is only read, instead of transposing it. */
+  isPacked?: boolean;
 }
 
-/** Where a variable is: in one graph, as itself or transposed, and perhaps in low precision beside it. */
+/** Where a variable is: in one graph, as itself, transposed or packed, and perhaps in low precision beside it. */
 interface Location {
   graph: NativeGraph;
   resource: Resource;
-  /** The transposed matrix in low precision. */
+  /** The transposed or packed matrix in low precision. */
   low: Resource | null;
 }
 
@@ -40,13 +43,15 @@ export class StateVariable implements SessionVariable {
   readonly dtype: GraphDType;
   readonly given: boolean;
   readonly tfVariable: tf.Variable;
-  private readonly readIn: Precision | undefined;
+  private readonly readIn: PredictionPrecision | undefined;
+  /** Of the resource that products read. */
+  private readonly packing: Packing | null;
   private location: Location;
   private readonly reads = new WeakMap<Recorder, Node>();
 
   /** @param bind gives the tfjs variable that stands for this one. */
   constructor(
-    { name, shape, dtype, given, readIn }: StateVariableSpec,
+    { name, shape, dtype, given, readIn, isPacked = false }: StateVariableSpec,
     graph: NativeGraph,
     readonly read: () => Promise<RawTensor>,
     bind: (stored: SessionVariable) => tf.Variable,
@@ -56,6 +61,7 @@ export class StateVariable implements SessionVariable {
     this.dtype = dtype;
     this.given = given;
     this.readIn = readIn;
+    this.packing = readIn !== undefined && isPacked ? packingOf(readIn) : null;
     this.location = this.addTo(graph);
     this.tfVariable = bind(this);
   }
@@ -80,18 +86,23 @@ export class StateVariable implements SessionVariable {
   }
 
   private addTo(graph: NativeGraph): Location {
-    const add = (name: string, dtype: number, isTransposed: boolean): Resource => {
+    const add = (name: string, { dtype, isTransposed, packing }: Omit<Resource, 'handle'>): Resource => {
       const path = `state/${nodeName(this.name)}/${name}`;
-      const shape = isTransposed ? [...this.shape].reverse() : this.shape;
+      const shape = packing !== null ? [-1] : isTransposed ? [...this.shape].reverse() : this.shape;
       const shared = { name: 'shared_name', type: TF_ATTR.string, value: path };
       const attributes = [typeAttribute('dtype', dtype), { name: 'shape', type: TF_ATTR.shape, value: shape }, shared];
-      return { handle: output(graph.add('VarHandleOp', path, [], attributes).operation), dtype, isTransposed };
+      const handle = output(graph.add('VarHandleOp', path, [], attributes).operation);
+      return { handle, dtype, isTransposed, packing };
     };
-    const { keepsTranspose, lowDtype } = this;
+    const plain = { dtype: TF_DTYPE[this.dtype], isTransposed: false, packing: null };
+    const packed = { dtype: TF_DTYPE.uint8, isTransposed: false, packing: this.packing };
+    const { keepsTranspose, lowDtype, packing } = this;
+    if (packing === 'fp32') return { graph, resource: add('VarHandleOp', packed), low: null };
+    if (packing !== null) return { graph, resource: add('VarHandleOp', plain), low: add('packed', packed) };
     return {
       graph,
-      resource: add('VarHandleOp', TF_DTYPE[this.dtype], keepsTranspose),
-      low: lowDtype === null ? null : add('low', lowDtype, true),
+      resource: add('VarHandleOp', { ...plain, isTransposed: keepsTranspose }),
+      low: lowDtype === null ? null : add('low', { dtype: lowDtype, isTransposed: true, packing: null }),
     };
   }
 
@@ -103,7 +114,7 @@ export class StateVariable implements SessionVariable {
 
   /** Whether the session has its transpose instead of itself. */
   private get keepsTranspose(): boolean {
-    return this.readIn !== undefined && this.lowDtype === null;
+    return this.readIn !== undefined && this.packing === null && this.lowDtype === null;
   }
 
   private get lowDtype(): number | null {
@@ -111,26 +122,33 @@ export class StateVariable implements SessionVariable {
   }
 
   node(recording: Recorder): Node {
-    const { graph, resource, low } = this.location;
+    const { graph } = this.location;
     if (recording.graph !== graph) {
       throw new EngineError(
         `The variable "${this.name}" belongs to another state than the function that is recorded${currentCaller()}; give it to one state, and compile both functions over it`,
       );
     }
     let node = this.reads.get(recording);
-    if (node === undefined) {
-      const read = ({ handle, dtype }: Resource): Node => {
-        const [value] = recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)]).nodes;
-        if (value === undefined) throw new EngineError(`The variable "${this.name}" cannot be read`);
-        return value;
-      };
-      node = read(resource);
-      const { shape, dtype, keepsTranspose } = this;
-      if (keepsTranspose) node = { shape, dtype, full: null, low: null, transposeOf: node };
-      else if (low !== null && low.dtype === recording.lowDtype) node = { ...node, transposeOf: read(low) };
-      this.reads.set(recording, node);
-    }
+    if (node === undefined) this.reads.set(recording, (node = this.addRead(recording)));
     return node;
+  }
+
+  private addRead(recording: Recorder): Node {
+    const { shape, dtype, packing, keepsTranspose } = this;
+    const { resource, low } = this.location;
+    const bytes = ({ handle }: Resource): OutputNumber =>
+      recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE.uint8)]);
+    const read = ({ handle, dtype: stored }: Resource): Node => {
+      const [value] = recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', stored)]).nodes;
+      if (value === undefined) throw new EngineError(`The variable "${this.name}" cannot be read`);
+      return value;
+    };
+    const absent = { shape, dtype, full: null, low: null };
+    if (packing === 'fp32') return { ...absent, packed: bytes(resource) };
+    const node = read(resource);
+    if (low === null) return keepsTranspose ? { ...absent, transposeOf: node } : node;
+    if (packing !== null) return packing === recording.precision ? { ...node, packed: bytes(low) } : node;
+    return low.dtype === recording.lowDtype ? { ...node, transposeOf: read(low) } : node;
   }
 
   readAfter(recording: Recorder, operation: number): OutputNumber {

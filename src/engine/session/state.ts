@@ -8,7 +8,7 @@ import type { State, StateOptions, VariableSpec } from './contract.js';
 import { Filling } from './filling.js';
 import { requireFreeVariables, requireVariableSpec } from './checks.js';
 import { moveIn } from './move-in.js';
-import type { Precision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../recording/precision.js';
 import type { GraphBackend, SessionVariable } from '../recording/graph-backend.js';
 import { nodeName, type GraphDType } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
@@ -42,6 +42,8 @@ export class SessionState implements State {
   private readonly config: Uint8Array;
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
+  /** Whether matrices that are only read are packed, and operations over them joined. */
+  private readonly packs: boolean;
   private readonly sessionVariables = new Map<string, StateVariable>();
   private readonly filling = new Filling(() => ({ graph: this.graph, access: this.access }));
   private readonly queue = new RunQueue(() => this.filling.start());
@@ -68,6 +70,7 @@ export class SessionState implements State {
     this.backend = graphBackend(native);
     this.bound = new SignatureBound(maxSignatures);
     this.readOnly = readOnly;
+    this.packs = readOnly?.packs === true && !native.binding.isUsingGpuDevice() && !native.info.xla;
     this.log = log;
     this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
@@ -160,8 +163,11 @@ export class SessionState implements State {
       const dtype = variable.dtype as GraphDType;
       const isMatrix = variable.rank === 2 && dtype === 'float32';
       const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
-      const readIn = isReadOnly ? this.readOnly?.precision : undefined;
-      return this.register({ name, shape: variable.shape, dtype, given: true, readIn }, () => variable);
+      const readIn = isReadOnly ? this.precisionOf(name) : undefined;
+      return this.register(
+        { name, shape: variable.shape, dtype, given: true, readIn, isPacked: this.packs },
+        () => variable,
+      );
     });
     await moveIn(entering, this.addon, {
       release: (variable) => this.refer(variable),
@@ -171,6 +177,11 @@ export class SessionState implements State {
           for (const [variable, value] of values) await this.assign(variable, value);
         }),
     });
+  }
+
+  private precisionOf(name: string): PredictionPrecision | undefined {
+    const { precision, exact } = this.readOnly ?? {};
+    return precision === 'int8' && (!this.packs || exact?.(name) === true) ? 'fp32' : precision;
   }
 
   /** True when a call would start at once, without waiting for another or for variables to be filled. */
@@ -194,11 +205,11 @@ export class SessionState implements State {
   }
 
   /** A new recording in the present graph, or in a new one when this is full. To be called by a job. */
-  async startRecording(name: string, precision: Precision): Promise<Recording> {
+  async startRecording(name: string, precision: PredictionPrecision): Promise<Recording> {
     if (this.recordingsInGraph >= this.bound.value) await this.rebuild();
     this.recordingsInGraph++;
     const scope = nodeName(/^[A-Za-z]/.test(name) ? name : `f${name}`); // TensorFlow's names begin with a letter
-    return new Recording(this.graph, `${scope}_${this.recordings++}`, precision);
+    return new Recording(this.graph, `${scope}_${this.recordings++}`, precision, this.packs);
   }
 
   /** To be called with the second recording of a signature that an earlier session had. */

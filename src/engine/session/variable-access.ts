@@ -13,15 +13,18 @@ import {
   type OperationAttribute,
   type OutputNumber,
 } from '../load/addon.js';
+import { PACKINGS, type Packing } from '../recording/packed.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 
-/** Memory of the session that holds an array, or the transpose of a matrix. */
+/** Memory of the session that holds an array, the transpose of a matrix, or a packed matrix. */
 export interface Resource {
   /** The output that names it, for recordings. */
   readonly handle: OutputNumber;
   /** As TensorFlow numbers it. */
   readonly dtype: number;
   readonly isTransposed: boolean;
+  /** How the matrix is packed; null where it is not. */
+  readonly packing: Packing | null;
 }
 
 /** Operations that read any resource of a kind. */
@@ -77,26 +80,26 @@ export class VariableAccess {
 
   /** What a resource holds, as it lies there, to be put into another session. */
   async hold(resource: Resource): Promise<Handle<'tensor'>> {
-    const { feed, value } = this.reading({ ...resource, isTransposed: false });
+    const { feed, value } = this.reading({ ...resource, isTransposed: false, packing: null });
     const [tensor] = await this.graph.hold([feed], [value]);
     return tensor as Handle<'tensor'>;
   }
 
   /** Takes over what `hold` took from the same resource of another session. */
   async restore(resource: Resource, tensor: Handle<'tensor'>): Promise<void> {
-    const { feed, value, assign } = this.writing({ ...resource, isTransposed: false }, resource.dtype);
+    const { feed, value, assign } = this.writing({ ...resource, isTransposed: false, packing: null }, resource.dtype);
     await this.graph.run([feed, [value, tensor]], [], [assign]);
   }
 
   private reading(resource: Resource): { feed: Feeds[number]; value: OutputNumber } {
-    const key = `${resource.dtype} ${resource.isTransposed}`;
+    const key = `${resource.dtype} ${resource.isTransposed} ${resource.packing}`;
     let reader = this.readers.get(key);
     if (reader === undefined) this.readers.set(key, (reader = this.addReader(resource)));
     return { feed: this.feedOf(resource, reader), value: reader.value };
   }
 
   private writing(resource: Resource, dtype: number): { feed: Feeds[number]; value: OutputNumber; assign: number } {
-    const key = `${resource.dtype} ${resource.isTransposed} ${dtype}`;
+    const key = `${resource.dtype} ${resource.isTransposed} ${resource.packing} ${dtype}`;
     let writer = this.writers.get(key);
     if (writer === undefined) this.writers.set(key, (writer = this.addWriter(resource, dtype)));
     return { feed: this.feedOf(resource, writer), value: writer.value, assign: writer.assign };
@@ -106,18 +109,28 @@ export class VariableAccess {
     return [number, this.numbers.get(handle) as NativeArray]; // a state asks for what has entered
   }
 
-  private addReader({ dtype, isTransposed, handle }: Resource): Reader {
+  private addReader({ dtype, isTransposed, packing, handle }: Resource): Reader {
     const { number, variable } = this.addVariable(handle);
     const stored = output(this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]));
+    if (packing !== null) return { number, value: output(this.add('VisualbertUnpack', [stored], [])) };
     return { number, value: isTransposed ? this.addTranspose(stored) : stored };
   }
 
-  private addWriter({ dtype: stored, isTransposed, handle }: Resource, dtype: number): Writer {
+  private addWriter({ dtype: stored, isTransposed, packing, handle }: Resource, dtype: number): Writer {
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(dtype);
+    const kept = packing === null ? this.addCast(value, isTransposed, dtype, stored) : this.addPack(value, packing);
+    return { number, value, assign: this.add('AssignVariableOp', [variable, kept], [typeAttribute('dtype', stored)]) };
+  }
+
+  private addCast(value: OutputNumber, isTransposed: boolean, dtype: number, stored: number): OutputNumber {
     const turned = isTransposed ? this.addTranspose(value) : value;
-    const cast = dtype === stored ? turned : output(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
-    return { number, value, assign: this.add('AssignVariableOp', [variable, cast], [typeAttribute('dtype', stored)]) };
+    return dtype === stored ? turned : output(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
+  }
+
+  private addPack(matrix: OutputNumber, packing: Packing): OutputNumber {
+    const attribute = { name: 'packing', type: TF_ATTR.int, value: PACKINGS[packing] };
+    return output(this.add('VisualbertPack', [matrix], [attribute]));
   }
 
   /** Any variable that is on the same device as one of its kind; what uses it runs there too. */

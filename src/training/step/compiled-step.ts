@@ -1,7 +1,7 @@
 // createTrainingStep in Node: the same step, recorded as a graph of the native engine.
 import { compile } from '../../engine/session/compile.js';
 import type { StateOptions } from '../../engine/session/contract.js';
-import type { Precision } from '../../engine/recording/precision.js';
+import type { PredictionPrecision } from '../../engine/recording/precision.js';
 import { createState } from '../../engine/session/state.js';
 import { EngineError, errorMessage } from '../../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './options.js';
@@ -26,7 +26,7 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
 /** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
 export async function createCompiledRunner(
   model: TrainableModel,
-  precision: Precision,
+  precision: PredictionPrecision,
   options: Pick<StateOptions, 'readOnly'> = {},
 ): Promise<StepRunner> {
   const state = await createState(model.namedParameters(), options).catch((error: unknown) => {

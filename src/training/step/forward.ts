@@ -1,6 +1,6 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
-import type { Precision } from '../../engine/recording/precision.js';
+import type { PredictionPrecision } from '../../engine/recording/precision.js';
 import { ConfigError } from '../../errors.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
@@ -9,7 +9,7 @@ import { type TrainableModel } from './trainable-model.js';
 /** Inference without dropout. `compile` defaults to whether the native engine is the backend. @throws ConfigError for a low precision without it */
 export async function createForwardPass(
   model: TrainableModel,
-  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: Precision } = {},
+  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: PredictionPrecision } = {},
 ): Promise<ForwardPass> {
   tf.backend(); // starts the backend that is about to be asked for
   const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
@@ -18,8 +18,15 @@ export async function createForwardPass(
   if (!isCompiled) return createEagerForwardPass(model);
   return forwardPassOver(
     model,
-    await createCompiledRunner(model, precision, { readOnly: { matrices: isLinearWeight, precision } }),
+    await createCompiledRunner(model, precision, {
+      readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },
+    }),
   );
+}
+
+/** Of the layers that read single positions and give the scores: they cost little, and every rounding of theirs is seen. */
+function isOfHead(name: string): boolean {
+  return !/(^|\.)(encoder|additional_layer|embeddings)\./.test(name);
 }
 
 /** `[out, in]` of a linear layer, and no table whose rows are looked up. */
