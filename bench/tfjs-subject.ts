@@ -59,10 +59,7 @@ async function load({ class_name, model: folder, dropout }: SubjectArgs): Promis
   return { config, begin, model };
 }
 
-async function stepped(
-  model: VisualBertPreTrainedModel,
-  { compiled, precision }: SubjectArgs,
-): Promise<Run> {
+async function stepped(model: VisualBertPreTrainedModel, { compiled, precision }: SubjectArgs): Promise<Run> {
   if (precision === 'int8') throw new Error('start: int8 is a precision of prediction');
   const made = await api.createTrainingStep(model, { ...TRAINING, compile: compiled, precision });
   step = made;

@@ -1,6 +1,12 @@
 // visualbert ask: a picture and a question in, an answer out. A few seconds on a CPU, most of it the detector; the first time its download.
 import type { Argv, CommandModule } from 'yargs';
-import { DETECTOR_NAMES, openQuestion, type OpenedQuestion, type Precision, PRECISIONS } from '../src/node.js';
+import {
+  DETECTOR_NAMES,
+  openQuestion,
+  type OpenedQuestion,
+  type PredictionPrecision,
+  PREDICTION_PRECISIONS,
+} from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
@@ -13,7 +19,7 @@ interface AskArguments extends BackendArguments {
   detector?: string;
   answers?: string;
   topK: number;
-  precision: Precision;
+  precision: PredictionPrecision;
   allowFreshWeights: boolean;
   json: boolean;
 }
@@ -51,7 +57,12 @@ const ask: CommandModule<object, AskArguments> = {
           group: 'Run:',
         },
         'top-k': { type: 'number', alias: 'top', default: 5, describe: 'how many answers' },
-        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products', group: 'Run:' },
+        precision: {
+          choices: PREDICTION_PRECISIONS,
+          default: 'fp32' as const,
+          describe: 'of matrix products',
+          group: 'Run:',
+        },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         ...BACKEND_FLAGS,

@@ -1,6 +1,6 @@
 // visualbert ground: the regions of an image that phrases of a sentence name. A second on a CPU, most of it loading the model.
 import type { Argv, CommandModule } from 'yargs';
-import { type GroundedPhrase, PRECISIONS } from '../src/node.js';
+import { type GroundedPhrase, PREDICTION_PRECISIONS } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
@@ -32,7 +32,7 @@ const ground: CommandModule<object, GroundArguments> = {
         top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
-        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        precision: { choices: PREDICTION_PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
         ...featureFlags("Features (default: as the run's were made):"),
         ...BACKEND_FLAGS,
       })

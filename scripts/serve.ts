@@ -6,8 +6,8 @@ import {
   DETECTOR_NAMES,
   findDetector,
   RegionDetector,
-  type Precision,
-  PRECISIONS,
+  type PredictionPrecision,
+  PREDICTION_PRECISIONS,
   predictionOptions,
   readRun,
   serve as startServer,
@@ -29,7 +29,7 @@ interface ServeArguments
   /** False for `--no-token`. */
   token?: string | false;
   batchSize?: number;
-  precision: Precision;
+  precision: PredictionPrecision;
   allowFreshWeights: boolean;
   limitBody?: number;
   limitRegions?: number;
@@ -90,7 +90,7 @@ const serve: CommandModule<object, ServeArguments> = {
           group: LISTEN,
         },
         'batch-size': { type: 'number', describe: 'requests that run together at most; default 16' },
-        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        precision: { choices: PREDICTION_PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
         ...FRESH_WEIGHTS_FLAG,
         'limit-body': { type: 'number', describe: "megabytes of a request's body; default 8", group: LIMITS },
         'limit-regions': { type: 'number', describe: 'regions that a request may bring; default 256', group: LIMITS },

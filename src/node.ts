@@ -136,8 +136,8 @@ export type {
   TraceEvent,
   VariableSpec,
 } from './engine/session/contract.js';
-export type { Precision } from './engine/recording/precision.js';
-export { PRECISIONS } from './engine/recording/precision.js';
+export type { Precision, PredictionPrecision } from './engine/recording/precision.js';
+export { PRECISIONS, PREDICTION_PRECISIONS } from './engine/recording/precision.js';
 export { operationTable, operationTimes } from './engine/session/operation-times.js';
 export type { OperationTime } from './engine/session/operation-times.js';
 export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';

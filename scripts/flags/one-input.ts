@@ -3,7 +3,7 @@ import {
   type AnyOneInput,
   openOneInput,
   type PixelFeatureOptions,
-  type Precision,
+  type PredictionPrecision,
   predictionOptions,
   readRun,
   TASK_OPTIONS,
@@ -58,7 +58,7 @@ export interface OneInputArguments {
   grid?: number;
   cells?: number;
   look?: PixelFeatureOptions['look'];
-  precision?: Precision;
+  precision?: PredictionPrecision;
   allowFreshWeights?: boolean;
 }
 

@@ -1,5 +1,5 @@
 // Flags that commands with results share.
-import { counted, type LeftOutImage, type Precision, PRECISIONS } from '../../src/node.js';
+import { counted, type LeftOutImage, type PredictionPrecision, PREDICTION_PRECISIONS } from '../../src/node.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
@@ -16,13 +16,18 @@ export const FRESH_WEIGHTS_FLAG = {
 /** How examples are computed, by commands that read many. */
 export const COMPUTING_FLAGS = {
   'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
-  precision: { choices: PRECISIONS, default: 'fp32' as Precision, describe: 'of matrix products', group: 'Run:' },
+  precision: {
+    choices: PREDICTION_PRECISIONS,
+    default: 'fp32' as PredictionPrecision,
+    describe: 'of matrix products',
+    group: 'Run:',
+  },
   ...FRESH_WEIGHTS_FLAG,
 } as const;
 
 export interface ComputingArguments {
   batchSize?: number;
-  precision: Precision;
+  precision: PredictionPrecision;
   allowFreshWeights: boolean;
 }
 

@@ -1,5 +1,5 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
-import type { Precision } from '../engine/recording/precision.js';
+import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { createForwardPass } from '../training/step/forward.js';
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
@@ -7,7 +7,7 @@ import { loadParts } from './load.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
   /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
-  precision?: Precision;
+  precision?: PredictionPrecision;
   /** Record the forward pass once for each shape of its inputs. Default: whether the native engine is there; false answers the first question sooner. */
   compile?: boolean;
 }

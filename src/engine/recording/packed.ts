@@ -23,7 +23,11 @@ export interface PackedProduct {
 
 /** What this file needs of a recording. */
 interface Adder {
-  operation(type: string, inputs: readonly OutputNumber[], attributes: readonly OperationAttribute[]): { nodes: Node[] };
+  operation(
+    type: string,
+    inputs: readonly OutputNumber[],
+    attributes: readonly OperationAttribute[],
+  ): { nodes: Node[] };
   full(node: Node): OutputNumber;
   constant(values: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): Node;
 }
@@ -65,7 +69,8 @@ export class Fusions {
     if (type === 'Transpose') return this.attention(inputs);
     if (first === undefined || product === undefined || product.withGelu) return null;
     if (type === 'VisualbertGelu') return pending(first.shape, { ...product, withGelu: true });
-    const isBias = type === 'Add' && product.bias === null && second?.shape.length === 1 && second.shape[0] === first.shape[1];
+    const isBias =
+      type === 'Add' && product.bias === null && second?.shape.length === 1 && second.shape[0] === first.shape[1];
     return isBias ? pending(first.shape, { ...product, bias: second }) : null;
   }
 
@@ -88,7 +93,12 @@ export class Fusions {
     const plain = flags(weighted).every((flag) => !flag);
     const [turnsQueries, turnsKeys] = flags(scores);
     if (softmax === null || bias === undefined || !plain || turnsQueries === true || turnsKeys !== true) return null;
-    if (queries === undefined || keys === undefined || values === undefined || keys.shape.join() !== values.shape.join())
+    if (
+      queries === undefined ||
+      keys === undefined ||
+      values === undefined ||
+      keys.shape.join() !== values.shape.join()
+    )
       return null;
     const inputs = [queries, keys, values, bias].map((node) => this.recording.full(node));
     return this.recording.operation('VisualbertAttention', inputs, softmax.attributes).nodes[0] ?? null;
@@ -109,5 +119,7 @@ export class Fusions {
 const PARTS: ReadonlySet<string> = new Set(['Transpose', 'BatchMatMulV2', 'VisualbertSoftmax']);
 
 function flags(step: Step | null): boolean[] {
-  return ['adj_x', 'adj_y'].map((name) => step?.attributes.find((attribute) => attribute.name === name)?.value === true);
+  return ['adj_x', 'adj_y'].map(
+    (name) => step?.attributes.find((attribute) => attribute.name === name)?.value === true,
+  );
 }

@@ -71,6 +71,8 @@ export class SessionState implements State {
     this.bound = new SignatureBound(maxSignatures);
     this.readOnly = readOnly;
     this.packs = readOnly?.packs === true && !native.binding.isUsingGpuDevice() && !native.info.xla;
+    if (readOnly?.precision === 'int8' && !this.packs)
+      throw new EngineError('int8 is computed on the CPU alone, with packs: true; use bf16 or fp16 here');
     this.log = log;
     this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
     this.graph = new NativeGraph(this.addon, this.config);
@@ -181,7 +183,7 @@ export class SessionState implements State {
 
   private precisionOf(name: string): PredictionPrecision | undefined {
     const { precision, exact } = this.readOnly ?? {};
-    return precision === 'int8' && (!this.packs || exact?.(name) === true) ? 'fp32' : precision;
+    return precision === 'int8' && exact?.(name) === true ? 'fp32' : precision;
   }
 
   /** True when a call would start at once, without waiting for another or for variables to be filled. */

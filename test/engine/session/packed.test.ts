@@ -1,0 +1,168 @@
+// Products with packed matrices, and what joins them, against the same formulas computed eagerly.
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import type { PredictionPrecision } from '../../../src/engine/recording/precision.js';
+import { compile } from '../../../src/engine/session/compile.js';
+import type { Tensors } from '../../../src/engine/session/contract.js';
+import { createState, type SessionState } from '../../../src/engine/session/state.js';
+import { activationFunction } from '../../../src/layers/activations.js';
+import { attend, attentionBias } from '../../../src/layers/attention.js';
+import { linear } from '../../../src/layers/linear.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import { useBackend } from '../../helpers/backend.js';
+
+let hasEngine = false;
+beforeAll(async () => {
+  const choice = await useBackend();
+  hasEngine = choice.backend === 'tensorflow';
+  if (!hasEngine) process.stdout.write(`skipped: ${choice.reason}\n`);
+});
+
+/** Values between -1 and 1 that do not repeat. */
+function waves(shape: number[], step: number): RawTensor & { data: Float32Array } {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return { dtype: 'float32', shape, data: Float32Array.from({ length: size }, (_, i) => Math.sin(step * (i + 1))) };
+}
+
+const tensorOf = ({ data, shape }: RawTensor): tf.Tensor => tf.tensor(data, shape);
+
+/** A state with a matrix `weight` [out, in] that products read, and a vector `bias` [out]. */
+async function layer(
+  weight: RawTensor,
+  bias: RawTensor,
+  precision: PredictionPrecision,
+  options = {},
+): Promise<{ weights: Record<'weight' | 'bias', tf.Variable>; state: SessionState }> {
+  const weights = { weight: tf.variable(tensorOf(weight)), bias: tf.variable(tensorOf(bias)) };
+  const readOnly = { matrices: (name: string) => name === 'weight', precision, packs: true };
+  return { weights, state: await createState(new Map(Object.entries(weights)), { readOnly, ...options }) };
+}
+
+function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  return Math.max(...Array.from(actual, (value, i) => Math.abs(value - (expected[i] ?? NaN))));
+}
+
+describe('packed matrices', () => {
+  // Sums of 19 products below 1: float32 rounds each to 6e-8, bfloat16 each factor to 2^-9, int8 to 1 / 255 of the range of its row.
+  test.each([
+    ['fp32', 2e-6],
+    ['bf16', 0.02],
+    ['int8', 0.05],
+  ] as const)('give products, bias and GELU in %s for every number of rows', async (precision, tolerance) => {
+    if (!hasEngine) return;
+    const [weight, bias] = [waves([70, 19], 0.7), waves([70], 1.3)];
+    const { weights, state } = await layer(weight, bias, precision);
+    const gelu = activationFunction('gelu');
+    const run = compile(
+      ({ x }) => {
+        const affine = linear(x as tf.Tensor, weights);
+        return { product: tf.matMul(x as tf.Tensor, weights.weight, false, true), affine, active: gelu(affine) };
+      },
+      { state, precision },
+    );
+    for (const rows of [1, 5, 14, 15, 29]) {
+      const x = waves([rows, 19], 0.37);
+      const outputs = await run({ x });
+      const expected = tf.tidy(() => {
+        const product = tf.matMul(tensorOf(x), tensorOf(weight), false, true);
+        const affine = tf.add(product, tensorOf(bias));
+        return { product: product.dataSync(), affine: affine.dataSync(), active: gelu(affine).dataSync() };
+      });
+      for (const [name, values] of Object.entries(expected)) {
+        expect(outputs[name]?.shape).toEqual([rows, 70]);
+        expect(largestDifference(outputs[name]?.data ?? [], values)).toBeLessThan(tolerance);
+      }
+    }
+    await state.dispose();
+    tf.dispose(Object.values(weights));
+  });
+
+  test('multiply in int8 with one scale for each output and each row', async () => {
+    if (!hasEngine) return;
+    // Multiples of the scales, so that nothing is rounded: 1 and 0.5 for the outputs, 1 and 2 for the rows.
+    const weight: RawTensor = { dtype: 'float32', shape: [2, 3], data: Float32Array.of(127, -64, 3, 63.5, 0.5, -20) };
+    const bias: RawTensor = { dtype: 'float32', shape: [2], data: Float32Array.of(0.25, -1) };
+    const { weights, state } = await layer(weight, bias, 'int8');
+    const run = compile(({ x }) => ({ y: linear(x as tf.Tensor, weights) }), { state, precision: 'int8' });
+    const x: RawTensor = { dtype: 'float32', shape: [2, 3], data: Float32Array.of(-55, 200, 7, 510, 2, 100) };
+    const { y } = await run({ x });
+    expect([...(y?.data ?? [])]).toEqual([-19763.75, -3533.5, 64942.25, 30385]);
+    await state.dispose();
+    tf.dispose(Object.values(weights));
+  });
+
+  test('keep products of exact matrices in float32 where others are int8', async () => {
+    if (!hasEngine) return;
+    const [weight, bias, x] = [waves([33, 8], 0.7), waves([33], 1.3), waves([3, 8], 0.37)];
+    const { weights, state } = await layer(weight, bias, 'int8', {
+      readOnly: { matrices: (name: string) => name === 'weight', precision: 'int8', packs: true, exact: () => true },
+    });
+    const run = compile((inputs) => ({ y: linear(inputs['x'] as tf.Tensor, weights) }), { state, precision: 'int8' });
+    const expected = tf.tidy(() => linear(tensorOf(x), { weight: tensorOf(weight), bias: tensorOf(bias) }).dataSync());
+    expect(largestDifference((await run({ x }))['y']?.data ?? [], expected)).toBeLessThan(2e-6);
+    await state.dispose();
+    tf.dispose(Object.values(weights));
+  });
+
+  test.each(['fp32', 'bf16', 'int8'] as const)('are read, written and given back exactly in %s', async (precision) => {
+    if (!hasEngine) return;
+    const [weight, bias] = [waves([35, 6], 0.7), waves([35], 1.3)];
+    const { weights, state } = await layer(weight, bias, precision, { maxSignatures: 1 });
+    const rows = compile(
+      ({ index }) => ({
+        taken: tf.gather(weights.weight, index as tf.Tensor1D),
+        product: tf.matMul(tf.ones([index?.shape[0] ?? 0, 35]), weights.weight),
+      }),
+      { state, precision },
+    );
+    expect((await state.read('weight')).data).toEqual(weight.data);
+    const written = waves([35, 6], 0.11);
+    await state.write('weight', written);
+    for (const count of [1, 2]) {
+      const index: RawTensor = { dtype: 'int32', shape: [count], data: Int32Array.of(34, 1).subarray(0, count) };
+      const { taken } = await rows({ index }); // the second in a new session
+      expect([...(taken?.data ?? [])]).toEqual([34, 1].slice(0, count).flatMap((row) => [...written.data.subarray(6 * row, 6 * row + 6)])); // prettier-ignore
+    }
+    await state.dispose();
+    expect(weights.weight.dataSync()).toEqual(written.data);
+    tf.dispose(Object.values(weights));
+  });
+
+  test.each([
+    [4, 4, 5],
+    [40, 40, 33],
+    [2, 70, 64],
+  ])('let attention of %i queries to %i keys in heads of %i be one operation', async (q, s, d) => {
+    if (!hasEngine) return;
+    const [b, n] = [2, 3];
+    const attention = ({ queries, keys, values, mask }: Tensors): Tensors => {
+      const [wide, narrow] = [queries, keys].map((x) => x as tf.Tensor);
+      const args = { b, n, bias: attentionBias(mask as tf.Tensor), headMask: null, dropout: { rate: 0.1, salt: 1 } };
+      const context = { training: false, dropoutKey: null };
+      const { joined } = attend(wide as tf.Tensor, narrow as tf.Tensor, values as tf.Tensor, { ...args, context });
+      return { joined };
+    };
+    const lengths = [s - 1, Math.ceil(s / 2)];
+    const mask = Int32Array.from({ length: b * s }, (_, i) => Number(i % s < (lengths[Math.floor(i / s)] ?? 0)));
+    const inputs = {
+      queries: waves([b * q, n * d], 0.7),
+      keys: waves([b * s, n * d], 0.37),
+      values: waves([b * s, n * d], 0.11),
+      mask: { dtype: 'int32', shape: [b, s], data: mask } as RawTensor,
+    };
+    const { weights, state } = await layer(waves([2, 2], 1), waves([2], 1), 'fp32');
+    const { outputs, trace } = await compile(attention, { state }).profile(inputs);
+    const expected = tf.tidy(() => {
+      const { mask: padding, ...rest } = inputs;
+      const tensors = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, tensorOf(value)]));
+      return attention({ ...tensors, mask: tf.tensor(padding.data, [b, s], 'int32') })['joined']?.dataSync() ?? [];
+    });
+    expect(largestDifference(outputs['joined']?.data ?? [], expected)).toBeLessThan(2e-6);
+    const ran = trace.traceEvents.map(({ name }) => name);
+    expect(ran).toContain('VisualbertAttention');
+    expect(ran).not.toContain('VisualbertSoftmax');
+    await state.dispose();
+    tf.dispose(Object.values(weights));
+  });
+});
