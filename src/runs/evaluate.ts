@@ -1,7 +1,7 @@
 // Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
-import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
+import type { ForwardPassOptions } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
@@ -20,7 +20,7 @@ export interface EvaluateRunOptions {
   /** Where to write the predictions as the evaluation server takes them. */
   output?: string;
   /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
-  precision?: PredictionPrecision;
+  precision?: NonNullable<ForwardPassOptions['precision']>;
   /** Go on, with a warning, where the model's file lacks parameters, which are then random. Default false: it is refused. */
   allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;

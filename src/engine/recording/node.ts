@@ -1,7 +1,6 @@
 // A value inside a recording, and what variables and in-place updates need of the recording that it belongs to.
 import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
 import type { Dependencies } from './dependencies.js';
-import type { PackedProduct } from './packed.js';
 import type { PredictionPrecision } from './precision.js';
 import type { GraphDType } from './tensorflow-values.js';
 
@@ -21,6 +20,15 @@ export interface Node {
   readonly packed?: OutputNumber;
   /** Set for a product with a packed matrix that may not be in the graph yet. */
   readonly product?: PackedProduct;
+}
+
+/** `x W^T`, perhaps with a bias and GELU: not added to the graph until its value is asked for. */
+export interface PackedProduct {
+  x: Node;
+  packed: OutputNumber;
+  /** `[out]`; null: none so far. */
+  bias: Node | null;
+  withGelu: boolean;
 }
 
 /** The part of a recording that adds operations. */

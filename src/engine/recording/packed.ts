@@ -1,6 +1,6 @@
 // What prediction computes in fewer and larger operations: products with packed matrices take their bias and GELU along, attention is one.
 import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
-import type { Node } from './node.js';
+import type { Node, PackedProduct } from './node.js';
 import type { PredictionPrecision } from './precision.js';
 
 /** How native/packed_loops.h numbers what a packed matrix is made of. */
@@ -10,15 +10,6 @@ export type Packing = keyof typeof PACKINGS;
 /** The packing of a matrix that products in a precision read; null where they read none. */
 export function packingOf(precision: PredictionPrecision): Packing | null {
   return precision === 'fp16' ? null : precision;
-}
-
-/** `x W^T`, perhaps with a bias and GELU: not added to the graph until its value is asked for. */
-export interface PackedProduct {
-  x: Node;
-  packed: OutputNumber;
-  /** `[out]`; null: none so far. */
-  bias: Node | null;
-  withGelu: boolean;
 }
 
 /** What this file needs of a recording. */

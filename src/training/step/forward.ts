@@ -6,10 +6,17 @@ import { createCompiledRunner } from './compiled-step.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
 import { type TrainableModel } from './trainable-model.js';
 
+export interface ForwardPassOptions {
+  /** Default: whether the native engine is the backend. */
+  compile?: boolean | undefined;
+  /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  precision?: PredictionPrecision;
+}
+
 /** Inference without dropout. `compile` defaults to whether the native engine is the backend. @throws ConfigError for a low precision without it */
 export async function createForwardPass(
   model: TrainableModel,
-  { compile, precision = 'fp32' }: { compile?: boolean | undefined; precision?: PredictionPrecision } = {},
+  { compile, precision = 'fp32' }: ForwardPassOptions = {},
 ): Promise<ForwardPass> {
   tf.backend(); // starts the backend that is about to be asked for
   const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
