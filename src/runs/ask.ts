@@ -58,7 +58,8 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   const trainedWith = await readTrainedDetector(model);
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));
   const folder = await findDetector(named ?? detectorOf(model, trainedWith), watched(onProgress));
-  const detector = await RegionDetector.fromPretrained(folder, rest.precision === undefined ? {} : { precision: rest.precision });
+  const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // the detector has no products in 8 bits
+  const detector = await RegionDetector.fromPretrained(folder, precision === undefined ? {} : { precision });
   try {
     const identity = await detectorIdentity(folder, detector.name);
     const input = await openOneInput({
