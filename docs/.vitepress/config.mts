@@ -36,6 +36,7 @@ const guide: DefaultTheme.SidebarItem[] = [
   {
     text: 'Use',
     items: [
+      page('Pictures', '/pictures'),
       page('Pipelines', '/pipelines'),
       page('Explain', '/explain'),
       page('Serve', '/serve'),
