@@ -28,6 +28,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const vqa = new VisualBertProcessor({ tokenizer, task: 'vqa' });
 
 describe('VisualBertProcessor', () => {
+  test('refuses blank texts; punctuation alone is a text, as for BERT', async () => {
+    const plain = new VisualBertProcessor({ tokenizer });
+    for (const text of ['', ' \n']) {
+      await expect(plain({ text })).rejects.toThrow(
+        `text: expected a text that is not blank, received ${JSON.stringify(text)}`,
+      );
+      await expect(vqa({ text: ['a', text] })).rejects.toThrow('text: expected a text that is not blank');
+      await expect(plain({ text: 'a', textPair: text })).rejects.toThrow('textPair: expected a text that is not blank');
+    }
+    expect([...((await plain({ text: '?' }))['inputIds']?.data ?? [])]).toEqual(ids('[CLS] ? [SEP]'));
+    expect([...((await vqa({ text: '?' }))['inputIds']?.data ?? [])]).toEqual(ids('[CLS] ? [MASK] [SEP]'));
+  });
+
   test('ends a question in ? [MASK] [SEP], the slot of the answer head', async () => {
     const { inputIds, attentionMask, tokenTypeIds } = await vqa({ text: 'What color is the dog?' });
     expect([...(inputIds?.data ?? [])]).toEqual(ids('[CLS] what color is the dog ? [MASK] [SEP]'));

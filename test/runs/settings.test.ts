@@ -1,8 +1,9 @@
 // Settings of a run: sorted into their places, held against what each may be, read back from run.json.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'settings-'));
@@ -45,6 +46,18 @@ describe('readRun', () => {
   ])('says what is wrong with a run.json that holds %s', async (text, message) => {
     writeFileSync(join(folder, 'run.json'), text);
     await expect(readRun(folder)).rejects.toThrow(message);
+  });
+
+  test('says that a folder is not there or holds no run, and which runs lie beside it', async () => {
+    const runs = mkdtempSync(join(tmpdir(), 'runs-'));
+    const made = 'expected one that `visualbert train --output-dir FOLDER` made';
+    await expect(readRun(join(runs, 'a'))).rejects.toThrow(new ConfigError(`${join(runs, 'a')}: no such folder; ${made}`));
+    mkdirSync(join(runs, 'b'));
+    writeFileSync(join(runs, 'b', 'run.json'), '{}');
+    const there = `; there is ${join(runs, 'b')}`;
+    await expect(readRun(join(runs, 'a'))).rejects.toThrow(`no such folder; ${made}${there}`);
+    await expect(readRun(runs)).rejects.toThrow(`${runs}: the folder holds no run (run.json); ${made}${there}`);
+    rmSync(runs, { recursive: true });
   });
 
   test('reads settings with comments', async () => {

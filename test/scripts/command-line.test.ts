@@ -1,4 +1,5 @@
 // What a person reads who types something wrong: one line in the words of the flags, with the nearest one.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { errorText, helpWidth, usageText } from '../../scripts/command-line.js';
@@ -140,6 +141,22 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const all = await visualbert(['predict', '--help']);
     expect(all.stdout).toMatch(/\nData of flickr, flickr-pretraining:\n {2}--entities/);
     expect(all.stdout).toMatch(/Examples:/);
+  });
+
+  test('says what a signal ended before anything else listened to it, with the exit code of shells', () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      // Sent by the process itself as soon as the command listens.
+      const send = `const t = setInterval(() => { if (process.listenerCount('${signal}') > 0) { clearInterval(t); process.kill(process.pid, '${signal}'); } }, 1);`;
+      const preload = ['--import', `data:text/javascript,${encodeURIComponent(send)}`];
+      const ended = spawnSync(process.execPath, [...preload, COMMAND, 'train', 'nlvr', '--data', 'none.json'], {
+        encoding: 'utf8',
+      });
+      expect(ended.stderr).toBe(`visualbert train nlvr: stopped by ${signal} before its end\n`);
+      expect(ended.status).toBe(code);
+    }
   });
 
   test('prints a script for completion, and completes flags', async () => {

@@ -128,6 +128,11 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const args = ['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run];
     const stopped = await visualbert([...args, '--data', files.train, '--max-steps', '2', '--stop-after', '1']);
     expect(stopped.stdout).toContain(`go on with: visualbert train nlvr --output-dir '${run}' --resume`);
+    const again = await visualbert(args);
+    expect(again).toMatchObject({ code: 1, stdout: '' }); // before any plan
+    expect(again.stderr).toBe(
+      `${run}: it already holds a run; pass --resume to go on with it, or choose another --output-dir\n`,
+    );
     const config = join(files.folder, 'vqa.json');
     writeFileSync(config, '{ "task": "vqa" }');
     const evaluate = ['evaluate', '--backend', 'cpu', '--run', run];
