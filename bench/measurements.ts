@@ -150,6 +150,7 @@ export const OTHER_MEASUREMENTS = [
   'epoch',
   'whole-run',
   'detector',
+  'serve',
 ] as const;
 
 /** Who can be left out of a comparison. */

@@ -1,5 +1,5 @@
 // `node dist/bench/pipeline.js`: what a pipeline costs beside the compiled forward pass inside it, for one question and for a stream.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -8,16 +8,13 @@ import {
   type RawTensor,
   type RegionFeatures,
   selectBackend,
-  uniformValues,
-  VisualBertConfig,
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
 } from '../src/node.js';
-import { createTokenizer } from '../src/platform/node.js';
 import { DEFAULT_BUCKETS } from '../src/processing/batch.js';
 import { createForwardPass } from '../src/training/step/forward.js';
+import { pipelineCheckpoint, pipelineRegions } from './data/pipeline-checkpoint.js';
 import { mean, median } from './report/statistics.js';
-import { benchCache } from './python-env.js';
 import { makeVqaQuestions } from './data/vqa-questions.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -30,21 +27,20 @@ const flags = await yargs(hideBin(process.argv))
   .strict()
   .parseAsync();
 
-const [REGIONS, DIM, BATCH] = [36, 2048, 32];
+const BATCH = 32;
 /** Text positions of the reference: what `npm run bench` measures forward passes with. */
 const TOKENS = 20;
 await selectBackend({ backend: 'tensorflow', threads: flags.threads });
 const data = makeVqaQuestions();
-const answers = readFileSync(join(data, 'answers.txt'), 'utf8').trim().split('\n');
 const questions = (
   JSON.parse(readFileSync(join(data, 'questions.json'), 'utf8')) as { questions: { question: string }[] }
 ).questions.map(({ question }) => question);
-const folder = await checkpoint();
+const folder = await pipelineCheckpoint(data);
 const ask = await pipeline('visual-question-answering', folder, { batchSize: BATCH });
 const processor = await VisualBertProcessor.fromPretrained(folder);
 const model = await VisualBertForQuestionAnswering.fromPretrained(folder);
 const forward = await createForwardPass(model);
-const images = Array.from({ length: 64 }, (_, seed) => regionsOf(seed));
+const images = Array.from({ length: 64 }, (_, seed) => pipelineRegions(seed));
 
 interface Question {
   question: string;
@@ -110,20 +106,3 @@ console.log(`| | pipeline | its forward pass | ratio | goal |
 | stream of ${flags.questions}, questions per second | ${mean(rate.pipeline).toFixed(1)} | ${mean(rate.forward).toFixed(1)} (batch ${BATCH}, ${TOKENS} tokens) | ${ratioOfStream.toFixed(2)} | at least 0.90 |`);
 await forward.dispose();
 await ask.dispose();
-
-/** A base-size checkpoint with fresh weights, made once into the cache. */
-async function checkpoint(): Promise<string> {
-  const path = join(benchCache(), 'pipeline-base');
-  if (existsSync(join(path, 'vocab.txt'))) return path;
-  const id2label = Object.fromEntries(answers.map((answer, i) => [i, answer]));
-  const fresh = new VisualBertForQuestionAnswering(new VisualBertConfig({ visualEmbeddingDim: DIM, id2label }));
-  await fresh.savePretrained(path);
-  fresh.dispose();
-  const tokenizer = createTokenizer({ 'vocab.txt': readFileSync(join(data, 'vocab.txt'), 'utf8') });
-  await new VisualBertProcessor({ tokenizer, task: 'vqa' }).savePretrained(path);
-  return path;
-}
-
-function regionsOf(seed: number): RegionFeatures {
-  return { features: uniformValues(REGIONS * DIM, seed, 0, 1), count: REGIONS, dim: DIM };
-}

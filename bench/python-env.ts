@@ -6,7 +6,17 @@ import { join } from 'node:path';
 
 /** What the comparisons were made with. For a CPU `+cpu` where the package index has it: the other build brings 3 GB of CUDA. */
 const TORCH = '2.13.0';
-const PACKAGES = ['transformers>=5.23,<6', 'numpy', 'safetensors', 'accelerate', 'onnx', 'onnxruntime', 'openvino'];
+const PACKAGES = [
+  'transformers>=5.23,<6',
+  'numpy',
+  'safetensors',
+  'accelerate',
+  'onnx',
+  'onnxruntime',
+  'fastapi',
+  'uvicorn',
+  'openvino',
+];
 
 /** The folder for checkpoints, batches and the Python environment; several gigabytes. */
 export function benchCache(): string {

@@ -11,6 +11,7 @@ import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave }
 import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
 import { multipliesBfloat16 } from './machine/processor.js';
 import { requirePython } from './python-env.js';
+import { measureServe } from './serve/measure.js';
 import { measureAgreement, measureSteps } from './steps.js';
 import { measureWholeRun } from './whole-run.js';
 
@@ -36,6 +37,7 @@ const flags = await yargs(hideBin(process.argv))
   })
   .option('rounds', { number: true, default: 4, describe: 'turns that each side gets; the first warms up' })
   .option('steps', { number: true, default: 4, describe: 'steps in one turn' })
+  .option('seconds', { number: true, default: 60, describe: 'of load on each server' })
   .option('threads', { number: true, default: 2, describe: 'threads of each side' })
   .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
   .option('without', {
@@ -135,6 +137,10 @@ if (wanted.has('whole-run')) {
 }
 if (wanted.has('detector')) {
   await measure('regions of a picture', () => measureDetectors({ ...fileOptions, precisions }));
+}
+if (wanted.has('serve')) {
+  const { seconds, data = makeVqaQuestions() } = flags;
+  await measure('serving', () => measureServe({ python, data, threads, rounds, seconds, log }));
 }
 if (wanted.has('leak')) {
   await measure('leaks', async () =>

@@ -1,0 +1,134 @@
+// Clients that ask a server one question after another, and the servers that they ask.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { packageRoot, pythonFile } from '../python-env.js';
+
+/** A server in a process of its own. */
+export interface ServedProcess {
+  label: string;
+  url: string;
+  child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/** What servers are started with. */
+export interface ServerFiles {
+  /** Checkpoint with vocab.txt. */
+  model: string;
+  /** The same regions as a store and as safetensors. */
+  store: string;
+  safetensors: string;
+  threads: number;
+  batch: number;
+}
+
+const READY_MS = 120_000;
+const POLL_MS = 200;
+
+/** `visualbert serve`. */
+export function startOurs(files: ServerFiles): Promise<ServedProcess> {
+  const { model, store, threads, batch } = files;
+  const command = join(packageRoot(), 'dist', 'scripts', 'visualbert.js');
+  const settings = ['--threads', `${threads}`, '--batch-size', `${batch}`, '--log-level', 'warn'];
+  return start('visualbert serve', process.execPath, (port) => [
+    ...[command, 'serve', '--model', model, '--features', store, '--port', `${port}`, '--backend', 'tensorflow'],
+    ...settings,
+  ]);
+}
+
+/** FastAPI with transformers on PyTorch. */
+export function startTheirs(python: string, files: ServerFiles): Promise<ServedProcess> {
+  const { model, safetensors, threads, batch } = files;
+  return start('FastAPI, transformers', python, (port) => [
+    ...[pythonFile('serve_vqa.py'), model, safetensors, `${port}`, `${threads}`, `${batch}`],
+  ]);
+}
+
+async function start(label: string, command: string, argsAt: (port: number) => string[]): Promise<ServedProcess> {
+  const port = await freePort();
+  const child = spawn(command, argsAt(port), { stdio: ['ignore', 'ignore', 'inherit'] });
+  const url = `http://127.0.0.1:${port}`;
+  const begin = performance.now();
+  while (!(await isReady(url))) {
+    if (child.exitCode !== null) throw new Error(`${label} ended with ${child.exitCode} before it was ready`);
+    if (performance.now() - begin > READY_MS) throw new Error(`${label} was not ready in ${READY_MS / 1000} s`);
+    await pause(POLL_MS);
+  }
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  };
+  return { label, url, child, stop };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+/** What clients measured. */
+export interface Load {
+  seconds: number;
+  /** Milliseconds of each answered request. */
+  latencies: number[];
+  errors: number;
+}
+
+/** Asks with so many clients at once, until `isOver` (told how many were answered) says so. */
+export async function load(
+  url: string,
+  clients: number,
+  bodyAt: (i: number) => object,
+  isOver: (answered: number, seconds: number) => boolean,
+): Promise<Load> {
+  const latencies: number[] = [];
+  let [asked, errors] = [0, 0];
+  const begin = performance.now();
+  const seconds = (): number => (performance.now() - begin) / 1000;
+  const client = async (): Promise<void> => {
+    while (!isOver(latencies.length + errors, seconds())) {
+      const start = performance.now();
+      const status = await post(url, bodyAt(asked++)).catch(() => 0);
+      if (status === 200) latencies.push(performance.now() - start);
+      else errors++;
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return { seconds: seconds(), latencies, errors };
+}
+
+/** The status of a question's response. */
+async function post(url: string, body: object): Promise<number> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/v1/answer`, { method: 'POST', headers, body: JSON.stringify(body) });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** The value below which a share of the values lie. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+/** Resident memory of a process in MB; NaN where the system does not tell. */
+export function residentMb({ child }: ServedProcess): number {
+  const path = `/proc/${child.pid}/status`;
+  if (!existsSync(path)) return NaN;
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(path, 'utf8'))?.[1]) / 1024;
+}
