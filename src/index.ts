@@ -3,8 +3,11 @@
 export * as tf from '@tensorflow/tfjs';
 export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } from './errors.js';
 export { setLogger } from './logger.js';
+export { setFetch } from './platform/http.js';
+export type { Fetch } from './platform/http.js';
 export type { Logger } from './logger.js';
 export type { RawDType, RawTensor, RawTensors } from './raw-tensor.js';
+export { ZipWriter } from './checkpoint/zip-writer.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';
 export { memorySink } from './byte-sink.js';
@@ -63,6 +66,7 @@ export type { Buckets, EncodedExample, EncodedText, PadOptions } from './process
 export type { RegionInput, BoxInput, TensorLike } from './processing/region-inputs.js';
 export { pipeline } from './pipelines/pipeline.js';
 export { PIPELINE_NAMES } from './pipelines/tasks.js';
+export type { PipelineModel } from './pipelines/load.js';
 export type {
   CallOptions,
   ChoiceInput,
@@ -124,3 +128,6 @@ export {
 } from './processing/answer-vocabulary.js';
 export type { BuildAnswersOptions } from './processing/answer-vocabulary.js';
 export type { RegionFeatures, RegionFeatureSource } from './features/region-features.js';
+export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
+export type { PixelFeatureOptions } from './features/pixels.js';
+export type { RgbImage } from './pictures/rgb-image.js';

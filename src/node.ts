@@ -10,9 +10,6 @@ export { default as tf } from '@tensorflow/tfjs';
 export const startBackend = await prepareBackend();
 
 export { decodePng, encodePng } from './pictures/png.js';
-export type { RgbImage } from './pictures/png.js';
-export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
-export type { PixelFeatureOptions } from './features/pixels.js';
 
 export { approximateLength } from './processing/approximate-length.js';
 export { buildVocabulary } from './processing/word-vocabulary.js';

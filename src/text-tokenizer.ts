@@ -9,6 +9,9 @@ export const TOKENIZER_FILES = [
   'added_tokens.json',
 ] as const;
 
+/** What a processor keeps beside them: text form, lengths, detector. */
+export const PROCESSOR_FILE = 'processor_config.json';
+
 /** The text of each file that there is. `tokenizer.json` wins over `vocab.txt`. */
 export type TokenizerFiles = Readonly<Partial<Record<(typeof TOKENIZER_FILES)[number], string>>>;
 

@@ -112,6 +112,7 @@ const EDGES: Record<string, readonly string[]> = {
     'layers',
     'models',
     'models/pretrained',
+    'pictures',
     'pipelines',
     'platform',
     'processing',

@@ -20,7 +20,15 @@ interface WrittenEntry {
   header: number;
 }
 
-/** Adds entries one after the other; `finish` writes the directory. Does not close the sink. */
+/**
+ * Adds entries one after the other; `finish` writes the directory. Does not close the sink.
+ * @example
+ * const sink = memorySink('model.zip');
+ * const zip = new ZipWriter(sink);
+ * await zip.add('vocab.txt', new TextEncoder().encode('[PAD]'));
+ * await zip.finish();
+ * const archive = sink.bytes();
+ */
 export class ZipWriter {
   private at = 0;
   private readonly entries: WrittenEntry[] = [];

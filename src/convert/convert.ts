@@ -10,7 +10,7 @@ import { MODEL_CLASSES } from '../models/model-classes.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from '../models/pretrained/config-file.js';
 import type { PretrainedFiles } from '../platform/locate.js';
-import { TOKENIZER_FILES } from '../text-tokenizer.js';
+import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
 import {
   byteCount,
@@ -113,7 +113,7 @@ export async function convertCheckpoint(
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
     await removeOldWeights(outDir, written);
-    const copied = await copyTokenizer(located, outDir);
+    const copied = await copyProcessor(located, outDir);
     return {
       source: file.name,
       layout: plan.layout,
@@ -181,9 +181,9 @@ async function writeAside(file: TensorFile, plan: ConversionPlan, folder: string
   return aside;
 }
 
-async function copyTokenizer(files: PretrainedFiles, folder: string): Promise<string[]> {
+async function copyProcessor(files: PretrainedFiles, folder: string): Promise<string[]> {
   const copied: string[] = [];
-  for (const name of TOKENIZER_FILES) {
+  for (const name of [...TOKENIZER_FILES, PROCESSOR_FILE]) {
     const path = await files.find(name);
     const target = joinPath(folder, name);
     if (path === null || (await exists(target))) continue;

@@ -1,6 +1,6 @@
 // Region features made of pixels alone: what a region looks like on a small grid, and where it lies. No detector, no labels.
 import { DataError } from '../errors.js';
-import { type RgbImage } from '../pictures/png.js';
+import { type RgbImage } from '../pictures/rgb-image.js';
 import { type RegionColumn, type RegionFeatures } from './region-features.js';
 
 /** Numbers that describe a region's box: x1, y1, x2, y2, width, height. */

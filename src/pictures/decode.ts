@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type * as SharpModule from 'sharp';
 import { DataError, errorMessage } from '../errors.js';
 import { pictureKind } from './kind.js';
-import type { RgbImage } from './png.js';
+import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 
 /** Larger than any film still, and small enough for memory. */

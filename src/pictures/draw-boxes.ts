@@ -2,7 +2,7 @@
 import { DataError } from '../errors.js';
 import { escapeHtml } from '../html/escape.js';
 import { warnOnce } from '../logger.js';
-import type { RgbImage } from './png.js';
+import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 
 /** A box that is drawn. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isUrl, openSource } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
 import { type DecodeOptions, decodePicture, MAX_FILE_BYTES, readPicture } from './decode.js';
-import type { RgbImage } from './png.js';
+import type { RgbImage } from './rgb-image.js';
 
 /**
  * Reads and decodes a picture: a file's path, an address (http, https, data, file), or bytes.

@@ -3,13 +3,7 @@ import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { crc32 } from '../checkpoint/crc32.js';
 import { DataError, errorMessage } from '../errors.js';
-
-/** A picture: `rgb` holds height x width x 3 bytes, row by row. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly rgb: Uint8Array;
-}
+import type { RgbImage } from './rgb-image.js';
 
 /**
  * Reads a PNG of any colour type; transparency is laid over white.

@@ -1,5 +1,5 @@
 // Resizing by linear interpolation without a filter, in float32, as PyTorch and OpenCV do it: for networks that were trained on such pictures.
-import type { RgbImage } from './png.js';
+import type { RgbImage } from './rgb-image.js';
 
 const { floor, fround, max, min } = Math;
 

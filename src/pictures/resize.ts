@@ -1,5 +1,5 @@
 // Resizing exactly as Pillow does, byte for byte: what a network was trained on is part of it, and no library of JavaScript agrees.
-import type { RgbImage } from './png.js';
+import type { RgbImage } from './rgb-image.js';
 
 /** Fraction bits of a weight: 32, less 8 of a byte and 2 to spare. */
 const PRECISION_BITS = 22;

@@ -164,6 +164,6 @@ export interface Pipeline<T extends PipelineName> {
   readonly task: T;
   /** Whether the native engine runs a recorded graph. */
   readonly compiled: boolean;
-  /** Frees the model. */
+  /** Frees the model, unless it was given. */
   dispose(): Promise<void>;
 }

@@ -48,7 +48,7 @@ export function createPipeline<T extends PipelineName>(
   forward: ForwardPass,
   batchSize = DEFAULT_BATCH_SIZE,
 ): Pipeline<T> {
-  const { task, head, model } = parts;
+  const { task, head, model, isBorrowed } = parts;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
   const access = createAccess(parts, forward, batchSize);
@@ -76,7 +76,7 @@ export function createPipeline<T extends PipelineName>(
     dispose: async (): Promise<void> => {
       if (!accesses.delete(pipeline)) return;
       await forward.dispose();
-      model.dispose();
+      if (isBorrowed !== true) model.dispose();
     },
   }) as Pipeline<T>;
   accesses.set(pipeline, access);

@@ -20,30 +20,48 @@ export interface PipelineParts<T extends PipelineName> {
   model: VisualBertPreTrainedModel;
   processor: VisualBertProcessor;
   head: PipelineHead<T>;
+  /** Whether the model was given, and is not freed with the pipeline. */
+  isBorrowed?: boolean;
+}
+
+/** A model that is loaded already, with the processor of its inputs. */
+export interface PipelineModel {
+  model: VisualBertPreTrainedModel;
+  processor: VisualBertProcessor;
 }
 
 /**
- * Loads a task's parts from a folder, an address or a repository of the hub.
+ * Loads a task's parts from a folder, an address or a repository of the hub, or puts them around a model.
  * @throws ConfigError for an unknown task, a checkpoint of another class, or one without answers; CheckpointError for one without weights of
  * its head.
  */
 export async function loadParts<T extends PipelineName>(
   task: T,
+  where: string | PipelineModel,
+  options: PipelineOptions,
+): Promise<PipelineParts<T>> {
+  const definition = definitionOf(task);
+  if (definition === undefined)
+    throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
+  if (typeof where !== 'string') return { task, ...partsAround(task, where, definition, options) };
+  return { task, ...(await readParts(task, where, definition, options)) };
+}
+
+async function readParts<T extends PipelineName>(
+  task: T,
   where: string,
+  definition: PipelineDefinition<T>,
   {
     answers,
     textForm,
     maxLength,
     maxRegions,
     detector,
-    batchSize: _,
+    batchSize: _batchSize,
     allowFreshWeights = false,
     ...hub
   }: PipelineOptions,
-): Promise<PipelineParts<T>> {
-  const definition = definitionOf(task);
-  if (definition === undefined)
-    throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
+): Promise<Omit<PipelineParts<T>, 'task'>> {
   const config = await VisualBertConfig.fromPretrained(where, hub);
   requireClass(task, where, config, definition);
   const given = Object.entries({ answers, task: textForm, maxLength, maxRegions }).filter(
@@ -56,8 +74,37 @@ export async function loadParts<T extends PipelineName>(
   });
   requireWidth(where, processor, detector);
   warnAboutAnswerOrder(config, processor);
+  const head = createHead(definition, config, processor, detector);
+  // Continuing is worth a warning.
+  const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
+  const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
+  return { processor, head, model };
+}
+
+/** The parts around a model in memory, which stays its owner's: the options that say how to load one have no place. */
+function partsAround<T extends PipelineName>(
+  task: T,
+  { model, processor }: PipelineModel,
+  definition: PipelineDefinition<T>,
+  { detector, batchSize: _batchSize, ...loading }: PipelineOptions,
+): Omit<PipelineParts<T>, 'task'> {
+  const [without] = Object.keys(loading);
+  if (without !== undefined)
+    throw new ConfigError(`${task}: ${without} says how to load a model, and one was given; leave it out`);
+  if (![VisualBertModel.className, model.className].includes(definition.Model.className))
+    throw new ConfigError(`${task}: expected a ${definition.Model.className}, received a ${model.className}`);
+  requireWidth(model.className, processor, detector);
+  return { processor, model, isBorrowed: true, head: createHead(definition, model.config, processor, detector) };
+}
+
+function createHead<T extends PipelineName>(
+  definition: PipelineDefinition<T>,
+  config: VisualBertConfig,
+  processor: VisualBertProcessor,
+  detector: PictureDetector | undefined,
+): PipelineHead<T> {
   const readPicture = processor.pictureReader(detector);
-  const head = definition.createHead({
+  return definition.createHead({
     processor,
     config,
     readImages: (regions) =>
@@ -70,10 +117,6 @@ export async function loadParts<T extends PipelineName>(
         }),
       ),
   });
-  // Continuing is worth a warning.
-  const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
-  const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
-  return { task, processor, head, model };
 }
 
 /** A detector of another width is refused before it is run. */

@@ -3,7 +3,7 @@ import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { createForwardPass } from '../training/step/forward.js';
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
-import { loadParts } from './load.js';
+import { loadParts, type PipelineModel } from './load.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
   /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
@@ -13,7 +13,7 @@ export interface NodePipelineOptions extends PipelineOptions {
 }
 
 /**
- * Loads a checkpoint for one task: a folder, an address, or a repository of the hub.
+ * Loads a checkpoint for one task: a folder, an address, or a repository of the hub; or puts a model and its processor to that task.
  * @example
  * const ask = await pipeline('visual-question-answering', 'runs/vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
@@ -22,7 +22,7 @@ export interface NodePipelineOptions extends PipelineOptions {
  */
 export async function pipeline<T extends PipelineName>(
   task: T,
-  dirOrId: string,
+  dirOrId: string | PipelineModel,
   { precision, compile, ...options }: NodePipelineOptions = {},
 ): Promise<Pipeline<T>> {
   const parts = await loadParts(task, dirOrId, options);
@@ -33,7 +33,7 @@ export async function pipeline<T extends PipelineName>(
     });
     return createPipeline(parts, forward, options.batchSize);
   } catch (error) {
-    parts.model.dispose();
+    if (parts.isBorrowed !== true) parts.model.dispose();
     throw error;
   }
 }

@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 import { createEagerForwardPass } from '../training/step/forward-pass.js';
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
-import { loadParts } from './load.js';
+import { loadParts, type PipelineModel } from './load.js';
 
 /**
- * Loads a checkpoint for one task: the address of a folder, or a repository of the hub.
+ * Loads a checkpoint for one task: the address of a folder, or a repository of the hub; or puts a model and its processor to that task.
  * @example
  * const ask = await pipeline('visual-question-answering', 'https://example.org/my-vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
@@ -15,7 +15,7 @@ import { loadParts } from './load.js';
  */
 export async function pipeline<T extends PipelineName>(
   task: T,
-  dirOrId: string,
+  dirOrId: string | PipelineModel,
   options: PipelineOptions = {},
 ): Promise<Pipeline<T>> {
   await tf.ready();

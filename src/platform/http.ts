@@ -4,10 +4,26 @@ import { HubError } from '../errors.js';
 /** Answers for a file that does not exist. */
 const ABSENT = new Set([404, 410]);
 
+/** Sends a request and gives the answer, as `fetch` does. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+const fetchDirectly: Fetch = (url, init) => fetch(url, init);
+let current = fetchDirectly;
+
+/**
+ * Sends every request for a file at an address through `send`, for a cache, progress, an abort signal or a proxy; null restores `fetch`. A
+ * range of a file is asked for by the header `range`; an answer with the whole file and status 200 is as good.
+ * @example
+ * setFetch((url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }));
+ */
+export function setFetch(send: Fetch | null): void {
+  current = send ?? fetchDirectly;
+}
+
 /** Sends a request. @throws HubError with the address and the cause when there is no answer. */
 async function request(url: string, init?: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, init);
+    return await current(url, init);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new HubError(`${url}: no answer (${cause}); check the address and the network`);

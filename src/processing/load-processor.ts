@@ -16,7 +16,7 @@ import { type DetectorIdentity, parseDetectorIdentity } from '../features/detect
 import { warnOnce } from '../logger.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
-import { TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
+import { PROCESSOR_FILE, TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
 import {
   type AnswerVocabulary,
   areUnnamed,
@@ -29,7 +29,6 @@ import { publishedDetector } from './published-checkpoints.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
-const SETTINGS_FILE = 'processor_config.json';
 
 /** Tables are made larger than their vocabulary by less than this, to a multiple of 8, for the sake of fast kernels. */
 const LARGEST_PADDING = 128;
@@ -46,7 +45,7 @@ export async function loadProcessor(
 ): Promise<ProcessorOptions> {
   const files = await locatePretrained(where, location);
   const config = await readJson(files, 'config.json');
-  const settings = await readJson(files, SETTINGS_FILE);
+  const settings = await readJson(files, PROCESSOR_FILE);
   const own = await tokenizerFiles(files);
   const hasOwn = own['vocab.txt'] !== undefined || own['tokenizer.json'] !== undefined;
   let chosen = own;
@@ -80,7 +79,7 @@ export async function readTrainedDetector(
   where: string,
   location: Pick<LoadProcessorOptions, 'revision' | 'cacheDir' | 'token' | 'localFilesOnly' | 'subfolder'> = {},
 ): Promise<DetectorIdentity | null> {
-  const settings = await readJson(await locatePretrained(where, location), SETTINGS_FILE);
+  const settings = await readJson(await locatePretrained(where, location), PROCESSOR_FILE);
   return parseDetectorIdentity(settings['detector']) ?? publishedDetector(where);
 }
 
@@ -110,7 +109,7 @@ export async function saveProcessor(folder: string, files: TokenizerFiles, setti
     const text = written[file];
     await (text === undefined ? removeFile(joinPath(folder, file)) : write(file, text));
   }
-  await write(SETTINGS_FILE, jsonText({ processor_class: 'VisualBertProcessor', ...settings }));
+  await write(PROCESSOR_FILE, jsonText({ processor_class: 'VisualBertProcessor', ...settings }));
 }
 
 async function tokenizerFiles({ find }: PretrainedFiles): Promise<TokenizerFiles> {

@@ -26,7 +26,7 @@ export function philoxKey(seed: number, step: number): tf.Tensor1D {
   return tf.tensor1d(Int32Array.of(seed, step), 'int32');
 }
 
-for (const backendName of ['cpu', 'wasm', 'webgl']) {
+for (const backendName of ['cpu', 'wasm', 'webgl', 'webgpu']) {
   tf.registerKernel({
     kernelName: PHILOX_UNIFORM,
     backendName,

@@ -7,7 +7,7 @@ import { openRegionFeatures } from '../features/open.js';
 import { firstRegions, type RegionFeatures, type RegionFeatureSource } from '../features/region-features.js';
 import { decodePicture } from '../pictures/decode.js';
 import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
-import type { RgbImage } from '../pictures/png.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
 import { COCO_CLASSES } from './coco-classes.js';
 

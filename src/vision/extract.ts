@@ -6,7 +6,7 @@ import { isBadData } from '../features/indexed-source.js';
 import type { RegionColumn } from '../features/region-features.js';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
-import type { RgbImage } from '../pictures/png.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
 import type { PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';

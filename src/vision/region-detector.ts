@@ -6,7 +6,7 @@ import { ConfigError } from '../errors.js';
 import { isPicture, type Picture } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { loadPicture } from '../pictures/load.js';
-import type { RgbImage } from '../pictures/png.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import { chooseRegions } from './detector/choose.js';
 import { checkedDetectorConfig } from './detector/check-config.js';
 import { canCompileDetector, createCompiledPass } from './detector/compiled-pass.js';

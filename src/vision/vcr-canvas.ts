@@ -1,5 +1,5 @@
 // Prepares a film still for the VCR feature extractor: resizes it onto a canvas of fixed size and moves its boxes along.
-import type { RgbImage } from '../pictures/png.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import { DataError } from '../errors.js';
 import { resizeBilinear } from '../pictures/resize.js';
 import { roundHalfEven } from './round-half-even.js';

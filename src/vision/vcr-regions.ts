@@ -1,6 +1,6 @@
 // One picture of VCR to region features: the whole picture first, then each of its objects, in the order of the annotation.
 import * as tf from '@tensorflow/tfjs';
-import type { RgbImage } from '../pictures/png.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { readVcrMetadata, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';

@@ -225,12 +225,13 @@ describe('convertCheckpoint', () => {
     expect(second.files.length).toBeGreaterThan(4);
   });
 
-  test('finds the only checkpoint in a folder and copies the vocabulary beside it', async () => {
+  test('finds the only checkpoint in a folder and copies vocabulary and settings of the processor beside it', async () => {
     const folder = join(scratch, 'run');
     cpSync(`${FOLDER}/authors-nlvr2.th`, join(folder, 'best.th'));
     writeFileSync(join(folder, 'vocab.txt'), '[PAD]\n');
+    writeFileSync(join(folder, 'processor_config.json'), '{"task": "nlvr2"}\n');
     const report = await convert(folder, { config: SMALL.with({ bypassTransformer: true }) });
-    expect(report.files).toEqual(['model.safetensors', 'config.json', 'vocab.txt']);
+    expect(report.files).toEqual(['model.safetensors', 'config.json', 'vocab.txt', 'processor_config.json']);
     cpSync(`${FOLDER}/authors-vqa.th`, join(folder, 'last.th'));
     await expect(convert(folder)).rejects.toThrow(/holds several checkpoints \(best\.th, last\.th\); name one of them/);
   });

@@ -1,7 +1,8 @@
 // Values by hand on pictures of a few pixels.
 import { describe, expect, test } from '@jest/globals';
 import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
-import { decodePng, encodePng, type RgbImage } from '../../src/pictures/png.js';
+import { decodePng, encodePng } from '../../src/pictures/png.js';
+import type { RgbImage } from '../../src/pictures/rgb-image.js';
 import { PNG } from 'pngjs';
 
 /** A picture from rows of colours. */

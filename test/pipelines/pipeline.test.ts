@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../src/errors.js';
 import type { PictureDetector } from '../../src/features/picture-detector.js';
 import { memorySource } from '../../src/features/wrappers.js';
@@ -33,7 +33,7 @@ const checkpoint = async (...args: Parameters<typeof writeCheckpoint>): Promise<
 };
 const processorOf = (folder: string): Promise<VisualBertProcessor> => VisualBertProcessor.fromPretrained(folder);
 
-beforeAll(async () => void (await useBackend()));
+const hasEngine = (await useBackend()).backend === 'tensorflow';
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 /** The logits of a model called by hand, without any padding. */
@@ -294,6 +294,33 @@ describe('checkpoints', () => {
     expect(judge.compiled).toBe(false);
     expect(await judge({ statement: 'the dog is red', regions: regionsOfImage(1) })).toHaveLength(2);
     await judge.dispose();
+  });
+
+  test('are put around a model in memory, which outlives them', async () => {
+    const folder = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+    const model = await VisualBertForQuestionAnswering.fromPretrained(folder);
+    const parts = { model, processor: await processorOf(folder) };
+    const input = { question: 'What is the dog near?', regions: regionsOfImage(1) };
+    const loaded = await pipeline('visual-question-answering', folder, { compile: false });
+    const expected = await loaded(input);
+    await loaded.dispose();
+    for (const create of [pipeline, browserPipeline]) {
+      const ask = await create('visual-question-answering', parts);
+      expect(ask.compiled).toBe(create === pipeline && hasEngine);
+      (await ask(input)).forEach(({ answer, score }, i) => {
+        expect([answer, expected[i]?.answer]).toEqual([expected[i]?.answer, answer]);
+        expect(score).toBeCloseTo(expected[i]?.score ?? NaN, CLOSE);
+      });
+      await ask.dispose();
+    }
+    expect(model.numParameters()).toBeGreaterThan(0);
+    await expect(pipeline('visual-reasoning', parts)).rejects.toThrow(
+      'visual-reasoning: expected a VisualBertForVisualReasoning, received a VisualBertForQuestionAnswering',
+    );
+    await expect(pipeline('visual-question-answering', parts, { maxLength: 9 })).rejects.toThrow(
+      'maxLength says how to load a model, and one was given; leave it out',
+    );
+    model.dispose();
   });
 
   test('leave no tensor behind', async () => {

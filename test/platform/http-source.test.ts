@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HubError } from '../../src/errors.js';
+import { setFetch } from '../../src/platform/http.js';
 import * as browser from '../../src/platform/browser.js';
 import * as node from '../../src/platform/node.js';
 
@@ -100,5 +101,32 @@ describe.each([
     await expect(openSource('http://127.0.0.1:1/x')).rejects.toThrow(/no answer/);
     expect([await exists(`${base}/missing`), await exists(`${base}/ranged`)]).toEqual([false, true]);
     await expect(exists(`${base}/broken`)).rejects.toThrow(/500/);
+  });
+});
+
+describe('setFetch', () => {
+  test.each([
+    ['node', node],
+    ['browser', browser],
+  ])('sends every request of %s through one function, which may give whole files', async (_name, platform) => {
+    const asked: string[] = [];
+    setFetch(async (url) => {
+      asked.push(url);
+      return url.endsWith('/text')
+        ? new Response('words')
+        : url.endsWith('/none')
+          ? new Response(null, { status: 404 })
+          : new Response(BYTES);
+    });
+    try {
+      const source = await platform.openSource('https://model.invalid/weights');
+      expect(Buffer.from(await source.read(2 << 20, 9)).equals(BYTES.subarray(2 << 20, (2 << 20) + 9))).toBe(true);
+      expect(await platform.readText('https://model.invalid/text')).toBe('words');
+      expect(await platform.exists('https://model.invalid/none')).toBe(false);
+    } finally {
+      setFetch(null);
+    }
+    expect(asked.map((url) => url.split('/').at(-1))).toEqual(['weights', 'text', 'none']);
+    expect(await platform.exists(`${base}/missing`)).toBe(false);
   });
 });

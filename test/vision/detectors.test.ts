@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { selectBackend } from '../../src/engine/select-backend.js';
-import type { RgbImage } from '../../src/pictures/png.js';
+import type { RgbImage } from '../../src/pictures/rgb-image.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { featureMaps } from '../../src/vision/detector/backbone.js';
 import { createCompiledPass } from '../../src/vision/detector/compiled-pass.js';

@@ -1,6 +1,6 @@
 // Prepares pictures for a detector: resized as in training, in blue, green, red order, normalised, and padded to one size.
 import { resizeLinear } from '../../pictures/resize-linear.js';
-import type { RgbImage } from '../../pictures/png.js';
+import type { RgbImage } from '../../pictures/rgb-image.js';
 import { resizeBilinear } from '../../pictures/resize.js';
 import { roundHalfEven } from '../round-half-even.js';
 import type { DetectorConfig, InputConfig } from './config.js';

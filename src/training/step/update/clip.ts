@@ -1,13 +1,14 @@
 // Gradient norms and clipping, as torch.nn.utils.clip_grad_norm_ does it.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../../fused.js';
+import { sumOf } from '../../../sum.js';
 
 /** Keeps the division finite when all gradients are zero (the constant of torch). */
 const NORM_EPSILON = 1e-6;
 
 /** The norm of tensors taken as one long vector, from the sums of their squares: scalar float32. */
 export function normOf(squares: readonly tf.Tensor[]): tf.Scalar {
-  return tf.tidy(() => tf.sqrt(tf.addN([...squares])) as tf.Scalar);
+  return tf.tidy(() => tf.sqrt(sumOf(squares)) as tf.Scalar);
 }
 
 /** Scalar float32. */
