@@ -148,7 +148,7 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   scripts: ['node'],
-  examples: ['node'],
+  examples: ['index', 'node'],
 };
 
 /** Folders whose sub-folders are modules. */

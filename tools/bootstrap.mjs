@@ -13,6 +13,7 @@ const JOBS = {
   'test:slow': [...JEST, '--config', 'jest.slow.config.mjs', '--runInBand'],
   'test:gpu': [...JEST, '--config', 'jest.gpu.config.mjs', '--runInBand'],
   quickstart: ['dist/examples/quickstart.js'],
+  'example:browser': ['dist/examples/browser/serve.js'],
   bench: ['dist/bench/run.js'],
 };
 

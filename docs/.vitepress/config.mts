@@ -40,6 +40,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page('Pipelines', '/pipelines'),
       page('Explain', '/explain'),
       page('Serve', '/serve'),
+      page('Browser', '/browser'),
       page('Models', '/models'),
       page('Examples', '/examples'),
       page('Convert', '/converting'),

@@ -1,6 +1,6 @@
 // Draws a scene as a picture, with smooth edges.
-import { type RgbImage } from '../../src/node.js';
-import { SCENE_SIZE, type Color, type Scene, type Shape, type Thing } from './scene.js';
+import { type RgbImage } from '../../src/index.js';
+import { SCENE_SIZE, type Color, type NewColor, type Scene, type Shape, type Thing } from './scene.js';
 
 // Used millions of times: a local name is found faster than a global one.
 const { abs, atan2, cos, hypot, max, min, sin } = Math;
@@ -8,12 +8,15 @@ const { abs, atan2, cos, hypot, max, min, sin } = Math;
 /** Samples along each side of a pixel: 16 levels at an edge. */
 const SAMPLES = 4;
 /** Hue in degrees, and how far it varies to both sides. */
-const HUES: Record<Color, readonly [number, number]> = {
+const HUES: Record<Color | NewColor, readonly [number, number]> = {
   red: [0, 10],
   yellow: [54, 6],
   green: [125, 20],
   blue: [215, 15],
   purple: [285, 12],
+  orange: [30, 6],
+  cyan: [180, 10],
+  pink: [325, 10],
 };
 
 /** Whether a point lies in the shape; (0, 0) is its centre, 1 its half width, y points down. */

@@ -1,5 +1,5 @@
 // A stream of random choices from a seed and a name: the same pair gives the same choices everywhere.
-import { hash32, uniformValues } from '../../src/node.js';
+import { hash32, uniformValues } from '../../src/index.js';
 
 const BLOCK = 1024;
 

@@ -3,7 +3,10 @@ import { type RandomStream } from './random-stream.js';
 
 export const COLORS = ['red', 'yellow', 'green', 'blue', 'purple'] as const;
 export const SHAPES = ['circle', 'square', 'triangle', 'cross', 'star'] as const;
+/** Colours that no data set has: the browser example teaches them. */
+export const NEW_COLORS = ['orange', 'cyan', 'pink'] as const;
 export type Color = (typeof COLORS)[number];
+export type NewColor = (typeof NEW_COLORS)[number];
 export type Shape = (typeof SHAPES)[number];
 
 /** Width and height of a scene in pixels. */
@@ -15,7 +18,7 @@ const LOOSENESS = 1.25;
 const BOX_ERROR = 0.1;
 
 export interface Thing {
-  readonly color: Color;
+  readonly color: Color | NewColor;
   readonly shape: Shape;
   /** Centre and half width in pixels. */
   readonly x: number;

@@ -1,0 +1,23 @@
+// Builds the page and the models beside it into one folder that any web server can serve.
+import { copyFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { build } from 'vite';
+import { convertCheckpoint } from '../../src/node.js';
+
+/** The page's sources that tsc does not write; the others lie compiled beside this file. */
+const COPIED = ['index.html', 'style.css'];
+const QUANTIZATIONS = ['float16', 'uint8'] as const;
+
+/**
+ * @param run a run folder of the quickstart's task `vqa`
+ * @param outDir what lies there is removed
+ */
+export async function buildPage(run: string, outDir: string): Promise<void> {
+  const root = join('dist', 'examples', 'browser');
+  for (const name of COPIED) await copyFile(join('examples', 'browser', name), join(root, name));
+  await rm(outDir, { recursive: true, force: true });
+  const options = { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 };
+  await build({ root, base: './', configFile: false, logLevel: 'error', build: options });
+  for (const quantization of QUANTIZATIONS)
+    await convertCheckpoint(run, { outDir: join(outDir, 'models', quantization), format: 'tfjs', quantization });
+}

@@ -1,0 +1,150 @@
+// The browser example, built and driven in Chromium: it answers as Node does on every backend, learns, and saves what Node reads.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Browser, type Page } from 'playwright-core';
+import { preview, type PreviewServer } from 'vite';
+import { buildPage } from '../../examples/browser/build.js';
+import { regionsOf } from '../../examples/browser/learn.js';
+import { RandomStream } from '../../examples/shapes/random-stream.js';
+import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
+import { createScene } from '../../examples/shapes/scene.js';
+import {
+  buildVocabulary,
+  pipeline,
+  pixelFeatureDim,
+  VisualBertConfig,
+  VisualBertForQuestionAnswering,
+  VisualBertProcessor,
+} from '../../src/node.js';
+import { writeFileSync } from 'node:fs';
+import { hasChromium, openChromium } from '../helpers/chromium.js';
+
+/** Other orders of sums, and other polynomials for erf and exp. */
+const TOLERANCE = 1e-4;
+const QUESTIONS = [
+  'How many red things are there?',
+  'WHAT  cölor is the\tthing?',
+  'Is there a [MASK] 紅い square? \u200d\u0301 ½ ﬁ',
+  'where’s the "blue" thing — top-left?!',
+  '🟥 red?\u00a0no',
+];
+const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
+
+const folder = mkdtempSync(join(tmpdir(), 'browser-example-'));
+const [run, site] = [join(folder, 'run'), join(folder, 'site')];
+let server: PreviewServer;
+let browser: Browser;
+let address: string;
+
+(hasChromium('the browser example is driven') ? describe : describe.skip)('the browser example', () => {
+  beforeAll(async () => {
+    const vocabulary = buildVocabulary([
+      'how many red blue things are there is a what color the thing in top left square where s no',
+    ]);
+    const model = new VisualBertForQuestionAnswering(
+      new VisualBertConfig({
+        ...SHAPES_RECIPE.model,
+        vocabSize: vocabulary.length,
+        visualEmbeddingDim: pixelFeatureDim(SHAPES_RECIPE.features),
+        id2label: { ...ANSWERS },
+      }),
+      { seed: 1 },
+    );
+    await model.savePretrained(run);
+    model.dispose();
+    writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
+    await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
+    await buildPage(run, site);
+    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
+    address = server.resolvedUrls?.local[0] ?? '';
+    browser = await openChromium({ gpu: true });
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(backend: string, model = 'models/float16'): Promise<Page> {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(100_000);
+    await page.goto(`${address}?seed=5`);
+    await page.selectOption('#address', model);
+    await page.selectOption('#backend', backend);
+    await page.click('#load');
+    await page.waitForSelector('main:not([inert])');
+    return page;
+  }
+  const scoresIn = (page: Page): Promise<[string, number][]> =>
+    page.$$eval('#answers li', (items) =>
+      items.map((item): [string, number] => [item.firstChild?.textContent ?? '', Number(item.dataset['score'])]),
+    );
+  async function ask(page: Page, question: string): Promise<Map<string, number>> {
+    await page.fill('#question', question);
+    await page.press('#question', 'Enter');
+    await page.waitForSelector('main:not([inert])');
+    return new Map(await scoresIn(page));
+  }
+
+  test.each([
+    ['cpu', 'models/float16'],
+    ['wasm', 'models/uint8'],
+    ['webgl', 'models/float16'],
+    ['webgpu', 'models/float16'],
+  ])(
+    'answers on %s as Node does, with texts of every kind',
+    async (backend, model) => {
+      const node = await pipeline('visual-question-answering', join(site, model), { compile: false });
+      const page = await open(backend, model);
+      expect(await page.textContent('#status')).toContain(`parameters on ${backend}`);
+      const regions = regionsOf(createScene('scene', new RandomStream(5, 'scenes'), {}));
+      for (const question of QUESTIONS) {
+        const [got, want] = [await ask(page, question), await node({ question, regions }, { topK: 4 })];
+        for (const { answer, score } of want)
+          expect([question, answer, Math.abs((got.get(answer) ?? NaN) - score) < TOLERANCE]).toEqual([
+            question,
+            answer,
+            true,
+          ]);
+      }
+      await page.close();
+      await node.dispose();
+    },
+    150_000,
+  );
+
+  test('learns a colour, and saves a model that Node reads', async () => {
+    const page = await open('wasm');
+    await page.click('#learn');
+    await page.waitForSelector('main:not([inert])');
+    expect(await page.textContent('#learnt')).toMatch(/^\d+% right before, \d+% after/);
+    expect(await page.locator('#curve path').count()).toBe(1);
+    const question = await page.inputValue('#question');
+    expect((await ask(page, question)).has('orange')).toBe(true);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    const archive = readFileSync(await download.path());
+    const start = archive.indexOf('config.json');
+    expect(archive.subarray(start, start + 3000).toString('latin1')).toContain('"7": "orange"');
+    await page.close();
+  }, 150_000);
+
+  test('takes the model out of the cache without a network, says what is wrong without it, and can be aborted', async () => {
+    const page = await open('wasm');
+    await page.context().setOffline(true);
+    await page.click('#load');
+    await page.waitForSelector('main:not([inert])');
+    expect(await page.textContent('#status')).toContain('parameters on wasm');
+    await page.click('#forget');
+    await page.waitForSelector('main:not([inert])');
+    await page.click('#load');
+    await page.waitForFunction(() => document.getElementById('status')?.textContent?.includes('has no model.json'));
+    await page.context().setOffline(false);
+    await page.route('**/*.bin', () => undefined); // never answered
+    await page.click('#load');
+    await page.click('#abort:not([disabled])');
+    await page.waitForFunction(() => /abort/i.test(document.getElementById('status')?.textContent ?? ''));
+    await page.close();
+  }, 100_000);
+});
