@@ -16,7 +16,9 @@ const QUOTED = readFileSync('docs/troubleshooting.md', 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| '))
   .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text));
-const PARTS = QUOTED.flatMap((text) => text.split(/\.\.\.|…|\bN\b|\d[\d,.]*/)).map((part) => part.trim().replace(/[\s,;:[\]]+$/, ''));
+const PARTS = QUOTED.flatMap((text) => text.split(/\.\.\.|…|\bN\b|\d[\d,.]*/)).map((part) =>
+  part.trim().replace(/[\s,;:[\]]+$/, ''),
+);
 
 test('quotes messages', () => {
   expect(QUOTED.length).toBeGreaterThan(15);

@@ -1,7 +1,7 @@
 // Gradient norms and clipping, as torch.nn.utils.clip_grad_norm_ does it.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../../fused.js';
-import { sumOf } from '../../../sum.js';
+import { sumOf } from './sum.js';
 
 /** Keeps the division finite when all gradients are zero (the constant of torch). */
 const NORM_EPSILON = 1e-6;

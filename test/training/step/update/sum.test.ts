@@ -1,8 +1,8 @@
 // Sums of many tensors in kernels of few inputs.
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { sumOf } from '../src/sum.js';
-import { useBackend } from './helpers/backend.js';
+import { sumOf } from '../../../../src/training/step/update/sum.js';
+import { useBackend } from '../../../helpers/backend.js';
 
 await useBackend();
 
