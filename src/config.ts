@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { requireField, requireObject, requireTogether } from './config-fields.js';
 import { ConfigError } from './errors.js';
+import { requireOptions } from './option-errors.js';
 
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
 export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
@@ -133,6 +134,7 @@ export class VisualBertConfig {
 
   /** The configuration of a folder or of a repository of the hub. @throws CheckpointError, HubError, ConfigError */
   static async fromPretrained(where: string, location: PretrainedLocation = {}): Promise<VisualBertConfig> {
+    requireOptions('VisualBertConfig.fromPretrained', location);
     if (readPretrained === null) {
       throw new ConfigError('VisualBertConfig.fromPretrained: import the package by its entry point, visualbert-tfjs');
     }

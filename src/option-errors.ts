@@ -32,6 +32,7 @@ export class OptionsError extends ConfigError {
  * @throws OptionsError naming every option that is unknown, missing or out of its range
  */
 export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, options: unknown): z.output<S> {
+  requireOptions(owner, options);
   const parsed = schema.safeParse(options);
   if (parsed.success) return parsed.data;
   const known = Object.keys(schema.shape);
@@ -40,6 +41,22 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
     return { name: null, problem: `unknown ${issue.keys.join(', ')}; known: ${known.join(', ')}` };
   });
   throw new OptionsError(owner, problems, known);
+}
+
+/**
+ * Refuses what is not an object where one is expected, such as `null` for options.
+ * @param owner who takes it, as in code: `Trainer`
+ * @throws ConfigError naming what was received
+ */
+export function requireOptions(owner: string, value: unknown, what = 'an object of options'): void {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
+}
+
+/** @throws ConfigError for what is not the path of a file or folder; an empty one is none */
+export function requirePath(owner: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigError(`${owner}: expected a path, received ${shown(value)}`);
 }
 
 /** The `error` of a schema: `expected a path, received 5`. */
@@ -77,5 +94,6 @@ export function text(what: string): z.ZodString {
 
 function shown(value: unknown): string {
   if (value === undefined) return 'none';
-  return typeof value === 'number' ? String(value) : JSON.stringify(value); // JSON has no NaN or Infinity
+  const isPlain = typeof value !== 'number' && typeof value !== 'function';
+  return isPlain ? JSON.stringify(value) : String(value); // JSON has no NaN or Infinity
 }

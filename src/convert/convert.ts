@@ -22,6 +22,7 @@ import {
 import { requireTokenizer } from './model-type.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
+import { requireOptions } from '../option-errors.js';
 
 /** Options of `convertCheckpoint`. */
 export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {
@@ -76,10 +77,9 @@ const NAMES: Partial<Record<StoredDType, string>> = {
  * key and every parameter is accounted for. Tensors are streamed.
  * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`).
  */
-export async function convertCheckpoint(
-  source: string,
-  { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options }: ConvertOptions,
-): Promise<ConversionReport> {
+export async function convertCheckpoint(source: string, given: ConvertOptions): Promise<ConversionReport> {
+  requireOptions('convertCheckpoint', given);
+  const { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options } = given;
   requireFolder('convertCheckpoint (outDir)', outDir);
   if (options.architecture !== undefined && !Object.hasOwn(MODEL_CLASSES, options.architecture)) {
     throw new ConfigError(

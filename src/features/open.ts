@@ -16,6 +16,7 @@ import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './wrappers.js';
 import { openTensorFileFeatures } from './readers/tensor-file.js';
 import { openTsvFeatures } from './readers/tsv.js';
+import { requireOptions, requirePath } from '../option-errors.js';
 
 /** How region features are opened. */
 export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
@@ -59,9 +60,12 @@ export async function openRegionFeatures(
   paths: string | readonly string[],
   options: OpenFeatureOptions = {},
 ): Promise<RegionFeatureSource> {
+  requireOptions('openRegionFeatures', options);
+  const all: readonly string[] = Array.isArray(paths) ? paths : [paths];
+  for (const path of all) requirePath('openRegionFeatures', path);
   const sources: RegionFeatureSource[] = [];
   try {
-    for (const path of typeof paths === 'string' ? [paths] : paths) {
+    for (const path of all) {
       const dim = options.dim ?? sources[0]?.dim; // several paths are of one width
       sources.push(await openOne(path, dim === undefined ? options : { ...options, dim }));
     }

@@ -14,6 +14,7 @@ import { countVcr, readVcrPredictions, scoreVcr, vcrCsv } from './vcr.js';
 import { readVcr } from '../records/vcr.js';
 import { readVqaAnnotations, readVqaResults } from '../records/vqa.js';
 import { DataError } from '../errors.js';
+import { requireOptions, requirePath } from '../option-errors.js';
 
 /** Scores as data and as the lines of the official tool. */
 export interface ScoreReport {
@@ -58,8 +59,10 @@ export async function scoreNlvr2File(predictions: string, data: string): Promise
  */
 export async function scoreVcrFiles(
   predictionFiles: readonly string[],
-  { data, csv }: { data?: string; csv?: string },
+  options: { data?: string; csv?: string },
 ): Promise<ScoreReport> {
+  requireOptions('scoreVcrFiles', options);
+  const { data, csv } = options;
   const predictions = await readVcrPredictions(predictionFiles);
   if (csv !== undefined)
     await writeTextAtomic(
@@ -91,8 +94,11 @@ const VCR_LINES = [
  */
 export async function scoreFlickrFile(
   predictions: string,
-  { entities, split, features }: { entities: string; split: string; features?: readonly string[] },
+  options: { entities: string; split: string; features?: readonly string[] },
 ): Promise<ScoreReport> {
+  requireOptions('scoreFlickrFile', options);
+  const { entities, split, features } = options;
+  requirePath('scoreFlickrFile (entities)', entities);
   const predicted = await readPhraseBoxes(predictions);
   const source = features === undefined ? null : await openRegionFeatures(features);
   const recall = new PhraseRecall();

@@ -33,6 +33,7 @@ import { loadPretrained } from './pretrained/load.js';
 import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
+import { requireOptions } from '../option-errors.js';
 
 provideConfigReader(async (where, location) => (await loadConfig(await locatePretrained(where, location))).config);
 
@@ -57,9 +58,11 @@ export abstract class VisualBertPreTrainedModel<
 
   protected constructor(
     config: VisualBertConfig,
-    { seed = 0, initializer }: ModelOptions,
+    options: ModelOptions,
     private readonly createParts: PartsFactory<P>,
   ) {
+    requireOptions(new.target.name, options);
+    const { seed = 0, initializer } = options;
     if (!(config instanceof VisualBertConfig)) {
       throw new ConfigError(
         `${new.target.name}: expected a VisualBertConfig, received ${kindOf(config)}; write new VisualBertConfig({ ... })`,
@@ -97,7 +100,9 @@ export abstract class VisualBertPreTrainedModel<
   /** Runs the model. The caller owns the outputs; inputs are never disposed. @throws ShapeError, ConfigError */
   forward(inputs: ModelInputs & { returnDict: false }, options?: ForwardOptions): (tf.Tensor | tf.Tensor[])[];
   forward(inputs: ModelInputs, options?: ForwardOptions): O;
-  forward(inputs: ModelInputs, { training = false, seed }: ForwardOptions = {}): O | (tf.Tensor | tf.Tensor[])[] {
+  forward(inputs: ModelInputs, options: ForwardOptions = {}): O | (tf.Tensor | tf.Tensor[])[] {
+    requireOptions(`${this.className}.forward`, options);
+    const { training = false, seed } = options;
     this.requireParameters();
     return tf.tidy(() => {
       const tensors = this.prepare(inputs);
@@ -163,8 +168,10 @@ export abstract class VisualBertPreTrainedModel<
   static async fromPretrained<M extends VisualBertPreTrainedModel>(
     this: ModelClass<M>,
     where: string,
-    { addPoolingLayer, ...options }: FromPretrainedOptions & { addPoolingLayer?: boolean } = {},
+    given: FromPretrainedOptions & { addPoolingLayer?: boolean } = {},
   ): Promise<M> {
+    requireOptions(`${this.className}.fromPretrained`, given);
+    const { addPoolingLayer, ...options } = given;
     const pooling = addPoolingLayer === undefined ? {} : { addPoolingLayer };
     const create = (config: VisualBertConfig, initializer: WeightInitializer): M =>
       new this(config, { initializer, ...pooling });

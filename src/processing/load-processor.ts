@@ -173,22 +173,32 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   };
 }
 
+/** Names of classes by number; null where config.json has none, and transformers takes its own. @throws DataError */
+function labelsOf(config: Json): Record<string, string> | null {
+  const labels = config['id2label'] ?? null;
+  if (labels === null) return null;
+  const isTable = typeof labels === 'object' && !Array.isArray(labels);
+  if (!isTable)
+    throw new DataError(`config.json: expected id2label as an object of names, found ${JSON.stringify(labels)}`);
+  return labels as Record<string, string>;
+}
+
 /** The answers that a config.json names, null when it names none. */
 function answersOf(config: Json): AnswerVocabulary | null {
-  const labels = config['id2label'] as Record<string, string> | undefined;
-  if (labels === undefined || areUnnamed(labels)) return null;
+  const labels = labelsOf(config);
+  if (labels === null || areUnnamed(labels)) return null;
   return parseAnswers(JSON.stringify(labels), 'config.json id2label');
 }
 
 function classCountOf(config: Json): number | null {
-  const labels = config['id2label'] as Record<string, string> | undefined;
-  return labels === undefined ? null : Object.keys(labels).length;
+  const labels = labelsOf(config);
+  return labels === null ? null : Object.keys(labels).length;
 }
 
 /** Sizes that config.json leaves out are those of transformers' VisualBertConfig. */
 function headTraits(config: Json): VqaHeadTraits {
   return {
-    id2label: (config['id2label'] as Record<string, string> | undefined) ?? {},
+    id2label: labelsOf(config) ?? {},
     visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? 512,
     hiddenSize: (config['hidden_size'] as number | undefined) ?? 768,
     numHiddenLayers: (config['num_hidden_layers'] as number | undefined) ?? 12,

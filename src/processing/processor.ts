@@ -15,6 +15,7 @@ import type { LoadProcessorOptions, ProcessorOptions } from './processor-options
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
+import { requireOptions } from '../option-errors.js';
 
 /** The longest text of every phase of the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;
@@ -59,6 +60,7 @@ export class VisualBertProcessor extends Callable {
 
   constructor(options: ProcessorOptions) {
     super();
+    requireOptions('VisualBertProcessor', options);
     this.tokenizer = options.tokenizer;
     this.task = options.task ?? 'plain';
     this.answers = options.answers ?? null;
@@ -77,6 +79,7 @@ export class VisualBertProcessor extends Callable {
    * @throws DataError when a file is damaged, the vocabulary is not of the size of the model's word table, or the answers are not those of the checkpoint
    */
   static async fromPretrained(dirOrId: string, options: LoadProcessorOptions = {}): Promise<VisualBertProcessor> {
+    requireOptions('VisualBertProcessor.fromPretrained', options);
     return new VisualBertProcessor(await loadProcessor(dirOrId, options));
   }
 

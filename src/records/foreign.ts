@@ -3,7 +3,7 @@
 import { posix } from 'node:path';
 import { createSink } from '#platform';
 import { writeWhole } from '../byte-sink.js';
-import { DataError } from '../errors.js';
+import { DataError, ConfigError } from '../errors.js';
 import { jsonMembers, type JsonRecord, jsonRecords } from '../formats/json.js';
 import { asObject, idField, listField, numberField, textField } from './fields.js';
 import { normaliseAnswer } from '../processing/answer-normalisation.js';
@@ -128,6 +128,10 @@ export async function convertRecords(
   paths: readonly string[],
   output: string,
 ): Promise<{ records: number; lines: number }> {
+  if (!Object.hasOwn(FOREIGN_FORMATS, format))
+    throw new ConfigError(
+      `convertRecords: expected one of ${Object.keys(FOREIGN_FORMATS).join(', ')}, received ${String(format)}`,
+    );
   const { read, lines: linesOf } = FOREIGN_FORMATS[format] as Format;
   const written = { records: 0, lines: 0 };
   await writeWhole(await createSink(output), async (sink) => {

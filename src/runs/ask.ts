@@ -14,6 +14,7 @@ import { RegionDetector } from '../vision/region-detector.js';
 import { findDetector } from '../vision/weights/find.js';
 import { detectorIdentity } from '../vision/weights/identity.js';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-input.js';
+import { requireOptions } from '../option-errors.js';
 
 /** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
@@ -54,6 +55,7 @@ export interface OpenedQuestion {
  * const { input, close } = await openQuestion({ model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man riding?', detector: 'detector' });
  */
 export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
+  requireOptions('openQuestion', options);
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
   const trainedWith = await readTrainedDetector(model);
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));

@@ -13,6 +13,7 @@ import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
 import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
+import { requireOptions } from '../option-errors.js';
 
 export interface EvaluateExplanationsOptions {
   task: string;
@@ -46,6 +47,7 @@ const PORTION = 256;
  * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
+  requireOptions('evaluateExplanations', options);
   const { task: name, model: source, data, seed = 0, batchSize = DEFAULT_BATCH_SIZE } = options;
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {

@@ -11,6 +11,7 @@ import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { RunFunction } from '../training/step/runner.js';
 import { withForwardPass } from './forward-pass.js';
 import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
+import { requireOptions } from '../option-errors.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
@@ -18,6 +19,7 @@ import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from
  * @throws ConfigError for data without phrases
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
+  requireOptions('evaluateHeads', options);
   const { task: name, model: source, data, limit = Infinity, batchSize = DEFAULT_BATCH_SIZE } = options;
   if (name !== 'flickr' && name !== 'grounding')
     throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);

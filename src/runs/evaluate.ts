@@ -7,6 +7,7 @@ import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
+import { requireOptions } from '../option-errors.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -37,6 +38,7 @@ export interface RunEvaluation {
 
 /** The metrics over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
+  requireOptions('evaluateRun', options);
   const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
   const { allowFreshWeights = false } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)

@@ -12,6 +12,7 @@ import type { RegionsOfImage } from '../pipelines/regions.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
+import { requireOptions } from '../option-errors.js';
 
 export interface OneInputOptions extends Pick<
   NodePipelineOptions,
@@ -56,6 +57,7 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
  * @throws ConfigError for a checkpoint of no task, or an input that lacks regions, choices or phrases; DataError for an absent image
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
+  requireOptions('openOneInput', options);
   const { model, pictures, text, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
   const task = await taskOf(model, text);
   const { images, regions } =

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
-import { expected, OptionsError, parseOptions, text } from '../option-errors.js';
+import { expected, OptionsError, parseOptions, text, requireOptions, requirePath } from '../option-errors.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
@@ -38,6 +38,7 @@ const runSchema = z.strictObject(RUN_OPTIONS);
  * @throws ConfigError for an unknown key or task
  */
 export function sortSettings(given: Record<string, unknown>): RunSettings {
+  requireOptions('settings', given);
   const { task, ...rest } = given;
   if (!isTask(task)) throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(task)}`);
   const homes = { run: RUN_OPTIONS, data: TASK_OPTIONS[task].shape, arguments: TRAINING_ARGUMENTS };
@@ -65,6 +66,7 @@ export async function readSettings(path: string): Promise<Record<string, unknown
 
 /** The settings of a run folder. @throws ConfigError when the folder holds no run */
 export async function readRun(dir: string): Promise<RunSettings & { arguments: ResolvedTrainingArguments }> {
+  requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);
   if (!(await exists(path))) throw await noRun(dir);
   const run = await readSettings(path);

@@ -15,6 +15,7 @@ import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
 import { type RunSettings } from './settings.js';
+import { requireOptions } from '../option-errors.js';
 
 /** Examples that are read at once. */
 const READ_AHEAD = 8;
@@ -52,6 +53,7 @@ export async function openTrainRun(
   settings: RunSettings,
   { pictures = [], ...watching }: WatchingOptions = {},
 ): Promise<TrainRun> {
+  requireOptions('openTrainRun', settings, 'the settings of a run, as sortSettings gives them');
   const given = settings.arguments as TrainingArguments;
   // Before data and model, which take longer to open.
   const { seed, outputDir, resume } = resolveTrainingArguments(given);

@@ -13,6 +13,7 @@ import { createMetrics } from './metrics.js';
 import { importServerPackages } from './packages.js';
 import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
+import { requireOptions } from '../option-errors.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8000;
@@ -30,19 +31,21 @@ const USUAL_REGIONS = 36;
  * await server.close();
  * @throws ConfigError for a checkpoint of no task, packages that are not installed, or an address beyond loopback without a token
  */
-export async function serve({
-  model,
-  features,
-  pixels,
-  pictures,
-  host = DEFAULT_HOST,
-  port = DEFAULT_PORT,
-  token,
-  limits,
-  logLevel = 'info',
-  batchSize = DEFAULT_BATCH_SIZE,
-  ...options
-}: ServeOptions): Promise<RunningServer> {
+export async function serve(given: ServeOptions): Promise<RunningServer> {
+  requireOptions('serve', given);
+  const {
+    model,
+    features,
+    pixels,
+    pictures,
+    host = DEFAULT_HOST,
+    port = DEFAULT_PORT,
+    token,
+    limits,
+    logLevel = 'info',
+    batchSize = DEFAULT_BATCH_SIZE,
+    ...options
+  } = given;
   const asked = tokenFor(host, token);
   const packages = await importServerPackages();
   const { task: named, detector, ...loading } = options;

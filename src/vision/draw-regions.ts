@@ -10,6 +10,7 @@ import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
 import { COCO_CLASSES } from './coco-classes.js';
+import { requireOptions } from '../option-errors.js';
 
 const DEFAULT_MAX_BOXES = 36;
 
@@ -35,6 +36,7 @@ export interface DrawRegionsOptions {
  * @throws DataError when there is no such image or picture, its regions have no boxes, or the picture has another size than they say.
  */
 export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
+  requireOptions('drawRegions', options);
   const { features, pictures, output, maxBoxes = DEFAULT_MAX_BOXES } = options;
   const source = await openRegionFeatures(features);
   try {

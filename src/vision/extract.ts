@@ -13,6 +13,7 @@ import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
+import { requireOptions } from '../option-errors.js';
 
 /** Batches that are read and waiting for the detector. */
 const BATCHES_AHEAD = 2;
@@ -68,6 +69,7 @@ export interface Extraction {
  * @throws ConfigError for a shard or detector that is none; DataError for pictures that cannot be used, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
+  requireOptions('extractFeatures', options);
   const { pictures, column, output, half = false, precision, onProgress } = options;
   const shard = checkedShard(options.shard);
   const source = await openPictures(pictures, column === undefined ? {} : { column });

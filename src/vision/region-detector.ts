@@ -18,6 +18,7 @@ import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture 
 import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
 import { readNetwork } from './weights/read.js';
+import { requireOptions, requirePath } from '../option-errors.js';
 
 /** The regions of one picture, by descending scores. */
 export interface DetectedRegions extends RegionFeatures {
@@ -77,6 +78,7 @@ export class RegionDetector {
 
   /** A detector with random weights, or with a network of its own. @throws ConfigError for settings that no detector can have. */
   constructor(config: DetectorConfig, options: RegionDetectorOptions = {}) {
+    requireOptions('RegionDetector', options);
     const { seed = 0, name = null, network, ...computation } = options;
     this.config = checkedDetectorConfig(config);
     this.name = name;
@@ -90,8 +92,11 @@ export class RegionDetector {
    */
   static async fromPretrained(
     where: string,
-    { compile, precision, ...options }: DetectorChoice & HubOptions & DetectorComputation = {},
+    given: DetectorChoice & HubOptions & DetectorComputation = {},
   ): Promise<RegionDetector> {
+    requirePath('RegionDetector.fromPretrained', where);
+    requireOptions('RegionDetector.fromPretrained', given);
+    const { compile, precision, ...options } = given;
     const { name, config, file } = await openDetector(where, options);
     try {
       const network = await readNetwork(planWeights(file, config));

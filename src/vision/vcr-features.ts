@@ -7,6 +7,7 @@ import { DataError } from '../errors.js';
 import { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 import { fileChecksum } from './weights/identity.js';
 import { readVcrScene, vcrRegions, type VcrScene } from './vcr-regions.js';
+import { requireOptions } from '../option-errors.js';
 
 /** The file that `visualbert convert` writes the feature extractor to. */
 const DETECTOR_FILE = 'detector.safetensors';
@@ -32,6 +33,7 @@ export interface VcrFeatureOptions {
  * @throws DataError for pictures, metadata or annotations that cannot be used; CheckpointError for another network's weights.
  */
 export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {
+  requireOptions('writeVcrFeatures', options);
   const { data, images: folder, output, half = false, onImage } = options;
   const path = (await isFolder(options.detector)) ? joinPath(options.detector, DETECTOR_FILE) : options.detector;
   if (!(await exists(path))) {

@@ -1,6 +1,6 @@
 // Checks of the variables that a state takes over or creates.
 import * as tf from '@tensorflow/tfjs';
-import { EngineError } from '../../errors.js';
+import { ConfigError, EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { VariableSpec } from './contract.js';
 
@@ -22,7 +22,7 @@ export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>
     if (variable.isDisposed) throw new EngineError(`${what} was disposed; make it again`);
     if (twin !== undefined) throw new EngineError(`${what} is also given as "${twin}"; give each variable once`);
     if (backend.variableOf(variable.dataId) !== null) {
-      throw new EngineError(`${what} is held by another compiled state; dispose that one first`);
+      throw new ConfigError(`${what} is held by another training step or state; dispose that one first`);
     }
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
       throw new EngineError(`${what} is ${dtype}; a state holds float32, int32 and bool`);

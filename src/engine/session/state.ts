@@ -19,6 +19,7 @@ import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';
 import { StateVariable, type StateVariableSpec } from './state-variable.js';
 import { VariableAccess } from './variable-access.js';
+import { requireOptions } from '../../option-errors.js';
 
 /**
  * Moves variables into a new session. Until `dispose` their values are there and nowhere else.
@@ -28,6 +29,7 @@ export async function createState(
   variables: ReadonlyMap<string, tf.Variable>,
   options: StateOptions = {},
 ): Promise<SessionState> {
+  requireOptions('createState', options);
   const state = new SessionState(loadNative(), options);
   await state.take(variables);
   return state;

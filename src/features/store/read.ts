@@ -22,6 +22,7 @@ import {
   type StoreIndex,
   TAIL_BYTES,
 } from './layout.js';
+import { requirePath } from '../../option-errors.js';
 
 /** The ids of millions of images fit in here. */
 const MAX_INDEX_BYTES = 1 << 30;
@@ -31,6 +32,7 @@ const MAX_INDEX_BYTES = 1 << 30;
  * @throws DataError when the file is not a store, is cut short or damaged.
  */
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
+  requirePath('openFeatureStore', path);
   return openedWith(await openSource(path), async (source) => {
     const { images, ...form } = await readIndex(source);
     const { dim, detector, columns } = form;

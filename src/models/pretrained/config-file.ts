@@ -1,6 +1,6 @@
 // The config.json beside the weights of a pretrained model.
 import { VisualBertConfig } from '../../config.js';
-import { CheckpointError } from '../../errors.js';
+import { CheckpointError, ConfigError } from '../../errors.js';
 import type { PretrainedFiles } from '../../platform/locate.js';
 import { readJsonObject } from './json-file.js';
 import { adapterError } from './lora.js';
@@ -21,7 +21,7 @@ export async function readConfigJson(files: PretrainedFiles): Promise<ConfigJson
   return { json, notes: note === null ? [] : [note] };
 }
 
-/** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError */
+/** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError naming the file */
 export async function loadConfig(files: PretrainedFiles): Promise<{ config: VisualBertConfig; notes: string[] }> {
   const found = await readConfigJson(files);
   if (found === null) {
@@ -39,5 +39,9 @@ export async function loadConfig(files: PretrainedFiles): Promise<{ config: Visu
         '`visualbert convert` makes a VisualBERT of a plain BERT or RoBERTa',
     );
   }
-  return { config: VisualBertConfig.fromJSON(found.json), notes: found.notes };
+  try {
+    return { config: VisualBertConfig.fromJSON(found.json), notes: found.notes };
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(`${files.name}/config.json: ${error.message}`) : error;
+  }
 }

@@ -10,6 +10,7 @@ import { openTarPictures, openZipPictures } from './archives.js';
 import { filesBelow, filesMatching, openPictureFiles, openPictureList } from './files.js';
 import { openParquetPictures } from './parquet.js';
 import { joinPictures, type PictureSource } from './source.js';
+import { requireOptions, requirePath } from '../../option-errors.js';
 
 export interface OpenPictureOptions {
   /** Of Parquet files with several columns of pictures: which one. */
@@ -32,11 +33,14 @@ const LIST_FILE = /\.(?:txt|lst|list)$/i;
  */
 export async function openPictures(
   paths: string | readonly string[],
-  { column }: OpenPictureOptions = {},
+  options: OpenPictureOptions = {},
 ): Promise<PictureSource> {
+  requireOptions('openPictures', options);
+  const all: readonly string[] = Array.isArray(paths) ? paths : [paths];
+  for (const path of all) requirePath('openPictures', path);
   const sources: PictureSource[] = [];
   try {
-    for (const path of typeof paths === 'string' ? [paths] : paths) sources.push(await openOne(path, column));
+    for (const path of all) sources.push(await openOne(path, options.column));
     return joinPictures(sources);
   } catch (error) {
     await Promise.all(sources.map((source) => source.close()));

@@ -4,6 +4,7 @@ import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
 import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../option-errors.js';
+import { ConfigError } from '../../errors.js';
 
 const path = text('a path');
 const paths = z
@@ -196,6 +197,8 @@ export function resolveTaskOptions<N extends TaskOptionName>(
   name: N,
   options: unknown,
 ): z.output<(typeof TASK_OPTIONS)[N]> {
+  if (!Object.hasOwn(TASK_OPTIONS, name))
+    throw new ConfigError(`task: expected one of ${Object.keys(TASK_OPTIONS).join(', ')}, received ${String(name)}`);
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 

@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { writeTextAtomic } from '#platform';
+import { requirePath } from '../../option-errors.js';
 
 /** One line: where the run stood, and metrics by name. */
 export interface MetricsEntry {
@@ -42,6 +43,7 @@ export class MetricsLog {
  * of a killed process or the zeros that a power cut may leave: they must not keep a run from resuming.
  */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
+  requirePath('readMetrics', path);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PbfWriter } from 'pbf';
 import { maskedCrc32c } from './crc32c.js';
+import { requireOptions, requirePath } from '../../option-errors.js';
 
 /** SessionLog.SessionStatus.START: TensorBoard then drops what an earlier process wrote for this step and later ones. */
 const SESSION_START = 1;
@@ -27,7 +28,10 @@ export class TensorBoardWriter {
   private readonly now: () => number;
   private static files = 0;
 
-  constructor(dir: string, { startStep, now = () => Date.now() / 1000 }: { startStep: number; now?: () => number }) {
+  constructor(dir: string, options: { startStep: number; now?: () => number }) {
+    requirePath('TensorBoardWriter', dir);
+    requireOptions('TensorBoardWriter', options);
+    const { startStep, now = () => Date.now() / 1000 } = options;
     mkdirSync(dir, { recursive: true });
     this.now = now;
     const stamp = `${Math.floor(now())}`.padStart(10, '0');

@@ -6,6 +6,7 @@ import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
+import { requireOptions } from '../../option-errors.js';
 
 export interface EvaluateOptions<E> {
   task: Task<E>;
@@ -50,6 +51,7 @@ export async function evaluationBuckets<E>({
  * Null when `isStopped` ended it.
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
+  requireOptions('evaluateTask', options);
   const { task, dataset, batchSize, seed, padBatches } = options;
   const metric = task.createMetric();
   const batches = evaluationBatches(dataset, batchSize);

@@ -11,6 +11,7 @@ import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
+import { requireOptions } from '../../option-errors.js';
 
 /** Most shapes of training batches. */
 const MAX_SHAPES = 8;
@@ -28,7 +29,10 @@ export class Trainer<E> {
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
   constructor(options: TrainerOptions<E>) {
+    requireOptions('Trainer', options);
     const { model, task, train, validation = null, callbacks = [], progress = createProgress(), ...rest } = options;
+    for (const [name, value] of Object.entries({ model, task, train }))
+      requireOptions(`Trainer: ${name}`, value, `an object, see TrainerOptions`);
     const { profile = null, saveAssets = async () => undefined, readPicture = async () => null, ...more } = rest;
     const { settings = {}, fixedSettings = {}, ...given } = more;
     const resolved = resolveTrainingArguments(given);

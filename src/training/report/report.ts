@@ -12,6 +12,7 @@ import { evaluationTable } from './evaluation-table.js';
 import { exampleCards, type PictureReader } from './example-cards.js';
 import { REPORT_STYLE } from './report-style.js';
 import { meanSpeed, readRunRecord, type RunRecord, type RunSettingsShown, secondsSpent } from './run-record.js';
+import { requirePath } from '../../option-errors.js';
 
 export const REPORT_FILE = 'report.html';
 
@@ -24,6 +25,7 @@ export const REPORT_FILE = 'report.html';
  * const path = await writeReport('runs/vqa');
  */
 export async function writeReport(runDir: string, readPicture: PictureReader = async () => null): Promise<string> {
+  requirePath('writeReport', runDir);
   const run = await readRunRecord(runDir);
   const { notes, settings } = run;
   const title = `${settings.task}: ${basename(resolve(runDir))}`;

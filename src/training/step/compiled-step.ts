@@ -3,10 +3,10 @@ import { compile } from '../../engine/session/compile.js';
 import type { StateOptions } from '../../engine/session/contract.js';
 import type { PredictionPrecision } from '../../engine/recording/precision.js';
 import { createState } from '../../engine/session/state.js';
-import { EngineError, errorMessage } from '../../errors.js';
+import { ConfigError, EngineError, errorMessage } from '../../errors.js';
 import { resolveStepOptions, type TrainingStepOptions } from './options.js';
 import { type StepRunner } from './runner.js';
-import { type TrainableModel } from './trainable-model.js';
+import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { createEagerTrainingStep } from './eager-step.js';
 import { ModelTrainingStep } from './training-step.js';
 import { type TrainingStep } from './contract.js';
@@ -29,7 +29,8 @@ export async function createCompiledRunner(
   precision: PredictionPrecision,
   options: Pick<StateOptions, 'readOnly'> = {},
 ): Promise<StepRunner> {
-  const state = await createState(model.namedParameters(), options).catch((error: unknown) => {
+  const state = await createState(parametersOf(model), options).catch((error: unknown) => {
+    if (error instanceof ConfigError) throw error; // an eager step would not take them either
     throw new EngineError(
       `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the present backend`,
       { cause: error },

@@ -3,8 +3,9 @@ import { ConfigError } from '../../errors.js';
 import { type TrainingStep } from './contract.js';
 import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
 import { createEagerRunner } from './runner.js';
-import { type TrainableModel } from './trainable-model.js';
+import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { ModelTrainingStep } from './training-step.js';
+import { requireOptions } from '../../option-errors.js';
 
 /**
  * A training step over the model's parameters, run eagerly: `compile` is false unless given.
@@ -14,6 +15,7 @@ export async function createTrainingStep(
   model: TrainableModel,
   options: TrainingStepOptions = {},
 ): Promise<TrainingStep> {
+  requireOptions('createTrainingStep', options);
   const resolved = resolveStepOptions({ compile: false, ...options });
   if (resolved.compile) {
     throw new ConfigError(
@@ -33,5 +35,5 @@ export async function createEagerTrainingStep(
       `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
     );
   }
-  return ModelTrainingStep.create(model, options, createEagerRunner(model.namedParameters()));
+  return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model)));
 }

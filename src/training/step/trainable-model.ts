@@ -1,5 +1,6 @@
 // What a training step needs of a model, so that the step is independent of architectures.
 import type * as tf from '@tensorflow/tfjs';
+import { ConfigError } from '../../errors.js';
 import type { InputValue, ModelInputs } from '../../models/inputs.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 
@@ -37,4 +38,14 @@ export interface TrainableModel {
   namedParameters(): Map<string, tf.Variable>;
   /** Hands the parameters over to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
   holdParameters(holder: { lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> } | null): void;
+}
+
+/** The parameters that a step takes over. @throws ConfigError for what is not a model */
+export function parametersOf(model: TrainableModel): Map<string, tf.Variable> {
+  const { namedParameters } = (model ?? {}) as Partial<TrainableModel>;
+  if (typeof namedParameters !== 'function')
+    throw new ConfigError(
+      'createTrainingStep: expected a model with namedParameters(), such as VisualBertForQuestionAnswering',
+    );
+  return model.namedParameters();
 }

@@ -5,6 +5,7 @@ import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetenso
 import { openDetector, type DetectorChoice, MODEL_TYPE } from './open.js';
 import { planWeights, type WeightPlan } from './plan.js';
 import { type LayerValues, readLayer } from './read.js';
+import { requireOptions, requirePath } from '../../option-errors.js';
 
 /** Options of `convertDetector`. */
 export interface ConvertDetectorOptions extends DetectorChoice, HubOptions {
@@ -32,10 +33,11 @@ export const WEIGHTS_FILE = 'model.safetensors';
  * @example await convertDetector('faster_rcnn_from_caffe_attr.pkl', { detector: 'vg-r101-c4', outDir: 'detector' });
  * @throws CheckpointError when the file is damaged or another detector's, ConfigError for an unknown name.
  */
-export async function convertDetector(
-  source: string,
-  { outDir, ...options }: ConvertDetectorOptions,
-): Promise<DetectorConversion> {
+export async function convertDetector(source: string, given: ConvertDetectorOptions): Promise<DetectorConversion> {
+  requirePath('convertDetector', source);
+  requireOptions('convertDetector', given);
+  const { outDir, ...options } = given;
+  requirePath('convertDetector (outDir)', outDir);
   const { name, config, file } = await openDetector(source, options);
   try {
     const plan = planWeights(file, config);
