@@ -204,4 +204,6 @@ find('new-scene').addEventListener('click', () => {
   run(answer);
 });
 backend.value = await bestBackend();
+backend.disabled = false; // not before: a choice would be lost
+find<HTMLButtonElement>('load').disabled = false;
 say('choose a model and load it');

@@ -70,7 +70,7 @@ function rate(
     logits: tf.reshape(
       mask === undefined
         ? logits
-        : tf.where(tf.cast(mask, 'bool'), logits, tf.fill([1, 1, 1, 1], Number.NEGATIVE_INFINITY)),
+        : tf.where(tf.greater(mask, 0), logits, tf.fill([1, 1, 1, 1], Number.NEGATIVE_INFINITY)),
       [b, -1],
     ),
     deltas: tf.reshape(convolve(hidden, proposals.deltas), [b, -1, 4]),
