@@ -159,7 +159,7 @@ function resultText(
     ...(reason === 'finished' || reason === 'early'
       ? []
       : [`go on with: visualbert train ${task} --output-dir ${shellWord(outputDir)} --resume`]),
-    padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the batches was padding`,
+    padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of what was computed was padding`,
     `run folder: ${outputDir}`,
   ].join('\n');
 }

@@ -6,7 +6,7 @@ import { openSource } from '#platform';
 import { CheckpointError, ShapeError } from '../errors.js';
 import { MASK_SIZE } from './object-mask.js';
 import { type Convolution, convolve, createConvolution, outputsOf } from './layers/convolution.js';
-import { pixelTable, regionPlaces } from './layers/region-maps.js';
+import { pixelTable, locateRegions } from './layers/region-maps.js';
 import { type Bottleneck, runStage, stageWidth, stemPool } from './layers/resnet.js';
 import { roiAlign } from './layers/roi-align.js';
 import { readConvolution, readStage } from './vcr-resnet.js';
@@ -133,8 +133,8 @@ export class VcrFeatureExtractor {
       const marks = convolve(outlines, mask, { stride: 2 }); // [r, 7, 7, c]
       const table = pixelTable([tf.expandDims(map, 0)]);
       const none = tf.zeros<tf.Rank.R1>([r], 'int32');
-      const places = { levels: none, images: none, scales: [SCALE] };
-      const cut = roiAlign(table, regionPlaces(tf.tensor2d(boxes, [r, 4]), table, places), ROI); // [r, 7, 7, c]
+      const maps = { levels: none, images: none, scales: [SCALE] };
+      const cut = roiAlign(table, locateRegions(tf.tensor2d(boxes, [r, 4]), table, maps), ROI); // [r, 7, 7, c]
       const regions = runStage(tf.add(cut, marks), head); // [r, 7, 7, c']
       const names = tf.gather(this.weights.kinds, tf.tensor1d(kinds, 'int32')); // [r, e]
       const joined = tf.concat([tf.mean(regions, [1, 2]), names] as tf.Tensor2D[], 1); // [r, c' + e]

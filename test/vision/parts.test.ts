@@ -11,7 +11,7 @@ import { namedDetector } from '../../src/vision/detector/presets.js';
 import { type DetectorNetwork } from '../../src/vision/detector/network.js';
 import { propose } from '../../src/vision/detector/proposals.js';
 import { type Convolution, createConvolution, convolve } from '../../src/vision/layers/convolution.js';
-import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
+import { pixelTable, locateRegions } from '../../src/vision/layers/region-maps.js';
 import { stemPool } from '../../src/vision/layers/resnet.js';
 import { boundsOf } from '../../src/vision/layers/bounds.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
@@ -102,7 +102,7 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         const { boxes, images } = regions();
         const table = pixelTable([tensorOf(expected('maps')) as tf.Tensor4D]);
         const levels = tf.zeros<tf.Rank.R1>(images.shape, 'int32');
-        return roiAlign(table, regionPlaces(boxes, table, { levels, images, scales: [1 / 16] }), {
+        return roiAlign(table, locateRegions(boxes, table, { levels, images, scales: [1 / 16] }), {
           bins: 3,
           sampling,
           isAligned,
@@ -119,7 +119,7 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         const { boxes, images } = regions(true);
         const map = tf.relu(tensorOf(expected('maps')) as tf.Tensor4D);
         const levels = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
-        const places = regionPlaces(boxes, pixelTable([map]), { levels, images, scales: [1 / 16] });
+        const places = locateRegions(boxes, pixelTable([map]), { levels, images, scales: [1 / 16] });
         const some = tf.range(0, 14, 4, 'int32');
         return tf.gather(tf.gather(roiPool(map, places, images, 14), some, 1), some, 2);
       });

@@ -13,7 +13,7 @@ import { openTask } from '../../src/tasks/open-task.js';
 import { objectMask } from '../../src/vision/object-mask.js';
 import { readPicture } from '../../src/pictures/decode.js';
 import { resizeBilinear } from '../../src/pictures/resize.js';
-import { pixelTable, regionPlaces } from '../../src/vision/layers/region-maps.js';
+import { pixelTable, locateRegions } from '../../src/vision/layers/region-maps.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { VcrFeatureExtractor } from '../../src/vision/vcr-feature-extractor.js';
 import { writeVcrFeatures } from '../../src/vision/vcr-features.js';
@@ -132,7 +132,7 @@ describe.each(['best', 'wasm', 'cpu'] as const)('the VCR feature extractor on th
         const boxes = tensorOf(expected('roi/boxes')) as tf.Tensor2D;
         const none = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
         const table = pixelTable([tf.expandDims(map, 0)]);
-        const places = regionPlaces(boxes, table, { levels: none, images: none, scales: [1 / 16] });
+        const places = locateRegions(boxes, table, { levels: none, images: none, scales: [1 / 16] });
         return roiAlign(table, places, { bins: 7, sampling: 0, isAligned: false });
       });
       await expectClose(regions, 'roi/regions');

@@ -1,6 +1,7 @@
 // The confusion matrix of the most frequent answers.
 import { type Fragment, html } from '../../html/escape.js';
 import { type NotesSummary } from './example-notes.js';
+import { scrollingTable } from './scrolling-table.js';
 
 /** Classes of the largest table. */
 const LARGEST = 20;
@@ -33,19 +34,7 @@ export function confusionTable({ confusion: pairs }: NotesSummary): Fragment {
     <p class="faint">
       Rows: expected; columns: predicted; the ${classes.length} most frequent answers, shaded by their share of the row.
     </p>
-    <div class="scrolling">
-      <table class="confusion">
-        <thead>
-          <tr>
-            <th></th>
-            ${head}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>`;
+    ${scrollingTable('confusion', head, rows)}`;
 }
 
 function frequentAnswers(pairs: NotesSummary['confusion']): string[] {

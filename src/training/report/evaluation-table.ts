@@ -2,6 +2,7 @@
 import { type Fragment, html } from '../../html/escape.js';
 import { duration } from '../log/progress.js';
 import { metricNames, type RunRecord } from './run-record.js';
+import { scrollingTable } from './scrolling-table.js';
 
 /** The table; null when nothing was evaluated. */
 export function evaluationTable({ evaluations, best }: RunRecord): Fragment {
@@ -16,22 +17,9 @@ export function evaluationTable({ evaluations, best }: RunRecord): Fragment {
       <td>${duration(Number(entry['seconds']))}</td>
     </tr>`;
   });
-  const head = names.map((name) => html`<th scope="col">${name}</th>`);
+  const head = [...names, 'time'].map((name) => html`<th scope="col">${name}</th>`);
   return html`<h2>Evaluations</h2>
-    <div class="scrolling">
-      <table class="evaluations">
-        <thead>
-          <tr>
-            <th></th>
-            ${head}
-            <th scope="col">time</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>`;
+    ${scrollingTable('evaluations', head, rows)}`;
 }
 
 function shown(value: number | string | undefined): string {

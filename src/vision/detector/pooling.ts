@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { after } from '../../fused.js';
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
-import { pixelTable, regionPlaces, slicedRegions } from '../layers/region-maps.js';
+import { pixelTable, locateRegions, slicedRegions } from '../layers/region-maps.js';
 import { roiAlign } from '../layers/roi-align.js';
 import { roiPool } from '../layers/roi-pool.js';
 import { type FeatureMaps, mapStrides } from './backbone.js';
@@ -35,11 +35,11 @@ export function createRegionCutter(
   const table = pixelTable(used, bounds.slice(0, count));
   const levels = pyramid > 0 ? levelsOf(boxes, config.boxes) : tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
   const scales = mapStrides(config).map((stride) => 1 / stride);
-  const places = regionPlaces(boxes, table, { levels, images, scales: scales.slice(0, count) });
+  const regions = locateRegions(boxes, table, { levels, images, scales: scales.slice(0, count) });
   return {
     cut: (from, rows, signals = []) =>
       tf.tidy(() => {
-        const ready = { ...places, boxes: after(boxes, signals) as tf.Tensor2D };
+        const ready = { ...regions, boxes: after(boxes, signals) as tf.Tensor2D };
         const some = slicedRegions(ready, from, rows);
         if (pooling.kind === 'roi-align') return roiAlign(table, some, pooling);
         return roiPool(used[0] as tf.Tensor4D, some, tf.slice(images, from, rows), pooling.bins);

@@ -14,7 +14,7 @@ export interface PixelTable {
 }
 
 /** Regions to be cut out: boxes, and where their pixels lie. */
-export interface RegionPlaces {
+export interface LocatedRegions {
   /** `[r, 4]` float32: x1, y1, x2, y2 in pixels of the picture. */
   boxes: tf.Tensor2D;
   /** `[r]` float32: size of the map over that of the picture. */
@@ -36,13 +36,13 @@ export function pixelTable(
 ): PixelTable {
   const c = maps[0]?.shape[3] as number;
   let first = 0;
-  const places = maps.map(({ shape: [b, h, w] }, i) => {
+  const located = maps.map(({ shape: [b, h, w] }, i) => {
     const place = { bounds: bounds[i] as Bounds, first };
     first += b * h * w;
     return place;
   });
   const rows = maps.map((map) => tf.reshape(map, [-1, c])) as [tf.Tensor2D, ...tf.Tensor2D[]];
-  return { pixels: rows.length === 1 ? rows[0] : tf.concat(rows, 0), maps: places };
+  return { pixels: rows.length === 1 ? rows[0] : tf.concat(rows, 0), maps: located };
 }
 
 /**
@@ -50,11 +50,11 @@ export function pixelTable(
  * @param levels `[r]` int32: the map of each region. @param images `[r]` int32: its image in the batch.
  * @param scales of the maps, as many as the table has.
  */
-export function regionPlaces(
+export function locateRegions(
   boxes: tf.Tensor2D,
   { maps }: PixelTable,
   { levels, images, scales }: { levels: tf.Tensor1D; images: tf.Tensor1D; scales: readonly number[] },
-): RegionPlaces {
+): LocatedRegions {
   const pick = (values: number[], dtype: 'float32' | 'int32'): tf.Tensor1D =>
     tf.gather(tf.tensor1d(values, dtype), levels);
   const shapes = maps.map(({ bounds }) => bounds.shape);
@@ -71,17 +71,17 @@ export function regionPlaces(
 }
 
 /** Regions from a row on. */
-export function slicedRegions(places: RegionPlaces, from: number, count: number): RegionPlaces {
-  return mapped(places, (values) => tf.slice(values, from, count));
+export function slicedRegions(regions: LocatedRegions, from: number, count: number): LocatedRegions {
+  return mapped(regions, (values) => tf.slice(values, from, count));
 }
 
 /** Some of the regions. */
-export function someRegions(places: RegionPlaces, rows: tf.Tensor1D): RegionPlaces {
-  return mapped(places, (values) => tf.gather(values, rows));
+export function someRegions(regions: LocatedRegions, rows: tf.Tensor1D): LocatedRegions {
+  return mapped(regions, (values) => tf.gather(values, rows));
 }
 
-function mapped(places: RegionPlaces, change: <T extends tf.Tensor>(values: T) => T): RegionPlaces {
-  const { boxes, scales, heights, widths, firsts, pitches } = places;
+function mapped(regions: LocatedRegions, change: <T extends tf.Tensor>(values: T) => T): LocatedRegions {
+  const { boxes, scales, heights, widths, firsts, pitches } = regions;
   return {
     boxes: change(boxes),
     scales: change(scales),
@@ -93,8 +93,8 @@ function mapped(places: RegionPlaces, change: <T extends tf.Tensor>(values: T) =
 }
 
 /** What the kernels `RoiAlign` and `RoiPool` of src/fused.ts take. */
-export function kernelInputs({ pixels }: PixelTable, places: RegionPlaces, bins: number): Record<string, tf.Tensor> {
-  const { boxes, scales, heights, widths, firsts, pitches } = places;
+export function kernelInputs({ pixels }: PixelTable, regions: LocatedRegions, bins: number): Record<string, tf.Tensor> {
+  const { boxes, scales, heights, widths, firsts, pitches } = regions;
   const columns = tf.stack([scales, heights, widths], 1) as tf.Tensor2D;
   return {
     pixels,

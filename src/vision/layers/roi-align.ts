@@ -1,7 +1,7 @@
 // RoIAlign: pools boxes of any size from feature maps into grids of one size, without rounding their borders.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
-import { kernelInputs, type PixelTable, type RegionPlaces, slicedRegions, someRegions } from './region-maps.js';
+import { kernelInputs, type PixelTable, type LocatedRegions, slicedRegions, someRegions } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
@@ -26,22 +26,22 @@ interface Samples {
  * count as 0. In float32 as the reference, where a rounding decides.
  * @see https://arxiv.org/abs/1703.06870; torchvision.ops.roi_align
  */
-export function roiAlign(table: PixelTable, places: RegionPlaces, options: RoiAlignOptions): tf.Tensor4D {
+export function roiAlign(table: PixelTable, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
   return tf.tidy(() => {
     const { sampling, isAligned, bins } = options;
-    const regions = fused('RoiAlign', kernelInputs(table, places, bins), { sampling, isAligned })?.[0];
-    return (regions as tf.Tensor4D | undefined) ?? composedRoiAlign(table, places, options);
+    const pooled = fused('RoiAlign', kernelInputs(table, regions, bins), { sampling, isAligned })?.[0];
+    return (pooled as tf.Tensor4D | undefined) ?? composedRoiAlign(table, regions, options);
   });
 }
 
-function composedRoiAlign(table: PixelTable, places: RegionPlaces, options: RoiAlignOptions): tf.Tensor4D {
+function composedRoiAlign(table: PixelTable, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
   if (options.sampling > 0) {
-    return alignedInPieces(table, places, { rows: options.sampling, columns: options.sampling }, options);
+    return alignedInPieces(table, regions, { rows: options.sampling, columns: options.sampling }, options);
   }
   return tf.tidy(() => {
-    const groups = bySamples(places, options);
+    const groups = bySamples(regions, options);
     const parts = groups.map(({ rows, samples }) =>
-      alignedInPieces(table, someRegions(places, tf.tensor1d(rows, 'int32')), samples, options),
+      alignedInPieces(table, someRegions(regions, tf.tensor1d(rows, 'int32')), samples, options),
     );
     const order = groups.flatMap(({ rows }) => rows);
     const back = new Int32Array(order.length);
@@ -51,9 +51,9 @@ function composedRoiAlign(table: PixelTable, places: RegionPlaces, options: RoiA
 }
 
 /** Regions by the number of samples that their sizes ask for. Reads the boxes: only a fixed number can be recorded. */
-function bySamples(places: RegionPlaces, options: RoiAlignOptions): { rows: number[]; samples: Samples }[] {
-  const steps = tf.tidy(() => tf.stack([1, 0].map((axis) => axisOf(places, axis, options).step)).dataSync());
-  const r = places.boxes.shape[0];
+function bySamples(regions: LocatedRegions, options: RoiAlignOptions): { rows: number[]; samples: Samples }[] {
+  const steps = tf.tidy(() => tf.stack([1, 0].map((axis) => axisOf(regions, axis, options).step)).dataSync());
+  const r = regions.boxes.shape[0];
   const groups = new Map<string, { rows: number[]; samples: Samples }>();
   for (let i = 0; i < r; i++) {
     const samples = { rows: Math.ceil(steps[i] as number), columns: Math.ceil(steps[r + i] as number) };
@@ -67,20 +67,20 @@ function bySamples(places: RegionPlaces, options: RoiAlignOptions): { rows: numb
 
 function alignedInPieces(
   table: PixelTable,
-  places: RegionPlaces,
+  regions: LocatedRegions,
   samples: Samples,
   options: RoiAlignOptions,
 ): tf.Tensor4D {
-  const r = places.boxes.shape[0];
+  const r = regions.boxes.shape[0];
   const c = table.pixels.shape[1];
   const { bins } = options;
   if (!(samples.rows > 0 && samples.columns > 0)) return tf.zeros([r, bins, bins, c]); // empty boxes
   const each = bins * samples.rows * bins * samples.columns * c;
   const piece = Math.max(1, Math.floor(MAX_GATHERED / each));
-  if (piece >= r) return tf.tidy(() => aligned(table, places, samples, options));
+  if (piece >= r) return tf.tidy(() => aligned(table, regions, samples, options));
   const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
     tf.tidy(() => {
-      const some = slicedRegions(places, i * piece, Math.min(piece, r - i * piece));
+      const some = slicedRegions(regions, i * piece, Math.min(piece, r - i * piece));
       return aligned(table, some, samples, options);
     }),
   );
@@ -89,15 +89,15 @@ function alignedInPieces(
   return whole;
 }
 
-function aligned(table: PixelTable, places: RegionPlaces, samples: Samples, options: RoiAlignOptions): tf.Tensor4D {
+function aligned(table: PixelTable, regions: LocatedRegions, samples: Samples, options: RoiAlignOptions): tf.Tensor4D {
   const { bins } = options;
-  const r = places.boxes.shape[0];
+  const r = regions.boxes.shape[0];
   const c = table.pixels.shape[1];
-  const rows = axisSamples(axisOf(places, 1, options), places.heights, bins, samples.rows);
-  const columns = axisSamples(axisOf(places, 0, options), places.widths, bins, samples.columns);
-  const pitches = tf.reshape(places.pitches, [r, 1]);
+  const rows = axisSamples(axisOf(regions, 1, options), regions.heights, bins, samples.rows);
+  const columns = axisSamples(axisOf(regions, 0, options), regions.widths, bins, samples.columns);
+  const pitches = tf.reshape(regions.pitches, [r, 1]);
   const corner = (row: Sampled, column: Sampled): tf.Tensor2D => {
-    const starts = tf.add(tf.mul(row.index, pitches), tf.reshape(places.firsts, [r, 1])); // [r, bins * rows]
+    const starts = tf.add(tf.mul(row.index, pitches), tf.reshape(regions.firsts, [r, 1])); // [r, bins * rows]
     const index = tf.reshape(tf.add(tf.expandDims(starts, 2), tf.expandDims(column.index, 1)), [-1]);
     const share = tf.reshape(tf.mul(tf.expandDims(row.share, 2), tf.expandDims(column.share, 1)), [-1, 1]);
     return tf.mul(tf.gather(table.pixels, index), share);
@@ -115,7 +115,7 @@ interface Axis {
   step: tf.Tensor1D;
 }
 
-function axisOf({ boxes, scales }: RegionPlaces, axis: number, { bins, isAligned }: RoiAlignOptions): Axis {
+function axisOf({ boxes, scales }: LocatedRegions, axis: number, { bins, isAligned }: RoiAlignOptions): Axis {
   const r = boxes.shape[0];
   const end = (column: number): tf.Tensor1D => {
     const scaled: tf.Tensor1D = tf.mul(tf.reshape(tf.slice(boxes, [0, column], [-1, 1]), [r]), scales);

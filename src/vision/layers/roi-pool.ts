@@ -1,7 +1,7 @@
 // RoIPool: pools boxes of any size from a feature map into grids of one size, with the largest value of each cell; borders are rounded.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
-import { kernelInputs, pixelTable, type RegionPlaces } from './region-maps.js';
+import { kernelInputs, pixelTable, type LocatedRegions } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
@@ -11,10 +11,10 @@ const MAX_GATHERED = 1 << 24;
  * @param images `[r]` int32: the image of each region.
  * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
  */
-export function roiPool(map: tf.Tensor4D, places: RegionPlaces, images: tf.Tensor1D, bins: number): tf.Tensor4D {
+export function roiPool(map: tf.Tensor4D, regions: LocatedRegions, images: tf.Tensor1D, bins: number): tf.Tensor4D {
   return tf.tidy(() => {
-    const regions = fused('RoiPool', kernelInputs(pixelTable([map]), places, bins))?.[0];
-    return (regions as tf.Tensor4D | undefined) ?? composedRoiPool(map, places, images, bins);
+    const pooled = fused('RoiPool', kernelInputs(pixelTable([map]), regions, bins))?.[0];
+    return (pooled as tf.Tensor4D | undefined) ?? composedRoiPool(map, regions, images, bins);
   });
 }
 
@@ -22,16 +22,16 @@ export function roiPool(map: tf.Tensor4D, places: RegionPlaces, images: tf.Tenso
  * The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so
  * that nothing depends on the boxes but indices.
  */
-function composedRoiPool(map: tf.Tensor4D, places: RegionPlaces, images: tf.Tensor1D, bins: number): tf.Tensor4D {
+function composedRoiPool(map: tf.Tensor4D, regions: LocatedRegions, images: tf.Tensor1D, bins: number): tf.Tensor4D {
   const [b, h, w, c] = map.shape;
-  const r = places.boxes.shape[0];
+  const r = regions.boxes.shape[0];
   const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
     number,
     number,
   ];
   const table = windowMaxima(map, rowLevels, columnLevels);
-  const rows = cells(places, 1, bins, rowLevels);
-  const columns = cells(places, 0, bins, columnLevels);
+  const rows = cells(regions, 1, bins, rowLevels);
+  const columns = cells(regions, 0, bins, columnLevels);
   const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
   const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
     tf.tidy(() => {
@@ -98,7 +98,7 @@ interface Cells {
   isFull: tf.Tensor2D;
 }
 
-function cells({ boxes, scales, heights, widths }: RegionPlaces, axis: 0 | 1, bins: number, levels: number): Cells {
+function cells({ boxes, scales, heights, widths }: LocatedRegions, axis: 0 | 1, bins: number, levels: number): Cells {
   const r = boxes.shape[0];
   const size = tf.reshape(axis === 1 ? heights : widths, [r, 1]);
   const within = (values: tf.Tensor, most: tf.Tensor): tf.Tensor => tf.minimum(tf.maximum(values, 0), most);
