@@ -40,6 +40,25 @@ VISUALBERT_INLINE void store(void* address, const Vector& value) {
   std::memcpy(address, &value, sizeof value);
 }
 
+// Sums of `Rows` rows by `Vectors` vectors of four-byte lanes, from zero to `kPanel` columns of memory.
+template <typename Vector, int Rows, int Vectors>
+VISUALBERT_INLINE void clear(Vector (&sum)[Rows][Vectors]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = Vector{};
+  }
+}
+template <typename Vector, int Rows, int Vectors>
+VISUALBERT_INLINE void store_sums(void* sums, int first, const Vector (&sum)[Rows][Vectors]) {
+  int32_t* out = static_cast<int32_t*>(sums) + first;
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * int(sizeof(Vector) / 4), sum[i][j]);
+  }
+}
+
 // `Rows` rows by `Vectors` vectors at a time, from left to right.
 template <int Bytes, int Rows, int Vectors>
 VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
@@ -49,11 +68,7 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
   for (int first = 0; first < kPanel; first += Vectors * kLanes) {
     const float* b = static_cast<const float*>(panel) + first;
     V sum[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
-    }
+    clear(sum);
     for (int64_t k = 0; k < depth; ++k, b += kPanel) {
       V column[Vectors];
 #pragma GCC unroll 16
@@ -65,12 +80,7 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
         for (int j = 0; j < Vectors; ++j) sum[i][j] += column[j] * value;
       }
     }
-    float* out = static_cast<float*>(sums) + first;
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
-    }
+    store_sums(sums, first, sum);
   }
 }
 
@@ -84,11 +94,7 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
   for (int first = 0; first < kPanel; first += Vectors * kLanes) {
     const int32_t* b = static_cast<const int32_t*>(panel) + first;
     V sum[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
-    }
+    clear(sum);
     for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
       V even[Vectors], odd[Vectors];
 #pragma GCC unroll 16
@@ -104,12 +110,7 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
         for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
       }
     }
-    float* out = static_cast<float*>(sums) + first;
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
-    }
+    store_sums(sums, first, sum);
   }
 }
 
@@ -121,11 +122,7 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
   for (int first = 0; first < kPanel; first += Vectors * kLanes) {
     const int32_t* b = static_cast<const int32_t*>(panel) + first;
     I sum[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = I{};
-    }
+    clear(sum);
     for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) {
@@ -138,12 +135,7 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
         }
       }
     }
-    int32_t* out = static_cast<int32_t*>(sums) + first;
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) store(out + i * kPanel + j * kLanes, sum[i][j]);
-    }
+    store_sums(sums, first, sum);
   }
 }
 
@@ -179,8 +171,7 @@ struct ByteAvx2 {
     for (int first = 0; first < kPanel; first += 16) {
       const int32_t* b = static_cast<const int32_t*>(panel) + first;
       __m256i sum[Count][2];
-#pragma GCC unroll 16
-      for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm256_setzero_si256();
+      clear(sum);
       for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
         __m256i even[2], odd[2];
 #pragma GCC unroll 2
@@ -201,12 +192,7 @@ struct ByteAvx2 {
           }
         }
       }
-      int32_t* out = static_cast<int32_t*>(sums) + first;
-#pragma GCC unroll 16
-      for (int i = 0; i < Count; ++i) {
-        store(out + i * kPanel, sum[i][0]);
-        store(out + i * kPanel + 8, sum[i][1]);
-      }
+      store_sums(sums, first, sum);
     }
   }
 };
@@ -218,8 +204,7 @@ struct Bfloat16Native {
                                                                                    int64_t depth, void* sums) {
     const uint16_t *row = static_cast<const uint16_t*>(x), *b = static_cast<const uint16_t*>(panel);
     __m512 sum[Count][2];
-#pragma GCC unroll 16
-    for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
+    clear(sum);
     for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanel) {
       const __m512bh left = (__m512bh)_mm512_loadu_si512(b), right = (__m512bh)_mm512_loadu_si512(b + kPanel);
 #pragma GCC unroll 16
@@ -231,12 +216,7 @@ struct Bfloat16Native {
         sum[i][1] = _mm512_dpbf16_ps(sum[i][1], value, right);
       }
     }
-    float* out = static_cast<float*>(sums);
-#pragma GCC unroll 16
-    for (int i = 0; i < Count; ++i) {
-      store(out + i * kPanel, sum[i][0]);
-      store(out + i * kPanel + 16, sum[i][1]);
-    }
+    store_sums(sums, 0, sum);
   }
 };
 
@@ -247,8 +227,7 @@ struct ByteVnni {
                                                                                    int64_t depth, void* sums) {
     const uint8_t *row = static_cast<const uint8_t*>(x), *b = static_cast<const uint8_t*>(panel);
     __m512i sum[Count][2];
-#pragma GCC unroll 16
-    for (int i = 0; i < Count; ++i) sum[i][0] = sum[i][1] = _mm512_setzero_si512();
+    clear(sum);
     for (int64_t k = 0; k < depth; k += 4, b += 4 * kPanel) {
       const __m512i left = _mm512_loadu_si512(b), right = _mm512_loadu_si512(b + 2 * kPanel);
 #pragma GCC unroll 16
@@ -260,12 +239,7 @@ struct ByteVnni {
         sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], value, right);
       }
     }
-    int32_t* out = static_cast<int32_t*>(sums);
-#pragma GCC unroll 16
-    for (int i = 0; i < Count; ++i) {
-      store(out + i * kPanel, sum[i][0]);
-      store(out + i * kPanel + 16, sum[i][1]);
-    }
+    store_sums(sums, 0, sum);
   }
 };
 
