@@ -1,16 +1,13 @@
 // visualbert ask: a picture and a question in, an answer out. A few seconds on a CPU, most of it the detector; the first time its download.
 import type { Argv, CommandModule } from 'yargs';
-import {
-  DETECTOR_NAMES,
-  openQuestion,
-  type OpenedQuestion,
-  type PredictionPrecision,
-  PREDICTION_PRECISIONS,
-} from '../src/node.js';
+import { openQuestion, type OpenedQuestion, type PredictionPrecision } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
+import { checkpointFlags } from './flags/checkpoint.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
+import { onePass } from './flags/one-input.js';
+import { DETECTOR_DESCRIPTION } from './flags/stores.js';
 
 interface AskArguments extends BackendArguments {
   picture: string[];
@@ -23,6 +20,8 @@ interface AskArguments extends BackendArguments {
   allowFreshWeights: boolean;
   json: boolean;
 }
+
+const CHECKPOINT = checkpointFlags('Run:');
 
 const ask: CommandModule<object, AskArguments> = {
   command: 'ask <picture..>',
@@ -37,13 +36,8 @@ const ask: CommandModule<object, AskArguments> = {
         describe: 'the picture (file or address), two for NLVR2, then the question, statement, or text with [MASK]',
       })
       .options({
-        run: { type: 'string', describe: 'run folder', group: 'Run:' },
-        model: {
-          type: 'string',
-          describe: 'folder or hub id, instead of a run',
-          defaultDescription: 'uclanlp/visualbert-vqa',
-          group: 'Run:',
-        },
+        ...CHECKPOINT,
+        model: { ...CHECKPOINT.model, defaultDescription: 'uclanlp/visualbert-vqa' },
         answers: {
           type: 'string',
           describe: 'list of answers of a model that names none',
@@ -52,17 +46,12 @@ const ask: CommandModule<object, AskArguments> = {
         },
         detector: {
           type: 'string',
-          describe: `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`,
+          describe: DETECTOR_DESCRIPTION,
           defaultDescription: 'the one that the model was trained with',
           group: 'Run:',
         },
         'top-k': { type: 'number', alias: 'top', default: 5, describe: 'how many answers' },
-        precision: {
-          choices: PREDICTION_PRECISIONS,
-          default: 'fp32' as const,
-          describe: 'of matrix products',
-          group: 'Run:',
-        },
+        precision: precisionFlag('Run:'),
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         ...BACKEND_FLAGS,
@@ -95,8 +84,7 @@ const ask: CommandModule<object, AskArguments> = {
     const opened = await openQuestion({
       ...{ pictures, text: question, model: run ?? model, detector, allowFreshWeights, onProgress: bar.update },
       ...(answers === undefined ? {} : { answers }),
-      // One pass: recording it would cost more than it saves. A low precision needs the recording.
-      ...(precision === 'fp32' ? { compile: false } : { precision }),
+      ...onePass(precision),
     }).finally(bar.stop);
     try {
       const found = await answersOf(opened.input, topK);

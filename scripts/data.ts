@@ -89,8 +89,8 @@ async function check(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
 }
 
 /** Records that do not fit the task that was asked for, and look like those of another one. */
-async function otherTask({ task, problems }: OwnDataStats, { file }: DataArguments): Promise<string[]> {
-  if (problems.length === 0) return [];
+async function otherTask({ task, problems }: OwnDataStats, { file, task: asked }: DataArguments): Promise<string[]> {
+  if (asked === undefined || problems.length === 0) return []; // it was guessed
   const likely = await guessOwnTask(file);
   return likely === task
     ? []

@@ -1,7 +1,8 @@
 // visualbert doctor: one page about this machine, what works on it, what is missing and the command that mends it.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
-import { examineMachine, type MachineReport } from '../src/node.js';
+import { gigabytes } from '../src/words.js';
+import { counted, examineMachine, type MachineReport } from '../src/node.js';
 
 export const command: CommandModule<object, { json: boolean }> = {
   command: 'doctor',
@@ -25,7 +26,7 @@ function reportLines(report: MachineReport): string[] {
   return [
     line('package', `visualbert-tfjs ${report.package}, Node ${report.node.replace(/^v/, '')}`),
     line('system', `${report.platform}${report.glibc === null ? '' : `, glibc ${report.glibc}`}`),
-    line('processor', `${report.processor}, ${report.cores === 1 ? '1 core' : `${report.cores} cores`}`),
+    line('processor', `${report.processor}, ${counted(report.cores, 'core')}`),
     line('', report.instructions.join(' ') || 'instruction sets unknown'),
     line('memory', `${gigabytes(report.memoryBytes)}, ${gigabytes(report.freeMemoryBytes)} free`),
     line('GPU', report.nvidiaDriver ?? 'no NVIDIA driver'),
@@ -52,8 +53,4 @@ function problemLines({ problem, remedy }: MachineReport['problems'][number], in
 
 function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -2,6 +2,7 @@
 import { counted, evaluateRun } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { checkpointFlags } from './flags/checkpoint.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
 
@@ -10,14 +11,16 @@ interface EvaluateArguments extends BackendArguments, ExampleArguments, Computin
   json: boolean;
 }
 
+const CHECKPOINT = checkpointFlags('Run:');
+
 export const command = commandByTask<EvaluateArguments>(
   'evaluate',
   'Compute the metrics of a run, or of any model, on labelled examples',
   (yargs, task) =>
     withExamples(
       yargs.options({
-        run: { type: 'string', describe: 'run folder; its validation examples unless others are named', group: 'Run:' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
+        ...CHECKPOINT,
+        run: { ...CHECKPOINT.run, describe: 'run folder; its validation examples unless others are named' },
         ...COMPUTING_FLAGS,
         output: {
           type: 'string',

@@ -17,8 +17,10 @@ import {
 import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
+import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
+import { defined } from '../src/options.js';
 
 interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleArguments {
   answer?: string;
@@ -45,8 +47,7 @@ export const command = commandByTask<ExplainArguments>(
   (yargs, task) =>
     withExamples(
       yargs.options({
-        run: { type: 'string', describe: 'run folder', group: 'Run:' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
+        ...checkpointFlags('Run:'),
         ...ONE_INPUT_FLAGS,
         phrase: {
           type: 'string',
@@ -151,8 +152,7 @@ async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments
 
 async function printNumbers({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<void> {
   const { answer, method, layer, head, pairs } = flags;
-  const given = Object.entries({ answer, layer, head }).filter(([, value]) => value !== undefined);
-  const options: ExplainOptions = { method, pairs, ...Object.fromEntries(given) };
+  const options: ExplainOptions = { method, pairs, ...defined({ answer, layer, head }) };
   const explanation = await explainInput(pipeline, input, options);
   console.log(
     flags.json ? JSON.stringify({ question: flags.question, ...explanation }, null, 2) : explanationTable(explanation),

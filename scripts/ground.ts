@@ -1,9 +1,10 @@
 // visualbert ground: the regions of an image that phrases of a sentence name. A second on a CPU, most of it loading the model.
 import type { Argv, CommandModule } from 'yargs';
-import { type GroundedPhrase, PREDICTION_PRECISIONS } from '../src/node.js';
+import { type GroundedPhrase } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { checkpointFlags } from './flags/checkpoint.js';
 import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './flags/one-input.js';
-import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 
 interface GroundArguments extends BackendArguments, OneInputArguments {
   top: number;
@@ -19,8 +20,7 @@ const ground: CommandModule<object, GroundArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .options({
-        run: { type: 'string', describe: 'run folder' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+        ...checkpointFlags(),
         question: { ...question, describe: 'the sentence', demandOption: true },
         phrase: {
           type: 'string',
@@ -32,7 +32,7 @@ const ground: CommandModule<object, GroundArguments> = {
         top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
-        precision: { choices: PREDICTION_PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        precision: precisionFlag(),
         ...featureFlags("Features (default: as the run's were made):"),
         ...BACKEND_FLAGS,
       })

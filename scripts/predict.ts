@@ -4,7 +4,8 @@ import { counted, evaluateRun, predictionOptions, readRun } from '../src/node.js
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
-import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, sourceOf } from './flags/one-input.js';
+import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 
@@ -22,8 +23,7 @@ export const command = commandByTask<PredictArguments>(
   (yargs, task) =>
     withExamples(
       yargs.options({
-        run: { type: 'string', describe: 'run folder', group: 'Run:' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run', group: 'Run:' },
+        ...checkpointFlags('Run:'),
         ...COMPUTING_FLAGS,
         ...JSON_FLAG,
         ...ONE_INPUT_FLAGS,

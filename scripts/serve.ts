@@ -7,16 +7,15 @@ import {
   findDetector,
   RegionDetector,
   type PredictionPrecision,
-  PREDICTION_PRECISIONS,
-  predictionOptions,
-  readRun,
   serve as startServer,
   type ServeOptions,
   setLogger,
 } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { featureFlags, type OneInputArguments, sourceOf } from './flags/one-input.js';
-import { FRESH_WEIGHTS_FLAG } from './flags/results.js';
+import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
+import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
+import { FRESH_WEIGHTS_FLAG, precisionFlag } from './flags/results.js';
+import { defined } from '../src/options.js';
 
 interface ServeArguments
   extends
@@ -48,8 +47,7 @@ const serve: CommandModule<object, ServeArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .options({
-        run: { type: 'string', describe: 'run folder' },
-        model: { type: 'string', describe: 'folder or hub id, instead of a run' },
+        ...checkpointFlags(),
         ...featureFlags(IMAGES),
         features: {
           type: 'string',
@@ -90,7 +88,7 @@ const serve: CommandModule<object, ServeArguments> = {
           group: LISTEN,
         },
         'batch-size': { type: 'number', describe: 'requests that run together at most; default 16' },
-        precision: { choices: PREDICTION_PRECISIONS, default: 'fp32' as const, describe: 'of matrix products' },
+        precision: precisionFlag(),
         ...FRESH_WEIGHTS_FLAG,
         'limit-body': { type: 'number', describe: "megabytes of a request's body; default 8", group: LIMITS },
         'limit-regions': { type: 'number', describe: 'regions that a request may bring; default 256', group: LIMITS },
@@ -127,13 +125,11 @@ const serve: CommandModule<object, ServeArguments> = {
 export const command = serve as CommandModule;
 
 async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
-  const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
-    flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
   const { host, port, precision, allowFreshWeights, logLevel } = flags;
   const detector =
     flags.detector === undefined ? undefined : await RegionDetector.fromPretrained(await findDetector(flags.detector));
   if (flags.token === false) console.error(`--no-token: everyone who reaches ${host} is answered`);
-  const limits = given({
+  const limits = defined({
     bodyBytes: flags.limitBody === undefined ? undefined : flags.limitBody * MEGABYTE,
     regions: flags.limitRegions,
     characters: flags.limitCharacters,
@@ -143,12 +139,8 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
   return {
     model: sourceOf(flags),
     ...{ host, port, precision, allowFreshWeights, logLevel, limits },
-    pixels: given({
-      grid: flags.grid ?? made.grid,
-      cells: flags.cells ?? made.cells,
-      look: flags.look ?? made.look,
-    }),
-    ...given({
+    pixels: await pixelsOf(flags),
+    ...defined({
       features: flags.features,
       answers: flags.answers,
       pictures: flags.pictures,
@@ -156,12 +148,5 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
       token: flags.token ?? process.env.VISUALBERT_TOKEN,
       batchSize: flags.batchSize,
     }),
-  };
-}
-
-/** The values that are there. */
-function given<T extends object>(values: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: NonNullable<T[K]>;
   };
 }

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { requireField, requireObject, requireTogether } from './config-fields.js';
 import { ConfigError } from './errors.js';
-import { requireOptions } from './option-errors.js';
+import { requireOptions } from './options.js';
 
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
 export type Activation = string | ((x: tf.Tensor) => tf.Tensor);

@@ -99,10 +99,10 @@ export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
 export type { LeftOutImage, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
-export { kebab, shellWord } from './command-words.js';
-export { counted } from './counted.js';
-export { OptionsError } from './option-errors.js';
-export type { OptionProblem } from './option-errors.js';
+export { kebab, shellWord } from './words.js';
+export { counted } from './words.js';
+export { OptionsError } from './options.js';
+export type { OptionProblem } from './options.js';
 export {
   ALL_TASK_OPTIONS,
   optionRole,

@@ -1,4 +1,4 @@
-// Schemas of options, and what is wrong with options option by option: callers name them as their reader does.
+// Schemas of options, what is wrong with options option by option (callers name them as their reader does), and options that were left out.
 import { z } from 'zod';
 import { ConfigError } from './errors.js';
 
@@ -59,6 +59,13 @@ export function requirePath(owner: string, value: unknown): void {
     throw new ConfigError(`${owner}: expected a path, received ${shown(value)}`);
 }
 
+/** One path or several, as a list. @throws ConfigError for what is not a path */
+export function requirePaths(owner: string, paths: string | readonly string[]): readonly string[] {
+  const all: readonly string[] = typeof paths === 'string' || !Array.isArray(paths) ? [paths as string] : paths;
+  for (const path of all) requirePath(owner, path);
+  return all;
+}
+
 /** The `error` of a schema: `expected a path, received 5`. */
 export function expected(what: string): (issue: { input?: unknown }) => string {
   return ({ input }) => `expected ${what}, received ${shown(input)}`;
@@ -92,8 +99,28 @@ export function text(what: string): z.ZodString {
   return z.string({ error }).min(1, { error });
 }
 
-function shown(value: unknown): string {
+/**
+ * The values that are there: options that were left out, and are `undefined`, stay left out of what is handed on.
+ * @example
+ * defined({ seed: 0, threads: undefined }); // { seed: 0 }
+ */
+export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** A value that was received, as an error shows it, cut after so many characters; `none` for one that is absent. */
+export function shown(value: unknown, most = 100): string {
   if (value === undefined) return 'none';
-  const isPlain = typeof value !== 'number' && typeof value !== 'function';
-  return isPlain ? JSON.stringify(value) : String(value); // JSON has no NaN or Infinity
+  const text = typeof value === 'number' || typeof value === 'function' ? String(value) : jsonOf(value); // JSON has no NaN or Infinity
+  return text.length > most ? `${text.slice(0, most)}...` : text;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value); // a bigint, or what contains itself
+  }
 }

@@ -29,5 +29,6 @@ export async function* prefetch<T, R>(
     }
   } finally {
     next = items.length; // the reader stopped early
+    await Promise.allSettled(pending); // what they read may be closed next
   }
 }

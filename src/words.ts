@@ -1,4 +1,4 @@
-// How settings look on a command line.
+// Words of messages: counts, and settings as they look on a command line.
 
 /**
  * `learning-rate` for `learningRate`.
@@ -29,4 +29,21 @@ export function flagText(name: string, value: unknown): string | null {
   if (typeof value === 'boolean') return value ? `--${kebab(name)}` : `--no-${kebab(name)}`;
   const words = [value].flat().map((one) => shellWord(typeof one === 'object' ? JSON.stringify(one) : String(one)));
   return `--${kebab(name)} ${words.join(' ')}`;
+}
+
+/**
+ * `1 record`, `2 records`.
+ * @param one what is counted, in the singular.
+ * @param many the plural where it is no mere `s`.
+ * @example
+ * counted(1, 'problem'); // '1 problem'
+ * counted(3, 'box', 'boxes'); // '3 boxes'
+ */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** `1.5 GB`. */
+export function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -1,18 +1,10 @@
 // visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import {
-  counted,
-  DETECTOR_NAMES,
-  extractFeatures,
-  type Extraction,
-  type Precision,
-  PRECISIONS,
-  type Shard,
-} from '../../src/node.js';
+import { counted, extractFeatures, type Extraction, type Precision, PRECISIONS, type Shard } from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
-import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
+import { DETECTOR_DESCRIPTION, HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
 
 interface ExtractArguments extends BackendArguments {
   pictures: string[];
@@ -102,7 +94,7 @@ const extractModule: CommandModule<object, ExtractArguments> = {
         detector: {
           type: 'string',
           demandOption: true,
-          describe: `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`,
+          describe: DETECTOR_DESCRIPTION,
         },
         output: { ...OUTPUT_FLAG.output, describe: 'store to write (.vbf)' },
         ...HALF_FLAG,

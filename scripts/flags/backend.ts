@@ -6,6 +6,7 @@ import {
   requireTrainingEngine,
   selectBackend,
 } from '../../src/node.js';
+import { defined } from '../../src/options.js';
 
 export const BACKEND_FLAGS = {
   backend: {
@@ -40,8 +41,7 @@ export interface BackendArguments {
 /** Selects the backend. @throws EngineError when training has no engine and no backend was named */
 export async function useBackend(flags: BackendArguments, purpose: 'train' | 'infer'): Promise<void> {
   const { backend, device, threads, interOpThreads, gpuMemoryGrowth, xla } = flags;
-  const given = Object.entries({ device, threads, interOpThreads, gpuMemoryGrowth, xla });
-  const engine: BackendOptions = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+  const engine: BackendOptions = defined({ device, threads, interOpThreads, gpuMemoryGrowth, xla });
   if (purpose === 'train' && backend === undefined) requireTrainingEngine(engine);
   const chosen = await selectBackend({ ...(backend === undefined ? {} : { backend }), ...engine });
   if (chosen.reason !== undefined) console.error(`computing on ${chosen.backend}: ${chosen.reason}`);

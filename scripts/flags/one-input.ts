@@ -8,7 +8,9 @@ import {
   readRun,
   TASK_OPTIONS,
 } from '../../src/node.js';
+import { sourceOf } from './checkpoint.js';
 import { flagsOf } from './settings.js';
+import { defined } from '../../src/options.js';
 
 const GROUP = 'One question:';
 
@@ -62,6 +64,19 @@ export interface OneInputArguments {
   allowFreshWeights?: boolean;
 }
 
+type PixelArguments = Pick<OneInputArguments, 'grid' | 'cells' | 'look'>;
+
+/** How features of pictures are made: as flags say, else as the run's were. */
+export async function pixelsOf({
+  run,
+  grid,
+  cells,
+  look,
+}: PixelArguments & Pick<OneInputArguments, 'run'>): Promise<PixelArguments> {
+  const made: PixelArguments = run === undefined ? {} : predictionOptions((await readRun(run)).data);
+  return defined({ grid: grid ?? made.grid, cells: cells ?? made.cells, look: look ?? made.look });
+}
+
 /** The checkpoint with the input that the flags describe; features are made as a run's were. */
 export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
   const {
@@ -81,13 +96,6 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
       `${typedFlag(['question', ...ONE_INPUT_FLAGS.question.alias])}: expected a text that is not blank.`,
     );
   if (features === undefined) throw new Error('Give the region features of the image (--features).');
-  const made: Pick<OneInputArguments, 'grid' | 'cells' | 'look'> =
-    flags.run === undefined ? {} : predictionOptions((await readRun(flags.run)).data);
-  const pixels = Object.entries({
-    grid: flags.grid ?? made.grid,
-    cells: flags.cells ?? made.cells,
-    look: flags.look ?? made.look,
-  }).filter(([, value]) => value !== undefined);
   return openOneInput({
     model: sourceOf(flags),
     text: question,
@@ -96,11 +104,10 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     choices: choice,
     objects: object,
     phrases: phrase,
-    pixels: Object.fromEntries(pixels),
+    pixels: await pixelsOf(flags),
     allowFreshWeights,
-    ...(answers === undefined ? {} : { answers }),
-    // One pass: recording it would cost more than it saves. A low precision needs the recording.
-    ...(precision === 'fp32' ? { compile: false } : { precision }),
+    ...defined({ answers }),
+    ...onePass(precision),
   });
 }
 
@@ -111,14 +118,12 @@ function typedFlag(names: readonly string[]): string {
   return `--${names.find(isTyped) ?? names[0]}`;
 }
 
-/** The run's folder, or the model. */
-export function sourceOf({ run, model }: { run?: string; model?: string }): string {
-  const source = run ?? model;
-  if (source === undefined) throw new Error('Give a run (--run FOLDER) or a model (--model FOLDER or hub id).');
-  return source;
-}
-
 /** `12.3%`, five characters before the sign. */
 export function percent(score: number): string {
   return `${(100 * score).toFixed(1).padStart(5)}%`;
+}
+
+/** How a single pass is computed: recording it would cost more than it saves, but a low precision needs the recording. */
+export function onePass(precision: PredictionPrecision): { compile: false } | { precision: PredictionPrecision } {
+  return precision === 'fp32' ? { compile: false } : { precision };
 }

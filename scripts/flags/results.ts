@@ -1,5 +1,6 @@
 // Flags that commands with results share.
 import { counted, type LeftOutImage, type PredictionPrecision, PREDICTION_PRECISIONS } from '../../src/node.js';
+import { defined } from '../../src/options.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
@@ -13,15 +14,22 @@ export const FRESH_WEIGHTS_FLAG = {
   },
 } as const;
 
+/** Of commands that predict. */
+export function precisionFlag(group?: string): PrecisionFlag {
+  return { choices: PREDICTION_PRECISIONS, default: 'fp32', describe: 'of matrix products', ...defined({ group }) };
+}
+
+interface PrecisionFlag {
+  choices: readonly PredictionPrecision[];
+  default: PredictionPrecision;
+  describe: string;
+  group?: string;
+}
+
 /** How examples are computed, by commands that read many. */
 export const COMPUTING_FLAGS = {
   'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
-  precision: {
-    choices: PREDICTION_PRECISIONS,
-    default: 'fp32' as PredictionPrecision,
-    describe: 'of matrix products',
-    group: 'Run:',
-  },
+  precision: precisionFlag('Run:'),
   ...FRESH_WEIGHTS_FLAG,
 } as const;
 

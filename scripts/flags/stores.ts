@@ -1,5 +1,7 @@
 // Flags of commands that write or describe region features.
-import type { StoredDetector } from '../../src/node.js';
+import { DETECTOR_NAMES, type StoredDetector } from '../../src/node.js';
+
+export const DETECTOR_DESCRIPTION = `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`;
 
 export const HALF_FLAG = {
   half: { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' },

@@ -22,7 +22,7 @@ import {
 import { requireTokenizer } from './model-type.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 /** Options of `convertCheckpoint`. */
 export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {

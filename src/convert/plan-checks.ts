@@ -5,6 +5,7 @@ import type { Architecture } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
 import { sameShape } from '../models/pretrained/ties.js';
 import { isTextOnly, type Layout } from './key-map.js';
+import { isHead } from '../models/pretrained/fresh-weights.js';
 
 /** A key that is not converted, and why. */
 export interface SkippedKey {
@@ -16,8 +17,6 @@ export interface SkippedKey {
 export function hasClassifier(architecture: Architecture): boolean {
   return /^VisualBertFor(QuestionAnswering|VisualReasoning|MultipleChoice)$/.test(architecture);
 }
-
-const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
 
 /** @throws CheckpointError for MMF's head of NLVR2, which joins the pooled states of two passes, one for each image. */
 export function requireOnePass(

@@ -1,10 +1,9 @@
 // Examines a machine: what the package finds there, which backends work, what is missing and how to get it.
-import { readFileSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { findCompiler } from '../engine/install/build-addon.js';
 import { currentHost } from '../engine/install/wheel-table.js';
-import { enginesFolder, packageRoot } from '../engine/load/paths.js';
+import { enginesFolder, packageVersion } from '../engine/load/paths.js';
 import { errorMessage } from '../errors.js';
 import { isSwitchedOn } from '../platform/hub/cache.js';
 import { PUBLIC_HUB } from '../platform/hub/options.js';
@@ -26,7 +25,6 @@ const HUB_LIMIT_MS = 5000;
  */
 export async function examineMachine(): Promise<MachineReport> {
   const { platform, arch, glibc } = currentHost();
-  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const [hub, cache, compiler] = await Promise.all([
     hubState(),
     folderState(enginesFolder()),
@@ -34,7 +32,7 @@ export async function examineMachine(): Promise<MachineReport> {
   ]);
   const { backends, engine } = await tryBackends();
   const report = {
-    package: version,
+    package: packageVersion(),
     node: process.version,
     platform: `${platform} ${arch}`,
     glibc,

@@ -1,4 +1,6 @@
 // What is wrong with a machine, and the command that mends it.
+import { gigabytes } from '../words.js';
+import { COMPILER_PACKAGES } from '../engine/install/build-addon.js';
 import type { MachineProblem, MachineReport } from './contract.js';
 
 /** TensorFlow's wheel and what it unpacks to. */
@@ -22,11 +24,7 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
       `training and fast prediction need the native engine. ${engine.problem ?? ''}`.trim(),
       'npx visualbert engine install',
     );
-    add(
-      !canBuild,
-      'no C++ compiler, which links the engine to Node',
-      'Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install',
-    );
+    add(!canBuild, 'no C++ compiler, which links the engine to Node', COMPILER_PACKAGES);
     add(
       (cache.freeBytes ?? Infinity) < ENGINE_BYTES,
       `the engine needs ${gigabytes(ENGINE_BYTES)} of disk, ${gigabytes(cache.freeBytes ?? 0)} are free`,
@@ -61,8 +59,4 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
     'check the network; behind a proxy set HTTPS_PROXY; with a mirror set HF_ENDPOINT; or name folders in place of repository ids',
   );
   return problems;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -16,7 +16,7 @@ import type { RegionFeatureSource } from './region-features.js';
 import { joinSources } from './wrappers.js';
 import { openTensorFileFeatures } from './readers/tensor-file.js';
 import { openTsvFeatures } from './readers/tsv.js';
-import { requireOptions, requirePath } from '../option-errors.js';
+import { requireOptions, requirePaths } from '../options.js';
 
 /** How region features are opened. */
 export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
@@ -61,8 +61,7 @@ export async function openRegionFeatures(
   options: OpenFeatureOptions = {},
 ): Promise<RegionFeatureSource> {
   requireOptions('openRegionFeatures', options);
-  const all: readonly string[] = Array.isArray(paths) ? paths : [paths];
-  for (const path of all) requirePath('openRegionFeatures', path);
+  const all = requirePaths('openRegionFeatures', paths);
   const sources: RegionFeatureSource[] = [];
   try {
     for (const path of all) {

@@ -14,7 +14,7 @@ import { countVcr, readVcrPredictions, scoreVcr, vcrCsv } from './vcr.js';
 import { readVcr } from '../records/vcr.js';
 import { readVqaAnnotations, readVqaResults } from '../records/vqa.js';
 import { DataError } from '../errors.js';
-import { requireOptions, requirePath } from '../option-errors.js';
+import { requireOptions, requirePath } from '../options.js';
 
 /** Scores as data and as the lines of the official tool. */
 export interface ScoreReport {

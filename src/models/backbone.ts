@@ -11,6 +11,7 @@ import { Pooler } from '../layers/pooler.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { hasQueryAxis, headMaskOf } from './head-mask.js';
 import type { TensorInputs } from './inputs.js';
+import { defined } from '../options.js';
 
 /** How one pass runs. */
 export interface ComputeContext extends CallContext {
@@ -168,8 +169,4 @@ export function flatPositions(positions: tf.Tensor, s: number): tf.Tensor {
 /** Position 0 of each of `b` sequences. */
 export function firstPositions(b: number): tf.Tensor {
   return tf.zeros([b], 'int32');
-}
-
-function defined(context: ComputeContext): Partial<ComputeContext> {
-  return Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined));
 }

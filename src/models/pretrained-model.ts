@@ -33,7 +33,7 @@ import { loadPretrained } from './pretrained/load.js';
 import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 provideConfigReader(async (where, location) => (await loadConfig(await locatePretrained(where, location))).config);
 

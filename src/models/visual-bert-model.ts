@@ -7,7 +7,6 @@ import type { InputSpecs, TensorInputs } from './inputs.js';
 import type { ModelOutputs } from './outputs.js';
 import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
-import { requireOptions } from '../option-errors.js';
 
 export interface BaseModelOutputs extends ModelOutputs {
   /** `[b, s, h]` */
@@ -33,10 +32,9 @@ export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs>
   static readonly className = 'VisualBertModel';
   override readonly className = VisualBertModel.className;
 
-  constructor(config: VisualBertConfig, given: VisualBertModelOptions = {}) {
-    requireOptions('VisualBertModel', given);
-    const { addPoolingLayer = true, ...options } = given;
+  constructor(config: VisualBertConfig, options: VisualBertModelOptions = {}) {
     super(config, options, (settings, initializer) => {
+      const { addPoolingLayer = true } = options;
       const backbone = new Backbone(settings, { prefix: '', initializer, addPoolingLayer });
       return { backbone, layers: backbone.layers };
     });

@@ -6,7 +6,12 @@ import { PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 
 /** The tasks of a checkpoint that give answers, the usual one first. @throws ConfigError for a checkpoint of none */
 export async function tasksOfCheckpoint(where: string): Promise<[PipelineName, ...PipelineName[]]> {
-  const { architectures } = (await VisualBertConfig.fromPretrained(where)).extra;
+  return tasksOfConfig(where, await VisualBertConfig.fromPretrained(where));
+}
+
+/** The same of a configuration that has been read. @param where names the checkpoint in errors */
+export function tasksOfConfig(where: string, { extra }: VisualBertConfig): [PipelineName, ...PipelineName[]] {
+  const { architectures } = extra;
   const name = Array.isArray(architectures) ? String(architectures[0]) : '';
   const [first, ...others] = tasksOfClass(name).filter((task) => task !== 'feature-extraction');
   if (first !== undefined) return [first, ...others];

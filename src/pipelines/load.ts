@@ -13,6 +13,7 @@ import type { PipelineDefinition, PipelineHead } from './head.js';
 import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
+import { defined } from '../options.js';
 
 /** The parts of a pipeline. */
 export interface PipelineParts<T extends PipelineName> {
@@ -58,27 +59,28 @@ async function readParts<T extends PipelineName>(
     maxRegions,
     detector,
     batchSize: _batchSize,
-    allowFreshWeights = false,
+    allowFreshWeights,
     ...hub
   }: PipelineOptions,
 ): Promise<Omit<PipelineParts<T>, 'task'>> {
   const config = await VisualBertConfig.fromPretrained(where, hub);
   requireClass(task, where, config, definition);
-  const given = Object.entries({ answers, task: textForm, maxLength, maxRegions }).filter(
-    ([, value]) => value !== undefined,
-  );
   const processor = await VisualBertProcessor.fromPretrained(where, {
     ...hub,
-    ...Object.fromEntries(given),
+    ...defined({ answers, task: textForm, maxLength, maxRegions }),
     defaultTask: definition.textForm,
   });
   requireWidth(where, processor, detector);
   warnAboutAnswerOrder(config, processor);
   const head = createHead(definition, config, processor, detector);
-  // Continuing is worth a warning.
-  const weights = { allowFreshWeights: allowFreshWeights ? undefined : false };
+  const weights = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
   const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
   return { processor, head, model };
+}
+
+/** The option of loading a model that is to answer: parameters that the file lacks are refused, or (undefined) warned about. */
+export function freshWeightsOfAnswers(areAllowed: boolean | undefined): undefined | false {
+  return areAllowed === true ? undefined : false;
 }
 
 /** The parts around a model in memory, which stays its owner's: the options that say how to load one have no place. */

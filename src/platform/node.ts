@@ -1,5 +1,5 @@
 // The platform of Node: files and folders, the hub's shared cache, addresses, the native tokenizer.
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
@@ -12,7 +12,7 @@ import { openUrl } from './http-source.js';
 import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
-export { makeFolder } from './files.js';
+export { makeFolder, removeFile } from './files.js';
 export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
 export { isRepoId } from './hub/options.js';
 export type { HubOptions, HubProgress } from './hub/options.js';
@@ -61,11 +61,6 @@ export async function createSink(path: string): Promise<ByteSink> {
 /** Writes a UTF-8 file so that readers see the old or the new text, never a part. */
 export async function writeTextAtomic(path: string, text: string): Promise<void> {
   await writeWhole(await createFileSink(path), (sink) => sink.write(new TextEncoder().encode(text)));
-}
-
-/** Removes a file if it is there. */
-export async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
 }
 
 /** A tokenizer from its files. @param folder for errors. @throws DataError when they are damaged, or none holds a vocabulary. */

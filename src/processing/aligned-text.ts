@@ -1,5 +1,5 @@
 // What the model reads of a VCR question: names in place of tags, the regions of the objects that matter, and where each is named.
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';

@@ -1,5 +1,5 @@
 // The answers that a model chooses among: built by frequency, or loaded from a list, with the soft scores of annotators' answers.
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';

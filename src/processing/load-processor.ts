@@ -1,5 +1,5 @@
 // The files of a processor beside a model: tokenizer, answers and settings, read and written.
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import {
   createTokenizer,
   exists,
@@ -27,6 +27,7 @@ import {
 } from './answer-vocabulary.js';
 import { publishedDetector } from './published-checkpoints.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
+import { defined } from '../options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
 
@@ -165,12 +166,6 @@ function requireVocabularySize(
 
 function jsonText(value: Json): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
 
 /** Names of classes by number; null where config.json has none, and transformers takes its own. @throws DataError */

@@ -1,5 +1,5 @@
 // What the processor is called with, and the regions of each text in it.
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';

@@ -15,7 +15,7 @@ import type { LoadProcessorOptions, ProcessorOptions } from './processor-options
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 /** The longest text of every phase of the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;

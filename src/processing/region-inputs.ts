@@ -1,5 +1,5 @@
 // Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';

@@ -1,5 +1,9 @@
 // What is wrong with a record of own data, in words: the field, what is expected there and what was found.
 import type { z } from 'zod';
+import { shown } from '../options.js';
+
+/** Characters of a value that are shown. */
+const SHOWN = 60;
 
 const ID = 'an id: a text or a whole number';
 const TEXT = 'a text that is not empty';
@@ -20,8 +24,6 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'phrases.boxes': 'a list of boxes [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2',
 };
 
-const SHOWN = 60;
-
 /** The problem that a schema found in a record: `answers: expected ..., received {"red":1.5}`. */
 export function describeIssue(issue: z.core.$ZodIssue, record: unknown, known: readonly string[]): string {
   const { path } = issue;
@@ -35,7 +37,7 @@ export function describeIssue(issue: z.core.$ZodIssue, record: unknown, known: r
   }
   const names = path.filter((key) => typeof key === 'string');
   const field = names.map((_, i) => names.slice(0, names.length - i).join('.')).find((name) => name in EXPECTED) ?? '';
-  return `${where}expected ${EXPECTED[field]}, received ${shown(valueAt(record, path))}`;
+  return `${where}expected ${EXPECTED[field]}, received ${shown(valueAt(record, path), SHOWN)}`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -44,10 +46,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
       typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined,
     value,
   );
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return 'none';
-  const text = typeof value === 'number' ? String(value) : JSON.stringify(value); // JSON has no Infinity
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
 }

@@ -1,6 +1,6 @@
 // What is suspicious in records of own data that fit their schema one by one: labels of several types, gaps, ids that look like paths.
 import { posix } from 'node:path';
-import { counted } from '../counted.js';
+import { counted } from '../words.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import type { JsonRecord } from '../formats/json.js';
 import type { RecordProblem } from './own.js';

@@ -14,7 +14,7 @@ import { RegionDetector } from '../vision/region-detector.js';
 import { findDetector } from '../vision/weights/find.js';
 import { detectorIdentity } from '../vision/weights/identity.js';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-input.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 /** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
@@ -61,7 +61,7 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));
   const folder = await findDetector(named ?? detectorOf(model, trainedWith), watched(onProgress));
   const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // the detector has no products in 8 bits
-  const detector = await RegionDetector.fromPretrained(folder, precision === undefined ? {} : { precision });
+  const detector = await RegionDetector.fromPretrained(folder, { precision });
   try {
     const identity = await detectorIdentity(folder, detector.name);
     const input = await openOneInput({

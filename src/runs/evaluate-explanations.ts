@@ -13,7 +13,8 @@ import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
 import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 export interface EvaluateExplanationsOptions {
   task: string;
@@ -56,7 +57,7 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     if (pipelineTask === undefined || !isJudged)
       throw new ConfigError(`task ${name}: explanations are judged by right answers, to questions, statements or choices`);
     const { modelClass } = opened;
-    const fresh = options.allowFreshWeights === true ? undefined : false;
+    const fresh = freshWeightsOfAnswers(options.allowFreshWeights);
     const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
     return await withForwardPass(model, async (forward) => {
       const head = headOf(pipelineTask, opened, model.config);

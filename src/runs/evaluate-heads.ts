@@ -11,7 +11,8 @@ import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { RunFunction } from '../training/step/runner.js';
 import { withForwardPass } from './forward-pass.js';
 import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
@@ -25,7 +26,7 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
     throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
-    const allowFreshWeights = options.allowFreshWeights === true ? undefined : false;
+    const allowFreshWeights = freshWeightsOfAnswers(options.allowFreshWeights);
     const model = await VisualBertModel.fromPretrained(source, { allowFreshWeights });
     return await withForwardPass(model, async (forward) => {
       const test = new HeadAccuracyTest();

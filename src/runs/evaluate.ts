@@ -7,7 +7,8 @@ import { withForwardPass } from './forward-pass.js';
 import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -40,13 +41,12 @@ export interface RunEvaluation {
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   requireOptions('evaluateRun', options);
   const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
-  const { allowFreshWeights = false } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
   const opened = await openTask(name, data, { purpose, model: source });
   try {
     const { modelClass } = opened;
-    const fresh = allowFreshWeights ? undefined : false;
+    const fresh = freshWeightsOfAnswers(options.allowFreshWeights);
     const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
     const run = (forward: ForwardPass): Promise<RunEvaluation> => evaluate(opened, forward, { ...options, batchSize });
     return await withForwardPass(model, run, { precision });

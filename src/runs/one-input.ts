@@ -5,14 +5,15 @@ import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixels.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
-import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
+import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
 import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.js';
 import type { RegionsOfImage } from '../pipelines/regions.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { defined } from '../options.js';
 
 export interface OneInputOptions extends Pick<
   NodePipelineOptions,
@@ -58,32 +59,26 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
   requireOptions('openOneInput', options);
-  const { model, pictures, text, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
-  const task = await taskOf(model, text);
+  const { model, pictures, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
+  const config = await VisualBertConfig.fromPretrained(model);
+  const task = taskOf(config, options);
   const { images, regions } =
-    pictures === undefined ? await readImages(options) : { images: pictures.map(String), regions: pictures };
+    pictures === undefined ? await readImages(options, config.visualEmbeddingDim) : { images: pictures.map(String), regions: pictures };
   const input = inputsOf(options, regions)[task](); // before the model is loaded, which takes longer
   const loaded = await pipeline(task, model, {
     allowFreshWeights,
-    ...(answers === undefined ? {} : { answers }),
-    ...(precision === undefined ? {} : { precision }),
-    ...(compile === undefined ? {} : { compile }),
-    ...(detector === undefined ? {} : { detector }),
-    ...(onProgress === undefined ? {} : { onProgress }),
+    ...defined({ answers, precision, compile, detector, onProgress }),
   });
   return { task, pipeline: loaded, input, images, close: () => loaded.dispose() } as AnyOneInput;
 }
 
 /** The regions of the images in feature files. */
-async function readImages({
-  model,
-  features,
-  images,
-  pixels = {},
-}: OneInputOptions): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
+async function readImages(
+  { model, features, images, pixels = {} }: OneInputOptions,
+  dim: number,
+): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
   if (features === undefined) throw new ConfigError('expected region features, or pictures with a detector; received neither');
-  const { visualEmbeddingDim } = await VisualBertConfig.fromPretrained(model);
-  const source = await openRegionFeatures(features, { ...pixels, dim: visualEmbeddingDim });
+  const source = await openRegionFeatures(features, { ...pixels, dim });
   try {
     warnAboutDetector(await readTrainedDetector(model), source.detector, source.name);
     const chosen = chooseImages(source, images);
@@ -94,8 +89,8 @@ async function readImages({
 }
 
 /** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or says whether text and image match. */
-async function taskOf(model: string, text: string): Promise<PipelineName> {
-  const [first, second] = await tasksOfCheckpoint(model);
+function taskOf(config: VisualBertConfig, { model, text }: Pick<OneInputOptions, 'model' | 'text'>): PipelineName {
+  const [first, second] = tasksOfConfig(model, config);
   return second === undefined || text.includes('[MASK]') ? first : second;
 }
 

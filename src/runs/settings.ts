@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
-import { expected, OptionsError, parseOptions, text, requireOptions, requirePath } from '../option-errors.js';
+import { expected, OptionsError, parseOptions, text, requireOptions, requirePath } from '../options.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 

@@ -15,7 +15,7 @@ import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
 import { type RunSettings } from './settings.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 /** Examples that are read at once. */
 const READ_AHEAD = 8;

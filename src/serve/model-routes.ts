@@ -6,6 +6,7 @@ import { RequestError } from './request-error.js';
 import { PROBLEM, type RequestSchemas, RESPONSES } from './schemas.js';
 import type { ModelService, TaskBody } from './service.js';
 import { bodySchema, SERVED_NAMES, SERVED_TASKS, type ServedName, type ServedTask } from './tasks.js';
+import { defined } from '../options.js';
 
 const PROBLEMS = { 400: PROBLEM, 404: PROBLEM, 409: PROBLEM, 413: PROBLEM, 422: PROBLEM, 503: PROBLEM };
 
@@ -43,8 +44,7 @@ export function addModelRoutes(app: FastifyInstance, service: ModelService<Serve
       },
       async (request, reply) => {
         const { method, answer, asked, layer, head, topK, ...rest } = request.body as TaskBody & ExplainOptions;
-        const given = Object.entries({ method, answer, asked, layer, head, topK });
-        const options: ExplainOptions = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+        const options: ExplainOptions = defined({ method, answer, asked, layer, head, topK });
         return service.explain(rest, options, closing(reply));
       },
     );

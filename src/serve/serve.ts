@@ -13,7 +13,8 @@ import { createMetrics } from './metrics.js';
 import { importServerPackages } from './packages.js';
 import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { defined } from '../options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8000;
@@ -51,13 +52,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const { task: named, detector, ...loading } = options;
   const task = requireServed(named ?? (await tasksOfCheckpoint(model))[0]);
   const bounds = requireLimits({ ...DEFAULT_LIMITS, ...limits });
-  const images = await ServedImages.open({
-    model,
-    ...(features === undefined ? {} : { features }),
-    ...(pixels === undefined ? {} : { pixels }),
-    ...(pictures === undefined ? {} : { pictures }),
-    ...(detector === undefined ? {} : { detector }),
-  });
+  const images = await ServedImages.open({ model, ...defined({ features, pixels, pictures, detector }) });
   const metrics = createMetrics(packages);
   let service: ModelService<ServedName> | null = null;
   try {

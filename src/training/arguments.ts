@@ -1,7 +1,7 @@
 // The arguments of a training run: those of the run itself beside the options of its step. Flags, config files, types, help and docs come from here.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { expected, number, OptionsError, parseOptions, text, truth, wholeNumber } from '../option-errors.js';
+import { expected, number, OptionsError, parseOptions, text, truth, wholeNumber } from '../options.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
 const count = wholeNumber(1);

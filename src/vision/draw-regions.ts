@@ -10,7 +10,7 @@ import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
 import { COCO_CLASSES } from './coco-classes.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 const DEFAULT_MAX_BOXES = 36;
 

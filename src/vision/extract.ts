@@ -13,7 +13,8 @@ import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
+import { chunk } from '../chunk.js';
 
 /** Batches that are read and waiting for the detector. */
 const BATCHES_AHEAD = 2;
@@ -72,10 +73,10 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
   requireOptions('extractFeatures', options);
   const { pictures, column, output, half = false, precision, onProgress } = options;
   const shard = checkedShard(options.shard);
-  const source = await openPictures(pictures, column === undefined ? {} : { column });
+  const source = await openPictures(pictures, { column });
   try {
-    const folder = await findDetector(options.detector, onProgress === undefined ? {} : { onProgress });
-    const detector = await RegionDetector.fromPretrained(folder, precision === undefined ? {} : { precision });
+    const folder = await findDetector(options.detector, { onProgress });
+    const detector = await RegionDetector.fromPretrained(folder, { precision });
     try {
       const stored = await storedDetector(folder, detector);
       const writer = await resumeStore(output, {
@@ -138,25 +139,15 @@ async function writePictures(
   let done = ids.length - left.length;
   onImage?.(done, ids.length);
   const badImages: BadImage[] = [];
-  const running = new Set<Promise<unknown>>();
-  const find = (batch: readonly string[]): Promise<Found[]> => {
-    const found = findRegions(source, batch, detector);
-    running.add(found);
-    void found.catch(() => undefined).finally(() => running.delete(found));
-    return found;
-  };
-  try {
-    for await (const found of prefetch(batchesOf(left, batchSize), BATCHES_AHEAD, find)) {
-      for (const one of found) {
-        if ('regions' in one) await writer.add(one.id, one.regions);
-        else if (skipBadImages) badImages.push(one);
-        else throw new DataError(`${one.reason}; --skip-bad-images leaves such pictures out and lists them`);
-        onImage?.((done += 1), ids.length);
-      }
-      if (signal?.aborted === true && done < ids.length) return { earlier, badImages, isFinished: false };
+  const find = (batch: readonly string[]): Promise<Found[]> => findRegions(source, batch, detector);
+  for await (const found of prefetch(batchesOf(left, batchSize), BATCHES_AHEAD, find)) {
+    for (const one of found) {
+      if ('regions' in one) await writer.add(one.id, one.regions);
+      else if (skipBadImages) badImages.push(one);
+      else throw new DataError(`${one.reason}; --skip-bad-images leaves such pictures out and lists them`);
+      onImage?.((done += 1), ids.length);
     }
-  } finally {
-    await Promise.allSettled(running); // the detector is about to go
+    if (signal?.aborted === true && done < ids.length) return { earlier, badImages, isFinished: false };
   }
   if (writer.done.size > 0) return { earlier, badImages, isFinished: true };
   throw new DataError(
@@ -167,7 +158,7 @@ async function writePictures(
 function batchesOf(ids: readonly string[], size: number): string[][] {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${size}`);
-  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size));
+  return chunk(ids, size);
 }
 
 /** Reads pictures and finds their regions, in their order. */

@@ -18,7 +18,11 @@ import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture 
 import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
 import { readNetwork } from './weights/read.js';
-import { requireOptions, requirePath } from '../option-errors.js';
+import { requireOptions, requirePath } from '../options.js';
+import { defined } from '../options.js';
+import { chunk } from '../chunk.js';
+import { pickRegions } from '../features/region-features.js';
+import { prefetch } from '../prefetch.js';
 
 /** The regions of one picture, by descending scores. */
 export interface DetectedRegions extends RegionFeatures {
@@ -101,9 +105,7 @@ export class RegionDetector {
     try {
       const network = await readNetwork(planWeights(file, config));
       return new RegionDetector(config, {
-        ...{ name, network },
-        ...(compile !== undefined && { compile }),
-        ...(precision !== undefined && { precision }),
+        ...{ name, network, compile, precision },
       });
     } finally {
       await file.close();
@@ -127,19 +129,9 @@ export class RegionDetector {
       throw new ConfigError(`RegionDetector: expected batchSize to be a whole number above 0, received ${batchSize}`);
     }
     const pass = await (this.pass ??= this.createPass());
-    const batches = Array.from({ length: Math.ceil(pictures.length / batchSize) }, (_, i) =>
-      pictures.slice(i * batchSize, (i + 1) * batchSize),
-    );
     const found: DetectedRegions[] = [];
-    let next = batches[0] && this.prepare(batches[0], pass);
-    for (let i = 0; next !== undefined; i++) {
-      const batch = await next;
-      const regions = this.detectBatch(batch, pass);
-      const more = batches[i + 1];
-      next = more && this.prepare(more, pass); // while the graph runs
-      next?.catch(() => undefined); // reported when it is awaited
-      found.push(...(await regions));
-    }
+    const batches = prefetch(chunk(pictures, batchSize), 0, (some) => this.prepare(some, pass));
+    for await (const batch of batches) found.push(...(await this.detectBatch(batch, pass))); // the next is prepared meanwhile
     return found;
   }
 
@@ -177,34 +169,14 @@ export class RegionDetector {
 
   private regionsOf(image: RgbImage, { scale }: PreparedPicture, values: OutputValues): DetectedRegions {
     const { proposals, features, probabilities, moved, attributes, attributeScores } = values;
+    const { width, height } = image;
+    const { dim } = this;
     const { rows, boxes, classes, scores } = chooseRegions(
-      {
-        proposals,
-        probabilities,
-        scale,
-        width: image.width,
-        height: image.height,
-        ...(moved !== undefined && { moved }),
-      },
+      { proposals, probabilities, scale, width, height, moved },
       this.config,
     );
-    const { dim } = this;
-    const own = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => own.set(features.subarray(row * dim, (row + 1) * dim), i * dim));
-    return {
-      features: own,
-      count: rows.length,
-      dim,
-      boxes,
-      imageWidth: image.width,
-      imageHeight: image.height,
-      classes,
-      scores,
-      ...(attributes !== undefined && { attributes: Int32Array.from(rows, (row) => attributes[row] as number) }),
-      ...(attributeScores !== undefined && {
-        attributeScores: Float32Array.from(rows, (row) => attributeScores[row] as number),
-      }),
-    };
+    const all = { features, dim, count: features.length / dim, ...defined({ attributes, attributeScores }) };
+    return { ...pickRegions(all, rows), boxes, imageWidth: width, imageHeight: height, classes, scores };
   }
 }
 

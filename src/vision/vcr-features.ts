@@ -5,9 +5,9 @@ import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
 import { VcrFeatureExtractor } from './vcr-feature-extractor.js';
-import { fileChecksum } from './weights/identity.js';
+import { fileDigest } from '../platform/file-digest.js';
 import { readVcrScene, vcrRegions, type VcrScene } from './vcr-regions.js';
-import { requireOptions } from '../option-errors.js';
+import { requireOptions } from '../options.js';
 
 /** The file that `visualbert convert` writes the feature extractor to. */
 const DETECTOR_FILE = 'detector.safetensors';
@@ -44,7 +44,7 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
   const images = await readVcrImages(data, folder);
   const extractor = await VcrFeatureExtractor.load(path);
   try {
-    const weights = await fileChecksum(path);
+    const weights = await fileDigest(path);
     const traits = {
       dim: extractor.dim,
       dtype: half ? 'float16' : 'float32',

@@ -11,7 +11,7 @@ import { decodePng } from '../../src/pictures/png.js';
 import { drawRegions } from '../../src/vision/draw-regions.js';
 import { extractFeatures } from '../../src/vision/extract.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
-import { fileChecksum } from '../../src/vision/weights/identity.js';
+import { fileDigest } from '../../src/platform/file-digest.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeDetector, writePicture } from '../helpers/small-detector.js';
 
@@ -44,7 +44,7 @@ describe('extractFeatures', () => {
     expect([...store.ids()]).toEqual(IDS);
     expect(store.detector).toEqual({
       name: 'vg-r101-c4',
-      weights: await fileChecksum(join(detector, 'model.safetensors')),
+      weights: await fileDigest(join(detector, 'model.safetensors')),
       settings: loaded.config,
     });
     for (const id of IDS) {

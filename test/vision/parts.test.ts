@@ -119,9 +119,10 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         const { boxes, images } = regions(true);
         const map = tf.relu(tensorOf(expected('maps')) as tf.Tensor4D);
         const levels = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
-        const places = locateRegions(boxes, pixelTable([map]), { levels, images, scales: [1 / 16] });
+        const table = pixelTable([map]);
+        const located = locateRegions(boxes, table, { levels, images, scales: [1 / 16] });
         const some = tf.range(0, 14, 4, 'int32');
-        return tf.gather(tf.gather(roiPool(map, places, images, 14), some, 1), some, 2);
+        return tf.gather(tf.gather(roiPool(table, located, 14), some, 1), some, 2);
       });
       await expectClose(cells, 'pool');
       return [cells];

@@ -5,6 +5,10 @@ import { EngineError } from '../../errors.js';
 import { ADDON_FLAGS, nodeHeadersFolder, type AddonSource } from '../load/paths.js';
 import { runCommand } from './python.js';
 
+/** How compilers are installed. */
+export const COMPILER_PACKAGES =
+  'Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install';
+
 /**
  * The C++ compiler: `CXX`, `c++`, `g++`, `clang++`, the first that runs.
  * @throws EngineError when there is none.
@@ -16,7 +20,7 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
   }
   throw new EngineError(
     `The engine is linked to Node by a C++ compiler, and none was found (${candidates.join(', ')}): install one ` +
-      '(Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), or set CXX. ' +
+      `(${COMPILER_PACKAGES}), or set CXX. ` +
       'Prediction and evaluation run without the engine, on WebAssembly.',
   );
 }

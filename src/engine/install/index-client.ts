@@ -5,6 +5,7 @@ import { errorMessage, HubError } from '../../errors.js';
 import { Refusal } from '../../platform/hub/request.js';
 import { netrcLogin } from './netrc.js';
 import type { PipSettings } from './pip-settings.js';
+import { defined } from '../../options.js';
 
 /** An index that pip may read where this client cannot: pip asks keyrings for passwords, and the system for certificates. */
 export class NeedsPip extends Refusal {}
@@ -14,18 +15,13 @@ export class IndexClient {
   private readonly agent: EnvHttpProxyAgent;
 
   /** @throws NeedsPip for a proxy that only pip can use */
-  constructor(
-    settings: PipSettings,
-    private readonly env: NodeJS.ProcessEnv = process.env,
-  ) {
-    const { proxy, certificates, timeoutMs } = settings;
-    const [http, https] = [proxyOf('http', proxy, env), proxyOf('https', proxy, env)];
+  constructor({ proxy, certificates, timeoutMs }: PipSettings) {
+    const [http, https] = [proxyOf('http', proxy), proxyOf('https', proxy)];
     const trust = certificates === null ? {} : { ca: readFileSync(certificates, 'utf8') };
     try {
       this.agent = new EnvHttpProxyAgent({
-        ...(http === undefined ? {} : { httpProxy: http }),
-        ...(https === undefined ? {} : { httpsProxy: https }),
-        noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
+        ...defined({ httpProxy: http, httpsProxy: https }),
+        noProxy: process.env['no_proxy'] ?? process.env['NO_PROXY'] ?? '',
         headersTimeout: timeoutMs,
         connect: { ...trust, timeout: timeoutMs },
         requestTls: trust,
@@ -40,7 +36,7 @@ export class IndexClient {
    * @throws Refusal where trying again would not help; NeedsPip where pip might; HubError for a failure that may pass
    */
   async get(address: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
-    const { url, login } = withoutLogin(address, this.env);
+    const { url, login } = withoutLogin(address);
     let response: Response;
     try {
       const init = { dispatcher: this.agent, headers: { 'user-agent': 'visualbert-tfjs', ...login, ...headers } };
@@ -66,19 +62,19 @@ export class IndexClient {
 }
 
 /** Environment variables give way to pip's own setting; the lower case counts first, as with curl. */
-function proxyOf(scheme: 'http' | 'https', setting: string | null, env: NodeJS.ProcessEnv): string | undefined {
+function proxyOf(scheme: 'http' | 'https', setting: string | null): string | undefined {
   const names = [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`, 'all_proxy', 'ALL_PROXY'];
-  const proxy = setting ?? names.map((name) => env[name]).find(Boolean);
+  const proxy = setting ?? names.map((name) => process.env[name]).find(Boolean);
   return proxy === undefined || proxy.includes('://') ? proxy : `http://${proxy}`;
 }
 
 /** An address without its name and password, which go into a header: those of the address, else those of ~/.netrc. */
-function withoutLogin(address: string, env: NodeJS.ProcessEnv): { url: string; login: Record<string, string> } {
+function withoutLogin(address: string): { url: string; login: Record<string, string> } {
   const url = new URL(address);
   const own =
     url.username === '' ? null : { name: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
   [url.username, url.password] = ['', ''];
-  const login = own ?? netrcLogin(url.hostname, env);
+  const login = own ?? netrcLogin(url.hostname);
   const pair = login === null ? null : Buffer.from(`${login.name}:${login.password}`).toString('base64');
   return { url: url.href, login: pair === null ? {} : { authorization: `Basic ${pair}` } };
 }

@@ -4,13 +4,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Name and password for a host. */
-export interface Login {
+interface Login {
   name: string;
   password: string;
 }
 
 /** What NETRC, ~/.netrc or ~/_netrc says of a host, the first that exists; null when it says nothing. */
-export function netrcLogin(host: string, env: NodeJS.ProcessEnv = process.env): Login | null {
+export function netrcLogin(host: string): Login | null {
+  const { env } = process;
   const home = env['HOME'] ?? homedir();
   const files = env['NETRC'] ? [env['NETRC']] : [join(home, '.netrc'), join(home, '_netrc')];
   for (const file of files) {

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isFolder } from '#platform';
 import { EngineError, errorMessage, HubError } from '../../errors.js';
 import { Refusal, withRetries } from '../../platform/hub/request.js';
-import { sizeOf, transferRest } from '../../platform/hub/transfer.js';
+import { byteCount, sizeOf, transferRest } from '../../platform/hub/transfer.js';
 import { IndexClient, NeedsPip } from './index-client.js';
 import { INDEX_TYPES, type IndexLink, indexLinks } from './index-page.js';
 import { type PipSettings } from './pip-settings.js';
@@ -106,7 +106,7 @@ async function sizeAt(url: string, client: IndexClient): Promise<number | null> 
     response.status === 206
       ? response.headers.get('content-range')?.split('/')[1]
       : response.headers.get('content-length');
-  return size !== undefined && size !== null && /^\d+$/.test(size) ? Number(size) : null;
+  return byteCount(size);
 }
 
 function unreachable(wheel: Wheel, error: HubError): EngineError {

@@ -1,27 +1,20 @@
 // Reads a wheel: checks its sha256 and unpacks the wanted files in the wheel's own layout.
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import { openSource } from '#platform';
+import { fileDigest } from '../../platform/file-digest.js';
 import { readZipDirectory, type ZipEntry } from '../../checkpoint/zip-reader.js';
 import { CheckpointError, EngineError } from '../../errors.js';
 
 /** TensorFlow's wheel has some 20,000 files. */
 const MAX_FILES = 200_000;
 
-/** sha256 of a file as lower-case hex. */
-export async function fileSha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
-}
-
 /** @throws EngineError when the file is not the one that was pinned. */
 export async function requireSha256(path: string, expected: string): Promise<void> {
-  const received = await fileSha256(path);
+  const received = await fileDigest(path);
   if (received !== expected) {
     throw new EngineError(
       `${basename(path)} is damaged or not the published file: expected sha256 ${expected}, received ${received}. Try again; ` +

@@ -3,7 +3,7 @@
 import type { Wheel } from './wheel-table.js';
 
 /** The Python whose wheel is taken; none of it is run. */
-export const PYTHON_TAG = 'cp312';
+const PYTHON_TAG = 'cp312';
 
 /** Whether a file is the wheel, for one of its platform tags. */
 export function isWheelFor(fileName: string, wheel: Wheel): boolean {

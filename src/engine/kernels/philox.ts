@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import { PHILOX_UNIFORM, type PhiloxUniformAttrs } from '../../random/philox-uniform.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
-import { output, TF_DTYPE, type OperationAttribute } from '../load/addon.js';
+import { TF_DTYPE, type OperationAttribute } from '../load/addon.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 import type { GraphKernel } from './graph-kernel.js';
 
@@ -59,7 +59,7 @@ export const PHILOX_KERNEL: GraphKernel = {
       const given = operands(key as tf.TensorInfo, attrs as unknown as PhiloxUniformAttrs);
       const references = given.map((tensor) => recording.full(backend.nodeOf(tensor)));
       const [sizes, keyWords, counterWords, algorithm] = references as [number, number, number, number];
-      const toUint64 = (words: number): number => output(recording.operation('Bitcast', [words], TO_UINT64).operation);
+      const toUint64 = (words: number): number => recording.output('Bitcast', [words], TO_UINT64);
       const inputs = [sizes, toUint64(keyWords), toUint64(counterWords), algorithm];
       const [node] = recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
       if (node === undefined) throw new EngineError('StatelessRandomUniformV2 gave no output');

@@ -19,6 +19,12 @@ export interface AddonSource {
   headers: string[];
 }
 
+/** The version of this package. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
 /** The folder of this package: the one with its package.json. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));

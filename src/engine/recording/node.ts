@@ -46,7 +46,14 @@ export interface Recorder {
     controls?: readonly number[],
   ): { operation: number; nodes: Node[] };
   /** The first output of an operation, whatever its dtype and shape. */
-  output(type: string, inputs: readonly OutputNumber[], attributes: readonly OperationAttribute[]): OutputNumber;
+  output(
+    type: string,
+    inputs: readonly OutputNumber[],
+    attributes: readonly OperationAttribute[],
+    controls?: readonly number[],
+  ): OutputNumber;
+  /** A known array. Equal small ones are one node. */
+  constant(values: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): Node;
   /** The float32 (or int32, or bool) form of a node. */
   full(node: Node): OutputNumber;
   /** The bfloat16 form of a node, when it exists. */

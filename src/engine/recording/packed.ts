@@ -1,6 +1,6 @@
 // What prediction computes in fewer and larger operations: products with packed matrices take their bias and GELU along, attention is one.
 import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
-import type { Node, PackedProduct } from './node.js';
+import type { Node, PackedProduct, Recorder } from './node.js';
 import type { PredictionPrecision } from './precision.js';
 
 /** How native/packed_loops.h numbers what a packed matrix is made of. */
@@ -12,24 +12,13 @@ export function packingOf(precision: PredictionPrecision): Packing | null {
   return precision === 'fp16' ? null : precision;
 }
 
-/** What this file needs of a recording. */
-interface Adder {
-  operation(
-    type: string,
-    inputs: readonly OutputNumber[],
-    attributes: readonly OperationAttribute[],
-  ): { nodes: Node[] };
-  full(node: Node): OutputNumber;
-  constant(values: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): Node;
-}
-
 /** The product of `x` and the transpose of a packed matrix, yet to be added. */
 export function packedProduct(x: Node, matrix: Node, packed: OutputNumber): Node {
   return pending([x.shape[0] ?? 0, matrix.shape[0] ?? 0], { x, packed, bias: null, withGelu: false });
 }
 
 /** Adds a product. */
-export function addProduct(recording: Adder, { x, packed, bias, withGelu }: PackedProduct, width: number): Node {
+export function addProduct(recording: Recorder, { x, packed, bias, withGelu }: PackedProduct, width: number): Node {
   const added = bias ?? recording.constant(new Float32Array(width), [width], 'float32');
   const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
   const { nodes } = recording.operation('VisualbertPackedProduct', [recording.full(x), packed, recording.full(added)], [gelu]); // prettier-ignore
@@ -51,7 +40,7 @@ interface Step {
 export class Fusions {
   private readonly steps = new WeakMap<Node, Step>();
 
-  constructor(private readonly recording: Adder) {}
+  constructor(private readonly recording: Recorder) {}
 
   /** The node of an operation that joins others; null where it stays by itself. What it takes the place of is never run. */
   match(type: string, inputs: readonly Node[]): Node | null {

@@ -94,7 +94,7 @@ export class Recording implements Recorder {
     inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[],
     controls: readonly number[] = [],
-    name = `${type}_${this.operationCount}`,
+    name?: string,
   ): { operation: number; nodes: Node[] } {
     const { operation, outputs } = this.add(type, inputs, attributes, controls, name);
     const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
@@ -115,8 +115,13 @@ export class Recording implements Recorder {
     return { operation, nodes };
   }
 
-  output(type: string, inputs: readonly OutputNumber[], attributes: readonly OperationAttribute[]): OutputNumber {
-    return output(this.add(type, inputs, attributes).operation);
+  output(
+    type: string,
+    inputs: readonly OutputNumber[],
+    attributes: readonly OperationAttribute[],
+    controls: readonly number[] = [],
+  ): OutputNumber {
+    return output(this.add(type, inputs, attributes, controls).operation);
   }
 
   private add(
@@ -156,7 +161,7 @@ export class Recording implements Recorder {
   after(node: Node, signal: Node): Node {
     const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
     const late = (reference: OutputNumber, dtype: number): OutputNumber =>
-      output(this.operation('Identity', [reference], [typeAttribute('T', dtype)], waits).operation);
+      this.output('Identity', [reference], [typeAttribute('T', dtype)], waits);
     const { shape, dtype } = node;
     if (node.low === null || this.lowDtype === null)
       return { shape, dtype, low: null, full: late(this.full(node), TF_DTYPE[dtype]) };
@@ -291,7 +296,7 @@ export class Recording implements Recorder {
   }
 
   private cast(reference: OutputNumber, dtype: number): OutputNumber {
-    return output(this.operation('Cast', [reference], [typeAttribute('DstT', dtype)]).operation);
+    return this.output('Cast', [reference], [typeAttribute('DstT', dtype)]);
   }
 
   private only({ nodes }: { nodes: Node[] }): Node {

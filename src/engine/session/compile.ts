@@ -11,7 +11,7 @@ import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
 import { TRACE_RUN } from './session-config.js';
-import { formatSignature, SignatureMap, signatureOf, type Signature } from './signature.js';
+import { formatSignature, signatureKey, signatureOf, type Signature } from './signature.js';
 import { SessionState } from './state.js';
 
 /** One recording of a function. */
@@ -48,8 +48,8 @@ export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOption
 }
 
 class CompiledFunction {
-  /** null: recorded in an earlier session. */
-  private readonly recorded = new SignatureMap<Recorded | null>();
+  /** By the key of the signature; null: recorded in an earlier session. */
+  private readonly recorded = new Map<string, Recorded | null>();
 
   constructor(
     private readonly fn: (inputs: Tensors) => Tensors,
@@ -72,17 +72,18 @@ class CompiledFunction {
     runOptions: Uint8Array | undefined,
   ): Promise<{ outputs: RawTensors; metadata: Uint8Array | null }> {
     const signature = signatureOf(inputs, this.name);
-    const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
+    const key = signatureKey(signature);
+    const startsAtOnce = this.state.isIdle && this.present(key) !== undefined;
     const arrays = startsAtOnce ? inputs : copyOf(inputs);
     return this.state.enqueue(async () => {
       this.state.requireUnassigned();
-      const ready = this.present(signature);
-      return this.run(ready ?? (await this.record(arrays, signature)), arrays, runOptions);
+      const ready = this.present(key) ?? (await this.record(arrays, signature, key));
+      return this.run(ready, arrays, runOptions);
     });
   }
 
-  private present(signature: Signature): Recorded | undefined {
-    const found = this.recorded.get(signature);
+  private present(key: string): Recorded | undefined {
+    const found = this.recorded.get(key);
     return found && this.state.has(found.recording) ? found : undefined;
   }
 
@@ -106,7 +107,7 @@ class CompiledFunction {
     return { outputs, metadata };
   }
 
-  private async record(inputs: RawTensors, signature: Signature): Promise<Recorded> {
+  private async record(inputs: RawTensors, signature: Signature, key: string): Promise<Recorded> {
     const { state } = this;
     const recording = await state.startRecording(this.name, this.precision);
     const started = performance.now();
@@ -135,10 +136,11 @@ class CompiledFunction {
       const location = error instanceof Error ? callerOf(error) : '';
       throw new EngineError(`${this.name} cannot be recorded: ${errorMessage(error)}${location}`, { cause: error });
     }
-    this.recorded.update((old) => (old !== null && state.has(old.recording) ? old : null));
-    if (this.recorded.get(signature) === null) state.growFor(recording);
+    for (const [known, old] of this.recorded)
+      if (old !== null && !state.has(old.recording)) this.recorded.set(known, null);
+    if (this.recorded.get(key) === null) state.growFor(recording);
     const recorded = { recording, feeds, fetches, targets };
-    this.recorded.set(signature, recorded);
+    this.recorded.set(key, recorded);
     state.log(
       `compile: recorded ${this.name}(${formatSignature(signature)}), ${recording.operationCount} operations in ${Math.round(performance.now() - started)} ms`,
     );

@@ -26,42 +26,12 @@ export function signatureOf(inputs: RawTensors, who: string): Signature {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** The same text for equal signatures alone: an input may have any name. */
+export function signatureKey(signature: Signature): string {
+  return JSON.stringify(signature);
+}
+
 /** `x: float32 [2, 3]; y: int32 []`, for the log. */
 export function formatSignature(signature: Signature): string {
   return signature.map(({ name, dtype, shape }) => `${name}: ${dtype} [${shape.join(', ')}]`).join('; ');
-}
-
-/** What was made for each signature. */
-export class SignatureMap<T> {
-  private readonly entries: { signature: Signature; value: T }[] = [];
-
-  get(signature: Signature): T | undefined {
-    return this.entries.find((entry) => isSame(entry.signature, signature))?.value;
-  }
-
-  set(signature: Signature, value: T): void {
-    const known = this.entries.find((entry) => isSame(entry.signature, signature));
-    if (known === undefined) this.entries.push({ signature, value });
-    else known.value = value;
-  }
-
-  /** Replaces every value. */
-  update(change: (value: T) => T): void {
-    for (const entry of this.entries) entry.value = change(entry.value);
-  }
-}
-
-function isSame(a: Signature, b: Signature): boolean {
-  return (
-    a.length === b.length &&
-    a.every(({ name, dtype, shape }, i) => {
-      const other = b[i];
-      return (
-        name === other?.name &&
-        dtype === other.dtype &&
-        shape.length === other.shape.length &&
-        shape.every((size, axis) => size === other.shape[axis])
-      );
-    })
-  );
 }

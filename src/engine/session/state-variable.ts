@@ -153,9 +153,7 @@ export class StateVariable implements SessionVariable {
 
   readAfter(recording: Recorder, operation: number): OutputNumber {
     const { handle, dtype } = this.resource;
-    return output(
-      recording.operation('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]).operation,
-    );
+    return recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]);
   }
 
   /** Assigns a recorded value at the end of the run. Returns the operation that does it. */

@@ -19,7 +19,7 @@ import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';
 import { StateVariable, type StateVariableSpec } from './state-variable.js';
 import { VariableAccess } from './variable-access.js';
-import { requireOptions } from '../../option-errors.js';
+import { requireOptions } from '../../options.js';
 
 /**
  * Moves variables into a new session. Until `dispose` their values are there and nowhere else.

@@ -63,13 +63,18 @@ export const EXPLANATION_STYLE: string = css`
   }
 
   button,
-  select {
+  select,
+  input,
+  textarea {
     font: inherit;
     color: inherit;
     background: var(--paper);
     border: 1px solid var(--line);
     border-radius: 6px;
     padding: 0.25em 0.6em;
+  }
+  button,
+  select {
     min-height: 2.2em;
   }
   button:not(:disabled) {

@@ -22,7 +22,7 @@ import {
   type StoreIndex,
   TAIL_BYTES,
 } from './layout.js';
-import { requirePath } from '../../option-errors.js';
+import { requirePath } from '../../options.js';
 
 /** The ids of millions of images fit in here. */
 const MAX_INDEX_BYTES = 1 << 30;

@@ -10,7 +10,7 @@ import { openTarPictures, openZipPictures } from './archives.js';
 import { filesBelow, filesMatching, openPictureFiles, openPictureList } from './files.js';
 import { openParquetPictures } from './parquet.js';
 import { joinPictures, type PictureSource } from './source.js';
-import { requireOptions, requirePath } from '../../option-errors.js';
+import { requireOptions, requirePaths } from '../../options.js';
 
 export interface OpenPictureOptions {
   /** Of Parquet files with several columns of pictures: which one. */
@@ -36,8 +36,7 @@ export async function openPictures(
   options: OpenPictureOptions = {},
 ): Promise<PictureSource> {
   requireOptions('openPictures', options);
-  const all: readonly string[] = Array.isArray(paths) ? paths : [paths];
-  for (const path of all) requirePath('openPictures', path);
+  const all = requirePaths('openPictures', paths);
   const sources: PictureSource[] = [];
   try {
     for (const path of all) sources.push(await openOne(path, options.column));

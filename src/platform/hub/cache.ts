@@ -1,15 +1,19 @@
 // The cache folder that hub clients of every language share: models--owner--name/{blobs,refs,snapshots}.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { fileDigest } from '../file-digest.js';
 import { makeFolder } from '../files.js';
 import { removeLeftovers, temporaryBeside } from '../temporary-files.js';
 
 /** The environment's switches are on for these values, as in the Python client. */
 export function isSwitchedOn(name: string): boolean {
   return /^(1|on|yes|true)$/i.test(process.env[name] ?? '');
+}
+
+/** Whether the environment says that the network is not to be used. */
+export function isOffline(): boolean {
+  return isSwitchedOn('HF_HUB_OFFLINE') || isSwitchedOn('TRANSFORMERS_OFFLINE');
 }
 
 /** HF_HOME, or where it lies without. */
@@ -116,13 +120,8 @@ export async function isFile(path: string): Promise<boolean> {
 export async function matchesEtag(path: string, etag: string): Promise<boolean> {
   const isSha256 = /^[0-9a-f]{64}$/.test(etag);
   if (!isSha256 && !isCommit(etag)) return true;
-  const hash = createHash(isSha256 ? 'sha256' : 'sha1');
-  if (!isSha256) hash.update(`blob ${(await stat(path)).size}\0`);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex') === etag;
-}
-
-/** Removes a file if it is there. */
-export async function removeIfThere(path: string): Promise<void> {
-  await rm(path, { force: true });
+  const digest = isSha256
+    ? await fileDigest(path)
+    : await fileDigest(path, 'sha1', `blob ${(await stat(path)).size}\0`);
+  return digest === etag;
 }

@@ -2,11 +2,11 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../../errors.js';
-import { makeFolder } from '../files.js';
-import { isFile, matchesEtag, removeIfThere } from './cache.js';
+import { makeFolder, removeFile } from '../files.js';
+import { isFile, matchesEtag } from './cache.js';
 import { type Access, headersOf, Refusal, request, requireSuccess, withRetries } from './request.js';
 import { isAbandoned, ownerName } from '../temporary-files.js';
-import { sizeOf, type Transfer, transferRest } from './transfer.js';
+import { byteCount, sizeOf, type Transfer, transferRest } from './transfer.js';
 
 /** What the hub says of a file before sending it. */
 export interface RemoteFile {
@@ -61,7 +61,7 @@ function remoteFile(url: string, { headers }: Response): RemoteFile {
     throw new Refusal(`${url}: the server is not a hub: its answer lacks an etag or x-repo-commit; check HF_ENDPOINT`);
   }
   const size = headers.get('x-linked-size') ?? headers.get('content-length');
-  return { url, etag, commit, sizeBytes: size !== null && /^\d+$/.test(size) ? Number(size) : null };
+  return { url, etag, commit, sizeBytes: byteCount(size) };
 }
 
 /**
@@ -93,7 +93,7 @@ export async function downloadTo(
     () => sizeOf(partial),
   );
   if (!(await matchesEtag(partial, remote.etag))) {
-    await removeIfThere(partial);
+    await removeFile(partial);
     throw new HubError(
       `${remote.url}: what arrived does not have the checksum ${remote.etag}; try again, or look for a proxy that changes files`,
     );

@@ -1,7 +1,7 @@
 // Files of hub repositories, in the cache folder that the Python client uses too: what either has fetched, the other finds.
 // Our own, because the hub's JavaScript client neither resumes, nor checks contents, nor notes what a branch points to.
 import { HubError } from '../../errors.js';
-import { defaultCacheDir, defaultToken, isFile, isSwitchedOn, RepoCache } from './cache.js';
+import { defaultCacheDir, defaultToken, isFile, isOffline, RepoCache } from './cache.js';
 import { describeRemote, downloadTo, type RemoteFile } from './download.js';
 import { type HubOptions, hubUrl, isRepoId, PUBLIC_HUB } from './options.js';
 
@@ -28,7 +28,7 @@ export async function hubFile(repoId: string, file: string, options: HubOptions 
   const known = await cache.commitOf(revision);
   const cached = known === null ? null : await cache.find(known, path);
   if (cached !== null && known === revision) return cached;
-  if (options.localFilesOnly ?? (isSwitchedOn('HF_HUB_OFFLINE') || isSwitchedOn('TRANSFORMERS_OFFLINE'))) {
+  if (options.localFilesOnly ?? isOffline()) {
     if (known !== null && (await cache.hasSnapshot(known))) return cached;
     throw new HubError(
       `${repoId}: revision ${revision} is not in the cache ${cacheDir}, and the network is not to be used; download it once without localFilesOnly and HF_HUB_OFFLINE`,

@@ -1,7 +1,7 @@
 // Brings a file over the network piece after piece: goes on where an earlier transfer broke, and ends one that brings nothing.
 import { open, stat } from 'node:fs/promises';
 import { HubError } from '../../errors.js';
-import { removeIfThere } from './cache.js';
+import { removeFile } from '../files.js';
 import { Refusal, TransferWatch } from './request.js';
 
 /** A file to be brought. */
@@ -33,7 +33,7 @@ export async function transferRest(
     const response = await send(loaded > 0 ? { range: `bytes=${loaded}-` } : {}, watch.signal);
     if (response.status === 416 && loaded > 0) {
       await response.body?.cancel();
-      await removeIfThere(partial);
+      await removeFile(partial);
       throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // from the start, then
     }
     const isResumed =
@@ -51,6 +51,11 @@ export async function transferRest(
   }
   if (sizeBytes !== null && loaded < sizeBytes)
     throw new HubError(`${url}: the connection ended after ${loaded} of ${sizeBytes} bytes`);
+}
+
+/** A number of bytes as a header has it; null when it is absent or not a number. */
+export function byteCount(text: string | null | undefined): number | null {
+  return /^\d+$/.test(text ?? '') ? Number(text) : null;
 }
 
 /** Bytes of a file; 0 when there is none. */

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { HubError } from '../../errors.js';
 import { fileName } from '../addresses.js';
-import { isFile, isSwitchedOn } from './cache.js';
+import { isFile, isOffline } from './cache.js';
 import { downloadTo } from './download.js';
 import type { HubOptions } from './options.js';
 import { headersOf, request, requireSuccess, withRetries } from './request.js';
+import { byteCount } from './transfer.js';
 
 /**
  * The path of an address's file in a folder; it is downloaded when it is not there.
@@ -19,14 +20,13 @@ export async function webFile(
   const file = fileName(url);
   const path = join(folder, file);
   if (await isFile(path)) return path;
-  if (localFilesOnly ?? (isSwitchedOn('HF_HUB_OFFLINE') || isSwitchedOn('TRANSFORMERS_OFFLINE')))
+  if (localFilesOnly ?? isOffline())
     throw new HubError(`${url}: is not in ${folder}, and the network is not to be used (HF_HUB_OFFLINE)`);
   const access = { token: null };
   const sizeBytes = await withRetries(url, async () => {
     const response = await request(url, { method: 'HEAD', headers: headersOf(access) });
     requireSuccess(url, response);
-    const size = response.headers.get('content-length');
-    return size !== null && /^\d+$/.test(size) ? Number(size) : null;
+    return byteCount(response.headers.get('content-length'));
   });
   const remote = { url, etag: '', commit: '', sizeBytes };
   await downloadTo(path, remote, access, (loadedBytes, totalBytes) => onProgress?.({ file, loadedBytes, totalBytes }));

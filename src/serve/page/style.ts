@@ -7,12 +7,6 @@ export const SERVED_STYLE: string = css`
   }
   input,
   textarea {
-    font: inherit;
-    color: inherit;
-    background: var(--paper);
-    border: 1px solid var(--line);
-    border-radius: 6px;
-    padding: 0.25em 0.6em;
     min-width: 0;
   }
   #fields label,

@@ -1,5 +1,5 @@
 // Data sets over the records of annotation files: reading both splits, checking their images, examples by index.
-import { counted } from '../../counted.js';
+import { counted } from '../../words.js';
 import { withoutBadImages } from '../../features/bad-images.js';
 import { imageKey } from '../../image-key.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from '../../features/region-features.js';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LOOKS } from '../../features/pixels.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../option-errors.js';
+import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
 import { ConfigError } from '../../errors.js';
 
 const path = text('a path');

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { writeTextAtomic } from '#platform';
-import { requirePath } from '../../option-errors.js';
+import { requirePath } from '../../options.js';
 
 /** One line: where the run stood, and metrics by name. */
 export interface MetricsEntry {

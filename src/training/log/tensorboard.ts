@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PbfWriter } from 'pbf';
 import { maskedCrc32c } from './crc32c.js';
-import { requireOptions, requirePath } from '../../option-errors.js';
+import { requireOptions, requirePath } from '../../options.js';
 
 /** SessionLog.SessionStatus.START: TensorBoard then drops what an earlier process wrote for this step and later ones. */
 const SESSION_START = 1;

@@ -1,6 +1,7 @@
 // The order of examples and batches: a function of seed and epoch alone, so that a resumed run only has to skip batches.
 import { permutation } from '../../random/values.js';
 import { type Dataset } from '../task.js';
+import { chunk } from '../../chunk.js';
 
 export interface OrderOptions {
   batchSize: number;
@@ -60,8 +61,4 @@ function byLength(dataset: Dataset<unknown>): (a: number, b: number) => number {
     const [[classA, textA], [classB, textB]] = [keys[a] ?? [0, 0], keys[b] ?? [0, 0]];
     return classB - classA || textB - textA;
   };
-}
-
-function chunk<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -6,7 +6,7 @@ import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
-import { requireOptions } from '../../option-errors.js';
+import { requireOptions } from '../../options.js';
 
 export interface EvaluateOptions<E> {
   task: Task<E>;

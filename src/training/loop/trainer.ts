@@ -11,7 +11,7 @@ import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
-import { requireOptions } from '../../option-errors.js';
+import { requireOptions } from '../../options.js';
 
 /** Most shapes of training batches. */
 const MAX_SHAPES = 8;

@@ -3,6 +3,7 @@ import { type Fragment, html } from '../../html/escape.js';
 import { lineChart, type Series } from '../../html/line-chart.js';
 import { type MetricsEntry } from '../log/metrics-log.js';
 import { metricNames, type RunRecord } from './run-record.js';
+import { chunk } from '../../chunk.js';
 
 /** Names of charts whose metrics are called otherwise in metrics.jsonl. */
 const TRAINING_CHARTS = {
@@ -56,8 +57,4 @@ function meansNote({ arguments: given = {} }: RunRecord['settings']): Fragment {
 function seriesOf(name: string, entries: readonly MetricsEntry[], metric: string): Series {
   const points = entries.flatMap((entry) => (metric in entry ? [[entry.step, Number(entry[metric])] as const] : []));
   return { name, points };
-}
-
-function chunk<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -1,5 +1,5 @@
 // Judged examples with their pictures, boxes and most likely answers.
-import { counted } from '../../counted.js';
+import { counted } from '../../words.js';
 import { boxedPicture } from '../../html/boxes.js';
 import { type Fragment, html, type Markup } from '../../html/escape.js';
 import { legend } from '../../html/line-chart.js';

@@ -1,8 +1,8 @@
 // The report of a run: one HTML file that needs nothing else, made from what the run folder holds.
 import { basename, join, resolve } from 'node:path';
 import { writeTextAtomic } from '#platform';
-import { flagText, kebab } from '../../command-words.js';
-import { counted } from '../../counted.js';
+import { flagText, kebab } from '../../words.js';
+import { counted } from '../../words.js';
 import { type Fragment, html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
 import { duration } from '../log/progress.js';
@@ -12,7 +12,7 @@ import { evaluationTable } from './evaluation-table.js';
 import { exampleCards, type PictureReader } from './example-cards.js';
 import { REPORT_STYLE } from './report-style.js';
 import { meanSpeed, readRunRecord, type RunRecord, type RunSettingsShown, secondsSpent } from './run-record.js';
-import { requirePath } from '../../option-errors.js';
+import { requirePath } from '../../options.js';
 
 export const REPORT_FILE = 'report.html';
 

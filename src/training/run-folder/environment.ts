@@ -1,15 +1,12 @@
 // Records what may change the last bits of a run: stored in every checkpoint, compared when one is resumed.
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { loadNative } from '../../engine/load/native.js';
-import { packageRoot } from '../../engine/load/paths.js';
+import { packageVersion } from '../../engine/load/paths.js';
 import { type RunEnvironment } from './trainer-state.js';
 
 /** The present environment. */
 export function runEnvironment(compiled: boolean, precision: string): RunEnvironment {
-  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const backend = tf.getBackend();
   const engine = backend === 'tensorflow' ? loadNative().info : null;
   return {
@@ -19,6 +16,6 @@ export function runEnvironment(compiled: boolean, precision: string): RunEnviron
     threads: engine?.threads ?? availableParallelism(),
     xla: engine?.xla ?? false,
     tensorflow: engine?.tensorflow ?? tf.version_core,
-    package: version,
+    package: packageVersion(),
   };
 }

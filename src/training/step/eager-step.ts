@@ -5,7 +5,7 @@ import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions 
 import { createEagerRunner } from './runner.js';
 import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { ModelTrainingStep } from './training-step.js';
-import { requireOptions } from '../../option-errors.js';
+import { requireOptions } from '../../options.js';
 
 /**
  * A training step over the model's parameters, run eagerly: `compile` is false unless given.

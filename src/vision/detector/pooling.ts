@@ -31,8 +31,7 @@ export function createRegionCutter(
 ): RegionCutter {
   const { pooling, pyramid } = config;
   const count = pyramid > 0 ? 4 : 1;
-  const used = maps.slice(0, count);
-  const table = pixelTable(used, bounds.slice(0, count));
+  const table = pixelTable(maps.slice(0, count), bounds.slice(0, count));
   const levels = pyramid > 0 ? levelsOf(boxes, config.boxes) : tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
   const scales = mapStrides(config).map((stride) => 1 / stride);
   const regions = locateRegions(boxes, table, { levels, images, scales: scales.slice(0, count) });
@@ -41,8 +40,7 @@ export function createRegionCutter(
       tf.tidy(() => {
         const ready = { ...regions, boxes: after(boxes, signals) as tf.Tensor2D };
         const some = slicedRegions(ready, from, rows);
-        if (pooling.kind === 'roi-align') return roiAlign(table, some, pooling);
-        return roiPool(used[0] as tf.Tensor4D, some, tf.slice(images, from, rows), pooling.bins);
+        return pooling.kind === 'roi-align' ? roiAlign(table, some, pooling) : roiPool(table, some, pooling.bins);
       }),
   };
 }

@@ -1,20 +1,19 @@
 // RoIPool: pools boxes of any size from a feature map into grids of one size, with the largest value of each cell; borders are rounded.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
-import { kernelInputs, pixelTable, type LocatedRegions } from './region-maps.js';
+import { kernelInputs, type LocatedRegions, type PixelTable } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
 
 /**
- * Regions of a map `[b, h, w, c]` as `[r, bins, bins, c]`. A cell without pixels is 0.
- * @param images `[r]` int32: the image of each region.
+ * Regions of the one map of a table as `[r, bins, bins, c]`. A cell without pixels is 0.
  * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
  */
-export function roiPool(map: tf.Tensor4D, regions: LocatedRegions, images: tf.Tensor1D, bins: number): tf.Tensor4D {
+export function roiPool(table: PixelTable, regions: LocatedRegions, bins: number): tf.Tensor4D {
   return tf.tidy(() => {
-    const pooled = fused('RoiPool', kernelInputs(pixelTable([map]), regions, bins))?.[0];
-    return (pooled as tf.Tensor4D | undefined) ?? composedRoiPool(map, regions, images, bins);
+    const pooled = fused('RoiPool', kernelInputs(table, regions, bins))?.[0];
+    return (pooled as tf.Tensor4D | undefined) ?? composedRoiPool(table, regions, bins);
   });
 }
 
@@ -22,27 +21,28 @@ export function roiPool(map: tf.Tensor4D, regions: LocatedRegions, images: tf.Te
  * The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so
  * that nothing depends on the boxes but indices.
  */
-function composedRoiPool(map: tf.Tensor4D, regions: LocatedRegions, images: tf.Tensor1D, bins: number): tf.Tensor4D {
-  const [b, h, w, c] = map.shape;
+function composedRoiPool({ pixels, maps }: PixelTable, regions: LocatedRegions, bins: number): tf.Tensor4D {
+  const [h, w] = (maps[0] as PixelTable['maps'][0]).bounds.shape;
+  const [count, c] = pixels.shape; // b * h * w
   const r = regions.boxes.shape[0];
   const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
     number,
     number,
   ];
-  const table = windowMaxima(map, rowLevels, columnLevels);
+  const table = windowMaxima(tf.reshape(pixels, [-1, h, w, c]), rowLevels, columnLevels);
   const rows = cells(regions, 1, bins, rowLevels);
   const columns = cells(regions, 0, bins, columnLevels);
   const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
   const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
     tf.tidy(() => {
       const some = <T extends tf.Tensor>(values: T): T => tf.slice(values, i * piece, Math.min(piece, r - i * piece));
-      const image = tf.reshape(some(images), [-1, 1, 1]);
+      const first = tf.reshape(some(regions.firsts), [-1, 1, 1]);
       const largest = [rows.first, rows.second].flatMap((row) =>
         [columns.first, columns.second].map((column) => {
           const levels = [tf.expandDims(some(rows.level), 2), tf.expandDims(some(columns.level), 1)] as const;
           const window = combined(levels[0], columnLevels, levels[1]);
           const pixel = combined(tf.expandDims(some(row), 2), w, tf.expandDims(some(column), 1));
-          const index = combined(combined(window, b, image), h * w, pixel); // [n, bins, bins]
+          const index = combined(window, count, tf.add(first, pixel)); // [n, bins, bins]
           return tf.gather(table, tf.reshape(index, [-1])) as tf.Tensor2D;
         }),
       );

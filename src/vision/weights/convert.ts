@@ -5,7 +5,7 @@ import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetenso
 import { openDetector, type DetectorChoice, MODEL_TYPE } from './open.js';
 import { planWeights, type WeightPlan } from './plan.js';
 import { type LayerValues, readLayer } from './read.js';
-import { requireOptions, requirePath } from '../../option-errors.js';
+import { requireOptions, requirePath } from '../../options.js';
 
 /** Options of `convertDetector`. */
 export interface ConvertDetectorOptions extends DetectorChoice, HubOptions {
