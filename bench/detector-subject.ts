@@ -1,6 +1,6 @@
 // Our side of the measurement of region detectors: the process that src/ runs in; see subject.ts for how it is spoken to.
-import { createInterface } from 'node:readline';
 import { type DetectedRegions, RegionDetector, selectBackend } from '../src/node.js';
+import { answerCommands, memory } from './commands.js';
 
 interface StartArgs {
   name: string;
@@ -39,19 +39,4 @@ async function run({ count }: { count: number }): Promise<object> {
   };
 }
 
-function memory(): object {
-  return { peakBytes: process.resourceUsage().maxRSS * 1024 };
-}
-
-const HANDLERS: Record<string, (args: never) => Promise<object> | object> = { start, run, memory };
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { do: name, ...args } = JSON.parse(line) as { do: string };
-  let reply: object;
-  try {
-    reply = (await HANDLERS[name]?.(args as never)) ?? { error: `unknown command ${name}` };
-  } catch (error) {
-    reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
+await answerCommands({ start, run, memory });

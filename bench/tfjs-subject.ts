@@ -1,7 +1,6 @@
 // Our side of a measurement: the process that src/ runs in; see subject.ts for how it is spoken to.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
 import * as api from '../src/node.js';
@@ -10,6 +9,7 @@ import { openTrainRun } from '../src/runs/train.js';
 import { createForwardPass } from '../src/training/step/forward.js';
 import { SILENT_PROGRESS } from '../src/training/log/progress.js';
 import { type RawTensor } from '../src/node.js';
+import { answerCommands, memory } from './commands.js';
 import { checkLeaks } from './leak.js';
 import { matmulRate } from './machine/matmul-rate.js';
 import { type SubjectArgs } from './subject.js';
@@ -184,12 +184,7 @@ async function warm(machine: Pick<SubjectArgs, 'threads' | 'device'>): Promise<o
   return {};
 }
 
-/** Highest resident memory of this process so far, in bytes. */
-function memory(): object {
-  return { peakBytes: process.resourceUsage().maxRSS * 1024 };
-}
-
-const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
+await answerCommands({
   start,
   run: steps,
   profile,
@@ -204,15 +199,4 @@ const HANDLERS: Record<string, (args: never) => Promise<object> | object> = {
   epoch,
   leak: checkLeaks,
   matmul: matmulRate,
-};
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { do: name, ...args } = JSON.parse(line) as { do: string };
-  let reply: object;
-  try {
-    reply = (await HANDLERS[name]?.(args as never)) ?? { error: `unknown command ${name}` };
-  } catch (error) {
-    reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
+});

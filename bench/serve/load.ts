@@ -103,7 +103,7 @@ export async function load(
   const client = async (): Promise<void> => {
     while (!isOver(latencies.length + errors, seconds())) {
       const start = performance.now();
-      const status = await post(url, bodyAt(asked++)).catch(() => 0);
+      const status = await post(url, bodyAt(asked++)).then(statusOf, () => 0);
       if (status === 200) latencies.push(performance.now() - start);
       else errors++;
     }
@@ -112,18 +112,15 @@ export async function load(
   return { seconds: seconds(), latencies, errors };
 }
 
-/** The status of a question's response. */
-async function post(url: string, body: object): Promise<number> {
+/** Asks a question. */
+export function post(url: string, body: object): Promise<Response> {
   const headers = { 'content-type': 'application/json' };
-  const response = await fetch(`${url}/v1/answer`, { method: 'POST', headers, body: JSON.stringify(body) });
-  await response.arrayBuffer();
-  return response.status;
+  return fetch(`${url}/v1/answer`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** The value below which a share of the values lie. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+async function statusOf(response: Response): Promise<number> {
+  await response.arrayBuffer();
+  return response.status;
 }
 
 /** Resident memory of a process in MB; NaN where the system does not tell. */

@@ -6,10 +6,10 @@ import { writeWhole } from '../../src/byte-sink.js';
 import { createSink } from '../../src/platform/node.js';
 import { pipelineCheckpoint, pipelineRegions } from '../data/pipeline-checkpoint.js';
 import type { Row } from '../report/rows.js';
-import { mean, median } from '../report/statistics.js';
+import { mean, median, percentile } from '../report/statistics.js';
 import { benchCache, canImport } from '../python-env.js';
 import { fuzz } from './malformed.js';
-import { load, percentile, residentMb, type ServedProcess, type ServerFiles, startOurs, startTheirs } from './load.js';
+import { load, post, residentMb, type ServedProcess, type ServerFiles, startOurs, startTheirs } from './load.js';
 
 export interface ServeBenchOptions {
   python: string;
@@ -112,8 +112,7 @@ async function requireSameAnswers(servers: readonly ServedProcess[], bodyAt: (i:
   for (let i = 0; i < 5; i++) {
     const answers = await Promise.all(
       servers.map(async ({ url }) => {
-        const headers = { 'content-type': 'application/json' };
-        const response = await fetch(`${url}/v1/answer`, { method: 'POST', headers, body: JSON.stringify(bodyAt(i)) });
+        const response = await post(url, bodyAt(i));
         return ((await response.json()) as { answers: { answer: string; score: number }[] }).answers;
       }),
     );
@@ -192,6 +191,7 @@ function questionsOf(data: string): (i: number) => object {
 /** The same regions for both sides, made once. */
 async function regionFiles(): Promise<{ store: string; safetensors: string }> {
   const [store, safetensors] = [join(benchCache(), 'serve.vbf'), join(benchCache(), 'serve.safetensors')];
+  if (existsSync(store) && existsSync(safetensors)) return { store, safetensors };
   const regions = Array.from({ length: IMAGES }, (_, seed) => [`${seed}`, pipelineRegions(seed)] as const);
   if (!existsSync(store)) await packFeatures(memorySource('made', regions), store);
   if (!existsSync(safetensors)) {

@@ -11,7 +11,7 @@ import { explanationPage } from '../../src/explain/page/page.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { encodePng } from '../../src/pictures/png.js';
 import { useBackend } from '../helpers/backend.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium, heats, openChromium } from '../helpers/chromium.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
 
 const drives = hasChromium('pages are driven in a browser');
@@ -92,10 +92,6 @@ test('its rows are those of explain()', () => {
   }
   const problems: string[] = [];
   afterAll(() => expect(problems).toEqual([]));
-  const heats = (page: Page, selector: string): Promise<number[]> =>
-    page.$$eval(selector, (elements) =>
-      elements.map((one) => Number((one as HTMLElement).style.getPropertyValue('--heat'))),
-    );
 
   test('words and boxes are shaded by their share of the largest value', async () => {
     const page = await open('vqa');

@@ -1,6 +1,6 @@
 // Chromium for tests of pages, with SwiftShader as its GPU.
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const PATH = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
@@ -23,4 +23,11 @@ export function hasChromium(leftOut: string): boolean {
 /** Starts it; the caller closes it. */
 export async function openChromium({ gpu = false } = {}): Promise<Browser> {
   return chromium.launch({ executablePath: PATH ?? '', args: ['--no-sandbox', ...(gpu ? GPU_FLAGS : [])] });
+}
+
+/** How strongly the elements of a page are shaded, in their order. */
+export async function heats(page: Page, selector: string): Promise<number[]> {
+  return page.$$eval(selector, (elements) =>
+    elements.map((one) => Number((one as HTMLElement).style.getPropertyValue('--heat'))),
+  );
 }

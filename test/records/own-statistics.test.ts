@@ -1,20 +1,13 @@
 // Statistics of own data, and boxes outside of their pictures.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openRegionFeatures } from '../../src/features/open.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/records/own-statistics.js';
 import { writeFeatureFolder } from '../helpers/numpy-files.js';
+import { ownDataFolder } from '../helpers/own-data.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'own-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const file = (...records: unknown[]): string => {
-  const path = join(folder, 'data.jsonl');
-  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
-  return path;
-};
+const { folder, file } = ownDataFolder();
 
 describe('statistics of own data', () => {
   test('tell lengths, labels, images and missing features of the documented examples', async () => {

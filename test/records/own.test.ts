@@ -1,21 +1,12 @@
 // Own records: every problem of a file at once, with line, expectation and what was found.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { checkOwnRecords } from '../../src/records/own.js';
 import { openTask } from '../../src/tasks/open-task.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
+import { ownDataFolder, TRAIN_CONTEXT } from '../helpers/own-data.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'own-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const features = writeFeatureFolder(join(folder, 'features'), ['1', '2', '3'], 2, 3);
-const context = { purpose: 'train', model: null } as const;
-const file = (...records: unknown[]): string => {
-  const path = join(folder, 'data.jsonl');
-  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
-  return path;
-};
+const { folder, features, file } = ownDataFolder();
 
 describe('own records', () => {
   test('lists every problem with its record', async () => {
@@ -34,7 +25,7 @@ describe('own records', () => {
       expect.stringMatching(/^line 4: record 0 was already given by .*line 1; remove one of the two$/),
       'line 5: expected either image or images, received none',
     ]);
-    await expect(openTask('classification', { data: path, features }, context)).rejects.toThrow(
+    await expect(openTask('classification', { data: path, features }, TRAIN_CONTEXT)).rejects.toThrow(
       /line 2: unknown field "imge"/,
     );
   });

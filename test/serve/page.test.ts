@@ -1,9 +1,9 @@
 // The page at `/`, driven in Chromium where there is one: from a picture to an answer and where the model looked.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type Page } from 'playwright-core';
 import { packFeatures } from '../../src/features/store/pack.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { encodePng } from '../../src/pictures/png.js';
@@ -11,11 +11,8 @@ import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
 import { groupsOf } from '../../src/serve/page/answer-groups.js';
 import { serve } from '../../src/serve/serve.js';
 import { useBackend } from '../helpers/backend.js';
+import { hasChromium, heats, openChromium } from '../helpers/chromium.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (CHROMIUM === undefined)
-  process.stderr.write('skipped: pages are driven in a browser, and there is no Chromium (apt-get install chromium)\n');
 
 jest.setTimeout(60_000);
 
@@ -61,7 +58,7 @@ test.each([
   expect(groupsOf(answer)).toEqual(groups);
 });
 
-(CHROMIUM === undefined ? describe.skip : describe)('the page', () => {
+(hasChromium('the served page is driven in a browser') ? describe : describe.skip)('the page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'serve-page-'));
   const folders = [folder];
   const [store, pictures] = [join(folder, 'store.vbf'), join(folder, 'pictures')];
@@ -89,7 +86,7 @@ test.each([
     await packFeatures(memorySource('made', images), store);
     mkdirSync(pictures);
     writeFileSync(join(pictures, '42.png'), picture);
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] });
+    browser = await openChromium();
   });
   afterAll(async () => {
     await browser.close();
@@ -113,10 +110,6 @@ test.each([
   }
   const problems: string[] = [];
   afterAll(() => expect(problems).toEqual([]));
-  const heats = (page: Page, selector: string): Promise<number[]> =>
-    page.$$eval(selector, (elements) =>
-      elements.map((one) => Number((one as HTMLElement).style.getPropertyValue('--heat'))),
-    );
 
   test('shows the regions of a chosen picture, answers, and where the model looked', async () => {
     const page = await open(await start('VisualBertForQuestionAnswering', vqa));

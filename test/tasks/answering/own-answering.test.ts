@@ -1,21 +1,10 @@
 // Own questions: answers of the data with their scores.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { writeFeatureFolder } from '../../helpers/numpy-files.js';
+import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/own-data.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'own-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const features = writeFeatureFolder(join(folder, 'features'), ['1', '2', '3'], 2, 3);
-const context = { purpose: 'train', model: null } as const;
+const { features, file } = ownDataFolder();
 const seeding = { seed: 0, epoch: 0, training: true };
-const file = (...records: unknown[]): string => {
-  const path = join(folder, 'data.jsonl');
-  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
-  return path;
-};
 
 describe('own questions', () => {
   test('answers questions with the scores of the data', async () => {
@@ -24,7 +13,7 @@ describe('own questions', () => {
       { question: 'How many?', image: 2, answers: ['2', '2', '3', '2', '2'] },
       { question: 'Is it?', image: 3, answers: ['yes'] },
     );
-    const opened = await openTask('answering', { data, features }, context);
+    const opened = await openTask('answering', { data, features }, TRAIN_CONTEXT);
     expect(Object.values(opened.config.id2label ?? {})).toEqual(['2', '3', 'pink', 'red', 'yes']);
     const examples = await Promise.all([0, 1, 2].map((i) => opened.data.example(i)));
     const { inputs } = await opened.task.collate(examples, seeding);
@@ -45,7 +34,9 @@ describe('own questions', () => {
   });
 
   test('refuses questions without answers to train on', async () => {
-    await expect(openTask('answering', { data: file({ question: 'a', image: 1 }), features }, context)).rejects.toThrow(
+    await expect(
+      openTask('answering', { data: file({ question: 'a', image: 1 }), features }, TRAIN_CONTEXT),
+    ).rejects.toThrow(
       /data\.jsonl, line 1: expected answers, received none; to train, task answering needs answers in each record, and 1 of 1 has none; `visualbert data check/,
     );
   });

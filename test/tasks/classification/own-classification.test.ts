@@ -1,22 +1,13 @@
 // Own classification data: labels of the data, batches, metrics and predictions.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { writeFeatureFolder } from '../../helpers/numpy-files.js';
+import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/own-data.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'own-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const features = writeFeatureFolder(join(folder, 'features'), ['1', '2', '3'], 2, 3);
-const context = { purpose: 'train', model: null } as const;
+const { folder, features, file } = ownDataFolder();
 const seeding = { seed: 0, epoch: 0, training: true };
-const file = (...records: unknown[]): string => {
-  const path = join(folder, 'data.jsonl');
-  writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));
-  return path;
-};
 
 describe('own classification data', () => {
   test('classifies texts about an image or a pair into the labels of the data', async () => {
@@ -25,7 +16,7 @@ describe('own classification data', () => {
       { text: 'left one', textPair: 'right one', images: [2, 3], label: 'swim' },
       { text: 'both', image: '3', label: 'run' },
     );
-    const opened = await openTask('classification', { data, features }, context);
+    const opened = await openTask('classification', { data, features }, TRAIN_CONTEXT);
     expect(opened.config.id2label).toEqual({ 0: 'fly', 1: 'run', 2: 'swim' });
     const examples = await Promise.all([0, 1, 2].map((i) => opened.data.example(i)));
     const { inputs } = await opened.task.collate(examples, seeding);
@@ -53,7 +44,7 @@ describe('own classification data', () => {
 
   test('refuses labels that a model does not know, single labels and missing ones', async () => {
     await expect(
-      openTask('classification', { data: file({ text: 'a', image: 1, label: 'x' }), features }, context),
+      openTask('classification', { data: file({ text: 'a', image: 1, label: 'x' }), features }, TRAIN_CONTEXT),
     ).rejects.toThrow('two labels at least, found x');
     await expect(
       openTask(
@@ -62,7 +53,7 @@ describe('own classification data', () => {
           data: file({ text: 'a', image: 1, label: 'x' }, { text: 'b', image: 1, label: 'y' }, { text: 'c', image: 1 }),
           features,
         },
-        context,
+        TRAIN_CONTEXT,
       ),
     ).rejects.toThrow(
       /data\.jsonl, line 3: expected a label, received none; to train, task classification needs a label in each record, and 1 of 3 has none; `visualbert data check .*data\.jsonl` says more$/,
@@ -71,7 +62,7 @@ describe('own classification data', () => {
       openTask(
         'classification',
         { data: file({ text: 'a', image: 9, label: 'x' }, { text: 'b', image: 1, label: 'y' }), features },
-        context,
+        TRAIN_CONTEXT,
       ),
     ).rejects.toThrow(/no region features for .*data\.jsonl, line 1 \(image 9\)/);
   });
