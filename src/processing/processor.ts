@@ -15,7 +15,7 @@ import type { LoadProcessorOptions, ProcessorOptions } from './processor-options
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
-import { requireOptions } from '../options.js';
+import { requireOptions, shown } from '../options.js';
 
 /** The longest text of every phase of the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;
@@ -102,7 +102,7 @@ export class VisualBertProcessor extends Callable {
   /**
    * The same as calling the processor: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`; with regions `visualEmbeds [b, v, d]
    * float32`, `visualAttentionMask` and `visualTokenTypeIds` `[b, v] int32`. A single text gives b = 1.
-   * @throws DataError when lists differ in length, widths do not fit, or a text is blank, or too long and may not be cut.
+   * @throws DataError when lists differ in length, widths do not fit, or a text of a task is blank, or one is too long and may not be cut.
    */
   async process(inputs: ProcessorInputs): Promise<Record<string, RawTensor>> {
     const { padding = true, truncation = true, maxLength = this.maxLength } = inputs;
@@ -136,16 +136,18 @@ export class VisualBertProcessor extends Callable {
 
   /**
    * A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. A text of
-   * punctuation alone, such as `?`, is a text: BERT has word pieces for it.
-   * @throws DataError for a text that is empty or blank.
+   * punctuation alone, such as `?`, is a text: BERT has word pieces for it. Without a task, texts become what transformers' BertTokenizerFast
+   * makes of them: a blank one [CLS] [SEP].
+   * @throws DataError for a text of a task that is empty or blank.
    */
   async encodeText(
     text: string,
     pair?: string,
     { maxLength = this.maxLength, truncation = true } = {},
   ): Promise<EncodedText> {
-    requireText('text', text);
-    if (pair !== undefined) requireText('textPair', pair);
+    const mayBeBlank = this.task === 'plain';
+    requireText('text', text, mayBeBlank);
+    if (pair !== undefined) requireText('textPair', pair, mayBeBlank);
     const limit = { maxLength: Math.min(maxLength, this.maxPositions), truncation };
     return encodeText(this.tokenizer, this.task, text, pair, limit);
   }
@@ -185,8 +187,8 @@ export class VisualBertProcessor extends Callable {
   }
 }
 
-/** @throws DataError for a text that says nothing: the model would answer all the same. */
-function requireText(name: string, text: string): void {
-  if (text.trim() === '')
-    throw new DataError(`${name}: expected a text that is not blank, received ${JSON.stringify(text)}`);
+/** @throws DataError for what is not a text, or says nothing where it may not: the model would answer all the same. */
+function requireText(name: string, text: unknown, mayBeBlank: boolean): void {
+  if (typeof text !== 'string' || (!mayBeBlank && text.trim() === ''))
+    throw new DataError(`${name}: expected a text${mayBeBlank ? '' : ' that is not blank'}, received ${shown(text)}`);
 }

@@ -28,15 +28,18 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const vqa = new VisualBertProcessor({ tokenizer, task: 'vqa' });
 
 describe('VisualBertProcessor', () => {
-  test('refuses blank texts; punctuation alone is a text, as for BERT', async () => {
+  test('refuses blank texts of a task; punctuation alone is a text, as for BERT', async () => {
     const plain = new VisualBertProcessor({ tokenizer });
     for (const text of ['', ' \n']) {
-      await expect(plain({ text })).rejects.toThrow(
+      await expect(vqa({ text: ['a', text] })).rejects.toThrow(
         `text: expected a text that is not blank, received ${JSON.stringify(text)}`,
       );
-      await expect(vqa({ text: ['a', text] })).rejects.toThrow('text: expected a text that is not blank');
-      await expect(plain({ text: 'a', textPair: text })).rejects.toThrow('textPair: expected a text that is not blank');
+      // Without a task as BertTokenizerFast.
+      expect([...((await plain({ text }))['inputIds']?.data ?? [])]).toEqual(ids('[CLS] [SEP]'));
+      const pair = await plain({ text: 'is', textPair: text });
+      expect([...(pair['inputIds']?.data ?? [])]).toEqual(ids('[CLS] is [SEP] [SEP]'));
     }
+    await expect(plain({ text: ['is', 5] as never })).rejects.toThrow('text: expected a text, received 5');
     expect([...((await plain({ text: '?' }))['inputIds']?.data ?? [])]).toEqual(ids('[CLS] ? [SEP]'));
     expect([...((await vqa({ text: '?' }))['inputIds']?.data ?? [])]).toEqual(ids('[CLS] ? [MASK] [SEP]'));
   });
