@@ -106,7 +106,7 @@ TensorPointer to_tensor(napi_env env, napi_value value) {
                      to_ints(env, property(env, value, "shape")), to_bytes(env, property(env, value, "data")));
 }
 
-// createGraph(config): a new graph and session; config is a serialized tensorflow.ConfigProto.
+// createGraph(config, target): a new graph and session; config is a serialized tensorflow.ConfigProto, target that of a server, or ''.
 napi_value CreateGraph(napi_env env, napi_value* args, size_t) {
   auto graph = std::make_unique<Graph>();
   Status status;
@@ -114,6 +114,7 @@ napi_value CreateGraph(napi_env env, napi_value* args, size_t) {
   std::unique_ptr<TF_SessionOptions, void (*)(TF_SessionOptions*)> options(TF_NewSessionOptions(), TF_DeleteSessionOptions);
   TF_SetConfig(options.get(), config.data, config.size, status);
   status.check();
+  TF_SetTarget(options.get(), to_string(env, args[1]).c_str());
   graph->graph = TF_NewGraph();
   graph->session = TF_NewSession(graph->graph, options.get(), status);
   status.check();
@@ -123,6 +124,18 @@ napi_value CreateGraph(napi_env env, napi_value* args, size_t) {
 napi_value CloseGraph(napi_env env, napi_value* args, size_t) {
   external<Graph>(env, args[0])->close();
   return nullptr;
+}
+
+// startServer(definition): starts this process's server of a cluster and returns its target; definition is a serialized tensorflow.ServerDef.
+// It serves until the process ends: TensorFlow cannot stop one cleanly.
+napi_value StartServer(napi_env env, napi_value* args, size_t) {
+  Status status;
+  const Bytes definition = to_bytes(env, args[0]);
+  TF_Server* server = TF_NewServer(definition.data, definition.size, status);
+  status.check();
+  TF_ServerStart(server, status);
+  status.check();
+  return make_string(env, TF_ServerTarget(server));
 }
 
 // One { name, type, value }, type as in TF_AttrType: the form that tfjs's kernels write.
@@ -417,6 +430,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   }
   export_function<CreateGraph>(env, exports, "createGraph");
   export_function<CloseGraph>(env, exports, "closeGraph");
+  export_function<StartServer>(env, exports, "startServer");
   export_function<AddOperation>(env, exports, "addOperation");
   export_function<RunGraph>(env, exports, "run");
   export_function<KeepHandle>(env, exports, "keepHandle");

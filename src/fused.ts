@@ -22,6 +22,8 @@ import * as tf from '@tensorflow/tfjs';
  *   with as many zeros around it as keep its size.
  * - `WinogradConvolution` `{ x, filter, bias }`, `{ dilation, isRelu }`: of 3 x 3 with as many zeros around x as keep its size; in recordings alone.
  * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
+ * - `SumOverWorkers` `{ x }`, `{ workers, instance, timeoutSeconds, isLow }` to the sum of x over the workers of a cluster, which all have to run
+ *   the kernel of this instance (an int32) with one shape of x; `isLow`: it travels as bfloat16. In recordings alone.
  * - `After` `{ x, signal }` to x: see `after`.
  */
 export type FusedKernel =
@@ -41,6 +43,7 @@ export type FusedKernel =
   | 'GroupedConvolution'
   | 'WinogradConvolution'
   | 'AllFinite'
+  | 'SumOverWorkers'
   | 'After';
 
 /** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */

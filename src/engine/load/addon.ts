@@ -74,7 +74,8 @@ export type Feeds = readonly (readonly [OutputNumber, NativeArray | Handle<'tens
 
 /** The functions of native/graph.cc. */
 export interface GraphAddon {
-  createGraph(config: Uint8Array): Handle<'graph'>;
+  createGraph(config: Uint8Array, target: string): Handle<'graph'>;
+  startServer(definition: Uint8Array): string;
   closeGraph(graph: Handle<'graph'>): void;
   addOperation(
     graph: Handle<'graph'>,
@@ -111,12 +112,16 @@ const NO_OPTIONS = new Uint8Array();
 export class NativeGraph {
   private readonly handle: Handle<'graph'>;
 
-  /** @throws EngineError when TensorFlow refuses the configuration. */
+  /**
+   * @param target of the server that runs the session; empty: none, the session runs by itself.
+   * @throws EngineError when TensorFlow refuses the configuration.
+   */
   constructor(
     private readonly addon: GraphAddon,
     config: Uint8Array,
+    target = '',
   ) {
-    this.handle = addon.createGraph(config);
+    this.handle = addon.createGraph(config, target);
   }
 
   /**

@@ -26,8 +26,18 @@ export interface StateOptions {
   interOpThreads?: number;
   /** Matrices that compiled functions only read, which the session may then keep as products like them best. Default: none. */
   readOnly?: ReadOnlyMatrices;
+  /** The server of this process in a cluster, which then runs the session: its functions may use `SumOverWorkers`. Default: none. */
+  server?: WorkerServer;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
+}
+
+/** This process's server of a cluster, made by `startServer`. */
+export interface WorkerServer {
+  /** TensorFlow's address of the server, for sessions. */
+  readonly target: string;
+  /** The number of this process among the workers, from 0. */
+  readonly worker: number;
 }
 
 /**

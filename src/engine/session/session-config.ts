@@ -8,8 +8,12 @@ export interface SessionOptions {
   interOpThreads: number;
   /** Compile clusters with XLA. */
   xla: boolean;
+  /** The number of this process among the workers of a cluster; absent: it is alone. */
+  worker?: number;
 }
 
+/** TensorFlow's name for all workers of a cluster. */
+export const JOB = 'worker';
 /** The one rewriting of graphs that pays: it joins a product and its bias. The others find nothing in a recording and take half a second. */
 const REWRITING = 'remap';
 /** `tensorflow.RewriterConfig.NumIterationsType.ONE`. */
@@ -26,11 +30,21 @@ const FULL_TRACE = 3;
 export function sessionConfig(options: SessionOptions): Uint8Array {
   const config = new PbfWriter();
   config.writeVarintField(2, options.intraOpThreads);
+  if (options.worker !== undefined) config.writeStringField(4, taskName(options.worker)); // device_filters
   config.writeVarintField(5, options.interOpThreads);
   config.writeMessage(6, writeGpuOptions, options);
   config.writeBooleanField(7, true); // allow_soft_placement: operations without a GPU kernel run on the CPU
   config.writeMessage(10, writeGraphOptions, options);
+  if (options.worker !== undefined) {
+    config.writeBooleanField(15, true); // isolate_session_state: variables end with their session
+    config.writeMessage(16, (leader, experimental) => experimental.writeStringField(1, leader), taskName(0)); // collective_group_leader
+  }
   return config.finish();
+}
+
+/** TensorFlow's name of a worker. */
+function taskName(worker: number): string {
+  return `/job:${JOB}/replica:0/task:${worker}`;
 }
 
 function writeGpuOptions(_: SessionOptions, gpu: PbfWriter): void {

@@ -42,6 +42,8 @@ export class SessionState implements State {
   private access: VariableAccess;
   private readonly addon: GraphAddon;
   private readonly config: Uint8Array;
+  /** Of the server that runs the session; empty: none. */
+  private readonly target: string;
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
   /** Whether matrices that are only read are packed, and operations over them joined. */
@@ -61,6 +63,7 @@ export class SessionState implements State {
       intraOpThreads = 0,
       interOpThreads = native.info.interOpThreads,
       readOnly,
+      server,
       log = () => undefined,
     } = options;
     if (native.graph === null) {
@@ -76,8 +79,10 @@ export class SessionState implements State {
     if (readOnly?.precision === 'int8' && !this.packs)
       throw new EngineError('int8 is computed on the CPU alone, with packs: true; use bf16 or fp16 here');
     this.log = log;
-    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla });
-    this.graph = new NativeGraph(this.addon, this.config);
+    this.target = server?.target ?? '';
+    const worker = server === undefined ? {} : { worker: server.worker };
+    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, ...worker });
+    this.graph = new NativeGraph(this.addon, this.config, this.target);
     this.access = new VariableAccess(this.graph);
   }
 
@@ -301,7 +306,7 @@ export class SessionState implements State {
     for (const resource of filled.flatMap((variable) => variable.resources))
       values.push(await this.access.hold(resource));
     this.graph.close();
-    this.graph = new NativeGraph(this.addon, this.config);
+    this.graph = new NativeGraph(this.addon, this.config, this.target);
     this.access = new VariableAccess(this.graph);
     for (const variable of this.sessionVariables.values()) variable.moveTo(this.graph);
     const entered = filled.flatMap((variable) => variable.resources);
