@@ -21,8 +21,12 @@ struct PackKernel {
     TF_Tensor* input = call.input(0);
     if (TF_NumDims(input) != 2) throw std::runtime_error("expected a matrix");
     const int64_t rows = TF_Dim(input, 0), depth = TF_Dim(input, 1);
-    uint8_t* bytes = call.byte_output(0, static_cast<int64_t>(packed_bytes(packing, rows, depth)));
-    pack(packing, call.data(0, rows * depth), rows, depth, bytes);
+    const size_t size = packed_bytes(packing, rows, depth);
+    uint8_t* bytes = call.byte_output(0, static_cast<int64_t>(size));
+    pack_header(packing, rows, depth, bytes);
+    const PackedMatrix packed = packed_matrix(bytes, size);
+    const float* matrix = call.data(0, rows * depth);
+    share(packed.count(), 1, [&](int64_t from, int64_t to, int) { pack_panels(packed, matrix, from, to); });
   }
   Packing packing;
 };

@@ -43,10 +43,14 @@ Scratch* scratch(int which, size_t count) {
   return reinterpret_cast<Scratch*>(memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64);
 }
 
-float largest(const float* x, int64_t count) {
-  float most = 0;
-  for (int64_t i = 0; i < count; ++i) most = std::max(most, std::fabs(x[i]));
-  return most;
+VISUALBERT_WIDE float largest(const float* x, int64_t count) {
+  float most[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) most[lane] = std::max(most[lane], std::fabs(x[i + lane]));
+  }
+  for (; i < count; ++i) most[0] = std::max(most[0], std::fabs(x[i]));
+  return *std::max_element(most, most + kLanes);
 }
 
 VISUALBERT_WIDE void round_row(const float* x, float* y, int64_t count) {
@@ -110,6 +114,24 @@ const Tiles& tiles_for(Packing packing) {
   return packing == Packing::kFloat32 ? float_tiles() : packing == Packing::kBfloat16 ? bfloat16_tiles() : byte_tiles();
 }
 
+// Values begin..end of row c of a panel.
+VISUALBERT_WIDE void pack_bfloat16(const float* row, int64_t begin, int64_t end, int64_t c, uint16_t* panel) {
+  for (int64_t k = begin; k < end; ++k) narrow(row[k], panel + place(2, c, k));
+}
+
+// The same as bytes; returns their sum.
+VISUALBERT_WIDE int32_t pack_bytes(const float* row, int64_t begin, int64_t end, int64_t c, float scale, int8_t* panel) {
+  const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
+  int32_t sum = 0;
+  for (int64_t k = begin; k < end; ++k) {
+    const int32_t level = static_cast<int32_t>(std::nearbyint(row[k] * inverse));
+    const int32_t value = level < -127 ? -127 : level > 127 ? 127 : level;
+    panel[place(4, c, k)] = static_cast<int8_t>(value);
+    sum += value;
+  }
+  return sum;
+}
+
 // Calls work(first, count) for blocks of at most `most` rows, as equal as can be.
 template <typename Work>
 void each_block(int64_t rows, int most, Work work) {
@@ -130,38 +152,42 @@ size_t packed_bytes(Packing packing, int64_t rows, int64_t depth) {
   return sizeof(Header) + static_cast<size_t>(channels + matrix.count() * matrix.panel_bytes());
 }
 
-void pack(Packing packing, const float* matrix, int64_t rows, int64_t depth, uint8_t* target) {
+void pack_header(Packing packing, int64_t rows, int64_t depth, uint8_t* target) {
   Header header{};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.rows = rows;
   header.depth = depth;
   header.packing = static_cast<int32_t>(packing);
-  std::memset(target, 0, packed_bytes(packing, rows, depth));
   std::memcpy(target, &header, sizeof header);
-  const PackedMatrix packed = packed_matrix(target, packed_bytes(packing, rows, depth));
-  const int64_t group = group_of(packing);
-  for (int64_t row = 0; row < rows; ++row) {
-    const float* from = matrix + row * depth;
-    const int64_t c = row % kPanel;
-    uint8_t* panel = const_cast<uint8_t*>(packed.panels) + row / kPanel * packed.panel_bytes();
-    if (packing == Packing::kFloat32) {
-      float* to = reinterpret_cast<float*>(panel) + c;
-      for (int64_t k = 0; k < depth; ++k) to[k * kPanel] = from[k];
-    } else if (packing == Packing::kBfloat16) {
-      uint16_t* to = reinterpret_cast<uint16_t*>(panel);
-      for (int64_t k = 0; k < depth; ++k) narrow(from[k], to + place(group, c, k));
-    } else {
-      const float scale = largest(from, depth) / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
-      int8_t* to = reinterpret_cast<int8_t*>(panel);
-      int32_t sum = 0;
-      for (int64_t k = 0; k < depth; ++k) {
-        const int32_t level = static_cast<int32_t>(std::nearbyint(from[k] * inverse));
-        const int32_t value = level < -127 ? -127 : level > 127 ? 127 : level;
-        to[place(group, c, k)] = static_cast<int8_t>(value);
-        sum += value;
+}
+
+void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, int64_t to) {
+  const int64_t depth = packed.depth;
+  for (int64_t index = from; index < to; ++index) {
+    uint8_t* panel = const_cast<uint8_t*>(packed.panels) + index * packed.panel_bytes();
+    const int64_t first = index * kPanel, width = std::min(kPanel, packed.rows - first);
+    if (width < kPanel || depth % group_of(packed.packing) != 0) std::memset(panel, 0, static_cast<size_t>(packed.panel_bytes()));
+    float* scales = const_cast<float*>(packed.scales) + first;
+    int32_t* sums = const_cast<int32_t*>(packed.sums) + first;
+    if (packed.packing == Packing::kInt8) {
+      std::fill(scales, scales + kPanel, 0.0f);
+      std::fill(sums, sums + kPanel, 0);
+      for (int64_t c = 0; c < width; ++c) scales[c] = largest(matrix + (first + c) * depth, depth) / 127.0f;
+    }
+    // A few values of every row at a time: the lines that they are scattered over stay in the cache.
+    for (int64_t begin = 0; begin < depth; begin += kPanel) {
+      const int64_t end = std::min(begin + kPanel, depth);
+      for (int64_t c = 0; c < width; ++c) {
+        const float* row = matrix + (first + c) * depth;
+        if (packed.packing == Packing::kFloat32) {
+          float* to = reinterpret_cast<float*>(panel) + c;
+          for (int64_t k = begin; k < end; ++k) to[k * kPanel] = row[k];
+        } else if (packed.packing == Packing::kBfloat16) {
+          pack_bfloat16(row, begin, end, c, reinterpret_cast<uint16_t*>(panel));
+        } else {
+          sums[c] += pack_bytes(row, begin, end, c, scales[c], reinterpret_cast<int8_t*>(panel));
+        }
       }
-      const_cast<float*>(packed.scales)[row] = scale;
-      const_cast<int32_t*>(packed.sums)[row] = sum;
     }
   }
 }

@@ -27,9 +27,11 @@ struct PackedMatrix {
 };
 
 size_t packed_bytes(Packing packing, int64_t rows, int64_t depth);
-// Packs `matrix` [rows, depth] into `packed_bytes` bytes at `target`.
-void pack(Packing packing, const float* matrix, int64_t rows, int64_t depth, uint8_t* target);
-// What pack made. Throws when it is something else.
+// Begins a packed matrix of `packed_bytes` bytes at `target`; its panels are yet to be packed.
+void pack_header(Packing packing, int64_t rows, int64_t depth, uint8_t* target);
+// Packs panels from..to of `matrix` [rows, depth].
+void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, int64_t to);
+// What pack_header began. Throws when it is something else.
 PackedMatrix packed_matrix(const uint8_t* bytes, size_t size);
 // The values, rounded as they were packed, to `matrix` [rows, depth].
 void unpack(const PackedMatrix& packed, float* matrix);

@@ -46,13 +46,18 @@ export type FusedKernel =
   | 'SumOverWorkers'
   | 'After';
 
+/** Whether the current backend has a kernel. */
+export function hasKernel(kernel: FusedKernel): boolean {
+  return tf.getKernel(kernel, tf.getBackend()) !== undefined;
+}
+
 /** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */
 export function fused(
   kernel: FusedKernel,
   inputs: Record<string, tf.Tensor>,
   attributes: Record<string, number | boolean> = {},
 ): tf.Tensor[] | null {
-  if (!tf.getKernel(kernel, tf.getBackend())) return null;
+  if (!hasKernel(kernel)) return null;
   const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, inputs, attributes);
   return Array.isArray(outputs) ? outputs : [outputs];
 }

@@ -29,7 +29,7 @@ import {
   type ResizeOptions,
 } from './surgery.js';
 import { loadConfig } from './pretrained/config-file.js';
-import { loadPretrained } from './pretrained/load.js';
+import { loadPretrained, openPretrained, type StoredModel } from './pretrained/load.js';
 import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
@@ -172,10 +172,7 @@ export abstract class VisualBertPreTrainedModel<
   ): Promise<M> {
     requireOptions(`${this.className}.fromPretrained`, given);
     const { addPoolingLayer, ...options } = given;
-    const pooling = addPoolingLayer === undefined ? {} : { addPoolingLayer };
-    const create = (config: VisualBertConfig, initializer: WeightInitializer): M =>
-      new this(config, { initializer, ...pooling });
-    const { model, report } = await loadPretrained(where, this.className, create, options);
+    const { model, report } = await loadPretrained(where, this.className, factoryOf(this, addPoolingLayer), options);
     model.loadingReport = report;
     return model;
   }
@@ -325,6 +322,28 @@ export abstract class VisualBertPreTrainedModel<
       `${this.className}: its parameters are held by a training step; use step.evaluate(inputs), or step.dispose() to get them back`,
     );
   }
+}
+
+/** Opens what `fromPretrained` would load, and leaves the values in the file for a session that takes them from there. @throws as `fromPretrained` */
+export async function openModel<M extends VisualBertPreTrainedModel>(
+  Model: ModelClass<M>,
+  where: string,
+  options: FromPretrainedOptions,
+): Promise<StoredModel<M>> {
+  const stored = await openPretrained(where, Model.className, factoryOf(Model), options);
+  const close = async (): Promise<void> => {
+    stored.model.loadingReport = stored.report();
+    await stored.close();
+  };
+  return { ...stored, close };
+}
+
+function factoryOf<M>(
+  Model: ModelClass<M>,
+  addPoolingLayer?: boolean,
+): (config: VisualBertConfig, initializer: WeightInitializer) => M {
+  const pooling = addPoolingLayer === undefined ? {} : { addPoolingLayer };
+  return (config, initializer) => new Model(config, { initializer, ...pooling });
 }
 
 function joined(layerName: string, weightName: string): string {

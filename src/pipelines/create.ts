@@ -3,7 +3,6 @@ import { ConfigError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
 import { cutOutputs, fillBatch } from '../training/loop/batches.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';
@@ -16,7 +15,6 @@ const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** A pipeline's parts and how examples go through its model. */
 export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T> {
-  forward: ForwardPass;
   /** Model inputs of examples with the same number of choices. */
   collate(examples: readonly PipelineExample[]): CollatedBatch;
   /** Inputs of `count` examples filled up to a number that is recorded; as they are where nothing is. */
@@ -43,15 +41,18 @@ export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): Pipelin
 }
 
 /** @throws ConfigError for a batch size that is not a positive whole number */
+export function requireBatchSize(batchSize: number | undefined): void {
+  if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
+  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+}
+
+/** A pipeline around parts, which it owns. */
 export function createPipeline<T extends PipelineName>(
   parts: PipelineParts<T>,
-  forward: ForwardPass,
   batchSize = DEFAULT_BATCH_SIZE,
 ): Pipeline<T> {
-  const { task, head, model, isBorrowed } = parts;
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
-  const access = createAccess(parts, forward, batchSize);
+  const { task, head, model, forward, isBorrowed } = parts;
+  const access = createAccess(parts, batchSize);
   const { collate, run } = access;
   type Input = PipelineInput<T>;
   type Output = PipelineOutput<T>;
@@ -86,16 +87,15 @@ export function createPipeline<T extends PipelineName>(
 /** A model's parts and how examples go through it, without a pipeline around them. */
 export function createAccess<T extends PipelineName>(
   parts: PipelineParts<T>,
-  forward: ForwardPass,
   batchSize = DEFAULT_BATCH_SIZE,
 ): PipelineAccess<T> {
+  const { forward } = parts;
   const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
     const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
     return { size, inputs: size === count ? inputs : fillBatch({ inputs, count }, size).inputs };
   };
   return {
     ...parts,
-    forward,
     pad,
     collate: (examples) => ({ examples, inputs: collateExamples(examples, parts.processor, parts.head) }),
     run: async ({ examples, inputs }) => {

@@ -1,7 +1,9 @@
 // Loads the parts of a pipeline: the class that config.json names, its processor, and its head.
 import { VisualBertConfig } from '../config.js';
 import { ConfigError } from '../errors.js';
-import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import type { ModelClass } from '../models/contract.js';
+import type { FromPretrainedOptions } from '../models/pretrained/types.js';
+import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { detectorText } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
@@ -14,6 +16,7 @@ import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
 import { defined } from '../options.js';
+import type { ForwardPass } from '../training/step/forward-pass.js';
 
 /** The parts of a pipeline. */
 export interface PipelineParts<T extends PipelineName> {
@@ -21,8 +24,21 @@ export interface PipelineParts<T extends PipelineName> {
   model: VisualBertPreTrainedModel;
   processor: VisualBertProcessor;
   head: PipelineHead<T>;
+  forward: ForwardPass;
   /** Whether the model was given, and is not freed with the pipeline. */
   isBorrowed?: boolean;
+}
+
+/** How a pipeline's forward pass is made, on the backends that a platform has. */
+export interface ForwardPasses {
+  /** Of a model that is loaded for it. */
+  load(
+    Model: ModelClass<VisualBertPreTrainedModel>,
+    where: string,
+    options: FromPretrainedOptions,
+  ): Promise<{ model: VisualBertPreTrainedModel; forward: ForwardPass }>;
+  /** Of a model in memory. */
+  around(model: VisualBertPreTrainedModel): Promise<ForwardPass>;
 }
 
 /** A model that is loaded already, with the processor of its inputs. */
@@ -40,12 +56,14 @@ export async function loadParts<T extends PipelineName>(
   task: T,
   where: string | PipelineModel,
   options: PipelineOptions,
+  passes: ForwardPasses,
 ): Promise<PipelineParts<T>> {
   const definition = definitionOf(task);
   if (definition === undefined)
     throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
-  if (typeof where !== 'string') return { task, ...partsAround(task, where, definition, options) };
-  return { task, ...(await readParts(task, where, definition, options)) };
+  if (typeof where === 'string') return { task, ...(await readParts(task, where, definition, options, passes)) };
+  const parts = partsAround(task, where, definition, options);
+  return { task, ...parts, forward: await passes.around(parts.model) };
 }
 
 async function readParts<T extends PipelineName>(
@@ -62,6 +80,7 @@ async function readParts<T extends PipelineName>(
     allowFreshWeights,
     ...hub
   }: PipelineOptions,
+  passes: ForwardPasses,
 ): Promise<Omit<PipelineParts<T>, 'task'>> {
   const config = await VisualBertConfig.fromPretrained(where, hub);
   requireClass(task, where, config, definition);
@@ -74,8 +93,7 @@ async function readParts<T extends PipelineName>(
   warnAboutAnswerOrder(config, processor);
   const head = createHead(definition, config, processor, detector);
   const weights = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
-  const model = await VisualBertPreTrainedModel.fromPretrained.call(definition.Model, where, { ...hub, ...weights });
-  return { processor, head, model };
+  return { processor, head, ...(await passes.load(definition.Model, where, { ...hub, ...weights })) };
 }
 
 /** The option of loading a model that is to answer: parameters that the file lacks are refused, or (undefined) warned about. */
@@ -89,7 +107,7 @@ function partsAround<T extends PipelineName>(
   { model, processor }: PipelineModel,
   definition: PipelineDefinition<T>,
   { detector, batchSize: _batchSize, ...loading }: PipelineOptions,
-): Omit<PipelineParts<T>, 'task'> {
+): Omit<PipelineParts<T>, 'task' | 'forward'> {
   const [without] = Object.keys(loading);
   if (without !== undefined)
     throw new ConfigError(`${task}: ${without} says how to load a model, and one was given; leave it out`);

@@ -1,8 +1,9 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
 import type { PredictionPrecision } from '../engine/recording/precision.js';
-import { createForwardPass } from '../training/step/forward.js';
+import { openModel } from '../models/pretrained-model.js';
+import { createForwardPass, loadForwardPass } from '../training/step/forward.js';
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
-import { createPipeline } from './create.js';
+import { createPipeline, requireBatchSize } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
@@ -25,15 +26,11 @@ export async function pipeline<T extends PipelineName>(
   dirOrId: string | PipelineModel,
   { precision, compile, ...options }: NodePipelineOptions = {},
 ): Promise<Pipeline<T>> {
-  const parts = await loadParts(task, dirOrId, options);
-  try {
-    const forward = await createForwardPass(parts.model, {
-      compile,
-      ...(precision === undefined ? {} : { precision }),
-    });
-    return createPipeline(parts, forward, options.batchSize);
-  } catch (error) {
-    if (parts.isBorrowed !== true) parts.model.dispose();
-    throw error;
-  }
+  requireBatchSize(options.batchSize);
+  const computing = { compile, ...(precision === undefined ? {} : { precision }) };
+  const parts = await loadParts(task, dirOrId, options, {
+    load: (Model, where, loading) => loadForwardPass(() => openModel(Model, where, loading), computing),
+    around: (model) => createForwardPass(model, computing),
+  });
+  return createPipeline(parts, options.batchSize);
 }

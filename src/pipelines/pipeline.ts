@@ -1,8 +1,9 @@
 // pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
 import * as tf from '@tensorflow/tfjs';
+import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createEagerForwardPass } from '../training/step/forward-pass.js';
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
-import { createPipeline } from './create.js';
+import { createPipeline, requireBatchSize } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 /**
@@ -19,6 +20,13 @@ export async function pipeline<T extends PipelineName>(
   options: PipelineOptions = {},
 ): Promise<Pipeline<T>> {
   await tf.ready();
-  const parts = await loadParts(task, dirOrId, options);
-  return createPipeline(parts, createEagerForwardPass(parts.model), options.batchSize);
+  requireBatchSize(options.batchSize);
+  const parts = await loadParts(task, dirOrId, options, {
+    load: async (Model, where, loading) => {
+      const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, loading);
+      return { model, forward: createEagerForwardPass(model) };
+    },
+    around: async (model) => createEagerForwardPass(model),
+  });
+  return createPipeline(parts, options.batchSize);
 }

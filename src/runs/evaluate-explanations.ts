@@ -1,6 +1,7 @@
 // How good the explanations of a model are on a task's labelled examples.
 import { ConfigError } from '../errors.js';
 import { type RemovalCurve, RemovalTest, type SeenExample } from '../explain/removal.js';
+import { MODEL_CLASSES } from '../models/model-classes.js';
 import { lengthBatches } from '../pipelines/batching.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import { createAccess, type PipelineAccess } from '../pipelines/create.js';
@@ -12,9 +13,7 @@ import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
 import { withForwardPass } from './forward-pass.js';
-import { createRunModel } from './model-classes.js';
 import { requireOptions } from '../options.js';
-import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 export interface EvaluateExplanationsOptions {
   task: string;
@@ -56,13 +55,12 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     const isJudged = JUDGED_TASKS.includes(pipelineTask);
     if (pipelineTask === undefined || !isJudged)
       throw new ConfigError(`task ${name}: explanations are judged by right answers, to questions, statements or choices`);
-    const { modelClass } = opened;
-    const fresh = freshWeightsOfAnswers(options.allowFreshWeights);
-    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
-    return await withForwardPass(model, async (forward) => {
+    const { allowFreshWeights } = options;
+    const loaded = { Model: MODEL_CLASSES[opened.modelClass], where: source, allowFreshWeights };
+    return await withForwardPass(loaded, async (forward, model) => {
       const head = headOf(pipelineTask, opened, model.config);
-      const parts = { task: pipelineTask, model, processor: opened.processor, head };
-      const access = createAccess(parts, forward, batchSize);
+      const parts = { task: pipelineTask, model, processor: opened.processor, head, forward };
+      const access = createAccess(parts, batchSize);
       return testRemovals(opened, access, { ...options, seed, batchSize });
     });
   } finally {

@@ -12,7 +12,6 @@ import type { RunFunction } from '../training/step/runner.js';
 import { withForwardPass } from './forward-pass.js';
 import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
 import { requireOptions } from '../options.js';
-import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
@@ -26,9 +25,9 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
     throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
-    const allowFreshWeights = freshWeightsOfAnswers(options.allowFreshWeights);
-    const model = await VisualBertModel.fromPretrained(source, { allowFreshWeights });
-    return await withForwardPass(model, async (forward) => {
+    const { allowFreshWeights } = options;
+    const loaded = { Model: VisualBertModel, where: source, allowFreshWeights };
+    return await withForwardPass(loaded, async (forward, model) => {
       const test = new HeadAccuracyTest();
       const attention = prepareAttention(model, forward);
       for await (const portion of portionsOf(opened, Math.min(limit, opened.data.length)))

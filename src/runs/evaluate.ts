@@ -1,14 +1,13 @@
 // Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
 import { ConfigError } from '../errors.js';
+import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
 import type { ForwardPassOptions } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import { withForwardPass } from './forward-pass.js';
-import { createRunModel } from './model-classes.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
 import { requireOptions } from '../options.js';
-import { freshWeightsOfAnswers } from '../pipelines/load.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -45,11 +44,9 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvalu
     throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
   const opened = await openTask(name, data, { purpose, model: source });
   try {
-    const { modelClass } = opened;
-    const fresh = freshWeightsOfAnswers(options.allowFreshWeights);
-    const model = await createRunModel({ modelClass, model: source, dataConfig: {}, seed: 0, allowFreshWeights: fresh });
-    const run = (forward: ForwardPass): Promise<RunEvaluation> => evaluate(opened, forward, { ...options, batchSize });
-    return await withForwardPass(model, run, { precision });
+    const { allowFreshWeights } = options;
+    const model = { Model: MODEL_CLASSES[opened.modelClass], where: source, allowFreshWeights, precision };
+    return await withForwardPass(model, (forward) => evaluate(opened, forward, { ...options, batchSize }));
   } finally {
     await opened.close();
   }

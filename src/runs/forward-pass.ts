@@ -1,22 +1,29 @@
 // The forward pass of a model that serves one evaluation.
-import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
-import { createForwardPass, type ForwardPassOptions } from '../training/step/forward.js';
+import type { ModelClass } from '../models/contract.js';
+import { openModel, type VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { freshWeightsOfAnswers } from '../pipelines/load.js';
+import { type ForwardPassOptions, loadForwardPass } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 
-/** Runs `use` with the model's forward pass, then frees both, also after an error. */
-export async function withForwardPass<T>(
-  model: VisualBertPreTrainedModel,
-  use: (forward: ForwardPass) => Promise<T>,
-  options: Pick<ForwardPassOptions, 'precision'> = {},
+/** A model to be loaded. */
+export interface EvaluatedModel<M> extends Pick<ForwardPassOptions, 'precision'> {
+  Model: ModelClass<M>;
+  /** Folder or hub id. */
+  where: string;
+  allowFreshWeights: boolean | undefined;
+}
+
+/** Loads a model, runs `use` with it and its forward pass, then frees both, also after an error. */
+export async function withForwardPass<M extends VisualBertPreTrainedModel, T>(
+  { Model, where, allowFreshWeights, precision = 'fp32' }: EvaluatedModel<M>,
+  use: (forward: ForwardPass, model: M) => Promise<T>,
 ): Promise<T> {
+  const loading = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
+  const { model, forward } = await loadForwardPass(() => openModel(Model, where, loading), { precision });
   try {
-    const forward = await createForwardPass(model, options);
-    try {
-      return await use(forward);
-    } finally {
-      await forward.dispose();
-    }
+    return await use(forward, model);
   } finally {
+    await forward.dispose();
     model.dispose();
   }
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError, EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { VariableSpec } from './contract.js';
+import type { StateVariable } from './state-variable.js';
 
 /** Checks all variables before any is moved, so that a refused one leaves the others unchanged. @throws EngineError */
 export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>, backend: GraphBackend): void {
@@ -34,4 +35,12 @@ export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>
 export function requireVariableSpec(name: string, spec: VariableSpec): void {
   if (Array.isArray((spec as VariableSpec | null)?.shape)) return;
   throw new EngineError(`addVariable: "${name}": expected { shape }, received ${String(spec)}; pass [] for a scalar`);
+}
+
+/** @throws EngineError for a matrix that is only there as products in low precision read it. */
+export function requireExact({ name, isExact }: Pick<StateVariable, 'name' | 'isExact'>): void {
+  if (isExact) return;
+  throw new EngineError(
+    `The values of "${name}" cannot be read: the session keeps them for products in low precision alone; load the model again`,
+  );
 }

@@ -28,6 +28,12 @@ export interface StateOptions {
   readOnly?: ReadOnlyMatrices;
   /** The server of this process in a cluster, which then runs the session: its functions may use `SumOverWorkers`. Default: none. */
   server?: WorkerServer;
+  /**
+   * The first values by the variable's name, where they are not in the variables yet: asked for one after another, and used up before the next but
+   * one is. Matrices of `readOnly` are then kept in the form that products read alone, and `dispose` disposes the variables instead of giving
+   * values back. Default: the variables' own.
+   */
+  values?: (name: string) => Promise<Float32Array>;
   /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
 }
@@ -42,7 +48,7 @@ export interface WorkerServer {
 
 /**
  * Matrices that are never assigned. The session keeps them transposed, with which `tf.matMul(x, w, false, true)` is faster, most of all with
- * few rows; for `bf16` and `fp16` it keeps that form in low precision, so that no run has to make it, beside the matrix itself.
+ * few rows; for `bf16` and `fp16` it keeps that form in low precision, so that no run has to make it, beside the matrix itself unless `values` gave it.
  */
 export interface ReadOnlyMatrices {
   matrices: (name: string, variable: tf.Variable) => boolean;
@@ -50,7 +56,7 @@ export interface ReadOnlyMatrices {
   precision: PredictionPrecision;
   /**
    * Pack them for products with few rows instead of transposing them, where our own kernels serve: on the CPU, not in fp16. In `bf16` and `int8`
-   * the packed form is kept beside the matrix itself. Default false.
+   * the packed form is kept beside the matrix itself, unless `values` gave it. Default false.
    */
   packs?: boolean;
   /** Of `int8`: matrices whose products stay in float32. Default: none. */

@@ -1,48 +1,80 @@
-// Moves the values of tfjs variables into a session, and frees the arrays that they leave: a model is never in memory twice.
+// The first values of a session's variables: moved out of tfjs variables, or read from elsewhere, so that a model is never in memory twice.
+import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../load/collect-garbage.js';
 import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
 import { typedArray } from '../recording/tensorflow-values.js';
 import type { StateVariable } from './state-variable.js';
-import type { Resource } from './variable-access.js';
 
-/** Bytes that enter the session in one run: bounds what moving a model costs beside the model. */
-const MOVE_BYTES = 32 << 20;
+/** Bytes between two collections of garbage: bounds what moving a model costs beside the model. */
+const COLLECTED_BYTES = 32 << 20;
 
-type Value = readonly [StateVariable, NativeArray];
+/** Writes a value, whose array is copied before this returns. */
+type Write = (variable: StateVariable, value: NativeArray) => Promise<void>;
+/** Frees the tfjs variable's own array: from then on it stands for the value in the session. */
+type Release = (variable: StateVariable) => void;
 
-interface Destination {
-  /** Frees the tfjs variable's own array: from now on it stands for the value in the session. */
-  release: (variable: StateVariable) => void;
-  /** Makes resources known to the session and writes values. */
-  enter: (resources: readonly Resource[], values: readonly Value[]) => Promise<void>;
-}
-
-/** All resources enter with the first batch, the values a bounded number of bytes at a time. */
+/** Moves the values of tfjs variables, and frees the arrays that they leave. */
 export async function moveIn(
   variables: readonly StateVariable[],
   addon: Pick<GraphAddon, 'returnMemory'>,
-  { release, enter }: Destination,
+  write: Write,
+  release: Release,
 ): Promise<void> {
-  let unknown = variables.flatMap(({ resources }) => resources);
-  let batch: Value[] = [];
   let bytes = 0;
-  let isLarge = false;
-  const flush = async (): Promise<void> => {
-    const [values, resources] = [batch, unknown];
-    isLarge ||= bytes >= MOVE_BYTES;
-    [batch, bytes, unknown] = [[], 0, []];
-    await enter(resources, values);
-    if (!isLarge) return;
-    collectGarbage();
-    addon.returnMemory();
-  };
   for (const variable of variables) {
-    const { dtype, shape } = variable;
-    const data = typedArray(variable.tfVariable.dataSync(), dtype);
-    release(variable);
-    batch.push([variable, { dtype: TF_DTYPE[dtype], shape, data }]);
-    bytes += data.byteLength;
-    if (bytes >= MOVE_BYTES) await flush();
+    bytes += await moveOne(variable, write, release);
+    if (bytes < COLLECTED_BYTES) continue;
+    bytes = 0;
+    freeMemory(addon);
   }
-  await flush();
+}
+
+/** Bytes that were moved. A function of its own: nothing else may refer to the array when garbage is collected. */
+async function moveOne(variable: StateVariable, write: Write, release: Release): Promise<number> {
+  const data = typedArray(variable.tfVariable.dataSync(), variable.dtype);
+  release(variable);
+  await write(variable, native(variable, data));
+  return data.byteLength;
+}
+
+/** Reads the values of variables that have none. While one is written, the next is read. */
+export async function fillIn(
+  variables: readonly StateVariable[],
+  addon: Pick<GraphAddon, 'returnMemory'>,
+  values: (name: string) => Promise<Float32Array>,
+  write: Write,
+  release: Release,
+): Promise<void> {
+  let [written, bytes] = [Promise.resolve(), 0];
+  const fillOne = async (variable: StateVariable): Promise<number> => {
+    const data = typedArray(await values(variable.name), variable.dtype);
+    await written;
+    release(variable);
+    written = write(variable, native(variable, data));
+    written.catch(() => undefined); // reported when the next is written
+    return data.byteLength;
+  };
+  try {
+    for (const variable of variables) {
+      const length = await fillOne(variable);
+      bytes += length;
+      if (length < COLLECTED_BYTES) continue;
+      await written;
+      await setImmediate(); // until then the callback of the run refers to the array
+      collectGarbage();
+    }
+  } finally {
+    await written;
+  }
+  if (bytes >= COLLECTED_BYTES) freeMemory(addon);
+}
+
+/** Gives memory back that nothing refers to any more. */
+function freeMemory(addon: Pick<GraphAddon, 'returnMemory'>): void {
+  collectGarbage();
+  addon.returnMemory();
+}
+
+function native({ dtype, shape }: StateVariable, data: NativeArray['data']): NativeArray {
+  return { dtype: TF_DTYPE[dtype], shape, data };
 }

@@ -16,11 +16,11 @@ export interface StateVariableSpec {
   name: string;
   shape: number[];
   dtype: GraphDType;
-  /** Whether the tfjs variable was there before the state, and will be after it. */
+  /** Whether the tfjs variable was there before the state, and will be after it, with exact values. */
   given: boolean;
   /**
-   * Of a matrix that is only read: the precision of the products that read it. In fp32 the session keeps its transpose alone, else the matrix
-   * and its transpose in low precision.
+   * Of a matrix that is only read: the precision of the products that read it. In fp32 the session keeps its transpose alone, else its
+   * transpose in low precision, beside the matrix itself where that is given back.
    */
   readIn?: PredictionPrecision | undefined;
   /** Whether the session packs a matrix that is only read, instead of transposing it. */
@@ -95,15 +95,14 @@ export class StateVariable implements SessionVariable {
       return { handle, dtype, isTransposed, packing };
     };
     const plain = { dtype: TF_DTYPE[this.dtype], isTransposed: false, packing: null };
-    const packed = { dtype: TF_DTYPE.uint8, isTransposed: false, packing: this.packing };
-    const { keepsTranspose, lowDtype, packing } = this;
-    if (packing === 'fp32') return { graph, resource: add('VarHandleOp', packed), low: null };
-    if (packing !== null) return { graph, resource: add('VarHandleOp', plain), low: add('packed', packed) };
-    return {
-      graph,
-      resource: add('VarHandleOp', { ...plain, isTransposed: keepsTranspose }),
-      low: lowDtype === null ? null : add('low', { dtype: lowDtype, isTransposed: true, packing: null }),
-    };
+    const { readIn, lowDtype, packing } = this;
+    if (readIn === undefined) return { graph, resource: add('VarHandleOp', plain), low: null };
+    const read =
+      packing === null
+        ? { dtype: lowDtype ?? plain.dtype, isTransposed: true, packing }
+        : { dtype: TF_DTYPE.uint8, isTransposed: false, packing };
+    if (!this.given || isExact(read, plain.dtype)) return { graph, resource: add('VarHandleOp', read), low: null };
+    return { graph, resource: add('VarHandleOp', plain), low: add('low', read) };
   }
 
   /** Everything of it in the session. */
@@ -112,9 +111,9 @@ export class StateVariable implements SessionVariable {
     return low === null ? [resource] : [resource, low];
   }
 
-  /** Whether the session has its transpose instead of itself. */
-  private get keepsTranspose(): boolean {
-    return this.readIn !== undefined && this.packing === null && this.lowDtype === null;
+  /** Whether the session has its values, and not only what products in low precision read. */
+  get isExact(): boolean {
+    return isExact(this.resource, TF_DTYPE[this.dtype]);
   }
 
   private get lowDtype(): number | null {
@@ -134,7 +133,7 @@ export class StateVariable implements SessionVariable {
   }
 
   private addRead(recording: Recorder): Node {
-    const { shape, dtype, packing, keepsTranspose } = this;
+    const { shape, dtype } = this;
     const { resource, low } = this.location;
     const bytes = ({ handle }: Resource): OutputNumber =>
       recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE.uint8)]);
@@ -144,10 +143,10 @@ export class StateVariable implements SessionVariable {
       return value;
     };
     const absent = { shape, dtype, full: null, low: null };
-    if (packing === 'fp32') return { ...absent, packed: bytes(resource) };
+    if (resource.packing !== null) return { ...absent, packed: bytes(resource) };
     const node = read(resource);
-    if (low === null) return keepsTranspose ? { ...absent, transposeOf: node } : node;
-    if (packing !== null) return packing === recording.precision ? { ...node, packed: bytes(low) } : node;
+    if (low === null) return resource.isTransposed ? { ...absent, transposeOf: node } : node;
+    if (low.packing !== null) return low.packing === recording.precision ? { ...node, packed: bytes(low) } : node;
     return low.dtype === recording.lowDtype ? { ...node, transposeOf: read(low) } : node;
   }
 
@@ -170,4 +169,9 @@ export class StateVariable implements SessionVariable {
     const inputs = [handle, recording.full(recording.kept(value))];
     return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', dtype)], before).operation;
   }
+}
+
+/** Whether a resource has the values of a variable of `dtype`, and not rounded ones. */
+function isExact({ dtype, packing }: Omit<Resource, 'handle'>, variableDtype: number): boolean {
+  return packing === null ? dtype === variableDtype : packing === 'fp32';
 }

@@ -6,8 +6,8 @@ import { loadNative, type NativeEngine } from '../load/native.js';
 import { NativeGraph, TF_DTYPE, type GraphAddon, type Handle, type NativeArray } from '../load/addon.js';
 import type { State, StateOptions, VariableSpec } from './contract.js';
 import { Filling } from './filling.js';
-import { requireFreeVariables, requireVariableSpec } from './checks.js';
-import { moveIn } from './move-in.js';
+import { requireExact, requireFreeVariables, requireVariableSpec } from './checks.js';
+import { fillIn, moveIn } from './move-in.js';
 import type { PredictionPrecision } from '../recording/precision.js';
 import type { GraphBackend, SessionVariable } from '../recording/graph-backend.js';
 import { nodeName, type GraphDType } from '../recording/tensorflow-values.js';
@@ -31,7 +31,10 @@ export async function createState(
 ): Promise<SessionState> {
   requireOptions('createState', options);
   const state = new SessionState(loadNative(), options);
-  await state.take(variables);
+  await state.take(variables, options.values).catch(async (error: unknown) => {
+    if (options.values !== undefined) await state.dispose(); // nothing is to be given back
+    throw error;
+  });
   return state;
 }
 
@@ -165,27 +168,22 @@ export class SessionState implements State {
     this.sessionVariables.clear();
   }
 
-  /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave. */
-  async take(variables: ReadonlyMap<string, tf.Variable>): Promise<void> {
+  /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave; or fills them with `values`. */
+  async take(variables: ReadonlyMap<string, tf.Variable>, values: StateOptions['values']): Promise<void> {
     requireFreeVariables(variables, this.backend);
     const entering = [...variables].map(([name, variable]) => {
       const dtype = variable.dtype as GraphDType;
       const isMatrix = variable.rank === 2 && dtype === 'float32';
       const isReadOnly = isMatrix && this.readOnly?.matrices(name, variable) === true;
       const readIn = isReadOnly ? this.precisionOf(name) : undefined;
-      return this.register(
-        { name, shape: variable.shape, dtype, given: true, readIn, isPacked: this.packs },
-        () => variable,
-      );
+      const given = values === undefined;
+      return this.register({ name, shape: variable.shape, dtype, given, readIn, isPacked: this.packs }, () => variable);
     });
-    await moveIn(entering, this.addon, {
-      release: (variable) => this.refer(variable),
-      enter: (resources, values) =>
-        this.enqueue(async () => {
-          await this.access.enter(resources);
-          for (const [variable, value] of values) await this.assign(variable, value);
-        }),
-    });
+    await this.enqueue(() => this.access.enter(entering.flatMap(({ resources }) => resources)));
+    const write = (variable: StateVariable, value: NativeArray): Promise<void> =>
+      this.enqueue(() => this.assign(variable, value));
+    if (values !== undefined) return fillIn(entering, this.addon, values, write, (variable) => this.refer(variable));
+    await moveIn(entering, this.addon, write, (variable) => this.refer(variable));
   }
 
   private precisionOf(name: string): PredictionPrecision | undefined {
@@ -280,13 +278,15 @@ export class SessionState implements State {
     return variable;
   }
 
-  private valueOf({ resource, dtype }: StateVariable): Promise<RawTensor> {
-    return this.whenFilled(async () => rawTensor(await this.access.read(resource), dtype));
+  private valueOf(variable: StateVariable): Promise<RawTensor> {
+    requireExact(variable);
+    return this.whenFilled(async () => rawTensor(await this.access.read(variable.resource), variable.dtype));
   }
 
   /** The value in the session's own memory. */
-  private async valueInPlace({ resource, dtype }: StateVariable): Promise<RawTensor> {
-    return rawTensor(await this.access.share(resource), dtype);
+  private async valueInPlace(variable: StateVariable): Promise<RawTensor> {
+    requireExact(variable);
+    return rawTensor(await this.access.share(variable.resource), variable.dtype);
   }
 
   private assign({ resources, dtype }: StateVariable, value: NativeArray): Promise<void> {

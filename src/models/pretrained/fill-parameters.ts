@@ -1,32 +1,72 @@
-// Moves values into the variables of a model: read from a file, drawn from the seed, or copied from another table.
+// The values of a model's parameters: read from a file, drawn from the seed, or copied from another table.
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { fused } from '../../fused.js';
+import { fused, hasKernel } from '../../fused.js';
 import { sizeOf } from '../../shapes.js';
 import { createFiller, type Filler } from './fill.js';
-import { VISUAL_TABLES } from './ties.js';
 
 /** Tensors read at the same time: the copies out of the file's cache share the cores with the check of what has arrived. */
 const READERS = 3;
 
-/** Reads every matched tensor into its parameter. Returns the keys with values that are not finite. @throws CheckpointError */
-export async function fillParameters(
+/** Where parameters have their values. */
+export interface ValueSources {
+  /** Parameters that the file fills -> its keys. */
+  keyOf: ReadonlyMap<string, string>;
+  /** Parameters that are copies -> the parameters that they are copies of. */
+  copies: ReadonlyMap<string, string>;
+  /** Draws any other. */
+  fresh(name: string, shape: number[]): tf.Tensor;
+}
+
+/** The values of a model's parameters, wherever they come from. */
+export interface ParameterValues {
+  /** Values of one parameter; `array` provides the memory for what comes from the file. @throws CheckpointError */
+  read(name: string, array: (size: number) => Float32Array): Promise<Float32Array>;
+  /** Keys of the file whose values, read so far, are not all finite. */
+  nonFiniteKeys(): string[];
+}
+
+/** Values from a file that stays open, and from elsewhere what it does not hold. */
+export function storedValues(
   file: TensorFile,
   parameters: ReadonlyMap<string, tf.Variable>,
-  keyOf: ReadonlyMap<string, string>,
-): Promise<string[]> {
+  { keyOf, copies, fresh }: ValueSources,
+): ParameterValues {
   const nonFinite = new Set<string>();
+  const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+  return {
+    read: async (name, array) => {
+      const source = copies.get(name) ?? name;
+      const key = keyOf.get(source);
+      const shape = shapes.get(source) ?? [];
+      if (key === undefined) {
+        const drawn = fresh(source, shape);
+        const values = (await drawn.data()) as Float32Array;
+        drawn.dispose();
+        return values;
+      }
+      const values = await file.readFloat32(key, array(sizeOf(shape)));
+      if (!allFinite(values)) nonFinite.add(key);
+      return values;
+    },
+    nonFiniteKeys: () => [...keyOf.values()].filter((key) => nonFinite.has(key)),
+  };
+}
+
+/** Gives every parameter its value. @throws CheckpointError */
+export async function fillParameters(
+  parameters: ReadonlyMap<string, tf.Variable>,
+  { read }: ParameterValues,
+): Promise<void> {
   let hasFailed = false;
-  const entries = keyOf.entries();
-  const readAll = async (filler: Filler): Promise<void> => {
-    for (const [name, key] of entries) {
-      const variable = parameters.get(name) as tf.Variable;
-      const values = filler.array(sizeOf(variable.shape));
-      await file.readFloat32(key, values);
+  const entries = parameters.entries();
+  const readAll = async ({ array }: Filler): Promise<void> => {
+    for (const [name, variable] of entries) {
+      const values = await read(name, array);
       if (hasFailed) return;
       const tensor = tf.tensor(values, variable.shape, 'float32');
-      if (!allFinite(tensor, values)) nonFinite.add(key);
-      assign(variable, tensor);
+      variable.assign(tensor);
+      tensor.dispose();
     }
   };
   const readers = Array.from({ length: READERS }, () =>
@@ -38,36 +78,11 @@ export async function fillParameters(
   // The file must not be closed, nor the model disposed, while a read is in progress.
   const failure = (await Promise.allSettled(readers)).find(({ status }) => status === 'rejected');
   if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
-  return [...keyOf.values()].filter((key) => nonFinite.has(key));
 }
 
-/** Gives a variable a value, which is disposed. */
-export function assign(variable: tf.Variable, value: tf.Tensor): void {
-  variable.assign(value);
-  value.dispose();
-}
-
-/** Gives missing visual tables the values of the text tables that the file did fill (`specialVisualInitialize`). Returns their names. */
-export function copyTextTables(parameters: ReadonlyMap<string, tf.Variable>, missing: ReadonlySet<string>): string[] {
-  const copied: string[] = [];
-  for (const [visual, text] of VISUAL_TABLES) {
-    const prefix = parameters.has(visual) ? '' : 'visual_bert.';
-    const [target, source] = [parameters.get(prefix + visual), parameters.get(prefix + text)];
-    if (target !== undefined && source !== undefined && missing.has(prefix + visual) && !missing.has(prefix + text)) {
-      assign(target, tf.clone(source));
-      copied.push(prefix + visual);
-    }
-  }
-  return copied;
-}
-
-function allFinite(tensor: tf.Tensor, values: Float32Array): boolean {
-  const [result] = fused('AllFinite', { x: tensor }) ?? [];
-  if (result !== undefined) {
-    const answer = result.dataSync()[0] === 1;
-    result.dispose();
-    return answer;
-  }
+function allFinite(values: Float32Array): boolean {
+  if (hasKernel('AllFinite'))
+    return tf.tidy(() => fused('AllFinite', { x: tf.tensor(values) })?.[0]?.dataSync()[0] === 1);
   for (const value of values) if (!Number.isFinite(value)) return false;
   return true;
 }

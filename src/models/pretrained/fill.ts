@@ -6,7 +6,7 @@ const PROBE_ELEMENTS = 1 << 15;
 
 /** Provides arrays to be filled and passed to `tf.tensor` at once. */
 export interface Filler {
-  /** An array of `size` elements, valid until the next call. */
+  /** An array of `size` elements, valid until the next call (or the next but one). */
   array(size: number): Float32Array;
 }
 
@@ -19,6 +19,22 @@ export function createFiller(): Filler {
       if (!isCopied || size < PROBE_ELEMENTS) return new Float32Array(size);
       if (shared.length < size) shared = new Float32Array(size);
       return shared.subarray(0, size);
+    },
+  };
+}
+
+/** Arrays above this size are not kept. */
+const KEPT_ELEMENTS = 4 << 20;
+
+/** Provides two arrays in turn, for values that are copied out before the next but one is asked for. */
+export function createSwap(): Filler {
+  let [last, next] = [new Float32Array(), new Float32Array()];
+  return {
+    array: (size) => {
+      if (size > KEPT_ELEMENTS) return new Float32Array(size);
+      [last, next] = [next, last];
+      if (last.length < size) last = new Float32Array(size);
+      return last.subarray(0, size);
     },
   };
 }

@@ -8,21 +8,34 @@ import { warnOnce } from '../../logger.js';
 import { traitsOfFile } from './classify.js';
 import { loadConfig } from './config-file.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
-import { assign, copyTextTables, fillParameters } from './fill-parameters.js';
+import { createSwap } from './fill.js';
+import { fillParameters, type ParameterValues, storedValues } from './fill-parameters.js';
 import { freshWeightsText, isHead, reasonInKeys } from './fresh-weights.js';
 import { hollowTensors } from './hollow.js';
 import { KNOWN_CHECKPOINTS } from './known.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
 import { type LocatedModel, locateModel } from './open-weights.js';
 import { requireFloats } from './quantised.js';
-import { differingTies, sameShape } from './ties.js';
+import { differingTies, sameShape, VISUAL_TABLES } from './ties.js';
 import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory } from './types.js';
+
+/** A model whose parameters have no data yet: their values are still in the file. */
+export interface StoredModel<M> {
+  model: M;
+  /** Values of one parameter, valid until the next but one is read. @throws CheckpointError */
+  read(name: string): Promise<Float32Array>;
+  /** Gives every parameter its values. @throws CheckpointError */
+  fill(): Promise<void>;
+  /** What became of every key; complete once all values were read. */
+  report(): LoadingReport;
+  /** Closes the file. */
+  close(): Promise<void>;
+}
 
 /**
  * Loads `where` (folder, weights file, address or repository id) into a new model of one class.
  * Parameters are float32 whatever the file holds. Peak memory is that of the weights and the largest tensor.
- * Parameters that the file does not fill are warned of once, unless `allowFreshWeights` is given.
- * @throws CheckpointError for damaged files, wrong shapes, files of other models, or lacking parameters that may not be fresh; ConfigError; HubError.
+ * @throws what `openPretrained` throws; CheckpointError for tensors that cannot be read
  */
 export async function loadPretrained<M extends LoadableModel>(
   where: string,
@@ -30,24 +43,61 @@ export async function loadPretrained<M extends LoadableModel>(
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},
 ): Promise<{ model: M; report: LoadingReport }> {
+  const stored = await openPretrained(where, className, create, options);
+  const { model, report } = stored;
+  try {
+    await stored.fill();
+    return { model, report: report() };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    await stored.close();
+  }
+}
+
+/**
+ * Opens `where` and makes a model of its class, without reading a value.
+ * Parameters that the file does not fill are warned of once, unless `allowFreshWeights` is given.
+ * @throws CheckpointError for damaged files, wrong shapes, files of other models, or lacking parameters that may not be fresh; ConfigError; HubError.
+ */
+export async function openPretrained<M extends LoadableModel>(
+  where: string,
+  className: string,
+  create: ModelFactory<M>,
+  options: FromPretrainedOptions = {},
+): Promise<StoredModel<M>> {
   const located = await locateModel(where, options);
   const { config, notes } = await configOf(located, options);
   notes.push(...requireKnownWidth(where, className, config, options));
   const file = await located.open();
   try {
     requireLayers(file.name, traitsOfFile(file).numHiddenLayers, config);
-    const filled = await fillNew(file, className, create, config, options);
-    const report = { ...filled.report, source: located.files.name, notes: [...notes, ...filled.report.notes] };
-    const fresh = options.allowFreshWeights === true ? null : freshWeightsText(className, report);
+    const { model, values, report: found } = await openNew(file, className, create, config, options);
+    const report = (): LoadingReport => ({
+      ...found,
+      source: located.files.name,
+      nonFiniteKeys: values.nonFiniteKeys(),
+      notes: [...notes, ...found.notes],
+    });
+    const fresh = options.allowFreshWeights === true ? null : freshWeightsText(className, report());
     if (fresh !== null && options.allowFreshWeights === false) {
-      filled.model.dispose();
+      model.dispose();
       throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights continues with them`);
     }
     if (fresh !== null)
       warnOnce(`${fresh}. Until these are trained, what the model answers rests on untrained weights.`);
-    return { model: filled.model, report };
-  } finally {
+    const { array } = createSwap();
+    return {
+      model,
+      read: (name) => values.read(name, array),
+      fill: () => fillParameters(model.namedParameters(), values),
+      report,
+      close: () => file.close(),
+    };
+  } catch (error) {
     await file.close();
+    throw error;
   }
 }
 
@@ -85,13 +135,13 @@ async function configOf(
   return { config: isSame ? found.config : found.config.with({ numLabels }), notes: [...notes, ...found.notes] };
 }
 
-async function fillNew<M extends LoadableModel>(
+async function openNew<M extends LoadableModel>(
   file: TensorFile,
   className: string,
   create: ModelFactory<M>,
   config: VisualBertConfig,
   { seed = 0, ignoreMismatchedSizes = false, newHead = false }: FromPretrainedOptions,
-): Promise<{ model: M; report: Omit<LoadingReport, 'source'> }> {
+): Promise<{ model: M; values: ParameterValues; report: Omit<LoadingReport, 'source' | 'nonFiniteKeys'> }> {
   const { model, inits, tied, named, untiedKeys, dispose } = await makeHollow(file, create, config);
   try {
     const parameters = model.namedParameters();
@@ -100,7 +150,6 @@ async function fillNew<M extends LoadableModel>(
     requireFloats(file, keyOf.values());
     const mismatchedKeys: LoadingReport['mismatchedKeys'] = [];
     const missingKeys = new Set([...parameters.keys()].filter((name) => !keyOf.has(name)));
-    const fresh = new Set(missingKeys);
     let unwanted = 0;
     for (const [name, key] of keyOf) {
       const [fileShape, modelShape] = [file.tensors.get(key)?.shape ?? [], parameters.get(name)?.shape ?? []];
@@ -109,37 +158,47 @@ async function fillNew<M extends LoadableModel>(
       if (!isReplaced) unwanted++;
       mismatchedKeys.push({ key, fileShape, modelShape });
       keyOf.delete(name);
-      fresh.add(name);
     }
     if (unwanted > 0 && !ignoreMismatchedSizes) throw mismatchError(className, file, mismatchedKeys);
 
-    const nonFiniteKeys = await fillParameters(file, parameters, keyOf);
     const draw = seededInitializer(seed);
-    for (const [name, variable] of parameters) {
-      if (fresh.has(name)) assign(variable, draw(name, variable.shape, inits.get(name) ?? { kind: 'zeros' }));
-    }
-    const copiedKeys = model.config.specialVisualInitialize ? copyTextTables(parameters, missingKeys) : [];
+    const copies = model.config.specialVisualInitialize
+      ? textTables(parameters, missingKeys)
+      : new Map<string, string>();
+    const values = storedValues(file, parameters, {
+      keyOf,
+      copies,
+      fresh: (name, shape) => draw(name, shape, inits.get(name) ?? { kind: 'zeros' }),
+    });
     const report = {
       format: file.format,
       parameterCount: parameters.size,
       missingKeys: [...missingKeys],
-      copiedKeys,
+      copiedKeys: [...copies.keys()],
       unexpectedKeys: unexpected,
       mismatchedKeys,
       ignoredKeys: ignored,
       untiedKeys,
-      nonFiniteKeys,
       wrappers: named.wrappers,
       storedDtypes: countDtypes(file),
       notes: named.nonTensors.length === 0 ? [] : [`keys without a tensor: ${named.nonTensors.join(', ')}`],
     };
-    return { model, report };
+    return { model, values, report };
   } catch (error) {
     model.dispose();
     throw error;
   } finally {
     dispose();
   }
+}
+
+/** Missing visual tables by the text tables that the file does fill, whose values they take (`specialVisualInitialize`). */
+function textTables(parameters: ReadonlyMap<string, unknown>, missing: ReadonlySet<string>): Map<string, string> {
+  const pairs = [...VISUAL_TABLES].map(([visual, text]): [string, string] => {
+    const prefix = parameters.has(visual) ? '' : 'visual_bert.';
+    return [prefix + visual, prefix + text];
+  });
+  return new Map(pairs.filter(([visual, text]) => parameters.has(visual) && parameters.has(text) && missing.has(visual) && !missing.has(text))); // prettier-ignore
 }
 
 /** A model without data, how its parameters would be drawn, and the file's keys under its names. It is made untied where the file's tied parameters differ. */

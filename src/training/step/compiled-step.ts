@@ -27,7 +27,7 @@ export async function createTrainingStep(model: TrainableModel, options: Trainin
 export async function createCompiledRunner(
   model: TrainableModel,
   precision: PredictionPrecision,
-  options: Pick<StateOptions, 'readOnly'> = {},
+  options: Pick<StateOptions, 'readOnly' | 'values'> = {},
 ): Promise<StepRunner> {
   const state = await createState(parametersOf(model), options).catch((error: unknown) => {
     if (error instanceof ConfigError) throw error; // an eager step would not take them either

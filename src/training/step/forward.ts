@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../../engine/recording/precision.js';
 import { ConfigError } from '../../errors.js';
+import type { StoredModel } from '../../models/pretrained/load.js';
+import type { LoadableModel } from '../../models/pretrained/types.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
 import { type TrainableModel } from './trainable-model.js';
@@ -14,21 +16,53 @@ export interface ForwardPassOptions {
 }
 
 /** Inference without dropout. `compile` defaults to whether the native engine is the backend. @throws ConfigError for a low precision without it */
-export async function createForwardPass(
-  model: TrainableModel,
-  { compile, precision = 'fp32' }: ForwardPassOptions = {},
-): Promise<ForwardPass> {
+export async function createForwardPass(model: TrainableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
+  return compiles(options) ? createCompiledForwardPass(model, options) : createEagerForwardPass(model);
+}
+
+/**
+ * The forward pass of a model in a file. A session takes the values from there one by one, and keeps them as products read them alone: they
+ * are gone with the pass, and the model is to be disposed then.
+ * @throws ConfigError for a low precision without the native engine; what `open` throws; CheckpointError
+ */
+export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
+  open: () => Promise<StoredModel<M>>,
+  options: ForwardPassOptions = {},
+): Promise<{ model: M; forward: ForwardPass }> {
+  const isCompiled = compiles(options);
+  const stored = await open();
+  const { model } = stored;
+  try {
+    if (isCompiled) return { model, forward: await createCompiledForwardPass(model, options, stored.read) };
+    await stored.fill();
+    return { model, forward: createEagerForwardPass(model) };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    await stored.close();
+  }
+}
+
+function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean {
   tf.backend(); // starts the backend that is about to be asked for
   const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
   if (!isCompiled && precision !== 'fp32')
     throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);
-  if (!isCompiled) return createEagerForwardPass(model);
-  return forwardPassOver(
-    model,
-    await createCompiledRunner(model, precision, {
-      readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },
-    }),
-  );
+  return isCompiled;
+}
+
+/** @param values reads a parameter of a model that has none yet. */
+async function createCompiledForwardPass(
+  model: TrainableModel,
+  { precision = 'fp32' }: ForwardPassOptions,
+  values?: (name: string) => Promise<Float32Array>,
+): Promise<ForwardPass> {
+  const runner = await createCompiledRunner(model, precision, {
+    readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },
+    ...(values === undefined ? {} : { values }),
+  });
+  return forwardPassOver(model, runner);
 }
 
 /** Of the layers that read single positions and give the scores: they cost little, and every rounding of theirs is seen. */

@@ -130,6 +130,64 @@ describe('packed matrices', () => {
   });
 
   test.each([
+    ['fp32', true, 2e-6],
+    ['bf16', true, 0.02],
+    ['bf16', false, 0.02],
+    ['int8', true, 0.05],
+  ] as const)(
+    'take their values from elsewhere in %s (packed: %s), and keep no others',
+    async (precision, packs, tolerance) => {
+      if (!hasEngine) return;
+      const values: Record<string, RawTensor & { data: Float32Array }> = {
+        weight: waves([70, 19], 0.7),
+        bias: waves([70], 1.3),
+      };
+      const weights = { weight: tf.variable(tf.zeros([70, 19])), bias: tf.variable(tf.zeros([70])) };
+      const readOnly = { matrices: (name: string) => name === 'weight', precision, packs };
+      const asked: string[] = [];
+      const state = await createState(new Map(Object.entries(weights)), {
+        ...{ readOnly, maxSignatures: 1 },
+        values: async (name) => {
+          asked.push(name);
+          return values[name]?.data ?? new Float32Array();
+        },
+      });
+      expect(asked).toEqual(['weight', 'bias']);
+      const run = compile(
+        ({ x }) => ({ y: linear(x as tf.Tensor, weights), back: tf.matMul(tf.ones([1, 70]), weights.weight) }),
+        { state, precision },
+      );
+      const sums = tf.tidy(() => tf.sum(tensorOf(values['weight'] as RawTensor), 0).dataSync());
+      for (const rows of [2, 3]) {
+        const x = waves([rows, 19], 0.37);
+        const { y, back } = await run({ x }); // the second in a new session
+        const [weight, bias] = [values['weight'] as RawTensor, values['bias'] as RawTensor];
+        const expected = tf.tidy(() =>
+          linear(tensorOf(x), { weight: tensorOf(weight), bias: tensorOf(bias) }).dataSync(),
+        );
+        expect(largestDifference(y?.data ?? [], expected)).toBeLessThan(tolerance);
+        expect(largestDifference(back?.data ?? [], sums)).toBeLessThan(70 * tolerance);
+      }
+      const reading = state.read('weight');
+      if (precision === 'fp32') expect((await reading).data).toEqual(values['weight']?.data);
+      else await expect(reading).rejects.toThrow('keeps them for products in low precision alone');
+      expect((await state.read('bias')).data).toEqual(values['bias']?.data);
+      await state.dispose();
+      expect(weights.weight.isDisposed && weights.bias.isDisposed).toBe(true);
+    },
+  );
+
+  test('leave nothing behind where their values cannot be read', async () => {
+    if (!hasEngine) return;
+    const before = tf.memory().numTensors;
+    const weight = tf.tidy(() => tf.variable(tf.zeros([3, 2])));
+    const values = (): Promise<Float32Array> => Promise.reject(new Error('the file is cut off'));
+    await expect(createState(new Map([['weight', weight]]), { values })).rejects.toThrow('the file is cut off');
+    expect(weight.isDisposed).toBe(true);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test.each([
     [4, 4, 5],
     [40, 40, 33],
     [2, 70, 64],
