@@ -151,6 +151,7 @@ export const OTHER_MEASUREMENTS = [
   'whole-run',
   'detector',
   'serve',
+  'start-up',
 ] as const;
 
 /** Who can be left out of a comparison. */

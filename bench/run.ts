@@ -13,6 +13,7 @@ import { multipliesBfloat16 } from './machine/processor.js';
 import { requirePython } from './python-env.js';
 import { measureServe } from './serve/measure.js';
 import { measureAgreement, measureSteps } from './steps.js';
+import { measureStartUp } from './start-up.js';
 import { measureWholeRun } from './whole-run.js';
 
 const NAMES = [...OTHER_MEASUREMENTS, ...STEP_MEASUREMENTS.map(({ name }) => name)];
@@ -141,6 +142,10 @@ if (wanted.has('detector')) {
 if (wanted.has('serve')) {
   const { seconds, data = makeVqaQuestions() } = flags;
   await measure('serving', () => measureServe({ python, data, threads, rounds, seconds, log }));
+}
+if (wanted.has('start-up')) {
+  const { data = makeVqaQuestions() } = flags;
+  await measure('start-up to the first answer', () => measureStartUp({ ...fileOptions, data }));
 }
 if (wanted.has('leak')) {
   await measure('leaks', async () =>

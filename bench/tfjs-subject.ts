@@ -2,11 +2,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
+import { openModel, type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
 import * as api from '../src/node.js';
 import { sortSettings } from '../src/runs/settings.js';
 import { openTrainRun } from '../src/runs/train.js';
-import { createForwardPass } from '../src/training/step/forward.js';
+import { loadForwardPass } from '../src/training/step/forward.js';
 import { SILENT_PROGRESS } from '../src/training/log/progress.js';
 import { type RawTensor } from '../src/node.js';
 import { answerCommands, memory } from './commands.js';
@@ -27,11 +27,15 @@ let next = 0;
 async function start(args: SubjectArgs): Promise<object> {
   await useEngine(args);
   batches = await modelBatches(args.batches, args.mode === 'train');
-  const { config, begin, model } = await load(args);
-  const loadMs = performance.now() - begin;
+  if (args.mode === 'forward' && args.compiled) {
+    const created = performance.now();
+    run = await prediction(args);
+    return { startMs: performance.now() - created };
+  }
+  const { model } = await load(args);
   const created = performance.now();
-  run = args.mode === 'train' ? await stepped(model, args) : await forward(model, args);
-  return { loadMs, startMs: performance.now() - created, layers: config.numHiddenLayers, backend: tf.getBackend() };
+  run = args.mode === 'train' ? await stepped(model, args) : forward(model);
+  return { startMs: performance.now() - created };
 }
 
 /** The engine with the settings of both sides. */
@@ -77,12 +81,15 @@ async function profile({ file }: { file?: string }): Promise<object> {
   return { operations: api.operationTimes(trace) };
 }
 
-/** As `predict` and `evaluate` compute, or with the model's own `forward`. */
-async function forward(model: VisualBertPreTrainedModel, { compiled, precision }: SubjectArgs): Promise<Run> {
-  if (compiled) {
-    const pass = await createForwardPass(model, { compile: true, precision });
-    return async (inputs) => (await pass.outputs(inputs)).logits?.data[0] ?? NaN;
-  }
+/** As `predict`, `evaluate` and pipelines load and compute. */
+async function prediction({ model: folder, precision }: SubjectArgs): Promise<Run> {
+  const open = (): ReturnType<typeof openModel> => openModel(api.VisualBertForQuestionAnswering, folder, {});
+  const { forward: pass } = await loadForwardPass(open, { compile: true, precision });
+  return async (inputs) => (await pass.outputs(inputs)).logits?.data[0] ?? NaN;
+}
+
+/** With the model's own `forward`. */
+function forward(model: VisualBertPreTrainedModel): Run {
   return async (inputs) => {
     const outputs = model.forward(inputs, { training: false });
     const logits = await (outputs.logits as tf.Tensor).data();

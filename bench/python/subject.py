@@ -86,8 +86,9 @@ def torch_forward(class_name, model, batches, precision, compiled, threads, devi
 def onnx_forward(model, batches, threads, **_):
     import numpy as np
     import onnxruntime
+    from batches import read_arrays
 
-    data = prepared(batches, threads)
+    data = read_arrays(batches)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -95,7 +96,7 @@ def onnx_forward(model, batches, threads, **_):
 
     def step(index):
         batch = data[index % len(data)]
-        feeds = {name: batch[name].numpy().astype(dtype) for name, dtype in names.items()}
+        feeds = {name: batch[name].astype(dtype) for name, dtype in names.items()}
         return float(session.run(["logits"], feeds)[0][0, 0])
 
     return step
@@ -104,8 +105,9 @@ def onnx_forward(model, batches, threads, **_):
 def openvino_forward(model, batches, precision, threads, **_):
     import numpy as np
     import openvino
+    from batches import read_arrays
 
-    data = prepared(batches, threads)
+    data = read_arrays(batches)
     core = openvino.Core()
     network = core.read_model(model)
     names = {i.any_name: np.int64 if i.element_type == openvino.Type.i64 else np.float32 for i in network.inputs}
@@ -116,7 +118,7 @@ def openvino_forward(model, batches, precision, threads, **_):
 
     def step(index):
         batch = data[index % len(data)]
-        feeds = {name: batch[name].numpy().astype(dtype) for name, dtype in names.items()}
+        feeds = {name: batch[name].astype(dtype) for name, dtype in names.items()}
         return float(compiled(feeds)[compiled.output("logits")][0, 0])
 
     return step

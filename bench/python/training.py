@@ -1,22 +1,13 @@
 """What every comparison shares on the PyTorch side: batches from safetensors, parameter groups, one training step."""
 
-import re
-
 import torch
+from batches import grouped
 from safetensors.torch import load_file
 
 
-def snake(name):
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
-
-
 def read_batches(path):
-    """Batches of a file with tensors `<index>/<camelCaseInput>`, as keyword arguments for transformers."""
-    batches = {}
-    for key, tensor in load_file(path).items():
-        index, name = key.split("/")
-        batches.setdefault(int(index), {})[snake(name)] = tensor
-    return [batches[index] for index in sorted(batches)]
+    """Batches of a file as keyword arguments for transformers."""
+    return grouped(load_file(path))
 
 
 def for_model(batch):

@@ -3,12 +3,10 @@ import { readFileSync } from 'node:fs';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import { errorMessage, HubError } from '../../errors.js';
 import { Refusal } from '../../platform/hub/request.js';
+import { NeedsPip } from './needs-pip.js';
 import { netrcLogin } from './netrc.js';
 import type { PipSettings } from './pip-settings.js';
 import { defined } from '../../options.js';
-
-/** An index that pip may read where this client cannot: pip asks keyrings for passwords, and the system for certificates. */
-export class NeedsPip extends Refusal {}
 
 /** Sends requests. `close` ends its connections. */
 export class IndexClient {

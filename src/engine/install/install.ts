@@ -18,8 +18,8 @@ import {
   librariesFolder,
 } from '../load/paths.js';
 import { type EngineId } from '../load/engine-id.js';
-import { NeedsPip } from './index-client.js';
-import { fetchWheel, type FetchedWheel } from './package-index.js';
+import { NeedsPip } from './needs-pip.js';
+import type { FetchedWheel } from './package-index.js';
 import { pipSettings } from './pip-settings.js';
 import { downloadWheel, findPython } from './python.js';
 import { requireCpu } from '../load/requirements.js';
@@ -125,6 +125,7 @@ async function installLibraries(
   const staging = join(parent, `${prefix}${randomUUID()}`);
   const downloads = `${target}${DOWNLOADS}`; // stays when a try fails: the next one goes on with it
   const settings = pipSettings();
+  const { fetchWheel } = await import('./package-index.js'); // here: loading its HTTP client takes a tenth of a second
   try {
     await mkdir(staging, { recursive: true });
     for (const wheel of plan.wheels) {

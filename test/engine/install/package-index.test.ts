@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { NeedsPip } from '../../../src/engine/install/index-client.js';
+import { NeedsPip } from '../../../src/engine/install/needs-pip.js';
 import { installEngine } from '../../../src/engine/install/install.js';
 import { fetchWheel } from '../../../src/engine/install/package-index.js';
 import { type PipSettings, pipSettings } from '../../../src/engine/install/pip-settings.js';

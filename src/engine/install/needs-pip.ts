@@ -1,0 +1,5 @@
+// What only pip can do.
+import { Refusal } from '../../platform/hub/request.js';
+
+/** An index that pip may read where our client cannot: pip asks keyrings for passwords, and the system for certificates. */
+export class NeedsPip extends Refusal {}
