@@ -36,6 +36,7 @@ const EDGES: Record<string, readonly string[]> = {
     'engine/session',
     'features',
     'formats',
+    'layers',
     'models/pretrained',
     'pictures',
     'platform',

@@ -58,6 +58,12 @@ export function manyOf(word: Color | Shape): string {
   return isColor(word) ? `${word} things` : word === 'cross' ? 'crosses' : `${word}s`;
 }
 
+/** The box around a thing that a detector is to find: with the same room around it as proposals leave, without their errors. */
+export function outlineOf({ x, y, radius }: Pick<Thing, 'x' | 'y' | 'radius'>): [number, number, number, number] {
+  const half = LOOSENESS * radius;
+  return [x - half, y - half, x + half, y + half];
+}
+
 /** The proposal that was made for a thing. */
 export function boxOf({ x, y }: Thing, { boxes }: Scene): readonly number[] {
   const box = boxes.find(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => x1 < x && x < x2 && y1 < y && y < y2);
@@ -141,6 +147,5 @@ function proposal({ x, y, radius }: Spot, random: RandomStream): number[] {
     const missed = value + random.between(-BOX_ERROR, BOX_ERROR) * radius;
     return Math.round(Math.min(SCENE_SIZE, Math.max(0, missed)) * 100) / 100;
   };
-  const half = LOOSENESS * radius;
-  return [edge(x - half), edge(y - half), edge(x + half), edge(y + half)];
+  return outlineOf({ x, y, radius }).map(edge);
 }

@@ -1,7 +1,7 @@
 // Gradient checkpointing: values inside a block are freed at once and computed again for the gradient.
 import * as tf from '@tensorflow/tfjs';
 import { after } from '../fused.js';
-import { withGradient } from './with-gradient.js';
+import { gradientsInside, withGradient } from './with-gradient.js';
 
 /**
  * `block(tensors)`, of which only `tensors` are kept for the gradient: it computes the block again, with the same dropout.
@@ -30,15 +30,4 @@ export function recomputed(
       return inputs.map((input, i) => gradients[i] ?? ((): tf.Tensor => tf.zerosLike(input)));
     },
   );
-}
-
-/** Gradients within a backward pass. tfjs knows one tape at a time: the outer one is put aside meanwhile. Null: no way to `y`. */
-function gradientsInside(y: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): (tf.Tensor | null | undefined)[] {
-  const engine = tf.engine();
-  const { activeTape } = engine.state;
-  try {
-    return engine.gradients(y, xs, dy, true).grads;
-  } finally {
-    engine.state.activeTape = activeTape;
-  }
 }

@@ -43,3 +43,14 @@ export function withGradient(
     },
   });
 }
+
+/** Gradients within a backward pass. tfjs knows one tape at a time: the outer one is put aside meanwhile. Null: no way to `y`. */
+export function gradientsInside(y: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): (tf.Tensor | null | undefined)[] {
+  const engine = tf.engine();
+  const { activeTape } = engine.state;
+  try {
+    return engine.gradients(y, xs, dy, true).grads;
+  } finally {
+    engine.state.activeTape = activeTape;
+  }
+}

@@ -9,7 +9,7 @@ import { suppress, suppressor } from '../../src/vision/boxes/suppress.js';
 import { chooseRegions } from '../../src/vision/detector/choose.js';
 import { namedDetector } from '../../src/vision/detector/presets.js';
 import { type DetectorNetwork } from '../../src/vision/detector/network.js';
-import { propose } from '../../src/vision/detector/proposals.js';
+import { propose, rateAnchors } from '../../src/vision/detector/proposals.js';
 import { type Convolution, createConvolution, convolve } from '../../src/vision/layers/convolution.js';
 import { pixelTable, locateRegions } from '../../src/vision/layers/region-maps.js';
 import { stemPool } from '../../src/vision/layers/resnet.js';
@@ -149,7 +149,8 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         const maps = [[1, 1], [1, 1], [6, 8], [3, 4]].map(([h, w]) => tf.zeros([1, h as number, w as number, 2])); // prettier-ignore
         const network = { proposals } as DetectorNetwork;
         const bounds = maps.map(({ shape: [, h, w] }) => boundsOf([h as number, w as number]));
-        const found = propose({ maps: maps as tf.Tensor4D[], bounds }, tf.tensor2d([[96, 128]]), network, config);
+        const rated = rateAnchors({ maps: maps as tf.Tensor4D[], bounds }, network, config);
+        const found = propose(rated, tf.tensor2d([[96, 128]]), config);
         return found.boxes.squeeze<tf.Tensor2D>([0]);
       });
       await expectClose(boxes, 'ties');
@@ -230,9 +231,20 @@ describe('the choice of regions', () => {
   });
 
   test('best classes are suppressed more and more leniently, and what remains is handed out', () => {
-    const choice = { rule: 'best-class', thresholds: [0.5, 0.95], minBoxes: 4, maxBoxes: 4 } as const;
+    const choice = { rule: 'best-class', thresholds: [0.5, 0.95], minScore: 0, minBoxes: 4, maxBoxes: 4 } as const;
     expect(chooseRegions({ ...candidates, moved: proposals }, { ...config, choice }).rows).toEqual([0, 1, 3, 2]);
     const few = { ...choice, thresholds: [0.5] };
     expect(chooseRegions({ ...candidates, moved: proposals }, { ...config, choice: few }).rows).toEqual([0, 3, 2]);
+  });
+
+  test('regions below the least score are left out, as long as enough remain', () => {
+    const { scores } = chooseRegions({ ...candidates, moved: proposals }, { ...config, choice: { rule: 'best-class', thresholds: [0.5], minScore: 0, minBoxes: 0, maxBoxes: 9 } }); // prettier-ignore
+    const [, second = 0] = scores;
+    const choice = { rule: 'best-class', thresholds: [0.5], minScore: second, minBoxes: 0, maxBoxes: 9 } as const;
+    const rows = (some: object): number[] =>
+      chooseRegions({ ...candidates, moved: proposals }, { ...config, choice: { ...choice, ...some } }).rows;
+    expect(rows({})).toEqual([0, 3]);
+    expect(rows({ minScore: 1 })).toEqual([]);
+    expect(rows({ minScore: 1, minBoxes: 1 })).toEqual([0]);
   });
 });

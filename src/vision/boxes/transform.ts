@@ -50,3 +50,27 @@ export function clipBoxes<T extends tf.Tensor>(boxes: T, size: tf.Tensor1D, conv
     return tf.minimum(tf.maximum(boxes, 0), tf.concat([width, height, width, height])) as T;
   });
 }
+
+/**
+ * The deltas that move boxes `[r, 4]` onto others `[r, 4]`, as `moveBoxes` applies them: `[r, 4]`.
+ * @see pytorch/vision `torchvision/models/detection/_utils.py`, BoxCoder.encode
+ */
+export function deltasBetween(
+  boxes: tf.Tensor2D,
+  others: tf.Tensor2D,
+  weights: readonly [number, number, number, number],
+  convention: BoxConvention,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const extent = extentOf(convention);
+    const measured = (corners: tf.Tensor2D): { middle: tf.Tensor2D; length: tf.Tensor2D } => {
+      const [low, high] = tf.split(corners, 2, 1) as [tf.Tensor2D, tf.Tensor2D]; // x and y
+      const length: tf.Tensor2D = tf.add(tf.sub(high, low), extent);
+      return { middle: tf.add(low, tf.mul(length, 0.5)), length };
+    };
+    const [from, to] = [measured(boxes), measured(others)];
+    const moves = tf.div(tf.sub(to.middle, from.middle), from.length);
+    const growth = tf.log(tf.div(to.length, from.length));
+    return tf.mul(tf.concat([moves, growth], 1), tf.tensor1d([...weights]));
+  });
+}

@@ -12,7 +12,7 @@ const limits = { minBoxes: count, maxBoxes: size };
 const schema: z.ZodType<DetectorConfig> = z
   .strictObject({
     backbone: z.strictObject({
-      depth: z.literal([50, 101, 152]),
+      depth: z.literal([14, 50, 101, 152]),
       groups: size,
       widthPerGroup: size,
       stemWidth: size,
@@ -50,7 +50,12 @@ const schema: z.ZodType<DetectorConfig> = z
     attributes: count,
     feature: z.enum(['mean', 'fc6', 'fc7', 'fc7-linear']),
     choice: z.discriminatedUnion('rule', [
-      z.strictObject({ rule: z.literal('best-class'), thresholds: z.array(share).min(1), ...limits }),
+      z.strictObject({
+        rule: z.literal('best-class'),
+        thresholds: z.array(share).min(1),
+        minScore: share.default(0), // absent in folders that were converted before it was a setting
+        ...limits,
+      }),
       z.strictObject({
         rule: z.literal('every-class'),
         boxes: z.enum(['proposals', 'moved']),

@@ -58,6 +58,8 @@ function byBestClass(candidates: Candidates, classes: number, convention: BoxCon
     rows = suppress(moved, best.scores, { threshold, convention }).slice(0, choice.maxBoxes);
     if (rows.length >= choice.minBoxes) break;
   }
+  const above = rows.filter((row) => (best.scores[row] as number) >= choice.minScore).length;
+  rows = rows.slice(0, Math.max(above, choice.minBoxes));
   return { rows, boxes: scaledBoxes(moved, rows, scale), ...rowsOf(best, rows) };
 }
 

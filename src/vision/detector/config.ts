@@ -3,7 +3,8 @@ import type { BoxConvention } from '../boxes/convention.js';
 
 /** ResNet, or ResNeXt where there are groups. */
 export interface BackboneConfig {
-  depth: 50 | 101 | 152;
+  /** Layers of the whole ResNet; 14 has one block in each stage. */
+  depth: 14 | 50 | 101 | 152;
   /** Groups of the 3 x 3 convolutions. */
   groups: number;
   /** Channels of a group in the first stage; they double from stage to stage. */
@@ -73,6 +74,8 @@ export type ChoiceConfig =
       /** Each region has its best class and that class's box; suppressed whatever the class, with the first threshold that leaves enough. */
       rule: 'best-class';
       thresholds: readonly number[];
+      /** Regions above this score, but not fewer than `minBoxes` (if there are) and not more than `maxBoxes`. */
+      minScore: number;
       minBoxes: number;
       maxBoxes: number;
     }
@@ -82,7 +85,7 @@ export type ChoiceConfig =
       /** What overlaps: the proposals, or the boxes of the class. */
       boxes: 'proposals' | 'moved';
       threshold: number;
-      /** Regions above this score, but not fewer than `minBoxes` (if there are) and not more than `maxBoxes`. */
+      /** As above. */
       minScore: number;
       minBoxes: number;
       maxBoxes: number;
@@ -114,6 +117,7 @@ export interface DetectorConfig {
 
 /** Blocks of the four stages. */
 export const STAGE_BLOCKS: Readonly<Record<BackboneConfig['depth'], readonly [number, number, number, number]>> = {
+  14: [1, 1, 1, 1],
   50: [3, 4, 6, 3],
   101: [3, 4, 23, 3],
   152: [3, 8, 36, 3],

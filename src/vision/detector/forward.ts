@@ -1,12 +1,12 @@
 // The whole detector as a function of tensors, up to the choice of boxes: every shape depends on those of the inputs alone.
 import * as tf from '@tensorflow/tfjs';
 import { clipBoxes, HEAD_WEIGHTS, moveBoxes } from '../boxes/transform.js';
-import { featureMaps } from './backbone.js';
+import { featureMaps, type FeatureMaps } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 import { runHead } from './head.js';
 import type { DetectorNetwork } from './network.js';
 import { createRegionCutter } from './pooling.js';
-import { propose } from './proposals.js';
+import { propose, type Proposals, rateAnchors } from './proposals.js';
 
 /** Outputs for `p` proposals of each of `b` pictures. */
 export type DetectorOutputs = {
@@ -40,7 +40,20 @@ export function runDetector(
 ): DetectorOutputs {
   return tf.tidy(() => {
     const maps = featureMaps(pictures, network, config, size);
-    const { boxes: proposals, scores: objectness } = propose(maps, sizes, network, config);
+    const proposals = propose(rateAnchors(maps, network, config), sizes, config);
+    return describeProposals(maps, proposals, sizes, network, config);
+  });
+}
+
+/** The second half of the detector: what it makes of proposals. */
+export function describeProposals(
+  maps: FeatureMaps,
+  { boxes: proposals, scores: objectness }: Proposals,
+  sizes: tf.Tensor2D,
+  network: DetectorNetwork,
+  config: DetectorConfig,
+): DetectorOutputs {
+  return tf.tidy(() => {
     const [b, p] = proposals.shape;
     const boxes: tf.Tensor2D = tf.reshape(proposals, [b * p, 4]);
     const regions = createRegionCutter(maps, boxes, imageOfRows(b, p), config);
@@ -62,7 +75,8 @@ export function runDetector(
   });
 }
 
-function imageOfRows(b: number, p: number): tf.Tensor1D {
+/** The picture of each row of `[b, p, ...]` under one another: `[b * p]` int32 */
+export function imageOfRows(b: number, p: number): tf.Tensor1D {
   return tf.reshape(tf.tile(tf.range(0, b, 1, 'int32').reshape([b, 1]), [1, p]), [b * p]);
 }
 

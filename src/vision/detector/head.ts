@@ -1,6 +1,7 @@
 // The head of a detector: features, class scores, box deltas and attributes of each region.
 import * as tf from '@tensorflow/tfjs';
 import { type Bottleneck, runStage } from '../layers/resnet.js';
+import { relu } from '../layers/relu.js';
 import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork, Linear } from './network.js';
 import type { RegionCutter } from './pooling.js';
@@ -34,16 +35,42 @@ export function runHead(
 ): HeadOutputs {
   return tf.tidy(() => {
     const { seen, features } = regionVectors(regions, r, network, config);
-    const logits = applyLinear(seen, network.classes);
-    const deltas: tf.Tensor3D = tf.reshape(applyLinear(seen, network.boxes), [-1, config.classes, 4]);
-    const attributes =
-      network.attributes === null ? {} : { attributes: attributesOf(seen, logits, network.attributes) };
-    return { features, probabilities: tf.softmax(logits), deltas, ...attributes };
+    const { logits, deltas, attributes } = predict(seen, network, config);
+    // The last column of the attributes means none and is dropped.
+    const named = attributes === undefined ? {} : { attributes: tf.softmax(withoutLast(attributes)) };
+    return { features, probabilities: tf.softmax(logits), deltas, ...named };
   });
 }
 
+/** What the predictors make of `r` regions, before the softmax. */
+export interface Predictions {
+  /** `[r, classes + 1]`, background last. */
+  logits: tf.Tensor2D;
+  /** `[r, classes, 4]` */
+  deltas: tf.Tensor3D;
+  /** `[r, attributes + 1]`, none last; absent without attributes. */
+  attributes?: tf.Tensor2D;
+}
+
+/**
+ * Predicts from what the head sees of regions, `[r, d]`.
+ * @param classes `[r]` int32: what the attributes are told to belong to. Default: the likeliest class, background included.
+ */
+export function predict(
+  seen: tf.Tensor2D,
+  network: DetectorNetwork,
+  config: DetectorConfig,
+  classes?: tf.Tensor1D,
+): Predictions {
+  const logits = applyLinear(seen, network.classes);
+  const deltas: tf.Tensor3D = tf.reshape(applyLinear(seen, network.boxes), [-1, config.classes, 4]);
+  if (network.attributes === null) return { logits, deltas };
+  const given = classes ?? (tf.argMax(logits, 1) as tf.Tensor1D);
+  return { logits, deltas, attributes: attributeLogits(seen, given, network.attributes) };
+}
+
 /** The inputs of the predictors and the features that are returned: `[r, d]` both. */
-function regionVectors(
+export function regionVectors(
   regions: RegionCutter,
   r: number,
   { head }: DetectorNetwork,
@@ -54,9 +81,9 @@ function regionVectors(
     return { seen, features: seen };
   }
   const flat = tf.reshape(regions.cut(0, r), [r, -1]) as tf.Tensor2D;
-  const fc6 = tf.relu(applyLinear(flat, head.fc6));
+  const fc6 = relu(applyLinear(flat, head.fc6));
   const linear = applyLinear(fc6, head.fc7);
-  const seen = tf.relu(linear);
+  const seen = relu(linear);
   return { seen, features: feature === 'fc6' ? fc6 : feature === 'fc7' ? seen : linear };
 }
 
@@ -73,14 +100,16 @@ function stageMeans(regions: RegionCutter, r: number, stage: readonly Bottleneck
   return tf.concat(means, 0);
 }
 
-/** Attributes given the likeliest class, background included. The last column means none and is dropped. */
-function attributesOf(
+/** Logits of the attributes given a class. */
+function attributeLogits(
   seen: tf.Tensor2D,
-  logits: tf.Tensor2D,
-  attributes: NonNullable<DetectorNetwork['attributes']>,
+  classes: tf.Tensor1D,
+  { embedding, hidden, scores }: NonNullable<DetectorNetwork['attributes']>,
 ): tf.Tensor2D {
-  const classes = tf.gather(attributes.embedding, tf.argMax(logits, 1) as tf.Tensor1D); // [r, e]
-  const hidden = tf.relu(applyLinear(tf.concat([seen, classes], 1), attributes.hidden));
-  const scores = applyLinear(hidden, attributes.scores);
-  return tf.softmax(tf.slice(scores, [0, 0], [-1, scores.shape[1] - 1]));
+  const known = tf.gather(embedding, classes); // [r, e]
+  return applyLinear(relu(applyLinear(tf.concat([seen, known], 1), hidden)), scores);
+}
+
+function withoutLast(scores: tf.Tensor2D): tf.Tensor2D {
+  return tf.slice(scores, [0, 0], [-1, scores.shape[1] - 1]);
 }

@@ -30,7 +30,7 @@ const VG_R101_C4: DetectorConfig = {
   classes: 1600,
   attributes: 400,
   feature: 'mean',
-  choice: { rule: 'best-class', thresholds: [0.5, 0.6, 0.7], minBoxes: 36, maxBoxes: 36 },
+  choice: { rule: 'best-class', thresholds: [0.5, 0.6, 0.7], minScore: 0, minBoxes: 36, maxBoxes: 36 },
 };
 
 /** @see Cadene/vqa-maskrcnn-benchmark `configs/visual_genome_vqa/c2`; facebookresearch/mmf `tools/scripts/features/extract_features_vmb.py` */

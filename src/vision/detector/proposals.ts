@@ -10,18 +10,41 @@ import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork } from './network.js';
 
 /** Proposals of a batch, by descending scores; rows that a picture has no proposal for are 0. */
-export interface Proposals {
+export type Proposals = {
   /** `[b, p, 4]` float32 */
   boxes: tf.Tensor3D;
   /** `[b, p]` float32: logits, -infinity in rows without a proposal. */
   scores: tf.Tensor2D;
-}
+};
 
-interface Rated {
+/** Boxes of one picture on one map. */
+export interface Candidates {
   /** `[n, 4]` */
   boxes: tf.Tensor2D;
-  /** `[n]`: -infinity for none. */
+  /** `[n]`: logits, -infinity for none. */
   scores: tf.Tensor1D;
+}
+
+/** All anchors of one map with what the network says of them. */
+export interface RatedAnchors {
+  /** `[n, 4]` */
+  anchors: tf.Tensor2D;
+  /** `[b, n]`: -infinity beyond the pictures. */
+  logits: tf.Tensor2D;
+  /** `[b, n, 4]` */
+  deltas: tf.Tensor3D;
+}
+
+/** Rates and moves the anchors of each map. */
+export function rateAnchors(
+  { maps, bounds }: FeatureMaps,
+  network: DetectorNetwork,
+  config: DetectorConfig,
+): RatedAnchors[] {
+  return maps.map((map, level) => ({
+    anchors: anchorsOf(map, level, config),
+    ...rate(map, bounds[level] as Bounds, network),
+  }));
 }
 
 /**
@@ -30,31 +53,44 @@ interface Rated {
  * @param sizes `[b, 2]` float32: height and width at which boxes end.
  * @see https://arxiv.org/abs/1506.01497
  */
-export function propose(
-  { maps, bounds }: FeatureMaps,
-  sizes: tf.Tensor2D,
-  network: DetectorNetwork,
-  config: DetectorConfig,
-): Proposals {
+export function propose(rated: readonly RatedAnchors[], sizes: tf.Tensor2D, config: DetectorConfig): Proposals {
   return tf.tidy(() => {
-    const rated = maps.map((map, level) => rate(map, bounds[level] as Bounds, network));
-    const anchors = maps.map((map, level) => anchorsOf(map, level, config));
-    const pictures = tf.unstack(sizes).map((size, picture) => {
-      const levels = rated.map(({ logits, deltas }, level) => {
-        const own: Rated & { deltas: tf.Tensor2D } = {
-          boxes: anchors[level] as tf.Tensor2D,
-          scores: row(logits, picture),
-          deltas: row(deltas, picture),
-        };
-        return proposeOnMap(own, size as tf.Tensor1D, config);
-      });
-      return bestOf(levels, config.proposals.after);
-    });
-    return {
-      boxes: tf.stack(pictures.map(({ boxes }) => boxes)) as tf.Tensor3D,
-      scores: tf.stack(pictures.map(({ scores }) => scores)) as tf.Tensor2D,
-    };
+    const pictures = candidatesOf(rated, sizes, config);
+    return bestProposals(
+      pictures.map((levels) => levels.map((candidates) => suppressed(candidates, config))),
+      config,
+    );
   });
+}
+
+/** The best boxes of each picture on each map, by descending scores, before any suppresses another. */
+export function candidatesOf(
+  rated: readonly RatedAnchors[],
+  sizes: tf.Tensor2D,
+  config: DetectorConfig,
+): Candidates[][] {
+  return tf.unstack(sizes).map((size, picture) =>
+    rated.map(({ anchors, logits, deltas }) => {
+      const own = {
+        boxes: anchors,
+        scores: row<tf.Tensor1D>(logits, picture),
+        deltas: row<tf.Tensor2D>(deltas, picture),
+      };
+      return candidatesOnMap(own, size as tf.Tensor1D, config);
+    }),
+  );
+}
+
+/** The best of all maps of each picture, where on each map no box is left that another suppresses. */
+export function bestProposals(
+  pictures: readonly (readonly Candidates[])[],
+  { proposals: { after } }: DetectorConfig,
+): Proposals {
+  const best = pictures.map((levels) => bestOf(levels, after));
+  return {
+    boxes: tf.stack(best.map(({ boxes }) => boxes)) as tf.Tensor3D,
+    scores: tf.stack(best.map(({ scores }) => scores)) as tf.Tensor2D,
+  };
 }
 
 /** Logits `[b, h * w * a]` (-infinity beyond the pictures) and deltas `[b, h * w * a, 4]` of all anchors of a map. */
@@ -92,11 +128,11 @@ function row<T extends tf.Tensor>(values: tf.Tensor, index: number): T {
   return tf.squeeze(tf.slice(values, [index], [1]), [0]) as T;
 }
 
-function proposeOnMap(
-  { boxes: anchors, scores, deltas }: Rated & { deltas: tf.Tensor2D },
+function candidatesOnMap(
+  { boxes: anchors, scores, deltas }: Candidates & { deltas: tf.Tensor2D },
   size: tf.Tensor1D,
   { proposals, boxes: convention }: DetectorConfig,
-): Rated {
+): Candidates {
   const { values, indices } = tf.topk(scores, Math.min(proposals.before, scores.shape[0]), true);
   const some = tf.expandDims(tf.gather(deltas, indices), 1) as tf.Tensor3D;
   const moved = tf.squeeze(moveBoxes(tf.gather(anchors, indices), some, PROPOSAL_WEIGHTS, convention), [1]);
@@ -106,19 +142,20 @@ function proposeOnMap(
   const lengths = tf.add(tf.concat([tf.sub(x2, x1), tf.sub(y2, y1)], 1), extent); // [n, 2]
   const isLarge = extent === 1 ? tf.greaterEqual(lengths, proposals.minSize) : tf.greater(lengths, proposals.minSize);
   const isUsable = tf.all(isLarge, 1); // false for boxes that are not finite, too
-  const rated = { boxes, scores: withoutOthers(values as tf.Tensor1D, isUsable) };
-  return suppressed(rated, Math.min(proposals.after, boxes.shape[0]), proposals.threshold, extent);
+  return { boxes, scores: withoutOthers(values as tf.Tensor1D, isUsable) };
 }
 
 /** The best boxes of those that overlap, by descending scores. */
-function suppressed({ boxes, scores }: Rated, count: number, threshold: number, extent: number): Rated {
+function suppressed({ boxes, scores }: Candidates, { proposals, boxes: convention }: DetectorConfig): Candidates {
+  const count = Math.min(proposals.after, boxes.shape[0]);
+  const extent = extentOf(convention);
   // Overlap does not ask which axis is which. TensorFlow measures lengths without an extent: the far sides move by it.
   const measured = extent === 0 ? boxes : tf.add<tf.Tensor2D>(boxes, tf.tensor1d([0, 0, extent, extent]));
   const { selectedIndices, validOutputs } = tf.image.nonMaxSuppressionPadded(
     measured,
     scores,
     count,
-    threshold,
+    proposals.threshold,
     Number.NEGATIVE_INFINITY,
     true,
   ) as { selectedIndices: tf.Tensor1D; validOutputs: tf.Scalar };
@@ -130,7 +167,7 @@ function suppressed({ boxes, scores }: Rated, count: number, threshold: number, 
 }
 
 /** The best over all maps; boxes of rows without any are 0. */
-function bestOf(levels: readonly Rated[], after: number): Rated {
+function bestOf(levels: readonly Candidates[], after: number): Candidates {
   const scores = tf.concat(levels.map((level) => level.scores));
   const boxes = tf.concat(levels.map((level) => level.boxes));
   const { values, indices } = tf.topk(scores, Math.min(after, scores.shape[0]), true);

@@ -1,6 +1,7 @@
 // Convolutions for inference, in groups or not, as PyTorch pads them. NHWC, as every backend has it.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
+import { relu } from './relu.js';
 
 /** Of groups with so many channels, two are computed as one with zeros between them: twice the products, in half the time. */
 const PAIRED_CHANNELS = 16;
@@ -81,15 +82,15 @@ export function convolve(
     const fewer = suitsWinograd(x, filter, stride)
       ? fused('WinogradConvolution', { x, filter, bias }, { dilation, isRelu: activation === 'relu' })
       : null;
-    return (
-      (fewer?.[0] as tf.Tensor4D | undefined) ?? tf.fused.conv2d({ x: input, filter, bias, activation, ...settings })
-    );
+    if (fewer !== null) return fewer[0] as tf.Tensor4D;
+    const convolved: tf.Tensor4D = tf.fused.conv2d({ x: input, filter, bias, ...settings });
+    return activation === 'relu' ? relu(convolved) : convolved;
   }
   const products =
     fused('GroupedConvolution', { x: input, filter }, { stride, dilation, isPadded })?.[0] ??
     composedGroups(input, { filter, groups }, stride, settings.pad, dilation);
   const sum = tf.add<tf.Tensor4D>(products, bias);
-  return activation === 'relu' ? tf.relu(sum) : sum;
+  return activation === 'relu' ? relu(sum) : sum;
 }
 
 function suitsWinograd(

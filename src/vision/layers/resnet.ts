@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Convolution, convolve, padded } from './convolution.js';
 import { type Bounds, onPictures } from './bounds.js';
+import { relu } from './relu.js';
 
 /** 1 x 1, 3 x 3, 1 x 1, and a shortcut. */
 export interface Bottleneck {
@@ -58,5 +59,5 @@ function runBlock(
   const middle = convolve(narrow, second, { stride: isStrideFirst ? 1 : stride, dilation, activation: 'relu' });
   const wide = convolve(middle, third);
   const around = shortcut === null ? x : convolve(x, shortcut, { stride });
-  return tf.relu(tf.add<tf.Tensor4D>(wide, around));
+  return relu(tf.add<tf.Tensor4D>(wide, around));
 }

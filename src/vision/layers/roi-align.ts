@@ -1,6 +1,7 @@
 // RoIAlign: pools boxes of any size from feature maps into grids of one size, without rounding their borders.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
+import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { kernelInputs, type PixelTable, type LocatedRegions, slicedRegions, someRegions } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
@@ -23,25 +24,46 @@ interface Samples {
 
 /**
  * Regions as `[r, bins, bins, c]`: each cell is the mean of bilinear samples spread over it. Samples more than a pixel outside of the map
- * count as 0. In float32 as the reference, where a rounding decides.
+ * count as 0. In float32 as the reference, where a rounding decides. Differentiable by the pixels; recorded, only with a fixed number of samples.
  * @see https://arxiv.org/abs/1703.06870; torchvision.ops.roi_align
  */
 export function roiAlign(table: PixelTable, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
   return tf.tidy(() => {
     const { sampling, isAligned, bins } = options;
-    const pooled = fused('RoiAlign', kernelInputs(table, regions, bins), { sampling, isAligned })?.[0];
-    return (pooled as tf.Tensor4D | undefined) ?? composedRoiAlign(table, regions, options);
+    const { boxes, scales, heights, widths, firsts, pitches } = regions;
+    return withGradient(
+      [table.pixels],
+      () => {
+        const pooled = fused('RoiAlign', kernelInputs(table, regions, bins), { sampling, isAligned })?.[0];
+        return {
+          value: pooled ?? composedRoiAlign(table.pixels, regions, options),
+          saved: [table.pixels, boxes, scales, heights, widths, firsts, pitches],
+        };
+      },
+      (dy, saved) => {
+        const [pixels, ...rest] = saved as [tf.Tensor2D, tf.Tensor2D, ...tf.Tensor1D[]];
+        const composed = (): tf.Tensor => composedRoiAlign(pixels, regionsFrom(rest as RegionTensors), options);
+        return [() => gradientsInside(composed, [pixels], dy)[0] ?? tf.zerosLike(pixels)];
+      },
+    ) as tf.Tensor4D;
   });
 }
 
-function composedRoiAlign(table: PixelTable, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
+/** The tensors of regions in the order in which they are saved for the gradient. */
+type RegionTensors = [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+
+function regionsFrom([boxes, scales, heights, widths, firsts, pitches]: RegionTensors): LocatedRegions {
+  return { boxes, scales, heights, widths, firsts, pitches };
+}
+
+function composedRoiAlign(pixels: tf.Tensor2D, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
   if (options.sampling > 0) {
-    return alignedInPieces(table, regions, { rows: options.sampling, columns: options.sampling }, options);
+    return alignedInPieces(pixels, regions, { rows: options.sampling, columns: options.sampling }, options);
   }
   return tf.tidy(() => {
     const groups = bySamples(regions, options);
     const parts = groups.map(({ rows, samples }) =>
-      alignedInPieces(table, someRegions(regions, tf.tensor1d(rows, 'int32')), samples, options),
+      alignedInPieces(pixels, someRegions(regions, tf.tensor1d(rows, 'int32')), samples, options),
     );
     const order = groups.flatMap(({ rows }) => rows);
     const back = new Int32Array(order.length);
@@ -66,22 +88,22 @@ function bySamples(regions: LocatedRegions, options: RoiAlignOptions): { rows: n
 }
 
 function alignedInPieces(
-  table: PixelTable,
+  pixels: tf.Tensor2D,
   regions: LocatedRegions,
   samples: Samples,
   options: RoiAlignOptions,
 ): tf.Tensor4D {
   const r = regions.boxes.shape[0];
-  const c = table.pixels.shape[1];
+  const c = pixels.shape[1];
   const { bins } = options;
   if (!(samples.rows > 0 && samples.columns > 0)) return tf.zeros([r, bins, bins, c]); // empty boxes
   const each = bins * samples.rows * bins * samples.columns * c;
   const piece = Math.max(1, Math.floor(MAX_GATHERED / each));
-  if (piece >= r) return tf.tidy(() => aligned(table, regions, samples, options));
+  if (piece >= r) return tf.tidy(() => aligned(pixels, regions, samples, options));
   const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
     tf.tidy(() => {
       const some = slicedRegions(regions, i * piece, Math.min(piece, r - i * piece));
-      return aligned(table, some, samples, options);
+      return aligned(pixels, some, samples, options);
     }),
   );
   const whole = tf.concat(parts, 0);
@@ -89,10 +111,15 @@ function alignedInPieces(
   return whole;
 }
 
-function aligned(table: PixelTable, regions: LocatedRegions, samples: Samples, options: RoiAlignOptions): tf.Tensor4D {
+function aligned(
+  pixels: tf.Tensor2D,
+  regions: LocatedRegions,
+  samples: Samples,
+  options: RoiAlignOptions,
+): tf.Tensor4D {
   const { bins } = options;
   const r = regions.boxes.shape[0];
-  const c = table.pixels.shape[1];
+  const c = pixels.shape[1];
   const rows = axisSamples(axisOf(regions, 1, options), regions.heights, bins, samples.rows);
   const columns = axisSamples(axisOf(regions, 0, options), regions.widths, bins, samples.columns);
   const pitches = tf.reshape(regions.pitches, [r, 1]);
@@ -100,7 +127,7 @@ function aligned(table: PixelTable, regions: LocatedRegions, samples: Samples, o
     const starts = tf.add(tf.mul(row.index, pitches), tf.reshape(regions.firsts, [r, 1])); // [r, bins * rows]
     const index = tf.reshape(tf.add(tf.expandDims(starts, 2), tf.expandDims(column.index, 1)), [-1]);
     const share = tf.reshape(tf.mul(tf.expandDims(row.share, 2), tf.expandDims(column.share, 1)), [-1, 1]);
-    return tf.mul(tf.gather(table.pixels, index), share);
+    return tf.mul(tf.gather(pixels, index), share);
   };
   const corners = rows.flatMap((row) => columns.map((column) => corner(row, column)));
   const sum = corners.reduce((total, value) => tf.add<tf.Tensor2D>(total, value));

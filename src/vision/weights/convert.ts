@@ -1,10 +1,10 @@
 // convertDetector: converts a detector in any known layout into a folder with its settings and its weights as safetensors.
-import { createSink, type HubOptions, joinPath, makeFolder, writeTextAtomic } from '#platform';
-import { writeWhole } from '../../byte-sink.js';
-import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
-import { openDetector, type DetectorChoice, MODEL_TYPE } from './open.js';
+import type { HubOptions } from '#platform';
+import type { TensorToWrite } from '../../checkpoint/safetensors.js';
+import { openDetector, type DetectorChoice } from './open.js';
 import { planWeights, type WeightPlan } from './plan.js';
 import { type LayerValues, readLayer } from './read.js';
+import { WEIGHTS_FILE, writeFolder } from './write.js';
 import { requireOptions, requirePath } from '../../options.js';
 
 /** Options of `convertDetector`. */
@@ -25,9 +25,6 @@ export interface DetectorConversion {
   files: string[];
 }
 
-/** The weights in the folder of a converted detector. */
-export const WEIGHTS_FILE = 'model.safetensors';
-
 /**
  * Converts a detector. Nothing is written before every key is accounted for; layers are read and written one by one.
  * @example await convertDetector('faster_rcnn_from_caffe_attr.pkl', { detector: 'vg-r101-c4', outDir: 'detector' });
@@ -41,12 +38,7 @@ export async function convertDetector(source: string, given: ConvertDetectorOpti
   const { name, config, file } = await openDetector(source, options);
   try {
     const plan = planWeights(file, config);
-    await makeFolder(outDir);
-    await writeWhole(await createSink(joinPath(outDir, WEIGHTS_FILE)), (sink) =>
-      writeSafetensors(sink, tensorsOf(plan)),
-    );
-    const settings = { model_type: MODEL_TYPE, name, ...config };
-    await writeTextAtomic(joinPath(outDir, 'config.json'), `${JSON.stringify(settings, null, 2)}\n`);
+    await writeFolder(outDir, { name, config }, tensorsOf(plan));
     return {
       source: file.name,
       layout: plan.layout.name,
