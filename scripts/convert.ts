@@ -29,7 +29,7 @@ interface ConvertArguments {
   architecture: (typeof ARCHITECTURES)[number] | undefined;
   config: string | undefined;
   base: string | undefined;
-  format: 'safetensors' | 'pytorch' | 'tfjs';
+  format: 'safetensors' | 'pytorch' | 'tfjs' | 'onnx';
   quantization: 'float16' | 'uint8' | undefined;
   dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
   'max-shard-size': string | undefined;
@@ -65,9 +65,9 @@ export const command: CommandModule<object, ConvertArguments> = {
         describe: 'For a LoRA adapter: folder, file or repository of the model it was trained on',
       })
       .option('format', {
-        choices: ['safetensors', 'pytorch', 'tfjs'] as const,
+        choices: ['safetensors', 'pytorch', 'tfjs', 'onnx'] as const,
         default: 'safetensors' as const,
-        describe: 'Format of the weights; tfjs is for the web',
+        describe: 'Format of the weights; tfjs is for the web, onnx for onnxruntime (model.onnx, with the graph)',
       })
       .option('dtype', {
         choices: ['float32', 'float16', 'bfloat16'] as const,
@@ -78,7 +78,7 @@ export const command: CommandModule<object, ConvertArguments> = {
       .option('max-shard-size', {
         type: 'string',
         describe: 'Largest file, such as 500MB',
-        defaultDescription: '5GB; 4MiB for tfjs',
+        defaultDescription: '5GB; 4MiB for tfjs; 2GiB for onnx',
       })
       .option('allow-incomplete', {
         type: 'boolean',
@@ -92,6 +92,7 @@ export const command: CommandModule<object, ConvertArguments> = {
       .conflicts('detector', ['architecture', 'config', 'base', 'dtype', 'quantization', 'max-shard-size'])
       .options(JSON_FLAG)
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
+      .example('$0 convert runs/vqa onnx --format onnx', 'a trained model for onnxruntime')
       .example('$0 convert model_final.pkl detector --detector coco-r101-fpn', 'a region detector')
       .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
   handler: async ({

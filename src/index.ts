@@ -48,6 +48,8 @@ export { crossEntropy, klDivergence } from './models/losses.js';
 export type { InputValue, ModelInputs, TensorInputs } from './models/inputs.js';
 export type { LogitsOutputs, ModelOutputs } from './models/outputs.js';
 export type { ComputeContext } from './models/backbone.js';
+export { onnxInputs } from './convert/onnx/inputs.js';
+export type { OnnxTensor } from './convert/onnx/inputs.js';
 export { Classifier } from './layers/classifier.js';
 export { Embeddings } from './layers/embeddings.js';
 export { EncoderLayer } from './layers/encoder-layer.js';

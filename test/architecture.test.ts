@@ -43,7 +43,7 @@ const EDGES: Record<string, readonly string[]> = {
     'random',
     'records',
   ],
-  convert: ['checkpoint', 'models', 'models/pretrained', 'platform'],
+  convert: ['checkpoint', 'layers', 'models', 'models/pretrained', 'platform'],
   'training/step': ['checkpoint', 'engine/recording', 'engine/session', 'models', 'models/pretrained', 'platform'],
   training: ['processing', 'training/step'],
   'training/log': ['engine/session', 'platform'],
@@ -116,6 +116,7 @@ const EDGES: Record<string, readonly string[]> = {
   serve: ['explain', 'features', 'html', 'pictures', 'pipelines', 'processing'],
   index: [
     'checkpoint',
+    'convert',
     'explain',
     'features',
     'html',

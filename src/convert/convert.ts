@@ -20,9 +20,13 @@ import {
   writeWeights,
 } from '../models/pretrained/write-weights.js';
 import { requireTokenizer } from './model-type.js';
+import { onnxWriter } from './onnx/export.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
 import { requireOptions } from '../options.js';
+
+/** Formats of tensors by name; `onnx` holds a graph as well. */
+type TensorFormat = 'safetensors' | 'pytorch' | 'tfjs';
 
 /** Options of `convertCheckpoint`. */
 export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {
@@ -30,8 +34,8 @@ export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions,
   outDir: string;
   /** The model that the source, a LoRA adapter of PEFT, was trained on: it is merged onto it. Folder, file, address or repository id. */
   base?: string;
-  /** Default `safetensors`. `tfjs` is for the web: model.json and shards of 4 MB. */
-  format?: 'safetensors' | 'pytorch' | 'tfjs';
+  /** Default `safetensors`. `tfjs` is for the web: model.json and shards of 4 MB. `onnx` is for other runtimes: model.onnx with the graph. */
+  format?: TensorFormat | 'onnx';
   /** Of the format `tfjs`: half precision, or 8 bits for matrices. Default: none. */
   quantization?: WebQuantization;
   /** Store floating tensors in this dtype. Default: as the source stores them, bit for bit. */
@@ -90,8 +94,14 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
     throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
   }
   if (quantization !== undefined && format !== 'tfjs') {
+    const remedy = format === 'onnx' ? "quantise model.onnx with onnxruntime's tools" : 'use dtype';
     throw new ConfigError(
-      `convertCheckpoint: quantization ${quantization} belongs to the format tfjs, not ${format}; use dtype`,
+      `convertCheckpoint: quantization ${quantization} belongs to the format tfjs, not ${format}; ${remedy}`,
+    );
+  }
+  if (dtype !== undefined && dtype !== 'float32' && format === 'onnx') {
+    throw new ConfigError(
+      `convertCheckpoint: expected dtype float32 for the format onnx, received ${dtype}; convert model.onnx with onnxruntime's tools`,
     );
   }
   const { file: opened, files: located, notes } = await openCheckpoint(source, base);
@@ -102,17 +112,21 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
       requireTokenizer(opened.name, found?.json ?? null, (await located.find('tokenizer.json')) !== null);
     }
     const { file } = plan;
-    const tensors = tensorsOf(file, plan, dtype);
+    const tensors = tensorsOf(file, plan, format === 'onnx' ? 'float32' : dtype);
+    const write =
+      format === 'onnx'
+        ? onnxWriter(plan, maxShardSize)
+        : () => writeTensors(outDir, tensors, { format, quantization, maxShardSize });
     const config = {
       ...plan.config.toJSON(),
       architectures: [plan.architecture],
       dtype: NAMES[commonDtype(tensors)] ?? 'float32',
     };
     await makeFolder(outDir);
-    const written = await write(outDir, tensors, { format, quantization, maxShardSize });
+    const written = await write(outDir);
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
-    await removeOldWeights(outDir, written);
+    if (format !== 'onnx') await removeOldWeights(outDir, written); // model.onnx may lie beside the weights
     const copied = await copyProcessor(located, outDir);
     return {
       source: file.name,
@@ -131,14 +145,14 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
   }
 }
 
-async function write(
+async function writeTensors(
   folder: string,
   tensors: TensorToWrite[],
   {
-    format = 'safetensors',
+    format,
     quantization,
     maxShardSize,
-  }: Pick<ConvertOptions, 'format' | 'quantization' | 'maxShardSize'>,
+  }: Pick<ConvertOptions, 'quantization' | 'maxShardSize'> & { format: TensorFormat },
 ): Promise<Set<string>> {
   if (format !== 'tfjs') return writeWeights(folder, tensors, { format, maxShardSize });
   const shardBytes = maxShardSize === undefined ? {} : { shardBytes: byteCount(maxShardSize) };

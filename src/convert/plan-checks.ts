@@ -1,7 +1,7 @@
 // What keeps a conversion from being carried out: each check names the keys or parameters.
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
-import type { Architecture } from '../models/pretrained/classify.js';
+import type { Architecture, CheckpointTraits } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
 import { sameShape } from '../models/pretrained/ties.js';
 import { isTextOnly, type Layout } from './key-map.js';
@@ -13,9 +13,24 @@ export interface SkippedKey {
   reason: string;
 }
 
+type ClassifierClass = Extract<
+  Architecture,
+  'VisualBertForQuestionAnswering' | 'VisualBertForVisualReasoning' | 'VisualBertForMultipleChoice'
+>;
+
 /** Whether the head of a class is a classifier, with or without a transform. */
-export function hasClassifier(architecture: Architecture): boolean {
+export function hasClassifier(architecture: string): architecture is ClassifierClass {
   return /^VisualBertFor(QuestionAnswering|VisualReasoning|MultipleChoice)$/.test(architecture);
+}
+
+/** The class that config.json names, of those whose heads are classifiers and look alike; null where it names none that fits. */
+export function declaredClassifier(
+  json: Readonly<Record<string, unknown>> | null,
+  { architecture: seen, numLabels }: Pick<CheckpointTraits, 'architecture' | 'numLabels'>,
+): Architecture | null {
+  const [named] = Array.isArray(json?.['architectures']) ? (json['architectures'] as unknown[]) : [];
+  if (typeof named !== 'string' || seen === null || !hasClassifier(seen) || !hasClassifier(named)) return null;
+  return named === 'VisualBertForMultipleChoice' && numLabels !== 1 ? null : named;
 }
 
 /** @throws CheckpointError for MMF's head of NLVR2, which joins the pooled states of two passes, one for each image. */

@@ -12,6 +12,7 @@ import { DECODER_TIES, differingTies, VISUAL_TABLES } from '../models/pretrained
 import { fateOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
 import { familyOf } from './model-type.js';
 import {
+  declaredClassifier,
   hasClassifier,
   requireComplete,
   requireKnownPositions,
@@ -24,7 +25,7 @@ import { sourceConfig } from './source-config.js';
 
 /** What a caller decides about a conversion. */
 export interface PlanOptions {
-  /** The class to convert to. Default: what the checkpoint's heads say. */
+  /** The class to convert to. Default: what the checkpoint's heads say, and config.json about a classifier. */
   architecture?: Architecture;
   /** Default: the config.json beside the checkpoint, else what its shapes say. */
   config?: VisualBertConfig;
@@ -77,6 +78,7 @@ export async function planConversion(
   const traits = traitsOf(renamed);
   const architecture =
     options.architecture ??
+    (layout.name === 'transformers' ? declaredClassifier(found?.json ?? null, traits) : null) ??
     traits.architecture ??
     (renamed.has('cls.predictions.bias') ? 'VisualBertForPreTraining' : 'VisualBertModel');
   if (family === null) requireKnownPositions(file, layout, traits.typeVocabSize);

@@ -15,6 +15,7 @@ import { parameterShapes } from '../../src/models/model-classes.js';
 import { openTensorPath } from '../../src/models/pretrained/open-weights.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
+import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { sizeOf } from '../../src/shapes.js';
 import { useBackend } from '../helpers/backend.js';
 
@@ -87,6 +88,16 @@ describe('convertCheckpoint', () => {
     });
     const inspection = await inspectCheckpoint(report.outDir);
     expect(inspection).toMatchObject({ layout: 'transformers', architecture, missing: [] });
+  });
+
+  test('takes the class from config.json where heads look alike', async () => {
+    const saved = join(scratch, 'three-labels');
+    const model = new VisualBertForVisualReasoning(SMALL.with({ numLabels: 3 }));
+    await model.savePretrained(saved);
+    model.dispose();
+    const report = await convert(saved, {});
+    expect(report.architecture).toBe('VisualBertForVisualReasoning');
+    expect(readFileSync(join(report.outDir, 'config.json'), 'utf8')).toContain('"VisualBertForVisualReasoning"');
   });
 
   test('keeps the detector of VCR in a file of its own, bit for bit', async () => {

@@ -4,16 +4,16 @@ import { spawnSync } from 'node:child_process';
 /** Time for importing torch on a busy machine. */
 const TIMEOUT_MS = 120_000;
 
-/** A Python that imports torch and transformers, or the reason why there is none. */
-export function findPython(): { python: string } | { reason: string } {
+/** A Python that imports these packages, or the reason why there is none. */
+export function findPython(packages = ['torch', 'transformers']): { python: string } | { reason: string } {
   const python = process.env['VISUALBERT_PYTHON'] ?? 'python3';
   const found = spawnSync(
     python,
-    ['-c', 'import importlib.util as u; print(all(u.find_spec(m) for m in ("torch", "transformers")))'],
+    ['-c', 'import importlib.util as u, sys; print(all(u.find_spec(m) for m in sys.argv[1:]))', ...packages],
     { encoding: 'utf8' },
   );
   if (found.stdout?.trim() === 'True') return { python };
-  return { reason: `${python} has no torch and transformers; set VISUALBERT_PYTHON to a Python that has` };
+  return { reason: `${python} has no ${packages.join(' and ')}; set VISUALBERT_PYTHON to a Python that has` };
 }
 
 /** Runs a script and parses the last line it prints as JSON. */

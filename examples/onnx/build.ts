@@ -1,0 +1,26 @@
+// Builds the page and model.onnx beside it into one folder that any web server can serve: `node dist/examples/onnx/build.js RUN OUT`.
+import { copyFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { convertCheckpoint } from '../../src/node.js';
+
+/**
+ * @param run a run folder of the quickstart's task `vqa`
+ * @param outDir what lies there is removed
+ */
+export async function buildOnnxPage(run: string, outDir: string): Promise<void> {
+  const root = join('dist', 'examples', 'onnx');
+  await copyFile(join('examples', 'onnx', 'index.html'), join(root, 'index.html'));
+  await rm(outDir, { recursive: true, force: true });
+  const options = { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 };
+  await build({ root, base: './', configFile: false, logLevel: 'error', build: options });
+  await convertCheckpoint(run, { outDir: join(outDir, 'model'), format: 'onnx' });
+}
+
+const [run, outDir] = process.argv.slice(2);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (run === undefined || outDir === undefined) throw new Error('usage: node dist/examples/onnx/build.js RUN OUT');
+  await buildOnnxPage(run, outDir);
+  console.log(`built; look at it with: npx vite preview --outDir ${outDir}`);
+}

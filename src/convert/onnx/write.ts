@@ -1,0 +1,169 @@
+// Writes a graph with its parameters: model.onnx, and the parameters in files of their own where one file cannot hold them.
+import { createSink, joinPath, listFolder, removeFile } from '#platform';
+import { type ByteSink, writeWhole } from '../../byte-sink.js';
+import { DTYPE_BYTES, fromFloat32 } from '../../checkpoint/dtypes.js';
+import { sizeOf } from '../../shapes.js';
+import type { GraphParameter, OnnxGraph } from './graph-builder.js';
+import { DATA_TYPES, encodeMessage, EXTERNAL, fieldHeader, type Message, STREAMED_FIELDS } from './messages.js';
+
+/** Has LayerNormalization; newer operators are not needed, and every runtime since 2023 reads it. */
+const OPERATOR_SET = 17;
+/** The version of the format that came with these operators. */
+const IR_VERSION = 8;
+/** No protobuf message is longer. */
+const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+/** Tensors in a file of their own begin at pages, so that runtimes can map them into memory. */
+const ALIGNMENT = 4096;
+
+const MODEL_FILE = 'model.onnx';
+/** Files of parameters, as transformers.js numbers them. */
+const DATA_FILE = /^model\.onnx_data(_\d+)?$/;
+
+/** Parameters of a model, by their names in it. */
+export interface ParameterSource {
+  shape(name: string): readonly number[];
+  read(name: string): Promise<Float32Array>;
+}
+
+/** A parameter as it is stored. */
+interface StoredParameter extends GraphParameter {
+  shape: readonly number[];
+  byteCount: number;
+}
+
+/** Where a parameter lies in a file of parameters. */
+interface Place {
+  file: string;
+  offset: number;
+}
+
+/**
+ * Writes `model.onnx` into a folder, and `model.onnx_data`, `model.onnx_data_1`, ... where the model is larger than `maxFileBytes`
+ * or 2 GiB. Parameters are read and written one by one.
+ * @returns the names of the files written. Files of parameters of an earlier model are removed.
+ */
+export async function writeOnnx(
+  folder: string,
+  graph: OnnxGraph,
+  source: ParameterSource,
+  { maxFileBytes = MAX_MESSAGE_BYTES }: { maxFileBytes?: number } = {},
+): Promise<Set<string>> {
+  const parameters = graph.parameters.map((parameter): StoredParameter => {
+    const shape = source.shape(parameter.name);
+    const stored = parameter.isTransposed ? [...shape].reverse() : shape;
+    return { ...parameter, shape: stored, byteCount: sizeOf(shape) * DTYPE_BYTES.F32 };
+  });
+  const whole = layoutOf(graph, parameters, new Map());
+  const isOneFile = whole.byteCount <= Math.min(maxFileBytes, MAX_MESSAGE_BYTES);
+  const places = isOneFile ? new Map<string, Place>() : placesOf(parameters, maxFileBytes);
+  const layout = isOneFile ? whole : layoutOf(graph, parameters, places);
+  const files = new Set([...places.values()].map(({ file }) => file));
+  for (const file of files) {
+    const content = parameters.filter(({ value }) => places.get(value)?.file === file);
+    await writeWhole(await createSink(joinPath(folder, file)), (sink) => writeData(sink, content, places, source));
+  }
+  await writeWhole(await createSink(joinPath(folder, MODEL_FILE)), async (sink) => {
+    await sink.write(layout.start);
+    for (const [i, parameter] of parameters.entries()) {
+      await sink.write(layout.heads[i] as Uint8Array);
+      if (!places.has(parameter.value)) await sink.write(await bytesOf(parameter, source));
+    }
+  });
+  for (const file of await listFolder(folder)) {
+    if (DATA_FILE.test(file) && !files.has(file)) await removeFile(joinPath(folder, file));
+  }
+  return new Set([MODEL_FILE, ...files]);
+}
+
+/** Gives each parameter a place, in order; a parameter larger than a file may be has one for itself. */
+function placesOf(parameters: readonly StoredParameter[], maxFileBytes: number): Map<string, Place> {
+  const places = new Map<string, Place>();
+  let [count, end] = [0, 0];
+  for (const { value, byteCount } of parameters) {
+    let offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+    if (offset > 0 && offset + byteCount > maxFileBytes) [count, offset] = [count + 1, 0];
+    places.set(value, { file: `${MODEL_FILE}_data${count === 0 ? '' : `_${count}`}`, offset });
+    end = offset + byteCount;
+  }
+  return places;
+}
+
+async function writeData(
+  sink: ByteSink,
+  parameters: readonly StoredParameter[],
+  places: ReadonlyMap<string, Place>,
+  source: ParameterSource,
+): Promise<void> {
+  let end = 0;
+  for (const parameter of parameters) {
+    const { offset = end } = places.get(parameter.value) ?? {};
+    await sink.write(new Uint8Array(offset - end));
+    await sink.write(await bytesOf(parameter, source));
+    end = offset + parameter.byteCount;
+  }
+}
+
+/** The bytes of model.onnx but for the values in it. The graph is its last field, and the parameters are those of the graph. */
+interface Layout {
+  start: Uint8Array;
+  /** What precedes the values of each parameter, or is the parameter where its values lie elsewhere. */
+  heads: Uint8Array[];
+  byteCount: number;
+}
+
+function layoutOf(
+  { name, nodes: node, inputs: input, outputs: output, constants: initializer }: OnnxGraph,
+  parameters: readonly StoredParameter[],
+  places: ReadonlyMap<string, Place>,
+): Layout {
+  const model = encodeMessage('Model', {
+    irVersion: IR_VERSION,
+    producerName: 'visualbert-tfjs',
+    opsetImport: { version: OPERATOR_SET },
+  });
+  const graph = encodeMessage('Graph', { name, node, input, output, initializer });
+  const heads = parameters.map((parameter) => parameterHead(parameter, places.get(parameter.value)));
+  const parameterBytes = parameters.reduce(
+    (sum, { value, byteCount }, i) => sum + (heads[i]?.byteLength ?? 0) + (places.has(value) ? 0 : byteCount),
+    0,
+  );
+  const start = joined(model, joined(fieldHeader(STREAMED_FIELDS.graph, graph.byteLength + parameterBytes), graph));
+  return { start, heads, byteCount: start.byteLength + parameterBytes };
+}
+
+/** A parameter's field of the graph, up to its values. */
+function parameterHead({ value, shape, byteCount }: StoredParameter, place: Place | undefined): Uint8Array {
+  const tensor: Message = { dims: shape, dataType: DATA_TYPES.float32, name: value };
+  if (place === undefined) {
+    const start = joined(encodeMessage('Tensor', tensor), fieldHeader(STREAMED_FIELDS.rawData, byteCount));
+    return joined(fieldHeader(STREAMED_FIELDS.initializer, start.byteLength + byteCount), start);
+  }
+  const externalData = Object.entries({ location: place.file, offset: place.offset, length: byteCount }).map(
+    ([key, entry]): Message => ({ key, value: String(entry) }),
+  );
+  const whole = encodeMessage('Tensor', { ...tensor, externalData, dataLocation: EXTERNAL });
+  return joined(fieldHeader(STREAMED_FIELDS.initializer, whole.byteLength), whole);
+}
+
+async function bytesOf({ name, shape, isTransposed }: StoredParameter, source: ParameterSource): Promise<Uint8Array> {
+  const values = await source.read(name);
+  return fromFloat32('F32', isTransposed ? transposed(values, shape) : values);
+}
+
+/** `[columns, rows]` to `[rows, columns]`. */
+function transposed(values: Float32Array, [rows = 0, columns = 0]: readonly number[]): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[row * columns + column] = values[column * rows + row] as number;
+    }
+  }
+  return result;
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.byteLength + second.byteLength);
+  bytes.set(first);
+  bytes.set(second, first.byteLength);
+  return bytes;
+}

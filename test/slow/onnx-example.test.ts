@@ -1,0 +1,84 @@
+// The page of examples/onnx, built and driven in Chromium: onnxruntime-web answers as `forward` does.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { preview, type PreviewServer } from 'vite';
+import { regionsOf } from '../../examples/browser/learn.js';
+import { buildOnnxPage } from '../../examples/onnx/build.js';
+import { RandomStream } from '../../examples/shapes/random-stream.js';
+import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
+import { createScene } from '../../examples/shapes/scene.js';
+import {
+  buildVocabulary,
+  pipeline,
+  pixelFeatureDim,
+  VisualBertConfig,
+  VisualBertForQuestionAnswering,
+  VisualBertProcessor,
+} from '../../src/node.js';
+import { hasChromium, openChromium } from '../helpers/chromium.js';
+
+/** Other orders of sums. */
+const TOLERANCE = 1e-5;
+const QUESTIONS = ['How many red things are there?', 'Is there a blue square in the top left?'];
+const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
+
+const folder = mkdtempSync(join(tmpdir(), 'onnx-example-'));
+const [run, site] = [join(folder, 'run'), join(folder, 'site')];
+let server: PreviewServer;
+let browser: Browser;
+
+(hasChromium('the onnxruntime example is driven') ? describe : describe.skip)('the onnxruntime example', () => {
+  beforeAll(async () => {
+    const vocabulary = buildVocabulary(['how many red blue things are there is a square in the top left']);
+    const model = new VisualBertForQuestionAnswering(
+      new VisualBertConfig({
+        ...SHAPES_RECIPE.model,
+        vocabSize: vocabulary.length,
+        visualEmbeddingDim: pixelFeatureDim(SHAPES_RECIPE.features),
+        id2label: { ...ANSWERS },
+      }),
+      { seed: 1 },
+    );
+    await model.savePretrained(run);
+    model.dispose();
+    writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
+    await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
+    await buildOnnxPage(run, site);
+    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
+    browser = await openChromium();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('answers in onnxruntime-web as this package does', async () => {
+    const ask = await pipeline('visual-question-answering', run, { compile: false });
+    const page = await browser.newPage();
+    await page.goto(`${server.resolvedUrls?.local[0] ?? ''}?seed=5`);
+    const regions = regionsOf(createScene('scene', new RandomStream(5, 'scenes'), {}));
+    for (const question of QUESTIONS) {
+      await page.waitForSelector('#ask:not([disabled])');
+      await page.fill('#question', question);
+      await page.click('#ask');
+      await page.waitForSelector('#ask:not([disabled])');
+      expect(await page.textContent('#status')).toBe('ready');
+      const scores = await page.$$eval('#answers li', (items) =>
+        items.map((item): [string, number] => [item.dataset['answer'] ?? '', Number(item.dataset['score'])]),
+      );
+      const shown = new Map(scores);
+      for (const { answer, score } of await ask({ question, regions }, { topK: 4 }))
+        expect([question, answer, Math.abs((shown.get(answer) ?? NaN) - score) < TOLERANCE]).toEqual([
+          question,
+          answer,
+          true,
+        ]);
+    }
+    await page.close();
+    await ask.dispose();
+  });
+});
