@@ -40,11 +40,13 @@ struct DropoutKernel {
 
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
-    const int32_t* key = call.integers(1, 2);
+    const bool has_worker = size_of(call.input(1)) == 3;
+    const int32_t* key = call.integers(1, has_worker ? 3 : 2);
+    const int64_t before = has_worker ? key[2] * size_of(input) : 0;  // elements of the workers before this one
     const Mask mask{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1]), salt, rate, scale};
     visit(input, [&](const auto* x) {
       auto* y = call.output<Element<decltype(x)>>(0, input, 0);
-      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { dropout(mask, x + from, y + from, from, to - from); });
+      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { dropout(mask, x + from, y + from, before + from, to - from); });
     });
   }
 

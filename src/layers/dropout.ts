@@ -1,13 +1,13 @@
 // Dropout whose mask is a pure function of seed, step and dropout site: the same on every backend, eager or compiled.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../fused.js';
-import { philoxUniform } from '../random/philox-uniform.js';
+import { philoxUniform, requireWholeBlocks } from '../random/philox-uniform.js';
 import { withGradient } from './with-gradient.js';
 
 /** How a forward pass runs. */
 export interface CallContext {
   training: boolean;
-  /** `[2] int32`, seed and step; null without dropout. It must live until the gradients are computed. */
+  /** `[2] int32`, seed and step, or `[3]` with the number of a worker (`philoxUniform`); null without dropout. It must live until the gradients are computed. */
   dropoutKey: tf.Tensor1D | null;
   /** Is given the attention probabilities `[b, n, s, s]` of each layer in turn, and returns those that multiply the values. */
   attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
@@ -27,6 +27,7 @@ export interface DropoutSite {
 export function dropout(x: tf.Tensor, { rate, salt }: DropoutSite, { training, dropoutKey }: CallContext): tf.Tensor {
   if (!training || dropoutKey === null || rate === 0) return x;
   if (rate === 1) return tf.zerosLike(x);
+  requireWholeBlocks(x.shape, dropoutKey);
   const masked = (values: tf.Tensor, key: tf.Tensor1D): tf.Tensor => {
     const whole = fused('FusedDropout', { x: values, key }, { rate, salt })?.[0];
     if (whole !== undefined) return whole;

@@ -1,6 +1,8 @@
 // The kernel `PhiloxUniform`: random numbers inside a computation, equal bit for bit on every backend. The engine registers it for TensorFlow.
 import * as tf from '@tensorflow/tfjs';
+import { ShapeError } from '../errors.js';
 import { sizeOf } from '../shapes.js';
+import { WORDS_PER_BLOCK } from './philox.js';
 import { uniformValues } from './values.js';
 
 export const PHILOX_UNIFORM = 'PhiloxUniform';
@@ -14,11 +16,28 @@ export interface PhiloxUniformAttrs extends tf.NamedAttrMap {
 
 /**
  * Uniform random numbers: `shape float32` in [0, 1), a pure function of key, salt and position. Not differentiable.
- * @param key `[2] int32`: seed and step. @param salt uint32, such as `hash32` of the site's path.
+ * @param key `[2] int32`: seed and step; or `[3]` with the number of a worker, which draws what comes after the same shape of each worker
+ * before it. @param salt uint32, such as `hash32` of the site's path.
+ * @throws ShapeError with a worker, for a shape whose elements are no multiple of 4
  */
 export function philoxUniform(shape: readonly number[], key: tf.Tensor1D, salt: number): tf.Tensor {
+  requireWholeBlocks(shape, key);
   const attrs: PhiloxUniformAttrs = { shape: [...shape], salt };
   return tf.engine().runKernel(PHILOX_UNIFORM, { key }, attrs);
+}
+
+/** With a worker in the key: a block of four values belongs to one worker. @throws ShapeError */
+export function requireWholeBlocks(shape: readonly number[], key: tf.Tensor1D): void {
+  if (key.shape[0] !== 3 || sizeOf(shape) % WORDS_PER_BLOCK === 0) return;
+  throw new ShapeError(
+    `dropout over several workers: expected a multiple of ${WORDS_PER_BLOCK} elements for each worker, received [${shape.join(', ')}]; ` +
+      'use a batch size whose share for one worker is a multiple of 4',
+  );
+}
+
+/** Blocks of the workers before one. */
+export function blocksBefore(shape: readonly number[], worker: number): number {
+  return (worker * sizeOf(shape)) / WORDS_PER_BLOCK;
 }
 
 /** The key of a step: `[2] int32`. Seeds and steps count modulo 2^32; 0 is a seed like any other. */
@@ -33,8 +52,8 @@ for (const backendName of ['cpu', 'wasm', 'webgl', 'webgpu']) {
     kernelFunc: ({ inputs, attrs, backend }) => {
       const { shape, salt } = attrs as PhiloxUniformAttrs;
       const store = backend as tf.KernelBackend;
-      const [seed = 0, step = 0] = store.readSync((inputs['key'] as tf.TensorInfo).dataId) as Int32Array;
-      const values = uniformValues(sizeOf(shape), seed, step, salt);
+      const [seed = 0, step = 0, worker = 0] = store.readSync((inputs['key'] as tf.TensorInfo).dataId) as Int32Array;
+      const values = uniformValues(sizeOf(shape), seed, step, salt, blocksBefore(shape, worker));
       return { dataId: store.write(values, shape, 'float32'), shape, dtype: 'float32' };
     },
   });

@@ -25,12 +25,13 @@ function multiplyHigh(a: number, b: number): number {
  *
  * Element `i` is word `i mod 4` of the block with counter `(low(i / 4), high(i / 4), salt, 0)`: the order of TensorFlow's StatelessRandom ops
  * with Philox, key `key0 + 2^32 key1` and counter `[0, salt]`.
+ * @param firstBlock number of the first block: the elements before it are left out
  * @see https://www.thesalmons.org/john/random123/papers/random123sc11.pdf Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
  */
-export function philoxBits(count: number, key0: number, key1: number, salt: number): Int32Array {
+export function philoxBits(count: number, key0: number, key1: number, salt: number, firstBlock = 0): Int32Array {
   const bits = new Int32Array(Math.ceil(count / WORDS_PER_BLOCK) * WORDS_PER_BLOCK);
   for (let offset = 0; offset < bits.length; offset += WORDS_PER_BLOCK) {
-    const block = offset / WORDS_PER_BLOCK;
+    const block = firstBlock + offset / WORDS_PER_BLOCK;
     let c0 = block | 0;
     let c1 = Math.floor(block / 2 ** 32) | 0;
     let c2 = salt | 0;

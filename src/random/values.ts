@@ -1,9 +1,12 @@
 // Reproducible random arrays in plain JavaScript: uniform values, normal values and permutations, each from a seed and a stream name.
 import { hash32, philoxBits } from './philox.js';
 
-/** `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit what the kernel `PhiloxUniform` gives on every backend. */
-export function uniformValues(count: number, seed: number, step: number, salt: number): Float32Array {
-  const bits = philoxBits(count, seed, step, salt);
+/**
+ * `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit what the kernel `PhiloxUniform` gives on every backend.
+ * @param firstBlock blocks of four values that are left out before them
+ */
+export function uniformValues(count: number, seed: number, step: number, salt: number, firstBlock = 0): Float32Array {
+  const bits = philoxBits(count, seed, step, salt, firstBlock);
   for (let i = 0; i < count; i++) bits[i] = ((bits[i] as number) & 0x7fffff) | 0x3f800000; // a float32 in [1, 2)
   const values = new Float32Array(bits.buffer, bits.byteOffset, count);
   for (let i = 0; i < count; i++) values[i] = (values[i] as number) - 1;

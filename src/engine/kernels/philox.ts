@@ -1,10 +1,11 @@
 // The kernel `PhiloxUniform` on TensorFlow, eager and recorded: bit for bit the numbers of src/random.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
-import { PHILOX_UNIFORM, type PhiloxUniformAttrs } from '../../random/philox-uniform.js';
+import { blocksBefore, PHILOX_UNIFORM, type PhiloxUniformAttrs } from '../../random/philox-uniform.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
 import { TF_DTYPE, type OperationAttribute } from '../load/addon.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
+import type { GraphBackend } from '../recording/graph-backend.js';
 import type { GraphKernel } from './graph-kernel.js';
 
 /** `tensorflow.random.Algorithm.PHILOX`. */
@@ -16,14 +17,18 @@ const UNIFORM: OperationAttribute[] = [
   typeAttribute('Tshape', TF_DTYPE.int32),
 ];
 
-/** Key and counter as int32 words: TensorFlow wants uint64, which tfjs does not have, so they are reinterpreted inside TensorFlow. */
-function operands(key: tf.TensorInfo, { shape, salt }: PhiloxUniformAttrs): tf.Tensor[] {
-  return [
-    tf.tensor1d(shape, 'int32'),
-    tf.reshape(key as tf.Tensor, [1, 2]),
-    tf.tensor2d(Int32Array.of(0, 0, salt, 0), [2, 2], 'int32'),
-    tf.scalar(PHILOX, 'int32'),
-  ];
+/** The inputs but for the counter. Keys are int32 words: TensorFlow wants uint64, which tfjs does not have, so they are reinterpreted inside it. */
+function operands(
+  key: tf.TensorInfo,
+  { shape }: PhiloxUniformAttrs,
+): [sizes: tf.Tensor, key: tf.Tensor, algorithm: tf.Tensor] {
+  const words = tf.slice(key as tf.Tensor1D, [0], [2]);
+  return [tf.tensor1d(shape, 'int32'), tf.reshape(words, [1, 2]), tf.scalar(PHILOX, 'int32')];
+}
+
+/** The first counter as int32 words: the number of its block in 64 bits, and the salt. */
+function counterWords(salt: number, block = 0): tf.Tensor {
+  return tf.tensor2d(Int32Array.of(block, Math.floor(block / 2 ** 32), salt, 0), [2, 2], 'int32');
 }
 
 /** Registers the kernel for the native backend. */
@@ -35,10 +40,14 @@ export function registerEagerPhilox(backendName: string): void {
       tf.tidy(() => {
         const eager = backend as EagerBackend;
         const { binding } = eager;
-        const ids = eager.getInputTensorIds(operands(inputs['key'] as tf.TensorInfo, attrs as PhiloxUniformAttrs));
-        const [sizes, keyWords, counterWords, algorithm] = ids as [number, number, number, number];
+        const key = inputs['key'] as tf.TensorInfo;
+        const { shape, salt } = attrs as PhiloxUniformAttrs;
+        const worker = key.shape[0] === 3 ? ((eager.readSync(key.dataId) as Int32Array)[2] ?? 0) : 0;
+        const given = [...operands(key, attrs as PhiloxUniformAttrs), counterWords(salt, blocksBefore(shape, worker))];
+        const ids = eager.getInputTensorIds(given);
+        const [sizes, keyWords, algorithm, counters] = ids as [number, number, number, number];
         const toUint64 = (id: number): number => binding.executeOp('Bitcast', TO_UINT64, [id], 1)[0]?.id as number;
-        const [uint64Key, counter] = [toUint64(keyWords), toUint64(counterWords)];
+        const [uint64Key, counter] = [toUint64(keyWords), toUint64(counters)];
         const uniformInputs = [sizes, uint64Key, counter, algorithm];
         const [result] = binding.executeOp('StatelessRandomUniformV2', UNIFORM, uniformInputs, 1);
         binding.deleteTensor(uint64Key);
@@ -57,15 +66,33 @@ export const PHILOX_KERNEL: GraphKernel = {
     tf.tidy(() => {
       const { recording } = backend;
       const given = operands(key as tf.TensorInfo, attrs as unknown as PhiloxUniformAttrs);
-      const references = given.map((tensor) => recording.full(backend.nodeOf(tensor)));
-      const [sizes, keyWords, counterWords, algorithm] = references as [number, number, number, number];
+      const reference = (tensor: tf.TensorInfo): number => recording.full(backend.nodeOf(tensor));
+      const [sizes, keyWords, algorithm] = given.map(reference) as [number, number, number];
       const toUint64 = (words: number): number => recording.output('Bitcast', [words], TO_UINT64);
-      const inputs = [sizes, toUint64(keyWords), toUint64(counterWords), algorithm];
+      const counter = recordCounter(backend, key as tf.Tensor1D, attrs as unknown as PhiloxUniformAttrs);
+      const inputs = [sizes, toUint64(keyWords), toUint64(counter), algorithm];
       const [node] = recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
       if (node === undefined) throw new EngineError('StatelessRandomUniformV2 gave no output');
       return backend.tensorOf(node, PHILOX_UNIFORM);
     }),
 };
+
+/** The words of the first counter; the block of a worker is the product of its number, which is fed, and the blocks of one worker. */
+function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }: PhiloxUniformAttrs): number {
+  const { recording } = backend;
+  const reference = (tensor: tf.TensorInfo): number => recording.full(backend.nodeOf(tensor));
+  const plain = counterWords(salt);
+  if (key.shape[0] !== 3) return reference(plain);
+  const wide = (tensor: tf.TensorInfo): number =>
+    recording.output('Cast', [reference(tensor)], [typeAttribute('DstT', TF_DTYPE.int64)]);
+  const blocks = tf.scalar(blocksBefore(shape, 1), 'int32');
+  const block = recording.output('Mul', [wide(tf.slice(key, [2], [1])), wide(blocks)], []);
+  const words = recording.output('Bitcast', [block], [typeAttribute('type', TF_DTYPE.int32)]); // [1, 2]
+  const saltWords = reference(tf.slice(plain as tf.Tensor2D, [1, 0], [1, 2]));
+  return (
+    recording.operation('ConcatV2', [[words, saltWords], reference(tf.scalar(0, 'int32'))], []).nodes[0]?.full ?? -1
+  );
+}
 
 /** What of tfjs-node's backend the eager kernel needs beside its declared part. */
 interface EagerBackend extends NodeKernelBackend {

@@ -10,26 +10,36 @@ import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { createEagerTrainingStep } from './eager-step.js';
 import { ModelTrainingStep } from './training-step.js';
 import { type TrainingStep } from './contract.js';
+import { type WorkerGroup } from './worker-group.js';
 
 /**
  * A training step over the model's parameters: recorded by default, eager with `compile: false`.
+ * With `workers` it is one of several processes that share each update: all have to make the same calls of `run` and `synchronise`.
  * While it holds the parameters, `stateDict` and `savePretrained` of the model read through to it, and `forward` throws.
  * @throws ConfigError for options out of range
  * @throws EngineError when the native engine is not there; `compile: false` runs without it
  */
-export async function createTrainingStep(model: TrainableModel, options: TrainingStepOptions): Promise<TrainingStep> {
+export async function createTrainingStep(
+  model: TrainableModel,
+  options: TrainingStepOptions,
+  workers: WorkerGroup | null = null,
+): Promise<TrainingStep> {
   const resolved = resolveStepOptions(options);
-  if (!resolved.compile) return createEagerTrainingStep(model, resolved);
-  return ModelTrainingStep.create(model, resolved, await createCompiledRunner(model, resolved.precision));
+  const { compile: compiles, precision } = resolved;
+  if (!compiles && workers !== null)
+    throw new ConfigError('createTrainingStep: several workers need the compiled step; leave out compile: false');
+  if (!compiles) return createEagerTrainingStep(model, resolved);
+  return ModelTrainingStep.create(model, resolved, await createCompiledRunner(model, precision, { workers }));
 }
 
 /** Runs a step's functions as recorded graphs; the parameters move into a session until `dispose`. */
 export async function createCompiledRunner(
   model: TrainableModel,
   precision: PredictionPrecision,
-  options: Pick<StateOptions, 'readOnly' | 'values'> = {},
+  { workers = null, ...options }: Pick<StateOptions, 'readOnly' | 'values'> & { workers?: WorkerGroup | null } = {},
 ): Promise<StepRunner> {
-  const state = await createState(parametersOf(model), options).catch((error: unknown) => {
+  const server = workers === null ? {} : { server: workers.server };
+  const state = await createState(parametersOf(model), { ...options, ...server }).catch((error: unknown) => {
     if (error instanceof ConfigError) throw error; // an eager step would not take them either
     throw new EngineError(
       `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the present backend`,
@@ -38,6 +48,7 @@ export async function createCompiledRunner(
   });
   return {
     compiled: true,
+    workers,
     get recordings() {
       return state.recordings;
     },

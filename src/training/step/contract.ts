@@ -28,14 +28,23 @@ export interface TrainingStep {
    * One update. Several batches are accumulated: their gradients are averaged, weighted by their numbers of examples
    * (`exampleCount`, else the first axis of the text). They may train different parameters: only one that no batch trains is skipped.
    * Inputs must stay unchanged until the promise settles.
+   * @param shares of each batch among the examples of the update; with several workers among those of all, and required
    */
-  run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult>;
+  run(inputs: StepInputs | readonly StepInputs[], shares?: readonly number[]): Promise<StepResult>;
   /**
    * `run` with TensorFlow's own timeline of the update: of its last batch, where several are accumulated.
    * The first call for a signature also shows what is done once; profile a later one.
    * @throws ConfigError when the step is eager
    */
-  profile(inputs: StepInputs | readonly StepInputs[]): Promise<{ result: StepResult; trace: ChromeTrace }>;
+  profile(
+    inputs: StepInputs | readonly StepInputs[],
+    shares?: readonly number[],
+  ): Promise<{ result: StepResult; trace: ChromeTrace }>;
+  /**
+   * With several workers: takes over parameters, optimizer state and counts of worker 0. Returns a checksum of them, to be compared.
+   * @throws ConfigError when the step has no workers
+   */
+  synchronise(): Promise<string>;
   /** Forward pass without dropout on the live parameters. The caller owns the tensors. */
   evaluate(inputs: StepInputs): Promise<StepOutputs>;
   /** The same, with arrays instead of tensors (without hidden states and attentions). */

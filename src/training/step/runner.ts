@@ -4,6 +4,7 @@ import type { ChromeTrace } from '../../engine/session/contract.js';
 import { type RawTensor, type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { readRaw, toTensors } from './inputs.js';
 import { type StepTensors } from './trainable-model.js';
+import { type WorkerGroup } from './worker-group.js';
 
 /** A function of tensors that may assign to variables. */
 export type StepFunction = (inputs: StepTensors) => StepTensors;
@@ -19,6 +20,8 @@ export interface StepRunner {
   readonly compiled: boolean;
   /** Graphs recorded so far; 0 where nothing is. */
   readonly recordings: number;
+  /** The workers that share each update; null: this process is alone. */
+  readonly workers: WorkerGroup | null;
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
@@ -40,6 +43,7 @@ export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>):
   return {
     compiled: false,
     recordings: 0,
+    workers: null,
     addVariable: (name, shape, fill = 0) => {
       const variable = tf.tidy(() => tf.variable(tf.fill([...shape], fill), false));
       variables.set(name, variable);

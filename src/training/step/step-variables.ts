@@ -18,7 +18,7 @@ export class StepVariables {
 
   /** @throws ConfigError when a pattern of `freeze` matches nothing, or nothing is left to train */
   constructor(
-    model: TrainableModel,
+    private readonly model: TrainableModel,
     private readonly runner: StepRunner,
     options: ResolvedStepOptions,
   ) {
@@ -52,6 +52,19 @@ export class StepVariables {
         this.sums.set(name, this.runner.addVariable(`sum.${name}`, parameter.shape));
     }
     return this.sums;
+  }
+
+  /** Everything that an update changes but the sums, which it makes anew, by name. */
+  all(): Map<string, tf.Variable> {
+    const entries = [...this.parameters].flatMap(([name, { first, second, average }]) => [
+      [`exp_avg.${name}`, first] as const,
+      [`exp_avg_sq.${name}`, second] as const,
+      ...(average === null ? [] : [[`average.${name}`, average] as const]),
+    ]);
+    const { lossScale } = this;
+    const scales =
+      lossScale === null ? [] : ([[LOSS_SCALE, lossScale.scale], [GOOD_STEPS, lossScale.goodSteps]] as const); // prettier-ignore
+    return new Map([...this.model.namedParameters(), ...entries, ...scales]);
   }
 
   /** Shapes of the tensors of an optimizer state, by name. */

@@ -18,7 +18,7 @@ export interface StepOutputs {
 
 export interface StepContext {
   training: boolean;
-  /** int32 [2] = (seed, step); null without dropout. */
+  /** int32 [2] = (seed, step), or [3] with the number of a worker; null without dropout. */
   dropoutKey: tf.Tensor1D | null;
   attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
   outputAttentions?: boolean;

@@ -13,6 +13,7 @@ import { type ResolvedStepOptions } from './options.js';
 import { type RunFunction, type StepRunner } from './runner.js';
 import { createSchedule } from './schedule.js';
 import { GOOD_STEPS, LOSS_SCALE, StepVariables } from './step-variables.js';
+import { checksumOf, createBroadcast } from './synchronise.js';
 import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { createUpdate, type UpdateOptions } from './update/update.js';
 
@@ -103,11 +104,14 @@ export class ModelTrainingStep implements TrainingStep {
     return this.optimization.options;
   }
 
-  run(inputs: StepInputs | readonly StepInputs[]): Promise<StepResult> {
-    return this.inOrder(async () => this.advance(inputs, (update, arrays) => update(arrays)));
+  run(inputs: StepInputs | readonly StepInputs[], shares?: readonly number[]): Promise<StepResult> {
+    return this.inOrder(async () => this.advance(inputs, shares, (update, arrays) => update(arrays)));
   }
 
-  profile(inputs: StepInputs | readonly StepInputs[]): Promise<{ result: StepResult; trace: ChromeTrace }> {
+  profile(
+    inputs: StepInputs | readonly StepInputs[],
+    shares?: readonly number[],
+  ): Promise<{ result: StepResult; trace: ChromeTrace }> {
     if (!this.compiled) {
       return Promise.reject(
         new ConfigError('TrainingStep.profile: only a compiled step has a timeline; pass compile: true'),
@@ -115,7 +119,7 @@ export class ModelTrainingStep implements TrainingStep {
     }
     return this.inOrder(async () => {
       let trace: ChromeTrace = { traceEvents: [] };
-      const result = await this.advance(inputs, async (update, arrays) => {
+      const result = await this.advance(inputs, shares, async (update, arrays) => {
         const profiled = await update.profile?.(arrays);
         trace = profiled?.trace ?? trace;
         return profiled?.outputs ?? {};
@@ -127,6 +131,7 @@ export class ModelTrainingStep implements TrainingStep {
   /** One update; `runLast` runs its last or only batch. */
   private async advance(
     inputs: StepInputs | readonly StepInputs[],
+    shares: readonly number[] | undefined,
     runLast: (update: RunFunction, arrays: RawTensors) => Promise<RawTensors>,
   ): Promise<StepResult> {
     const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => this.model.prepareArrays(batch));
@@ -136,6 +141,11 @@ export class ModelTrainingStep implements TrainingStep {
         `TrainingStep.run: expected at least one example, received ${batches.length} batches without any; leave the update out`,
       );
     }
+    const { workers } = this.runner;
+    if (workers !== null && shares?.length !== batches.length)
+      throw new ConfigError(
+        'TrainingStep.run: with several workers each batch needs its share of the update; pass shares',
+      );
     const { step, skipped } = this.counts;
     const { options, schedule, rule } = this.optimization;
     const rate = schedule(step);
@@ -145,13 +155,14 @@ export class ModelTrainingStep implements TrainingStep {
     let loss = 0;
     let end: RawTensors = {};
     for (const [index, { arrays, exampleCount }] of batches.entries()) {
-      const share = exampleCount / total;
+      const share = shares?.[index] ?? exampleCount / total;
       const isLast = index === batches.length - 1;
       const update = this.updates.get({ isOnly: batches.length === 1, isLast, earlier: new Set(summed) });
-      const dropoutKey = [options.seed, step * batches.length + index] as const;
+      const draw = step * batches.length + index;
+      const dropoutKey = [options.seed, draw, ...(workers === null ? [] : [workers.server.worker])];
       const joined = joinFeeds(arrays, rawFeeds({ ...scalars, dropoutKey, share }));
       end = await (isLast ? runLast(update, joined) : update(joined));
-      loss += share * numberOf(end, 'loss');
+      loss += (workers === null ? share : 1) * numberOf(end, 'loss'); // workers have weighted and summed it
       end['summed']?.data.forEach((flag, parameter) => flag === 1 && summed.add(names[parameter] as string));
     }
     const gradientNorm = numberOf(end, 'gradientNorm');
@@ -218,6 +229,23 @@ export class ModelTrainingStep implements TrainingStep {
     });
   }
 
+  synchronise(): Promise<string> {
+    return this.inOrder(async () => {
+      const { workers } = this.runner;
+      if (workers === null) throw new ConfigError('TrainingStep.synchronise: the step has no workers');
+      const variables = this.variables.all();
+      const broadcast = this.runner.prepare(createBroadcast(variables, workers), 'broadcast');
+      const { step, skipped } = this.counts;
+      const { counts } = await broadcast({
+        counts: { dtype: 'float32', shape: [2], data: Float32Array.of(step, skipped) },
+      });
+      const [firstStep = NaN, firstSkipped = NaN] = counts?.data ?? [];
+      this.counts = { step: firstStep, skipped: firstSkipped };
+      const checksum = await this.runner.lend((read) => checksumOf([...variables.keys()], read));
+      return `${firstStep} ${firstSkipped} ${checksum}`;
+    });
+  }
+
   syncParameters(): Promise<void> {
     return this.inOrder(async () => undefined); // the variables read through to the step
   }
@@ -240,8 +268,9 @@ export class ModelTrainingStep implements TrainingStep {
     const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.options;
     const { rule } = this.optimization;
     const { parameters, lossScale } = this.variables;
+    const { workers } = this.runner;
     const options: UpdateOptions = {
-      ...{ rule, lossScale, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing },
+      ...{ rule, lossScale, workers, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing },
     };
     return this.runner.prepare(
       createUpdate(this.model, parameters, options, accumulation),

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
 import { createState } from '../../../src/engine/session/state.js';
+import { dropout } from '../../../src/layers/dropout.js';
 import { philoxUniform } from '../../../src/random/philox-uniform.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { useBackend } from '../../helpers/backend.js';
@@ -39,5 +40,34 @@ describe('PhiloxUniform', () => {
       expect(values).toEqual({ dtype: 'float32', shape: [5, 3], data: uniformValues(15, seed, step, salt) });
     }
     await state.dispose();
+  });
+
+  test('a worker draws what comes after the draws of the workers before it, eager, recorded and in the dropout kernel', async () => {
+    if (!hasEngine) return;
+    const [shape, salt, rate] = [[2, 6], 9, 0.5];
+    const expected = uniformValues(36, 5, 4, salt).subarray(24); // of worker 2
+    const key = Int32Array.of(5, 4, 2);
+    const eager = tf.tidy(() => philoxUniform(shape, tf.tensor1d(key, 'int32'), salt));
+    expect(await eager.data()).toEqual(expected);
+    eager.dispose();
+    const state = await createState(new Map());
+    const draw = compile(
+      ({ key, x }) => ({
+        values: philoxUniform(shape, key as tf.Tensor1D, salt),
+        masked: dropout(x as tf.Tensor, { rate, salt }, { training: true, dropoutKey: key as tf.Tensor1D }),
+      }),
+      { state },
+    );
+    const { values, masked } = await draw({
+      key: { dtype: 'int32', shape: [3], data: key },
+      x: { dtype: 'float32', shape, data: new Float32Array(12).fill(1) },
+    });
+    expect(values?.data).toEqual(expected);
+    expect(masked?.data).toEqual(expected.map((value) => (value >= rate ? 2 : 0)));
+    await state.dispose();
+  });
+
+  test('refuses a worker whose elements are no multiple of 4', () => {
+    expect(() => philoxUniform([3, 3], tf.tensor1d([1, 2, 1], 'int32'), 0)).toThrow(/multiple of 4 elements/);
   });
 });

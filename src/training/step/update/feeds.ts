@@ -7,7 +7,7 @@ import { type StepTensors } from '../trainable-model.js';
 
 /** Scalars float32, but for the key. */
 export interface Feeds<S, K = S> extends UpdateScalars<S> {
-  /** int32 [2]: seed of dropout, number of the batch. */
+  /** int32 [2]: seed of dropout, number of the batch; or [3] with the number of this worker. */
   dropoutKey: K;
   /** Share of the update's examples that are in this batch. */
   share: S;
@@ -17,13 +17,10 @@ export interface Feeds<S, K = S> extends UpdateScalars<S> {
 const PREFIX = 'update/';
 
 /** The feeds as arrays. */
-export function rawFeeds({
-  dropoutKey,
-  ...scalars
-}: Feeds<number, readonly [seed: number, batch: number]>): Feeds<RawTensor> {
+export function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly number[]>): Feeds<RawTensor> {
   const { rate, firstCorrection, secondCorrection, share } = scalars;
   return {
-    dropoutKey: { dtype: 'int32', shape: [2], data: Int32Array.from(dropoutKey) },
+    dropoutKey: { dtype: 'int32', shape: [dropoutKey.length], data: Int32Array.from(dropoutKey) },
     rate: rawScalar(rate),
     firstCorrection: rawScalar(firstCorrection),
     secondCorrection: rawScalar(secondCorrection),

@@ -18,16 +18,21 @@ export interface Accumulation {
   isLast: boolean;
 }
 
-/** The loss and its gradients. With a loss scale the backward pass runs on the scaled loss; what is returned is not scaled. */
+/**
+ * The loss and its gradients. With a loss scale the backward pass runs on the scaled loss; what is returned is not scaled.
+ * @param weight factor of loss and gradients; null: none
+ */
 export function computeGradients(
   model: TrainableModel,
   parameters: ReadonlyMap<string, tf.Variable>,
   batch: StepTensors,
   context: StepContext,
   lossScale: LossScale | null,
+  weight: tf.Scalar | null,
 ): { loss: tf.Tensor; gradients: Gradients } {
   const { value, grads } = tf.variableGrads(() => {
-    const loss = lossOf(model, batch, context);
+    const plain = lossOf(model, batch, context);
+    const loss: tf.Scalar = weight === null ? plain : tf.mul(plain, weight);
     return lossScale === null ? loss : tf.mul(loss, lossScale.scale);
   }, [...parameters.values()]);
   const inverse = lossScale === null ? null : tf.div(1, lossScale.scale);

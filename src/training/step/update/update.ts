@@ -3,8 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 import { clipFactor, normOf, sumOfSquares } from './clip.js';
 import { type Feeds, splitFeeds } from './feeds.js';
 import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';
+import { sumGradients, sumOverWorkers } from './worker-sums.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '../optimizer.js';
+import { type WorkerGroup } from '../worker-group.js';
 import { type StepFunction } from '../runner.js';
 import { type StepContext, type StepTensors, type TrainableModel } from '../trainable-model.js';
 
@@ -25,12 +27,15 @@ export interface UpdateOptions {
   labelSmoothing: number;
   /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are skipped. */
   lossScale: LossScale | null;
+  /** The workers that share the update; null: this process makes it alone. */
+  workers: WorkerGroup | null;
 }
 
 /**
  * The function that takes a batch with its `Feeds`, and gives `loss` and (at the end of an update) `gradientNorm` and with a scaled loss
  * `lossScale`, the scale of the next update; all scalar. Before the end of an update it gives `summed`, a flag for each parameter: whether
  * its sum counts. A parameter without gradient is skipped entirely: neither moments nor decay change it.
+ * With workers each batch counts with its share, `loss` is the sum of the workers' shares, and the update that of the summed gradients.
  * @param accumulation null when the batch is the whole update
  */
 export function createUpdate(
@@ -40,16 +45,19 @@ export function createUpdate(
   accumulation: Accumulation | null,
 ): StepFunction {
   const variables = new Map([...parameters].map(([name, { parameter }]) => [name, parameter]));
-  const { gradientCheckpointing, labelSmoothing, lossScale } = options;
+  const { gradientCheckpointing, labelSmoothing, lossScale, workers } = options;
   return (inputs): StepTensors => {
     const { batch, feeds } = splitFeeds(inputs);
     const { dropoutKey, share } = feeds;
     const context: StepContext = { training: true, dropoutKey, gradientCheckpointing, labelSmoothing };
-    const { loss, gradients } = computeGradients(model, variables, batch, context, lossScale);
-    if (accumulation === null) return { loss, ...applyGradients(gradients, parameters, { loss, feeds, options }) };
-    const totals = accumulate(gradients, share, accumulation);
-    if (!accumulation.isLast) return { loss, summed: storeSums(totals, accumulation.sums) };
-    return { loss, ...applyGradients(totals, parameters, { loss, feeds, options }) };
+    const isWeighted = workers !== null && accumulation === null;
+    const own = computeGradients(model, variables, batch, context, lossScale, isWeighted ? share : null);
+    const loss =
+      workers === null ? own.loss : sumOverWorkers(isWeighted ? own.loss : tf.mul(own.loss, share), 'loss', workers);
+    const totals = accumulation === null ? own.gradients : accumulate(own.gradients, share, accumulation);
+    if (accumulation?.isLast === false) return { loss, summed: storeSums(totals, accumulation.sums) };
+    const gradients = workers === null ? totals : sumGradients(totals, workers);
+    return { loss, ...applyGradients(gradients, parameters, { loss, feeds, options }) };
   };
 }
 

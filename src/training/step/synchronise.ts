@@ -1,0 +1,28 @@
+// The start of a run over several workers: all take over the variables and counts of worker 0, and can prove it.
+import * as tf from '@tensorflow/tfjs';
+import { crc32 } from '../../checkpoint/crc32.js';
+import { type ReadTensor } from '../../raw-tensor.js';
+import { type StepFunction } from './runner.js';
+import { sumOverWorkers } from './update/worker-sums.js';
+import { type WorkerGroup } from './worker-group.js';
+
+/** A function that gives every variable, and its input `counts`, the values of worker 0: the others add zeros to them. */
+export function createBroadcast(variables: ReadonlyMap<string, tf.Variable>, group: WorkerGroup): StepFunction {
+  const isFirst = group.server.worker === 0;
+  const ofFirst = (x: tf.Tensor, name: string): tf.Tensor =>
+    sumOverWorkers(isFirst ? x : tf.zerosLike(x), `broadcast ${name}`, group);
+  return ({ counts }) => {
+    for (const [name, variable] of variables) variable.assign(ofFirst(variable, name));
+    return { counts: ofFirst(counts as tf.Tensor, 'counts') };
+  };
+}
+
+/** A checksum of variables, which does not depend on their order. */
+export async function checksumOf(names: readonly string[], read: ReadTensor): Promise<string> {
+  const sums = new Uint32Array(names.length);
+  for (const [i, name] of [...names].sort().entries()) {
+    const { data } = await read(name);
+    sums[i] = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return crc32(new Uint8Array(sums.buffer)).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,64 @@
+// Sums over the workers of a cluster, for recorded updates: each is an operation of the graph, which runs beside the rest of the backward pass.
+import * as tf from '@tensorflow/tfjs';
+import { EngineError } from '../../../errors.js';
+import { fused } from '../../../fused.js';
+import { hash32 } from '../../../random/philox.js';
+import { sizeOf } from '../../../shapes.js';
+import { type Gradients } from './gradients.js';
+import { type WorkerGroup } from '../worker-group.js';
+
+/** Gradients are joined until they have so many float32: a sum of many small tensors would wait for the network at each of them. */
+const BUCKET_ELEMENTS = 6 << 20; // 24 MB, about the 25 MB of torch's DistributedDataParallel
+/** A gradient of so many goes alone: joining would cost a copy and save nothing. */
+const LARGE_ELEMENTS = 1 << 20;
+
+/** The sum of `x` over the workers. @param name what is summed, the same on all workers and unique in a run */
+export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, isLow = false): tf.Tensor {
+  const { count, timeoutSeconds } = group;
+  const instance = hash32(name) >>> 1; // a positive int32
+  const sum = fused('SumOverWorkers', { x }, { workers: count, instance, timeoutSeconds, isLow })?.[0];
+  if (sum !== undefined) return sum;
+  throw new EngineError('sums over workers need the compiled step; leave out compile: false');
+}
+
+/** The sums of all gradients, in buckets in the reverse order of the parameters, which is about that in which the backward pass makes them. */
+export function sumGradients(gradients: Gradients, group: WorkerGroup): Gradients {
+  const sums = new Map<string, tf.Tensor>();
+  for (const bucket of bucketsOf(gradients)) {
+    const [first] = bucket;
+    if (first === undefined) continue;
+    const key = `gradients ${bucket.map(([name]) => name).join()}`;
+    const sum = (x: tf.Tensor): tf.Tensor => sumOverWorkers(x, key, group, group.wire === 'bf16');
+    if (bucket.length === 1) {
+      sums.set(first[0], sum(first[1]));
+      continue;
+    }
+    const joined = sum(tf.concat(bucket.map(([, gradient]) => tf.reshape(gradient, [-1]))));
+    const parts = tf.split(
+      joined,
+      bucket.map(([, { size }]) => size),
+    );
+    bucket.forEach(([name, { shape }], i) => sums.set(name, tf.reshape(parts[i] as tf.Tensor, shape)));
+  }
+  return new Map([...gradients.keys()].map((name) => [name, sums.get(name) as tf.Tensor]));
+}
+
+function bucketsOf(gradients: Gradients): [name: string, gradient: tf.Tensor][][] {
+  const large: [string, tf.Tensor][][] = [];
+  let open: [string, tf.Tensor][] = [];
+  let size = 0;
+  const buckets = [...gradients].reverse().flatMap((entry) => {
+    const elements = sizeOf(entry[1].shape);
+    if (elements >= LARGE_ELEMENTS) {
+      large.push([entry]);
+      return [];
+    }
+    open.push(entry);
+    size += elements;
+    if (size < BUCKET_ELEMENTS) return [];
+    const full = open;
+    [open, size] = [[], 0];
+    return [full];
+  });
+  return [...large, ...buckets, ...(open.length === 0 ? [] : [open])];
+}
