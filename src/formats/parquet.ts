@@ -51,6 +51,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   };
   const metadata = await attempt('its metadata', () => parquetMetadataAsync(file));
   const columns = leafColumns(metadata);
+  const compressors = decompressors(snappyUncompress);
   const groupStarts = groupStartsOf(metadata, source.name);
   /** All values of a column in one group of rows: one promise, since the library leaves others unhandled when one fails. */
   const valuesOfGroup = async (column: string, group: number): Promise<unknown[]> => {
@@ -59,7 +60,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
       file,
       metadata: part,
       utf8: false,
-      compressors: decompressors(snappyUncompress),
+      compressors,
     });
     return rows.map((row) => valueAt(row, column.split('.')));
   };
@@ -74,6 +75,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
       for (const [group, start] of groupStarts.slice(0, -1).entries()) {
         const end = groupStarts[group + 1] as number;
         if (start >= to || end <= from) continue;
+        requireCodec(metadata, column, group, compressors, source.name);
         const all = await attempt(`column ${column}`, () => valuesOfGroup(column, group));
         for (let row = Math.max(start, from); row < Math.min(end, to); row++) values.push(all[row - start] ?? null);
       }
@@ -111,6 +113,24 @@ function decompressors(snappy: typeof Hyparquet.snappyUncompress): Hyparquet.Com
     BROTLI: bounded((input, maxOutputLength) => zlib.brotliDecompressSync(input, { maxOutputLength })),
     ...(zstd === undefined ? {} : { ZSTD: bounded((input, maxOutputLength) => zstd(input, { maxOutputLength })) }),
   };
+}
+
+/** @throws DataError when a column is compressed by a method that nothing here unpacks */
+function requireCodec(
+  { row_groups: groups }: Hyparquet.FileMetaData,
+  column: string,
+  group: number,
+  compressors: Hyparquet.Compressors,
+  name: string,
+): void {
+  const chunk = groups[group]?.columns.find(({ meta_data: data }) => data?.path_in_schema.join('.') === column);
+  const codec = chunk?.meta_data?.codec;
+  if (codec === undefined || codec === 'UNCOMPRESSED' || codec in compressors) return;
+  const newer =
+    codec === 'ZSTD' ? `Node ${process.version} does not unpack; use Node 22.15 or later, or` : 'is not read here;';
+  throw new DataError(
+    `${name}: column ${column} is compressed with ${codec}, which ${newer} write the file again with snappy: pandas.read_parquet(path).to_parquet(path, compression='snappy')`,
+  );
 }
 
 /** The paths of the columns that hold values. */

@@ -117,6 +117,20 @@ describe('pictures in Parquet files', () => {
       expect(Buffer.from(await source.read('9')).equals(FILES[2] as Buffer)).toBe(true);
     }));
 
+  test.each([['plain-lz4', 'LZ4'], ...(hasZstd ? [] : [['images-zstd', 'ZSTD']])])(
+    'that nothing here unpacks, as %s, are named as that and not as damaged',
+    async (name, codec) => {
+      const error: unknown = await withPictures(join(ARCHIVES, `${name}.parquet`), async (source) => {
+        await source.read(source.ids[0] ?? '');
+      }).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(DataError);
+      expect((error as DataError).message).toMatch(
+        new RegExp(`${name}.parquet: column .* is compressed with ${codec}.*snappy`),
+      );
+      expect((error as DataError).message).not.toContain('damaged');
+    },
+  );
+
   test('in a folder of parts, rows without ids by the name of their part', async () => {
     for (const i of [0, 1])
       copyFileSync(join(ARCHIVES, 'unnamed.parquet'), join(folder, `train-0000${i}-of-00002.parquet`));
