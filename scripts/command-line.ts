@@ -65,6 +65,7 @@ export function usageText(message: string, { command, flags, commands }: Known):
   const [missing] = found(/^Missing required arguments?: (.*)$/);
   const [valueless] = found(/^Not enough arguments following: (.*)$/);
   const [flag, given, choices] = found(/^Invalid values:\s+Argument: (.*?), Given: (.*?), Choices: (.*)$/);
+  const [received, least] = found(/^Not enough non-option arguments: got (\d+), need at least (\d+)/);
   const lists = `\`${command} --help\` lists `;
   if (unknown !== undefined) {
     const names = [...new Set(unknown.split(', ').map(kebab))];
@@ -78,8 +79,8 @@ export function usageText(message: string, { command, flags, commands }: Known):
   }
   if (valueless !== undefined) return `--${valueless}: expected a value, received none; ${lists}the flags`;
   if (flag !== undefined) return `--${flag}: expected one of ${choices}, received ${given}; ${lists}the flags`;
-  if (message.startsWith('Not enough non-option arguments'))
-    return `expected an argument that is not there; ${lists}what \`${command}\` takes`;
+  if (received !== undefined)
+    return `expected at least ${least} ${least === '1' ? 'argument' : 'arguments'} without a flag (a file, a folder or the like), received ${received}; \`${command} --help\` shows which`;
   return message;
 }
 

@@ -81,7 +81,7 @@ function notFinite(values: Float32Array, width: number, what: string, where: str
   const at = values.findIndex((value) => !Number.isFinite(value));
   return new DataError(
     `${where}, region ${Math.floor(at / width)}: expected finite numbers, found ${values[at]} in its ${what} (value ${at % width}); ` +
-      'extract the image again, or leave such images out with --skip-bad-images',
+      'extract the image again',
   );
 }
 

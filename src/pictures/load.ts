@@ -1,6 +1,6 @@
 // A picture from wherever it is: a path, an address, or the bytes of a file.
 import { fileURLToPath } from 'node:url';
-import { isUrl, openSource } from '#platform';
+import { isUrl, openSource, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
 import { type DecodeOptions, decodePicture, MAX_FILE_BYTES, readPicture } from './decode.js';
 import type { RgbImage } from './rgb-image.js';
@@ -28,9 +28,4 @@ async function downloadPicture(url: string): Promise<Uint8Array> {
   } finally {
     await source.close();
   }
-}
-
-/** A data address holds the whole picture. */
-function shortAddress(url: string): string {
-  return url.startsWith('data:') ? `${url.slice(0, 40)}...` : url;
 }

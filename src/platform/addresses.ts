@@ -19,3 +19,8 @@ export function folderOf(path: string): string {
 export function fileName(path: string): string {
   return path.replace(/[?#].*$/, '').replace(/^.*\//, '');
 }
+
+/** An address for messages: a data address holds a whole picture, of which the beginning is enough. */
+export function shortAddress(url: string): string {
+  return url.startsWith('data:') ? `${url.slice(0, 40)}...` : url;
+}

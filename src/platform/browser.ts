@@ -9,7 +9,7 @@ import { encoderOf } from './javascript-tokenizer.js';
 import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
-export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
+export { fileName, folderOf, isUrl, joinPath, shortAddress } from './addresses.js';
 export { isRepoId } from './hub/options.js';
 export type { HubOptions, HubProgress } from './hub/options.js';
 

@@ -144,7 +144,7 @@ async function writePictures(
     for (const one of found) {
       if ('regions' in one) await writer.add(one.id, one.regions);
       else if (skipBadImages) badImages.push(one);
-      else throw new DataError(`${one.reason}; --skip-bad-images leaves such pictures out and lists them`);
+      else throw new DataError(`${one.reason}; skipBadImages: true leaves such pictures out and lists them`);
       onImage?.((done += 1), ids.length);
     }
     if (signal?.aborted === true && done < ids.length) return { earlier, badImages, isFinished: false };

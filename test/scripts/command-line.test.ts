@@ -27,6 +27,10 @@ describe('a command line that yargs refuses', () => {
       'expected --data and --output; `visualbert train vqa --help` lists the flags',
     ],
     [
+      'Not enough non-option arguments: got 0, need at least 1',
+      'expected at least 1 argument without a flag (a file, a folder or the like), received 0; `visualbert train vqa --help` shows which',
+    ],
+    [
       'Not enough arguments following: epochs',
       '--epochs: expected a value, received none; `visualbert train vqa --help` lists the flags',
     ],

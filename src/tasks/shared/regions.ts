@@ -1,5 +1,6 @@
 // The region features that a task's examples show: cached, and replaced where a control asks for it.
 import { VisualBertConfig } from '../../config.js';
+import { isBadData } from '../../features/indexed-source.js';
 import { openRegionFeatures } from '../../features/open.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';
 import { cachedSource, shuffledRegions, warnAboutMixture, withoutRegions } from '../../features/wrappers.js';
@@ -24,10 +25,12 @@ export async function taskRegions(
   context: TaskContext,
 ): Promise<TaskRegions> {
   const dim = await modelWidth(context);
-  const open = (one: RegionFeatureSource | readonly string[]): Promise<RegionFeatureSource> =>
-    openControlled(one, options, context, dim);
-  const first = await open(source);
   const { skipBadImages } = options;
+  const open = async (one: RegionFeatureSource | readonly string[]): Promise<RegionFeatureSource> => {
+    const opened = await openControlled(one, options, context, dim);
+    return skipBadImages ? opened : withAdvice(opened);
+  };
+  const first = await open(source);
   if (options.validationFeatures === undefined) return { ...first, validation: first, skipBadImages };
   const validation = await openedWith(first, () => open(options.validationFeatures ?? []));
   const close = async (): Promise<void> => void (await Promise.all([first.close(), validation.close()]));
@@ -55,4 +58,18 @@ async function openControlled(
   const cached = cachedSource(opened, options.cacheMb * 2 ** 20);
   if (options.regions === 'zeroed') return withoutRegions(cached);
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
+}
+
+/** The source, whose errors about an image say how to go on without it. */
+function withAdvice(source: RegionFeatureSource): RegionFeatureSource {
+  return {
+    ...source,
+    read: (id) =>
+      source.read(id).catch((error: unknown) => {
+        if (!isBadData(error)) throw error;
+        throw new DataError(`${error.message}; skipBadImages: true leaves such images out and lists them`, {
+          cause: error,
+        });
+      }),
+  };
 }
