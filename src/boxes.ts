@@ -1,4 +1,5 @@
 // Boxes and how much two of them overlap.
+import { requireKinds } from './options.js';
 
 /** x1, y1, x2, y2. */
 export type Box = readonly [number, number, number, number];
@@ -11,6 +12,7 @@ export const MATCHING_OVERLAP = 0.5;
  * @see uclanlp/visualbert `flickr_ban/utils.py`, calculate_iou: widths are x2 - x1, without the pixel that some tools add
  */
 export function intersectionOverUnion(a: Box, b: Box): number {
+  requireKinds('intersectionOverUnion', { 'a list': { a, b } });
   const area = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
@@ -27,6 +29,7 @@ export function boxAt(boxes: ArrayLike<number>, i: number): Box {
 
 /** The regions that overlap any of the boxes by half at least. */
 export function matchingRegions(boxes: readonly Box[], regions: ArrayLike<number>): number[] {
+  requireKinds('matchingRegions', { 'a list': { boxes, regions } });
   const matches: number[] = [];
   for (let i = 0; i < regions.length / 4; i++) {
     if (boxes.some((box) => intersectionOverUnion(box, boxAt(regions, i)) >= MATCHING_OVERLAP)) matches.push(i);

@@ -1,4 +1,5 @@
 // Random access to bytes: the one interface between file formats and the places where bytes come from.
+import { requireKinds } from './options.js';
 
 /** A file, a buffer or a remote object of known size. Readers never need it whole in memory. */
 export interface ByteSource {
@@ -15,6 +16,7 @@ export interface ByteSource {
 
 /** Bytes in memory as a source. */
 export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  requireKinds('bytesSource', { bytes: { bytes } });
   const slice = (offset: number, length: number): Uint8Array => {
     if (offset < 0 || length < 0 || offset + length > bytes.byteLength) {
       throw new RangeError(`${name}: bytes ${offset} to ${offset + length} lie outside its ${bytes.byteLength} bytes`);

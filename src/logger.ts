@@ -1,4 +1,5 @@
 // The logger of the library's warnings and notices: the console, unless a program sets its own.
+import { requireKinds } from './options.js';
 
 /** What the library logs with. `console` and the loggers of pino and winston have this shape. */
 export interface Logger {
@@ -17,6 +18,7 @@ const MOST_WARNINGS = 1000;
  * setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
  */
 export function setLogger(logger: Logger | null): void {
+  requireKinds('setLogger', { 'a logger': { logger: logger ?? console } });
   current = logger ?? console;
   warned.clear();
 }

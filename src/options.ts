@@ -1,4 +1,4 @@
-// Schemas of options, what is wrong with options option by option (callers name them as their reader does), and options that were left out.
+// What public functions take: schemas of options, what is wrong with them option by option, kinds of arguments, and options that were left out.
 import { z } from 'zod';
 import { ConfigError } from './errors.js';
 
@@ -64,6 +64,46 @@ export function requirePaths(owner: string, paths: string | readonly string[]): 
   const all: readonly string[] = typeof paths === 'string' || !Array.isArray(paths) ? [paths as string] : paths;
   for (const path of all) requirePath(owner, path);
   return all;
+}
+
+const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null;
+const has = (value: unknown, ...methods: readonly PropertyKey[]): boolean =>
+  isObject(value) && methods.every((name) => typeof value[name] === 'function');
+
+/** By what errors call a kind: what tells it. Structures are told by what the functions call first. */
+const KINDS = {
+  'a text': (value) => typeof value === 'string',
+  'a path': (value) => typeof value === 'string' && value !== '',
+  'a list': (value) => has(value, Symbol.iterator),
+  'a Map': (value) => has(value, 'get', 'keys', Symbol.iterator),
+  'an object': (value) => isObject(value) && !Array.isArray(value),
+  'a function': (value) => typeof value === 'function',
+  'an array of numbers': (value) => ArrayBuffer.isView(value) || Array.isArray(value),
+  bytes: (value) => ArrayBuffer.isView(value),
+  'a tensor': (value) => has(value, 'dataSync'),
+  'a model': (value) => has(value, 'namedParameters'),
+  'a source of bytes': (value) => has(value, 'read', 'close'),
+  'a destination of bytes': (value) => has(value, 'write', 'close'),
+  'a logger': (value) => has(value, 'info', 'warn'),
+  'region features': (value) => has(value, 'ids', 'read'),
+} satisfies Record<string, (value: unknown) => boolean>;
+
+/**
+ * Refuses arguments of another kind than the types say: what JavaScript, `any` and parsed files let through.
+ * @param owner who takes them, as in code: `scoreVqa`
+ * @param given by kind the arguments, by their names.
+ * @throws ConfigError naming the first that is of another kind, and what was received
+ * @example
+ * const [shape, key] = [[2, 3], philoxKey(0, 1)];
+ * requireKinds('philoxUniform', { 'a list': { shape }, 'a tensor': { key } });
+ */
+export function requireKinds(owner: string, given: { readonly [K in keyof typeof KINDS]?: object }): void {
+  for (const [kind, values] of Object.entries(given)) {
+    const isKind = KINDS[kind as keyof typeof KINDS];
+    for (const [name, value] of Object.entries(values)) {
+      if (!isKind(value)) throw new ConfigError(`${owner}: ${name}: expected ${kind}, received ${shown(value)}`);
+    }
+  }
 }
 
 /** The `error` of a schema: `expected a path, received 5`. */

@@ -1,4 +1,5 @@
 // Words of messages: counts, and settings as they look on a command line.
+import { requireKinds } from './options.js';
 
 /**
  * `learning-rate` for `learningRate`.
@@ -6,6 +7,7 @@
  * kebab('maxTextLength'); // 'max-text-length'
  */
 export function kebab(name: string): string {
+  requireKinds('kebab', { 'a text': { name } });
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
@@ -15,6 +17,7 @@ export function kebab(name: string): string {
  * shellWord("it's"); // `'it'\\''s'`
  */
 export function shellWord(text: string): string {
+  requireKinds('shellWord', { 'a text': { text } });
   return /^[\w./:~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

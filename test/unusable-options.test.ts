@@ -1,5 +1,9 @@
-// Options and paths that are no options and no paths: every public function answers with an error of the package that names itself.
-import { describe, expect, test } from '@jest/globals';
+// Options, paths and other arguments of a wrong kind: every public function and class answers with an error of the package.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createTokenizer } from '#platform';
 import * as visualbert from '../src/node.js';
 
 const { VisualBertConfig: Config } = visualbert;
@@ -10,6 +14,7 @@ const config = new Config({
   intermediateSize: 8,
   vocabSize: 9,
 });
+const tokenizer = createTokenizer({ 'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nx\n' });
 const MODELS = [
   visualbert.VisualBertModel,
   visualbert.VisualBertForPreTraining,
@@ -70,6 +75,9 @@ const PATHS: Record<string, (value: never) => unknown> = {
   writeReport: (value) => visualbert.writeReport(value),
 };
 
+const { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } = visualbert;
+const OUR_ERRORS = [ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError];
+
 const thrownBy = async (call: () => unknown): Promise<unknown> => {
   try {
     await call();
@@ -100,6 +108,136 @@ describe.each(Object.entries(PATHS))('a path of %s', (name, call) => {
     expect(error).toBeInstanceOf(visualbert.ConfigError);
     expect((error as Error).message).toBe(`${name}: expected a path, received ${JSON.stringify(value)}`);
   });
+});
+
+/** Exports that are not called with anything, and why. */
+const NOT_CALLED: Readonly<Record<string, string>> = {
+  tf: 'the whole of TensorFlow.js',
+  OptionsError: 'an error of the package, which only the package makes',
+  examineMachine: 'takes no argument, and tries every backend',
+  removeEngines: 'takes no argument, and removes the installed engines',
+};
+
+/** Exports that do something with no options or empty ones: install an engine, choose a backend, wait for requests. */
+const WITH_DEFAULTS = ['installEngine', 'selectBackend', 'serve'];
+
+const WRONG_KINDS: readonly unknown[] = [null, 0, true, ''];
+const MAY_BE_LEFT_OUT: readonly unknown[] = [undefined, [], {}];
+
+type Call = (...given: unknown[]) => unknown;
+
+/** What stands before the wrong argument. */
+const LEADS: readonly (readonly unknown[])[] = [[], ['x'], ['x', 'x']];
+
+/** A class or its static methods; of anything else itself. */
+function callsOf(name: string, value: unknown): [string, Call][] {
+  if (typeof value !== 'function') return [];
+  if (!isOurClass(value)) return [[name, value as Call]];
+  const Class = value as unknown as new (...given: unknown[]) => object;
+  const statics = value as unknown as Record<string, Call>;
+  const methods: string[] = [];
+  for (let one: unknown = value; isOurClass(one); one = Object.getPrototypeOf(one))
+    methods.push(...Object.getOwnPropertyNames(one).filter((key) => typeof statics[key] === 'function'));
+  return [
+    [`new ${name}`, (...given) => new Class(...given)],
+    ...[...new Set(methods)].map((key): [string, Call] => [`${name}.${key}`, (...given) => statics[key]?.(...given)]),
+  ];
+}
+
+const THEIRS: readonly unknown[] = [visualbert.tf.layers.Layer, visualbert.tf.serialization.Serializable];
+
+/** Whether a class is of this package: those of JavaScript are native code, and tfjs's are known. */
+const isOurClass = (value: unknown): boolean =>
+  typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value)) && !THEIRS.includes(value);
+
+/** Objects that calls give, and the methods that take arguments. */
+const METHODS: Record<string, { made: () => object; names: readonly string[] }> = {
+  model: {
+    made: () => new visualbert.VisualBertModel(config),
+    names: ['forward', 'savePretrained', 'numParameters', 'resizeTokenEmbeddings', 'prepareArrays'],
+  },
+  processor: {
+    made: () => new visualbert.VisualBertProcessor({ tokenizer, answers: new visualbert.AnswerVocabulary(['a', 'b']) }),
+    names: ['process', 'encodeText', 'encodeWords', 'fitRegions', 'decodeAnswers', 'savePretrained'],
+  },
+  AnswerVocabulary: {
+    made: () => new visualbert.AnswerVocabulary(['a', 'b']),
+    names: ['softScores', 'best', 'classOf'],
+  },
+  'region features': {
+    made: () => visualbert.memorySource('m', [['1', { count: 1, dim: 1, features: new Float32Array(1) }]]),
+    names: ['has', 'countOf', 'read'],
+  },
+  TensorBoardWriter: {
+    made: () => new visualbert.TensorBoardWriter('logs', { startStep: 0 }),
+    names: ['scalars', 'histogram', 'hyperparameters'],
+  },
+  ZipWriter: { made: () => new visualbert.ZipWriter(visualbert.memorySink('zip')), names: ['add'] },
+};
+
+describe('arguments of a wrong kind', () => {
+  const before = process.cwd();
+  const folder = mkdtempSync(join(tmpdir(), 'kinds-'));
+  const quiet = { info: () => undefined, warn: () => undefined };
+  // Calls may write into the working directory, set a logger, or ask the hub.
+  beforeAll(() => {
+    process.chdir(folder);
+    process.env['HF_HUB_OFFLINE'] = '1';
+  });
+  afterAll(() => {
+    process.chdir(before);
+    delete process.env['HF_HUB_OFFLINE'];
+    rmSync(folder, { recursive: true });
+  });
+  beforeEach(() => {
+    visualbert.setLogger(quiet);
+  });
+  afterEach(() => {
+    visualbert.setLogger(null);
+    visualbert.setFetch(null);
+  });
+
+  const requireOurs = async (name: string, call: Call, values: readonly unknown[], leads = LEADS): Promise<void> => {
+    for (const given of values.flatMap((value) => leads.map((lead) => [...lead, value]))) {
+      const error = await thrownBy(() => call(...given));
+      if (error === 'nothing') continue;
+      const shown = `${name}(${given.map((one) => JSON.stringify(one)).join(', ')}): ${String(error)}`;
+      expect([OUR_ERRORS.some((Class) => error instanceof Class), shown]).toEqual([true, shown]);
+    }
+  };
+
+  const exported = Object.entries(visualbert).filter(([name]) => !(name in NOT_CALLED));
+  const calls = exported.flatMap(([name, value]) => callsOf(name, value));
+  test.each(calls)('are answered by %s with what it makes of them or an error of the package', async (name, call) => {
+    if (WITH_DEFAULTS.includes(name)) await requireOurs(name, call, WRONG_KINDS, [[]]);
+    else await requireOurs(name, call, [...WRONG_KINDS, ...MAY_BE_LEFT_OUT]);
+  });
+
+  test.each(Object.entries(METHODS))('are answered by the methods of %s likewise', async (name, { made, names }) => {
+    const object = made() as Record<string, Call>;
+    for (const key of names)
+      await requireOurs(`${name}.${key}`, (...given) => object[key]?.(...given), [...WRONG_KINDS, ...MAY_BE_LEFT_OUT]);
+    object['dispose']?.();
+  });
+});
+
+test('a file that is not there is named', async () => {
+  const absent = join(tmpdir(), 'absent');
+  const message = `${absent}: cannot be read: no such file`;
+  const checkpoint = 'test/fixtures/checkpoints/tiny-vqa';
+  for (const call of [
+    () => visualbert.VisualBertProcessor.fromPretrained(checkpoint, { vocabulary: absent }),
+    () => visualbert.readVqaQuestions(absent),
+    () => visualbert.openFeatureStore(absent),
+    () => visualbert.scoreNlvr2File(absent, absent),
+  ]) {
+    const error = await thrownBy(call);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as Error).message).toBe(message);
+  }
+  expect(String(await thrownBy(() => visualbert.writeReport(absent)))).toContain(
+    'run.json: cannot be read: no such file',
+  );
 });
 
 test('what is not a model is not trained', async () => {

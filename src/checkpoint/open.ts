@@ -5,6 +5,7 @@ import { readTorchStream } from './pytorch-legacy.js';
 import { readTorchArchive, stateDictFile, type TorchObject } from './pytorch.js';
 import { openSafetensors } from './safetensors.js';
 import type { TensorFile } from './tensor-file.js';
+import { requireKinds } from '../options.js';
 
 const PEEK_BYTES = 512;
 
@@ -28,6 +29,7 @@ const OTHER_FORMATS: readonly [RegExp, string][] = [
  * @throws CheckpointError naming the file, and offset or key where there is one.
  */
 export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
+  requireKinds('openTensorFile', { 'a source of bytes': { source } });
   try {
     return await openByHead(source, await headOf(source));
   } catch (error) {

@@ -5,6 +5,7 @@ import { sizeOf } from '../shapes.js';
 import type { StoredDType } from './dtypes.js';
 import { requireBytes, type TensorToWrite } from './safetensors.js';
 import { ZipWriter } from './zip-writer.js';
+import { requireKinds } from '../options.js';
 
 /** The folder inside the archive; torch takes the file's name, any will do. */
 const ROOT = 'archive';
@@ -28,6 +29,7 @@ const STORAGE_TYPES: Readonly<Record<StoredDType, string>> = {
  * @throws CheckpointError when a tensor's bytes do not fit its shape, or an alias names no earlier tensor.
  */
 export async function writePytorch(sink: ByteSink, tensors: Iterable<TensorToWrite>): Promise<void> {
+  requireKinds('writePytorch', { 'a destination of bytes': { sink }, 'a list': { tensors } });
   const list = [...tensors];
   const storages = new Map<string, number>();
   for (const { name, aliasOf } of list) {

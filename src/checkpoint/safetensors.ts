@@ -5,6 +5,7 @@ import { CheckpointError, errorMessage } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { DTYPE_BYTES, isStoredDType, type StoredDType } from './dtypes.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
+import { requireKinds } from '../options.js';
 
 /** The reference refuses longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -138,6 +139,7 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata: Record<string, string> = { format: 'pt' },
 ): Promise<void> {
+  requireKinds('writeSafetensors', { 'a destination of bytes': { sink }, 'a list': { tensors } });
   const sorted = [...tensors]
     .filter((tensor) => tensor.aliasOf === undefined)
     .sort((a, b) => DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) || compareUtf8(a.name, b.name));

@@ -1,6 +1,7 @@
 // Writes a zip archive of stored entries with aligned data, as torch.save does (zip64 where sizes need it), streaming.
 import type { ByteSink } from '../byte-sink.js';
 import { crc32 } from './crc32.js';
+import { requireKinds } from '../options.js';
 
 /** torch aligns each storage to this, so that it can be mapped into memory. */
 const ALIGNMENT = 64;
@@ -37,6 +38,7 @@ export class ZipWriter {
 
   /** Appends one stored entry. */
   async add(name: string, bytes: Uint8Array): Promise<void> {
+    requireKinds('ZipWriter.add', { 'a text': { name }, bytes: { bytes } });
     const entry = { name: new TextEncoder().encode(name), crc: crc32(bytes), size: bytes.byteLength, header: this.at };
     this.entries.push(entry);
     const wide = entry.size >= LIMIT_32 ? field(ZIP64_FIELD, [entry.size, entry.size]) : new Uint8Array();

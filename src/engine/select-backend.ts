@@ -12,6 +12,7 @@ import { createKernelBackend } from './load/kernel-backend.js';
 import { findEngine } from './load/find-engine.js';
 import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
+import { requireKinds } from '../options.js';
 
 /** `tensorflow`: the native engine. */
 export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
@@ -36,6 +37,7 @@ const ENGINE = 'tensorflow';
  * settings. Without a request it does not fail: plain JavaScript is always there.
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
+  requireKinds('selectBackend', { 'an object': { options } });
   const { device, backend } = options;
   requireOptions(options);
   if (backend !== undefined) requireBackendName('backend', backend);
@@ -108,6 +110,7 @@ function startWhenAsked(): void {
  * @throws EngineError when there is none: it says what to install, and that prediction and evaluation go on without it.
  */
 export function requireTrainingEngine(options: NativeOptions = {}): void {
+  requireKinds('requireTrainingEngine', { 'an object': { options } });
   if (askedByEnvironment() !== undefined) return;
   try {
     loadNative(options);

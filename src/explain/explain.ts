@@ -7,6 +7,7 @@ import { EXPLANATION_METHODS, type ExplainedImage, type ExplainOptions, type Exp
 import { leaveOutEach, leaveOutPairs } from './leave-out.js';
 import { studyExample, type StudiedExample } from './studied-example.js';
 import type { LayerAttention } from './trace.js';
+import { requireKinds } from '../options.js';
 
 /**
  * Scores each word and each region by what it had to do with an answer.
@@ -20,6 +21,7 @@ export async function explain<T extends PipelineName>(
   input: PipelineInput<T>,
   options: ExplainOptions = {},
 ): Promise<Explanation> {
+  requireKinds('explain', { 'a function': { pipeline }, 'an object': { options } });
   const { method = 'relevance', pairs = false } = options;
   if (!EXPLANATION_METHODS.includes(method))
     throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);

@@ -2,6 +2,7 @@
 import { imageKey } from '../image-key.js';
 import { isBadData } from './indexed-source.js';
 import type { RegionFeatureSource } from './region-features.js';
+import { requireKinds } from '../options.js';
 
 /** An image that was left out. */
 export interface BadImage {
@@ -30,11 +31,14 @@ const READ_AHEAD = 8;
  * @example
  * const source = await withoutBadImages(await openRegionFeatures('features.vbf'), { ids: questions.map(({ imageId }) => imageId) });
  * for (const { id, reason } of source.badImages) console.warn(`left out image ${id}: ${reason}`);
+ * await source.close();
  */
 export async function withoutBadImages(
   source: RegionFeatureSource,
-  { ids = source.ids(), onImage }: BadImageOptions = {},
+  options: BadImageOptions = {},
 ): Promise<SourceWithoutBadImages> {
+  requireKinds('withoutBadImages', { 'region features': { source }, 'an object': { options } });
+  const { ids = source.ids(), onImage } = options;
   const wanted = uniqueIds(ids).filter((id) => source.has(id));
   const bad = new Map<string, BadImage>();
   let [next, done] = [0, 0];

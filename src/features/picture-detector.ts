@@ -1,4 +1,5 @@
 // A detector as the rest of the package sees it: pictures in, regions out, whatever network finds them.
+import { shortAddress } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
 import type { RegionFeatures } from './region-features.js';
 
@@ -43,7 +44,7 @@ export function pictureReader(detector: PictureDetector | undefined): (picture: 
 async function detectOne(detector: PictureDetector, picture: Picture): Promise<RegionFeatures> {
   const [regions] = await detector.detect([picture]);
   if (regions !== undefined && regions.count > 0) return regions;
-  const name = ArrayBuffer.isView(picture) ? `a picture of ${picture.byteLength} bytes` : String(picture);
+  const name = ArrayBuffer.isView(picture) ? `a picture of ${picture.byteLength} bytes` : shortAddress(String(picture));
   throw new DataError(`${name}: the detector finds no regions in it`);
 }
 

@@ -2,6 +2,7 @@
 import { DataError } from '../errors.js';
 import { type RgbImage } from '../pictures/rgb-image.js';
 import { type RegionColumn, type RegionFeatures } from './region-features.js';
+import { requireKinds } from '../options.js';
 
 /** Numbers that describe a region's box: x1, y1, x2, y2, width, height. */
 const BOX_WIDTH = 6;
@@ -24,7 +25,9 @@ export interface PixelFeatureOptions {
 }
 
 /** Width of a feature. */
-export function pixelFeatureDim({ cells, look }: PixelFeatureOptions): number {
+export function pixelFeatureDim(options: PixelFeatureOptions): number {
+  requireKinds('pixelFeatureDim', { 'an object': { options } });
+  const { cells, look } = options;
   return (look === 'form' ? cells * cells + 3 : cells * cells * 3) + BOX_WIDTH;
 }
 
@@ -39,6 +42,7 @@ export function pixelFeatures(
   boxes: readonly (readonly number[])[],
   options: PixelFeatureOptions,
 ): Required<Omit<RegionFeatures, RegionColumn>> {
+  requireKinds('pixelFeatures', { 'an object': { image, options }, 'a list': { boxes } });
   const dim = pixelFeatureDim(options);
   const features = new Float32Array(boxes.length * dim);
   boxes.forEach((box, i) => {

@@ -6,6 +6,7 @@ import { boxAt } from '../boxes.js';
 import { DataError, errorMessage } from '../errors.js';
 import type { StoredDetector } from './detector-identity.js';
 import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
+import { requireKinds } from '../options.js';
 
 export interface FeatureReport {
   name: string;
@@ -24,6 +25,7 @@ export interface FeatureReport {
  * Describes features by reading up to `limit` images spread over all of them (Infinity: every one, which checks the whole file).
  */
 export async function inspectFeatures(source: RegionFeatureSource, limit = 100): Promise<FeatureReport> {
+  requireKinds('inspectFeatures', { 'region features': { source } });
   const ids = [...source.ids()];
   const step = Math.max(1, ids.length / limit);
   let [min, sum, max, read] = [Infinity, 0, 0, 0];
@@ -70,6 +72,7 @@ function boxOutside({ boxes, count, imageWidth = Infinity, imageHeight = Infinit
 
 /** Writes a `.tsv` in the columns of bottom-up attention. @throws DataError for images without boxes or size. */
 export async function writeTsvFeatures(source: RegionFeatureSource, path: string): Promise<void> {
+  requireKinds('writeTsvFeatures', { 'region features': { source }, 'a path': { path } });
   await writeWhole(await createSink(path), async (sink) => {
     for (const id of source.ids()) {
       const { features, boxes, count, imageWidth, imageHeight } = await source.read(id);
@@ -86,6 +89,7 @@ export async function writeTsvFeatures(source: RegionFeatureSource, path: string
 
 /** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. @throws DataError for an id that is not a file name. */
 export async function writeNpyFolder(source: RegionFeatureSource, folder: string): Promise<void> {
+  requireKinds('writeNpyFolder', { 'region features': { source }, 'a path': { folder } });
   for (const id of source.ids()) {
     if (/[/\\\0]/.test(id)) throw new DataError(`${source.name}: image ${id} cannot be the name of a file`);
     const regions = await source.read(id);

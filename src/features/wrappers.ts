@@ -6,9 +6,11 @@ import { detectorText, isSameDetector, type StoredDetector } from './detector-id
 import { imageKey } from '../image-key.js';
 import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
+import { requireKinds } from '../options.js';
 
 /** Several sources as one, as train2014 and val2014 lie in two files; of an image in two the first counts. @throws DataError when their widths differ. */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
+  requireKinds('joinSources', { 'a list': { sources } });
   const [first, ...others] = sources;
   if (first === undefined) throw new DataError('region features: expected at least one source');
   if (others.length === 0) return first;
@@ -56,6 +58,7 @@ export function warnAboutMixture(first: RegionFeatureSource, other: RegionFeatur
 
 /** Features given in memory: id -> regions. */
 export function memorySource(name: string, entries: Iterable<readonly [string, RegionFeatures]>): RegionFeatureSource {
+  requireKinds('memorySource', { 'a list': { entries } });
   const all = [...entries];
   return indexedSource({
     name,
@@ -91,6 +94,7 @@ export function cachedSource(source: RegionFeatureSource, maxBytes: number): Reg
 
 /** The control without vision: as many regions, all zero. */
 export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource {
+  requireKinds('withoutRegions', { 'region features': { source } });
   return {
     ...source,
     name: `${source.name} (zeroed)`,
@@ -103,6 +107,7 @@ export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource
 
 /** The control with the wrong picture: every image shows the regions of another one, the same for the same seed. */
 export function shuffledRegions(source: RegionFeatureSource, seed: number): RegionFeatureSource {
+  requireKinds('shuffledRegions', { 'region features': { source } });
   const ids = [...source.ids()];
   if (ids.length < 2)
     throw new DataError(`${source.name}: two images at least are needed to shuffle regions between them`);

@@ -1,10 +1,9 @@
 // Records out of JSON files, plain or gzip, one array or JSON lines: each record is parsed on its own, so that a damaged one is named.
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DataError, errorMessage } from '../errors.js';
 import { endOfValue, members, parseAt, skipSpace, tryParse } from './json-scan.js';
-import { requireFile } from '../platform/files.js';
+import { readWhole } from '../platform/files.js';
 
 /** A record and where it is in its file, for messages: `questions.json, record 12`. */
 export interface JsonRecord {
@@ -66,15 +65,11 @@ export async function readJson(path: string): Promise<unknown> {
 
 /** The bytes of a file, unpacked when they are gzip. @throws DataError when it cannot be read. */
 async function readBytes(path: string): Promise<Uint8Array> {
-  let bytes: Uint8Array;
-  try {
-    await requireFile(path);
-    bytes = await readFile(path);
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await promisify(gunzip)(bytes);
-  } catch (error) {
+  const bytes = await readWhole(path);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  return promisify(gunzip)(bytes).catch((error: unknown) => {
     throw new DataError(`${path}: cannot be read: ${errorMessage(error)}`);
-  }
-  return bytes;
+  });
 }
 
 function describeStart(bytes: Uint8Array, start: number): string {

@@ -1,4 +1,5 @@
 // Markup from templates: what is put into one is escaped, unless it is markup itself.
+import { requireKinds } from '../options.js';
 
 /** Text as it may stand in HTML. */
 export function escapeHtml(text: string): string {
@@ -24,6 +25,7 @@ export type Fragment = Markup | string | number | null | readonly Fragment[];
  * String(html`<ul>${items}</ul>`); // <ul><li>a &#60; b</li><li>c</li></ul>
  */
 export function html(strings: TemplateStringsArray, ...values: readonly Fragment[]): Markup {
+  requireKinds('html', { 'a list': { strings } });
   const own = strings.map((text) => text.replace(/\n\s+/g, '\n'));
   return new Markup(own.map((text, i) => (i === 0 ? text : `${textOf(values[i - 1] ?? null)}${text}`)).join(''));
 }

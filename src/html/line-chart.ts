@@ -1,5 +1,6 @@
 // Line charts as SVG.
 import { type Fragment, html, type Markup } from './escape.js';
+import { requireKinds } from '../options.js';
 
 export interface Series {
   name: string;
@@ -27,11 +28,9 @@ const CONSTANT_SHARE = 0.02;
 const CONSTANT_MARGIN = 0.05;
 
 /** A chart with its series over one x axis; points that are not finite are left out. Empty when none is left. */
-export function lineChart(
-  title: string,
-  series: readonly Series[],
-  { xLabel = 'step', mark }: ChartOptions = {},
-): Markup {
+export function lineChart(title: string, series: readonly Series[], options: ChartOptions = {}): Markup {
+  requireKinds('lineChart', { 'a text': { title }, 'a list': { series }, 'an object': { options } });
+  const { xLabel = 'step', mark } = options;
   const shown = series
     .map(({ name, points }) => ({ name, points: points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }))
     .filter(({ points }) => points.length > 0);

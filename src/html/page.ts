@@ -1,6 +1,7 @@
 // Pages that are one file: they need nothing from outside, and may load nothing from there.
 import { type Fragment, html, Markup } from './escape.js';
 import { BASE_STYLE } from './stylesheet.js';
+import { requireKinds } from '../options.js';
 
 export interface PageParts {
   title: string;
@@ -12,7 +13,9 @@ export interface PageParts {
 }
 
 /** A whole page. Its content policy allows inline styles, pictures as data URLs, and a script when one is given; nothing else. */
-export function htmlPage({ title, body, style = '', script }: PageParts): string {
+export function htmlPage(parts: PageParts): string {
+  requireKinds('htmlPage', { 'an object': { parts } });
+  const { title, body, style = '', script } = parts;
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'${script === undefined ? '' : "; script-src 'unsafe-inline'"}`;
   const page = html`<!doctype html>
     <html lang="en">

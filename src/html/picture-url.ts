@@ -1,5 +1,6 @@
 // A picture's file as an address that a page carries in itself.
 import { DataError } from '../errors.js';
+import { requireKinds } from '../options.js';
 
 /** First bytes of the kinds of pictures that browsers show. */
 const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [
@@ -11,6 +12,7 @@ const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [
 
 /** The bytes of a picture's file as a data URL. @throws DataError when they are not PNG, JPEG, WebP or GIF */
 export function pictureUrl(bytes: Uint8Array, name: string): string {
+  requireKinds('pictureUrl', { bytes: { bytes } });
   const kind = KINDS.find(([, at, head]) => head.every((byte, i) => bytes[at + i] === byte));
   if (kind === undefined) throw new DataError(`${name}: expected a PNG, JPEG, WebP or GIF picture`);
   return `data:${kind[0]};base64,${base64Of(bytes)}`;

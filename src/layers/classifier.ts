@@ -33,11 +33,11 @@ export class Classifier extends WeightedLayer {
   private transformWeights: HeadTransformWeights | null = null;
   private weights_!: LinearWeights;
 
-  constructor({ numLabels, hiddenDropoutProb, transform = null, ...rest }: ClassifierArgs) {
-    super(rest);
-    this.numLabels = numLabels;
-    this.rate = hiddenDropoutProb;
-    this.transform = transform;
+  constructor(args: ClassifierArgs) {
+    super(args);
+    this.numLabels = args.numLabels;
+    this.rate = args.hiddenDropoutProb;
+    this.transform = args.transform ?? null;
     this.inputSpec = [{ ndim: 2 }];
   }
 

@@ -27,9 +27,9 @@ export class RegionToPhraseAttention extends WeightedLayer {
   private query!: LinearWeights;
   private key!: LinearWeights;
 
-  constructor({ numAttentionHeads, ...rest }: RegionToPhraseAttentionArgs) {
-    super(rest);
-    this.numAttentionHeads = numAttentionHeads;
+  constructor(args: RegionToPhraseAttentionArgs) {
+    super(args);
+    this.numAttentionHeads = args.numAttentionHeads;
   }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {

@@ -5,6 +5,7 @@ import { seededInitializer, type WeightInit, type WeightInitializer } from './in
 import type { LinearWeights } from './linear.js';
 import type { NormWeights } from './layer-norm.js';
 import type { CallContext } from './dropout.js';
+import { requireKinds } from '../options.js';
 
 /** Arguments of every layer. */
 export interface WeightedLayerArgs {
@@ -31,7 +32,9 @@ export abstract class WeightedLayer extends tf.layers.Layer {
   private readonly initializer: WeightInitializer;
   private draws = 0;
 
-  constructor({ initializerRange, seed = 0, initializer, ...rest }: WeightedLayerArgs) {
+  constructor(args: WeightedLayerArgs) {
+    requireKinds(new.target.name, { 'an object': { args } });
+    const { initializerRange, seed = 0, initializer, ...rest } = args;
     super(rest);
     this.initializerRange = initializerRange;
     this.seed = seed;

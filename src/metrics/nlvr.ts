@@ -1,6 +1,7 @@
 // Accuracy and consistency of NLVR2, as the official script counts them.
 import { DataError } from '../errors.js';
 import type { Statement } from '../records/nlvr.js';
+import { requireKinds } from '../options.js';
 
 export interface NlvrScores {
   /** Share of right statements, in [0, 1]. */
@@ -22,6 +23,7 @@ export function sentenceGroup(identifier: string): string {
  * @see https://github.com/lil-lab/nlvr/blob/master/nlvr2/eval/metrics.py
  */
 export function scoreNlvr(statements: readonly Statement[], predictions: ReadonlyMap<string, boolean>): NlvrScores {
+  requireKinds('scoreNlvr', { 'a list': { statements }, 'a Map': { predictions } });
   if (statements.length === 0) throw new DataError('nothing to score: there are no statements');
   const isConsistent = new Map<string, boolean>();
   let correct = 0;

@@ -14,7 +14,7 @@ import { countVcr, readVcrPredictions, scoreVcr, vcrCsv } from './vcr.js';
 import { readVcr } from '../records/vcr.js';
 import { readVqaAnnotations, readVqaResults } from '../records/vqa.js';
 import { DataError } from '../errors.js';
-import { requireOptions, requirePath } from '../options.js';
+import { requireKinds, requireOptions, requirePath } from '../options.js';
 
 /** Scores as data and as the lines of the official tool. */
 export interface ScoreReport {
@@ -62,6 +62,7 @@ export async function scoreVcrFiles(
   options: { data?: string; csv?: string },
 ): Promise<ScoreReport> {
   requireOptions('scoreVcrFiles', options);
+  requireKinds('scoreVcrFiles', { 'a list': { predictionFiles } });
   const { data, csv } = options;
   const predictions = await readVcrPredictions(predictionFiles);
   if (csv !== undefined)

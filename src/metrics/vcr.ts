@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, createIdCheck, idField } from '../records/fields.js';
 import type { VcrRecord } from '../records/vcr.js';
+import { requireKinds } from '../options.js';
 
 /** Probabilities of four answers, and of four rationales given each answer. */
 export interface VcrPrediction {
@@ -20,6 +21,7 @@ export interface VcrScores {
 
 /** Shares in percent, of what the predictions hold. @throws DataError for a record without label or prediction. */
 export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
+  requireKinds('scoreVcr', { 'a list': { records }, 'a Map': { predictions } });
   const counts = Object.entries(countVcr(records, predictions)) as [keyof VcrScores, number][];
   return Object.fromEntries(counts.map(([name, count]) => [name, (100 * count) / records.length]));
 }
@@ -56,6 +58,7 @@ export function countVcr(records: readonly VcrRecord[], predictions: ReadonlyMap
  * @throws DataError for a prediction without one of the 20 probabilities.
  */
 export function vcrCsv(predictions: ReadonlyMap<string, VcrPrediction>): string {
+  requireKinds('vcrCsv', { 'a Map': { predictions } });
   const four = [0, 1, 2, 3];
   const header = [
     'annot_id',

@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { normaliseAnswer, PYTHON_SPACE } from '../processing/answer-normalisation.js';
 import { roundHalfEven } from './python-numbers.js';
 import type { VqaAnnotation } from '../records/vqa.js';
+import { requireKinds } from '../options.js';
 
 const OUTER_SPACE = new RegExp(`^${PYTHON_SPACE}+|${PYTHON_SPACE}+$`, 'gu');
 
@@ -13,6 +14,7 @@ const trimmed = (text: string): string => text.replace(/[\n\t]/g, ' ').replace(O
  * Both sides are normalised only when the annotators' answers are not all the same, as in the tool.
  */
 export function vqaAnswerAccuracy(annotation: VqaAnnotation, prediction: string): number {
+  requireKinds('vqaAnswerAccuracy', { 'an object': { annotation }, 'a text': { prediction } });
   let given = trimmed(prediction);
   let answers = annotation.answers.map(({ answer, source }) => ({ answer: trimmed(answer), source }));
   if (new Set(answers.map(({ answer }) => answer)).size > 1) {
@@ -44,6 +46,7 @@ export interface VqaScores {
  * @throws DataError when a question has no prediction, or a prediction no question.
  */
 export function scoreVqa(annotations: readonly VqaAnnotation[], predictions: ReadonlyMap<string, string>): VqaScores {
+  requireKinds('scoreVqa', { 'a list': { annotations }, 'a Map': { predictions } });
   const all = new Average();
   const answerTypes = new AverageByName();
   const questionTypes = new AverageByName();

@@ -1,6 +1,7 @@
 // The losses of the tasks, as PyTorch reduces them, with gradients written out.
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../layers/with-gradient.js';
+import { requireKinds } from '../options.js';
 
 /** Labels with this value are ignored by a cross-entropy. */
 export const IGNORED_LABEL = -100;
@@ -28,6 +29,7 @@ export function smoothedLabels(labels: tf.Tensor, smoothing: number): tf.Tensor 
  * @returns a scalar.
  */
 export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0): tf.Scalar {
+  requireKinds('crossEntropy', { 'a tensor': { logits, labels } });
   const [, c = 0] = logits.shape;
   const parts = (given: tf.Tensor): { target: tf.Tensor; count: tf.Tensor } => {
     const isCounted = tf.notEqual(given, IGNORED_LABEL);
@@ -57,6 +59,7 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0
  * @param count scalar float32: examples in the batch. @returns a scalar.
  */
 export function klDivergence(logits: tf.Tensor, labels: tf.Tensor, count: tf.Scalar): tf.Scalar {
+  requireKinds('klDivergence', { 'a tensor': { logits, labels, count } });
   return withGradient(
     [logits],
     () => {

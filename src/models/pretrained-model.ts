@@ -33,7 +33,7 @@ import { loadPretrained, openPretrained, type StoredModel } from './pretrained/l
 import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
-import { requireOptions } from '../options.js';
+import { requireKinds, requireOptions } from '../options.js';
 
 provideConfigReader(async (where, location) => (await loadConfig(await locatePretrained(where, location))).config);
 
@@ -212,7 +212,9 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /** Number of values in the parameters. */
-  numParameters({ onlyTrainable = false, excludeEmbeddings = false } = {}): number {
+  numParameters(options: { onlyTrainable?: boolean; excludeEmbeddings?: boolean } = {}): number {
+    requireKinds('numParameters', { 'an object': { options } });
+    const { onlyTrainable = false, excludeEmbeddings = false } = options;
     const excluded = excludeEmbeddings ? /embeddings\.weight$/ : /^$/;
     return [...this.namedParameters()]
       .filter(([name, variable]) => (variable.trainable || !onlyTrainable) && !excluded.test(name))

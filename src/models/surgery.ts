@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { requireField } from '../config-fields.js';
 import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';
+import { requireKinds } from '../options.js';
 
 export interface ResizeOptions {
   /** New rows are drawn around the mean of the old ones, with 1e-9 of their covariance; false: as fresh weights. Default true. */
@@ -20,7 +21,9 @@ const COVARIANCE_SHARE = 1e-9;
 export type ChangedParameter = (name: string, value: tf.Variable, shape: number[]) => tf.Tensor;
 
 /** The vocabulary that a model is to have. @throws ConfigError for counts that are not whole numbers. */
-export function resizedCount(who: string, count: number, { padToMultipleOf = 1 }: ResizeOptions): number {
+export function resizedCount(who: string, count: number, options: ResizeOptions): number {
+  requireKinds(who, { 'an object': { options } });
+  const { padToMultipleOf = 1 } = options;
   if (!Number.isInteger(count) || !(Number.isInteger(padToMultipleOf) && padToMultipleOf > 0)) {
     throw new ConfigError(
       `${who}: expected a whole number of words, a multiple of a positive one, received ${count} and ${padToMultipleOf}`,

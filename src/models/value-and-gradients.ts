@@ -5,6 +5,7 @@ import { philoxKey } from '../random/philox-uniform.js';
 import type { ModelInputs } from './inputs.js';
 import type { ForwardOptions } from './contract.js';
 import type { VisualBertPreTrainedModel } from './pretrained-model.js';
+import { requireKinds } from '../options.js';
 
 export interface ValueAndGradients {
   loss: number;
@@ -25,8 +26,10 @@ export interface GradientOptions extends ForwardOptions {
 export async function valueAndGradients(
   model: VisualBertPreTrainedModel,
   inputs: ModelInputs,
-  { training = false, seed = 0, gradientCheckpointing = false }: GradientOptions = {},
+  options: GradientOptions = {},
 ): Promise<ValueAndGradients> {
+  requireKinds('valueAndGradients', { 'a model': { model }, 'an object': { options } });
+  const { training = false, seed = 0, gradientCheckpointing = false } = options;
   const named = [...model.namedParameters()].filter(([, variable]) => variable.trainable);
   const result = tf.tidy(() => {
     const tensors = model.prepare(inputs);

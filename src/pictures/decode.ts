@@ -5,6 +5,7 @@ import { DataError, errorMessage } from '../errors.js';
 import { pictureKind } from './kind.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
+import { requireKinds } from '../options.js';
 
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
@@ -29,11 +30,9 @@ export interface DecodeOptions {
  * @example
  * const { width, height, rgb } = await decodePicture(await readFile('photo.jpg'), 'photo.jpg');
  */
-export async function decodePicture(
-  bytes: Uint8Array,
-  name: string,
-  { as = 'shown', maxPixels = MAX_PIXELS }: DecodeOptions = {},
-): Promise<RgbImage> {
+export async function decodePicture(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  requireKinds('decodePicture', { bytes: { bytes }, 'an object': { options } });
+  const { as = 'shown', maxPixels = MAX_PIXELS } = options;
   if (pictureKind(bytes) === null)
     throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else`);
   const sharp = await importSharp(name);

@@ -4,6 +4,7 @@ import { PNG } from 'pngjs';
 import { crc32 } from '../checkpoint/crc32.js';
 import { DataError, errorMessage } from '../errors.js';
 import type { RgbImage } from './rgb-image.js';
+import { requireKinds } from '../options.js';
 
 /**
  * Reads a PNG of any colour type; transparency is laid over white.
@@ -25,7 +26,9 @@ export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
  * Writes an RGB picture as an 8-bit PNG without row filters: several times faster than a general writer.
  * @see https://www.w3.org/TR/png-3/#5DataRep
  */
-export function encodePng({ width, height, rgb }: RgbImage): Uint8Array {
+export function encodePng(picture: RgbImage): Uint8Array {
+  requireKinds('encodePng', { 'an object': { picture } });
+  const { width, height, rgb } = picture;
   const rowBytes = width * 3;
   const rows = new Uint8Array(height * (rowBytes + 1)); // each row begins with its filter: 0, none
   for (let y = 0; y < height; y++) rows.set(rgb.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);

@@ -5,6 +5,7 @@ import { createForwardPass, loadForwardPass } from '../training/step/forward.js'
 import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
 import { createPipeline, requireBatchSize } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
+import { requireKinds } from '../options.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
   /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
@@ -24,13 +25,15 @@ export interface NodePipelineOptions extends PipelineOptions {
 export async function pipeline<T extends PipelineName>(
   task: T,
   dirOrId: string | PipelineModel,
-  { precision, compile, ...options }: NodePipelineOptions = {},
+  options: NodePipelineOptions = {},
 ): Promise<Pipeline<T>> {
-  requireBatchSize(options.batchSize);
+  requireKinds('pipeline', { 'an object': { options } });
+  const { precision, compile, ...given } = options;
+  requireBatchSize(given.batchSize);
   const computing = { compile, ...(precision === undefined ? {} : { precision }) };
-  const parts = await loadParts(task, dirOrId, options, {
+  const parts = await loadParts(task, dirOrId, given, {
     load: (Model, where, loading) => loadForwardPass(() => openModel(Model, where, loading), computing),
     around: (model) => createForwardPass(model, computing),
   });
-  return createPipeline(parts, options.batchSize);
+  return createPipeline(parts, given.batchSize);
 }

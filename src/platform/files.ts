@@ -1,6 +1,6 @@
 // Files of this machine: random-access reading and atomic writing.
 import type { Stats } from 'node:fs';
-import { access, constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
@@ -26,22 +26,42 @@ function kindOf(stats: Stats): string {
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
+/** What the system says of paths most often, in plain words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file: what lies above it is no folder',
+  EACCES: 'permission denied',
+};
+
+/** Throws the error of a call of the operating system as one of the package. */
+function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw new DataError(`${path}: cannot be read: ${REASONS[error.code ?? ''] ?? error.message}`, { cause: error });
+  };
+}
+
 /**
  * Makes sure that a path leads to a file, without opening it: opening a FIFO waits for its writer for ever.
- * @throws DataError naming what it is instead; Error of the operating system when there is nothing
+ * @throws DataError naming what it is instead, or why it cannot be read
  */
 export async function requireFile(path: string): Promise<void> {
-  const stats = await stat(path);
+  const stats = await stat(path).catch(unreadable(path));
   if (!stats.isFile()) throw new DataError(`${path}: expected a file, found ${kindOf(stats)}`);
+}
+
+/** All bytes of a file. @throws DataError for a folder, FIFO, socket or device, and for what cannot be read */
+export async function readWhole(path: string): Promise<Buffer> {
+  await requireFile(path);
+  return readFile(path).catch(unreadable(path));
 }
 
 /**
  * Opens a file for random access through one descriptor; nothing is kept in memory.
- * @throws DataError for a folder, FIFO, socket or device; Error of the operating system when it cannot be opened
+ * @throws DataError for a folder, FIFO, socket or device, and for what cannot be opened
  */
 export async function openFile(path: string): Promise<ByteSource> {
   await requireFile(path);
-  const handle = await open(path, 'r');
+  const handle = await open(path, 'r').catch(unreadable(path));
   const { size } = await handle.stat();
   const requireInside = (offset: number, length: number): void => {
     if (!(offset >= 0 && length >= 0 && offset + length <= size)) {

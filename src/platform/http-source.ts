@@ -1,6 +1,7 @@
 // A file at a web address as a random-access source: by ranges where the server grants them, whole where it does not.
 import { type ByteSource, bytesSource } from '../byte-source.js';
 import { HubError } from '../errors.js';
+import { shortAddress } from './addresses.js';
 import { fetchOk } from './http.js';
 
 /** Headers of a file are read piece by piece: fetch at least this much at once and keep it. */
@@ -14,7 +15,7 @@ export async function openUrl(url: string): Promise<ByteSource> {
   const probe = await fetchOk(url, { headers: { range: `bytes=0-${READ_AHEAD - 1}` } });
   const total = /\/(\d+)$/.exec(probe.headers.get('content-range') ?? '')?.[1];
   const head = new Uint8Array(await probe.arrayBuffer());
-  if (probe.status !== 206 || total === undefined) return bytesSource(head, url);
+  if (probe.status !== 206 || total === undefined) return bytesSource(head, shortAddress(url));
   return rangedSource(url, Number(total), head);
 }
 

@@ -1,5 +1,7 @@
 // Requests to web servers: the meaning of answers, and text at an address.
 import { HubError } from '../errors.js';
+import { shortAddress } from './addresses.js';
+import { requireKinds } from '../options.js';
 
 /** Answers for a file that does not exist. */
 const ABSENT = new Set([404, 410]);
@@ -17,6 +19,7 @@ let current = fetchDirectly;
  * setFetch((url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }));
  */
 export function setFetch(send: Fetch | null): void {
+  requireKinds('setFetch', { 'a function': { send: send ?? fetchDirectly } });
   current = send ?? fetchDirectly;
 }
 
@@ -26,7 +29,7 @@ async function request(url: string, init?: RequestInit): Promise<Response> {
     return await current(url, init);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new HubError(`${url}: no answer (${cause}); check the address and the network`);
+    throw new HubError(`${shortAddress(url)}: no answer (${cause}); check the address and the network`);
   }
 }
 
@@ -42,7 +45,7 @@ export async function fetchOk(url: string, init?: RequestInit): Promise<Response
   await response.body?.cancel();
   if (response.ok)
     throw new HubError(
-      `${url}: the server answered with an HTML page; it seems to have no such file, check the address`,
+      `${shortAddress(url)}: the server answered with an HTML page; it seems to have no such file, check the address`,
     );
   throw statusError(url, response);
 }
@@ -64,5 +67,5 @@ export async function urlExists(url: string): Promise<boolean> {
 }
 
 function statusError(url: string, { status, statusText }: Response): HubError {
-  return new HubError(`${url}: the server answered ${status} ${statusText}`.trimEnd());
+  return new HubError(`${shortAddress(url)}: the server answered ${status} ${statusText}`.trimEnd());
 }

@@ -1,11 +1,11 @@
 // The platform of Node: files and folders, the hub's shared cache, addresses, the native tokenizer.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
-import { createFileSink, openFile, requireFile } from './files.js';
+import { createFileSink, openFile, readWhole } from './files.js';
 import { isUrl } from './addresses.js';
 import { fetchText, urlExists } from './http.js';
 import { openUrl } from './http-source.js';
@@ -13,21 +13,20 @@ import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 
 export { makeFolder, removeFile } from './files.js';
-export { fileName, folderOf, isUrl, joinPath } from './addresses.js';
+export { fileName, folderOf, isUrl, joinPath, shortAddress } from './addresses.js';
 export { isRepoId } from './hub/options.js';
 export type { HubOptions, HubProgress } from './hub/options.js';
 export { hubFile } from './hub/hub.js';
 
-/** Opens a file or an address for random access. @throws HubError for addresses; Node's file errors otherwise. */
+/** Opens a file or an address for random access. @throws HubError for addresses; DataError otherwise. */
 export async function openSource(path: string): Promise<ByteSource> {
   return isUrl(path) ? openUrl(path) : openFile(path);
 }
 
-/** Text of a UTF-8 file or address. */
+/** Text of a UTF-8 file or address. @throws HubError for addresses; DataError otherwise. */
 export async function readText(path: string): Promise<string> {
   if (isUrl(path)) return fetchText(path);
-  await requireFile(path);
-  return readFile(path, 'utf8');
+  return (await readWhole(path)).toString('utf8');
 }
 
 /** Whether a file, folder or address exists. */

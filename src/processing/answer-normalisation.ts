@@ -1,4 +1,5 @@
 // The official normalisation of VQA answers, equal to the evaluation tool's to the last character.
+import { requireKinds } from '../options.js';
 
 /** White space as Python's `str.split()` and `str.strip()` see it, as part of a regular expression; JavaScript's \s has other members. */
 export const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
@@ -64,5 +65,6 @@ function normaliseWords(text: string): string {
  * @see GT-Vision-Lab/VQA `PythonEvaluationTools/vqaEvaluation/vqaEval.py` at a013f0043c1e
  */
 export function normaliseAnswer(answer: string): string {
+  requireKinds('normaliseAnswer', { 'a text': { answer } });
   return normaliseWords(stripPunctuation(answer));
 }

@@ -3,6 +3,7 @@ import { counted } from '../words.js';
 import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';
+import { requireKinds } from '../options.js';
 
 /** The answer that stands for all others; never a prediction. */
 export const UNKNOWN_ANSWER = '<unk>';
@@ -25,6 +26,7 @@ export class AnswerVocabulary {
 
   /** @throws DataError for an empty list or an answer that occurs twice. */
   constructor(answers: readonly string[], name = 'answers') {
+    requireKinds('AnswerVocabulary', { 'a list': { answers } });
     if (answers.length === 0) throw new DataError(`${name}: holds no answers`);
     const indexOf = new Map<string, number>();
     answers.forEach((answer, i) => {
@@ -53,6 +55,7 @@ export class AnswerVocabulary {
    * @see uclanlp/visualbert `vqa_dataset.py`, compute_answer_scores
    */
   softScores(answers: readonly string[]): Float32Array {
+    requireKinds('softScores', { 'a list': { answers } });
     const counts = new Map<number, number>();
     for (const answer of answers) {
       const index = this.classOf(answer);
@@ -65,6 +68,7 @@ export class AnswerVocabulary {
 
   /** The classes by falling score, `<unk>` barred, ties by index. */
   best(scores: ArrayLike<number>, topK = 1): { index: number; answer: string; score: number }[] {
+    requireKinds('AnswerVocabulary.best', { 'a list': { scores } });
     if (scores.length !== this.size) {
       throw new DataError(
         `expected scores of ${counted(this.size, 'answer')}, received ${scores.length}; the answers are not those of this model`,
@@ -92,8 +96,10 @@ export interface BuildAnswersOptions {
  */
 export function buildAnswers(
   annotations: readonly { readonly usualAnswer: string }[],
-  { size = Infinity, minimumCount = 9 }: BuildAnswersOptions = {},
+  options: BuildAnswersOptions = {},
 ): AnswerVocabulary {
+  requireKinds('buildAnswers', { 'a list': { annotations }, 'an object': { options } });
+  const { size = Infinity, minimumCount = 9 } = options;
   const counts = new Map<string, number>();
   for (const { usualAnswer } of annotations) {
     const answer = normaliseAnswer(usualAnswer);
@@ -113,6 +119,7 @@ export function buildAnswers(
  * @throws DataError when it is damaged, or classes are missing or taken twice.
  */
 export function parseAnswers(text: string, name: string): AnswerVocabulary {
+  requireKinds('parseAnswers', { 'a text': { text } });
   const plain = text.replace(/^\ufeff/, '');
   if (!/^\s*[[{]/.test(plain)) {
     const lines = plain.replace(/\r?\n$/, '').split(/\r?\n/);
@@ -186,6 +193,7 @@ export function isAuthorsVqaHead({
  * @throws DataError for any other list; LXMERT's and UNITER's have 3129 answers too, in another order, and would answer nonsense.
  */
 export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string): void {
+  requireKinds('requireAuthorsAnswers', { 'an object': { vocabulary } });
   const { size, unknownIndex } = vocabulary;
   if (size === AUTHORS_ANSWERS && unknownIndex === 0) return;
   const found =

@@ -1,4 +1,5 @@
 // Estimates the length of a text in word pieces without a tokenizer.
+import { requireKinds } from '../options.js';
 
 /**
  * Word pieces of a text, near enough to group batches and never too many: its words and signs, and three special tokens.
@@ -6,5 +7,6 @@
  * approximateLength("What's this?"); // 8
  */
 export function approximateLength(text: string): number {
+  requireKinds('approximateLength', { 'a text': { text } });
   return (text.match(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu)?.length ?? 0) + 3;
 }

@@ -2,6 +2,7 @@
 import { DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
+import { requireKinds } from '../options.js';
 
 /** A text in word pieces with its special tokens. */
 export interface EncodedText {
@@ -34,6 +35,7 @@ export const NO_BUCKETS: Buckets = { text: [], regions: [] };
 
 /** The smallest bucket that holds `length`. */
 export function bucketOf(length: number, buckets: readonly number[]): number {
+  requireKinds('bucketOf', { 'a list': { buckets } });
   return buckets.find((size) => size >= length) ?? length;
 }
 
@@ -54,6 +56,7 @@ export interface PadOptions {
  * @throws DataError when the examples have features of different widths.
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
+  requireKinds('padBatch', { 'a list': { examples }, 'an object': { options } });
   const { buckets, padId, longestText = Infinity } = options;
   const b = examples.length;
   const longest = Math.max(...examples.map(({ text }) => text.ids.length));

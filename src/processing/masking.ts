@@ -2,6 +2,7 @@
 import type { RawTensor } from '../raw-tensor.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type Buckets, bucketOf, type EncodedText } from './batch.js';
+import { requireKinds } from '../options.js';
 
 /** Share of the word pieces that are predicted, and of those the shares that become [MASK] and a random piece (the rest stays). */
 const PREDICTED = 0.15;
@@ -26,11 +27,9 @@ export interface MaskedText {
  * @param uniform numbers in [0, 1), two for each piece.
  * @see uclanlp/visualbert `fine_tuning.py`, random_word; https://arxiv.org/abs/1810.04805 section 3.1
  */
-export function maskText(
-  text: EncodedText,
-  { special, vocabularySize }: TextTokenizer,
-  uniform: ArrayLike<number>,
-): MaskedText {
+export function maskText(text: EncodedText, tokenizer: TextTokenizer, uniform: ArrayLike<number>): MaskedText {
+  requireKinds('maskText', { 'an object': { text, tokenizer }, 'a list': { uniform } });
+  const { special, vocabularySize } = tokenizer;
   const ids = [...text.ids];
   const positions: number[] = [];
   const labels: number[] = [];

@@ -1,6 +1,7 @@
 // What the processor is called with, and the regions of each text in it.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
+import { requireKinds } from '../options.js';
 import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
@@ -34,6 +35,7 @@ export interface ProcessorInputs {
 /** The texts of a call, and their second segments when there are any. @throws DataError when the lists differ in length */
 export function textsOf({ text, textPair }: ProcessorInputs): { texts: readonly string[]; pairs?: readonly string[] } {
   const texts = asList(text);
+  requireKinds('VisualBertProcessor', { 'a list': { text: texts } });
   if (textPair === undefined) return { texts };
   const pairs = asList(textPair);
   requireCount('textPair', pairs.length, texts.length);

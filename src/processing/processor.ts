@@ -15,7 +15,7 @@ import type { LoadProcessorOptions, ProcessorOptions } from './processor-options
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
-import { requireOptions, shown } from '../options.js';
+import { requireKinds, requireOptions, shown } from '../options.js';
 
 /** The longest text of every phase of the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;
@@ -87,10 +87,9 @@ export class VisualBertProcessor extends Callable {
    * Writes the files of the tokenizer, as they were read, and processor_config.json beside a model; the answers are in its config's id2label.
    * @param options.trainedWith the detector of a model that has been trained since. Default: the processor's.
    */
-  async savePretrained(
-    folder: string,
-    { trainedWith = this.trainedWith }: { trainedWith?: DetectorIdentity | null } = {},
-  ): Promise<void> {
+  async savePretrained(folder: string, options: { trainedWith?: DetectorIdentity | null } = {}): Promise<void> {
+    requireKinds('VisualBertProcessor.savePretrained', { 'a path': { folder }, 'an object': { options } });
+    const { trainedWith = this.trainedWith } = options;
     await saveProcessor(folder, this.tokenizer.files, {
       task: this.task,
       max_length: this.maxLength,
@@ -105,6 +104,7 @@ export class VisualBertProcessor extends Callable {
    * @throws DataError when lists differ in length, widths do not fit, or a text of a task is blank, or one is too long and may not be cut.
    */
   async process(inputs: ProcessorInputs): Promise<Record<string, RawTensor>> {
+    requireKinds('VisualBertProcessor', { 'an object': { inputs } });
     const { padding = true, truncation = true, maxLength = this.maxLength } = inputs;
     const { texts, pairs } = textsOf(inputs);
     const encoded = await Promise.all(
@@ -143,8 +143,10 @@ export class VisualBertProcessor extends Callable {
   async encodeText(
     text: string,
     pair?: string,
-    { maxLength = this.maxLength, truncation = true } = {},
+    options: { maxLength?: number; truncation?: boolean } = {},
   ): Promise<EncodedText> {
+    requireKinds('encodeText', { 'an object': { options } });
+    const { maxLength = this.maxLength, truncation = true } = options;
     const mayBeBlank = this.task === 'plain';
     requireText('text', text, mayBeBlank);
     if (pair !== undefined) requireText('textPair', pair, mayBeBlank);
@@ -154,11 +156,14 @@ export class VisualBertProcessor extends Callable {
 
   /** A text given in words, with the position of each word's last piece: where a phrase that ends in it is read. */
   async encodeWords(words: readonly string[]): Promise<{ text: EncodedText; lastPieces: number[] }> {
+    requireKinds('encodeWords', { 'a list': { words } });
     return encodeWords(this.tokenizer, words, this.maxLength);
   }
 
   /** Regions as the model takes them: capped, and in its width. */
   fitRegions(regions: RegionFeatures): RegionFeatures {
+    requireKinds('fitRegions', { 'an object': { regions } });
+    requireKinds('fitRegions', { 'an array of numbers': { features: regions.features } });
     const capped = firstRegions(regions, this.maxRegions);
     return this.visualEmbeddingDim === null ? capped : fitWidth(capped, this.visualEmbeddingDim);
   }
@@ -175,7 +180,9 @@ export class VisualBertProcessor extends Callable {
    * The best answers of each row of `[b, c]` (or `[c]`) logits, with their probabilities; `<unk>` is never one.
    * @throws ConfigError when the checkpoint does not name its answers.
    */
-  decodeAnswers(logits: RawTensor | TensorLike, { topK = 5 }: { topK?: number } = {}): DecodedAnswer[][] {
+  decodeAnswers(logits: RawTensor | TensorLike, options: { topK?: number } = {}): DecodedAnswer[][] {
+    requireKinds('decodeAnswers', { 'an object': { logits, options } });
+    const { topK = 5 } = options;
     const { answers } = this;
     if (answers === null) throw noAnswerNames('decodeAnswers');
     const { shape, data } = valuesOf(logits);

@@ -3,6 +3,7 @@ import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
+import { requireKinds } from '../options.js';
 
 /** A tfjs tensor, or anything that can give its values and shape. */
 export interface TensorLike {
@@ -21,7 +22,10 @@ export const BOX_FEATURE_DIM = 6;
 
 /** The values and shape of an array or tensor. */
 export function valuesOf(value: RawTensor | TensorLike): { shape: readonly number[]; data: ArrayLike<number> } {
-  return 'dataSync' in value ? { shape: value.shape, data: value.dataSync() } : value;
+  requireKinds('VisualBertProcessor', { 'an object': { tensor: value } });
+  const { shape, data } = 'dataSync' in value ? { shape: value.shape, data: value.dataSync() } : value;
+  requireKinds('VisualBertProcessor', { 'a list': { shape, data } });
+  return { shape, data };
 }
 
 /** One image's regions from any form. @throws DataError when the shape is neither `[v, d]` nor `[1, v, d]`. */
@@ -30,6 +34,7 @@ export function regionsOf(
   boxes: BoxInput | undefined,
   imageSize: readonly [number, number] | undefined,
 ): RegionFeatures {
+  requireKinds('VisualBertProcessor', { 'an object': { visualEmbeds: input } });
   const given = boxes === undefined ? {} : { boxes: flatBoxes(boxes) };
   const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
   if ('features' in input) return { ...input, ...given, ...size };

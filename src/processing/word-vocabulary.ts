@@ -1,4 +1,5 @@
 // A small word-piece vocabulary from texts, for models that are trained from nothing.
+import { requireKinds } from '../options.js';
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const WORD = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
@@ -7,10 +8,9 @@ const WORD = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
  * The pieces of a vocab.txt: the special tokens, every word and sign of the texts (lower case, commonest first, then by code), and the
  * single characters, also as continuations, so that no word made of known letters is unknown.
  */
-export function buildVocabulary(
-  texts: Iterable<string>,
-  { minimumCount = 1 }: { minimumCount?: number } = {},
-): string[] {
+export function buildVocabulary(texts: Iterable<string>, options: { minimumCount?: number } = {}): string[] {
+  requireKinds('buildVocabulary', { 'a list': { texts }, 'an object': { options } });
+  const { minimumCount = 1 } = options;
   const counts = new Map<string, number>();
   for (const text of texts) {
     const plain = text

@@ -4,6 +4,7 @@ import { ShapeError } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { WORDS_PER_BLOCK } from './philox.js';
 import { uniformValues } from './values.js';
+import { requireKinds } from '../options.js';
 
 export const PHILOX_UNIFORM = 'PhiloxUniform';
 
@@ -21,6 +22,7 @@ export interface PhiloxUniformAttrs extends tf.NamedAttrMap {
  * @throws ShapeError with a worker, for a shape whose elements are no multiple of 4
  */
 export function philoxUniform(shape: readonly number[], key: tf.Tensor1D, salt: number): tf.Tensor {
+  requireKinds('philoxUniform', { 'a list': { shape }, 'a tensor': { key } });
   requireWholeBlocks(shape, key);
   const attrs: PhiloxUniformAttrs = { shape: [...shape], salt };
   return tf.engine().runKernel(PHILOX_UNIFORM, { key }, attrs);

@@ -1,5 +1,6 @@
 // Reproducible random arrays in plain JavaScript: uniform values, normal values and permutations, each from a seed and a stream name.
 import { hash32, philoxBits } from './philox.js';
+import { requireKinds } from '../options.js';
 
 /**
  * `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit what the kernel `PhiloxUniform` gives on every backend.
@@ -22,7 +23,9 @@ export interface NormalOptions {
 }
 
 /** `count` float32 of a plain (not truncated) normal distribution, by Box and Muller in float64. */
-export function normalValues(count: number, { seed, name, stddev, mean = 0 }: NormalOptions): Float32Array {
+export function normalValues(count: number, options: NormalOptions): Float32Array {
+  requireKinds('normalValues', { 'an object': { options } });
+  const { seed, name, stddev, mean = 0 } = options;
   const bits = philoxBits(count + (count % 2), seed, hash32(name), 0);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i += 2) {

@@ -3,13 +3,16 @@ import { openSource } from '#platform';
 import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import type { VqaAnswer, VqaExample } from './vqa.js';
+import { requireKinds } from '../options.js';
 
 /**
  * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer counts as that of ten annotators, so that the
  * official accuracy is 1 for it and 0 for all others. Questions have no ids there: they are numbered, from `first`.
  * @see https://github.com/vzhou842/easy-VQA
  */
-export async function readEasyVqa(path: string, { first = 0 }: { first?: number } = {}): Promise<VqaExample[]> {
+export async function readEasyVqa(path: string, options: { first?: number } = {}): Promise<VqaExample[]> {
+  requireKinds('readEasyVqa', { 'a path': { path }, 'an object': { options } });
+  const { first = 0 } = options;
   const tenTimes = new Map<string, VqaAnswer[]>(); // 13 answers in all
   return (await readJsonRecords(path)).map(({ value, where }, i) => {
     const [question, answer, image] = Array.isArray(value) ? (value as unknown[]) : [];
@@ -37,6 +40,7 @@ export async function readEasyVqa(path: string, { first = 0 }: { first?: number 
 
 /** Whether a questions file is easy-VQA's: an array of arrays instead of the official object. */
 export async function isEasyVqa(path: string): Promise<boolean> {
+  requireKinds('isEasyVqa', { 'a path': { path } });
   const source = await openSource(path);
   try {
     const head = await source.read(0, Math.min(64, source.size));

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { exists, joinPath, readText } from '#platform';
 import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
+import { requireKinds } from '../options.js';
 
 /** A phrase of a sentence and the boxes of what it names. */
 export interface Phrase {
@@ -32,6 +33,7 @@ export interface PhraseSentence {
  * @see https://github.com/BryanPlummer/flickr30k_entities
  */
 export async function readFlickrEntities(folder: string, split: string): Promise<PhraseSentence[]> {
+  requireKinds('readFlickrEntities', { 'a path': { folder, split } });
   const ids = (await readText(split)).split(/\s+/).filter((id) => id !== '');
   if (ids.length === 0) throw new DataError(`${split}: expected one image id a line, found none`);
   const names = new Set(await readdir(joinPath(folder, 'Sentences')).catch(() => []));

@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { type JsonRecord } from '../formats/json.js';
 import { asObject, numberField, textField } from './fields.js';
 import type { RegionFeatures } from '../features/region-features.js';
+import { requireKinds } from '../options.js';
 
 /** One shape: its left upper corner and size in the 100 x 100 pixels of its box. */
 export interface NlvrItem {
@@ -62,6 +63,7 @@ function readItem(record: JsonRecord): NlvrItem {
  * corners and sides are shares of the box. Boxes are in the pixels of NLVR's 400 x 100 pictures.
  */
 export function sceneRegions(scene: NlvrScene): RegionFeatures {
+  requireKinds('sceneRegions', { 'a list': { scene } });
   const rows: number[][] = [];
   const boxes: number[] = [];
   scene.forEach((items, b) => {

@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { type NlvrScene, readScene, sceneKey } from './nlvr-scenes.js';
 import { asObject, createIdCheck, idField, textField } from './fields.js';
+import { requireKinds } from '../options.js';
 
 /** A statement about one picture or a pair, and whether it is true (null: unknown, as in hidden test sets). */
 export interface Statement {
@@ -94,6 +95,7 @@ export function withoutOverlap(
   heldOut: readonly SceneStatement[],
   training: readonly SceneStatement[],
 ): SceneStatement[] {
+  requireKinds('withoutOverlap', { 'a list': { heldOut, training } });
   const sentenceKey = ({ sentence }: Statement): string =>
     sentence
       .toLowerCase()

@@ -2,7 +2,7 @@
 import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
-import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem } from './own.js';
+import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem, requireOwnTask } from './own.js';
 import { approximateLength } from '../processing/approximate-length.js';
 import { missingImages, recordWarnings, type TextLimit } from './own-warnings.js';
 import { isBadData } from '../features/indexed-source.js';
@@ -62,6 +62,7 @@ export async function ownDataStats(
   source: RegionFeatureSource | null,
   limit: TextLimit = DEFAULT_LIMIT,
 ): Promise<OwnDataStats> {
+  requireOwnTask(task);
   const { summaries, problems } = await summarise(path, task);
   const records = summaries.length + new Set(problems.map(({ where }) => where)).size;
   const described = summaries.map(({ raw, text, imageIds, labels }) => ({

@@ -1,6 +1,7 @@
 // One's own data: JSON lines for classification, answering and grounding, each record held against a schema.
 import { z } from 'zod';
-import { DataError, errorMessage } from '../errors.js';
+import { ConfigError, DataError, errorMessage } from '../errors.js';
+import { shown } from '../options.js';
 import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { describeIssue } from './own-problems.js';
@@ -93,6 +94,7 @@ export async function checkOwnRecords(task: 'classification', path: string): Pro
 export async function checkOwnRecords(task: 'answering', path: string): Promise<Checked<AnsweringRecord>>;
 export async function checkOwnRecords(task: 'grounding', path: string): Promise<Checked<PhraseSentence>>;
 export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<Checked<unknown>> {
+  requireOwnTask(task);
   const requireNew = createIdCheck('record');
   const records: unknown[] = [];
   const raw: JsonRecord[] = [];
@@ -122,6 +124,12 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
     }
   }
   return { records, raw, problems };
+}
+
+/** @throws ConfigError for what is not the name of a task over own data */
+export function requireOwnTask(task: unknown): void {
+  if (typeof task !== 'string' || !Object.hasOwn(OWN_SCHEMAS, task))
+    throw new ConfigError(`task: expected one of ${Object.keys(OWN_SCHEMAS).join(', ')}, received ${shown(task)}`);
 }
 
 /** Reads own data. @throws DataError listing the first problems and their number. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { type JsonRecord, readJson, readJsonRecords } from '../formats/json.js';
 import { asObject, idField, listField, textField } from './fields.js';
+import { requireKinds } from '../options.js';
 
 /** A picture of VCR. */
 export interface VcrImage {
@@ -38,6 +39,7 @@ const metadata = z.object({
  * two pictures under one id.
  */
 export async function readVcrImages(paths: readonly string[], folder: string): Promise<VcrImage[]> {
+  requireKinds('readVcrImages', { 'a list': { paths } });
   const images = new Map<string, VcrImage>();
   for (const path of paths) {
     for (const record of await readJsonRecords(path)) {

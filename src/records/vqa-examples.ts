@@ -3,12 +3,14 @@ import { DataError } from '../errors.js';
 import { isEasyVqa, readEasyVqa } from './easy-vqa.js';
 import { aboutFiles } from './fields.js';
 import { readVqaAnnotations, readVqaQuestions, type VqaAnnotation, type VqaExample, type VqaQuestion } from './vqa.js';
+import { requireKinds } from '../options.js';
 
 /**
  * Joins questions with annotations by question id, in the order of the questions.
  * @throws DataError when some but not all questions are annotated, or an annotation has no question.
  */
 export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly VqaAnnotation[] | null): VqaExample[] {
+  requireKinds('joinVqa', { 'a list': { questions, annotations: annotations === null ? [] : annotations } });
   if (annotations === null) return questions.map((question) => ({ ...question, annotation: null }));
   const byId = new Map(annotations.map((annotation) => [annotation.questionId, annotation]));
   const examples = questions.map((question) => {

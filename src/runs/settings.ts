@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
-import { expected, OptionsError, parseOptions, text, requireOptions, requirePath } from '../options.js';
+import { expected, OptionsError, parseOptions, requireKinds, requireOptions, requirePath, text } from '../options.js';
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
@@ -98,6 +98,7 @@ async function runsIn(dir: string): Promise<string[]> {
 
 /** Whether a run has examples of its own to validate on. */
 export function hasValidation(data: Record<string, unknown>): boolean {
+  requireKinds('hasValidation', { 'an object': { data } });
   return Object.keys(data).some((name) => {
     const { validates } = optionRole(name);
     return validates !== undefined && optionRole(validates).namesExamples === true;
@@ -106,6 +107,7 @@ export function hasValidation(data: Record<string, unknown>): boolean {
 
 /** The options that show a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
 export function validationOptions(data: Record<string, unknown>): Record<string, unknown> {
+  requireKinds('validationOptions', { 'an object': { data } });
   const options: Record<string, unknown> = {};
   const replaced: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {
@@ -118,6 +120,7 @@ export function validationOptions(data: Record<string, unknown>): Record<string,
 
 /** The options of a run that other examples are predicted with: how they are made, and where features are looked for. */
 export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
+  requireKinds('predictionOptions', { 'an object': { data } });
   return Object.fromEntries(
     Object.entries(validationOptions(data)).filter(([name]) => optionRole(name).namesExamples !== true),
   );

@@ -15,7 +15,7 @@ import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
 import { type RunSettings } from './settings.js';
-import { requireOptions } from '../options.js';
+import { requireKinds, requireOptions } from '../options.js';
 
 /** Examples that are read at once. */
 const READ_AHEAD = 8;
@@ -51,8 +51,10 @@ export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress
  */
 export async function openTrainRun(
   settings: RunSettings,
-  { pictures = [], ...watching }: WatchingOptions = {},
+  options: WatchingOptions = {},
 ): Promise<TrainRun> {
+  requireKinds('openTrainRun', { 'an object': { options } });
+  const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, as sortSettings gives them');
   const given = settings.arguments as TrainingArguments;
   // Before data and model, which take longer to open.

@@ -9,6 +9,7 @@ import { MASK_SIZE, objectMask } from './object-mask.js';
 import { readPicture } from '../pictures/decode.js';
 import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
+import { requireKinds } from '../options.js';
 
 /** COCO's kinds as VCR spells them; their numbers start at 1, 0 is no object. */
 const KINDS: ReadonlyMap<string, number> = new Map(COCO_CLASSES.map((name, i) => [name.replaceAll(' ', ''), i + 1]));
@@ -31,6 +32,7 @@ export interface VcrScene {
 
 /** Reads a picture, its boxes and outlines. @throws DataError naming the file. */
 export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
+  requireKinds('readVcrScene', { 'an object': { image } });
   const { boxes, outlines } = await readVcrMetadata(image);
   const kinds = image.objects.map((name) => kindOf(name, image));
   const { width, height, ...pixels } = await readPicture(image.picture, { as: 'stored' });
@@ -52,6 +54,7 @@ export async function readVcrScene(image: VcrImage): Promise<VcrScene> {
 
 /** The features of a scene. */
 export async function vcrRegions(extractor: VcrFeatureExtractor, scene: VcrScene): Promise<RegionFeatures> {
+  requireKinds('vcrRegions', { 'an object': { extractor, scene } });
   const { canvas, pictureBoxes, pictureWidth, pictureHeight } = scene;
   const output = tf.tidy(() => {
     const picture = tf.tensor3d(normalised(canvas), [canvas.height, canvas.width, 3]);

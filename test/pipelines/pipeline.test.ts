@@ -248,11 +248,19 @@ describe('regions', () => {
       return pictures[0] === 'blank.jpg' ? [] : [regionsOfImage(1)];
     };
     const ask = await pipeline('visual-question-answering', folder, { compile: false, detector: { detect } });
+    const blind = await pipeline('visual-question-answering', folder, {
+      compile: false,
+      detector: { detect: () => Promise.resolve([]) },
+    });
     const question = 'What is it?';
     const asked = ['a.jpg', 'b.jpg', 'a.jpg'].map((regions) => ask({ question, regions }));
     const failed = [ask({ question, regions: 'bad.jpg' }), ask({ question, regions: 'blank.jpg' })];
     const refused = failed.map((one, i) =>
       expect(one).rejects.toThrow(['cut short', 'blank.jpg: the detector finds no regions'][i]),
+    );
+    const [none] = await Promise.allSettled([blind({ question, regions: `data:image/png;base64,${'A'.repeat(900)}` })]);
+    expect(String(none.status === 'rejected' && none.reason)).toMatch(
+      /^DataError: data:image\/png;base64,A{18}\.\.\.: the detector finds/,
     );
     expect(await Promise.all(asked)).toHaveLength(3);
     await Promise.all(refused);
@@ -262,6 +270,7 @@ describe('regions', () => {
       ['bad.jpg', 1],
       ['blank.jpg', 1],
     ]);
+    await blind.dispose();
     await ask.dispose();
   });
 

@@ -26,6 +26,7 @@ import { requireCpu } from '../load/requirements.js';
 import { requireSha256, unpackWheel } from './unpack-wheel.js';
 import { currentHost, type Wheel, wheelPlan, type WheelPlan } from './wheel-table.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
+import { requireKinds } from '../../options.js';
 
 /** Ends the name of the folder with what has been downloaded of an engine. */
 const DOWNLOADS = '.download';
@@ -75,6 +76,7 @@ export function isWanted(name: string): boolean {
  * @throws EngineError with its own message for each cause: platform, CPU, compiler, Python, network, damaged file, folder, disk.
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
+  requireKinds('installEngine', { 'an object': { options } });
   const { onProgress = () => undefined } = options;
   const host = currentHost();
   const present = options.ifMissing ? enginesWithLibraries()[0] : undefined;

@@ -1,5 +1,6 @@
 // Where a run's time goes: its trace summed up by type of operation.
 import type { ChromeTrace } from './contract.js';
+import { requireKinds } from '../../options.js';
 
 /** All operations of one type in one run. */
 export interface OperationTime {
@@ -13,7 +14,10 @@ export interface OperationTime {
 const STREAM = 'stream:all';
 
 /** Count and time of each type of operation, the costliest first. */
-export function operationTimes({ traceEvents }: ChromeTrace): OperationTime[] {
+export function operationTimes(trace: ChromeTrace): OperationTime[] {
+  requireKinds('operationTimes', { 'an object': { trace } });
+  const { traceEvents } = trace;
+  requireKinds('operationTimes', { 'a list': { traceEvents } });
   const streams = traceEvents.filter(({ ph, args }) => ph === 'M' && args.name.includes(STREAM)).map(({ pid }) => pid);
   const types = new Map<string, OperationTime>();
   for (const { ph, pid, name, dur = 0 } of traceEvents) {
@@ -26,6 +30,7 @@ export function operationTimes({ traceEvents }: ChromeTrace): OperationTime[] {
 
 /** The costliest types as lines of text: time, share, count. */
 export function operationTable(times: readonly OperationTime[], rows = 15): string {
+  requireKinds('operationTable', { 'a list': { times } });
   const total = times.reduce((sum, { ms }) => sum + ms, 0);
   const rest = times.slice(rows);
   const shown = [

@@ -6,6 +6,7 @@ import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
 import { studyExample, type StudiedExample } from '../studied-example.js';
 import type { LayerAttention } from '../trace.js';
 import { base64Of } from '../../html/picture-url.js';
+import { requireKinds } from '../../options.js';
 
 /** Rows: the position that the head reads, then each word (absent where only the first is known). Columns: each word, then each region. */
 export type PageRows = number[][];
@@ -68,8 +69,10 @@ const DIGITS = 4;
 export async function pageDataOf<T extends PipelineName>(
   pipeline: Pipeline<T>,
   input: PipelineInput<T>,
-  { text, pictures = [], names = [], asked, answers: wanted = DEFAULT_ANSWERS, pairs = false }: PageOptions,
+  options: PageOptions,
 ): Promise<PageData> {
+  requireKinds('pageDataOf', { 'a function': { pipeline }, 'an object': { options } });
+  const { text, pictures = [], names = [], asked, answers: wanted = DEFAULT_ANSWERS, pairs = false } = options;
   const best = await studyExample(pipeline, input, { asked, topK: Infinity });
   const isChoice = best.example.sequences.length > 1;
   const shown = isChoice ? best.answers : best.answers.slice(0, wanted);

@@ -6,6 +6,7 @@ import { showExplanation } from './client.js';
 import type { PageData } from './data.js';
 import { createPageElements } from './elements.js';
 import { EXPLANATION_STYLE } from './style.js';
+import { requireKinds } from '../../options.js';
 
 const METHODS: readonly [value: string, name: string][] = [
   ['relevance', 'gradient-weighted relevance'],
@@ -16,11 +17,13 @@ const METHODS: readonly [value: string, name: string][] = [
 
 /** Writes the page into a file, whole or not at all. */
 export async function writeExplanationPage(path: string, data: PageData): Promise<void> {
+  requireKinds('writeExplanationPage', { 'a path': { path } });
   await writeTextAtomic(path, explanationPage(data));
 }
 
 /** The page as text. */
 export function explanationPage(data: PageData): string {
+  requireKinds('explanationPage', { 'an object': { data } });
   // Inside a script only </ and <!-- would end or change it.
   const json = JSON.stringify(data).replace(/</g, '\\u003c');
   const body = html`

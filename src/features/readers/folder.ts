@@ -1,7 +1,8 @@
 // Region features in one file for each image: `.npy`, `.npz` or `.pt`, in the layouts that the authors, MMF, openvqa and bottom-up attention write.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { openSource } from '#platform';
+import { readWhole } from '../../platform/files.js';
 import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { decodeArray, holdsObjects, readNpyHeader } from '../../formats/npy.js';
@@ -73,13 +74,13 @@ async function npzArrays(source: ByteSource): Promise<NamedArrays> {
 
 /** The array of a `.npy` and what its info file says of it, or the dict that it holds. */
 async function npyArrays(path: string, infos: ReadonlySet<string>): Promise<NamedArrays> {
-  const bytes = await readFile(path);
+  const bytes = await readWhole(path);
   const header = readNpyHeader(bytes, path);
   if (holdsObjects(header)) return npyDict(bytes, path);
   const features = decodeArray(header, bytes.subarray(header.dataOffset), path);
   const arrays = { names: [ALONE], get: () => features };
   const infoPath = path.replace(/\.npy$/, INFO_ENDING);
-  return infos.has(infoPath) ? joined(arrays, npyDict(await readFile(infoPath), infoPath)) : arrays;
+  return infos.has(infoPath) ? joined(arrays, npyDict(await readWhole(infoPath), infoPath)) : arrays;
 }
 
 function npyDict(bytes: Uint8Array, path: string): NamedArrays {

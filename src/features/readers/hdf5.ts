@@ -1,6 +1,6 @@
 // Region features in HDF5: tables with a row for each image, tables of all regions with the rows of each image, or a group for each image.
-import { readFile } from 'node:fs/promises';
 import { exists } from '#platform';
+import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
 import type { NumericArray } from '../../formats/npy.js';
 import { sizeOf } from '../../shapes.js';
@@ -103,7 +103,7 @@ async function rowIds(file: Hdf5File, names: readonly string[]): Promise<(readon
   const idName = ID_NAMES.find((name) => names.includes(name));
   if (idName !== undefined) return file.ids(idName).map((id, row) => [id, row] as const);
   const path = file.name.replace(/\.[^./\\]*$/, '_imgid2idx.pkl');
-  const index = (await exists(path)) ? readNumpyPickle(await readFile(path), path) : null;
+  const index = (await exists(path)) ? readNumpyPickle(await readWhole(path), path) : null;
   if (!(index instanceof Map)) {
     throw new DataError(
       `${file.name}: nothing says which row is which image; expected a dataset image_id, or a pickled dict { image id: row } in ${path}`,

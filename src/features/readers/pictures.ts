@@ -1,8 +1,9 @@
 // Region features made on the fly from pictures: the pixels of given boxes, or of a grid of patches.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { exists } from '#platform';
+import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
@@ -46,7 +47,7 @@ export async function openImageFeatures(
     countOf: (row) => (boxes === null ? grid * grid : boxesOf(row)?.length),
     read: async (row) => {
       const path = join(folder, files[row] ?? '');
-      const image = decodePng(await readFile(path), path);
+      const image = decodePng(await readWhole(path), path);
       const regions = boxes === null ? gridBoxes(image.width, image.height, grid) : boxesOf(row);
       if (regions === undefined) throw new DataError(`${join(folder, BOXES_FILE)}: has no boxes for image ${ids[row]}`);
       return pixelFeatures(image, regions, { cells, look });

@@ -3,6 +3,7 @@ import { createSink } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import type { RegionFeatureSource } from '../region-features.js';
 import { STORE_MAGIC, storeEnd, type StoreIndex, storeRecord } from './layout.js';
+import { requireKinds } from '../../options.js';
 
 export interface PackOptions {
   /** Halves the size; values keep 11 bits. Default false. */
@@ -19,8 +20,10 @@ export interface PackOptions {
 export async function packFeatures(
   source: RegionFeatureSource,
   path: string,
-  { half = false, ids, onImage }: PackOptions = {},
+  options: PackOptions = {},
 ): Promise<void> {
+  requireKinds('packFeatures', { 'region features': { source }, 'an object': { options } });
+  const { half = false, ids, onImage } = options;
   const wanted = ids ?? [...source.ids()];
   const { dim, detector, columns } = source;
   const index: StoreIndex = {

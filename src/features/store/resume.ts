@@ -1,8 +1,8 @@
 // Writes a store of region features over as many runs as it takes: images go to a file beside it, with a journal of those that are whole.
 import { crc32 } from 'node:zlib';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { exists, makeFolder, writeTextAtomic } from '#platform';
+import { exists, makeFolder, readText, writeTextAtomic } from '#platform';
 import { DataError, withFileName } from '../../errors.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import {
@@ -128,7 +128,7 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
 /** Entries of a journal, as far as it is readable. @throws DataError when it is of another store. */
 async function readJournal(journal: string, traits: StoreTraits, path: string): Promise<StoreEntry[]> {
   if (!(await exists(journal))) return [];
-  const lines = (await readFile(journal, 'utf8')).split('\n').map(parse);
+  const lines = (await readText(journal)).split('\n').map(parse);
   const [begun, ...rest] = lines;
   if (begun === undefined) return [];
   const change = changedTraits(begun, traits);

@@ -2,6 +2,7 @@
 import { someKeys } from './explain.js';
 import type { LoadingReport } from './types.js';
 import { WRAPPERS } from './wrappers.js';
+import { requireKinds } from '../../options.js';
 
 type Keys = Pick<LoadingReport, 'missingKeys' | 'unexpectedKeys'>;
 
@@ -32,7 +33,10 @@ const BY_KEYS: readonly (readonly [RegExp, string])[] = [
  * likelyReason({ missingKeys: ['cls.weight', 'cls.bias'], unexpectedKeys: ['cls.predictions.bias'] });
  * // 'a pre-training checkpoint: it has no head for this task'
  */
-export function likelyReason({ missingKeys, unexpectedKeys }: Keys): string | null {
+export function likelyReason(keys: Keys): string | null {
+  requireKinds('likelyReason', { 'an object': { keys } });
+  const { missingKeys, unexpectedKeys } = keys;
+  requireKinds('likelyReason', { 'a list': { missingKeys, unexpectedKeys } });
   if (missingKeys.length === 0) return null;
   const shown = reasonInKeys(unexpectedKeys);
   if (shown !== null) return shown;

@@ -5,6 +5,7 @@ import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';
 import { jsonText, removeOldWeights, requireFolder, writeWeights } from './write-weights.js';
+import { requireKinds } from '../../options.js';
 
 const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
@@ -15,8 +16,10 @@ const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 export async function savePretrained(
   model: SavableModel,
   folder: string,
-  { format, dtype = 'float32', maxShardSize }: SavePretrainedOptions = {},
+  options: SavePretrainedOptions = {},
 ): Promise<void> {
+  requireKinds('savePretrained', { 'an object': { options } });
+  const { format, dtype = 'float32', maxShardSize } = options;
   if (!Object.hasOwn(STORED, dtype))
     throw new ConfigError(`savePretrained: expected dtype float32, float16 or bfloat16, received ${dtype}`);
   requireFolder('savePretrained', folder);

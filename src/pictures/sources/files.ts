@@ -1,5 +1,5 @@
 // Pictures in files: a folder and those inside it, a pattern, a list, or single files.
-import { readFile } from 'node:fs/promises';
+import { readText } from '#platform';
 import { dirname, resolve } from 'node:path';
 import { glob } from 'tinyglobby';
 import { readPictureFile } from '../decode.js';
@@ -22,7 +22,7 @@ export function openPictureFiles(name: string, paths: readonly string[]): Pictur
 
 /** The pictures of a list, one path a line, from the folder of the list. @throws DataError when it is empty. */
 export async function openPictureList(path: string): Promise<PictureSource> {
-  const lines = (await readFile(path, 'utf8')).split(/\r?\n/).map((line) => line.trim());
+  const lines = (await readText(path)).split(/\r?\n/).map((line) => line.trim());
   const paths = lines.filter((line) => line !== '').map((line) => resolve(dirname(path), line));
   return openPictureFiles(path, paths);
 }

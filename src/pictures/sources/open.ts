@@ -30,6 +30,7 @@ const LIST_FILE = /\.(?:txt|lst|list)$/i;
  * @example
  * const pictures = await openPictures(['train2014.zip', 'val2014']);
  * for (const id of pictures.ids) console.log(id, (await decodePicture(await pictures.read(id), id)).width);
+ * await pictures.close();
  */
 export async function openPictures(
   paths: string | readonly string[],

@@ -1,7 +1,8 @@
 // Judged examples as reports show them: answers with probabilities, images with boxes, and pictures where there are any.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isFolder } from '#platform';
+import { readWhole } from '../../platform/files.js';
 import type { AnswerVocabulary } from '../../processing/answer-vocabulary.js';
 import { imageKey } from '../../image-key.js';
 import type { RegionFeatures } from '../../features/region-features.js';
@@ -56,7 +57,7 @@ export async function pictureReader(paths: readonly string[]): Promise<(imageId:
     const path = files.get(imageKey(imageId));
     if (path === undefined) return null;
     try {
-      return pictureUrl(await readFile(path), path);
+      return pictureUrl(await readWhole(path), path);
     } catch (error) {
       warnOnce(`${path}: the picture is left out (${errorMessage(error)})`);
       return null;

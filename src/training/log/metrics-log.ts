@@ -1,7 +1,6 @@
 // metrics.jsonl: one JSON object a line, appended during the run and truncated when it resumes.
 import { appendFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { writeTextAtomic } from '#platform';
+import { exists, readText, writeTextAtomic } from '#platform';
 import { requirePath } from '../../options.js';
 
 /** One line: where the run stood, and metrics by name. */
@@ -44,10 +43,7 @@ export class MetricsLog {
  */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
   requirePath('readMetrics', path);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
+  const text = (await exists(path)) ? await readText(path) : '';
   return text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')

@@ -1,5 +1,6 @@
 // Progress of a run: a bar on a terminal, plain lines elsewhere.
 import { SingleBar } from 'cli-progress';
+import { requireKinds } from '../../options.js';
 
 /** Shows the way from a step to the last one. */
 export interface Progress {
@@ -16,6 +17,7 @@ const LINE_SECONDS = 10;
 
 /** The progress that fits a stream: no bar and no control codes unless it is a terminal. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  requireKinds('createProgress', { 'an object': { stream } });
   return stream.isTTY ? barProgress(stream) : lineProgress((text) => void stream.write(`${text}\n`));
 }
 

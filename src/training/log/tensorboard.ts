@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PbfWriter } from 'pbf';
 import { maskedCrc32c } from './crc32c.js';
-import { requireOptions, requirePath } from '../../options.js';
+import { requireKinds, requireOptions, requirePath } from '../../options.js';
 
 /** SessionLog.SessionStatus.START: TensorBoard then drops what an earlier process wrote for this step and later ones. */
 const SESSION_START = 1;
@@ -43,6 +43,7 @@ export class TensorBoardWriter {
 
   /** Metrics by tag, such as `train/loss`. Values that are not finite are kept: TensorBoard shows them. */
   scalars(step: number, values: Record<string, number>): void {
+    requireKinds('TensorBoardWriter.scalars', { 'an object': { values } });
     this.summary(
       step,
       Object.entries(values).map(([tag, scalar]) => (value) => {
@@ -60,6 +61,7 @@ export class TensorBoardWriter {
 
   /** The distribution of values under a tag. */
   histogram(step: number, tag: string, values: ArrayLike<number>): void {
+    requireKinds('TensorBoardWriter.histogram', { 'a list': { values } });
     const buckets = histogramBuckets(values);
     const content = new Uint8Array(new Float32Array(buckets.flat()).buffer);
     const rows: Fields = (tensor) => tensor.writeBytesField(4, content);
@@ -69,6 +71,7 @@ export class TensorBoardWriter {
 
   /** Settings of the run for the page of hyperparameters: nested names are joined by dots, lists are written as JSON. */
   hyperparameters(settings: object): void {
+    requireKinds('TensorBoardWriter.hyperparameters', { 'an object': { settings } });
     const content = messageOf((data) =>
       writeMessage(data, 3, (session) => {
         for (const [name, setting] of flatSettings(settings))

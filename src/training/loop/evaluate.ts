@@ -6,7 +6,7 @@ import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
-import { requireOptions } from '../../options.js';
+import { requireKinds, requireOptions } from '../../options.js';
 
 export interface EvaluateOptions<E> {
   task: Task<E>;
@@ -53,6 +53,7 @@ export async function evaluationBuckets<E>({
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
   requireOptions('evaluateTask', options);
   const { task, dataset, batchSize, seed, padBatches } = options;
+  requireKinds('evaluateTask', { 'an object': { task, dataset }, 'a function': { outputs: options.outputs } });
   const metric = task.createMetric();
   const batches = evaluationBatches(dataset, batchSize);
   const buckets = options.buckets ?? (await evaluationBuckets(options));

@@ -20,7 +20,7 @@ export const REPORT_FILE = 'report.html';
  * Writes report.html into a run folder: model, data and time, curves, every evaluation, confusion, best and worst examples, settings.
  * @param readPicture gives the pictures that examples are shown with; default: none
  * @returns the path of the report
- * @throws Error when the folder has no readable run.json
+ * @throws DataError when the folder has no readable run.json
  * @example
  * const path = await writeReport('runs/vqa');
  */

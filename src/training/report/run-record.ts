@@ -1,6 +1,8 @@
 // Reads what a run folder stores about its run, for the report.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readText } from '#platform';
+import { DataError, errorMessage } from '../../errors.js';
+import { requireOptions } from '../../options.js';
 import { isBetter } from '../best.js';
 import { type MetricsEntry, readMetrics } from '../log/metrics-log.js';
 import { METRICS_FILE } from '../log/run-log.js';
@@ -34,10 +36,10 @@ export interface RunRecord {
 /** Keys of an entry that are not metrics. */
 const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
 
-/** @throws Error when run.json is missing or not JSON */
+/** @throws DataError when run.json is missing or not JSON */
 export async function readRunRecord(runDir: string): Promise<RunRecord> {
   const entries = await readMetrics(join(runDir, METRICS_FILE));
-  const settings = JSON.parse(await readFile(join(runDir, 'run.json'), 'utf8')) as RunSettingsShown;
+  const settings = await readRunSettings(join(runDir, 'run.json'));
   const evaluations = entries.filter(({ event }) => event === 'evaluate');
   return {
     settings,
@@ -46,6 +48,17 @@ export async function readRunRecord(runDir: string): Promise<RunRecord> {
     best: bestOf(evaluations, settings),
     notes: await readNotes(join(runDir, EXAMPLES_FILE)),
   };
+}
+
+async function readRunSettings(path: string): Promise<RunSettingsShown> {
+  const text = await readText(path);
+  try {
+    const settings: unknown = JSON.parse(text);
+    requireOptions(path, settings, 'the settings of a run');
+    return settings as RunSettingsShown;
+  } catch (error) {
+    throw new DataError(`${path}: expected the settings of a run as JSON (${errorMessage(error)})`);
+  }
 }
 
 /** Names of the metrics that entries have, in the order in which they first occur. */
@@ -90,6 +103,6 @@ function bestOf(
 }
 
 async function readNotes(path: string): Promise<NotesSummary | null> {
-  const text = await readFile(path, 'utf8').catch(() => null);
+  const text = await readText(path).catch(() => null);
   return text === null ? null : (JSON.parse(text) as NotesSummary);
 }
