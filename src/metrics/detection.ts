@@ -1,5 +1,7 @@
 // Mean average precision of a detector, as COCO's tool computes it at one overlap.
 import { type Box, intersectionOverUnion } from '../boxes.js';
+import { DataError } from '../errors.js';
+import { requireKinds } from '../options.js';
 
 /** What a detector found in one picture. */
 export interface Detections {
@@ -19,7 +21,7 @@ const MOST_DETECTIONS = 100;
 /**
  * The mean over all classes that occur of their average precision, in percent. A detection is right when it overlaps an object of its class,
  * that no better one has found, by `overlap` at least.
- * @throws RangeError when pictures and detections are not as many.
+ * @throws DataError when pictures and detections are not as many.
  * @see cocodataset/cocoapi `PythonAPI/pycocotools/cocoeval.py`: areas of all sizes, no crowds
  */
 export function meanAveragePrecision(
@@ -27,8 +29,9 @@ export function meanAveragePrecision(
   objects: readonly GroundTruth[],
   overlap = 0.5,
 ): number {
+  requireKinds('meanAveragePrecision', { 'a list': { detections, objects } });
   if (detections.length !== objects.length)
-    throw new RangeError(
+    throw new DataError(
       `meanAveragePrecision: expected detections of ${objects.length} pictures, received ${detections.length}`,
     );
   const classes = [...new Set(objects.flatMap((picture) => picture.classes))];

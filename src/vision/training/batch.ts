@@ -4,6 +4,7 @@ import type { RgbImage } from '../../pictures/rgb-image.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { batchPictures, preparePicture } from '../detector/preprocess.js';
 import type { DetectionBatch } from './trainable-detector.js';
+import { requireKinds } from '../../options.js';
 
 /** An object in a picture. */
 export interface DetectionObject {
@@ -26,6 +27,7 @@ export interface DetectionExample {
  * @throws DataError for a class or attribute that the detector does not have.
  */
 export function detectionBatch(examples: readonly DetectionExample[], config: DetectorConfig): DetectionBatch {
+  requireKinds('detectionBatch', { 'a list': { examples }, 'an object': { config } });
   const prepared = examples.map(({ image }) => preparePicture(image, config));
   const { shape, pixels, sizes } = batchPictures(prepared, config);
   const b = examples.length;
