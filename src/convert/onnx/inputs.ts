@@ -1,5 +1,6 @@
 // Inputs of a model as those of its exported graph.
 import { ShapeError } from '../../errors.js';
+import { requireKinds } from '../../options.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { sizeOf } from '../../shapes.js';
 
@@ -36,6 +37,7 @@ const NAMES: Readonly<Record<string, string>> = {
  * @throws ShapeError for an input that no graph has, or a missing one.
  */
 export function onnxInputs(inputs: Readonly<Record<string, RawTensor>>): Record<string, OnnxTensor> {
+  requireKinds('onnxInputs', { 'an object': { inputs } });
   const { inputIds, visualEmbeds } = inputs;
   if (inputIds === undefined || visualEmbeds === undefined) {
     const missing = inputIds === undefined ? 'inputIds' : 'visualEmbeds';
