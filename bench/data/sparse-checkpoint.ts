@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type ByteSink, writeWhole } from '../../src/byte-sink.js';
 import { writePytorch } from '../../src/checkpoint/pytorch-writer.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/checkpoint/safetensors.js';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { parameterShapes } from '../../src/models/model-classes.js';
 import { sizeOf } from '../../src/shapes.js';
 

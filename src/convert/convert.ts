@@ -8,7 +8,7 @@ import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-writer.js';
 import { ConfigError } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import type { Architecture } from '../models/pretrained/classify.js';
-import { readConfigJson } from '../models/pretrained/config-file.js';
+import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';

@@ -1,7 +1,7 @@
 // What a checkpoint is, from its headers alone: keys, shapes, dtypes, and which class would load it with what missing.
 import { DTYPE_BYTES, type StoredDType } from '../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
-import { VisualBertConfig } from '../config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { errorMessage } from '../errors.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
 import { sizeOf } from '../shapes.js';

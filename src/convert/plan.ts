@@ -1,10 +1,10 @@
 // Decides, before anything is written, what becomes of every key of a checkpoint and where every parameter comes from.
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { CheckpointError } from '../errors.js';
 import { parameterShapes } from '../models/model-classes.js';
 import { type Architecture, traitsOf } from '../models/pretrained/classify.js';
-import type { ConfigJson } from '../models/pretrained/config-file.js';
+import type { ConfigJson } from '../config/config-json.js';
 import { requireLayers, someKeys } from '../models/pretrained/explain.js';
 import { nonTensorError } from '../models/pretrained/match-keys.js';
 import { requireFloats } from '../models/pretrained/quantised.js';

@@ -1,6 +1,6 @@
 // The configuration of a conversion: given, read beside the checkpoint, or inferred from its shapes.
 import type { TensorFile } from '../checkpoint/tensor-file.js';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
 import { CheckpointError } from '../errors.js';
 import type { CheckpointTraits } from '../models/pretrained/classify.js';
 

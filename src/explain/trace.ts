@@ -1,6 +1,6 @@
 // The attention probabilities of every layer, and the gradient of one score with respect to them.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { StepTensors, TrainableModel } from '../training/step/trainable-model.js';
 import type { RunFunction } from '../training/step/runner.js';

@@ -1,6 +1,6 @@
 // The activations that transformers names for BERT models (its ACT2FN), as functions of tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from '../config.js';
+import type { Activation } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';

@@ -1,6 +1,6 @@
 // The body of every class: embeddings, encoder and pooler, as transformers' VisualBertModel has them.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { attentionBias } from '../layers/attention.js';
 import type { CallContext } from '../layers/dropout.js';
 import { Embeddings } from '../layers/embeddings.js';

@@ -1,5 +1,5 @@
 // The parts of the classes that classify the pooled output: a backbone and a classifier.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import { Backbone, built } from './backbone.js';

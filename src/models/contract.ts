@@ -1,5 +1,5 @@
 // Types that model classes and their callers share: options, parts, and the holder of parameters.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import type { ReadTensor } from '../raw-tensor.js';

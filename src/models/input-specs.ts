@@ -1,5 +1,5 @@
 // The inputs that all classes share, by the configuration, and the checks of more than one class.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { CheckedInput, CheckedInputs, InputSpecs } from './inputs.js';
 

@@ -1,5 +1,5 @@
 // Every class of the family by transformers' name, and the parameters that each has.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { VisualBertForMultipleChoice } from './multiple-choice.js';
 import { VisualBertForPreTraining } from './pre-training.js';
 import type { Architecture } from './pretrained/classify.js';

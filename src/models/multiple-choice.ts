@@ -1,6 +1,6 @@
 // VisualBERT for multiple choice: one score for each of several texts about an image.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';

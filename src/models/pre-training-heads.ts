@@ -1,5 +1,5 @@
 // The pre-training heads of the two classes that carry them, and their ties to the word table.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import { MaskedLmHead } from '../layers/masked-lm-head.js';

@@ -1,6 +1,6 @@
 // VisualBERT for pre-training: masked words and whether text and image belong together.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { Classifier } from '../layers/classifier.js';
 import type { MaskedLmHead } from '../layers/masked-lm-head.js';

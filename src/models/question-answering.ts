@@ -1,6 +1,6 @@
 // VisualBERT for visual question answering: scores of the answers, read at the [MASK] before the last [SEP].
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { ComputeContext } from './backbone.js';
 import { type ClassifierParts, createClassifierParts } from './classifier-head.js';

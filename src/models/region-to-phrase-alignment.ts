@@ -1,6 +1,6 @@
 // VisualBERT for grounding phrases: how well each region fits each phrase of the text.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import { lookup } from '../layers/lookup.js';
 import { RegionToPhraseAttention } from '../layers/region-to-phrase-attention.js';

@@ -1,6 +1,6 @@
 // New parameter values for a changed architecture: another vocabulary, or fewer attention heads.
 import * as tf from '@tensorflow/tfjs';
-import { requireField } from '../config-fields.js';
+import { requireField } from '../config/fields.js';
 import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';
 import { requireKinds } from '../options.js';

@@ -1,6 +1,6 @@
 // The bare VisualBERT: hidden states of text and regions, without a head.
 import type * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { Backbone, type ComputeContext } from './backbone.js';
 import { sharedSpecs } from './input-specs.js';
 import type { InputSpecs, TensorInputs } from './inputs.js';

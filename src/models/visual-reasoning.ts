@@ -1,6 +1,6 @@
 // VisualBERT for statements about images, true or false: a class for each text and its images.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { Pooler } from '../layers/pooler.js';
 import { sizeOf } from '../shapes.js';

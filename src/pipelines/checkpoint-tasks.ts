@@ -1,5 +1,5 @@
 // What a checkpoint can be asked, by the class that its config.json names.
-import { VisualBertConfig } from '../config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import type { PipelineName } from './contract.js';
 import { PIPELINE_NAMES, tasksOfClass } from './tasks.js';

@@ -1,5 +1,5 @@
 // The head of a pipeline: what a task adds to the shared machinery, from inputs to results.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { ModelClass } from '../models/contract.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';

@@ -1,5 +1,5 @@
 // Loads the parts of a pipeline: the class that config.json names, its processor, and its head.
-import { VisualBertConfig } from '../config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import type { ModelClass } from '../models/contract.js';
 import type { FromPretrainedOptions } from '../models/pretrained/types.js';

@@ -1,5 +1,5 @@
 // Warns of inputs that fit by shape and are wrong: models then answer, and lose tens of points.
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { warnOnce } from '../logger.js';
 import type { EncodedText } from '../processing/batch.js';

@@ -1,7 +1,7 @@
 // A question about a picture: the checkpoint, the detector that it was trained with, and whether that is the one in use.
 import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
-import { VisualBertConfig } from '../config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
 import { type DetectorIdentity, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';

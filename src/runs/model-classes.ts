@@ -1,6 +1,6 @@
 // The model of a run: loaded with a head for the task's classes, or made from a configuration.
 import { readText } from '#platform';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../config.js';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
 import { ConfigError, errorMessage } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';

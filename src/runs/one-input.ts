@@ -1,5 +1,5 @@
 // One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files or pictures.
-import { VisualBertConfig } from '../config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';

@@ -1,6 +1,6 @@
 // What must be equal when a run resumes, beside the trainer's arguments: how examples are made, their content, and the model's configuration.
 import { createHash } from 'node:crypto';
-import type { VisualBertConfig } from '../config.js';
+import type { VisualBertConfig } from '../config/config.js';
 import { readBatch } from '../training/loop/batches.js';
 import type { Dataset, Task } from '../training/task.js';
 import { resolveTaskOptions } from '../tasks/shared/options.js';

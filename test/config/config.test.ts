@@ -1,6 +1,6 @@
 // VisualBertConfig against the defaults and the JSON form of transformers.
 import { describe, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { ConfigError } from '../../src/errors.js';
 
 describe('VisualBertConfig', () => {

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib';
 import { createSink } from '#platform';
 import { writeWhole } from '../../src/byte-sink.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { type ConvertOptions, convertCheckpoint, type ConversionReport } from '../../src/convert/convert.js';
 import { inspectCheckpoint } from '../../src/convert/inspect.js';
 import type { Architecture } from '../../src/models/pretrained/classify.js';

@@ -1,6 +1,6 @@
 // Models with the weights of a parity fixture, and the inputs that the fixture was made with.
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import type { WeightInitializer } from '../../src/layers/initializers.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config.js';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config/config.js';
 import type { RegionColumn, RegionFeatures } from '../../src/features/region-features.js';
 import { createTokenizer } from '../../src/platform/node.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';

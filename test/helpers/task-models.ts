@@ -1,6 +1,6 @@
 // Small models of every task with inputs that train them.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig, VisualBertConfigOptions } from '../../src/config.js';
+import type { VisualBertConfig, VisualBertConfigOptions } from '../../src/config/config.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';

@@ -1,7 +1,7 @@
 // Every task model trains on WebAssembly, with the numbers of plain JavaScript.
 import { afterAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { TASK_MODEL_SIZES, TASK_MODELS } from '../helpers/task-models.js';

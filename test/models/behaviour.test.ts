@@ -6,7 +6,7 @@ import type { ModelInputs } from '../../src/models/inputs.js';
 import type { ModelOutputs } from '../../src/models/outputs.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { useBackend } from '../helpers/backend.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
 import { largestDifference, MODEL_NAMES, type ModelName, TINY, tinyInputs, tinyModel } from '../helpers/tiny-model.js';

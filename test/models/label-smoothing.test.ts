@@ -1,7 +1,7 @@
 // Label smoothing: the losses of PyTorch, and which models may be asked for it.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { crossEntropy, klDivergence, smoothedLabels } from '../../src/models/losses.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { convertCheckpoint } from '../../src/convert/convert.js';
 import { inspectCheckpoint } from '../../src/convert/inspect.js';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { CheckpointError, ConfigError, ShapeError } from '../../src/errors.js';
 import type { InputValue, ModelInputs } from '../../src/models/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { ConfigError, ShapeError } from '../../src/errors.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { setLogger } from '../../src/logger.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { buildVocabulary } from '../../src/processing/word-vocabulary.js';

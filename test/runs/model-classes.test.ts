@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { buildVocabulary } from '../../src/processing/word-vocabulary.js';
 import { createRunModel } from '../../src/runs/model-classes.js';

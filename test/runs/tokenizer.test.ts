@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { readDefinition } from '../../src/platform/tokenizer-definition.js';
 import { uniformValues } from '../../src/random/values.js';

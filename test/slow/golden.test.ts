@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { errorMessage } from '../../src/errors.js';
 import type { ModelInputs } from '../../src/models/inputs.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';

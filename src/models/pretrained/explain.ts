@@ -1,5 +1,5 @@
 // Errors of loading: a wrong class, a wrong width or a foreign file.
-import type { VisualBertConfig } from '../../config.js';
+import type { VisualBertConfig } from '../../config/config.js';
 import { CheckpointError } from '../../errors.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { traitsOfFile } from './classify.js';

@@ -4,7 +4,7 @@ import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { PretrainedFiles } from '../../platform/locate.js';
-import { readJsonObject } from './json-file.js';
+import { readJsonObject } from '../../config/json-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';
 

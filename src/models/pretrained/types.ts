@@ -1,6 +1,6 @@
 // Types of loading and saving: options, reports, and the model as they see it.
 import type * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig } from '../../config.js';
+import type { VisualBertConfig } from '../../config/config.js';
 import type { HubOptions } from '#platform';
 import type { WeightInitializer } from '../../layers/initializers.js';
 import type { StoredDType } from '../../checkpoint/dtypes.js';

@@ -1,5 +1,5 @@
 // An opened task as the commands use it: its data sets, batches and metrics, and the file for its evaluation server.
-import type { VisualBertConfigOptions } from '../../config.js';
+import type { VisualBertConfigOptions } from '../../config/config.js';
 import type { DetectorIdentity } from '../../features/detector-identity.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';

@@ -1,6 +1,6 @@
 // The processor of a task, and what the data say about a new model.
 import { createTokenizer } from '#platform';
-import type { VisualBertConfigOptions } from '../../config.js';
+import type { VisualBertConfigOptions } from '../../config/config.js';
 import { loadVocabulary } from '../../processing/load-processor.js';
 import { VisualBertProcessor } from '../../processing/processor.js';
 import type { TaskName } from '../../processing/text-forms.js';

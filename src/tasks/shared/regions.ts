@@ -1,5 +1,5 @@
 // The region features that a task's examples show: cached, and replaced where a control asks for it.
-import { VisualBertConfig } from '../../config.js';
+import { VisualBertConfig } from '../../config/config.js';
 import { isBadData } from '../../features/indexed-source.js';
 import { openRegionFeatures } from '../../features/open.js';
 import { openedWith, type RegionFeatureSource } from '../../features/region-features.js';

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { VisualBertConfig } from '../../../src/config.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
 import type { HubOptions } from '../../../src/platform/node.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { useBackend } from '../../helpers/backend.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { memorySink } from '../../../src/byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../../src/checkpoint/safetensors.js';
-import { VisualBertConfig } from '../../../src/config.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
 import { CheckpointError } from '../../../src/errors.js';
 import { openTensorPath } from '../../../src/models/pretrained/open-weights.js';
 import { savePretrained } from '../../../src/models/pretrained/save.js';

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { VisualBertConfig } from '../../../src/config.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
 import { createTrainingStep } from '../../../src/training/step/compiled-step.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';

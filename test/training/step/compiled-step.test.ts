@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../../src/config.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { uniformValues } from '../../../src/random/values.js';

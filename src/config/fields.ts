@@ -1,5 +1,5 @@
 // The allowed values of each field of a VisualBertConfig: one table, for configurations from code and from untrusted files.
-import { ConfigError } from './errors.js';
+import { ConfigError } from '../errors.js';
 
 /** Far above any encoder; bounds what a damaged or hostile config.json can make a program build. */
 const MAX_LAYERS = 1000;

@@ -1,8 +1,8 @@
 // VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
 import type * as tf from '@tensorflow/tfjs';
-import { requireField, requireObject, requireTogether } from './config-fields.js';
-import { ConfigError } from './errors.js';
-import { requireOptions } from './options.js';
+import { requireField, requireObject, requireTogether } from './fields.js';
+import { ConfigError } from '../errors.js';
+import { requireOptions } from '../options.js';
 
 /** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
 export type Activation = string | ((x: tf.Tensor) => tf.Tensor);

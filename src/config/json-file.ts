@@ -1,7 +1,7 @@
 // JSON beside the weights of a pretrained model.
 import { readText } from '#platform';
-import { CheckpointError, errorMessage } from '../../errors.js';
-import type { PretrainedFiles } from '../../platform/locate.js';
+import { CheckpointError, errorMessage } from '../errors.js';
+import type { PretrainedFiles } from '../platform/locate.js';
 
 /** A JSON object beside the weights; null where there is no such file. @throws CheckpointError when it is something else. */
 export async function readJsonObject(files: PretrainedFiles, name: string): Promise<Record<string, unknown> | null> {

@@ -1,10 +1,10 @@
 // The config.json beside the weights of a pretrained model.
-import { VisualBertConfig } from '../../config.js';
-import { CheckpointError, ConfigError } from '../../errors.js';
-import type { PretrainedFiles } from '../../platform/locate.js';
+import { VisualBertConfig } from './config.js';
+import { CheckpointError, ConfigError } from '../errors.js';
+import type { PretrainedFiles } from '../platform/locate.js';
 import { readJsonObject } from './json-file.js';
-import { adapterError } from './lora.js';
-import { quantisationNote } from './quantised.js';
+import { adapterError } from '../models/pretrained/lora.js';
+import { quantisationNote } from '../models/pretrained/quantised.js';
 
 /** The content of config.json without its quantisation: parameters are floats once they are read. */
 export interface ConfigJson {
