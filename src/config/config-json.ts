@@ -1,10 +1,9 @@
 // The config.json beside the weights of a pretrained model.
-import { VisualBertConfig } from './config.js';
-import { CheckpointError, ConfigError } from '../errors.js';
+import { CheckpointError } from '../errors.js';
 import type { PretrainedFiles } from '../platform/locate.js';
+import { adapterError } from './adapter.js';
 import { readJsonObject } from './json-file.js';
-import { adapterError } from '../models/pretrained/lora.js';
-import { quantisationNote } from '../models/pretrained/quantised.js';
+import { quantisationNote } from './quantisation.js';
 
 /** The content of config.json without its quantisation: parameters are floats once they are read. */
 export interface ConfigJson {
@@ -21,8 +20,11 @@ export async function readConfigJson(files: PretrainedFiles): Promise<ConfigJson
   return { json, notes: note === null ? [] : [note] };
 }
 
-/** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError naming the file */
-export async function loadConfig(files: PretrainedFiles): Promise<{ config: VisualBertConfig; notes: string[] }> {
+/**
+ * Reads the config.json of a VisualBERT.
+ * @throws CheckpointError when there is none, or of another kind of model
+ */
+export async function requireConfigJson(files: PretrainedFiles): Promise<ConfigJson> {
   const found = await readConfigJson(files);
   if (found === null) {
     throw (
@@ -33,15 +35,9 @@ export async function loadConfig(files: PretrainedFiles): Promise<{ config: Visu
     );
   }
   const { model_type: type } = found.json;
-  if (type !== undefined && type !== 'visual_bert') {
-    throw new CheckpointError(
-      `${files.name}/config.json: describes a model of type "${String(type).slice(0, 40)}", expected visual_bert; ` +
-        '`visualbert convert` makes a VisualBERT of a plain BERT or RoBERTa',
-    );
-  }
-  try {
-    return { config: VisualBertConfig.fromJSON(found.json), notes: found.notes };
-  } catch (error) {
-    throw error instanceof ConfigError ? new ConfigError(`${files.name}/config.json: ${error.message}`) : error;
-  }
+  if (type === undefined || type === 'visual_bert') return found;
+  throw new CheckpointError(
+    `${files.name}/config.json: describes a model of type "${String(type).slice(0, 40)}", expected visual_bert; ` +
+      '`visualbert convert` makes a VisualBERT of a plain BERT or RoBERTa',
+  );
 }

@@ -1,11 +1,11 @@
 // VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
-import type * as tf from '@tensorflow/tfjs';
+import type { Activation } from '../layers/activations.js';
+import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
+import { requireConfigJson } from './config-json.js';
 import { requireField, requireObject, requireTogether } from './fields.js';
+import { labelsOf, labelTable } from './labels.js';
 import { ConfigError } from '../errors.js';
 import { requireOptions } from '../options.js';
-
-/** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
-export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
 
 /** The fields that a configuration can be made from, all optional. */
 export type VisualBertConfigOptions = Partial<Omit<VisualBertConfig, 'with' | 'toJSON'>>;
@@ -18,16 +18,6 @@ export interface PretrainedLocation {
   localFilesOnly?: boolean;
   subfolder?: string;
   endpoint?: string;
-}
-
-/** Reads the configuration of a folder or a repository of the hub. */
-export type ConfigReader = (where: string, location: PretrainedLocation) => Promise<VisualBertConfig>;
-
-let readPretrained: ConfigReader | null = null;
-
-/** Called by the module that knows folders and the hub: this file knows neither. */
-export function provideConfigReader(reader: ConfigReader): void {
-  readPretrained = reader;
 }
 
 /**
@@ -135,10 +125,7 @@ export class VisualBertConfig {
   /** The configuration of a folder or of a repository of the hub. @throws CheckpointError, HubError, ConfigError */
   static async fromPretrained(where: string, location: PretrainedLocation = {}): Promise<VisualBertConfig> {
     requireOptions('VisualBertConfig.fromPretrained', location);
-    if (readPretrained === null) {
-      throw new ConfigError('VisualBertConfig.fromPretrained: import the package by its entry point, visualbert-tfjs');
-    }
-    return readPretrained(where, location);
+    return (await loadConfig(await locatePretrained(where, location))).config;
   }
 
   /** The content of a config.json that transformers reads. @throws ConfigError when hiddenAct is a function: files hold names. */
@@ -181,31 +168,12 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function labelTable(count: number): Record<number, string> {
-  return Object.fromEntries(Array.from({ length: count }, (_, i) => [i, `LABEL_${i}`]));
-}
-
-/** numLabels, id2label and label2id from whichever of the first two is given (two labels when neither is). */
-function labelsOf({ numLabels, id2label, label2id }: VisualBertConfigOptions): VisualBertConfigOptions {
-  const given = id2label !== undefined && Object.keys(id2label).length > 0;
-  const names = given ? id2label : labelTable(numLabels ?? 2);
-  const count = Object.keys(names).length;
-  if (numLabels !== undefined && numLabels !== count) {
-    throw new ConfigError(
-      `VisualBertConfig: numLabels is ${numLabels} and id2label names ${count}; give one of them, or both alike`,
-    );
+/** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError naming the file */
+export async function loadConfig(files: PretrainedFiles): Promise<{ config: VisualBertConfig; notes: string[] }> {
+  const { json, notes } = await requireConfigJson(files);
+  try {
+    return { config: VisualBertConfig.fromJSON(json), notes };
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(`${files.name}/config.json: ${error.message}`) : error;
   }
-  for (let id = 0; id < count; id++) {
-    if (names[id] === undefined) {
-      throw new ConfigError(
-        `VisualBertConfig: id2label has ${count} entries but no name for ${id}; number the labels from 0`,
-      );
-    }
-  }
-  const ids = label2id !== undefined && Object.keys(label2id).length > 0 ? label2id : invert(names);
-  return { numLabels: count, id2label: { ...names }, label2id: { ...ids } };
-}
-
-function invert(names: Readonly<Record<number, string>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(names).map(([id, name]) => [name, Number(id)]));
 }

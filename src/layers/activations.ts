@@ -1,9 +1,11 @@
 // The activations that transformers names for BERT models (its ACT2FN), as functions of tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
+
+/** An activation: the name that a config.json holds, or any function of tensors that tfjs can differentiate. */
+export type Activation = string | ((x: tf.Tensor) => tf.Tensor);
 
 type TensorFunction = (x: tf.Tensor) => tf.Tensor;
 

@@ -1,6 +1,6 @@
 // A classification head: dropout, a transform in some, then one affine map.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from '../config/config.js';
+import type { Activation } from './activations.js';
 import { hash32 } from '../random/philox.js';
 import { only, requireDim } from '../shapes.js';
 import { activationFunction, activationName } from './activations.js';

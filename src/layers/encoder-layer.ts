@@ -1,6 +1,6 @@
 // One layer of the BERT encoder: self-attention and feed-forward, each with dropout, residual and layer norm.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from '../config/config.js';
+import type { Activation } from './activations.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
 import { requireDim } from '../shapes.js';

@@ -1,6 +1,6 @@
 // Scores of every vocabulary word at each position: dense, activation, layer norm, then a decoder that may share the word table.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from '../config/config.js';
+import type { Activation } from './activations.js';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
 import { activationFunction, activationName } from './activations.js';

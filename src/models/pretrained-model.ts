@@ -1,6 +1,6 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
-import { provideConfigReader, VisualBertConfig } from '../config/config.js';
+import { VisualBertConfig } from '../config/config.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import { philoxKey } from '../random/philox-uniform.js';
@@ -28,14 +28,10 @@ import {
   resizedParameter,
   type ResizeOptions,
 } from './surgery.js';
-import { loadConfig } from '../config/config-json.js';
 import { loadPretrained, openPretrained, type StoredModel } from './pretrained/load.js';
-import { locatePretrained } from '../platform/locate.js';
 import { savePretrained } from './pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
 import { requireKinds, requireOptions } from '../options.js';
-
-provideConfigReader(async (where, location) => (await loadConfig(await locatePretrained(where, location))).config);
 
 /**
  * A VisualBERT with its parameters. Parameters are named as in transformers and have PyTorch's shapes; tied ones appear once.

@@ -1,5 +1,5 @@
 // The body of every class in ONNX's operators: embeddings and encoder.
-import type { VisualBertConfig } from '../../config.js';
+import type { VisualBertConfig } from '../../config/config.js';
 import type { GraphBuilder, Value } from './graph-builder.js';
 import { attentionBias, encoderLayer, layerNorm, linear } from './layers.js';
 

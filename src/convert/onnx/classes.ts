@@ -1,5 +1,5 @@
 // Every class of the family as an ONNX graph: its inputs, the body, its head and its outputs, named as in transformers.
-import type { VisualBertConfig } from '../../config.js';
+import type { VisualBertConfig } from '../../config/config.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
 import { backbone, type BackboneValues, type Choice } from './backbone.js';
 import { type Axis, GraphBuilder, type OnnxGraph, type Value } from './graph-builder.js';

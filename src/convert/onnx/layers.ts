@@ -1,5 +1,5 @@
 // The layers of src/layers in ONNX's operators, one function a layer, each for inference and for one path of weight names.
-import type { VisualBertConfig } from '../../config.js';
+import type { VisualBertConfig } from '../../config/config.js';
 import { MASKED_SCORE } from '../../layers/attention.js';
 import { TRANSFORM } from '../../layers/head-transform.js';
 import { addActivation } from './activations.js';

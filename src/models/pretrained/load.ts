@@ -1,12 +1,11 @@
 // Loads a pretrained model: finds its files, makes the class without drawing a single weight, and fills its parameters one by one.
 import type { StoredDType } from '../../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
-import { VisualBertConfig } from '../../config/config.js';
+import { loadConfig, VisualBertConfig } from '../../config/config.js';
 import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
 import { traitsOfFile } from './classify.js';
-import { loadConfig } from '../../config/config-json.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
 import { fillParameters, type ParameterValues, storedValues } from './fill-parameters.js';

@@ -4,13 +4,13 @@ import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { PretrainedFiles } from '../../platform/locate.js';
+import { ADAPTER_CONFIG } from '../../config/adapter.js';
 import { readJsonObject } from '../../config/json-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';
 
 /** The files of an adapter, as PEFT names them. */
 export const ADAPTER_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'] as const;
-const ADAPTER_CONFIG = 'adapter_config.json';
 
 /** What adapter_config.json decides about merging. */
 export interface LoraConfig {
@@ -69,18 +69,6 @@ export async function readLoraConfig(files: PretrainedFiles): Promise<LoraConfig
     alphaPattern: alphas as Map<string, number>,
     modulesToSave: Array.isArray(saved) ? saved.map(String) : [],
   };
-}
-
-/** What a folder without a model is, when it holds an adapter; null otherwise. */
-export async function adapterError(files: PretrainedFiles): Promise<CheckpointError | null> {
-  const json = await readJsonObject(files, ADAPTER_CONFIG);
-  if (json === null) return null;
-  const { peft_type: type, base_model_name_or_path: base } = json;
-  const trainedOn = typeof base === 'string' ? ` trained on ${base.slice(0, 200)}` : '';
-  return new CheckpointError(
-    `${files.name}: a PEFT adapter (${String(type).slice(0, 40)})${trainedOn}, not a model: it holds changes to one. ` +
-      'Give the model it was trained on as { base } (--base of `visualbert convert`), or merge it in Python (merge_and_unload())',
-  );
 }
 
 /**

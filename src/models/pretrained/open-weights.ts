@@ -4,9 +4,10 @@ import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
 import { openTfjs } from '../../checkpoint/tfjs-reader.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
+import { adapterError } from '../../config/adapter.js';
 import { CheckpointError, DataError } from '../../errors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
-import { ADAPTER_WEIGHTS, adapterError, mergeLora, readLoraConfig } from './lora.js';
+import { ADAPTER_WEIGHTS, mergeLora, readLoraConfig } from './lora.js';
 import { withScales } from './quantised.js';
 
 /** safetensors win over PyTorch's own format, as in transformers; tfjs's format for the web comes last. */

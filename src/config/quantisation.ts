@@ -1,0 +1,19 @@
+// The quantisation that a config.json names: what of it is read.
+import { CheckpointError } from '../errors.js';
+
+/**
+ * What a config.json says of quantisation.
+ * @returns a note for reports, null where it says nothing.
+ * @throws CheckpointError for methods whose files are not read.
+ */
+export function quantisationNote(path: string, quantization: unknown): string | null {
+  if (quantization === undefined || quantization === null) return null;
+  const { quant_method: method, load_in_8bit: is8bit, load_in_4bit: is4bit } = quantization as Record<string, unknown>;
+  const name = typeof method === 'string' ? method : is8bit === true || is4bit === true ? 'bitsandbytes' : 'unknown';
+  if (name === 'bitsandbytes' && is4bit !== true)
+    return 'quantised by bitsandbytes to 8 bits: matrices are read with their scales, as float32';
+  throw new CheckpointError(
+    `${path}: quantization_config says ${name.slice(0, 40)}${is4bit === true ? ' with 4 bits' : ''}; of quantised weights only bitsandbytes' 8 bits are read. ` +
+      'Save the model unquantised (in transformers model.dequantize() before save_pretrained)',
+  );
+}
