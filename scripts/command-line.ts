@@ -24,7 +24,9 @@ export function errorText(error: unknown): string {
   if (typeof path === 'string' && code !== undefined && code in SYSTEM_ERRORS) return `${path}: ${SYSTEM_ERRORS[code]}`;
   if (isFault(error))
     return `${message}. This is a fault of visualbert-tfjs: please report it with what --debug prints (${BUGS})`;
-  return inFlags(message);
+  return inFlags(message)
+    .replace(SYSTEM_TEXT, (text, name: string) => SYSTEM_ERRORS[name] ?? text)
+    .replace(FOR_CODE, '');
 }
 
 /** A setting that cannot be used by its flag; unknown ones are a config file's, whose names are those of code. */
@@ -42,6 +44,11 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ENOTDIR: 'expected a folder, found a file',
   ENOSPC: 'the disk is full',
 };
+
+/** What the system says inside another message: `ENOENT: no such file or directory, stat 'a.json'`. */
+const SYSTEM_TEXT = /\b(E[A-Z]{4,}): [a-z ]+(?:, \w+(?: '[^']*')?)?/g;
+/** The first of two remedies, where it is one of code alone: `pass { config }, or`. */
+const FOR_CODE = /pass \{ \w+ \}, or /g;
 
 /** Errors that JavaScript throws, where ours say what to do. */
 function isFault(error: unknown): boolean {
@@ -69,6 +76,8 @@ export function usageText(message: string, { command, flags, commands }: Known):
   const lists = `\`${command} --help\` lists `;
   if (unknown !== undefined) {
     const names = [...new Set(unknown.split(', ').map(kebab))];
+    if (names.every((name) => isWord(name)) && commands.length === 0)
+      return `unexpected argument ${names.join(' ')}; ${lists}what \`${command}\` takes`;
     if (names.every((name) => isWord(name)))
       return `unknown command ${names.join(' ')}${nearest(names[0] ?? '', commands, '')}; ${lists}the commands`;
     return `${names.map((name) => `unknown flag --${name}${nearest(name, flags, '--')}`).join('; ')}; ${lists}the flags`;
@@ -105,6 +114,24 @@ export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Rea
   for (const [name, values] of Object.entries(flags)) {
     if (name === '_' || !Array.isArray(values) || lists.includes(kebab(name))) continue;
     throw new Error(`--${kebab(name)} was given ${values.length} times (${values.join(', ')}); give it once`);
+  }
+  return true;
+}
+
+/**
+ * A check of all commands, as `requireOnce`.
+ * @throws Error naming a flag of a number with a value that is none
+ */
+export function requireNumbers(
+  flags: Readonly<Record<string, unknown>>,
+  known: Readonly<Record<string, unknown>>,
+  args: readonly string[],
+): true {
+  for (const name of known['number'] as readonly string[]) {
+    if (!Number.isNaN(flags[name])) continue;
+    const place = args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+    const given = args[place]?.includes('=') === true ? args[place].split('=', 2)[1] : args[place + 1];
+    throw new Error(`--${name}: expected a number, received ${JSON.stringify(given ?? '')}`);
   }
   return true;
 }

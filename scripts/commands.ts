@@ -1,8 +1,16 @@
-// The subcommands of `visualbert`: one file each in this folder, registered by name here. Importing this file runs the one that is asked for.
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
+// The subcommands of `visualbert`: one file each in this folder, registered by name here.
+import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs';
 import { setLogger, TASK_NAMES } from '../src/node.js';
-import { EXIT_CODES, helpWidth, type Known, printError, requireOnce, usageText } from './command-line.js';
+import {
+  EXIT_CODES,
+  helpWidth,
+  type Known,
+  printError,
+  requireNumbers,
+  requireOnce,
+  usageText,
+} from './command-line.js';
+import { completions, type FlagKinds } from './completion.js';
 import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
@@ -19,11 +27,8 @@ import { command as serve } from './serve.js';
 import { inFlags } from './flags/words.js';
 import { command as train } from './train.js';
 
-const args = hideBin(process.argv);
-const isDebugging = args.includes('--debug');
-
 /** The commands with those below them. */
-const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ask: [],
   convert: [],
   data: ['check', 'stats', 'convert'],
@@ -40,52 +45,86 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   train: TASK_NAMES,
 };
 
+/** What yargs knows of the flags of the command that is asked for: its types leave it out. */
+const flagKinds = (parser: Argv): FlagKinds & { key: Readonly<Record<string, unknown>> } =>
+  (parser as unknown as { getOptions(): FlagKinds & { key: Record<string, unknown> } }).getOptions();
+
 /** The command whose arguments are wrong, and what it takes. */
-function asked(): Known {
+function asked(args: readonly string[], parser: Argv): Known {
   const flag = args.findIndex((word) => word.startsWith('-'));
   const [first = '', second = ''] = flag < 0 ? args : args.slice(0, flag);
   const below = COMMANDS[first] ?? Object.keys(COMMANDS);
   const words = first in COMMANDS ? [first, ...(below.includes(second) ? [second] : [])] : [];
-  return { command: ['visualbert', ...words].join(' '), flags: knownFlags(), commands: below };
+  return {
+    command: ['visualbert', ...words].join(' '),
+    flags: Object.keys(flagKinds(parser).key),
+    commands: words.length === 2 ? [] : below,
+  };
 }
 
-setLogger({ info: (text) => console.error(inFlags(text)), warn: (text) => console.error(`warning: ${inFlags(text)}`) });
+/** Completes the last word of a command line: of what yargs finds, what fits there. */
+const completer =
+  (args: readonly string[], parser: Argv): FallbackCompletionFunction =>
+  (_word, _flags, find, done) =>
+    find((error, found = []) => {
+      if (error === null) done([...completions(args, flagKinds(parser), found)]);
+    });
 
-const parser = yargs(args);
-/** The names of the flags of the command that is asked for: yargs' types leave them out. */
-const knownFlags = (): string[] =>
-  Object.keys((parser as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions().key);
+/** The parser of a command line, without the node and the script before it. */
+export function createParser(args: readonly string[]): Argv {
+  const parser = yargs([...args]);
+  return parser
+    .scriptName('visualbert')
+    .usage('$0 <command>\n\nTrain, evaluate, serve, convert and inspect VisualBERT in TensorFlow.js.')
+    .command(ask)
+    .command(convert)
+    .command(data)
+    .command(doctor)
+    .command(engine)
+    .command(evaluate)
+    .command(explain)
+    .command(features)
+    .command(ground)
+    .command(inspect)
+    .command(predict)
+    .command(score)
+    .command(serve)
+    .command(train)
+    .completion(
+      'completion',
+      'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc',
+      completer(args, parser),
+    )
+    .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
+    .example('$0 ask photo.jpg "What is the man riding?"', 'a picture in, an answer out')
+    .example('$0 train vqa --help', 'the flags of one task')
+    .example(
+      '$0 predict --run runs/vqa --question "What is it?" --features features/ --image 42',
+      'ask a trained model',
+    )
+    .epilogue(EXIT_CODES)
+    .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
+    .strict()
+    .check(requireOnce)
+    .check((flags, known) => requireNumbers(flags, known, args))
+    .wrap(helpWidth(process.env.COLUMNS, process.stdout.columns));
+}
 
-await parser
-  .scriptName('visualbert')
-  .usage('$0 <command>\n\nTrain, evaluate, serve, convert and inspect VisualBERT in TensorFlow.js.')
-  .command(ask)
-  .command(convert)
-  .command(data)
-  .command(doctor)
-  .command(engine)
-  .command(evaluate)
-  .command(explain)
-  .command(features)
-  .command(ground)
-  .command(inspect)
-  .command(predict)
-  .command(score)
-  .command(serve)
-  .command(train)
-  .completion('completion', 'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc')
-  .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
-  .example('$0 ask photo.jpg "What is the man riding?"', 'a picture in, an answer out')
-  .example('$0 train vqa --help', 'the flags of one task')
-  .example('$0 predict --run runs/vqa --question "What is it?" --features features/ --image 42', 'ask a trained model')
-  .epilogue(EXIT_CODES)
-  .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
-  .strict()
-  .check(requireOnce)
-  .wrap(helpWidth(process.env.COLUMNS, process.stdout.columns))
-  .fail((message, error: Error | null | undefined) => {
-    const isUsage = error === null || error === undefined || error.name === 'YError';
-    printError(isUsage ? new Error(usageText(error?.message ?? message, asked())) : error, isDebugging);
-    process.exit(1);
-  })
-  .parseAsync();
+/** Runs the command that a command line asks for; what goes wrong ends the process with 1. */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  setLogger({
+    info: (text) => console.error(inFlags(text)),
+    warn: (text) => console.error(`warning: ${inFlags(text)}`),
+  });
+  const parser = createParser(args);
+  await parser
+    .fail((message, error: Error | null | undefined) => {
+      const isUsage = error === null || error === undefined || error.name === 'YError';
+      printError(
+        isUsage ? new Error(usageText(error?.message ?? message, asked(args, parser))) : error,
+        args.includes('--debug'),
+      );
+      process.exit(1);
+    })
+    .parseAsync();
+}

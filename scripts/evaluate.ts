@@ -3,7 +3,7 @@ import { counted, evaluateRun } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
-import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
+import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
 
 interface EvaluateArguments extends BackendArguments, ExampleArguments, ComputingArguments {
@@ -16,31 +16,29 @@ const CHECKPOINT = checkpointFlags('Run:');
 export const command = commandByTask<EvaluateArguments>(
   'evaluate',
   'Compute the metrics of a run, or of any model, on labelled examples',
-  (yargs, task) =>
-    withExamples(
-      yargs.options({
-        ...CHECKPOINT,
-        run: { ...CHECKPOINT.run, describe: 'run folder; its validation examples unless others are named' },
-        ...COMPUTING_FLAGS,
-        output: {
-          type: 'string',
-          describe: 'also write the predictions, as the evaluation server takes them',
-          group: 'Run:',
-        },
-        ...JSON_FLAG,
-        ...exampleFlags(task),
-        ...BACKEND_FLAGS,
-      }),
-      task,
+  (task) => ({
+    options: {
+      ...CHECKPOINT,
+      run: { ...CHECKPOINT.run, describe: 'run folder; its validation examples unless others are named' },
+      ...COMPUTING_FLAGS,
+      output: {
+        type: 'string',
+        describe: 'also write the predictions, as the evaluation server takes them',
+        group: 'Run:',
+      },
+      ...JSON_FLAG,
+      ...exampleFlags(task),
+      ...BACKEND_FLAGS,
+    },
+    examples: [
+      ['$0 evaluate --run runs/vqa', "on the run's own validation examples", null],
       [
-        ['$0 evaluate --run runs/vqa', "on the run's own validation examples", null],
-        [
-          '$0 evaluate vqa --model uclanlp/visualbert-vqa --answers answers_vqa.txt --questions val_questions.json --annotations val_annotations.json --features val_36.tsv',
-          'any model, on any examples',
-          'vqa',
-        ],
+        '$0 evaluate vqa --model uclanlp/visualbert-vqa --answers answers_vqa.txt --questions val_questions.json --annotations val_annotations.json --features val_36.tsv',
+        'any model, on any examples',
+        'vqa',
       ],
-    ),
+    ],
+  }),
   async (flags) => {
     await useBackend(flags, 'infer');
     const { task, model, data } = await chosenExamples(flags);

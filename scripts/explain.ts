@@ -16,7 +16,7 @@ import {
 } from '../src/node.js';
 import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags, withExamples } from './flags/examples.js';
+import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
@@ -44,73 +44,71 @@ const WHAT = 'What is explained:';
 export const command = commandByTask<ExplainArguments>(
   'explain',
   'Show which words and regions an answer comes from, as one HTML page or as numbers',
-  (yargs, task) =>
-    withExamples(
-      yargs.options({
-        ...checkpointFlags('Run:'),
-        ...ONE_INPUT_FLAGS,
-        phrase: {
-          type: 'string',
-          array: true,
-          describe: 'a phrase of the sentence; the first is explained',
-          group: 'One question:',
-        },
-        answer: { type: 'string', describe: 'the answer to explain; default: the most likely one', group: WHAT },
-        method: {
-          choices: EXPLANATION_METHODS,
-          default: 'relevance' as const,
-          describe: 'of numbers; a page has all',
-          group: WHAT,
-        },
-        layer: { type: 'number', describe: 'of attention, from 0; default: the last', group: WHAT },
-        head: { type: 'number', describe: 'of attention, from 0; default: the mean of all', group: WHAT },
-        pairs: { type: 'boolean', default: false, describe: 'also leave out each word with each region', group: WHAT },
-        output: { type: 'string', describe: 'write a page here (.html)', group: 'Result:' },
-        picture: {
-          type: 'string',
-          array: true,
-          describe: 'picture file of each image, for the page',
-          group: 'Result:',
-        },
-        ...FRESH_WEIGHTS_FLAG,
-        ...JSON_FLAG,
-        evaluate: {
-          type: 'boolean',
-          default: false,
-          describe: 'remove regions and words in the order of explanations: area under the accuracy',
-          group: MANY,
-        },
-        heads: {
-          type: 'boolean',
-          default: false,
-          describe: 'accuracy of the most attended region for phrases, by layer and head (flickr, grounding)',
-          group: MANY,
-        },
-        limit: { type: 'number', describe: 'only the first so many examples', group: MANY },
-        seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
-        ...exampleFlags(task),
-        ...BACKEND_FLAGS,
-      }),
-      task,
+  (task) => ({
+    options: {
+      ...checkpointFlags('Run:'),
+      ...ONE_INPUT_FLAGS,
+      phrase: {
+        type: 'string',
+        array: true,
+        describe: 'a phrase of the sentence; the first is explained',
+        group: 'One question:',
+      },
+      answer: { type: 'string', describe: 'the answer to explain; default: the most likely one', group: WHAT },
+      method: {
+        choices: EXPLANATION_METHODS,
+        default: 'relevance' as const,
+        describe: 'of numbers; a page has all',
+        group: WHAT,
+      },
+      layer: { type: 'number', describe: 'of attention, from 0; default: the last', group: WHAT },
+      head: { type: 'number', describe: 'of attention, from 0; default: the mean of all', group: WHAT },
+      pairs: { type: 'boolean', default: false, describe: 'also leave out each word with each region', group: WHAT },
+      output: { type: 'string', describe: 'write a page here (.html)', group: 'Result:' },
+      picture: {
+        type: 'string',
+        array: true,
+        describe: 'picture file of each image, for the page',
+        group: 'Result:',
+      },
+      ...FRESH_WEIGHTS_FLAG,
+      ...JSON_FLAG,
+      evaluate: {
+        type: 'boolean',
+        default: false,
+        describe: 'remove regions and words in the order of explanations: area under the accuracy',
+        group: MANY,
+      },
+      heads: {
+        type: 'boolean',
+        default: false,
+        describe: 'accuracy of the most attended region for phrases, by layer and head (flickr, grounding)',
+        group: MANY,
+      },
+      limit: { type: 'number', describe: 'only the first so many examples', group: MANY },
+      seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
+      ...exampleFlags(task),
+      ...BACKEND_FLAGS,
+    },
+    examples: [
       [
-        [
-          '$0 explain --run runs/vqa --question "What color is the bus?" --features val_36.tsv --image 42 --picture 42.jpg --output why.html',
-          '',
-          'vqa',
-        ],
-        [
-          '$0 explain --run runs/nlvr2 --statement "Both are dogs." --features dev/ --image a-img0 a-img1 --method leave-out --json',
-          '',
-          'nlvr2',
-        ],
-        ['$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are', null],
-        [
-          '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
-          '',
-          'flickr',
-        ],
+        '$0 explain --run runs/vqa --question "What color is the bus?" --features val_36.tsv --image 42 --picture 42.jpg --output why.html',
+        '',
+        'vqa',
       ],
-    ),
+      [
+        '$0 explain --run runs/nlvr2 --statement "Both are dogs." --features dev/ --image a-img0 a-img1 --method leave-out --json',
+        '',
+        'nlvr2',
+      ],
+      ['$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are', null],
+      [
+        '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
+        '',
+        'flickr',
+      ],
+    ],
+  }),
   async (flags) => {
     await useBackend(flags, 'infer');
     if (flags.evaluate || flags.heads) return evaluateMany(flags);

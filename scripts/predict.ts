@@ -3,7 +3,7 @@
 import { counted, evaluateRun, predictionOptions, readRun } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withExamples } from './flags/examples.js';
+import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
@@ -20,47 +20,41 @@ interface PredictArguments extends BackendArguments, ExampleArguments, OneInputA
 export const command = commandByTask<PredictArguments>(
   'predict',
   'Answer a question about an image, or write the predictions for a file of them',
-  (yargs, task) =>
-    withExamples(
-      yargs.options({
-        ...checkpointFlags('Run:'),
-        ...COMPUTING_FLAGS,
-        ...JSON_FLAG,
-        ...ONE_INPUT_FLAGS,
-        top: { type: 'number', default: 5, describe: 'how many answers', group: 'One question:' },
-        output: {
-          type: 'string',
-          describe: 'write all predictions here, as the evaluation server takes them; labels are not needed',
-          group: 'A file of questions:',
-        },
-        ...exampleFlags(task),
-        ...BACKEND_FLAGS,
-      }),
-      task,
+  (task) => ({
+    options: {
+      ...checkpointFlags('Run:'),
+      ...COMPUTING_FLAGS,
+      ...JSON_FLAG,
+      ...ONE_INPUT_FLAGS,
+      top: { type: 'number', default: 5, describe: 'how many answers', group: 'One question:' },
+      output: {
+        type: 'string',
+        describe: 'write all predictions here, as the evaluation server takes them; labels are not needed',
+        group: 'A file of questions:',
+      },
+      ...exampleFlags(task),
+      ...BACKEND_FLAGS,
+    },
+    examples: [
+      ['$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '', 'vqa'],
       [
-        ['$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '', 'vqa'],
-        [
-          '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
-          'a published model',
-          'vqa',
-        ],
-        [
-          '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
-          'words for [MASK]',
-          'pretraining',
-        ],
-        [
-          '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
-          'the file of the evaluation server',
-          'vqa',
-        ],
-        [
-          '$0 predict --run runs/mine --output predictions.jsonl --features test/',
-          'with the test set of the task',
-          null,
-        ],
+        '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
+        'a published model',
+        'vqa',
       ],
-    ),
+      [
+        '$0 predict --model uclanlp/visualbert-vqa-coco-pre --question "a [MASK] on the table" --features features/ --image 42',
+        'words for [MASK]',
+        'pretraining',
+      ],
+      [
+        '$0 predict --run runs/vqa --questions v2_OpenEnded_mscoco_test2015_questions.json --features test2015_36.tsv --output result.json',
+        'the file of the evaluation server',
+        'vqa',
+      ],
+      ['$0 predict --run runs/mine --output predictions.jsonl --features test/', 'with the test set of the task', null],
+    ],
+  }),
   async (flags) => {
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or where to write the predictions (--output FILE).');

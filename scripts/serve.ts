@@ -14,7 +14,7 @@ import {
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
-import { FRESH_WEIGHTS_FLAG, precisionFlag } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 import { defined } from '../src/options.js';
 
 interface ServeArguments
@@ -36,6 +36,7 @@ interface ServeArguments
   limitWaiting?: number;
   limitSeconds?: number;
   logLevel: LogLevel;
+  json: boolean;
 }
 
 const MEGABYTE = 2 ** 20;
@@ -87,6 +88,7 @@ const serve: CommandModule<object, ServeArguments> = {
           describe: 'of the log, JSON lines on standard error',
           group: LISTEN,
         },
+        json: { ...JSON_FLAG.json, describe: 'print the address as JSON', group: LISTEN },
         'batch-size': { type: 'number', describe: 'requests that run together at most; default 16' },
         precision: precisionFlag(),
         ...FRESH_WEIGHTS_FLAG,
@@ -106,7 +108,8 @@ const serve: CommandModule<object, ServeArguments> = {
     await useBackend(flags, 'infer');
     const server = await startServer(await optionsOf(flags));
     setLogger(server.log);
-    console.log(`${server.task} at ${server.url}`);
+    const { task, url } = server;
+    console.log(flags.json ? JSON.stringify({ task, url }, null, 2) : `${task} at ${url}`);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
         void server.close().then(

@@ -14,15 +14,32 @@ function endBySignal(signal: keyof typeof SIGNAL_EXIT): void {
   process.exit(SIGNAL_EXIT[signal]);
 }
 
+/** Shows an error without a stack, as long as the commands are not loaded. */
+let showError = (error: unknown, isDebugging: boolean): void =>
+  console.error(error instanceof Error && !isDebugging ? error.message : error);
+
+/** Ends the command with an error that it did not foresee. */
+function endByError(error: unknown): void {
+  showError(error, process.argv.includes('--debug'));
+  process.exit(1);
+}
+
 process.on('SIGINT', endBySignal);
 process.on('SIGTERM', endBySignal);
+process.on('uncaughtException', endByError); // rejections as well
+// That nobody reads on (`| head`) does not end a command: a run goes on training.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 // An engine can be installed where the variable asks for the one that is not there yet.
 if (process.argv[2] === 'engine') delete process.env.VISUALBERT_BACKEND;
 try {
-  await import('./commands.js');
+  const [{ runCommand }, { printError }] = await Promise.all([import('./commands.js'), import('./command-line.js')]);
+  showError = printError;
+  await runCommand(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof Error && !process.argv.includes('--debug') ? error.message : error);
-  process.exit(1);
+  endByError(error);
 }
 
 export {};

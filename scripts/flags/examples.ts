@@ -57,31 +57,40 @@ export function givenExamples(flags: object): Record<string, unknown> {
   return givenValues({ ...flags }, EXAMPLE_OPTIONS);
 }
 
+/** What a command by task takes: its flags, and the examples of its help with the task that each is for; general ones have none. */
+export interface TaskCommandHelp {
+  options: Record<string, Options>;
+  examples: readonly (readonly [command: string, description: string, task: TaskName | null])[];
+}
+
 /** A command with a subcommand for each task, whose help has the options of that task alone. Without a task it is for runs. */
 export function commandByTask<F extends ExampleArguments>(
   name: string,
   describe: string,
-  build: (yargs: Argv, task: TaskName | undefined) => Argv,
+  helpOf: (task: TaskName | undefined) => TaskCommandHelp,
   handle: (flags: F) => Promise<void>,
 ): CommandModule {
-  // What yargs parses by the flags of `build` is an `F`.
-  const whole: CommandModule = {
-    command: '$0',
-    describe,
-    builder: (yargs) => build(yargs, undefined),
-    handler: (flags) => handle(flags as unknown as F),
+  const build = (yargs: Argv, task: TaskName | undefined): Argv => {
+    const { options, examples } = helpOf(task);
+    const shown = examples.filter(([, , of]) => of === null || task === undefined || of === task);
+    // Not global: the subcommand of a task has the flags of its task alone.
+    const own = Object.entries(options).map(([flag, option]) => [flag, { ...option, global: false }] as const);
+    return shown.reduce(
+      (all, [command, description]) => all.example(command, description),
+      yargs.options(Object.fromEntries(own)),
+    );
   };
   const ofTask = (task: TaskName): CommandModule => ({
     command: task,
     describe: TASK_DESCRIPTIONS[task],
     builder: (yargs) => build(yargs, task),
-    handler: (flags) => handle({ ...flags, task } as unknown as F),
+    handler: (flags) => handle({ ...flags, task } as unknown as F), // what yargs parses by the options is an F
   });
   return {
     command: name,
     describe,
-    builder: (yargs) => TASK_NAMES.reduce((all, task) => all.command(ofTask(task)), yargs.command(whole)),
-    handler: () => undefined,
+    builder: (yargs) => TASK_NAMES.reduce((all, task) => all.command(ofTask(task)), build(yargs, undefined)),
+    handler: (flags) => handle(flags as unknown as F),
   };
 }
 
@@ -104,14 +113,4 @@ export async function chosenExamples(
 
 function withoutValidation(shape: Shape): Shape {
   return Object.fromEntries(Object.entries(shape).filter(([name]) => optionRole(name).validates === undefined));
-}
-
-/** The examples of a help text that are of its task; general ones have no task. */
-export function withExamples(
-  yargs: Argv,
-  task: TaskName | undefined,
-  examples: readonly (readonly [command: string, description: string, task: TaskName | null])[],
-): Argv {
-  const shown = examples.filter(([, , of]) => of === null || task === undefined || of === task);
-  return shown.reduce((all, [command, description]) => all.example(command, description), yargs);
 }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
-import { errorText, helpWidth, usageText } from '../../scripts/command-line.js';
+import { errorText, helpWidth, requireNumbers, usageText } from '../../scripts/command-line.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ConfigError, OptionsError } from '../../src/node.js';
 import { flagOf } from '../../scripts/flags/words.js';
@@ -42,6 +42,21 @@ describe('a command line that yargs refuses', () => {
   ])('%s', (message, text) => {
     expect(usageText(message, known)).toBe(text);
   });
+});
+
+test('a word too many, a number that is none: the message names it', () => {
+  process.argv.push('extra');
+  expect(usageText('Unknown argument: extra', { ...known, commands: [] })).toBe(
+    'unexpected argument extra; `visualbert train vqa --help` lists what `visualbert train vqa` takes',
+  );
+  process.argv.pop();
+  for (const args of [
+    ['--epochs', 'many'],
+    ['--top', '1', '--epochs=many'],
+  ])
+    expect(() => requireNumbers({ epochs: NaN }, { number: ['top', 'epochs'] }, args)).toThrow(
+      '--epochs: expected a number, received "many"',
+    );
 });
 
 describe('an error of the library', () => {
@@ -97,6 +112,12 @@ describe('an error of the library', () => {
       path: '/a',
     });
     expect(errorText(missing)).toBe('/a: no such file or folder');
+    expect(errorText(new ConfigError("a.json: cannot be read: ENOENT: no such file or directory, stat 'a.json'"))).toBe(
+      'a.json: cannot be read: no such file or folder',
+    );
+    expect(errorText(new ConfigError('dir: has no config.json; pass { config }, or convert it'))).toBe(
+      'dir: has no config.json; convert it',
+    );
     expect(errorText(new TypeError('x is not a function'))).toMatch(
       /^x is not a function\. This is a fault of visualbert-tfjs: .*--debug/,
     );
@@ -163,10 +184,26 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     }
   });
 
-  test('prints a script for completion, and completes flags', async () => {
-    expect((await visualbert(['completion'])).stdout).toMatch(/visualbert/);
-    expect((await visualbert(['--get-yargs-completions', 'visualbert', 'train', 'vqa', '--learning'])).stdout).toMatch(
-      /^--learning-rate$/m,
-    );
+  test('says an error that nothing foresaw without its stack', () => {
+    const fail = `const t = setInterval(() => { if (process.listenerCount('uncaughtException') > 0) { clearInterval(t); throw new Error('a surprise'); } }, 1);`;
+    const preload = ['--import', `data:text/javascript,${encodeURIComponent(fail)}`];
+    const ended = spawnSync(process.execPath, [...preload, COMMAND, 'engine', 'info'], { encoding: 'utf8' });
+    expect(ended).toMatchObject({ status: 1, stdout: '', stderr: 'a surprise\n' });
+  });
+
+  test('says nothing when nobody reads what it prints', () => {
+    const line = `"${process.execPath}" "${COMMAND}" train vqa --help | true`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  });
+
+  test('has no colors where its output is no terminal, nor with NO_COLOR', () => {
+    for (const env of [{}, { NO_COLOR: '1' }]) {
+      const { stderr } = spawnSync(process.execPath, [COMMAND, 'nonsense'], {
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      });
+      expect(stderr).toBe('unknown command nonsense; `visualbert --help` lists the commands\n');
+    }
   });
 });

@@ -1,0 +1,73 @@
+// Shell completion: what the parser offers at each place of a line, and the script in a bash.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { createParser } from '../../scripts/commands.js';
+import { DETECTOR_NAMES, TASK_NAMES } from '../../src/node.js';
+import { COMMAND } from './command.js';
+
+/** What is offered for the last word of a line. */
+async function offered(line: string): Promise<string[]> {
+  const words = ['visualbert', ...line.split(' ')];
+  const print = jest.spyOn(console, 'log').mockImplementation(() => undefined);
+  await createParser(['--get-yargs-completions', ...words])
+    .exitProcess(false)
+    .parseAsync();
+  await new Promise((done) => setImmediate(done));
+  const printed = print.mock.calls.map(([text]) => String(text));
+  print.mockRestore();
+  const last = words.at(-1) ?? '';
+  return printed.filter((one) => one.startsWith(last)); // as the shell does
+}
+
+describe('completion', () => {
+  test.each([
+    [
+      '',
+      'ask convert data doctor engine evaluate explain features ground inspect predict score serve train completion',
+    ],
+    ['features ', 'inspect pack convert extract draw vcr'],
+    ['train ', TASK_NAMES.join(' ')],
+    ['evaluate ', TASK_NAMES.join(' ')],
+    ['train vqa --precision ', 'fp32 bf16 fp16'],
+    ['predict --precision b', 'bf16'],
+    ['evaluate --backend ', 'tensorflow wasm cpu'],
+    ['explain --method re', 'relevance'],
+    ['predict nlvr2 --prec', '--precision'],
+    ['evaluate --sk', '--skip-bad-images'],
+    ['convert a b --quantization ', 'float16 uint8'],
+    ['features extract photos --detector ', DETECTOR_NAMES.join(' ')],
+    ['data check a --task ', 'classification answering grounding'],
+  ])('of "%s" offers %s', async (line, words) => {
+    expect(await offered(line)).toEqual(words.split(' '));
+  });
+
+  test.each(['inspect ', 'train vqa --features ', 'train vqa --output-dir ', 'evaluate --run '])(
+    'of "%s" leaves file names to the shell',
+    async (line) => {
+      expect(await offered(line)).toEqual([]);
+    },
+  );
+
+  test('offers the flags of one task to that task alone', async () => {
+    expect(await offered('evaluate nlvr2 --q')).toEqual([]);
+    expect(await offered('evaluate vqa --quest')).toEqual(['--questions']);
+  });
+});
+
+const bash = ['/bin/bash', '/usr/bin/bash'].find(existsSync);
+(bash !== undefined && existsSync(COMMAND) ? test : test.skip)(
+  'the script completes a line in bash',
+  () => {
+    const script = `
+    visualbert() { "${process.execPath}" "${resolve(COMMAND)}" "$@"; }
+    source <(visualbert completion)
+    COMP_WORDS=(visualbert evaluate vqa --precision b); COMP_CWORD=4
+    _visualbert_yargs_completions
+    echo "\${COMPREPLY[@]}"`;
+    const { stdout, stderr } = spawnSync(bash as string, ['-c', script], { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'bf16\n', stderr: '' });
+  },
+  60_000,
+);
