@@ -2,7 +2,7 @@
 import { type ByteSource, bytesSource } from '../byte-source.js';
 import { HubError } from '../errors.js';
 import { shortAddress } from './addresses.js';
-import { fetchOk } from './http.js';
+import { bodyOf, brokenOff, fetchOk } from './http.js';
 
 /** Headers of a file are read piece by piece: fetch at least this much at once and keep it. */
 const READ_AHEAD = 1 << 20;
@@ -14,8 +14,9 @@ const READ_AHEAD = 1 << 20;
 export async function openUrl(url: string): Promise<ByteSource> {
   const probe = await fetchOk(url, { headers: { range: `bytes=0-${READ_AHEAD - 1}` } });
   const total = /\/(\d+)$/.exec(probe.headers.get('content-range') ?? '')?.[1];
-  const head = new Uint8Array(await probe.arrayBuffer());
+  const head = await bodyOf(url, probe);
   if (probe.status !== 206 || total === undefined) return bytesSource(head, shortAddress(url));
+  if (!Number.isSafeInteger(Number(total))) throw new HubError(`${url}: the server announces a file of ${total} bytes`);
   return rangedSource(url, Number(total), head);
 }
 
@@ -28,7 +29,7 @@ function rangedSource(url: string, size: number, head: Uint8Array): ByteSource {
   };
   /** The first answer may be a range cut by a cache out of a whole file, from a server that sends whole files only. */
   const takeWhole = async (response: Response): Promise<Uint8Array> => {
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await bodyOf(url, response);
     if (bytes.byteLength === size) return bytes;
     throw new HubError(`${url}: expected ${size} bytes, received ${bytes.byteLength}; try again`);
   };
@@ -79,7 +80,7 @@ function rangedSource(url: string, size: number, head: Uint8Array): ByteSource {
 async function receive(url: string, { body }: Response, target: Uint8Array, offset: number): Promise<void> {
   let filled = 0;
   for (const reader = body?.getReader(); reader !== undefined;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff(url));
     if (done) break;
     if (filled + value.byteLength > target.byteLength) {
       await reader.cancel();

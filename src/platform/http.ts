@@ -28,8 +28,7 @@ async function request(url: string, init?: RequestInit): Promise<Response> {
   try {
     return await current(url, init);
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new HubError(`${shortAddress(url)}: no answer (${cause}); check the address and the network`);
+    throw new HubError(`${shortAddress(url)}: no answer (${causeOf(error)}); check the address and the network`);
   }
 }
 
@@ -50,9 +49,26 @@ export async function fetchOk(url: string, init?: RequestInit): Promise<Response
   throw statusError(url, response);
 }
 
+/** The whole body of an answer. @throws HubError when the connection ends before it does */
+export async function bodyOf(url: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await response.arrayBuffer().catch(brokenOff(url)));
+}
+
+/** Throws the error of a body that broke off as one of the package. */
+export function brokenOff(url: string): (error: unknown) => never {
+  return (error) => {
+    throw new HubError(`${shortAddress(url)}: the connection ended early (${causeOf(error)}); try again`);
+  };
+}
+
+/** What `fetch` says of a failure: the reason is in the cause. */
+function causeOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+}
+
 /** Text at an address. @throws HubError */
 export async function fetchText(url: string): Promise<string> {
-  return (await fetchOk(url)).text();
+  return new TextDecoder().decode(await bodyOf(url, await fetchOk(url)));
 }
 
 /** Whether a file exists at an address. An HTML page in its place counts as "not found". @throws HubError for any other failure */

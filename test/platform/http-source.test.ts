@@ -16,6 +16,12 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
   ranges.push(headers.range);
   const [, first, last] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
   if (url === '/missing') return void response.writeHead(404).end();
+  if (url === '/cut') {
+    response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1000));
+    return void setTimeout(() => response.destroy(), 20);
+  }
+  if (url === '/endless')
+    return void response.writeHead(206, { 'content-range': `bytes 0-9/${2 ** 60}` }).end(BYTES.subarray(0, 10));
   if (url === '/broken') return void response.writeHead(500).end();
   if (url.startsWith('/spa/'))
     return void response.writeHead(200, { 'content-type': 'text/html;charset=utf-8' }).end('<!doctype html>');
@@ -43,6 +49,15 @@ describe.each([
   ['node', node],
   ['browser', browser],
 ])('openSource of an address in %s', (_name, { openSource, readText, exists }) => {
+  test('a body that breaks off, and a size that no file has, are errors of the package', async () => {
+    for (const read of [openSource, readText]) {
+      const error: unknown = await read(`${base}/cut`).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(HubError);
+      expect((error as Error).message).toMatch(/\/cut: the connection ended early \(.+\); try again/);
+    }
+    await expect(openSource(`${base}/endless`)).rejects.toThrow(HubError);
+  });
+
   test.each(['/ranged', '/whole'])('%s gives any part of the file', async (path) => {
     const source = await openSource(base + path);
     expect(source.size).toBe(BYTES.length);

@@ -60,7 +60,8 @@ function remoteFile(url: string, { headers }: Response): RemoteFile {
   if (!/^(?!\.+$)[\w.-]{1,200}$/.test(etag) || !/^[0-9a-f]{40}$/.test(commit)) {
     throw new Refusal(`${url}: the server is not a hub: its answer lacks an etag or x-repo-commit; check HF_ENDPOINT`);
   }
-  const size = headers.get('x-linked-size') ?? headers.get('content-length');
+  const isPacked = (headers.get('content-encoding') ?? 'identity') !== 'identity'; // its length is then that of the packed bytes
+  const size = headers.get('x-linked-size') ?? (isPacked ? null : headers.get('content-length'));
   return { url, etag, commit, sizeBytes: byteCount(size) };
 }
 
@@ -91,7 +92,10 @@ export async function downloadTo(
     remote.url,
     () => transferRest(partial, transfer, onBytes),
     () => sizeOf(partial),
-  );
+  ).catch(async (error: unknown) => {
+    if (error instanceof Refusal) await removeFile(partial); // no later try could go on from it
+    throw error;
+  });
   if (!(await matchesEtag(partial, remote.etag))) {
     await removeFile(partial);
     throw new HubError(

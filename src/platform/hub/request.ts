@@ -115,21 +115,21 @@ class Busy extends HubError {
   }
 }
 
-/** Tries again, ever later: as long as `progress` (bytes) grows by more than a trickle, or a few times without. */
+/** Tries again, ever later: as long as `progress` (bytes) grows by more than a trickle beyond all it has been, or a few times without. */
 export async function withRetries<T>(
   url: string,
   attempt: () => Promise<T>,
   progress: () => Promise<number> = async () => 0,
 ): Promise<T> {
-  let before = await progress();
+  let most = await progress();
   for (let failures = 1; ; failures++) {
     try {
       return await attempt();
     } catch (error) {
       if (error instanceof Refusal || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
       const now = await progress();
-      if (now - before >= SLOWEST_BYTES) failures = 1;
-      before = now;
+      if (now - most >= SLOWEST_BYTES) failures = 1;
+      most = Math.max(most, now);
       const wished = error instanceof Busy && error.waitMs > 0 ? error.waitMs : 0;
       if (failures >= MAX_ATTEMPTS || wished > LONGEST_WAIT_MS) {
         const text = error instanceof HubError ? error.message : `${url}: ${(error as Error).message}`;

@@ -36,9 +36,12 @@ export async function transferRest(
       await removeFile(partial);
       throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // from the start, then
     }
-    const isResumed =
-      response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${loaded}-`) === true;
-    if (!isResumed) loaded = 0;
+    if (response.status !== 206) loaded = 0;
+    else if (response.headers.get('content-range')?.startsWith(`bytes ${loaded}-`) !== true) {
+      await response.body?.cancel();
+      await removeFile(partial);
+      throw new HubError(`${url}: the server sends another part than the one after ${loaded} bytes`); // from the start, then
+    }
     for await (const bytes of received(partial, loaded, response, watch)) {
       loaded += bytes;
       if (sizeBytes !== null && loaded > sizeBytes) {

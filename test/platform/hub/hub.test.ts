@@ -13,6 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -183,6 +184,7 @@ describe('hubFile', () => {
   test('refuses more bytes than announced, other contents, and leaves no file', async () => {
     onWeights = (_request, response) => void response.writeHead(200).end(Buffer.concat([WEIGHTS, WEIGHTS]));
     await expect(fetchFile()).rejects.toThrow(/sends more than the 300000 bytes it announced/);
+    expect(readdirSync(join(cacheDir, 'models--owner--name', 'blobs'))).toEqual([]);
     onWeights = (_request, response) => void response.writeHead(200).end(Buffer.alloc(WEIGHTS.length));
     await expect(fetchFile()).rejects.toThrow(/does not have the checksum/);
     expect(existsSync(join(cacheDir, 'models--owner--name', 'snapshots'))).toBe(false);
@@ -191,6 +193,37 @@ describe('hubFile', () => {
   test('gives up after several tries without progress when the server sends less than announced', async () => {
     onWeights = (_request, response) => void response.writeHead(200).end(WEIGHTS.subarray(0, 10));
     await expect(fetchFile()).rejects.toThrow(/the connection ended after 10 of 300000 bytes; tried \d times/);
+  });
+
+  test.each<[string, Handler, RegExp]>([
+    [
+      'a file that is shorter than announced',
+      (request, response) =>
+        request.headers.range === undefined
+          ? void response.writeHead(200).end(WEIGHTS.subarray(0, 200_000))
+          : void response.writeHead(416).end(),
+      /; tried 4 times/,
+    ],
+    [
+      'the wrong part',
+      (request, response) =>
+        void response.writeHead(request.headers.range === undefined ? 200 : 206).end(WEIGHTS.subarray(0, 100_000)),
+      /another part than the one after 100000 bytes; tried 4 times/,
+    ],
+  ])('gives up although bytes come and go, and leaves none: %s', async (_, handler, reason) => {
+    onWeights = handler;
+    await expect(fetchFile()).rejects.toThrow(reason);
+    expect(requests.length).toBeLessThan(10);
+  });
+
+  test('reads a file that a proxy packs on its way', async () => {
+    const packed = gzipSync(CONFIG);
+    const headers = { etag: `"${gitId}"`, 'x-repo-commit': COMMIT, 'content-encoding': 'gzip' };
+    onAny = ({ method }, response) =>
+      void response
+        .writeHead(200, { ...headers, 'content-length': packed.length })
+        .end(method === 'HEAD' ? undefined : packed);
+    expect(readFileSync((await fetchFile('config.json')) ?? '')).toEqual(CONFIG);
   });
 
   test('tells missing access, unknown repositories and revisions apart', async () => {
@@ -302,7 +335,7 @@ describe('hubFile', () => {
   });
 
   test('breaks off a transfer that brings next to nothing, and resumes it', async () => {
-    process.env['HF_HUB_DOWNLOAD_TIMEOUT'] = '0.1'; // so that a minute is 0.6 s
+    process.env['HF_HUB_DOWNLOAD_TIMEOUT'] = '0.3'; // so that a minute is 1.8 s, and a busy machine is not taken for silence
     onWeights = (request, response, attempt) => {
       if (attempt > 1) return sendWeights(request, response);
       response.writeHead(200, { 'content-length': WEIGHTS.length });
