@@ -53,6 +53,14 @@ export function requireOptions(owner: string, value: unknown, what = 'an object 
   if (!isObject) throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
 }
 
+/** @throws OptionsError for what is not an object, and for options of other names, which would else count for nothing */
+export function requireKnown(owner: string, options: unknown, known: readonly string[]): void {
+  requireOptions(owner, options);
+  const unknown = Object.keys(options as object).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new OptionsError(owner, [{ name: null, problem: `unknown ${unknown.join(', ')}; known: ${known.join(', ')}` }], known); // prettier-ignore
+}
+
 /** @throws ConfigError for what is not the path of a file or folder; an empty one is none */
 export function requirePath(owner: string, value: unknown): void {
   if (typeof value !== 'string' || value === '')

@@ -1,5 +1,6 @@
 // Scores of classes: as probabilities, and the best of them.
 import { ConfigError } from './errors.js';
+import { shown } from './options.js';
 
 /** `exp(x_i) / sum_j exp(x_j)`, computed from the largest score down, so that none overflows. */
 export function softmax(scores: ArrayLike<number>): number[] {
@@ -21,6 +22,8 @@ export function bestClasses(
   excluded: number | null = null,
 ): { index: number; score: number }[] {
   if (!(topK >= 1)) throw new ConfigError(`topK: expected at least 1 answer, received ${topK}`);
+  if (!Number.isInteger(topK) && topK !== Infinity)
+    throw new ConfigError(`topK: expected a whole number of answers, received ${shown(topK)}`);
   if (topK >= scores.length) {
     return Array.from(scores, (score, index) => ({ index, score }))
       .filter(({ index }) => index !== excluded)

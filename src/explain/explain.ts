@@ -1,13 +1,13 @@
 // explain(): why a pipeline gives an answer, as scores of the words and regions that it read.
 import { boxAt } from '../boxes.js';
 import { ConfigError } from '../errors.js';
+import { requireKinds, requireKnown } from '../options.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contract.js';
 import { rowsOf, sharesOf, traceExample, wordRows } from './attributions.js';
 import { EXPLANATION_METHODS, type ExplainedImage, type ExplainOptions, type Explanation } from './contract.js';
 import { leaveOutEach, leaveOutPairs } from './leave-out.js';
 import { studyExample, type StudiedExample } from './studied-example.js';
 import type { LayerAttention } from './trace.js';
-import { requireKinds } from '../options.js';
 
 /**
  * Scores each word and each region by what it had to do with an answer.
@@ -21,7 +21,8 @@ export async function explain<T extends PipelineName>(
   input: PipelineInput<T>,
   options: ExplainOptions = {},
 ): Promise<Explanation> {
-  requireKinds('explain', { 'a function': { pipeline }, 'an object': { options } });
+  requireKinds('explain', { 'a function': { pipeline } });
+  requireKnown('explain', options, EXPLAIN_OPTIONS);
   const { method = 'relevance', pairs = false } = options;
   if (!EXPLANATION_METHODS.includes(method))
     throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
@@ -45,6 +46,8 @@ export async function explain<T extends PipelineName>(
     pairs: wordRows(rowOf, study).map(({ regions }) => regions),
   };
 }
+
+const EXPLAIN_OPTIONS = ['method', 'answer', 'asked', 'layer', 'head', 'pairs', 'topK'];
 
 /** An explanation from the scores of each word and each region. */
 function explanationOf(

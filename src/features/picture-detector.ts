@@ -1,6 +1,7 @@
 // A detector as the rest of the package sees it: pictures in, regions out, whatever network finds them.
 import { shortAddress } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
+import { shown } from '../options.js';
 import type { RegionFeatures } from './region-features.js';
 
 /** A picture: a file's path, an address, or the bytes of a file. */
@@ -24,9 +25,12 @@ export function isPicture(input: unknown): input is Picture {
 /**
  * Reads pictures one after another, since each takes all cores and much memory. A picture that is asked for while it waits or is read is
  * read once.
- * @throws ConfigError without a detector, DataError when the detector gives no regions for the picture: both when a picture is read.
+ * The reader throws ConfigError without a detector, and DataError when the detector gives no regions for the picture.
+ * @throws ConfigError for what is no detector
  */
 export function pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
+  if (detector !== undefined && typeof (detector as Partial<PictureDetector> | null)?.detect !== 'function')
+    throw new ConfigError(`detector: expected one with detect(pictures), received ${shown(detector)}`);
   const pending = new Map<unknown, Promise<RegionFeatures>>();
   let last: Promise<unknown> = Promise.resolve();
   return async (picture) => {

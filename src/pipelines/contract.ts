@@ -153,6 +153,12 @@ export interface PipelineOptions extends HubOptions {
   allowFreshWeights?: boolean;
 }
 
+/** Their names. */
+export const PIPELINE_OPTIONS = [
+  ...['answers', 'textForm', 'maxLength', 'maxRegions', 'detector', 'batchSize', 'allowFreshWeights'],
+  ...['revision', 'subfolder', 'cacheDir', 'token', 'localFilesOnly', 'endpoint', 'onProgress'],
+] as const;
+
 /**
  * Answers inputs of one task. A list gives a list, an async iterable an async iterable, in the order of the inputs: both are read in
  * portions of several batches, in which examples of similar length run together.

@@ -1,5 +1,6 @@
 // A pipeline from its parts and a forward pass, wherever that runs.
 import { ConfigError } from '../errors.js';
+import { requireKnown, shown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
 import { cutOutputs, fillBatch } from '../training/loop/batches.js';
@@ -43,7 +44,7 @@ export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): Pipelin
 /** @throws ConfigError for a batch size that is not a positive whole number */
 export function requireBatchSize(batchSize: number | undefined): void {
   if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
-  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${shown(batchSize)}`);
 }
 
 /** A pipeline around parts, which it owns. */
@@ -58,6 +59,7 @@ export function createPipeline<T extends PipelineName>(
   type Output = PipelineOutput<T>;
 
   const call = (given: Input | readonly Input[] | AsyncIterable<Input>, options: CallOptions<T> = {}): unknown => {
+    requireKnown(task, options, ['topK']);
     const stream = (inputs: AsyncIterable<Input> | Iterable<Input>): AsyncGenerator<Output> => {
       accessTo(pipeline);
       return batchedResults(inputs, batchSize, {
@@ -117,6 +119,7 @@ async function first<O>(stream: () => AsyncGenerator<O>): Promise<O> {
   return (await collected(stream))[0] as O;
 }
 
-function isAsyncIterable<I>(value: object): value is AsyncIterable<I> {
-  return Symbol.asyncIterator in value;
+function isAsyncIterable<I>(value: unknown): value is AsyncIterable<I> {
+  const { [Symbol.asyncIterator]: iterate } = (value ?? {}) as Partial<AsyncIterable<I>>;
+  return typeof iterate === 'function';
 }

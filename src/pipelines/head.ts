@@ -16,6 +16,8 @@ import type { RegionsOfImage } from './regions.js';
 export interface PipelineDefinition<T extends PipelineName> {
   /** The class that carries its head. */
   Model: ModelClass<VisualBertPreTrainedModel>;
+  /** What an input is, for errors. */
+  input: string;
   /** Text form of a checkpoint that names none. */
   textForm: TaskName;
   createHead(context: HeadContext): PipelineHead<T>;

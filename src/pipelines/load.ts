@@ -3,19 +3,20 @@ import { VisualBertConfig } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import type { ModelClass } from '../models/contract.js';
 import type { FromPretrainedOptions } from '../models/pretrained/types.js';
-import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { detectorText } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
 import { VisualBertProcessor } from '../processing/processor.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
-import type { PipelineName, PipelineOptions } from './contract.js';
+import type { PipelineInput, PipelineName, PipelineOptions } from './contract.js';
+import type { PipelineExample } from './example.js';
 import type { PipelineDefinition, PipelineHead } from './head.js';
 import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
-import { defined } from '../options.js';
+import { defined, requireOptions, shown } from '../options.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 
 /** The parts of a pipeline. */
@@ -62,6 +63,11 @@ export async function loadParts<T extends PipelineName>(
   if (definition === undefined)
     throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
   if (typeof where === 'string') return { task, ...(await readParts(task, where, definition, options, passes)) };
+  const isModel = where?.model instanceof VisualBertPreTrainedModel && where.processor instanceof VisualBertProcessor;
+  if (!isModel)
+    throw new ConfigError(
+      `${task}: expected a folder, an address, a repository of the hub, or { model, processor }, received ${shown(where)}`,
+    );
   const parts = partsAround(task, where, definition, options);
   return { task, ...parts, forward: await passes.around(parts.model) };
 }
@@ -91,7 +97,7 @@ async function readParts<T extends PipelineName>(
   });
   requireWidth(where, processor, detector);
   warnAboutAnswerOrder(config, processor);
-  const head = createHead(definition, config, processor, detector);
+  const head = createHead(task, definition, config, processor, detector);
   const weights = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
   return { processor, head, ...(await passes.load(definition.Model, where, { ...hub, ...weights })) };
 }
@@ -114,29 +120,36 @@ function partsAround<T extends PipelineName>(
   if (![VisualBertModel.className, model.className].includes(definition.Model.className))
     throw new ConfigError(`${task}: expected a ${definition.Model.className}, received a ${model.className}`);
   requireWidth(model.className, processor, detector);
-  return { processor, model, isBorrowed: true, head: createHead(definition, model.config, processor, detector) };
+  return { processor, model, isBorrowed: true, head: createHead(task, definition, model.config, processor, detector) };
 }
 
+/** The head of a task, which refuses what is no input. */
 function createHead<T extends PipelineName>(
+  task: T,
   definition: PipelineDefinition<T>,
   config: VisualBertConfig,
   processor: VisualBertProcessor,
   detector: PictureDetector | undefined,
 ): PipelineHead<T> {
   const readPicture = processor.pictureReader(detector);
-  return definition.createHead({
+  const head = definition.createHead({
     processor,
     config,
-    readImages: (regions) =>
+    readImages: async (regions) =>
       Promise.all(
         imagesOf(regions).map(async (image) => {
-          if (isSourced(image)) warnAboutDetector(processor.trainedWith, image.source.detector, image.source.name);
           const read = await readRegions(image, readPicture);
+          if (isSourced(image)) warnAboutDetector(processor.trainedWith, image.source.detector, image.source.name);
           warnAboutBoxes(read, processor);
           return processor.fitRegions(read);
         }),
       ),
   });
+  const encode = async (input: PipelineInput<T>): Promise<PipelineExample> => {
+    requireOptions(task, input, `an input ${definition.input}`);
+    return head.encode(input);
+  };
+  return { ...head, encode };
 }
 
 /** A detector of another width is refused before it is run. */

@@ -2,10 +2,10 @@
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { openModel } from '../models/pretrained-model.js';
 import { createForwardPass, loadForwardPass } from '../training/step/forward.js';
-import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
+import { requireKnown } from '../options.js';
+import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline, requireBatchSize } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
-import { requireKinds } from '../options.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
   /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
@@ -25,13 +25,13 @@ export interface NodePipelineOptions extends PipelineOptions {
 export async function pipeline<T extends PipelineName>(
   task: T,
   dirOrId: string | PipelineModel,
-  options: NodePipelineOptions = {},
+  given: NodePipelineOptions = {},
 ): Promise<Pipeline<T>> {
-  requireKinds('pipeline', { 'an object': { options } });
-  const { precision, compile, ...given } = options;
-  requireBatchSize(given.batchSize);
+  requireKnown('pipeline', given, [...PIPELINE_OPTIONS, 'precision', 'compile']);
+  const { precision, compile, ...options } = given;
+  requireBatchSize(options.batchSize);
   const computing = { compile, ...(precision === undefined ? {} : { precision }) };
-  const parts = await loadParts(task, dirOrId, given, {
+  const parts = await loadParts(task, dirOrId, options, {
     load: (Model, where, loading) => loadForwardPass(() => openModel(Model, where, loading), computing),
     around: (model) => createForwardPass(model, computing),
   });

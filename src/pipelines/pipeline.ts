@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createEagerForwardPass } from '../training/step/forward-pass.js';
-import type { Pipeline, PipelineName, PipelineOptions } from './contract.js';
+import { requireKnown } from '../options.js';
+import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline, requireBatchSize } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
-import { requireKinds } from '../options.js';
 
 /**
  * Loads a checkpoint for one task: the address of a folder, or a repository of the hub; or puts a model and its processor to that task.
@@ -20,7 +20,7 @@ export async function pipeline<T extends PipelineName>(
   dirOrId: string | PipelineModel,
   options: PipelineOptions = {},
 ): Promise<Pipeline<T>> {
-  requireKinds('pipeline', { 'an object': { options } });
+  requireKnown('pipeline', options, PIPELINE_OPTIONS);
   await tf.ready();
   requireBatchSize(options.batchSize);
   const parts = await loadParts(task, dirOrId, options, {

@@ -1,7 +1,9 @@
 // The regions of an image in every form that a pipeline takes them.
 import { isPicture, type Picture } from '../features/picture-detector.js';
-import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
-import { type RegionInput, regionsOf } from '../processing/region-inputs.js';
+import { DataError } from '../errors.js';
+import { type RegionFeatures, type RegionFeatureSource, requireUsable } from '../features/region-features.js';
+import { shown } from '../options.js';
+import { type RegionInput, regionsOf, requireWhole } from '../processing/region-inputs.js';
 
 /** An image of a feature source. */
 export interface SourcedImage {
@@ -18,16 +20,40 @@ export async function readRegions(
   readPicture: (picture: Picture) => Promise<RegionFeatures>,
 ): Promise<RegionFeatures> {
   if (isPicture(input)) return readPicture(input);
-  if (isSourced(input)) return input.source.read(input.image);
-  return regionsOf(input, undefined, undefined);
+  requireForm(input);
+  const read = isSourced(input) ? requireWhole(await input.source.read(input.image)) : regionsOf(input, undefined, undefined); // prettier-ignore
+  return requireUsable(read, isSourced(input) ? `${input.source.name}, image ${input.image}` : 'regions');
+}
+
+/** @throws DataError for what has none of the forms */
+function requireForm(input: unknown): void {
+  const given = (typeof input === 'object' && !Array.isArray(input) ? input : null) ?? {};
+  const { source } = given as { source?: { read?: unknown } | null };
+  const isForm = ['features', 'shape'].some((key) => key in given) || typeof source?.read === 'function';
+  if (isForm) return;
+  throw new DataError(
+    'regions: expected region features { features, count, dim }, an array [v, d], an image of a feature source { source, image }, or a picture, ' +
+      `received ${shown(input)}`,
+  );
 }
 
 /** Whether an input is an image of a feature source. */
 export function isSourced(input: RegionsOfImage): input is SourcedImage {
-  return !isPicture(input) && 'source' in input;
+  return !isPicture(input) && typeof input === 'object' && input !== null && 'source' in input;
 }
 
-/** One image's regions, or those of several. */
+/** One image's regions, or those of several. @throws DataError for an empty list */
 export function imagesOf(regions: RegionsOfImage | readonly RegionsOfImage[]): readonly RegionsOfImage[] {
-  return Array.isArray(regions) ? (regions as readonly RegionsOfImage[]) : [regions as RegionsOfImage];
+  if (!Array.isArray(regions)) return [regions as RegionsOfImage];
+  if (regions.length === 0)
+    throw new DataError('regions: expected those of at least one image, received an empty list');
+  return regions as readonly RegionsOfImage[];
+}
+
+/** The regions of a task about one image. @throws DataError for a list */
+export function requireOneImage(regions: RegionsOfImage): RegionsOfImage {
+  if (!Array.isArray(regions)) return regions;
+  throw new DataError(
+    `regions: expected those of one image, received a list of ${regions.length}; arrays are given as { features, count, dim } or { dtype, shape, data }`,
+  );
 }

@@ -202,7 +202,10 @@ function headTraits(config: Json): VqaHeadTraits {
 
 /** Reads an answers file and holds it against the head it is for. */
 async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary> {
-  const answers = parseAnswers(await readText(path), path);
+  const text = await readText(path).catch((error: unknown) => {
+    throw new DataError(`answers: ${path} cannot be read (${errorMessage(error)})`, { cause: error });
+  });
+  const answers = parseAnswers(text, path);
   const classes = classCountOf(config);
   if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, path);
   if (classes !== null && classes !== answers.size) {

@@ -3,7 +3,9 @@ import type { TextTokenizer } from '../text-tokenizer.js';
 import type { DetectorIdentity } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';
-import type { TaskName } from './text-forms.js';
+import { ConfigError } from '../errors.js';
+import { shown } from '../options.js';
+import { TASK_NAMES, type TaskName } from './text-forms.js';
 
 /** Everything that a processor needs; `VisualBertProcessor.fromPretrained` reads it from a model's files. */
 export interface ProcessorOptions {
@@ -44,4 +46,15 @@ export interface LoadProcessorOptions extends Omit<
   token?: string | false;
   localFilesOnly?: boolean;
   subfolder?: string;
+}
+
+/** @throws ConfigError naming the option that cannot be used */
+export function requireProcessorOptions({ task, maxLength, maxRegions }: ProcessorOptions): void {
+  const refuse = (name: string, what: string, received: unknown): never => {
+    throw new ConfigError(`${name}: expected ${what}, received ${shown(received)}`);
+  };
+  if (task !== undefined && !TASK_NAMES.includes(task)) refuse('task', `one of ${TASK_NAMES.join(', ')}`, task);
+  for (const [name, value] of Object.entries({ maxLength, maxRegions }))
+    if (value !== undefined && value !== Infinity && !(Number.isSafeInteger(value) && value >= 1))
+      refuse(name, 'a whole number of at least 1', value);
 }

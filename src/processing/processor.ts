@@ -11,7 +11,7 @@ import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBat
 import { warnAboutDetector } from './detector-warning.js';
 import { encodeText, encodeWords } from './encode-text.js';
 import { loadProcessor, saveProcessor } from './load-processor.js';
-import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
+import { type LoadProcessorOptions, type ProcessorOptions, requireProcessorOptions } from './processor-options.js';
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
@@ -61,6 +61,7 @@ export class VisualBertProcessor extends Callable {
   constructor(options: ProcessorOptions) {
     super();
     requireOptions('VisualBertProcessor', options);
+    requireProcessorOptions(options);
     this.tokenizer = options.tokenizer;
     this.task = options.task ?? 'plain';
     this.answers = options.answers ?? null;
@@ -126,8 +127,9 @@ export class VisualBertProcessor extends Callable {
 
   /** Finds the regions of pictures; of a detector that the model was not trained with, it warns. */
   pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
+    const read = pictureReader(detector);
     if (detector?.name !== undefined) warnAboutDetector(this.trainedWith, { name: detector.name }, 'detector');
-    return pictureReader(detector);
+    return read;
   }
 
   private detectRegions({ detector, ...inputs }: ProcessorInputs): Promise<RegionFeatures[][]> {

@@ -1,7 +1,8 @@
 // Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
-import type { RawTensor } from '../raw-tensor.js';
+import { requireOptions, shown } from '../options.js';
+import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { requireKinds } from '../options.js';
 
@@ -37,8 +38,8 @@ export function regionsOf(
   requireKinds('VisualBertProcessor', { 'an object': { visualEmbeds: input } });
   const given = boxes === undefined ? {} : { boxes: flatBoxes(boxes) };
   const size = imageSize === undefined ? {} : { imageWidth: imageSize[0], imageHeight: imageSize[1] };
-  if ('features' in input) return { ...input, ...given, ...size };
-  const { shape, data } = valuesOf(input);
+  if ('features' in input) return requireWhole({ ...input, ...given, ...size });
+  const { shape, data } = valuesOf(requireArray(input));
   const [count, dim, ...more] = shape.length === 3 && shape[0] === 1 ? shape.slice(1) : shape;
   if (count === undefined || dim === undefined || more.length > 0) {
     const batch = shape.length === 3 ? '; for a batch give a list of texts, for several images a list of arrays' : '';
@@ -46,7 +47,41 @@ export function regionsOf(
       `visualEmbeds: expected the regions of one image as [v, d] or [1, v, d], received [${shape.join(', ')}]${batch}`,
     );
   }
-  return { features: Float32Array.from(data), count, dim, ...given, ...size };
+  return requireWhole({ features: Float32Array.from(data), count, dim, ...given, ...size });
+}
+
+/** @throws DataError for what is no array with as many values as its shape says */
+function requireArray(input: RawTensor | TensorLike): RawTensor | TensorLike {
+  if ('dataSync' in input) {
+    if ('isDisposed' in input && input.isDisposed === true)
+      throw new DataError('visualEmbeds: the tensor was disposed; dispose it after its last use');
+    return input;
+  }
+  const problem = rawTensorProblem(input);
+  if (problem !== null) throw new DataError(`visualEmbeds: ${problem}`);
+  return input;
+}
+
+/** Regions whose arrays are as long as their count and width say. @throws DataError */
+export function requireWhole(regions: RegionFeatures): RegionFeatures {
+  requireOptions('visualEmbeds', regions, 'region features { features, count, dim }');
+  const { features, count, dim, boxes } = regions;
+  for (const [name, size] of Object.entries({ count, dim }))
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new DataError(`visualEmbeds: expected ${name} as a whole number of at least 0, received ${shown(size)}`);
+  requireLength('features', features, [count, dim]);
+  if (boxes !== undefined) requireLength('boxes', boxes, [count, 4]);
+  return regions;
+}
+
+function requireLength(name: string, values: unknown, [rows, width]: readonly [number, number]): void {
+  const isArray = Object.prototype.toString.call(values) === '[object Float32Array]'; // of any realm
+  const length = isArray ? (values as Float32Array).length : null;
+  if (length === rows * width) return;
+  const received = length === null ? shown(values) : `one of ${length}`;
+  throw new DataError(
+    `visualEmbeds: expected ${name} as a Float32Array of ${rows} x ${width} values, received ${received}`,
+  );
 }
 
 /** The images of a batch `[b, v, d]`, one by one. @throws DataError for another shape */

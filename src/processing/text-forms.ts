@@ -1,7 +1,8 @@
 // How the authors wrote each task's text before the word pieces were cut, so that checkpoints read what they were trained on.
 
 /** The tasks that have a text form of their own. `plain`: the text as it is. */
-export type TaskName = 'plain' | 'vqa' | 'nlvr' | 'nlvr2' | 'vcr' | 'flickr' | 'pretraining';
+export const TASK_NAMES = ['plain', 'vqa', 'nlvr', 'nlvr2', 'vcr', 'flickr', 'pretraining'] as const;
+export type TaskName = (typeof TASK_NAMES)[number];
 
 /** What goes between [CLS] and [SEP]. */
 export interface TextForm {

@@ -6,6 +6,7 @@ import type { PipelineDefinition } from '../head.js';
 
 export const featureExtraction: PipelineDefinition<'feature-extraction'> = {
   Model: VisualBertModel,
+  input: '{ text, regions }',
   textForm: 'plain',
   createHead: ({ processor, readImages }) => ({
     hasChoices: false,

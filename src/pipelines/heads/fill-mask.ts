@@ -2,11 +2,13 @@
 import { ConfigError } from '../../errors.js';
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
 import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
+import { requireOneImage } from '../regions.js';
 
 const DEFAULT_WORDS = 5;
 
 export const fillMask: PipelineDefinition<'fill-mask'> = {
   Model: VisualBertForPreTraining,
+  input: '{ text, regions }',
   textForm: 'pretraining',
   createHead: ({ processor, readImages }) => {
     const { mask } = processor.tokenizer.special;
@@ -23,7 +25,7 @@ export const fillMask: PipelineDefinition<'fill-mask'> = {
       asked: { name: 'maskedPositions', padding: -100 },
       scores,
       encode: async ({ text: given, textPair, regions }) => {
-        const images = regions === undefined ? [] : await readImages(regions);
+        const images = regions === undefined ? [] : await readImages(requireOneImage(regions));
         const text = await processor.encodeText(given, textPair);
         const asked = text.ids.flatMap((id, position) => (id === mask ? [position] : []));
         if (asked.length === 0) {

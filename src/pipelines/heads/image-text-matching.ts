@@ -2,12 +2,14 @@
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
 import { softmax } from '../../scores.js';
 import { type HeadScores, type PipelineDefinition, scoresOf, wholeRow } from '../head.js';
+import { requireOneImage } from '../regions.js';
 
 /** By class; 1 in the authors' code, of which transformers' documentation has the opposite. */
 const LABELS = ['does not match', 'matches'];
 
 export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
   Model: VisualBertForPreTraining,
+  input: '{ text, regions }',
   textForm: 'pretraining',
   createHead: ({ processor, readImages }) => {
     const scores: HeadScores = {
@@ -22,7 +24,10 @@ export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
       asked: { name: 'maskedPositions', padding: -100 },
       scores,
       encode: async ({ text: given, textPair, regions }) => {
-        const [text, images] = await Promise.all([processor.encodeText(given, textPair), readImages(regions)]);
+        const [text, images] = await Promise.all([
+          processor.encodeText(given, textPair),
+          readImages(requireOneImage(regions)),
+        ]);
         return { sequences: [{ text, regions: images, asked: [] }], labels: [] };
       },
       decode: (reading) => {

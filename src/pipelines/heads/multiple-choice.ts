@@ -3,12 +3,15 @@ import { ConfigError } from '../../errors.js';
 import { VisualBertForMultipleChoice } from '../../models/multiple-choice.js';
 import { readTaggedQuestion } from '../../processing/aligned-text.js';
 import { nameObjects, type VcrToken } from '../../processing/vcr-names.js';
+import { shown } from '../../options.js';
 import type { ChoiceInput } from '../contract.js';
 import type { PipelineExample } from '../example.js';
 import { type HeadContext, type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
+import { requireOneImage } from '../regions.js';
 
 export const multipleChoice: PipelineDefinition<'visual-multiple-choice'> = {
   Model: VisualBertForMultipleChoice,
+  input: '{ question, choices, regions }',
   textForm: 'vcr',
   createHead: (context) => {
     const scores: HeadScores = {
@@ -37,8 +40,9 @@ async function encodeChoices(
   { question, choices, objects, regions }: ChoiceInput,
   { processor, readImages }: HeadContext,
 ): Promise<PipelineExample> {
+  if (!Array.isArray(choices)) throw new ConfigError(`choices: expected a list, received ${shown(choices)}`);
   if (choices.length < 2) throw new ConfigError(`choices: expected two or more, received ${choices.length}`);
-  const [image] = await readImages(regions);
+  const [image] = await readImages(requireOneImage(regions));
   if (image === undefined) throw new ConfigError('regions: expected those of one image, received none');
   const context = tokensOf(question);
   const tokens = choices.map(tokensOf);

@@ -2,9 +2,11 @@
 import { boxAt } from '../../boxes.js';
 import { ConfigError } from '../../errors.js';
 import { VisualBertForRegionToPhraseAlignment } from '../../models/region-to-phrase-alignment.js';
+import { requireOptions, shown } from '../../options.js';
 import type { PhraseInput } from '../contract.js';
 import { regionCount, type PipelineExample } from '../example.js';
 import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
+import { requireOneImage } from '../regions.js';
 
 const DEFAULT_REGIONS = 5;
 /** A word with its inner apostrophes and hyphens, or a sign: how Flickr30k Entities separates them. */
@@ -12,6 +14,7 @@ const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
 
 export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
   Model: VisualBertForRegionToPhraseAlignment,
+  input: '{ sentence, phrases, regions }',
   textForm: 'flickr',
   createHead: ({ processor, readImages }) => {
     const scores: HeadScores = {
@@ -27,10 +30,22 @@ export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
       scores,
       encode: async ({ sentence, phrases, regions }) => {
         const words = typeof sentence === 'string' ? wordsOf(sentence) : sentence;
+        requireWords(words);
+        if (!Array.isArray(phrases)) throw new ConfigError(`phrases: expected a list, received ${shown(phrases)}`);
         if (phrases.length === 0) throw new ConfigError('phrases: expected at least one, received none');
         const spans = phrases.map((phrase) => spanOf(phrase, words));
-        const [{ text, lastPieces }, images] = await Promise.all([processor.encodeWords(words), readImages(regions)]);
+        const [{ text, lastPieces }, images] = await Promise.all([
+          processor.encodeWords(words),
+          readImages(requireOneImage(regions)),
+        ]);
         const asked = spans.map(({ last }) => lastPieces[last] as number);
+        const end = text.ids.length - 1; // where words are read that are cut off
+        const lost = spans.find((_, i) => asked[i] === end);
+        if (lost !== undefined)
+          throw new ConfigError(
+            `phrases: ${JSON.stringify(words[lost.last])} (word ${lost.last}) lies beyond the longest text of the model, ${processor.maxLength} word pieces; ` +
+              'shorten the sentence',
+          );
         const labels = spans.map(({ first, last }) => words.slice(first, last + 1).join(' '));
         return { sequences: [{ text, regions: images, asked }], labels };
       },
@@ -59,9 +74,17 @@ function wordsOf(sentence: string): string[] {
   return sentence.match(WORD) ?? [];
 }
 
+/** @throws ConfigError for what is no list of words */
+function requireWords(words: unknown): void {
+  const areWords = Array.isArray(words) && words.every((word) => typeof word === 'string' && word.trim() !== '');
+  if (areWords && words.length > 0) return;
+  throw new ConfigError(`sentence: expected a text, or its words, none of them blank; received ${shown(words)}`);
+}
+
 /** First and last word of a phrase. @throws ConfigError when the sentence does not have it */
 function spanOf(phrase: PhraseInput, words: readonly string[]): { first: number; last: number } {
   if (typeof phrase !== 'string') {
+    requireOptions('phrases', phrase, "a phrase's text or { first, last }");
     const { first, last } = phrase;
     if (Number.isInteger(first) && Number.isInteger(last) && first >= 0 && first <= last && last < words.length)
       return phrase;

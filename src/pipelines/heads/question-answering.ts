@@ -2,12 +2,14 @@
 import { VisualBertForQuestionAnswering } from '../../models/question-answering.js';
 import { noAnswerNames } from '../../processing/answer-vocabulary.js';
 import { type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
+import { requireOneImage } from '../regions.js';
 import { warnAboutMaskSlot } from '../warnings.js';
 
 const DEFAULT_ANSWERS = 5;
 
 export const questionAnswering: PipelineDefinition<'visual-question-answering'> = {
   Model: VisualBertForQuestionAnswering,
+  input: '{ question, regions }',
   textForm: 'vqa',
   createHead: ({ processor, readImages }) => {
     const { answers } = processor;
@@ -25,7 +27,10 @@ export const questionAnswering: PipelineDefinition<'visual-question-answering'> 
       asked: null,
       scores,
       encode: async ({ question, regions }) => {
-        const [text, images] = await Promise.all([processor.encodeText(question), readImages(regions)]);
+        const [text, images] = await Promise.all([
+          processor.encodeText(question),
+          readImages(requireOneImage(regions)),
+        ]);
         warnAboutMaskSlot(text, processor);
         return { sequences: [{ text, regions: images }], labels: [] };
       },

@@ -8,6 +8,7 @@ const STATEMENT_LABELS = ['False', 'True'];
 
 export const visualReasoning: PipelineDefinition<'visual-reasoning'> = {
   Model: VisualBertForVisualReasoning,
+  input: '{ statement, regions }',
   textForm: 'nlvr2',
   createHead: ({ processor, config, readImages }) => {
     const names = processor.answers?.answers ?? (config.numLabels === 2 ? STATEMENT_LABELS : []);

@@ -4,6 +4,7 @@ import type { PredictionPrecision } from '../../engine/recording/precision.js';
 import { ConfigError } from '../../errors.js';
 import type { StoredModel } from '../../models/pretrained/load.js';
 import type { LoadableModel } from '../../models/pretrained/types.js';
+import { shown } from '../../options.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
 import { type TrainableModel } from './trainable-model.js';
@@ -46,6 +47,8 @@ export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
 
 function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean {
   tf.backend(); // starts the backend that is about to be asked for
+  if (compile !== undefined && typeof compile !== 'boolean')
+    throw new ConfigError(`compile: expected true or false, received ${shown(compile)}`);
   const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
   if (!isCompiled && precision !== 'fp32')
     throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);
