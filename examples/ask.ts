@@ -1,14 +1,11 @@
-// Asks the model of the quickstart about a picture, in code. Run `npm run quickstart` first, then `node dist/examples/ask.js`.
-import { readFile } from 'node:fs/promises';
-import { openRegionFeatures, pipeline } from '../src/node.js';
+// Asks the model of the quickstart about a picture file, in code. Run `npm run quickstart` first, then `node dist/examples/ask.js`.
+import { pipeline, RegionDetector } from '../src/node.js';
+import { pixelDetector } from './shapes/found.js';
 
-const run = process.argv[2] ?? 'runs/quickstart/1';
-const file = JSON.parse(await readFile(`${run}/data/vqa-test-questions.json`, 'utf8')) as {
-  questions: [{ question: string; image_id: string }];
-};
-const [{ question, image_id: image }] = file.questions; // one that has an answer: not every picture has exactly one circle
-const source = await openRegionFeatures(`${run}/data/images`, { cells: 6, look: 'form' });
-const ask = await pipeline('visual-question-answering', `${run}/real/vqa`);
-console.log(`${image}: ${question}`, await ask({ question, regions: { source, image } }, { topK: 3 }));
+const [run = 'runs/quickstart/1', picture = `${run}/picture.png`, ...words] = process.argv.slice(2);
+const question = words.join(' ') || 'How many red things are there?';
+const boxes = await RegionDetector.fromPretrained(`${run}/detector`);
+const ask = await pipeline('visual-question-answering', `${run}/real/vqa`, { detector: pixelDetector(boxes) });
+console.log(`${picture}: ${question}`, await ask({ question, regions: picture }, { topK: 3 }));
 await ask.dispose();
-await source.close();
+await boxes.dispose();

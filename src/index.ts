@@ -134,3 +134,20 @@ export type { RegionFeatures, RegionFeatureSource } from './features/region-feat
 export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
 export type { PixelFeatureOptions } from './features/pixels.js';
 export type { RgbImage } from './pictures/rgb-image.js';
+export { RegionDetector } from './vision/region-detector.js';
+export type { DetectedRegions, DetectOptions, RegionDetectorOptions } from './vision/region-detector.js';
+export { DETECTOR_NAMES, namedDetector } from './vision/detector/presets.js';
+export type { DetectorName } from './vision/detector/presets.js';
+export type {
+  AnchorConfig,
+  BackboneConfig,
+  ChoiceConfig,
+  DetectorConfig,
+  HeadConfig,
+  InputConfig,
+  PoolingConfig,
+  ProposalConfig,
+} from './vision/detector/config.js';
+export type { DetectorNetwork } from './vision/detector/network.js';
+export type { BoxConvention } from './vision/boxes/convention.js';
+export type { DetectorChoice } from './vision/weights/open.js';

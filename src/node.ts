@@ -57,23 +57,6 @@ export { maskText } from './processing/masking.js';
 export type { MaskedText } from './processing/masking.js';
 export { intersectionOverUnion, matchingRegions } from './boxes.js';
 export type { Box } from './boxes.js';
-export { RegionDetector } from './vision/region-detector.js';
-export type { DetectedRegions, DetectOptions, RegionDetectorOptions } from './vision/region-detector.js';
-export { DETECTOR_NAMES, namedDetector } from './vision/detector/presets.js';
-export type { DetectorName } from './vision/detector/presets.js';
-export type {
-  AnchorConfig,
-  BackboneConfig,
-  ChoiceConfig,
-  DetectorConfig,
-  HeadConfig,
-  InputConfig,
-  PoolingConfig,
-  ProposalConfig,
-} from './vision/detector/config.js';
-export type { DetectorNetwork } from './vision/detector/network.js';
-export type { BoxConvention } from './vision/boxes/convention.js';
-export type { DetectorChoice } from './vision/weights/open.js';
 export { TrainableDetector } from './vision/training/trainable-detector.js';
 export type { DetectionBatch, DetectorLosses, TrainableDetectorOptions } from './vision/training/trainable-detector.js';
 export type { SampleSize } from './vision/training/matching.js';

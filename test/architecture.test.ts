@@ -142,6 +142,7 @@ const EDGES: Record<string, readonly string[]> = {
     'random',
     'training',
     'training/step',
+    'vision',
   ],
   node: [
     'convert',
@@ -193,6 +194,9 @@ const OWNED_PACKAGES: Record<string, string> = {
   'prom-client': 'serve',
 };
 
+/** Imports that Node and browsers resolve to different files (package.json), and the folder of both. */
+const HOSTED: Readonly<Record<string, string>> = { '#platform': 'src/platform', '#vision': 'src/vision/host' };
+
 function files(dir: string): string[] {
   return readdirSync(dir).flatMap((name) => {
     const path = join(dir, name);
@@ -220,7 +224,8 @@ function importsOf(path: string): string[] {
 }
 
 function resolveImport(from: string, specifier: string): string | null {
-  if (specifier === '#platform') return join(ROOT, 'src/platform/node.ts');
+  const hosted = HOSTED[specifier];
+  if (hosted !== undefined) return join(ROOT, hosted, 'node.ts');
   if (!specifier.startsWith('.')) return null;
   return resolve(dirname(from), specifier.replace(/\.js$/, '.ts'));
 }
@@ -301,8 +306,8 @@ describe('architecture', () => {
       reached.add(path);
       for (const specifier of importsOf(path)) {
         if (specifier.startsWith('node:')) wrong.push(`${relative(ROOT, path)} -> ${specifier}`);
-        const isPlatform = specifier === '#platform';
-        const target = isPlatform ? join(ROOT, 'src/platform/browser.ts') : resolveImport(path, specifier);
+        const hosted = HOSTED[specifier];
+        const target = hosted === undefined ? resolveImport(path, specifier) : join(ROOT, hosted, 'browser.ts');
         if (target !== null) walk(target);
       }
     };

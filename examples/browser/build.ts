@@ -1,5 +1,5 @@
 // Builds the page and the models beside it into one folder that any web server can serve.
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, cp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 import { convertCheckpoint } from '../../src/node.js';
@@ -9,10 +9,10 @@ const COPIED = ['index.html', 'style.css'];
 const QUANTIZATIONS = ['float16', 'uint8'] as const;
 
 /**
- * @param run a run folder of the quickstart's task `vqa`
+ * @param run a run folder of the quickstart's task `vqa` @param detector the folder of its detector
  * @param outDir what lies there is removed
  */
-export async function buildPage(run: string, outDir: string): Promise<void> {
+export async function buildPage({ run, detector }: { run: string; detector: string }, outDir: string): Promise<void> {
   const root = join('dist', 'examples', 'browser');
   for (const name of COPIED) await copyFile(join('examples', 'browser', name), join(root, name));
   await rm(outDir, { recursive: true, force: true });
@@ -20,4 +20,5 @@ export async function buildPage(run: string, outDir: string): Promise<void> {
   await build({ root, base: './', configFile: false, logLevel: 'error', build: options });
   for (const quantization of QUANTIZATIONS)
     await convertCheckpoint(run, { outDir: join(outDir, 'models', quantization), format: 'tfjs', quantization });
+  await cp(detector, join(outDir, 'models', 'detector'), { recursive: true });
 }

@@ -13,6 +13,7 @@ const FILES = [
   'special_tokens_map.json',
   'added_tokens.json',
 ];
+const DETECTOR_FILES = ['config.json', 'model.safetensors'];
 const NEEDED = new Set(['config.json', 'model.json']);
 
 export interface DownloadOptions {
@@ -50,6 +51,16 @@ export async function downloadModel(address: string, { signal, onProgress }: Dow
   onProgress(loaded, total);
   for (const { url, isCached } of files) {
     if (!isCached) await fetchInto(cache, url, signal, (bytes) => onProgress((loaded += bytes), total));
+  }
+}
+
+/** Brings a detector's files into the cache. @throws HubError, DOMException as `downloadModel` */
+export async function downloadDetector(address: string, signal: AbortSignal): Promise<void> {
+  const cache = await caches.open(CACHE);
+  for (const name of DETECTOR_FILES) {
+    const file = await look(cache, `${address}/${name}`, signal);
+    if (file === null) throw new HubError(`${address}: has no ${name}`);
+    if (!file.isCached) await fetchInto(cache, file.url, signal, () => undefined);
   }
 }
 

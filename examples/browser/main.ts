@@ -6,19 +6,24 @@ import {
   lineChart,
   type Pipeline,
   pipeline,
+  RegionDetector,
   setFetch,
 } from '../../src/index.js';
+import { drawScene } from '../shapes/draw.js';
 import { questionsAbout } from '../shapes/questions.js';
 import { RandomStream } from '../shapes/random-stream.js';
+import { regionsIn } from '../shapes/regions.js';
 import { createScene, NEW_COLORS, type NewColor, type Scene } from '../shapes/scene.js';
 import { BACKENDS, type Backend, bestBackend, chooseBackend } from './backends.js';
-import { downloadModel, emptyCache, fetchFromCache } from './download.js';
+import { downloadDetector, downloadModel, emptyCache, fetchFromCache } from './download.js';
 import { colorExamples, learnColor, regionsOf } from './learn.js';
 import { type Model, openModel, zipOf } from './model.js';
 import { showScene } from './scene-view.js';
 
 /** Models that the example was built with. */
 const MODELS = { 'models/float16': 'half precision', 'models/uint8': '8 bits' };
+/** The detector of the same scenes. */
+const DETECTOR = 'models/detector';
 const TEST_EXAMPLES = 40;
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -31,6 +36,7 @@ const seed = Number(new URLSearchParams(location.search).get('seed') ?? Date.now
 const random = new RandomStream(seed >>> 0, 'scenes');
 let scene: Scene = createScene('scene', random, {});
 let loaded: (Model & { ask: Pipeline<'visual-question-answering'> }) | null = null;
+let detector: RegionDetector | null = null;
 let download = new AbortController();
 
 function fill(select: HTMLSelectElement, options: readonly (readonly [value: string, text: string])[]): void {
@@ -60,6 +66,8 @@ async function load(): Promise<void> {
   await loaded?.ask.dispose();
   loaded?.model.dispose();
   loaded = null;
+  await detector?.dispose();
+  detector = null;
   download = new AbortController();
   find<HTMLButtonElement>('abort').disabled = false;
   const progress = find<HTMLProgressElement>('progress');
@@ -71,9 +79,12 @@ async function load(): Promise<void> {
       say(`${(loadedBytes / 1e6).toFixed(2)} of ${(totalBytes / 1e6).toFixed(2)} MB`);
     },
   });
+  const finder = new URL(DETECTOR, location.href).href;
+  await downloadDetector(finder, download.signal);
   await chooseBackend(backend.value as Backend);
   setFetch(fetchFromCache);
   await use(await openModel(place));
+  detector = await RegionDetector.fromPretrained(finder);
   find<HTMLButtonElement>('save').disabled = true;
   say(`${(loaded as unknown as Model).model.numParameters()} parameters on ${backend.value}`);
   await answer();
@@ -82,7 +93,8 @@ async function load(): Promise<void> {
 /** Shows the answers to the question, and what they rest on. */
 async function answer(): Promise<void> {
   if (loaded === null) return;
-  const input = { question: question.value, regions: regionsOf(scene) };
+  const shown = find<HTMLInputElement>('detect').checked ? await detectedRegions(scene) : regionsOf(scene);
+  const input = { question: question.value, regions: shown };
   const { answers, words, images } = await explain(loaded.ask, input, { method: method.value as ExplanationMethod });
   find('answers').replaceChildren(
     ...answers.map(({ label, score }) => {
@@ -104,10 +116,17 @@ async function answer(): Promise<void> {
       return one;
     }),
   );
+  const boxes = Array.from({ length: shown.count }, (_, i) => [...shown.boxes.subarray(4 * i, 4 * i + 4)]);
   showScene(
-    scene,
+    { ...scene, boxes },
     regions.map((score) => heat(score, regions)),
   );
+}
+
+/** The regions that the detector finds in the picture alone. */
+async function detectedRegions(drawn: Scene): ReturnType<typeof regionsIn> {
+  if (detector === null) throw new Error('the detector is not loaded');
+  return regionsIn(drawScene(drawn), detector);
 }
 
 function span(text: string): HTMLElement {
@@ -196,6 +215,7 @@ onSubmit('loading', load);
 onSubmit('asking', answer);
 onSubmit('learning', learn);
 method.addEventListener('change', () => run(answer));
+find('detect').addEventListener('change', () => run(answer));
 find('abort').addEventListener('click', () => download.abort());
 find('forget').addEventListener('click', () => run(emptyCache));
 find('save').addEventListener('click', () => run(save));

@@ -1,7 +1,7 @@
 // Builds the page and opens it, by `npm run example:browser`. The model is that of the quickstart, which runs first where it has not.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { preview } from 'vite';
 import { buildPage } from './build.js';
 
@@ -9,14 +9,14 @@ const OUT_DIR = resolve('dist', 'browser-example');
 
 let run = lastRun();
 if (run === null) {
-  console.log('No model of the quickstart yet: training it, which takes about two minutes');
+  console.log('No model of the quickstart yet: training it, which takes about four minutes');
   const { status } = spawnSync(process.execPath, ['dist/examples/quickstart.js'], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   run = lastRun();
 }
 if (run === null) throw new Error('the quickstart left no model in runs/quickstart');
 console.log(`Building the page with the model of ${run}`);
-await buildPage(run, OUT_DIR);
+await buildPage({ run: join(run, 'real', 'vqa'), detector: join(run, 'detector') }, OUT_DIR);
 const server = await preview({ configFile: false, build: { outDir: OUT_DIR }, preview: { open: true } });
 server.printUrls();
 console.log('Ctrl-C stops the server.');
@@ -25,6 +25,9 @@ console.log('Ctrl-C stops the server.');
 function lastRun(): string | null {
   const parent = 'runs/quickstart';
   const numbers = existsSync(parent) ? readdirSync(parent).map(Number).filter(Number.isInteger) : [];
-  const runs = numbers.sort((a, b) => b - a).map((number) => `${parent}/${number}/real/vqa`);
-  return runs.find((one) => existsSync(`${one}/model.safetensors`)) ?? null;
+  const runs = numbers.sort((a, b) => b - a).map((number) => `${parent}/${number}`);
+  return (
+    runs.find((one) => existsSync(`${one}/real/vqa/model.safetensors`) && existsSync(`${one}/detector/config.json`)) ??
+    null
+  );
 }

@@ -39,7 +39,7 @@ export const SHAPES_DETECTOR: DetectorConfig = {
   classes: SHAPES.length,
   attributes: COLORS.length,
   feature: 'fc7',
-  choice: { rule: 'best-class', thresholds: [0.3], minScore: 0.5, minBoxes: 1, maxBoxes: 8 },
+  choice: { rule: 'best-class', thresholds: [0.3], minScore: 0.1, minBoxes: 1, maxBoxes: 8 },
 };
 
 /** Chosen so that a detector is learnt in a minute on 2 cores. */
@@ -61,24 +61,26 @@ export interface DetectorTrainingOptions {
   onStep?: (step: number, loss: number) => void;
 }
 
-/** Trains a detector on scenes and writes its folder. */
+/** Trains a detector on pictures and writes its folder. @param example the picture with a number, and what there is to find in it */
 export async function trainDetector(
-  scenes: readonly Scene[],
+  config: DetectorConfig,
+  { count, example }: { count: number; example: (index: number) => DetectionExample },
   outputDir: string,
   { seed, steps = DETECTOR_TRAINING.steps, onStep }: DetectorTrainingOptions,
 ): Promise<void> {
   const { batchSize, learningRate } = DETECTOR_TRAINING;
-  const detector = new TrainableDetector(SHAPES_DETECTOR, { seed });
+  const detector = new TrainableDetector(config, { seed });
   const step = await createTrainingStep(detector, {
     ...{ learningRate, totalSteps: steps, warmupSteps: Math.ceil(steps / 20), seed },
     ...{ weightDecay: 1e-4, maxGradNorm: 5 },
   });
   try {
     const random = new RandomStream(seed, 'detector');
-    let order: Scene[] = [];
+    const all = Array.from({ length: count }, (_, i) => i);
+    let order: number[] = [];
     for (let i = 1; i <= steps; i++) {
-      if (order.length < batchSize) order = random.shuffled(scenes);
-      const batch = detectionBatch(order.splice(0, batchSize).map(detectionExample), SHAPES_DETECTOR);
+      if (order.length < batchSize) order = random.shuffled(all);
+      const batch = detectionBatch(order.splice(0, batchSize).map(example), config);
       onStep?.(i, (await step.run(batch)).loss);
     }
     await detector.savePretrained(outputDir);

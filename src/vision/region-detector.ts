@@ -1,17 +1,17 @@
 // RegionDetector: pictures in, regions with features out.
 import * as tf from '@tensorflow/tfjs';
 import type { HubOptions } from '#platform';
+import { canCompileDetector, createCompiledPass, loadPicture } from '#vision';
 import type { Precision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import { isPicture, type Picture } from '../features/picture-detector.js';
 import type { RegionFeatures } from '../features/region-features.js';
-import { loadPicture } from '../pictures/load.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { chooseRegions } from './detector/choose.js';
 import { checkedDetectorConfig } from './detector/check-config.js';
-import { canCompileDetector, createCompiledPass } from './detector/compiled-pass.js';
 import { type DetectorConfig, featureDim } from './detector/config.js';
-import { createEagerPass, type DetectorPass, type OutputValues } from './detector/detector-pass.js';
+import type { DetectorPass, OutputValues } from './detector/detector-pass.js';
+import { createEagerPass } from './detector/eager-pass.js';
 import { freshNetwork } from './detector/initial-weights.js';
 import type { DetectorNetwork } from './detector/network.js';
 import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture } from './detector/preprocess.js';
@@ -128,7 +128,10 @@ export class RegionDetector {
     if (!(Number.isInteger(batchSize) && batchSize > 0)) {
       throw new ConfigError(`RegionDetector: expected batchSize to be a whole number above 0, received ${batchSize}`);
     }
-    const pass = await (this.pass ??= this.createPass());
+    const pass = await (this.pass ??= this.createPass().catch((error: unknown) => {
+      this.pass = null; // the network is still the detector's
+      throw error;
+    }));
     const found: DetectedRegions[] = [];
     const batches = prefetch(chunk(pictures, batchSize), 0, (some) => this.prepare(some, pass));
     for await (const batch of batches) found.push(...(await this.detectBatch(batch, pass))); // the next is prepared meanwhile

@@ -7,6 +7,8 @@ import { type Browser, type Page } from 'playwright-core';
 import { preview, type PreviewServer } from 'vite';
 import { buildPage } from '../../examples/browser/build.js';
 import { regionsOf } from '../../examples/browser/learn.js';
+import { SHAPES_DETECTOR } from '../../examples/shapes/detector.js';
+import { drawScene } from '../../examples/shapes/draw.js';
 import { RandomStream } from '../../examples/shapes/random-stream.js';
 import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
 import { createScene } from '../../examples/shapes/scene.js';
@@ -14,6 +16,8 @@ import {
   buildVocabulary,
   pipeline,
   pixelFeatureDim,
+  RegionDetector,
+  TrainableDetector,
   VisualBertConfig,
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
@@ -33,7 +37,7 @@ const QUESTIONS = [
 const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
 const folder = mkdtempSync(join(tmpdir(), 'browser-example-'));
-const [run, site] = [join(folder, 'run'), join(folder, 'site')];
+const [run, detector, site] = [join(folder, 'run'), join(folder, 'detector'), join(folder, 'site')];
 let server: PreviewServer;
 let browser: Browser;
 let address: string;
@@ -56,7 +60,10 @@ let address: string;
     model.dispose();
     writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
     await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
-    await buildPage(run, site);
+    const finder = new TrainableDetector(SHAPES_DETECTOR, { seed: 4 });
+    await finder.savePretrained(detector);
+    finder.dispose();
+    await buildPage({ run, detector }, site);
     server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
     address = server.resolvedUrls?.local[0] ?? '';
     browser = await openChromium({ gpu: true });
@@ -111,6 +118,28 @@ let address: string;
       }
       await page.close();
       await node.dispose();
+    },
+    150_000,
+  );
+
+  test.each(['wasm', 'webgpu'])(
+    'finds the regions of a picture on %s as Node does',
+    async (backend) => {
+      const node = await RegionDetector.fromPretrained(detector, { compile: false });
+      const [want] = await node.detect([drawScene(createScene('scene', new RandomStream(5, 'scenes'), {}))]);
+      await node.dispose();
+      const page = await open(backend);
+      await page.check('#detect');
+      await page.waitForSelector('main:not([inert])');
+      const got = await page.$$eval('#scene rect', (boxes) =>
+        boxes.map((box) => ['x', 'y', 'width', 'height'].map((name) => Number(box.getAttribute(name)))),
+      );
+      const [boxes, count] = [want?.boxes ?? [], want?.count ?? 0];
+      expect(got).toHaveLength(count);
+      got.forEach(([x = NaN, y = NaN, width = NaN, height = NaN], i) => {
+        [x, y, x + width, y + height].forEach((side, k) => expect(side).toBeCloseTo(boxes[4 * i + k] as number, 2));
+      });
+      await page.close();
     },
     150_000,
   );

@@ -43,6 +43,14 @@ function expectNear(received: ArrayLike<number>, expected: RawTensor, what: stri
   expect({ what, isNear: worst / largest < TOLERANCE, worst: worst / largest }).toMatchObject({ what, isNear: true });
 }
 
+test('a detector whose first pass was refused is freed all the same', async () => {
+  const before = tf.memory().numTensors;
+  const detector = new RegionDetector(narrowDetector('coco-r101-fpn'), { precision: 'bf16', compile: false });
+  await expect(detector.detect([drawnPicture(40, 30)])).rejects.toThrow('precision "bf16" needs the native engine');
+  await detector.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
   const { tensors, meta } = readFixture(name, 'vision');
   const { pictures } = meta as unknown as { pictures: Record<string, [number, number]> };

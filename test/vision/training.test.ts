@@ -159,7 +159,7 @@ describe('a detector', () => {
     expect([...classes.data]).toEqual([1, 4, 0, 0]);
     expect([...attributes.data]).toEqual([2, -1, 0, -1]);
     const [example] = examples as [DetectionExample];
-    const wrong = { ...example, objects: [{ box: [0, 0, 9, 9], class: 5 }] };
+    const wrong: DetectionExample = { ...example, objects: [{ box: [0, 0, 9, 9], class: 5 }] };
     expect(() => detectionBatch([wrong], config)).toThrow('number of a class from 0 to 4, received 5');
   });
 

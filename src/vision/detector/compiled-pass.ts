@@ -25,7 +25,11 @@ export async function createCompiledPass(
 ): Promise<DetectorPass> {
   const variables = new Map<string, tf.Variable>();
   const held = withVariables(network, 'detector', variables);
-  const state = await createState(variables);
+  const freeVariables = (): void => tf.dispose([...variables.values()]);
+  const state = await createState(variables).catch((error: unknown) => {
+    freeVariables();
+    throw error;
+  });
   const detect = compile(
     ({ pictures, sizes, size }) =>
       runDetector(pictures as tf.Tensor4D, sizes as tf.Tensor2D, held, config, size as tf.Tensor1D),
@@ -43,7 +47,7 @@ export async function createCompiledPass(
       ),
     dispose: async () => {
       await state.dispose();
-      tf.dispose([...variables.values()]);
+      freeVariables();
     },
   };
 }

@@ -18,12 +18,12 @@ export type Proposals = {
 };
 
 /** Boxes of one picture on one map. */
-export interface Candidates {
+export type Candidates = {
   /** `[n, 4]` */
   boxes: tf.Tensor2D;
   /** `[n]`: logits, -infinity for none. */
   scores: tf.Tensor1D;
-}
+};
 
 /** All anchors of one map with what the network says of them. */
 export interface RatedAnchors {

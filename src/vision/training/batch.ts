@@ -9,7 +9,7 @@ import { requireKinds } from '../../options.js';
 /** An object in a picture. */
 export interface DetectionObject {
   /** x1, y1, x2, y2 in pixels of the picture. */
-  box: readonly number[];
+  box: readonly [number, number, number, number];
   /** Number of its class, from 0. */
   class: number;
   /** Number of its attribute, from 0; absent when it is not known. */
