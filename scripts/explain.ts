@@ -18,7 +18,7 @@ import { explanationTable, headTable, removalTable } from './results/explanation
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
 import { checkpointFlags } from './flags/checkpoint.js';
-import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
+import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
 import { defined } from '../src/options.js';
 
@@ -28,7 +28,6 @@ interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleA
   layer?: number;
   head?: number;
   pairs: boolean;
-  picture?: string[];
   output?: string;
   json: boolean;
   allowFreshWeights: boolean;
@@ -66,11 +65,10 @@ export const command = commandByTask<ExplainArguments>(
       pairs: { type: 'boolean', default: false, describe: 'also leave out each word with each region', group: WHAT },
       output: { type: 'string', describe: 'write a page here (.html)', group: 'Result:' },
       picture: {
-        type: 'string',
-        array: true,
-        describe: 'picture file of each image, for the page',
-        group: 'Result:',
+        ...PICTURE_FLAGS.picture,
+        describe: 'picture file of each image, for the page; with --detector, in place of features',
       },
+      detector: PICTURE_FLAGS.detector,
       ...FRESH_WEIGHTS_FLAG,
       ...JSON_FLAG,
       evaluate: {

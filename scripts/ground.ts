@@ -3,7 +3,14 @@ import type { Argv, CommandModule } from 'yargs';
 import { type GroundedPhrase } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
-import { featureFlags, ONE_INPUT_FLAGS, type OneInputArguments, openInput, percent } from './flags/one-input.js';
+import {
+  featureFlags,
+  ONE_INPUT_FLAGS,
+  type OneInputArguments,
+  openInput,
+  percent,
+  PICTURE_FLAGS,
+} from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 
 interface GroundArguments extends BackendArguments, OneInputArguments {
@@ -29,6 +36,7 @@ const ground: CommandModule<object, GroundArguments> = {
           describe: 'words of the sentence; several may be given',
         },
         image,
+        ...PICTURE_FLAGS,
         top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,

@@ -2,6 +2,7 @@
 import {
   type AnyOneInput,
   openOneInput,
+  openQuestion,
   type PixelFeatureOptions,
   type PredictionPrecision,
   predictionOptions,
@@ -10,6 +11,7 @@ import {
 } from '../../src/node.js';
 import { sourceOf } from './checkpoint.js';
 import { flagsOf } from './settings.js';
+import { DETECTOR_DESCRIPTION } from './stores.js';
 import { defined } from '../../src/options.js';
 
 const GROUP = 'One question:';
@@ -41,6 +43,17 @@ export const ONE_INPUT_FLAGS = {
   },
 } as const;
 
+/** Flags of a picture in place of region features, for commands about one image or a pair. */
+export const PICTURE_FLAGS = {
+  picture: {
+    type: 'string',
+    array: true,
+    describe: 'picture file of each image; with --detector, in place of features',
+    group: GROUP,
+  },
+  detector: { type: 'string', describe: `finds the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },
+} as const;
+
 /** Flags of features and answers, for commands without the flags of whole data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
   const { features, answers, grid, cells, look } = TASK_OPTIONS.vqa.shape;
@@ -53,6 +66,8 @@ export interface OneInputArguments {
   question?: string;
   features?: string[];
   image?: string[];
+  picture?: string[];
+  detector?: string;
   choice?: string[];
   object?: string[];
   phrase?: string[];
@@ -95,7 +110,11 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     throw new Error(
       `${typedFlag(['question', ...ONE_INPUT_FLAGS.question.alias])}: expected a text that is not blank.`,
     );
-  if (features === undefined) throw new Error('Give the region features of the image (--features).');
+  if (flags.detector !== undefined) return openPicture(flags, question);
+  if (features === undefined)
+    throw new Error(
+      'Give the region features of the image (--features), or a picture and what finds its regions (--picture, --detector).',
+    );
   return openOneInput({
     model: sourceOf(flags),
     text: question,
@@ -109,6 +128,32 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
     ...defined({ answers }),
     ...onePass(precision),
   });
+}
+
+/** The checkpoint with a question about pictures, whose regions a detector finds. */
+async function openPicture(
+  {
+    picture = [],
+    detector,
+    features,
+    phrase,
+    answers,
+    precision = 'fp32',
+    allowFreshWeights = false,
+    ...rest
+  }: OneInputArguments,
+  text: string,
+): Promise<AnyOneInput> {
+  if (features !== undefined)
+    throw new Error('Give either features (--features) or a detector (--detector), not both.');
+  if (picture.length === 0)
+    throw new Error('Give the picture in which the detector is to find regions (--picture FILE).');
+  const { input, close } = await openQuestion({
+    ...{ model: sourceOf(rest), pictures: picture, text, detector, phrases: phrase, allowFreshWeights },
+    ...defined({ answers }),
+    ...onePass(precision),
+  });
+  return { ...input, close } as AnyOneInput;
 }
 
 /** The one of a flag's names that was typed. */

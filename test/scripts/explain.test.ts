@@ -3,7 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/numpy-files.js';
+import { writeCheckpoint } from '../helpers/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/small-detector.js';
 import { COMMAND, visualbert } from './command.js';
 
 const isBuilt = existsSync(COMMAND);
@@ -67,5 +70,35 @@ function fixture(name: string): {
     expect(phrases[1]?.regions).toEqual([{ index: expected.answer, score: expect.closeTo(expected.probability, 5) }]);
     const wrong = await visualbert(['predict', ...flags, '--question', 'a bp']);
     expect(wrong.stderr).toContain('use `visualbert ground`');
+  });
+
+  test('both take a picture, in which a detector finds the regions', async () => {
+    await useBackend();
+    const detector = await writeDetector(join(folder, 'detector'), 'mmf-x101');
+    const picture = writePicture(join(folder, 'photo.png'), 90, 60);
+    const config = { visualEmbeddingDim: 20 };
+    const id2label = { 0: 'yes', 1: 'no' };
+    const asked = await writeCheckpoint('VisualBertForQuestionAnswering', {
+      task: 'vqa',
+      config: { ...config, id2label },
+    });
+    const grounded = await writeCheckpoint('VisualBertForRegionToPhraseAlignment', { task: 'flickr', config });
+    const seen = ['--backend', 'cpu', '--picture', picture, '--detector', detector];
+    const why = await visualbert(['explain', ...seen, '--model', asked, '--question', 'What is it?', '--json']);
+    const { images } = JSON.parse(why.stdout) as { images: { regions: object[] }[] };
+    expect(images[0]?.regions).toHaveLength(12); // as many as the detector's settings ask for
+    const phrases = ['--sentence', 'A red bus.', '--phrase', 'red'];
+    const found = await visualbert(['ground', ...seen, '--model', grounded, ...phrases, '--json']);
+    expect(JSON.parse(found.stdout)).toMatchObject({
+      phrases: [{ phrase: 'red', regions: [{ box: expect.any(Array) }, {}, {}] }],
+    });
+    const both = await visualbert(['ground', ...seen, '--model', grounded, ...phrases, '--features', folder]);
+    expect(both).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Give either features (--features) or a detector'),
+    });
+    const none = await visualbert(['explain', '--model', asked, '--question', 'What is it?', '--detector', detector]);
+    expect(none.stderr).toContain('Give the picture in which the detector is to find regions');
+    [asked, grounded].forEach((written) => rmSync(written, { recursive: true, force: true }));
   });
 });
