@@ -21,6 +21,7 @@ import { command as explain } from './explain.js';
 import { command as features } from './features.js';
 import { command as ground } from './ground.js';
 import { command as inspect } from './inspect.js';
+import { command as merge } from './merge.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as serve } from './serve.js';
@@ -39,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   features: ['inspect', 'pack', 'convert', 'extract', 'draw', 'vcr'],
   ground: [],
   inspect: [],
+  merge: [],
   predict: TASK_NAMES,
   score: ['vqa', 'nlvr2', 'vcr', 'flickr'],
   serve: [],
@@ -86,6 +88,7 @@ export function createParser(args: readonly string[]): Argv {
     .command(features)
     .command(ground)
     .command(inspect)
+    .command(merge)
     .command(predict)
     .command(score)
     .command(serve)

@@ -1,13 +1,14 @@
 // visualbert evaluate: metrics of a run or model on labelled examples. VQA 2.0 validation takes about an hour on a CPU.
-import { counted, evaluateRun } from '../src/node.js';
-import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
-import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { COMPUTING_FLAGS, type ComputingArguments, computingOptions, JSON_FLAG } from './flags/results.js';
+import { shardFlag, shardOf } from './flags/shard.js';
+import { runEvaluation } from './results/evaluation.js';
 
 interface EvaluateArguments extends BackendArguments, ExampleArguments, ComputingArguments {
   output?: string;
+  shard?: string;
   json: boolean;
 }
 
@@ -23,9 +24,10 @@ export const command = commandByTask<EvaluateArguments>(
       ...COMPUTING_FLAGS,
       output: {
         type: 'string',
-        describe: 'also write the predictions, as the evaluation server takes them',
+        describe: 'also write the predictions, as the evaluation server takes them; with --shard the part',
         group: 'Run:',
       },
+      shard: shardFlag('the examples', 'Run:'),
       ...JSON_FLAG,
       ...exampleFlags(task),
       ...BACKEND_FLAGS,
@@ -40,27 +42,9 @@ export const command = commandByTask<EvaluateArguments>(
     ],
   }),
   async (flags) => {
+    const shard = shardOf(flags.shard);
     await useBackend(flags, 'infer');
-    const { task, model, data } = await chosenExamples(flags);
-    const bar = createCountBar('examples');
-    const { count, metrics, leftOut } = await evaluateRun({
-      task,
-      model,
-      data,
-      purpose: 'evaluate',
-      precision: flags.precision,
-      allowFreshWeights: flags.allowFreshWeights,
-      ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
-      ...(flags.output === undefined ? {} : { output: flags.output }),
-      onBatch: bar.update,
-    }).finally(bar.stop);
-    const table = [...leftOutLines(leftOut), ...tableOf(count, metrics)].join('\n');
-    console.log(flags.json ? JSON.stringify({ task, model, count, metrics, leftOut }, null, 2) : table);
+    const chosen = await chosenExamples(flags);
+    await runEvaluation({ ...chosen, purpose: 'evaluate', ...computingOptions(flags) }, { ...flags, shard });
   },
 );
-
-function tableOf(count: number, metrics: Record<string, number>): string[] {
-  const width = Math.max(...Object.keys(metrics).map(({ length }) => length));
-  const lines = Object.entries(metrics).map(([name, value]) => `${name.padEnd(width)}  ${Number(value.toFixed(4))}`);
-  return [counted(count, 'example'), ...lines];
-}

@@ -16,6 +16,7 @@ import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backen
 import { command as draw } from './features/draw.js';
 import { command as extract } from './features/extract.js';
 import { JSON_FLAG } from './flags/results.js';
+import { shardFlag, shardOf } from './flags/shard.js';
 import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
 
 interface FeatureArguments {
@@ -33,6 +34,7 @@ interface InspectArguments extends FeatureArguments {
 interface PackArguments extends FeatureArguments {
   output: string;
   half: boolean;
+  shard?: string;
   json: boolean;
 }
 
@@ -90,10 +92,11 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
 }
 
 async function pack(flags: ArgumentsCamelCase<PackArguments>): Promise<void> {
+  const shard = shardOf(flags.shard);
   const source = await open(flags);
   const bar = createCountBar('images');
   try {
-    await packFeatures(source, flags.output, { half: flags.half, onImage: bar.update });
+    await packFeatures(source, flags.output, { half: flags.half, shard, onImage: bar.update });
   } finally {
     bar.stop();
     await source.close();
@@ -154,7 +157,7 @@ export const command: CommandModule = {
         'Write one store (.vbf) with an index and checksums, made for training',
         (inner) =>
           withFeatures(inner)
-            .options({ ...OUTPUT_FLAG, ...HALF_FLAG, ...JSON_FLAG })
+            .options({ ...OUTPUT_FLAG, ...HALF_FLAG, shard: shardFlag('the images'), ...JSON_FLAG })
             .example(
               '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
               '',

@@ -1,18 +1,20 @@
 // visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
 // of it loading the model; about as long as an evaluation for a file.
-import { counted, evaluateRun, predictionOptions, readRun } from '../src/node.js';
-import { createCountBar } from './results/count-bar.js';
+import { predictionOptions, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
-import { COMPUTING_FLAGS, type ComputingArguments, JSON_FLAG, leftOutLines } from './flags/results.js';
+import { COMPUTING_FLAGS, type ComputingArguments, computingOptions, JSON_FLAG } from './flags/results.js';
+import { shardFlag, shardOf } from './flags/shard.js';
+import { runEvaluation } from './results/evaluation.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 
 interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {
   top: number;
   json: boolean;
   output?: string;
+  shard?: string;
   precision: ComputingArguments['precision'];
   allowFreshWeights: boolean;
 }
@@ -32,6 +34,7 @@ export const command = commandByTask<PredictArguments>(
         describe: 'write all predictions here, as the evaluation server takes them; labels are not needed',
         group: 'A file of questions:',
       },
+      shard: shardFlag('the questions', 'A file of questions:'),
       ...exampleFlags(task),
       ...BACKEND_FLAGS,
     },
@@ -59,6 +62,8 @@ export const command = commandByTask<PredictArguments>(
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or where to write the predictions (--output FILE).');
     }
+    if (flags.shard !== undefined && flags.output === undefined)
+      throw new Error('--shard is for a file of questions: give --output FILE as well.');
     await useBackend(flags, 'infer');
     await (flags.output === undefined ? predictOne(flags) : predictFile(flags, flags.output));
   },
@@ -81,19 +86,12 @@ async function predictFile(flags: PredictArguments, output: string): Promise<voi
   const task = flags.task ?? run?.task;
   if (task === undefined)
     throw new Error('Give the task of the model (predict vqa --model ID), or a run (--run FOLDER).');
-  const bar = createCountBar('examples');
-  const model = sourceOf(flags);
-  const { count, leftOut } = await evaluateRun({
-    task,
-    model,
-    data: { ...predictionOptions(run?.data ?? {}), ...givenExamples(flags) },
-    purpose: 'predict',
-    output,
-    precision: flags.precision,
-    allowFreshWeights: flags.allowFreshWeights,
-    ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
-    onBatch: bar.update,
-  }).finally(bar.stop);
-  if (flags.json) console.log(JSON.stringify({ task, model, count, output, leftOut }, null, 2));
-  else console.log([...leftOutLines(leftOut), `${counted(count, 'prediction')}: ${output}`].join('\n'));
+  await runEvaluation(
+    {
+      ...{ task, model: sourceOf(flags), purpose: 'predict' },
+      data: { ...predictionOptions(run?.data ?? {}), ...givenExamples(flags) },
+      ...computingOptions(flags),
+    },
+    { output, shard: shardOf(flags.shard), json: flags.json },
+  );
 }

@@ -105,6 +105,7 @@ const EDGES: Record<string, readonly string[]> = {
   ],
   explain: ['config', 'features', 'html', 'pipelines', 'platform', 'random', 'training', 'training/step'],
   runs: [
+    'checkpoint',
     'config',
     'explain',
     'features',

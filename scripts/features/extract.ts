@@ -1,8 +1,9 @@
 // visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { counted, extractFeatures, type Extraction, type Precision, PRECISIONS, type Shard } from '../../src/node.js';
+import { counted, extractFeatures, type Extraction, type Precision, PRECISIONS } from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
+import { shardFlag, shardOf } from '../flags/shard.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
 import { DETECTOR_DESCRIPTION, HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
 
@@ -21,7 +22,7 @@ interface ExtractArguments extends BackendArguments {
 
 async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<void> {
   const { pictures, detector, output, half: isHalf, batchSize, precision, column, skipBadImages, json } = flags;
-  const shard = flags.shard === undefined ? undefined : shardOf(flags.shard);
+  const shard = shardOf(flags.shard);
   await useBackend(flags, 'infer');
   const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -61,13 +62,6 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const SIGNAL_EXIT: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
 
-/** `2/4`: the second of four parts. */
-function shardOf(text: string): Shard {
-  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
-  if (index !== undefined && count !== undefined) return { index: Number(index), count: Number(count) };
-  throw new Error(`--shard: expected the number of a part and how many there are, such as 1/4, received ${text}`);
-}
-
 function extractionText({ images, earlier, dim, detector, badImages, isFinished }: Extraction, output: string): string {
   const more = badImages.length - SHOWN_IMAGES;
   return [
@@ -98,7 +92,7 @@ const extractModule: CommandModule<object, ExtractArguments> = {
         },
         output: { ...OUTPUT_FLAG.output, describe: 'store to write (.vbf)' },
         ...HALF_FLAG,
-        shard: { type: 'string', describe: 'only this part of the pictures, such as 1/4, for several machines' },
+        shard: shardFlag('the pictures'),
         'batch-size': {
           type: 'number',
           default: 1,
@@ -117,7 +111,7 @@ const extractModule: CommandModule<object, ExtractArguments> = {
       .example('$0 features extract train2014.zip val2014 --detector mmf-x101 --output coco.vbf', '')
       .example(
         '$0 features extract photos --detector runs/detector --output part-2.vbf --shard 2/4',
-        'the second quarter; `features pack part-*.vbf` joins them',
+        'the second quarter; `merge part-*.vbf --output photos.vbf` joins them',
       ) as unknown as Argv<ExtractArguments>,
   handler: extract,
 };

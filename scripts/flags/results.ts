@@ -39,6 +39,11 @@ export interface ComputingArguments {
   allowFreshWeights: boolean;
 }
 
+/** How examples are computed, as flags say. */
+export function computingOptions({ batchSize, precision, allowFreshWeights }: ComputingArguments): ComputingArguments {
+  return { precision, allowFreshWeights, ...defined({ batchSize }) };
+}
+
 /** Images whose examples were left out that are shown; `--json` has all. */
 export const SHOWN_IMAGES = 20;
 

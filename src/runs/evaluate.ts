@@ -29,6 +29,9 @@ export interface EvaluateRunOptions {
 
 const DEFAULT_BATCH_SIZE = 32;
 
+/** Of the buckets, which are fitted to a sample of the examples. */
+export const EVALUATION_SEED = 0;
+
 export interface RunEvaluation {
   count: number;
   metrics: Record<string, number>;
@@ -39,23 +42,43 @@ export interface RunEvaluation {
 /** The metrics over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   requireOptions('evaluateRun', options);
-  const { task: name, model: source, data, purpose, batchSize = DEFAULT_BATCH_SIZE, precision = 'fp32' } = options;
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
-  const opened = await openTask(name, data, { purpose, model: source });
+  const batchSize = batchSizeOf(options);
+  return withOpenedRun(options, (opened, forward) => judgeOutputs(opened, forward, { ...options, batchSize }));
+}
+
+/** Opens the examples and the model of an evaluation, and closes both after `use`. */
+export async function withOpenedRun<T>(
+  { task, model: where, data, purpose, allowFreshWeights, precision = 'fp32' }: EvaluateRunOptions,
+  use: (opened: OpenedTask, forward: ForwardPass) => Promise<T>,
+): Promise<T> {
+  const opened = await openTask(task, data, { purpose, model: where });
   try {
-    const { allowFreshWeights } = options;
-    const model = { Model: MODEL_CLASSES[opened.modelClass], where: source, allowFreshWeights, precision };
-    return await withForwardPass(model, (forward) => evaluate(opened, forward, { ...options, batchSize }));
+    const model = { Model: MODEL_CLASSES[opened.modelClass], where, allowFreshWeights, precision };
+    return await withForwardPass(model, (forward) => use(opened, forward));
   } finally {
     await opened.close();
   }
 }
 
-async function evaluate(
+/** @throws ConfigError for a batch size that is none */
+export function batchSizeOf({ batchSize = DEFAULT_BATCH_SIZE }: Pick<EvaluateRunOptions, 'batchSize'>): number {
+  if (Number.isSafeInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+}
+
+/** Where the outputs for batches come from: a model's forward pass, or what one gave before. */
+export type OutputSource = Pick<ForwardPass, 'outputs' | 'compiled'>;
+
+/** Computes the metrics of outputs and writes the predictions, where that is asked for. */
+export async function judgeOutputs(
   opened: OpenedTask,
-  forward: ForwardPass,
-  { purpose, batchSize, output, onBatch }: EvaluateRunOptions & { batchSize: number },
+  source: OutputSource,
+  {
+    purpose,
+    batchSize,
+    output,
+    onBatch,
+  }: Pick<EvaluateRunOptions, 'purpose' | 'output' | 'onBatch'> & { batchSize: number },
 ): Promise<RunEvaluation> {
   const predictions = output === undefined ? null : opened.createPredictions();
   const order: number[] = [];
@@ -63,9 +86,9 @@ async function evaluate(
     task: opened.task,
     dataset: opened.data,
     batchSize,
-    seed: 0,
-    outputs: (inputs) => forward.outputs(inputs),
-    padBatches: forward.compiled,
+    seed: EVALUATION_SEED,
+    outputs: (inputs) => source.outputs(inputs),
+    padBatches: source.compiled,
     hasLabels: purpose === 'evaluate',
     onBatch: (examples, outputs, indices) => {
       predictions?.update(examples, outputs);

@@ -15,15 +15,11 @@ import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
 import { requireOptions } from '../options.js';
 import { chunk } from '../chunk.js';
+import { itemsOfShard, type Shard } from '../shard.js';
+import { counted } from '../words.js';
 
 /** Batches that are read and waiting for the detector. */
 const BATCHES_AHEAD = 2;
-
-/** A part of the pictures, for several machines: `{ index: 1, count: 4 }` is the first quarter. */
-export interface Shard {
-  index: number;
-  count: number;
-}
 
 /** What `extractFeatures` takes. */
 export interface ExtractOptions
@@ -72,9 +68,9 @@ export interface Extraction {
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
   requireOptions('extractFeatures', options);
   const { pictures, column, output, half = false, precision, onProgress } = options;
-  const shard = checkedShard(options.shard);
   const source = await openPictures(pictures, { column });
   try {
+    const batches = batchesOf(source, options);
     const folder = await findDetector(options.detector, { onProgress });
     const detector = await RegionDetector.fromPretrained(folder, { precision });
     try {
@@ -85,10 +81,10 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
           dtype: half ? 'float16' : 'float32',
           origin: `visualbert features extract${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}`,
         },
-        ...{ columns: columnsOf(detector), detector: stored },
+        ...{ columns: columnsOf(detector), detector: stored, shard: options.shard },
       });
       try {
-        const made = await writePictures(source, idsOf(source, shard), { detector, writer }, options);
+        const made = await writePictures(source, batches, { detector, writer }, options);
         if (made.isFinished) await writer.finish();
         return { ...made, images: writer.done.size, dim: detector.dim, detector: stored };
       } finally {
@@ -102,19 +98,12 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
   }
 }
 
-function checkedShard(shard: Shard = { index: 1, count: 1 }): Shard {
-  const { index, count } = shard;
-  const isWhole = Number.isSafeInteger(index) && Number.isSafeInteger(count);
-  if (isWhole && index >= 1 && index <= count) return shard;
-  throw new ConfigError(
-    `shard: expected the number of a part and how many there are, as 1/4 to 4/4, received ${index}/${count}`,
-  );
-}
-
-/** The ids of a part: neighbours in the source, which are read fastest together. */
-function idsOf({ ids }: PictureSource, { index, count }: Shard): readonly string[] {
-  const start = (part: number): number => Math.floor((ids.length * part) / count);
-  return ids.slice(start(index - 1), start(index));
+/** The batches of a part, which are those of all pictures: what shares a batch shows at the edges of a picture. */
+function batchesOf({ ids }: PictureSource, { batchSize = 1, shard }: ExtractOptions): readonly (readonly string[])[] {
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  const batches = chunk(ids, batchSize);
+  return shard === undefined ? batches : itemsOfShard(batches, shard, counted(batches.length, 'batch', 'batches'));
 }
 
 async function storedDetector(folder: string, { name, config }: RegionDetector): Promise<StoredDetector> {
@@ -130,35 +119,32 @@ type Found = { id: string; regions: DetectedRegions } | { id: string; reason: st
 
 async function writePictures(
   source: PictureSource,
-  ids: readonly string[],
+  batches: readonly (readonly string[])[],
   { detector, writer }: { detector: RegionDetector; writer: StoreWriter },
-  { batchSize = 1, skipBadImages = false, signal, onImage }: ExtractOptions,
+  { skipBadImages = false, signal, onImage }: ExtractOptions,
 ): Promise<Pick<Extraction, 'earlier' | 'badImages' | 'isFinished'>> {
-  const left = ids.filter((id) => !writer.done.has(id));
   const earlier = writer.done.size;
-  let done = ids.length - left.length;
-  onImage?.(done, ids.length);
+  const all = batches.flat().length;
+  // A batch of which a stop has left pictures is computed whole again.
+  const left = batches.filter((batch) => batch.some((id) => !writer.done.has(id)));
+  let done = all - left.flat().length;
+  onImage?.(done, all);
   const badImages: BadImage[] = [];
   const find = (batch: readonly string[]): Promise<Found[]> => findRegions(source, batch, detector);
-  for await (const found of prefetch(batchesOf(left, batchSize), BATCHES_AHEAD, find)) {
+  for await (const found of prefetch(left, BATCHES_AHEAD, find)) {
     for (const one of found) {
-      if ('regions' in one) await writer.add(one.id, one.regions);
-      else if (skipBadImages) badImages.push(one);
+      if ('regions' in one) {
+        if (!writer.done.has(one.id)) await writer.add(one.id, one.regions);
+      } else if (skipBadImages) badImages.push(one);
       else throw new DataError(`${one.reason}; skipBadImages: true leaves such pictures out and lists them`);
-      onImage?.((done += 1), ids.length);
+      onImage?.((done += 1), all);
     }
-    if (signal?.aborted === true && done < ids.length) return { earlier, badImages, isFinished: false };
+    if (signal?.aborted === true && done < all) return { earlier, badImages, isFinished: false };
   }
   if (writer.done.size > 0) return { earlier, badImages, isFinished: true };
   throw new DataError(
-    `${source.name}: none of its ${ids.length} pictures can be used: ${badImages[0]?.reason ?? 'the part is empty'}`,
+    `${source.name}: none of its ${all} pictures can be used: ${badImages[0]?.reason ?? 'the part is empty'}`,
   );
-}
-
-function batchesOf(ids: readonly string[], size: number): string[][] {
-  if (!Number.isSafeInteger(size) || size < 1)
-    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${size}`);
-  return chunk(ids, size);
 }
 
 /** Reads pictures and finds their regions, in their order. */

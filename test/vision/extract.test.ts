@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { joinSources } from '../../src/features/wrappers.js';
-import { packFeatures } from '../../src/features/store/pack.js';
+import { mergeStores } from '../../src/features/store/merge.js';
 import { openFeatureStore } from '../../src/features/store/read.js';
 import { setLogger } from '../../src/logger.js';
 import { decodePng } from '../../src/pictures/png.js';
@@ -73,18 +73,33 @@ describe('extractFeatures', () => {
     await expect(extractFeatures({ pictures, detector, output })).rejects.toThrow('is already there');
   });
 
-  test('in parts gives the whole, which packing keeps with all that the parts say', async () => {
-    const parts = ['1', '2', '3'].map((index) => inRoot(`part-${index}.vbf`));
-    for (const [i, output] of parts.entries())
-      await extractFeatures({ pictures, detector, output, batchSize: 1, shard: { index: i + 1, count: 3 } });
-    const sources = await Promise.all(parts.map(openFeatureStore));
-    expect(sources.map((source) => [...source.ids()])).toEqual([['a'], ['b', 'c'], ['d', 'e']]);
-    await packFeatures(joinSources(sources), inRoot('packed.vbf'));
+  test('in parts gives, merged, the bytes of the whole, with batches, after a stop within one and in any order', async () => {
+    const [whole, merged] = [inRoot('batched.vbf'), inRoot('merged.vbf')];
+    await extractFeatures({ pictures, detector, output: whole, batchSize: 2 });
+    const parts = [1, 2].map((index) => ({ output: inRoot(`part-${index}.vbf`), shard: { index, count: 2 } }));
+    for (const part of parts) {
+      const stop = new AbortController();
+      stop.abort();
+      await extractFeatures({ pictures, detector, batchSize: 2, ...part, signal: stop.signal });
+      cutLastImage(part.output);
+      await extractFeatures({ pictures, detector, batchSize: 2, ...part });
+    }
+    const sources = await Promise.all(parts.map(({ output }) => openFeatureStore(output)));
+    expect(sources.map((source) => [...source.ids()])).toEqual([
+      ['a', 'b'],
+      ['c', 'd', 'e'],
+    ]);
     await Promise.all(sources.map((source) => source.close()));
-    expect(readFileSync(inRoot('packed.vbf')).equals(readFileSync(inRoot('whole.vbf')))).toBe(true);
-    await expect(
-      extractFeatures({ pictures, detector, output: inRoot('no.vbf'), shard: { index: 4, count: 3 } }),
-    ).rejects.toThrow('as 1/4 to 4/4, received 4/3');
+    expect(await mergeStores(parts.map(({ output }) => output).reverse(), merged, { onImage })).toBe(5);
+    expect(counts.splice(0).at(-1)).toBe('5/5');
+    expect(readFileSync(merged).equals(readFileSync(whole))).toBe(true);
+  });
+
+  test.each([
+    [{ index: 4, count: 3 }, 'as 1/4 to 4/4, received 4/3'],
+    [{ index: 1, count: 6 }, '5 batches make at most 5 parts, received 1/6'],
+  ])('refuses the part %j', async (shard, message) => {
+    await expect(extractFeatures({ pictures, detector, output: inRoot('no.vbf'), shard })).rejects.toThrow(message);
   });
 
   test('names a bad picture, or leaves bad ones out and lists them', async () => {
@@ -110,6 +125,14 @@ describe('extractFeatures', () => {
     await expect(none).rejects.toThrow(/none of its 2 pictures can be used: image b: could not be decoded/);
   });
 });
+
+/** Leaves a stopped store as a crash does after the first image of a batch of two. */
+function cutLastImage(output: string): void {
+  const journal = `${output}.part.jsonl`;
+  const lines = readFileSync(journal, 'utf8').trim().split('\n');
+  expect(lines).toHaveLength(3);
+  writeFileSync(journal, `${lines.slice(0, 2).join('\n')}\n`);
+}
 
 describe('stores of two detectors', () => {
   test('are joined with a warning when their widths agree, and then name none', async () => {

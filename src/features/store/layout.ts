@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import { DataError } from '../../errors.js';
 import type { StoredDetector } from '../detector-identity.js';
+import type { Shard } from '../../shard.js';
 import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../region-features.js';
 
 /** The usual ending of a store. */
@@ -54,6 +55,8 @@ export interface StoreIndex {
   columns?: readonly RegionColumn[] | undefined;
   /** What found the regions, where it is known. */
   detector?: StoredDetector | undefined;
+  /** The part of all images that it holds, of a store that waits for `visualbert merge`. */
+  shard?: Shard | undefined;
 }
 
 /** What is the same for all images. */

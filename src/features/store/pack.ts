@@ -2,6 +2,8 @@
 import { createSink } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import type { RegionFeatureSource } from '../region-features.js';
+import { itemsOfShard, type Shard } from '../../shard.js';
+import { counted } from '../../words.js';
 import { STORE_MAGIC, storeEnd, type StoreIndex, storeRecord } from './layout.js';
 import { requireKinds } from '../../options.js';
 
@@ -10,12 +12,14 @@ export interface PackOptions {
   half?: boolean;
   /** Images to take, in this order. Default all. */
   ids?: readonly string[];
+  /** Take only this part of them; `mergeStores` joins the parts. */
+  shard?: Shard | undefined;
   onImage?: (done: number, all: number) => void;
 }
 
 /**
  * Writes the features of a source into one store, image by image, with what it says of the detector.
- * @throws DataError when an image is missing or a value does not fit a half float.
+ * @throws DataError when an image is missing or a value does not fit a half float; ConfigError for a shard that is none
  */
 export async function packFeatures(
   source: RegionFeatureSource,
@@ -23,13 +27,15 @@ export async function packFeatures(
   options: PackOptions = {},
 ): Promise<void> {
   requireKinds('packFeatures', { 'region features': { source }, 'an object': { options } });
-  const { half = false, ids, onImage } = options;
-  const wanted = ids ?? [...source.ids()];
+  const { half = false, ids, shard, onImage } = options;
+  const all = ids ?? [...source.ids()];
+  const wanted = shard === undefined ? all : itemsOfShard(all, shard, counted(all.length, 'image'));
   const { dim, detector, columns } = source;
   const index: StoreIndex = {
     ...{ dim, dtype: half ? 'float16' : 'float32', images: [] },
     ...(columns !== undefined && columns.length > 0 && { columns }),
     ...(detector !== undefined && { detector }),
+    ...(shard !== undefined && { shard }),
   };
   await writeWhole(await createSink(path), async (sink) => {
     let offset = STORE_MAGIC.byteLength;

@@ -23,6 +23,7 @@ import {
   TAIL_BYTES,
 } from './layout.js';
 import { requirePath } from '../../options.js';
+import { isShard } from '../../shard.js';
 
 /** The ids of millions of images fit in here. */
 const MAX_INDEX_BYTES = 1 << 30;
@@ -56,6 +57,18 @@ export async function openFeatureStore(path: string): Promise<RegionFeatureSourc
   });
 }
 
+/** Whether a file begins as a store does. @throws DataError when it cannot be read */
+export async function isFeatureStore(path: string): Promise<boolean> {
+  requirePath('isFeatureStore', path);
+  const source = await openSource(path);
+  try {
+    const bytes = STORE_MAGIC.byteLength;
+    return source.size >= bytes && sameBytes(await source.read(0, bytes), STORE_MAGIC);
+  } finally {
+    await source.close();
+  }
+}
+
 /** Columns of int32; the others are float32. */
 const INTEGER_COLUMNS: ReadonlySet<RegionColumn> = new Set(['classes', 'attributes']);
 
@@ -69,7 +82,8 @@ function columnsOf(images: readonly StoreEntry[]): Float64Array {
   return numbers;
 }
 
-async function readIndex(source: ByteSource): Promise<StoreIndex> {
+/** The index of a store. @throws DataError for a file that is no store, is cut short or damaged */
+export async function readIndex(source: ByteSource): Promise<StoreIndex> {
   const fail = (what: string): DataError =>
     new DataError(`${source.name}: ${what}; pack it again with \`visualbert features pack\``);
   if (source.size < STORE_MAGIC.byteLength + TAIL_BYTES) throw fail('is not a store of region features');
@@ -97,7 +111,7 @@ async function readIndex(source: ByteSource): Promise<StoreIndex> {
 /** Null for anything but an index. */
 function parseIndex(json: string): StoreIndex | null {
   try {
-    const { dim, dtype, images, columns = [], detector: said } = JSON.parse(json) as StoreIndex;
+    const { dim, dtype, images, columns = [], detector: said, shard } = JSON.parse(json) as StoreIndex;
     const isIndex =
       Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype) && areColumns(columns);
     if (!isIndex || !Array.isArray(images) || !images.every(isEntry)) return null;
@@ -106,6 +120,7 @@ function parseIndex(json: string): StoreIndex | null {
       ...{ dim, dtype, images },
       ...(columns.length > 0 && { columns }),
       ...(detector !== null && { detector }),
+      ...(isShard(shard) && { shard }),
     };
   } catch {
     return null;

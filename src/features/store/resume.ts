@@ -17,12 +17,15 @@ import {
 } from './layout.js';
 import type { StoredDetector } from '../detector-identity.js';
 import { type RegionFeatures } from '../region-features.js';
+import type { Shard } from '../../shard.js';
 
 /** What all images of a store have in common; a later run must say the same. */
 export interface StoreTraits extends StoreForm {
   /** What the features are made with. */
   origin: string;
   detector?: StoredDetector | undefined;
+  /** The part of all images that the store is to hold; default: all. */
+  shard?: Shard | undefined;
 }
 
 /** A store that grows. */
@@ -51,8 +54,8 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
     const entries = await readJournal(journal, traits, path);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
-    const { dim, dtype, columns, detector } = traits;
-    const index: StoreIndex = { dim, dtype, images: whole, columns, detector };
+    const { dim, dtype, columns, detector, shard } = traits;
+    const index: StoreIndex = { dim, dtype, images: whole, columns, detector, shard };
     const offset = endOf(whole, traits);
     await file.truncate(offset);
     await writeAt(file, STORE_MAGIC, 0);

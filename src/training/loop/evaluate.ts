@@ -7,6 +7,8 @@ import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
 import { requireKinds, requireOptions } from '../../options.js';
+import { itemsOfShard, type Shard } from '../../shard.js';
+import { counted } from '../../words.js';
 
 export interface EvaluateOptions<E> {
   task: Task<E>;
@@ -21,6 +23,8 @@ export interface EvaluateOptions<E> {
   padBatches: boolean;
   /** Whether metrics can be computed; default true. Without labels only `onBatch` sees the outputs. */
   hasLabels?: boolean;
+  /** Run only this part of the batches; the metrics are then those of the part. Default: all. */
+  shard?: Shard | undefined;
   /** @param indices of the examples in the data set: batches come by length. */
   onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>, indices: readonly number[]) => void;
   /** Asked before each batch: true ends the evaluation early. */
@@ -49,13 +53,16 @@ export async function evaluationBuckets<E>({
 /**
  * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
  * Null when `isStopped` ended it.
+ * @throws ConfigError for a shard that is none
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
   requireOptions('evaluateTask', options);
   const { task, dataset, batchSize, seed, padBatches } = options;
   requireKinds('evaluateTask', { 'an object': { task, dataset }, 'a function': { outputs: options.outputs } });
   const metric = task.createMetric();
-  const batches = evaluationBatches(dataset, batchSize);
+  const all = evaluationBatches(dataset, batchSize);
+  const { shard } = options;
+  const batches = shard === undefined ? all : itemsOfShard(all, shard, counted(all.length, 'batch', 'batches'));
   const buckets = options.buckets ?? (await evaluationBuckets(options));
   const seeding = { seed, epoch: 0, training: false, buckets };
   let [lossSum, lossCount] = [0, 0];

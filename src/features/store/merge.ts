@@ -1,0 +1,108 @@
+// Joins the stores that several machines have made of one set of images: the bytes are those of a store made by one.
+import { createSink, openSource } from '#platform';
+import { crc32 } from 'node:zlib';
+import { writeWhole } from '../../byte-sink.js';
+import type { ByteSource } from '../../byte-source.js';
+import { DataError } from '../../errors.js';
+import { requireOptions, requirePath, requirePaths } from '../../options.js';
+import { inShardOrder, type Shard } from '../../shard.js';
+import { recordBytes, STORE_MAGIC, storeEnd, type StoreEntry, type StoreIndex } from './layout.js';
+import { readIndex } from './read.js';
+
+interface Part {
+  readonly name: string;
+  readonly source: ByteSource;
+  readonly index: StoreIndex;
+  readonly shard: Shard;
+}
+
+/**
+ * Joins the stores of all parts (`--shard 1/4` to `--shard 4/4`), named in any order, into one. The parts stay as they are.
+ * @returns how many images it holds.
+ * @throws ConfigError when a part is missing or there twice; DataError for a store that is no part, of other traits, or damaged
+ */
+export async function mergeStores(
+  paths: readonly string[],
+  output: string,
+  options: { onImage?: (done: number, all: number) => void } = {},
+): Promise<number> {
+  requireOptions('mergeStores', options);
+  requirePath('mergeStores: output', output);
+  const { onImage } = options;
+  const opened: Part[] = [];
+  try {
+    for (const path of requirePaths('mergeStores', paths)) opened.push(await openPart(path));
+    const parts = inShardOrder(opened, ({ shard }) => shard);
+    const [{ index: first }] = parts as [Part];
+    for (const part of parts) requireSameTraits(part, parts[0] as Part);
+    requireOnce(parts);
+    const all = parts.reduce((sum, { index }) => sum + index.images.length, 0);
+    await writeWhole(await createSink(output), async (sink) => {
+      const { dim, dtype, columns, detector } = first;
+      const images: StoreEntry[] = [];
+      let offset = STORE_MAGIC.byteLength;
+      await sink.write(STORE_MAGIC);
+      for (const { name, source, index } of parts) {
+        for (const entry of index.images) {
+          const record = await source.read(entry[1], recordBytes(entry, first));
+          const [id, , ...rest] = entry;
+          if (crc32(record) !== entry[6])
+            throw new DataError(`${name}, image ${id}: the checksum is wrong; make this part again`);
+          images.push([id, offset, ...rest]);
+          await sink.write(record);
+          offset += record.byteLength;
+          onImage?.(images.length, all);
+        }
+      }
+      await sink.write(storeEnd({ dim, dtype, images, columns, detector }, offset));
+    });
+    return all;
+  } finally {
+    await Promise.all(opened.map(({ source }) => source.close()));
+  }
+}
+
+async function openPart(path: string): Promise<Part> {
+  const source = await openSource(path);
+  try {
+    const index = await readIndex(source);
+    const { shard } = index;
+    if (shard !== undefined) return { name: path, source, index, shard };
+    throw new DataError(
+      `${path}: is a whole store, not a part made with --shard; \`visualbert features pack\` joins stores of different images`,
+    );
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** @throws DataError when two parts were made in different ways */
+function requireSameTraits({ name, index }: Part, first: Part): void {
+  const traits = ({ dim, dtype, columns = [], detector }: StoreIndex): Record<string, unknown> => ({
+    dim,
+    dtype,
+    columns,
+    detector,
+  });
+  const [here, there] = [traits(index), traits(first.index)];
+  const differs = Object.keys(here).find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
+  if (differs === undefined) return;
+  const text = (value: unknown): string => JSON.stringify(value) ?? 'none';
+  throw new DataError(
+    `${name}: its ${differs} is ${text(here[differs])}, that of ${first.name} ${text(there[differs])}; make all parts in the same way`,
+  );
+}
+
+/** @throws DataError when an image is in two parts, which were then made of different images */
+function requireOnce(parts: readonly Part[]): void {
+  const homes = new Map<string, string>();
+  for (const { name, index } of parts) {
+    for (const [id] of index.images) {
+      const other = homes.get(id);
+      if (other !== undefined)
+        throw new DataError(`${name}: image ${id} is in ${other} as well; make the parts of the same images`);
+      homes.set(id, name);
+    }
+  }
+}
