@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import typescript from 'typescript';
 import * as surface from '../src/node.js';
 import { hubSnapshot } from './helpers/hub-cache.js';
+import { PAGES } from './helpers/shell-blocks.js';
 import { tinyModel } from './helpers/tiny-model.js';
 
 interface Block {
@@ -21,10 +22,7 @@ interface Block {
 
 /** Its examples show one detector's features: test/models/examples.test.ts runs them. */
 const TESTED_ELSEWHERE = 'docs/examples.md';
-const PAGES = ['README.md', ...readdirSync('docs').map((name) => `docs/${name}`)].filter(
-  (page) => page.endsWith('.md') && page !== TESTED_ELSEWHERE,
-);
-const BLOCKS = PAGES.flatMap(blocksOf);
+const BLOCKS = PAGES.filter((page) => page !== TESTED_ELSEWHERE).flatMap(blocksOf);
 /** Tested on its own. */
 const FIRST_RESULT = BLOCKS.find(({ page }) => page === 'README.md');
 
@@ -158,6 +156,14 @@ describe('blocks of the README and docs', () => {
     expect(readdirSync(join(folder, 'my-visualbert')).sort()).toEqual(['config.json', 'model.safetensors']);
   },
 );
+
+test('every page of docs stands in the sidebar of the site', () => {
+  const config = readFileSync('docs/.vitepress/config.mts', 'utf8');
+  const pages = PAGES.filter((page) => page.startsWith('docs/')).map((page) =>
+    page.slice('docs'.length, -'.md'.length),
+  );
+  expect(pages.filter((page) => page !== '/index' && !config.includes(`'${page}')`))).toEqual([]);
+});
 
 describe('docs/install.md', () => {
   test('is right about CommonJS: import() serves, and require says that it does', () => {

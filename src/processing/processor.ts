@@ -86,7 +86,7 @@ export class VisualBertProcessor extends Callable {
 
   /**
    * Writes the files of the tokenizer, as they were read, and processor_config.json beside a model; the answers are in its config's id2label.
-   * @param options.trainedWith the detector of a model that has been trained since. Default: the processor's.
+   * @param options `trainedWith`: the detector of a model that has been trained since. Default: the processor's.
    */
   async savePretrained(folder: string, options: { trainedWith?: DetectorIdentity | null } = {}): Promise<void> {
     requireKinds('VisualBertProcessor.savePretrained', { 'a path': { folder }, 'an object': { options } });
