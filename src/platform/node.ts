@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
+import { DataError, errorMessage } from '../errors.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import { createFileSink, openFile, readWhole } from './files.js';
 import { isUrl } from './addresses.js';
@@ -67,8 +68,17 @@ export function createTokenizer(files: TokenizerFiles, folder?: string): TextTok
   // Loaded on first use: the native library takes 30 ms that commands without text need not spend.
   const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof tokenizers;
   const definition = readDefinition(files, folder);
-  const tokenizer = Tokenizer.fromString(JSON.stringify(definition.json));
+  const native = nativeTokenizer(() => Tokenizer.fromString(JSON.stringify(definition.json)), folder);
   return textTokenizer(files, definition, async (text) =>
-    (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds(),
+    (await native.encode(text, null, { addSpecialTokens: false })).getIds(),
   );
+}
+
+/** @throws DataError for what the native library cannot read, such as half of a surrogate pair */
+function nativeTokenizer<T>(make: () => T, folder = 'tokenizer'): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new DataError(`${folder}: the tokenizer's files are damaged (${errorMessage(error)})`);
+  }
 }
