@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
+import { DataError } from '../errors.js';
 import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 /** The holder renews its lock this often; where the holder cannot be asked (another machine on a shared disk), a lock not renewed for STALE_MS is a dead one's. */
 const RENEW_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 200;
+/** A lock may go between two looks at it, but not so often: then it is a folder, a link that leads nowhere, or another user's. */
+const MOST_TRIES = 100;
 
 /** The owner of a lock. */
 export type LockHolder = Pick<ProcessIdentity, 'pid' | 'host'>;
@@ -25,13 +28,18 @@ const held = new Set<string>();
 /**
  * Takes the lock file `path`, in an existing folder, also from a process that has died.
  * @returns a function that releases it; or its owner, null for one that is not named yet
- * @throws Error of the operating system when no file can be written there
+ * @throws Error of the operating system when no file can be written there; DataError for what is no lock
  */
 export async function tryLock(path: string): Promise<{ release: () => Promise<void> } | { holder: LockHolder | null }> {
   const token = randomUUID();
-  while (!(await tryCreate(path, token))) {
+  for (let tries = 1; !(await tryCreate(path, token)); tries++) {
     const owner = await readOwner(path);
-    if (owner === null) continue;
+    if (owner === null) {
+      if (tries === MOST_TRIES)
+        throw new DataError(`${path}: the lock can neither be made nor read; remove it if nothing uses its folder`);
+      await setTimeout(1);
+      continue;
+    }
     if (!(await isDead(path, owner)))
       return { holder: owner === UNNAMED ? null : { pid: owner.pid, host: owner.host } };
     await takeAway(path, owner);
@@ -89,7 +97,7 @@ async function tryCreate(path: string, token: string): Promise<boolean> {
   return true;
 }
 
-/** null: the lock is gone. What names no owner counts as not written yet. */
+/** null: the lock is gone, or no file that can be read. What names no owner counts as not written yet. */
 async function readOwner(path: string): Promise<Owner | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;

@@ -1,7 +1,17 @@
 // A lock file keeps living processes apart, and yields to the next one when its process was killed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -94,6 +104,15 @@ describe('the lock of a living process of this machine', () => {
     utimesSync(lock, new Date(0), new Date(0));
     await expectTaken(lock);
   });
+});
+
+test('what is in the place of a lock and no file is an error, not waited for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lock-'));
+  mkdirSync(join(folder, 'lock'));
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
+  for (const name of ['lock', 'link'])
+    await expect(tryLock(join(folder, name))).rejects.toThrow(`${name}: the lock can neither be made nor read`);
+  rmSync(folder, { recursive: true });
 });
 
 describe('withLock', () => {
