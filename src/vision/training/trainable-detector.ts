@@ -3,7 +3,6 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError, ShapeError } from '../../errors.js';
 import { withGradient } from '../../layers/with-gradient.js';
 import { hash32 } from '../../random/philox.js';
-import { philoxUniform } from '../../random/philox-uniform.js';
 import { normalValues } from '../../random/values.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 import { sizeOf } from '../../shapes.js';
@@ -19,15 +18,8 @@ import { propose, type RatedAnchors, rateAnchors } from '../detector/proposals.j
 import { detectorLayers } from '../detector/specification.js';
 import { writeDetector } from '../weights/write.js';
 import { type BoxTargets, boxLoss, classLoss, deltasOfClass, type HeadTargets, objectnessLoss } from './losses.js';
-import {
-  flatRows,
-  matchBoxes,
-  type MatchOptions,
-  type Matches,
-  overlaps,
-  sampleBoxes,
-  type SampleSize,
-} from './matching.js';
+import { drawBoxes, type Drawn } from './draw.js';
+import type { SampleSize } from './matching.js';
 
 /** When an anchor, or a proposal, is to find an object. @see pytorch/vision `faster_rcnn.py` */
 const ANCHOR_MATCH = { positive: 0.7, negative: 0.3, keepsBest: true };
@@ -178,9 +170,9 @@ export class TrainableDetector {
     const anchors: tf.Tensor2D = tf.concat(rated.map((level) => level.anchors));
     const logits: tf.Tensor2D = tf.concat(rated.map((level) => level.logits), 1); // prettier-ignore
     const deltas: tf.Tensor3D = tf.concat(rated.map((level) => level.deltas), 1); // prettier-ignore
-    const [b, n] = logits.shape;
+    const [b] = logits.shape;
     const all: tf.Tensor3D = tf.tile(tf.expandDims(anchors) as tf.Tensor3D, [b, 1, 1]);
-    const drawn = this.draw(all, objects as tf.Tensor3D, ANCHOR_MATCH, this.samples.anchors, uniform([b, n], key, ANCHOR_SALT)); // prettier-ignore
+    const drawn = drawBoxes(all, objects as tf.Tensor3D, ANCHOR_MATCH, this.samples.anchors, [key, ANCHOR_SALT]); // prettier-ignore
     const targets = this.targetsOf(drawn, PROPOSAL_WEIGHTS);
     return {
       objectness: objectnessLoss(tf.gather(tf.reshape(logits, [-1]), drawn.rows), targets),
@@ -198,8 +190,8 @@ export class TrainableDetector {
     const { config } = this;
     const objects = boxes as tf.Tensor3D;
     const candidates: tf.Tensor3D = tf.concat([proposals, objects], 1); // [b, p + g, 4]: the objects themselves are proposals too
-    const [b, n] = candidates.shape;
-    const drawn = this.draw(candidates, objects, PROPOSAL_MATCH, this.samples.proposals, uniform([b, n], key, PROPOSAL_SALT)); // prettier-ignore
+    const [b] = candidates.shape;
+    const drawn = drawBoxes(candidates, objects, PROPOSAL_MATCH, this.samples.proposals, [key, PROPOSAL_SALT]); // prettier-ignore
     const targets: HeadTargets = {
       ...this.targetsOf(drawn, HEAD_WEIGHTS),
       classes: drawn.ofObject(classes, config.classes),
@@ -219,76 +211,12 @@ export class TrainableDetector {
     };
   }
 
-  /** Draws boxes `[b, n, 4]`, with the objects that they are to find. */
-  private draw(
-    boxes: tf.Tensor3D,
-    objects: tf.Tensor3D,
-    match: MatchOptions,
-    size: SampleSize,
-    chances: tf.Tensor2D,
-  ): Drawn {
-    const n = boxes.shape[1];
-    const g = objects.shape[1];
-    const matches = matchBoxes(overlaps(boxes, objects), match);
-    const all: tf.Tensor2D = tf.reshape(boxes, [-1, 4]);
-    const isBox = this.hasArea(boxes);
-    const usable: Matches = { ...matches, isNegative: tf.logicalAnd(matches.isNegative, isBox) };
-    const { rows, isUsed } = sampleBoxes(usable, chances, size);
-    const flat = flatRows(rows, n);
-    const flatUsed: tf.Tensor1D = tf.reshape(isUsed, [-1]);
-    const isPositive = tf.logicalAnd(flatUsed, tf.gather(tf.reshape(matches.isPositive, [-1]), flat)) as tf.Tensor1D;
-    const own = tf.gather(tf.reshape(matches.objects, [-1]), flat);
-    const object = flatRows(tf.reshape(own, rows.shape) as tf.Tensor2D, g);
-    const found = tf.gather(tf.reshape(objects, [-1, 4]), object) as tf.Tensor2D;
-    const unit = tf.tensor2d([[0, 0, 1, 1]]);
-    const drawn = tf.where(tf.expandDims(flatUsed, 1), tf.gather(all, flat), unit) as tf.Tensor2D; // finite deltas in all rows
-    return {
-      rows: flat,
-      isUsed: flatUsed,
-      isPositive,
-      boxes: drawn,
-      objects: tf.where(tf.expandDims(isPositive, 1), found, drawn),
-      ofObject: (values, otherwise) =>
-        tf.where(
-          isPositive,
-          tf.gather(tf.reshape(values, [-1]), object),
-          tf.fill(isPositive.shape, otherwise, 'int32'),
-        ) as tf.Tensor1D,
-    };
-  }
-
-  /** Whether a row of proposals is one: rows without any are 0. `[b, n]` */
-  private hasArea(boxes: tf.Tensor3D): tf.Tensor2D {
-    const [low, high] = tf.split(boxes, 2, 2) as [tf.Tensor3D, tf.Tensor3D];
-    return tf.all(tf.greater(high, low), 2) as tf.Tensor2D;
-  }
-
   private targetsOf(
     { isUsed, isPositive, boxes, objects }: Drawn,
     weights: Parameters<typeof deltasBetween>[2],
   ): BoxTargets {
     return { isUsed, isPositive, deltas: deltasBetween(boxes, objects, weights, this.config.boxes) };
   }
-}
-
-/** Boxes that an update learns from, `[r]` rows of all pictures. */
-interface Drawn {
-  /** int32: rows of the boxes of all pictures. */
-  rows: tf.Tensor1D;
-  isUsed: tf.Tensor1D;
-  isPositive: tf.Tensor1D;
-  /** `[r, 4]` */
-  boxes: tf.Tensor2D;
-  /** `[r, 4]`: what each is to find; itself, where it is to find nothing. */
-  objects: tf.Tensor2D;
-  /** Of each row's object, out of int32 `[b, g]`. */
-  ofObject(values: tf.Tensor, otherwise: number): tf.Tensor1D;
-}
-
-function uniform(shape: [number, number], key: tf.Tensor1D | null, salt: number): tf.Tensor2D {
-  if (key !== null) return philoxUniform(shape, key, salt) as tf.Tensor2D;
-  const n = shape[1];
-  return tf.tile(tf.reshape(tf.sub(1, tf.div(tf.range(1, n + 1), n + 1)), [1, n]), [shape[0], 1]) as tf.Tensor2D;
 }
 
 function requireTrainable(config: DetectorConfig): DetectorConfig {

@@ -1,0 +1,80 @@
+// Draws the boxes that an update learns from, of anchors and of proposals alike, with what each is to find.
+import * as tf from '@tensorflow/tfjs';
+import { philoxUniform } from '../../random/philox-uniform.js';
+import {
+  flatRows,
+  matchBoxes,
+  type MatchOptions,
+  type Matches,
+  overlaps,
+  sampleBoxes,
+  type SampleSize,
+} from './matching.js';
+
+/** Boxes that an update learns from, `[r]` rows of all pictures. */
+export interface Drawn {
+  /** int32: rows of the boxes of all pictures. */
+  rows: tf.Tensor1D;
+  isUsed: tf.Tensor1D;
+  isPositive: tf.Tensor1D;
+  /** `[r, 4]` */
+  boxes: tf.Tensor2D;
+  /** `[r, 4]`: what each is to find; itself, where it is to find nothing. */
+  objects: tf.Tensor2D;
+  /** Of each row's object, out of int32 `[b, g]`. */
+  ofObject(values: tf.Tensor, otherwise: number): tf.Tensor1D;
+}
+
+/**
+ * Draws boxes `[b, n, 4]` with the objects `[b, g, 4]` that they are to find.
+ * At random by the key of an update, `[2]` int32, and the salt of a stage; a key of null prefers the first ones.
+ */
+export function drawBoxes(
+  boxes: tf.Tensor3D,
+  objects: tf.Tensor3D,
+  match: MatchOptions,
+  size: SampleSize,
+  [key, salt]: readonly [key: tf.Tensor1D | null, salt: number],
+): Drawn {
+  const [b, n] = boxes.shape;
+  const g = objects.shape[1];
+  const matches = matchBoxes(overlaps(boxes, objects), match);
+  const all: tf.Tensor2D = tf.reshape(boxes, [-1, 4]);
+  const isBox = hasArea(boxes);
+  const usable: Matches = { ...matches, isNegative: tf.logicalAnd(matches.isNegative, isBox) };
+  const { rows, isUsed } = sampleBoxes(usable, uniform([b, n], key, salt), size);
+  const flat = flatRows(rows, n);
+  const flatUsed: tf.Tensor1D = tf.reshape(isUsed, [-1]);
+  const isPositive = tf.logicalAnd(flatUsed, tf.gather(tf.reshape(matches.isPositive, [-1]), flat)) as tf.Tensor1D;
+  const own = tf.gather(tf.reshape(matches.objects, [-1]), flat);
+  const object = flatRows(tf.reshape(own, rows.shape) as tf.Tensor2D, g);
+  const found = tf.gather(tf.reshape(objects, [-1, 4]), object) as tf.Tensor2D;
+  const unit = tf.tensor2d([[0, 0, 1, 1]]);
+  const drawn = tf.where(tf.expandDims(flatUsed, 1), tf.gather(all, flat), unit) as tf.Tensor2D; // finite deltas in all rows
+  return {
+    rows: flat,
+    isUsed: flatUsed,
+    isPositive,
+    boxes: drawn,
+    objects: tf.where(tf.expandDims(isPositive, 1), found, drawn),
+    ofObject: (values, otherwise) =>
+      tf.where(
+        isPositive,
+        tf.gather(tf.reshape(values, [-1]), object),
+        tf.fill(isPositive.shape, otherwise, 'int32'),
+      ) as tf.Tensor1D,
+  };
+}
+
+/** Whether a row of proposals is one: rows without any are 0. `[b, n]` */
+function hasArea(boxes: tf.Tensor3D): tf.Tensor2D {
+  const [low, high] = tf.split(boxes, 2, 2) as [tf.Tensor3D, tf.Tensor3D];
+  return tf.all(tf.greater(high, low), 2) as tf.Tensor2D;
+}
+
+/** Chances of all boxes `[b, n]`. */
+function uniform(shape: [number, number], key: tf.Tensor1D | null, salt: number): tf.Tensor2D {
+  if (key !== null) return philoxUniform(shape, key, salt) as tf.Tensor2D;
+  const n = shape[1];
+  return tf.tile(tf.reshape(tf.sub(1, tf.div(tf.range(1, n + 1), n + 1)), [1, n]), [shape[0], 1]) as tf.Tensor2D;
+}
