@@ -13,7 +13,7 @@ const ROW_FORMAT = 0;
 
 /**
  * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are not keys of their own then.
- * @throws CheckpointError for scales of another shape, and for the tiled formats of old GPUs.
+ * @throws CheckpointError for scales of another shape or of integers, for scales that are not finite when they are read, and for the tiled formats of old GPUs.
  * @see https://github.com/bitsandbytes-foundation/bitsandbytes `int8_vectorwise_dequant`
  */
 export async function withScales(file: TensorFile): Promise<TensorFile> {
@@ -30,9 +30,14 @@ export async function withScales(file: TensorFile): Promise<TensorFile> {
       );
     }
     const scales = file.tensors.get(scale) as StoredTensor;
-    if (tensor.shape.length !== 2 || scales.shape.length !== 1 || scales.shape[0] !== tensor.shape[0]) {
+    if (
+      tensor.shape.length !== 2 ||
+      scales.shape.length !== 1 ||
+      scales.shape[0] !== tensor.shape[0] ||
+      !isFloating(scales.dtype)
+    ) {
       throw new CheckpointError(
-        `${file.name}: ${key} [${tensor.shape.join(', ')}] has scales [${scales.shape.join(', ')}] (${scale}); expected one for each row`,
+        `${file.name}: ${key} [${tensor.shape.join(', ')}] has scales ${scales.dtype} [${scales.shape.join(', ')}] (${scale}); expected one float for each row`,
       );
     }
     derived.set(key, { dtype: 'F32', shape: tensor.shape, bytes: () => scaledRows(file, key, scale) });
@@ -44,6 +49,9 @@ export async function withScales(file: TensorFile): Promise<TensorFile> {
 
 async function scaledRows(file: TensorFile, key: string, scale: string): Promise<Uint8Array> {
   const [values, scales] = [await file.readFloat32(key), await file.readFloat32(scale)];
+  const odd = scales.find((value) => !Number.isFinite(value));
+  if (odd !== undefined)
+    throw new CheckpointError(`${file.name}: ${scale} holds ${odd}; the scales of ${key} are damaged`);
   const width = values.length / scales.length;
   for (let i = 0; i < values.length; i++) {
     values[i] = ((values[i] as number) * (scales[Math.floor(i / width)] as number)) / LARGEST;

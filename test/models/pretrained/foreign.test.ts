@@ -153,6 +153,33 @@ describe('integer weights', () => {
       await expect(load(folder)).rejects.toThrow(reason);
     }
   });
+
+  test.each<[string, RegExp, (bytes: Buffer, header: string, scales: { key: string; at: number }) => void]>([
+    [
+      'NaN',
+      /SCB holds NaN; the scales of .*weight are damaged/,
+      (bytes, _, { at }) => void bytes.writeFloatLE(NaN, at),
+    ],
+    [
+      'integers',
+      /has scales I32 \[\d+\] \(.*SCB\); expected one float for each row/,
+      (bytes, header, { key }) => {
+        const entry = header.indexOf('F32', header.indexOf(`"${key}"`));
+        bytes.write('I32', 8 + entry);
+      },
+    ],
+  ])('scales that are %s are refused, not multiplied by', async (name, reason, damage) => {
+    const folder = join(scratch, name);
+    cpSync(`${FOLDER}/int8`, folder, { recursive: true });
+    const bytes = readFileSync(join(folder, 'model.safetensors'));
+    const end = 8 + Number(bytes.readBigUInt64LE(0));
+    const header = bytes.toString('utf8', 8, end);
+    const tensors = JSON.parse(header) as Record<string, { data_offsets: [number, number] }>;
+    const [key = '', tensor] = Object.entries(tensors).find(([one]) => one.endsWith('SCB')) ?? [];
+    damage(bytes, header, { key, at: end + (tensor?.data_offsets[0] ?? 0) });
+    writeFileSync(join(folder, 'model.safetensors'), bytes);
+    await expect(load(folder)).rejects.toThrow(reason);
+  });
 });
 
 describe('keys that hold no tensor', () => {
