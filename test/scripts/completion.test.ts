@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { createParser } from '../../scripts/commands.js';
+import { COMMANDS, createParser } from '../../scripts/commands.js';
 import { DETECTOR_NAMES, TASK_NAMES } from '../../src/node.js';
 import { COMMAND } from './command.js';
 
@@ -23,11 +23,8 @@ async function offered(line: string): Promise<string[]> {
 
 describe('completion', () => {
   test.each([
-    [
-      '',
-      'ask convert data doctor engine evaluate explain features ground inspect predict score serve train completion',
-    ],
-    ['features ', 'inspect pack convert extract draw vcr'],
+    ['', [...Object.keys(COMMANDS), 'completion'].join(' ')],
+    ['features ', (COMMANDS['features'] ?? []).join(' ')],
     ['train ', TASK_NAMES.join(' ')],
     ['evaluate ', TASK_NAMES.join(' ')],
     ['train vqa --precision ', 'fp32 bf16 fp16'],
