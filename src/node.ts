@@ -128,7 +128,7 @@ export type { Precision, PredictionPrecision } from './engine/recording/precisio
 export { PRECISIONS, PREDICTION_PRECISIONS } from './engine/recording/precision.js';
 export { operationTable, operationTimes } from './engine/session/operation-times.js';
 export type { OperationTime } from './engine/session/operation-times.js';
-export { requireTrainingEngine, selectBackend } from './engine/select-backend.js';
+export { BACKEND_NAMES, requireTrainingEngine, selectBackend } from './engine/select-backend.js';
 export type { BackendChoice, BackendName, BackendOptions } from './engine/select-backend.js';
 export { createTrainingStep } from './training/step/compiled-step.js';
 export { pipeline } from './pipelines/node-pipeline.js';

@@ -1,5 +1,6 @@
 // The flags that choose what a command computes on.
 import {
+  BACKEND_NAMES,
   type BackendName,
   type BackendOptions,
   type DeviceKind,
@@ -10,7 +11,7 @@ import { defined } from '../../src/options.js';
 
 export const BACKEND_FLAGS = {
   backend: {
-    choices: ['tensorflow', 'wasm', 'cpu'] as const,
+    choices: BACKEND_NAMES,
     describe: 'default: the native engine; training never falls back to another by itself',
     group: 'Machine:',
   },

@@ -2,10 +2,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { EngineInfo } from '../engine/info.js';
-import type { BackendName } from '../engine/select-backend.js';
+import { BACKEND_NAMES, type BackendName } from '../engine/select-backend.js';
 import type { BackendTrial } from './contract.js';
-
-const BACKENDS: readonly BackendName[] = ['tensorflow', 'wasm', 'cpu'];
 
 /** A backend that has said nothing for so long does not work. */
 const TIME_LIMIT_MS = 60_000;
@@ -20,7 +18,7 @@ interface Finding {
 /** One after the other, so that each has all cores. */
 export async function tryBackends(): Promise<{ backends: BackendTrial[]; engine: EngineInfo | null }> {
   const findings: Finding[] = [];
-  for (const backend of BACKENDS) findings.push(await tryInProcess(backend));
+  for (const backend of BACKEND_NAMES) findings.push(await tryInProcess(backend));
   return { backends: findings.map(({ trial }) => trial), engine: findings[0]?.engine ?? null };
 }
 

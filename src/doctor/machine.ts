@@ -27,6 +27,7 @@ const OPTIONAL = {
   h5wasm: 'features in HDF5 files',
   hyparquet: 'pictures in Parquet files',
   fastify: 'visualbert serve',
+  webgpu: 'any graphics card, with @tensorflow/tfjs-backend-webgpu',
 };
 
 /** The name that the processor gives itself. */

@@ -13,9 +13,12 @@ import { findEngine } from './load/find-engine.js';
 import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
 import { requireKinds } from '../options.js';
+import { importWebGpu } from './load/webgpu.js';
+import { prepareWebGpu } from '../webgpu.js';
 
-/** `tensorflow`: the native engine. */
-export type BackendName = 'tensorflow' | 'wasm' | 'cpu';
+/** `tensorflow`: the native engine. `webgpu`: any graphics card, by the packages webgpu and @tensorflow/tfjs-backend-webgpu; only when it is asked for. */
+export const BACKEND_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+export type BackendName = (typeof BACKEND_NAMES)[number];
 
 /** The engine's own options are read once, when it is loaded. */
 export interface BackendOptions extends NativeOptions {
@@ -145,8 +148,8 @@ function askedByEnvironment(): BackendName | undefined {
 }
 
 function requireBackendName(what: string, name: string): asserts name is BackendName {
-  if (name === 'tensorflow' || name === 'wasm' || name === 'cpu') return;
-  throw new EngineError(`${what}: expected tensorflow, wasm or cpu, received '${name}'.`);
+  if ((BACKEND_NAMES as readonly string[]).includes(name)) return;
+  throw new EngineError(`${what}: expected ${BACKEND_NAMES.join(', ')}, received '${name}'.`);
 }
 
 /** @throws EngineError when a GPU was asked for and TensorFlow found none: it would compute on the CPU instead. */
@@ -164,6 +167,11 @@ const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
     requireGpu(options.device, () => binding.isUsingGpuDevice());
     registerEngine(options);
     await setBackend(ENGINE);
+  },
+  webgpu: async () => {
+    await importWebGpu();
+    await setBackend('webgpu');
+    prepareWebGpu();
   },
   wasm: async ({ threads }) => {
     const require = createRequire(import.meta.url);

@@ -1,6 +1,7 @@
 // Inputs of a model: tensors, raw arrays and nested lists are checked and become tensors or arrays.
 import * as tf from '@tensorflow/tfjs';
 import { errorMessage, ShapeError } from '../errors.js';
+import { warnOnce } from '../logger.js';
 import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 
 /** A tensor in any form: of tfjs (never disposed here), raw, or nested lists of numbers. int64 may come as BigInt64Array. */
@@ -84,6 +85,21 @@ export class CheckedInput {
   /** Row-major. Reading those of a tensor waits for its backend. */
   get values(): RawTensor['data'] {
     return this.given instanceof tf.Tensor ? (this.given.dataSync() as RawTensor['data']) : this.given.data;
+  }
+
+  /**
+   * Calls `check` with the values: at once, or, for tensors on WebGPU, which cannot be waited for, when they have come. What it throws then
+   * is a warning, since the outputs are already made.
+   */
+  checkValues(check: (values: RawTensor['data']) => void): void {
+    const { given } = this;
+    if (!(given instanceof tf.Tensor) || tf.getBackend() !== 'webgpu') return check(this.values);
+    const copy = tf.keep(tf.clone(given));
+    void copy
+      .data()
+      .then((values) => check(values as RawTensor['data']))
+      .catch((error: unknown) => warnOnce(`${errorMessage(error)}; the outputs of that call are wrong`))
+      .finally(() => copy.dispose());
   }
 
   /** The caller's own tensor, or a new one that belongs to the surrounding tidy. */
@@ -220,21 +236,25 @@ function requireShape(
 const LEAST_NORMAL = 2 ** -126;
 
 function requireScores(what: string, input: CheckedInput): void {
-  const wrong = input.values.find((value) => value !== 0 && Math.abs(value) < LEAST_NORMAL);
-  if (wrong === undefined) return;
-  throw new ShapeError(
-    `${what}: received ${wrong}, which is an integer read as a float; a tf.oneHot that is asked for float32 makes such values on ` +
-      "WebAssembly: write tf.cast(tf.oneHot(...), 'float32')",
-  );
+  input.checkValues((values) => {
+    const wrong = values.find((value) => value !== 0 && Math.abs(value) < LEAST_NORMAL);
+    if (wrong === undefined) return;
+    throw new ShapeError(
+      `${what}: received ${wrong}, which is an integer read as a float; a tf.oneHot that is asked for float32 makes such values on ` +
+        "WebAssembly: write tf.cast(tf.oneHot(...), 'float32')",
+    );
+  });
 }
 
 function requireRange(what: string, input: CheckedInput, { range, ignored }: InputSpec): void {
   if (range === undefined) return;
   const [low, high] = range;
-  for (const id of input.values) {
-    if ((id >= low && id < high) || id === ignored) continue;
-    const allowed = Number.isFinite(high) ? `values from ${low} to ${high - 1}` : `values of at least ${low}`;
-    const none = ignored === undefined ? '' : ` (${ignored} for none)`;
-    throw new ShapeError(`${what}: expected ${allowed}${none}, received ${id}`);
-  }
+  input.checkValues((values) => {
+    for (const id of values) {
+      if ((id >= low && id < high) || id === ignored) continue;
+      const allowed = Number.isFinite(high) ? `values from ${low} to ${high - 1}` : `values of at least ${low}`;
+      const none = ignored === undefined ? '' : ` (${ignored} for none)`;
+      throw new ShapeError(`${what}: expected ${allowed}${none}, received ${id}`);
+    }
+  });
 }

@@ -1,6 +1,7 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../config/config.js';
+import { prepareWebGpu } from '../webgpu.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import { philoxKey } from '../random/philox-uniform.js';
@@ -65,6 +66,7 @@ export abstract class VisualBertPreTrainedModel<
       );
     }
     this.currentConfig = config;
+    prepareWebGpu();
     this.parts = createParts(config, initializer ?? seededInitializer(seed));
     if (initializer === undefined && config.specialVisualInitialize) this.parts.backbone.embeddings.copyTextTables();
   }

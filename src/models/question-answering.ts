@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
+import type { RawTensor } from '../raw-tensor.js';
 import type { ComputeContext } from './backbone.js';
 import { type ClassifierParts, createClassifierParts } from './classifier-head.js';
 import { sharedSpecs } from './input-specs.js';
@@ -47,15 +48,8 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
         `${this.className}: expected labels [${b}, ${numLabels}], received [${shape.join(', ')}]; set numLabels to the number of answers`,
       );
     }
-    const mask = attentionMask?.values ?? new Int32Array(t).fill(1);
-    for (let row = 0; row * t < mask.length; row++) {
-      const count = Array.from(mask.subarray(row * t, (row + 1) * t)).filter((value) => value !== 0).length;
-      if (count >= 2) continue;
-      throw new ShapeError(
-        `${this.className}: expected at least two attended tokens in each row of attentionMask, received ${count} in row ${row}; ` +
-          'the answer is read at the last token but one',
-      );
-    }
+    if (attentionMask === undefined) requireTwoTokens(this.className, new Int32Array(t).fill(1), t);
+    else attentionMask.checkValues((mask) => requireTwoTokens(this.className, mask, t));
   }
 
   override compute({ labels, ...inputs }: TensorInputs, context: ComputeContext): LogitsOutputs {
@@ -71,6 +65,18 @@ export class VisualBertForQuestionAnswering extends VisualBertPreTrainedModel<Lo
     const soft = tf.reshape(labels, labels.shape[0] === 1 ? [1, -1] : labels.shape);
     const smoothed = smoothedLabels(soft, context.labelSmoothing ?? 0);
     return { loss: klDivergence(logits, smoothed, count as tf.Scalar), logits, ...rest };
+  }
+}
+
+/** @throws ShapeError when a row of a mask `[b, t]` attends to fewer than two tokens */
+function requireTwoTokens(who: string, mask: RawTensor['data'], t: number): void {
+  for (let row = 0; row * t < mask.length; row++) {
+    const count = Array.from(mask.subarray(row * t, (row + 1) * t)).filter((value) => value !== 0).length;
+    if (count >= 2) continue;
+    throw new ShapeError(
+      `${who}: expected at least two attended tokens in each row of attentionMask, received ${count} in row ${row}; ` +
+        'the answer is read at the last token but one',
+    );
   }
 }
 

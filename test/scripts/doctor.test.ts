@@ -25,13 +25,14 @@ async function doctor(args: readonly string[], more: NodeJS.ProcessEnv): Promise
 
 test('without an engine: the backends that work, the command that mends, no name of the home folder', async () => {
   const cache = mkdtempSync(join(tmpdir(), 'visualbert-doctor-'));
-  const { code, output } = await doctor(['--json'], { VISUALBERT_CACHE: cache });
+  const { code, output } = await doctor(['--json'], { VISUALBERT_CACHE: cache, VK_ICD_FILENAMES: '/nowhere' });
   rmSync(cache, { recursive: true });
   const report = JSON.parse(output) as MachineReport;
   expect(code).toBe(1);
   expect(report.problems.map(({ remedy }) => remedy)).toContain('npx visualbert engine install');
   expect(report.backends.map(({ backend, problem }) => [backend, problem === null])).toEqual([
     ['tensorflow', false],
+    ['webgpu', false],
     ['wasm', true],
     ['cpu', true],
   ]);

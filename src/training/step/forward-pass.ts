@@ -1,6 +1,6 @@
 // A model's forward pass from arrays to arrays, over any runner.
 import type { RawTensors } from '../../raw-tensor.js';
-import { flattenOutputs } from './inputs.js';
+import { flattenOutputs, readInputs } from './inputs.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
 import { type StepInputs, type TrainableModel } from './trainable-model.js';
 
@@ -26,7 +26,7 @@ export function forwardPassOver(model: TrainableModel, runner: StepRunner): Forw
   );
   return {
     compiled: runner.compiled,
-    outputs: async (inputs) => forward(model.prepareArrays(inputs).arrays),
+    outputs: async (inputs) => forward(model.prepareArrays(await readInputs(inputs)).arrays),
     prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),
   };

@@ -19,10 +19,25 @@ export function outputFlags(inputs: StepInputs): OutputFlags {
   };
 }
 
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+
 /** The values of a tensor with its shape. */
 export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {
+  const dtype = tensor.dtype as RawTensor['dtype'];
   const data = (await tensor.data()) as RawTensor['data'];
-  return { dtype: tensor.dtype as RawTensor['dtype'], shape: [...tensor.shape], data };
+  // WebGPU gives a tensor that was cast to float32 as the integers that it still is.
+  return { dtype, shape: [...tensor.shape], data: data instanceof ARRAYS[dtype] ? data : ARRAYS[dtype].from(data) };
+}
+
+/** Inputs whose tensors are read: to wait for a device here keeps it busy with others' work. Disposed ones stay, for the model to name. */
+export async function readInputs(inputs: StepInputs): Promise<StepInputs> {
+  if (typeof inputs !== 'object' || inputs === null) return inputs; // the model says what is wrong with it
+  const isRead = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor && !value.isDisposed;
+  const entries = Object.entries(inputs).map(async ([name, value]) => [
+    name,
+    isRead(value) ? await readRaw(value) : value,
+  ]);
+  return Object.fromEntries(await Promise.all(entries)) as StepInputs;
 }
 
 /** Tensors of raw inputs, owned by the caller. */

@@ -6,7 +6,7 @@ import { type StepResult, type TrainingStep } from './contract.js';
 import { joinFeeds, rawFeeds } from './update/feeds.js';
 import { FunctionCache } from './function-cache.js';
 import { type Summed } from './update/gradients.js';
-import { flattenOutputs, type OutputFlags, outputFlags, rawScalar, toOutputs } from './inputs.js';
+import { flattenOutputs, type OutputFlags, outputFlags, rawScalar, toOutputs, readInputs } from './inputs.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { readStepState, type SavedLossScale, writeStepState } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';
@@ -134,7 +134,8 @@ export class ModelTrainingStep implements TrainingStep {
     shares: readonly number[] | undefined,
     runLast: (update: RunFunction, arrays: RawTensors) => Promise<RawTensors>,
   ): Promise<StepResult> {
-    const batches = (isList(inputs) ? inputs : [inputs]).map((batch) => this.model.prepareArrays(batch));
+    const given = await Promise.all((isList(inputs) ? inputs : [inputs]).map(readInputs));
+    const batches = given.map((batch) => this.model.prepareArrays(batch));
     const total = batches.reduce((sum, { exampleCount }) => sum + exampleCount, 0);
     if (!(total > 0)) {
       throw new ConfigError(
@@ -178,7 +179,7 @@ export class ModelTrainingStep implements TrainingStep {
 
   outputs(inputs: StepInputs): Promise<RawTensors> {
     return this.inOrder(async () => {
-      const { arrays } = this.model.prepareArrays(inputs); // before the flags: it reports what is wrong with invalid inputs
+      const { arrays } = this.model.prepareArrays(await readInputs(inputs)); // before the flags: it reports what is wrong with invalid inputs
       return this.forwards.get(outputFlags(inputs))(arrays);
     });
   }

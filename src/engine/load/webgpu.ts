@@ -1,0 +1,42 @@
+// WebGPU in Node: Dawn, which the package webgpu brings for Linux, macOS and Windows, under tfjs's backend.
+import { createRequire } from 'node:module';
+import { EngineError, errorMessage } from '../../errors.js';
+
+/**
+ * Makes WebGPU known to tfjs, which chooses the device.
+ * @throws EngineError when one of the two packages is not installed, or there is no device
+ */
+export async function importWebGpu(): Promise<void> {
+  const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await dawn());
+  if ((await gpu.requestAdapter()) === null) {
+    throw new EngineError(
+      'backend webgpu: there is no WebGPU device. It needs the driver of the graphics card; on Linux also Vulkan (Debian: apt-get install libvulkan1).',
+    );
+  }
+  try {
+    createRequire(import.meta.url)('@tensorflow/tfjs-backend-webgpu'); // registers itself, since there is a navigator.gpu
+  } catch (error) {
+    throw missing(error);
+  }
+}
+
+/** Dawn as `navigator.gpu`, where tfjs looks for it. It ends the process when nothing holds it any more. */
+async function dawn(): Promise<GPU> {
+  const { create, globals } = await import('webgpu').catch((error: unknown): never => {
+    throw missing(error);
+  });
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  const { navigator = {} } = globalThis as { navigator?: object };
+  Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true, writable: true });
+  return gpu;
+}
+
+function missing(error: unknown): EngineError {
+  return new EngineError(
+    'backend webgpu: two packages are needed: `npm install webgpu @tensorflow/tfjs-backend-webgpu@4.22` ' +
+      `(${errorMessage(error).split('\n')[0]}).`,
+    { cause: error },
+  );
+}
