@@ -1,7 +1,7 @@
 // Every class against PyTorch on WebGPU in Node: Dawn over SwiftShader, the software device of Debian's Chromium.
 import { afterAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../src/config.js';
+import { VisualBertConfig } from '../../src/config/config.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import { setLogger } from '../../src/logger.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
