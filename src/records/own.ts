@@ -142,7 +142,7 @@ export async function readOwnRecords(task: OwnTaskName, path: string): Promise<u
     const shown = problems.slice(0, 5).map(({ where, problem }) => `${where}: ${problem}`);
     const more = problems.length - shown.length;
     throw new DataError(
-      `${shown.join('\n')}${more > 0 ? `\nand ${more} more; \`visualbert data check ${task} ${path}\` lists all` : ''}`,
+      `${shown.join('\n')}${more > 0 ? `\nand ${more} more; \`visualbert data check ${path} --task ${task}\` lists all` : ''}`,
     );
   }
   if (records.length === 0) throw new DataError(`${path}: holds no records`);
