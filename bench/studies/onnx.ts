@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { convertCheckpoint, evaluateRun, onnxInputs } from '../../src/node.js';
+import { convertCheckpoint, evaluateRun, onnxInputs, type PredictionPrecision } from '../../src/node.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { evaluateTask } from '../../src/training/loop/evaluate.js';
 import { prepareEasyVqa } from '../data/easy-vqa-data.js';
@@ -45,15 +45,14 @@ try {
   await convertCheckpoint(flags.run, { outDir: folder, format: 'onnx' });
   const quantise = 'import sys; from onnxruntime.quantization import quantize_dynamic; quantize_dynamic(*sys.argv[1:])';
   execFileSync(python, ['-c', quantise, whole, quantised], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const { count, metrics } = await evaluateRun({
-    task: 'vqa',
-    model: flags.run,
-    data,
-    purpose: 'evaluate',
-    batchSize: BATCH_SIZE,
-  });
+  const evaluation = { task: 'vqa', model: flags.run, data, purpose: 'evaluate', batchSize: BATCH_SIZE } as const;
+  const own = async (precision: PredictionPrecision): Promise<number> =>
+    (await evaluateRun({ ...evaluation, precision })).metrics['accuracy'] ?? NaN;
+  const { count, metrics } = await evaluateRun(evaluation);
   const rows = [
     ['this package', metrics['accuracy'] ?? NaN, null],
+    ['this package, bf16', await own('bf16'), null],
+    ['this package, int8', await own('int8'), null],
     ['`model.onnx`', await accuracyOf(whole), whole],
     ['`model.onnx` after `quantize_dynamic`', await accuracyOf(quantised), quantised],
   ] as const;
@@ -66,7 +65,7 @@ try {
 \`npm run build && node dist/bench/studies/onnx.js --run RUN\`, RUN: a run of the comparison above
 
 Accuracy on ${count} test questions of one run, computed by this package and by onnxruntime-node from what
-\`visualbert convert RUN OUT --format onnx\` wrote, as it is and quantised to 8 bits by onnxruntime's \`quantize_dynamic\`.
+\`visualbert convert RUN OUT --format onnx\` wrote, as it is and quantised to 8 bits by onnxruntime's \`quantize_dynamic\`; by this package also in the precisions of prediction.
 
 | model | accuracy, % | file |
 |---|---|---|
