@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { kebab, type OptionProblem, OptionsError } from '../src/node.js';
 import { flagOf, inFlags } from './flags/words.js';
 
-export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\`, \`features inspect\` and \`doctor\` found problems (warnings alone: 0); 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
+export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\`, \`features inspect\` and \`doctor\` found problems (warnings alone: 0); 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first); 138 another worker of \`train\` was lost (start again with --resume). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
 
 const BUGS = 'https://github.com/visualbert-tfjs/visualbert-tfjs/issues';
 

@@ -1,6 +1,6 @@
 // The subcommands of `visualbert`: one file each in this folder, registered by name here.
 import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs';
-import { setLogger, TASK_NAMES } from '../src/node.js';
+import { setLogger, TASK_NAMES, WORKER_LOST, WorkerError } from '../src/node.js';
 import {
   EXIT_CODES,
   helpWidth,
@@ -113,7 +113,7 @@ export function createParser(args: readonly string[]): Argv {
     .wrap(helpWidth(process.env.COLUMNS, process.stdout.columns));
 }
 
-/** Runs the command that a command line asks for; what goes wrong ends the process with 1. */
+/** Runs the command that a command line asks for; what goes wrong ends the process with 1, the loss of another worker with WORKER_LOST. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   setLogger({
     info: (text) => console.error(inFlags(text)),
@@ -127,7 +127,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
         isUsage ? new Error(usageText(error?.message ?? message, asked(args, parser))) : error,
         args.includes('--debug'),
       );
-      process.exit(1);
+      process.exit(error instanceof WorkerError ? WORKER_LOST : 1);
     })
     .parseAsync();
 }

@@ -1,7 +1,9 @@
 // visualbert train: fine-tunes a VisualBERT on a task. VQA 2.0 from COCO pre-training takes about 20 GB of features and, on one GPU, a day.
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { existsSync } from 'node:fs';
 import {
+  type Cluster,
   counted,
   createProgress,
   openTrainRun,
@@ -24,8 +26,9 @@ import type { TaskName } from './flags/examples.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
+import { isLauncher, joinNamedCluster, launch, WORKER_FLAGS, type WorkerArguments } from './flags/workers.js';
 
-interface TrainArguments extends BackendArguments {
+interface TrainArguments extends BackendArguments, WorkerArguments {
   config?: string;
   dryRun: boolean;
   profile?: string;
@@ -78,6 +81,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
           ...JSON_FLAG,
           ...flagsOf(TASK_OPTIONS[task].shape, 'Data:'),
           ...flagsOf(TRAINING_ARGUMENTS, 'Training:'),
+          ...WORKER_FLAGS,
           ...BACKEND_FLAGS,
         })
         .example(EXAMPLES[task] ?? `$0 train ${task} --config settings.json`, '')
@@ -86,8 +90,15 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
           'go on with a run that was stopped',
         ) as unknown as Argv<TrainArguments>,
     handler: async (flags) => {
+      if (isLauncher(flags) && !flags.dryRun) {
+        const { outputDir } = (await settingsOf(task, flags)).arguments;
+        process.exitCode = await launch(flags, async () => existsSync(join(String(outputDir), 'run.json')));
+        return;
+      }
       await useBackend(flags, 'train');
-      await train(await settingsOf(task, flags), flags);
+      const cluster = flags.dryRun ? null : await joinNamedCluster(flags);
+      const training = settingsOf(task, flags).then((settings) => train(settings, flags, cluster));
+      await (cluster === null ? training : withOthers(cluster, training));
     },
   };
 }
@@ -98,6 +109,15 @@ const EXAMPLES: Partial<Record<TaskName, string>> = {
   nlvr2:
     '$0 train nlvr2 --model uclanlp/visualbert-nlvr2-coco-pre --data train.json --validation-data dev.json --features features/ --output-dir runs/nlvr2',
 };
+
+/** Ends with the first failure of this worker or another; a failure of this one ends the others. */
+async function withOthers(cluster: Cluster, training: Promise<void>): Promise<void> {
+  try {
+    await Promise.race([training, cluster.failure]);
+  } catch (error) {
+    throw await cluster.fail(error);
+  }
+}
 
 /** Settings of the run to resume, then the config file, then flags: the later ones win. */
 async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArguments>): Promise<RunSettings> {
@@ -121,12 +141,23 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
   });
 }
 
-async function train(settings: RunSettings, { dryRun, profile, pictures = [], json }: TrainArguments): Promise<void> {
+async function train(
+  settings: RunSettings,
+  { dryRun, profile, pictures = [], json }: TrainArguments,
+  cluster: Cluster | null,
+): Promise<void> {
+  const isFirst = (cluster?.server.worker ?? 0) === 0;
+  const together = cluster === null ? {} : { cluster };
   const profiled = profile === undefined ? {} : { profile: profileFile(settings, profile) };
   const progress = createProgress();
   const inWords = { ...progress, line: (text: string) => progress.line(inFlags(text)) };
-  const run = await openTrainRun(settings, { pictures, progress: inWords, ...profiled });
+  const run = await openTrainRun(settings, { pictures, progress: inWords, ...profiled, ...together });
   try {
+    if (!isFirst) {
+      const { reason } = await run.trainer.train();
+      process.exitCode = SIGNAL_EXIT[reason] ?? 0;
+      return;
+    }
     const padding = await run.trainer.expectedPadding();
     if (!json) console.log(planOf(run, settings, padding));
     if (dryRun) await readEverything(run);

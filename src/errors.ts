@@ -25,6 +25,11 @@ export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 }
 
+/** Another worker of a cluster is gone or does not come. Names it; a run can go on from its last checkpoint. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError';
+}
+
 /** The native engine is missing, broken or cannot do what was asked. Says how to repair it. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';

@@ -1,7 +1,16 @@
 // The public surface for browser and Node: config, layers, models, losses, processor, checkpoints from bytes or a URL, the eager step.
 /** The copy of TensorFlow.js that the package computes with. */
 export * as tf from '@tensorflow/tfjs';
-export { ConfigError, ShapeError, CheckpointError, DataError, EngineError, HubError, TrainingError } from './errors.js';
+export {
+  ConfigError,
+  ShapeError,
+  CheckpointError,
+  DataError,
+  EngineError,
+  HubError,
+  TrainingError,
+  WorkerError,
+} from './errors.js';
 export { setLogger } from './logger.js';
 export { setFetch } from './platform/http.js';
 export type { Fetch } from './platform/http.js';

@@ -9,6 +9,16 @@ export { default as tf } from '@tensorflow/tfjs';
 /** What the package computes on, decided when it is imported; the reason says why it is not the native engine. `selectBackend` changes it. */
 export const startBackend = await prepareBackend();
 
+export { clusterFromTfConfig } from './cluster/tf-config.js';
+export type { Cluster, Message } from './cluster/contract.js';
+export { joinCluster } from './cluster/join.js';
+export type { JoinOptions } from './cluster/join.js';
+export { launchWorkers, WORKER_LOST } from './cluster/launch.js';
+export type { LaunchOptions } from './cluster/launch.js';
+export type { WorkerAddresses } from './engine/session/server.js';
+export type { WorkerServer } from './engine/session/contract.js';
+export type { WorkerGroup } from './training/step/worker-group.js';
+
 export { decodePng, encodePng } from './pictures/png.js';
 
 export { approximateLength } from './processing/approximate-length.js';

@@ -58,7 +58,9 @@ const EDGES: Record<string, readonly string[]> = {
   'training/log': ['engine/session', 'platform'],
   'training/report': ['html', 'platform', 'training', 'training/log'],
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
+  cluster: ['engine/load', 'engine/session', 'training/step'],
   'training/loop': [
+    'cluster',
     'platform',
     'processing',
     'random',
@@ -146,6 +148,7 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   node: [
+    'cluster',
     'convert',
     'doctor',
     'engine',

@@ -28,6 +28,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page('NLVR2', '/fine-tune-nlvr2'),
       page('Your own data', '/fine-tune-own-data'),
       page('Training in detail', '/training'),
+      page('Several workers', '/distributed'),
       page('Command line', '/command-line'),
       page('Settings', '/settings'),
       page('Data and features', '/data'),

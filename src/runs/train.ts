@@ -39,8 +39,8 @@ export interface TrainRun {
   close(): Promise<void>;
 }
 
-/** How a run is watched; nothing of it changes what is trained. */
-export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile'> {
+/** How a run is watched, and by which processes it is made; nothing of it changes what is trained. */
+export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
 }
@@ -59,7 +59,8 @@ export async function openTrainRun(
   const given = settings.arguments as TrainingArguments;
   // Before data and model, which take longer to open.
   const { seed, outputDir, resume } = resolveTrainingArguments(given);
-  if (!resume) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
+  const writes = (watching.cluster?.server.worker ?? 0) === 0;
+  if (!resume && writes) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
   const { model: source, modelConfig, ...rest } = settings;
   const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
   const sizes =

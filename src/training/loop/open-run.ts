@@ -15,6 +15,7 @@ import { type TrainingStep } from '../step/contract.js';
 import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
 import { listenForStop } from './signals.js';
+import { synchronise } from './together.js';
 
 /** A run that can begin. Closing it gives the parameters back to the model. */
 export interface OpenRun<E> extends RunContext<E> {
@@ -33,7 +34,7 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   const checkpoint = resume ? await store.newest((line) => progress.line(line)) : null;
   const profiler = plan.profile === null ? null : new StepProfiler(plan.profile, (line) => progress.line(line));
   if (checkpoint !== null) await loadParameters(model, checkpoint.dir);
-  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps));
+  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), plan.cluster);
   const signals = listenForStop((signal) => progress.line(`${signal}: saving, then stopping`));
   const close = async (): Promise<void> => {
     progress.stop();
@@ -44,6 +45,7 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
     if (profiler !== null && !step.compiled)
       throw new ConfigError('Trainer: profile needs the compiled step; leave profile out, or pass compile: true');
     const state = await openState(plan, step, checkpoint);
+    if (plan.cluster !== null) await synchronise(step, plan.cluster);
     const log = await openFolder(plan, state, checkpoint?.step ?? 0);
     return { ...plan, step, state, log, signals, profiler, close };
   } catch (error) {

@@ -1,5 +1,6 @@
 // The parts of a run, shared by its loop, evaluations and checkpoints.
 import { type ResolvedTrainingArguments, type TrainingArguments } from '../arguments.js';
+import { type Cluster } from '../../cluster/contract.js';
 import { type RunLog } from '../log/run-log.js';
 import { type StepProfiler } from '../log/step-profiler.js';
 import { type CheckpointStore } from '../run-folder/checkpoints.js';
@@ -11,9 +12,12 @@ import { type StopSignals } from './signals.js';
 import { type TrainerOptions } from './trainer-options.js';
 
 /** The options of a trainer that are not arguments, with their defaults filled in. */
-export type RunParts<E> = Required<Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile'>> & {
+export type RunParts<E> = Required<
+  Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile' | 'cluster'>
+> & {
   validation: Dataset<E> | null;
   profile: string | null;
+  cluster: Cluster | null;
 };
 
 /** The plan of a run, known before anything is opened. */

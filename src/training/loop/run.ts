@@ -2,19 +2,13 @@
 import { TrainingError } from '../../errors.js';
 import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
-import { prefetch } from '../../prefetch.js';
-import { type RawTensors } from '../../raw-tensor.js';
-import { type Batch } from '../task.js';
-import { allInputs, fillBatch, readBatch } from './batches.js';
-import { epochBatches } from './data-order.js';
 import { Evaluations } from './evaluations.js';
 import { isDue, type RunContext } from './run-context.js';
 import { countPadding } from './padding.js';
 import { saveCheckpoint } from './saving.js';
+import { agreedEnd } from './together.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
-
-/** Updates whose batches are made while a step runs. */
-const UPDATES_AHEAD = 2;
+import { type Update, updatesOf } from './updates.js';
 
 /** One start of a run. */
 export class Run<E> {
@@ -24,6 +18,8 @@ export class Run<E> {
   private readonly timeLeft: TimeLeft;
   /** Tokens and regions of the batches of this start: all of them, and those that are padding. */
   private readonly positions = { all: 0, padded: 0 };
+  /** Whether the other workers know that the run ends before its last step. */
+  private othersKnow = false;
 
   constructor(private readonly context: RunContext<E>) {
     this.evaluations = new Evaluations(context);
@@ -38,9 +34,10 @@ export class Run<E> {
 
   /** Runs to the end, or until a signal, a callback, early stopping or `stopAfter` ends it. */
   async train(): Promise<TrainResult> {
-    const { step, totalSteps, state, progress } = this.context;
+    const { step, totalSteps, state, progress, cluster } = this.context;
     progress.start(totalSteps, this.startedAt);
     const reason = await this.epochs();
+    if (cluster !== null && !this.othersKnow && step.step < totalSteps) await agreedEnd(cluster, step.step, reason);
     progress.stop();
     return {
       step: step.step,
@@ -70,23 +67,15 @@ export class Run<E> {
   }
 
   private async epoch(epoch: number): Promise<EndReason | null> {
-    const { step, totalSteps, stepsPerEpoch, task, train, callbacks, arguments: given } = this.context;
-    const { batchSize, accumulationSteps, seed, shuffle, groupByLength, stopAfter } = given;
-    const batches = epochBatches(train, epoch, { batchSize, seed, shuffle, groupByLength });
-    const updates = Array.from({ length: stepsPerEpoch }, (_, i) =>
-      batches.slice(i * accumulationSteps, (i + 1) * accumulationSteps),
-    ).slice(step.step - epoch * stepsPerEpoch);
-    const { buckets } = await this.context.fittedBuckets();
-    const options = { seed, epoch, training: true, buckets };
-    const read = (indices: readonly number[][]): Promise<Batch[]> =>
-      Promise.all(indices.map(async (batch) => (await readBatch(task, train, batch, options)).batch));
-    for await (const microBatches of prefetch(updates, UPDATES_AHEAD, read)) {
+    const { step, totalSteps, callbacks, cluster, arguments: given } = this.context;
+    for await (const update of updatesOf(this.context, epoch)) {
+      const ofOthers = cluster === null ? null : await agreedEnd(cluster, step.step, null);
+      if (ofOthers !== null) return this.endWithOthers(ofOthers);
       const started = performance.now();
       const next = step.step + 1;
-      const inputs = microBatches.map((batch) => allInputs(step.compiled ? fillBatch(batch, batchSize) : batch));
-      const result = await this.update(inputs, next >= totalSteps || next - this.startedAt === stopAfter);
+      const result = await this.update(update, next >= totalSteps || next - this.startedAt === given.stopAfter);
       this.requireFinite(result);
-      this.record(result, microBatches, (performance.now() - started) / 1000);
+      this.record(result, update, (performance.now() - started) / 1000);
       const answers = await Promise.all(callbacks.map((callback) => callback.onStep?.(step.step, result)));
       const reason = await this.afterStep(answers.includes('stop'));
       if (reason !== null || step.step >= totalSteps) return reason;
@@ -94,11 +83,18 @@ export class Run<E> {
     return null;
   }
 
+  /** Another worker was asked to stop. */
+  private async endWithOthers(reason: EndReason): Promise<EndReason> {
+    this.othersKnow = true;
+    await saveCheckpoint(this.context);
+    return reason;
+  }
+
   /** One update; the profiler traces one of them. */
-  private async update(batches: readonly RawTensors[], isLast: boolean): Promise<StepResult> {
+  private async update({ inputs, shares }: Update, isLast: boolean): Promise<StepResult> {
     const { step, profiler } = this.context;
-    if (profiler?.isDue(batches, isLast) !== true) return step.run(batches);
-    const { result, trace } = await step.profile(batches);
+    if (profiler?.isDue(inputs, isLast) !== true) return step.run(inputs, shares);
+    const { result, trace } = await step.profile(inputs, shares);
     await profiler.write(step.step, trace);
     return result;
   }
@@ -157,7 +153,7 @@ export class Run<E> {
     );
   }
 
-  private record({ loss, gradientNorm, learningRate }: StepResult, batches: readonly Batch[], seconds: number): void {
+  private record({ loss, gradientNorm, learningRate }: StepResult, update: Update, seconds: number): void {
     const { state, log, progress, totalSteps, stepsPerEpoch, arguments: given } = this.context;
     const { step, compiled } = this.context.step;
     const { interval } = state;
@@ -166,15 +162,14 @@ export class Run<E> {
       interval.loss += loss;
       interval.gradientNorm += gradientNorm;
     }
+    const { batches, exampleCount } = update;
+    const size = given.batchSize / (this.context.cluster?.count ?? 1);
     for (const batch of batches) {
-      const { all, padded } = countPadding(batch, compiled ? given.batchSize : batch.count);
+      const { all, padded } = countPadding(batch, compiled ? size : batch.count);
       this.positions.all += all;
       this.positions.padded += padded;
     }
-    log.timeStep(
-      seconds,
-      batches.reduce((sum, { count }) => sum + count, 0),
-    );
+    log.timeStep(seconds, exampleCount);
     progress.update(step, { loss, learningRate, secondsLeft: this.timeLeft.update(step) });
     if (step % given.logEvery !== 0 && step < totalSteps) return;
     log.train(step, step / stepsPerEpoch, {

@@ -1,4 +1,5 @@
 // The options of a trainer and the result of a run.
+import { type Cluster } from '../../cluster/contract.js';
 import { type Progress } from '../log/progress.js';
 import { type PictureReader } from '../report/example-cards.js';
 import { type Dataset, type Task } from '../task.js';
@@ -33,6 +34,11 @@ export interface TrainerOptions<E> extends TrainingArguments {
   progress?: Progress;
   /** File for a Chrome trace of one warm update, whose time by type of operation is printed too. Needs the compiled step. */
   profile?: string;
+  /**
+   * The cluster that this process has joined: its workers share each batch, so `batchSize` is that of all of them. Worker 0 alone calls
+   * callbacks, evaluates, and writes the run folder. After an error the process has to end. Needs the compiled step.
+   */
+  cluster?: Cluster;
   /** Writes what belongs to a complete run folder beside the model: tokenizer files, answers. */
   saveAssets?: (dir: string) => Promise<void>;
   /** Pixels of the images that the report shows. */

@@ -10,6 +10,7 @@ import { epochBatches } from './data-order.js';
 import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
+import { requireAgreement, trainBeside, withOthers } from './together.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
 import { requireOptions } from '../../options.js';
 
@@ -33,13 +34,24 @@ export class Trainer<E> {
     const { model, task, train, validation = null, callbacks = [], progress = createProgress(), ...rest } = options;
     for (const [name, value] of Object.entries({ model, task, train }))
       requireOptions(`Trainer: ${name}`, value, `an object, see TrainerOptions`);
-    const { profile = null, saveAssets = async () => undefined, readPicture = async () => null, ...more } = rest;
+    const {
+      profile = null,
+      cluster = null,
+      saveAssets = async () => undefined,
+      readPicture = async () => null,
+      ...more
+    } = rest;
     const { settings = {}, fixedSettings = {}, ...given } = more;
     const resolved = resolveTrainingArguments(given);
     const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = resolved;
     if (train.length === 0) throw new ConfigError('Trainer: there are no training examples');
     if (validation?.length === 0)
       throw new ConfigError('Trainer: there are no validation examples; leave validation out');
+    if (cluster !== null && batchSize % cluster.count !== 0) {
+      throw new ConfigError(
+        `Trainer: batchSize: expected a multiple of the ${cluster.count} workers, which share each batch, received ${batchSize}`,
+      );
+    }
     const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
     const totalSteps = maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs));
     const fittedBuckets = once(async () => {
@@ -53,7 +65,7 @@ export class Trainer<E> {
       });
     });
     this.plan = {
-      ...{ model, task, train, validation, callbacks, progress, profile, saveAssets, readPicture },
+      ...{ model, task, train, validation, callbacks, progress, profile, cluster, saveAssets, readPicture },
       ...{ settings, fixedSettings, arguments: resolved, stepsPerEpoch, totalSteps, fittedBuckets },
       store: new CheckpointStore(outputDir),
     };
@@ -85,9 +97,19 @@ export class Trainer<E> {
    * Runs to the end, or until a signal, a callback, `patience` or `stopAfter` ends it.
    * The model holds the last weights afterwards; the run folder holds the best.
    * @throws ConfigError when the folder holds another run or model; CheckpointError when a checkpoint cannot be written, the older ones are intact;
-   * TrainingError when the loss is not finite, the run to resume is another one, or another process works in its folder
+   * TrainingError when the loss is not finite, the run to resume is another one, another process works in its folder, or workers differ;
+   * WorkerError when another worker of the cluster is lost
    */
   async train(): Promise<TrainResult> {
+    const { cluster } = this.plan;
+    if (cluster === null) return this.trainLocked();
+    return withOthers(cluster, async () => {
+      await requireAgreement(this.plan, cluster);
+      return cluster.server.worker === 0 ? this.trainLocked() : trainBeside(this.plan, cluster);
+    });
+  }
+
+  private async trainLocked(): Promise<TrainResult> {
     const { outputDir } = this.arguments;
     await makeRunFolder(outputDir);
     const unlock = await lockRunFolder(outputDir);

@@ -1,0 +1,112 @@
+// Worker 0's end of the channel: waits for all others, joins their values, and tells all of a failure.
+import { createServer, type Server, type Socket } from 'node:net';
+import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
+import {
+  type Channel,
+  channelAddress,
+  ChannelEnd,
+  channelOf,
+  type ChannelOptions,
+  type Peer,
+  workerName,
+} from './channel.js';
+import type { Message } from './contract.js';
+import { Gathering } from './exchanges.js';
+import { isLoopback } from './loopback.js';
+import { readLines } from './line-socket.js';
+
+/**
+ * Opens the channel once all workers have come.
+ * @throws WorkerError naming those that have not come; TrainingError naming one that differs; EngineError when the port cannot be opened
+ */
+export async function openHub(options: ChannelOptions): Promise<Channel> {
+  const { addresses, timeoutSeconds } = options;
+  const server = createServer();
+  const end = new ChannelEnd(options, () => server.close());
+  const gathering = new Gathering(addresses.length);
+  const give = (worker: number, name: string, value: Message): void => {
+    const values = gathering.add(name, worker, value);
+    if (values === null) return;
+    for (const peer of end.peers.values()) peer.send({ name, values });
+    end.exchanges.settle(name, values);
+  };
+  const { host, port } = channelAddress(addresses);
+  await listen(server, isLoopback(host) ? host : undefined, port);
+  const complete = new Promise<void>((whole) => {
+    server.on('connection', (socket) => {
+      welcome(socket, end, give, () => {
+        if (end.peers.size === addresses.length - 1) whole();
+      });
+    });
+  });
+  const late = setTimeout(() => {
+    const missing = addresses.flatMap((_, worker) =>
+      worker === 0 || end.peers.has(worker) ? [] : [workerName(worker, addresses)],
+    );
+    end.failWith(new WorkerError(`${missing.join(', ')} did not come within ${timeoutSeconds} s`));
+  }, 1000 * timeoutSeconds);
+  await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
+  for (const peer of end.peers.values()) peer.send({ complete: true });
+  return channelOf(end, (name, value) => give(0, name, value));
+}
+
+function listen(server: Server, host: string | undefined, port: number): Promise<void> {
+  return new Promise((listening, failed) => {
+    server.once('error', (error) =>
+      failed(
+        new EngineError(
+          `worker 0 cannot listen on port ${port}, for the other workers: ${errorMessage(error)}; choose other ports`,
+        ),
+      ),
+    );
+    server.listen({ port, host, exclusive: true }, listening);
+  });
+}
+
+/** Takes a worker in when it says which it is, and belongs to this cluster. A stranger is sent away and changes nothing. */
+function welcome(
+  socket: Socket,
+  end: ChannelEnd,
+  give: (worker: number, name: string, value: Message) => void,
+  onCome: () => void,
+): void {
+  const { addresses, identity } = end.options;
+  let peer: Peer | null = null;
+  let hasLeft = false;
+  const lines = readLines(socket, {
+    onMessage: (message) => {
+      if (peer !== null) {
+        end.hear(peer, message);
+        if (message['bye'] === true) hasLeft = true;
+        if (typeof message['name'] === 'string' && 'value' in message)
+          give(peer.worker, message['name'], message['value'] as Message);
+        return;
+      }
+      const { hello: worker, addresses: known, identity: theirs } = message;
+      const isOne = typeof worker === 'number' && Number.isInteger(worker) && worker > 0 && worker < addresses.length;
+      if (!isOne || JSON.stringify(known) !== JSON.stringify(addresses) || end.peers.has(worker)) {
+        lines.send({
+          isFinal: true,
+          failure: `${workerName(0, addresses)} belongs to another cluster, or has this worker already; check TF_CONFIG`,
+        });
+        return lines.end();
+      }
+      peer = { worker, heardAt: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
+      end.peers.set(worker, peer);
+      const difference = differenceOf(identity, theirs);
+      if (difference !== null)
+        return end.failWith(new TrainingError(`${workerName(worker, addresses)} differs from worker 0: ${difference}`));
+      onCome();
+    },
+    onEnd: (reason) => {
+      if (peer !== null && !hasLeft) end.lose(peer.worker, reason);
+    },
+  });
+}
+
+/** The first difference of two identities, in words. */
+function differenceOf(own: Readonly<Record<string, string>>, theirs: unknown): string | null {
+  const others = (theirs ?? {}) as Record<string, unknown>;
+  const name = Object.keys(own).find((key) => own[key] !== others[key]);
+  return name === undefined ? null : `${name} is ${String(others[name])}, not ${own[name]}`;
+}

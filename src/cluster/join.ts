@@ -1,0 +1,51 @@
+// Makes this process a worker of a cluster: its server, then the rendezvous of all.
+import { createServer } from 'node:net';
+import { startServer, type WorkerAddresses } from '../engine/session/server.js';
+import { loadNative } from '../engine/load/native.js';
+import { packageVersion } from '../engine/load/paths.js';
+import { ConfigError, EngineError, errorMessage } from '../errors.js';
+import { workerName } from './channel.js';
+import type { Cluster } from './contract.js';
+import { openHub } from './hub.js';
+import { openSpoke } from './spoke.js';
+
+export interface JoinOptions {
+  /** Seconds that a worker is waited for, at the start and whenever it is not heard of. Default 60. */
+  timeoutSeconds?: number;
+  /** Precision in which gradients travel between workers. Default fp32. */
+  wire?: 'fp32' | 'bf16';
+}
+
+/**
+ * Joins a cluster and waits until all its workers have. Once in a process: TensorFlow's server serves until the process ends. It listens on
+ * all network interfaces, without authentication or encryption: a cluster belongs into a private network.
+ * @throws WorkerError when a worker does not come; TrainingError when one has another version of package or TensorFlow; EngineError when a port is in use
+ */
+export async function joinCluster(
+  { addresses, worker }: WorkerAddresses,
+  { timeoutSeconds = 60, wire = 'fp32' }: JoinOptions = {},
+): Promise<Cluster> {
+  if (!(timeoutSeconds > 0))
+    throw new ConfigError(`joinCluster: timeoutSeconds: expected a number above 0, received ${timeoutSeconds}`);
+  await requireFreePort(worker, addresses);
+  const { tensorflow } = loadNative().info;
+  const server = startServer({ addresses, worker });
+  const identity = { 'the version of visualbert-tfjs': packageVersion(), 'that of TensorFlow': tensorflow };
+  const channel = await (worker === 0 ? openHub : openSpoke)({ addresses, worker, timeoutSeconds, identity });
+  return { ...channel, server, count: addresses.length, timeoutSeconds, wire };
+}
+
+/** TensorFlow shares the port of another server without a word, and each would get some of the other's calls. */
+async function requireFreePort(worker: number, addresses: readonly string[]): Promise<void> {
+  const port = Number(addresses[worker]?.split(':')[1]);
+  const probe = createServer();
+  await new Promise<void>((listening, failed) => {
+    probe.once('error', (error) =>
+      failed(
+        new EngineError(`${workerName(worker, addresses)} cannot listen: ${errorMessage(error)}; choose another port`),
+      ),
+    );
+    probe.listen({ port, exclusive: true }, listening);
+  });
+  await new Promise((closed) => probe.close(closed));
+}

@@ -1,0 +1,117 @@
+// Starts the workers of one machine, each in a process of its own, and starts them again when one is lost.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+
+/** Exit code of a worker that lost another one: of those after which Kubeflow starts a process again, the one left to the user. */
+export const WORKER_LOST = 138;
+
+export interface LaunchOptions {
+  /** Number of processes. */
+  workers: number;
+  /** Arguments of Node for a start, by its number from 0. */
+  command: (start: number) => Promise<readonly string[]>;
+  /** How often workers may be started again. */
+  maxRestarts: number;
+  /** How long the others may take to end once one has. */
+  timeoutSeconds: number;
+  /** Takes a line about a restart. */
+  log: (line: string) => void;
+}
+
+/** How a worker ended. */
+interface End {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/**
+ * Runs the workers to their end. Worker 0 writes to the terminal, errors of the others carry their number. Workers share the cores, and each
+ * sees one GPU of those that this process sees. Returns the exit code: that of a worker that failed, else that of worker 0.
+ */
+export async function launchWorkers(options: LaunchOptions): Promise<number> {
+  const { maxRestarts, log } = options;
+  for (let start = 0; ; start++) {
+    const { ends, isStopped } = await runOnce(options, start);
+    const failed = ends.find(({ code }) => code !== 0 && code !== null && code !== WORKER_LOST);
+    const lost = ends.findIndex(({ code, signal }) => signal !== null || code === WORKER_LOST);
+    if (failed !== undefined) return failed.code ?? 1;
+    if (lost === -1) return 0;
+    const first = ends.findIndex(({ signal }) => signal !== null);
+    const what = first === -1 ? 'a worker was lost' : `worker ${first} was ended by ${ends[first]?.signal}`;
+    if (isStopped || start >= maxRestarts) {
+      log(`${what}${isStopped ? '' : `, after ${maxRestarts} restarts`}`);
+      return WORKER_LOST;
+    }
+    log(`${what}: starting all workers again (${start + 1} of at most ${maxRestarts} times)`);
+  }
+}
+
+async function runOnce(options: LaunchOptions, start: number): Promise<{ ends: End[]; isStopped: boolean }> {
+  const { workers, timeoutSeconds } = options;
+  const addresses = (await freePorts(workers)).map((port) => `127.0.0.1:${port}`);
+  const command = await options.command(start);
+  const children = addresses.map((_, worker) => startWorker(command, addresses, worker));
+  let isStopped = false;
+  const forward = (signal: NodeJS.Signals): void => {
+    isStopped = true;
+    for (const child of children) child.kill(signal);
+  };
+  process.on('SIGINT', forward).on('SIGTERM', forward);
+  let late: NodeJS.Timeout | undefined;
+  const endOf = (child: ChildProcess): Promise<End> =>
+    new Promise((settle) => {
+      child.once('close', (code, signal) => {
+        // Those that are still there after the time in which they notice the loss hang.
+        late ??= setTimeout(() => children.forEach((other) => other.kill('SIGKILL')), 2000 * timeoutSeconds).unref();
+        settle({ code, signal });
+      });
+      child.once('error', () => settle({ code: 1, signal: null }));
+    });
+  const ends = await Promise.all(children.map(endOf));
+  clearTimeout(late);
+  process.off('SIGINT', forward).off('SIGTERM', forward);
+  return { ends, isStopped };
+}
+
+function startWorker(command: readonly string[], addresses: readonly string[], worker: number): ChildProcess {
+  const threads = Math.max(1, Math.floor(availableParallelism() / addresses.length));
+  const gpus = process.env['CUDA_VISIBLE_DEVICES']?.split(',');
+  const child = spawn(process.execPath, [...process.execArgv, ...command], {
+    env: {
+      ...process.env,
+      TF_CONFIG: JSON.stringify({ cluster: { worker: addresses }, task: { type: 'worker', index: worker } }),
+      TF_NUM_INTRAOP_THREADS: process.env['TF_NUM_INTRAOP_THREADS'] ?? String(threads),
+      CUDA_VISIBLE_DEVICES: gpus === undefined ? String(worker) : (gpus[worker] ?? ''),
+    },
+    stdio: worker === 0 ? 'inherit' : ['ignore', 'ignore', 'pipe'],
+  });
+  if (child.stderr !== null)
+    createInterface(child.stderr).on('line', (line) => process.stderr.write(`worker ${worker}: ${line}\n`));
+  return child;
+}
+
+/** Ports of the loopback address that nothing listens on; the one after the first is free too, for the channel of worker 0. */
+async function freePorts(count: number): Promise<number[]> {
+  for (;;) {
+    const first = await listen(0);
+    const beside = await listen(portOf(first) + 1).catch(() => null);
+    const others = await Promise.all(Array.from({ length: count - 1 }, () => listen(0)));
+    const servers = [first, ...others, ...(beside === null ? [] : [beside])];
+    const ports = [first, ...others].map(portOf);
+    await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+    if (beside !== null) return ports;
+  }
+}
+
+function listen(port: number): Promise<Server> {
+  return new Promise((listening, failed) => {
+    const server = createServer().once('error', failed);
+    server.listen(port, '127.0.0.1', () => listening(server));
+  });
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

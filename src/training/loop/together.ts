@@ -1,0 +1,103 @@
+// A run over several workers: what they agree on before it, whether they go on at each update, and how the others but worker 0 train.
+import { type Cluster } from '../../cluster/contract.js';
+import { TrainingError } from '../../errors.js';
+import { createTrainingStep } from '../step/compiled-step.js';
+import { type TrainingStep } from '../step/contract.js';
+import { stepOptionsOf } from '../arguments.js';
+import { type RunPlan } from './run-context.js';
+import { listenForStop } from './signals.js';
+import { type EndReason, type TrainResult } from './trainer-options.js';
+import { updatesOf } from './updates.js';
+
+/** Arguments that may differ from worker to worker: they name folders, or concern worker 0 alone. */
+const OWN_ARGUMENTS = new Set(['outputDir', 'resume', 'logEvery', 'keepCheckpoints', 'histograms', 'patience']);
+
+/** Compares data, arguments and settings of all workers. @throws TrainingError naming a worker and what differs */
+export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): Promise<void> {
+  const { train, validation, fixedSettings, arguments: given, model } = plan;
+  const shapes = [...model.namedParameters()].map(([name, { shape }]) => `${name} ${shape.join()}`);
+  const facts = {
+    'the training examples': train.fingerprint,
+    'the validation examples': validation?.fingerprint ?? 'none',
+    'the parameters of the model': shapes.join('; '),
+    ...Object.fromEntries(
+      Object.entries({ ...fixedSettings, ...given }).flatMap(([name, value]) =>
+        OWN_ARGUMENTS.has(name) ? [] : [[name, JSON.stringify(value) ?? 'not set'] as const],
+      ),
+    ),
+  };
+  const [first, ...others] = await cluster.exchange<Record<string, string>>('what is trained', facts);
+  for (const [i, other] of others.entries()) {
+    const name = Object.keys({ ...first, ...other }).find((key) => first?.[key] !== other[key]);
+    if (name === undefined) continue;
+    const values = [other[name], first?.[name]].map((value) => (value ?? 'not set').slice(0, 80));
+    throw new TrainingError(
+      `worker ${i + 1} differs from worker 0: ${name} is ${values[0]}, not ${values[1]}; start all workers with the same data and settings`,
+    );
+  }
+}
+
+/** All take over what worker 0 has, and compare it. @throws TrainingError naming a worker whose values differ */
+export async function synchronise(step: TrainingStep, cluster: Cluster): Promise<void> {
+  const checksums = await cluster.exchange('the state at the start', await step.synchronise());
+  const other = checksums.findIndex((checksum) => checksum !== checksums[0]);
+  if (other === -1) return;
+  throw new TrainingError(
+    `worker ${other} has other parameters than worker 0 after taking them over (${checksums[other]}, not ${checksums[0]}); its memory or network may be faulty`,
+  );
+}
+
+/** Whether the workers end before an update: the reason of the first that has one. All have to ask, each with its own. */
+export async function agreedEnd(cluster: Cluster, step: number, own: EndReason | null): Promise<EndReason | null> {
+  const reasons = await cluster.exchange<EndReason | null>(`before update ${step}`, own);
+  return reasons.find((reason) => reason !== null) ?? null;
+}
+
+/** The training of every worker but worker 0, which alone evaluates, logs and saves. */
+export async function trainBeside<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
+  const { model, totalSteps, arguments: given } = plan;
+  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
+  const signals = listenForStop(() => undefined);
+  await synchronise(step, cluster);
+  const reason = await epochsBeside(plan, cluster, step, () => signals.received);
+  signals.release();
+  await step.dispose();
+  return { step: step.step, totalSteps, reason, best: null, metrics: null, recordings: step.recordings, padding: null };
+}
+
+async function epochsBeside<E>(
+  plan: RunPlan<E>,
+  cluster: Cluster,
+  step: TrainingStep,
+  signal: () => NodeJS.Signals | null,
+): Promise<EndReason> {
+  const { totalSteps, stepsPerEpoch } = plan;
+  for (let epoch = Math.floor(step.step / stepsPerEpoch); step.step < totalSteps; epoch++) {
+    for await (const { inputs, shares } of updatesOf({ ...plan, step }, epoch)) {
+      const reason = await agreedEnd(cluster, step.step, signal());
+      if (reason !== null) return reason;
+      await step.run(inputs, shares);
+      if (step.step >= totalSteps) break;
+    }
+  }
+  return 'finished';
+}
+
+/**
+ * Runs the work of this worker until its end, or the failure of another. In the end all wait for worker 0, which still evaluates and saves.
+ * After a failure the process has to end: a sum that waits for a lost worker keeps the session.
+ */
+export async function withOthers(cluster: Cluster, work: () => Promise<TrainResult>): Promise<TrainResult> {
+  const whole = async (): Promise<TrainResult> => {
+    const result = await work();
+    await cluster.exchange('the end', null);
+    return result;
+  };
+  try {
+    const result = await Promise.race([whole(), cluster.failure]);
+    cluster.leave();
+    return result;
+  } catch (error) {
+    throw await cluster.fail(error);
+  }
+}

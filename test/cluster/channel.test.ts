@@ -1,0 +1,119 @@
+// The channel between workers, all of them in this process: exchanges, and who is named when one is missing, different, lost or silent.
+import { connect } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
+import { openHub } from '../../src/cluster/hub.js';
+import { openSpoke } from '../../src/cluster/spoke.js';
+import { TrainingError, WorkerError } from '../../src/errors.js';
+import { freePorts } from '../helpers/ports.js';
+
+async function addressesOf(count: number): Promise<string[]> {
+  const ports = await freePorts(count);
+  return ports.map((port) => `127.0.0.1:${port}`);
+}
+
+const IDENTITY = { 'the version': '1' };
+
+function open(addresses: readonly string[], worker: number, more: Partial<ChannelOptions> = {}): Promise<Channel> {
+  const options = { addresses, worker, timeoutSeconds: 20, identity: IDENTITY, ...more };
+  return worker === 0 ? openHub(options) : openSpoke(options);
+}
+
+async function openAll(count: number): Promise<{ addresses: string[]; channels: Channel[] }> {
+  const addresses = await addressesOf(count);
+  // Worker 0 comes last: the others try until it is there.
+  const opening = addresses
+    .map((_, worker) => worker)
+    .reverse()
+    .map((worker) => open(addresses, worker));
+  return { addresses, channels: (await Promise.all(opening)).reverse() };
+}
+
+const messageOf = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => new Error('it did not reject'),
+    (error: unknown) => error as Error,
+  );
+
+describe('the channel of a cluster', () => {
+  test('gives every worker the values of all, in any order of names', async () => {
+    const { channels } = await openAll(3);
+    const results = await Promise.all(
+      channels.map(async (channel, worker) => {
+        const names = worker === 1 ? ['b', 'a'] : ['a', 'b'];
+        const values = await Promise.all(names.map((name) => channel.exchange(name, `${name}${worker}`)));
+        return Object.fromEntries(names.map((name, i) => [name, values[i]]));
+      }),
+    );
+    for (const result of results) expect(result).toEqual({ a: ['a0', 'a1', 'a2'], b: ['b0', 'b1', 'b2'] });
+    for (const channel of channels) channel.leave();
+  });
+
+  test('names the worker that does not come', async () => {
+    const addresses = await addressesOf(3);
+    const started = [open(addresses, 0, { timeoutSeconds: 1 }), open(addresses, 1, { timeoutSeconds: 1 })];
+    const errors = await Promise.all(started.map(messageOf));
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(WorkerError);
+      expect(error.message).toBe(`worker 2 (${addresses[2]}) did not come within 1 s`);
+    }
+  });
+
+  test('names worker 0 where that does not come', async () => {
+    const addresses = await addressesOf(2);
+    const error = await messageOf(open(addresses, 1, { timeoutSeconds: 0.5 }));
+    expect(error).toBeInstanceOf(WorkerError);
+    expect(error.message).toContain(`worker 0 (${addresses[0]}) did not come within 0.5 s`);
+  });
+
+  test('refuses another version before anything begins', async () => {
+    const addresses = await addressesOf(2);
+    const started = [open(addresses, 0), open(addresses, 1, { identity: { 'the version': '2' } })];
+    for (const error of await Promise.all(started.map(messageOf))) {
+      expect(error).toBeInstanceOf(TrainingError);
+      expect(error.message).toBe(`worker 1 (${addresses[1]}) differs from worker 0: the version is 2, not 1`);
+    }
+  });
+
+  test('sends strangers and other clusters away, and goes on', async () => {
+    const addresses = await addressesOf(2);
+    const hub = open(addresses, 0);
+    const stranger = connect(Number(addresses[0]?.split(':')[1]) + 1, '127.0.0.1', () =>
+      stranger.write('GET / HTTP/1.1\n'),
+    );
+    stranger.on('error', () => undefined);
+    const other = await messageOf(open([addresses[0] ?? '', '127.0.0.1:1'], 1));
+    expect(other.message).toContain('belongs to another cluster');
+    const channels = await Promise.all([hub, open(addresses, 1)]);
+    const [first, second] = await Promise.all(channels.map((channel, worker) => channel.exchange('x', worker)));
+    expect([first, second]).toEqual([[0, 1], [0, 1]]); // prettier-ignore
+    for (const channel of channels) channel.leave();
+  });
+
+  test('tells all of the error of one, and refuses what they wait for', async () => {
+    const { addresses, channels } = await openAll(3);
+    const [first, second, third] = channels as [Channel, Channel, Channel];
+    const waiting = messageOf(third.exchange('never', 1));
+    const cause = new RangeError('no such image');
+    expect(await second.fail(cause)).toBe(cause);
+    const expected = `worker 1 (${addresses[1]}) ended with an error: no such image`;
+    expect((await messageOf(first.failure)).message).toBe(expected);
+    expect((await messageOf(third.failure)).message).toBe(expected);
+    expect(await waiting).toBeInstanceOf(TrainingError);
+  });
+
+  test('a worker that left in order is no failure; what was read ahead is given up', async () => {
+    const { channels } = await openAll(2);
+    const [first, second] = channels as [Channel, Channel];
+    const ahead = messageOf(first.exchange('ahead', 1));
+    first.abandon();
+    expect((await ahead).message).toContain('the run ended');
+    second.leave();
+    const outcome = await Promise.race([
+      messageOf(first.failure),
+      new Promise((wake) => setTimeout(wake, 300, 'none')),
+    ]);
+    expect(outcome).toBe('none');
+    first.leave();
+  });
+});

@@ -1,0 +1,109 @@
+// `visualbert train` over several processes: the run of one process, whatever happens to a worker.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { readMetrics } from '../../src/training/log/metrics-log.js';
+import { freePorts } from '../helpers/ports.js';
+import { COMMAND, type Finished, visualbert } from '../scripts/command.js';
+import { writeNlvrFiles } from '../scripts/nlvr-files.js';
+
+// 21 examples in batches of 8: the last batch has 5, of which the last of four workers has none.
+const files = writeNlvrFiles(21, 8);
+const argsOf = (run: string): string[] => [
+  ...['train', 'nlvr', '--model-config', files.modelConfig, '--output-dir', join(files.folder, run)],
+  ...['--data', files.train, '--validation-data', files.validation, '--batch-size', '8', '--epochs', '4'],
+  ...['--log-every', '1', '--save-every', '2', '--learning-rate', '1e-3'],
+];
+
+/** Losses and norms by event and step. */
+async function lossesOf(run: string): Promise<Record<string, number>> {
+  const entries = (await readMetrics(join(files.folder, run, 'metrics.jsonl'))) ?? [];
+  return Object.fromEntries(
+    entries.flatMap(({ event, step, loss, gradientNorm = 0 }) => [
+      [`${event} ${step} loss`, Number(loss)],
+      [`${event} ${step} norm`, Number(gradientNorm)],
+    ]),
+  );
+}
+
+async function expectSameRun(run: string): Promise<void> {
+  const [found, expected] = await Promise.all([lossesOf(run), lossesOf('alone')]);
+  expect(Object.keys(found)).toEqual(Object.keys(expected));
+  const distance = Math.max(...Object.entries(expected).map(([key, value]) => Math.abs(value - (found[key] ?? NaN))));
+  expect(distance).toBeLessThan(1e-5);
+}
+
+/** A worker of a cluster that TF_CONFIG names. */
+function startWorker(addresses: readonly string[], index: number, args: readonly string[]): Promise<Finished> {
+  const env = {
+    ...process.env,
+    TF_CONFIG: JSON.stringify({ cluster: { worker: addresses }, task: { type: 'worker', index } }),
+  };
+  const child = spawn(process.execPath, [COMMAND, ...args], { env });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return new Promise((settle) => child.once('close', (code, signal) => settle({ code, signal, stdout, stderr })));
+}
+
+/** Processes that a launcher has started, worker 0 first. */
+function childrenOf({ pid }: ChildProcess): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
+
+test('two and four workers make the run of one, short batches included', async () => {
+  expect((await visualbert(argsOf('alone'))).code).toBe(0);
+  for (const workers of ['2', '4']) {
+    expect((await visualbert([...argsOf(`of-${workers}`), '--workers', workers])).code).toBe(0);
+    await expectSameRun(`of-${workers}`);
+  }
+});
+
+test.each([0, 1])('killed, worker %i is started again, and the run ends as if nothing had been', async (killed) => {
+  const run = `killed-${killed}`;
+  const { code, stderr } = await visualbert([...argsOf(run), '--workers', '2'], 'evaluation after step 6', (launcher) =>
+    process.kill(childrenOf(launcher)[killed] ?? NaN, 'SIGKILL'),
+  );
+  expect(stderr).toContain(`worker ${killed} was ended by SIGKILL: starting all workers again (1 of at most 3 times)`);
+  expect(code).toBe(0);
+  await expectSameRun(run);
+});
+
+test('a run that was stopped goes on with another number of workers', async () => {
+  expect((await visualbert([...argsOf('changed'), '--workers', '2', '--stop-after', '5'])).code).toBe(0);
+  expect((await visualbert([...argsOf('changed'), '--workers', '4', '--resume'])).code).toBe(0);
+  await expectSameRun('changed');
+});
+
+test('a worker that does not come, differs or finds its port in use ends all with its name', async () => {
+  const addressesOf = async (): Promise<string[]> => (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
+  const alone = await addressesOf();
+  const missing = await startWorker(alone, 0, [...argsOf('missing'), '--worker-timeout', '2']);
+  expect(missing).toMatchObject({
+    code: 138,
+    stderr: expect.stringContaining(`worker 1 (${alone[1]}) did not come within 2 s`),
+  });
+
+  const addresses = await addressesOf();
+  const ends = await Promise.all([
+    startWorker(addresses, 0, argsOf('unlike')),
+    startWorker(addresses, 1, [...argsOf('unlike'), '--seed', '5']),
+  ]);
+  for (const { code, stderr } of ends) {
+    expect(stderr).toContain('worker 1 differs from worker 0: ');
+    expect(stderr).toMatch(/seed.* is 5, not 0/);
+    expect(code).toBe(1);
+  }
+  expect(existsSync(join(files.folder, 'unlike', 'checkpoints'))).toBe(false);
+
+  const [port = 0] = await freePorts(1);
+  const taken = (await import('node:net')).createServer();
+  await new Promise<void>((listening) => taken.listen(port, listening));
+  const refused = await startWorker([`127.0.0.1:${port}`, `127.0.0.1:${port + 1}`], 0, argsOf('refused'));
+  taken.close();
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`worker 0 (127.0.0.1:${port}) cannot listen`),
+  });
+});
