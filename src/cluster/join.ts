@@ -4,6 +4,7 @@ import { startServer, type WorkerAddresses } from '../engine/session/server.js';
 import { loadNative } from '../engine/load/native.js';
 import { packageVersion } from '../engine/load/paths.js';
 import { ConfigError, EngineError, errorMessage } from '../errors.js';
+import { requireOptions } from '../options.js';
 import { workerName } from './channel.js';
 import type { Cluster } from './contract.js';
 import { openHub } from './hub.js';
@@ -21,10 +22,15 @@ export interface JoinOptions {
  * all network interfaces, without authentication or encryption: a cluster belongs into a private network.
  * @throws WorkerError when a worker does not come; TrainingError when one has another version of package or TensorFlow; EngineError when a port is in use
  */
-export async function joinCluster(
-  { addresses, worker }: WorkerAddresses,
-  { timeoutSeconds = 60, wire = 'fp32' }: JoinOptions = {},
-): Promise<Cluster> {
+export async function joinCluster(named: WorkerAddresses, options: JoinOptions = {}): Promise<Cluster> {
+  requireOptions('joinCluster', named, 'the addresses of the workers and the number of this one');
+  requireOptions('joinCluster', options);
+  const { addresses, worker } = named;
+  const { timeoutSeconds = 60, wire = 'fp32' } = options;
+  if (!Array.isArray(addresses) || typeof addresses[worker] !== 'string')
+    throw new ConfigError(
+      `joinCluster: worker: expected the number of one of the addresses, received ${String(worker)}`,
+    );
   if (!(timeoutSeconds > 0))
     throw new ConfigError(`joinCluster: timeoutSeconds: expected a number above 0, received ${timeoutSeconds}`);
   await requireFreePort(worker, addresses);

@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { ConfigError } from '../errors.js';
+import { requireOptions } from '../options.js';
 
 /** Exit code of a worker that lost another one: of those after which Kubeflow starts a process again, the one left to the user. */
 export const WORKER_LOST = 138;
@@ -29,9 +31,13 @@ interface End {
 /**
  * Runs the workers to their end. Worker 0 writes to the terminal, errors of the others carry their number. Workers share the cores, and each
  * sees one GPU of those that this process sees. Returns the exit code: that of a worker that failed, else that of worker 0.
+ * @throws ConfigError for a number of workers that is not a whole number above 0
  */
 export async function launchWorkers(options: LaunchOptions): Promise<number> {
-  const { maxRestarts, log } = options;
+  requireOptions('launchWorkers', options);
+  const { workers, maxRestarts, log } = options;
+  if (!Number.isSafeInteger(workers) || workers < 1)
+    throw new ConfigError(`launchWorkers: workers: expected a whole number above 0, received ${String(workers)}`);
   for (let start = 0; ; start++) {
     const { ends, isStopped } = await runOnce(options, start);
     const failed = ends.find(({ code }) => code !== 0 && code !== null && code !== WORKER_LOST);
