@@ -55,7 +55,11 @@ export const command = commandByTask<PredictArguments>(
         'the file of the evaluation server',
         'vqa',
       ],
-      ['$0 predict --run runs/mine --data test.jsonl --features test/ --output predictions.jsonl', 'with the test set of the task', null],
+      [
+        '$0 predict --run runs/mine --data test.jsonl --features test/ --output predictions.jsonl',
+        'with the test set of the task',
+        null,
+      ],
     ],
   }),
   async (flags) => {

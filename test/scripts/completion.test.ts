@@ -29,7 +29,7 @@ describe('completion', () => {
     ['evaluate ', TASK_NAMES.join(' ')],
     ['train vqa --precision ', 'fp32 bf16 fp16'],
     ['predict --precision b', 'bf16'],
-    ['evaluate --backend ', 'tensorflow wasm cpu'],
+    ['evaluate --backend ', 'tensorflow webgpu wasm cpu'],
     ['explain --method re', 'relevance'],
     ['predict nlvr2 --prec', '--precision'],
     ['evaluate --sk', '--skip-bad-images'],
