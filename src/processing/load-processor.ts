@@ -138,7 +138,14 @@ async function defaultVocabulary(
   name: string,
   location: Pick<LoadProcessorOptions, 'cacheDir' | 'token'>,
 ): Promise<string> {
-  const path = await hubFile(DEFAULT_VOCABULARY, 'vocab.txt', { ...location, subfolder: '', revision: 'main' });
+  const asked = { ...location, subfolder: '', revision: 'main' };
+  const path = await hubFile(DEFAULT_VOCABULARY, 'vocab.txt', asked).catch((error: unknown) => {
+    throw new DataError(
+      `${name}: has no vocab.txt and no tokenizer.json, and the vocabulary of ${DEFAULT_VOCABULARY} cannot be read (${errorMessage(error)}); ` +
+        'put the vocab.txt that the model was trained with beside it',
+      { cause: error },
+    );
+  });
   if (path === null) throw new DataError(`${name}: found no vocab.txt, nor that of ${DEFAULT_VOCABULARY}`);
   return readText(path);
 }

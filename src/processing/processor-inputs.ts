@@ -32,10 +32,12 @@ export interface ProcessorInputs {
   maxLength?: number;
 }
 
-/** The texts of a call, and their second segments when there are any. @throws DataError when the lists differ in length */
+/** The texts of a call, and their second segments when there are any. @throws DataError when the lists differ in length, or are empty */
 export function textsOf({ text, textPair }: ProcessorInputs): { texts: readonly string[]; pairs?: readonly string[] } {
   const texts = asList(text);
   requireKinds('VisualBertProcessor', { 'a list': { text: texts } });
+  if (texts.length === 0)
+    throw new DataError('VisualBertProcessor: text: expected at least one text, received an empty list');
   if (textPair === undefined) return { texts };
   const pairs = asList(textPair);
   requireCount('textPair', pairs.length, texts.length);

@@ -27,6 +27,10 @@ const root = mkdtempSync(join(tmpdir(), 'processor-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 const vqa = new VisualBertProcessor({ tokenizer, task: 'vqa' });
 
+test('an empty list of texts is refused', async () => {
+  await expect(vqa({ text: [] })).rejects.toThrow('text: expected at least one text, received an empty list');
+});
+
 describe('VisualBertProcessor', () => {
   test('refuses blank texts of a task; punctuation alone is a text, as for BERT', async () => {
     const plain = new VisualBertProcessor({ tokenizer });

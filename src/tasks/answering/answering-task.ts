@@ -5,7 +5,10 @@ import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { type AnswerVocabulary, noAnswerNames, parseAnswers } from '../../processing/answer-vocabulary.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { openedWith } from '../../features/region-features.js';
+import { DataError } from '../../errors.js';
+import { warnOnce } from '../../logger.js';
 import type { RawTensor } from '../../raw-tensor.js';
+import { counted } from '../../words.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import {
   onceEach,
@@ -65,6 +68,7 @@ export async function openQuestions<R extends Question>(
   const texts = (): string[] => splits.records.map(({ question }) => question);
   const processor = await taskProcessor('vqa', options, context, texts);
   const answers = await chooseAnswers(options.answers, context, processor, () => kind.buildAnswers(splits.records));
+  requireSomeAnswer(kind, splits.records, answers, context, options.answers ?? 'the model');
   const predict = (examples: readonly TaskExample<R>[], outputs: Record<string, RawTensor>): AnswerPrediction<R>[] =>
     logitRows(kind.task, outputs, examples.length).map((row, i) => ({
       record: (examples[i] as TaskExample<R>).record,
@@ -110,6 +114,28 @@ async function chooseAnswers(
   if (file !== undefined) return parseAnswers(await readText(file), file);
   if (purpose === 'train') return build();
   throw noAnswerNames(model ?? 'model');
+}
+
+/**
+ * Answers of another list give labels of zeros: a loss of 0 and no accuracy.
+ * @throws DataError when training questions have no answer of the list; for others that is a warning
+ */
+function requireSomeAnswer<R>(
+  kind: QuestionKind<R & Question>,
+  records: readonly (R & Question)[],
+  answers: AnswerVocabulary,
+  { purpose }: TaskContext,
+  list: string,
+): void {
+  const answered = records.filter((record) => kind.isAnswered(record));
+  const isKnown = (record: R & Question): boolean => kind.softScores(record, answers).some((score) => score > 0);
+  if (answered.length === 0 || answered.some(isKnown)) return;
+  const problem =
+    `task ${kind.task}: none of ${counted(answered.length, 'answered question')} has an answer that is among the ` +
+    `${counted(answers.answers.length, 'answer')} of ${list} (${answers.answers.slice(0, 3).join(', ')}, ...)`;
+  if (purpose === 'train')
+    throw new DataError(`${problem}; give the list that belongs to the data, or none for a list of the data`);
+  warnOnce(`${problem}: their accuracy is 0`);
 }
 
 function questionRecords<R extends Question>(
