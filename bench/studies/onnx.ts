@@ -62,7 +62,7 @@ try {
   );
   const text = `## easy-VQA in onnxruntime
 
-\`npm run build && node dist/bench/studies/onnx.js --run RUN\`, RUN: a run of the comparison above
+\`npm run build && node dist/bench/studies/onnx.js --run RUN\`, RUN: a run of easy-VQA; the figures are of one epoch, one seed
 
 Accuracy on ${count} test questions of one run, computed by this package and by onnxruntime-node from what
 \`visualbert convert RUN OUT --format onnx\` wrote, as it is and quantised to 8 bits by onnxruntime's \`quantize_dynamic\`; by this package also in the precisions of prediction.
