@@ -57,7 +57,7 @@ describe('backends', () => {
   );
 
   test.each<[BackendOptions, RegExp]>([
-    [{ backend: 'webgl' as BackendName }, /^backend: expected tensorflow, wasm or cpu, received 'webgl'/],
+    [{ backend: 'webgl' as BackendName }, /^backend: expected tensorflow, webgpu, wasm, cpu, received 'webgl'/],
     [{ device: 'tpu' as 'gpu' }, /^device: expected cpu or gpu, received 'tpu'/],
     [{ backend: 'wasm', device: 'gpu' }, /^device gpu: only the native engine has devices, and the backend wasm was/],
     [{ backend: 'wasm', threads: -1 }, /^threads: expected a whole number/],

@@ -59,7 +59,7 @@ describe('without an engine', () => {
     await expect(prepareBackend()).rejects.toThrow(/not installed/);
     process.env.VISUALBERT_BACKEND = 'gpu';
     await expect(prepareBackend()).rejects.toThrow(
-      "VISUALBERT_BACKEND: expected tensorflow, wasm or cpu, received 'gpu'.",
+      "VISUALBERT_BACKEND: expected tensorflow, webgpu, wasm, cpu, received 'gpu'.",
     );
   });
 });

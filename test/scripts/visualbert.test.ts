@@ -22,7 +22,7 @@ const run = (env: Record<string, string>, ...args: string[]): { status: number |
     expect(run({ VISUALBERT_BACKEND: 'webgl' }, 'predict', '--help')).toEqual({
       status: 1,
       out: '',
-      err: "VISUALBERT_BACKEND: expected tensorflow, wasm or cpu, received 'webgl'.\n",
+      err: "VISUALBERT_BACKEND: expected tensorflow, webgpu, wasm, cpu, received 'webgl'.\n",
     });
   });
 
