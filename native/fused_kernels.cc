@@ -16,7 +16,7 @@ struct GeluKernel {
     TF_Tensor* input = call.input(0);
     visit(input, [&](const auto* x) {
       auto* y = call.output<Element<decltype(x)>>(0, input);
-      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu(x + from, y + from, to - from); });
+      parallel_for(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu(x + from, y + from, to - from); });
     });
   }
 };
@@ -29,7 +29,7 @@ struct GeluGradientKernel {
       using T = Element<decltype(dy)>;
       const T* x = static_cast<const T*>(TF_TensorData(call.sized(1, size_of(input))));
       T* dx = call.output<T>(0, input);
-      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu_gradient(dy + from, x + from, dx + from, to - from); });
+      parallel_for(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { gelu_gradient(dy + from, x + from, dx + from, to - from); });
     });
   }
 };
@@ -42,11 +42,11 @@ struct DropoutKernel {
     TF_Tensor* input = call.input(0);
     const bool has_worker = size_of(call.input(1)) == 3;
     const int32_t* key = call.integers(1, has_worker ? 3 : 2);
-    const int64_t before = has_worker ? key[2] * size_of(input) : 0;  // elements of the workers before this one
+    const int64_t before = has_worker ? key[2] * size_of(input) : 0;  // elements of the workers with lower numbers
     const Mask mask{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1]), salt, rate, scale};
     visit(input, [&](const auto* x) {
       auto* y = call.output<Element<decltype(x)>>(0, input, 0);
-      share(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { dropout(mask, x + from, y + from, before + from, to - from); });
+      parallel_for(size_of(input), kGrain, [&](int64_t from, int64_t to, int) { dropout(mask, x + from, y + from, before + from, to - from); });
     });
   }
 
@@ -54,7 +54,7 @@ struct DropoutKernel {
   uint32_t salt;
 };
 
-// Sums over the rows of a matrix. Members divide the columns among themselves, so that each sum is added in one order.
+// Sums over the rows of a matrix. Threads split the columns, so that each sum is added in a fixed order.
 struct ColumnSumsKernel {
   explicit ColumnSumsKernel(Attributes) {}
   void run(Call& call) const {
@@ -63,7 +63,7 @@ struct ColumnSumsKernel {
     float* sums = call.vector_output(0, width);
     std::fill_n(sums, width, 0.0f);
     visit(input, [&](const auto* x) {
-      share(width, 256, [&](int64_t from, int64_t to, int) { column_sums(x + from, sums + from, rows, to - from, width); });
+      parallel_for(width, 256, [&](int64_t from, int64_t to, int) { column_sums(x + from, sums + from, rows, to - from, width); });
     });
   }
 };
@@ -79,7 +79,7 @@ struct LayerNormKernel {
     const float *weight = call.data(with_residual ? 2 : 1, width), *bias = call.data(with_residual ? 3 : 2, width);
     float *y = call.output(0, input), *total = with_residual ? call.output(1, input) : nullptr;
     visit(input, [&](const auto* x) {
-      share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+      parallel_for(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
         std::vector<float> row(with_residual ? 0 : static_cast<size_t>(width));
         for (int64_t i = from; i < to; ++i) {
           const int64_t skip = i * width;
@@ -106,7 +106,7 @@ struct LayerNormGradientKernel {
     const float *dy = call.data(0, rows * width), *total = call.data(1, rows * width), *weight = call.data(2, width);
     float *dx = call.output(0, input), *dweight = call.output(1, scale), *dbias = call.output(2, scale);
     std::vector<float> sums(static_cast<size_t>(2 * blocks * width), 0.0f);
-    share(blocks, 1, [&](int64_t from, int64_t to, int) {
+    parallel_for(blocks, 1, [&](int64_t from, int64_t to, int) {
       for (int64_t block = from; block < to; ++block) {
         const int64_t first = block * kBlock;
         float* sum = sums.data() + 2 * block * width;
@@ -136,7 +136,7 @@ struct SoftmaxKernel {
     const float *x = call.data(0, rows * width), *bias = size_of(added) == 0 ? nullptr : call.data(1, batch * width);
     float* y = call.output(0, input, 0);
     const int64_t rows_of_example = rows / std::max<int64_t>(1, batch);
-    share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+    parallel_for(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
       for (int64_t row = from; row < to; ++row) {
         softmax_row(x + row * width, bias == nullptr ? nullptr : bias + row / rows_of_example * width, scale, y + row * width, width);
       }
@@ -154,7 +154,7 @@ struct SoftmaxGradientKernel {
     const int64_t width = width_of(input), rows = size_of(input) / width;
     const float *dy = call.data(0, rows * width), *y = call.data(1, rows * width);
     float* dx = call.output(0, input, 0);
-    share(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+    parallel_for(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
       for (int64_t row = from; row < to; ++row) softmax_gradient_row(dy + row * width, y + row * width, scale, dx + row * width, width);
     });
   }

@@ -4,17 +4,17 @@
 
 namespace visualbert {
 
-// Registers all of them with TensorFlow, once per process. Throws what TensorFlow says.
+// Registers all of them with TensorFlow, once per process. Throws TensorFlow's error.
 void register_fused_kernels();
 
-// Those of the optimizer alone; called by the above.
+// The groups below are registered by register_fused_kernels. Optimizer:
 void register_optimizer_kernels();
 
-// Those of detectors alone; called by the first.
+// Detectors:
 void register_region_kernels();
 void register_winograd_kernels();
 
-// Those of prediction alone; called by the first.
+// Prediction:
 void register_packed_kernels();
 
 }  // namespace visualbert

@@ -1,4 +1,4 @@
-// The loops of the fused kernels. They see no TensorFlow, so that this file can be optimised harder than the rest.
+// The loops of the fused kernels. They include no TensorFlow header, so that this file can be compiled with more optimisation than the rest.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif

@@ -16,14 +16,14 @@ struct AdamW {
   float gradient_scale;    // of clipping
 };
 
-// uint16_t is bfloat16, as matrix products leave it; all arithmetic is float32.
+// uint16_t is bfloat16, the output of matrix products; all arithmetic is float32.
 void adamw(const AdamW& options, float* parameter, float* first, float* second, const float* gradient, int64_t count);
 void adamw(const AdamW& options, float* parameter, float* first, float* second, const uint16_t* gradient, int64_t count);
 
 float sum_of_squares(const float* x, int64_t count);
 float sum_of_squares(const uint16_t* x, int64_t count);
 
-// Whether none is infinite or NaN.
+// Whether every element is finite.
 bool all_finite(const float* x, int64_t count);
 
 void gelu(const float* x, float* y, int64_t count);
@@ -49,7 +49,7 @@ void layer_norm(const float* x, const float* residual, const float* weight, cons
 void layer_norm(const uint16_t* x, const float* residual, const float* weight, const float* bias, float epsilon, float* y, float* total,
                 int64_t rows, int64_t width);
 
-// Gradients for total, and sums over these rows for weight and bias, which are added to what is there.
+// Gradients for total, and sums over these rows for weight and bias, which are added to dweight and dbias.
 void layer_norm_gradient(const float* dy, const float* total, const float* weight, float epsilon, float* dx, float* dweight, float* dbias,
                          int64_t rows, int64_t width);
 

@@ -78,8 +78,8 @@ Graph* open_graph(napi_env env, napi_value value) {
 // What a run does with its results.
 enum class Results {
   kCopied = 0,
-  kHeld = 1,    // stay on the native side: a session passes its variables to the next one so
-  kShared = 2,  // JavaScript gets TensorFlow's own memory, which nothing may write into any more
+  kHeld = 1,    // stay on the native side: the way a session passes its variables to the next one
+  kShared = 2,  // JavaScript gets TensorFlow's own memory, which nothing may write to from then on
 };
 
 // A tensor that stays on the native side.
@@ -214,8 +214,8 @@ napi_value describe_output(napi_env env, TF_Graph* graph, TF_Output output) {
   return description;
 }
 
-// addOperation(graph, type, name, inputs, attributes, controls, beside): inputs are output numbers, or arrays of them where the operation takes
-// a list; controls are operation numbers; `beside` is the number of an operation on whose device this one runs, or null.
+// addOperation(graph, type, name, inputs, attributes, controls, colocated): inputs are output numbers, or arrays of them where the operation takes
+// a list; controls are operation numbers; `colocated` is the number of an operation whose device this one shares, or null.
 // Returns { operation, outputs: [{ dtype, shape }] }.
 napi_value AddOperation(napi_env env, napi_value* args, size_t) {
   Graph* graph = open_graph(env, args[0]);
@@ -372,7 +372,7 @@ napi_value RunGraph(napi_env env, napi_value* args, size_t) {
   return nullptr;
 }
 
-// keepHandle(graph, handle): the number under which VisualbertVariable gives a held handle out, until the graph is closed.
+// keepHandle(graph, handle): the number for which VisualbertVariable returns a held handle, until the graph is closed.
 napi_value KeepHandle(napi_env env, napi_value* args, size_t) {
   Graph* graph = open_graph(env, args[0]);
   HeldTensor* held = external<HeldTensor>(env, args[1]);
@@ -396,12 +396,12 @@ napi_value Detach(napi_env env, napi_value* args, size_t) {
   return nullptr;
 }
 
-// allFinite(floats): whether none is infinite or NaN.
+// allFinite(floats): whether every element is finite.
 napi_value AllFinite(napi_env env, napi_value* args, size_t) {
   const Bytes bytes = to_bytes(env, args[0]);
   const float* values = static_cast<const float*>(bytes.data);
   std::atomic<bool> is_finite{true};
-  Team::instance().run(static_cast<int64_t>(bytes.size / sizeof(float)), 1 << 16, [&](int64_t first, int64_t last, int) {
+  ThreadPool::instance().run(static_cast<int64_t>(bytes.size / sizeof(float)), 1 << 16, [&](int64_t first, int64_t last, int) {
     if (!all_finite(values + first, last - first)) is_finite = false;
   });
   napi_value result;
@@ -419,7 +419,7 @@ napi_value ReturnMemory(napi_env, napi_value*, size_t) {
 
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
-    static std::once_flag once;  // each worker thread initializes the addon again, TensorFlow's registry is the process's
+    static std::once_flag once;  // each worker thread initializes the addon again, but TensorFlow has one registry per process
     std::call_once(once, [] {
       register_fused_kernels();
       register_variable_handle();

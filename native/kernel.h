@@ -94,7 +94,7 @@ class Call {
   }
 
   // Sets an existing tensor as an output.
-  void give(int index, TF_Tensor* tensor) {
+  void set_output(int index, TF_Tensor* tensor) {
     TF_SetOutput(context_, index, tensor, status_);
     status_.check();
   }
@@ -117,7 +117,7 @@ class Call {
   std::vector<TF_Tensor*> tensors_;
 };
 
-// Float and integer attributes of one node, read when TensorFlow makes its kernel.
+// Float and integer attributes of one node, read when TensorFlow creates its kernel.
 class Attributes {
  public:
   explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
@@ -138,8 +138,8 @@ class Attributes {
 };
 
 template <typename Loop>
-void share(int64_t count, int64_t grain, Loop loop) {
-  Team::instance().run(count, grain, [&](int64_t first, int64_t last, int member) { loop(first, last, member); });
+void parallel_for(int64_t count, int64_t grain, Loop loop) {
+  ThreadPool::instance().run(count, grain, [&](int64_t first, int64_t last, int thread) { loop(first, last, thread); });
 }
 
 // Calls with the data of a float32 or bfloat16 tensor.
@@ -201,7 +201,7 @@ void destroy(void* kernel) {
   delete static_cast<Kernel*>(kernel);
 }
 
-// Registers a kernel for a device ("CPU", "GPU"); the arguments named lie in the host's memory.
+// Registers a kernel for a device ("CPU", "GPU"); the named arguments stay in host memory.
 template <typename Kernel>
 void define_kernel(const char* name, const char* device, std::initializer_list<const char*> on_host = {}) {
   Status status;

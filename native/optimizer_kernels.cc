@@ -1,4 +1,4 @@
-// Operations of the optimizer for TensorFlow on the CPU. A gradient is a tensor of the parameter's shape, or rows of it to be added up by number.
+// Operations of the optimizer for TensorFlow on the CPU. A gradient is a tensor of the parameter's shape, or rows that are summed by row number.
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
@@ -53,7 +53,7 @@ struct AdamWKernel {
     const int64_t size = size_of(call.input(0));
     float *parameter = call.data(0, size), *first = call.data(1, size), *second = call.data(2, size);
     visit(call.sized(3, size), [&](const auto* gradient) {
-      share(size, kGrain, [&](int64_t from, int64_t to, int) {
+      parallel_for(size, kGrain, [&](int64_t from, int64_t to, int) {
         adamw(options, parameter + from, first + from, second + from, gradient + from, to - from);
       });
     });
@@ -73,7 +73,7 @@ struct AdamWKernel {
   bool skip_non_finite;
 };
 
-// The same for a table whose gradient comes as rows.
+// The same for a table whose gradient is given as rows.
 struct AdamWRowsKernel : AdamWKernel {
   using AdamWKernel::AdamWKernel;
 
@@ -84,7 +84,7 @@ struct AdamWRowsKernel : AdamWKernel {
     const int64_t width = gradient.width, size = size_of(call.input(0));
     const std::vector<float> zeros(static_cast<size_t>(width), 0.0f);
     float *parameter = call.data(0, size), *first = call.data(1, size), *second = call.data(2, size);
-    share(size / width, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
+    parallel_for(size / width, std::max<int64_t>(1, kGrain / width), [&](int64_t from, int64_t to, int) {
       auto next = std::lower_bound(gradient.rows.begin(), gradient.rows.end(), from) - gradient.rows.begin();
       for (int64_t row = from; row < to; ++row) {
         const bool is_zero = next == static_cast<int64_t>(gradient.rows.size()) || gradient.rows[next] != row;
@@ -100,7 +100,7 @@ template <typename T>
 float total_of_squares(const T* x, int64_t count) {
   constexpr int64_t kPiece = 1 << 14;
   std::vector<double> sums(static_cast<size_t>((count + kPiece - 1) / kPiece));
-  share(static_cast<int64_t>(sums.size()), 4, [&](int64_t from, int64_t to, int) {
+  parallel_for(static_cast<int64_t>(sums.size()), 4, [&](int64_t from, int64_t to, int) {
     for (int64_t i = from; i < to; ++i) sums[static_cast<size_t>(i)] = sum_of_squares(x + i * kPiece, std::min(kPiece, count - i * kPiece));
   });
   return static_cast<float>(std::accumulate(sums.begin(), sums.end(), 0.0));

@@ -14,7 +14,7 @@ PackedMatrix packed_input(Call& call, int index) {
   return packed_matrix(static_cast<const uint8_t*>(TF_TensorData(tensor)), TF_TensorByteSize(tensor));
 }
 
-// A matrix [rows, depth] to its packed bytes.
+// Packs a matrix [rows, depth] into bytes.
 struct PackKernel {
   explicit PackKernel(Attributes a) : packing(static_cast<Packing>(a.integer("packing"))) {}
   void run(Call& call) const {
@@ -26,7 +26,7 @@ struct PackKernel {
     pack_header(packing, rows, depth, bytes);
     const PackedMatrix packed = packed_matrix(bytes, size);
     const float* matrix = call.data(0, rows * depth);
-    share(packed.count(), 1, [&](int64_t from, int64_t to, int) { pack_panels(packed, matrix, from, to); });
+    parallel_for(packed.count(), 1, [&](int64_t from, int64_t to, int) { pack_panels(packed, matrix, from, to); });
   }
   Packing packing;
 };
@@ -45,16 +45,16 @@ struct PackedProductKernel {
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     const PackedMatrix matrix = packed_input(call, 1);
-    if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != matrix.depth) throw std::runtime_error("expected a matrix as wide as the packed one");
+    if (TF_NumDims(input) != 2 || TF_Dim(input, 1) != matrix.depth) throw std::runtime_error("expected a matrix with as many columns as the packed one");
     const int64_t count = TF_Dim(input, 0);
     const float *x = call.data(0, count * matrix.depth), *bias = call.data(2, matrix.rows);
     float* y = call.shaped_output<float>(0, {count, matrix.rows});
     ProductRows rows(matrix, x, count);
     if (!rows.are_made()) {
-      share(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, matrix.depth)),
+      parallel_for(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, matrix.depth)),
             [&](int64_t from, int64_t to, int) { rows.make(from, to); });
     }
-    share(matrix.count(), 1, [&](int64_t from, int64_t to, int) { multiply(matrix, rows, bias, with_gelu, y, from, to); });
+    parallel_for(matrix.count(), 1, [&](int64_t from, int64_t to, int) { multiply(matrix, rows, bias, with_gelu, y, from, to); });
   }
   bool with_gelu;
 };
@@ -69,7 +69,7 @@ struct AttentionKernel {
     const float *queries = call.data(0, b * q * n * d), *keys = call.data(1, b * s * n * d), *values = call.data(2, b * s * n * d);
     const float* bias = size_of(added) == 0 ? nullptr : call.data(3, b * s);
     float* result = call.output(0, input);
-    share(b * n, 1, [&](int64_t from, int64_t to, int) {
+    parallel_for(b * n, 1, [&](int64_t from, int64_t to, int) {
       for (int64_t i = from; i < to; ++i) {
         const int64_t example = i / n, first = i % n * d, at_query = example * q * n * d + first, at_key = example * s * n * d + first;
         attend({queries + at_query, keys + at_key, values + at_key, bias == nullptr ? nullptr : bias + example * s, result + at_query, q, s, d,

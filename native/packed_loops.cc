@@ -1,4 +1,4 @@
-// Packing, and products with what was packed. They see no TensorFlow.
+// Packing, and products with packed matrices. No TensorFlow header is included.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
@@ -17,7 +17,7 @@
 namespace visualbert {
 namespace {
 
-// Before every packed matrix, as long as a cache line.
+// Precedes every packed matrix and fills one cache line.
 struct Header {
   char magic[8];
   int64_t rows, depth;
@@ -27,13 +27,13 @@ struct Header {
 static_assert(sizeof(Header) == 64, "panels begin at a cache line");
 constexpr char kMagic[8] = {'V', 'B', 'p', 'a', 'c', 'k', 'e', 'd'};
 
-// Values of a row of W that lie side by side, and their bytes.
+// Number of adjacent values of a row of W, and bytes per value.
 int64_t group_of(Packing packing) { return packing == Packing::kFloat32 ? 1 : packing == Packing::kBfloat16 ? 2 : 4; }
 int64_t value_bytes(Packing packing) { return 4 / group_of(packing); }
 int64_t filled_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 
-// Where value (c, k) of a panel is, counted in values.
-int64_t place(int64_t group, int64_t c, int64_t k) { return k / group * group * kPanel + c * group + k % group; }
+// Offset of value (c, k) in a panel, in values.
+int64_t offset_in_panel(int64_t group, int64_t c, int64_t k) { return k / group * group * kPanel + c * group + k % group; }
 
 template <typename Scratch>
 Scratch* scratch(int which, size_t count) {
@@ -66,7 +66,7 @@ VISUALBERT_WIDE void narrow_row(const float* x, uint16_t* y, int64_t count) {
 }
 
 VISUALBERT_WIDE void range_of(const float* x, int64_t count, float* least, float* most) {
-  float lows[kLanes] = {}, highs[kLanes] = {};  // 0 is in every range, so that it stays exact
+  float lows[kLanes] = {}, highs[kLanes] = {};  // every range includes 0, which stays exact
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) {
@@ -116,7 +116,7 @@ const Tiles& tiles_for(Packing packing) {
 
 // Values begin..end of row c of a panel.
 VISUALBERT_WIDE void pack_bfloat16(const float* row, int64_t begin, int64_t end, int64_t c, uint16_t* panel) {
-  for (int64_t k = begin; k < end; ++k) narrow(row[k], panel + place(2, c, k));
+  for (int64_t k = begin; k < end; ++k) narrow(row[k], panel + offset_in_panel(2, c, k));
 }
 
 // The same as bytes; returns their sum.
@@ -126,13 +126,13 @@ VISUALBERT_WIDE int32_t pack_bytes(const float* row, int64_t begin, int64_t end,
   for (int64_t k = begin; k < end; ++k) {
     const int32_t level = static_cast<int32_t>(std::nearbyint(row[k] * inverse));
     const int32_t value = level < -127 ? -127 : level > 127 ? 127 : level;
-    panel[place(4, c, k)] = static_cast<int8_t>(value);
+    panel[offset_in_panel(4, c, k)] = static_cast<int8_t>(value);
     sum += value;
   }
   return sum;
 }
 
-// Calls work(first, count) for blocks of at most `most` rows, as equal as can be.
+// Calls work(first, count) for blocks of at most `most` rows and nearly equal size.
 template <typename Work>
 void each_block(int64_t rows, int most, Work work) {
   const int64_t blocks = (rows + most - 1) / most;
@@ -174,7 +174,7 @@ void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, 
       std::fill(sums, sums + kPanel, 0);
       for (int64_t c = 0; c < width; ++c) scales[c] = largest(matrix + (first + c) * depth, depth) / 127.0f;
     }
-    // A few values of every row at a time: the lines that they are scattered over stay in the cache.
+    // A few values of every row at a time: the cache lines that they are scattered over stay cached.
     for (int64_t begin = 0; begin < depth; begin += kPanel) {
       const int64_t end = std::min(begin + kPanel, depth);
       for (int64_t c = 0; c < width; ++c) {
@@ -216,7 +216,7 @@ void unpack(const PackedMatrix& packed, float* matrix) {
     const uint8_t* panel = packed.panels + row / kPanel * packed.panel_bytes();
     float* to = matrix + row * packed.depth;
     for (int64_t k = 0; k < packed.depth; ++k) {
-      const int64_t at = place(group, row % kPanel, k);
+      const int64_t at = offset_in_panel(group, row % kPanel, k);
       if (packed.packing == Packing::kFloat32) {
         to[k] = reinterpret_cast<const float*>(panel)[at];
       } else if (packed.packing == Packing::kBfloat16) {

@@ -8,12 +8,12 @@
 
 namespace visualbert {
 
-// What a packed matrix is made of. int8 is symmetric with one scale for each row of W, the outputs' channels.
+// Element type of a packed matrix. int8 is symmetric with one scale for each row of W (output channel).
 enum class Packing : int32_t { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
 
 constexpr int64_t kPanel = 32;  // rows of W side by side, the last panel filled up with zeros
 
-// A packed matrix where it lies. Element (c, k) of panel p, c < 32: float32 at [p][k][c], bfloat16 at [p][k / 2][c][k % 2], int8 at
+// A view of a packed matrix in memory. Element (c, k) of panel p, c < 32: float32 at [p][k][c], bfloat16 at [p][k / 2][c][k % 2], int8 at
 // [p][k / 4][c][k % 4], k filled up with zeros.
 struct PackedMatrix {
   Packing packing;
@@ -27,22 +27,22 @@ struct PackedMatrix {
 };
 
 size_t packed_bytes(Packing packing, int64_t rows, int64_t depth);
-// Begins a packed matrix of `packed_bytes` bytes at `target`; its panels are yet to be packed.
+// Writes the header of a packed matrix of `packed_bytes` bytes to `target`; pack_panels writes the rest.
 void pack_header(Packing packing, int64_t rows, int64_t depth, uint8_t* target);
 // Packs panels from..to of `matrix` [rows, depth].
 void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, int64_t to);
-// What pack_header began. Throws when it is something else.
+// The packed matrix in `bytes`. Throws for bytes that pack_header did not begin.
 PackedMatrix packed_matrix(const uint8_t* bytes, size_t size);
-// The values, rounded as they were packed, to `matrix` [rows, depth].
+// Writes the values, rounded as they were packed, to `matrix` [rows, depth].
 void unpack(const PackedMatrix& packed, float* matrix);
 
-// The rows of x as the product takes them: themselves, rounded to bfloat16, or as bytes with a scale and a zero of each row.
+// The rows of x in the form that the product reads: unchanged, rounded to bfloat16, or as bytes with a scale and a zero point per row.
 class ProductRows {
  public:
   ProductRows(const PackedMatrix& matrix, const float* x, int64_t rows);
   // Makes rows from..to; all must be made before multiply.
   void make(int64_t from, int64_t to);
-  // Whether they are taken as they are, without make.
+  // Whether they are used unchanged, without make.
   bool are_made() const { return form_ == Form::kGiven; }
 
  private:
@@ -57,7 +57,7 @@ class ProductRows {
   int32_t* zeros_ = nullptr;
 };
 
-// Panels from..to of y = x W^T + bias [rows of x, rows of W], then GELU where asked to.
+// Panels from..to of y = x W^T + bias [rows of x, rows of W], followed by GELU if `gelu`.
 void multiply(const PackedMatrix& matrix, const ProductRows& rows, const float* bias, bool gelu, float* y, int64_t from, int64_t to);
 
 // softmax(scale Q K^T + bias) V for one head. Rows of Q and the result, and of K and V, are `stride` apart; bias [keys] may be null.

@@ -1,4 +1,4 @@
-// Tiles in vector types of each width; bfloat16 and int8 with AVX-512's own instructions where the processor has them.
+// Tiles for each vector width; bfloat16 and int8 use AVX-512's instructions where the processor has them.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
@@ -59,7 +59,7 @@ VISUALBERT_INLINE void store_sums(void* sums, int first, const Vector (&sum)[Row
   }
 }
 
-// `Rows` rows by `Vectors` vectors at a time, from left to right.
+// `Rows` rows by `Vectors` vectors at a time, left to right.
 template <int Bytes, int Rows, int Vectors>
 VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
   using V = typename Lanes<Bytes>::Floats;
@@ -139,7 +139,7 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
   }
 }
 
-// A generation: the function `tile` of a kind with 1 to kRows rows, compiled for it.
+// A processor generation: the function `tile` for 1 to kRows rows, compiled for it.
 #define VISUALBERT_GENERATION(Name, Kind, Bytes, Vectors, Rows, Target)                                              \
   struct Name {                                                                                                      \
     static constexpr int kRows = Rows;                                                                               \
@@ -149,7 +149,7 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
     }                                                                                                                \
   };
 
-// Registers of 16 bytes, which every processor has.
+// 16-byte registers, which every processor has.
 VISUALBERT_GENERATION(FloatBase, float_tile, 16, 2, 4, )
 VISUALBERT_GENERATION(Bfloat16Base, bfloat16_tile, 16, 2, 4, )
 VISUALBERT_GENERATION(ByteBase, byte_tile, 16, 2, 4, )
@@ -162,7 +162,7 @@ VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
 VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
 VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
 
-// Bytes that are multiplied in pairs of 16 bits: the even ones and the odd ones of four.
+// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four.
 struct ByteAvx2 {
   static constexpr int kRows = 4;
   template <int Count>

@@ -8,10 +8,10 @@ namespace visualbert {
 
 constexpr int kMostTileRows = 14;  // 14 x 32 sums fill 28 of the 32 registers of AVX-512
 
-// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` counts values, filled up as the panel is.
+// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` is the padded number of values.
 using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums);
 
-// Products with 1 to `rows` rows, which this processor computes fastest.
+// Products with 1 to `rows` rows: the fastest functions for this processor.
 struct Tiles {
   int rows;
   Tile tile[kMostTileRows];

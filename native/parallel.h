@@ -23,21 +23,21 @@ inline void pause_thread() {
 #endif
 }
 
-// A fixed thread pool: the caller and `size() - 1` helpers, which sleep between loops. One loop runs at a time.
-// Whoever waits looks for some microseconds before it sleeps: waking takes longer than most loops of a prediction are apart.
-class Team {
+// A fixed pool: the calling thread and `size() - 1` others, which sleep between loops. One loop runs at a time.
+// A waiting thread spins for some microseconds before it sleeps: waking up takes longer than the gap between most loops of a prediction.
+class ThreadPool {
  public:
-  static Team& instance() {
-    static Team* team = new Team();  // never destroyed: helpers may outlive static destruction
-    return *team;
+  static ThreadPool& instance() {
+    static ThreadPool* pool = new ThreadPool();  // never destroyed: threads may outlive static destruction
+    return *pool;
   }
 
-  int size() const { return static_cast<int>(helpers_.size()) + 1; }
+  int size() const { return static_cast<int>(threads_.size()) + 1; }
 
-  // Calls work(first, last, member) for pieces of [0, count), each a multiple of `grain` long but the last; member < size().
+  // Calls work(first, last, thread) for chunks of [0, count), each but the last a multiple of `grain` long; thread < size().
   void run(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& work) {
     const int64_t grains = (count + grain - 1) / grain;
-    if (grains <= 1 || helpers_.empty()) {
+    if (grains <= 1 || threads_.empty()) {
       if (count > 0) work(0, count, 0);
       return;
     }
@@ -46,69 +46,69 @@ class Team {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = &work;
       count_ = count;
-      // Several pieces per member, so that one slow member does not delay the others.
-      piece_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
+      // Several chunks per thread, so that one slow thread does not delay the others.
+      chunk_ = std::max<int64_t>(1, grains / (4 * size())) * grain;
       next_.store(0);
       is_open_ = true;
       ++round_;
     }
     start_.notify_all();
-    take_pieces(0);
+    run_chunks(0);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      is_open_ = false;  // does not wait for helpers that have not woken up yet
+      is_open_ = false;  // does not wait for threads that have not woken up yet
     }
-    look_for([this] { return busy_.load() == 0; });
+    spin_until([this] { return active_.load() == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return busy_.load() == 0; });
+    done_.wait(lock, [this] { return active_.load() == 0; });
   }
 
  private:
-  Team() {
+  ThreadPool() {
     const char* wanted = std::getenv("TF_NUM_INTRAOP_THREADS");
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
     const int size = std::max(1, std::min(wanted != nullptr && std::atoi(wanted) > 0 ? std::atoi(wanted) : cores, 64));
-    for (int member = 1; member < size; ++member) helpers_.emplace_back([this, member] { help(member); });
+    for (int thread = 1; thread < size; ++thread) threads_.emplace_back([this, thread] { loop(thread); });
   }
 
   template <typename Condition>
-  static void look_for(Condition condition) {
-    for (int looks = 0; looks < kLooks && !condition(); ++looks) pause_thread();
+  static void spin_until(Condition condition) {
+    for (int spin = 0; spin < kSpins && !condition(); ++spin) pause_thread();
   }
 
-  void help(int member) {
+  void loop(int thread) {
     uint64_t seen = 0;
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       lock.unlock();
-      look_for([&] { return round_.load() != seen; });
+      spin_until([&] { return round_.load() != seen; });
       lock.lock();
       start_.wait(lock, [&] { return is_open_ && round_.load() != seen; });
       seen = round_.load();
-      ++busy_;
+      ++active_;
       lock.unlock();
-      take_pieces(member);
+      run_chunks(thread);
       lock.lock();
-      if (--busy_ == 0) done_.notify_one();
+      if (--active_ == 0) done_.notify_one();
     }
   }
 
-  void take_pieces(int member) {
+  void run_chunks(int thread) {
     for (;;) {
-      const int64_t first = next_.fetch_add(piece_);
+      const int64_t first = next_.fetch_add(chunk_);
       if (first >= count_) return;
-      (*work_)(first, std::min(first + piece_, count_), member);
+      (*work_)(first, std::min(first + chunk_, count_), thread);
     }
   }
 
-  std::vector<std::thread> helpers_;
+  std::vector<std::thread> threads_;
   std::mutex loop_, mutex_;
   std::condition_variable start_, done_;
   const std::function<void(int64_t, int64_t, int)>* work_ = nullptr;
-  int64_t count_ = 0, piece_ = 1;
+  int64_t count_ = 0, chunk_ = 1;
   std::atomic<int64_t> next_{0};
-  static constexpr int kLooks = 1000;  // some 20 microseconds
-  std::atomic<int> busy_{0};           // helpers in the current loop
+  static constexpr int kSpins = 1000;  // some 20 microseconds
+  std::atomic<int> active_{0};         // pool threads in the current loop
   bool is_open_ = false;
   std::atomic<uint64_t> round_{0};
 };

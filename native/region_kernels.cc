@@ -1,4 +1,4 @@
-// Regions of detectors cut out of feature maps: RoIPool and RoIAlign. All arithmetic on boxes is float32, as the references round.
+// RoIPool and RoIAlign, which cut a detector's regions out of feature maps. Boxes are computed in float32, as in the references.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -10,31 +10,31 @@
 namespace visualbert {
 namespace {
 
-// Where a region's pixels lie in the table, and its box in pixels of the map.
+// A region's box, and the rows of the pixel table that hold its map.
 struct Region {
   float x1, y1, x2, y2;    // of the picture
   float scale;             // from the picture to the map
-  int64_t height, width;   // of the map, as far as it belongs to the picture
-  int64_t first, pitch;    // row of the first pixel; rows from one line of the map to the next
+  int64_t height, width;   // of the part of the map that belongs to the picture
+  int64_t first, pitch;    // table row of the first pixel; table rows per line of the map
 
   int64_t row(int64_t y, int64_t x) const { return first + y * pitch + x; }
 };
 
-// Inputs pixels [n, c], places [r, 7], rows [r, 2], cells [bins]; an output [r, bins, bins, c].
-struct Cutting {
-  explicit Cutting(Call& call)
+// Inputs pixels [n, c], geometry [r, 7], rows [r, 2], cells [bins]; an output [r, bins, bins, c].
+struct RegionInputs {
+  explicit RegionInputs(Call& call)
       : pixels(call.input(0)), channels(width_of(pixels)), rows(size_of(pixels) / channels), count(TF_Dim(call.input(1), 0)),
-        bins(size_of(call.input(3))), places(call.data(1, count * 7)), starts(call.integers(2, count * 2)) {
+        bins(size_of(call.input(3))), geometry(call.data(1, count * 7)), starts(call.integers(2, count * 2)) {
     for (int64_t i = 0; i < count; ++i) {
       const Region r = region(i);
       if (r.height < 1 || r.width < 1 || r.pitch < r.width || r.first < 0 || r.row(r.height - 1, r.width - 1) >= rows) {
-        throw std::runtime_error("a region's map lies outside of the pixels");
+        throw std::runtime_error("a region's map lies outside the table of pixels");
       }
     }
   }
 
   Region region(int64_t i) const {
-    const float* p = places + i * 7;
+    const float* p = geometry + i * 7;
     const int32_t* s = starts + i * 2;
     return {p[0], p[1], p[2], p[3], p[4], static_cast<int64_t>(p[5]), static_cast<int64_t>(p[6]), s[0], s[1]};
   }
@@ -44,7 +44,7 @@ struct Cutting {
   void each(Call& call, Work work) const {
     visit(pixels, [&](const auto* data) {
       auto* cut = call.shaped_output<Element<decltype(data)>>(0, {count, bins, bins, channels});
-      share(count, 1, [&](int64_t from, int64_t to, int) {
+      parallel_for(count, 1, [&](int64_t from, int64_t to, int) {
         for (int64_t i = from; i < to; ++i) work(data, region(i), cut + i * bins * bins * channels);
       });
     });
@@ -52,11 +52,11 @@ struct Cutting {
 
   TF_Tensor* pixels;
   int64_t channels, rows, count, bins;
-  const float* places;
+  const float* geometry;
   const int32_t* starts;
 };
 
-// A whole number within bounds; the lower bound for NaN.
+// `value` truncated and clamped to [least, most]; `least` for NaN.
 int64_t bounded(float value, int64_t least, int64_t most) {
   if (!(value > static_cast<float>(least))) return least;
   return value < static_cast<float>(most) ? static_cast<int64_t>(value) : most;
@@ -67,9 +67,9 @@ struct RoiPoolKernel {
   explicit RoiPoolKernel(Attributes) {}
 
   void run(Call& call) const {
-    const Cutting cutting(call);
-    const int64_t bins = cutting.bins, channels = cutting.channels;
-    cutting.each(call, [&](const auto* pixels, const Region& region, auto* cut) {
+    const RegionInputs inputs(call);
+    const int64_t bins = inputs.bins, channels = inputs.channels;
+    inputs.each(call, [&](const auto* pixels, const Region& region, auto* cut) {
       const std::vector<Span> lines = spans(region.y1 * region.scale, region.y2 * region.scale, bins, region.height);
       const std::vector<Span> columns = spans(region.x1 * region.scale, region.x2 * region.scale, bins, region.width);
       for (const Span& line : lines) {
@@ -112,9 +112,9 @@ struct RoiAlignKernel {
   explicit RoiAlignKernel(Attributes a) : sampling(a.integer("sampling")), is_aligned(a.integer("is_aligned") != 0) {}
 
   void run(Call& call) const {
-    const Cutting cutting(call);
-    const int64_t bins = cutting.bins, channels = cutting.channels;
-    cutting.each(call, [&](const auto* pixels, const Region& region, auto* cut) {
+    const RegionInputs inputs(call);
+    const int64_t bins = inputs.bins, channels = inputs.channels;
+    inputs.each(call, [&](const auto* pixels, const Region& region, auto* cut) {
       const Axis lines = axis(region.y1 * region.scale, region.y2 * region.scale, bins, region.height);
       const Axis columns = axis(region.x1 * region.scale, region.x2 * region.scale, bins, region.width);
       const float samples = static_cast<float>(std::max<int64_t>(lines.each * columns.each, 1));
@@ -201,7 +201,7 @@ void shapes_regions(TF_ShapeInferenceContext* context, TF_Status* status) {
 }  // namespace
 
 void register_region_kernels() {
-  const std::initializer_list<const char*> inputs = {"pixels: T", "places: float", "rows: int32", "cells: int32"};
+  const std::initializer_list<const char*> inputs = {"pixels: T", "geometry: float", "rows: int32", "cells: int32"};
   define<RoiPoolKernel>({"VisualbertRoiPool", inputs, {"regions: T"}, {kFloats}, shapes_regions, false});
   define<RoiAlignKernel>(
       {"VisualbertRoiAlign", inputs, {"regions: T"}, {kFloats, "sampling: int", "is_aligned: int"}, shapes_regions, false});

@@ -1,4 +1,4 @@
-// The table of handles and the operation that looks up in it. A handle is a few words of memory on the host, whatever device its variable is on.
+// The table of handles, and the operation that reads it. A handle is a small tensor on the host, whatever device its variable is on.
 #include "variable_handle.h"
 
 #include <memory>
@@ -35,7 +35,7 @@ struct VariableKernel {
     std::lock_guard<std::mutex> lock(table.mutex);
     const auto found = table.handles.find(number);
     if (found == table.handles.end()) throw std::runtime_error("no variable has the number " + std::to_string(number));
-    call.give(0, found->second.get());
+    call.set_output(0, found->second.get());
   }
 };
 

@@ -1,5 +1,5 @@
-// Handles of variables by number: an operation that gives out the variable whose number it is fed, so that one operation serves them all.
-// TensorFlow itself refuses to be fed a handle.
+// Handles of variables by number: one operation returns the variable whose number it is fed.
+// TensorFlow does not accept a handle as a feed.
 #ifndef VISUALBERT_VARIABLE_HANDLE_H_
 #define VISUALBERT_VARIABLE_HANDLE_H_
 
@@ -9,10 +9,10 @@
 
 namespace visualbert {
 
-// Registers the operation VisualbertVariable(number) -> handle, once per process. Throws what TensorFlow says.
+// Registers the operation VisualbertVariable(number) -> handle, once per process. Throws TensorFlow's error.
 void register_variable_handle();
 
-// Keeps a handle, which becomes the table's, until `forget_handle`. Returns its number.
+// Takes ownership of a handle until `forget_handle`. Returns its number.
 int32_t keep_handle(TF_Tensor* handle);
 
 void forget_handle(int32_t number);

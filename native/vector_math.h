@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-// One copy of a function for each generation of processors; the loader takes the best.
+// One copy of a function for each generation of processors; the loader picks the best.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define VISUALBERT_WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), flatten))
 #else

@@ -1,5 +1,5 @@
-// Convolutions of 3 x 3 by Winograd's method, around a matrix product for each of the 36 numbers of a tile. A dilation of 2 is four maps, each of
-// every second pixel.
+// Convolutions of 3 x 3 by Winograd's method, around a matrix product for each of the 36 elements of a tile. With a dilation of 2 a map is
+// convolved as four, each of every second pixel.
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kPlanes = kWinogradIn * kWinogradIn;
 
-// The tiles of maps [b, h, w, c] with as many zeros around them as keep their size.
+// The tiles of maps [b, h, w, c], padded with zeros so that the output keeps their size.
 template <int kDilation>
 struct Tiles {
   Tiles(int64_t b, int64_t h, int64_t w) : height(h), width(w), rows(along(h)), columns(along(w)), count(b * kDilation * kDilation * rows * columns) {}
@@ -52,7 +52,7 @@ struct WinogradInputKernel {
     const float* x = call.data(0, size_of(input));
     float* y = call.shaped_output<float>(0, {kPlanes, tiles.count, channels});
     const std::vector<float> zeros(static_cast<size_t>(channels), 0.0f);
-    share(tiles.count, 1, [&](int64_t from, int64_t to, int) {
+    parallel_for(tiles.count, 1, [&](int64_t from, int64_t to, int) {
       const float* pixels[kPlanes];
       for (int64_t tile = from; tile < to; ++tile) {
         tiles.each_pixel(tile, kWinogradIn, 1, [&](int i, int64_t row) { pixels[i] = row < 0 ? zeros.data() : x + row * channels; });
@@ -73,7 +73,7 @@ struct WinogradOutputKernel {
     const float *products = call.data(0, kPlanes * tiles.count * channels), *bias = call.data(1, channels);
     float* y = call.shaped_output<float>(0, {shape[0], shape[1], shape[2], channels});
     const float least = is_relu ? 0.0f : -std::numeric_limits<float>::infinity();
-    share(tiles.count, 1, [&](int64_t from, int64_t to, int) {
+    parallel_for(tiles.count, 1, [&](int64_t from, int64_t to, int) {
       float* pixels[kWinogradOut * kWinogradOut];
       for (int64_t tile = from; tile < to; ++tile) {
         tiles.each_pixel(tile, kWinogradOut, 0, [&](int i, int64_t row) { pixels[i] = row < 0 ? nullptr : y + row * channels; });

@@ -1,4 +1,4 @@
-// The transforms of Winograd's convolution. They see no TensorFlow, so that this file can be optimised harder than the rest.
+// The transforms of Winograd's convolution. They include no TensorFlow header, so that this file can be compiled with more optimisation than the rest.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
@@ -16,7 +16,7 @@ struct Lanes {
   float at[kLanes];
 };
 
-// B^T x for one column of the tile, in place of it: 6 vectors that lie `step` apart.
+// B^T x for one column of the tile, in place: 6 vectors, `step` apart.
 inline void transform_input(Lanes* x, int step) {
   for (int i = 0; i < kLanes; ++i) {
     const float a = x[0].at[i], b = x[step].at[i], c = x[2 * step].at[i], d = x[3 * step].at[i], e = x[4 * step].at[i], f = x[5 * step].at[i];
@@ -42,7 +42,7 @@ inline void transform_output(Lanes* x, int step) {
   }
 }
 
-// A whole number of lanes is copied as one, the rest of the last one by one.
+// Full vectors are copied at once, the remaining floats one by one.
 inline void load(const float* from, Lanes* to, int64_t left) {
   if (left >= kLanes) std::copy_n(from, kLanes, to->at);
   else for (int i = 0; i < kLanes; ++i) to->at[i] = i < left ? from[i] : 0.0f;

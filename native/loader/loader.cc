@@ -1,5 +1,5 @@
-// What has to happen before TensorFlow's libraries are loaded: variables in the process's own environment (a module
-// loader with sandboxes, such as jest's, hands out a copy), and standard error set aside, because the libraries print
+// What has to happen before TensorFlow's libraries are loaded: variables are set in the process's own environment (a module
+// loader with sandboxes, such as jest's, only has a copy), and standard error is redirected, because the libraries print
 // a line while they are loaded, before any setting can silence it.
 #include <node_api.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ napi_value SetVariable(napi_env env, napi_callback_info info, int overwrite) {
 // set(name, value): sets a variable of the environment.
 napi_value Set(napi_env env, napi_callback_info info) { return SetVariable(env, info, 1); }
 
-// setDefault(name, value): sets one that the user has not set.
+// setDefault(name, value): sets a variable that the user has not set.
 napi_value SetDefault(napi_env env, napi_callback_info info) { return SetVariable(env, info, 0); }
 
 // holdStderr(): redirects standard error to a temporary file. Does nothing when none can be made.

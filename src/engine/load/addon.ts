@@ -84,7 +84,7 @@ export interface GraphAddon {
     inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[],
     controls: readonly number[],
-    beside: number | null,
+    colocated: number | null,
   ): { operation: number; outputs: OutputDescription[] };
   keepHandle(graph: Handle<'graph'>, handle: Handle<'tensor'>): number;
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
@@ -125,7 +125,7 @@ export class NativeGraph {
   }
 
   /**
-   * Adds an operation; TensorFlow infers the shapes of its outputs. @param beside an operation on whose device it is to run.
+   * Adds an operation; TensorFlow infers the shapes of its outputs. @param colocated number of an operation whose device it shares.
    * @throws EngineError with TensorFlow's reason.
    */
   add(
@@ -134,9 +134,9 @@ export class NativeGraph {
     inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[] = [],
     controls: readonly number[] = [],
-    beside: number | null = null,
+    colocated: number | null = null,
   ): { operation: number; outputs: OutputDescription[] } {
-    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls, beside);
+    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls, colocated);
   }
 
   /** The serialized `tensorflow.OpDef`. @throws EngineError for an operation that TensorFlow does not have. */

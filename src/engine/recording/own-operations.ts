@@ -37,7 +37,7 @@ const take =
   (...names: string[]): KernelForm['inputs'] =>
   (inputs) =>
     names.map((name) => inputs[name] as tf.Tensor);
-const regions = take('pixels', 'places', 'rows', 'cells');
+const regions = take('pixels', 'geometry', 'rows', 'cells');
 const none: KernelForm['attributes'] = () => [];
 const epsilon: KernelForm['attributes'] = (attrs) => [float('epsilon', attrs['epsilon'])];
 const scale: KernelForm['attributes'] = (attrs) => [float('scale', attrs['scale'])];

@@ -98,7 +98,7 @@ export function kernelInputs({ pixels }: PixelTable, regions: LocatedRegions, bi
   const columns = tf.stack([scales, heights, widths], 1) as tf.Tensor2D;
   return {
     pixels,
-    places: tf.concat([boxes, columns], 1), // [r, 7]
+    geometry: tf.concat([boxes, columns], 1), // [r, 7]
     rows: tf.stack([firsts, pitches], 1), // [r, 2]
     cells: tf.range(0, bins, 1, 'int32'),
   };
