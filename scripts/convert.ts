@@ -83,7 +83,7 @@ export const command: CommandModule<object, ConvertArguments> = {
       .option('allow-incomplete', {
         type: 'boolean',
         default: false,
-        describe: 'Go on although keys have no place or parameters no source',
+        describe: 'Go on although some keys match no parameter or parameters have no source',
       })
       .option('detector', {
         choices: DETECTOR_NAMES,

@@ -1,4 +1,4 @@
-// Random access to bytes: the one interface between file formats and the places where bytes come from.
+// Random access to bytes: the one interface between file formats and where their bytes come from.
 import { requireKinds } from './options.js';
 
 /** A file, a buffer or a remote object of known size. Readers never need it whole in memory. */

@@ -1,4 +1,4 @@
-// The folder of this user for what the package fetches and builds: engines and detectors. Node only.
+// The user's cache folder for what the package downloads and builds: engines and detectors. Node only.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 

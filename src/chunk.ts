@@ -1,7 +1,7 @@
-// Lists in portions.
+// Splits lists.
 
 /**
- * Neighbours of a list, so many together; the last portion may be smaller.
+ * Splits a list into consecutive chunks of `size` elements; the last may be shorter.
  * @param size a whole number of at least 1
  */
 export function chunk<T>(items: readonly T[], size: number): T[][] {

@@ -1,4 +1,4 @@
-// CRC-32 as zip archives want it: zlib's in Node; in browsers a table's, eight bytes at a time.
+// CRC-32 as zip archives use it: zlib's in Node; in browsers by tables, eight bytes at a time.
 
 const TABLES = makeTables();
 
@@ -17,7 +17,7 @@ function makeTables(): Uint32Array[] {
   return tables;
 }
 
-/** zlib's, which uses the processor's own instructions. Asked for in this way because browsers read this file too. */
+/** zlib's, which uses the processor's own instructions. Looked up at run time because browsers load this file too. */
 const zlib = (globalThis as { process?: Partial<NodeJS.Process> }).process?.getBuiltinModule?.('node:zlib');
 
 /** CRC-32 (polynomial 0xEDB88320) of bytes. */

@@ -9,7 +9,7 @@ import { requireKinds } from '../options.js';
 
 const PEEK_BYTES = 512;
 
-/** Files of other formats: how they begin, and what to say of them. */
+/** Files of other formats: how they begin, and the error text. */
 const OTHER_FORMATS: readonly [RegExp, string][] = [
   [
     /^\s*(<!doctype html|<html|<\?xml)/i,
@@ -39,7 +39,7 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
 }
 
 /**
- * What torch.save wrote, whatever it is, of an archive or a legacy stream; null for bytes of something else.
+ * The value that torch.save wrote to an archive or a legacy stream; null for other bytes.
  * @throws CheckpointError for a damaged or hostile file.
  */
 export async function readTorchObject(source: ByteSource): Promise<TorchObject | null> {
@@ -69,6 +69,6 @@ async function openByHead(source: ByteSource, head: Uint8Array): Promise<TensorF
     throw new CheckpointError(`${source.name}: a bare Python pickle, not written by torch.save; nothing was run`);
   const shown = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   throw new CheckpointError(
-    `${source.name}: begins with ${shown}, which is neither safetensors nor torch.save; the file is damaged or something else`,
+    `${source.name}: begins with ${shown}, which is neither safetensors nor torch.save; the file is damaged or of another format`,
   );
 }

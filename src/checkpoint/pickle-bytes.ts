@@ -4,10 +4,10 @@ import { CheckpointError } from '../errors.js';
 /** No integer of a checkpoint is longer. */
 const MAX_INTEGER_BYTES = 256;
 
-/** Thrown when the bytes end before the pickle does: the caller may offer more. */
+/** Thrown when the bytes end before the pickle does: the caller may retry with more. */
 export class PickleEnd extends CheckpointError {}
 
-/** A position in the bytes of a pickle. Every method reads on from it. */
+/** A cursor over the bytes of a pickle. Every method reads from it and advances it. */
 export class PickleBytes {
   /** Bytes read so far. */
   at = 0;
@@ -36,7 +36,7 @@ export class PickleBytes {
     throw new CheckpointError(`${this.file}: pickle at byte ${this.base + this.opcodeAt}: ${reason}`);
   }
 
-  /** Passes over bytes and gives the first one's index. @throws PickleEnd when there are not as many. */
+  /** Skips `count` bytes and returns the index of the first. @throws PickleEnd when fewer are left. */
   take(count: number): number {
     const start = this.at;
     if (!(count >= 0 && start + count <= this.bytes.byteLength)) {

@@ -33,12 +33,12 @@ export class PickleStack {
     this.pushSlot(value);
   }
   private pushSlot(value: Slot): void {
-    if (++this.valueCount > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.what}`);
+    if (++this.valueCount > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: not a ${this.what}`);
     this.slots.push(value);
   }
   /** Counts a new container. */
   container<T extends PickleValue>(value: T): T {
-    if (++this.containerCount > MAX_CONTAINERS) this.fail(`more than ${MAX_CONTAINERS} containers: no ${this.what}`);
+    if (++this.containerCount > MAX_CONTAINERS) this.fail(`more than ${MAX_CONTAINERS} containers: not a ${this.what}`);
     return value;
   }
   pop(): PickleValue {
@@ -71,7 +71,7 @@ export class PickleStack {
   /** Stores the top in the memo. */
   remember(key: number): void {
     this.memo.set(key, this.top());
-    if (this.memo.size > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: no ${this.what}`);
+    if (this.memo.size > MAX_VALUES) this.fail(`more than ${MAX_VALUES} values: not a ${this.what}`);
   }
   /** Stores the top under the next free key. */
   memoize(): void {

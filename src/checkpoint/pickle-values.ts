@@ -1,4 +1,4 @@
-// Values out of a pickle, and the rules that say which names in it mean anything.
+// Values of a pickle, and the rules for the names that it may use.
 
 /** A class or function that a pickle names: only the name. */
 export class PickleGlobal {
@@ -11,12 +11,12 @@ export class PickleGlobal {
   }
 }
 
-/** What allow-listed calls may return beside plain values. */
+/** What allow-listed calls may return besides plain values. */
 export interface PickleObject {
   readonly kind: string;
 }
 
-/** A value out of a pickle: dicts become Maps; lists, tuples and sets become arrays. */
+/** A value of a pickle: dicts become Maps; lists, tuples and sets become arrays. */
 export type PickleValue =
   | null
   | boolean
@@ -39,7 +39,7 @@ export interface PickleRules {
   persistentLoad(id: PickleValue): PickleValue;
   /** Gives an allowed object its state (`__setstate__`). Throws an Error with a reason when the state makes no sense. */
   setState?(target: PickleValue, state: PickleValue): void;
-  /** What a pickle under these rules is, and what to do about one that names something else: for errors. */
+  /** For errors: what a pickle under these rules is, and what to do about one that names something else. */
   readonly what: string;
   readonly advice: string;
 }

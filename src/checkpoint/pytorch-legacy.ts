@@ -12,7 +12,7 @@ import { TORCH_RULES, TorchStorage } from './torch-objects.js';
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL_VERSION = 1001;
 
-/** Pickles are read through a window that grows as long as they go on: most fit the first. */
+/** Pickles are read through a window that grows until they fit; most fit the first. */
 const FIRST_WINDOW_BYTES = 1 << 20;
 const MAX_WINDOW_BYTES = 64 << 20;
 

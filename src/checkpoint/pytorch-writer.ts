@@ -7,7 +7,7 @@ import { requireBytes, type TensorToWrite } from './safetensors.js';
 import { ZipWriter } from './zip-writer.js';
 import { requireKinds } from '../options.js';
 
-/** The folder inside the archive; torch takes the file's name, any will do. */
+/** The folder inside the archive; torch uses the file's name, but reads any. */
 const ROOT = 'archive';
 
 const STORAGE_TYPES: Readonly<Record<StoredDType, string>> = {

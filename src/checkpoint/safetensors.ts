@@ -7,20 +7,20 @@ import { DTYPE_BYTES, isStoredDType, type StoredDType } from './dtypes.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
 import { requireKinds } from '../options.js';
 
-/** The reference refuses longer headers. */
+/** The reference implementation rejects longer headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** Headers end at a multiple of this, and with them the data begins. */
+/** Headers are padded to a multiple of this; the data follows. */
 const ALIGNMENT = 8;
 
-/** A tensor to be written: its bytes are asked for when its turn comes, and may be dropped after. */
+/** A tensor to write: its bytes are requested when it is written, and can be freed afterwards. */
 export interface TensorToWrite {
   name: string;
   dtype: StoredDType;
   shape: readonly number[];
   /** Row-major little-endian bytes. */
   bytes(): Promise<Uint8Array> | Uint8Array;
-  /** Name of an earlier tensor with the same data: written once where the format can say so (PyTorch), left out elsewhere (safetensors). */
+  /** Name of an earlier tensor with the same data: written once where the format supports it (PyTorch), left out elsewhere (safetensors). */
   aliasOf?: string;
 }
 
@@ -38,7 +38,9 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   const headerBytes = Number(new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true));
   const dataStart = 8 + headerBytes;
   if (headerBytes > MAX_HEADER_BYTES || dataStart > source.size) {
-    fail(`its header claims ${headerBytes} bytes, the file has ${source.size}; it is cut off or no safetensors file`);
+    fail(
+      `its header claims ${headerBytes} bytes, the file has ${source.size}; it is cut off or not a safetensors file`,
+    );
   }
   const { metadata, entries } = parseHeader(await source.read(8, headerBytes), fail);
 
@@ -114,7 +116,7 @@ function parseObject(bytes: Uint8Array, fail: (text: string) => never): object {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     return fail(
-      `its header is not JSON (${errorMessage(error).slice(0, 120)}); the file is damaged or no safetensors file`,
+      `its header is not JSON (${errorMessage(error).slice(0, 120)}); the file is damaged or not a safetensors file`,
     );
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))

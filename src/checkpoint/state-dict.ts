@@ -2,7 +2,7 @@
 import { CheckpointError } from '../errors.js';
 import { PickleGlobal, type PickleValue } from './pickle-values.js';
 
-/** Under these names training programs keep the model's weights, in order of preference. */
+/** Names under which training programs store the model's weights, in order of preference. */
 const WRAPPER_NAMES = [
   'state_dict',
   'model_state_dict',
@@ -91,7 +91,7 @@ function collect<T extends PickleValue>(
   if (group.tensors.size > 0) into.groups.set(path, group);
 }
 
-/** What a value is, in the words of Python. */
+/** What a value is, for messages. */
 function kindOf(value: PickleValue): string {
   if (value === null) return 'None';
   if (typeof value === 'string') return 'text';

@@ -4,7 +4,7 @@ import { CheckpointError, errorMessage } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { DTYPE_BYTES, type StoredDType, toFloat32 } from './dtypes.js';
 
-/** What a file format is called. */
+/** The name of a file format. */
 export type TensorFileFormat = 'safetensors' | 'pytorch' | 'pytorch-legacy' | 'tfjs' | 'sharded' | 'pickle';
 
 /** One tensor as the file declares it. */
@@ -16,13 +16,13 @@ export interface StoredTensor {
   location: string;
 }
 
-/** Named tensors of one checkpoint. Nothing is read before it is asked for. */
+/** Named tensors of one checkpoint. A tensor is read only on request. */
 export interface TensorFile {
   /** The path or address, for errors. */
   readonly name: string;
   readonly format: TensorFileFormat;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Strings that the file carries beside its tensors. */
+  /** Strings that the file stores besides its tensors. */
   readonly metadata: Record<string, string>;
   /** Keys of the state dict that hold no tensor -> what they hold, such as `text` or `None`. */
   readonly nonTensors?: ReadonlyMap<string, string>;
@@ -47,10 +47,10 @@ export interface LocatedTensor {
   limit: number;
 }
 
-/** Bytes converted at a time, so that a conversion needs little beside its result. */
+/** Bytes converted at a time, so that a conversion needs little memory besides its result. */
 const PIECE_BYTES = 4 << 20;
 
-/** A view may repeat its elements (stride 0), but no weight repeats them beyond this size or its file's. */
+/** A view may repeat its elements (stride 0), but not to more than this size or its file's. */
 const EXPANSION_LIMIT = 64 << 20;
 
 /** A TensorFile over located tensors. @throws CheckpointError when a tensor reaches outside its bytes. */

@@ -78,7 +78,7 @@ function parseManifest(text: string, fail: (reason: string) => never): { paths: 
       !Array.isArray(paths) ||
       !paths.every((path) => typeof path === 'string' && /^[^/\\\0:]+$/.test(path) && path !== '..')
     ) {
-      return fail('names shards by something else than file names in the same folder');
+      return fail('expected the shards to be file names in the same folder');
     }
     if (!Array.isArray(weights) || !weights.every(isWeightEntry))
       return fail('lists weights without name, shape or dtype');

@@ -8,7 +8,7 @@ import type { WeightEntry } from './tfjs-reader.js';
 /** As tfjs's converter: small enough for the cache of every browser. */
 const DEFAULT_SHARD_BYTES = 4 << 20;
 
-/** How weights are made smaller: half precision, or 256 steps between the least and the greatest value of each matrix. */
+/** How weights are compressed: half precision, or 256 steps between the minimum and the maximum of each matrix. */
 export type WebQuantization = 'float16' | 'uint8';
 
 /**
@@ -64,7 +64,7 @@ export async function writeTfjs(
   return [...paths, 'model.json'];
 }
 
-/** Biases and norms stay exact: they are few, and every value passes through them. */
+/** Biases and norms stay exact: they are small, and every activation passes through them. */
 function webDtype(
   { dtype, shape }: Pick<TensorToWrite, 'dtype' | 'shape'>,
   quantization: WebQuantization | undefined,
@@ -99,7 +99,7 @@ async function webWeight(
   };
 }
 
-/** 256 even steps from the least to the greatest value, moved so that 0 is one of them where it lies between. */
+/** 256 even steps from the minimum to the maximum, shifted so that 0 is one of them if it lies between. */
 function quantised(values: Float32Array): { scale: number; min: number; bytes: Uint8Array } {
   let [least, greatest] = [Infinity, -Infinity];
   for (const value of values) {

@@ -58,7 +58,7 @@ const TORCH_DTYPES: Readonly<Record<string, StoredDType>> = {
   bool: 'BOOL',
 };
 
-/** Something that a pickle holds and that is not needed: a metric, a path, a device. */
+/** A value of a pickle that is not needed: a metric, a path, a device. */
 const OPAQUE = { kind: 'opaque' } as const;
 
 type Call = (args: PickleValue[]) => PickleValue;

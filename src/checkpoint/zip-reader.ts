@@ -1,9 +1,9 @@
-// The directory of a zip archive, read through random access. Our own because torch.save needs what archive libraries hide: the position
+// The directory of a zip archive, read through random access. Written here because torch.save needs what archive libraries hide: the offset
 // of each stored entry's bytes in the file (so that a tensor is read straight into its array), in browsers too, and strict checks.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
 
-/** An entry; its bytes lie in the file as they are, unless it is deflated. */
+/** An entry; its bytes are stored as they are, unless it is deflated. */
 export interface ZipEntry {
   name: string;
   /** Byte offset of its data in the file. */
@@ -28,7 +28,7 @@ const LONGEST_COMMENT = 0xffff;
 
 /** Far above any checkpoint (one entry per storage, BERT base has 200); bounds what a hostile directory can cost. */
 const MAX_ENTRIES = 20_000;
-/** Of an entry in the directory: its name is seldom longer. */
+/** Bytes of an entry in the directory, its name included. */
 const MAX_BYTES_PER_ENTRY = 800;
 
 /**

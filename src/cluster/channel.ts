@@ -1,4 +1,4 @@
-// The channel between the workers: a small TCP connection of each to worker 0, for exchanges, beats and failures. Tensors never go through it.
+// The channel between the workers: a TCP connection of each to worker 0, for exchanges, heartbeats and failures. Tensors never go through it.
 import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
 import { Exchanges } from './exchanges.js';
 import type { Cluster, Message } from './contract.js';
@@ -7,17 +7,17 @@ import type { Cluster, Message } from './contract.js';
 export interface ChannelOptions {
   addresses: readonly string[];
   worker: number;
-  /** How long a worker is waited for, at the start and when it is not heard of. */
+  /** How long to wait for a worker, at the start and between its messages. */
   timeoutSeconds: number;
-  /** What all workers must have in common before anything begins, by name. */
+  /** What must be equal on all workers before training begins, by name. */
   identity: Readonly<Record<string, string>>;
 }
 
-/** The part of a cluster that is not tensors. */
+/** The part of a cluster's communication that carries no tensors. */
 export type Channel = Pick<Cluster, 'exchange' | 'abandon' | 'failure' | 'fail' | 'leave'>;
 
-/** Beats in the time after which a worker counts as lost. */
-const BEATS = 6;
+/** Heartbeats within the time after which a worker counts as lost. */
+const HEARTBEATS = 6;
 
 /** A worker in messages: its number and address. */
 export function workerName(worker: number, addresses: readonly string[]): string {
@@ -30,16 +30,16 @@ export function channelAddress(addresses: readonly string[]): { host: string; po
   return { host, port: Number(port) + 1 };
 }
 
-/** Another worker as this one hears of it. */
+/** A connected worker. */
 export interface Peer {
   worker: number;
-  /** When something last came from it, in ms. */
-  heardAt: number;
+  /** Time of its last message, in ms. */
+  lastMessageMs: number;
   send(message: object): void;
   end(): void;
 }
 
-/** What both ends of a channel have in common: failing once, beating, and noticing silence. */
+/** What both ends of a channel share: failing once, heartbeats, and noticing that they stop. */
 export class ChannelEnd {
   readonly exchanges = new Exchanges();
   readonly failure: Promise<never>;
@@ -49,25 +49,25 @@ export class ChannelEnd {
   private failed: Error | null = null;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param close frees what belongs to this end alone. */
+  /** @param close frees the resources of this end. */
   constructor(
     readonly options: ChannelOptions,
     private readonly close: () => void,
   ) {
     this.failure = new Promise((_, reject) => (this.reject = reject));
     this.failure.catch(() => undefined); // everyone who waits for it sees it
-    this.timer = setInterval(() => this.beat(), (1000 * options.timeoutSeconds) / BEATS).unref();
+    this.timer = setInterval(() => this.heartbeat(), (1000 * options.timeoutSeconds) / HEARTBEATS).unref();
   }
 
   get error(): Error | null {
     return this.failed;
   }
 
-  /** Ends the channel with a failure, which the peers hear of. */
+  /** Ends the channel with a failure, which is reported to the peers. */
   failWith(error: Error): void {
     if (this.failed !== null || this.hasLeft) return;
     this.failed = error;
-    this.tell(error);
+    this.report(error);
     this.exchanges.fail(error);
     this.reject(error);
   }
@@ -80,19 +80,19 @@ export class ChannelEnd {
     this.stop();
   }
 
-  /** What a peer says that is neither its value nor its farewell. */
-  hear(peer: Peer, { failure, isFinal }: Readonly<Record<string, unknown>>): void {
-    peer.heardAt = performance.now();
+  /** Handles the part of a message that both ends understand: a sign of life, or a failure. */
+  receive(peer: Peer, { failure, isFinal }: Readonly<Record<string, unknown>>): void {
+    peer.lastMessageMs = performance.now();
     if (typeof failure === 'string')
       this.failWith(isFinal === true ? new TrainingError(failure) : new WorkerError(failure));
   }
 
-  /** A peer's connection ended. */
+  /** Handles the end of a peer's connection. */
   lose(worker: number, reason: string): void {
-    this.failWith(new WorkerError(`${workerName(worker, this.options.addresses)} is gone: ${reason}`));
+    this.failWith(new WorkerError(`${workerName(worker, this.options.addresses)} was lost: ${reason}`));
   }
 
-  private tell(error: Error): void {
+  private report(error: Error): void {
     const failure = { failure: error.message, isFinal: !(error instanceof WorkerError) };
     for (const peer of this.peers.values()) peer.send(failure);
     this.stop();
@@ -104,33 +104,33 @@ export class ChannelEnd {
     this.close();
   }
 
-  private beat(): void {
+  private heartbeat(): void {
     const { timeoutSeconds } = this.options;
     for (const peer of this.peers.values()) {
-      peer.send({ beat: true });
-      if (performance.now() - peer.heardAt > 1000 * timeoutSeconds)
-        this.lose(peer.worker, `it has not been heard of for ${timeoutSeconds} s`);
+      peer.send({ heartbeat: true });
+      if (performance.now() - peer.lastMessageMs > 1000 * timeoutSeconds)
+        this.lose(peer.worker, `no message for ${timeoutSeconds} s`);
     }
   }
 }
 
-/** How long a failure of this worker waits for the one that made it, which another worker may name. */
+/** How long a failing worker waits for the failure that caused its own, which another worker may report. */
 const CAUSE_MS = 3000;
 
-/** The channel of an end. @param give hands a value over to worker 0 */
-export function channelOf(end: ChannelEnd, give: (name: string, value: Message) => void): Channel {
+/** The channel of an end. @param contribute sends a value to worker 0 */
+export function channelOf(end: ChannelEnd, contribute: (name: string, value: Message) => void): Channel {
   const { addresses, worker } = end.options;
   let own: unknown = null;
   return {
     failure: end.failure,
     exchange: async <T extends Message>(name: string, value: T): Promise<readonly T[]> => {
       const values = end.exchanges.wait(name);
-      give(name, value);
+      contribute(name, value);
       return values as Promise<readonly T[]>;
     },
     fail: async (error) => {
       if (error === own) return error;
-      // A sum that fails says only that the connection broke: who broke it comes through the channel.
+      // A failed sum only says that the connection broke; the channel reports which worker broke it.
       const isConsequence = error instanceof EngineError && /[Cc]ollective/.test(error.message);
       if (isConsequence && end.error === null)
         await Promise.race([end.failure.catch(() => undefined), new Promise((wake) => setTimeout(wake, CAUSE_MS))]);

@@ -1,4 +1,4 @@
-// Exchanges under way: each waits until every worker's value is there.
+// Pending exchanges: each waits for every worker's value.
 import type { Message } from './contract.js';
 
 interface Exchange {
@@ -7,12 +7,12 @@ interface Exchange {
   reject: (error: Error) => void;
 }
 
-/** The exchanges of one worker, by name. After a failure all are refused. */
+/** The pending exchanges of one worker, by name. After a failure all are rejected. */
 export class Exchanges {
   private readonly open = new Map<string, Exchange>();
   private failure: Error | null = null;
 
-  /** The values of an exchange, once `settle` is called with them. */
+  /** Resolves with the values of an exchange when `settle` is called with them. */
   wait(name: string): Promise<readonly Message[]> {
     if (this.failure !== null) return Promise.reject(this.failure);
     const { promise, resolve, reject } = newPromise();
@@ -26,13 +26,13 @@ export class Exchanges {
     this.open.delete(name);
   }
 
-  /** Refuses those under way and all to come. */
+  /** Rejects the pending exchanges and all later ones. */
   fail(error: Error): void {
     this.failure ??= error;
     this.abandon(error);
   }
 
-  /** Refuses those under way. */
+  /** Rejects the pending exchanges. */
   abandon(error: Error): void {
     for (const { reject } of this.open.values()) reject(error);
     this.open.clear();
@@ -47,13 +47,13 @@ function newPromise(): Exchange {
   return { promise, resolve, reject };
 }
 
-/** On worker 0: the values that have come, by the name of the exchange. */
+/** On worker 0: the values received so far, by the name of the exchange. */
 export class Gathering {
   private readonly values = new Map<string, (Message | undefined)[]>();
 
   constructor(private readonly count: number) {}
 
-  /** Adds a worker's value. Returns all values once they are there. */
+  /** Adds a worker's value. Returns all values once they are complete, else null. */
   add(name: string, worker: number, value: Message): readonly Message[] | null {
     const values = this.values.get(name) ?? Array<Message | undefined>(this.count).fill(undefined);
     values[worker] = value;

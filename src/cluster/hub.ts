@@ -1,4 +1,4 @@
-// Worker 0's end of the channel: waits for all others, joins their values, and tells all of a failure.
+// Worker 0's end of the channel: waits for all others, joins their values, and reports failures to all.
 import { createServer, type Server, type Socket } from 'node:net';
 import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
 import {
@@ -16,15 +16,15 @@ import { isLoopback } from './loopback.js';
 import { readLines } from './line-socket.js';
 
 /**
- * Opens the channel once all workers have come.
- * @throws WorkerError naming those that have not come; TrainingError naming one that differs; EngineError when the port cannot be opened
+ * Opens the channel once all workers have connected.
+ * @throws WorkerError naming those that did not connect; TrainingError naming one that differs; EngineError when the port cannot be opened
  */
 export async function openHub(options: ChannelOptions): Promise<Channel> {
   const { addresses, timeoutSeconds } = options;
   const server = createServer();
   const end = new ChannelEnd(options, () => server.close());
   const gathering = new Gathering(addresses.length);
-  const give = (worker: number, name: string, value: Message): void => {
+  const contribute = (worker: number, name: string, value: Message): void => {
     const values = gathering.add(name, worker, value);
     if (values === null) return;
     for (const peer of end.peers.values()) peer.send({ name, values });
@@ -34,7 +34,7 @@ export async function openHub(options: ChannelOptions): Promise<Channel> {
   await listen(server, isLoopback(host) ? host : undefined, port);
   const complete = new Promise<void>((whole) => {
     server.on('connection', (socket) => {
-      welcome(socket, end, give, () => {
+      admit(socket, end, contribute, () => {
         if (end.peers.size === addresses.length - 1) whole();
       });
     });
@@ -47,7 +47,7 @@ export async function openHub(options: ChannelOptions): Promise<Channel> {
   }, 1000 * timeoutSeconds);
   await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
   for (const peer of end.peers.values()) peer.send({ complete: true });
-  return channelOf(end, (name, value) => give(0, name, value));
+  return channelOf(end, (name, value) => contribute(0, name, value));
 }
 
 function listen(server: Server, host: string | undefined, port: number): Promise<void> {
@@ -63,12 +63,12 @@ function listen(server: Server, host: string | undefined, port: number): Promise
   });
 }
 
-/** Takes a worker in when it says which it is, and belongs to this cluster. A stranger is sent away and changes nothing. */
-function welcome(
+/** Admits a connection that identifies itself as a worker of this cluster. Others are closed without effect. */
+function admit(
   socket: Socket,
   end: ChannelEnd,
-  give: (worker: number, name: string, value: Message) => void,
-  onCome: () => void,
+  contribute: (worker: number, name: string, value: Message) => void,
+  onJoin: () => void,
 ): void {
   const { addresses, identity } = end.options;
   let peer: Peer | null = null;
@@ -76,10 +76,10 @@ function welcome(
   const lines = readLines(socket, {
     onMessage: (message) => {
       if (peer !== null) {
-        end.hear(peer, message);
+        end.receive(peer, message);
         if (message['bye'] === true) hasLeft = true;
         if (typeof message['name'] === 'string' && 'value' in message)
-          give(peer.worker, message['name'], message['value'] as Message);
+          contribute(peer.worker, message['name'], message['value'] as Message);
         return;
       }
       const { hello: worker, addresses: known, identity: theirs } = message;
@@ -87,16 +87,16 @@ function welcome(
       if (!isOne || JSON.stringify(known) !== JSON.stringify(addresses) || end.peers.has(worker)) {
         lines.send({
           isFinal: true,
-          failure: `${workerName(0, addresses)} belongs to another cluster, or has this worker already; check TF_CONFIG`,
+          failure: `${workerName(0, addresses)} belongs to another cluster, or already has this worker; check TF_CONFIG`,
         });
         return lines.end();
       }
-      peer = { worker, heardAt: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
+      peer = { worker, lastMessageMs: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
       end.peers.set(worker, peer);
       const difference = differenceOf(identity, theirs);
       if (difference !== null)
         return end.failWith(new TrainingError(`${workerName(worker, addresses)} differs from worker 0: ${difference}`));
-      onCome();
+      onJoin();
     },
     onEnd: (reason) => {
       if (peer !== null && !hasLeft) end.lose(peer.worker, reason);

@@ -11,16 +11,16 @@ import { openHub } from './hub.js';
 import { openSpoke } from './spoke.js';
 
 export interface JoinOptions {
-  /** Seconds that a worker is waited for, at the start and whenever it is not heard of. Default 60. */
+  /** Seconds to wait for a worker, at the start and between its messages. Default 60. */
   timeoutSeconds?: number;
-  /** Precision in which gradients travel between workers. Default fp32. */
+  /** Precision in which gradients are sent between workers. Default fp32. */
   wire?: 'fp32' | 'bf16';
 }
 
 /**
  * Joins a cluster and waits until all its workers have. Once in a process: TensorFlow's server serves until the process ends. It listens on
- * all network interfaces, without authentication or encryption: a cluster belongs into a private network.
- * @throws WorkerError when a worker does not come; TrainingError when one has another version of package or TensorFlow; EngineError when a port is in use
+ * all network interfaces, without authentication or encryption: use it only in a private network.
+ * @throws WorkerError when a worker does not connect; TrainingError when one has another version of the package or TensorFlow; EngineError when a port is in use
  */
 export async function joinCluster(named: WorkerAddresses, options: JoinOptions = {}): Promise<Cluster> {
   requireOptions('joinCluster', named, 'the addresses of the workers and the number of this one');
@@ -41,7 +41,7 @@ export async function joinCluster(named: WorkerAddresses, options: JoinOptions =
   return { ...channel, server, count: addresses.length, timeoutSeconds, wire };
 }
 
-/** TensorFlow shares the port of another server without a word, and each would get some of the other's calls. */
+/** TensorFlow silently shares a port with another server, and each would then receive some of the other's calls. */
 async function requireFreePort(worker: number, addresses: readonly string[]): Promise<void> {
   const port = Number(addresses[worker]?.split(':')[1]);
   const probe = createServer();

@@ -1,4 +1,4 @@
-// Starts the workers of one machine, each in a process of its own, and starts them again when one is lost.
+// Starts the workers of one machine, each in a process of its own, and restarts them when one is lost.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { ConfigError } from '../errors.js';
 import { requireOptions } from '../options.js';
 
-/** Exit code of a worker that lost another one: of those after which Kubeflow starts a process again, the one left to the user. */
+/** Exit code of a worker that lost another one: among the codes on which Kubeflow restarts a process, the one for users. */
 export const WORKER_LOST = 138;
 
 export interface LaunchOptions {
@@ -14,11 +14,11 @@ export interface LaunchOptions {
   workers: number;
   /** Arguments of Node for a start, by its number from 0. */
   command: (start: number) => Promise<readonly string[]>;
-  /** How often workers may be started again. */
+  /** How often workers may be restarted. */
   maxRestarts: number;
-  /** How long the others may take to end once one has. */
+  /** How long the others may take to end after one has ended. */
   timeoutSeconds: number;
-  /** Takes a line about a restart. */
+  /** Receives a line about each restart. */
   log: (line: string) => void;
 }
 
@@ -29,7 +29,7 @@ interface End {
 }
 
 /**
- * Runs the workers to their end. Worker 0 writes to the terminal, errors of the others carry their number. Workers share the cores, and each
+ * Runs the workers until all have ended. Worker 0 writes to the terminal, error lines of the others begin with their number. Workers share the cores, and each
  * sees one GPU of those that this process sees. Returns the exit code: that of a worker that failed, else that of worker 0.
  * @throws ConfigError for a number of workers that is not a whole number above 0
  */
@@ -69,7 +69,7 @@ async function runOnce(options: LaunchOptions, start: number): Promise<{ ends: E
   const endOf = (child: ChildProcess): Promise<End> =>
     new Promise((settle) => {
       child.once('close', (code, signal) => {
-        // Those that are still there after the time in which they notice the loss hang.
+        // A worker that still runs after it had time to notice the loss is hanging.
         late ??= setTimeout(() => children.forEach((other) => other.kill('SIGKILL')), 2000 * timeoutSeconds).unref();
         settle({ code, signal });
       });

@@ -1,7 +1,7 @@
-// JSON lines over a TCP connection. What arrives is hostile until it is checked: lines have a bound, and only objects are handed on.
+// JSON lines over a TCP connection. Input is untrusted: lines are bounded, and only objects are passed on.
 import type { Socket } from 'node:net';
 
-/** Messages hold shapes and settings; nothing that is meant is longer. */
+/** Messages hold shapes and settings, and are shorter than this. */
 const LONGEST_LINE = 1 << 20;
 
 /** Handlers of one connection. */
@@ -35,7 +35,7 @@ export function readLines(socket: Socket, { onMessage, onEnd }: LineHandlers): L
     if (rest.length > LONGEST_LINE) return finish('it sent a line that is too long');
     for (const line of lines) {
       const message = parseObject(line);
-      if (message === null) return finish('it sent what is no message');
+      if (message === null) return finish('it sent a line that is not a JSON object');
       if (!isEnded) onMessage(message);
     }
   });

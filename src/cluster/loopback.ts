@@ -1,6 +1,6 @@
 // Whether a host is this machine alone.
 
-/** Whether nothing outside of this machine can reach a host of this name. */
+/** Whether a host of this name can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || /^127\./.test(host);
 }

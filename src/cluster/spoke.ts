@@ -1,4 +1,4 @@
-// The end of the channel of every worker but 0: connects to worker 0, as long as it takes.
+// The channel's end on every worker but 0: connects to worker 0, which may start later.
 import { connect, type Socket } from 'node:net';
 import { errorMessage, WorkerError } from '../errors.js';
 import {
@@ -17,8 +17,8 @@ import { readLines } from './line-socket.js';
 const RETRY_MS = 200;
 
 /**
- * Opens the channel once worker 0 says that all have come.
- * @throws WorkerError naming who has not come; TrainingError naming what differs
+ * Opens the channel once worker 0 says that all have connected.
+ * @throws WorkerError naming who did not connect; TrainingError naming what differs
  */
 export async function openSpoke(options: ChannelOptions): Promise<Channel> {
   const { addresses, worker, identity, timeoutSeconds } = options;
@@ -29,7 +29,7 @@ export async function openSpoke(options: ChannelOptions): Promise<Channel> {
   let hasLeft = false;
   const lines = readLines(socket, {
     onMessage: (message) => {
-      end.hear(hub, message);
+      end.receive(hub, message);
       const { name, values, complete: isComplete, bye } = message;
       if (isComplete === true) onComplete();
       if (bye === true) hasLeft = true;
@@ -39,18 +39,23 @@ export async function openSpoke(options: ChannelOptions): Promise<Channel> {
       if (!hasLeft) end.lose(0, reason);
     },
   });
-  const hub: Peer = { worker: 0, heardAt: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
+  const hub: Peer = {
+    worker: 0,
+    lastMessageMs: performance.now(),
+    send: (sent) => lines.send(sent),
+    end: () => lines.end(),
+  };
   end.peers.set(0, hub);
   lines.send({ hello: worker, addresses, identity });
   const late = setTimeout(
     () => end.failWith(new WorkerError(`${workerName(0, addresses)} did not begin within ${2 * timeoutSeconds} s`)),
-    2000 * timeoutSeconds, // worker 0 waits as long as that for the others, and names them
+    2000 * timeoutSeconds, // worker 0 waits this long for the others, and names them
   );
   await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
   return channelOf(end, (name, value) => lines.send({ name, value }));
 }
 
-/** A connection to worker 0, which may not have begun. */
+/** Connects to worker 0, which may not have started yet. */
 async function connectTo({ addresses, timeoutSeconds }: ChannelOptions): Promise<Socket> {
   const { host, port } = channelAddress(addresses);
   const until = performance.now() + 1000 * timeoutSeconds;

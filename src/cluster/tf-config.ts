@@ -12,7 +12,7 @@ const schema = z.object({
 /**
  * The workers that TF_CONFIG names, the chief first, and which of them this process is.
  * @example clusterFromTfConfig('{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}');
- * @throws ConfigError for what is no TF_CONFIG of chief and workers
+ * @throws ConfigError for text that is not a TF_CONFIG of chief and workers
  */
 export function clusterFromTfConfig(text: string): WorkerAddresses {
   const { cluster, task } = parse(text);
@@ -24,7 +24,9 @@ export function clusterFromTfConfig(text: string): WorkerAddresses {
       `TF_CONFIG: the task is ${task.type} ${task.index}, which the cluster does not have; correct task.index`,
     );
   if (new Set(addresses).size < addresses.length)
-    throw new ConfigError(`TF_CONFIG: two workers have one address: ${addresses.join(', ')}; give each its own`);
+    throw new ConfigError(
+      `TF_CONFIG: expected different addresses, received ${addresses.join(', ')}; give each worker its own`,
+    );
   return { addresses, worker: index };
 }
 

@@ -1,4 +1,4 @@
-// A folder that holds a PEFT adapter in place of a model: what it is, for errors.
+// The error for a folder that holds a PEFT adapter instead of a model.
 import { CheckpointError } from '../errors.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { readJsonObject } from './json-file.js';
@@ -6,7 +6,7 @@ import { readJsonObject } from './json-file.js';
 /** The settings of an adapter, as PEFT names the file. */
 export const ADAPTER_CONFIG = 'adapter_config.json';
 
-/** What a folder without a model is, when it holds an adapter; null otherwise. */
+/** The error for a folder that holds an adapter; null for other folders. */
 export async function adapterError(files: PretrainedFiles): Promise<CheckpointError | null> {
   const json = await readJsonObject(files, ADAPTER_CONFIG);
   if (json === null) return null;

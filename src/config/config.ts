@@ -1,4 +1,4 @@
-// VisualBertConfig: every setting of a model, its default, its check and its JSON form. The only home of defaults.
+// VisualBertConfig: every setting of a model, its default, its check and its JSON form. Defaults are defined only here.
 import type { Activation } from '../layers/activations.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { requireConfigJson } from './config-json.js';
@@ -55,9 +55,9 @@ export class VisualBertConfig {
   readonly layerNormEps: number = 1e-12;
   /** Encode the text alone and join text and regions in one additional layer (the paper's "without early fusion"). */
   readonly bypassTransformer: boolean = false;
-  /** Copy the text type and position tables into the visual ones where no checkpoint gives those. */
+  /** Copy the text type and position tables into the visual ones where no checkpoint has those. */
   readonly specialVisualInitialize: boolean = true;
-  /** Row of the word table that starts at zero and gets no gradient from the lookup. transformers says 1; BERT's own [PAD] is 0. */
+  /** Row of the word table that starts at zero and gets no gradient from the lookup. transformers' default is 1; BERT's own [PAD] is 0. */
   readonly padTokenId: number | null = 1;
   readonly bosTokenId: number | null = 0;
   readonly eosTokenId: number | readonly number[] | null = 2;

@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.js';
 /** Far above any encoder; bounds what a damaged or hostile config.json can make a program build. */
 const MAX_LAYERS = 1000;
 
-/** Far above any list of answers: a name is made for each. */
+/** Far above any list of answers; bounds memory, since each label gets a name. */
 const MAX_LABELS = 1_000_000;
 
 /** tfjs and typed arrays count elements in 31 bits. */
@@ -97,13 +97,13 @@ const FIELDS: Readonly<Record<string, FieldCheck>> = {
   extra: { expected: 'an object', holds: isTable },
 };
 
-/** @throws ConfigError for fields that come as something else than an object. */
+/** @throws ConfigError for fields that are not an object. */
 export function requireObject(fields: unknown): void {
   if (!isTable(fields))
     throw new ConfigError(`VisualBertConfig: expected an object of fields, received ${shown(fields)}`);
 }
 
-/** @throws ConfigError when `value` is nothing that `field` may be. */
+/** @throws ConfigError when `field` cannot be `value`. */
 export function requireField(field: string, value: unknown): void {
   const check = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
   if (check === undefined) {
@@ -114,7 +114,7 @@ export function requireField(field: string, value: unknown): void {
   }
 }
 
-/** What fields must be together. */
+/** Fields that are checked together. */
 interface FieldsTogether {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -129,7 +129,7 @@ interface FieldsTogether {
   readonly prunedHeads: Readonly<Record<number, readonly number[]>>;
 }
 
-/** @throws ConfigError for fields that no model can have together. */
+/** @throws ConfigError for fields that contradict each other. */
 export function requireTogether(config: FieldsTogether): void {
   const { hiddenSize, numAttentionHeads: heads, numHiddenLayers: layers, vocabSize, padTokenId } = config;
   const require = (holds: boolean, field: string, value: unknown, expected: string): void => {

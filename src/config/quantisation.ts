@@ -1,10 +1,10 @@
-// The quantisation that a config.json names: what of it is read.
+// The quantisation that a config.json names, and whether it can be read.
 import { CheckpointError } from '../errors.js';
 
 /**
- * What a config.json says of quantisation.
- * @returns a note for reports, null where it says nothing.
- * @throws CheckpointError for methods whose files are not read.
+ * Checks the quantisation of a config.json.
+ * @returns a note for reports, null where there is none.
+ * @throws CheckpointError for methods whose files cannot be read.
  */
 export function quantisationNote(path: string, quantization: unknown): string | null {
   if (quantization === undefined || quantization === null) return null;
@@ -13,7 +13,7 @@ export function quantisationNote(path: string, quantization: unknown): string | 
   if (name === 'bitsandbytes' && is4bit !== true)
     return 'quantised by bitsandbytes to 8 bits: matrices are read with their scales, as float32';
   throw new CheckpointError(
-    `${path}: quantization_config says ${name.slice(0, 40)}${is4bit === true ? ' with 4 bits' : ''}; of quantised weights only bitsandbytes' 8 bits are read. ` +
+    `${path}: quantization_config says ${name.slice(0, 40)}${is4bit === true ? ' with 4 bits' : ''}; only bitsandbytes' 8-bit weights can be read. ` +
       'Save the model unquantised (in transformers model.dequantize() before save_pretrained)',
   );
 }

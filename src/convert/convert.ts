@@ -55,7 +55,7 @@ export interface ConversionReport {
   aside: { key: string; file: string }[];
   /** Parameters without a source: they get fresh values when the folder is loaded. */
   missing: string[];
-  /** What was taken off the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
+  /** Prefixes removed from the keys: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
   wrappers: string[];
   /** What else is worth knowing before the result is used. */
   notes: string[];

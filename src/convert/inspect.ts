@@ -28,7 +28,7 @@ export interface Inspection {
   layout: Layout['name'] | null;
   /** What is around the names: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
   wrappers: string[];
-  /** The class it would load as; null when its keys tell none. */
+  /** The class it would load as; null when its keys identify none. */
   architecture: Architecture | null;
   traits: CheckpointTraits;
   /** Parameters of that class that no key fills. */
@@ -37,7 +37,7 @@ export interface Inspection {
   parameters: number;
   tensorBytes: number;
   fileBytes: number;
-  /** What the file says beside its tensors. */
+  /** What the file says besides its tensors. */
   metadata: Record<string, string>;
   /** What keeps it from being loaded or converted as it is. */
   notes: string[];
@@ -101,7 +101,7 @@ function missingOf(
   renamed: ReadonlyMap<string, StoredTensor>,
 ): string[] {
   if (traits.hiddenSize === null) return [];
-  // The number of heads changes no name: any will do where the width does not tell it.
+  // Names do not depend on the number of heads, so any number will do where the width does not determine it.
   const settings =
     traits.hiddenSize % 64 === 0
       ? settingsOf(file, traits)

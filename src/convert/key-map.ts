@@ -94,7 +94,7 @@ export interface SourceKeys {
   layout: Layout | null;
 }
 
-/** Takes wrappers off the keys of a source and tells their layout. @throws CheckpointError for two keys of one name, or several models. */
+/** Removes wrappers from the keys of a source and finds their layout. @throws CheckpointError for two keys of one name, or several models. */
 export function sourceKeys(file: TensorFile): SourceKeys {
   const keys = [...file.tensors.keys(), ...(file.nonTensors?.keys() ?? [])];
   const { nameOf, taken } = unwrapKeys(

@@ -12,7 +12,7 @@ const FAMILIES: Readonly<Record<string, ModelFamily>> = {
   camembert: 'roberta',
 };
 
-/** What a VisualBERT cannot take over, for models that are often held for a BERT. */
+/** Why models that are often mistaken for a BERT cannot become a VisualBERT. */
 const OTHERS: Readonly<Record<string, string>> = {
   albert: 'its layers share one set of weights and its embeddings are factorised',
   deberta: 'its attention has relative positions',
@@ -25,10 +25,10 @@ const OTHERS: Readonly<Record<string, string>> = {
   'xlm-roberta-xl': 'it normalises before each sublayer',
 };
 
-/** Kinds whose SentencePiece files number their pieces otherwise than the model: only tokenizer.json has the model's ids. */
+/** Kinds whose SentencePiece files number their pieces differently from the model: only tokenizer.json has the model's ids. */
 const NEED_TOKENIZER_JSON: ReadonlySet<unknown> = new Set(['xlm-roberta', 'camembert']);
 
-/** @throws CheckpointError for a kind whose texts would be cut by another vocabulary, because nothing beside it has the model's ids. */
+/** @throws CheckpointError for a kind whose texts would be tokenized by another vocabulary, because no file has the model's ids. */
 export function requireTokenizer(file: string, json: object | null, hasTokenizerJson: boolean): void {
   const { model_type: type } = (json ?? {}) as { model_type?: unknown };
   if (hasTokenizerJson || !NEED_TOKENIZER_JSON.has(type)) return;
@@ -38,7 +38,7 @@ export function requireTokenizer(file: string, json: object | null, hasTokenizer
   );
 }
 
-/** Settings of BERT with which it computes something else than a VisualBERT: field -> values that are fine. */
+/** Settings with which a BERT computes something else than a VisualBERT: field -> allowed values. */
 const REQUIRED: Readonly<Record<string, readonly unknown[]>> = {
   position_embedding_type: [undefined, null, 'absolute'],
   is_decoder: [undefined, null, false],

@@ -1,4 +1,4 @@
-// Opens whatever checkpoint a path names: also folders that hold one file under a name of its own, as training programs leave them.
+// Opens the checkpoint that a path names, also folders that hold one file of any name, as training programs write them.
 import { isFolder, listFolder } from '#platform';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';

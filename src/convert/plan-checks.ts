@@ -1,4 +1,4 @@
-// What keeps a conversion from being carried out: each check names the keys or parameters.
+// Checks of a conversion plan: each error names the keys or parameters.
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 import type { Architecture, CheckpointTraits } from '../models/pretrained/classify.js';
@@ -50,11 +50,11 @@ export function requireOnePass(
   );
 }
 
-/** @throws CheckpointError for a RoBERTa without its config.json: nothing but its single token type gives it away. */
+/** @throws CheckpointError for a RoBERTa without its config.json: only its single token type reveals it. */
 export function requireKnownPositions(file: TensorFile, layout: Layout, typeRows: number | null): void {
   if (layout.name !== 'bert' || typeRows !== 1) return;
   throw new CheckpointError(
-    `${file.name}: has one token type, as RoBERTa has, whose positions are counted otherwise than BERT's; put its config.json beside it`,
+    `${file.name}: has one token type, like RoBERTa, which numbers positions differently from BERT; put its config.json beside it`,
   );
 }
 
@@ -74,12 +74,12 @@ export function requireShapes(
     );
 }
 
-/** What a plan leaves open. */
+/** Keys and parameters that a plan does not match. */
 export interface Leftovers {
   architecture: Architecture;
   layout: Layout;
   /** Keys without a parameter, with the names they were given. */
-  unplaced: (SkippedKey & { name: string })[];
+  unmatched: (SkippedKey & { name: string })[];
   /** Parameters without a key. */
   missing: string[];
 }
@@ -90,16 +90,16 @@ export interface Leftovers {
  */
 export function requireComplete(
   file: TensorFile,
-  { architecture, layout, unplaced, missing }: Leftovers,
+  { architecture, layout, unmatched, missing }: Leftovers,
   isChosen: boolean,
 ): void {
-  const lost = unplaced.filter(({ name }) => !(isChosen && isHead(name)));
+  const lost = unmatched.filter(({ name }) => !(isChosen && isHead(name)));
   const absent = missing.filter(
     (name) => !(isTextOnly(layout) && (/visual_projection|pooler\.dense/.test(name) || isHead(name))),
   );
   if (lost.length > 0) {
     throw new CheckpointError(
-      `${file.name}: ${lost.length} keys have no place in ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them out`,
+      `${file.name}: ${lost.length} keys match no parameter of ${architecture}: ${someKeys(lost.map(({ key }) => key))}; pass architecture, or allowIncomplete (--allow-incomplete) to leave them out`,
     );
   }
   if (absent.length > 0) {

@@ -23,7 +23,7 @@ import {
 import { moveEmbeddings } from './roberta.js';
 import { sourceConfig } from './source-config.js';
 
-/** What a caller decides about a conversion. */
+/** Choices of the caller. */
 export interface PlanOptions {
   /** The class to convert to. Default: what the checkpoint's heads say, and config.json about a classifier. */
   architecture?: Architecture;
@@ -38,7 +38,7 @@ export interface ConversionPlan {
   layout: Layout['name'];
   architecture: Architecture;
   config: VisualBertConfig;
-  /** The source as it is to be read: some tensors may be computed from others. */
+  /** The file to read: some tensors may be computed from others. */
   file: TensorFile;
   /** Parameter -> key of the source, in the order of the class. */
   sources: Map<string, string>;
@@ -49,7 +49,7 @@ export interface ConversionPlan {
   skipped: SkippedKey[];
   /** Parameters that nothing fills: they get fresh values when the folder is loaded. */
   missing: string[];
-  /** What was taken off the keys. */
+  /** Prefixes removed from the keys. */
   wrappers: string[];
   /** What else is worth knowing before the result is used. */
   notes: string[];
@@ -101,13 +101,13 @@ export async function planConversion(
     skipped.push({ key, reason: `holds ${what}, not a tensor` });
   }
   skipped.push(...tie(renamed, expected));
-  const { sources, unplaced } = assignKeys(renamed, expected, architecture);
+  const { sources, unmatched } = assignKeys(renamed, expected, architecture);
   if (isTextOnly(layout)) copyVisualTables(sources, architecture);
   const missing = [...expected.keys()].filter((name) => !sources.has(name));
   requireFloats(file, sources.values());
   requireShapes(file, sources, expected);
   if (options.allowIncomplete !== true) {
-    requireComplete(file, { architecture, layout, unplaced, missing }, options.architecture !== undefined);
+    requireComplete(file, { architecture, layout, unmatched, missing }, options.architecture !== undefined);
   }
   return {
     layout: layout.name,
@@ -119,7 +119,7 @@ export async function planConversion(
     ),
     aliases: expected.has('cls.predictions.bias') && config.tieWordEmbeddings ? DECODER_TIES : new Map(),
     aside,
-    skipped: [...skipped, ...unplaced.map(({ key, reason }) => ({ key, reason }))],
+    skipped: [...skipped, ...unmatched.map(({ key, reason }) => ({ key, reason }))],
     missing,
     wrappers: keys.wrappers,
     notes: [...(found?.notes ?? []), ...(moved?.notes ?? []), ...notesOf(layout, architecture, config, options)],
@@ -129,7 +129,7 @@ export async function planConversion(
 function unknownLayoutError(file: TensorFile): CheckpointError {
   const known = LAYOUTS.map(({ title }) => title).join(', ');
   return new CheckpointError(
-    `${file.name}: its ${file.tensors.size} keys (${someKeys([...file.tensors.keys()])}) are of none of the layouts ${known}`,
+    `${file.name}: its ${file.tensors.size} keys (${someKeys([...file.tensors.keys()])}) match none of the layouts ${known}`,
   );
 }
 
@@ -165,7 +165,7 @@ function sortKeys(file: TensorFile, { nameOf }: SourceKeys, layout: Layout): Sor
   return sorted;
 }
 
-/** Lets the decoder and what it is tied to serve for one another. Returns the keys that say nothing new. */
+/** Fills in a tied parameter from its twin (decoder and word table). Returns the keys that add no data. */
 function tie(renamed: Map<string, StoredTensor>, expected: ReadonlyMap<string, number[]>): SkippedKey[] {
   const skipped: SkippedKey[] = [];
   for (const [name, target] of DECODER_TIES) {
@@ -190,15 +190,15 @@ function assignKeys(
   renamed: ReadonlyMap<string, StoredTensor>,
   expected: ReadonlyMap<string, number[]>,
   architecture: Architecture,
-): { sources: Map<string, string>; unplaced: (SkippedKey & { name: string })[] } {
+): { sources: Map<string, string>; unmatched: (SkippedKey & { name: string })[] } {
   const sources = new Map<string, string>();
-  const unplaced: (SkippedKey & { name: string })[] = [];
+  const unmatched: (SkippedKey & { name: string })[] = [];
   for (const [name, { name: key }] of renamed) {
     const parameter = nameIn(architecture, name);
     if (expected.has(parameter)) sources.set(parameter, key);
-    else unplaced.push({ key, name, reason: `${architecture} has no parameter ${parameter}` });
+    else unmatched.push({ key, name, reason: `${architecture} has no parameter ${parameter}` });
   }
-  return { sources, unplaced };
+  return { sources, unmatched };
 }
 
 function copyVisualTables(sources: Map<string, string>, architecture: Architecture): void {
@@ -220,18 +220,18 @@ function notesOf(
 ): string[] {
   const notes: string[] = [];
   if (layout.name === 'roberta' && architecture === 'VisualBertForPreTraining' && hiddenAct !== 'gelu') {
-    notes.push(`RoBERTa's head for masked words has the activation gelu, here it has ${String(hiddenAct)}`);
+    notes.push(`RoBERTa's masked-LM head uses gelu, this one ${String(hiddenAct)}`);
   }
   if (!hasClassifier(architecture)) return notes;
   if (layout.name === 'mmf' && options.architecture === undefined) {
     notes.push(
-      'the file does not say which state its head reads: MMF\'s configuration does. pooler_strategy "vqa" is ' +
+      'the file does not say which state its head reads; MMF\'s configuration does: pooler_strategy "vqa" is ' +
         'VisualBertForQuestionAnswering, "default" is VisualBertForVisualReasoning (the pooled state); pass architecture if this is the other one',
     );
   }
   if (classifierTransform) {
     notes.push(
-      'its classifier has two layers (classifierTransform), which no class of transformers has: there, the first would be left out in silence',
+      'its classifier has two layers (classifierTransform), which no class of transformers has: there, the first would be ignored silently',
     );
   }
   return notes;

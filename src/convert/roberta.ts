@@ -19,8 +19,8 @@ export interface MovedEmbeddings {
 }
 
 /**
- * Row `padding + 1` of RoBERTa's position table is its first token's: it becomes row 0. The rows up to it, which only padding had, go.
- * The only token type becomes two alike.
+ * Row `padding + 1` of RoBERTa's position table is its first token's: it becomes row 0. The rows before it, used only by padding, are removed.
+ * The only token type is copied to a second.
  * @param tensorOf the tensor that fills a parameter.
  * @throws CheckpointError for a table without rows after the padding index.
  * @see https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/models/roberta/modeling_roberta.py#L138
@@ -41,7 +41,7 @@ export function moveEmbeddings(
   const start = padding + 1;
   const derived = new Map<string, DerivedTensor>();
   const notes = [
-    `positions of a RoBERTa begin at ${start}: the first ${start} rows of its table, which only padding had, are left out`,
+    `positions of a RoBERTa begin at ${start}: the first ${start} rows of its table, used only by padding, are left out`,
   ];
   if (positions !== undefined) derived.set(positions.name, rowsFrom(file, positions, start));
   if (types?.shape[0] === 1) {

@@ -4,7 +4,7 @@ import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config
 import { CheckpointError } from '../errors.js';
 import type { CheckpointTraits } from '../models/pretrained/classify.js';
 
-/** BERT's heads are this wide; no shape tells their number. */
+/** Head size of BERT; shapes do not reveal the number of heads. */
 const HEAD_SIZE = 64;
 
 /** Keys of a config.json that say what the source was. */
@@ -13,7 +13,7 @@ const OF_THE_SOURCE = new Set(['architectures', 'model_type']);
 /**
  * The configuration to convert to.
  * @param json config.json beside the source, if any.
- * @param found what the tensors alone say, whatever a config.json says.
+ * @param found what the tensors say, regardless of config.json.
  */
 export function sourceConfig(
   file: Pick<TensorFile, 'name'>,
@@ -27,12 +27,12 @@ export function sourceConfig(
   return VisualBertConfig.fromJSON(settings).with(found);
 }
 
-/** The settings that shapes tell. @throws CheckpointError when they do not tell the number of attention heads. */
+/** The settings that follow from shapes. @throws CheckpointError when the number of attention heads does not. */
 export function settingsOf(file: Pick<TensorFile, 'name'>, traits: CheckpointTraits): VisualBertConfigOptions {
   const h = traits.hiddenSize ?? 0;
   if (h === 0 || h % HEAD_SIZE !== 0) {
     throw new CheckpointError(
-      `${file.name}: hidden size ${h} does not tell the number of attention heads; pass a config`,
+      `${file.name}: the number of attention heads does not follow from hidden size ${h}; pass a config`,
     );
   }
   const hasLabels = traits.numLabels !== null && traits.numLabels > 1;

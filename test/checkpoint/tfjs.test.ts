@@ -122,7 +122,7 @@ describe('openTfjs', () => {
     };
     await refused('{', /model\.json: is not JSON/);
     await refused('{"nodes": []}', /has no weightsManifest/);
-    await refused(text.replace('group1-shard1of', '../group1-shard1of'), /names shards by something else/);
+    await refused(text.replace('group1-shard1of', '../group1-shard1of'), /expected the shards to be file names/);
     await refused(text.replace('"float32"', '"string"'), /has dtype string; expected numbers/);
     await refused(text.replace(/"shape":\[\d+/, '"shape":[99'), /hold \d+ bytes, the manifest says/);
     await refused(text.replace(/"shape":\[\d+/, '"shape":[-1'), /lists weights without name, shape or dtype/);

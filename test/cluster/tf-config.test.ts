@@ -18,7 +18,7 @@ describe('clusterFromTfConfig', () => {
     ['a parameter server', text({ ps: ['a:1'], worker: ['b:1'] }, 'worker', 0), /Unrecognized key.*ps/],
     ['an address without a port', text({ worker: ['a'] }, 'worker', 0), /host:port/],
     ['a task that is not there', text({ worker: ['a:1'] }, 'worker', 1), /worker 1, which the cluster does not have/],
-    ['one address twice', text({ worker: ['a:1', 'a:1'] }, 'worker', 0), /two workers have one address/],
+    ['one address twice', text({ worker: ['a:1', 'a:1'] }, 'worker', 0), /expected different addresses/],
   ])('refuses %s', (_, given, expected) => {
     expect(() => clusterFromTfConfig(given)).toThrow(expected);
   });

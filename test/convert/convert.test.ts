@@ -218,8 +218,8 @@ describe('convertCheckpoint', () => {
         { config: SMALL },
         /2 shapes do not fit the configuration: module\.bert\.classifier\.weight \[5, 4\], expected \[2, 4\]/,
       ],
-      ['authors-vqa.th', {}, /hidden size 4 does not tell the number of attention heads; pass a config/],
-      ['varied.bin', {}, /are of none of the layouts transformers, uclanlp\/visualbert, MMF, RoBERTa, BERT/],
+      ['authors-vqa.th', {}, /the number of attention heads does not follow from hidden size 4; pass a config/],
+      ['varied.bin', {}, /match none of the layouts transformers, uclanlp\/visualbert, MMF, RoBERTa, BERT/],
     ] as const) {
       await expect(convertCheckpoint(`${FOLDER}/${source}`, { outDir, ...options })).rejects.toThrow(reason);
       expect(existsSync(outDir)).toBe(false);

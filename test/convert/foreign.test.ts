@@ -136,7 +136,7 @@ describe('RoBERTa and its kin', () => {
     const { config } = await VisualBertModel.fromPretrained((await convert('roberta')).outDir);
     const bare = join(scratch, 'bare.safetensors');
     cpSync(`${FOLDER}/roberta/model.safetensors`, bare);
-    await expect(convert(bare, { config })).rejects.toThrow(/one token type, as RoBERTa has.*config\.json beside it/);
+    await expect(convert(bare, { config })).rejects.toThrow(/one token type, like RoBERTa.*config\.json beside it/);
     const named = join(scratch, 'named.safetensors');
     cpSync(`${FOLDER}/camembert/model.safetensors`, named); // keys begin with roberta.
     expect((await convert(named, { config })).layout).toBe('roberta');

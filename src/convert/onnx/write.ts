@@ -32,7 +32,7 @@ interface StoredParameter extends GraphParameter {
 }
 
 /** Where a parameter lies in a file of parameters. */
-interface Place {
+interface Location {
   file: string;
   offset: number;
 }
@@ -55,18 +55,18 @@ export async function writeOnnx(
   });
   const whole = layoutOf(graph, parameters, new Map());
   const isOneFile = whole.byteCount <= Math.min(maxFileBytes, MAX_MESSAGE_BYTES);
-  const places = isOneFile ? new Map<string, Place>() : placesOf(parameters, maxFileBytes);
-  const layout = isOneFile ? whole : layoutOf(graph, parameters, places);
-  const files = new Set([...places.values()].map(({ file }) => file));
+  const locations = isOneFile ? new Map<string, Location>() : locationsOf(parameters, maxFileBytes);
+  const layout = isOneFile ? whole : layoutOf(graph, parameters, locations);
+  const files = new Set([...locations.values()].map(({ file }) => file));
   for (const file of files) {
-    const content = parameters.filter(({ value }) => places.get(value)?.file === file);
-    await writeWhole(await createSink(joinPath(folder, file)), (sink) => writeData(sink, content, places, source));
+    const content = parameters.filter(({ value }) => locations.get(value)?.file === file);
+    await writeWhole(await createSink(joinPath(folder, file)), (sink) => writeData(sink, content, locations, source));
   }
   await writeWhole(await createSink(joinPath(folder, MODEL_FILE)), async (sink) => {
     await sink.write(layout.start);
     for (const [i, parameter] of parameters.entries()) {
       await sink.write(layout.heads[i] as Uint8Array);
-      if (!places.has(parameter.value)) await sink.write(await bytesOf(parameter, source));
+      if (!locations.has(parameter.value)) await sink.write(await bytesOf(parameter, source));
     }
   });
   for (const file of await listFolder(folder)) {
@@ -75,28 +75,28 @@ export async function writeOnnx(
   return new Set([MODEL_FILE, ...files]);
 }
 
-/** Gives each parameter a place, in order; a parameter larger than a file may be has one for itself. */
-function placesOf(parameters: readonly StoredParameter[], maxFileBytes: number): Map<string, Place> {
-  const places = new Map<string, Place>();
+/** Assigns each parameter a location, in order; one larger than `maxFileBytes` gets a file of its own. */
+function locationsOf(parameters: readonly StoredParameter[], maxFileBytes: number): Map<string, Location> {
+  const locations = new Map<string, Location>();
   let [count, end] = [0, 0];
   for (const { value, byteCount } of parameters) {
     let offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
     if (offset > 0 && offset + byteCount > maxFileBytes) [count, offset] = [count + 1, 0];
-    places.set(value, { file: `${MODEL_FILE}_data${count === 0 ? '' : `_${count}`}`, offset });
+    locations.set(value, { file: `${MODEL_FILE}_data${count === 0 ? '' : `_${count}`}`, offset });
     end = offset + byteCount;
   }
-  return places;
+  return locations;
 }
 
 async function writeData(
   sink: ByteSink,
   parameters: readonly StoredParameter[],
-  places: ReadonlyMap<string, Place>,
+  locations: ReadonlyMap<string, Location>,
   source: ParameterSource,
 ): Promise<void> {
   let end = 0;
   for (const parameter of parameters) {
-    const { offset = end } = places.get(parameter.value) ?? {};
+    const { offset = end } = locations.get(parameter.value) ?? {};
     await sink.write(new Uint8Array(offset - end));
     await sink.write(await bytesOf(parameter, source));
     end = offset + parameter.byteCount;
@@ -114,7 +114,7 @@ interface Layout {
 function layoutOf(
   { name, nodes: node, inputs: input, outputs: output, constants: initializer }: OnnxGraph,
   parameters: readonly StoredParameter[],
-  places: ReadonlyMap<string, Place>,
+  locations: ReadonlyMap<string, Location>,
 ): Layout {
   const model = encodeMessage('Model', {
     irVersion: IR_VERSION,
@@ -122,9 +122,9 @@ function layoutOf(
     opsetImport: { version: OPERATOR_SET },
   });
   const graph = encodeMessage('Graph', { name, node, input, output, initializer });
-  const heads = parameters.map((parameter) => parameterHead(parameter, places.get(parameter.value)));
+  const heads = parameters.map((parameter) => parameterHead(parameter, locations.get(parameter.value)));
   const parameterBytes = parameters.reduce(
-    (sum, { value, byteCount }, i) => sum + (heads[i]?.byteLength ?? 0) + (places.has(value) ? 0 : byteCount),
+    (sum, { value, byteCount }, i) => sum + (heads[i]?.byteLength ?? 0) + (locations.has(value) ? 0 : byteCount),
     0,
   );
   const start = joined(model, joined(fieldHeader(STREAMED_FIELDS.graph, graph.byteLength + parameterBytes), graph));
@@ -132,13 +132,13 @@ function layoutOf(
 }
 
 /** A parameter's field of the graph, up to its values. */
-function parameterHead({ value, shape, byteCount }: StoredParameter, place: Place | undefined): Uint8Array {
+function parameterHead({ value, shape, byteCount }: StoredParameter, location: Location | undefined): Uint8Array {
   const tensor: Message = { dims: shape, dataType: DATA_TYPES.float32, name: value };
-  if (place === undefined) {
+  if (location === undefined) {
     const start = joined(encodeMessage('Tensor', tensor), fieldHeader(STREAMED_FIELDS.rawData, byteCount));
     return joined(fieldHeader(STREAMED_FIELDS.initializer, start.byteLength + byteCount), start);
   }
-  const externalData = Object.entries({ location: place.file, offset: place.offset, length: byteCount }).map(
+  const externalData = Object.entries({ location: location.file, offset: location.offset, length: byteCount }).map(
     ([key, entry]): Message => ({ key, value: String(entry) }),
   );
   const whole = encodeMessage('Tensor', { ...tensor, externalData, dataLocation: EXTERNAL });

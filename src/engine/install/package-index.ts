@@ -59,10 +59,10 @@ export async function fetchWheel(
 async function findWheel(wheel: Wheel, settings: PipSettings, client: IndexClient): Promise<IndexLink> {
   const failures: unknown[] = [];
   const project = normalName(wheel.name);
-  const places = [...settings.findLinks, ...settings.indexes.map((index) => `${index}/${project}/`)];
-  for (const place of places) {
+  const sources = [...settings.findLinks, ...settings.indexes.map((index) => `${index}/${project}/`)];
+  for (const source of sources) {
     try {
-      const link = (await linksAt(place, client)).find(({ fileName }) => isWheelFor(fileName, wheel));
+      const link = (await linksAt(source, client)).find(({ fileName }) => isWheelFor(fileName, wheel));
       if (link !== undefined) return link;
     } catch (error) {
       failures.push(error);
@@ -73,17 +73,17 @@ async function findWheel(wheel: Wheel, settings: PipSettings, client: IndexClien
   if (first !== undefined) throw first;
   throw new EngineError(
     `No package index has ${wheel.name} ${wheel.version} for this platform (${wheel.tags.join(', ')}; asked: ` +
-      `${places.map(withoutPassword).join(', ')}): choose another version with --tensorflow, or name an index in PIP_INDEX_URL.`,
+      `${sources.map(withoutPassword).join(', ')}): choose another version with --tensorflow, or name an index in PIP_INDEX_URL.`,
   );
 }
 
 /** The files that a folder holds, or a page on this disk or of a server names. */
-async function linksAt(place: string, client: IndexClient): Promise<IndexLink[]> {
-  if (/^https?:/i.test(place)) {
-    const response = await withRetries(place, () => client.get(place, { accept: INDEX_TYPES }));
+async function linksAt(source: string, client: IndexClient): Promise<IndexLink[]> {
+  if (/^https?:/i.test(source)) {
+    const response = await withRetries(source, () => client.get(source, { accept: INDEX_TYPES }));
     return indexLinks(await response.text(), response.headers.get('content-type') ?? '', response.url);
   }
-  const path = place.startsWith('file:') ? fileURLToPath(place) : resolve(place);
+  const path = source.startsWith('file:') ? fileURLToPath(source) : resolve(source);
   if (!(await isFolder(path))) {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => fromDisk(error));
     return indexLinks(text, 'text/html', pathToFileURL(path).href);
@@ -119,6 +119,6 @@ function unreachable(wheel: Wheel, error: HubError): EngineError {
 }
 
 /** An address for messages. */
-function withoutPassword(place: string): string {
-  return place.replace(/\/\/[^/@]*@/, '//');
+function withoutPassword(source: string): string {
+  return source.replace(/\/\/[^/@]*@/, '//');
 }

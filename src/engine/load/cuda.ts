@@ -33,7 +33,7 @@ const LIBRARIES: ReadonlyArray<readonly [name: string, folder: string]> = [
   ['libnccl', 'nccl'],
 ];
 
-const DRIVER_PLACES = [
+const DRIVER_PATHS = [
   '/usr/lib/x86_64-linux-gnu/libcuda.so.1',
   '/usr/lib64/libcuda.so.1',
   '/usr/lib/wsl/lib/libcuda.so.1',
@@ -47,7 +47,7 @@ const DRIVER_PLACES = [
 export function cudaReport(
   folder: string,
   mapped: readonly string[],
-  driverPlaces: readonly string[] = DRIVER_PLACES,
+  driverPlaces: readonly string[] = DRIVER_PATHS,
 ): CudaReport {
   const loadedFile = (name: string): string | undefined => mapped.find((path) => isLibrary(basename(path), name));
   const driver = loadedFile('libcuda') ?? driverPlaces.find((path) => existsSync(path));
