@@ -20,17 +20,17 @@ export class DataError extends Error {
   override readonly name = 'DataError';
 }
 
-/** A run cannot continue: the loss is not finite, or what a resumed run finds differs from what it was started with. */
+/** A run cannot continue: the loss is not finite, or a resumed run differs from the one that was started. */
 export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 }
 
-/** Another worker of a cluster is gone or does not come. Names it; a run can go on from its last checkpoint. */
+/** Another worker of a cluster was lost or did not connect. Names it; the run can resume from its last checkpoint. */
 export class WorkerError extends Error {
   override readonly name = 'WorkerError';
 }
 
-/** The native engine is missing, broken or cannot do what was asked. Says how to repair it. */
+/** The native engine is missing or broken, or cannot do what was requested. Says how to repair it. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 }
@@ -40,15 +40,15 @@ export class HubError extends Error {
   override readonly name = 'HubError';
 }
 
-/** The text of anything thrown; errors of another realm (a worker's, an addon's) count as errors. */
+/** The message of anything thrown; errors of another realm (a worker's, an addon's) count as errors. */
 export function errorMessage(error: unknown): string {
   const isError = error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
   return isError ? (error as Error).message : String(error);
 }
 
 /**
- * An error of the operating system with the file that it is about, which calls on an open file do not name (a full disk: "ENOSPC: no space
- * left on device, write"). Any other error as it is.
+ * Adds the file's name to an error of the operating system, which calls on an open file do not name (a full disk: "ENOSPC: no space left
+ * on device, write"). Other errors are returned unchanged.
  */
 export function withFileName(error: unknown, file: string): unknown {
   const { code } = (error ?? {}) as { code?: unknown };

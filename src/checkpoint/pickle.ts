@@ -41,7 +41,7 @@ class Unpickler {
         if (!this.stack.isEmpty) this.fail('values are left over at its end');
         return { value, length: this.input.at };
       }
-      this.step(opcode);
+      this.execute(opcode);
     }
   }
 
@@ -81,7 +81,7 @@ class Unpickler {
     if (target instanceof Map && state instanceof Map && target.size === 0)
       for (const [k, v] of state) target.set(k, v);
   }
-  private step(opcode: number): void {
+  private execute(opcode: number): void {
     switch (String.fromCharCode(opcode)) {
       case '\x80':
         return void this.input.take(1); // PROTO

@@ -5,7 +5,7 @@ import type { EngineInfo } from '../engine/info.js';
 import { BACKEND_NAMES, type BackendName } from '../engine/select-backend.js';
 import type { BackendTrial } from './contract.js';
 
-/** A backend that has said nothing for so long does not work. */
+/** A backend without a result after this time counts as not working. */
 const TIME_LIMIT_MS = 60_000;
 
 /** What a program that tried a backend found. */
@@ -15,7 +15,7 @@ interface Finding {
   engine: EngineInfo | null;
 }
 
-/** One after the other, so that each has all cores. */
+/** Runs one after the other, so that each has all cores. */
 export async function tryBackends(): Promise<{ backends: BackendTrial[]; engine: EngineInfo | null }> {
   const findings: Finding[] = [];
   for (const backend of BACKEND_NAMES) findings.push(await tryInProcess(backend));
@@ -29,7 +29,7 @@ function tryInProcess(backend: BackendName): Promise<Finding> {
     execFile(process.execPath, [program, backend], { env, timeout: TIME_LIMIT_MS }, (error, output) => {
       const fail = (problem: string): void => resolve({ trial: { backend, problem, gigaflops: null }, engine: null });
       if (error?.killed === true) return fail(`no result within ${TIME_LIMIT_MS / 1000} s`);
-      if (error?.signal) return fail(`the process ended by ${error.signal}`);
+      if (error?.signal) return fail(`the process was ended by ${error.signal}`);
       try {
         resolve(JSON.parse(output.trim().split('\n').at(-1) ?? '') as Finding);
       } catch {

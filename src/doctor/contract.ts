@@ -1,8 +1,8 @@
-// What a report about a machine holds.
+// The report about a machine.
 import type { EngineInfo } from '../engine/info.js';
 import type { BackendName } from '../engine/select-backend.js';
 
-/** Something that keeps the package from working in full, and what mends it. */
+/** A problem that keeps the package from working fully, and its remedy. */
 export interface MachineProblem {
   problem: string;
   /** A command, or what to change. */
@@ -14,7 +14,7 @@ export interface BackendTrial {
   backend: BackendName;
   /** Null where it works. */
   problem: string | null;
-  /** Rate of a large product of matrices in fp32; null where it does not work. */
+  /** Rate of a large fp32 matrix product; null where the backend does not work. */
   gigaflops: number | null;
 }
 
@@ -27,7 +27,7 @@ export interface OptionalPackage {
   use: string;
 }
 
-/** A machine as the package finds it. No names of users or folders above the home folder. */
+/** A machine as the package sees it. Contains no user name and no folder above the home folder. */
 export interface MachineReport {
   package: string;
   node: string;
@@ -47,7 +47,7 @@ export interface MachineReport {
   engine: EngineInfo | null;
   backends: readonly BackendTrial[];
   cache: { folder: string; isWritable: boolean; freeBytes: number | null };
-  /** Where weights are downloaded from; `problem` is null when it answers. */
+  /** The hub that weights are downloaded from; `problem` is null when it answers. */
   hub: { address: string; problem: string | null };
   optional: readonly OptionalPackage[];
   problems: readonly MachineProblem[];

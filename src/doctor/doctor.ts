@@ -1,4 +1,4 @@
-// Examines a machine: what the package finds there, which backends work, what is missing and how to get it.
+// Examines a machine: what it has, which backends work, what is missing and how to get it.
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { findCompiler } from '../engine/install/build-addon.js';
@@ -12,11 +12,11 @@ import type { MachineReport } from './contract.js';
 import { folderState, instructions, nvidiaDriver, optionalPackages, processorName, withoutHome } from './machine.js';
 import { problemsOf } from './problems.js';
 
-/** A hub that has not answered by then does not. */
+/** A hub without an answer after this time counts as unreachable. */
 const HUB_LIMIT_MS = 5000;
 
 /**
- * Examines this machine. Takes seconds: each backend computes something, in a process of its own.
+ * Examines this machine. Takes seconds: each backend computes a matrix product, in a process of its own.
  * @example
  * ```ts
  * const { problems } = await examineMachine();

@@ -1,4 +1,4 @@
-// What a machine is: processor, memory, disk, and the packages that are installed beside this one.
+// Facts about a machine: processor, memory, disk, and installed optional packages.
 import { constants, readFileSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -30,19 +30,19 @@ const OPTIONAL = {
   webgpu: 'any graphics card, with @tensorflow/tfjs-backend-webgpu',
 };
 
-/** The name that the processor gives itself. */
+/** The processor's name. */
 export function processorName(): string {
   return cpus()[0]?.model.trim() ?? 'unknown';
 }
 
-/** The instruction sets of this processor among those that matter; empty where the system does not tell. */
+/** The instruction sets of this processor among those that matter; empty where the system does not list them. */
 export function instructions(cpuInfo: string | null = textOf('/proc/cpuinfo')): string[] {
   const [, flags = ''] = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuInfo ?? '') ?? [];
   const present = new Set(flags.trim().split(/\s+/));
   return INSTRUCTIONS.filter((name) => present.has(name));
 }
 
-/** What NVIDIA's driver says of itself; null without one. */
+/** The version line of NVIDIA's driver; null without one. */
 export function nvidiaDriver(): string | null {
   return /^NVRM version:\s*(.*)$/m.exec(textOf('/proc/driver/nvidia/version') ?? '')?.[1] ?? null;
 }
@@ -82,7 +82,7 @@ function installedVersion(name: string): string | null {
   return null;
 }
 
-/** A path for others to read: the home folder is `~`. */
+/** A path without the home folder's name: it becomes `~`. */
 export function withoutHome(path: string): string {
   const home = homedir();
   return home.length > 1 && path.startsWith(home) ? `~${path.slice(home.length)}` : path;

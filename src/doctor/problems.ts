@@ -1,4 +1,4 @@
-// What is wrong with a machine, and the command that mends it.
+// The problems of a machine, and the command that solves each.
 import { gigabytes } from '../words.js';
 import { COMPILER_PACKAGES } from '../engine/install/build-addon.js';
 import type { MachineProblem, MachineReport } from './contract.js';
@@ -9,7 +9,7 @@ const ENGINE_BYTES = 1.3e9;
 /** A base-size model with its optimizer state and a batch. */
 const TRAINING_BYTES = 4e9;
 
-/** The problems of a machine, those that stop more first. */
+/** The problems of a machine, the most severe first. */
 export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProblem[] {
   const { engine, backends, cache, hub, compiler, memoryBytes, nvidiaDriver } = report;
   const problems: MachineProblem[] = [];
@@ -33,7 +33,7 @@ export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProb
   }
   for (const { backend, problem } of backends) {
     const isKnown = backend === 'tensorflow' && isMissing;
-    const isExtra = backend === 'webgpu'; // two optional packages and a card that not every machine has
+    const isExtra = backend === 'webgpu'; // needs two optional packages and a graphics card
     add(
       problem !== null && !isKnown && !isExtra,
       `the backend ${backend} does not work: ${problem}`,

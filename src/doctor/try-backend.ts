@@ -1,5 +1,5 @@
-// A program: computes a product of matrices and its gradient on one backend and prints a BackendTrial, then what is known of the engine. A process of
-// its own because a backend that does not fit the machine may end it.
+// A program: computes a product of matrices and its gradient on one backend and prints a BackendTrial and facts about the engine. Runs in a process
+// of its own because a backend that does not fit the machine may crash it.
 import * as tf from '@tensorflow/tfjs';
 import { engineInfo } from '../engine/info.js';
 import { type BackendName, selectBackend } from '../engine/select-backend.js';
@@ -12,7 +12,7 @@ const [PRODUCT, GRADIENT] = ['19,22,43,50', '11,15,11,15'];
 /** Rows and columns of the matrices whose product is timed, and how often. */
 const [SIZE, ROUNDS] = [768, 8];
 
-/** A slow backend is timed by fewer products. */
+/** Slow backends are timed with fewer products. */
 const LIMIT_MS = 2000;
 
 async function tryBackend(backend: BackendName): Promise<BackendTrial> {

@@ -16,7 +16,7 @@ export interface InstalledEngine {
 }
 
 export interface EngineInfo {
-  /** The engine that is loaded; null: none can be, and `problem` says why. */
+  /** TensorFlow's version in the loaded engine; null if none can be loaded, and `problem` says why. */
   tensorflow: string | null;
   problem: string | null;
   device: string | null;
@@ -38,7 +38,7 @@ export async function engineInfo(): Promise<EngineInfo> {
     cache: enginesFolder(),
     installed: await installedEngines(),
     threads: availableParallelism(),
-    // The engine asks for oneDNN where TensorFlow's libraries have it, unless set otherwise.
+    // The engine turns oneDNN on where TensorFlow's libraries have it, unless the user turns it off.
     oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
     node: process.version,
   };

@@ -16,19 +16,19 @@ import { requireKinds } from '../options.js';
 import { importWebGpu } from './load/webgpu.js';
 import { prepareWebGpu } from '../webgpu.js';
 
-/** `tensorflow`: the native engine. `webgpu`: any graphics card, by the packages webgpu and @tensorflow/tfjs-backend-webgpu; only when it is asked for. */
+/** `tensorflow`: the native engine. `webgpu`: any graphics card, through the packages webgpu and @tensorflow/tfjs-backend-webgpu; only on request. */
 export const BACKEND_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
 /** The engine's own options are read once, when it is loaded. */
 export interface BackendOptions extends NativeOptions {
-  /** The one to use; absent: the best that works. Also by the environment variable `VISUALBERT_BACKEND`. */
+  /** The backend to use; absent: `VISUALBERT_BACKEND`, else the best that works. */
   backend?: BackendName;
 }
 
 export interface BackendChoice {
   backend: BackendName;
-  /** Why it is not a better one. */
+  /** Why a better backend was not chosen. */
   reason?: string;
 }
 
@@ -36,20 +36,20 @@ const ENGINE = 'tensorflow';
 
 /**
  * Registers and sets a backend.
- * @throws EngineError when the backend or device that was asked for is unknown or does not work, and when the engine already runs with other
- * settings. Without a request it does not fail: plain JavaScript is always there.
+ * @throws EngineError when the requested backend or device is unknown or does not work, and when the engine already runs with other
+ * settings. Without a request it does not fail: plain JavaScript always works.
  */
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   requireKinds('selectBackend', { 'an object': { options } });
   const { device, backend } = options;
   requireOptions(options);
   if (backend !== undefined) requireBackendName('backend', backend);
-  // A device is one of the engine's.
+  // Only the engine has devices.
   const asked = backend ?? askedByEnvironment() ?? (device === undefined ? undefined : ENGINE);
   if (asked !== undefined) {
     if (device !== undefined && asked !== ENGINE) {
       throw new EngineError(
-        `device ${device}: only the native engine has devices, and the backend ${asked} was asked for; leave out one of them.`,
+        `device ${device}: only the native engine has devices, received backend ${asked}; leave out one of them.`,
       );
     }
     await START[asked](options);
@@ -69,8 +69,8 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
 }
 
 /**
- * What importing `visualbert-tfjs/node` does: tfjs will start an installed engine at the first op, because loading it takes
- * a third of a second that reading a file header or printing a help text need not wait for. Another backend is started now.
+ * Run when `visualbert-tfjs/node` is imported: tfjs will start an installed engine at the first op, because loading it takes a third
+ * of a second, which reading a file header or printing a help text does not need. Other backends are started now.
  */
 export async function prepareBackend(): Promise<BackendChoice> {
   const asked = askedByEnvironment();
@@ -86,7 +86,7 @@ export async function prepareBackend(): Promise<BackendChoice> {
   return { backend: 'tensorflow' };
 }
 
-/** tfjs chooses its backend at the first op; `tf.getBackend()` before that starts it as well, instead of answering undefined. */
+/** tfjs chooses its backend at the first op; `tf.getBackend()` before that starts it as well, instead of returning undefined. */
 function startWhenAsked(): void {
   const engine = tf.engine();
   let name = engine.backendName as string | undefined;
@@ -110,7 +110,7 @@ function startWhenAsked(): void {
 
 /**
  * Training needs the native engine, or a backend that was chosen by name. Loads the engine, with its options.
- * @throws EngineError when there is none: it says what to install, and that prediction and evaluation go on without it.
+ * @throws EngineError when there is none: it says what to install, and that prediction and evaluation work without it.
  */
 export function requireTrainingEngine(options: NativeOptions = {}): void {
   requireKinds('requireTrainingEngine', { 'an object': { options } });
@@ -152,7 +152,7 @@ function requireBackendName(what: string, name: string): asserts name is Backend
   throw new EngineError(`${what}: expected ${BACKEND_NAMES.join(', ')}, received '${name}'.`);
 }
 
-/** @throws EngineError when a GPU was asked for and TensorFlow found none: it would compute on the CPU instead. */
+/** @throws EngineError when a GPU was requested and TensorFlow found none: it would compute on the CPU instead. */
 export function requireGpu(device: DeviceKind | undefined, isUsingGpu: () => boolean): void {
   if (device !== 'gpu' || isUsingGpu()) return;
   throw new EngineError(
@@ -162,7 +162,7 @@ export function requireGpu(device: DeviceKind | undefined, isUsingGpu: () => boo
 
 const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
   tensorflow: async (options) => {
-    // Loaded here and not by tfjs, which would print the reason of a failure and go on with another backend.
+    // Loaded here and not by tfjs, which would print the reason of a failure and try another backend.
     const { binding } = loadNative(options);
     requireGpu(options.device, () => binding.isUsingGpuDevice());
     registerEngine(options);
@@ -182,7 +182,7 @@ const START: Record<BackendName, (options: BackendOptions) => Promise<void>> = {
     await setBackend('wasm');
   },
   cpu: async () => {
-    // tfjs greets with the advice to install tfjs-node; the engine is what serves here.
+    // tfjs would print the advice to install tfjs-node, which the engine replaces.
     const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
     if (backend !== null) backend.firstUse = false;
     await setBackend('cpu');

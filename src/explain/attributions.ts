@@ -13,7 +13,7 @@ import { type LayerAttention, prepareTrace, runTrace, TARGET, type TracedBatch, 
 /** A sequence with its words and the number of its regions. */
 export type SequenceParts = Pick<StudiedExample, 'sequence' | 'words' | 'regions'>;
 
-/** Which row to read: how a method looks from one position of the sequence, text first, then regions. */
+/** The relevance of all positions for one position of the sequence, text first, then regions. */
 export type RowOf = (position: number) => Float64Array;
 
 /** The layers of the explained sequence, with the gradient of the answer's score. */
@@ -48,7 +48,7 @@ const traces = new WeakMap<ForwardPass, RunFunction>();
 function traceOf(model: TracedModel, forward: ForwardPass, output: string): RunFunction {
   const known = traces.get(forward);
   if (known !== undefined) return known;
-  const trace = prepareTrace(model, forward, output); // a model has one kind of scores that are explained
+  const trace = prepareTrace(model, forward, output); // a model has one output that is explained
   traces.set(forward, trace);
   return trace;
 }

@@ -4,7 +4,7 @@
  * `attention`: the attention probabilities of a layer (default the last), of one head or the mean of all.
  * `rollout`: attention through all layers, residuals included (Abnar and Zuidema 2020).
  * `relevance`: attention weighted by the gradient of the answer's score (Chefer, Gur and Wolf 2021).
- * `leave-out`: how far the answer's probability falls when a word or region is not there.
+ * `leave-out`: how far the answer's probability falls when a word or region is removed.
  */
 export const EXPLANATION_METHODS = ['attention', 'rollout', 'relevance', 'leave-out'] as const;
 export type ExplanationMethod = (typeof EXPLANATION_METHODS)[number];
@@ -14,13 +14,13 @@ export interface ExplainOptions {
   method?: ExplanationMethod;
   /** The answer to explain: its text or its class. Default: the most likely one. */
   answer?: string | number;
-  /** Which phrase or mask, where the input has several. Default 0. */
+  /** Index of the phrase or mask, where the input has several. Default 0. */
   asked?: number;
   /** Of `attention`, from 0. Default: the last one. */
   layer?: number;
   /** Of `attention`, from 0. Default: the mean of all. */
   head?: number;
-  /** With `leave-out`: also leave out each word together with each region, as many forward passes. Default false. */
+  /** With `leave-out`: also leave out each word together with each region, one forward pass per pair. Default false. */
   pairs?: boolean;
   /** How many answers to list. Default 5. */
   topK?: number;
@@ -33,12 +33,12 @@ export interface ExplainedAnswer {
   score: number;
 }
 
-/** A word as the model reads it, put together from its pieces. */
+/** A word as the model reads it, joined from its pieces. */
 export interface ExplainedWord {
   text: string;
   /** Text positions of its pieces, [CLS] being 0. */
   positions: readonly number[];
-  /** Sum over its pieces; with `leave-out` the fall of the probability without the word. */
+  /** Sum over its pieces; with `leave-out` the drop of the probability without the word. */
   score: number;
 }
 
@@ -68,8 +68,8 @@ export interface Explanation {
   words: ExplainedWord[];
   images: ExplainedImage[];
   /**
-   * `[words][regions]`, regions of all images in order: what each word looks at (the mean of its pieces' rows); with `leave-out` how much less
-   * the region matters without the word, negative where it matters more.
+   * `[words][regions]`, regions of all images in order: what each word attends to (the mean of its pieces' rows); with `leave-out` how much
+   * less the region matters without the word, negative where it matters more.
    */
   pairs?: number[][];
 }

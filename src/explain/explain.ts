@@ -10,11 +10,11 @@ import { studyExample, type StudiedExample } from './studied-example.js';
 import type { LayerAttention } from './trace.js';
 
 /**
- * Scores each word and each region by what it had to do with an answer.
+ * Scores each word and each region by its relevance to an answer.
  * @example
  * const ask = await pipeline('visual-question-answering', 'runs/vqa');
  * const { answer, words, images } = await explain(ask, { question: 'What color is the bus?', regions });
- * @throws ConfigError for a task without answers, or a method, answer, layer or head that is not there
+ * @throws ConfigError for a task without answers, or an unknown method, answer, layer or head
  */
 export async function explain<T extends PipelineName>(
   pipeline: Pipeline<T>,
@@ -27,7 +27,7 @@ export async function explain<T extends PipelineName>(
   if (!EXPLANATION_METHODS.includes(method))
     throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
   if (method !== 'attention' && (options.layer !== undefined || options.head !== undefined))
-    throw new ConfigError(`explain: layer and head are of the method attention, not of ${method}`);
+    throw new ConfigError(`explain: layer and head belong to the method attention, not to ${method}`);
   const study = await studyExample(pipeline, input, options);
   if (method === 'leave-out') {
     const falls = await leaveOutEach(study);

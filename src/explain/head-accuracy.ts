@@ -3,7 +3,7 @@ import type { LayerAttention } from './trace.js';
 
 /** A phrase in a text, and the regions of the image that match it. */
 export interface EntityPhrase {
-  /** Text position of the word that is looked from. */
+  /** Text position of the word whose attention is read. */
   position: number;
   matches: readonly number[];
 }
@@ -14,13 +14,13 @@ export interface HeadAccuracy {
   heads: number[][];
   /** The head with the highest accuracy. */
   best: { layer: number; head: number; accuracy: number };
-  /** What is reached by naming the same region each time: the one that matches most phrases. */
+  /** The accuracy of always choosing one region: the one that matches most phrases. */
   baseline: { region: number; accuracy: number };
   phrases: number;
 }
 
 /**
- * Collects phrases, and gives the accuracy of each head. A phrase without a matching region counts as missed, as in the paper's recall.
+ * Accumulates phrases and computes the accuracy of each head. A phrase without a matching region counts as missed, as in the paper's recall.
  * @see https://arxiv.org/abs/1908.03557 section 5.1
  */
 export class HeadAccuracyTest {
@@ -28,7 +28,7 @@ export class HeadAccuracyTest {
   private readonly sameRegion: number[] = [];
   private phrases = 0;
 
-  /** @param layers of the sequence of text and regions; `text`, the length of the text, is where the regions begin */
+  /** @param layers of the sequence of text and regions; `text`, the length of the text, is the first region's position */
   add(layers: readonly LayerAttention[], text: number, phrases: readonly EntityPhrase[]): void {
     for (const { position, matches } of phrases) {
       this.phrases++;

@@ -15,7 +15,7 @@ export interface Removal {
 /** Examples that run together. */
 const BATCH_SIZE = 32;
 
-/** The fall for each word and for each region. A word that the head reads cannot be left out: its fall is 0. */
+/** The drop for each word and each region. A word whose state the head reads cannot be left out: its drop is 0. */
 export async function leaveOutEach(study: StudiedExample): Promise<{ words: number[]; regions: number[] }> {
   const { words, regions, answer } = study;
   const probabilities = await probabilitiesWithout(study, [
@@ -26,7 +26,7 @@ export async function leaveOutEach(study: StudiedExample): Promise<{ words: numb
   return { words: falls.slice(0, words.length), regions: falls.slice(words.length) };
 }
 
-/** `[words][regions]`: the fall without the region, less what it is when the word is not there either. */
+/** `[words][regions]`: the drop without the region, minus that drop when the word is removed as well. */
 export async function leaveOutPairs(
   study: StudiedExample,
   single: { words: readonly number[]; regions: readonly number[] },
@@ -61,7 +61,7 @@ export async function probabilitiesWithout(study: StudiedExample, removals: read
   return probabilities;
 }
 
-/** The example as it is asked about one thing, without what the removal names; of choices only that of the answer changes. */
+/** The example for one question, without the removed parts; of several choices only the answer's changes. */
 function exampleWithout(
   { example, sequence, sequenceIndex, position, asked }: StudiedExample,
   { positions = [], regions = [] }: Removal,

@@ -48,8 +48,8 @@ export function relevanceRow(layers: readonly LayerAttention[], position: number
 }
 
 /**
- * One row of a product of matrices, the last layer's first: row `e_position M_L ... M_1`. A matrix is given row by row: `spread` adds what
- * position i passes on to others, and returns the factor of what it keeps.
+ * One row of a product of matrices, the last layer's first: row `e_position M_L ... M_1`. A matrix is given row by row: `spread` adds the share
+ * that position i passes on to others, and returns the factor that it keeps.
  */
 function rowThrough(
   layers: readonly LayerAttention[],

@@ -8,7 +8,7 @@ import type { RawTensor } from '../raw-tensor.js';
 import { rowsOf, sharesOf, traceBatch } from './attributions.js';
 import { type Word, wordsOf } from './words.js';
 
-/** The orders that are compared: those of explanations, and a random one. */
+/** The compared orders: those of explanation methods, and a random one. */
 export const RANKINGS = ['relevance', 'rollout', 'attention', 'random'] as const;
 export type RankingName = (typeof RANKINGS)[number];
 
@@ -21,7 +21,7 @@ export interface RankedParts {
 }
 
 /**
- * Scores the words and regions of examples that fit into one batch, of choices those of the chosen one.
+ * Scores the words and regions of examples that fit into one batch; of multiple choices those of the chosen one.
  * @param numbers of the examples, which with the seed decide the random scores.
  */
 export async function rankParts(

@@ -16,7 +16,7 @@ export type RemovedParts = (typeof REMOVED_PARTS)[number];
 export interface RemovalCurve {
   parts: RemovedParts;
   ranking: RankingName;
-  /** Which go first: for `most` a good explanation makes the accuracy fall fast, for `least` late. */
+  /** Which are removed first: with `most` a good explanation makes the accuracy fall early, with `least` late. */
   first: 'most' | 'least';
   /** At each of `REMOVED_SHARES`, in the metric's unit. */
   accuracies: number[];
@@ -33,7 +33,7 @@ export interface SeenExample<E> {
   seen: PipelineExample;
 }
 
-/** The metric of a task, as it names it. */
+/** The metric of a task and its name. */
 export interface RemovalMetric<E> {
   name: string;
   create(): Metric<E>;
@@ -55,7 +55,7 @@ export class RemovalTest<E> {
     private readonly seed: number,
   ) {}
 
-  /** Judges examples that fit into one batch. */
+  /** Adds examples that fit into one batch. */
   async add(examples: readonly SeenExample<E>[]): Promise<void> {
     const numbers = examples.map((_, i) => this.count + i);
     this.count += examples.length;
@@ -80,7 +80,7 @@ export class RemovalTest<E> {
     );
   }
 
-  /** Runs each distinct example once, and counts it for every curve that it is on. */
+  /** Runs each distinct example once, and counts it for each of its curves. */
   private async judge(removals: readonly Removed<E>[]): Promise<void> {
     for (const indices of lengthBatches(
       removals.map(({ seen }) => sizeOfExample(seen)),
@@ -105,7 +105,7 @@ export class RemovalTest<E> {
 
 const JUDGED_TOGETHER = 128;
 
-/** An example without some of its parts, and the points of curves that it stands for. */
+/** An example without some of its parts, and the points of the curves that use it. */
 interface Removed<E> {
   example: E;
   seen: PipelineExample;
@@ -116,7 +116,7 @@ function keyOf(parts: RemovedParts, ranking: RankingName, first: string, share: 
   return `${parts} ${ranking} ${first} ${share}`;
 }
 
-/** Every distinct removal of an example: with few parts many shares are the same. */
+/** Every distinct removal of an example: with few parts many shares coincide. */
 function removalsOf<E>({ example, seen }: SeenExample<E>, ranked: RankedParts): Removed<E>[] {
   const distinct = new Map<string, Removed<E>>();
   for (const parts of REMOVED_PARTS) {

@@ -1,4 +1,4 @@
-// One input of a pipeline with the answer that is to be explained: its words and regions, and what the model makes of it.
+// One input of a pipeline with the answer to explain: its words and regions, and the model's scores.
 import { ConfigError } from '../errors.js';
 import type { PipelineInput, PipelineName, Pipeline } from '../pipelines/contract.js';
 import { accessTo, type PipelineAccess } from '../pipelines/create.js';
@@ -22,12 +22,12 @@ export interface StudiedExample {
   access: PipelineAccess<PipelineName>;
   scores: HeadScores;
   example: PipelineExample;
-  /** Which phrase or mask. */
+  /** Index of the phrase or mask. */
   asked: number;
   /** The explained answer. */
   answer: ExplainedAnswer;
   answers: ExplainedAnswer[];
-  /** The sequence whose words and regions are judged: of choices that of the answer. */
+  /** The sequence whose words and regions are scored: of multiple choices that of the answer. */
   sequence: Sequence;
   sequenceIndex: number;
   /** The text position whose state the head reads. */

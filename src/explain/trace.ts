@@ -9,22 +9,22 @@ import type { RawTensor } from '../raw-tensor.js';
 /** One layer's attention over a sequence. */
 export interface LayerAttention {
   heads: number;
-  /** Positions that attend and are attended to: the first so many of the sequence. */
+  /** Number of positions that attend and are attended to, from the start of the sequence. */
   size: number;
   /** `[heads, size, size]`: how much each position (second axis) attends to each other one. */
   attention: Float32Array;
-  /** `[heads, size, size]`: of the score by the attention; empty where no score was asked for. */
+  /** `[heads, size, size]`: of the score with respect to the attention; empty where no score was requested. */
   gradient: Float32Array;
 }
 
-/** A model as tracing needs it. */
+/** A model that can be traced. */
 export type TracedModel = TrainableModel & { readonly config: VisualBertConfig };
 
-/** The input that says which scores are explained, by factors of the output. */
+/** The input that selects the explained scores, as factors of the output. */
 export const TARGET = 'explainedTarget';
 
 /**
- * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: gives `attention.<layer>` and
+ * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: returns `attention.<layer>` and
  * `gradient.<layer>` `[b, n, s, s]`, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
  * attend over the text alone, `[b, n, t, t]`, and one more layer over text and regions.
  */
@@ -42,12 +42,12 @@ export function prepareTrace(model: TracedModel, forward: ForwardPass, name: str
     const changes = attentionShapes(model.config, inputs).map((shape) => tf.zeros(shape));
     const { grads } = tf.valueAndGrads(scores)(changes, target);
     const attentions = seen.map((attention) => tf.clone(attention));
-    tf.dispose(seen); // they were kept beyond the tape, and live on in their clones
+    tf.dispose(seen); // they were kept beyond the tape; their clones remain
     return { ...named('gradient', grads), ...named('attention', attentions) };
   }, `explain ${name}`);
 }
 
-/** A function of model inputs that gives `attention.<layer>` alone. */
+/** A function of model inputs that returns only `attention.<layer>`. */
 export function prepareAttention(model: TracedModel, forward: ForwardPass): RunFunction {
   return forward.prepare((inputs) => {
     const seen: tf.Tensor[] = [];
@@ -83,7 +83,7 @@ function attentionShapes(config: VisualBertConfig, { inputIds, visualEmbeds }: S
   return isBypassed ? [...encoder, [rows, numAttentionHeads, t + v, t + v]] : encoder;
 }
 
-/** Where a sequence lies in a padded batch. */
+/** The location of a sequence in a padded batch. */
 export interface TracedSequence {
   /** Row of the batch, counting every choice. */
   row: number;
@@ -96,7 +96,7 @@ export interface TracedSequence {
 
 /** The traced layers of a batch. */
 export interface TracedBatch {
-  /** Those of a sequence, without padding. */
+  /** The layers of one sequence, without padding. */
   layersOf(sequence: TracedSequence): LayerAttention[];
 }
 
@@ -121,7 +121,7 @@ export async function runTrace(trace: RunFunction, inputs: Record<string, RawTen
   };
 }
 
-/** The real positions among `padded`: of the text, and of the regions unless the layer sees text alone. */
+/** The real positions among `padded`: of the text, and of the regions unless the layer reads only text. */
 function positionsOf({ text, regions, textLength }: TracedSequence, padded: number): number[] {
   const ofText = Array.from({ length: text }, (_, i) => i);
   const ofRegions = Array.from({ length: regions }, (_, i) => textLength + i);

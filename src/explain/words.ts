@@ -1,4 +1,4 @@
-// The words of a sequence, put together from word pieces, and the sequence without some of them.
+// The words of a sequence, joined from word pieces, and the sequence without some of them.
 import type { Sequence } from '../pipelines/example.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 
@@ -8,7 +8,7 @@ export interface Word {
   positions: readonly number[];
 }
 
-/** The words of a text in order; [CLS], [SEP], [MASK] and [PAD] are none. */
+/** The words of a text in order; [CLS], [SEP], [MASK] and [PAD] are not words. */
 export function wordsOf(ids: readonly number[], { tokens, special }: TextTokenizer): Word[] {
   const signs = new Set([special.cls, special.sep, special.mask, special.pad]);
   const words: { text: string; positions: number[] }[] = [];
@@ -22,7 +22,7 @@ export function wordsOf(ids: readonly number[], { tokens, special }: TextTokeniz
   return words;
 }
 
-/** The sequence as if its text did not have some positions; what points to positions moves with them. */
+/** The sequence as if its text did not have some positions; references to positions are adjusted. */
 export function withoutPositions<S extends Sequence>(sequence: S, removed: ReadonlySet<number>): S {
   const { text, asked, alignment } = sequence;
   const left = [...text.ids.keys()].filter((position) => !removed.has(position));

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { placesOf } from '../explain/page/data.js';
+import { drawnBoxesOf } from '../explain/page/data.js';
 import { pictureKind } from '../pictures/kind.js';
 import { RequestError } from './request-error.js';
 import { PROBLEM, type RequestSchemas } from './schemas.js';
@@ -79,7 +79,7 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
       },
     },
     async ({ params: { id } }) => ({
-      ...placesOf(await images.regionsOf(id)),
+      ...drawnBoxesOf(await images.regionsOf(id)),
       picture: images.hasPicture(id),
     }),
   );
@@ -103,7 +103,7 @@ export function addImageRoutes(app: FastifyInstance, service: ModelService<Serve
     },
     async ({ body }) => {
       if (body.picture === undefined) throw new RequestError(422, 'expected { picture: "BASE64" }');
-      return placesOf(await service.regionsOfImage(body));
+      return drawnBoxesOf(await service.regionsOfImage(body));
     },
   );
 }

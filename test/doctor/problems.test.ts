@@ -31,7 +31,10 @@ describe('a problem', () => {
     ],
     [
       'an engine that ends its process',
-      { engine: null, backends: [{ backend: 'tensorflow', problem: 'the process ended by SIGILL', gigaflops: null }] },
+      {
+        engine: null,
+        backends: [{ backend: 'tensorflow', problem: 'the process was ended by SIGILL', gigaflops: null }],
+      },
       /tensorflow does not work: .*SIGILL/,
       /engine remove, then/,
     ],

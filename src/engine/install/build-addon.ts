@@ -26,7 +26,7 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
 }
 
 /**
- * Compiles an addon into the file `output`. It finds TensorFlow's libraries by their absolute path, so they must lie where they will stay.
+ * Compiles an addon into the file `output`. It links TensorFlow's libraries by absolute path, so they must be in their final folder.
  * @param librariesFolder the folder of the engine, see `librariesFolder`.
  * @throws EngineError with the compiler's first messages.
  */
@@ -46,7 +46,7 @@ export async function buildAddon(
   if (code === 0) return;
   const first = log.trim().split('\n').slice(0, 20).join('\n');
   throw new EngineError(
-    `${compiler} could not compile ${addon.name} (C++17 is needed, such as g++ 9 or clang 10 have):\n${first}`,
+    `${compiler} could not compile ${addon.name} (C++17 is needed: g++ 9, clang 10 or newer):\n${first}`,
   );
 }
 

@@ -1,4 +1,4 @@
-// Requests to package indexes: proxies, certificates and passwords as pip has them, and what an answer means.
+// Requests to package indexes: with pip's proxies, certificates and passwords, and errors by the answer's status.
 import { readFileSync } from 'node:fs';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import { errorMessage, HubError } from '../../errors.js';
@@ -25,13 +25,13 @@ export class IndexClient {
         requestTls: trust,
       });
     } catch (error) {
-      throw new NeedsPip(`${https ?? http}: no proxy that can be used without pip (${errorMessage(error)})`);
+      throw new NeedsPip(`${https ?? http}: only pip can use this proxy (${errorMessage(error)})`);
     }
   }
 
   /**
-   * The answer of a server that has the file; 416 where a part was asked for and there is none.
-   * @throws Refusal where trying again would not help; NeedsPip where pip might; HubError for a failure that may pass
+   * The response of a server that has the file; status 416 where the requested range does not exist.
+   * @throws Refusal where a retry cannot help; NeedsPip where pip might succeed; HubError for a failure that may be temporary
    */
   async get(address: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
     const { url, login } = withoutLogin(address);
@@ -59,14 +59,14 @@ export class IndexClient {
   }
 }
 
-/** Environment variables give way to pip's own setting; the lower case counts first, as with curl. */
+/** pip's own setting overrides environment variables; lower-case names are read first, as by curl. */
 function proxyOf(scheme: 'http' | 'https', setting: string | null): string | undefined {
   const names = [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`, 'all_proxy', 'ALL_PROXY'];
   const proxy = setting ?? names.map((name) => process.env[name]).find(Boolean);
   return proxy === undefined || proxy.includes('://') ? proxy : `http://${proxy}`;
 }
 
-/** An address without its name and password, which go into a header: those of the address, else those of ~/.netrc. */
+/** An address without user name and password, and the header that carries them: those of the address, else of ~/.netrc. */
 function withoutLogin(address: string): { url: string; login: Record<string, string> } {
   const url = new URL(address);
   const own =
@@ -77,7 +77,7 @@ function withoutLogin(address: string): { url: string; login: Record<string, str
   return { url: url.href, login: pair === null ? {} : { authorization: `Basic ${pair}` } };
 }
 
-/** undici says "fetch failed" and gives the reason as cause; behind a proxy that has a cause too. */
+/** undici reports "fetch failed" with the reason as cause; with a proxy that cause has a cause of its own. */
 function causeOf(error: unknown): { message: string; code: string } {
   let innermost = error as { message?: string; code?: string; cause?: unknown };
   while (typeof innermost.cause === 'object' && innermost.cause !== null)

@@ -11,14 +11,14 @@ export interface IndexLink {
   sha256: string | null;
 }
 
-/** What a client accepts, the richer form first. */
+/** Accepted content types, the preferred one first. */
 export const INDEX_TYPES =
   'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';
 
 /**
  * The files that a page names.
  * @param at address of the page, which relative links start from
- * @throws SyntaxError for JSON that is none
+ * @throws SyntaxError for invalid JSON
  */
 export function indexLinks(text: string, contentType: string, at: string): IndexLink[] {
   return /^application\/(vnd\.pypi\.simple\.v\d+\+)?json\b/i.test(contentType)

@@ -28,15 +28,15 @@ import { currentHost, type Wheel, wheelPlan, type WheelPlan } from './wheel-tabl
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 import { requireKinds } from '../../options.js';
 
-/** Ends the name of the folder with what has been downloaded of an engine. */
+/** Suffix of the folder with an engine's partial downloads. */
 const DOWNLOADS = '.download';
 
-/** One step of an installation, for a progress display. */
+/** Progress of an installation. */
 export interface InstallProgress {
   stage: 'wait' | 'download' | 'verify' | 'unpack' | 'compile';
-  /** What is being worked on: a wheel, an addon, or the process that is waited for. */
+  /** What is being worked on: a wheel, an addon, or the process that holds the lock. */
   what: string;
-  /** Bytes done and in all; 0 and 0 where a stage has no measure. */
+  /** Bytes done and in total; both 0 for stages without a size. */
   done: number;
   total: number;
 }
@@ -53,9 +53,9 @@ export interface InstallOptions {
 export interface InstallResult extends EngineId {
   /** Folder with the libraries and addons. */
   folder: string;
-  /** False when everything was there already. */
+  /** False when everything was already installed. */
   changed: boolean;
-  /** False for platforms and versions that the package was never run on. */
+  /** False for platforms and versions that the package is not tested on. */
   tested: boolean;
 }
 
@@ -72,7 +72,7 @@ export function isWanted(name: string): boolean {
 }
 
 /**
- * Installs an engine, or what is missing of it. Safe to call from several processes at once; instant when nothing is missing.
+ * Installs an engine, or what is missing of it. Safe to call from several processes at once; returns at once when nothing is missing.
  * @throws EngineError with its own message for each cause: platform, CPU, compiler, Python, network, damaged file, folder, disk.
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstallResult> {
@@ -109,7 +109,7 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
   return { ...result, changed: true };
 }
 
-/** Whether libraries and every addon of the present sources are there. */
+/** Whether the libraries and all addons, compiled from the current sources, are installed. */
 export function isInstalled(id: EngineId): boolean {
   return hasLibraries(id) && addonSources().every((addon) => existsSync(addonFile(id, addon)));
 }
@@ -125,9 +125,9 @@ async function installLibraries(
   await removeLeftovers(parent, prefix);
   await requireSpace(parent, plan);
   const staging = join(parent, `${prefix}${randomUUID()}`);
-  const downloads = `${target}${DOWNLOADS}`; // stays when a try fails: the next one goes on with it
+  const downloads = `${target}${DOWNLOADS}`; // kept when an attempt fails: the next one continues it
   const settings = pipSettings();
-  const { fetchWheel } = await import('./package-index.js'); // here: loading its HTTP client takes a tenth of a second
+  const { fetchWheel } = await import('./package-index.js'); // imported here: loading its HTTP client takes a tenth of a second
   try {
     await mkdir(staging, { recursive: true });
     for (const wheel of plan.wheels) {
@@ -151,7 +151,7 @@ async function installLibraries(
   }
 }
 
-/** The same wheel by pip, where the index cannot be read without it. */
+/** Fetches the wheel through pip, where the index cannot be read without it. */
 async function withPip(
   error: unknown,
   wheel: Wheel,
@@ -160,17 +160,17 @@ async function withPip(
 ): Promise<FetchedWheel> {
   if (!(error instanceof NeedsPip)) throw error;
   const python = await findPython().catch((missing: unknown) => {
-    throw new EngineError(`${error.message}. pip may have what it takes: ${errorMessage(missing)}`, { cause: error });
+    throw new EngineError(`${error.message}. pip may be able to: ${errorMessage(missing)}`, { cause: error });
   });
   try {
     return { path: await downloadWheel(python, wheel, folder, onBytes), sha256: null };
   } catch (failure) {
-    await rm(folder, { recursive: true, force: true }); // pip goes on with nothing
+    await rm(folder, { recursive: true, force: true }); // pip does not continue partial downloads
     throw failure;
   }
 }
 
-/** @throws EngineError for a file that is not the published one, which is removed where it was downloaded */
+/** @throws EngineError for a file that is not the published one; a downloaded one is removed */
 async function requireWheel(path: string, sha256: string | null, downloads: string): Promise<void> {
   if (sha256 === null) return;
   await requireSha256(path, sha256).catch(async (error: unknown) => {
@@ -196,7 +196,7 @@ async function installAddons(id: EngineId, compiler: string, onProgress: (p: Ins
   }
 }
 
-/** Gives a finished folder its name. One that another process finished first stays. */
+/** Renames a finished folder to its final name. If another process was faster, its folder is kept. */
 async function renameInto(staging: string, target: string): Promise<void> {
   try {
     await rename(staging, target);
@@ -206,13 +206,13 @@ async function renameInto(staging: string, target: string): Promise<void> {
   }
 }
 
-/** Staging folders of killed installations of the same engine. Called under its lock, so none is in use. */
+/** Removes staging folders of killed installations of the same engine. Called under its lock, so none is in use. */
 async function removeLeftovers(parent: string, prefix: string): Promise<void> {
   const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
   await Promise.all(names.map((name) => rm(join(parent, name), { recursive: true, force: true })));
 }
 
-/** @throws EngineError when the disk of `folder` lacks the space for the download and what it unpacks to. */
+/** @throws EngineError when the disk of `folder` has no space for the download and the unpacked files. */
 export async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const needed = plan.unpackedBytes + Math.max(...plan.wheels.map((wheel) => wheel.bytes));
@@ -248,7 +248,7 @@ function explainFileError(error: unknown, plan: WheelPlan): unknown {
   return error;
 }
 
-/** Makes an engine the one that is loaded. A cache that cannot be written to keeps its choice. */
+/** Makes an engine the one to load. In a read-only cache the choice does not change. */
 async function setActive(id: EngineId): Promise<void> {
   const aside = `${activeFile()}.${randomUUID()}`;
   try {

@@ -1,4 +1,4 @@
-// Passwords of ~/.netrc, which pip sends to indexes. The libraries on npm for it have had no release for years.
+// Passwords of ~/.netrc, which pip sends to indexes. The npm packages that read it have had no release for years.
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ interface Login {
   password: string;
 }
 
-/** What NETRC, ~/.netrc or ~/_netrc says of a host, the first that exists; null when it says nothing. */
+/** The login of a host in NETRC, ~/.netrc or ~/_netrc, the first that exists; null without one. */
 export function netrcLogin(host: string): Login | null {
   const { env } = process;
   const home = env['HOME'] ?? homedir();

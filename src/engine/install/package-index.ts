@@ -21,8 +21,8 @@ export interface FetchedWheel {
 }
 
 /**
- * Brings a wheel into `folder`, going on with what an earlier try left there; one of a `file:` index stays where it is.
- * @param onBytes receives the bytes that have come
+ * Downloads a wheel into `folder`, continuing an earlier attempt; a wheel of a `file:` index is used in place.
+ * @param onBytes receives the number of bytes downloaded so far
  * @throws NeedsPip where pip might succeed; EngineError for every other failure
  */
 export async function fetchWheel(
@@ -31,7 +31,7 @@ export async function fetchWheel(
   settings: PipSettings,
   onBytes: (done: number) => void = () => undefined,
 ): Promise<FetchedWheel> {
-  if (settings.pipOnly !== null) throw new NeedsPip(`pip's setting ${settings.pipOnly} is for pip alone`);
+  if (settings.pipOnly !== null) throw new NeedsPip(`pip's setting ${settings.pipOnly} is only understood by pip`);
   const client = new IndexClient(settings);
   try {
     const { fileName, url, sha256 } = await findWheel(wheel, settings, client);
@@ -55,7 +55,7 @@ export async function fetchWheel(
   }
 }
 
-/** The wheel's file: of folders and pages of links first, then of the indexes in their order. */
+/** The wheel's file: looked up in folders and pages of links first, then in the indexes in order. */
 async function findWheel(wheel: Wheel, settings: PipSettings, client: IndexClient): Promise<IndexLink> {
   const failures: unknown[] = [];
   const project = normalName(wheel.name);
@@ -72,12 +72,12 @@ async function findWheel(wheel: Wheel, settings: PipSettings, client: IndexClien
     failures.find((error) => error instanceof NeedsPip) ?? failures.find((error) => !(error instanceof Refusal));
   if (first !== undefined) throw first;
   throw new EngineError(
-    `No package index has ${wheel.name} ${wheel.version} for this platform (${wheel.tags.join(', ')}; asked: ` +
+    `No package index has ${wheel.name} ${wheel.version} for this platform (${wheel.tags.join(', ')}; searched: ` +
       `${sources.map(withoutPassword).join(', ')}): choose another version with --tensorflow, or name an index in PIP_INDEX_URL.`,
   );
 }
 
-/** The files that a folder holds, or a page on this disk or of a server names. */
+/** The files in a folder, or named by a page on disk or on a server. */
 async function linksAt(source: string, client: IndexClient): Promise<IndexLink[]> {
   if (/^https?:/i.test(source)) {
     const response = await withRetries(source, () => client.get(source, { accept: INDEX_TYPES }));
@@ -93,13 +93,13 @@ async function linksAt(source: string, client: IndexClient): Promise<IndexLink[]
   return names.map((fileName) => ({ fileName, url: pathToFileURL(join(path, fileName)).href, sha256: null }));
 }
 
-/** A page that is not there names no file. */
+/** A missing page counts as empty. */
 function fromDisk(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '';
   throw error;
 }
 
-/** Size of a file by its first byte's answer; null when the server does not say. */
+/** Size of a file, from the response to a request for its first byte; null when the server does not say. */
 async function sizeAt(url: string, client: IndexClient): Promise<number | null> {
   const response = await withRetries(url, () => client.get(url, { 'accept-encoding': 'identity', range: 'bytes=0-0' }));
   await response.body?.cancel();
@@ -113,7 +113,7 @@ async function sizeAt(url: string, client: IndexClient): Promise<number | null> 
 function unreachable(wheel: Wheel, error: HubError): EngineError {
   return new EngineError(
     `${wheel.name} ${wheel.version} could not be fetched: ${errorMessage(error)}. Check the network; behind a proxy set HTTPS_PROXY; ` +
-      'with a mirror set PIP_INDEX_URL. What came so far is kept for the next try. Prediction and evaluation run without the engine, on WebAssembly.',
+      'with a mirror set PIP_INDEX_URL. The part downloaded so far is kept for the next attempt. Prediction and evaluation run without the engine, on WebAssembly.',
     { cause: error },
   );
 }

@@ -1,20 +1,20 @@
-// Where packages come from on this machine: pip's own settings, read as pip reads them, so that what serves pip serves us without Python.
+// Where packages come from on this machine: pip's own settings, read as pip reads them, so that a machine set up for pip needs no more.
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** pip's settings, as far as fetching a wheel depends on them. */
 export interface PipSettings {
-  /** Indexes in the order in which they are asked, without slash at the end. */
+  /** Indexes in order of lookup, without trailing slash. */
   indexes: readonly string[];
   /** Folders, or pages of links. */
   findLinks: readonly string[];
   proxy: string | null;
   /** File with the certificates that are trusted instead of Node's. */
   certificates: string | null;
-  /** Without an answer for so long, a request ends. */
+  /** A request without an answer ends after this time. */
   timeoutMs: number;
-  /** The setting that pip alone understands, such as a client certificate; null when there is none. */
+  /** A setting that only pip understands, such as a client certificate; null when there is none. */
   pipOnly: string | null;
 }
 
@@ -25,7 +25,7 @@ const DEFAULT_TIMEOUT_S = 15;
 const SECTIONS = ['global', 'download'];
 
 /**
- * Reads PIP_* variables and pip.conf files, the later of each before the earlier: machine, user, virtual environment, PIP_CONFIG_FILE, variables.
+ * Reads PIP_* variables and pip.conf files, later sources override earlier ones: machine, user, virtual environment, PIP_CONFIG_FILE, variables.
  * @see https://pip.pypa.io/en/stable/topics/configuration/
  */
 export function pipSettings(env: NodeJS.ProcessEnv = process.env): PipSettings {
@@ -86,7 +86,7 @@ function readIfThere(file: string): string {
   }
 }
 
-/** Sections of a file as Python's configparser reads them: an indented line goes on with the value above it, which the libraries on npm do not know. */
+/** Sections of a file as Python's configparser reads them: an indented line continues the value above it, which the npm packages for INI files do not support. */
 function parseConfig(text: string): Map<string, Map<string, string>> {
   const sections = new Map<string, Map<string, string>>();
   let section = new Map<string, string>();
@@ -109,7 +109,7 @@ function parseConfig(text: string): Map<string, Map<string, string>> {
   return sections;
 }
 
-/** pip's way with names of settings. */
+/** A setting's name as pip normalizes it. */
 function normal(name: string): string {
   return name.toLowerCase().replaceAll('_', '-');
 }

@@ -1,4 +1,4 @@
-// Fetches wheels through the user's Python and pip, where an index cannot be read without: by name and with fixed tags, so that any Python serves.
+// Fetches wheels through the user's Python and pip, where an index cannot be read without pip: by name and with fixed tags, so that any Python version will do.
 import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ export interface CommandResult {
   output: string;
 }
 
-/** Runs a program to its end. Never rejects: a program that is not there gives code 127. */
+/** Runs a program to its end. Never rejects: a missing program gives code 127. */
 export function runCommand(
   program: string,
   args: readonly string[],
@@ -47,7 +47,7 @@ export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<
 
 /**
  * Downloads one wheel into `folder` and returns its path.
- * @throws EngineError on any failure, which it names: network, no such wheel, full disk, other.
+ * @throws EngineError naming the failure: network, no such wheel, full disk, other.
  */
 export async function downloadWheel(
   python: string,
@@ -67,7 +67,7 @@ export async function downloadWheel(
   ];
   args.push('--no-input', '--progress-bar', 'off', '--implementation', 'cp', '--python-version', '3.12');
   args.push(...wheel.tags.flatMap((tag) => ['--platform', tag]), '--dest', folder, `${wheel.name}==${wheel.version}`);
-  // pip writes the download below TMPDIR, where its growth can be watched with every version of pip.
+  // Every version of pip downloads into TMPDIR, where its growth shows the progress.
   const pipEnv = {
     ...env,
     TMPDIR: folder,
@@ -85,7 +85,7 @@ export async function downloadWheel(
   return join(folder, file);
 }
 
-/** What to tell the user when pip failed. */
+/** The error text for a failure of pip. */
 export function downloadFailure(wheel: Wheel, output: string): string {
   const what = `${wheel.name} ${wheel.version}`;
   if (/No space left on device|Errno 28/i.test(output)) {

@@ -2,7 +2,7 @@
 // https://packaging.python.org/en/latest/specifications/binary-distribution-format/
 import type { Wheel } from './wheel-table.js';
 
-/** The Python whose wheel is taken; none of it is run. */
+/** Python version of the wheel; no Python of it is run. */
 const PYTHON_TAG = 'cp312';
 
 /** Whether a file is the wheel, for one of its platform tags. */
@@ -23,7 +23,7 @@ export function isWheelFor(fileName: string, wheel: Wheel): boolean {
   );
 }
 
-/** Names of projects as indexes have them: lower case, every run of `-`, `_` and `.` one hyphen. */
+/** A project's name as indexes normalize it: lower case, each run of `-`, `_` and `.` becomes one hyphen. */
 export function normalName(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, '-');
 }

@@ -8,20 +8,20 @@ export interface Wheel {
   version: string;
   /** Platform tags that pip may choose from. */
   tags: readonly string[];
-  /** Of the wheel file; null: the hash that the package index states is the check. */
+  /** Of the wheel file; null: the hash stated by the package index is checked. */
   sha256: string | null;
   /** Size of the wheel file, for progress and for the check of free space; an estimate where sha256 is null. */
   bytes: number;
 }
 
-/** What is to be installed for one platform and device. */
+/** What to install for one platform and device. */
 export interface WheelPlan {
   tensorflow: string;
   device: DeviceKind;
   wheels: readonly Wheel[];
-  /** Space that the unpacked libraries need. */
+  /** Size of the unpacked libraries. */
   unpackedBytes: number;
-  /** False where the package has not been run yet. */
+  /** False where the package has not been tested yet. */
   tested: boolean;
 }
 
@@ -175,7 +175,7 @@ export function wheelPlan(host: Host, device: DeviceKind, tensorflow: string = D
     );
   }
   const [major = 0, minor = 0] = tensorflow.split('.').map(Number);
-  // 2.16 is the first release with wheels for Python 3.12, whose tag is asked for.
+  // 2.16 is the first release with wheels for Python 3.12, whose tag is requested.
   if (major !== 2 || minor < 16)
     throw new EngineError(`TensorFlow ${tensorflow} is too old or unknown: 2.16.0 and newer can be used.`);
   const row = TABLE.find((r) => r.platform === host.platform && r.arch === host.arch && r.device === device);

@@ -1,4 +1,4 @@
-// The kernel `FusedAdamW` of recordings: updates a parameter and its moments where they lie, in one pass over memory.
+// The kernel `FusedAdamW` of recordings: updates a parameter and its moments in place, in one pass over memory.
 import type * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import { EngineError } from '../../errors.js';
@@ -38,7 +38,7 @@ export const ADAMW_KERNEL: GraphKernel = {
 
 function attributesOf(attrs: Record<string, unknown>): OperationAttribute[] {
   const { beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite } = attrs;
-  // 1 - beta is taken in float64: float32 would lose five digits of 1 - 0.999.
+  // 1 - beta is computed in float64: float32 would lose five digits of 1 - 0.999.
   const shares = { share1: 1 - Number(beta1), share2: 1 - Number(beta2) };
   const floats = { ...shares, epsilon, decay, rate_factor: rateFactor, max_norm: maxNorm };
   return [

@@ -1,4 +1,4 @@
-// The kernel `AllFinite` of src/fused.ts: looks at a tensor's values where they lie, with all cores.
+// The kernel `AllFinite` of src/fused.ts: reads a tensor's values without a copy, on all cores.
 import * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import type { GraphAddon } from '../load/addon.js';

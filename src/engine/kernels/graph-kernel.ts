@@ -1,4 +1,4 @@
-// A kernel of the backend `graph` that stands in place of tfjs-node's, and where it serves.
+// A kernel of the backend `graph` that replaces tfjs-node's, and where it can be used.
 import type * as tf from '@tensorflow/tfjs';
 import type { GraphBackend } from '../recording/graph-backend.js';
 

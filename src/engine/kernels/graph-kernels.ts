@@ -1,4 +1,4 @@
-// Kernels of the backend `graph`: tfjs-node's, but for those that would look at values while recording.
+// Kernels of the backend `graph`: tfjs-node's, except those that would read values while recording.
 import * as tf from '@tensorflow/tfjs';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
@@ -13,10 +13,10 @@ import { WINOGRAD_KERNEL } from './winograd.js';
 
 const EVERYWHERE = { runsOnGpu: true, writesInPlace: false };
 
-/** Where two have the same name, the later one serves. */
+/** Of two with the same name, the later one is used. */
 const KERNELS: readonly GraphKernel[] = [
   {
-    /** tfjs-node hands out the same data again, which the tape would then see assigned and disposed. */
+    /** tfjs-node returns the same data again, which the gradient tape would then see assigned and disposed. */
     name: 'Identity',
     ...EVERYWHERE,
     record: (backend, { x }) => backend.alias(x as tf.TensorInfo),
@@ -31,7 +31,7 @@ const KERNELS: readonly GraphKernel[] = [
     },
   },
   {
-    /** tfjs-node checks the indices in JavaScript. Here TensorFlow checks them in the run: on the CPU with an error, on a GPU rows become 0. */
+    /** tfjs-node checks the indices in JavaScript. Here TensorFlow checks them at run time: on the CPU with an error, on a GPU such rows become 0. */
     name: 'GatherV2',
     ...EVERYWHERE,
     record: (backend, { x, indices }, { axis, batchDims }) =>
@@ -50,8 +50,8 @@ const KERNELS: readonly GraphKernel[] = [
 ];
 
 /**
- * Registers our kernels that serve on this device, and for all others those of tfjs-node.
- * @param updatesInPlace whether a kernel may write into the memory of variables: not where XLA reads them, since it computes on copies.
+ * Registers our kernels that work on this device, and tfjs-node's for all others.
+ * @param updatesInPlace whether a kernel may write into the memory of variables: not with XLA, which computes on copies.
  */
 export function registerGraphKernels(
   backendName: string,

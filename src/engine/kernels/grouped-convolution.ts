@@ -1,4 +1,4 @@
-// The kernel `GroupedConvolution`: TensorFlow's Conv2D, which takes filters of fewer channels than its input, where tfjs's refuses them.
+// The kernel `GroupedConvolution`: TensorFlow's Conv2D, which accepts filters with fewer channels than the input; tfjs's conv2d rejects them.
 import type * as tf from '@tensorflow/tfjs';
 import { TF_ATTR, TF_DTYPE } from '../load/addon.js';
 import type { KernelForm } from '../recording/own-operations.js';

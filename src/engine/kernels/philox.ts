@@ -17,7 +17,7 @@ const UNIFORM: OperationAttribute[] = [
   typeAttribute('Tshape', TF_DTYPE.int32),
 ];
 
-/** The inputs but for the counter. Keys are int32 words: TensorFlow wants uint64, which tfjs does not have, so they are reinterpreted inside it. */
+/** The inputs except the counter. Keys are int32 words, which TensorFlow reinterprets as uint64: tfjs has no such dtype. */
 function operands(
   key: tf.TensorInfo,
   { shape }: PhiloxUniformAttrs,
@@ -77,7 +77,7 @@ export const PHILOX_KERNEL: GraphKernel = {
     }),
 };
 
-/** The words of the first counter; the block of a worker is the product of its number, which is fed, and the blocks of one worker. */
+/** The words of the first counter; a worker's first block is its number, which is fed, times the blocks of one worker. */
 function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }: PhiloxUniformAttrs): number {
   const { recording } = backend;
   const reference = (tensor: tf.TensorInfo): number => recording.full(backend.nodeOf(tensor));
@@ -94,7 +94,7 @@ function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }:
   );
 }
 
-/** What of tfjs-node's backend the eager kernel needs beside its declared part. */
+/** What the eager kernel needs of tfjs-node's backend besides its declared part. */
 interface EagerBackend extends NodeKernelBackend {
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   createOutputTensor(metadata: unknown): tf.Tensor;

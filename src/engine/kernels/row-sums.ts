@@ -1,4 +1,4 @@
-// Gradients of tables as the rows they are made of: the optimizer takes them so, and the table-sized tensor of nearly nothing but zeros is never made.
+// Gradients of embedding tables as rows: the optimizer reads the rows, so the dense gradient, almost all zeros, is never computed.
 import * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import type { Node } from '../recording/node.js';
@@ -6,7 +6,7 @@ import type { GraphKernel } from './graph-kernel.js';
 
 /** `UnsortedSegmentSum` before it is computed. */
 export interface RowSum {
-  /** `[n, width] float32`, to be added up. */
+  /** `[n, width] float32`, the summands. */
   values: Node;
   /** `[n] int32`: the row of the sum to which each belongs; negative ones are ignored. */
   rows: Node;
@@ -17,13 +17,13 @@ const SUM_OF_SQUARES: FusedKernel = 'SumOfSquares';
 
 const sums = new WeakMap<Node, RowSum>();
 
-/** The rows that a node adds up; null for a node that is not a sum of rows. */
+/** The rows that a node sums; null for a node that is not a sum of rows. */
 export function rowSumOf(node: Node): RowSum | null {
   const sum = sums.get(node);
   return sum !== undefined && sum.values.shape.length === 2 && sum.rows.shape.length === 1 ? sum : null;
 }
 
-/** Sums of rows, which remember their parts, and sums of squares, which look at the parts. */
+/** Sums of rows, which keep their summands, and sums of squares, which use them. */
 export const ROW_SUM_KERNELS: readonly GraphKernel[] = [
   {
     name: SEGMENT_SUM,

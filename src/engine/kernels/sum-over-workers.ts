@@ -10,7 +10,7 @@ const GROUP = 1;
 
 const text = (name: string, value: string): OperationAttribute => ({ name, type: TF_ATTR.string, value });
 
-/** The kernel of recordings whose session belongs to a cluster. It gives up when another worker is `timeoutSeconds` late. */
+/** The kernel of recordings whose session belongs to a cluster. It fails when another worker is `timeoutSeconds` late. */
 export const SUM_OVER_WORKERS_KERNEL: GraphKernel = {
   name: 'SumOverWorkers',
   runsOnGpu: true,

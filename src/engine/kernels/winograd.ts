@@ -1,4 +1,4 @@
-// The kernel `WinogradConvolution` of recordings: a 3 x 3 convolution as 36 matrix products, which multiply a quarter as often.
+// The kernel `WinogradConvolution` of recordings: a 3 x 3 convolution as 36 matrix products, with a quarter of the multiplications.
 import * as tf from '@tensorflow/tfjs';
 import { after, type FusedKernel } from '../../fused.js';
 import { TF_ATTR } from '../load/addon.js';
@@ -8,7 +8,7 @@ import type { GraphKernel } from './graph-kernel.js';
 
 const KERNEL: FusedKernel = 'WinogradConvolution';
 
-/** Rows of a tile that is written, and numbers of one that is read; see native/winograd_loops.h. */
+/** Rows of an output tile, and elements of an input tile; see native/winograd_loops.h. */
 const TILE = 4;
 const NUMBERS = 36;
 /** Bytes of the tiles of a band of rows: bounds memory. */
@@ -28,7 +28,7 @@ const BOTH_AXES = FILTER_TRANSFORM.flatMap((row) =>
   FILTER_TRANSFORM.flatMap((column) => row.flatMap((a) => column.map((b) => a * b))),
 );
 
-/** Transformed filters by the node of the filter: several convolutions may have one. */
+/** Transformed filters by the node of the filter, which several convolutions may share. */
 const transformed = new WeakMap<Node, Node>();
 
 interface Operands {
@@ -45,7 +45,7 @@ export const WINOGRAD_KERNEL: GraphKernel = {
     tf.tidy(() => {
       const operands = inputs as unknown as Operands;
       const options = { dilation: dilation as 1 | 2, isRelu: isRelu === true };
-      // Low precision has no digits to spare for the transforms.
+      // In low precision the transforms would lose too many digits.
       if (backend.recording.lowDtype !== null) return directConvolution(operands, options);
       return inBands(operands, options.dilation, (x) => convolved(backend, { ...operands, x }, options));
     }),
@@ -69,7 +69,7 @@ function convolved(backend: GraphBackend, { x, filter, bias }: Operands, { dilat
   return backend.executeSingleOutput(`${prefix}Output`, attributes, [products, bias, x]) as tf.Tensor4D;
 }
 
-/** `[36, in, out]`, made when the first input is there and not before: all of them together are large. */
+/** `[36, in, out]`, computed only after the first input is: all filters together are large. */
 function transformedFilter(backend: GraphBackend, filter: tf.Tensor4D, x: tf.Tensor4D): tf.Tensor {
   const node = backend.nodeOf(filter);
   const known = transformed.get(node);
@@ -81,7 +81,7 @@ function transformedFilter(backend: GraphBackend, filter: tf.Tensor4D, x: tf.Ten
   return made;
 }
 
-/** Some rows of the maps at a time, one band after the other. */
+/** Convolves the maps in bands of rows, one after the other. */
 function inBands({ x }: Operands, dilation: number, convolve: (band: tf.Tensor4D) => tf.Tensor4D): tf.Tensor4D {
   const [b, h, w, channels] = x.shape;
   const rowBytes = (b * Math.ceil(w / TILE) * NUMBERS * channels * 4) / TILE;
@@ -90,7 +90,7 @@ function inBands({ x }: Operands, dilation: number, convolve: (band: tf.Tensor4D
   const bands: tf.Tensor4D[] = [];
   for (let from = 0; from < h; from += rows) {
     const count = Math.min(rows, h - from);
-    const above = Math.min(from, dilation); // rows that the convolution sees beside the band
+    const above = Math.min(from, dilation); // rows around the band that the convolution reads
     const below = Math.min(h - from - count, dilation);
     const seen = after(x, bands.slice(-1));
     const band = convolve(tf.slice(seen, [0, from - above, 0, 0], [-1, above + count + below, -1, -1]) as tf.Tensor4D);

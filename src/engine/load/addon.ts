@@ -23,7 +23,7 @@ export interface Handle<Kind extends string> {
   readonly [HANDLE]: Kind;
 }
 
-/** An array as the addon takes it. */
+/** An array as the addon reads it. */
 export interface NativeArray {
   dtype: number;
   shape: readonly number[];
@@ -59,7 +59,7 @@ export interface OutputDescription {
   shape: number[] | null;
 }
 
-/** What an addon's `run` hands to its callback. */
+/** A result that the addon's `run` passes to its callback. */
 export interface NativeResult {
   dtype: number;
   shape: number[];
@@ -113,7 +113,7 @@ export class NativeGraph {
   private readonly handle: Handle<'graph'>;
 
   /**
-   * @param target of the server that runs the session; empty: none, the session runs by itself.
+   * @param target of the server that runs the session; empty: the session runs in this process.
    * @throws EngineError when TensorFlow refuses the configuration.
    */
   constructor(
@@ -165,7 +165,7 @@ export class NativeGraph {
     return (await this.start(feeds, fetches, targets, NO_OPTIONS, RESULTS.held)).results as Handle<'tensor'>[];
   }
 
-  /** The number under which the operation `VisualbertVariable` gives out a variable, whose handle was held. */
+  /** The number for which the operation `VisualbertVariable` returns a variable. @param handle a held handle. */
   keepHandle(handle: Handle<'tensor'>): number {
     return this.addon.keepHandle(this.handle, handle);
   }

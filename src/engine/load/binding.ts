@@ -1,4 +1,4 @@
-// One interface for the two native addons: their errors and arrays belong to the realm of the caller, also inside jest's sandbox.
+// One interface for the two native addons: their errors and arrays belong to the caller's realm, even inside jest's sandbox.
 import { EngineError, errorMessage } from '../../errors.js';
 
 /** A tensor that TensorFlow holds. */

@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.js';
 /** What an engine computes on: `gpu` adds the CUDA 12 and cuDNN 9 libraries. */
 export type DeviceKind = 'cpu' | 'gpu';
 
-/** @throws EngineError for the name of no device; `what` was set to it. */
+/** @throws EngineError for an unknown device. @param what the setting that names it, for the error. */
 export function requireDeviceKind(what: string, name: string): DeviceKind {
   if (name === 'cpu' || name === 'gpu') return name;
   throw new EngineError(`${what}: expected cpu or gpu, received '${name}'.`);

@@ -6,7 +6,7 @@ import { type EngineId } from './engine-id.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind, requireDeviceKind } from './engine-id.js';
 
 /**
- * The engine that would be loaded: the one that was installed last, if it fits this package's sources; else any other that does.
+ * The engine to load: the one installed last, if it fits this package's sources; else any other that does.
  * `VISUALBERT_DEVICE` (cpu or gpu) and `VISUALBERT_TENSORFLOW` (a version) choose another.
  * @throws EngineError when none is installed; the message says how to install one.
  */

@@ -25,7 +25,7 @@ export interface NodeKernelBackend extends tf.KernelBackend {
   ): tf.Tensor[];
 }
 
-/** The name that tfjs-node gives the binding's package; it decides nothing here. */
+/** The name of the binding's package in tfjs-node; it has no effect here. */
 const PACKAGE_NAME = '@tensorflow/tfjs-node-gpu';
 
 /** The class of tfjs-node's backend, its kernels registered. */

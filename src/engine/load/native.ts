@@ -14,7 +14,7 @@ import { requireCpu } from './requirements.js';
 /** A loaded engine. */
 export interface NativeEngine {
   readonly binding: TfjsBinding;
-  /** Our addon `visualbert_graph`, loaded when first asked for; its callers state its type. Null when it was not compiled from the present sources. */
+  /** Our addon `visualbert_graph`, loaded on first use; callers cast it to its type. Null when it was not compiled from the current sources. */
   readonly graph: object | null;
   readonly info: EngineId & EngineSettings & { folder: string };
 }
@@ -33,7 +33,7 @@ export interface EngineSettings {
 export interface NativeOptions {
   /** Threads of one op; 0 or absent: as many as the machine has cores. */
   threads?: number;
-  /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Each op of eager tfjs is waited for, whatever this says. */
+  /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Eager tfjs always runs one op at a time. */
   interOpThreads?: number;
   /** Let XLA compile clusters of ops of recorded functions; absent: false, or what `TF_XLA_FLAGS` says. */
   xla?: boolean;
@@ -41,7 +41,7 @@ export interface NativeOptions {
   verbose?: boolean;
   /** Which engine, when several are installed; absent: `VISUALBERT_DEVICE`, else the one that was installed last. */
   device?: DeviceKind;
-  /** Let TensorFlow take GPU memory as it needs it instead of all at its start; absent: true, or what `TF_FORCE_GPU_ALLOW_GROWTH` says. */
+  /** Let TensorFlow allocate GPU memory as needed instead of all at the start; absent: true, or what `TF_FORCE_GPU_ALLOW_GROWTH` says. */
   gpuMemoryGrowth?: boolean;
 }
 
@@ -107,7 +107,7 @@ export function requireOptions(options: NativeOptions): void {
   if (options.device !== undefined) requireDeviceKind('device', options.device);
 }
 
-/** @throws EngineError for options that cannot be, and when the engine is loaded with other settings: TensorFlow reads them once. */
+/** @throws EngineError for invalid options, and when the engine is loaded with other settings: TensorFlow reads them once. */
 export function requireSettings(options: NativeOptions): void {
   requireOptions(options);
   if (loaded === null) return;
@@ -115,7 +115,7 @@ export function requireSettings(options: NativeOptions): void {
     const [wish, present] = [options[key], loaded.info[key]];
     if (wish === undefined || wish === 0 || wish === present) continue;
     throw new EngineError(
-      `The engine runs with ${key} ${present} and cannot change to ${wish}: choose before the first tensor is made.`,
+      `The engine runs with ${key} ${present} and cannot change to ${wish}: set it before the first tensor is created.`,
     );
   }
 }
@@ -128,7 +128,7 @@ interface Loader {
   releaseStderr(): string;
 }
 
-/** Sets what TensorFlow reads from its environment when its libraries are loaded. What the user has set stays, but for the threads. */
+/** Sets what TensorFlow reads from its environment when its libraries are loaded. Variables that the user has set are kept, except those for threads. */
 function openLoader(
   file: string | undefined,
   { threads, interOpThreads, xla = false, verbose = false, gpuMemoryGrowth }: NativeOptions,
@@ -137,13 +137,13 @@ function openLoader(
   const loader = require(file) as Loader;
   // 2: errors only.
   if (!verbose) loader.setDefault('TF_CPP_MIN_LOG_LEVEL', '2');
-  // By itself TensorFlow uses oneDNN only where AVX-512 or newer is; with AVX2 alone its own products take half as long again.
+  // By default TensorFlow uses oneDNN only with AVX-512 or newer; with AVX2 its own products take half as long again.
   if (process.arch === 'x64') loader.setDefault('TF_ENABLE_ONEDNN_OPTS', '1');
   if (gpuMemoryGrowth === undefined) loader.setDefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
   else loader.set('TF_FORCE_GPU_ALLOW_GROWTH', String(gpuMemoryGrowth));
   if (threads) loader.set('TF_NUM_INTRAOP_THREADS', String(threads));
   if (interOpThreads) loader.set('TF_NUM_INTEROP_THREADS', String(interOpThreads));
-  // Without it XLA leaves what runs on the CPU alone.
+  // Without it XLA does not compile operations on the CPU.
   if (xla) loader.setDefault('TF_XLA_FLAGS', '--tf_xla_cpu_global_jit');
   return loader;
 }
@@ -154,7 +154,7 @@ export interface TfjsNodeModule {
 }
 
 /**
- * tfjs-node's backend class, with its kernels registered under the name `tensorflow`. Its `index.js`, which loads a binary of its own, is never imported.
+ * tfjs-node's backend class, with its kernels registered under the name `tensorflow`. Its `index.js`, which would load another binary, is never imported.
  * @throws EngineError when it sees another copy of TensorFlow.js than the package does.
  */
 export function loadTfjsNode(): TfjsNodeModule {
@@ -168,9 +168,9 @@ export function loadTfjsNode(): TfjsNodeModule {
 }
 
 /**
- * Looks for a second copy of TensorFlow.js. The kernels must see the package's; a program that has its own is warned.
+ * Looks for a second copy of TensorFlow.js. The kernels must use the package's copy; a program that imports another gets a warning.
  * @param program the script that Node was started with.
- * @throws EngineError naming both copies when the kernels see another one.
+ * @throws EngineError naming both copies when the kernels use another one.
  */
 export function requireOneTfjs(program: string | undefined = process.argv[1]): void {
   const ours = require.resolve('@tensorflow/tfjs');
@@ -191,8 +191,8 @@ function resolveFrom(file: string): string | null {
 /** Error message about two copies of TensorFlow.js. */
 export function secondCopyMessage(paths: readonly string[]): string {
   return (
-    `Two copies of @tensorflow/tfjs are installed, and tensors of one are unknown to the other:\n${paths.map((path) => `  ${path}`).join('\n')}\n` +
-    'Keep one: `npm ls @tensorflow/tfjs` shows who asks for the other, `npm dedupe` or an "overrides" entry in package.json removes it.'
+    `Two copies of @tensorflow/tfjs are installed, and tensors of one cannot be used with the other:\n${paths.map((path) => `  ${path}`).join('\n')}\n` +
+    'Keep one: `npm ls @tensorflow/tfjs` shows which package depends on the other, `npm dedupe` or an "overrides" entry in package.json removes it.'
   );
 }
 

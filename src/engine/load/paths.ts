@@ -8,14 +8,14 @@ import { EngineError } from '../../errors.js';
 import { cacheRoot } from '../../cache-root.js';
 import type { EngineId } from './engine-id.js';
 
-/** The C++ sources of one addon and how its file is called. */
+/** The C++ sources of one addon and the name of its file. */
 export interface AddonSource {
   name: 'visualbert_loader' | 'tfjs_binding' | 'visualbert_graph';
   /** Whether it is linked to TensorFlow's libraries. */
   tensorflow: boolean;
   /** Absolute paths of the `.cc` files, sorted. */
   sources: string[];
-  /** Absolute paths of the headers beside them, sorted. */
+  /** Absolute paths of their headers, sorted. */
   headers: string[];
 }
 
@@ -43,12 +43,12 @@ export function enginesFolder(): string {
   return join(cacheRoot(), 'engine');
 }
 
-/** Folder of one set of libraries; below it the wheels keep their own layout. */
+/** Folder of one set of libraries, laid out as in the wheels. */
 export function librariesFolder(id: EngineId): string {
   return join(enginesFolder(), `tensorflow-${id.tensorflow}-${id.platform}-${id.arch}-${id.device}`);
 }
 
-/** File whose presence says that the libraries beside it are complete: written before the folder gets its name. */
+/** File whose presence marks the libraries in its folder as complete: written before the folder gets its final name. */
 export const COMPLETE = 'complete.json';
 
 /** Whether the libraries of an engine are complete. */
@@ -61,7 +61,7 @@ export function activeFile(): string {
   return join(enginesFolder(), 'active.json');
 }
 
-/** The folder with tfjs-node's `dist` and `binding`: taken into the package when it is packed, from node_modules in a checkout. */
+/** The folder with tfjs-node's `dist` and `binding`: part of the published package, in node_modules in a checkout. */
 export function tfjsNodeFolder(): string {
   const vendored = join(packageRoot(), 'vendor', 'tfjs-node');
   if (existsSync(join(vendored, 'binding'))) return vendored;
@@ -102,7 +102,7 @@ export function addonSources(): AddonSource[] {
 }
 
 /**
- * What every addon is compiled with. Without `-fno-math-errno` a loop with a square root is not vectorised: AdamW takes 2.5 times as long.
+ * Compiler flags of all addons. Without `-fno-math-errno` a loop with a square root is not vectorised: AdamW takes 2.5 times as long.
  * `nodelete` keeps an addon in memory when the worker thread that loaded it ends: TensorFlow still holds pointers to its kernels and threads.
  */
 export const ADDON_FLAGS = [

@@ -1,9 +1,9 @@
-// WebGPU in Node: Dawn, which the package webgpu brings for Linux, macOS and Windows, under tfjs's backend.
+// WebGPU in Node: tfjs's backend over Dawn, which the package webgpu contains for Linux, macOS and Windows.
 import { createRequire } from 'node:module';
 import { EngineError, errorMessage } from '../../errors.js';
 
 /**
- * Makes WebGPU known to tfjs, which chooses the device.
+ * Registers tfjs's WebGPU backend, which chooses the device.
  * @throws EngineError when one of the two packages is not installed, or there is no device
  */
 export async function importWebGpu(): Promise<void> {
@@ -20,7 +20,7 @@ export async function importWebGpu(): Promise<void> {
   }
 }
 
-/** Dawn as `navigator.gpu`, where tfjs looks for it. It ends the process when nothing holds it any more. */
+/** Dawn as `navigator.gpu`, where tfjs looks for it. Must stay referenced: the process crashes when it is garbage-collected. */
 async function dawn(): Promise<GPU> {
   const { create, globals } = await import('webgpu').catch((error: unknown): never => {
     throw missing(error);

@@ -19,7 +19,7 @@ export function callerOf(error: Error): string {
   return '';
 }
 
-/** The user's line that led here. V8 keeps ten frames unless asked: tfjs alone fills those. */
+/** The user's line that led here. V8 keeps ten frames by default, which tfjs alone fills. */
 export function currentCaller(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 60;

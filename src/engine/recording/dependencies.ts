@@ -1,4 +1,4 @@
-// Tracks which operations of a recording use which results: needed where a variable is updated in memory that others may still read.
+// Tracks which operations of a recording use which results: an in-place update must run after all readers of the variable.
 import { traitsOf } from './operation-traits.js';
 
 /** Operations by number. */
@@ -23,7 +23,7 @@ export class Dependencies {
     return traitsOf(this.types.get(operation) ?? '').ownsResult === true;
   }
 
-  /** Operations that read the memory of this one's result, also through others that hand it on. */
+  /** Operations that read the memory of this one's result, also through operations that pass it on. */
   readersOf(operation: number): Set<number> {
     const readers = new Set<number>();
     const visit = (number: number): void => {
@@ -37,7 +37,7 @@ export class Dependencies {
     return readers;
   }
 
-  /** Everything that has run once this operation has; computed once for each. */
+  /** All operations that run before this one; cached. */
   ancestorsOf(operation: number): Set<number> {
     let found = this.ancestorSets.get(operation);
     if (found === undefined) {

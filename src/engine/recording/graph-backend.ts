@@ -12,10 +12,10 @@ import type { Recording } from './recording.js';
 
 export const GRAPH = 'graph';
 
-/** Arrays that a function captures become constants of its graph; larger ones belong into its inputs or the state. */
+/** Arrays that a function captures become constants of its graph; larger ones must be inputs or variables of the state. */
 const LARGEST_CAPTURE_BYTES = 4 << 20;
 
-/** A variable whose values lie in a session. */
+/** A variable whose values are in a session. */
 export interface SessionVariable extends Updatable {
   /** The tfjs variable's data while its values are in the session. */
   readonly dataId: tf.DataId;
@@ -31,27 +31,27 @@ type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
   | { kind: 'variable'; variable: SessionVariable }
 );
 
-/** What the recording and the state ask of the backend, beside being one. */
+/** What recordings and states need besides tfjs's backend interface. */
 export interface GraphBackend extends NodeKernelBackend {
   /** Runs `record` with this backend current and operations going into `recording`. `own` are the variables that it may assign. */
   record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T;
-  /** The node of a tensor: recorded, written, a variable of a state, or captured from another backend. */
+  /** The node of a tensor: recorded, an array, a variable of a state, or captured from another backend. */
   nodeOf(tensor: tf.TensorInfo): Node;
-  /** A tensor that stands for a node. */
+  /** A tensor that represents a node. */
   tensorOf(node: Node, operation: string): tf.Tensor;
   /** Another tensor with the same value. */
   alias(tensor: tf.TensorInfo): tf.TensorInfo;
-  /** Calls with a tensor that stands for a session variable: to make a tfjs variable of it, or to assign it to one. */
+  /** Calls `use` with a tensor that represents a session variable: to make a tfjs variable of it, or to assign it to one. */
   refer<T>(variable: SessionVariable, use: (reference: tf.Tensor) => T): T;
-  /** The session variable that this data stands for. */
+  /** The session variable that this data represents. */
   variableOf(dataId: tf.DataId): SessionVariable | null;
-  /** Gives up the state's own reference, so that the data is freed with the variable. */
+  /** Drops the state's own reference, so that the data is freed with the variable. */
   release(variable: SessionVariable): void;
   /** The recording under way. @throws EngineError outside of one. */
   readonly recording: Recording;
 }
 
-/** The backend, yet to be registered. */
+/** The backend, not registered yet. */
 export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
   const engine = tf.engine();
 
@@ -64,7 +64,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     get recording(): Recording {
       if (this.current !== null) return this.current;
       throw new EngineError(
-        `The backend '${GRAPH}' only records compiled functions; call compile(), or tf.setBackend() another one`,
+        `The backend '${GRAPH}' only records compiled functions; call compile(), or select another backend with tf.setBackend()`,
       );
     }
 
@@ -180,9 +180,9 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
           `The variable "${entry.variable.name}" is held by a compiled state${currentCaller()}; await variable.data(), use it in a compiled function, or dispose the state`,
         );
       }
-      const what = entry === undefined ? 'a tensor that is not here' : `the result of ${entry.operation}`;
+      const what = entry === undefined ? 'a tensor of another backend' : `the result of ${entry.operation}`;
       throw new EngineError(
-        `A value is read in JavaScript while a function is recorded: ${what}${currentCaller()}; nothing has been computed yet, so use tensor operations instead`,
+        `A value was read in JavaScript while a function was being recorded: ${what}${currentCaller()}; nothing has been computed yet, so use tensor operations instead`,
       );
     }
 
@@ -252,7 +252,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
       if (bytes > LARGEST_CAPTURE_BYTES) {
         throw new EngineError(
-          `A tensor of ${bytes} bytes [${shape.join(', ')}] from outside is used${currentCaller()}; pass it as an input, or hold it in the state as a variable`,
+          `A tensor of ${bytes} bytes [${shape.join(', ')}] was captured${currentCaller()}; pass it as an input, or make it a variable of the state`,
         );
       }
       return this.recording.constant(

@@ -32,7 +32,7 @@ export class InPlaceUpdates {
     }));
   }
 
-  /** The operation of an update, added now if it was not: it waits for all readers of the old values that it does not depend on. */
+  /** The operation of an update, added on first use: it waits for all readers of the old values that it does not depend on. */
   operationOf(update: InPlaceUpdate): number {
     if (update.operation !== null) return update.operation;
     const { recording } = this;
@@ -48,7 +48,7 @@ export class InPlaceUpdates {
     return update.operation;
   }
 
-  /** To be called when the recording ends. @throws EngineError when an old value is read after its variable was written. */
+  /** Call when the recording ends. @throws EngineError when an old value is read after its variable was written. */
   requireSafe(): void {
     const { recording } = this;
     for (const { operation, variables, type } of this.updates) {

@@ -1,20 +1,20 @@
-// A value inside a recording, and what variables and in-place updates need of the recording that it belongs to.
+// A value inside a recording, and the part of the recording that variables and in-place updates use.
 import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
 import type { Dependencies } from './dependencies.js';
 import type { PredictionPrecision } from './precision.js';
 import type { GraphDType } from './tensorflow-values.js';
 
-/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is made from the other when first asked for. */
+/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is computed from the other on first use. */
 export interface Node {
   readonly shape: number[];
   readonly dtype: GraphDType;
   full: OutputNumber | null;
   low: OutputNumber | null;
-  /** Set for what convolutions of low precision gave, and for what was made of it without leaving that precision. */
+  /** Set for results of low-precision convolutions, and for results computed from them in that precision. */
   readonly isConvolved?: true;
   /** Set when this is a variable's value after an in-place update. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
-  /** Set for a matrix whose transpose exists: products use it, and all others when `full` is null. */
+  /** Set for a matrix whose transpose exists: products use it, other operations only when `full` is null. */
   readonly transposeOf?: Node;
   /** Set for a matrix that is packed for products: its bytes. */
   readonly packed?: OutputNumber;
@@ -22,7 +22,7 @@ export interface Node {
   readonly product?: PackedProduct;
 }
 
-/** `x W^T`, perhaps with a bias and GELU: not added to the graph until its value is asked for. */
+/** `x W^T`, perhaps with a bias and GELU: added to the graph when its value is first used. */
 export interface PackedProduct {
   x: Node;
   packed: OutputNumber;

@@ -28,7 +28,7 @@ function readArgument(tag: number, argument: { isList: boolean }, reader: PbfRea
   if ((tag === 5 || tag === 6) && reader.readString() !== '') argument.isList = true;
 }
 
-/** tfjs's kernels pass the members of a list one by one: groups them as the operation wants them. At most one input may be a list. */
+/** tfjs's kernels pass the members of a list one by one: groups them as the operation expects. At most one input may be a list. */
 export function groupInputs<T>(graph: NativeGraph, type: string, inputs: readonly T[]): (T | T[])[] {
   const pattern = inputPattern(graph, type);
   const list = pattern.indexOf(true);

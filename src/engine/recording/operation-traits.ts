@@ -1,4 +1,4 @@
-// What recordings may do with an operation's inputs and result, where that differs from operation to operation.
+// Per-operation traits: what recordings may do with an operation's inputs and result.
 import { OWN_OPERATIONS, type OperationTraits } from './own-operations.js';
 
 const named = (names: string, traits: OperationTraits): [string, OperationTraits][] =>

@@ -1,19 +1,19 @@
-// The operations of native/*.cc: the tfjs kernel that each one computes, and its traits. A further kernel is a further row.
+// The operations of native/*.cc: the tfjs kernel that each one computes, and its traits. A new kernel is a new row.
 import * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import { TF_ATTR, type OperationAttribute } from '../load/addon.js';
 
-/** Absent traits do not apply: the operation takes float32 and may give out the memory of an input. */
+/** Absent traits do not apply: the operation reads float32 and may return the memory of an input. */
 export interface OperationTraits {
   /** Its result never shares memory with an input that something else reads. All others may pass their input on. */
   ownsResult?: true;
-  /** It moves values without computing: a first input of low precision is taken as it is. */
+  /** It moves values without computing: a low-precision first input is used as it is. */
   movesValues?: true;
-  /** In low precision it computes in that. */
+  /** It computes in low precision when its inputs have it. */
   convolves?: true;
   /** It keeps the precision of a convolution's result. */
   followsConvolutions?: true;
-  /** So many of its first inputs may be bfloat16, all of them at once; it computes in float32 inside. */
+  /** This many of its first inputs may be bfloat16, all of them or none; it computes in float32 internally. */
   bfloat16Inputs?: number;
 }
 
@@ -27,7 +27,7 @@ export interface KernelForm {
 }
 
 export interface OwnOperation extends OperationTraits {
-  /** Absent where engine/kernels chooses between operations, or has more to do than to add one. */
+  /** Absent where engine/kernels chooses between operations, or adds more than one. */
   kernel?: KernelForm;
 }
 
@@ -47,7 +47,7 @@ const dropout: KernelForm['attributes'] = ({ rate, salt }) => [
   integer('salt', salt),
 ];
 
-/** By TensorFlow's name for the operation. All of them run on the CPU alone. */
+/** By TensorFlow's name for the operation. All of them run on the CPU only. */
 export const OWN_OPERATIONS: Readonly<Record<string, OwnOperation>> = {
   VisualbertGelu: {
     kernel: { name: 'FusedGelu', inputs: take('x'), attributes: none, outputs: 1 },

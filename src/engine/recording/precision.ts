@@ -1,9 +1,9 @@
-// In which precision the matrix products of a recorded function are computed.
+// The precision of the matrix products of a recorded function.
 
 /** Inputs of matrix products: `bf16` is bfloat16, `fp16` is float16. Everything else, and every variable, is float32. */
 export const PRECISIONS = ['fp32', 'bf16', 'fp16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
-/** Those of prediction: `int8` rounds the weights of each output to 8 bits, and what is multiplied by them in each run. */
+/** Precisions of prediction: `int8` quantises weights once per output channel, and activations in each run, to 8 bits. */
 export const PREDICTION_PRECISIONS = [...PRECISIONS, 'int8'] as const;
 export type PredictionPrecision = (typeof PREDICTION_PRECISIONS)[number];

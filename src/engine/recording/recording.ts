@@ -22,7 +22,7 @@ import { addProduct, Fusions, packedProduct } from './packed.js';
 import { groupInputs } from './operation-definitions.js';
 import { traitsOf } from './operation-traits.js';
 
-/** Arrays up to this many elements are written into the graph as they are; larger uniform ones become a Fill. */
+/** Arrays up to this many elements are written into the graph; larger uniform ones become a Fill. */
 const SMALL = 16;
 
 export class Recording implements Recorder {
@@ -38,7 +38,7 @@ export class Recording implements Recorder {
 
   /**
    * @param scope prefix of the names of all operations. @param precision of the inputs of matrix products.
-   * @param fuses whether operations join others where no gradient needs what is between them.
+   * @param fuses whether operations are fused where no gradient needs the values between them.
    */
   constructor(
     readonly graph: NativeGraph,
@@ -56,7 +56,7 @@ export class Recording implements Recorder {
     return this.only(this.operation('Placeholder', [], attributes, [], `input/${name}`));
   }
 
-  /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow refuses it, or a shape depends on data. */
+  /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow rejects it, or a shape depends on data. */
   emit(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[], outputCount: number): Node[] {
     const joined = this.fusions?.match(type, inputs) ?? null;
     if (joined !== null) return [joined];
@@ -99,7 +99,7 @@ export class Recording implements Recorder {
     const { operation, outputs } = this.add(type, inputs, attributes, controls, name);
     const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
       const known = DTYPE_NAMES.get(dtype);
-      if (known === undefined) return []; // resources: only their operation is used
+      if (known === undefined) return []; // resources are referred to by their operation
       if (shape === null || shape.some((size) => size < 0)) {
         throw new EngineError(
           `${type} cannot be recorded: the shape of its result depends on the data${currentCaller()}; ` +
@@ -157,7 +157,7 @@ export class Recording implements Recorder {
     return node.full;
   }
 
-  /** The same value, there only once `signal` is: what is computed from it waits, and is not merged with what was computed before. */
+  /** The same value, available only after `signal`: computations from it wait, and are not merged with earlier ones. */
   after(node: Node, signal: Node): Node {
     const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
     const late = (reference: OutputNumber, dtype: number): OutputNumber =>
@@ -173,18 +173,18 @@ export class Recording implements Recorder {
     };
   }
 
-  /** A node that keeps its value whatever is written to variables: a copy where memory might be shared. */
+  /** A node whose value later assignments do not change: a copy where memory might be shared. */
   kept(node: Node): Node {
     const reference = this.full(node);
     if (this.dependencies.ownsResult(operationOf(reference))) return node;
     return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
   }
 
-  /** A known array. Equal small ones share a node; large uniform ones are made by the run. */
+  /** A known array. Equal small ones share a node; large uniform ones are filled at run time. */
   constant(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
       throw new EngineError(
-        `A ${dtype} tensor cannot be recorded${currentCaller()}; compiled functions know float32, int32 and bool`,
+        `A ${dtype} tensor cannot be recorded${currentCaller()}; compiled functions use float32, int32 and bool`,
       );
     }
     const data = typedArray(values as ArrayLike<number>, dtype);
@@ -212,7 +212,7 @@ export class Recording implements Recorder {
     return this.only(this.operation('Const', [], attributes));
   }
 
-  /** Products of matrices use TensorFlow's plain MatMul, which can be fused with what follows, and bfloat16 inputs when asked to. */
+  /** Matrix products use TensorFlow's plain MatMul, which can be fused with later operations, with low-precision inputs where set. */
   private matMul(inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node {
     const flag = (name: string): boolean => attributes.find((attribute) => attribute.name === name)?.value === true;
     const plain = inputs.every(({ shape }) => shape.length === 2);
@@ -242,7 +242,7 @@ export class Recording implements Recorder {
     return this.only(this.operation('Transpose', [this.full(matrix), this.full(order)], []));
   }
 
-  /** The operation on inputs of low precision where they are there already and that is as good; null where it is not. */
+  /** The operation on low-precision inputs, where they exist already and the result is as exact; else null. */
   private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
     const [first, second] = inputs;
     const { movesValues = false, bfloat16Inputs = 0, convolves = false, followsConvolutions = false } = traitsOf(type);
@@ -257,7 +257,7 @@ export class Recording implements Recorder {
         ? null
         : this.operation(type, references as OutputNumber[], this.loweredAttributes(attributes)).nodes;
     }
-    // A matrix product and its bias: one operation, rounded once, as PyTorch's autocast has it.
+    // A matrix product and its bias: one operation, rounded once, as in PyTorch's autocast.
     if (
       type === 'Add' &&
       first.shape.length > 1 &&
@@ -269,7 +269,7 @@ export class Recording implements Recorder {
     return null;
   }
 
-  /** Everything of an operation in low precision, as PyTorch's autocast has what is between two convolutions. */
+  /** The operation entirely in low precision, as PyTorch's autocast computes between two convolutions. */
   private emitConvolved(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] {
     const [first, second] = inputs;
     const isBias = type === 'Add' && first?.shape.length === 4 && second?.shape.length === 1;
@@ -285,7 +285,7 @@ export class Recording implements Recorder {
     return node.low;
   }
 
-  /** The bfloat16 form of a node, when it is there. */
+  /** The bfloat16 form of a node, when it exists. */
   bfloat16(node: Node): OutputNumber | null {
     return this.lowDtype === TF_DTYPE.bfloat16 ? node.low : null;
   }

@@ -5,7 +5,7 @@ import type { PredictionPrecision } from './precision.js';
 /** dtypes of tensors inside a recording. */
 export type GraphDType = 'float32' | 'int32' | 'bool';
 
-/** What an output of TensorFlow's dtype is in a recording. */
+/** The dtype in a recording, by TensorFlow's dtype of an output. */
 export const DTYPE_NAMES = new Map<number, GraphDType>([
   [TF_DTYPE.float32, 'float32'],
   [TF_DTYPE.bfloat16, 'float32'],
@@ -16,7 +16,7 @@ export const DTYPE_NAMES = new Map<number, GraphDType>([
   [TF_DTYPE.bool, 'bool'],
 ]);
 
-/** The dtype of a precision's matrix products; null: float32, but for packed matrices. */
+/** The dtype of a precision's matrix products; null: float32, except for packed matrices. */
 export const LOW_DTYPES: Record<PredictionPrecision, number | null> = {
   fp32: null,
   int8: null,
@@ -24,7 +24,7 @@ export const LOW_DTYPES: Record<PredictionPrecision, number | null> = {
   fp16: TF_DTYPE.float16,
 };
 
-/** A text as part of TensorFlow's node names, which know few characters. Other texts give other names. */
+/** A text as part of TensorFlow's node names, which allow few characters. Different texts give different names. */
 export function nodeName(text: string): string {
   return text.replace(/[^\w.\-/]/g, (unit) => `>${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,11 +1,11 @@
-// Checks of the variables that a state takes over or creates.
+// Checks of the variables that a state holds or creates.
 import * as tf from '@tensorflow/tfjs';
 import { ConfigError, EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { VariableSpec } from './contract.js';
 import type { StateVariable } from './state-variable.js';
 
-/** Checks all variables before any is moved, so that a refused one leaves the others unchanged. @throws EngineError */
+/** Checks all variables before any is moved, so that a rejected one leaves the others unchanged. @throws EngineError */
 export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>, backend: GraphBackend): void {
   if (!(variables instanceof Map)) {
     throw new EngineError(
@@ -20,10 +20,10 @@ export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>
     const { dtype } = variable;
     const twin = names.get(variable);
     names.set(variable, name);
-    if (variable.isDisposed) throw new EngineError(`${what} was disposed; make it again`);
+    if (variable.isDisposed) throw new EngineError(`${what} was disposed; create it again`);
     if (twin !== undefined) throw new EngineError(`${what} is also given as "${twin}"; give each variable once`);
     if (backend.variableOf(variable.dataId) !== null) {
-      throw new ConfigError(`${what} is held by another training step or state; dispose that one first`);
+      throw new ConfigError(`${what} belongs to another training step or state; dispose that one first`);
     }
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
       throw new EngineError(`${what} is ${dtype}; a state holds float32, int32 and bool`);
@@ -31,16 +31,16 @@ export function requireFreeVariables(variables: ReadonlyMap<string, tf.Variable>
   }
 }
 
-/** @throws EngineError for what specifies no variable. */
+/** @throws EngineError for a value that specifies no variable. */
 export function requireVariableSpec(name: string, spec: VariableSpec): void {
   if (Array.isArray((spec as VariableSpec | null)?.shape)) return;
   throw new EngineError(`addVariable: "${name}": expected { shape }, received ${String(spec)}; pass [] for a scalar`);
 }
 
-/** @throws EngineError for a matrix that is only there as products in low precision read it. */
+/** @throws EngineError for a matrix that the session keeps only in low precision. */
 export function requireExact({ name, isExact }: Pick<StateVariable, 'name' | 'isExact'>): void {
   if (isExact) return;
   throw new EngineError(
-    `The values of "${name}" cannot be read: the session keeps them for products in low precision alone; load the model again`,
+    `The values of "${name}" cannot be read: the session keeps them only in low precision; load the model again`,
   );
 }

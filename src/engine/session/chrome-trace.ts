@@ -2,7 +2,7 @@
 import { PbfReader } from 'pbf';
 import type { ChromeTrace, TraceEvent } from './contract.js';
 
-/** As much of `DeviceStepStats` and `NodeExecStats` as a trace shows; times are microseconds. */
+/** The parts of `DeviceStepStats` and `NodeExecStats` that a trace shows; times are microseconds. */
 interface Device {
   name: string;
   operations: Operation[];

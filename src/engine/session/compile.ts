@@ -125,7 +125,7 @@ class CompiledFunction {
           const outputs: unknown = this.fn(Object.fromEntries(tensors));
           for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
             const result = state.backend.nodeOf(tensor);
-            const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow does not give out what is fed
+            const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow cannot fetch a fed output
             const node = isInput || recording.updates.areUsed ? recording.kept(result) : result;
             fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
           }

@@ -15,26 +15,26 @@ import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 export interface StateOptions {
   /**
-   * How many signatures, over all functions, the session may have recorded before a new one takes its place. Functions are recorded again in it as
-   * they are called. The bound doubles, with a warning, when signatures return that an earlier session had, up to a quarter of the machine's
-   * memory. Default 32.
+   * Maximum number of recorded signatures, over all functions, before a new session replaces this one; functions are then recorded again when
+   * called. The bound doubles, with a warning, when signatures of an earlier session return, up to a quarter of the machine's memory.
+   * Default 32.
    */
   maxSignatures?: number;
   /** Threads inside one operation. Default: those of the engine. */
   intraOpThreads?: number;
   /** Operations that may run at once. Default: as the engine was started, which is 1 unless set otherwise. */
   interOpThreads?: number;
-  /** Matrices that compiled functions only read, which the session may then keep as products like them best. Default: none. */
+  /** Matrices that compiled functions only read; the session keeps them in the fastest layout for products. Default: none. */
   readOnly?: ReadOnlyMatrices;
   /** The server of this process in a cluster, which then runs the session: its functions may use `SumOverWorkers`. Default: none. */
   server?: WorkerServer;
   /**
-   * The first values by the variable's name, where they are not in the variables yet: asked for one after another, and used up before the next but
-   * one is. Matrices of `readOnly` are then kept in the form that products read alone, and `dispose` disposes the variables instead of giving
-   * values back. Default: the variables' own.
+   * Initial values by the variable's name, where the variables do not hold them yet: requested one after another, each used before the next but
+   * one is requested. Matrices of `readOnly` are then kept only in the form that products read, and `dispose` disposes the variables instead of
+   * restoring their values. Default: the variables' own.
    */
   values?: (name: string) => Promise<Float32Array>;
-  /** Takes one line per event: signatures recorded, sessions rebuilt. Default: none. */
+  /** Receives one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
 }
 
@@ -47,19 +47,19 @@ export interface WorkerServer {
 }
 
 /**
- * Matrices that are never assigned. The session keeps them transposed, with which `tf.matMul(x, w, false, true)` is faster, most of all with
- * few rows; for `bf16` and `fp16` it keeps that form in low precision, so that no run has to make it, beside the matrix itself unless `values` gave it.
+ * Matrices that are never assigned. The session keeps them transposed, which makes `tf.matMul(x, w, false, true)` faster, especially with
+ * few rows; for `bf16` and `fp16` it also keeps the transpose in low precision, and the matrix itself unless `values` supplied it.
  */
 export interface ReadOnlyMatrices {
   matrices: (name: string, variable: tf.Variable) => boolean;
-  /** Of the functions that multiply by them; others may use them too. */
+  /** Precision of the functions that multiply by them; other functions may use them too. */
   precision: PredictionPrecision;
   /**
-   * Pack them for products with few rows instead of transposing them, where our own kernels serve: on the CPU, not in fp16. In `bf16` and `int8`
-   * the packed form is kept beside the matrix itself, unless `values` gave it. Default false.
+   * Pack them for products with few rows instead of transposing them, where our own kernels run: on the CPU, not in fp16. In `bf16` and `int8`
+   * the session keeps the matrix as well, unless `values` supplied it. Default false.
    */
   packs?: boolean;
-  /** Of `int8`: matrices whose products stay in float32. Default: none. */
+  /** For `int8`: matrices whose products stay in float32. Default: none. */
   exact?: (name: string) => boolean;
 }
 
@@ -75,28 +75,28 @@ export interface VariableSpec {
 }
 
 /**
- * Variables that live in one TensorFlow session, for every function compiled over them.
+ * Variables of one TensorFlow session, for every function compiled over them.
  *
- * While a State holds a `tf.Variable`, its values are in the session only: `await variable.data()` reads through to them, `variable.assign`
- * counts inside compiled functions alone (after one outside, the next call throws), and eager arithmetic on the variable throws an error
- * that names it.
+ * While a State holds a `tf.Variable`, its values are in the session only: `await variable.data()` reads them, `variable.assign` works
+ * only inside compiled functions (after one outside, the next call throws), and eager arithmetic on the variable throws an error that
+ * names it.
  */
 export interface State {
   /** Every variable, by name: those given to `createState`, then those added. */
   readonly variables: ReadonlyMap<string, tf.Variable>;
-  /** A further variable, filled with `fill` (default 0) inside the session, where no array has to be made for it. */
+  /** Adds a variable, filled with `fill` (default 0) inside the session, without an array in JavaScript. */
   addVariable(name: string, spec: VariableSpec): tf.Variable;
   /** The values after every run called so far. */
   read(name: string): Promise<RawTensor>;
   /**
-   * Reads many variables where they lie, without copies, after every run called so far. Each array is empty once the next is read or `use` has
-   * settled. Later calls of the state wait for `use`, which must not wait for one of them.
+   * Reads many variables without copies, after every run called so far. Each array becomes empty when the next is read or `use` settles.
+   * Later calls of the state wait for `use`, which must not wait for one of them.
    */
   lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   /** Replaces the values, after every run called so far. The array is copied at once. */
   write(name: string, value: RawTensor): Promise<void>;
   /**
-   * Ends the session after every call so far; later ones are refused. Variables given to `createState` become ordinary ones again, with their
+   * Ends the session after every call so far; later ones are rejected. Variables given to `createState` become ordinary ones again, with their
    * last values; added ones are disposed.
    */
   dispose(): Promise<void>;

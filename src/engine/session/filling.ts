@@ -1,4 +1,4 @@
-// Fills the variables that are made inside a session, while recording goes on; runs wait for it.
+// Fills the variables that are created inside a session, in parallel with recording; runs wait for it.
 import { TF_DTYPE, type NativeArray, type NativeGraph, type OutputNumber } from '../load/addon.js';
 import { typeAttribute, typedArray } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
@@ -10,7 +10,7 @@ interface Unfilled {
   fill: number;
 }
 
-/** The filling of added variables in the present session. */
+/** Fills added variables in the current session. */
 export class Filling {
   private pending: Unfilled[] = [];
   private underWay: Promise<unknown> | null = null;
@@ -22,7 +22,7 @@ export class Filling {
     this.pending.push({ variable, fill });
   }
 
-  /** Whether the variable has no value yet, nor is being given one. */
+  /** Whether the variable has no value and is not being filled. */
   isPending(variable: StateVariable): boolean {
     return this.pending.some((unfilled) => unfilled.variable === variable);
   }
@@ -32,7 +32,7 @@ export class Filling {
     return this.pending.length === 0 && this.underWay === null;
   }
 
-  /** Starts to fill what was added. The runs that wait report a failure. */
+  /** Starts to fill the added variables. A failure is reported by the runs that wait. */
   start(): void {
     if (this.pending.length === 0) return;
     const filling = Promise.all([this.underWay, this.fill()]);
@@ -43,12 +43,12 @@ export class Filling {
     filling.then(finish, finish);
   }
 
-  /** Once what is under way has ended. @throws what made it fail. */
+  /** Waits for the fills in progress. @throws their error. */
   async settled(): Promise<void> {
     await this.underWay;
   }
 
-  /** Calls once all variables have values: at once when they have, so that feeds are copied before this returns. */
+  /** Calls `use` once all variables have values: immediately when they do, so that feeds are copied before this returns. */
   async whenDone<T>(use: () => Promise<T>): Promise<T> {
     this.start();
     if (this.underWay !== null) await this.underWay;

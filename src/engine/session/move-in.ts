@@ -1,19 +1,19 @@
-// The first values of a session's variables: moved out of tfjs variables, or read from elsewhere, so that a model is never in memory twice.
+// The initial values of a session's variables: moved from tfjs variables or read from elsewhere, so that a model is never in memory twice.
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../load/collect-garbage.js';
 import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
 import { typedArray } from '../recording/tensorflow-values.js';
 import type { StateVariable } from './state-variable.js';
 
-/** Bytes between two collections of garbage: bounds what moving a model costs beside the model. */
+/** Bytes moved between two garbage collections: bounds the extra memory of moving a model. */
 const COLLECTED_BYTES = 32 << 20;
 
 /** Writes a value, whose array is copied before this returns. */
 type Write = (variable: StateVariable, value: NativeArray) => Promise<void>;
-/** Frees the tfjs variable's own array: from then on it stands for the value in the session. */
+/** Frees the tfjs variable's own array: from then on the variable refers to the value in the session. */
 type Release = (variable: StateVariable) => void;
 
-/** Moves the values of tfjs variables, and frees the arrays that they leave. */
+/** Moves the values of tfjs variables into the session, and frees their arrays. */
 export async function moveIn(
   variables: readonly StateVariable[],
   addon: Pick<GraphAddon, 'returnMemory'>,
@@ -29,7 +29,7 @@ export async function moveIn(
   }
 }
 
-/** Bytes that were moved. A function of its own: nothing else may refer to the array when garbage is collected. */
+/** Returns the bytes moved. A separate function, so that nothing refers to the array when garbage is collected. */
 async function moveOne(variable: StateVariable, write: Write, release: Release): Promise<number> {
   const data = typedArray(variable.tfVariable.dataSync(), variable.dtype);
   release(variable);
@@ -51,7 +51,7 @@ export async function fillIn(
     await written;
     release(variable);
     written = write(variable, native(variable, data));
-    written.catch(() => undefined); // reported when the next is written
+    written.catch(() => undefined); // reported when the next one is written
     return data.byteLength;
   };
   try {
@@ -69,7 +69,7 @@ export async function fillIn(
   if (bytes >= COLLECTED_BYTES) freeMemory(addon);
 }
 
-/** Gives memory back that nothing refers to any more. */
+/** Returns unreachable memory to the system. */
 function freeMemory(addon: Pick<GraphAddon, 'returnMemory'>): void {
   collectGarbage();
   addon.returnMemory();

@@ -1,4 +1,4 @@
-// Where a run's time goes: its trace summed up by type of operation.
+// The time of a run by type of operation, from its trace.
 import type { ChromeTrace } from './contract.js';
 import { requireKinds } from '../../options.js';
 
@@ -6,11 +6,11 @@ import { requireKinds } from '../../options.js';
 export interface OperationTime {
   type: string;
   count: number;
-  /** Milliseconds, added up over operations: those that ran at the same time count in full. */
+  /** Milliseconds, summed over operations: concurrent ones count in full. */
   ms: number;
 }
 
-/** On a GPU the time of its kernels lies in its stream; the device beside it shows their launches. */
+/** On a GPU this stream holds the time of kernels; the device itself shows their launches. */
 const STREAM = 'stream:all';
 
 /** Count and time of each type of operation, the costliest first. */

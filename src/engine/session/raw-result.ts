@@ -1,4 +1,4 @@
-// What TensorFlow returned, as arrays of our own realm.
+// TensorFlow's results as arrays of our own realm.
 import type { RawTensor } from '../../raw-tensor.js';
 import type { NativeResult } from '../load/addon.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';

@@ -5,7 +5,7 @@ import type { NativeEngine } from '../load/native.js';
 import { createGraphBackend, GRAPH, type GraphBackend } from '../recording/graph-backend.js';
 import { registerGraphKernels } from '../kernels/graph-kernels.js';
 
-/** The backend, registered when first asked for. */
+/** The backend, registered on first use. */
 export function graphBackend(native: NativeEngine): GraphBackend {
   const registered = tf.findBackend(GRAPH) as GraphBackend | null;
   if (registered !== null) return registered;

@@ -1,13 +1,13 @@
 // The queue of a state's jobs: they run in the order of the calls, whether awaited or not.
 import { EngineError } from '../../errors.js';
 
-/** Jobs in the order of the calls. */
+/** Runs jobs in the order of the calls. */
 export class RunQueue {
   private waiting = 0;
   private tail: Promise<unknown> = Promise.resolve();
   private isOpen = true;
 
-  /** @param beforeEach is called when a job's turn has come. */
+  /** @param beforeEach is called before each job. */
   constructor(private readonly beforeEach: () => void) {}
 
   /** True when a job would start at once. */
@@ -29,7 +29,7 @@ export class RunQueue {
     return result;
   }
 
-  /** Runs a last job and refuses others; when it fails, the queue is open again. */
+  /** Runs a last job and rejects later ones; when it fails, the queue is open again. */
   async end(job: () => Promise<void>): Promise<void> {
     const ended = this.add(job);
     this.isOpen = false;
@@ -43,7 +43,7 @@ export class RunQueue {
   requireOpen(): void {
     if (this.isOpen) return;
     throw new EngineError(
-      'The state was disposed: its values went back into the variables; create another with createState, and compile functions over that',
+      'The state was disposed: its values are in the variables again; create another state with createState, and compile functions over that',
     );
   }
 }

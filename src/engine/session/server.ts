@@ -23,7 +23,7 @@ let started: WorkerServer | null = null;
  */
 export function startServer({ addresses, worker }: WorkerAddresses): WorkerServer {
   if (started !== null)
-    throw new EngineError(`startServer: this process is worker ${started.worker} already; start another process`);
+    throw new EngineError(`startServer: this process is already worker ${started.worker}; start another process`);
   const native = loadNative();
   if (native.graph === null)
     throw new EngineError(
@@ -66,7 +66,7 @@ function writeJob(addresses: readonly string[], job: PbfWriter): void {
   for (const task of addresses.entries()) job.writeMessage(2, writeTask, task);
 }
 
-/** An entry of the map from the number of a task to its address. */
+/** An entry of the map from a worker's number to its address. */
 function writeTask([number, address]: readonly [number, string], entry: PbfWriter): void {
   entry.writeVarintField(1, number);
   entry.writeStringField(2, address);

@@ -1,4 +1,4 @@
-// How sessions are set up: threads, graph optimisation, memory on the GPU.
+// The configuration of sessions: threads, graph optimisation, GPU memory.
 import { PbfWriter } from 'pbf';
 
 export interface SessionOptions {
@@ -8,13 +8,13 @@ export interface SessionOptions {
   interOpThreads: number;
   /** Compile clusters with XLA. */
   xla: boolean;
-  /** The number of this process among the workers of a cluster; absent: it is alone. */
+  /** The number of this process among the workers of a cluster; absent: no cluster. */
   worker?: number;
 }
 
 /** TensorFlow's name for all workers of a cluster. */
 export const JOB = 'worker';
-/** The one rewriting of graphs that pays: it joins a product and its bias. The others find nothing in a recording and take half a second. */
+/** The one graph optimizer that helps: it fuses a product and its bias. The others change nothing and take half a second. */
 const REWRITING = 'remap';
 /** `tensorflow.RewriterConfig.NumIterationsType.ONE`. */
 const ONCE = 1;

@@ -1,16 +1,16 @@
-// How many recordings a session may have before a new one takes its place. TensorFlow cannot remove operations from a graph.
+// How many recordings a session may have before a new one replaces it. TensorFlow cannot remove operations from a graph.
 import { totalmem } from 'node:os';
 import { warnOnce } from '../../logger.js';
 
 const DEFAULT_MAX_SIGNATURES = 32;
-/** Measured on steps of 12 layers: 60 MB for 2,000 operations, in TensorFlow's graph and in the executor made of it. */
+/** Measured on steps of 12 layers: 60 MB for 2,000 operations, in TensorFlow's graph and its executor. */
 const BYTES_PER_OPERATION = 30_000;
-/** What recordings may take of the machine's memory. */
+/** Share of the machine's memory that recordings may take. */
 const MEMORY_SHARE = 1 / 4;
 
 /**
- * A bound that starts at `maxSignatures` and doubles when a signature returns that an earlier session had: then more are in rotation than fit.
- * New sessions start empty, since what is in use comes back by itself; with space for twice what is in use, at most half is recorded again.
+ * A bound that starts at `maxSignatures` and doubles when a signature of an earlier session returns: then more are in use than fit.
+ * New sessions start empty, since signatures in use are recorded when they are called.
  */
 export class SignatureBound {
   private bound: number;
@@ -23,27 +23,27 @@ export class SignatureBound {
     this.bound = Math.max(1, maxSignatures);
   }
 
-  /** Recordings that fit. */
+  /** Number of recordings that fit. */
   get value(): number {
     return this.bound;
   }
 
-  /** Grows for a signature that returned, as far as memory allows, and warns. @param operations of its recording. */
+  /** Doubles for a signature that returned, as far as memory allows, and warns. @param operations of its recording. */
   grow(operations: number): void {
     const fitting = Math.floor(this.memoryBytes / (operations * BYTES_PER_OPERATION));
     const grown = Math.max(this.bound, Math.min(2 * this.bound, fitting));
     const remedy = 'pad inputs to fewer shapes, or raise maxSignatures of createState';
-    const rotation = 'compile: more signatures are in rotation than a session holds, and are recorded again';
+    const rotation = 'compile: more signatures are in use than a session holds, and are recorded again';
     if (grown > this.bound) {
       warnOnce(`${rotation} (maxSignatures ${this.maxSignatures}); the bound grows as they return: ${remedy}`);
     } else {
-      warnOnce(`${rotation} each time they return: ${this.bound} take the memory that recordings may have; ${remedy}`);
+      warnOnce(`${rotation} each time they return: ${this.bound} fill the memory for recordings; ${remedy}`);
     }
     this.bound = grown;
   }
 }
 
-/** Of the machine, or of the container in which the process runs. */
+/** Bytes of the machine, or of the container of this process. */
 function availableMemory(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();

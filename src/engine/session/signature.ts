@@ -26,7 +26,7 @@ export function signatureOf(inputs: RawTensors, who: string): Signature {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The same text for equal signatures alone: an input may have any name. */
+/** A text that is the same for equal signatures only; names of inputs may contain any character. */
 export function signatureKey(signature: Signature): string {
   return JSON.stringify(signature);
 }

@@ -1,4 +1,4 @@
-// One variable of a State: its tfjs side and its resources in the present session.
+// One variable of a State: the tfjs variable and its resources in the current session.
 import type * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
@@ -16,18 +16,18 @@ export interface StateVariableSpec {
   name: string;
   shape: number[];
   dtype: GraphDType;
-  /** Whether the tfjs variable was there before the state, and will be after it, with exact values. */
+  /** Whether the tfjs variable existed before the state and keeps its exact values after it. */
   given: boolean;
   /**
-   * Of a matrix that is only read: the precision of the products that read it. In fp32 the session keeps its transpose alone, else its
-   * transpose in low precision, beside the matrix itself where that is given back.
+   * For a matrix that is only read: the precision of the products that read it. In fp32 the session keeps only its transpose, else its
+   * transpose in low precision, and the matrix itself if its value is to be restored.
    */
   readIn?: PredictionPrecision | undefined;
   /** Whether the session packs a matrix that is only read, instead of transposing it. */
   isPacked?: boolean;
 }
 
-/** Where a variable is: in one graph, as itself, transposed or packed, and perhaps in low precision beside it. */
+/** A variable's resources in one graph: the value, as it is, transposed or packed, and perhaps a low-precision copy. */
 interface Location {
   graph: NativeGraph;
   resource: Resource;
@@ -44,12 +44,12 @@ export class StateVariable implements SessionVariable {
   readonly given: boolean;
   readonly tfVariable: tf.Variable;
   private readonly readIn: PredictionPrecision | undefined;
-  /** Of the resource that products read. */
+  /** Packing of the resource that products read. */
   private readonly packing: Packing | null;
   private location: Location;
   private readonly reads = new WeakMap<Recorder, Node>();
 
-  /** @param bind gives the tfjs variable that stands for this one. */
+  /** @param bind returns the tfjs variable of this one. */
   constructor(
     { name, shape, dtype, given, readIn, isPacked = false }: StateVariableSpec,
     graph: NativeGraph,
@@ -70,17 +70,17 @@ export class StateVariable implements SessionVariable {
     return !this.tfVariable.isDisposed;
   }
 
-  /** Whether the tfjs variable was assigned another tensor, and no longer stands for the value in the session. */
+  /** Whether the tfjs variable was assigned another tensor, and no longer refers to the value in the session. */
   get isReassigned(): boolean {
     return this.isAlive && this.tfVariable.dataId !== this.dataId;
   }
 
-  /** Where its value is. */
+  /** The resource with its value. */
   get resource(): Resource {
     return this.location.resource;
   }
 
-  /** Adds its resources to another graph, where they have no value yet. */
+  /** Adds its resources, without values, to another graph. */
   moveTo(graph: NativeGraph): void {
     this.location = this.addTo(graph);
   }
@@ -105,13 +105,13 @@ export class StateVariable implements SessionVariable {
     return { graph, resource: add('VarHandleOp', plain), low: add('low', read) };
   }
 
-  /** Everything of it in the session. */
+  /** All its resources in the session. */
   get resources(): readonly Resource[] {
     const { resource, low } = this.location;
     return low === null ? [resource] : [resource, low];
   }
 
-  /** Whether the session has its values, and not only what products in low precision read. */
+  /** Whether the session has its exact values, not only those in low precision. */
   get isExact(): boolean {
     return isExact(this.resource, TF_DTYPE[this.dtype]);
   }
@@ -124,7 +124,7 @@ export class StateVariable implements SessionVariable {
     const { graph } = this.location;
     if (recording.graph !== graph) {
       throw new EngineError(
-        `The variable "${this.name}" belongs to another state than the function that is recorded${currentCaller()}; give it to one state, and compile both functions over it`,
+        `The variable "${this.name}" belongs to another state than the function being recorded${currentCaller()}; give it to one state, and compile both functions over it`,
       );
     }
     let node = this.reads.get(recording);
@@ -155,7 +155,7 @@ export class StateVariable implements SessionVariable {
     return recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', dtype)], [operation]);
   }
 
-  /** Assigns a recorded value at the end of the run. Returns the operation that does it. */
+  /** Assigns a recorded value at the end of the run. Returns the operation that assigns it. */
   assignAtEnd(recording: Recording, value: Node): number {
     if (this.readIn !== undefined) {
       throw new EngineError(
@@ -171,7 +171,7 @@ export class StateVariable implements SessionVariable {
   }
 }
 
-/** Whether a resource has the values of a variable of `dtype`, and not rounded ones. */
+/** Whether a resource holds the exact values of a variable of `dtype`. */
 function isExact({ dtype, packing }: Omit<Resource, 'handle'>, variableDtype: number): boolean {
   return packing === null ? dtype === variableDtype : packing === 'fp32';
 }

@@ -22,7 +22,7 @@ import { VariableAccess } from './variable-access.js';
 import { requireOptions } from '../../options.js';
 
 /**
- * Moves variables into a new session. Until `dispose` their values are there and nowhere else.
+ * Moves variables into a new session. Until `dispose` their values are only there.
  * @throws EngineError when the native engine is not installed.
  */
 export async function createState(
@@ -32,7 +32,7 @@ export async function createState(
   requireOptions('createState', options);
   const state = new SessionState(loadNative(), options);
   await state.take(variables, options.values).catch(async (error: unknown) => {
-    if (options.values !== undefined) await state.dispose(); // nothing is to be given back
+    if (options.values !== undefined) await state.dispose(); // there is nothing to restore
     throw error;
   });
   return state;
@@ -45,11 +45,11 @@ export class SessionState implements State {
   private access: VariableAccess;
   private readonly addon: GraphAddon;
   private readonly config: Uint8Array;
-  /** Of the server that runs the session; empty: none. */
+  /** Target of the server that runs the session; empty: none. */
   private readonly target: string;
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
-  /** Whether matrices that are only read are packed, and operations over them joined. */
+  /** Whether read-only matrices are packed, and operations on them fused. */
   private readonly packs: boolean;
   private readonly sessionVariables = new Map<string, StateVariable>();
   private readonly filling = new Filling(() => ({ graph: this.graph, access: this.access }));
@@ -57,7 +57,7 @@ export class SessionState implements State {
   /** Functions recorded so far, one for each signature, those of earlier sessions included. */
   recordings = 0;
   private recordingsInGraph = 0;
-  /** What `dispose` returns, from its first call on. */
+  /** The promise of the first `dispose`, which later calls return. */
   private ending: Promise<void> | null = null;
 
   constructor(native: NativeEngine, options: StateOptions) {
@@ -80,7 +80,7 @@ export class SessionState implements State {
     this.readOnly = readOnly;
     this.packs = readOnly?.packs === true && !native.binding.isUsingGpuDevice() && !native.info.xla;
     if (readOnly?.precision === 'int8' && !this.packs)
-      throw new EngineError('int8 is computed on the CPU alone, with packs: true; use bf16 or fp16 here');
+      throw new EngineError('int8 runs only on the CPU, with packs: true; use bf16 or fp16 here');
     this.log = log;
     this.target = server?.target ?? '';
     const worker = server === undefined ? {} : { worker: server.worker };
@@ -111,7 +111,7 @@ export class SessionState implements State {
   async lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
     let lent: ArrayBufferLike | null = null;
     const takeBack = (): void => {
-      if (lent !== null) this.addon.detach(lent); // at once: memory that JavaScript holds makes it collect garbage
+      if (lent !== null) this.addon.detach(lent); // immediately: memory held by JavaScript triggers garbage collections
       lent = null;
     };
     const read: ReadTensor = async (name) => {
@@ -142,18 +142,18 @@ export class SessionState implements State {
     return this.ending;
   }
 
-  /** Gives the values back after every call so far, and refuses calls from now on: what they change would be lost. */
+  /** Restores the tfjs variables after every call so far, and rejects later calls, whose changes would be lost. */
   private async end(): Promise<void> {
     const values = new Map<StateVariable, RawTensor>();
     const ended = this.queue.end(async () => {
-      await this.filling.settled().catch(() => undefined); // given variables have their values, whatever became of added ones
+      await this.filling.settled().catch(() => undefined); // given variables have values even if added ones failed
       for (const variable of this.sessionVariables.values()) {
         if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
       }
       this.graph.close();
     });
     await ended.catch((error: unknown) => {
-      this.ending = null; // nothing is lost: the session is as it was
+      this.ending = null; // the session is unchanged
       throw error;
     });
     for (const variable of this.sessionVariables.values()) {
@@ -168,7 +168,7 @@ export class SessionState implements State {
     this.sessionVariables.clear();
   }
 
-  /** Moves variables in, a bounded number of bytes at a time, and frees the arrays that they leave; or fills them with `values`. */
+  /** Moves variables in, a bounded number of bytes at a time, and frees their arrays; or fills them with `values`. */
   async take(variables: ReadonlyMap<string, tf.Variable>, values: StateOptions['values']): Promise<void> {
     requireFreeVariables(variables, this.backend);
     const entering = [...variables].map(([name, variable]) => {
@@ -201,17 +201,17 @@ export class SessionState implements State {
     return this.queue.add(job);
   }
 
-  /** Calls once all variables have values. For jobs. */
+  /** Calls `use` once all variables have values. For jobs. */
   whenFilled<T>(use: () => Promise<T>): Promise<T> {
     return this.filling.whenDone(use);
   }
 
-  /** Whether the recording's operations are still there. */
+  /** Whether the recording belongs to the current session. */
   has(recording: Recording): boolean {
     return recording.graph === this.graph;
   }
 
-  /** A new recording in the present graph, or in a new one when this is full. To be called by a job. */
+  /** Starts a recording in the current graph, or in a new one when it is full. Call only inside a job. */
   async startRecording(name: string, precision: PredictionPrecision): Promise<Recording> {
     if (this.recordingsInGraph >= this.bound.value) await this.rebuild();
     this.recordingsInGraph++;
@@ -219,12 +219,12 @@ export class SessionState implements State {
     return new Recording(this.graph, `${scope}_${this.recordings++}`, precision, this.packs);
   }
 
-  /** To be called with the second recording of a signature that an earlier session had. */
+  /** Call when a signature of an earlier session was recorded again. */
   growFor(recording: Recording): void {
     this.bound.grow(recording.operationCount);
   }
 
-  /** @throws EngineError when a variable was assigned outside of a compiled function: its value in the session is another, and stays. */
+  /** @throws EngineError when a variable was assigned outside of a compiled function: the session's value is different and is kept. */
   requireUnassigned(): void {
     const assigned = [...this.sessionVariables.values()].filter((variable) => variable.isReassigned);
     if (assigned.length === 0) return;
@@ -254,7 +254,7 @@ export class SessionState implements State {
     });
   }
 
-  /** Makes the tfjs variable stand for the value in the session. */
+  /** Makes the tfjs variable refer to the value in the session. */
   private refer(variable: StateVariable): void {
     this.backend.refer(variable, (reference) => variable.tfVariable.assign(reference));
   }
@@ -283,7 +283,7 @@ export class SessionState implements State {
     return this.whenFilled(async () => rawTensor(await this.access.read(variable.resource), variable.dtype));
   }
 
-  /** The value in the session's own memory. */
+  /** The value without a copy, in the session's memory. */
   private async valueInPlace(variable: StateVariable): Promise<RawTensor> {
     requireExact(variable);
     return rawTensor(await this.access.share(variable.resource), variable.dtype);
@@ -295,13 +295,13 @@ export class SessionState implements State {
     });
   }
 
-  /** A new session with the same variables and nothing recorded; functions are recorded again when they are called. */
+  /** Replaces the session by one with the same variables and no recordings; functions are recorded again when called. */
   private async rebuild(): Promise<void> {
     this.log(
-      `compile: ${this.recordingsInGraph} signatures fill the session (at most ${this.bound.value}): starting a new one with the same state`,
+      `compile: ${this.recordingsInGraph} signatures are recorded (at most ${this.bound.value}): starting a new session with the same state`,
     );
     await this.filling.settled();
-    const filled = [...this.sessionVariables.values()].filter((variable) => !this.filling.isPending(variable)); // the others have no values to take over
+    const filled = [...this.sessionVariables.values()].filter((variable) => !this.filling.isPending(variable)); // the others have no values to move
     const values: Handle<'tensor'>[] = [];
     for (const resource of filled.flatMap((variable) => variable.resources))
       values.push(await this.access.hold(resource));

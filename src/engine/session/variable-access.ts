@@ -1,5 +1,5 @@
-// Reads and writes the variables of one session. Which variable is fed, as a number, so that all of a kind share operations and with them an
-// executor: TensorFlow builds one for each set of fetches, and rewrites the whole graph for it, which at base size takes a fifth of a second.
+// Reads and writes the variables of one session. The variable's number is fed, so that variables of a kind share operations and one executor:
+// TensorFlow builds an executor for each set of fetches, optimizing the whole graph, which at base size takes a fifth of a second.
 import {
   operationOf,
   output,
@@ -16,9 +16,9 @@ import {
 import { PACKINGS, type Packing } from '../recording/packed.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 
-/** Memory of the session that holds an array, the transpose of a matrix, or a packed matrix. */
+/** A resource of the session that holds an array, the transpose of a matrix, or a packed matrix. */
 export interface Resource {
-  /** The output that names it, for recordings. */
+  /** The output with its handle, for recordings. */
   readonly handle: OutputNumber;
   /** As TensorFlow numbers it. */
   readonly dtype: number;
@@ -39,7 +39,7 @@ interface Writer extends Reader {
 }
 
 export class VariableAccess {
-  /** What is fed for a resource, by its handle. */
+  /** The number to feed for a resource, by its handle. */
   private readonly numbers = new Map<OutputNumber, NativeArray>();
   private readonly readers = new Map<string, Reader>();
   private readonly writers = new Map<string, Writer>();
@@ -47,7 +47,7 @@ export class VariableAccess {
 
   constructor(private readonly graph: NativeGraph) {}
 
-  /** Makes resources known, which can be read and written from then on, in a run that may do more. */
+  /** Registers resources, which can then be read and written. @param targets further operations of the same run. */
   async enter(resources: readonly Resource[], feeds: Feeds = [], targets: readonly number[] = []): Promise<void> {
     if (resources.length === 0) return;
     const handles = resources.map(({ handle }) => handle);
@@ -65,27 +65,27 @@ export class VariableAccess {
     return results[0] as NativeResult;
   }
 
-  /** The value in the memory where it lies: for a session in which nothing is written any more. */
+  /** The value without a copy: for a session that writes nothing any more. */
   async share(resource: Resource): Promise<NativeResult> {
     const { feed, value } = this.reading(resource);
     const [shared] = await this.graph.share([feed], [value]);
     return shared as NativeResult;
   }
 
-  /** Writes a value of `dtype`, cast and transposed as the resource has it. The array is copied before this returns. */
+  /** Writes a value of `dtype`, cast and transposed to the resource's form. The array is copied before this returns. */
   async write(resource: Resource, value: NativeArray, dtype: number): Promise<void> {
     const { feed, value: input, assign } = this.writing(resource, dtype);
     await this.graph.run([feed, [input, value]], [], [assign]);
   }
 
-  /** What a resource holds, as it lies there, to be put into another session. */
+  /** The content of a resource, unchanged, for `restore` in another session. */
   async hold(resource: Resource): Promise<Handle<'tensor'>> {
     const { feed, value } = this.reading({ ...resource, isTransposed: false, packing: null });
     const [tensor] = await this.graph.hold([feed], [value]);
     return tensor as Handle<'tensor'>;
   }
 
-  /** Takes over what `hold` took from the same resource of another session. */
+  /** Sets a resource to what `hold` returned for it in another session. */
   async restore(resource: Resource, tensor: Handle<'tensor'>): Promise<void> {
     const { feed, value, assign } = this.writing({ ...resource, isTransposed: false, packing: null }, resource.dtype);
     await this.graph.run([feed, [value, tensor]], [], [assign]);
@@ -106,7 +106,7 @@ export class VariableAccess {
   }
 
   private feedOf({ handle }: Resource, { number }: Reader): Feeds[number] {
-    return [number, this.numbers.get(handle) as NativeArray]; // a state asks for what has entered
+    return [number, this.numbers.get(handle) as NativeArray]; // only entered resources are read
   }
 
   private addReader({ dtype, isTransposed, packing, handle }: Resource): Reader {
@@ -133,7 +133,7 @@ export class VariableAccess {
     return output(this.add('VisualbertPack', [matrix], [attribute]));
   }
 
-  /** Any variable that is on the same device as one of its kind; what uses it runs there too. */
+  /** A variable chosen by a fed number, on the device of `handle`; operations that use it run there too. */
   private addVariable(handle: OutputNumber): { number: OutputNumber; variable: OutputNumber } {
     const number = this.addPlaceholder(TF_DTYPE.int32);
     return { number, variable: output(this.add('VisualbertVariable', [number], [], operationOf(handle))) };
@@ -154,8 +154,8 @@ export class VariableAccess {
     type: string,
     inputs: readonly OutputNumber[],
     attributes: readonly OperationAttribute[],
-    beside?: number,
+    colocated?: number,
   ): number {
-    return this.graph.add(type, `access/${type}_${this.operationCount++}`, inputs, attributes, [], beside).operation;
+    return this.graph.add(type, `access/${type}_${this.operationCount++}`, inputs, attributes, [], colocated).operation;
   }
 }

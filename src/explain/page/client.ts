@@ -93,7 +93,7 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     find('note').textContent = NOTES[state.method] ?? '';
   };
 
-  /** Words as buttons: each shows what it looks at, the chosen one again what the answer does. */
+  /** Words as buttons: each shows what the word attends to; clicking the chosen one shows the answer again. */
   const showWords = (row: number[], canChoose: boolean): void => {
     const one = subject();
     const largest = largestOf(row.slice(0, one.words.length));
@@ -127,7 +127,7 @@ export function showExplanation(data: PageData, elements: PageElements): void {
     elements.showRegions(regions, row.slice(words.length));
     const from = state.row === 0 ? `the answer “${label}”` : `the word “${words[state.row - 1] ?? ''}”`;
     find('from').textContent =
-      `What ${from} has to do with each word and region. ${rows.length > 1 ? 'Choose a word to see what it looks at; Escape goes back to the answer.' : ''}`;
+      `What ${from} has to do with each word and region. ${rows.length > 1 ? 'Choose a word to see what it attends to; Escape goes back to the answer.' : ''}`;
   };
 
   const choose = (id: string, take: (value: string) => void): void =>

@@ -20,7 +20,7 @@ export interface PageSubject {
   relevance: PageRows;
   leaveOut: PageRows;
   /**
-   * Layers of heads of attention rows as base64: bytes q of value (q / 255)^2 * `largest`. Null: those of the first answer, which read the
+   * Layers of heads of attention rows as base64: bytes q of value (q / 255)^2 * `largest`. Null: the same as the first answer's, which has the
    * same sequence.
    */
   attention: { rows: number; columns: number; largest: number; heads: number[]; bytes: string } | null;
@@ -29,7 +29,7 @@ export interface PageSubject {
 export interface PageImage {
   /** A data URL; null without a picture. */
   picture: string | null;
-  /** What it is called. */
+  /** Name of the image. */
   name: string;
   width: number;
   height: number;
@@ -55,7 +55,7 @@ export interface PageOptions {
   /** Names of the images. */
   names?: readonly string[];
   asked?: number;
-  /** How many answers are explained, of choices all. Default 3. */
+  /** How many answers are explained; of multiple choices all are. Default 3. */
   answers?: number;
   /** Also leave out each word together with each region. Default false. */
   pairs?: boolean;
@@ -118,7 +118,7 @@ async function subjectOf(
   };
 }
 
-/** All heads' rows in bytes: a base-size model has 144 heads. */
+/** The rows of all heads as bytes, since a base-size model has 144 heads. */
 function packedAttention(
   layers: readonly LayerAttention[],
   rowsOfHead: (layer: number, head: number) => PageRows,
@@ -139,12 +139,12 @@ function imagesOf(
   return sequence.regions.map((regions, i) => ({
     picture: regions.boxes === undefined ? null : (pictures[i] ?? null),
     name: names[i] ?? `image ${i + 1}`,
-    ...placesOf(regions),
+    ...drawnBoxesOf(regions),
   }));
 }
 
-/** Where the regions of an image are drawn. */
-export function placesOf({
+/** The boxes of an image's regions as they are drawn. */
+export function drawnBoxesOf({
   count,
   boxes,
   imageWidth,
@@ -162,7 +162,7 @@ export function placesOf({
   };
 }
 
-/** Tiles in place of boxes, about as many in a row as rows. */
+/** A roughly square grid of tiles instead of boxes. */
 function gridOf(count: number): number[][] {
   const columns = Math.ceil(Math.sqrt(count));
   return Array.from({ length: count }, (_, i) => {

@@ -1,4 +1,4 @@
-// What pages about answers are made of in the browser: pictures with boxes, answers with bars, shaded words and regions.
+// Elements of pages about answers, created in the browser: pictures with boxes, answers with bars, shaded words and regions.
 
 /** An image as pages draw it. */
 export interface DrawnImage {
@@ -17,7 +17,7 @@ export interface DrawnRegions {
   names: string[];
 }
 
-/** Makes and fills elements. */
+/** Creates and fills elements. */
 export interface PageElements {
   find(id: string): HTMLElement;
   create(tag: string, attributes: Record<string, string>, ...children: (Node | string)[]): HTMLElement;
@@ -64,8 +64,8 @@ export function createPageElements(): PageElements {
       if (picture !== null) drawing.append(svg('image', { href: picture, width, height, preserveAspectRatio: 'none' }));
       image.boxes.forEach(([x1 = 0, y1 = 0, x2 = 0, y2 = 0], region) => {
         regions.names.push(images.length > 1 ? `${image.name}, region ${region}` : `region ${region}`);
-        const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
-        const box = svg('rect', { ...place, class: 'box', 'vector-effect': 'non-scaling-stroke' });
+        const rectangle = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
+        const box = svg('rect', { ...rectangle, class: 'box', 'vector-effect': 'non-scaling-stroke' });
         box.append(svg('title', {}));
         regions.boxes.push(box);
         drawing.append(box);

@@ -1,4 +1,4 @@
-// One self-contained HTML file about an answer: works from disk, asks the network for nothing.
+// One self-contained HTML file about an answer: works from disk, without network access.
 import { writeTextAtomic } from '#platform';
 import { html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
@@ -15,7 +15,7 @@ const METHODS: readonly [value: string, name: string][] = [
   ['attention', 'attention of a layer'],
 ];
 
-/** Writes the page into a file, whole or not at all. */
+/** Writes the page to a file, atomically. */
 export async function writeExplanationPage(path: string, data: PageData): Promise<void> {
   requireKinds('writeExplanationPage', { 'a path': { path } });
   await writeTextAtomic(path, explanationPage(data));

@@ -137,7 +137,7 @@ describe('an index', () => {
       settings({ PIP_INDEX_URL: `${origin.replace('//', '//me:secret@')}/simple` }),
     );
     await expect(newer).rejects.toThrow(
-      /No package index has tensorflow-cpu 2\.99\.0 .*asked: http:\/\/127\.0\.0\.1:\d+\/simple\/tensorflow-cpu\/\): choose another version/,
+      /No package index has tensorflow-cpu 2\.99\.0 .*searched: http:\/\/127\.0\.0\.1:\d+\/simple\/tensorflow-cpu\/\): choose another version/,
     );
   });
 
@@ -262,7 +262,9 @@ describe('what pip alone can do', () => {
     [{ PIP_TRUSTED_HOST: 'mirror' }, 'trusted-host'],
     [{ PIP_KEYRING_PROVIDER: 'import' }, 'keyring-provider'],
   ])('%j is named', async (env, name) => {
-    await expect(fetchWheel(WHEEL, folder, settings(env))).rejects.toThrow(`pip's setting ${name} is for pip alone`);
+    await expect(fetchWheel(WHEEL, folder, settings(env))).rejects.toThrow(
+      `pip's setting ${name} is only understood by pip`,
+    );
     expect(requests).toEqual([]);
   });
 });

@@ -144,7 +144,7 @@ describe('compile', () => {
     seen.forEach((outputs, i) => expect(Object.values(outputs)[0]?.data[0]).toBeCloseTo(expected[i] as number, 3));
     const trained = await w.data();
     reference.w.dataSync().forEach((value, i) => expect(trained[i]).toBeCloseTo(value, 5));
-    expect(lines.filter((line) => line.includes('starting a new one'))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes('starting a new session'))).toHaveLength(3);
     expect(lines.filter((line) => line.includes('recorded train('))).not.toHaveLength(0);
     await finish(state, w);
   });

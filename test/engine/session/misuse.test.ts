@@ -48,7 +48,7 @@ test('a state that was disposed, and functions compiled over it, say to create a
   const run = compile(() => ({ w }), { state });
   expect((await run({}))['w']?.data).toEqual(Float32Array.of(3));
   await state.dispose();
-  const message = /state was disposed.*create another with createState/;
+  const message = /state was disposed.*create another state with createState/;
   const value = { dtype: 'float32' as const, shape: [], data: Float32Array.of(1) };
   for (const call of [
     run({}),

@@ -170,7 +170,7 @@ describe('packed matrices', () => {
       }
       const reading = state.read('weight');
       if (precision === 'fp32') expect((await reading).data).toEqual(values['weight']?.data);
-      else await expect(reading).rejects.toThrow('keeps them for products in low precision alone');
+      else await expect(reading).rejects.toThrow('keeps them only in low precision');
       expect((await state.read('bias')).data).toEqual(values['bias']?.data);
       await state.dispose();
       expect(weights.weight.isDisposed && weights.bias.isDisposed).toBe(true);

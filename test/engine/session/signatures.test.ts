@@ -112,7 +112,7 @@ describe('the bound of signatures', () => {
     expect(bound.value).toBe(10);
     expect(warnings).toEqual([
       expect.stringMatching(/the bound grows as they return/),
-      expect.stringMatching(/each time they return: 10 take the memory/),
+      expect.stringMatching(/each time they return: 10 fill the memory/),
     ]);
     expect(new SignatureBound().value).toBe(32);
     expect(new SignatureBound(0).value).toBe(1);

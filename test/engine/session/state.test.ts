@@ -113,7 +113,7 @@ describe('a state', () => {
     const gone = tf.tidy(() => tf.variable(tf.scalar(6)));
     gone.dispose();
     for (const [second, message] of [
-      [a, /"second" is held by another training step/],
+      [a, /"second" belongs to another training step/],
       [free, /"second" is also given as "first"/],
       [text, /"second" is string/],
       [gone, /"second" was disposed/],
