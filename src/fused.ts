@@ -1,4 +1,4 @@
-// Whole formulas that a backend may compute in one kernel, in one pass over memory. The composed form always stands beside the call.
+// Formulas that a backend may compute in one kernel, in one pass over memory. Each call has a composed form for other backends.
 import * as tf from '@tensorflow/tfjs';
 
 /**
@@ -15,15 +15,15 @@ import * as tf from '@tensorflow/tfjs';
  * - `SumOfSquares` `{ x }` to a scalar.
  * - `FusedAdamW`, for BertAdam too, `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
- * - `RoiPool` `{ pixels, places, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
- *   places `[r, 7]` are x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first pixel, and from line to line;
+ * - `RoiPool` `{ pixels, geometry, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
+ *   geometry `[r, 7]` is x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first pixel and the rows per line;
  *   cells `[bins]` int32 count.
- * - `GroupedConvolution` `{ x, filter }`, `{ stride, dilation, isPadded }` of `[b, h, w, in]` and `[k, k, in / groups, out]`; unless x is padded,
- *   with as many zeros around it as keep its size.
- * - `WinogradConvolution` `{ x, filter, bias }`, `{ dilation, isRelu }`: of 3 x 3 with as many zeros around x as keep its size; in recordings alone.
- * - `AllFinite` `{ x }` to a bool: whether no value is infinite or NaN.
- * - `SumOverWorkers` `{ x }`, `{ workers, instance, timeoutSeconds, isLow }` to the sum of x over the workers of a cluster, which all have to run
- *   the kernel of this instance (an int32) with one shape of x; `isLow`: it travels as bfloat16. In recordings alone.
+ * - `GroupedConvolution` `{ x, filter }`, `{ stride, dilation, isPadded }` of `[b, h, w, in]` and `[k, k, in / groups, out]`; zero-padded to
+ *   keep its size unless x is padded already.
+ * - `WinogradConvolution` `{ x, filter, bias }`, `{ dilation, isRelu }`: 3 x 3, zero-padded to keep the size of x; only in recordings.
+ * - `AllFinite` `{ x }` to a bool: whether every value is finite.
+ * - `SumOverWorkers` `{ x }`, `{ workers, instance, timeoutSeconds, isLow }` to the sum of x over the workers of a cluster, which all must run
+ *   the kernel of this instance (an int32) with the same shape of x; `isLow`: x is sent as bfloat16. Only in recordings.
  * - `After` `{ x, signal }` to x: see `after`.
  */
 export type FusedKernel =
@@ -63,8 +63,8 @@ export function fused(
 }
 
 /**
- * `x`, in a recorded graph once all `signals` are there: what is computed from it waits, and is not merged with equal operations before.
- * Op by op the order is that of the calls anyway.
+ * `x`; in a recorded graph it becomes available after all `signals`: computations from it wait, and are not merged with equal earlier ones.
+ * Eager execution already follows the order of the calls.
  */
 export function after(x: tf.Tensor, signals: readonly tf.Tensor[]): tf.Tensor {
   return signals.reduce((value, signal) => fused('After', { x: value, signal })?.[0] ?? value, x);

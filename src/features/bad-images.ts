@@ -4,20 +4,20 @@ import { isBadData } from './indexed-source.js';
 import type { RegionFeatureSource } from './region-features.js';
 import { requireKinds } from '../options.js';
 
-/** An image that was left out. */
+/** An image that is left out. */
 export interface BadImage {
   id: string;
   /** The message of the error that reading it throws. */
   reason: string;
 }
 
-/** A source without its bad images, and those. */
+/** A source without its bad images, and the list of them. */
 export interface SourceWithoutBadImages extends RegionFeatureSource {
   readonly badImages: readonly BadImage[];
 }
 
 export interface BadImageOptions {
-  /** The images that are going to be read. Default all of the source; ids that it lacks are passed over. */
+  /** The images that will be read. Default: all of the source; ids that it lacks are ignored. */
   ids?: Iterable<string>;
   onImage?: (done: number, all: number) => void;
 }
@@ -26,8 +26,8 @@ export interface BadImageOptions {
 const READ_AHEAD = 8;
 
 /**
- * Reads images once and leaves out the bad ones: `has` is false for them, and reading one throws what it threw before.
- * @throws what reading throws, when it is not about the data: an engine or a program that failed.
+ * Reads images once and leaves out the bad ones: `has` is false for them, and reading one throws the same error again.
+ * @throws the error of reading when it is not about the data, such as a failure of the engine.
  * @example
  * const source = await withoutBadImages(await openRegionFeatures('features.vbf'), { ids: questions.map(({ imageId }) => imageId) });
  * for (const { id, reason } of source.badImages) console.warn(`left out image ${id}: ${reason}`);
@@ -66,7 +66,7 @@ export async function withoutBadImages(
   };
 }
 
-/** Each image once, as it is first spelled. */
+/** Each image once, in its first spelling. */
 function uniqueIds(ids: Iterable<string>): string[] {
   const unique = new Map<string, string>();
   for (const id of ids) if (!unique.has(imageKey(id))) unique.set(imageKey(id), id);

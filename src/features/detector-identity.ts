@@ -1,8 +1,8 @@
-// Which detector made region features: what a store, a run and a checkpoint say of it, and whether two of them mean the same.
+// Which detector made region features, as stores, runs and checkpoints record it, and whether two records agree.
 
-/** A detector as its features name it. */
+/** The detector that made some features. */
 export interface DetectorIdentity {
-  /** Its name among the known detectors; null for one of one's own. */
+  /** Its name among the known detectors; null for your own. */
   readonly name: string | null;
   /** SHA-256 of its weights, `model.safetensors` of a converted detector, in hex. */
   readonly weights?: string;
@@ -11,13 +11,13 @@ export interface DetectorIdentity {
 /** The name of the network inside the authors' VCR checkpoint, which describes given boxes. */
 export const VCR_FEATURE_EXTRACTOR = 'vcr-r50';
 
-/** A detector with all that a store says of it. */
+/** A detector as a store records it. */
 export interface StoredDetector extends DetectorIdentity {
   /** Its settings, as in the config.json of a converted detector. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-/** Whether features of both are of one kind; null when that cannot be known. */
+/** Whether both make the same features; null when that is unknown. */
 export function isSameDetector(
   a: DetectorIdentity | null | undefined,
   b: DetectorIdentity | null | undefined,
@@ -34,7 +34,7 @@ export function detectorText({ name, weights }: DetectorIdentity): string {
   return `${name ?? 'a detector'}${digits}`;
 }
 
-/** What a JSON file says of a detector; null for anything else. */
+/** The detector in a JSON file; null for anything else. */
 export function parseDetectorIdentity(value: unknown): DetectorIdentity | null {
   if (typeof value !== 'object' || value === null) return null;
   const { name, weights } = value as Record<string, unknown>;
@@ -42,7 +42,7 @@ export function parseDetectorIdentity(value: unknown): DetectorIdentity | null {
   return { name, ...(typeof weights === 'string' && { weights }) };
 }
 
-/** What a store says of a detector; null for anything else. */
+/** The detector in a store's index; null for anything else. */
 export function parseStoredDetector(value: unknown): StoredDetector | null {
   const identity = parseDetectorIdentity(value);
   if (identity === null) return null;

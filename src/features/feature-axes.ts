@@ -3,7 +3,7 @@ import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
 
-/** Facts about an array beside its shape. */
+/** Known facts about an array besides its shape. */
 export interface KnownSizes {
   /** Width of the features: the model's, or that of the images read before. */
   dim?: number | undefined;
@@ -13,7 +13,7 @@ export interface KnownSizes {
   stated?: number | undefined;
 }
 
-/** Grids have so many times more channels than cells along a side: 2048 x 19 x 29, 512 x 14 x 14. Below, a guess could be wrong. */
+/** Minimal ratio of a grid's channels to cells along a side (2048 x 19 x 29, 512 x 14 x 14); below it a guess could be wrong. */
 const CHANNELS_TO_SIDE = 1.5;
 
 /**
@@ -28,7 +28,7 @@ export function regionRows(array: NumericArray, known: KnownSizes, where: string
   const count = dim === 0 ? 0 : features.length / dim;
   if (count === 0) throw new DataError(`${where}: holds no regions (shape ${shown})`);
   if (count > MAX_REGIONS_IN_FILE)
-    throw new DataError(`${where}: ${count} regions in one image; are its axes in another order?`);
+    throw new DataError(`${where}: ${count} regions in one image; check the order of its axes`);
   return { features, count, dim };
 }
 
@@ -48,7 +48,7 @@ function rowsOf({ shape, data }: NumericArray, known: KnownSizes, shown: string,
   throw new DataError(`${where}: expected features as [regions, d] or a grid of them, found ${shown}`);
 }
 
-/** 0 when it is unknown. */
+/** The width; 0 when it is unknown. */
 function widthOfFlat(length: number, { dim, boxes, stated }: KnownSizes): number {
   const widths = [
     length / (boxes ?? NaN),

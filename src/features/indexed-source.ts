@@ -1,4 +1,4 @@
-// A source over an index of images: what every file format builds on, and where the regions of every image are checked.
+// A source over an index of images, the base of every file format; it checks the regions of each image.
 import { CheckpointError, DataError, errorMessage } from '../errors.js';
 import { imageKey } from '../image-key.js';
 import type { StoredDetector } from './detector-identity.js';
@@ -10,7 +10,7 @@ import {
   requireUsable,
 } from './region-features.js';
 
-/** Images by id, and how one of them is read: all that the formats differ in. A row is an image's index in `ids`. */
+/** Images by id, and how to read one: the part that differs between formats. A row is an image's index in `ids`. */
 export interface ImageIndex {
   name: string;
   dim: number;
@@ -23,12 +23,12 @@ export interface ImageIndex {
   close?(): Promise<void>;
 }
 
-/** An index whose files do not say how wide the features are; `read` is given the width where it is known. */
+/** An index whose files do not state the width of the features; `read` receives the width once it is known. */
 export interface WidthlessIndex extends Omit<ImageIndex, 'dim' | 'read'> {
   read(row: number, dim: number | undefined): Promise<RegionFeatures>;
 }
 
-/** Images that are tried for the width of the features: the source is refused when all of them are damaged. */
+/** Images that are tried for the width of the features: the source is rejected when all of them are damaged. */
 const WIDTH_TRIES = 20;
 
 /** A source over an index. @throws DataError when it has no image, or two ids of it are the same image. */
@@ -74,9 +74,9 @@ export function indexedSource({
 }
 
 /**
- * A source over an index whose width is that of the first image that can be read.
- * @param dim the width that a model expects, which distinguishes the axes of grids; it need not be that of the file.
- * @throws DataError when none of the first images can be read, the error of the first.
+ * A source over an index; its width is that of the first readable image.
+ * @param dim the width that a model expects, which distinguishes the axes of grids; the file's may differ.
+ * @throws the first image's error when none of the first images can be read.
  */
 export async function widthFoundSource(index: WidthlessIndex, dim?: number): Promise<RegionFeatureSource> {
   const { name, ids, read } = index;
@@ -97,7 +97,7 @@ export function isBadData(error: unknown): error is DataError | CheckpointError 
   return error instanceof DataError || error instanceof CheckpointError;
 }
 
-/** What went wrong with an image, with its name: the library under a reader, the system and a file that ends too early name neither. */
+/** An error with the name of file and image, which libraries, the system and truncated files do not name. */
 function imageError(error: unknown, name: string, id: string): Error {
   if (isBadData(error) && error.message.includes(', image ')) return error;
   const message = errorMessage(error);

@@ -1,4 +1,4 @@
-// The regions of one image out of named arrays: the names and shapes that the usual extractors give them.
+// The regions of one image from named arrays, with the names and shapes of the common extractors.
 import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
@@ -22,21 +22,21 @@ export const FEATURE_NAMES = [
 export const BOX_NAMES = ['cls_boxes', 'image_bb', 'bbox', 'boxes', 'box', 'bboxes', 'bbox_coords', 'image_bboxes'];
 export const WIDTH_NAMES = ['image_w', 'image_width', 'img_w', 'width'];
 export const HEIGHT_NAMES = ['image_h', 'image_height', 'img_h', 'height'];
-/** Names of the image of each row, in tables. */
+/** Names of the column with each row's image id, in tables. */
 export const ID_NAMES = ['image_id', 'image_ids', 'img_id', 'img_ids', 'imgid', 'ids', 'id'];
 /** Names of the number of regions, where arrays are padded to a common one. */
 export const COUNT_NAMES = ['num_boxes', 'num_bbox', 'num_bboxes', 'num_regions', 'num_box', 'num_rois'];
 
-/** Named arrays of one image, each read when it is asked for. */
+/** Named arrays of one image, each read on request. */
 export interface NamedArrays {
   readonly names: readonly string[];
-  /** Null for what is not an array of numbers. */
+  /** Null for anything but an array of numbers. */
   get(name: string): NumericArray | null | Promise<NumericArray | null>;
 }
 
 /**
- * The regions in named arrays: features of any shape that `regionRows` reads, boxes and image size where they are there; of arrays that are
- * padded the stated number of regions.
+ * The regions in named arrays: features of any shape that `regionRows` reads, with boxes and image size if present; from padded arrays
+ * only the stated number of regions.
  * @param dim the width of the features where it is known, which distinguishes the axes of grids.
  * @throws DataError when there are no features, or shapes and numbers that do not fit.
  */

@@ -1,10 +1,10 @@
-// Lists of numbers, of lists or of arrays as one array: what Python programs store that never made an array of their features.
+// Joins lists of numbers, lists or arrays into one array, for Python programs that store features as lists.
 import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { PickledArray } from '../formats/numpy-pickle.js';
 
-/** A grid has three axes and a batch axis; a list that holds itself has no end. */
+/** Three axes of a grid and a batch axis; also stops at a list that contains itself. */
 const MAX_DEPTH = 4;
 /** No image has more values; a few bytes of a pickle can name the same list a million times. */
 const MAX_VALUES = 1 << 26;
@@ -24,7 +24,7 @@ export async function stackedNumbers(
     const list = inner instanceof PickledArray && Array.isArray(inner.values) ? inner.values : inner;
     if (!Array.isArray(list)) return leaf(list);
     left -= list.length;
-    if (depth === MAX_DEPTH || left < 0) throw new DataError(`${where}: expected an array, found lists without end`);
+    if (depth === MAX_DEPTH || left < 0) throw new DataError(`${where}: expected an array, found lists nested too deep`);
     if (list.every((item) => typeof item === 'number')) return { shape: [list.length], data: Float32Array.from(list) };
     const parts: NumericArray[] = [];
     for (const item of list) {

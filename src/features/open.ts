@@ -18,9 +18,9 @@ import { openTensorFileFeatures } from './readers/tensor-file.js';
 import { openTsvFeatures } from './readers/tsv.js';
 import { requireOptions, requirePaths } from '../options.js';
 
-/** How region features are opened. */
+/** Options of `openRegionFeatures`. */
 export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
-  /** The width that the model reads, its `visualEmbeddingDim`: it tells grids `[h, w, d]` and `[d, h, w]` apart where their shape does not. */
+  /** The width that the model reads, its `visualEmbeddingDim`: it distinguishes grids `[h, w, d]` and `[d, h, w]` where their shape does not. */
   dim?: number;
 }
 
@@ -31,7 +31,7 @@ type Open = (path: string, dim?: number) => Promise<RegionFeatureSource>;
 
 const ARROW_FILE = /\.(?:arrow|feather)$/;
 
-/** Files known by their ending. */
+/** Files recognised by their ending. */
 const BY_ENDING: readonly [ending: RegExp, open: Open][] = [
   [/\.tsv$/, openTsvFeatures],
   [/\.vbf$/, openFeatureStore],
@@ -39,7 +39,7 @@ const BY_ENDING: readonly [ending: RegExp, open: Open][] = [
   [ARROW_FILE, openArrowFeatures],
 ];
 
-/** Files known by their first bytes: people name them as they like. */
+/** Files recognised by their first bytes, whatever their name. */
 const BY_HEAD: readonly [is: (head: Uint8Array) => boolean, open: Open][] = [
   [isHdf5, openHdf5Features],
   [isLmdb, openLmdbFeatures],
@@ -65,7 +65,7 @@ export async function openRegionFeatures(
   const sources: RegionFeatureSource[] = [];
   try {
     for (const path of all) {
-      const dim = options.dim ?? sources[0]?.dim; // several paths are of one width
+      const dim = options.dim ?? sources[0]?.dim; // all paths have the same width
       sources.push(await openOne(path, dim === undefined ? options : { ...options, dim }));
     }
     return joinSources(sources);

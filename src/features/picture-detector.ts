@@ -1,4 +1,4 @@
-// A detector as the rest of the package sees it: pictures in, regions out, whatever network finds them.
+// A detector as the rest of the package sees it: pictures in, regions out, whatever the network.
 import { shortAddress } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
 import { shown } from '../options.js';
@@ -11,9 +11,9 @@ export type Picture = string | URL | Uint8Array;
 export interface PictureDetector {
   /** The regions of each picture. */
   detect(pictures: readonly Picture[]): Promise<readonly RegionFeatures[]>;
-  /** Its name among the known detectors; null or absent for one of one's own. */
+  /** Its name among the known detectors; null or absent for your own. */
   readonly name?: string | null;
-  /** Width of the features, when it is known before a picture is seen. */
+  /** Width of the features, if known in advance. */
   readonly dim?: number;
 }
 
@@ -23,10 +23,10 @@ export function isPicture(input: unknown): input is Picture {
 }
 
 /**
- * Reads pictures one after another, since each takes all cores and much memory. A picture that is asked for while it waits or is read is
+ * Reads pictures one after another, since each takes all cores and much memory. A picture that is requested again while it is pending is
  * read once.
- * The reader throws ConfigError without a detector, and DataError when the detector gives no regions for the picture.
- * @throws ConfigError for what is no detector
+ * The reader throws ConfigError without a detector, and DataError when the detector finds no regions in the picture.
+ * @throws ConfigError for a value that is not a detector
  */
 export function pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
   if (detector !== undefined && typeof (detector as Partial<PictureDetector> | null)?.detect !== 'function')

@@ -1,4 +1,4 @@
-// Region features made of pixels alone: what a region looks like on a small grid, and where it lies. No detector, no labels.
+// Region features made of pixels alone: a region's look on a small grid, and its box. No detector, no labels.
 import { DataError } from '../errors.js';
 import { type RgbImage } from '../pictures/rgb-image.js';
 import { type RegionColumn, type RegionFeatures } from './region-features.js';
@@ -6,12 +6,12 @@ import { requireKinds } from '../options.js';
 
 /** Numbers that describe a region's box: x1, y1, x2, y2, width, height. */
 const BOX_WIDTH = 6;
-/** Boxes are scaled to -4..4, so that six numbers weigh as much as a picture. */
+/** Boxes are scaled to -4..4, so that six numbers count as much as the pixels. */
 const BOX_SCALE = 8;
-/** A colour distance (of values 0 to 1) that counts as nothing: noise, shading. */
+/** A colour distance (of values 0 to 1) that is ignored: noise, shading. */
 const FAINT_CONTRAST = 0.05;
 
-/** Patches are described by their colours, a thing in a box by its form and its colour. */
+/** `colors` suits patches of a picture, `form` objects in boxes. */
 export const LOOKS = ['colors', 'form'] as const;
 
 export interface PixelFeatureOptions {

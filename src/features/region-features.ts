@@ -1,4 +1,4 @@
-// Region features by image id: the interface that every file format offers, and what makes the regions of an image usable.
+// Region features by image id: the interface of every file format, and the check of an image's regions.
 import { DataError } from '../errors.js';
 import type { StoredDetector } from './detector-identity.js';
 
@@ -12,29 +12,29 @@ export interface RegionFeatures {
   readonly boxes?: Float32Array;
   readonly imageWidth?: number;
   readonly imageHeight?: number;
-  /** `[count]`: numbers of the detector's classes, from 0. */
+  /** `[count]`: indices of the detector's classes. */
   readonly classes?: Int32Array;
-  /** `[count]`: of those classes, from 0 to 1. */
+  /** `[count]`: scores of those classes, from 0 to 1. */
   readonly scores?: Float32Array;
-  /** `[count]`: numbers of the likeliest attributes. */
+  /** `[count]`: indices of the likeliest attributes. */
   readonly attributes?: Int32Array;
   /** `[count]`, from 0 to 1. */
   readonly attributeScores?: Float32Array;
 }
 
-/** What a detector says of its regions, one number each. */
+/** A detector's output per region, one number each. */
 export const REGION_COLUMNS = ['classes', 'scores', 'attributes', 'attributeScores'] as const;
 export type RegionColumn = (typeof REGION_COLUMNS)[number];
 
 /** Region features of many images, read one image at a time. */
 export interface RegionFeatureSource {
-  /** What to call it in errors. */
+  /** Its name in errors. */
   readonly name: string;
   /** Width of one region's features. */
   readonly dim: number;
-  /** What found the regions, where the files say so. */
+  /** The detector of the regions, where the files state it. */
   readonly detector?: StoredDetector | undefined;
-  /** What its regions have beside features and boxes, where all have it. */
+  /** Columns that all regions have besides features and boxes. */
   readonly columns?: readonly RegionColumn[] | undefined;
   /** The ids of all images, as the files spell them. */
   ids(): Iterable<string>;
@@ -47,12 +47,12 @@ export interface RegionFeatureSource {
   close(): Promise<void>;
 }
 
-/** No detector gives more regions of one image; a larger number is a damaged file. */
+/** No detector finds more regions in one image; a larger number means a damaged file. */
 export const MAX_REGIONS_IN_FILE = 10_000;
 
 /**
- * The regions of an image, if a model can read them: at least one region, and only finite numbers.
- * @param where what errors call the image.
+ * Checks that a model can read the regions of an image: at least one region, and only finite numbers.
+ * @param where the image's name in errors.
  * @throws DataError naming the image, and the first region with a value that is NaN or infinite.
  */
 export function requireUsable(regions: RegionFeatures, where: string): RegionFeatures {
@@ -66,7 +66,7 @@ export function requireUsable(regions: RegionFeatures, where: string): RegionFea
   return regions;
 }
 
-/** Whether all values are finite: float32 values cannot overflow a float64 sum. In pairs of pairs, since each addition waits for the one before. */
+/** Whether all values are finite: float32 values cannot overflow a float64 sum. Four independent sums, since each addition waits for the one before. */
 function isFinite(values: Float32Array): boolean {
   const at = (i: number): number => values[i] as number;
   let sum = 0;
@@ -87,10 +87,10 @@ function notFinite(values: Float32Array, width: number, what: string, where: str
 
 /** The error of an image without features. */
 export function missingImage(source: string, id: string): DataError {
-  return new DataError(`${source}: no region features for image ${id}; were they made for this split?`);
+  return new DataError(`${source}: no region features for image ${id}; give the features of this split`);
 }
 
-/** The first `max` regions: detectors write them by falling confidence. */
+/** The first `max` regions, which detectors write by descending confidence. */
 export function firstRegions(regions: RegionFeatures, max: number): RegionFeatures {
   if (regions.count <= max) return regions;
   return withRows(regions, max, (values, width) => values.subarray(0, max * width) as typeof values);
@@ -105,7 +105,7 @@ export function pickRegions(regions: RegionFeatures, rows: readonly number[]): R
   });
 }
 
-/** The regions with `pick` of each array in its place. */
+/** The regions with each array replaced by `pick` of it. */
 function withRows(
   regions: RegionFeatures,
   count: number,
@@ -125,7 +125,7 @@ function withRows(
   };
 }
 
-/** What `open` makes of something open, which is closed when that fails. */
+/** The result of `open` for an opened resource, which is closed if `open` fails. */
 export async function openedWith<T, R extends { close(): Promise<void> }>(
   resource: R,
   open: (resource: R) => T | Promise<T>,

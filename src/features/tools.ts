@@ -1,4 +1,4 @@
-// What the command `visualbert features` does: describe any region features, and write them in other formats.
+// The work of the command `visualbert features`: describes any region features, and writes them in other formats.
 import { Buffer } from 'node:buffer';
 import { createSink, joinPath } from '#platform';
 import { writeWhole } from '../byte-sink.js';
@@ -12,10 +12,10 @@ export interface FeatureReport {
   name: string;
   images: number;
   dim: number;
-  /** Regions of an image: least, mean, most, over the images that were read. */
+  /** Regions per image: minimum, mean and maximum over the images read. */
   regions: { min: number; mean: number; max: number };
   withBoxes: number;
-  /** What found the regions, where the files say so. */
+  /** The detector of the regions, where the files state it. */
   detector: StoredDetector | null;
   read: number;
   problems: readonly string[];
@@ -56,7 +56,7 @@ export async function inspectFeatures(source: RegionFeatureSource, limit = 100):
   };
 }
 
-/** What is wrong with the first box that cannot belong to its picture: outside of it by more than a pixel, or turned round. */
+/** The problem of the first box that cannot belong to its picture: more than a pixel outside, or with swapped corners. */
 function boxOutside({ boxes, count, imageWidth = Infinity, imageHeight = Infinity }: RegionFeatures): string | null {
   if (boxes === undefined) return null;
   for (let region = 0; region < count; region++) {
@@ -100,7 +100,7 @@ export async function writeNpyFolder(source: RegionFeatureSource, folder: string
   }
 }
 
-/** @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html version 1.0: the header ends on a multiple of 64 bytes */
+/** @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html version 1.0: the header ends at a multiple of 64 bytes */
 function npyHeader({ count, dim }: RegionFeatures): Uint8Array {
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${dim}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;

@@ -1,4 +1,4 @@
-// Sources made of sources: several as one, kept in memory, and the two controls that take the picture away.
+// Sources made from sources: several joined, a cache, and two controls that remove or exchange the pictures' content.
 import { permutation } from '../random/values.js';
 import { DataError } from '../errors.js';
 import { warnOnce } from '../logger.js';
@@ -8,7 +8,7 @@ import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 import { requireKinds } from '../options.js';
 
-/** Several sources as one, as train2014 and val2014 lie in two files; of an image in two the first counts. @throws DataError when their widths differ. */
+/** Several sources as one, as train2014 and val2014 are two files; of an image in both the first is used. @throws DataError when their widths differ. */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
   requireKinds('joinSources', { 'a list': { sources } });
   const [first, ...others] = sources;
@@ -41,7 +41,7 @@ export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeat
   };
 }
 
-/** The detector of all sources; of several that differ none, with a warning. */
+/** The detector of all sources; null with a warning if they differ. */
 function detectorOf(sources: readonly RegionFeatureSource[]): StoredDetector | undefined {
   const [first, ...others] = sources as [RegionFeatureSource, ...RegionFeatureSource[]];
   others.forEach((other) => warnAboutMixture(first, other));
@@ -52,7 +52,7 @@ function detectorOf(sources: readonly RegionFeatureSource[]): StoredDetector | u
 export function warnAboutMixture(first: RegionFeatureSource, other: RegionFeatureSource): void {
   if (!first.detector || !other.detector || isSameDetector(first.detector, other.detector) !== false) return;
   warnOnce(
-    `${other.name}: its regions are of ${detectorText(other.detector)}, those of ${first.name} of ${detectorText(first.detector)}; use one detector for all`,
+    `${other.name}: its regions were found by ${detectorText(other.detector)}, those of ${first.name} by ${detectorText(first.detector)}; use one detector for all`,
   );
 }
 
@@ -69,9 +69,9 @@ export function memorySource(name: string, entries: Iterable<readonly [string, R
   });
 }
 
-/** Keeps what was read, up to `maxBytes` of features, the longest unused going first: several questions ask about one image. */
+/** A least-recently-used cache of up to `maxBytes` of features, since several questions ask about one image. */
 export function cachedSource(source: RegionFeatureSource, maxBytes: number): RegionFeatureSource {
-  const kept = new Map<string, RegionFeatures>(); // in the order of their last use
+  const kept = new Map<string, RegionFeatures>(); // in order of last use
   let bytes = 0;
   return {
     ...source,
@@ -105,12 +105,12 @@ export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource
   };
 }
 
-/** The control with the wrong picture: every image shows the regions of another one, the same for the same seed. */
+/** The control with the wrong picture: every image gets the regions of another one, determined by the seed. */
 export function shuffledRegions(source: RegionFeatureSource, seed: number): RegionFeatureSource {
   requireKinds('shuffledRegions', { 'region features': { source } });
   const ids = [...source.ids()];
   if (ids.length < 2)
-    throw new DataError(`${source.name}: two images at least are needed to shuffle regions between them`);
+    throw new DataError(`${source.name}: expected at least two images to shuffle regions between them`);
   const order = permutation(ids.length, seed, 0);
   const other = new Map<string, string>(); // a cycle through all images: none keeps its own regions
   order.forEach((image, i) =>

@@ -1,11 +1,11 @@
-// Base64 of arrays. Node's decoder passes over what is not base64, and so moves all values that follow.
+// Base64 of arrays. Node's decoder skips invalid characters, which would shift all following values.
 import { DataError } from '../errors.js';
 
-/** Characters that carry 6 bits each, without the filling at the end. */
+/** Padding at the end of base64. */
 const FILLING = /=*$/;
 
 /**
- * The bytes of base64 text; line ends in it, which Python's `encodebytes` writes, are passed over.
+ * The bytes of base64 text; line ends in it, which Python's `encodebytes` writes, are skipped.
  * @throws DataError when it holds characters that are not base64.
  */
 export function decodeBase64(text: string, where: string): Buffer {

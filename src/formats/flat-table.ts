@@ -1,6 +1,6 @@
 // Tables of FlatBuffers, the format of Arrow's metadata: fields by their slot in the schema, each read checked against the bytes.
 
-/** Nothing that is read here has more entries in a list; a larger number is a damaged length. */
+/** Lists that are read here are shorter; a larger number is a damaged length. */
 const MAX_ENTRIES = 1 << 16;
 
 /**
@@ -75,12 +75,12 @@ export class FlatTable {
     return { start, length };
   }
 
-  /** What an offset leads to: always forward, so that nothing leads in circles. */
+  /** The target of an offset, which always points forward, so that there are no cycles. */
   private follow(at: number): number {
     return at + this.view.getUint32(at, true);
   }
 
-  /** Where a field lies; 0 when the table lacks it. */
+  /** Offset of a field; 0 when the table lacks it. */
   private offsetOf(slot: number): number {
     const index = this.at - this.view.getInt32(this.at, true);
     const entry = 4 + 2 * slot;

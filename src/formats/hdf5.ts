@@ -1,20 +1,20 @@
-// Reads HDF5 through h5wasm, which people install when they have such files: rows of a dataset, never a file whole.
+// Reads HDF5 through h5wasm, an optional package: rows of a dataset, never a whole file.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type * as H5 from 'h5wasm';
 import { DataError, errorMessage } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { decodeArray, type NumericArray } from './npy.js';
 
-/** An open HDF5 file. Paths are as in `features` or `<group>/features`. */
+/** An open HDF5 file. Paths have the form `features` or `<group>/features`. */
 export interface Hdf5File {
   readonly name: string;
   /** Names in a group; '' is the root. */
   namesIn(group: string): string[];
-  /** Null for what is not a dataset. */
+  /** The shape of a dataset; null for anything else. */
   shapeOf(path: string): readonly number[] | null;
   /** Rows `[from, to)` along the first axis; all of them when no range is given. @throws DataError for anything but numbers. */
   numbers(path: string, from?: number, to?: number): NumericArray;
-  /** Whole numbers of any size, or texts: what float32 cannot hold. */
+  /** Whole numbers of any size, or texts, which float32 cannot hold. */
   ids(path: string): string[];
   close(): Promise<void>;
 }
@@ -30,13 +30,13 @@ export function isHdf5(head: Uint8Array): boolean {
 }
 
 /**
- * Opens an HDF5 file. The library sees this file alone, in a file system of its own: links and raw data in other files lead nowhere.
+ * Opens an HDF5 file. The library sees only this file, in a virtual file system: links and raw data in other files cannot be read.
  * @throws DataError when h5wasm is not installed or the file is damaged.
  */
 export async function openHdf5(path: string): Promise<Hdf5File> {
   const { File, ready } = await importH5wasm(path);
   const module = await ready;
-  module.activate_throwing_error_handler(); // else it prints
+  module.activate_throwing_error_handler(); // otherwise it prints errors
   const fs = module.FS as unknown as FileSystem;
   const fd = openSync(path, 'r');
   const mounted = mountFile(fs, fd);
@@ -114,7 +114,7 @@ async function importH5wasm(path: string): Promise<typeof H5> {
     return await import('h5wasm');
   } catch (error) {
     throw new DataError(
-      `${path}: HDF5 files are read by the package h5wasm, which is not installed here; run \`npm install h5wasm\` (${errorMessage(error)})`,
+      `${path}: HDF5 files are read by the package h5wasm, which is not installed; run \`npm install h5wasm\` (${errorMessage(error)})`,
     );
   }
 }
@@ -156,7 +156,7 @@ const NUMBER_CLASSES: readonly (readonly [signed: string, unsigned: string])[] =
   ['f', 'f'],
 ];
 
-/** The dtype in which the library gives a dataset: always little endian. */
+/** The dtype of a dataset as the library returns it: always little endian. */
 function dtypeOf({ metadata: { type, size, signed } }: H5.Dataset, where: string): string {
   const letters = NUMBER_CLASSES[type];
   if (letters === undefined) throw new DataError(`${where}: expected a dataset of numbers, found HDF5's class ${type}`);

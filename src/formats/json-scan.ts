@@ -1,9 +1,9 @@
-// Where values begin and end in the bytes of JSON: records are parsed one by one, so that a damaged one is named.
+// Finds where values begin and end in the bytes of JSON: records are parsed one by one, so that an error names the damaged one.
 import { DataError, errorMessage } from '../errors.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Refuses bytes that are not UTF-8, where a plain decoder would put question marks. */
+/** Rejects bytes that are not UTF-8, which a plain decoder would replace. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
@@ -22,7 +22,7 @@ function endOfString(bytes: Uint8Array, at: number, path: string): number {
   throw new DataError(`${path}: cut short: the string at byte ${at} does not end; get the file again`);
 }
 
-/** The offset after the value that starts at `at`: brackets are counted, strings skipped; JSON.parse judges the inside later. */
+/** The offset after the value that starts at `at`: brackets are counted, strings skipped; JSON.parse checks the content later. */
 export function endOfValue(bytes: Uint8Array, at: number, path: string): number {
   let depth = 0;
   for (let i = at; i < bytes.length; i++) {
@@ -40,7 +40,7 @@ export function endOfValue(bytes: Uint8Array, at: number, path: string): number 
   throw new DataError(`${path}: cut short: the value at byte ${at} does not end; get the file again`);
 }
 
-/** A value, or why it is none. */
+/** A value, or why it cannot be parsed. */
 export function tryParse(bytes: Uint8Array, start: number, end: number): { value: unknown } | { problem: string } {
   let text: string;
   try {

@@ -1,4 +1,4 @@
-// Records out of JSON files, plain or gzip, one array or JSON lines: each record is parsed on its own, so that a damaged one is named.
+// Records of JSON files, plain or gzip, an array or JSON lines: each record is parsed on its own, so that an error names the damaged one.
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DataError, errorMessage } from '../errors.js';
@@ -24,14 +24,14 @@ export async function readJsonRecords(path: string, key?: string, keepsDamaged =
   return records;
 }
 
-/** The same records one by one: of a large file only the bytes are in memory, not all values. */
+/** The same records one by one: only the bytes of the file are in memory, not all values. */
 export async function* jsonRecords(path: string, key?: string, keepsDamaged = false): AsyncGenerator<JsonRecord> {
   const bytes = await readBytes(path);
   const start = skipSpace(bytes, startOf(bytes));
   const opening = bytes[start];
   if (opening === 0x5b) return yield* arrayRecords(bytes, start, path, true);
   if (opening !== 0x7b) {
-    throw new DataError(`${path}: expected JSON, found ${describeStart(bytes, start)}; is it the right file?`);
+    throw new DataError(`${path}: expected JSON, found ${describeStart(bytes, start)}; check the path`);
   }
   const asLines = key === undefined || skipSpace(bytes, endOfValue(bytes, start, path)) < bytes.length;
   if (asLines) yield* lineRecords(bytes, start, path, keepsDamaged);
@@ -40,13 +40,13 @@ export async function* jsonRecords(path: string, key?: string, keepsDamaged = fa
 
 /**
  * The members of the object that a file holds, each parsed on its own, one by one.
- * @throws DataError when the file is absent, no JSON object, or cut short.
+ * @throws DataError when the file is absent, not a JSON object, or cut short.
  */
 export async function* jsonMembers(path: string): AsyncGenerator<JsonRecord & { key: string }> {
   const bytes = await readBytes(path);
   const open = skipSpace(bytes, startOf(bytes));
   if (bytes[open] !== 0x7b)
-    throw new DataError(`${path}: expected a JSON object, found ${describeStart(bytes, open)}; is it the right file?`);
+    throw new DataError(`${path}: expected a JSON object, found ${describeStart(bytes, open)}; check the path`);
   for (const { key, start } of members(bytes, open, path)) {
     const where = `${path}, member ${key}`;
     yield { key, value: parseAt(bytes, start, endOfValue(bytes, start, path), where), where };
@@ -99,7 +99,7 @@ function* arrayRecords(bytes: Uint8Array, open: number, path: string, isAll = fa
   const rest = skipSpace(bytes, at + 1);
   if (isAll && rest < bytes.length)
     throw new DataError(
-      `${path}: more follows after the list, at byte ${rest}; expected one list, or one record a line`,
+      `${path}: expected one list, or one record per line, found more after the list at byte ${rest}`,
     );
 }
 

@@ -1,11 +1,11 @@
-// Reads LMDB, the memory-mapped database in which MMF keeps features: lists where each value lies in the file.
+// Reads LMDB, the memory-mapped database in which MMF stores features: lists the location of each value in the file.
 //
-// Written out here because no library on npm reads these files without a compiler: `lmdb` has the newer data format and crashes on this one,
-// `node-lmdb` brings binaries for few systems; both map the file, so that a damaged one ends the process.
+// Written here because no npm package reads these files without a compiler: `lmdb` has a newer data format and crashes on this one,
+// `node-lmdb` has binaries for few systems; both map the file into memory, so that a damaged one crashes the process.
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
 
-/** A key and the bytes of its value, which always lie together. */
+/** A key and the location of its value, which is contiguous. */
 export interface LmdbEntry {
   key: string;
   offset: number;
@@ -21,11 +21,11 @@ const NODE_HEADER = 8;
 /** The format of all versions 0.9; LMDB 1.0 and npm's `lmdb` write 2. */
 const DATA_VERSION = 1;
 const [MIN_PAGE, MAX_PAGE] = [256, 32768];
-/** LMDB itself goes no deeper. */
+/** LMDB's own limit. */
 const MAX_DEPTH = 32;
 const BRANCH_PAGE = 1;
 const LEAF_PAGE = 2;
-/** The value lies in pages of its own. */
+/** The value is stored in pages of its own. */
 const BIG_VALUE = 1;
 const NO_PAGE = 2n ** 64n - 1n;
 
@@ -41,13 +41,13 @@ export function isLmdb(head: Uint8Array): boolean {
 }
 
 /**
- * The entries of an LMDB file (`data.mdb`) by rising key. Only the pages of the tree are read, no value.
+ * The entries of an LMDB file (`data.mdb`) by ascending key. Only the pages of the tree are read, no values.
  * @throws DataError for a damaged file, another version, several values for a key or databases inside the database.
  * @see https://github.com/LMDB/lmdb/blob/LMDB_0.9.31/libraries/liblmdb/mdb.c#L783 MDB_page, MDB_node and MDB_meta
  */
 export async function* lmdbEntries(source: ByteSource): AsyncGenerator<LmdbEntry> {
   const { root, pageBytes } = await readMeta(source);
-  let pagesLeft = Math.floor(source.size / pageBytes); // each page is met once: a tree that runs in circles ends here
+  let pagesLeft = Math.floor(source.size / pageBytes); // each page is visited once: a cyclic tree ends here
   async function* walk(page: bigint, depth: number): AsyncGenerator<LmdbEntry> {
     const offset = Number(page) * pageBytes;
     if (!(depth < MAX_DEPTH && pagesLeft-- > 0 && offset + pageBytes <= source.size))

@@ -9,7 +9,7 @@ export interface NumericArray {
   readonly data: Float32Array;
 }
 
-/** How an array lies in bytes. */
+/** How an array is stored. */
 export interface ArrayLayout {
   /** numpy's dtype, such as `<f4`. */
   dtype: string;
@@ -17,9 +17,9 @@ export interface ArrayLayout {
   shape: readonly number[];
 }
 
-/** What the header of a `.npy` says. */
+/** The header of a `.npy`. */
 export interface NpyHeader extends ArrayLayout {
-  /** Where the values begin. */
+  /** Byte offset of the values. */
   dataOffset: number;
 }
 
@@ -28,7 +28,7 @@ export const NPY_HEADER_BYTES = 4096;
 
 /**
  * Reads the header from the first bytes (`NPY_HEADER_BYTES` of them, or the whole file).
- * @throws DataError when it is no `.npy`.
+ * @throws DataError when it is not a `.npy`.
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
@@ -38,7 +38,7 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
     view.getUint8(0) === 0x93 &&
     view.getUint32(1) === 0x4e554d50 &&
     view.getUint8(5) === 0x59;
-  if (!magic) throw new DataError(`${name}: no numpy .npy file`);
+  if (!magic) throw new DataError(`${name}: not a numpy .npy file`);
   const isWide = view.getUint8(6) >= 2;
   const start = isWide ? 12 : 10;
   const dataOffset = start + (isWide ? view.getUint32(8, true) : view.getUint16(8, true));
@@ -118,7 +118,7 @@ const STORED: Readonly<Record<string, StoredDType>> = {
   b1: 'BOOL',
 };
 
-/** Those that no checkpoint has: each value is read by itself. */
+/** dtypes that no checkpoint has, read value by value. */
 const UNSIGNED: Readonly<Record<string, (view: DataView, at: number) => number>> = {
   u2: (view, at) => view.getUint16(at, true),
   u4: (view, at) => view.getUint32(at, true),

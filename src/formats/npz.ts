@@ -7,11 +7,11 @@ import { holdsObjects, type NumericArray, readNpy, readNpyHeader } from './npy.j
 import { readNpyObject } from './numpy-pickle.js';
 import { readZipEntry } from './zip-entry.js';
 
-/** The arrays of a `.npz` by name, read when asked for. */
+/** The arrays of a `.npz` by name, read on request. */
 export interface NpzFile {
   names: readonly string[];
   get(name: string): Promise<NumericArray>;
-  /** The one Python object that an array without numbers holds; null for an array of numbers. */
+  /** The Python object in an object array; null for an array of numbers. */
   getObject(name: string): Promise<PickleValue>;
 }
 

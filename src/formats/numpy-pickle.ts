@@ -1,11 +1,11 @@
-// Pickles of numpy arrays, numbers and plain containers, as MMF and VOLTA store features. Nothing in them is ever run.
+// Pickles of numpy arrays, numbers and plain containers, as MMF and VOLTA store features. They are never executed.
 import { readPickle } from '../checkpoint/pickle.js';
 import { PickleGlobal, type PickleObject, type PickleRules, type PickleValue } from '../checkpoint/pickle-values.js';
 import { CheckpointError, DataError } from '../errors.js';
 import { decodeBase64 } from './base64.js';
 import { type ArrayLayout, decodeArray, holdsObjects, type NumericArray, readNpyHeader } from './npy.js';
 
-/** numpy's description of one value: `f4` and a byte order. */
+/** numpy's description of one value, such as `f4`, with a byte order. */
 class PickledDType implements PickleObject {
   readonly kind = 'dtype';
   order = '|';
@@ -24,14 +24,14 @@ type Call = (args: PickleValue[]) => PickleValue;
 /** The state that follows `_reconstruct`: version, shape, dtype, Fortran order, bytes or objects. */
 function fillArray(array: PickledArray, state: PickleValue): void {
   const [shape, dtype, isFortran, stored] = Array.isArray(state) ? state.slice(-4) : [];
-  const values = typeof stored === 'string' ? new TextEncoder().encode(stored) : stored; // of Python 2, and by chance UTF-8
+  const values = typeof stored === 'string' ? new TextEncoder().encode(stored) : stored; // bytes of Python 2 that are valid UTF-8
   if (!(values instanceof Uint8Array) && !Array.isArray(values)) throw new Error('an array without values');
   array.layout = { dtype: dtypeText(dtype), fortranOrder: isFortran === true, shape: sizes(shape) };
   array.values = values;
 }
 
 const makeScalar: Call = ([dtype, bytes]) => {
-  if (!(bytes instanceof Uint8Array)) return null; // a text or an object: no number
+  if (!(bytes instanceof Uint8Array)) return null; // a text or an object, not a number
   const layout = { dtype: dtypeText(dtype), fortranOrder: false, shape: [] };
   return decodeArray(layout, bytes, 'a number').data[0] as number;
 };
@@ -43,13 +43,13 @@ const fromBuffer: Call = ([bytes, dtype, shape, order]) => {
   return array;
 };
 
-/** How Python 3 writes bytes in protocols before 3. */
+/** Python 3's form of bytes in protocols before 3. */
 const encodeLatin1: Call = ([text, encoding]) => {
   if (typeof text !== 'string' || encoding !== 'latin1') throw new Error('bytes in an unknown encoding');
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 };
 
-/** Calls by the name that numpy 1 gives them; numpy 2 says `numpy._core`. */
+/** Calls by their name in numpy 1; numpy 2 has `numpy._core`. */
 const CALLS: Readonly<Record<string, Call>> = {
   'numpy.dtype': ([code]) => new PickledDType(String(code)),
   'numpy.core.multiarray._reconstruct': () => new PickledArray(),
@@ -72,7 +72,7 @@ const RULES: PickleRules = {
   call: ({ module, name }, args) => {
     const known = nameOf(module, name);
     const call = Object.hasOwn(CALLS, known) ? CALLS[known] : undefined;
-    if (call === undefined) throw new Error(`${known} is called, which features do not need; nothing was run`);
+    if (call === undefined) throw new Error(`${known} is called, which is not allowed in features; nothing was run`);
     return call(args);
   },
   persistentLoad: () => {
@@ -98,7 +98,7 @@ export function readNumpyPickle(bytes: Uint8Array, name: string): PickleValue {
 }
 
 /**
- * The one object of a `.npy` that holds an object in place of numbers: `numpy.save(path, { ... })`.
+ * The object of a `.npy` that holds one object instead of numbers: `numpy.save(path, { ... })`.
  * @throws DataError when there are several, or none.
  */
 export function readNpyObject(bytes: Uint8Array, name: string): PickleValue {
@@ -110,7 +110,7 @@ export function readNpyObject(bytes: Uint8Array, name: string): PickleValue {
 }
 
 /**
- * A number, a numpy array, or base64 of float32 (as bottom-up attention writes arrays; then flat). Null for anything else.
+ * A number, a numpy array, or base64 of float32 (flat, as bottom-up attention writes arrays). Null for anything else.
  * @throws DataError when an array has fewer bytes than its shape says, and for a text that is not base64.
  */
 export function numbersOf(value: PickleValue | undefined, name: string): NumericArray | null {

@@ -1,4 +1,4 @@
-// Reads single columns of Parquet files through hyparquet, which people install when they have such files.
+// Reads single columns of Parquet files through hyparquet, an optional package.
 import * as zlib from 'node:zlib';
 import type * as Hyparquet from 'hyparquet';
 import type { ByteSource } from '../byte-source.js';
@@ -7,9 +7,9 @@ import { DataError, errorMessage } from '../errors.js';
 /** An open Parquet file. */
 export interface ParquetFile {
   readonly rows: number;
-  /** Columns of values, those inside others by their path: `image.bytes`. */
+  /** Columns of values, nested ones by their path: `image.bytes`. */
   readonly columns: readonly string[];
-  /** First row of each group of rows, which is decoded at once; at the end the number of all rows. */
+  /** First row of each row group, which is decoded at once; the last entry is the number of rows. */
   readonly groupStarts: readonly number[];
   /** Rows `[from, to)` of a column; texts as strings, other bytes as Uint8Array, absent values as null. @throws DataError when they are damaged. */
   values(column: string, from: number, to: number): Promise<unknown[]>;
@@ -36,7 +36,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
     byteLength: source.size,
     slice: (start, end = source.size) => {
       const bytes = source.read(start, end - start).then(exactBuffer);
-      bytes.catch(() => undefined); // the library reads ahead and may fail before it comes to these
+      bytes.catch(() => undefined); // the library reads ahead and may fail before it uses these
       return bytes;
     },
   };
@@ -53,7 +53,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   const columns = leafColumns(metadata);
   const compressors = decompressors(snappyUncompress);
   const groupStarts = groupStartsOf(metadata, source.name);
-  /** All values of a column in one group of rows: one promise, since the library leaves others unhandled when one fails. */
+  /** All values of a column in one row group: one promise, since the library leaves others unhandled when one fails. */
   const valuesOfGroup = async (column: string, group: number): Promise<unknown[]> => {
     const part = withoutOthers(metadata, column, group);
     const rows = await parquetReadObjects({
@@ -89,12 +89,12 @@ async function importHyparquet(name: string): Promise<typeof Hyparquet> {
     return await import('hyparquet');
   } catch (error) {
     throw new DataError(
-      `${name}: Parquet files are read by the package hyparquet, which is not installed here; run \`npm install hyparquet\` (${errorMessage(error)})`,
+      `${name}: Parquet files are read by the package hyparquet, which is not installed; run \`npm install hyparquet\` (${errorMessage(error)})`,
     );
   }
 }
 
-/** Node's own decompressors where it has them; none may give more than a page holds. */
+/** Node's own decompressors where it has them; output is limited to the size of a page. */
 function decompressors(snappy: typeof Hyparquet.snappyUncompress): Hyparquet.Compressors {
   const bounded =
     (unpack: (input: Uint8Array, length: number) => Uint8Array) =>
@@ -115,7 +115,7 @@ function decompressors(snappy: typeof Hyparquet.snappyUncompress): Hyparquet.Com
   };
 }
 
-/** @throws DataError when a column is compressed by a method that nothing here unpacks */
+/** @throws DataError when a column's compression is not supported */
 function requireCodec(
   { row_groups: groups }: Hyparquet.FileMetaData,
   column: string,
@@ -127,7 +127,7 @@ function requireCodec(
   const codec = chunk?.meta_data?.codec;
   if (codec === undefined || codec === 'UNCOMPRESSED' || codec in compressors) return;
   const newer =
-    codec === 'ZSTD' ? `Node ${process.version} does not unpack; use Node 22.15 or later, or` : 'is not read here;';
+    codec === 'ZSTD' ? `Node ${process.version} does not support; use Node 22.15 or later, or` : 'is not supported;';
   throw new DataError(
     `${name}: column ${column} is compressed with ${codec}, which ${newer} write the file again with snappy: pandas.read_parquet(path).to_parquet(path, compression='snappy')`,
   );
@@ -149,7 +149,7 @@ function groupStartsOf({ row_groups: groups }: Hyparquet.FileMetaData, name: str
   return starts;
 }
 
-/** The metadata with one column of one group of rows: the library reads all values inside a column of several. */
+/** The metadata reduced to one column of one row group, since the library would read all nested columns. */
 function withoutOthers(metadata: Hyparquet.FileMetaData, column: string, group: number): Hyparquet.FileMetaData {
   const isKept = (path: string): boolean => column === path || column.startsWith(`${path}.`);
   const schema: Hyparquet.SchemaElement[] = [];
@@ -186,7 +186,7 @@ function valueAt(row: unknown, path: readonly string[]): unknown {
   );
 }
 
-/** Bytes as a buffer of their own: a source may share one. */
+/** A copy of bytes in a buffer of their own, since sources may share buffers. */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   const isExact = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
   return (isExact ? bytes : new Uint8Array(bytes)).buffer as ArrayBuffer;

@@ -1,4 +1,4 @@
-// Weights as a plain pickle of numpy arrays, as Detectron and detectron2 publish them: named tensors like those of any checkpoint.
+// Weights as a plain pickle of numpy arrays, as Detectron and detectron2 publish them, read as a TensorFile.
 import type { ByteSource } from '../byte-source.js';
 import { findStateDict } from '../checkpoint/state-dict.js';
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
@@ -18,7 +18,7 @@ export async function isPlainPickle(source: ByteSource): Promise<boolean> {
 }
 
 /**
- * The arrays of a pickle, of Python 2 or 3, as float32. The file is read whole; nothing in it is run.
+ * The arrays of a pickle, of Python 2 or 3, as float32. The whole file is read; nothing in it is run.
  * @throws CheckpointError when it holds anything but plain values and arrays, or no dict of arrays.
  */
 export async function openPickledTensors(source: ByteSource): Promise<TensorFile> {
@@ -66,7 +66,7 @@ async function readArrays(source: ByteSource): Promise<Map<string, PickledArray>
   }
 }
 
-/** What feature files report as DataError is a fault of the checkpoint here. */
+/** Turns a DataError of the feature readers into a CheckpointError. */
 function refused<T>(read: () => T): T {
   try {
     return read();

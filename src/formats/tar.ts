@@ -1,4 +1,4 @@
-// Lists tar archives: where the bytes of each file lie. Ours because libraries on npm read archives as streams, from which no single file can be had.
+// Lists tar archives with the location of each file. Written here because npm packages read archives as streams, without random access.
 import type { ByteSource } from '../byte-source.js';
 import { DataError } from '../errors.js';
 
@@ -11,11 +11,11 @@ export interface TarEntry {
 }
 
 const BLOCK = 512;
-/** Longer than the path of any file. */
+/** Longer than any path. */
 const MAX_NAME_BYTES = 1 << 16;
 /** COCO has 164 thousand pictures, ImageNet 14 million. */
 const MAX_ENTRIES = 20_000_000;
-/** Files, and those of the old format. */
+/** Types of regular files, also in the old format. */
 const FILE_TYPES = ['0', '\0', '7', ''];
 
 /** Whether bytes begin as a tar archive does. */
@@ -24,7 +24,7 @@ export function isTar(head: Uint8Array): boolean {
 }
 
 /**
- * The files of a tar archive (ustar, pax, GNU), in its order; folders and links are passed over.
+ * The files of a tar archive (ustar, pax, GNU), in order; folders and links are skipped.
  * @throws DataError when it is damaged or cut short: without the empty block that ends it.
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06
  */
@@ -61,7 +61,7 @@ export async function readTarDirectory(source: ByteSource): Promise<TarEntry[]> 
 function requireChecksum(block: Uint8Array, source: ByteSource, at: number): void {
   const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
   if (sum !== numberAt(block, 148, 8))
-    throw new DataError(`${source.name}: byte ${at} begins no file of a tar archive; it is damaged`);
+    throw new DataError(`${source.name}: expected a file of the tar archive at byte ${at}; it is damaged`);
 }
 
 function shortName(block: Uint8Array): string {

@@ -101,7 +101,7 @@ describe('leaving bad images out', () => {
     expect(['1', '2', '3', '4', '5'].map((id) => source.has(id))).toEqual([true, true, false, false, false]);
     expect(source.badImages.map(({ id }) => id)).toEqual(['3', '4']);
     expect(source.badImages[0]?.reason).toContain('image 3, region 0: expected finite numbers, found Infinity');
-    expect(source.badImages[1]?.reason).toContain('4.npy: no numpy .npy file');
+    expect(source.badImages[1]?.reason).toContain('4.npy: not a numpy .npy file');
     expect(progress.at(-1)).toEqual([4, 4]);
     expect((await source.read('COCO_val2014_000000000002')).features[0]).toBe(2);
     await expect(source.read('3')).rejects.toThrow('found Infinity');

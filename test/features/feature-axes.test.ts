@@ -133,7 +133,7 @@ describe('lists in place of arrays', () => {
     });
     await withFeatures(join(FIXTURES, 'endless.mdb'), async (source) => {
       for (const id of ['1', '2'])
-        await expect(source.read(id)).rejects.toThrow('features: expected an array, found lists without end');
+        await expect(source.read(id)).rejects.toThrow('features: expected an array, found lists nested too deep');
     });
   });
 });

@@ -129,7 +129,7 @@ describe('feature tools', () => {
     });
     expect(report.problems).toEqual([
       `features folder ${path}, image z, region 0: expected finite numbers, found NaN in its features (value 1); extract the image again`,
-      expect.stringContaining('zz.npy: no numpy .npy file'),
+      expect.stringContaining('zz.npy: not a numpy .npy file'),
     ]);
   });
 });

@@ -84,6 +84,6 @@ describe('own records', () => {
       'line 6: expected phrases of the words 0 to 1 of the text, received words [1, 2]',
     ]);
     await expect(problemsOf('grounding', '\u00ff\u00fe{\u0000')).rejects.toThrow('UTF-16; save the file as UTF-8');
-    await expect(problemsOf('grounding', '[1]\n[2]\n')).rejects.toThrow('more follows after the list, at byte 4');
+    await expect(problemsOf('grounding', '[1]\n[2]\n')).rejects.toThrow('found more after the list at byte 4');
   });
 });

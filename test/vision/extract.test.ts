@@ -65,12 +65,12 @@ describe('extractFeatures', () => {
     });
     expect(stopped).toMatchObject({ images: 2, isFinished: false });
     const other = extractFeatures({ pictures, detector: inRoot('other'), output });
-    await expect(other).rejects.toThrow(/was begun with dim 32, .*name "vg-r101-c4".*, now dim 20, .*remove it/);
+    await expect(other).rejects.toThrow(/was started with dim 32, .*name "vg-r101-c4".*, now dim 20, .*remove it/);
     const resumed = await extractFeatures({ pictures, detector, output, onImage });
     expect(resumed).toMatchObject({ images: 5, earlier: 2, isFinished: true });
     expect(counts.splice(0)).toEqual(['2/5', '3/5', '4/5', '5/5']);
     expect(readFileSync(output).equals(readFileSync(inRoot('whole.vbf')))).toBe(true);
-    await expect(extractFeatures({ pictures, detector, output })).rejects.toThrow('is already there');
+    await expect(extractFeatures({ pictures, detector, output })).rejects.toThrow('already exists');
   });
 
   test('in parts gives, merged, the bytes of the whole, with batches, after a stop within one and in any order', async () => {
@@ -146,7 +146,7 @@ describe('stores of two detectors', () => {
     expect(joinSources(sources).detector).toBeUndefined();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /coco\.vbf: its regions are of coco-r101-fpn with .*mmf\.vbf of mmf-x101 with .*use one detector/,
+        /coco\.vbf: its regions were found by coco-r101-fpn with .*mmf\.vbf by mmf-x101 with .*use one detector/,
       ),
     ]);
     await Promise.all(sources.map((source) => source.close()));

@@ -1,4 +1,4 @@
-// Region features in Arrow tables, a row for each image, as Hugging Face's `datasets` and vltk keep them.
+// Region features in Arrow tables, one row per image, as Hugging Face's `datasets` and vltk store them.
 import { openSource } from '#platform';
 import { DataError } from '../../errors.js';
 import { openArrow } from '../../formats/arrow/table.js';
@@ -8,7 +8,7 @@ import { ID_NAMES, regionsOfArrays } from '../named-arrays.js';
 
 /**
  * Opens an Arrow file or stream with a column of image ids, and features as lists `[regions, d]`; boxes, image size and number of regions
- * under the usual names. Only the values of one row are read for an image. Boxes are as the file has them: vltk's are not pixels, but
+ * under the usual names. Only the values of one row are read for an image. Boxes are returned as stored: vltk's are not pixels, but
  * shares of the picture's shorter side.
  * @throws DataError when it has no ids or features, and for damaged or compressed files.
  * @see https://github.com/eltoto1219/vltk

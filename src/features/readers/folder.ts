@@ -1,4 +1,4 @@
-// Region features in one file for each image: `.npy`, `.npz` or `.pt`, in the layouts that the authors, MMF, openvqa and bottom-up attention write.
+// Region features in one file per image: `.npy`, `.npz` or `.pt`, in the layouts that the authors, MMF, openvqa and bottom-up attention write.
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { openSource } from '#platform';
@@ -14,11 +14,11 @@ import { arraysOfDict, type NamedArrays, regionsOfArrays } from '../named-arrays
 import { readTorchArrays } from './torch.js';
 
 const FEATURE_FILE = /\.(?:np[yz]|pth?)$/;
-/** The name of an array that stands alone. */
+/** The name of a file's only array. */
 const ALONE = 'features';
 /** A pickled dict of sizes and counts in a `.npz`. */
 const INFO = 'info';
-/** Beside `<image id>.npy`, MMF keeps boxes and image size in a pickled dict. */
+/** Next to `<image id>.npy`, MMF stores boxes and image size in a pickled dict. */
 const INFO_ENDING = '_info.npy';
 
 /** Whether a file name looks like the features of one image. */
@@ -27,9 +27,9 @@ export function isFeatureFile(name: string): boolean {
 }
 
 /**
- * Opens a folder (and those inside it) of one file for each image, `<image id>.npy` and so on. `.npy`: `[regions, d]`, a grid whose cells
- * become regions, or a dict; boxes and image size in an `<image id>_info.npy` beside it. `.npz`, `.pt`, `.pth`: the features under a usual
- * name, with boxes and image size if there.
+ * Opens a folder (and those inside it) of one file per image, `<image id>.npy` and so on. `.npy`: `[regions, d]`, a grid whose cells
+ * become regions, or a dict; with boxes and image size in `<image id>_info.npy`. `.npz`, `.pt`, `.pth`: the features under a usual
+ * name, with boxes and image size if present.
  * @throws DataError when the folder holds no such file; when reading, for arrays of another shape or width.
  */
 export async function openFolderFeatures(folder: string, dim?: number): Promise<RegionFeatureSource> {
@@ -72,7 +72,7 @@ async function npzArrays(source: ByteSource): Promise<NamedArrays> {
   return info instanceof Map ? joined({ names, get }, arraysOfDict(info, `${source.name}, ${INFO}`)) : { names, get };
 }
 
-/** The array of a `.npy` and what its info file says of it, or the dict that it holds. */
+/** The array of a `.npy` with its info file, or the dict that it holds. */
 async function npyArrays(path: string, infos: ReadonlySet<string>): Promise<NamedArrays> {
   const bytes = await readWhole(path);
   const header = readNpyHeader(bytes, path);
@@ -89,7 +89,7 @@ function npyDict(bytes: Uint8Array, path: string): NamedArrays {
   throw new DataError(`${path}: expected one Python dict, saved with numpy.save(path, { ... })`);
 }
 
-/** Arrays of two files; of a name in both the first counts. */
+/** Arrays of two files; the first file's where both have a name. */
 function joined(first: NamedArrays, second: NamedArrays): NamedArrays {
   return {
     names: [...first.names, ...second.names],

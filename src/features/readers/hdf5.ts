@@ -1,4 +1,4 @@
-// Region features in HDF5: tables with a row for each image, tables of all regions with the rows of each image, or a group for each image.
+// Region features in HDF5: tables with one row per image, tables of all regions with the rows of each image, or one group per image.
 import { exists } from '#platform';
 import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
@@ -15,7 +15,7 @@ const RANGES = 'pos_boxes';
 /** x1, y1, x2, y2, width, height as shares of the image. */
 const SHARES = 'spatial_features';
 
-/** Where the regions of an image are in a table: its row, and the rows of its regions where those have a table of their own. */
+/** The rows of an image in a table: its own row, or the rows of its regions in a table of all regions. */
 interface TableRow {
   row: number;
   regions?: { from: number; to: number };
@@ -24,8 +24,8 @@ interface TableRow {
 /**
  * Opens an HDF5 file of region features: `image_features` `[n, regions, d]` (also `features`) with `image_bb`, or `[all regions, d]` with
  * `pos_boxes` `[n, 2]`; images by `image_id` in the file or by the pickled dict `<name>_imgid2idx.pkl` beside it. Or a group for each
- * image with `features`, `boxes`, `img_w`, `img_h`. Only the rows of an image are read; that blocks, so a store of this package trains
- * faster.
+ * image with `features`, `boxes`, `img_w`, `img_h`. Only the rows of an image are read, synchronously, so training is faster with
+ * a store of this package.
  * @throws DataError when h5wasm is absent, the file has another layout or is damaged.
  * @see https://github.com/hengyuan-hu/bottom-up-attention-vqa/blob/master/tools/detection_features_converter.py
  */
@@ -85,7 +85,7 @@ function rowsOf(file: Hdf5File, names: readonly string[], shape: readonly number
   if (shape.length > 2) return Array.from({ length: n }, (_, row) => ({ row }));
   if (!names.includes(RANGES))
     throw new DataError(`${file.name}: features of all regions [${shape.join(', ')}] need ${RANGES} [images, 2]`);
-  const data = file.ids(RANGES).map(Number); // exact beyond the 2^24 regions that float32 counts
+  const data = file.ids(RANGES).map(Number); // exact even above 2^24, the limit of float32
   return Array.from({ length: Math.floor(data.length / 2) }, (_, row) => {
     const [from, to] = [data[2 * row] as number, data[2 * row + 1] as number];
     if (from >= 0 && from <= to && to <= n) return { row, regions: { from, to } };
@@ -106,7 +106,7 @@ async function rowIds(file: Hdf5File, names: readonly string[]): Promise<(readon
   const index = (await exists(path)) ? readNumpyPickle(await readWhole(path), path) : null;
   if (!(index instanceof Map)) {
     throw new DataError(
-      `${file.name}: nothing says which row is which image; expected a dataset image_id, or a pickled dict { image id: row } in ${path}`,
+      `${file.name}: no image ids for its rows; expected a dataset image_id, or a pickled dict { image id: row } in ${path}`,
     );
   }
   return [...index].map(([id, row]) => [String(id), Number(row)] as const);
@@ -130,7 +130,7 @@ async function readRow(
   return { ...regions, ...sizeFromShares(regions.boxes, get(SHARES).data) };
 }
 
-/** The image size that makes shares out of boxes: exact for the region that reaches furthest. */
+/** The image size for which the boxes give the shares: exact for the region that reaches furthest. */
 function sizeFromShares(boxes: Float32Array, shares: Float32Array): { imageWidth: number; imageHeight: number } {
   const along = (axis: 2 | 3): number => {
     let best = 0;

@@ -1,4 +1,4 @@
-// Region features in LMDB: a pickled dict for each image, as MMF and VOLTA store them, or what torch.save wrote, as AllenNLP does.
+// Region features in LMDB: a pickled dict per image, as MMF and VOLTA store them, or tensors of torch.save, as AllenNLP does.
 import { basename, dirname, join } from 'node:path';
 import { exists, isFolder, joinPath, openSource } from '#platform';
 import { type ByteSource, bytesSource } from '../../byte-source.js';
@@ -12,11 +12,11 @@ import { readTorchArrays } from './torch.js';
 
 /** The file in an LMDB folder. */
 export const LMDB_FILE = 'data.mdb';
-/** MMF's list of all ids, which the tree gives anyhow. */
+/** MMF's list of all ids, which the tree contains anyway. */
 const ID_LIST = 'keys';
 /** No features of an image are larger. */
 const MAX_VALUE_BYTES = 1 << 30;
-/** Pickles begin so since protocol 2. */
+/** First byte of a pickle since protocol 2. */
 const PICKLE_MARK = 0x80;
 
 /** The files in which AllenNLP keeps the features and boxes of the same images. */
@@ -24,9 +24,9 @@ export const ALLENNLP_FILES = { features: 'features', boxes: 'coordinates' };
 
 /**
  * Opens an LMDB folder (`data.mdb` in it) or file. Its keys are image ids, after folders if there are any (`train/<image id>`); its
- * values dicts of numpy arrays and numbers, or tensors, whose boxes lie in a second file beside them (`features`, `coordinates`). Only the
- * tree is read, then each image by itself.
- * @throws DataError for other values, damaged files, and an image without the boxes that others have. Nothing of a pickle is run.
+ * values dicts of numpy arrays and numbers, or tensors, whose boxes are in a second file next to it (`features`, `coordinates`). Only the
+ * tree is read, then each image on request.
+ * @throws DataError for other values, damaged files, and an image without the boxes that others have. Pickles are never executed.
  * @see https://github.com/facebookresearch/mmf/blob/v0.3.1/tools/scripts/features/lmdb_conversion.py
  * @see https://github.com/allenai/allennlp/blob/v2.10.1/allennlp/data/dataset_readers/vision_reader.py
  */
@@ -51,13 +51,13 @@ async function listEntries(source: ByteSource): Promise<LmdbEntry[]> {
   return entries;
 }
 
-/** Named arrays by key, in a database beside that of the features. */
+/** Named arrays by key, in the database next to that of the features. */
 interface Boxes {
   read(key: string): Promise<NamedArrays>;
   close(): Promise<void>;
 }
 
-/** The database of boxes beside one of features; null where there is none. */
+/** The database of boxes next to one of features; null where there is none. */
 async function openBoxes(file: string): Promise<Boxes | null> {
   if (basename(file) !== ALLENNLP_FILES.features) return null;
   const path = join(dirname(file), ALLENNLP_FILES.boxes);

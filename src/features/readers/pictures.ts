@@ -12,7 +12,7 @@ import { decodePng } from '../../pictures/png.js';
 import { indexedSource, indexIds } from '../indexed-source.js';
 import type { RegionFeatureSource } from '../region-features.js';
 
-/** A file in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
+/** File in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
 const boxesFile = z.record(z.string(), z.array(z.array(z.number()).length(4)));
 

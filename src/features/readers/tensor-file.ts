@@ -1,4 +1,4 @@
-// Region features in one `.safetensors` or torch.save file: a tensor for each image, its boxes, size and number of regions beside it.
+// Region features in one `.safetensors` or torch.save file: a tensor per image, with tensors for its boxes, size and number of regions.
 import { openSource } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
@@ -11,13 +11,13 @@ import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../re
 
 /** Width and height. */
 const SIZE = 'size';
-/** What a tensor `<image id>.<name>` says of the image; any other name is an image. */
+/** Endings of tensors that describe an image, `<image id>.<name>`; any other tensor is an image. */
 const BESIDE = ['boxes', SIZE, ...COUNT_NAMES];
 
 /**
  * Opens a file of `<image id>` `[regions, d]` or a grid, of any float dtype, with `<image id>.boxes` `[regions, 4]`, `<image id>.size` `[2]`
- * (width, height) and, where they are padded, `<image id>.num_boxes` (one number) where they are known: a `.safetensors`, or a dict of
- * tensors that torch.save wrote.
+ * (width, height) if known, and `<image id>.num_boxes` (one number) if padded: a `.safetensors`, or a dict of tensors that torch.save
+ * wrote.
  * @throws DataError for tensors of another shape; CheckpointError when the file is damaged.
  */
 export async function openTensorFileFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {

@@ -1,4 +1,4 @@
-// What torch.save wrote for one image: a dict of tensors, numbers and lists of them, or the features alone.
+// A torch.save file of one image: a dict of tensors, numbers and lists of them, or only the features.
 import type { ByteSource } from '../../byte-source.js';
 import { readTorchObject } from '../../checkpoint/open.js';
 import type { PickleValue } from '../../checkpoint/pickle-values.js';
@@ -9,10 +9,10 @@ import { numbersOf } from '../../formats/numpy-pickle.js';
 import { type NamedArrays, withInfo } from '../named-arrays.js';
 import { stackedNumbers } from '../nested-lists.js';
 
-/** The name of a value that stands alone. */
+/** The name of a file's only value. */
 const ALONE = 'features';
 
-/** The arrays in a torch.save file or value; null for bytes of something else. @throws CheckpointError when it is damaged. */
+/** The arrays in a torch.save file or value; null for other bytes. @throws CheckpointError when it is damaged. */
 export async function readTorchArrays(source: ByteSource): Promise<NamedArrays | null> {
   const object = await readTorchObject(source);
   if (object === null) return null;

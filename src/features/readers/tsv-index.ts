@@ -1,4 +1,4 @@
-// Where each image of a `.tsv` of region features lies: found in one pass, kept in a file beside it.
+// The location of each image in a `.tsv` of region features: found in one pass, and stored in a file next to it.
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -26,13 +26,13 @@ const LAYOUTS: readonly (readonly string[])[] = [
   ['image_id', 'image_w', 'image_h', 'num_boxes', 'boxes', 'features', 'cls_prob'],
 ];
 const SCAN_BYTES = 8 << 20;
-/** The columns before the boxes of 1000 regions fit in here. */
+/** Enough for the columns before the boxes, even with 1000 regions. */
 const HEAD_BYTES = 64 << 10;
 const MAX_LINE_BYTES = 256 << 20;
 
 const natural = z.int().nonnegative();
 
-/** What the index file holds. Size and time are those of the `.tsv` that it belongs to. */
+/** The content of the index file. Size and time are those of its `.tsv`. */
 const schema = z.object({
   size: natural,
   mtimeMs: z.number(),
@@ -44,12 +44,12 @@ const schema = z.object({
 
 type TsvIndex = z.output<typeof schema>;
 
-/** Where the line of an image lies. */
+/** The location of an image's line. */
 export type TsvLine = TsvIndex['lines'][number];
 
 /**
- * The columns and lines of a `.tsv`: from `<path>.index.json` while the file is the same, else found again and kept there where the folder
- * can be written.
+ * The columns and lines of a `.tsv`: from `<path>.index.json` if the file has not changed, else found again and stored there if the folder
+ * is writable.
  * @throws DataError when a line has other columns or a bad number of regions.
  */
 export async function tsvIndex(source: ByteSource, path: string): Promise<Pick<TsvIndex, 'columns' | 'lines'>> {
@@ -60,13 +60,13 @@ export async function tsvIndex(source: ByteSource, path: string): Promise<Pick<T
     if (known?.size === source.size && known.mtimeMs === mtimeMs) return known;
   }
   const index = { size: source.size, mtimeMs, ...(await scan(source)) };
-  // A folder marked read-only stays as it is, also for users whom the mark does not stop (root): it costs only scanning again.
+  // Do not write into a folder marked read-only, even as root, who could: the only cost is another scan.
   const isWritable = ((await stat(dirname(path))).mode & 0o222) !== 0;
   if (isWritable) await writeTextAtomic(indexPath, JSON.stringify(index)).catch(() => undefined);
   return index;
 }
 
-/** Null for a damaged one: it is made again. */
+/** Null for a damaged index, which is then made again. */
 function parseIndex(json: string): TsvIndex | null {
   try {
     return schema.parse(JSON.parse(json));
@@ -102,7 +102,7 @@ function layoutOf(width: number, name: string): readonly string[] {
   if (layout !== undefined) return layout;
   throw new DataError(
     `${name}: expected lines of ${LAYOUTS.map(({ length }) => length).join(', ')} tab-separated columns, found ${width}; ` +
-      'is it a .tsv of bottom-up attention or LXMERT?',
+      'give a .tsv of bottom-up attention or LXMERT',
   );
 }
 
@@ -120,7 +120,7 @@ async function* lineSpans(source: ByteSource): AsyncGenerator<[offset: number, l
     }
     if (base + chunk.length - start > MAX_LINE_BYTES) {
       throw new DataError(
-        `${source.name}: no line end within ${MAX_LINE_BYTES} bytes of byte ${start}; is it a .tsv file?`,
+        `${source.name}: no line end within ${MAX_LINE_BYTES} bytes of byte ${start}; give a .tsv file`,
       );
     }
   }

@@ -8,8 +8,8 @@ import { floats, latin1, wholeNumber } from './tsv-cells.js';
 import { tsvIndex, type TsvLine } from './tsv-index.js';
 
 /**
- * Opens a `.tsv` of region features. Its lines are found in one pass, which is kept in `<path>.index.json` where the folder can be
- * written; reading an image then reads its line alone.
+ * Opens a `.tsv` of region features. Its lines are found in one pass, stored in `<path>.index.json` if the folder is
+ * writable; reading an image then reads only its line.
  * @throws DataError when a line has other columns, a bad number, or the last line is cut short.
  * @see https://github.com/peteanderson80/bottom-up-attention#using-the-pretrained-features
  */

@@ -12,7 +12,7 @@ import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../
 /** The usual ending of a store. */
 export const STORE_EXTENSION = '.vbf';
 
-/** What a store begins and ends with. */
+/** First and last bytes of a store. */
 export const STORE_MAGIC = new TextEncoder().encode('VBFEAT1\n');
 /** Bytes after the index. */
 export const TAIL_BYTES = 28;
@@ -46,25 +46,25 @@ function isNatural(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** What the index of a store says. */
+/** The index of a store. */
 export interface StoreIndex {
   dim: number;
   dtype: 'float16' | 'float32';
   images: StoreEntry[];
-  /** What each region has beside features and box, in the order of the bytes. Default: nothing. */
+  /** Columns of each region besides features and box, in the order of the bytes. Default: none. */
   columns?: readonly RegionColumn[] | undefined;
-  /** What found the regions, where it is known. */
+  /** The detector of the regions, if known. */
   detector?: StoredDetector | undefined;
-  /** The part of all images that it holds, of a store that waits for `visualbert merge`. */
+  /** The part of all images that it holds, in a store for `visualbert merge`. */
   shard?: Shard | undefined;
 }
 
-/** What is the same for all images. */
+/** Properties shared by all images. */
 export type StoreForm = Pick<StoreIndex, 'dim' | 'dtype' | 'columns'>;
 
 /**
- * The bytes of one image at `offset` of a store, and what the index says of them.
- * @throws DataError when a value does not fit a half float, or a column is lacking.
+ * The bytes of one image at `offset` of a store, and its index entry.
+ * @throws DataError when a value does not fit a half float, or a column is missing.
  */
 export function storeRecord(
   id: string,
@@ -76,7 +76,7 @@ export function storeRecord(
   const more = columns.map((column) => {
     const all = regions[column];
     if (all === undefined)
-      throw new DataError(`${name}, image ${id}: its regions have no ${column}, those of the others have`);
+      throw new DataError(`${name}, image ${id}: expected ${column} for its regions, as in the other images`);
     return bytesOf(all);
   });
   const parts = [values, ...(boxes === undefined ? [] : [bytesOf(boxes)]), ...more];

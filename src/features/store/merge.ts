@@ -1,4 +1,4 @@
-// Joins the stores that several machines have made of one set of images: the bytes are those of a store made by one.
+// Joins the stores that several machines have made of one set of images: the result has the same bytes as a store made by one.
 import { createSink, openSource } from '#platform';
 import { crc32 } from 'node:zlib';
 import { writeWhole } from '../../byte-sink.js';
@@ -19,7 +19,7 @@ interface Part {
 /**
  * Joins the stores of all parts (`--shard 1/4` to `--shard 4/4`), named in any order, into one. The parts stay as they are.
  * @returns how many images it holds.
- * @throws ConfigError when a part is missing or there twice; DataError for a store that is no part, of other traits, or damaged
+ * @throws ConfigError when a part is missing or given twice; DataError for a store that is not a part, has other traits, or is damaged
  */
 export async function mergeStores(
   paths: readonly string[],
@@ -94,14 +94,14 @@ function requireSameTraits({ name, index }: Part, first: Part): void {
   );
 }
 
-/** @throws DataError when an image is in two parts, which were then made of different images */
+/** @throws DataError when an image is in two parts: they were made from different sets of images */
 function requireOnce(parts: readonly Part[]): void {
   const homes = new Map<string, string>();
   for (const { name, index } of parts) {
     for (const [id] of index.images) {
       const other = homes.get(id);
       if (other !== undefined)
-        throw new DataError(`${name}: image ${id} is in ${other} as well; make the parts of the same images`);
+        throw new DataError(`${name}: image ${id} is also in ${other}; make the parts from the same images`);
       homes.set(id, name);
     }
   }

@@ -10,16 +10,16 @@ import { requireKinds } from '../../options.js';
 export interface PackOptions {
   /** Halves the size; values keep 11 bits. Default false. */
   half?: boolean;
-  /** Images to take, in this order. Default all. */
+  /** Images to write, in this order. Default all. */
   ids?: readonly string[];
-  /** Take only this part of them; `mergeStores` joins the parts. */
+  /** Write only this part of them; `mergeStores` joins the parts. */
   shard?: Shard | undefined;
   onImage?: (done: number, all: number) => void;
 }
 
 /**
- * Writes the features of a source into one store, image by image, with what it says of the detector.
- * @throws DataError when an image is missing or a value does not fit a half float; ConfigError for a shard that is none
+ * Writes the features of a source into one store, image by image, with its detector.
+ * @throws DataError when an image is missing or a value does not fit a half float; ConfigError for an invalid shard
  */
 export async function packFeatures(
   source: RegionFeatureSource,

@@ -25,7 +25,7 @@ import {
 import { requirePath } from '../../options.js';
 import { isShard } from '../../shard.js';
 
-/** The ids of millions of images fit in here. */
+/** Enough for the ids of millions of images. */
 const MAX_INDEX_BYTES = 1 << 30;
 
 /**
@@ -72,17 +72,17 @@ export async function isFeatureStore(path: string): Promise<boolean> {
 /** Columns of int32; the others are float32. */
 const INTEGER_COLUMNS: ReadonlySet<RegionColumn> = new Set(['classes', 'attributes']);
 
-/** Numbers of an entry. */
+/** Numbers per entry. */
 const COLUMNS = 6;
 
-/** The numbers of all entries in one array: half a million small ones would keep the garbage collector busy while a run reads. */
+/** The numbers of all entries in one array: half a million small arrays would slow down garbage collection during a run. */
 function columnsOf(images: readonly StoreEntry[]): Float64Array {
   const numbers = new Float64Array(images.length * COLUMNS);
   images.forEach((entry, row) => numbers.set(entry.slice(1, 1 + COLUMNS) as number[], row * COLUMNS));
   return numbers;
 }
 
-/** The index of a store. @throws DataError for a file that is no store, is cut short or damaged */
+/** The index of a store. @throws DataError for a file that is not a store, is cut short or damaged */
 export async function readIndex(source: ByteSource): Promise<StoreIndex> {
   const fail = (what: string): DataError =>
     new DataError(`${source.name}: ${what}; pack it again with \`visualbert features pack\``);

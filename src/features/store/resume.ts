@@ -1,4 +1,4 @@
-// Writes a store of region features over as many runs as it takes: images go to a file beside it, with a journal of those that are whole.
+// Writes a store of region features over one or several runs: images go to a temporary file, with a journal of the complete ones.
 import { crc32 } from 'node:zlib';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -19,30 +19,30 @@ import type { StoredDetector } from '../detector-identity.js';
 import { type RegionFeatures } from '../region-features.js';
 import type { Shard } from '../../shard.js';
 
-/** What all images of a store have in common; a later run must say the same. */
+/** Properties of all images of a store; a later run must have the same. */
 export interface StoreTraits extends StoreForm {
-  /** What the features are made with. */
+  /** How the features are made. */
   origin: string;
   detector?: StoredDetector | undefined;
   /** The part of all images that the store is to hold; default: all. */
   shard?: Shard | undefined;
 }
 
-/** A store that grows. */
+/** Adds images to a store. */
 export interface StoreWriter {
   /** Ids that are already in it. */
   readonly done: ReadonlySet<string>;
   /** @throws DataError when a value does not fit a half float. */
   add(id: string, regions: RegionFeatures): Promise<void>;
-  /** Gives the store its index and its name. */
+  /** Writes the index and renames the store to its final name. */
   finish(): Promise<void>;
-  /** Leaves what is made for a later run. Harmless after `finish`. */
+  /** Closes the store for a later run to continue. Harmless after `finish`. */
   close(): Promise<void>;
 }
 
 /**
- * Begins a store, or continues what `<path>.part` and its journal hold: complete images are kept, what a crash left after them is cut off.
- * @throws DataError when the store is finished, was begun with other traits, or another process is writing it.
+ * Begins a store, or continues what `<path>.part` and its journal hold: complete images are kept, bytes after them are removed.
+ * @throws DataError when the store is finished, was started with other traits, or is being written by another process.
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
   await makeFolder(dirname(path));
@@ -50,7 +50,7 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
   let [file, log]: (FileHandle | null)[] = [null, null];
   try {
-    if (await exists(path)) throw new DataError(`${path}: is already there; remove it to write it again`);
+    if (await exists(path)) throw new DataError(`${path}: already exists; remove it to write it again`);
     const entries = await readJournal(journal, traits, path);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
@@ -70,12 +70,12 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
   }
 }
 
-/** One process at a time writes a store. */
+/** Ensures that one process at a time writes a store. */
 async function lockStore(path: string): Promise<() => Promise<void>> {
   const attempt = await tryLock(`${path}.lock`);
   if ('release' in attempt) return attempt.release;
   throw new DataError(
-    `${path}: ${describeHolder(attempt.holder)} is writing it; wait for it, or stop it to go on from what it has made`,
+    `${path}: ${describeHolder(attempt.holder)} is writing it; wait for it, or stop it and start again to continue its work`,
   );
 }
 
@@ -87,7 +87,7 @@ interface OpenParts {
   log: FileHandle;
   index: StoreIndex;
   offset: number;
-  /** Lets other processes write the store. */
+  /** Releases the lock. */
   release(): Promise<void>;
 }
 
@@ -136,12 +136,12 @@ async function readJournal(journal: string, traits: StoreTraits, path: string): 
   if (begun === undefined) return [];
   const change = changedTraits(begun, traits);
   if (change !== null)
-    throw new DataError(`${journal}: was begun with ${change}; remove it and ${path}.part to start over`);
+    throw new DataError(`${journal}: was started with ${change}; remove it and ${path}.part to start over`);
   const end = rest.findIndex((entry) => !isEntry(entry));
   return (end < 0 ? rest : rest.slice(0, end)) as StoreEntry[];
 }
 
-/** What differs between the traits of two runs, without settings that are the same; null when nothing does. */
+/** The differences between the traits of two runs; null when there is none. */
 function changedTraits(begun: unknown, now: StoreTraits): string | null {
   const [before, after] = [fieldsOf(begun), fieldsOf(now)];
   const changed = Object.keys({ ...before, ...after }).filter(
@@ -162,7 +162,7 @@ function fieldsOf(traits: unknown): Record<string, unknown> {
   return { ...rest, ...identity, ...Object.fromEntries(named) };
 }
 
-/** The entries whose bytes are in the file, up to the first one whose are not. */
+/** The entries whose bytes are in the file, up to the first incomplete one. */
 async function wholeImages(
   file: FileHandle,
   entries: readonly StoreEntry[],
@@ -189,11 +189,11 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line) as unknown;
   } catch {
-    return undefined; // a line that was being written
+    return undefined; // an incomplete line
   }
 }
 
-/** What a call on an open file gives; its errors name the file. */
+/** The result of a call on an open file; its errors name the file. */
 async function named<T>(path: string, call: Promise<T>): Promise<T> {
   return call.catch((error: unknown) => {
     throw withFileName(error, path);

@@ -1,4 +1,4 @@
-// A batch of rows of an Arrow table: where its buffers are, and single values out of them.
+// A batch of rows of an Arrow table: its buffers, and single values from them.
 import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import type { FlatTable } from '../flat-table.js';
@@ -6,7 +6,7 @@ import { decodeArray, type NumericArray } from '../npy.js';
 import { damaged } from './damage.js';
 import type { Layout } from './schema.js';
 
-/** Rows of the table: where their buffers are in the file. */
+/** A batch of rows: the location of its buffers in the file. */
 export interface Batch {
   rows: number;
   /** Values and nulls of each layout node. */
@@ -81,7 +81,7 @@ export class BatchReader {
     return Array.from({ length: rows }, (_, i) => String(wholeNumber(view, i * layout.bytes, layout.bytes, isSigned)));
   }
 
-  /** Where lists or texts `[from, to)` end, from the end of the one before them. */
+  /** The end offsets of lists or texts `[from, to)`, preceded by the start of the first. */
   private async offsets(
     { buffer, offsetBytes }: { buffer: number; offsetBytes: number },
     from: number,

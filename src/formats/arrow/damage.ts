@@ -7,7 +7,7 @@ export function damaged(source: ByteSource, what: string): DataError {
   return new DataError(`${source.name}: ${what}; the Arrow file is damaged or cut short`);
 }
 
-/** What `read` makes of metadata; reading outside of it is an error of the file. */
+/** The result of `read` on metadata; reading out of bounds becomes an error that names the file. */
 export function checked<T>(source: ByteSource, read: () => T): T {
   try {
     return read();

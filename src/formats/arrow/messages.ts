@@ -1,12 +1,12 @@
-// The messages of which Arrow's files and streams consist: metadata, then a body of buffers.
+// The messages of Arrow's files and streams: metadata, then a body of buffers.
 import type { ByteSource } from '../../byte-source.js';
 import { FlatTable } from '../flat-table.js';
 import { checked, damaged } from './damage.js';
 
 const FILE_MARK = 'ARROW1';
-/** Messages begin so since Arrow 0.15. */
+/** First bytes of a message since Arrow 0.15. */
 const CONTINUATION = 0xffffffff;
-/** What is read of a message at once: nearly always all but its body. */
+/** Bytes read of a message at once: nearly always all but its body. */
 const HEAD_BYTES = 4096;
 const MAX_METADATA_BYTES = 16 << 20;
 
@@ -24,7 +24,7 @@ export async function* messages(source: ByteSource): AsyncGenerator<{ type: numb
   while (at + 8 <= source.size) {
     const head = await source.read(at, Math.min(HEAD_BYTES, source.size - at));
     if (at === 0 && new TextDecoder('latin1').decode(head.subarray(0, FILE_MARK.length)) === FILE_MARK) {
-      at = 8; // the mark, then a stream, then a footer that says nothing new
+      at = 8; // the mark, then a stream, then a footer that repeats its metadata
       continue;
     }
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);

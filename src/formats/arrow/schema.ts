@@ -13,12 +13,12 @@ export type Layout =
   | { kind: 'other'; what: string };
 
 const MAX_FIELDS = 10_000;
-/** Of `Type` in Arrow's Schema.fbs. */
+/** Names of `Type` in Arrow's Schema.fbs. */
 const TYPES =
   'none Null Int FloatingPoint Binary Utf8 Bool Decimal Date Time Timestamp Interval List Struct Union FixedSizeBinary FixedSizeList Map Duration LargeBinary LargeUtf8 LargeList'.split(
     ' ',
   );
-/** Buffers of the types that are passed over. */
+/** Number of buffers of the types that are skipped. */
 const BUFFERS: Readonly<Record<string, number>> = {
   Null: 0,
   Binary: 3,
@@ -45,7 +45,7 @@ export function readSchema(source: ByteSource, schema: FlatTable): Map<string, L
     const type = field.table(3);
     const isDictionary = field.table(4) !== null;
     const what = isDictionary ? 'Dictionary' : (TYPES[field.uint8(2)] ?? `type ${field.uint8(2)}`);
-    const first = { node: node++, buffer: buffer + 1 }; // after the bits that mark nulls
+    const first = { node: node++, buffer: buffer + 1 }; // after the validity bitmap
     const children = (): Layout[] => (isDictionary ? [] : field.tables(5).map(layoutOf));
     const child = (): Layout => children()[0] ?? { kind: 'other', what: `${what} of nothing` };
     const isLarge = what.startsWith('Large');
@@ -73,7 +73,7 @@ export function readSchema(source: ByteSource, schema: FlatTable): Map<string, L
         const own = isDictionary ? 2 : BUFFERS[what];
         if (own === undefined)
           throw new DataError(
-            `${source.name}: column ${field.text(0)} is of ${what}, which is not read here; remove it`,
+            `${source.name}: column ${field.text(0)} is of ${what}, which is not supported; remove it`,
           );
         buffer += own;
         children();

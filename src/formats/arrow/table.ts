@@ -1,7 +1,7 @@
-// Reads Arrow IPC, in which Hugging Face's `datasets` keeps tables: single values out of a file of any size.
+// Reads Arrow IPC, the table format of Hugging Face's `datasets`: single values from a file of any size.
 //
-// Written out here because libraries read record batches whole, which hold 1000 images when `datasets` writes them, and follow damaged
-// lengths until memory ends. Of the format only what tables of features need is read: numbers, texts and lists.
+// Written here because libraries read whole record batches (1000 images, as `datasets` writes them), and follow damaged lengths until
+// memory runs out. Only the part of the format that feature tables use is supported: numbers, texts and lists.
 import type { ByteSource } from '../../byte-source.js';
 import type { NumericArray } from '../npy.js';
 import { type Batch, BatchReader, readBatch } from './batch.js';

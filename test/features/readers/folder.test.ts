@@ -139,7 +139,7 @@ describe('folders of region features', () => {
     await expect(source.read('3')).rejects.toThrow('expected 12 bytes of values for shape [1, 3], found 8');
     await expect(source.read('4')).rejects.toThrow('the file is cut short');
     await expect(source.read('5')).rejects.toThrow('5.npy: pickle at byte 0 breaks off');
-    await expect(source.read('6')).rejects.toThrow('6.npy: no numpy .npy file');
+    await expect(source.read('6')).rejects.toThrow('6.npy: not a numpy .npy file');
     await expect(source.read('7')).rejects.toThrow('found the arrays y');
     await expect(source.read('8')).rejects.toThrow('8.npz');
     await expect(source.read('9')).rejects.toThrow('holds no regions');

@@ -8,6 +8,6 @@ test('tells how to install the library that reads HDF5', async () => {
   });
   const { openRegionFeatures } = await import('../../../src/features/open.js');
   await expect(openRegionFeatures(join('test', 'fixtures', 'features', 'train36.hdf5'))).rejects.toThrow(
-    /train36\.hdf5: HDF5 files are read by the package h5wasm, which is not installed here; run `npm install h5wasm` \(Cannot find package/,
+    /train36\.hdf5: HDF5 files are read by the package h5wasm, which is not installed; run `npm install h5wasm` \(Cannot find package/,
   );
 });

@@ -114,7 +114,7 @@ describe('TSV region features', () => {
 
   test('names the line and image that are damaged', async () => {
     await expect(openTsvFeatures(file('1\t2\t3\n'))).rejects.toThrow(
-      'found 3; is it a .tsv of bottom-up attention or LXMERT?',
+      'found 3; give a .tsv of bottom-up attention or LXMERT',
     );
     await expect(openTsvFeatures(file(`${row('1', 1, 3)}\n${row('1', 1, 3)}\n`))).rejects.toThrow(
       'image 1 occurs twice',
@@ -131,7 +131,7 @@ describe('TSV region features', () => {
     await cut.close();
     const bytes = `b'${base64([1, 1, 1])}'`;
     const python = await openTsvFeatures(file(`${row('1', 1, 3)}\n${['2', 9, 9, 1, base64([0, 0, 1, 1]), bytes].join('\t')}\n`)); // prettier-ignore
-    await expect(python.read('2')).rejects.toThrow("image 2: its features begin with b', as Python writes bytes and not base64"); // prettier-ignore
+    await expect(python.read('2')).rejects.toThrow("image 2: its features begin with b', Python's notation for bytes, expected base64"); // prettier-ignore
     await python.close();
     const moved = await openTsvFeatures(file(`${row('1', 1, 3)}\n${row('2', 1, 3).replace('AACAPw', 'AA!APw')}\n`));
     await expect(moved.read('2')).rejects.toThrow('image 2, boxes: expected base64, found "AA!A');

@@ -76,11 +76,11 @@ describe('a store over several runs', () => {
     const path = await stoppedRun();
     const before = readFileSync(`${path}.part`);
     await expect(resumeStore(path, { ...TRAITS, origin: 'other' })).rejects.toThrow(
-      /was begun with .*"test".*"other".*remove it/,
+      /was started with .*"test".*"other".*remove it/,
     );
     expect(readFileSync(`${path}.part`)).toEqual(before);
     await finishedAfter(path);
-    await expect(resumeStore(path, TRAITS)).rejects.toThrow(/is already there; remove it/);
+    await expect(resumeStore(path, TRAITS)).rejects.toThrow(/already exists; remove it/);
   });
 
   test("is written by one process at a time; one that is gone is in nobody's way", async () => {
