@@ -24,7 +24,8 @@ export async function stackedNumbers(
     const list = inner instanceof PickledArray && Array.isArray(inner.values) ? inner.values : inner;
     if (!Array.isArray(list)) return leaf(list);
     left -= list.length;
-    if (depth === MAX_DEPTH || left < 0) throw new DataError(`${where}: expected an array, found lists nested too deep`);
+    if (depth === MAX_DEPTH || left < 0)
+      throw new DataError(`${where}: expected an array, found lists nested too deep`);
     if (list.every((item) => typeof item === 'number')) return { shape: [list.length], data: Float32Array.from(list) };
     const parts: NumericArray[] = [];
     for (const item of list) {
