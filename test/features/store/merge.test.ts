@@ -58,7 +58,7 @@ test('stores that do not belong together are refused', async () => {
   const again = await pack('again', { ids: ['1'], shard: { index: 1, count: 1 } });
   await expect(merge([again, first])).rejects.toThrow('is part 1/3');
   const shifted = await pack('shifted', { ids: ['4', '5', '1'], shard: { index: 3, count: 3 } });
-  await expect(merge([first, second, shifted])).rejects.toThrow(`${shifted}: image 1 is in ${first} as well`);
+  await expect(merge([first, second, shifted])).rejects.toThrow(`${shifted}: image 1 is also in ${first}`);
   const damaged = join(root, 'damaged.vbf');
   writeFileSync(damaged, readFileSync(third).fill(1, 20, 24));
   await expect(merge([first, second, damaged])).rejects.toThrow(/damaged\.vbf, image \d: the checksum is wrong/);
