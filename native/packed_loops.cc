@@ -100,6 +100,16 @@ void quantize_row(const float* x, int64_t count, uint8_t* y, float* scale, int32
   bytes_of(x, count, inverse, static_cast<float>(*zero), y);
 }
 
+// Bytes as int16, of each four the even ones first: 0 2 1 3.
+VISUALBERT_WIDE void words_of(const uint8_t* bytes, int64_t count, int32_t* pairs) {
+  for (int64_t i = 0; i < count / 4; ++i) {
+    uint32_t four;
+    std::memcpy(&four, bytes + 4 * i, sizeof four);
+    pairs[2 * i] = static_cast<int32_t>(four & 0x00ff00ff);
+    pairs[2 * i + 1] = static_cast<int32_t>(four >> 8 & 0x00ff00ff);
+  }
+}
+
 // A row of sums with its bias, into `width` values of y.
 VISUALBERT_WIDE void finish_float(const float* sums, const float* bias, float* y, int64_t width) {
   for (int64_t c = 0; c < width; ++c) y[c] = sums[c] + bias[c];
@@ -234,13 +244,13 @@ ProductRows::ProductRows(const PackedMatrix& matrix, const float* x, int64_t row
   if (matrix.packing == Packing::kFloat32) {
     form_ = Form::kGiven;
   } else if (matrix.packing == Packing::kInt8) {
-    form_ = Form::kBytes;
-    made_ = scratch<uint8_t>(0, count);
+    form_ = multiplies_words() ? Form::kWords : Form::kBytes;
+    made_ = scratch<uint8_t>(0, count * static_cast<size_t>(value_bytes()));
     scales_ = scratch<float>(1, static_cast<size_t>(2 * rows));
     zeros_ = reinterpret_cast<int32_t*>(scales_ + rows);
   } else {
     form_ = multiplies_bfloat16() ? Form::kBfloat16 : Form::kRounded;
-    made_ = scratch<uint8_t>(0, count * (form_ == Form::kBfloat16 ? 2 : 4));
+    made_ = scratch<uint8_t>(0, count * static_cast<size_t>(value_bytes()));
   }
 }
 
@@ -248,9 +258,11 @@ void ProductRows::make(int64_t from, int64_t to) {
   for (int64_t row = from; row < to; ++row) {
     const float* x = x_ + row * depth_;
     const int64_t skip = row * stride_;
-    if (form_ == Form::kBytes) {
-      quantize_row(x, depth_, made_ + skip, scales_ + row, zeros_ + row);
-      std::memset(made_ + skip + depth_, 0, static_cast<size_t>(stride_ - depth_));
+    if (scales_ != nullptr) {
+      uint8_t* y = form_ == Form::kBytes ? made_ + skip : scratch<uint8_t>(2, static_cast<size_t>(stride_));
+      quantize_row(x, depth_, y, scales_ + row, zeros_ + row);
+      std::memset(y + depth_, 0, static_cast<size_t>(stride_ - depth_));
+      if (form_ == Form::kWords) words_of(y, stride_, reinterpret_cast<int32_t*>(made_ + 2 * skip));
     } else if (form_ == Form::kBfloat16) {
       uint16_t* y = reinterpret_cast<uint16_t*>(made_) + skip;
       narrow_row(x, y, depth_);
@@ -266,17 +278,23 @@ void ProductRows::make(int64_t from, int64_t to) {
 void multiply(const PackedMatrix& matrix, const ProductRows& rows, const float* bias, bool with_gelu, float* y, int64_t from, int64_t to) {
   using Form = ProductRows::Form;
   const Tiles& tiles = tiles_for(matrix.packing);
-  const bool is_given = rows.form_ == Form::kGiven, is_bytes = rows.form_ == Form::kBytes;
+  const bool is_given = rows.form_ == Form::kGiven, is_quantized = rows.scales_ != nullptr;
   const uint8_t* x = is_given ? reinterpret_cast<const uint8_t*>(rows.x_) : rows.made_;
-  const int64_t row_bytes = rows.stride_ * (is_bytes ? 1 : rows.form_ == Form::kBfloat16 ? 2 : 4);
+  const int64_t row_bytes = rows.stride_ * rows.value_bytes();
+  const int64_t bytes = matrix.panel_bytes();
+  // Each block of rows fetches its share of the next panel: with few rows, panels come from memory as fast as they are computed with.
+  const int64_t passes = kPanel / tiles.columns * (rows.stride_ / group_of(matrix.packing));
   alignas(64) float sums[kMostTileRows * kPanel];
   for (int64_t panel = from; panel < to; ++panel) {
     const int64_t first = panel * kPanel, width = std::min(kPanel, matrix.rows - first);
+    const uint8_t* at = matrix.panels + panel * bytes;
     each_block(rows.rows_, tiles.rows, [&](int64_t row, int64_t count) {
-      tiles.tile[count - 1](x + row * row_bytes, rows.stride_, matrix.panels + panel * matrix.panel_bytes(), rows.stride_, sums);
+      const int64_t share = bytes * count / rows.rows_;
+      const Ahead ahead{reinterpret_cast<const char*>(at + bytes + bytes * row / rows.rows_), share / passes};
+      tiles.tile[count - 1](x + row * row_bytes, rows.stride_, at, rows.stride_, sums, ahead);
       for (int64_t i = 0; i < count; ++i) {
         float* out = y + (row + i) * matrix.rows + first;
-        if (is_bytes) {
+        if (is_quantized) {
           finish_bytes(reinterpret_cast<const int32_t*>(sums) + i * kPanel, matrix.sums + first, rows.zeros_[row + i], matrix.scales + first,
                        rows.scales_[row + i], bias + first, out, width);
         } else {
@@ -308,12 +326,12 @@ void attend(const Head& head) {
   alignas(64) float sums[kMostTileRows * kPanel];
   each_block(head.query_count, tiles.rows, [&](int64_t row, int64_t count) {
     for (int64_t panel = 0; panel < key_panels; ++panel) {
-      tiles.tile[count - 1](head.queries + row * head.stride, head.stride, keys + panel * kPanel * head.size, head.size, sums);
+      tiles.tile[count - 1](head.queries + row * head.stride, head.stride, keys + panel * kPanel * head.size, head.size, sums, Ahead{});
       for (int64_t i = 0; i < count; ++i) std::copy(sums + i * kPanel, sums + (i + 1) * kPanel, scores + i * width + panel * kPanel);
     }
     for (int64_t i = 0; i < count; ++i) softmax_row(scores + i * width, head.bias, head.scale, scores + i * width, head.key_count);
     for (int64_t panel = 0; panel < size_panels; ++panel) {
-      tiles.tile[count - 1](scores, width, values + panel * kPanel * head.key_count, head.key_count, sums);
+      tiles.tile[count - 1](scores, width, values + panel * kPanel * head.key_count, head.key_count, sums, {});
       const int64_t first = panel * kPanel, last = std::min(first + kPanel, head.size);
       for (int64_t i = 0; i < count; ++i) {
         std::copy(sums + i * kPanel, sums + i * kPanel + (last - first), head.result + (row + i) * head.stride + first);

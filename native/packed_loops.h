@@ -47,7 +47,8 @@ class ProductRows {
 
  private:
   friend void multiply(const PackedMatrix&, const ProductRows&, const float*, bool, float*, int64_t, int64_t);
-  enum class Form { kGiven, kRounded, kBfloat16, kBytes };
+  enum class Form { kGiven, kRounded, kBfloat16, kBytes, kWords };
+  int64_t value_bytes() const { return form_ == Form::kBytes ? 1 : form_ == Form::kBfloat16 || form_ == Form::kWords ? 2 : 4; }
 
   const float* x_;
   int64_t rows_, depth_, stride_;  // stride in elements of the form

@@ -61,7 +61,7 @@ VISUALBERT_INLINE void store_sums(void* sums, int first, const Vector (&sum)[Row
 
 // `Rows` rows by `Vectors` vectors at a time, left to right.
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
   using V = typename Lanes<Bytes>::Floats;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const float* row = static_cast<const float*>(x);
@@ -70,6 +70,7 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
     V sum[Rows][Vectors];
     clear(sum);
     for (int64_t k = 0; k < depth; ++k, b += kPanel) {
+      ahead.fetch();
       V column[Vectors];
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) column[j] = load<V>(b + j * kLanes);
@@ -86,7 +87,7 @@ VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* pan
 
 // A pair of bfloat16 values is one integer; each is the upper half of a float32.
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
   using V = typename Lanes<Bytes>::Floats;
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
@@ -96,6 +97,7 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
     V sum[Rows][Vectors];
     clear(sum);
     for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
+      ahead.fetch();
       V even[Vectors], odd[Vectors];
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) {
@@ -115,7 +117,7 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
 }
 
 template <int Bytes, int Rows, int Vectors>
-VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
+VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const uint8_t* row = static_cast<const uint8_t*>(x);
@@ -142,10 +144,10 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
 // A processor generation: the function `tile` for 1 to kRows rows, compiled for it.
 #define VISUALBERT_GENERATION(Name, Kind, Bytes, Vectors, Rows, Target)                                              \
   struct Name {                                                                                                      \
-    static constexpr int kRows = Rows;                                                                               \
+    static constexpr int kRows = Rows, kColumns = Vectors * Bytes / 4;                                               \
     template <int Count>                                                                                             \
-    Target static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {           \
-      Kind<Bytes, Count, Vectors>(x, stride, panel, depth, sums);                                                    \
+    Target static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) { \
+      Kind<Bytes, Count, Vectors>(x, stride, panel, depth, sums, ahead);                                              \
     }                                                                                                                \
   };
 
@@ -162,33 +164,36 @@ VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
 VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
 VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
 
-// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four.
+// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four. Sixteen columns at a time.
 struct ByteAvx2 {
-  static constexpr int kRows = 4;
+  static constexpr int kRows = 6, kColumns = 16;
   template <int Count>
-  VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums) {
-    const uint8_t* row = static_cast<const uint8_t*>(x);
+  VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
+    const int16_t* row = static_cast<const int16_t*>(x);
     for (int first = 0; first < kPanel; first += 16) {
       const int32_t* b = static_cast<const int32_t*>(panel) + first;
       __m256i sum[Count][2];
       clear(sum);
       for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
-        __m256i even[2], odd[2];
+        ahead.fetch();
 #pragma GCC unroll 2
-        for (int j = 0; j < 2; ++j) {
-          const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
-          even[j] = _mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8);
-          odd[j] = _mm256_srai_epi16(four, 8);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < Count; ++i) {
-          int32_t bytes;
-          std::memcpy(&bytes, row + i * stride + k, sizeof bytes);
-          const __m256i even_x = _mm256_set1_epi32(bytes & 0x00ff00ff), odd_x = _mm256_set1_epi32(bytes >> 8 & 0x00ff00ff);
+        for (int odd = 0; odd < 2; ++odd) {
+          __m256i column[2];
 #pragma GCC unroll 2
           for (int j = 0; j < 2; ++j) {
-            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(even_x, even[j]));
-            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(odd_x, odd[j]));
+            const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
+            column[j] = _mm256_srai_epi16(odd ? four : _mm256_slli_epi16(four, 8), 8);
+          }
+#pragma GCC unroll 8
+          for (int i = 0; i < Count; ++i) {
+            int32_t pair;
+            std::memcpy(&pair, row + i * stride + k + 2 * odd, sizeof pair);
+            const __m256i value = _mm256_set1_epi32(pair);
+#pragma GCC unroll 2
+            for (int j = 0; j < 2; ++j) {
+              sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(value, column[j]));
+              asm("" : "+x"(sum[i][j]));  // one sum after the other: all products at once need more registers than there are
+            }
           }
         }
       }
@@ -198,14 +203,15 @@ struct ByteAvx2 {
 };
 
 struct Bfloat16Native {
-  static constexpr int kRows = 14;
+  static constexpr int kRows = 14, kColumns = 32;
   template <int Count>
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void tile(const void* x, int64_t stride, const void* panel,
-                                                                                   int64_t depth, void* sums) {
+                                                                                   int64_t depth, void* sums, Ahead ahead) {
     const uint16_t *row = static_cast<const uint16_t*>(x), *b = static_cast<const uint16_t*>(panel);
     __m512 sum[Count][2];
     clear(sum);
     for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanel) {
+      ahead.fetch();
       const __m512bh left = (__m512bh)_mm512_loadu_si512(b), right = (__m512bh)_mm512_loadu_si512(b + kPanel);
 #pragma GCC unroll 16
       for (int i = 0; i < Count; ++i) {
@@ -221,14 +227,15 @@ struct Bfloat16Native {
 };
 
 struct ByteVnni {
-  static constexpr int kRows = 14;
+  static constexpr int kRows = 14, kColumns = 32;
   template <int Count>
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static void tile(const void* x, int64_t stride, const void* panel,
-                                                                                   int64_t depth, void* sums) {
+                                                                                   int64_t depth, void* sums, Ahead ahead) {
     const uint8_t *row = static_cast<const uint8_t*>(x), *b = static_cast<const uint8_t*>(panel);
     __m512i sum[Count][2];
     clear(sum);
     for (int64_t k = 0; k < depth; k += 4, b += 4 * kPanel) {
+      ahead.fetch();
       const __m512i left = _mm512_loadu_si512(b), right = _mm512_loadu_si512(b + 2 * kPanel);
 #pragma GCC unroll 16
       for (int i = 0; i < Count; ++i) {
@@ -245,11 +252,12 @@ struct ByteVnni {
 
 bool has_avx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"); }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 template <typename Generation, int... Counts>
 Tiles tiles_of(std::integer_sequence<int, Counts...>) {
-  return {Generation::kRows, {Generation::template tile<Counts + 1>...}};
+  return {Generation::kRows, Generation::kColumns, {Generation::template tile<Counts + 1>...}};
 }
 template <typename Generation>
 Tiles tiles() {
@@ -275,7 +283,7 @@ Tiles choose_bfloat16() {
 
 Tiles choose_byte() {
 #if VISUALBERT_X86
-  if (has_avx512() && __builtin_cpu_supports("avx512vnni")) return tiles<ByteVnni>();
+  if (has_vnni()) return tiles<ByteVnni>();
   if (has_avx2()) return tiles<ByteAvx2>();
 #endif
   return tiles<ByteBase>();
@@ -286,6 +294,14 @@ Tiles choose_byte() {
 bool multiplies_bfloat16() {
 #if VISUALBERT_X86
   return has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+bool multiplies_words() {
+#if VISUALBERT_X86
+  return has_avx2() && !has_vnni();
 #else
   return false;
 #endif

@@ -8,12 +8,22 @@ namespace visualbert {
 
 constexpr int kMostTileRows = 14;  // 14 x 32 sums fill 28 of the 32 registers of AVX-512
 
-// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` is the padded number of values.
-using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums);
+// Memory that is needed next, fetched into the cache piece by piece while the processor computes.
+struct Ahead {
+  const char* next;
+  int64_t step;
+  void fetch() {
+    __builtin_prefetch(next, 0, 2);
+    next += step;
+  }
+};
 
-// Products with 1 to `rows` rows: the fastest functions for this processor.
+// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` is the padded number of values.
+using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead);
+
+// Products with 1 to `rows` rows: the fastest functions for this processor. They pass over `columns` of the 32 at a time.
 struct Tiles {
-  int rows;
+  int rows, columns;
   Tile tile[kMostTileRows];
 };
 
@@ -22,8 +32,9 @@ const Tiles& float_tiles();
 // x bfloat16 where `multiplies_bfloat16`, else float32; panel bfloat16, sums float32.
 const Tiles& bfloat16_tiles();
 bool multiplies_bfloat16();
-// x uint8, panel int8, sums int32.
+// x uint8, or where `multiplies_words` int16, of each four values the even ones first; panel int8, sums int32.
 const Tiles& byte_tiles();
+bool multiplies_words();
 
 }  // namespace visualbert
 
