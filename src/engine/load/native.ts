@@ -74,6 +74,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
       },
       info: { ...id, folder: librariesFolder(id), ...settings },
     };
+    loader?.dropLibraryPages();
     return loaded;
   } catch (error) {
     throw new EngineError(
@@ -126,6 +127,8 @@ interface Loader {
   setDefault(name: string, value: string): void;
   holdStderr(): void;
   releaseStderr(): string;
+  /** Gives back the memory that only loading the libraries needed. */
+  dropLibraryPages(): void;
 }
 
 /** Sets what TensorFlow reads from its environment when its libraries are loaded. Variables that the user has set are kept, except those for threads. */
