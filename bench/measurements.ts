@@ -152,6 +152,7 @@ export const OTHER_MEASUREMENTS = [
   'detector',
   'serve',
   'start-up',
+  'distributed',
 ] as const;
 
 /** Who can be left out of a comparison. */

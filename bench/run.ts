@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { makeVqaQuestions } from './data/vqa-questions.js';
 import { measureCheckpoint } from './checkpoint.js';
 import { measureDetectors } from './detector.js';
+import { measureDistributed } from './distributed/measure.js';
 import { measureEpoch } from './epoch.js';
 import { isReached, markdownTable, type Row } from './report/rows.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
@@ -40,6 +41,7 @@ const flags = await yargs(hideBin(process.argv))
   .option('steps', { number: true, default: 4, describe: 'steps in one turn' })
   .option('seconds', { number: true, default: 60, describe: 'of load on each server' })
   .option('threads', { number: true, default: 2, describe: 'threads of each side' })
+  .option('workers', { array: true, number: true, default: [1, 2, 4], describe: 'of the distributed steps: how many' })
   .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
   .option('without', {
     array: true,
@@ -146,6 +148,13 @@ if (wanted.has('serve')) {
 if (wanted.has('start-up')) {
   const { data = makeVqaQuestions() } = flags;
   await measure('start-up to the first answer', () => measureStartUp({ ...fileOptions, data }));
+}
+if (wanted.has('distributed')) {
+  for (const batch of batches) {
+    await measure(`steps of several workers, batch ${batch}`, () =>
+      measureDistributed({ ...stepOptions, batch, workers: flags.workers }),
+    );
+  }
 }
 if (wanted.has('leak')) {
   await measure('leaks', async () =>

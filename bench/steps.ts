@@ -182,7 +182,7 @@ export async function startStep(
   await subject.ask(startCommand({ task: 'vqa', mode: 'train', precision: 'fp32' }, participant, options));
 }
 
-function startCommand(
+export function startCommand(
   { task, mode, precision }: Pick<StepMeasurement, 'task' | 'mode' | 'precision'>,
   { engine, compiled }: Participant,
   options: Pick<StepOptions, 'python' | 'batch' | 'threads' | 'device'>,

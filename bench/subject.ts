@@ -26,6 +26,10 @@ export interface SubjectArgs {
   threads: number;
   /** For Python `cuda` instead of `gpu`. */
   device?: 'cpu' | 'gpu';
+  /** Which of several workers it is: it takes their share of the rows of each batch. Default: alone. */
+  worker?: { index: number; count: number };
+  /** Where the workers listen, and how gradients travel. Default: they do not know of one another. */
+  cluster?: { addresses: readonly string[]; wire: 'fp32' | 'bf16' };
 }
 
 /** Lines of stderr kept for the message when a process dies. */

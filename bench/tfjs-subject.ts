@@ -23,10 +23,12 @@ let run: Run;
 let step: api.TrainingStep | null = null;
 let batches: Inputs[];
 let next = 0;
+let cluster: api.Cluster | null = null;
 
 async function start(args: SubjectArgs): Promise<object> {
   await useEngine(args);
-  batches = await modelBatches(args.batches, args.mode === 'train');
+  const whole = await modelBatches(args.batches, args.mode === 'train');
+  batches = whole.map((inputs) => rowsOfWorker(inputs, args));
   if (args.mode === 'forward' && args.compiled) {
     const created = performance.now();
     run = await prediction(args);
@@ -63,11 +65,30 @@ async function load({ class_name, model: folder, dropout }: SubjectArgs): Promis
   return { config, begin, model };
 }
 
-async function stepped(model: VisualBertPreTrainedModel, { compiled, precision }: SubjectArgs): Promise<Run> {
+async function stepped(model: VisualBertPreTrainedModel, args: SubjectArgs): Promise<Run> {
+  const { compiled, precision, worker, cluster: shared } = args;
   if (precision === 'int8') throw new Error('start: int8 is a precision of prediction');
-  const made = await api.createTrainingStep(model, { ...TRAINING, compile: compiled, precision });
+  if (shared !== undefined && worker !== undefined) {
+    const { addresses, wire } = shared;
+    cluster = await api.joinCluster({ addresses, worker: worker.index }, { wire });
+  }
+  const made = await api.createTrainingStep(model, { ...TRAINING, compile: compiled, precision }, cluster);
   step = made;
-  return async (inputs) => (await made.run(inputs)).loss;
+  const shares = cluster === null ? undefined : [1 / cluster.count];
+  return async (inputs) => (await made.run(inputs, shares)).loss;
+}
+
+/** A worker's rows of a batch. */
+function rowsOfWorker(inputs: Inputs, { worker: { index, count } = { index: 0, count: 1 } }: SubjectArgs): Inputs {
+  const share = ({ data, shape: [rows = 1, ...rest], ...tensor }: RawTensor): RawTensor => {
+    const size = data.length / count;
+    return {
+      ...tensor,
+      shape: [rows / count, ...rest],
+      data: data.slice(index * size, (index + 1) * size),
+    } as RawTensor;
+  };
+  return Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, share(tensor)]));
 }
 
 /** The operations of one more step, and its trace in a file when one is named. */
@@ -207,3 +228,4 @@ await answerCommands({
   leak: checkLeaks,
   matmul: matmulRate,
 });
+(cluster as api.Cluster | null)?.leave(); // set while it answered

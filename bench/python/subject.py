@@ -8,7 +8,7 @@ state = {}
 
 
 def start(engine, mode, model, class_name, batches, batch, precision="fp32", compiled=False, dropout=0.1, threads=2, fused=False,
-          learning_rate=2e-5, weight_decay=0.01, max_grad_norm=1.0, device="cpu", **_):  # fmt: skip
+          learning_rate=2e-5, weight_decay=0.01, max_grad_norm=1.0, device="cpu", worker=None, cluster=None, **_):  # fmt: skip
     begin = time.perf_counter()
     exported = {"onnxruntime": onnx_forward, "openvino": openvino_forward}
     runner = exported.get(engine) or (torch_train if mode == "train" else torch_forward)
@@ -40,15 +40,17 @@ def prepared(batches, threads):
 
 
 def torch_train(class_name, model, batches, precision, compiled, dropout, threads, fused, learning_rate, weight_decay, max_grad_norm,
-                device, **_):  # fmt: skip
+                device, worker=None, cluster=None, **_):  # fmt: skip
     import torch
 
     from training import adamw, train_step
 
-    data = prepared(batches, threads)
+    data = [rows_of_worker(batch, worker) for batch in prepared(batches, threads)]
     network = load_model(class_name, model, dropout, device).train()
     optimizer = adamw(network, learning_rate, weight_decay, fused)
     called = torch.compile(network) if compiled else network
+    if cluster is not None:
+        called = data_parallel(network, worker["index"], cluster["addresses"])
     autocast = torch.bfloat16 if precision == "bf16" else None
     state["moments"] = lambda: {
         f"{kind}.{name}": optimizer.state[parameter][kind] for kind in ("exp_avg", "exp_avg_sq") for name, parameter in network.named_parameters()
@@ -60,6 +62,20 @@ def torch_train(class_name, model, batches, precision, compiled, dropout, thread
         return train_step(called, optimizer, batch, max_grad_norm, autocast)
 
     return step
+
+
+def rows_of_worker(batch, worker):
+    if worker is None:
+        return batch
+    return {name: value.chunk(worker["count"])[worker["index"]] for name, value in batch.items()}
+
+
+def data_parallel(network, rank, addresses):
+    """DistributedDataParallel over gloo as it is fastest here: VisualBERT's head does not use the pooler, which static_graph finds out once."""
+    import torch
+
+    torch.distributed.init_process_group("gloo", init_method=f"tcp://{addresses[0]}", rank=rank, world_size=len(addresses))
+    return torch.nn.parallel.DistributedDataParallel(network, static_graph=True, gradient_as_bucket_view=True)
 
 
 def torch_forward(class_name, model, batches, precision, compiled, threads, device, **_):

@@ -1,10 +1,10 @@
 // Starts the workers of one machine, each in a process of its own, and restarts them when one is lost.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, type AddressInfo, type Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { ConfigError } from '../errors.js';
 import { requireOptions } from '../options.js';
+import { freePorts } from './free-ports.js';
 
 /** Exit code of a worker that lost another one: among the codes on which Kubeflow restarts a process, the one for users. */
 export const WORKER_LOST = 138;
@@ -96,28 +96,4 @@ function startWorker(command: readonly string[], addresses: readonly string[], w
   if (child.stderr !== null)
     createInterface(child.stderr).on('line', (line) => process.stderr.write(`worker ${worker}: ${line}\n`));
   return child;
-}
-
-/** Ports of the loopback address that nothing listens on; the one after the first is free too, for the channel of worker 0. */
-async function freePorts(count: number): Promise<number[]> {
-  for (;;) {
-    const first = await listen(0);
-    const beside = await listen(portOf(first) + 1).catch(() => null);
-    const others = await Promise.all(Array.from({ length: count - 1 }, () => listen(0)));
-    const servers = [first, ...others, ...(beside === null ? [] : [beside])];
-    const ports = [first, ...others].map(portOf);
-    await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-    if (beside !== null) return ports;
-  }
-}
-
-function listen(port: number): Promise<Server> {
-  return new Promise((listening, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(port, '127.0.0.1', () => listening(server));
-  });
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }

@@ -1,0 +1,43 @@
+// What a step of several workers should take, by its arithmetic, the bytes that are exchanged and the network.
+
+/** A worker's own share of a step, and what it exchanges. */
+export interface StepCosts {
+  forwardMs: number;
+  backwardMs: number;
+  /** The optimizer, which waits for all sums. */
+  updateMs: number;
+  /** Bytes of all gradients on the wire. */
+  bytes: number;
+  /** Of them those that the backward pass makes last, so that nothing is left to compute meanwhile: the word embeddings. */
+  lastBytes: number;
+  /** Processor time that sending and adding a byte takes from the arithmetic, in ms. */
+  copyMsPerByte: number;
+}
+
+export interface Network {
+  workers: number;
+  /** Of each worker in each direction; Infinity: bound by copying alone. */
+  gbits: number;
+  /** Of one message. */
+  latencyMs: number;
+}
+
+/** Bytes that each worker sends of so many that are summed in a ring: each part goes round twice. */
+export function ringBytes(bytes: number, workers: number): number {
+  return (2 * (workers - 1) * bytes) / workers;
+}
+
+/**
+ * The step's milliseconds: `F + max(B + K(P - E), W(P - E)) + max(K(E), W(E)) + 2 (N - 1) L + U`, with `F`, `B` and `U` the forward pass, the
+ * backward pass and the update, `P` all gradients and `E` those that come last, `W` the time on the wire and `K` that of copying what a worker sends of them,
+ * `L` the latency of a message. Sums overlap with the rest of the backward pass, copying takes its processor.
+ */
+export function modelledStepMs(costs: StepCosts, { workers, gbits, latencyMs }: Network): number {
+  const { forwardMs, backwardMs, updateMs, bytes, lastBytes, copyMsPerByte } = costs;
+  const wire = (part: number): number => ringBytes(part, workers) / (gbits * 125_000); // bytes in a ms
+  const copying = (part: number): number => ringBytes(part, workers) * copyMsPerByte;
+  const early = bytes - lastBytes;
+  const backward = Math.max(backwardMs + copying(early), wire(early));
+  const rest = Math.max(copying(lastBytes), wire(lastBytes));
+  return forwardMs + backward + rest + 2 * (workers - 1) * latencyMs + updateMs;
+}
