@@ -14,6 +14,7 @@
 
 #include "fused_kernels.h"
 #include "fused_loops.h"
+#include "loopback_only.h"
 #include "napi_util.h"
 #include "parallel.h"
 #include "variable_handle.h"
@@ -126,13 +127,16 @@ napi_value CloseGraph(napi_env env, napi_value* args, size_t) {
   return nullptr;
 }
 
-// startServer(definition): starts this process's server of a cluster and returns its target; definition is a serialized tensorflow.ServerDef.
-// It serves until the process ends: TensorFlow cannot stop one cleanly.
+// startServer(definition, localPort): starts this process's server of a cluster and returns its target; definition is a serialized
+// tensorflow.ServerDef. With its port as localPort it serves this machine alone, with 0 everyone. It serves until the process ends: TensorFlow cannot
+// stop one cleanly.
 napi_value StartServer(napi_env env, napi_value* args, size_t) {
   Status status;
   const Bytes definition = to_bytes(env, args[0]);
   TF_Server* server = TF_NewServer(definition.data, definition.size, status);
   status.check();
+  const int64_t local_port = to_int(env, args[1]);
+  if (local_port != 0) allow_loopback_only(static_cast<int>(local_port));  // before it takes calls
   TF_ServerStart(server, status);
   status.check();
   return make_string(env, TF_ServerTarget(server));

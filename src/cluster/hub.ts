@@ -12,7 +12,7 @@ import {
 } from './channel.js';
 import type { Message } from './contract.js';
 import { Gathering } from './exchanges.js';
-import { isLoopback } from './loopback.js';
+import { isLoopback } from '../engine/session/loopback.js';
 import { readLines } from './line-socket.js';
 
 /**

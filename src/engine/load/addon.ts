@@ -75,7 +75,7 @@ export type Feeds = readonly (readonly [OutputNumber, NativeArray | Handle<'tens
 /** The functions of native/graph.cc. */
 export interface GraphAddon {
   createGraph(config: Uint8Array, target: string): Handle<'graph'>;
-  startServer(definition: Uint8Array): string;
+  startServer(definition: Uint8Array, localPort: number): string;
   closeGraph(graph: Handle<'graph'>): void;
   addOperation(
     graph: Handle<'graph'>,

@@ -4,6 +4,7 @@ import { EngineError, errorMessage } from '../../errors.js';
 import type { GraphAddon } from '../load/addon.js';
 import { loadNative } from '../load/native.js';
 import type { WorkerServer } from './contract.js';
+import { isLoopback } from './loopback.js';
 import { JOB, sessionConfig } from './session-config.js';
 
 /** The workers of a cluster, and which of them this process is. */
@@ -17,8 +18,9 @@ export interface WorkerAddresses {
 let started: WorkerServer | null = null;
 
 /**
- * Starts the server of this process. It listens on the port of its own address, on every network interface, without authentication or
- * encryption, until the process ends: TensorFlow cannot stop a server.
+ * Starts the server of this process. It listens on the port of its own address, without authentication or encryption, until the process ends:
+ * TensorFlow cannot stop a server. Where all addresses are of the loopback device it takes no calls from elsewhere (a warning where the system
+ * cannot keep them out), else from every network interface.
  * @throws EngineError when the port cannot be opened, and at the second call
  */
 export function startServer({ addresses, worker }: WorkerAddresses): WorkerServer {
@@ -32,7 +34,10 @@ export function startServer({ addresses, worker }: WorkerAddresses): WorkerServe
   const { threads: intraOpThreads, interOpThreads, xla } = native.info;
   const config = sessionConfig({ intraOpThreads, interOpThreads, xla, worker });
   try {
-    const target = (native.graph as GraphAddon).startServer(serverDefinition({ addresses, worker }, config));
+    const target = (native.graph as GraphAddon).startServer(
+      serverDefinition({ addresses, worker }, config),
+      localPort({ addresses, worker }),
+    );
     return (started = { target, worker });
   } catch (error) {
     throw new EngineError(
@@ -40,6 +45,17 @@ export function startServer({ addresses, worker }: WorkerAddresses): WorkerServe
       { cause: error },
     );
   }
+}
+
+/** The port that only this machine may reach; 0: all may. */
+function localPort({ addresses, worker }: WorkerAddresses): number {
+  if (!addresses.every((address) => isLoopback(address.split(':')[0] ?? ''))) return 0;
+  const port = Number(addresses[worker]?.split(':')[1]);
+  if (process.platform === 'linux') return port;
+  process.emitWarning(
+    `TensorFlow's server listens on port ${port} of every network interface, and only Linux can keep others out: close the port by a firewall`,
+  );
+  return 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 // Two processes as workers of a cluster: sums inside a recorded function.
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
 import { freePorts } from '../../helpers/ports.js';
@@ -18,6 +19,24 @@ onEngine('servers of a cluster', () => {
     expect(results).toEqual([expected, expected]);
   });
 
+  test('workers of one machine cannot be reached by an address that other machines see', async () => {
+    const outer = Object.values(networkInterfaces()).flatMap((found) => found?.filter(({ internal }) => !internal) ?? []);
+    if (outer.length === 0) return void process.stderr.write('left out: this machine has no network address\n');
+    const addresses = addressesOf(await freePorts(2));
+    const port = Number(addresses[0]?.split(':')[1]);
+    const waiting = runWorker(addresses, 0); // for worker 1, some seconds
+    while ((await answerOf('127.0.0.1', port)) !== 'connected') await new Promise((wake) => setTimeout(wake, 20));
+    for (const { address, scopeid } of outer) {
+      if (scopeid) continue;
+      // TensorFlow opens the port itself, a moment before the filter is on it.
+      let answer = 'connected';
+      for (let tries = 0; answer === 'connected' && tries < 40; tries++) answer = await answerOf(address, port);
+      expect([address, answer]).toEqual([address, 'none']);
+    }
+    expect(await answerOf('127.0.0.1', port)).toBe('connected');
+    expect((await waiting)?.error).toContain('timed out waiting for other workers');
+  });
+
   test('a port in use is named', async () => {
     const addresses = addressesOf(await freePorts(2));
     const port = Number(addresses[0]?.split(':')[1]);
@@ -28,3 +47,16 @@ onEngine('servers of a cluster', () => {
     expect(refused?.error).toContain(`worker 0 cannot listen on 127.0.0.1:${port}`);
   });
 });
+
+/** How an address answers to a connection within half a second. */
+function answerOf(host: string, port: number): Promise<string> {
+  return new Promise((settle) => {
+    const socket = connect({ host, port, timeout: 500 });
+    const end = (answer: string): void => {
+      socket.destroy();
+      settle(answer);
+    };
+    socket.once('connect', () => setTimeout(end, 50, 'connected')).once('timeout', () => end('none'));
+    socket.once('error', ({ message }) => end(message));
+  });
+}
