@@ -14,7 +14,7 @@ export interface ChannelOptions {
 }
 
 /** The part of a cluster's communication that carries no tensors. */
-export type Channel = Pick<Cluster, 'exchange' | 'abandon' | 'failure' | 'fail' | 'leave'>;
+export type Channel = Pick<Cluster, 'exchange' | 'gather' | 'abandon' | 'failure' | 'fail' | 'leave'>;
 
 /** Heartbeats within the time after which a worker counts as lost. */
 const HEARTBEATS = 6;
@@ -117,15 +117,28 @@ export class ChannelEnd {
 /** How long a failing worker waits for the failure that caused its own, which another worker may report. */
 const CAUSE_MS = 3000;
 
+/** What a worker contributes: for all, or for worker 0 alone. */
+export interface Contribution {
+  name: string;
+  value: Message;
+  forFirst: boolean;
+}
+
 /** The channel of an end. @param contribute sends a value to worker 0 */
-export function channelOf(end: ChannelEnd, contribute: (name: string, value: Message) => void): Channel {
+export function channelOf(end: ChannelEnd, contribute: (given: Contribution) => void): Channel {
   const { addresses, worker } = end.options;
   let own: unknown = null;
   return {
     failure: end.failure,
     exchange: async <T extends Message>(name: string, value: T): Promise<readonly T[]> => {
       const values = end.exchanges.wait(name);
-      contribute(name, value);
+      contribute({ name, value, forFirst: false });
+      return values as Promise<readonly T[]>;
+    },
+    gather: async <T extends Message>(name: string, value: T): Promise<readonly T[]> => {
+      if (end.error !== null) throw end.error;
+      const values = worker === 0 ? end.exchanges.wait(name) : Promise.resolve([]);
+      contribute({ name, value, forFirst: true });
       return values as Promise<readonly T[]>;
     },
     fail: async (error) => {

@@ -11,6 +11,8 @@ export interface Cluster extends WorkerGroup {
    * as the others send heartbeats.
    */
   exchange<T extends Message>(name: string, value: T): Promise<readonly T[]>;
+  /** Gives worker 0 the values of all, by worker number; the others get none and do not wait. */
+  gather<T extends Message>(name: string, value: T): Promise<readonly T[]>;
   /** Rejects this worker's pending exchanges, such as those for batches read ahead when the run ends. */
   abandon(): void;
   /** Rejects when a worker ends early or stops responding, with a WorkerError that names it. Never resolves. */

@@ -7,6 +7,7 @@ import {
   ChannelEnd,
   channelOf,
   type ChannelOptions,
+  type Contribution,
   type Peer,
   workerName,
 } from './channel.js';
@@ -24,10 +25,10 @@ export async function openHub(options: ChannelOptions): Promise<Channel> {
   const server = createServer();
   const end = new ChannelEnd(options, () => server.close());
   const gathering = new Gathering(addresses.length);
-  const contribute = (worker: number, name: string, value: Message): void => {
+  const contribute = (worker: number, { name, value, forFirst }: Contribution): void => {
     const values = gathering.add(name, worker, value);
     if (values === null) return;
-    for (const peer of end.peers.values()) peer.send({ name, values });
+    if (!forFirst) for (const peer of end.peers.values()) peer.send({ name, values });
     end.exchanges.settle(name, values);
   };
   const { host, port } = channelAddress(addresses);
@@ -47,7 +48,7 @@ export async function openHub(options: ChannelOptions): Promise<Channel> {
   }, 1000 * timeoutSeconds);
   await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
   for (const peer of end.peers.values()) peer.send({ complete: true });
-  return channelOf(end, (name, value) => contribute(0, name, value));
+  return channelOf(end, (given) => contribute(0, given));
 }
 
 function listen(server: Server, host: string | undefined, port: number): Promise<void> {
@@ -67,7 +68,7 @@ function listen(server: Server, host: string | undefined, port: number): Promise
 function admit(
   socket: Socket,
   end: ChannelEnd,
-  contribute: (worker: number, name: string, value: Message) => void,
+  contribute: (worker: number, given: Contribution) => void,
   onJoin: () => void,
 ): void {
   const { addresses, identity } = end.options;
@@ -78,8 +79,9 @@ function admit(
       if (peer !== null) {
         end.receive(peer, message);
         if (message['bye'] === true) hasLeft = true;
-        if (typeof message['name'] === 'string' && 'value' in message)
-          contribute(peer.worker, message['name'], message['value'] as Message);
+        const { name, value, forFirst } = message;
+        if (typeof name === 'string' && value !== undefined)
+          contribute(peer.worker, { name, value: value as Message, forFirst: forFirst === true });
         return;
       }
       const { hello: worker, addresses: known, identity: theirs } = message;
@@ -93,6 +95,7 @@ function admit(
       }
       peer = { worker, lastMessageMs: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
       end.peers.set(worker, peer);
+      lines.trust();
       const difference = differenceOf(identity, theirs);
       if (difference !== null)
         return end.failWith(new TrainingError(`${workerName(worker, addresses)} differs from worker 0: ${difference}`));

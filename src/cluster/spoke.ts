@@ -46,13 +46,14 @@ export async function openSpoke(options: ChannelOptions): Promise<Channel> {
     end: () => lines.end(),
   };
   end.peers.set(0, hub);
+  lines.trust();
   lines.send({ hello: worker, addresses, identity });
   const late = setTimeout(
     () => end.failWith(new WorkerError(`${workerName(0, addresses)} did not begin within ${2 * timeoutSeconds} s`)),
     2000 * timeoutSeconds, // worker 0 waits this long for the others, and names them
   );
   await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
-  return channelOf(end, (name, value) => lines.send({ name, value }));
+  return channelOf(end, (given) => lines.send(given));
 }
 
 /** Connects to worker 0, which may not have started yet. */

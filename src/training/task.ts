@@ -24,6 +24,13 @@ export interface Batch {
 export interface Metric<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
   compute(): Record<string, number>;
+  /**
+   * What `update` would keep of these examples, as data that JSON carries unchanged. With it and `add` several workers share an evaluation;
+   * else worker 0 evaluates alone.
+   */
+  judge?(examples: readonly E[], outputs: Record<string, RawTensor>): readonly unknown[];
+  /** Keeps what `judge` gave, here or on another worker. */
+  add?(judged: readonly unknown[]): void;
 }
 
 /** One judged example, as reports show it. */

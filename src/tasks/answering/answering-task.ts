@@ -19,6 +19,7 @@ import {
   type TaskExample,
 } from '../shared/datasets.js';
 import { logitRows } from '../shared/logits.js';
+import { keepingMetric } from '../shared/metric.js';
 import { notedAnswers, notedImages } from '../shared/notes.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { AnsweringOptions, VqaOptions } from '../shared/options.js';
@@ -174,13 +175,10 @@ function createMetric<R>(
   kind: QuestionKind<R>,
   predict: (examples: readonly TaskExample<R>[], outputs: Record<string, RawTensor>) => AnswerPrediction<R>[],
 ): Metric<TaskExample<R>> {
-  const judged: AnswerPrediction<R>[] = [];
-  return {
-    update: (examples, outputs) => {
-      judged.push(...predict(examples, outputs).filter(({ record }) => kind.isAnswered(record)));
-    },
-    compute: () => (judged.length === 0 ? {} : kind.metrics(judged)),
-  };
+  return keepingMetric(
+    (examples, outputs) => predict(examples, outputs).filter(({ record }) => kind.isAnswered(record)),
+    (judged) => kind.metrics(judged),
+  );
 }
 
 /** One example with its most likely answers. */

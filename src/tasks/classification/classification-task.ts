@@ -15,6 +15,7 @@ import {
 } from '../shared/datasets.js';
 import { requireLabels } from '../shared/labels.js';
 import { indexOfMax, logitRows, ranking } from '../shared/logits.js';
+import { keepingMetric } from '../shared/metric.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import { collectPredictions } from '../shared/predictions.js';
@@ -125,16 +126,12 @@ function createClassificationTask<R extends ClassifiedText>(parts: Classificatio
       const labels = classLabels(examples);
       return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
     },
-    createMetric: (): Metric<ClassifiedExample<R>> => {
-      const judged: ClassPrediction<R>[] = [];
-      return {
-        update: (examples, outputs) => {
-          const labelled = predictClasses(parts, examples, outputs).filter(({ record }) => record.classIndex !== null);
-          judged.push(...labelled);
-        },
-        compute: () => (judged.length === 0 ? {} : judge.metrics(judged)),
-      };
-    },
+    createMetric: (): Metric<ClassifiedExample<R>> =>
+      keepingMetric(
+        (examples, outputs) =>
+          predictClasses(parts, examples, outputs).filter(({ record }) => record.classIndex !== null),
+        (judged) => judge.metrics(judged),
+      ),
     describe: (examples, outputs) =>
       predictClasses(parts, examples, outputs).map((prediction, i) =>
         noteOf(prediction, examples[i] as ClassifiedExample<R>, parts.classes),

@@ -12,6 +12,7 @@ import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, NotedImage, Task } from '../../training/task.js';
 import { type RecordKind, recordDatasets, type Splits, type TaskExample } from '../shared/datasets.js';
 import { ranking } from '../shared/logits.js';
+import { judgingMetric } from '../shared/metric.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import type { FlickrOptions, GroundingOptions } from '../shared/options.js';
@@ -181,14 +182,16 @@ function rankings(examples: readonly GroundingExample[], outputs: Record<string,
 
 function createGroundingMetric(): Metric<GroundingExample> {
   const recall = new PhraseRecall();
-  return {
-    update: (examples, outputs) => {
-      rankings(examples, outputs).forEach((phrases, i) =>
-        phrases.forEach((ranked, j) => recall.add(ranked, examples[i]?.matches[j] ?? [])),
-      );
+  return judgingMetric({
+    judge: (examples, outputs) =>
+      rankings(examples, outputs).flatMap((phrases, i) =>
+        phrases.map((ranked, j) => ({ ranked, matching: examples[i]?.matches[j] ?? [] })),
+      ),
+    add: (judged) => {
+      for (const { ranked, matching } of judged) recall.add(ranked, matching);
     },
     compute: () => recall.compute(),
-  };
+  });
 }
 
 /** A line for each phrase: `{ id, phrase, boxes }`, the boxes of its ten best regions. */

@@ -10,6 +10,7 @@ import type { RawTensor } from '../../raw-tensor.js';
 import type { Batch, ExampleNote, Metric, Task } from '../../training/task.js';
 import type { TaskExample } from '../shared/datasets.js';
 import { indexOfMax, ranking } from '../shared/logits.js';
+import { judgingMetric } from '../shared/metric.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import { type AlignedText, alignmentTensor } from '../../processing/aligned-text.js';
 
@@ -140,26 +141,34 @@ function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTens
 function createPretrainingMetric<E>(askedOf: (example: E) => Asked | undefined): Metric<E> {
   const words = { right: 0, all: 0 };
   const matches = { right: 0, all: 0 };
-  return {
-    update: (examples, { predictionLogits, seqRelationshipLogits }) => {
+  return judgingMetric({
+    judge: (examples, { predictionLogits, seqRelationshipLogits }) => {
       if (predictionLogits === undefined) throw new DataError('pre-training: expected the output predictionLogits');
       const [, k = 0, w = 0] = predictionLogits.shape;
-      examples.forEach((example, i) => {
+      return examples.map((example, i) => {
         const asked = askedOf(example);
-        asked?.masked.labels.forEach((label, j) => {
+        const found = asked?.masked.labels.map((label, j) => {
           const row = predictionLogits.data.subarray((i * k + j) * w, (i * k + j + 1) * w);
-          words.all += 1;
-          if (indexOfMax(row) === label) words.right += 1;
+          return indexOfMax(row) === label;
         });
-        if (asked?.matches === undefined || seqRelationshipLogits === undefined) return;
-        matches.all += 1;
-        if (indexOfMax(seqRelationshipLogits.data.subarray(2 * i, 2 * i + 2)) === Number(asked.matches))
-          matches.right += 1;
+        const isMatched =
+          asked?.matches === undefined || seqRelationshipLogits === undefined
+            ? null
+            : indexOfMax(seqRelationshipLogits.data.subarray(2 * i, 2 * i + 2)) === Number(asked.matches);
+        return { found: found ?? [], isMatched };
       });
+    },
+    add: (judged) => {
+      for (const { found, isMatched } of judged) {
+        words.all += found.length;
+        words.right += found.filter(Boolean).length;
+        matches.all += Number(isMatched !== null);
+        matches.right += Number(isMatched === true);
+      }
     },
     compute: () => ({
       ...(words.all === 0 ? {} : { 'masked word accuracy': (100 * words.right) / words.all }),
       ...(matches.all === 0 ? {} : { 'matching accuracy': (100 * matches.right) / matches.all }),
     }),
-  };
+  });
 }

@@ -11,6 +11,7 @@ import type { RawTensor } from '../../raw-tensor.js';
 import type { ExampleNote, Metric, Task } from '../../training/task.js';
 import { mapSplits, readAll, readSplits, type RecordKind, recordDatasets } from '../shared/datasets.js';
 import { logitRows, ranking } from '../shared/logits.js';
+import { keepingMetric } from '../shared/metric.js';
 import { notedImages } from '../shared/notes.js';
 import { requireLabels } from '../shared/labels.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
@@ -129,25 +130,20 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
     },
     describe: (examples, outputs) =>
       probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row, names)),
-    createMetric: (): Metric<VcrExample> => {
-      const records: VcrRecord[] = [];
-      const predictions = new Map<string, VcrPrediction>();
-      return {
-        update: (examples, outputs) => {
-          probabilities(examples, outputs).forEach((row, i) => {
+    createMetric: (): Metric<VcrExample> =>
+      keepingMetric(
+        (examples, outputs) =>
+          probabilities(examples, outputs).flatMap((row, i) => {
             const { record, given, label } = examples[i] as VcrExample;
-            if (label === null) return;
-            records.push(record);
-            predictions.set(record.annotId, given === null ? { answers: row } : { rationales: { [given]: row } });
-          });
+            const prediction: VcrPrediction = given === null ? { answers: row } : { rationales: { [given]: row } };
+            return label === null ? [] : [{ record, prediction }];
+          }),
+        (judged) => {
+          const predictions = new Map(judged.map(({ record, prediction }) => [record.annotId, prediction]));
+          const records = judged.map(({ record }) => record);
+          return { accuracy: scoreVcr(records, predictions)[mode === 'answer' ? 'Q->A' : 'QA->R'] ?? 0 };
         },
-        compute: (): Record<string, number> => {
-          if (records.length === 0) return {};
-          const scores = scoreVcr(records, predictions);
-          return { accuracy: (mode === 'answer' ? scores['Q->A'] : scores['QA->R']) ?? 0 };
-        },
-      };
-    },
+      ),
   };
 }
 

@@ -50,6 +50,50 @@ export async function evaluationBuckets<E>({
   return (await fitBuckets(task, dataset, options)).buckets;
 }
 
+/** A batch of an evaluation, and what the model made of it. */
+export interface EvaluatedBatch<E> {
+  /** Of the examples in the data set. */
+  indices: readonly number[];
+  examples: readonly E[];
+  outputs: Record<string, RawTensor>;
+  /** Mean over the examples; null without labels. */
+  loss: number | null;
+}
+
+/** Runs batches of a data set through the model, one at each `next`. */
+export async function* evaluateBatches<E>(
+  options: EvaluateOptions<E>,
+  batches: readonly (readonly number[])[],
+): AsyncGenerator<EvaluatedBatch<E>, void, undefined> {
+  const { task, dataset, batchSize, seed, padBatches } = options;
+  const buckets = options.buckets ?? (await evaluationBuckets(options));
+  const seeding = { seed, epoch: 0, training: false, buckets };
+  for await (const { indices, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
+    indices,
+    ...(await readBatch(task, dataset, indices, seeding)),
+  }))) {
+    const inputs = allInputs(padBatches ? fillBatch(batch, batchSize) : batch);
+    const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
+    yield { indices, examples, outputs, loss: outputs['loss']?.data[0] ?? null };
+  }
+}
+
+/** The mean loss over the examples of batches that have one. */
+export class LossMean {
+  private sum = 0;
+  private count = 0;
+
+  add(loss: number | null, count: number): void {
+    if (loss === null) return;
+    this.sum += loss * count;
+    this.count += count;
+  }
+
+  metrics(): { loss?: number } {
+    return this.count > 0 ? { loss: this.sum / this.count } : {};
+  }
+}
+
 /**
  * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
  * Null when `isStopped` ended it.
@@ -57,29 +101,25 @@ export async function evaluationBuckets<E>({
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
   requireOptions('evaluateTask', options);
-  const { task, dataset, batchSize, seed, padBatches } = options;
+  const { task, dataset, batchSize } = options;
   requireKinds('evaluateTask', { 'an object': { task, dataset }, 'a function': { outputs: options.outputs } });
   const metric = task.createMetric();
   const all = evaluationBatches(dataset, batchSize);
   const { shard } = options;
   const batches = shard === undefined ? all : itemsOfShard(all, shard, counted(all.length, 'batch', 'batches'));
-  const buckets = options.buckets ?? (await evaluationBuckets(options));
-  const seeding = { seed, epoch: 0, training: false, buckets };
-  let [lossSum, lossCount] = [0, 0];
-  for await (const { indices, examples, batch } of prefetch(batches, BATCHES_AHEAD, async (indices) => ({
-    indices,
-    ...(await readBatch(task, dataset, indices, seeding)),
-  }))) {
-    if (options.isStopped?.()) return null;
-    const inputs = allInputs(padBatches ? fillBatch(batch, batchSize) : batch);
-    const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
-    if (options.hasLabels !== false) metric.update(examples, outputs);
-    options.onBatch?.(examples, outputs, indices);
-    const loss = outputs['loss']?.data[0];
-    if (loss !== undefined) [lossSum, lossCount] = [lossSum + loss * batch.count, lossCount + batch.count];
+  const loss = new LossMean();
+  const evaluated = evaluateBatches(options, batches);
+  try {
+    for (let done = 0; done < batches.length; done++) {
+      if (options.isStopped?.()) return null;
+      const { value } = await evaluated.next();
+      if (value === undefined) break;
+      if (options.hasLabels !== false) metric.update(value.examples, value.outputs);
+      options.onBatch?.(value.examples, value.outputs, value.indices);
+      loss.add(value.loss, value.examples.length);
+    }
+  } finally {
+    await evaluated.return();
   }
-  return {
-    ...(lossCount > 0 ? { loss: lossSum / lossCount } : {}),
-    ...(options.hasLabels === false ? {} : metric.compute()),
-  };
+  return { ...loss.metrics(), ...(options.hasLabels === false ? {} : metric.compute()) };
 }

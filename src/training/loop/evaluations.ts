@@ -2,42 +2,36 @@
 import { join } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
-import { type Buckets } from '../../processing/batch.js';
 import { duration } from '../log/progress.js';
 import { NoteCollector, notesTable, type NotesSummary } from '../report/example-notes.js';
 import { EXAMPLES_FILE } from '../report/run-record.js';
 import { finiteOf } from '../run-folder/trainer-state.js';
 import { isBetter } from '../best.js';
-import { type Dataset } from '../task.js';
-import { evaluateTask, evaluationBuckets } from './evaluate.js';
-import { isDue, type RunContext } from './run-context.js';
+import { type RunContext } from './run-context.js';
+import { type EndReason } from './trainer-options.js';
+import { Validation } from './validation.js';
 
 /** Evaluates the validation examples of a run. */
 export class Evaluations<E> {
   /** Metrics of the last evaluation of this start. */
   last: Record<string, number> | null = null;
-  /** Fitted at the first evaluation. */
-  private buckets: Buckets | null = null;
+  /** Why all workers stopped the last evaluation. */
+  stoppedBy: EndReason | null = null;
+  private readonly validation: Validation<E> | null;
 
-  constructor(private readonly run: RunContext<E>) {}
-
-  /** Whether the run evaluates after a step. */
-  isDue(step: number): boolean {
-    const { evaluateEvery } = this.run.arguments;
-    if (this.run.validation === null || evaluateEvery === 'never') return false;
-    return step >= this.run.totalSteps || isDue(evaluateEvery, step, this.run.stepsPerEpoch);
+  constructor(private readonly run: RunContext<E>) {
+    this.validation = run.validation === null ? null : new Validation(run, run.validation);
   }
 
   /** Evaluates the current weights, or their average where one is kept, and records the result. Null when a signal interrupted it. */
   async evaluate(): Promise<Record<string, number> | null> {
-    const { validation, step: training, log, progress, stepsPerEpoch } = this.run;
-    if (validation === null) return null;
+    const { step: training, log, progress, stepsPerEpoch } = this.run;
+    if (this.validation === null) return null;
     const { step } = training;
     const started = performance.now();
     const notes = new NoteCollector();
-    const withAverage = this.run.arguments.emaDecay !== undefined;
-    const compute = (): Promise<Record<string, number> | null> => this.compute(validation, notes);
-    const metrics = withAverage ? await training.withAverage(compute) : await compute();
+    const { metrics, stoppedBy } = await this.validation.evaluate((found) => found.forEach((note) => notes.add(note)));
+    this.stoppedBy = stoppedBy;
     if (metrics === null) return null;
     const seconds = (performance.now() - started) / 1000;
     this.last = metrics;
@@ -56,20 +50,6 @@ export class Evaluations<E> {
     if (staleEvaluations < (given.patience ?? Infinity) || step.step >= totalSteps) return false;
     progress.line(`no better evaluation for ${staleEvaluations} times: stopping early`);
     return true;
-  }
-
-  private async compute(dataset: Dataset<E>, notes: NoteCollector): Promise<Record<string, number> | null> {
-    const { step, signals, task, arguments: given } = this.run;
-    const batchSize = given.evaluationBatchSize ?? given.batchSize;
-    const evaluation = { task, dataset, batchSize, seed: given.seed, padBatches: step.compiled };
-    this.buckets ??= await evaluationBuckets(evaluation);
-    return evaluateTask({
-      ...evaluation,
-      buckets: this.buckets,
-      outputs: (inputs) => step.outputs(inputs),
-      isStopped: () => signals.received !== null,
-      onBatch: (examples, outputs) => task.describe?.(examples, outputs).forEach((note) => notes.add(note)),
-    });
   }
 
   /** Compares metrics with the best so far. A value that is not finite is never the best. */

@@ -45,3 +45,13 @@ export interface RunContext<E> extends RunPlan<E> {
 export function isDue(every: 'epoch' | 'never' | number, step: number, stepsPerEpoch: number): boolean {
   return every !== 'never' && step % (every === 'epoch' ? stepsPerEpoch : every) === 0;
 }
+
+/** Whether a run evaluates after a step. */
+export function isEvaluationDue(
+  plan: Pick<RunPlan<unknown>, 'arguments' | 'totalSteps' | 'stepsPerEpoch'> & { validation: unknown },
+  step: number,
+): boolean {
+  const { evaluateEvery } = plan.arguments;
+  if (plan.validation === null || evaluateEvery === 'never') return false;
+  return step >= plan.totalSteps || isDue(evaluateEvery, step, plan.stepsPerEpoch);
+}

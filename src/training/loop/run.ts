@@ -3,10 +3,10 @@ import { TrainingError } from '../../errors.js';
 import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
 import { Evaluations } from './evaluations.js';
-import { isDue, type RunContext } from './run-context.js';
+import { isDue, isEvaluationDue, type RunContext } from './run-context.js';
 import { countPadding } from './padding.js';
 import { saveCheckpoint } from './saving.js';
-import { agreedEnd } from './together.js';
+import { agreedEnd, agreedEvaluation } from './together.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { type Update, updatesOf } from './updates.js';
 
@@ -53,8 +53,10 @@ export class Run<E> {
   private async epochs(): Promise<EndReason> {
     const { step, totalSteps, stepsPerEpoch, state } = this.context;
     // A run that was stopped between an update and its evaluation evaluates now.
-    const isPending = this.startedAt > 0 && this.evaluations.isDue(this.startedAt);
-    if (isPending && state.evaluatedStep !== this.startedAt) {
+    const wasDue = this.startedAt > 0 && isEvaluationDue(this.context, this.startedAt);
+    const isPending = wasDue && state.evaluatedStep !== this.startedAt;
+    if (wasDue) await this.announceEvaluation(isPending);
+    if (isPending) {
       const reason = await this.evaluateAndSave();
       this.timeLeft.pause(this.startedAt);
       if (reason !== null) return reason;
@@ -109,6 +111,7 @@ export class Run<E> {
     const pause = this.pauseAfter(step);
     if (ends === null && pause === null) return null;
     let reason: EndReason | null = null;
+    if (pause === 'evaluation') await this.announceEvaluation(signal === null);
     if (pause === 'evaluation' && signal === null) reason = await this.evaluateAndSave();
     else await saveCheckpoint(this.context);
     this.timeLeft.pause(step);
@@ -118,15 +121,22 @@ export class Run<E> {
   /** Logs, evaluates and saves after an update of a run that is not being stopped. */
   private pauseAfter(step: number): Pause | null {
     const { totalSteps, stepsPerEpoch, arguments: given } = this.context;
-    if (this.evaluations.isDue(step)) return 'evaluation';
+    if (isEvaluationDue(this.context, step)) return 'evaluation';
     return step >= totalSteps || isDue(given.saveEvery, step, stepsPerEpoch) ? 'save' : null;
+  }
+
+  /** The other workers, which know when an evaluation is due, take part when it is made. */
+  private async announceEvaluation(isMade: boolean): Promise<void> {
+    const { cluster, step } = this.context;
+    if (cluster !== null) await agreedEvaluation(cluster, step.step, isMade);
   }
 
   private async evaluateAndSave(): Promise<EndReason | null> {
     const { callbacks, signals, step } = this.context;
     const metrics = await this.evaluations.evaluate();
     await saveCheckpoint(this.context); // without metrics after a signal: the evaluation is then pending
-    if (metrics === null) return signals.received;
+    this.othersKnow ||= this.evaluations.stoppedBy !== null;
+    if (metrics === null) return signals.received ?? this.evaluations.stoppedBy;
     const answers = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(step.step, metrics)));
     if (answers.includes('stop')) return 'callback';
     return this.evaluations.stopsEarly() ? 'early' : signals.received;

@@ -4,10 +4,11 @@ import { TrainingError } from '../../errors.js';
 import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { stepOptionsOf } from '../arguments.js';
-import { type RunPlan } from './run-context.js';
+import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
 import { listenForStop } from './signals.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { updatesOf } from './updates.js';
+import { Validation } from './validation.js';
 
 /** Arguments that may differ from worker to worker: they name folders, or concern worker 0 alone. */
 const OWN_ARGUMENTS = new Set(['outputDir', 'resume', 'logEvery', 'keepCheckpoints', 'histograms', 'patience']);
@@ -53,30 +54,44 @@ export async function agreedEnd(cluster: Cluster, step: number, own: EndReason |
   return reasons.find((reason) => reason !== null) ?? null;
 }
 
-/** The training of every worker but worker 0, which alone evaluates, logs and saves. */
+/** Whether an evaluation that is due after a step is made: worker 0 knows, the others ask with null. */
+export async function agreedEvaluation(cluster: Cluster, step: number, isMade: boolean | null): Promise<boolean> {
+  const [answer] = await cluster.exchange<boolean | null>(`whether to evaluate after step ${step}`, isMade);
+  return answer === true;
+}
+
+/** The training of every worker but worker 0, which alone logs and saves. */
 export async function trainBeside<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
   const { model, totalSteps, arguments: given } = plan;
   const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
   const signals = listenForStop(() => undefined);
   await synchronise(step, cluster);
-  const reason = await epochsBeside(plan, cluster, step, () => signals.received);
+  const reason = await epochsBeside({ ...plan, cluster, step, signals });
   signals.release();
   await step.dispose();
   return { step: step.step, totalSteps, reason, best: null, metrics: null, recordings: step.recordings, padding: null };
 }
 
-async function epochsBeside<E>(
-  plan: RunPlan<E>,
-  cluster: Cluster,
-  step: TrainingStep,
-  signal: () => NodeJS.Signals | null,
-): Promise<EndReason> {
-  const { totalSteps, stepsPerEpoch } = plan;
+type Beside<E> = RunPlan<E> & Pick<RunContext<E>, 'step' | 'signals'> & { cluster: Cluster };
+
+async function epochsBeside<E>(run: Beside<E>): Promise<EndReason> {
+  const { totalSteps, stepsPerEpoch, cluster, step, signals } = run;
+  const validation = run.validation === null ? null : new Validation(run, run.validation);
+  /** Takes part in an evaluation. Returns why all stopped in it. */
+  const evaluate = async (): Promise<EndReason | null> => {
+    if (validation === null || step.step === 0 || !isEvaluationDue(run, step.step)) return null;
+    if (!(await agreedEvaluation(cluster, step.step, null))) return null;
+    return (await validation.evaluate(() => undefined)).stoppedBy;
+  };
+  const atStart = await evaluate(); // a run that was stopped before an evaluation that was due
+  if (atStart !== null) return atStart;
   for (let epoch = Math.floor(step.step / stepsPerEpoch); step.step < totalSteps; epoch++) {
-    for await (const { inputs, shares } of updatesOf({ ...plan, step }, epoch)) {
-      const reason = await agreedEnd(cluster, step.step, signal());
+    for await (const { inputs, shares } of updatesOf(run, epoch)) {
+      const reason = await agreedEnd(cluster, step.step, signals.received);
       if (reason !== null) return reason;
       await step.run(inputs, shares);
+      const stoppedBy = await evaluate();
+      if (stoppedBy !== null) return stoppedBy;
       if (step.step >= totalSteps) break;
     }
   }

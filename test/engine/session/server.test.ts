@@ -20,7 +20,9 @@ onEngine('servers of a cluster', () => {
   });
 
   test('workers of one machine cannot be reached by an address that other machines see', async () => {
-    const outer = Object.values(networkInterfaces()).flatMap((found) => found?.filter(({ internal }) => !internal) ?? []);
+    const outer = Object.values(networkInterfaces()).flatMap(
+      (found) => found?.filter(({ internal }) => !internal) ?? [],
+    );
     if (outer.length === 0) return void process.stderr.write('left out: this machine has no network address\n');
     const addresses = addressesOf(await freePorts(2));
     const port = Number(addresses[0]?.split(':')[1]);

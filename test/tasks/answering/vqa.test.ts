@@ -10,6 +10,7 @@ import { openTask } from '../../../src/tasks/open-task.js';
 import type { VqaTaskExample } from '../../../src/tasks/answering/vqa.js';
 import { writeFeatureFolder } from '../../helpers/numpy-files.js';
 import { testWithData } from '../../helpers/shared-data.js';
+import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };
 const context = { purpose: 'train', model: null } as const;
@@ -64,6 +65,7 @@ describe('VQA task', () => {
 
       const metric = task.createMetric();
       metric.update(examples, choose([1, 1, 1, 1, 1, 1], 5));
+      expectSharedMetric(task, examples, choose([1, 0, 1, 2, 1, 1], 5));
       const expected = JSON.parse(readFileSync(annotations, 'utf8')) as {
         annotations: { answers: { answer: string }[] }[];
       };

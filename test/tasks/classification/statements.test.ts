@@ -7,6 +7,7 @@ import { scoreNlvr } from '../../../src/metrics/nlvr.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { testWithData } from '../../helpers/shared-data.js';
+import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };
 const folder = mkdtempSync(join(tmpdir(), 'statements-'));
@@ -64,6 +65,7 @@ describe('statement tasks', () => {
     expect([...(inputs['labels']?.data ?? [])]).toEqual([1, 0, 1]);
     const metric = opened.task.createMetric();
     metric.update(examples, logits([true, true, true]));
+    expectSharedMetric(opened.task, examples, logits([true, false, true]));
     expect(metric.compute()).toEqual({ accuracy: 100 * (2 / 3), consistency: 50 });
     const predictions = opened.createPredictions();
     predictions.update(examples, logits([true, false, true]));

@@ -11,6 +11,7 @@ import type { GroundingExample } from '../../../src/tasks/grounding/grounding.js
 import { scoreFlickrFile } from '../../../src/metrics/score-files.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { npy, npz } from '../../helpers/numpy-files.js';
+import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 /** Two images in the layout of Flickr30k Entities, with a scene, an unseen thing and an entity of two boxes. */
 function entities(): { folder: string; split: string; features: string } {
@@ -105,6 +106,7 @@ describe('grounding', () => {
     logits.data[8 + 1] = 1;
     const metric = opened.task.createMetric();
     metric.update(examples, { logits });
+    expectSharedMetric(opened.task, examples, { logits });
     expect(metric.compute()).toEqual({ 'R@1': 100 / 3, 'R@5': 100, 'R@10': 100, 'upper bound': 100 });
     // What reports show: the phrase in brackets, where it lies, and where it was looked for.
     const [first, second, third] = opened.task.describe?.(examples, { logits }) ?? [];

@@ -10,6 +10,7 @@ import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { writeFeatureFolder } from '../../helpers/numpy-files.js';
 import { testWithData } from '../../helpers/shared-data.js';
+import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pretraining-'));
 const tokenizer = createTokenizer({
@@ -107,10 +108,9 @@ describe('pre-training task', () => {
       const predictionLogits: RawTensor = { dtype: 'float32', shape: [b, k, w], data: new Float32Array(b * k * w) };
       const perfect = Float32Array.from(matches.flatMap((label) => (label === 1 ? [0, 1] : [1, 0])));
       await collate(0);
-      metric.update(examples, {
-        predictionLogits,
-        seqRelationshipLogits: { dtype: 'float32', shape: [b, 2], data: perfect },
-      });
+      const seqRelationshipLogits: RawTensor = { dtype: 'float32', shape: [b, 2], data: perfect };
+      metric.update(examples, { predictionLogits, seqRelationshipLogits });
+      expectSharedMetric(task, examples, { predictionLogits, seqRelationshipLogits });
       expect(metric.compute()).toEqual({ 'masked word accuracy': 0, 'matching accuracy': 100 });
     },
   );

@@ -8,6 +8,7 @@ import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { scoreVcrFiles } from '../../../src/metrics/score-files.js';
 import { writeFeatureFolder } from '../../helpers/numpy-files.js';
+import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vcr-'));
 const objects = ['person', 'person', 'person', 'car'];
@@ -100,6 +101,7 @@ describe('VCR', () => {
     for (const at of places(1, 1)) expect(tokens[at]?.startsWith('r')).toBe(true);
     expect([...(inputs['labels']?.data ?? [])]).toEqual([1, 1]);
     const logits: RawTensor = { dtype: 'float32', shape: [1, 4], data: Float32Array.of(0, 0, 0, Math.log(3)) };
+    expectSharedMetric(task, [await dataset.example(0)], { logits });
     expect(task.describe?.([await dataset.example(0)], { logits })).toMatchObject([
       {
         text: 'Does Casey like the car ? Right: No Riley Casey left .',
