@@ -2,6 +2,7 @@
 import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
 import { Exchanges } from './exchanges.js';
 import type { Cluster, Message } from './contract.js';
+import { unreachableWorkers } from './reach.js';
 
 /** What a channel is opened with. */
 export interface ChannelOptions {
@@ -16,8 +17,12 @@ export interface ChannelOptions {
 /** The part of a cluster's communication that carries no tensors. */
 export type Channel = Pick<Cluster, 'exchange' | 'gather' | 'abandon' | 'failure' | 'fail' | 'leave'>;
 
-/** Heartbeats within the time after which a worker counts as lost. */
+/** Heartbeats within the time in which a lost worker is noticed. */
 const HEARTBEATS = 6;
+/** So many may be missing: the rest of the time passes until the next check. */
+const MISSED_HEARTBEATS = 4;
+/** Times the timeout that a worker which sends heartbeats may take for what others wait for, such as opening its data or saving. */
+const PATIENCE = 10;
 
 /** A worker in messages: its number and address. */
 export function workerName(worker: number, addresses: readonly string[]): string {
@@ -41,7 +46,7 @@ export interface Peer {
 
 /** What both ends of a channel share: failing once, heartbeats, and noticing that they stop. */
 export class ChannelEnd {
-  readonly exchanges = new Exchanges();
+  readonly exchanges: Exchanges;
   readonly failure: Promise<never>;
   readonly peers = new Map<number, Peer>();
   hasLeft = false;
@@ -49,11 +54,24 @@ export class ChannelEnd {
   private failed: Error | null = null;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param close frees the resources of this end. */
+  /**
+   * @param close frees the resources of this end. @param awaited the workers that an exchange waits for. Worker 0, which knows them, gives up
+   * first.
+   */
   constructor(
     readonly options: ChannelOptions,
     private readonly close: () => void,
+    awaited: (exchange: string) => readonly number[],
   ) {
+    const limitSeconds = (options.worker === 0 ? PATIENCE : PATIENCE + 1) * options.timeoutSeconds;
+    this.exchanges = new Exchanges(1000 * limitSeconds, (name) => {
+      const late = awaited(name).map((worker) => workerName(worker, options.addresses));
+      this.failWith(
+        new WorkerError(
+          `${late.join(', ')} did not come to "${name}" within ${limitSeconds} s, although it sends heartbeats`,
+        ),
+      );
+    });
     this.failure = new Promise((_, reject) => (this.reject = reject));
     this.failure.catch(() => undefined); // everyone who waits for it sees it
     this.timer = setInterval(() => this.heartbeat(), (1000 * options.timeoutSeconds) / HEARTBEATS).unref();
@@ -105,11 +123,12 @@ export class ChannelEnd {
   }
 
   private heartbeat(): void {
-    const { timeoutSeconds } = this.options;
+    const intervalMs = (1000 * this.options.timeoutSeconds) / HEARTBEATS;
     for (const peer of this.peers.values()) {
       peer.send({ heartbeat: true });
-      if (performance.now() - peer.lastMessageMs > 1000 * timeoutSeconds)
-        this.lose(peer.worker, `no message for ${timeoutSeconds} s`);
+      const silentMs = performance.now() - peer.lastMessageMs;
+      if (silentMs > MISSED_HEARTBEATS * intervalMs)
+        this.lose(peer.worker, `no message for ${Number((silentMs / 1000).toFixed(1))} s`);
     }
   }
 }
@@ -148,7 +167,11 @@ export function channelOf(end: ChannelEnd, contribute: (given: Contribution) => 
       if (isConsequence && end.error === null)
         await Promise.race([end.failure.catch(() => undefined), new Promise((wake) => setTimeout(wake, CAUSE_MS))]);
       if (end.error !== null) return end.error;
-      const message = `${workerName(worker, addresses)} ended with an error: ${errorMessage(error)}`;
+      const cut = isConsequence ? await unreachableWorkers(addresses, worker, CAUSE_MS) : [];
+      if (end.error !== null) return end.error;
+      const names = cut.map((other) => workerName(other, addresses)).join(', ');
+      const what = cut.length > 0 ? `cannot reach ${names}` : 'ended with an error';
+      const message = `${workerName(worker, addresses)} ${what}: ${errorMessage(error)}`;
       own = isConsequence ? null : error;
       const isLoss = isConsequence || error instanceof WorkerError;
       end.failWith(isLoss ? new WorkerError(message) : new TrainingError(message));

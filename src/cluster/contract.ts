@@ -7,8 +7,8 @@ export type Message = null | boolean | number | string | readonly Message[] | { 
 /** This process's membership, made by `joinCluster`. */
 export interface Cluster extends WorkerGroup {
   /**
-   * Gives every worker the values of all, by worker number. All must call it with the same names, each once, in any order. It waits as long
-   * as the others send heartbeats.
+   * Gives every worker the values of all, by worker number. All must call it with the same names, each once, in any order. When one that
+   * sends heartbeats does not call it for ten times the timeout, all end.
    */
   exchange<T extends Message>(name: string, value: T): Promise<readonly T[]>;
   /** Gives worker 0 the values of all, by worker number; the others get none and do not wait. */

@@ -3,6 +3,7 @@ import type { Message } from './contract.js';
 
 interface Exchange {
   promise: Promise<readonly Message[]>;
+  late: NodeJS.Timeout;
   resolve: (values: readonly Message[]) => void;
   reject: (error: Error) => void;
 }
@@ -12,17 +13,26 @@ export class Exchanges {
   private readonly open = new Map<string, Exchange>();
   private failure: Error | null = null;
 
+  /** @param onLate called when values are not there after `limitMs` */
+  constructor(
+    private readonly limitMs: number,
+    private readonly onLate: (name: string) => void,
+  ) {}
+
   /** Resolves with the values of an exchange when `settle` is called with them. */
   wait(name: string): Promise<readonly Message[]> {
     if (this.failure !== null) return Promise.reject(this.failure);
     const { promise, resolve, reject } = newPromise();
     promise.catch(() => undefined); // a reader that stopped early does not wait for it any more
-    this.open.set(name, { promise, resolve, reject });
+    const late = setTimeout(() => this.onLate(name), this.limitMs).unref();
+    this.open.set(name, { promise, resolve, reject, late });
     return promise;
   }
 
   settle(name: string, values: readonly Message[]): void {
-    this.open.get(name)?.resolve(values);
+    const exchange = this.open.get(name);
+    clearTimeout(exchange?.late);
+    exchange?.resolve(values);
     this.open.delete(name);
   }
 
@@ -34,12 +44,15 @@ export class Exchanges {
 
   /** Rejects the pending exchanges. */
   abandon(error: Error): void {
-    for (const { reject } of this.open.values()) reject(error);
+    for (const { reject, late } of this.open.values()) {
+      clearTimeout(late);
+      reject(error);
+    }
     this.open.clear();
   }
 }
 
-function newPromise(): Exchange {
+function newPromise(): Omit<Exchange, 'late'> {
   let [resolve, reject]: [Exchange['resolve'], Exchange['reject']] = [() => undefined, () => undefined];
   const promise = new Promise<readonly Message[]>((resolved, rejected) => {
     [resolve, reject] = [resolved, rejected];
@@ -61,5 +74,11 @@ export class Gathering {
     if (values.includes(undefined)) return null;
     this.values.delete(name);
     return values as Message[];
+  }
+
+  /** Workers whose value of an exchange is not there. */
+  missing(name: string): number[] {
+    const values = this.values.get(name) ?? [];
+    return Array.from({ length: this.count }, (_, worker) => worker).filter((worker) => values[worker] === undefined);
   }
 }

@@ -23,8 +23,12 @@ import { readLines } from './line-socket.js';
 export async function openHub(options: ChannelOptions): Promise<Channel> {
   const { addresses, timeoutSeconds } = options;
   const server = createServer();
-  const end = new ChannelEnd(options, () => server.close());
   const gathering = new Gathering(addresses.length);
+  const end = new ChannelEnd(
+    options,
+    () => server.close(),
+    (exchange) => gathering.missing(exchange),
+  );
   const contribute = (worker: number, { name, value, forFirst }: Contribution): void => {
     const values = gathering.add(name, worker, value);
     if (values === null) return;

@@ -23,7 +23,11 @@ const RETRY_MS = 200;
 export async function openSpoke(options: ChannelOptions): Promise<Channel> {
   const { addresses, worker, identity, timeoutSeconds } = options;
   const socket = await connectTo(options);
-  const end = new ChannelEnd(options, () => undefined);
+  const end = new ChannelEnd(
+    options,
+    () => undefined,
+    () => [0],
+  );
   let onComplete: () => void = () => undefined;
   const complete = new Promise<void>((whole) => (onComplete = whole));
   let hasLeft = false;

@@ -1,10 +1,10 @@
 // The channel between workers, all of them in this process: exchanges, and who is named when one is missing, different, lost or silent.
-import { connect } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
 import { openHub } from '../../src/cluster/hub.js';
 import { openSpoke } from '../../src/cluster/spoke.js';
-import { TrainingError, WorkerError } from '../../src/errors.js';
+import { EngineError, TrainingError, WorkerError } from '../../src/errors.js';
 import { freePorts } from '../helpers/ports.js';
 
 async function addressesOf(count: number): Promise<string[]> {
@@ -27,6 +27,15 @@ async function openAll(count: number): Promise<{ addresses: string[]; channels: 
     .reverse()
     .map((worker) => open(addresses, worker));
   return { addresses, channels: (await Promise.all(opening)).reverse() };
+}
+
+/** Listens where a worker's own server would. */
+function listenAt(address: string): Promise<Server> {
+  const [host, port] = address.split(':');
+  return new Promise((listening) => {
+    const server = createServer();
+    server.listen(Number(port), host, () => listening(server));
+  });
 }
 
 const messageOf = (promise: Promise<unknown>): Promise<Error> =>
@@ -88,6 +97,45 @@ describe('the channel of a cluster', () => {
     const [first, second] = await Promise.all(channels.map((channel, worker) => channel.exchange('x', worker)));
     expect([first, second]).toEqual([[0, 1], [0, 1]]); // prettier-ignore
     for (const channel of channels) channel.leave();
+  });
+
+  test('names a worker that sends heartbeats and does not come to an exchange', async () => {
+    const addresses = await addressesOf(3);
+    const channels = await Promise.all(addresses.map((_, worker) => open(addresses, worker, { timeoutSeconds: 0.5 })));
+    const waiting = [0, 1].map((worker) => messageOf((channels[worker] as Channel).exchange('before update 4', null)));
+    for (const error of await Promise.all(waiting)) {
+      expect(error).toBeInstanceOf(WorkerError);
+      expect(error.message).toBe(
+        `worker 2 (${addresses[2]}) did not come to "before update 4" within 5 s, although it sends heartbeats`,
+      );
+    }
+  });
+
+  test('names worker 0 where that does not come to an exchange', async () => {
+    const addresses = await addressesOf(2);
+    const channels = await Promise.all(addresses.map((_, worker) => open(addresses, worker, { timeoutSeconds: 0.5 })));
+    const error = await messageOf((channels[1] as Channel).exchange('the end', null));
+    expect(error.message).toContain(`worker 0 (${addresses[0]}) did not come to "the end" within 5.5 s`);
+  });
+
+  test('gives worker 0 alone what all gather, more than a line of strangers may hold', async () => {
+    const { channels } = await openAll(3);
+    const long = 'x'.repeat(3 << 20);
+    const values = await Promise.all(channels.map((channel, worker) => channel.gather('g', `${worker}${long}`)));
+    expect(values.map((list) => list.map((value) => [value[0], value.length]))).toEqual([
+      [['0', long.length + 1], ['1', long.length + 1], ['2', long.length + 1]], [], []]); // prettier-ignore
+    for (const channel of channels) channel.leave();
+  });
+
+  test('names a worker that cannot be reached when a sum failed', async () => {
+    const { addresses, channels } = await openAll(3);
+    const servers = await Promise.all([0, 1].map((worker) => listenAt(addresses[worker] ?? '')));
+    const [first, second] = channels as [Channel, Channel];
+    const cause = new EngineError('Collective ops is aborted by: timed out');
+    const expected = `worker 1 (${addresses[1]}) cannot reach worker 2 (${addresses[2]}): ${cause.message}`;
+    expect(await second.fail(cause)).toMatchObject({ name: 'WorkerError', message: expected });
+    expect((await messageOf(first.failure)).message).toBe(expected);
+    for (const server of servers) server.close();
   });
 
   test('tells all of the error of one, and refuses what they wait for', async () => {

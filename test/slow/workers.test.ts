@@ -1,55 +1,24 @@
 // `visualbert train` over several processes: the run of one process, whatever happens to a worker.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { readMetrics } from '../../src/training/log/metrics-log.js';
 import { freePorts } from '../helpers/ports.js';
-import { COMMAND, type Finished, visualbert } from '../scripts/command.js';
-import { writeNlvrFiles } from '../scripts/nlvr-files.js';
-
-// 21 examples in batches of 8: the last batch has 5, of which the last of four workers has none.
-const files = writeNlvrFiles(21, 8);
-const argsOf = (run: string): string[] => [
-  ...['train', 'nlvr', '--model-config', files.modelConfig, '--output-dir', join(files.folder, run)],
-  ...['--data', files.train, '--validation-data', files.validation, '--batch-size', '8', '--epochs', '4'],
-  ...['--log-every', '1', '--save-every', '2', '--learning-rate', '1e-3'],
-];
-
-/** Losses and norms by event and step. */
-async function lossesOf(run: string): Promise<Record<string, number>> {
-  const entries = (await readMetrics(join(files.folder, run, 'metrics.jsonl'))) ?? [];
-  return Object.fromEntries(
-    entries.flatMap(({ event, step, loss, gradientNorm = 0 }) => [
-      [`${event} ${step} loss`, Number(loss)],
-      [`${event} ${step} norm`, Number(gradientNorm)],
-    ]),
-  );
-}
+import { argsOf, childrenOf, folderOf, lossesOf, startCommand, workerOf } from '../helpers/worker-runs.js';
+import { type Finished, visualbert } from '../scripts/command.js';
 
 async function expectSameRun(run: string): Promise<void> {
   const [found, expected] = await Promise.all([lossesOf(run), lossesOf('alone')]);
   expect(Object.keys(found)).toEqual(Object.keys(expected));
+  const accuracies = (all: Record<string, number>): [string, number][] =>
+    Object.entries(all).filter(([key]) => key.endsWith('accuracy'));
+  expect(accuracies(found)).toEqual(accuracies(expected));
   const distance = Math.max(...Object.entries(expected).map(([key, value]) => Math.abs(value - (found[key] ?? NaN))));
   expect(distance).toBeLessThan(1e-5);
 }
 
 /** A worker of a cluster that TF_CONFIG names. */
 function startWorker(addresses: readonly string[], index: number, args: readonly string[]): Promise<Finished> {
-  const env = {
-    ...process.env,
-    TF_CONFIG: JSON.stringify({ cluster: { worker: addresses }, task: { type: 'worker', index } }),
-  };
-  const child = spawn(process.execPath, [COMMAND, ...args], { env });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  return new Promise((settle) => child.once('close', (code, signal) => settle({ code, signal, stdout, stderr })));
-}
-
-/** Processes that a launcher has started, worker 0 first. */
-function childrenOf({ pid }: ChildProcess): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  return startCommand(args, { env: workerOf(addresses, index) }).end;
 }
 
 test('two and four workers make the run of one, short batches included', async () => {
@@ -95,7 +64,7 @@ test('a worker that does not come, differs or finds its port in use ends all wit
     expect(stderr).toMatch(/seed.* is 5, not 0/);
     expect(code).toBe(1);
   }
-  expect(existsSync(join(files.folder, 'unlike', 'checkpoints'))).toBe(false);
+  expect(existsSync(join(folderOf('unlike'), 'checkpoints'))).toBe(false);
 
   const [port = 0] = await freePorts(1);
   const taken = (await import('node:net')).createServer();
