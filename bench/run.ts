@@ -42,6 +42,17 @@ const flags = await yargs(hideBin(process.argv))
   .option('seconds', { number: true, default: 60, describe: 'of load on each server' })
   .option('threads', { number: true, default: 2, describe: 'threads of each side' })
   .option('workers', { array: true, number: true, default: [1, 2, 4], describe: 'of the distributed steps: how many' })
+  .option('gbits', {
+    number: true,
+    default: Infinity,
+    defaultDescription: 'not limited',
+    describe: 'of the distributed steps: what `tc` limits the loopback device to, for the model of them',
+  })
+  .option('copy-ns', {
+    number: true,
+    defaultDescription: 'from the two workers',
+    describe: 'of the same model: what a core needs for each byte that is sent',
+  })
   .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
   .option('without', {
     array: true,
@@ -150,10 +161,10 @@ if (wanted.has('start-up')) {
   await measure('start-up to the first answer', () => measureStartUp({ ...fileOptions, data }));
 }
 if (wanted.has('distributed')) {
+  const { workers, gbits, copyNs = null } = flags;
   for (const batch of batches) {
-    await measure(`steps of several workers, batch ${batch}`, () =>
-      measureDistributed({ ...stepOptions, batch, workers: flags.workers }),
-    );
+    const options = { ...stepOptions, batch, workers, gbits, copyNs };
+    await measure(`steps of several workers, batch ${batch}`, () => measureDistributed(options));
   }
 }
 if (wanted.has('leak')) {

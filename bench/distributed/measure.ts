@@ -5,6 +5,8 @@ import type { Row } from '../report/rows.js';
 import { median } from '../report/statistics.js';
 import { startCommand, startSubject, type StepOptions } from '../steps.js';
 import type { Reply, Subject } from '../subject.js';
+import { prepareWorkload } from '../workload.js';
+import { describeModel, type MeasuredStep, type Setting } from './predictions.js';
 
 /** Steps of each turn that warm up. */
 const WARM_UP = 2;
@@ -12,6 +14,11 @@ const WARM_UP = 2;
 const GOAL = 1;
 
 const MEASURED = { task: 'vqa', mode: 'train', precision: 'fp32' } as const;
+
+export interface DistributedOptions extends StepOptions, Pick<Setting, 'gbits' | 'copyNs'> {
+  /** How many workers each comparison has; all on this machine. */
+  workers: readonly number[];
+}
 
 /** Who makes the steps. */
 interface Side {
@@ -39,16 +46,27 @@ const TORCH_ALONE: Side = { label: 'PyTorch, nothing exchanged', engine: 'torch'
  * Rows for each number of workers: all share the batch, and the threads as evenly as they can. Every turn starts its processes anew, since all
  * sides together would not fit into memory.
  */
-export async function measureDistributed(options: StepOptions & { workers: readonly number[] }): Promise<Row[]> {
+export async function measureDistributed(options: DistributedOptions): Promise<Row[]> {
   const rows: Row[] = [];
+  const steps: MeasuredStep[] = [];
   for (const workers of options.workers) {
     const sides = workers === 1 ? [OURS_ALONE, TORCH_ALONE] : [OURS, DDP, OURS_LOW, OURS_ALONE, TORCH_ALONE];
     const turns = new Map<Side, Turns>(sides.map((side) => [side, { ms: [], bytes: [], firstLoss: NaN }]));
     for (let round = 0; round < options.rounds; round++)
       for (const [side, measured] of turns) await takeTurn(side, workers, measured, options);
     rows.push(...rowsOf(workers, options.batch, turns));
+    const aloneMs = timeOf(OURS_ALONE, turns);
+    const shared = [OURS, OURS_LOW].filter((side) => turns.has(side));
+    if (shared.length === 0) steps.push({ workers, wire: 'fp32', ms: aloneMs, aloneMs });
+    for (const side of shared) steps.push({ workers, wire: side.wire ?? 'fp32', ms: timeOf(side, turns), aloneMs });
   }
+  const { model } = prepareWorkload(options.python, MEASURED.task, options.batch);
+  options.print(`\n${describeModel(steps, { model, ...options })}`);
   return rows;
+}
+
+function timeOf(side: Side, turns: ReadonlyMap<Side, Turns>): number {
+  return median(turns.get(side)?.ms ?? []);
 }
 
 async function takeTurn(side: Side, workers: number, measured: Turns, options: StepOptions): Promise<void> {
@@ -57,7 +75,8 @@ async function takeTurn(side: Side, workers: number, measured: Turns, options: S
   );
   try {
     await startAll(side, subjects, options);
-    const run = (count: number): Promise<Reply[]> => Promise.all(subjects.map((subject) => subject.ask({ do: 'run', count })));
+    const run = (count: number): Promise<Reply[]> =>
+      Promise.all(subjects.map((subject) => subject.ask({ do: 'run', count })));
     const [{ values = [] }] = (await run(WARM_UP)) as [Reply];
     const before = sentBytes();
     const [{ ms = [] }] = (await run(options.stepsPerRound)) as [Reply];
@@ -96,7 +115,7 @@ function rowsOf(workers: number, batch: number, turns: ReadonlyMap<Side, Turns>)
   const row = (what: string, ours: number, theirs: number | null, unit: Row['unit'], target: number | null): Row => ({
     ...{ measurement: 'distributed', batch, what: `${who}: ${what}`, ours, theirs, unit, target },
   });
-  const time = (side: Side): number => median(turns.get(side)?.ms ?? []);
+  const time = (side: Side): number => timeOf(side, turns);
   const sent = (side: Side): number => median(turns.get(side)?.bytes ?? []) / 1e6;
   if (workers === 1) return [row('step / PyTorch', time(OURS_ALONE), time(TORCH_ALONE), 'ms', GOAL)];
   const waiting = (side: Side, alone: Side): number => 1 - time(alone) / time(side);

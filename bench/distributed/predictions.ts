@@ -1,0 +1,107 @@
+// The model of a step beside what was measured, and what it gives for more workers and other networks.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { modelledStepMs, ringBytes, type StepCosts } from './step-model.js';
+
+/** Times of a step in ms: whole, and with nothing exchanged. */
+export interface MeasuredStep {
+  workers: number;
+  wire: 'fp32' | 'bf16';
+  ms: number;
+  aloneMs: number;
+}
+
+/** Of the machine and the model of a measurement. */
+export interface Setting {
+  /** Folder of the checkpoint. */
+  model: string;
+  /** Cores that all workers share. */
+  threads: number;
+  /** Of the loopback device, for all workers together; Infinity where it was not limited. */
+  gbits: number;
+  /** Processor time of a byte that is sent, in ns; null: what the two workers of fp32 show. */
+  copyNs: number | null;
+}
+
+/** Word embeddings of the checkpoint: 30522 rows of 768 float32. */
+const WORD_EMBEDDINGS = 30522 * 768 * 4;
+/** Of a step of batch 8 with nothing exchanged: what AdamW takes, in the table that `--only train-fp32` prints. */
+const UPDATE_SHARE = 0.12;
+/** The backward pass has twice the products of the forward pass. */
+const FORWARD_SHARE = 1 / 3;
+/** Of a message on a wire between machines, and on the loopback device. */
+const [WIRE_LATENCY_MS, LOOPBACK_LATENCY_MS] = [0.1, 0.03];
+/** What is computed. */
+const [FLEETS, RATES] = [[8, 64, 512], [10, 25, 100]] as const; // prettier-ignore
+/** A worker on a graphics card, as an example: its step, and no copies by the processor, as with NCCL. */
+const CARD_STEP_MS = 100;
+
+/** Measured and modelled times, then what other fleets should take, as lines. */
+export function describeModel(measured: readonly MeasuredStep[], setting: Setting): string {
+  const copyNs = setting.copyNs ?? copyingOf(measured, setting);
+  const checks = measured.map(({ workers, wire, ms, aloneMs }) => {
+    const cores = setting.threads / workers;
+    const costs = costsOf(aloneMs, setting, wire, copyNs / cores);
+    const network = { workers, gbits: setting.gbits / workers, latencyMs: LOOPBACK_LATENCY_MS };
+    const modelled = modelledStepMs(costs, network);
+    return `${workers} workers, ${wire}: measured ${ms.toFixed(0)} ms, modelled ${modelled.toFixed(0)} ms (${percent(modelled / ms - 1)})`;
+  });
+  const alone = measured.find(({ workers }) => workers === 1)?.aloneMs;
+  const fleets =
+    alone === undefined
+      ? []
+      : [
+          ...fleetLines('this machine', alone, setting, copyNs / setting.threads),
+          ...fleetLines(`a worker whose step takes ${CARD_STEP_MS} ms, without copies`, CARD_STEP_MS, setting, 0),
+        ];
+  return [`the model, with ${copyNs.toFixed(2)} ns of a core for each byte sent:`, ...checks, ...fleets].join('\n');
+}
+
+/** Step time and efficiency by workers and Gbit/s, each worker with the batch of the one. */
+function fleetLines(who: string, aloneMs: number, setting: Setting, copyNs: number): string[] {
+  return (['fp32', 'bf16'] as const).flatMap((wire) => [
+    `computed: each worker is ${who}, ${aloneMs.toFixed(0)} ms alone, gradients in ${wire}; step in ms (share of the speed without exchange)`,
+    `| workers | ${RATES.map((rate) => `${rate} Gbit/s`).join(' | ')} |`,
+    `|---|${RATES.map(() => '---|').join('')}`,
+    ...FLEETS.map((workers) => {
+      const costs = costsOf(aloneMs, setting, wire, copyNs);
+      const cells = RATES.map((gbits) => {
+        const ms = modelledStepMs(costs, { workers, gbits, latencyMs: WIRE_LATENCY_MS });
+        return `${ms.toFixed(0)} (${percent(aloneMs / ms)})`;
+      });
+      return `| ${workers} | ${cells.join(' | ')} |`;
+    }),
+  ]);
+}
+
+/** @param copyNs of the worker's cores together */
+function costsOf(aloneMs: number, setting: Setting, wire: 'fp32' | 'bf16', copyNs: number): StepCosts {
+  const scale = wire === 'bf16' ? 0.5 : 1;
+  const updateMs = UPDATE_SHARE * aloneMs;
+  const passes = aloneMs - updateMs;
+  return {
+    forwardMs: FORWARD_SHARE * passes,
+    backwardMs: (1 - FORWARD_SHARE) * passes,
+    updateMs,
+    bytes: scale * gradientBytes(setting),
+    lastBytes: scale * WORD_EMBEDDINGS,
+    copyMsPerByte: copyNs / 1e6,
+  };
+}
+
+/** Nanoseconds of a core for each byte that is sent, from two workers. */
+function copyingOf(measured: readonly MeasuredStep[], setting: Setting): number {
+  const two = measured.find(({ workers, wire }) => workers === 2 && wire === 'fp32');
+  if (two === undefined) return 0;
+  const cores = setting.threads / 2;
+  return (1e6 * cores * Math.max(0, two.ms - two.aloneMs)) / ringBytes(gradientBytes(setting), 2);
+}
+
+/** All parameters are in the file of the checkpoint, in float32. */
+function gradientBytes({ model }: Setting): number {
+  return statSync(join(model, 'model.safetensors')).size;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)}%`;
+}
