@@ -31,6 +31,7 @@ function reportLines(report: MachineReport): string[] {
     line('memory', `${gigabytes(report.memoryBytes)}, ${gigabytes(report.freeMemoryBytes)} free`),
     line('GPU', report.nvidiaDriver ?? 'no NVIDIA driver'),
     line('compiler', report.compiler ?? 'none'),
+    line('addons', report.prebuilt ?? 'to be compiled'),
     line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
     line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none that works'),
     ...(engine?.installed ?? []).map(({ name, bytes }) => line('', `${name}, ${gigabytes(bytes)}`)),

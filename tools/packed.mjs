@@ -1,16 +1,27 @@
-// The folder that .npmrc has `npm pack` write into. It exists only between prepack and postpack, so that a pack without scripts, which has
-// nothing built to pack, fails instead of making a tarball without code. Run as `packed.mjs open` and `packed.mjs close`.
-import { mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// What `npm pack` needs only while it packs; run as `packed.mjs open` before and `packed.mjs close` after.
+// The folder that .npmrc has it write into: a pack without scripts, which has nothing built to pack, fails instead of making a tarball without
+// code. And the optional dependencies on the packages with prebuilt addons: those that `npm run build:platform` has built. In the checkout's own
+// package.json they would break `npm ci` as long as a registry lacks them.
+import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { builtPlatforms, mainPackage, PREBUILT, ROOT } from './platforms.mjs';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** npm's error without it shows this name: what to do. */
 const PACKED = join(ROOT, 'run-npm-pack-with--ignore-scripts=false');
+const isClosing = process.argv[2] === 'close';
 
 mkdirSync(PACKED, { recursive: true });
-if (process.argv[2] === 'close') {
+writePlatforms(isClosing ? [] : builtPlatforms(PREBUILT, mainPackage().version));
+if (isClosing) {
   // Where npm says that it is.
   for (const name of readdirSync(PACKED)) renameSync(join(PACKED, name), join(ROOT, name));
   rmdirSync(PACKED);
+}
+
+function writePlatforms(platforms) {
+  const { optionalDependencies, ...rest } = mainPackage();
+  if (optionalDependencies === undefined && platforms.length === 0) return;
+  const entries = platforms.map((platform) => [`@visualbert-tfjs/${platform}`, rest.version]);
+  const metadata = entries.length === 0 ? rest : { ...rest, optionalDependencies: Object.fromEntries(entries) };
+  writeFileSync(join(ROOT, 'package.json'), `${JSON.stringify(metadata, null, 2)}\n`);
 }

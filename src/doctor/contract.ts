@@ -43,6 +43,8 @@ export interface MachineReport {
   /** Name of an NVIDIA card's driver; null without one. */
   nvidiaDriver: string | null;
   compiler: string | null;
+  /** The npm package with addons for this machine; null where it is not installed or does not fit, and a compiler has to make them. */
+  prebuilt: string | null;
   /** Null where loading it ended the process that tried: see `backends`. */
   engine: EngineInfo | null;
   backends: readonly BackendTrial[];

@@ -2,7 +2,9 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { findCompiler } from '../engine/install/build-addon.js';
+import { hasPrebuiltAddons, platformPackage } from '../engine/install/prebuilt.js';
 import { currentHost } from '../engine/install/wheel-table.js';
+import { DEFAULT_TENSORFLOW } from '../engine/load/engine-id.js';
 import { enginesFolder, packageVersion } from '../engine/load/paths.js';
 import { errorMessage } from '../errors.js';
 import { isSwitchedOn } from '../platform/hub/cache.js';
@@ -25,6 +27,7 @@ const HUB_LIMIT_MS = 5000;
  */
 export async function examineMachine(): Promise<MachineReport> {
   const { platform, arch, glibc } = currentHost();
+  const id = { tensorflow: DEFAULT_TENSORFLOW, device: 'cpu', platform, arch } as const;
   const [hub, cache, compiler] = await Promise.all([
     hubState(),
     folderState(enginesFolder()),
@@ -43,6 +46,7 @@ export async function examineMachine(): Promise<MachineReport> {
     freeMemoryBytes: freemem(),
     nvidiaDriver: nvidiaDriver(),
     compiler,
+    prebuilt: hasPrebuiltAddons(id) ? platformPackage(id) : null,
     engine: engine && {
       ...engine,
       cache: withoutHome(engine.cache),

@@ -11,14 +11,14 @@ const TRAINING_BYTES = 4e9;
 
 /** The problems of a machine, the most severe first. */
 export function problemsOf(report: Omit<MachineReport, 'problems'>): MachineProblem[] {
-  const { engine, backends, cache, hub, compiler, memoryBytes, nvidiaDriver } = report;
+  const { engine, backends, cache, hub, compiler, prebuilt, memoryBytes, nvidiaDriver } = report;
   const problems: MachineProblem[] = [];
   const add = (isSo: boolean, problem: string, remedy: string): void =>
     void (isSo && problems.push({ problem, remedy }));
   add(!cache.isWritable, `the cache ${cache.folder} cannot be written to`, 'set VISUALBERT_CACHE to a folder that can');
   const isMissing = engine?.tensorflow === null;
   if (isMissing) {
-    const canBuild = compiler !== null;
+    const canBuild = compiler !== null || prebuilt !== null;
     add(
       true,
       `training and fast prediction need the native engine. ${engine.problem ?? ''}`.trim(),

@@ -10,7 +10,14 @@ const ENGINE: NonNullable<MachineReport['engine']> = {
 };
 const SOUND: Omit<MachineReport, 'problems'> = {
   ...{ package: '0.1.0', node: 'v20.20.0', platform: 'linux x64', glibc: '2.36', processor: 'a CPU', cores: 2 },
-  ...{ instructions: ['avx'], memoryBytes: 16e9, freeMemoryBytes: 8e9, nvidiaDriver: null, compiler: 'c++' },
+  ...{
+    instructions: ['avx'],
+    memoryBytes: 16e9,
+    freeMemoryBytes: 8e9,
+    nvidiaDriver: null,
+    compiler: 'c++',
+    prebuilt: null,
+  },
   engine: ENGINE,
   backends: [{ backend: 'tensorflow', problem: null, gigaflops: 100 }],
   cache: { folder: '~/.cache', isWritable: true, freeBytes: 1e10 },
@@ -66,6 +73,10 @@ describe('a problem', () => {
       'npx visualbert engine install',
       expect.stringContaining('apt install g++'),
       expect.stringContaining('VISUALBERT_CACHE'),
+    ]);
+    const addons = { prebuilt: '@visualbert-tfjs/linux-x64', compiler: null };
+    expect(problemsOf({ ...SOUND, ...addons, engine: MISSING }).map(({ remedy }) => remedy)).toEqual([
+      'npx visualbert engine install',
     ]);
   });
 });

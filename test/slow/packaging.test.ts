@@ -1,51 +1,19 @@
 // The packed tarball as a user gets it: installed by npm 10 and 11 in empty projects, read-only, on Node 20, 22 and 24.
-import { execFile, execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fakeToolchain } from '../helpers/fake-toolchain.js';
+import { copyCheckout, pack, type PackReport, run } from '../helpers/packing.js';
 
-const ROOT = resolve('.');
 const folder = mkdtempSync(join(tmpdir(), 'visualbert-pack-'));
 const MAX_TARBALL_BYTES = 5e6;
 const NPMS = ['10', '11'] as const;
 const NODES = ['20', '22', '24'] as const;
 let tarball = '';
-let packed: Array<{ path: string; size: number }> = [];
-
-/** Runs a program to its end in `cwd`, with a user configuration of npm that says nothing. */
-function run(cwd: string, program: string, ...args: string[]): string {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^npm_|^NODE_OPTIONS$/i.test(name) || /registry|cache/i.test(name),
-  );
-  const env = { ...Object.fromEntries(inherited), NPM_CONFIG_USERCONFIG: join(folder, 'npmrc') };
-  return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** A copy of the checkout without what git ignores: packing builds anew, and must not disturb the build in use. */
-function copyCheckout(target: string): void {
-  const files = run(ROOT, 'git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z')
-    .split('\0')
-    .filter(Boolean);
-  for (const file of files) {
-    if (/^(test|bench)\//.test(file) || statSync(file, { throwIfNoEntry: false }) === undefined) continue;
-    mkdirSync(dirname(join(target, file)), { recursive: true });
-    cpSync(file, join(target, file));
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'));
-}
+let packed: PackReport['files'] = [];
 
 function project(npm: string): string {
   return join(folder, `with-npm-${npm}`);
@@ -76,22 +44,17 @@ console.log(JSON.stringify({ node: process.versions.node, backend: tf.getBackend
 `;
 
 beforeAll(() => {
-  writeFileSync(join(folder, 'npmrc'), '');
   const copy = join(folder, 'checkout');
   copyCheckout(copy);
-  const report = JSON.parse(
-    run(copy, 'npm', 'pack', '--json', '--silent', '--ignore-scripts=false').replace(/^[^[]*/, ''),
-  ) as Array<{
-    filename: string;
-    files: typeof packed;
-  }>;
-  tarball = join(copy, report[0]?.filename ?? '');
-  packed = report[0]?.files ?? [];
+  const report = pack(copy, '--ignore-scripts=false');
+  tarball = join(copy, report.filename);
+  packed = report.files;
   for (const npm of NPMS) {
     mkdirSync(project(npm));
     writeFileSync(join(project(npm), 'package.json'), '{ "private": true }');
     writeFileSync(join(project(npm), 'check.mjs'), CHECK);
-    run(project(npm), 'npx', '-y', `npm@${npm}`, 'install', '--no-audit', '--no-fund', tarball, '@tensorflow/tfjs');
+    const install = ['install', '--no-audit', '--no-fund', tarball, '@tensorflow/tfjs'];
+    run(project(npm), ['npx', '-y', `npm@${npm}`, ...install]);
   }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -127,18 +90,17 @@ describe('the tarball', () => {
 describe.each(NPMS)('installed by npm %s', (npm) => {
   test('the engine installs and runs without writing into the project', () => {
     const before = snapshot(project(npm));
-    expect(run(project(npm), 'npx', '--no-install', 'visualbert', 'engine', 'install')).toMatch(/installed in/);
+    const engine = (job: string): string => run(project(npm), ['npx', '--no-install', 'visualbert', 'engine', job]);
+    expect(engine('install')).toMatch(/installed in/);
     // The second project shares the first one's cache.
-    expect(run(project(npm), 'npx', '--no-install', 'visualbert', 'engine', 'install')).toMatch(/already installed in/);
-    expect(run(project(npm), 'npx', '--no-install', 'visualbert', 'engine', 'info')).toMatch(
-      /TensorFlow {2}\d+\.\d+\.\d+/,
-    );
+    expect(engine('install')).toMatch(/already installed in/);
+    expect(engine('info')).toMatch(/TensorFlow {2}\d+\.\d+\.\d+/);
     expect(snapshot(project(npm))).toEqual(before);
   });
 });
 
 test.each(NODES)('a small training runs on Node %s, with the program’s own copy of TensorFlow.js', (node) => {
-  const result = JSON.parse(run(project('11'), 'npx', '-y', `node@${node}`, 'check.mjs')) as Record<string, unknown>;
+  const result = JSON.parse(run(project('11'), ['npx', '-y', `node@${node}`, 'check.mjs'])) as Record<string, unknown>;
   expect(result).toMatchObject({
     backend: 'tensorflow',
     atOnce: 'tensorflow',

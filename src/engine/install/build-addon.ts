@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors.js';
-import { ADDON_FLAGS, nodeHeadersFolder, type AddonSource } from '../load/paths.js';
+import { ADDON_FLAGS, nodeHeadersFolder, rpathFlags, type AddonSource } from '../load/paths.js';
 import { runCommand } from './python.js';
 
 /** How compilers are installed. */
@@ -26,8 +26,9 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
 }
 
 /**
- * Compiles an addon into the file `output`. It links TensorFlow's libraries by absolute path, so they must be in their final folder.
+ * Compiles an addon into the file `output`. It finds TensorFlow's libraries once it lies at its `addonPath`.
  * @param librariesFolder the folder of the engine, see `librariesFolder`.
+ * @param more arguments of the compiler beside those that every addon is compiled with.
  * @throws EngineError with the compiler's first messages.
  */
 export async function buildAddon(
@@ -35,10 +36,12 @@ export async function buildAddon(
   addon: AddonSource,
   librariesFolder: string,
   output: string,
+  more: readonly string[] = [],
 ): Promise<void> {
   const args = [
     ...ADDON_FLAGS,
-    ...[`-DNODE_GYP_MODULE_NAME=${addon.name}`, '-I', nodeHeadersFolder(), ...addon.sources, '-o', output],
+    ...[`-DNODE_GYP_MODULE_NAME=${addon.name}`, '-I', nodeHeadersFolder(), ...addon.sources, ...rpathFlags(addon)],
+    ...[...more, '-o', output],
   ];
   if (addon.tensorflow) args.push(...tensorflowArguments(join(librariesFolder, 'tensorflow')));
   if (process.platform === 'darwin') args.push('-undefined', 'dynamic_lookup');
@@ -58,5 +61,5 @@ function tensorflowArguments(folder: string): string[] {
       `${folder} lacks TensorFlow's headers or libraries: run \`visualbert engine remove\` and \`visualbert engine install\`.`,
     );
   }
-  return ['-I', include, ...libraries.map((name) => join(folder, name)), `-Wl,-rpath,${folder}`];
+  return ['-I', include, ...libraries.map((name) => join(folder, name))];
 }

@@ -1,8 +1,8 @@
 // Installs an engine into the per-user cache: TensorFlow's libraries from PyPI, and the addons that link them to Node.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { EngineError, errorMessage } from '../../errors.js';
 import { makeFolder } from '../../platform/files.js';
 import { withLock } from '../../platform/lock-file.js';
@@ -11,35 +11,21 @@ import { enginesWithLibraries } from '../load/find-engine.js';
 import {
   activeFile,
   addonFile,
+  type AddonSource,
   addonSources,
-  COMPLETE,
   enginesFolder,
   hasLibraries,
   librariesFolder,
 } from '../load/paths.js';
 import { type EngineId } from '../load/engine-id.js';
-import { NeedsPip } from './needs-pip.js';
-import type { FetchedWheel } from './package-index.js';
-import { pipSettings } from './pip-settings.js';
-import { downloadWheel, findPython } from './python.js';
+import { installLibraries, renameInto } from './libraries.js';
+import { prebuiltAddon } from './prebuilt.js';
+import type { InstallProgress } from './progress.js';
 import { requireCpu } from '../load/requirements.js';
-import { requireSha256, unpackWheel } from './unpack-wheel.js';
-import { currentHost, type Wheel, wheelPlan, type WheelPlan } from './wheel-table.js';
+import { currentHost, wheelPlan, type WheelPlan } from './wheel-table.js';
 import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 import { requireKinds } from '../../options.js';
-
-/** Suffix of the folder with an engine's partial downloads. */
-const DOWNLOADS = '.download';
-
-/** Progress of an installation. */
-export interface InstallProgress {
-  stage: 'wait' | 'download' | 'verify' | 'unpack' | 'compile';
-  /** What is being worked on: a wheel, an addon, or the process that holds the lock. */
-  what: string;
-  /** Bytes done and in total; both 0 for stages without a size. */
-  done: number;
-  total: number;
-}
+import { gigabytes } from '../../words.js';
 
 export interface InstallOptions {
   device?: DeviceKind;
@@ -57,18 +43,6 @@ export interface InstallResult extends EngineId {
   changed: boolean;
   /** False for platforms and versions that the package is not tested on. */
   tested: boolean;
-}
-
-/** Files of the wheels that are needed to link and run; the rest is Python. */
-export function isWanted(name: string): boolean {
-  return (
-    /^tensorflow\/libtensorflow_(cc|framework)\./.test(name) ||
-    /^tensorflow\/include\/.*\/(c|platform)\/.*\.h$/.test(name) ||
-    /^nvidia\/[^/]+\/lib\/[^/]+\.so[.\d]*$/.test(name) ||
-    /^nvidia\/cuda_nvcc\/(bin\/ptxas|nvvm\/libdevice\/.*\.bc)$/.test(name) ||
-    /^[^/]+\.dist-info\/(licenses\/.*|LICENSE.*|License.*|METADATA)$/.test(name) ||
-    name === 'tensorflow/THIRD_PARTY_NOTICES.txt'
-  );
 }
 
 /**
@@ -92,11 +66,13 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     await setActive(id);
     return { ...result, changed: false };
   }
-  const compiler = await findCompiler(); // before anything is downloaded
+  const isToCompile = (addon: AddonSource): boolean =>
+    !existsSync(addonFile(id, addon)) && prebuiltAddon(id, addon) === null;
+  if (addonSources().some(isToCompile)) await findCompiler(); // before anything is downloaded
   try {
     const work = async (): Promise<void> => {
       if (!hasLibraries(id)) await installLibraries(id, plan, onProgress);
-      await installAddons(id, compiler, onProgress);
+      await installAddons(id, onProgress);
       await setActive(id);
     };
     await makeFolder(enginesFolder());
@@ -114,118 +90,27 @@ export function isInstalled(id: EngineId): boolean {
   return hasLibraries(id) && addonSources().every((addon) => existsSync(addonFile(id, addon)));
 }
 
-async function installLibraries(
-  id: EngineId,
-  plan: WheelPlan,
-  onProgress: (p: InstallProgress) => void,
-): Promise<void> {
-  const target = librariesFolder(id);
-  const parent = dirname(target);
-  const prefix = `.staging-${basename(target)}-`;
-  await removeLeftovers(parent, prefix);
-  await requireSpace(parent, plan);
-  const staging = join(parent, `${prefix}${randomUUID()}`);
-  const downloads = `${target}${DOWNLOADS}`; // kept when an attempt fails: the next one continues it
-  const settings = pipSettings();
-  const { fetchWheel } = await import('./package-index.js'); // imported here: loading its HTTP client takes a tenth of a second
-  try {
-    await mkdir(staging, { recursive: true });
-    for (const wheel of plan.wheels) {
-      const what = `${wheel.name} ${wheel.version}`;
-      await mkdir(downloads, { recursive: true });
-      onProgress({ stage: 'download', what, done: 0, total: wheel.bytes });
-      const onBytes = (done: number): void =>
-        onProgress({ stage: 'download', what, done: Math.min(done, wheel.bytes), total: wheel.bytes });
-      const { path, sha256 } = await fetchWheel(wheel, downloads, settings, onBytes).catch((error: unknown) =>
-        withPip(error, wheel, downloads, onBytes),
-      );
-      onProgress({ stage: 'verify', what, done: 0, total: 0 });
-      await requireWheel(path, wheel.sha256 ?? sha256, downloads);
-      await unpackWheel(path, staging, isWanted, (done, total) => onProgress({ stage: 'unpack', what, done, total }));
-      await rm(downloads, { recursive: true });
-    }
-    await writeFile(join(staging, COMPLETE), JSON.stringify({ ...id, wheels: plan.wheels }, null, 2));
-    await renameInto(staging, target);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
-}
-
-/** Fetches the wheel through pip, where the index cannot be read without it. */
-async function withPip(
-  error: unknown,
-  wheel: Wheel,
-  folder: string,
-  onBytes: (done: number) => void,
-): Promise<FetchedWheel> {
-  if (!(error instanceof NeedsPip)) throw error;
-  const python = await findPython().catch((missing: unknown) => {
-    throw new EngineError(`${error.message}. pip may be able to: ${errorMessage(missing)}`, { cause: error });
-  });
-  try {
-    return { path: await downloadWheel(python, wheel, folder, onBytes), sha256: null };
-  } catch (failure) {
-    await rm(folder, { recursive: true, force: true }); // pip does not continue partial downloads
-    throw failure;
-  }
-}
-
-/** @throws EngineError for a file that is not the published one; a downloaded one is removed */
-async function requireWheel(path: string, sha256: string | null, downloads: string): Promise<void> {
-  if (sha256 === null) return;
-  await requireSha256(path, sha256).catch(async (error: unknown) => {
-    await rm(downloads, { recursive: true, force: true });
-    throw error;
-  });
-}
-
-async function installAddons(id: EngineId, compiler: string, onProgress: (p: InstallProgress) => void): Promise<void> {
+/** Copies missing addons from the package with prebuilt ones, and compiles those that it lacks. */
+async function installAddons(id: EngineId, onProgress: (p: InstallProgress) => void): Promise<void> {
   for (const addon of addonSources()) {
     const file = addonFile(id, addon);
     if (existsSync(file)) continue;
-    onProgress({ stage: 'compile', what: addon.name, done: 0, total: 0 });
+    const prebuilt = prebuiltAddon(id, addon);
     const staging = join(librariesFolder(id), `.staging-${randomUUID()}`);
     try {
       await mkdir(staging, { recursive: true });
-      await buildAddon(compiler, addon, librariesFolder(id), join(staging, `${addon.name}.node`));
+      const output = join(staging, `${addon.name}.node`);
+      if (prebuilt !== null) await copyFile(prebuilt, output);
+      else {
+        onProgress({ stage: 'compile', what: addon.name, done: 0, total: 0 });
+        await buildAddon(await findCompiler(), addon, librariesFolder(id), output);
+      }
       await mkdir(dirname(dirname(file)), { recursive: true });
       await renameInto(staging, dirname(file));
     } finally {
       await rm(staging, { recursive: true, force: true });
     }
   }
-}
-
-/** Renames a finished folder to its final name. If another process was faster, its folder is kept. */
-async function renameInto(staging: string, target: string): Promise<void> {
-  try {
-    await rename(staging, target);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-  }
-}
-
-/** Removes staging folders of killed installations of the same engine. Called under its lock, so none is in use. */
-async function removeLeftovers(parent: string, prefix: string): Promise<void> {
-  const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
-  await Promise.all(names.map((name) => rm(join(parent, name), { recursive: true, force: true })));
-}
-
-/** @throws EngineError when the disk of `folder` has no space for the download and the unpacked files. */
-export async function requireSpace(folder: string, plan: WheelPlan): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const needed = plan.unpackedBytes + Math.max(...plan.wheels.map((wheel) => wheel.bytes));
-  const free = bavail * bsize;
-  if (free < needed) {
-    throw new EngineError(
-      `No space for the engine: ${folder} has ${gigabytes(free)} GB free and ${gigabytes(needed)} GB are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
-    );
-  }
-}
-
-function gigabytes(bytes: number): string {
-  return (bytes / 1e9).toFixed(1);
 }
 
 function explainFileError(error: unknown, plan: WheelPlan): unknown {
@@ -237,7 +122,7 @@ function explainFileError(error: unknown, plan: WheelPlan): unknown {
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new EngineError(
-      `No space left in ${enginesFolder()} (${code}): ${gigabytes(plan.unpackedBytes)} GB are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
+      `No space left in ${enginesFolder()} (${code}): ${gigabytes(plan.unpackedBytes)} are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
     );
   }
   if (code === 'ENOTDIR' || code === 'EEXIST') {

@@ -110,10 +110,25 @@ export const ADDON_FLAGS = [
   ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : []),
 ];
 
-/** File of one compiled addon. Its folder is named by a hash of the sources, the flags and the libraries' path, so a change of any rebuilds it. */
-export function addonFile(id: EngineId, addon: AddonSource): string {
-  const hash = createHash('sha256').update([librariesFolder(id), ...ADDON_FLAGS].join('\n'));
+/** Has an addon look for TensorFlow's libraries from its own place, so that an engine works wherever its folder lies. */
+export function rpathFlags({ tensorflow }: AddonSource): string[] {
+  return tensorflow
+    ? [`-Wl,-rpath,${process.platform === 'darwin' ? '@loader_path' : '$ORIGIN'}/../../tensorflow`]
+    : [];
+}
+
+/**
+ * Where an addon lies below an engine's folder, and in the package with prebuilt ones. Its folder is named by a hash of the sources, the flags
+ * and TensorFlow's version: an addon is used for what it was compiled from, and a change compiles it anew.
+ */
+export function addonPath({ tensorflow }: EngineId, addon: AddonSource): string {
+  const hash = createHash('sha256').update([tensorflow, ...ADDON_FLAGS, ...rpathFlags(addon)].join('\n'));
   for (const file of [...addon.sources, ...addon.headers])
     hash.update(file.slice(dirname(file).length)).update(readFileSync(file));
-  return join(librariesFolder(id), 'addons', `${addon.name}-${hash.digest('hex').slice(0, 16)}`, `${addon.name}.node`);
+  return join('addons', `${addon.name}-${hash.digest('hex').slice(0, 16)}`, `${addon.name}.node`);
+}
+
+/** File of one installed addon. */
+export function addonFile(id: EngineId, addon: AddonSource): string {
+  return join(librariesFolder(id), addonPath(id, addon));
 }
