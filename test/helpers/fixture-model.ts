@@ -10,7 +10,7 @@ import { VisualBertForQuestionAnswering } from '../../src/models/question-answer
 import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
-import { section, type Fixture } from './fixtures.js';
+import { section, type Fixture } from './fixture.js';
 
 /** Every class by its name. */
 export const MODEL_CLASSES = {

@@ -4,42 +4,12 @@ import { join } from 'node:path';
 import type { RgbImage } from '../../src/pictures/rgb-image.js';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { sizeOf } from '../../src/shapes.js';
+import type { Fixture, FixtureMeta } from './fixture.js';
 
 /** What PyTorch computed, what transformers made of models that it changed, VCR's detector and the region detectors. */
 export type FixtureFolder = 'parity' | 'surgery' | 'vcr' | 'vision';
 
 const pathOf = (folder: FixtureFolder): string => join('test', 'fixtures', folder);
-
-/** Settings of the AdamW steps that a trained case took, always on the same batch. */
-export interface FixtureTraining {
-  learningRate: number;
-  weightDecay: number;
-  maxGradNorm: number;
-  steps: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-}
-
-/** What a case is: the class, its `config.json`, and how it was called. */
-export interface FixtureMeta {
-  class: string;
-  config: Record<string, unknown>;
-  options: {
-    addPoolingLayer?: boolean;
-    outputHiddenStates?: boolean;
-    outputAttentions?: boolean;
-    training?: FixtureTraining;
-  };
-  notes: string;
-}
-
-export interface Fixture {
-  name: string;
-  meta: FixtureMeta;
-  /** `weights/<parameter>`, `inputs/<name>`, `outputs/<name>[.<index>]`, `gradients/..`, `stepped/..`, `losses`. */
-  tensors: Map<string, RawTensor>;
-}
 
 /** Names of all cases of a folder, sorted. */
 export function fixtureNames(folder: FixtureFolder = 'parity'): string[] {
@@ -64,16 +34,6 @@ export function readFixture(name: string, folder: FixtureFolder = 'parity'): Fix
     }),
   );
   return { name, meta: JSON.parse(about) as FixtureMeta, tensors };
-}
-
-/** The tensors whose names start with `<section>/`, by the rest of the name. */
-export function section(fixture: Fixture, name: string): Map<string, RawTensor> {
-  const prefix = `${name}/`;
-  return new Map(
-    [...fixture.tensors].flatMap(([key, tensor]): [string, RawTensor][] =>
-      key.startsWith(prefix) ? [[key.slice(prefix.length), tensor]] : [],
-    ),
-  );
 }
 
 interface Entry {

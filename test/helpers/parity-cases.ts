@@ -2,114 +2,74 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ParityRow } from '../../bench/report/parity-row.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
-import type { ModelOutputs } from '../../src/models/outputs.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
-import { inputsOf, modelOf } from './fixture-model.js';
-import { readFixture, section, type Fixture } from './fixtures.js';
-import {
-  difference,
-  isWithoutGradient,
-  largest,
-  type Named,
-  norm,
-  read,
-  trainAsFixture,
-  type Worst,
-  worstOf,
-} from './parity.js';
+import { type Fixture, section } from './fixture.js';
+import { modelOf } from './fixture-model.js';
+import { readFixture } from './fixtures.js';
+import { difference, isWithoutGradient, judgeTraining, largest, norm, type Worst, worstOf } from './parity.js';
 import { reportParity } from './parity-report.js';
+import { gradientsOf, type Named, outputsOf, trainAsFixture, type Trained } from './parity-values.js';
 
 /** |a - b| <= this * max(1, max|b|), up to four layers. */
 const OUTPUT_TOLERANCE = 1e-5;
 /** ||a - b|| <= this * ||b||, plus 1e-7 of the largest gradient norm for gradients that are zero but for rounding. */
 const GRADIENT_TOLERANCE = 1e-4;
 const GRADIENT_NOISE = 1e-7;
-function flat(outputs: ModelOutputs): Map<string, tf.Tensor> {
-  return new Map(
-    Object.entries(outputs as Record<string, tf.Tensor | tf.Tensor[]>).flatMap(([name, value]) =>
-      Array.isArray(value) ? value.map((tensor, i): [string, tf.Tensor] => [`${name}.${i}`, tensor]) : [[name, value]],
-    ),
-  );
+
+/** A fixture's model, somewhere. */
+export interface ParitySubject {
+  backend: string;
+  outputs(): ReturnType<typeof outputsOf>;
+  gradients(): Promise<Named>;
+  train(): Promise<Trained>;
+  dispose(): Promise<void>;
 }
 
-/** Gradients of sum(output * cotangent), for cases without a loss. */
-function cotangentGradients(
-  model: VisualBertPreTrainedModel,
-  inputs: ModelInputs,
-  cotangents: ReadonlyMap<string, RawTensor>,
-): Map<string, tf.Tensor> {
-  const named = [...model.namedParameters()];
-  const grads = tf.tidy(() => {
-    const tensors = model.prepare(inputs);
-    return tf.variableGrads(
-      () => {
-        const outputs = flat(model.compute(tensors, { training: false, dropoutKey: null }));
-        const terms = [...cotangents].map(([name, { data, shape }]) =>
-          tf.sum(tf.mul(outputs.get(name) as tf.Tensor, tf.tensor(data, shape))),
-        );
-        return tf.addN(terms) as tf.Scalar;
+/** Opens the model here, on the backend that `choose` selects and names. Nothing may be left in memory of it. */
+export function openHere(choose: () => Promise<{ backend: string }>): (fixture: Fixture) => Promise<ParitySubject> {
+  return async (fixture) => {
+    const { backend } = await choose();
+    const tensorsBefore = tf.memory().numTensors;
+    const model = modelOf(fixture);
+    return {
+      backend,
+      outputs: () => outputsOf(model, fixture),
+      gradients: () => gradientsOf(model, fixture),
+      train: () =>
+        trainAsFixture(model, fixture, (options) => createTrainingStep(model, { ...options, compile: false })),
+      dispose: async () => {
+        model.dispose();
+        expect(tf.memory().numTensors).toBe(tensorsBefore);
       },
-      named.map(([, variable]) => variable),
-    ).grads;
-  });
-  return new Map(
-    named.flatMap(([name, { name: key }]): [string, tf.Tensor][] => (grads[key] ? [[name, grads[key]]] : [])),
-  );
+    };
+  };
 }
 
-async function gradientsOf(model: VisualBertPreTrainedModel, fixture: Fixture): Promise<Named> {
-  const inputs = inputsOf(fixture);
-  const cotangents = section(fixture, 'cotangents');
-  const gradients =
-    cotangents.size > 0
-      ? cotangentGradients(model, inputs, cotangents)
-      : (await valueAndGradients(model, inputs)).gradients;
-  const values = await read(gradients);
-  tf.dispose([...gradients.values()]);
-  return values;
+/** Declares the tests of fixtures, each of a model that `open` opens. */
+export function describeParity(names: readonly string[], open: (fixture: Fixture) => Promise<ParitySubject>): void {
+  describe.each(names)('%s', (name) => parityTests(name, open));
 }
 
-/**
- * Declares the tests of fixtures.
- * @param choose selects the backend and names it.
- */
-export function describeParity(names: readonly string[], choose: () => Promise<{ backend: string }>): void {
-  describe.each(names)('%s', (name) => parityTests(name, choose));
-}
-
-function parityTests(name: string, choose: () => Promise<{ backend: string }>): void {
+function parityTests(name: string, open: (fixture: Fixture) => Promise<ParitySubject>): void {
   const fixture = readFixture(name);
   const { class: className, options } = fixture.meta;
-  let model: VisualBertPreTrainedModel;
-  let tensorsBefore: number;
-  let backend: string;
+  let subject: ParitySubject;
   const report = (compared: ParityRow['compared'], worst: Worst, tolerance: number): void => {
+    const { backend } = subject;
     reportParity({ case: name, notes: fixture.meta.notes, class: className, backend, compared, ...worst, tolerance });
     expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
   };
 
   beforeAll(async () => {
-    ({ backend } = await choose());
-    tensorsBefore = tf.memory().numTensors;
-    model = modelOf(fixture);
+    subject = await open(fixture);
   });
-  afterAll(() => {
-    model.dispose();
-    expect(tf.memory().numTensors).toBe(tensorsBefore);
-  });
+  afterAll(async () => subject.dispose());
 
   test('has the outputs of PyTorch, in name, shape and value', async () => {
-    const outputs = model.forward(inputsOf(fixture));
-    const received = flat(outputs);
+    const { shapes, values } = await subject.outputs();
     const expected = section(fixture, 'outputs');
-    const shapes = (named: ReadonlyMap<string, { shape: number[] }>): object =>
-      Object.fromEntries([...named].map(([key, { shape }]) => [key, shape]));
-    expect(shapes(received)).toEqual(shapes(expected));
-    const values = await read(received);
+    expect(shapes).toEqual(Object.fromEntries([...expected].map(([key, { shape }]) => [key, shape])));
     const measure = (key: string): number => {
       const target = (expected.get(key) as RawTensor).data;
       return largest(difference(values.get(key) as ArrayLike<number>, target)) / Math.max(1, largest(target));
@@ -124,14 +84,13 @@ function parityTests(name: string, choose: () => Promise<{ backend: string }>): 
       OUTPUT_TOLERANCE,
     );
     if (expected.has('loss')) report('loss', worstOf(['loss'], measure), OUTPUT_TOLERANCE);
-    tf.dispose([...received.values()]);
   });
 
   const expectedGradients = section(fixture, 'gradients');
   // A fixture without labels has no gradients, and only some are trained: what PyTorch did not compute is not compared.
   const when = (isThere: boolean): typeof test | (() => void) => (isThere ? test : () => undefined);
   when(expectedGradients.size > 0)('has the gradients of PyTorch, and none where it has none', async () => {
-    const gradients = await gradientsOf(model, fixture);
+    const gradients = await subject.gradients();
     const zeros = [...gradients].filter(([key, values]) => !expectedGradients.has(key) && largest(values) === 0);
     // a loss over no label is 0 here and NaN there: its parameters then have a gradient of zeros
     const isEmptyLoss = name === 'pretraining-no-label';
@@ -150,9 +109,7 @@ function parityTests(name: string, choose: () => Promise<{ backend: string }>): 
   });
 
   when(options.training !== undefined)('has the parameters of PyTorch after three AdamW steps', async () => {
-    const { worst, tolerance } = await trainAsFixture(model, fixture, (given) =>
-      createTrainingStep(model, { ...given, compile: false }),
-    );
+    const { worst, tolerance } = judgeTraining(fixture, await subject.train());
     report('parameters after 3 steps', worst, tolerance);
   });
 }

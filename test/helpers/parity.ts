@@ -1,12 +1,9 @@
-// How far results are from a PyTorch fixture: norms, the worst of many, and training as the fixture was trained.
-import type * as tf from '@tensorflow/tfjs';
+// How far results are from a PyTorch fixture: norms, the worst of many, and parameters that were trained as the fixture's.
 import { expect } from '@jest/globals';
 import type { ParityRow } from '../../bench/report/parity-row.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
-import type { TrainingStepOptions } from '../../src/training/step/options.js';
-import type { TrainingStep } from '../../src/training/step/contract.js';
-import { type Fixture, section } from './fixtures.js';
+import { type Fixture, section } from './fixture.js';
+import { type Trained, trainingOf } from './parity-values.js';
 
 /** Losses agree as outputs do. */
 const LOSS_TOLERANCE = 1e-5;
@@ -15,7 +12,6 @@ const STEPPED_TOLERANCE = 1e-5;
 /** ||difference of updates|| <= this * ||update||, at larger rates. */
 const UPDATE_TOLERANCE = 1e-3;
 
-export type Named = ReadonlyMap<string, ArrayLike<number>>;
 export type Worst = Pick<ParityRow, 'error' | 'worst'>;
 
 export const norm = (values: ArrayLike<number>): number =>
@@ -42,39 +38,24 @@ export const isWithoutGradient = (name: string, className: string): boolean =>
   (className === 'VisualBertForMultipleChoice' && name === 'cls.bias') ||
   (className === 'VisualBertForRegionToPhraseAlignment' && name === 'attention.key.bias');
 
-export async function read(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Named> {
-  return new Map(await Promise.all([...tensors].map(async ([name, tensor]) => [name, await tensor.data()] as const)));
-}
-
 /**
- * Trains the model as PyTorch was trained for the fixture, and measures how far its parameters end from PyTorch's.
+ * Judges a model that was trained as PyTorch was for the fixture: how far its parameters end from PyTorch's.
  * Fails when a loss differs, or a parameter without a gradient moves further than noise can move it.
  */
-export async function trainAsFixture(
-  model: VisualBertPreTrainedModel,
-  fixture: Fixture,
-  createStep: (options: TrainingStepOptions) => Promise<TrainingStep>,
-): Promise<{ worst: Worst; tolerance: number }> {
-  const { class: className, options } = fixture.meta;
-  if (options.training === undefined) throw new Error('the fixture was not trained');
-  const { steps, ...stepOptions } = options.training;
-  const { learningRate } = stepOptions;
-  const step = await createStep(stepOptions);
-  const losses: number[] = [];
-  const inputs = Object.fromEntries(section(fixture, 'inputs'));
-  for (let i = 0; i < steps; i++) losses.push((await step.run(inputs)).loss);
-  await step.dispose();
+export function judgeTraining(fixture: Fixture, { losses, parameters }: Trained): { worst: Worst; tolerance: number } {
+  const { class: className } = fixture.meta;
+  const { steps, learningRate } = trainingOf(fixture);
   const expectedLosses = (fixture.tensors.get('losses') as RawTensor).data;
+  expect(losses).toHaveLength(steps);
   expect(largest(difference(losses, expectedLosses))).toBeLessThan(LOSS_TOLERANCE * largest(expectedLosses));
 
   const stepped = section(fixture, 'stepped');
   const weights = section(fixture, 'weights');
-  const values = await read(model.namedParameters());
   const moved = (key: string): number =>
-    largest(difference(values.get(key) as ArrayLike<number>, (weights.get(key) as RawTensor).data));
+    largest(difference(parameters.get(key) as ArrayLike<number>, (weights.get(key) as RawTensor).data));
   const measure = (key: string): number => {
     const [target, start] = [(stepped.get(key) as RawTensor).data, (weights.get(key) as RawTensor).data];
-    const apart = difference(values.get(key) as ArrayLike<number>, target);
+    const apart = difference(parameters.get(key) as ArrayLike<number>, target);
     if (learningRate <= 1e-5) return largest(apart);
     return largest(apart) === 0 ? 0 : norm(apart) / norm(difference(target, start));
   };

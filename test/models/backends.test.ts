@@ -6,7 +6,8 @@ import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { inputsOf, modelOf } from '../helpers/fixture-model.js';
-import { readFixture, section } from '../helpers/fixtures.js';
+import { section } from '../helpers/fixture.js';
+import { readFixture } from '../helpers/fixtures.js';
 import { toBeCloseToTensor } from '../helpers/tensors.js';
 
 const TOLERANCE = 1e-4;

@@ -1,6 +1,6 @@
 // Every class against PyTorch, for every fixture, on the backend that the package chooses.
 import { useBackend } from '../helpers/backend.js';
 import { fixtureNames } from '../helpers/fixtures.js';
-import { describeParity } from '../helpers/parity-cases.js';
+import { describeParity, openHere } from '../helpers/parity-cases.js';
 
-describeParity(fixtureNames(), useBackend);
+describeParity(fixtureNames(), openHere(useBackend));

@@ -6,7 +6,8 @@ import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-mode
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { modelOf } from '../helpers/fixture-model.js';
-import { fixtureNames, readFixture, section, type Fixture } from '../helpers/fixtures.js';
+import { section, type Fixture } from '../helpers/fixture.js';
+import { fixtureNames, readFixture } from '../helpers/fixtures.js';
 import { difference, largest } from '../helpers/parity.js';
 
 /** |a - b| <= this * max(1, max|b|), up to four layers. */

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { modelOf } from '../helpers/fixture-model.js';
-import { fixtureNames, readFixture, section } from '../helpers/fixtures.js';
+import { section } from '../helpers/fixture.js';
+import { fixtureNames, readFixture } from '../helpers/fixtures.js';
 import {
   exportOnnx,
   farthest,

@@ -8,7 +8,7 @@ import { VisualBertForQuestionAnswering } from '../../src/models/question-answer
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { useBackend } from '../helpers/backend.js';
 import { fixtureNames } from '../helpers/fixtures.js';
-import { describeParity } from '../helpers/parity-cases.js';
+import { describeParity, openHere } from '../helpers/parity-cases.js';
 import { someOf } from '../helpers/slow-share.js';
 
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
@@ -22,7 +22,7 @@ const choose = (): ReturnType<typeof selectBackend> => selectBackend({ backend: 
     await useBackend();
   });
 
-  describeParity(someOf(fixtureNames()), choose);
+  describeParity(someOf(fixtureNames()), openHere(choose));
 
   test('reads no tensor while it waits: what is wrong with computed inputs is a warning of forward, and an error of the step', async () => {
     await choose();

@@ -8,7 +8,8 @@ import { ACTIVATION_NAMES } from '../../../src/layers/activations.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
 import { useBackend } from '../../helpers/backend.js';
 import { modelOf } from '../../helpers/fixture-model.js';
-import { readFixture, section } from '../../helpers/fixtures.js';
+import { section } from '../../helpers/fixture.js';
+import { readFixture } from '../../helpers/fixtures.js';
 import {
   exportOnnx,
   farthest,

@@ -5,7 +5,8 @@ import { createTrainingStep } from '../../../src/training/step/compiled-step.js'
 import { useBackend } from '../../helpers/backend.js';
 import { modelOf } from '../../helpers/fixture-model.js';
 import { fixtureNames, readFixture } from '../../helpers/fixtures.js';
-import { trainAsFixture } from '../../helpers/parity.js';
+import { judgeTraining } from '../../helpers/parity.js';
+import { trainAsFixture } from '../../helpers/parity-values.js';
 
 const choice = await useBackend();
 const hasEngine = choice.backend === 'tensorflow';
@@ -17,7 +18,8 @@ const trained = fixtureNames().filter((name) => readFixture(name).meta.options.t
     const before = tf.memory().numTensors;
     const fixture = readFixture(name);
     const model = modelOf(fixture);
-    const { worst, tolerance } = await trainAsFixture(model, fixture, (options) => createTrainingStep(model, options));
+    const trained = await trainAsFixture(model, fixture, (options) => createTrainingStep(model, options));
+    const { worst, tolerance } = judgeTraining(fixture, trained);
     expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
