@@ -2,17 +2,28 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * Kernels with their inputs, attributes and outputs; all float32. The engine registers them for TensorFlow on the CPU.
+ * Kernels with their inputs, attributes and outputs; all float32. The engine registers them for TensorFlow on the CPU, `webgpu` some of them, and
+ * others, for WebGPU, where what counts is the number of kernels.
  *
  * - `FusedGelu` `{ x }` to y; `FusedGeluGrad` `{ dy, x }` to dx: the exact (erf) form.
  * - `FusedDropout` `{ x, key }`, `{ rate, salt }` to y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`.
  * - `FusedLayerNorm` `{ x, weight, bias }`, `{ epsilon }` to y, over the last axis.
  * - `FusedAddLayerNorm` `{ x, residual, weight, bias }`, `{ epsilon }` to y and `x + residual`.
+ * - `FusedDropoutAddLayerNorm` `{ x, residual, weight, bias, key }`, `{ epsilon, rate, salt }` to y and `dropout(x) + residual`; on WebGPU alone.
  * - `FusedLayerNormGrad` `{ dy, x, weight }`, `{ epsilon }` to gradients of x, weight and bias.
+ * - `FusedDropoutAddLayerNormGrad` `{ dy, x, weight, key }`, where x is that sum, to gradients of x before dropout, residual, weight and bias.
  * - `FusedSoftmax` `{ scores, bias? }`, `{ scale }` to `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`.
- * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores.
+ * - `FusedSoftmaxDropout` `{ scores, bias?, key }`, `{ scale, rate, salt }` to the softmax and `dropout(softmax)`; on WebGPU alone.
+ * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores; `FusedSoftmaxDropoutGrad` `{ dy, y, key }` with dropout behind.
+ * - `FusedLinear` `{ x, weight, bias }` to `x W^T + b`; on WebGPU alone.
+ * - `HeadScores` `{ x, y }` of `[b q, n d]` and `[b s, n d]`, `{ b, n }` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone.
+ * - `HeadMixture` `{ maps, x }` of `[b, n, q, s]` and `[b s, n d]` to `maps x` of each head, `[b q, n d]`; on WebGPU alone.
+ *   `{ isTransposed }`: of `[b q, n d]` to `maps^T x`, `[b s, n d]`.
+ * - `CrossEntropy` `{ logits, labels }`, `{ smoothing }` to the loss of src/models/losses.ts, and two tensors that `CrossEntropyGrad` takes with
+ *   the inputs and dy, as moments and divisor; `KlDivergence` `{ logits, labels, count }` to the loss and moments: the divisor of
+ *   `KlDivergenceGrad` is the count. Labels have the rows of the logits, or one. On WebGPU alone.
  * - `ColumnSums` `{ x }` of a matrix `[m, n]` to `[n]`.
- * - `SumOfSquares` `{ x }` to a scalar.
+ * - `SumOfSquares` `{ x }` to a scalar; `SumOfAllSquares` of any number of tensors, whatever their names, to one scalar; on WebGPU alone.
  * - `FusedAdamW`, for BertAdam too, `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
  *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
  * - `RoiPool` `{ pixels, geometry, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
@@ -32,11 +43,23 @@ export type FusedKernel =
   | 'FusedDropout'
   | 'FusedLayerNorm'
   | 'FusedAddLayerNorm'
+  | 'FusedDropoutAddLayerNorm'
   | 'FusedLayerNormGrad'
+  | 'FusedDropoutAddLayerNormGrad'
   | 'FusedSoftmax'
+  | 'FusedSoftmaxDropout'
   | 'FusedSoftmaxGrad'
+  | 'FusedSoftmaxDropoutGrad'
+  | 'FusedLinear'
+  | 'HeadScores'
+  | 'HeadMixture'
+  | 'CrossEntropy'
+  | 'CrossEntropyGrad'
+  | 'KlDivergence'
+  | 'KlDivergenceGrad'
   | 'ColumnSums'
   | 'SumOfSquares'
+  | 'SumOfAllSquares'
   | 'FusedAdamW'
   | 'RoiPool'
   | 'RoiAlign'

@@ -14,7 +14,7 @@ import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, require
 import type { DeviceKind } from './load/engine-id.js';
 import { requireKinds } from '../options.js';
 import { importWebGpu } from './load/webgpu.js';
-import { prepareWebGpu } from '../webgpu.js';
+import { prepareWebGpu } from '../webgpu/prepare.js';
 
 /** `tensorflow`: the native engine. `webgpu`: any graphics card, through the packages webgpu and @tensorflow/tfjs-backend-webgpu; only on request. */
 export const BACKEND_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;

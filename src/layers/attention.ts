@@ -1,7 +1,8 @@
 // Multi-head attention as pure functions of tensors.
 import * as tf from '@tensorflow/tfjs';
-import { fused } from '../fused.js';
-import { dropout, type CallContext, type DropoutSite } from './dropout.js';
+import { fused, hasKernel } from '../fused.js';
+import { dropout, droppingKey, type CallContext, type DropoutSite } from './dropout.js';
+import { attentionScores, weightedValues } from './head-products.js';
 import { withGradient } from './with-gradient.js';
 
 /** The most negative float32: added once to the scores of masked positions, so that a wholly masked row attends uniformly. */
@@ -15,26 +16,6 @@ export function attentionBias(mask: tf.Tensor): tf.Tensor {
   const [b = 0, s = 0] = mask.shape;
   const isMasked = tf.cast(mask.dtype === 'bool' ? tf.logicalNot(mask) : tf.equal(mask, 0), 'float32');
   return tf.reshape(tf.mul(isMasked, MASKED_SCORE), [b, 1, 1, s]);
-}
-
-/** `[b s, n d]` to `[b, n, s, d]`. */
-function splitHeads(x: tf.Tensor, b: number, n: number): tf.Tensor {
-  const [rows = 0, width = 0] = x.shape;
-  return withGradient(
-    [x],
-    () => ({ value: tf.transpose(tf.reshape(x, [b, rows / b, n, width / n]), [0, 2, 1, 3]), saved: [] }),
-    (dy) => [tf.reshape(tf.transpose(dy, [0, 2, 1, 3]), [rows, width])],
-  );
-}
-
-/** `[b, n, s, d]` to `[b s, n d]`. */
-function mergeHeads(x: tf.Tensor): tf.Tensor {
-  const [b = 0, n = 0, s = 0, d = 0] = x.shape;
-  return withGradient(
-    [x],
-    () => ({ value: tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [b * s, n * d]), saved: [] }),
-    (dy) => [tf.transpose(tf.reshape(dy, [b, s, n, d]), [0, 2, 1, 3])],
-  );
 }
 
 /** `softmax(scale * scores + bias)` over the last axis; keeps only its result. */
@@ -56,6 +37,32 @@ function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null)
       const weighted = tf.mul(tf.sub(dy, tf.mean(dy, -1, true)), probabilities);
       const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));
       return [tf.mul(change, scale)];
+    },
+  );
+}
+
+/** `dropout(softmax(scale * scores + bias))`; keeps the softmax alone. */
+function droppedSoftmax(
+  scores: tf.Tensor,
+  scale: number,
+  bias: tf.Tensor | null,
+  { site, context }: { site: DropoutSite; context: CallContext },
+): tf.Tensor {
+  const dropoutKey = droppingKey(scores.shape, site, context);
+  if (dropoutKey === null || !hasKernel('FusedSoftmaxDropout')) {
+    return dropout(scaledSoftmax(scores, scale, bias), site, context);
+  }
+  const attributes = { scale, rate: site.rate, salt: site.salt };
+  return withGradient(
+    [scores],
+    () => {
+      const inputs = { scores, ...(bias === null ? {} : { bias }), key: dropoutKey };
+      const [softmax, value] = fused('FusedSoftmaxDropout', inputs, attributes) as [tf.Tensor, tf.Tensor];
+      return { value, saved: [softmax, dropoutKey] };
+    },
+    (dy, saved) => {
+      const [y, key] = saved as [tf.Tensor, tf.Tensor];
+      return fused('FusedSoftmaxDropoutGrad', { dy, y, key }, attributes) as tf.Tensor[];
     },
   );
 }
@@ -86,13 +93,10 @@ export function attend(
   values: tf.Tensor,
   { b, n, bias, headMask, dropout: site, context }: AttentionArgs,
 ): { joined: tf.Tensor; probabilities: tf.Tensor } {
-  const q = splitHeads(queries, b, n); // [b, n, q, d]
-  const k = splitHeads(keys, b, n); // [b, n, s, d]
-  const v = splitHeads(values, b, n); // [b, n, s, d]
   const headSize = (queries.shape[1] ?? 0) / n;
-  const attended = scaledSoftmax(tf.matMul(q, k, false, true), 1 / Math.sqrt(headSize), bias); // [b, n, q, s]
-  const dropped = dropout(attended, site, context);
+  const scores = attentionScores(queries, keys, b, n); // [b, n, q, s]
+  const dropped = droppedSoftmax(scores, 1 / Math.sqrt(headSize), bias, { site, context });
   const masked = headMask === null ? dropped : tf.mul(dropped, headMask);
   const probabilities = context.attentionHook?.(masked) ?? masked;
-  return { joined: mergeHeads(tf.matMul(probabilities, v)), probabilities };
+  return { joined: weightedValues(probabilities, values), probabilities };
 }

@@ -20,14 +20,27 @@ export interface DropoutSite {
   salt: number;
 }
 
+/** The key of a site that drops some values and keeps others; null: all are kept or, at a rate of 1, none. */
+export function droppingKey(
+  shape: readonly number[],
+  { rate }: DropoutSite,
+  { training, dropoutKey }: CallContext,
+): tf.Tensor1D | null {
+  if (!training || dropoutKey === null || rate === 0 || rate === 1) return null;
+  requireWholeBlocks(shape, dropoutKey);
+  return dropoutKey;
+}
+
 /**
  * Sets values to zero with probability `rate` and scales the others by 1 / (1 - rate); outside training returns `x` itself.
  * The mask is drawn again for the gradient instead of being kept.
  */
-export function dropout(x: tf.Tensor, { rate, salt }: DropoutSite, { training, dropoutKey }: CallContext): tf.Tensor {
-  if (!training || dropoutKey === null || rate === 0) return x;
-  if (rate === 1) return tf.zerosLike(x);
-  requireWholeBlocks(x.shape, dropoutKey);
+export function dropout(x: tf.Tensor, site: DropoutSite, context: CallContext): tf.Tensor {
+  const { rate, salt } = site;
+  const dropoutKey = droppingKey(x.shape, site, context);
+  if (dropoutKey === null) {
+    return context.training && context.dropoutKey !== null && rate === 1 ? tf.zerosLike(x) : x;
+  }
   const masked = (values: tf.Tensor, key: tf.Tensor1D): tf.Tensor => {
     const whole = fused('FusedDropout', { x: values, key }, { rate, salt })?.[0];
     if (whole !== undefined) return whole;

@@ -6,8 +6,8 @@ import { hash32 } from '../random/philox.js';
 import { requireDim } from '../shapes.js';
 import { activationFunction, activationName } from './activations.js';
 import { attend, attentionBias } from './attention.js';
-import { dropout, type CallContext, type DropoutSite } from './dropout.js';
-import { addLayerNorm, type NormWeights } from './layer-norm.js';
+import type { CallContext, DropoutSite } from './dropout.js';
+import { dropoutAddLayerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
 import { recomputed } from './recomputed.js';
 import { firstShape, WeightedLayer, type CallKwargs, type WeightedLayerArgs } from './weighted-layer.js';
@@ -114,11 +114,13 @@ export class EncoderLayer extends WeightedLayer {
       dropout: this.attentionDropout,
       context,
     });
-    const attention = dropout(linear(joined, this.attentionDense), this.attentionOutputDropout, context);
-    const attended = addLayerNorm(attention, queries, this.attentionNorm, layerNormEps); // [b q, h]
+    const ended = (narrow: tf.Tensor, from: tf.Tensor, norm: NormWeights, site: DropoutSite): tf.Tensor =>
+      dropoutAddLayerNorm(narrow, from, norm, layerNormEps, { site, context });
+    const attention = linear(joined, this.attentionDense); // [b q, h]
+    const attended = ended(attention, queries, this.attentionNorm, this.attentionOutputDropout);
     const wide = this.activate(linear(attended, this.intermediateDense)); // [b q, i]
-    const narrow = dropout(linear(wide, this.outputDense), this.outputDropout, context); // [b q, h]
-    return { x: addLayerNorm(narrow, attended, this.outputNorm, layerNormEps), probabilities };
+    const narrow = linear(wide, this.outputDense); // [b q, h]
+    return { x: ended(narrow, attended, this.outputNorm, this.outputDropout), probabilities };
   }
 
   /** `run` that keeps its inputs alone for the gradient and computes the rest again then: `[b s, h]` to `[b q, h]`. */

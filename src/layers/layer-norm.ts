@@ -1,6 +1,7 @@
 // Layer normalisation over the last axis, with the gradient written out.
 import * as tf from '@tensorflow/tfjs';
-import { fused } from '../fused.js';
+import { fused, hasKernel } from '../fused.js';
+import { type CallContext, droppingKey, dropout, type DropoutSite } from './dropout.js';
 import { withGradient } from './with-gradient.js';
 
 export interface NormWeights {
@@ -68,6 +69,34 @@ export function addLayerNorm(
         tf.Tensor,
       ];
       return [dTotal, tf.clone(dTotal), dWeight, dBias]; // a copy: tfjs disposes gradients that it adds up
+    },
+  );
+}
+
+/** `layerNorm(dropout(x) + residual)`. */
+export function dropoutAddLayerNorm(
+  x: tf.Tensor,
+  residual: tf.Tensor,
+  { weight, bias }: NormWeights,
+  epsilon: number,
+  { site, context }: { site: DropoutSite; context: CallContext },
+): tf.Tensor {
+  const { rate, salt } = site;
+  const dropoutKey = droppingKey(x.shape, site, context);
+  if (dropoutKey === null || !hasKernel('FusedDropoutAddLayerNorm')) {
+    return addLayerNorm(dropout(x, site, context), residual, { weight, bias }, epsilon);
+  }
+  const attributes = { epsilon, rate, salt };
+  return withGradient(
+    [x, residual, weight, bias],
+    () => {
+      const inputs = { x, residual, weight, bias, key: dropoutKey };
+      const [value, total] = fused('FusedDropoutAddLayerNorm', inputs, attributes) as [tf.Tensor, tf.Tensor];
+      return { value, saved: [total, weight, dropoutKey] };
+    },
+    (dy, saved) => {
+      const [total, scale, key] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+      return fused('FusedDropoutAddLayerNormGrad', { dy, x: total, weight: scale, key }, attributes) as tf.Tensor[];
     },
   );
 }

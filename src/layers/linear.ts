@@ -14,7 +14,10 @@ export interface LinearWeights {
 export function linear(x: tf.Tensor, { weight, bias }: LinearWeights): tf.Tensor {
   return withGradient(
     [bias, weight, x],
-    () => ({ value: tf.add(tf.matMul(x, weight, false, true), bias), saved: [x, weight] }),
+    () => {
+      const value = fused('FusedLinear', { x, weight, bias })?.[0] ?? tf.add(tf.matMul(x, weight, false, true), bias);
+      return { value, saved: [x, weight] };
+    },
     (dy, [input, matrix]) => {
       const done: tf.Tensor[] = [];
       const first = (gradient: tf.Tensor): tf.Tensor => {

@@ -1,5 +1,6 @@
 // The losses of the tasks, as PyTorch reduces them, with gradients written out.
 import * as tf from '@tensorflow/tfjs';
+import { fused } from '../fused.js';
 import { withGradient } from '../layers/with-gradient.js';
 import { requireKinds } from '../options.js';
 
@@ -40,13 +41,20 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0
   return withGradient(
     [logits],
     () => {
+      const [loss, ...kept] = fused('CrossEntropy', { logits, labels }, { smoothing }) ?? [];
+      if (loss !== undefined) return { value: loss, saved: [logits, labels, ...kept] };
       const { target, count } = parts(labels);
       return { value: tf.neg(tf.div(tf.sum(tf.mul(target, logSoftmax(logits))), count)), saved: [logits, labels] };
     },
-    (dy, [scores, given]) => {
-      const { target, count } = parts(given as tf.Tensor);
+    (dy, saved) => {
+      const [scores, given, moments, divisor] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?, tf.Tensor?];
+      if (moments !== undefined && divisor !== undefined) {
+        const inputs = { dy, logits: scores, labels: given, moments, divisor };
+        return fused('CrossEntropyGrad', inputs, { smoothing }) as tf.Tensor[];
+      }
+      const { target, count } = parts(given);
       const weight = tf.sum(target, -1, true); // [m, 1]
-      const change = tf.sub(tf.mul(tf.softmax(scores as tf.Tensor), weight), target);
+      const change = tf.sub(tf.mul(tf.softmax(scores), weight), target);
       return [tf.mul(change, tf.div(dy, count))];
     },
   ) as tf.Scalar;
@@ -63,12 +71,22 @@ export function klDivergence(logits: tf.Tensor, labels: tf.Tensor, count: tf.Sca
   return withGradient(
     [logits],
     () => {
+      // rows of labels are those of the logits, or one for all
+      const width = logits.shape.at(-1);
+      const isWhole = labels.shape.at(-1) === width && [logits.size, width].includes(labels.size);
+      const kernelInputs = { logits, labels, count };
+      const [loss, moments] = (isWhole ? fused('KlDivergence', kernelInputs) : null) ?? [];
+      if (loss !== undefined && moments !== undefined) return { value: loss, saved: [logits, labels, count, moments] };
       const logLabels = tf.log(tf.where(tf.equal(labels, 0), tf.onesLike(labels), labels));
       const divergence = tf.sum(tf.mul(labels, tf.sub(logLabels, logSoftmax(logits))));
       return { value: tf.div(divergence, count), saved: [logits, labels, count] };
     },
     (dy, saved) => {
-      const [scores, soft, examples] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const [scores, soft, examples, moments] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
+      if (moments !== undefined) {
+        const inputs = { dy, logits: scores, labels: soft, moments, divisor: examples };
+        return fused('KlDivergenceGrad', inputs) as tf.Tensor[];
+      }
       const change = tf.sub(tf.mul(tf.softmax(scores), tf.sum(soft, -1, true)), soft);
       return [tf.mul(change, tf.div(dy, examples))];
     },

@@ -1,7 +1,7 @@
 // What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../config/config.js';
-import { prepareWebGpu } from '../webgpu.js';
+import { prepareWebGpu } from '../webgpu/prepare.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
 import { philoxKey } from '../random/philox-uniform.js';

@@ -4,15 +4,11 @@ import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { Tensors } from '../../../src/engine/session/contract.js';
 import { createState } from '../../../src/engine/session/state.js';
-import { activationFunction } from '../../../src/layers/activations.js';
-import { attend, attentionBias } from '../../../src/layers/attention.js';
-import { dropout } from '../../../src/layers/dropout.js';
-import { addLayerNorm, layerNorm } from '../../../src/layers/layer-norm.js';
-import { normalValues } from '../../../src/random/values.js';
 import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/update/clip.js';
 import { createUpdateRule, type Slots } from '../../../src/training/step/optimizer.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
+import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernel-cases.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -22,66 +18,9 @@ beforeAll(async () => {
   else tf.scalar(0).add(1).dispose(); // starts the engine
 });
 
-const normal = (shape: number[], name: string, stddev = 1): tf.Tensor =>
-  tf.tensor(normalValues(tf.util.sizeFromShape(shape), { seed: 1, name, stddev }), shape);
-
-/** Values and gradients for all inputs, weighted by a fixed random tensor. */
-function valuesAndGradients(fn: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: () => tf.Tensor[]): Float32Array[] {
-  return tf.tidy(() => {
-    const given = inputs();
-    const weighted = (...args: tf.Tensor[]): tf.Scalar => {
-      const value = fn(...args);
-      return tf.sum(tf.mul(value, normal(value.shape, 'weights'))) as tf.Scalar;
-    };
-    return [fn(...given), ...tf.grads(weighted)(given)].map((tensor) => tensor.dataSync() as Float32Array);
-  });
-}
-
-const gelu = activationFunction('gelu');
-const key = (): tf.Tensor1D => tf.tensor1d([3, 9], 'int32');
-const CASES: Record<string, { fn: (...inputs: tf.Tensor[]) => tf.Tensor; inputs: () => tf.Tensor[] }> = {
-  'gelu over 9 orders of magnitude': {
-    fn: (x) => gelu(x as tf.Tensor),
-    inputs: () => [tf.concat([normal([97], 'x', 3), tf.tensor1d([0, -0, 1e-5, -1e-5, 6, -6, 20, -20])])],
-  },
-  'layer norm': {
-    fn: (x, weight, bias) => layerNorm(x as tf.Tensor, { weight: weight as tf.Tensor, bias: bias as tf.Tensor }, 1e-12),
-    inputs: () => [normal([3, 35, 37], 'x', 2), normal([37], 'w'), normal([37], 'b')],
-  },
-  'layer norm of a sum': {
-    fn: (x, y, weight, bias) =>
-      addLayerNorm(x as tf.Tensor, y as tf.Tensor, { weight: weight as tf.Tensor, bias: bias as tf.Tensor }, 1e-5),
-    inputs: () => [normal([67, 19], 'x'), normal([67, 19], 'y'), normal([19], 'w'), normal([19], 'b')],
-  },
-  dropout: {
-    fn: (x) => dropout(x as tf.Tensor, { rate: 0.3, salt: 0x9e3779b9 }, { training: true, dropoutKey: key() }),
-    inputs: () => [normal([5, 2003], 'x')],
-  },
-  'attention with masked positions and dropout': {
-    fn: (q, k, v) => {
-      const mask = tf.tensor2d([1, 1, 1, 1, 0, 1, 1, 0, 0, 0], [2, 5], 'int32');
-      const place = { rate: 0.2, salt: 7 };
-      const context = { training: true, dropoutKey: key() };
-      const args = { b: 2, n: 3, bias: attentionBias(mask), headMask: null, dropout: place, context };
-      return attend(q as tf.Tensor, k as tf.Tensor, v as tf.Tensor, args).joined;
-    },
-    inputs: () => [normal([10, 12], 'q'), normal([10, 12], 'k'), normal([10, 12], 'v')],
-  },
-};
-
 describe('fused kernels', () => {
-  test.each(Object.keys(CASES))('equal the composed formulas in values and gradients: %s', async (name) => {
-    if (!hasEngine) return;
-    const { fn, inputs } = CASES[name] as (typeof CASES)[string];
-    await tf.setBackend('cpu');
-    const expected = valuesAndGradients(fn, inputs);
-    await tf.setBackend('tensorflow');
-    const received = valuesAndGradients(fn, inputs);
-    received.forEach((values, i) => {
-      const reference = expected[i] as Float32Array;
-      const bound = 2e-6 * Math.max(1, ...reference.map(Math.abs));
-      values.forEach((value, j) => expect(Math.abs(value - (reference[j] as number))).toBeLessThan(bound));
-    });
+  test.each(Object.keys(KERNEL_CASES))('equal the composed formulas in values and gradients: %s', async (name) => {
+    if (hasEngine) await expectEqualOn('tensorflow', KERNEL_CASES[name] as KernelCase);
   });
 
   test('update with AdamW in place as the composed rule does, clipped, decayed, and not at all for a norm that is not finite', async () => {

@@ -11,6 +11,14 @@ export function normOf(squares: readonly tf.Tensor[]): tf.Scalar {
   return tf.tidy(() => tf.sqrt(sumOf(squares)) as tf.Scalar);
 }
 
+/** The norm of tensors taken as one long vector: scalar float32. */
+export function totalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
+  return tf.tidy(() => {
+    const all = fused('SumOfAllSquares', Object.fromEntries(tensors.entries()))?.[0];
+    return all === undefined ? normOf(tensors.map(sumOfSquares)) : (tf.sqrt(all) as tf.Scalar);
+  });
+}
+
 /** Scalar float32. */
 export function sumOfSquares(x: tf.Tensor): tf.Tensor {
   return fused('SumOfSquares', { x })?.[0] ?? tf.sum(tf.square(x));

@@ -1,6 +1,6 @@
 // One update as a function of tensors: gradients, accumulation, clipping, optimizer, moving average.
 import * as tf from '@tensorflow/tfjs';
-import { clipFactor, normOf, sumOfSquares } from './clip.js';
+import { clipFactor, normOf, sumOfSquares, totalNorm } from './clip.js';
 import { type Feeds, splitFeeds } from './feeds.js';
 import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';
 import { sumGradients, sumOverWorkers } from './worker-sums.js';
@@ -75,8 +75,10 @@ function applyGradients(
 ): StepTensors {
   const { lossScale, rule, maxGradNorm } = options;
   const skipNonFinite = options.skipNonFinite || lossScale !== null;
-  const squares = new Map([...gradients].map(([name, gradient]) => [name, sumOfSquares(gradient)]));
-  const gradientNorm = normOf([...squares.values()]);
+  const squares = rule.clipsPerParameter
+    ? new Map([...gradients].map(([name, gradient]) => [name, sumOfSquares(gradient)]))
+    : null;
+  const gradientNorm = squares === null ? totalNorm([...gradients.values()]) : normOf([...squares.values()]);
   const health = tf.add(gradientNorm, loss);
   const isFinite = skipNonFinite ? tf.isFinite(health) : null;
   const limitsOf = (norm: tf.Scalar): Limits => ({
@@ -87,11 +89,12 @@ function applyGradients(
     },
     factor: Number.isFinite(maxGradNorm) ? clipFactor(norm, maxGradNorm) : null,
   });
-  const shared = rule.clipsPerParameter ? null : limitsOf(gradientNorm);
+  const shared = limitsOf(gradientNorm);
   for (const [name, gradient] of gradients) {
-    const [entry, square] = [parameters.get(name), squares.get(name)];
-    if (entry === undefined || square === undefined) continue;
-    tf.tidy(() => updateParameter(entry, gradient, shared ?? limitsOf(normOf([square])), { feeds, options, isFinite }));
+    const [entry, square] = [parameters.get(name), squares?.get(name)];
+    if (entry === undefined) continue;
+    const limits = (): Limits => (square === undefined ? shared : limitsOf(normOf([square])));
+    tf.tidy(() => updateParameter(entry, gradient, limits(), { feeds, options, isFinite }));
   }
   if (lossScale === null || isFinite === null) return { gradientNorm };
   return { gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };

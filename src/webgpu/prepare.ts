@@ -1,18 +1,14 @@
-// tfjs's WebGPU backend made exact: its softmax is mended, and what goes wrong on the device, which it leaves to a callback while the numbers go
-// on wrong, ends the next read of results.
+// tfjs's WebGPU backend made exact and fast: it gets our kernels, its softmax is mended, and what goes wrong on the device, which it leaves to a
+// callback while the numbers go on wrong, ends the next read of results.
 import * as tf from '@tensorflow/tfjs';
-import { EngineError } from './errors.js';
-
-/** What this file needs of tfjs's backend. */
-interface WebGpuBackend {
-  readonly device: EventTarget & { readonly lost: Promise<{ reason: string; message: string }> };
-  read(dataId: object): Promise<tf.BackendValues>;
-}
+import { EngineError } from '../errors.js';
+import type { WebGpuBackend } from './kernel.js';
+import { registerWebGpuKernels } from './register.js';
 
 const prepared = new WeakSet<WebGpuBackend>();
 
 /**
- * Prepares the current backend where it is WebGPU's: from now on, reading a tensor throws an EngineError once the device has reported an error or
+ * Prepares the current backend where it is WebGPU's: our kernels serve, and from now on, reading a tensor throws an EngineError once the device has reported an error or
  * is lost, since the values computed since are not to be trusted. Does nothing on other backends, or when it is called again.
  */
 export function prepareWebGpu(): void {
@@ -22,6 +18,7 @@ export function prepareWebGpu(): void {
   prepared.add(backend);
   watchDevice(backend);
   mendSoftmax();
+  registerWebGpuKernels();
 }
 
 /** Its kernel begins the search for the largest score here, and gives NaN for a row of lower ones: a wholly masked one. */

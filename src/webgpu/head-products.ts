@@ -1,0 +1,132 @@
+// Products of attention heads on WebGPU, where the heads lie: no transposed copies of queries, keys, values and their gradients.
+import type * as tf from '@tensorflow/tfjs';
+import {
+  type Attributes,
+  type Inputs,
+  type Kernel,
+  run,
+  THREADS,
+  type WebGpuBackend,
+  type WebGpuKernel,
+} from './kernel.js';
+
+/** Rows and columns of the result that a workgroup makes, a 4 by 4 square each thread; and inner elements at a time. */
+const [TILE, STEP] = [32, 16];
+/** One more than a tile: neighbours of a column then lie in different banks of memory. */
+const PITCH = TILE + 1;
+
+const STRIDES = ['Example', 'Head', 'Row', 'Column'] as const;
+type Strides = readonly [example: number, head: number, row: number, column: number];
+
+const uniformsOf = (name: string, strides: Strides): Record<string, number> =>
+  Object.fromEntries(STRIDES.map((stride, i) => [`${name}${stride}`, strides[i] as number]));
+
+const names = ['a', 'b', 'c'].flatMap((name) => STRIDES.map((stride) => `${name}${stride}`));
+
+/** Copies a tile of `matrix` to `tile`, inner element by inner element; threads side by side read what lies side by side. */
+const load = (tile: string, matrix: string, [outer, inner]: readonly [string, string], outerSize: string): string => `
+    for (var e = i32(localIndex); e < ${TILE * STEP}; e += ${THREADS}) {
+      let alongInner = uniforms.${matrix}${inner} == 1;
+      let k = select(e / ${TILE}, e % ${STEP}, alongInner);
+      let x = select(e % ${TILE}, e / ${STEP}, alongInner);
+      let isInside = ${outer}0 + x < uniforms.${outerSize} && start + k < uniforms.inner;
+      let place = ${matrix}0 + (${outer}0 + x) * uniforms.${matrix}${outer === 'row' ? 'Row' : 'Column'} + (start + k) * uniforms.${matrix}${inner};
+      ${tile}[k * ${PITCH} + x] = select(0.0, ${matrix}[select(0, place, isInside)], isInside);
+    }`;
+
+const PRODUCT: Kernel = {
+  name: 'HeadProduct',
+  inputs: ['a', 'b'],
+  results: ['c'],
+  uniforms: {
+    ...{ products: 'i32', heads: 'i32', rows: 'i32', columns: 'i32', inner: 'i32' },
+    ...Object.fromEntries(names.map((name) => [name, 'i32' as const])),
+  },
+  code: `
+var<workgroup> left: array<f32, ${STEP * PITCH}>;
+var<workgroup> right: array<f32, ${STEP * PITCH}>;
+fn main(index: i32) {
+  let tilesAcross = (uniforms.columns + ${TILE - 1}) / ${TILE};
+  let tiles = (uniforms.rows + ${TILE - 1}) / ${TILE} * tilesAcross;
+  let product = group() / tiles;
+  let tile = group() % tiles;
+  let example = product / uniforms.heads;
+  let head = product % uniforms.heads;
+  let a0 = example * uniforms.aExample + head * uniforms.aHead;
+  let b0 = example * uniforms.bExample + head * uniforms.bHead;
+  let c0 = example * uniforms.cExample + head * uniforms.cHead;
+  let row0 = tile / tilesAcross * ${TILE};
+  let column0 = tile % tilesAcross * ${TILE};
+  let r = i32(localIndex) / 8 * 4;
+  let s = i32(localIndex) % 8 * 4;
+  var sums: array<vec4<f32>, 4>;
+  for (var start = 0; start < uniforms.inner; start += ${STEP}) {
+    ${load('left', 'a', ['row', 'Column'], 'rows')}
+    ${load('right', 'b', ['column', 'Row'], 'columns')}
+    workgroupBarrier();
+    for (var k = 0; k < ${STEP}; k++) {
+      let at = k * ${PITCH} + s;
+      let across = vec4<f32>(right[at], right[at + 1], right[at + 2], right[at + 3]);
+      for (var i = 0; i < 4; i++) { sums[i] += left[k * ${PITCH} + r + i] * across; }
+    }
+    workgroupBarrier();
+  }
+  for (var i = 0; i < 4; i++) {
+    for (var j = 0; j < 4; j++) {
+      let isInside = product < uniforms.products && row0 + r + i < uniforms.rows && column0 + s + j < uniforms.columns;
+      if (isInside) { c[c0 + (row0 + r + i) * uniforms.cRow + (column0 + s + j) * uniforms.cColumn] = sums[i][j]; }
+    }
+  }
+}`,
+};
+
+interface Product {
+  a: tf.TensorInfo;
+  b: tf.TensorInfo;
+  shape: readonly number[];
+  /** Examples, heads, rows, columns and inner size. */
+  sizes: readonly [examples: number, heads: number, rows: number, columns: number, inner: number];
+  strides: { a: Strides; b: Strides; c: Strides };
+}
+
+function multiply(backend: WebGpuBackend, { a, b, shape, sizes, strides }: Product): tf.TensorInfo[] {
+  const [examples, heads, rows, columns, inner] = sizes;
+  const products = examples * heads;
+  return run(backend, PRODUCT, {
+    inputs: [a, b],
+    results: [shape],
+    uniforms: {
+      ...{ products, heads, rows, columns, inner },
+      ...uniformsOf('a', strides.a),
+      ...uniformsOf('b', strides.b),
+      ...uniformsOf('c', strides.c),
+    },
+    workgroups: products * Math.ceil(rows / TILE) * Math.ceil(columns / TILE),
+  });
+}
+
+/** Strides of the heads in `[b r, n d]`, as matrices `[r, d]`. */
+const inTokens = (r: number, n: number, d: number): Strides => [r * n * d, d, n * d, 1];
+const transposed = ([example, head, row, column]: Strides): Strides => [example, head, column, row];
+
+export const HEAD_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
+  HeadScores: (backend: WebGpuBackend, { x, y }: Inputs<'x' | 'y'>, attributes: Attributes) => {
+    const [b, n] = [Number(attributes['b']), Number(attributes['n'])];
+    const [q, s, d] = [(x.shape[0] ?? 0) / b, (y.shape[0] ?? 0) / b, (x.shape[1] ?? 0) / n];
+    return multiply(backend, {
+      ...{ a: x, b: y, shape: [b, n, q, s], sizes: [b, n, q, s, d] },
+      strides: { a: inTokens(q, n, d), b: transposed(inTokens(s, n, d)), c: [n * q * s, q * s, s, 1] },
+    });
+  },
+  HeadMixture: (backend: WebGpuBackend, { maps, x }: Inputs<'maps' | 'x'>, { isTransposed }: Attributes) => {
+    const [b = 0, n = 0, q = 0, s = 0] = maps.shape;
+    const width = x.shape[1] ?? 0;
+    const d = width / n;
+    const plain: Strides = [n * q * s, q * s, s, 1];
+    const [rows, inner, a] = isTransposed === true ? [s, q, transposed(plain)] : [q, s, plain];
+    return multiply(backend, {
+      ...{ a: maps, b: x, shape: [b * rows, width], sizes: [b, n, rows, d, inner] },
+      strides: { a, b: inTokens(inner, n, d), c: inTokens(rows, n, d) },
+    });
+  },
+};

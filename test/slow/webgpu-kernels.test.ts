@@ -1,0 +1,107 @@
+// Our WGSL kernels against the composed formulas on plain JavaScript, on Dawn over SwiftShader.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { selectBackend } from '../../src/engine/select-backend.js';
+import { blocksBefore, philoxUniform } from '../../src/random/philox-uniform.js';
+import { uniformValues } from '../../src/random/values.js';
+import { createUpdateRule, type Slots, type UpdateScalars } from '../../src/training/step/optimizer.js';
+import { totalNorm } from '../../src/training/step/update/clip.js';
+import { useBackend } from '../helpers/backend.js';
+import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../helpers/kernel-cases.js';
+
+const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
+if (!hasDevice) process.stderr.write('skipped: kernels of WebGPU, for there is no device\n');
+
+(hasDevice ? describe : describe.skip)('kernels of WebGPU', () => {
+  beforeAll(async () => {
+    await selectBackend({ backend: 'webgpu' });
+  });
+  afterAll(async () => {
+    await useBackend();
+  });
+
+  test.each(Object.keys(KERNEL_CASES))('equal the composed formulas in values and gradients: %s', async (name) => {
+    await expectEqualOn('webgpu', KERNEL_CASES[name] as KernelCase);
+  });
+
+  test.each([
+    [
+      [5, 7],
+      [3, 9],
+    ],
+    [
+      [2, 3, 1030],
+      [-1, 0x7fffffff],
+    ],
+    [
+      [4, 4],
+      [7, 8, 0],
+    ],
+    // Blocks of the workers before this one: more than 2^32.
+    [
+      [1 << 12, 1 << 8],
+      [7, 8, 70_001],
+    ],
+  ])('draw the random numbers of src/random bit for bit: %j by %j', async (shape, key) => {
+    const [seed = 0, step = 0, worker = 0] = key;
+    const salt = 0xfedcba98;
+    const uniform = tf.tidy(() => philoxUniform(shape, tf.tensor1d(key, 'int32'), salt));
+    const size = tf.util.sizeFromShape(shape);
+    const expected = uniformValues(size, seed, step, salt, key.length === 3 ? blocksBefore(shape, worker) : 0);
+    const received = (await uniform.data()) as Float32Array;
+    uniform.dispose();
+    expect(received.length).toBe(size);
+    expect(received.findIndex((value, i) => value !== expected[i])).toBe(-1);
+  });
+
+  test('add up the squares of many tensors', async () => {
+    const shapes = [[3], [70, 71], [1], [300_001], ...Array.from({ length: 13 }, (_, i) => [i + 1, 5])];
+    const tensors = shapes.map((shape, i) => normal(shape, `${i}`));
+    const received = await totalNorm(tensors).data();
+    const values = await Promise.all(tensors.map((tensor) => tensor.data()));
+    const squares = values.map((one) => Array.from(one).reduce((sum, x) => sum + x * x, 0));
+    const expected = Math.sqrt(squares.reduce((sum, x) => sum + x, 0));
+    expect((received[0] as number) / expected).toBeCloseTo(1, 6);
+    tf.dispose(tensors);
+  });
+
+  test('update with AdamW in place as the composed rule does, clipped, decayed, and not at all for a norm that is not finite', async () => {
+    const rule = createUpdateRule('adamw', { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
+    const [group, shape] = [{ rateFactor: 0.5, decay: 0.01 }, [70, 71]];
+    const names = ['parameter', 'first', 'second'] as const;
+    const start = (): tf.Tensor[] => names.map((name) => normal(shape, name, 0.1).abs());
+    const scalarsOf = (index: number): UpdateScalars<tf.Scalar> =>
+      Object.fromEntries(
+        Object.entries(rule.scalars(index, 0.01)).map(([name, value]) => [name, tf.scalar(value)]),
+      ) as unknown as UpdateScalars<tf.Scalar>;
+    const steps = [1, 8, NaN];
+    await tf.setBackend('cpu');
+    let [parameter, first, second] = start() as [tf.Tensor, tf.Tensor, tf.Tensor];
+    for (const [index, norm] of steps.entries()) {
+      if (!Number.isFinite(norm)) continue;
+      const clipped = tf.mul(normal(shape, `gradient ${index}`), Math.min(1, 2 / (norm + 1e-6)));
+      ({ parameter, first, second } = rule.update({ parameter, first, second }, clipped, scalarsOf(index), group));
+    }
+    const expected = await Promise.all([parameter, first, second].map((tensor) => tensor.data()));
+
+    await tf.setBackend('webgpu');
+    const variables = tf.tidy(() => start().map((tensor) => tf.variable(tensor)));
+    const before = await (variables[0] as tf.Variable).data(); // now cached on the host
+    const kept = tf.clone(variables[0] as tf.Variable);
+    for (const [index, norm] of steps.entries()) {
+      tf.tidy(() => {
+        const slots = Object.fromEntries(names.map((name, i) => [name, variables[i]])) as unknown as Slots;
+        const clipping = { norm: tf.scalar(norm), maxNorm: 2, skipNonFinite: true };
+        const gradient = normal(shape, `gradient ${index}`);
+        const updated = rule.updateAtOnce(slots, gradient, scalarsOf(index), group, clipping) as Slots;
+        names.forEach((name, i) => (variables[i] as tf.Variable).assign(updated[name]));
+      });
+    }
+    const received = await Promise.all(variables.map((variable) => variable.data()));
+    received.forEach((values, i) =>
+      values.forEach((value, j) => expect(Math.abs(value - (expected[i]?.[j] as number))).toBeLessThan(1e-6)),
+    );
+    expect(await kept.data()).toEqual(before);
+    tf.dispose([...variables, kept]);
+  });
+});
