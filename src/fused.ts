@@ -35,6 +35,8 @@ import * as tf from '@tensorflow/tfjs';
  * - `AllFinite` `{ x }` to a bool: whether every value is finite.
  * - `SumOverWorkers` `{ x }`, `{ workers, instance, timeoutSeconds, isLow }` to the sum of x over the workers of a cluster, which all must run
  *   the kernel of this instance (an int32) with the same shape of x; `isLow`: x is sent as bfloat16. Only in recordings.
+ * - `SumRowsOverWorkers` `{ x, rows }`, with the same attributes: the same for a matrix that is zero outside the rows numbered in rows `[k]` int32,
+ *   which may repeat; every worker has the same k. Only rows that some worker names are exchanged.
  * - `After` `{ x, signal }` to x: see `after`.
  */
 export type FusedKernel =
@@ -67,6 +69,7 @@ export type FusedKernel =
   | 'WinogradConvolution'
   | 'AllFinite'
   | 'SumOverWorkers'
+  | 'SumRowsOverWorkers'
   | 'After';
 
 /** Whether the current backend has a kernel. */

@@ -23,8 +23,10 @@ export interface Setting {
   copyNs: number | null;
 }
 
-/** Word embeddings of the checkpoint: 30522 rows of 768 float32. */
-const WORD_EMBEDDINGS = 30522 * 768 * 4;
+/** Bytes of the word table, of which only few rows are exchanged, */
+const WORD_TABLE = 30522 * 768 * 4;
+/** and of the gradients that come last: the projection of the regions, and two tables of positions. */
+const LAST_GRADIENTS = (2048 + 2 * 512) * 768 * 4;
 /** Of a step of batch 8 with nothing exchanged: what AdamW takes, in the table that `--only train-fp32` prints. */
 const UPDATE_SHARE = 0.12;
 /** The backward pass has twice the products of the forward pass. */
@@ -84,7 +86,7 @@ function costsOf(aloneMs: number, setting: Setting, wire: 'fp32' | 'bf16', copyN
     backwardMs: (1 - FORWARD_SHARE) * passes,
     updateMs,
     bytes: scale * gradientBytes(setting),
-    lastBytes: scale * WORD_EMBEDDINGS,
+    lastBytes: scale * LAST_GRADIENTS,
     copyMsPerByte: copyNs / 1e6,
   };
 }
@@ -97,9 +99,9 @@ function copyingOf(measured: readonly MeasuredStep[], setting: Setting): number 
   return (1e6 * cores * Math.max(0, two.ms - two.aloneMs)) / ringBytes(gradientBytes(setting), 2);
 }
 
-/** All parameters are in the file of the checkpoint, in float32. */
+/** What is exchanged: all parameters are in the file of the checkpoint, in float32. */
 function gradientBytes({ model }: Setting): number {
-  return statSync(join(model, 'model.safetensors')).size;
+  return statSync(join(model, 'model.safetensors')).size - WORD_TABLE;
 }
 
 function percent(share: number): string {

@@ -8,7 +8,7 @@ export interface StepCosts {
   updateMs: number;
   /** Bytes of all gradients on the wire. */
   bytes: number;
-  /** Of them those that the backward pass makes last, so that nothing is left to compute meanwhile: the word embeddings. */
+  /** Of them those that the backward pass makes last, so that nothing is left to compute meanwhile. */
   lastBytes: number;
   /** Processor time that sending and adding a byte takes from the arithmetic, in ms. */
   copyMsPerByte: number;

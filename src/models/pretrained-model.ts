@@ -31,6 +31,7 @@ import {
 } from './surgery.js';
 import { loadPretrained, openPretrained, type StoredModel } from './pretrained/load.js';
 import { savePretrained } from './pretrained/save.js';
+import { WORD_TABLE } from './pretrained/ties.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
 import { requireKinds, requireOptions } from '../options.js';
 
@@ -91,6 +92,12 @@ export abstract class VisualBertPreTrainedModel<
    * Inputs have the shapes and dtypes that `forward` asks for.
    */
   abstract compute(inputs: TensorInputs, context: ComputeContext): O;
+
+  /** The word table, of which only the rows of `inputIds` have a gradient, unless it is a head's decoder too. */
+  rowsRead({ inputIds }: TensorInputs): ReadonlyMap<string, tf.Tensor> {
+    const isTied = [...this.tiedWeights.values()].includes(WORD_TABLE);
+    return inputIds === undefined || isTied ? new Map() : new Map([[WORD_TABLE, inputIds]]);
+  }
 
   /** More than shapes and ranges: what a class asks of its inputs together. */
   protected requireConsistent(_inputs: CheckedInputs): void {}

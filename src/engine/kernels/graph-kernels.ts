@@ -8,7 +8,7 @@ import { FUSED_KERNELS } from './fused.js';
 import type { GraphKernel } from './graph-kernel.js';
 import { PHILOX_KERNEL } from './philox.js';
 import { ROW_SUM_KERNELS } from './row-sums.js';
-import { SUM_OVER_WORKERS_KERNEL } from './sum-over-workers.js';
+import { WORKER_SUM_KERNELS } from './sum-over-workers.js';
 import { WINOGRAD_KERNEL } from './winograd.js';
 
 const EVERYWHERE = { runsOnGpu: true, writesInPlace: false };
@@ -46,7 +46,7 @@ const KERNELS: readonly GraphKernel[] = [
   ...ROW_SUM_KERNELS,
   ADAMW_KERNEL,
   WINOGRAD_KERNEL,
-  SUM_OVER_WORKERS_KERNEL,
+  ...WORKER_SUM_KERNELS,
 ];
 
 /**

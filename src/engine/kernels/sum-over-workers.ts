@@ -1,7 +1,8 @@
-// The kernel `SumOverWorkers` of src/fused.ts: TensorFlow's own collective sum, over gRPC, or NCCL between GPUs.
+// The kernels `SumOverWorkers` and `SumRowsOverWorkers` of src/fused.ts: TensorFlow's own collectives, over gRPC, or NCCL between GPUs.
 import type * as tf from '@tensorflow/tfjs';
-import { EngineError } from '../../errors.js';
-import { TF_ATTR, TF_DTYPE, type OperationAttribute } from '../load/addon.js';
+import { TF_ATTR, TF_DTYPE, type OperationAttribute, type OutputNumber } from '../load/addon.js';
+import type { Node } from '../recording/node.js';
+import type { Recording } from '../recording/recording.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 import type { GraphKernel } from './graph-kernel.js';
 
@@ -10,31 +11,69 @@ const GROUP = 1;
 
 const text = (name: string, value: string): OperationAttribute => ({ name, type: TF_ATTR.string, value });
 
-/** The kernel of recordings whose session belongs to a cluster. It fails when another worker is `timeoutSeconds` late. */
-export const SUM_OVER_WORKERS_KERNEL: GraphKernel = {
-  name: 'SumOverWorkers',
-  runsOnGpu: true,
-  writesInPlace: false,
-  record: (backend, { x }, attributes) => {
-    const { recording } = backend;
-    const { workers, instance, timeoutSeconds, isLow } = attributes;
-    const cast = (value: number, dtype: number): number =>
-      recording.output('Cast', [value], [typeAttribute('DstT', dtype)]);
-    const full = recording.full(backend.nodeOf(x as tf.TensorInfo));
-    const [size, group, key] = [workers, GROUP, instance].map((value) =>
-      recording.full(recording.constant(Int32Array.of(Number(value)), [], 'int32')),
-    ) as [number, number, number];
-    const { operation, nodes } = recording.operation(
-      'CollectiveReduceV2',
-      [isLow === true ? cast(full, TF_DTYPE.bfloat16) : full, size, group, key, []],
-      [
-        text('merge_op', 'Add'),
-        text('final_op', 'Id'),
-        { name: 'timeout_seconds', type: TF_ATTR.float, value: timeoutSeconds },
-      ],
-    );
-    const [sum] = nodes;
-    if (sum === undefined) throw new EngineError(`CollectiveReduceV2 ${operation} gave no output`);
-    return backend.tensorOf(sum, 'SumOverWorkers');
+/** Attributes of both kernels: `workers`, `instance`, `timeoutSeconds`, `isLow`. */
+type Attributes = Readonly<Record<string, unknown>>;
+
+/** An operation that all workers run together. It fails when another worker is `timeoutSeconds` late. */
+function collective(
+  recording: Recording,
+  type: 'CollectiveReduceV2' | 'CollectiveGatherV2',
+  value: OutputNumber,
+  { workers, instance, timeoutSeconds }: Attributes,
+): OutputNumber {
+  const keys = [workers, GROUP, instance].map((key) =>
+    recording.full(recording.constant(Int32Array.of(Number(key)), [], 'int32')),
+  );
+  return recording.output(
+    type,
+    [value, ...keys, []],
+    [
+      ...(type === 'CollectiveReduceV2' ? [text('merge_op', 'Add'), text('final_op', 'Id')] : []),
+      { name: 'timeout_seconds', type: TF_ATTR.float, value: timeoutSeconds },
+    ],
+  );
+}
+
+function sumOf(recording: Recording, value: OutputNumber, attributes: Attributes): OutputNumber {
+  const cast = (x: OutputNumber, dtype: number): OutputNumber =>
+    recording.output('Cast', [x], [typeAttribute('DstT', dtype)]);
+  if (attributes['isLow'] !== true) return collective(recording, 'CollectiveReduceV2', value, attributes);
+  const sum = collective(recording, 'CollectiveReduceV2', cast(value, TF_DTYPE.bfloat16), attributes);
+  return cast(sum, TF_DTYPE.float32);
+}
+
+/** The kernels of recordings whose session belongs to a cluster. */
+export const WORKER_SUM_KERNELS: readonly GraphKernel[] = [
+  {
+    name: 'SumOverWorkers',
+    runsOnGpu: true,
+    writesInPlace: false,
+    record: (backend, { x }, attributes) => {
+      const { recording } = backend;
+      const node = backend.nodeOf(x as tf.TensorInfo);
+      const full = sumOf(recording, recording.full(node), attributes);
+      return backend.tensorOf({ shape: node.shape, dtype: node.dtype, full, low: null }, 'SumOverWorkers');
+    },
   },
-};
+  {
+    name: 'SumRowsOverWorkers',
+    runsOnGpu: true,
+    writesInPlace: false,
+    record: (backend, { x, rows }, attributes) => {
+      const { recording } = backend;
+      const [table, ids] = [x, rows].map((tensor) => backend.nodeOf(tensor as tf.TensorInfo)) as [Node, Node];
+      const axis = recording.full(recording.constant(Int32Array.of(0), [], 'int32'));
+      const last = recording.full(recording.constant(Int32Array.of(-1), [], 'int32'));
+      const values = recording.full(table);
+      const all = collective(recording, 'CollectiveGatherV2', recording.full(ids), {
+        ...attributes,
+        instance: Number(attributes['instance']) ^ 1,
+      });
+      const sum = sumOf(recording, recording.output('GatherV2', [values, all, axis], []), attributes);
+      // A row that several examples read is there as often, each time with the same sum.
+      const places = recording.output('ExpandDims', [all, last], []);
+      const full = recording.output('TensorScatterUpdate', [values, places, sum], []);
+      return backend.tensorOf({ shape: table.shape, dtype: table.dtype, full, low: null }, 'SumRowsOverWorkers');
+    },
+  },
+];

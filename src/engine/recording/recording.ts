@@ -117,7 +117,7 @@ export class Recording implements Recorder {
 
   output(
     type: string,
-    inputs: readonly OutputNumber[],
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[],
     controls: readonly number[] = [],
   ): OutputNumber {

@@ -2,9 +2,12 @@
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 
+/** The parameter of word vectors. */
+export const WORD_TABLE = 'visual_bert.embeddings.word_embeddings.weight';
+
 /** Second names of the pre-training heads' decoder -> the parameters they are tied to. */
 export const DECODER_TIES: ReadonlyMap<string, string> = new Map([
-  ['cls.predictions.decoder.weight', 'visual_bert.embeddings.word_embeddings.weight'],
+  ['cls.predictions.decoder.weight', WORD_TABLE],
   ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
 ]);
 

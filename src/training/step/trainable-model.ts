@@ -32,6 +32,10 @@ export interface TrainableModel {
   compute(inputs: StepTensors, context: StepContext): object;
   /** Whether its loss knows `labelSmoothing`: heads that choose one of several classes. */
   readonly smoothsLabels?: boolean;
+  /**
+   * Matrices of which a forward pass reads rows alone, by name, with the numbers of those rows: the others have no gradient. Default: none.
+   */
+  rowsRead?(inputs: StepTensors): ReadonlyMap<string, tf.Tensor>;
   /** Inputs in any form as checked arrays for `compute`, and the number of examples that they hold. @throws ShapeError */
   prepareArrays(inputs: StepInputs): { arrays: Record<string, RawTensor>; exampleCount: number };
   /** Parameters by transformers' name; a tied parameter appears once. */

@@ -33,7 +33,7 @@ const { createTrainingStep } = await import(dist + '/training/step/compiled-step
 const { uniformValues } = await import(dist + '/random/values.js');
 const [worker, { addresses, batchSize, steps, dropout, accumulation, options, wire }] = JSON.parse(process.argv[1]);
 const [t, v, d, c] = [5, 6, 8, 7];
-const config = new VisualBertConfig({ vocabSize: 50, hiddenSize: 12, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 16,
+const config = new VisualBertConfig({ vocabSize: 500, hiddenSize: 12, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 16,
   maxPositionEmbeddings: 16, visualEmbeddingDim: d, numLabels: c, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout });
 const count = addresses.length;
 const group = count === 1 ? null : { server: startServer({ addresses, worker }), count, timeoutSeconds: 30, wire };

@@ -56,7 +56,8 @@ export function createUpdate(
       workers === null ? own.loss : sumOverWorkers(isWeighted ? own.loss : tf.mul(own.loss, share), 'loss', workers);
     const totals = accumulation === null ? own.gradients : accumulate(own.gradients, share, accumulation);
     if (accumulation?.isLast === false) return { loss, summed: storeSums(totals, accumulation.sums) };
-    const gradients = workers === null ? totals : sumGradients(totals, workers);
+    const rowsRead = accumulation === null ? model.rowsRead?.(batch) : undefined; // sums of earlier batches have other rows
+    const gradients = workers === null ? totals : sumGradients(totals, workers, rowsRead);
     return { loss, ...applyGradients(gradients, parameters, { loss, feeds, options }) };
   };
 }

@@ -21,10 +21,31 @@ export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, i
   throw new EngineError('sums over workers need the compiled step; leave out compile: false');
 }
 
-/** The sums of all gradients, in buckets in the reverse order of the parameters, which is about that in which the backward pass makes them. */
-export function sumGradients(gradients: Gradients, group: WorkerGroup): Gradients {
+/** The sum over the workers of a matrix that is 0 but in the rows that `rows` names; null where all of it would travel anyway. */
+function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup): tf.Tensor | null {
+  const { count, timeoutSeconds, wire } = group;
+  if (count * rows.size > (x.shape[0] ?? 0) / 2) return null;
+  const instance = hash32(name) >>> 1;
+  const attributes = { workers: count, instance, timeoutSeconds, isLow: wire === 'bf16' };
+  return fused('SumRowsOverWorkers', { x, rows: tf.reshape(rows, [-1]) }, attributes)?.[0] ?? null;
+}
+
+/**
+ * The sums of all gradients, in buckets in the reverse order of the parameters, which is about that in which the backward pass makes them.
+ * @param rowsRead of matrices that are 0 elsewhere: only those rows travel
+ */
+export function sumGradients(
+  gradients: Gradients,
+  group: WorkerGroup,
+  rowsRead: ReadonlyMap<string, tf.Tensor> = new Map(),
+): Gradients {
   const sums = new Map<string, tf.Tensor>();
-  for (const bucket of bucketsOf(gradients)) {
+  for (const [name, rows] of rowsRead) {
+    const gradient = gradients.get(name);
+    const sum = gradient === undefined ? null : sumRows(gradient, rows, `rows of ${name}`, group);
+    if (sum !== null) sums.set(name, sum);
+  }
+  for (const bucket of bucketsOf([...gradients].filter(([name]) => !sums.has(name)))) {
     const [first] = bucket;
     if (first === undefined) continue;
     const key = `gradients ${bucket.map(([name]) => name).join()}`;
@@ -43,11 +64,12 @@ export function sumGradients(gradients: Gradients, group: WorkerGroup): Gradient
   return new Map([...gradients.keys()].map((name) => [name, sums.get(name) as tf.Tensor]));
 }
 
-function bucketsOf(gradients: Gradients): [name: string, gradient: tf.Tensor][][] {
+function bucketsOf(gradients: readonly (readonly [string, tf.Tensor])[]): [name: string, gradient: tf.Tensor][][] {
   const large: [string, tf.Tensor][][] = [];
   let open: [string, tf.Tensor][] = [];
   let size = 0;
-  const buckets = [...gradients].reverse().flatMap((entry) => {
+  const buckets = [...gradients].reverse().flatMap(([name, gradient]) => {
+    const entry: [string, tf.Tensor] = [name, gradient];
     const elements = sizeOf(entry[1].shape);
     if (elements >= LARGE_ELEMENTS) {
       large.push([entry]);
