@@ -1,0 +1,83 @@
+// What a training step asks of a WebGPU device: dispatches, copies to the host and memory, on Dawn over SwiftShader.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { countGpuCommands, type GpuCommands } from '../../bench/machine/gpu-commands.js';
+import { VisualBertConfig } from '../../src/config/config.js';
+import { selectBackend } from '../../src/engine/select-backend.js';
+import type { ModelInputs } from '../../src/models/inputs.js';
+import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
+import { valueAndGradients } from '../../src/models/value-and-gradients.js';
+import { uniformValues } from '../../src/random/values.js';
+import { createTrainingStep } from '../../src/training/step/eager-step.js';
+import { useBackend } from '../helpers/backend.js';
+import { slowCount } from '../helpers/slow-share.js';
+
+const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
+if (!hasDevice) process.stderr.write('skipped: training steps on WebGPU, for there is no device\n');
+
+/** For an encoder layer, forward and backward: the goal of docs/install.md. */
+const MOST_DISPATCHES = 45;
+
+function modelOf(numHiddenLayers: number): VisualBertForQuestionAnswering {
+  const sizes = { hiddenSize: 12, numAttentionHeads: 3, intermediateSize: 20, vocabSize: 40, visualEmbeddingDim: 8 };
+  return new VisualBertForQuestionAnswering(new VisualBertConfig({ ...sizes, numHiddenLayers, numLabels: 5 }), {
+    seed: 0,
+  });
+}
+
+/** Two questions of `t` tokens, one shorter. */
+function batch(t: number, seed: number): ModelInputs {
+  const mask = new Int32Array(2 * t).fill(1);
+  mask[2 * t - 1] = 0;
+  return {
+    inputIds: { dtype: 'int32', shape: [2, t], data: Int32Array.from({ length: 2 * t }, (_, i) => 1 + i) },
+    attentionMask: { dtype: 'int32', shape: [2, t], data: mask },
+    visualEmbeds: { dtype: 'float32', shape: [2, 4, 8], data: uniformValues(64, seed, 0, 1) },
+    labels: { dtype: 'float32', shape: [2, 5], data: uniformValues(10, seed, 0, 2) },
+  };
+}
+
+(hasDevice ? describe : describe.skip)('a training step on WebGPU', () => {
+  let takeCounts: () => GpuCommands;
+  beforeAll(async () => {
+    await selectBackend({ backend: 'webgpu' });
+    takeCounts = countGpuCommands();
+  });
+  afterAll(async () => {
+    await useBackend();
+  });
+
+  test('takes at most 45 dispatches for an encoder layer, forward and backward', async () => {
+    const counts: number[] = [];
+    for (const layers of [1, 2]) {
+      const model = modelOf(layers);
+      takeCounts();
+      const { gradients } = await valueAndGradients(model, batch(5, 1), { training: true });
+      counts.push(takeCounts().dispatches);
+      tf.dispose([...gradients.values()]);
+      model.dispose();
+    }
+    const [one = 0, two = 0] = counts;
+    expect(two - one).toBeGreaterThan(20); // products alone
+    expect(two - one).toBeLessThanOrEqual(MOST_DISPATCHES);
+  });
+
+  test('copies loss and gradient norm to the host and nothing else, and gives all memory back', async () => {
+    const model = modelOf(1);
+    const step = await createTrainingStep(model, { learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 });
+    const lengths = [5, 6, 7];
+    for (const t of lengths) await step.run(batch(t, t)); // buffers of each size are kept for the next step
+    await step.run(batch(5, 0));
+    const before = tf.memory();
+    const steps = slowCount(200);
+    for (let i = 0; i < steps; i++) {
+      takeCounts();
+      await step.run(batch(lengths[i % lengths.length] as number, i));
+      const { reads, readBytes } = takeCounts();
+      expect([reads, readBytes]).toEqual([2, 8]);
+    }
+    expect(tf.memory()).toEqual(before);
+    await step.dispose();
+    model.dispose();
+  });
+});
