@@ -1,6 +1,7 @@
 // The model of a step beside what was measured, and what it gives for more workers and other networks.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TEXT } from '../measurements.js';
 import { modelledStepMs, ringBytes, type StepCosts } from './step-model.js';
 
 /** Times of a step in ms: whole, and with nothing exchanged. */
@@ -21,14 +22,16 @@ export interface Setting {
   gbits: number;
   /** Processor time of a byte that is sent, in ns; null: what the two workers of fp32 show. */
   copyNs: number | null;
+  /** Examples that all measured workers share; computed ones have as many each. */
+  batch: number;
 }
 
-/** Bytes of the word table, of which only few rows are exchanged, */
-const WORD_TABLE = 30522 * 768 * 4;
-/** and of the gradients that come last: the projection of the regions, and two tables of positions. */
-const LAST_GRADIENTS = (2048 + 2 * 512) * 768 * 4;
-/** Of a step of batch 8 with nothing exchanged: what AdamW takes, in the table that `--only train-fp32` prints. */
-const UPDATE_SHARE = 0.12;
+/** Rows of the word table, and bytes of one. */
+const [WORDS, ROW] = [30522, 768 * 4] as const;
+/** Bytes of the gradients that come last, beside those of words: the projection of the regions, and two tables of positions. */
+const LAST_GRADIENTS = (2048 + 2 * 512) * ROW;
+/** What AdamW takes of a step of batch 8 on two cores: see docs/bench.md. */
+const UPDATE_SHARE = 0.04;
 /** The backward pass has twice the products of the forward pass. */
 const FORWARD_SHARE = 1 / 3;
 /** Of a message on a wire between machines, and on the loopback device. */
@@ -43,7 +46,7 @@ export function describeModel(measured: readonly MeasuredStep[], setting: Settin
   const copyNs = setting.copyNs ?? copyingOf(measured, setting);
   const checks = measured.map(({ workers, wire, ms, aloneMs }) => {
     const cores = setting.threads / workers;
-    const costs = costsOf(aloneMs, setting, wire, copyNs / cores);
+    const costs = costsOf(aloneMs, bytesOf(setting, setting.batch), wire, copyNs / cores);
     const network = { workers, gbits: setting.gbits / workers, latencyMs: LOOPBACK_LATENCY_MS };
     const modelled = modelledStepMs(costs, network);
     return `${workers} workers, ${wire}: measured ${ms.toFixed(0)} ms, modelled ${modelled.toFixed(0)} ms (${percent(modelled / ms - 1)})`;
@@ -66,7 +69,7 @@ function fleetLines(who: string, aloneMs: number, setting: Setting, copyNs: numb
     `| workers | ${RATES.map((rate) => `${rate} Gbit/s`).join(' | ')} |`,
     `|---|${RATES.map(() => '---|').join('')}`,
     ...FLEETS.map((workers) => {
-      const costs = costsOf(aloneMs, setting, wire, copyNs);
+      const costs = costsOf(aloneMs, bytesOf(setting, workers * setting.batch), wire, copyNs);
       const cells = RATES.map((gbits) => {
         const ms = modelledStepMs(costs, { workers, gbits, latencyMs: WIRE_LATENCY_MS });
         return `${ms.toFixed(0)} (${percent(aloneMs / ms)})`;
@@ -77,7 +80,12 @@ function fleetLines(who: string, aloneMs: number, setting: Setting, copyNs: numb
 }
 
 /** @param copyNs of the worker's cores together */
-function costsOf(aloneMs: number, setting: Setting, wire: 'fp32' | 'bf16', copyNs: number): StepCosts {
+function costsOf(
+  aloneMs: number,
+  { bytes, lastBytes }: Pick<StepCosts, 'bytes' | 'lastBytes'>,
+  wire: 'fp32' | 'bf16',
+  copyNs: number,
+): StepCosts {
   const scale = wire === 'bf16' ? 0.5 : 1;
   const updateMs = UPDATE_SHARE * aloneMs;
   const passes = aloneMs - updateMs;
@@ -85,8 +93,8 @@ function costsOf(aloneMs: number, setting: Setting, wire: 'fp32' | 'bf16', copyN
     forwardMs: FORWARD_SHARE * passes,
     backwardMs: (1 - FORWARD_SHARE) * passes,
     updateMs,
-    bytes: scale * gradientBytes(setting),
-    lastBytes: scale * LAST_GRADIENTS,
+    bytes: scale * bytes,
+    lastBytes: scale * lastBytes,
     copyMsPerByte: copyNs / 1e6,
   };
 }
@@ -96,12 +104,15 @@ function copyingOf(measured: readonly MeasuredStep[], setting: Setting): number 
   const two = measured.find(({ workers, wire }) => workers === 2 && wire === 'fp32');
   if (two === undefined) return 0;
   const cores = setting.threads / 2;
-  return (1e6 * cores * Math.max(0, two.ms - two.aloneMs)) / ringBytes(gradientBytes(setting), 2);
+  return (1e6 * cores * Math.max(0, two.ms - two.aloneMs)) / ringBytes(bytesOf(setting, setting.batch).bytes, 2);
 }
 
-/** What is exchanged: all parameters are in the file of the checkpoint, in float32. */
-function gradientBytes({ model }: Setting): number {
-  return statSync(join(model, 'model.safetensors')).size - WORD_TABLE;
+/** Bytes of gradients in float32: of all parameters, which are in the file of the checkpoint, but of the words only the rows that were read. */
+function bytesOf({ model }: Setting, examples: number): Pick<StepCosts, 'bytes' | 'lastBytes'> {
+  const rows = examples * TEXT;
+  const words = (2 * rows > WORDS ? WORDS : rows) * ROW; // as src/training/step/update/worker-sums.ts decides
+  const others = statSync(join(model, 'model.safetensors')).size - WORDS * ROW;
+  return { bytes: others + words, lastBytes: LAST_GRADIENTS + words };
 }
 
 function percent(share: number): string {

@@ -13,9 +13,18 @@ const files = writeNlvrFiles(21, 8);
 export const folderOf = (run: string): string => join(files.folder, run);
 
 /** Arguments of a run of 3 updates an epoch, with a checkpoint after every second. */
-export const argsOf = (run: string, epochs = 4): string[] => [
+export const argsOf = (run: string, { epochs = 4, batchSize = 8 } = {}): string[] => [
   ...['train', 'nlvr', '--model-config', files.modelConfig, '--output-dir', folderOf(run)],
-  ...['--data', files.train, '--validation-data', files.validation, '--batch-size', '8', '--epochs', `${epochs}`],
+  ...[
+    '--data',
+    files.train,
+    '--validation-data',
+    files.validation,
+    '--batch-size',
+    `${batchSize}`,
+    '--epochs',
+    `${epochs}`,
+  ],
   ...['--log-every', '1', '--save-every', '2', '--learning-rate', '1e-3'],
 ];
 

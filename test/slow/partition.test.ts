@@ -37,7 +37,13 @@ afterAll(() => {
 /** Trains on all hosts, cuts once the run evaluates, and returns the ends; prints how long they took from there. */
 async function runAndCut(run: string, cut: () => void): Promise<Finished[]> {
   let cutAt = 0;
-  const args = [...argsOf(run, 5000), '--evaluate-every', '20', '--worker-timeout', `${TIMEOUT_SECONDS}`];
+  const args = [
+    ...argsOf(run, { epochs: 5000, batchSize: 6 }),
+    '--evaluate-every',
+    '20',
+    '--worker-timeout',
+    `${TIMEOUT_SECONDS}`,
+  ];
   const started = HOSTS.map((host) =>
     startCommand(args, {
       env: workerOf(addresses, host),
