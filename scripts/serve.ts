@@ -5,6 +5,7 @@ import {
   type LogLevel,
   DETECTOR_NAMES,
   findDetector,
+  listenForStop,
   RegionDetector,
   type PredictionPrecision,
   serve as startServer,
@@ -110,17 +111,15 @@ const serve: CommandModule<object, ServeArguments> = {
     setLogger(server.log);
     const { task, url } = server;
     console.log(flags.json ? JSON.stringify({ task, url }, null, 2) : `${task} at ${url}`);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        void server.close().then(
-          () => process.exit(0),
-          (error: unknown) => {
-            console.error(error);
-            process.exit(1);
-          },
-        );
-      });
-    }
+    listenForStop(() => {
+      void server.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+    });
     await server.ready;
   },
 };

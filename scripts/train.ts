@@ -24,6 +24,7 @@ import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import type { TaskName } from './flags/examples.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
+import { exitCodeOf } from './results/signal-exit.js';
 import { flagsOf, givenValues } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
 import { isLauncher, joinNamedCluster, launch, WORKER_FLAGS, type WorkerArguments } from './flags/workers.js';
@@ -37,9 +38,6 @@ interface TrainArguments extends BackendArguments, WorkerArguments {
 }
 
 const PROFILE_FILE = 'profile.json';
-
-/** Exit codes of shells for a process that a signal ended. */
-const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
 
 export const command: CommandModule = {
   command: 'train',
@@ -155,7 +153,7 @@ async function train(
   try {
     if (!isFirst) {
       const { reason } = await run.trainer.train();
-      process.exitCode = SIGNAL_EXIT[reason] ?? 0;
+      process.exitCode = exitCodeOf(reason);
       return;
     }
     const padding = await run.trainer.expectedPadding();
@@ -167,7 +165,7 @@ async function train(
     const { outputDir } = run.trainer.arguments;
     if (json) console.log(JSON.stringify({ plan: planData(run, settings), ...result, outputDir }, null, 2));
     else console.log(resultText(result, settings.task, outputDir));
-    process.exitCode = SIGNAL_EXIT[result.reason] ?? 0;
+    process.exitCode = exitCodeOf(result.reason);
   } finally {
     await run.close();
   }

@@ -1,17 +1,16 @@
 #!/usr/bin/env node
 // The command `visualbert`: loads the subcommands, and says without a stack why they cannot be loaded, or that a signal ended them.
 
-/** Exit codes of shells for a process that a signal ended. */
-const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+import { exitCodeOf } from './results/signal-exit.js';
 
 /** Ends the command, unless something else listens: a run that trains saves first, a bar gives the terminal back. */
-function endBySignal(signal: keyof typeof SIGNAL_EXIT): void {
+function endBySignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
   const args = process.argv.slice(2);
   const flag = args.findIndex((word) => word.startsWith('-'));
   const words = args.slice(0, flag < 0 ? 2 : Math.min(2, flag));
   console.error(`${['visualbert', ...words].join(' ')}: stopped by ${signal} before its end`);
-  process.exit(SIGNAL_EXIT[signal]);
+  process.exit(exitCodeOf(signal));
 }
 
 /** Shows an error without a stack, as long as the commands are not loaded. */
@@ -41,5 +40,3 @@ try {
 } catch (error) {
   endByError(error);
 }
-
-export {};

@@ -100,6 +100,8 @@ export { openTask } from './tasks/open-task.js';
 export { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from './metrics/score-files.js';
 export type { ScoreReport } from './metrics/score-files.js';
 export type { LeftOutImage, OpenedTask, PredictionWriter, Purpose, TaskContext } from './tasks/shared/opened-task.js';
+export { listenForStop } from './platform/stop-signals.js';
+export type { StopSignals } from './platform/stop-signals.js';
 export { kebab, shellWord } from './words.js';
 export { counted } from './words.js';
 export { OptionsError } from './options.js';

@@ -163,6 +163,7 @@ const EDGES: Record<string, readonly string[]> = {
     'metrics',
     'pictures',
     'pipelines',
+    'platform',
     'processing',
     'records',
     'runs',

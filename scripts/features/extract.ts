@@ -1,7 +1,15 @@
 // visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { counted, extractFeatures, type Extraction, type Precision, PRECISIONS } from '../../src/node.js';
+import {
+  counted,
+  extractFeatures,
+  type Extraction,
+  listenForStop,
+  type Precision,
+  PRECISIONS,
+} from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../results/count-bar.js';
+import { exitCodeOf } from '../results/signal-exit.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { shardFlag, shardOf } from '../flags/shard.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
@@ -25,11 +33,10 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
   const shard = shardOf(flags.shard);
   await useBackend(flags, 'infer');
   const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const signals = listenForStop((signal) => {
     stop.abort(signal);
-    process.exitCode = SIGNAL_EXIT[signal] as number;
-  };
-  for (const signal of STOP_SIGNALS) process.once(signal, onSignal); // a second one kills
+    process.exitCode = exitCodeOf(signal);
+  });
   try {
     const made = await extractFeatures({
       ...{
@@ -55,12 +62,9 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
   } finally {
     downloads.stop();
     bar.stop();
-    for (const signal of STOP_SIGNALS) process.removeListener(signal, onSignal);
+    signals.release();
   }
 }
-
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-const SIGNAL_EXIT: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
 
 function extractionText({ images, earlier, dim, detector, badImages, isFinished }: Extraction, output: string): string {
   const more = badImages.length - SHOWN_IMAGES;

@@ -12,6 +12,14 @@ export interface Finished {
   stderr: string;
 }
 
+/** Sends a signal again and again for a tenth of a second, as `timeout`, shells and npm do for one request. */
+export function repeat(child: ChildProcess, signal: NodeJS.Signals): void {
+  const until = performance.now() + 100;
+  const timer = setInterval(() => {
+    if (performance.now() > until || !child.kill(signal)) clearInterval(timer);
+  }, 1);
+}
+
 /** Starts the command; at the first output that includes `at`, `then` is called with the child. */
 export function visualbert(
   args: readonly string[],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { writeDetector, writePicture } from '../helpers/small-detector.js';
-import { COMMAND, visualbert } from './command.js';
+import { COMMAND, repeat, visualbert } from './command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
@@ -71,7 +71,7 @@ const KILLS = [1, 5, 6, 13, 20];
     });
   });
 
-  test('stops at Ctrl-C after the pictures at hand, and says how it goes on', async () => {
+  test('stops at Ctrl-C, which may arrive several times, after the pictures at hand, and says how it goes on', async () => {
     const output = join(root, 'stopped.vbf');
     const code = new Promise<{ code: number | null; text: string }>((resolve) => {
       const child = spawn(process.execPath, [COMMAND, ...args(output)], {
@@ -83,7 +83,7 @@ const KILLS = [1, 5, 6, 13, 20];
         if (!existsSync(`${output}.part.jsonl`) || readFileSync(`${output}.part.jsonl`, 'utf8').split('\n').length < 4)
           return;
         clearInterval(poll);
-        child.kill('SIGINT');
+        repeat(child, 'SIGINT');
       }, 1);
       child.on('close', (status) => resolve({ code: status, text }));
     });

@@ -1,7 +1,8 @@
 // `visualbert serve` as a process: says where it listens, answers, refuses to be open to all unasked, and ends at SIGTERM.
 import { existsSync } from 'node:fs';
+import { request } from 'node:http';
 import { describe, expect, jest, test } from '@jest/globals';
-import { COMMAND, visualbert } from './command.js';
+import { COMMAND, repeat, visualbert } from './command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
@@ -37,6 +38,34 @@ const MODEL = ['serve', '--backend', 'cpu', '--model', 'test/fixtures/explanatio
       stdout: expect.stringMatching(/^visual-question-answering at http:\/\/127\.0\.0\.1:\d+\n$/),
     });
     for (const line of stderr.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 30 });
+  });
+
+  test('answers what it has begun at a SIGTERM that arrives several times', async () => {
+    let status: Promise<number | undefined> | undefined;
+    let output = '';
+    const ended = await visualbert(MODEL, 'Server listening at ', (child) => {
+      const ask = (url: string): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const body = JSON.stringify({ question: 'a', regions: { features: [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]] } });
+          const headers = { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' };
+          const asked = request(`${url}/v1/answer`, { method: 'POST', headers }, (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          });
+          asked.on('error', reject);
+          asked.flushHeaders();
+          asked.once('continue', () => {
+            repeat(child, 'SIGTERM');
+            setTimeout(() => asked.end(body), 200); // after the last signal
+          });
+        });
+      child.stdout?.on('data', (text: Buffer) => {
+        output += text.toString();
+        status ??= ask(/visual-question-answering at (\S+)/.exec(output)?.[1] ?? '');
+      });
+    });
+    expect(await status).toBe(200);
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: expect.not.stringContaining('before its end') });
   });
 
   test('wants a token on an address that others reach', async () => {

@@ -14,7 +14,7 @@ import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
-import { listenForStop } from './signals.js';
+import { listenForStop } from '../../platform/stop-signals.js';
 import { synchronise } from './together.js';
 
 /** A run that can begin. Closing it gives the parameters back to the model. */

@@ -8,7 +8,7 @@ import { type TrainerState } from '../run-folder/trainer-state.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type Dataset } from '../task.js';
 import { type FittedBuckets } from './buckets.js';
-import { type StopSignals } from './signals.js';
+import { type StopSignals } from '../../platform/stop-signals.js';
 import { type TrainerOptions } from './trainer-options.js';
 
 /** The options of a trainer that are not arguments, with their defaults filled in. */

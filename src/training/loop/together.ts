@@ -1,11 +1,11 @@
 // A run over several workers: what they agree on before it, whether they go on at each update, and how the others but worker 0 train.
 import { type Cluster } from '../../cluster/contract.js';
 import { TrainingError } from '../../errors.js';
+import { listenForStop } from '../../platform/stop-signals.js';
 import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { stepOptionsOf } from '../arguments.js';
 import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
-import { listenForStop } from './signals.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { updatesOf } from './updates.js';
 import { Validation } from './validation.js';
