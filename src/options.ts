@@ -62,9 +62,15 @@ export function requireKnown(owner: string, options: unknown, known: readonly st
 }
 
 /** @throws ConfigError for what is not the path of a file or folder; an empty one is none */
-export function requirePath(owner: string, value: unknown): void {
+export function requirePath(owner: string, value: unknown, what = 'a path'): void {
   if (typeof value !== 'string' || value === '')
-    throw new ConfigError(`${owner}: expected a path, received ${shown(value)}`);
+    throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
+}
+
+/** @throws ConfigError for a number of examples in a batch that cannot be; undefined stands for the default */
+export function requireBatchSize(batchSize: number | undefined): void {
+  if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
+  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${shown(batchSize)}`);
 }
 
 /** One path or several, as a list. @throws ConfigError for what is not a path */

@@ -2,7 +2,7 @@
 import type { Activation } from '../layers/activations.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { requireConfigJson } from './config-json.js';
-import { requireField, requireObject, requireTogether } from './fields.js';
+import { requireField, requireTogether } from './fields.js';
 import { labelsOf, labelTable } from './labels.js';
 import { ConfigError } from '../errors.js';
 import { requireOptions } from '../options.js';
@@ -81,7 +81,7 @@ export class VisualBertConfig {
   readonly extra: Readonly<Record<string, unknown>> = {};
 
   constructor(options: VisualBertConfigOptions = {}) {
-    requireObject(options);
+    requireOptions('VisualBertConfig', options, 'an object of fields');
     for (const [field, value] of Object.entries(options)) {
       if (value === undefined) continue;
       requireField(field, value);
@@ -106,7 +106,7 @@ export class VisualBertConfig {
    * Where `num_labels` and `id2label` disagree the table wins, as in transformers.
    */
   static fromJSON(json: object): VisualBertConfig {
-    requireObject(json);
+    requireOptions('VisualBertConfig', json, 'an object of fields');
     const fields: Record<string, unknown> = {};
     const extra: Record<string, unknown> = {};
     const known = new Set(Object.keys(DEFAULTS).filter((field) => field !== 'extra'));

@@ -1,5 +1,6 @@
 // The allowed values of each field of a VisualBertConfig: one table, for configurations from code and from untrusted files.
 import { ConfigError } from '../errors.js';
+import { shown } from '../options.js';
 
 /** Far above any encoder; bounds what a damaged or hostile config.json can make a program build. */
 const MAX_LAYERS = 1000;
@@ -97,12 +98,6 @@ const FIELDS: Readonly<Record<string, FieldCheck>> = {
   extra: { expected: 'an object', holds: isTable },
 };
 
-/** @throws ConfigError for fields that are not an object. */
-export function requireObject(fields: unknown): void {
-  if (!isTable(fields))
-    throw new ConfigError(`VisualBertConfig: expected an object of fields, received ${shown(fields)}`);
-}
-
 /** @throws ConfigError when `field` cannot be `value`. */
 export function requireField(field: string, value: unknown): void {
   const check = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
@@ -158,14 +153,4 @@ export function requireTogether(config: FieldsTogether): void {
       [layer]: removed,
     }, `heads below ${heads} of layers below ${layers}, one left in each`);
   }
-}
-
-function shown(value: unknown): string {
-  const text =
-    typeof value === 'object' && value !== null
-      ? JSON.stringify(value)
-      : typeof value === 'string'
-        ? `"${value}"`
-        : String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

@@ -12,18 +12,12 @@ import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
-import {
-  byteCount,
-  jsonText,
-  removeOldWeights,
-  requireFolder,
-  writeWeights,
-} from '../models/pretrained/write-weights.js';
+import { byteCount, jsonText, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
 import { openCheckpoint } from './open.js';
 import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
-import { requireOptions } from '../options.js';
+import { requireOptions, requirePath } from '../options.js';
 
 /** Formats of tensors by name; `onnx` holds a graph as well. */
 type TensorFormat = 'safetensors' | 'pytorch' | 'tfjs';
@@ -84,7 +78,7 @@ const NAMES: Partial<Record<StoredDType, string>> = {
 export async function convertCheckpoint(source: string, given: ConvertOptions): Promise<ConversionReport> {
   requireOptions('convertCheckpoint', given);
   const { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options } = given;
-  requireFolder('convertCheckpoint (outDir)', outDir);
+  requirePath('convertCheckpoint (outDir)', outDir, 'the path of a folder to write');
   if (options.architecture !== undefined && !Object.hasOwn(MODEL_CLASSES, options.architecture)) {
     throw new ConfigError(
       `convertCheckpoint: expected architecture ${Object.keys(MODEL_CLASSES).join(', ')}, received ${String(options.architecture)}`,

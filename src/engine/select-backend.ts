@@ -10,7 +10,13 @@ import { registerFusedKernels } from './kernels/fused.js';
 import { registerEagerPhilox } from './kernels/philox.js';
 import { createKernelBackend } from './load/kernel-backend.js';
 import { findEngine } from './load/find-engine.js';
-import { loadNative, type NativeOptions, requireOneTfjs, requireOptions, requireSettings } from './load/native.js';
+import {
+  loadNative,
+  type NativeOptions,
+  requireNativeOptions,
+  requireOneTfjs,
+  requireSettings,
+} from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
 import { requireKinds } from '../options.js';
 import { importWebGpu } from './load/webgpu.js';
@@ -42,7 +48,7 @@ const ENGINE = 'tensorflow';
 export async function selectBackend(options: BackendOptions = {}): Promise<BackendChoice> {
   requireKinds('selectBackend', { 'an object': { options } });
   const { device, backend } = options;
-  requireOptions(options);
+  requireNativeOptions(options);
   if (backend !== undefined) requireBackendName('backend', backend);
   // Only the engine has devices.
   const asked = backend ?? askedByEnvironment() ?? (device === undefined ? undefined : ENGINE);

@@ -1,9 +1,8 @@
 // A classification head: dropout, a transform in some, then one affine map.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from './activations.js';
+import { type Activation, activationFunction, activationName } from './activations.js';
 import { hash32 } from '../random/philox.js';
 import { only, requireDim } from '../shapes.js';
-import { activationFunction, activationName } from './activations.js';
 import { dropout, type CallContext } from './dropout.js';
 import { headTransform, type HeadTransformWeights, TRANSFORM } from './head-transform.js';
 import { linear, type LinearWeights } from './linear.js';

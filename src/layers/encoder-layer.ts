@@ -1,10 +1,9 @@
 // One layer of the BERT encoder: self-attention and feed-forward, each with dropout, residual and layer norm.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from './activations.js';
+import { type Activation, activationFunction, activationName } from './activations.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
 import { requireDim } from '../shapes.js';
-import { activationFunction, activationName } from './activations.js';
 import { attend, attentionBias } from './attention.js';
 import type { CallContext, DropoutSite } from './dropout.js';
 import { dropoutAddLayerNorm, type NormWeights } from './layer-norm.js';

@@ -1,9 +1,8 @@
 // Scores of every vocabulary word at each position: dense, activation, layer norm, then a decoder that may share the word table.
 import * as tf from '@tensorflow/tfjs';
-import type { Activation } from './activations.js';
+import { type Activation, activationFunction, activationName } from './activations.js';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
-import { activationFunction, activationName } from './activations.js';
 import { headTransform, type HeadTransformWeights, TRANSFORM } from './head-transform.js';
 import { linear, type LinearWeights } from './linear.js';
 import { firstShape, WeightedLayer, type WeightedLayerArgs } from './weighted-layer.js';

@@ -1,6 +1,6 @@
 // A pipeline from its parts and a forward pass, wherever that runs.
 import { ConfigError } from '../errors.js';
-import { requireKnown, shown } from '../options.js';
+import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
 import { cutOutputs, fillBatch } from '../training/loop/batches.js';
@@ -39,12 +39,6 @@ export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): Pipelin
   if (access === undefined)
     throw new ConfigError('expected a pipeline as pipeline() makes it, and that is not disposed');
   return access;
-}
-
-/** @throws ConfigError for a batch size that is not a positive whole number */
-export function requireBatchSize(batchSize: number | undefined): void {
-  if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
-  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${shown(batchSize)}`);
 }
 
 /** A pipeline around parts, which it owns. */

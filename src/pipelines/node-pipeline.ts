@@ -2,9 +2,9 @@
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { openModel } from '../models/pretrained-model.js';
 import { createForwardPass, loadForwardPass } from '../training/step/forward.js';
-import { requireKnown } from '../options.js';
+import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
-import { createPipeline, requireBatchSize } from './create.js';
+import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 export interface NodePipelineOptions extends PipelineOptions {

@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createEagerForwardPass } from '../training/step/forward-pass.js';
-import { requireKnown } from '../options.js';
+import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
-import { createPipeline, requireBatchSize } from './create.js';
+import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 /**

@@ -1,10 +1,9 @@
 // Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
-import { requireOptions, shown } from '../options.js';
+import { requireKinds, requireOptions, shown } from '../options.js';
 import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
-import { requireKinds } from '../options.js';
 
 /** A tfjs tensor, or anything that can give its values and shape. */
 export interface TensorLike {

@@ -12,6 +12,7 @@ import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
+import { batchSizeOf } from './evaluate.js';
 import { withForwardPass } from './forward-pass.js';
 import { requireOptions } from '../options.js';
 
@@ -38,7 +39,6 @@ export interface ExplanationEvaluation {
   curves: RemovalCurve[];
 }
 
-export const DEFAULT_BATCH_SIZE = 32;
 /** Examples that are read at a time, to be sorted by length. */
 const PORTION = 256;
 
@@ -48,7 +48,8 @@ const PORTION = 256;
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
   requireOptions('evaluateExplanations', options);
-  const { task: name, model: source, data, seed = 0, batchSize = DEFAULT_BATCH_SIZE } = options;
+  const { task: name, model: source, data, seed = 0 } = options;
+  const batchSize = batchSizeOf(options);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
     const [pipelineTask] = tasksOfClass(opened.modelClass);

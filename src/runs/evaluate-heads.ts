@@ -10,7 +10,8 @@ import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { RunFunction } from '../training/step/runner.js';
 import { withForwardPass } from './forward-pass.js';
-import { DEFAULT_BATCH_SIZE, type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
+import { batchSizeOf } from './evaluate.js';
+import { type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
 import { requireOptions } from '../options.js';
 
 /**
@@ -20,7 +21,8 @@ import { requireOptions } from '../options.js';
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
   requireOptions('evaluateHeads', options);
-  const { task: name, model: source, data, limit = Infinity, batchSize = DEFAULT_BATCH_SIZE } = options;
+  const { task: name, model: source, data, limit = Infinity } = options;
+  const batchSize = batchSizeOf(options);
   if (name !== 'flickr' && name !== 'grounding')
     throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });

@@ -1,5 +1,4 @@
 // Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
-import { ConfigError } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
 import type { ForwardPassOptions } from '../training/step/forward.js';
@@ -7,7 +6,7 @@ import type { ForwardPass } from '../training/step/forward-pass.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
-import { requireOptions } from '../options.js';
+import { requireBatchSize, requireOptions } from '../options.js';
 
 export interface EvaluateRunOptions {
   task: string;
@@ -60,10 +59,10 @@ export async function withOpenedRun<T>(
   }
 }
 
-/** @throws ConfigError for a batch size that is none */
+/** The examples of a batch. @throws ConfigError for a number of them that cannot be */
 export function batchSizeOf({ batchSize = DEFAULT_BATCH_SIZE }: Pick<EvaluateRunOptions, 'batchSize'>): number {
-  if (Number.isSafeInteger(batchSize) && batchSize >= 1) return batchSize;
-  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  requireBatchSize(batchSize);
+  return batchSize;
 }
 
 /** Where the outputs for batches come from: a model's forward pass, or what one gave before. */

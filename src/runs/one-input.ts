@@ -12,8 +12,7 @@ import type { RegionsOfImage } from '../pipelines/regions.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
-import { requireOptions } from '../options.js';
-import { defined } from '../options.js';
+import { defined, requireOptions } from '../options.js';
 
 export interface OneInputOptions extends Pick<
   NodePipelineOptions,

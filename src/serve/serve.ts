@@ -13,8 +13,7 @@ import { createMetrics } from './metrics.js';
 import { importServerPackages } from './packages.js';
 import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
-import { requireOptions } from '../options.js';
-import { defined } from '../options.js';
+import { defined, requireOptions } from '../options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8000;

@@ -1,5 +1,5 @@
 // Region features of the pictures of a data set into one store: begun anew or gone on with, pictures being read while others are computed.
-import { ConfigError, DataError, errorMessage } from '../errors.js';
+import { DataError, errorMessage } from '../errors.js';
 import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
 import { isBadData } from '../features/indexed-source.js';
@@ -13,7 +13,7 @@ import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
-import { requireOptions } from '../options.js';
+import { requireBatchSize, requireOptions } from '../options.js';
 import { chunk } from '../chunk.js';
 import { itemsOfShard, type Shard } from '../shard.js';
 import { counted } from '../words.js';
@@ -100,8 +100,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
 
 /** The batches of a part, which are those of all pictures: what shares a batch shows at the edges of a picture. */
 function batchesOf({ ids }: PictureSource, { batchSize = 1, shard }: ExtractOptions): readonly (readonly string[])[] {
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-    throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  requireBatchSize(batchSize);
   const batches = chunk(ids, batchSize);
   return shard === undefined ? batches : itemsOfShard(batches, shard, counted(batches.length, 'batch', 'batches'));
 }

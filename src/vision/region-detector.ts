@@ -5,7 +5,7 @@ import { canCompileDetector, createCompiledPass, loadPicture } from '#vision';
 import type { Precision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import { isPicture, type Picture } from '../features/picture-detector.js';
-import type { RegionFeatures } from '../features/region-features.js';
+import { pickRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { chooseRegions } from './detector/choose.js';
 import { checkedDetectorConfig } from './detector/check-config.js';
@@ -18,10 +18,8 @@ import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture 
 import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
 import { readNetwork } from './weights/read.js';
-import { requireOptions, requirePath } from '../options.js';
-import { defined } from '../options.js';
+import { defined, requireBatchSize, requireOptions, requirePath } from '../options.js';
 import { chunk } from '../chunk.js';
-import { pickRegions } from '../features/region-features.js';
 import { prefetch } from '../prefetch.js';
 
 /** The regions of one picture, by descending scores. */
@@ -125,9 +123,7 @@ export class RegionDetector {
     pictures: readonly (Picture | RgbImage)[],
     { batchSize = 1 }: DetectOptions = {},
   ): Promise<DetectedRegions[]> {
-    if (!(Number.isInteger(batchSize) && batchSize > 0)) {
-      throw new ConfigError(`RegionDetector: expected batchSize to be a whole number above 0, received ${batchSize}`);
-    }
+    requireBatchSize(batchSize);
     const pass = await (this.pass ??= this.createPass().catch((error: unknown) => {
       this.pass = null; // the network is still the detector's
       throw error;

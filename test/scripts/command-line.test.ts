@@ -4,9 +4,8 @@ import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { errorText, helpWidth, requireNumbers, usageText } from '../../scripts/command-line.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
-import { ConfigError, OptionsError } from '../../src/node.js';
+import { ConfigError, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
 import { flagOf } from '../../scripts/flags/words.js';
-import { TRAINING_ARGUMENTS } from '../../src/node.js';
 import { COMMAND, visualbert } from './command.js';
 
 const known = { command: 'visualbert train vqa', flags: ['learning-rate', 'epochs'], commands: ['vqa', 'nlvr2'] };

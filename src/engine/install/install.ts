@@ -17,13 +17,12 @@ import {
   hasLibraries,
   librariesFolder,
 } from '../load/paths.js';
-import { type EngineId } from '../load/engine-id.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind, type EngineId } from '../load/engine-id.js';
 import { installLibraries, renameInto } from './libraries.js';
 import { prebuiltAddon } from './prebuilt.js';
 import type { InstallProgress } from './progress.js';
 import { requireCpu } from '../load/requirements.js';
 import { currentHost, wheelPlan, type WheelPlan } from './wheel-table.js';
-import { DEFAULT_TENSORFLOW, type DeviceKind } from '../load/engine-id.js';
 import { requireKinds } from '../../options.js';
 import { gigabytes } from '../../words.js';
 

@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { EngineError } from '../../errors.js';
 import { activeFile, addonFile, addonSources, hasLibraries } from './paths.js';
-import { type EngineId } from './engine-id.js';
-import { DEFAULT_TENSORFLOW, type DeviceKind, requireDeviceKind } from './engine-id.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind, type EngineId, requireDeviceKind } from './engine-id.js';
 
 /**
  * The engine to load: the one installed last, if it fits this package's sources; else any other that does.

@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { EngineError, errorMessage } from '../../errors.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
-import { type DeviceKind, requireDeviceKind } from './engine-id.js';
+import { type DeviceKind, type EngineId, requireDeviceKind } from './engine-id.js';
 import { addonFile, addonSources, librariesFolder, tfjsNodeFolder } from './paths.js';
-import { type EngineId } from './engine-id.js';
 import { requireCpu } from './requirements.js';
 
 /** A loaded engine. */
@@ -98,7 +97,7 @@ function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOpt
 }
 
 /** @throws EngineError for an invalid number of threads, and for an unknown device. */
-export function requireOptions(options: NativeOptions): void {
+export function requireNativeOptions(options: NativeOptions): void {
   for (const key of ['threads', 'interOpThreads'] as const) {
     const { [key]: count = 0 } = options;
     if (!Number.isSafeInteger(count) || count < 0) {
@@ -110,7 +109,7 @@ export function requireOptions(options: NativeOptions): void {
 
 /** @throws EngineError for invalid options, and when the engine is loaded with other settings: TensorFlow reads them once. */
 export function requireSettings(options: NativeOptions): void {
-  requireOptions(options);
+  requireNativeOptions(options);
   if (loaded === null) return;
   for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
     const [wish, present] = [options[key], loaded.info[key]];

@@ -4,8 +4,8 @@ import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';
-import { jsonText, removeOldWeights, requireFolder, writeWeights } from './write-weights.js';
-import { requireKinds } from '../../options.js';
+import { jsonText, removeOldWeights, writeWeights } from './write-weights.js';
+import { requireKinds, requirePath } from '../../options.js';
 
 const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
@@ -22,7 +22,7 @@ export async function savePretrained(
   const { format, dtype = 'float32', maxShardSize } = options;
   if (!Object.hasOwn(STORED, dtype))
     throw new ConfigError(`savePretrained: expected dtype float32, float16 or bfloat16, received ${dtype}`);
-  requireFolder('savePretrained', folder);
+  requirePath('savePretrained', folder, 'the path of a folder to write');
   const config = model.config.toJSON();
   delete config['torch_dtype']; // the older name of `dtype`
   await makeFolder(folder);

@@ -51,14 +51,6 @@ export async function writeWeights(
   return written;
 }
 
-/** @throws ConfigError for a folder without a name. */
-export function requireFolder(who: string, folder: unknown): void {
-  if (typeof folder === 'string' && folder !== '') return;
-  throw new ConfigError(
-    `${who}: expected the path of a folder to write, received ${folder === '' ? 'an empty text' : String(folder)}`,
-  );
-}
-
 /** Removes the weights of an earlier save from a folder. */
 export async function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
   for (const file of await listFolder(folder)) {

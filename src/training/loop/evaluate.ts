@@ -6,7 +6,7 @@ import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
-import { requireKinds, requireOptions } from '../../options.js';
+import { requireBatchSize, requireKinds, requireOptions } from '../../options.js';
 import { itemsOfShard, type Shard } from '../../shard.js';
 import { counted } from '../../words.js';
 
@@ -103,6 +103,7 @@ export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Reco
   requireOptions('evaluateTask', options);
   const { task, dataset, batchSize } = options;
   requireKinds('evaluateTask', { 'an object': { task, dataset }, 'a function': { outputs: options.outputs } });
+  requireBatchSize(options.batchSize);
   const metric = task.createMetric();
   const all = evaluationBatches(dataset, batchSize);
   const { shard } = options;

@@ -1,8 +1,7 @@
 // The report of a run: one HTML file that needs nothing else, made from what the run folder holds.
 import { basename, join, resolve } from 'node:path';
 import { writeTextAtomic } from '#platform';
-import { flagText, kebab } from '../../words.js';
-import { counted } from '../../words.js';
+import { counted, flagText, kebab } from '../../words.js';
 import { type Fragment, html } from '../../html/escape.js';
 import { htmlPage } from '../../html/page.js';
 import { duration } from '../log/progress.js';

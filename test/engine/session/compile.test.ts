@@ -3,9 +3,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { ReadOnlyMatrices, Tensors } from '../../../src/engine/session/contract.js';
-import type { RawTensors } from '../../../src/raw-tensor.js';
+import type { RawTensor, RawTensors } from '../../../src/raw-tensor.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
-import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
 
 let hasEngine = false;
