@@ -27,16 +27,19 @@ export function memorySink(name: string): MemorySink {
     write: async (bytes) => void parts.push(new Uint8Array(bytes)), // a copy: the slice of a Buffer is a view
     close: async () => undefined,
     abort: async () => void (parts = []),
-    bytes: () => {
-      const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0));
-      let offset = 0;
-      for (const part of parts) {
-        joined.set(part, offset);
-        offset += part.byteLength;
-      }
-      return joined;
-    },
+    bytes: () => joinBytes(parts),
   };
+}
+
+/** Bytes one after another, in one array. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.byteLength;
+  }
+  return joined;
 }
 
 /** Runs `write` on a sink and closes it; on any error the sink is aborted and the error passed on, with the name of the sink. */

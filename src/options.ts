@@ -38,7 +38,7 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
   const known = Object.keys(schema.shape);
   const problems = parsed.error.issues.map((issue): OptionProblem => {
     if (issue.code !== 'unrecognized_keys') return { name: issue.path.join('.') || null, problem: issue.message };
-    return { name: null, problem: `unknown ${issue.keys.join(', ')}; known: ${known.join(', ')}` };
+    return { name: null, problem: unknownText(issue.keys, known) };
   });
   throw new OptionsError(owner, problems, known);
 }
@@ -58,7 +58,12 @@ export function requireKnown(owner: string, options: unknown, known: readonly st
   requireOptions(owner, options);
   const unknown = Object.keys(options as object).filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
-  throw new OptionsError(owner, [{ name: null, problem: `unknown ${unknown.join(', ')}; known: ${known.join(', ')}` }], known); // prettier-ignore
+  throw new OptionsError(owner, [{ name: null, problem: unknownText(unknown, known) }], known);
+}
+
+/** `unknown dpeth; known: depth, width`. */
+function unknownText(unknown: readonly string[], known: readonly string[]): string {
+  return `unknown ${unknown.join(', ')}; known: ${known.join(', ')}`;
 }
 
 /** @throws ConfigError for what is not the path of a file or folder; an empty one is none */

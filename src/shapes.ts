@@ -25,6 +25,14 @@ export function requireDim(shape: readonly (number | null)[], axis: number, who:
   return size;
 }
 
+/** The rows of a matrix `[rows, columns]` as columns: `[columns, rows]`. */
+export function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c] as number;
+  return result;
+}
+
 /** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -1,7 +1,7 @@
 // The error for a folder that holds a PEFT adapter instead of a model.
 import { CheckpointError } from '../errors.js';
 import type { PretrainedFiles } from '../platform/locate.js';
-import { readJsonObject } from './json-file.js';
+import { readJsonObject } from '../platform/json-file.js';
 
 /** The settings of an adapter, as PEFT names the file. */
 export const ADAPTER_CONFIG = 'adapter_config.json';

@@ -2,7 +2,7 @@
 import { CheckpointError } from '../errors.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { adapterError } from './adapter.js';
-import { readJsonObject } from './json-file.js';
+import { readJsonObject } from '../platform/json-file.js';
 import { quantisationNote } from './quantisation.js';
 
 /** The content of config.json without its quantisation: parameters are floats once they are read. */

@@ -1,6 +1,7 @@
 // Finds which axes of a feature array hold regions and which the width: `[regions, d]`, its transpose, grids of either order, flat values.
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
+import { transposed } from '../shapes.js';
 import { MAX_REGIONS_IN_FILE, type RegionFeatures } from './region-features.js';
 
 /** Known facts about an array besides its shape. */
@@ -61,7 +62,7 @@ function widthOfFlat(length: number, { dim, boxes, stated }: KnownSizes): number
 function matrixRows([a = 0, b = 0]: readonly number[], data: Float32Array, { dim, boxes, stated }: KnownSizes): Rows {
   const rows = boxes ?? stated;
   const isTransposed = b === rows && a !== rows && b !== dim;
-  return isTransposed ? { features: transpose(data, a, b), dim: a } : { features: data, dim: b };
+  return isTransposed ? { features: transposed(data, a, b), dim: a } : { features: data, dim: b };
 }
 
 function gridRows(
@@ -73,17 +74,10 @@ function gridRows(
   const isKnown = dim !== undefined && (a === dim || c === dim);
   const isFirst = isKnown ? a === dim : a >= CHANNELS_TO_SIDE * Math.max(b, c);
   const isLast = isKnown ? c === dim : c >= CHANNELS_TO_SIDE * Math.max(a, b);
-  if (isFirst !== isLast) return isFirst ? { features: transpose(data, a, b * c), dim: a } : { features: data, dim: c };
+  if (isFirst !== isLast)
+    return isFirst ? { features: transposed(data, a, b * c), dim: a } : { features: data, dim: c };
   throw new DataError(
     `${shown} may be ${b} x ${c} cells of ${a} channels, or ${a} x ${b} cells of ${c}; save the features as [regions, d], or ` +
       'open them with the width that the model reads (the option dim)',
   );
-}
-
-/** `[rows, columns]` as `[columns, rows]`. */
-function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(data.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c] as number;
-  return result;
 }

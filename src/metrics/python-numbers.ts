@@ -1,7 +1,7 @@
 // Numbers as Python rounds and prints them: what the official tools show, to the last digit.
 
 /** Python's `round(x, digits)`: the nearest, and of two equally near the even one. */
-export function roundHalfEven(value: number, digits = 2): number {
+export function pythonRound(value: number, digits = 2): number {
   const doubled = value * 2 ** (digits + 1); // odd only for doubles halfway between two decimals: (2k + 1) / 2^(digits + 1)
   const isTie = Number.isInteger(doubled) && doubled % 2 !== 0;
   if (!isTie) return Number(value.toFixed(digits));
@@ -12,7 +12,7 @@ export function roundHalfEven(value: number, digits = 2): number {
 
 /** Python's `'%.2f' % x`. */
 export function pythonFixed(value: number, digits = 2): string {
-  return roundHalfEven(value, digits).toFixed(digits);
+  return pythonRound(value, digits).toFixed(digits);
 }
 
 /** Python's `str(x)`: a whole number with `.0`, a small one with an exponent of two digits. */

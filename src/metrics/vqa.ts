@@ -1,7 +1,7 @@
 // The official VQA accuracy: leave-one-out score and averages, equal to the evaluation tool's to the last digit.
 import { DataError } from '../errors.js';
 import { normaliseAnswer, PYTHON_SPACE } from '../processing/answer-normalisation.js';
-import { roundHalfEven } from './python-numbers.js';
+import { pythonRound } from './python-numbers.js';
 import type { VqaAnnotation } from '../records/vqa.js';
 import { requireKinds } from '../options.js';
 
@@ -62,7 +62,7 @@ export function scoreVqa(annotations: readonly VqaAnnotation[], predictions: Rea
     all.add(accuracy);
     answerTypes.add(answerType, accuracy);
     questionTypes.add(questionType, accuracy);
-    perQuestion[questionId] = roundHalfEven(100 * accuracy);
+    perQuestion[questionId] = pythonRound(100 * accuracy);
   }
   const extra = [...predictions.keys()].find((id) => !ids.has(id));
   if (extra !== undefined) throw new DataError(`prediction for question ${extra}, which the annotations do not have`);
@@ -85,7 +85,7 @@ class Average {
   }
 
   percent(): number {
-    return this.count === 0 ? 0 : roundHalfEven((100 * this.sum) / this.count);
+    return this.count === 0 ? 0 : pythonRound((100 * this.sum) / this.count);
   }
 }
 

@@ -14,6 +14,8 @@ import {
 import { DataError, errorMessage } from '../errors.js';
 import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
+import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
+import { jsonText, readJsonObject } from '../platform/json-file.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
@@ -25,7 +27,6 @@ import {
   requireAuthorsAnswers,
   type VqaHeadTraits,
 } from './answer-vocabulary.js';
-import { publishedDetector } from './published-checkpoints.js';
 import type { LoadProcessorOptions, ProcessorOptions } from './processor-options.js';
 import { defined } from '../options.js';
 
@@ -84,6 +85,11 @@ export async function readTrainedDetector(
   return parseDetectorIdentity(settings['detector']) ?? publishedDetector(where);
 }
 
+function publishedDetector(where: string): DetectorIdentity | null {
+  const published = publishedCheckpoint(where);
+  return published === null ? null : { name: published.detector };
+}
+
 /** The tokenizer of a vocabulary file for a new model; the other tokenizer files count where a vocab.txt lies beside them. */
 export async function loadVocabulary(path: string): Promise<TextTokenizer> {
   const files: Partial<Record<string, string>> = { 'vocab.txt': await readText(path) };
@@ -122,16 +128,8 @@ async function tokenizerFiles({ find }: PretrainedFiles): Promise<TokenizerFiles
   return files;
 }
 
-async function readJson({ find }: PretrainedFiles, file: string): Promise<Json> {
-  const path = await find(file);
-  if (path === null) return {};
-  try {
-    const json: unknown = JSON.parse(await readText(path));
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Json;
-  } catch (error) {
-    throw new DataError(`${path}: expected JSON (${errorMessage(error).slice(0, 120)})`);
-  }
-  throw new DataError(`${path}: expected a JSON object`);
+async function readJson(files: PretrainedFiles, file: string): Promise<Json> {
+  return (await readJsonObject(files, file, DataError)) ?? {};
 }
 
 async function defaultVocabulary(
@@ -169,10 +167,6 @@ function requireVocabularySize(
   throw new DataError(
     `${sizes}; give the vocabulary that the model was trained with: its vocab.txt or tokenizer.json beside the model, or --vocabulary`,
   );
-}
-
-function jsonText(value: Json): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 /** Names of classes by number; null where config.json has none, and transformers takes its own. @throws DataError */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { pythonFixed, pythonFloat, roundHalfEven } from '../../src/metrics/python-numbers.js';
+import { pythonFixed, pythonFloat, pythonRound } from '../../src/metrics/python-numbers.js';
 import { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../../src/metrics/score-files.js';
 import { testWithData } from '../helpers/shared-data.js';
 
@@ -201,7 +201,7 @@ describe('score', () => {
   });
 
   test('rounds and prints numbers as Python does', () => {
-    expect([0.125, 0.375, 12.625, 97.875, 2.675, 33.333].map((x) => roundHalfEven(x))).toEqual([
+    expect([0.125, 0.375, 12.625, 97.875, 2.675, 33.333].map((x) => pythonRound(x))).toEqual([
       0.12, 0.38, 12.62, 97.88, 2.67, 33.33,
     ]);
     expect([1 / 16, 3 / 16, 0.7085, 1, 5 / 16].map((x) => pythonFixed(x, 3))).toEqual([

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setLogger } from '../../src/logger.js';
-import { publishedCheckpoint } from '../../src/processing/published-checkpoints.js';
+import { publishedCheckpoint } from '../../src/platform/hub/published-checkpoints.js';
 import { openQuestion } from '../../src/runs/ask.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { findDetector } from '../../src/vision/weights/find.js';

@@ -1,8 +1,9 @@
 // Writes a graph with its parameters: model.onnx, and the parameters in files of their own where one file cannot hold them.
-import { createSink, joinPath, listFolder, removeFile } from '#platform';
-import { type ByteSink, writeWhole } from '../../byte-sink.js';
+import { createSink, joinPath } from '#platform';
+import { type ByteSink, joinBytes, writeWhole } from '../../byte-sink.js';
 import { DTYPE_BYTES, fromFloat32 } from '../../checkpoint/dtypes.js';
-import { sizeOf } from '../../shapes.js';
+import { removeOldFiles } from '../../models/pretrained/write-weights.js';
+import { sizeOf, transposed } from '../../shapes.js';
 import type { GraphParameter, OnnxGraph } from './graph-builder.js';
 import { DATA_TYPES, encodeMessage, EXTERNAL, fieldHeader, type Message, STREAMED_FIELDS } from './messages.js';
 
@@ -69,9 +70,7 @@ export async function writeOnnx(
       if (!locations.has(parameter.value)) await sink.write(await bytesOf(parameter, source));
     }
   });
-  for (const file of await listFolder(folder)) {
-    if (DATA_FILE.test(file) && !files.has(file)) await removeFile(joinPath(folder, file));
-  }
+  await removeOldFiles(folder, DATA_FILE, files);
   return new Set([MODEL_FILE, ...files]);
 }
 
@@ -127,7 +126,7 @@ function layoutOf(
     (sum, { value, byteCount }, i) => sum + (heads[i]?.byteLength ?? 0) + (locations.has(value) ? 0 : byteCount),
     0,
   );
-  const start = joined(model, joined(fieldHeader(STREAMED_FIELDS.graph, graph.byteLength + parameterBytes), graph));
+  const start = joinBytes([model, fieldHeader(STREAMED_FIELDS.graph, graph.byteLength + parameterBytes), graph]);
   return { start, heads, byteCount: start.byteLength + parameterBytes };
 }
 
@@ -135,35 +134,17 @@ function layoutOf(
 function parameterHead({ value, shape, byteCount }: StoredParameter, location: Location | undefined): Uint8Array {
   const tensor: Message = { dims: shape, dataType: DATA_TYPES.float32, name: value };
   if (location === undefined) {
-    const start = joined(encodeMessage('Tensor', tensor), fieldHeader(STREAMED_FIELDS.rawData, byteCount));
-    return joined(fieldHeader(STREAMED_FIELDS.initializer, start.byteLength + byteCount), start);
+    const start = joinBytes([encodeMessage('Tensor', tensor), fieldHeader(STREAMED_FIELDS.rawData, byteCount)]);
+    return joinBytes([fieldHeader(STREAMED_FIELDS.initializer, start.byteLength + byteCount), start]);
   }
   const externalData = Object.entries({ location: location.file, offset: location.offset, length: byteCount }).map(
     ([key, entry]): Message => ({ key, value: String(entry) }),
   );
   const whole = encodeMessage('Tensor', { ...tensor, externalData, dataLocation: EXTERNAL });
-  return joined(fieldHeader(STREAMED_FIELDS.initializer, whole.byteLength), whole);
+  return joinBytes([fieldHeader(STREAMED_FIELDS.initializer, whole.byteLength), whole]);
 }
 
 async function bytesOf({ name, shape, isTransposed }: StoredParameter, source: ParameterSource): Promise<Uint8Array> {
   const values = await source.read(name);
-  return fromFloat32('F32', isTransposed ? transposed(values, shape) : values);
-}
-
-/** `[columns, rows]` to `[rows, columns]`. */
-function transposed(values: Float32Array, [rows = 0, columns = 0]: readonly number[]): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      result[row * columns + column] = values[column * rows + row] as number;
-    }
-  }
-  return result;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.byteLength + second.byteLength);
-  bytes.set(first);
-  bytes.set(second, first.byteLength);
-  return bytes;
+  return fromFloat32('F32', isTransposed ? transposed(values, shape[1] ?? 0, shape[0] ?? 0) : values);
 }

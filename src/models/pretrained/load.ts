@@ -5,13 +5,13 @@ import { loadConfig, VisualBertConfig } from '../../config/config.js';
 import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
+import { PUBLISHED_CHECKPOINTS } from '../../platform/hub/published-checkpoints.js';
 import { traitsOfFile } from './classify.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
 import { fillParameters, type ParameterValues, storedValues } from './fill-parameters.js';
 import { freshWeightsText, isHead, reasonInKeys } from './fresh-weights.js';
 import { hollowTensors } from './hollow.js';
-import { KNOWN_CHECKPOINTS } from './known.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
 import { type LocatedModel, locateModel } from './open-weights.js';
 import { requireFloats } from './quantised.js';
@@ -107,7 +107,7 @@ function requireKnownWidth(
   { visualEmbeddingDim: width }: VisualBertConfig,
   { ignoreMismatchedSizes }: FromPretrainedOptions,
 ): string[] {
-  const known = KNOWN_CHECKPOINTS[where];
+  const known = PUBLISHED_CHECKPOINTS.get(where);
   if (known === undefined) return [];
   if (known.visualEmbeddingDim !== width && ignoreMismatchedSizes !== true) {
     throw new CheckpointError(

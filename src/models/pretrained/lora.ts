@@ -5,7 +5,7 @@ import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { PretrainedFiles } from '../../platform/locate.js';
 import { ADAPTER_CONFIG } from '../../config/adapter.js';
-import { readJsonObject } from '../../config/json-file.js';
+import { readJsonObject } from '../../platform/json-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';
 

@@ -4,7 +4,8 @@ import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';
-import { jsonText, removeOldWeights, writeWeights } from './write-weights.js';
+import { jsonText } from '../../platform/json-file.js';
+import { removeOldWeights, writeWeights } from './write-weights.js';
 import { requireKinds, requirePath } from '../../options.js';
 
 const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;

@@ -5,6 +5,7 @@ import { DTYPE_BYTES } from '../../checkpoint/dtypes.js';
 import { writePytorch } from '../../checkpoint/pytorch-writer.js';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
+import { jsonText } from '../../platform/json-file.js';
 import { sizeOf } from '../../shapes.js';
 import type { SavePretrainedOptions } from './types.js';
 
@@ -52,15 +53,15 @@ export async function writeWeights(
 }
 
 /** Removes the weights of an earlier save from a folder. */
-export async function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
-  for (const file of await listFolder(folder)) {
-    if (WEIGHT_FILE.test(file) && !written.has(file)) await removeFile(joinPath(folder, file));
-  }
+export function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
+  return removeOldFiles(folder, WEIGHT_FILE, written);
 }
 
-/** JSON as transformers writes it. */
-export function jsonText(value: object): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/** Removes files of an earlier save from a folder: those of a pattern that were not written now. */
+export async function removeOldFiles(folder: string, pattern: RegExp, written: ReadonlySet<string>): Promise<void> {
+  for (const file of await listFolder(folder)) {
+    if (pattern.test(file) && !written.has(file)) await removeFile(joinPath(folder, file));
+  }
 }
 
 /** Splits in order; an alias stays with its tensor. */

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
+import { jsonText } from '../../platform/json-file.js';
+import { listenForStop } from '../../platform/stop-signals.js';
 import { stepOptionsOf } from '../arguments.js';
 import { RunLog } from '../log/run-log.js';
 import { StepProfiler } from '../log/step-profiler.js';
@@ -14,7 +16,6 @@ import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
-import { listenForStop } from '../../platform/stop-signals.js';
 import { synchronise } from './together.js';
 
 /** A run that can begin. Closing it gives the parameters back to the model. */
@@ -88,7 +89,7 @@ async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: n
   const { name, primaryMetric, greaterIsBetter } = task;
   const { started, environment } = state;
   const run = { task: name, primaryMetric, greaterIsBetter, started, arguments: given, ...settings, environment };
-  await writeTextAtomic(join(outputDir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
+  await writeTextAtomic(join(outputDir, 'run.json'), jsonText(run));
   await plan.saveAssets(outputDir);
   const log = await RunLog.open(outputDir, { step: startedAt, evaluatedStep: state.evaluatedStep, run });
   if (state.best !== null) await publishBest(plan, state.best, startedAt);

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeFolder, writeTextAtomic } from '#platform';
 import { CheckpointError, errorMessage } from '../../errors.js';
+import { jsonText } from '../../platform/json-file.js';
 import { removeLeftovers, temporaryBeside } from '../../platform/temporary-files.js';
 
 const MANIFEST = 'checkpoint.json';
@@ -77,7 +78,7 @@ export class CheckpointStore<S> {
       await fill(temporary);
       const manifest: Manifest<S> = { format: FORMAT, step, state, files: await sums(temporary) };
       const sealed: SealedManifest<S> = { ...manifest, crc32: sealOf(manifest) };
-      await writeTextAtomic(join(temporary, MANIFEST), `${JSON.stringify(sealed, null, 2)}\n`);
+      await writeTextAtomic(join(temporary, MANIFEST), jsonText(sealed));
       await this.put(temporary, step);
     } catch (error) {
       await this.clean().catch(() => undefined); // the original error says more

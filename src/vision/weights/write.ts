@@ -2,6 +2,7 @@
 import { createSink, joinPath, makeFolder, writeTextAtomic } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
+import { jsonText } from '../../platform/json-file.js';
 import type { ReadTensor } from '../../raw-tensor.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { detectorTensors } from '../detector/specification.js';
@@ -19,7 +20,7 @@ export async function writeFolder(
   await makeFolder(dir);
   await writeWhole(await createSink(joinPath(dir, WEIGHTS_FILE)), (sink) => writeSafetensors(sink, [...tensors]));
   const settings = { model_type: MODEL_TYPE, name, ...config };
-  await writeTextAtomic(joinPath(dir, 'config.json'), `${JSON.stringify(settings, null, 2)}\n`);
+  await writeTextAtomic(joinPath(dir, 'config.json'), jsonText(settings));
 }
 
 /** Writes a detector of one's own. @param read its tensors, by the names of `detectorTensors` */
