@@ -1,90 +1,15 @@
 // The server over HTTP: the pipeline's own answers, batches of several requests, and what wrong requests are told.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';
-import { packFeatures } from '../../src/features/store/pack.js';
-import { memorySource } from '../../src/features/wrappers.js';
-import { encodePng } from '../../src/pictures/png.js';
 import type { PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { generator } from '../helpers/damage.js';
-import { useBackend } from '../helpers/backend.js';
-import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
-import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
-import { serve } from '../../src/serve/serve.js';
+import { REGION_DIM, regionsOfImage } from '../helpers/pipeline-models.js';
+import type { RunningServer } from '../../src/serve/contract.js';
+import { call, checkpoint, IMAGES, PICTURE, QUESTION, start, vqa } from './small-server.js';
 
 jest.setTimeout(60_000);
-
-const folder = mkdtempSync(join(tmpdir(), 'serve-'));
-const folders = [folder];
-const store = join(folder, 'store.vbf');
-const pictures = join(folder, 'pictures');
-const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
-const IMAGES = ['7', '8', 'two words'];
-const PICTURE = encodePng({ width: 8, height: 6, rgb: new Uint8Array(8 * 6 * 3).fill(90) });
-let vqa = '';
-
-beforeAll(async () => {
-  await useBackend();
-  await packFeatures(
-    memorySource(
-      'made',
-      IMAGES.map((id, i) => [id, regionsOfImage(i + 1, 5 + i)] as const),
-    ),
-    store,
-  );
-  mkdirSync(pictures);
-  writeFileSync(join(pictures, '7.png'), PICTURE);
-  writeFileSync(join(folder, 'secret.png'), PICTURE);
-  vqa = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
-});
-afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
-
-async function checkpoint(...made: Parameters<typeof writeCheckpoint>): Promise<string> {
-  const path = await writeCheckpoint(...made);
-  folders.push(path);
-  return path;
-}
-
-const servers: RunningServer[] = [];
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.close()));
-});
-
-async function start(options: Partial<ServeOptions> = {}): Promise<RunningServer> {
-  const server = await serve({ model: vqa, features: store, pictures, port: 0, logLevel: 'silent', ...options });
-  servers.push(server);
-  await server.ready;
-  return server;
-}
-
-interface Answer {
-  status: number;
-  body: unknown;
-  headers: Headers;
-}
-
-async function call(url: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const sent =
-    body === undefined
-      ? {}
-      : {
-          method: 'POST',
-          body: typeof body === 'string' ? body : JSON.stringify(body),
-          headers: { 'content-type': 'application/json', ...headers },
-        };
-  const response = await fetch(url, { headers, ...sent });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') === true;
-  return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
-}
-
-/** A store's regions as float32 values. */
-const QUESTION = { question: 'what is the dog near?', regions: { image: '8' } };
 
 describe('answers', () => {
   let server: RunningServer;
@@ -318,99 +243,4 @@ test.each([
   expect(
     (await call(`${server.url}/v1/explain`, { ...body, regions: regions.length > 1 ? regions : regions[0] })).status,
   ).toBe(200);
-});
-
-describe('a server', () => {
-  test('beyond loopback needs a token, or to be told that it needs none', async () => {
-    await expect(serve({ model: vqa, host: '0.0.0.0', port: 0 })).rejects.toThrow(
-      'host 0.0.0.0 can be reached from other machines, so that requests need a token',
-    );
-    const open = await start({ host: '0.0.0.0', token: false });
-    const { port } = new URL(open.url);
-    expect((await call(`http://127.0.0.1:${port}/v1/model`)).status).toBe(200);
-  });
-
-  test('with a token answers those who bring it', async () => {
-    const { url } = await start({ token: 'abc' });
-    const without = await call(`${url}/v1/answer`, QUESTION);
-    expect(without).toMatchObject({
-      status: 401,
-      body: { message: expect.stringContaining('Authorization: Bearer TOKEN') },
-    });
-    expect(without.headers.get('www-authenticate')).toBe('Bearer');
-    for (const authorization of ['Bearer abd', 'Bearer abcd', 'Basic abc'])
-      expect((await call(`${url}/v1/answer`, QUESTION, { authorization })).status).toBe(401);
-    expect((await call(`${url}/v1/answer`, QUESTION, { authorization: 'Bearer abc' })).status).toBe(200);
-    const open = ['/healthz', '/readyz', '/docs/json'].map(async (path) => (await call(`${url}${path}`)).status);
-    expect(await Promise.all(open)).toEqual([200, 200, 200]);
-    expect((await call(`${url}/metrics`)).status).toBe(401);
-  });
-
-  test('refuses bodies that are too large or too slow, while others are answered', async () => {
-    const { url } = await start({ limits: { bodyBytes: 1000, seconds: 1 } });
-    expect((await call(`${url}/v1/answer`, { ...QUESTION, question: 'a'.repeat(1000) })).status).toBe(413);
-    const slow = new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1', () =>
-        socket.write(
-          'POST /v1/answer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"',
-        ),
-      );
-      let text = '';
-      socket.on('data', (part) => (text += part.toString()));
-      socket.on('close', () => resolve(text)).on('error', reject);
-    });
-    expect((await call(`${url}/v1/answer`, QUESTION)).status).toBe(200);
-    expect(await slow).toMatch(/^HTTP\/1.1 408 /);
-  });
-
-  test('finds regions in a sent picture with its detector, once for the same picture', async () => {
-    let detections = 0;
-    const detector = {
-      detect: async () => {
-        detections++;
-        return [regionsOfImage(2, 6)];
-      },
-    };
-    const { url } = await start({ detector });
-    const regions = { picture: Buffer.from(PICTURE).toString('base64') };
-    expect((await call(`${url}/v1/regions`, regions)).body).toMatchObject({
-      boxes: { length: 6 },
-      width: 80,
-      height: 60,
-    });
-    const [sent, stored] = await Promise.all(
-      [regions, { image: '8' }].map((one) => call(`${url}/v1/answer`, { ...QUESTION, regions: one })),
-    );
-    expect(sent?.body).toEqual(stored?.body);
-    expect(detections).toBe(1);
-  });
-
-  test('that stops finishes what it has', async () => {
-    let isDetecting = (): void => undefined;
-    const detecting = new Promise<void>((resolve) => (isDetecting = resolve));
-    const server = await start({
-      detector: {
-        detect: async () => {
-          isDetecting();
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          return [regionsOfImage(2, 6)];
-        },
-      },
-    });
-    const regions = { picture: Buffer.from(PICTURE).toString('base64') };
-    const asked = call(`${server.url}/v1/answer`, { ...QUESTION, regions });
-    await detecting;
-    await Promise.all([server.close(), server.close()]);
-    expect((await asked).status).toBe(200);
-    await expect(call(`${server.url}/healthz`)).rejects.toThrow();
-  });
-
-  test('that cannot start leaves nothing open', async () => {
-    await expect(serve({ model: vqa, features: join(folder, 'absent.vbf') })).rejects.toThrow('no such file');
-    await expect(serve({ model: vqa, limits: { waiting: 0 } })).rejects.toThrow(
-      'limits.waiting: expected a number above 0',
-    );
-    await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow('cannot serve feature-extraction');
-    expect(existsSync(store)).toBe(true);
-  });
 });
