@@ -1,32 +1,28 @@
-// What a training step asks of a WebGPU device, with our kernels and composed of tfjs's: `node dist/bench/webgpu.js`. The counts do not depend on the
-// width or the batch, so that a software device serves: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
+// What a training step of base size asks of a WebGPU device: `node dist/bench/webgpu.js`; with `--composed`, without our kernels.
+// Nothing is computed, so that a software device serves: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../src/node.js';
 import { countGpuCommands, type GpuCommands } from './machine/gpu-commands.js';
 
-/** VisualBERT with the VQA head and 12 heads in a layer. */
-const SIZES = {
-  hiddenSize: 48,
-  numAttentionHeads: 12,
-  intermediateSize: 192,
-  vocabSize: 100,
-  visualEmbeddingDim: 32,
-};
-const [BATCH, TEXT, REGIONS, ANSWERS] = [2, 5, 6, 10];
+const [BATCH, TEXT, REGIONS, FEATURES, ANSWERS] = [8, 20, 36, 2048, 3129];
 
-type Counts = Record<'forward' | 'gradients' | 'step', GpuCommands>;
+interface Counts extends Record<'forward' | 'gradients' | 'step', GpuCommands> {
+  /** Bytes of all buffers after the steps, which keep what they once had. */
+  allInAllBytes: number;
+}
 
 /** The commands of one forward pass, one forward and backward pass, and one update, each after one that is not counted. */
 async function countStep(layers: number): Promise<Counts> {
-  const config = new api.VisualBertConfig({ ...SIZES, numHiddenLayers: layers, numLabels: ANSWERS });
-  const model = new api.VisualBertForQuestionAnswering(config, { seed: 0 });
-  const ids = Int32Array.from({ length: BATCH * TEXT }, (_, i) => 1 + (i % (SIZES.vocabSize - 1)));
-  const features = api.uniformValues(BATCH * REGIONS * SIZES.visualEmbeddingDim, 1, 0, 1);
+  const sizes = { numHiddenLayers: layers, visualEmbeddingDim: FEATURES, numLabels: ANSWERS };
+  const initializer = (_: string, shape: readonly number[]): tf.Tensor => tf.zeros([...shape]);
+  const model = new api.VisualBertForQuestionAnswering(new api.VisualBertConfig(sizes), { initializer });
+  const features = new Float32Array(BATCH * REGIONS * FEATURES);
+  const ids = new Int32Array(BATCH * TEXT).fill(1);
   const inputs = {
     inputIds: { dtype: 'int32' as const, shape: [BATCH, TEXT], data: ids },
-    attentionMask: { dtype: 'int32' as const, shape: [BATCH, TEXT], data: new Int32Array(BATCH * TEXT).fill(1) },
-    visualEmbeds: { dtype: 'float32' as const, shape: [BATCH, REGIONS, SIZES.visualEmbeddingDim], data: features },
-    labels: { dtype: 'float32' as const, shape: [BATCH, ANSWERS], data: api.uniformValues(BATCH * ANSWERS, 2, 0, 1) },
+    attentionMask: { dtype: 'int32' as const, shape: [BATCH, TEXT], data: ids },
+    visualEmbeds: { dtype: 'float32' as const, shape: [BATCH, REGIONS, FEATURES], data: features },
+    labels: { dtype: 'float32' as const, shape: [BATCH, ANSWERS], data: new Float32Array(BATCH * ANSWERS) },
   };
   const counted = async (run: () => Promise<unknown>): Promise<GpuCommands> => {
     await run();
@@ -45,32 +41,27 @@ async function countStep(layers: number): Promise<Counts> {
   const options = { learningRate: 1e-4, weightDecay: 0.01, maxGradNorm: 1, compile: false };
   const trainingStep = await api.createTrainingStep(model, options);
   const step = await counted(() => trainingStep.run(inputs));
+  const { numBytesAllocatedInGPU } = tf.memory() as unknown as { numBytesAllocatedInGPU: number };
   await trainingStep.dispose();
   model.dispose();
-  return { forward, gradients, step };
+  return { forward, gradients, step, allInAllBytes: numBytesAllocatedInGPU };
 }
 
 await api.selectBackend({ backend: 'webgpu' });
-const takeCounts = countGpuCommands();
-
-async function report(title: string): Promise<void> {
-  const [one, two] = [await countStep(1), await countStep(2)];
-  const perLayer = (name: keyof Counts): number => two[name].dispatches - one[name].dispatches;
-  const [forward, both, step] = (['forward', 'gradients', 'step'] as const).map(perLayer) as [number, number, number];
-  const base = one.step.dispatches + 11 * step;
-  console.log(
-    `${title}: dispatches of an encoder layer: forward ${forward}, backward ${both - forward}, update ${step - both}`,
-  );
-  console.log(
-    `  of a whole step with 12 layers: ${base}; copies to the host: ${two.step.reads} of ${two.step.readBytes} bytes together`,
-  );
-  console.log(`  bytes of new buffers in a second step of 2 layers: ${two.step.allocatedBytes}`);
+const takeCounts = countGpuCommands({ isDry: true });
+if (process.argv.includes('--composed')) {
+  /** Those of tfjs and the random numbers stay. */
+  const own = /^(Fused(?!Conv|Depthwise|BatchNorm)|Head|ColumnSums|SumOf|CrossEntropy|KlDivergence)/;
+  const names = tf.getKernelsForBackend('webgpu').map(({ kernelName }) => kernelName);
+  for (const name of names.filter((one) => own.test(one))) tf.unregisterKernel(name, 'webgpu');
 }
-
-await report('our kernels');
-/** Those of tfjs and the random numbers stay. */
-const OWN = /^(Fused|Head|ColumnSums|SumOf|CrossEntropy|KlDivergence)/;
-for (const { kernelName } of tf.getKernelsForBackend('webgpu')) {
-  if (OWN.test(kernelName)) tf.unregisterKernel(kernelName, 'webgpu');
-}
-await report('composed');
+const [whole, two, one] = [await countStep(12), await countStep(2), await countStep(1)];
+const perLayer = (name: 'forward' | 'gradients' | 'step'): number => two[name].dispatches - one[name].dispatches;
+const [forward, both, all] = [perLayer('forward'), perLayer('gradients'), perLayer('step')];
+const { dispatches, submissions, reads, readBytes, allocatedBytes } = whole.step;
+console.log(`dispatches of an encoder layer: forward ${forward}, backward ${both - forward}, update ${all - both}`);
+console.log(`dispatches of a step of 12 layers: ${dispatches} in ${submissions} submissions`);
+console.log(`copies to the host: ${reads} of ${readBytes} bytes together`);
+console.log(
+  `buffers: ${Math.round(whole.allInAllBytes / 1e6)} MB, ${allocatedBytes} bytes of them made by the second step`,
+);

@@ -25,8 +25,11 @@ interface Device {
 
 const MAP_READ = 1;
 
-/** Counts from now on, on the device of the current backend, which has to be WebGPU's. Returns the counts since the last call. */
-export function countGpuCommands(): () => GpuCommands {
+/**
+ * Counts from now on, on the device of the current backend, which has to be WebGPU's. Returns the counts since the last call.
+ * @param isDry dispatches are counted and left out: all numbers are then wrong, and a step of any size is counted in seconds
+ */
+export function countGpuCommands({ isDry = false } = {}): () => GpuCommands {
   const none: GpuCommands = { dispatches: 0, submissions: 0, allocatedBytes: 0, reads: 0, readBytes: 0 };
   let counts = { ...none };
   const { device } = tf.backend() as unknown as { device: Device };
@@ -59,7 +62,7 @@ export function countGpuCommands(): () => GpuCommands {
       const dispatch = pass.dispatchWorkgroups.bind(pass);
       pass.dispatchWorkgroups = (...groups) => {
         counts.dispatches++;
-        dispatch(...groups);
+        if (!isDry) dispatch(...groups);
       };
       return pass;
     };
