@@ -135,14 +135,3 @@ export function requireNumbers(
   }
   return true;
 }
-
-const [LEAST_WIDTH, MOST_WIDTH, PIPE_WIDTH] = [40, 100, 80];
-
-/**
- * Columns of help texts: what the variable COLUMNS asks for, else those of the terminal, else of none 80.
- * @param terminal columns of the terminal; undefined where the output is none
- */
-export function helpWidth(asked: string | undefined, terminal: number | undefined): number {
-  const wanted = Number(asked) || terminal || PIPE_WIDTH;
-  return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.floor(wanted)));
-}

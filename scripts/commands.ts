@@ -1,15 +1,7 @@
 // The subcommands of `visualbert`: one file each in this folder, registered by name here.
 import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs';
 import { setLogger, TASK_NAMES, WORKER_LOST, WorkerError } from '../src/node.js';
-import {
-  EXIT_CODES,
-  helpWidth,
-  type Known,
-  printError,
-  requireNumbers,
-  requireOnce,
-  usageText,
-} from './command-line.js';
+import { EXIT_CODES, type Known, printError, requireNumbers, requireOnce, usageText } from './command-line.js';
 import { completions, type FlagKinds } from './completion.js';
 import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
@@ -26,6 +18,7 @@ import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as serve } from './serve.js';
 import { inFlags } from './flags/words.js';
+import { foldHelp, helpWidth } from './terminal/help.js';
 import { command as train } from './train.js';
 
 /** The commands with those below them. */
@@ -110,7 +103,14 @@ export function createParser(args: readonly string[]): Argv {
     .strict()
     .check(requireOnce)
     .check((flags, known) => requireNumbers(flags, known, args))
-    .wrap(helpWidth(process.env.COLUMNS, process.stdout.columns));
+    .wrap(null); // foldHelp does
+}
+
+/** Prints what yargs itself has to say: help, a version, words that complete a line. Help begins with how the command is called. */
+function printOutput(output: string): void {
+  if (output === '') return; // a command has run
+  const width = helpWidth(process.env.COLUMNS, process.stdout.columns);
+  console.log(output.startsWith('visualbert ') ? foldHelp(output, width) : output);
 }
 
 /** Runs the command that a command line asks for; what goes wrong ends the process with 1, the loss of another worker with WORKER_LOST. */
@@ -129,5 +129,5 @@ export async function runCommand(args: readonly string[]): Promise<void> {
       );
       process.exit(error instanceof WorkerError ? WORKER_LOST : 1);
     })
-    .parseAsync();
+    .parseAsync(args, {}, (_error, _flags, output) => printOutput(output));
 }

@@ -26,10 +26,13 @@ function endByError(error: unknown): void {
 process.on('SIGINT', endBySignal);
 process.on('SIGTERM', endBySignal);
 process.on('uncaughtException', endByError); // rejections as well
-// That nobody reads on (`| head`) does not end a command: a run goes on training.
-for (const stream of [process.stdout, process.stderr])
+// That nobody reads on (`| head`) does not end a command: a run goes on training. That nothing can be written does.
+for (const [path, stream] of [
+  ['standard output', process.stdout],
+  ['standard error', process.stderr],
+] as const)
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') throw Object.assign(error, { path });
   });
 // An engine can be installed where the variable asks for the one that is not there yet.
 if (process.argv[2] === 'engine') delete process.env.VISUALBERT_BACKEND;

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
-import { errorText, helpWidth, requireNumbers, usageText } from '../../scripts/command-line.js';
+import { errorText, requireNumbers, usageText } from '../../scripts/command-line.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ConfigError, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
 import { flagOf } from '../../scripts/flags/words.js';
@@ -121,15 +121,6 @@ describe('an error of the library', () => {
       /^x is not a function\. This is a fault of visualbert-tfjs: .*--debug/,
     );
   });
-});
-
-test('help is as wide as COLUMNS asks for, else as the terminal, else 80 columns; never below 40 or above 100', () => {
-  expect(helpWidth('60', 120)).toBe(60);
-  expect(helpWidth(undefined, 90)).toBe(90);
-  expect(helpWidth('', undefined)).toBe(80);
-  expect(helpWidth('many', undefined)).toBe(80);
-  expect(helpWidth('1000', undefined)).toBe(100);
-  expect(helpWidth('3', undefined)).toBe(40);
 });
 
 const isBuilt = existsSync(COMMAND);

@@ -22,7 +22,7 @@ export async function refusal(words: readonly string[]): Promise<string | null> 
   }
 }
 
-/** The help text of a command such as `evaluate vqa`; of all commands where it is empty. */
+/** The help text of a command such as `evaluate vqa`, with a line for each flag; of all commands where it is empty. */
 export async function helpOf(command: string): Promise<string> {
   let text = '';
   const words = [...command.split(' ').filter((word) => word !== ''), '--help'];
