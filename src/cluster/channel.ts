@@ -2,6 +2,7 @@
 import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
 import { Exchanges } from './exchanges.js';
 import type { Cluster, Message } from './contract.js';
+import type { LineSocket } from './line-socket.js';
 import { unreachableWorkers } from './reach.js';
 
 /** What a channel is opened with. */
@@ -36,15 +37,15 @@ export function channelAddress(addresses: readonly string[]): { host: string; po
 }
 
 /** A connected worker. */
-export interface Peer {
-  worker: number;
+export interface Peer extends Pick<LineSocket, 'send' | 'end'> {
+  readonly worker: number;
   /** Time of its last message, in ms. */
   lastMessageMs: number;
-  send(message: object): void;
-  end(): void;
+  /** Whether it ended its membership in order. */
+  hasLeft: boolean;
 }
 
-/** What both ends of a channel share: failing once, heartbeats, and noticing that they stop. */
+/** What both ends of a channel share: peers that join, leave and are lost, failing once, heartbeats, and noticing that they stop. */
 export class ChannelEnd {
   readonly exchanges: Exchanges;
   readonly failure: Promise<never>;
@@ -81,6 +82,25 @@ export class ChannelEnd {
     return this.failed;
   }
 
+  /** Adds a worker that has connected. */
+  add(worker: number, lines: LineSocket): Peer {
+    const { send, end } = lines;
+    const peer = { worker, lastMessageMs: performance.now(), hasLeft: false, send, end };
+    this.peers.set(worker, peer);
+    lines.trust();
+    return peer;
+  }
+
+  /**
+   * Waits until all have connected.
+   * @param late says who has not, after this many seconds.
+   * @throws WorkerError with what it says; else the failure of the channel
+   */
+  async completed(complete: Promise<void>, seconds: number, late: () => string): Promise<void> {
+    const timer = setTimeout(() => this.failWith(new WorkerError(late())), 1000 * seconds);
+    await Promise.race([complete, this.failure]).finally(() => clearTimeout(timer));
+  }
+
   /** Ends the channel with a failure, which is reported to the peers. */
   failWith(error: Error): void {
     if (this.failed !== null || this.hasLeft) return;
@@ -98,15 +118,17 @@ export class ChannelEnd {
     this.stop();
   }
 
-  /** Handles the part of a message that both ends understand: a sign of life, or a failure. */
-  receive(peer: Peer, { failure, isFinal }: Readonly<Record<string, unknown>>): void {
+  /** Handles the part of a message that both ends understand: a sign of life, a farewell, or a failure. */
+  receive(peer: Peer, { failure, isFinal, bye }: Readonly<Record<string, unknown>>): void {
     peer.lastMessageMs = performance.now();
+    if (bye === true) peer.hasLeft = true;
     if (typeof failure === 'string')
       this.failWith(isFinal === true ? new TrainingError(failure) : new WorkerError(failure));
   }
 
-  /** Handles the end of a peer's connection. */
-  lose(worker: number, reason: string): void {
+  /** Handles the end of a peer's connection, or its silence: a failure, unless the peer has left. */
+  lose({ worker, hasLeft }: Peer, reason: string): void {
+    if (hasLeft) return;
     this.failWith(new WorkerError(`${workerName(worker, this.options.addresses)} was lost: ${reason}`));
   }
 
@@ -128,7 +150,7 @@ export class ChannelEnd {
       peer.send({ heartbeat: true });
       const silentMs = performance.now() - peer.lastMessageMs;
       if (silentMs > MISSED_HEARTBEATS * intervalMs)
-        this.lose(peer.worker, `no message for ${Number((silentMs / 1000).toFixed(1))} s`);
+        this.lose(peer, `no message for ${Number((silentMs / 1000).toFixed(1))} s`);
     }
   }
 }

@@ -1,6 +1,6 @@
 // Worker 0's end of the channel: waits for all others, joins their values, and reports failures to all.
 import { createServer, type Server, type Socket } from 'node:net';
-import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
+import { EngineError, errorMessage, TrainingError } from '../errors.js';
 import {
   type Channel,
   channelAddress,
@@ -12,6 +12,7 @@ import {
   workerName,
 } from './channel.js';
 import type { Message } from './contract.js';
+import { differenceOf } from './difference.js';
 import { Gathering } from './exchanges.js';
 import { isLoopback } from '../engine/session/loopback.js';
 import { readLines } from './line-socket.js';
@@ -44,13 +45,12 @@ export async function openHub(options: ChannelOptions): Promise<Channel> {
       });
     });
   });
-  const late = setTimeout(() => {
+  await end.completed(complete, timeoutSeconds, () => {
     const missing = addresses.flatMap((_, worker) =>
       worker === 0 || end.peers.has(worker) ? [] : [workerName(worker, addresses)],
     );
-    end.failWith(new WorkerError(`${missing.join(', ')} did not come within ${timeoutSeconds} s`));
-  }, 1000 * timeoutSeconds);
-  await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
+    return `${missing.join(', ')} did not come within ${timeoutSeconds} s`;
+  });
   for (const peer of end.peers.values()) peer.send({ complete: true });
   return channelOf(end, (given) => contribute(0, given));
 }
@@ -77,12 +77,10 @@ function admit(
 ): void {
   const { addresses, identity } = end.options;
   let peer: Peer | null = null;
-  let hasLeft = false;
   const lines = readLines(socket, {
     onMessage: (message) => {
       if (peer !== null) {
         end.receive(peer, message);
-        if (message['bye'] === true) hasLeft = true;
         const { name, value, forFirst } = message;
         if (typeof name === 'string' && value !== undefined)
           contribute(peer.worker, { name, value: value as Message, forFirst: forFirst === true });
@@ -97,23 +95,14 @@ function admit(
         });
         return lines.end();
       }
-      peer = { worker, lastMessageMs: performance.now(), send: (sent) => lines.send(sent), end: () => lines.end() };
-      end.peers.set(worker, peer);
-      lines.trust();
-      const difference = differenceOf(identity, theirs);
+      peer = end.add(worker, lines);
+      const difference = differenceOf(identity, Object(theirs) as Record<string, unknown>);
       if (difference !== null)
         return end.failWith(new TrainingError(`${workerName(worker, addresses)} differs from worker 0: ${difference}`));
       onJoin();
     },
     onEnd: (reason) => {
-      if (peer !== null && !hasLeft) end.lose(peer.worker, reason);
+      if (peer !== null) end.lose(peer, reason);
     },
   });
-}
-
-/** The first difference of two identities, in words. */
-function differenceOf(own: Readonly<Record<string, string>>, theirs: unknown): string | null {
-  const others = (theirs ?? {}) as Record<string, unknown>;
-  const name = Object.keys(own).find((key) => own[key] !== others[key]);
-  return name === undefined ? null : `${name} is ${String(others[name])}, not ${own[name]}`;
 }

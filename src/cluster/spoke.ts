@@ -1,15 +1,7 @@
 // The channel's end on every worker but 0: connects to worker 0, which may start later.
 import { connect, type Socket } from 'node:net';
 import { errorMessage, WorkerError } from '../errors.js';
-import {
-  type Channel,
-  channelAddress,
-  ChannelEnd,
-  channelOf,
-  type ChannelOptions,
-  type Peer,
-  workerName,
-} from './channel.js';
+import { type Channel, channelAddress, ChannelEnd, channelOf, type ChannelOptions, workerName } from './channel.js';
 import type { Message } from './contract.js';
 import { readLines } from './line-socket.js';
 
@@ -30,33 +22,19 @@ export async function openSpoke(options: ChannelOptions): Promise<Channel> {
   );
   let onComplete: () => void = () => undefined;
   const complete = new Promise<void>((whole) => (onComplete = whole));
-  let hasLeft = false;
   const lines = readLines(socket, {
     onMessage: (message) => {
       end.receive(hub, message);
-      const { name, values, complete: isComplete, bye } = message;
+      const { name, values, complete: isComplete } = message;
       if (isComplete === true) onComplete();
-      if (bye === true) hasLeft = true;
       if (typeof name === 'string' && Array.isArray(values)) end.exchanges.settle(name, values as Message[]);
     },
-    onEnd: (reason) => {
-      if (!hasLeft) end.lose(0, reason);
-    },
+    onEnd: (reason) => end.lose(hub, reason),
   });
-  const hub: Peer = {
-    worker: 0,
-    lastMessageMs: performance.now(),
-    send: (sent) => lines.send(sent),
-    end: () => lines.end(),
-  };
-  end.peers.set(0, hub);
-  lines.trust();
+  const hub = end.add(0, lines);
   lines.send({ hello: worker, addresses, identity });
-  const late = setTimeout(
-    () => end.failWith(new WorkerError(`${workerName(0, addresses)} did not begin within ${2 * timeoutSeconds} s`)),
-    2000 * timeoutSeconds, // worker 0 waits this long for the others, and names them
-  );
-  await Promise.race([complete, end.failure]).finally(() => clearTimeout(late));
+  const longest = 2 * timeoutSeconds; // worker 0 waits half of it for the others, and names them
+  await end.completed(complete, longest, () => `${workerName(0, addresses)} did not begin within ${longest} s`);
   return channelOf(end, (given) => lines.send(given));
 }
 

@@ -19,13 +19,16 @@ function open(addresses: readonly string[], worker: number, more: Partial<Channe
   return worker === 0 ? openHub(options) : openSpoke(options);
 }
 
-async function openAll(count: number): Promise<{ addresses: string[]; channels: Channel[] }> {
+async function openAll(
+  count: number,
+  more: Partial<ChannelOptions> = {},
+): Promise<{ addresses: string[]; channels: Channel[] }> {
   const addresses = await addressesOf(count);
   // Worker 0 comes last: the others try until it is there.
   const opening = addresses
     .map((_, worker) => worker)
     .reverse()
-    .map((worker) => open(addresses, worker));
+    .map((worker) => open(addresses, worker, more));
   return { addresses, channels: (await Promise.all(opening)).reverse() };
 }
 
@@ -162,6 +165,15 @@ describe('the channel of a cluster', () => {
       new Promise((wake) => setTimeout(wake, 300, 'none')),
     ]);
     expect(outcome).toBe('none');
+    first.leave();
+  });
+
+  test('a worker that left in order may be silent', async () => {
+    const { channels } = await openAll(2, { timeoutSeconds: 3 });
+    const [first, second] = channels as [Channel, Channel];
+    second.leave();
+    const silence = new Promise((wake) => setTimeout(wake, 3500, 'none')); // longer than a worker may be silent before it has left
+    expect(await Promise.race([messageOf(first.failure), silence])).toBe('none');
     first.leave();
   });
 });

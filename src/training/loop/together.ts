@@ -1,5 +1,6 @@
 // A run over several workers: what they agree on before it, whether they go on at each update, and how the others but worker 0 train.
 import { type Cluster } from '../../cluster/contract.js';
+import { differenceOf } from '../../cluster/difference.js';
 import { TrainingError } from '../../errors.js';
 import { listenForStop } from '../../platform/stop-signals.js';
 import { createTrainingStep } from '../step/compiled-step.js';
@@ -29,11 +30,10 @@ export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): P
   };
   const [first, ...others] = await cluster.exchange<Record<string, string>>('what is trained', facts);
   for (const [i, other] of others.entries()) {
-    const name = Object.keys({ ...first, ...other }).find((key) => first?.[key] !== other[key]);
-    if (name === undefined) continue;
-    const values = [other[name], first?.[name]].map((value) => (value ?? 'not set').slice(0, 80));
+    const difference = differenceOf(first ?? {}, other);
+    if (difference === null) continue;
     throw new TrainingError(
-      `worker ${i + 1} differs from worker 0: ${name} is ${values[0]}, not ${values[1]}; start all workers with the same data and settings`,
+      `worker ${i + 1} differs from worker 0: ${difference}; start all workers with the same data and settings`,
     );
   }
 }
