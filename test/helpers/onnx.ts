@@ -11,7 +11,7 @@ import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-mode
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { uniformValues } from '../../src/random/values.js';
 import { sizeOf } from '../../src/shapes.js';
-import { type Fixture, section } from './fixtures.js';
+import { type Fixture, section } from './fixture.js';
 import { difference, largest } from './parity.js';
 import { type ModelName, TINY } from './tiny-model.js';
 
