@@ -19,7 +19,8 @@ export interface ShellCommand {
 export function shellCommands(): ShellCommand[] {
   return PAGES.flatMap((page) => {
     const text = readFileSync(page, 'utf8');
-    return [...text.matchAll(/^```(?:sh|bash|shell|console)\b.*\n([\s\S]*?)^```/gm)].flatMap(
+    // A block in a list is indented.
+    return [...text.matchAll(/^ *```(?:sh|bash|shell|console)\b.*\n([\s\S]*?)^ *```/gm)].flatMap(
       ({ 1: code = '', index }) => {
         const first = text.slice(0, index).split('\n').length + 1;
         const commands: ShellCommand[] = [];
