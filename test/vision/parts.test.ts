@@ -11,11 +11,11 @@ import { namedDetector } from '../../src/vision/detector/presets.js';
 import { type DetectorNetwork } from '../../src/vision/detector/network.js';
 import { propose, rateAnchors } from '../../src/vision/detector/proposals.js';
 import { type Convolution, createConvolution, convolve } from '../../src/vision/layers/convolution.js';
-import { pixelTable, locateRegions } from '../../src/vision/layers/region-maps.js';
+import { pixelTable, locateRegions, slicedRegions } from '../../src/vision/layers/region-maps.js';
 import { stemPool } from '../../src/vision/layers/resnet.js';
 import { boundsOf } from '../../src/vision/layers/bounds.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
-import { roiPool } from '../../src/vision/layers/roi-pool.js';
+import { createRoiPool } from '../../src/vision/layers/roi-pool.js';
 import { useBackend } from '../helpers/backend.js';
 import { drawnPicture, readFixture } from '../helpers/fixtures.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
@@ -121,8 +121,11 @@ describe.each(['best', 'wasm', 'cpu'] as const)('on the %s backend', (backend) =
         const levels = tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
         const table = pixelTable([map]);
         const located = locateRegions(boxes, table, { levels, images, scales: [1 / 16] });
+        const pool = createRoiPool(table, 14);
+        const r = boxes.shape[0];
+        const pieces = [slicedRegions(located, 0, 2), slicedRegions(located, 2, r - 2)].map(pool); // as the head takes them
         const some = tf.range(0, 14, 4, 'int32');
-        return tf.gather(tf.gather(roiPool(table, located, 14), some, 1), some, 2);
+        return tf.gather(tf.gather(tf.concat(pieces), some, 1), some, 2);
       });
       await expectClose(cells, 'pool');
       return [cells];

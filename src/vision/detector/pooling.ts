@@ -4,7 +4,7 @@ import { after } from '../../fused.js';
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
 import { pixelTable, locateRegions, slicedRegions } from '../layers/region-maps.js';
 import { roiAlign } from '../layers/roi-align.js';
-import { roiPool } from '../layers/roi-pool.js';
+import { createRoiPool } from '../layers/roi-pool.js';
 import { type FeatureMaps, mapStrides } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 
@@ -35,12 +35,15 @@ export function createRegionCutter(
   const levels = pyramid > 0 ? levelsOf(boxes, config.boxes) : tf.zeros<tf.Rank.R1>([boxes.shape[0]], 'int32');
   const scales = mapStrides(config).map((stride) => 1 / stride);
   const regions = locateRegions(boxes, table, { levels, images, scales: scales.slice(0, count) });
+  const pool =
+    pooling.kind === 'roi-align'
+      ? (some: typeof regions): tf.Tensor4D => roiAlign(table, some, pooling)
+      : createRoiPool(table, pooling.bins);
   return {
     cut: (from, rows, signals = []) =>
       tf.tidy(() => {
         const ready = { ...regions, boxes: after(boxes, signals) as tf.Tensor2D };
-        const some = slicedRegions(ready, from, rows);
-        return pooling.kind === 'roi-align' ? roiAlign(table, some, pooling) : roiPool(table, some, pooling.bins);
+        return pool(slicedRegions(ready, from, rows));
       }),
   };
 }

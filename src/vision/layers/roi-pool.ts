@@ -1,57 +1,57 @@
 // RoIPool: pools boxes of any size from a feature map into grids of one size, with the largest value of each cell; borders are rounded.
 import * as tf from '@tensorflow/tfjs';
-import { fused } from '../../fused.js';
-import { kernelInputs, type LocatedRegions, type PixelTable } from './region-maps.js';
+import { fused, hasKernel } from '../../fused.js';
+import { kernelInputs, type LocatedRegions, type PixelTable, slicedRegions } from './region-maps.js';
 
 /** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
 
 /**
- * Regions of the one map of a table as `[r, bins, bins, c]`. A cell without pixels is 0.
+ * Pools regions of the one map of a table as `[r, bins, bins, c]`. A cell without pixels is 0.
+ * What depends on the map alone is computed here, once for all regions.
  * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
  */
-export function roiPool(table: PixelTable, regions: LocatedRegions, bins: number): tf.Tensor4D {
-  return tf.tidy(() => {
-    const pooled = fused('RoiPool', kernelInputs(table, regions, bins))?.[0];
-    return (pooled as tf.Tensor4D | undefined) ?? composedRoiPool(table, regions, bins);
-  });
+export function createRoiPool(table: PixelTable, bins: number): (regions: LocatedRegions) => tf.Tensor4D {
+  if (!hasKernel('RoiPool')) return composedRoiPool(table, bins);
+  return (regions) => tf.tidy(() => fused('RoiPool', kernelInputs(table, regions, bins))?.[0] as tf.Tensor4D);
 }
 
-/**
- * The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two, and those are prepared for the whole map, so
- * that nothing depends on the boxes but indices.
- */
-function composedRoiPool({ pixels, maps }: PixelTable, regions: LocatedRegions, bins: number): tf.Tensor4D {
+/** The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two: those are the same for all regions. */
+function composedRoiPool({ pixels, maps }: PixelTable, bins: number): (regions: LocatedRegions) => tf.Tensor4D {
   const [h, w] = (maps[0] as PixelTable['maps'][0]).bounds.shape;
   const [count, c] = pixels.shape; // b * h * w
-  const r = regions.boxes.shape[0];
   const [rowLevels, columnLevels] = [h, w].map((size) => levelsFor(Math.ceil((size + 1) / bins) + 1)) as [
     number,
     number,
   ];
-  const table = windowMaxima(tf.reshape(pixels, [-1, h, w, c]), rowLevels, columnLevels);
-  const rows = cells(regions, 1, bins, rowLevels);
-  const columns = cells(regions, 0, bins, columnLevels);
+  const maxima = tf.tidy(() => windowMaxima(tf.reshape(pixels, [-1, h, w, c]), rowLevels, columnLevels));
   const piece = Math.max(1, Math.floor(MAX_GATHERED / (bins * bins * c)));
-  const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
+  /** The maximum of each cell, from the row of its first pixel and its windows along both axes. */
+  const pool = (firsts: tf.Tensor1D, rows: Cells, columns: Cells): tf.Tensor4D => {
+    const first = tf.reshape(firsts, [-1, 1, 1]);
+    const window = combined(tf.expandDims(rows.level, 2), columnLevels, tf.expandDims(columns.level, 1));
+    const largest = [rows.first, rows.second].flatMap((row) =>
+      [columns.first, columns.second].map((column) => {
+        const pixel = combined(tf.expandDims(row, 2), w, tf.expandDims(column, 1));
+        const index = combined(window, count, tf.add(first, pixel)); // [n, bins, bins]
+        return tf.gather(maxima, tf.reshape(index, [-1]));
+      }),
+    );
+    const maximum = largest.reduce((a, value) => tf.maximum<tf.Tensor2D>(a, value));
+    const isFull = tf.logicalAnd(tf.expandDims(rows.isFull, 2), tf.expandDims(columns.isFull, 1));
+    return tf.reshape(tf.mul(maximum, tf.reshape(tf.cast(isFull, 'float32'), [-1, 1])), [-1, bins, bins, c]);
+  };
+  return (regions) =>
     tf.tidy(() => {
-      const some = <T extends tf.Tensor>(values: T): T => tf.slice(values, i * piece, Math.min(piece, r - i * piece));
-      const first = tf.reshape(some(regions.firsts), [-1, 1, 1]);
-      const largest = [rows.first, rows.second].flatMap((row) =>
-        [columns.first, columns.second].map((column) => {
-          const levels = [tf.expandDims(some(rows.level), 2), tf.expandDims(some(columns.level), 1)] as const;
-          const window = combined(levels[0], columnLevels, levels[1]);
-          const pixel = combined(tf.expandDims(some(row), 2), w, tf.expandDims(some(column), 1));
-          const index = combined(window, count, tf.add(first, pixel)); // [n, bins, bins]
-          return tf.gather(table, tf.reshape(index, [-1])) as tf.Tensor2D;
+      const r = regions.boxes.shape[0];
+      const parts = Array.from({ length: Math.ceil(r / piece) }, (_, i) =>
+        tf.tidy(() => {
+          const some = slicedRegions(regions, i * piece, Math.min(piece, r - i * piece));
+          return pool(some.firsts, cells(some, 1, bins, rowLevels), cells(some, 0, bins, columnLevels));
         }),
       );
-      const maximum = largest.reduce((a, value) => tf.maximum<tf.Tensor2D>(a, value));
-      const isFull = tf.logicalAnd(tf.expandDims(some(rows.isFull), 2), tf.expandDims(some(columns.isFull), 1));
-      return tf.reshape(tf.mul(maximum, tf.reshape(tf.cast(isFull, 'float32'), [-1, 1])), [-1, bins, bins, c]);
-    }),
-  );
-  return tf.concat(parts as tf.Tensor4D[], 0);
+      return tf.concat(parts, 0);
+    });
 }
 
 /** `high * radix + low` of whole numbers. */
