@@ -4,9 +4,8 @@ import {
   LOG_LEVELS,
   type LogLevel,
   DETECTOR_NAMES,
-  findDetector,
   listenForStop,
-  RegionDetector,
+  openPictureDetector,
   type PredictionPrecision,
   serve as startServer,
   type ServeOptions,
@@ -128,8 +127,8 @@ export const command = serve as CommandModule;
 
 async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
   const { host, port, precision, allowFreshWeights, logLevel } = flags;
-  const detector =
-    flags.detector === undefined ? undefined : await RegionDetector.fromPretrained(await findDetector(flags.detector));
+  const model = sourceOf(flags);
+  const opened = flags.detector === undefined ? undefined : await openPictureDetector(model, flags.detector);
   if (flags.token === false) console.error(`--no-token: everyone who reaches ${host} is answered`);
   const limits = defined({
     bodyBytes: flags.limitBody === undefined ? undefined : flags.limitBody * MEGABYTE,
@@ -139,14 +138,14 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
     seconds: flags.limitSeconds,
   });
   return {
-    model: sourceOf(flags),
+    model,
     ...{ host, port, precision, allowFreshWeights, logLevel, limits },
     pixels: await pixelsOf(flags),
     ...defined({
       features: flags.features,
       answers: flags.answers,
       pictures: flags.pictures,
-      detector,
+      detector: opened?.detector,
       token: flags.token ?? process.env.VISUALBERT_TOKEN,
       batchSize: flags.batchSize,
     }),

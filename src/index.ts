@@ -140,11 +140,14 @@ export {
 } from './processing/answer-vocabulary.js';
 export type { BuildAnswersOptions } from './processing/answer-vocabulary.js';
 export type { RegionFeatures, RegionFeatureSource } from './features/region-features.js';
-export { gridBoxes, LOOKS, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
-export type { PixelFeatureOptions } from './features/pixels.js';
+export { gridBoxes, pixelFeatureDim, pixelFeatures } from './features/pixels.js';
+export { LOOKS } from './features/pixel-options.js';
+export type { PixelFeatureOptions } from './features/pixel-options.js';
 export type { RgbImage } from './pictures/rgb-image.js';
 export { RegionDetector } from './vision/region-detector.js';
 export type { DetectedRegions, DetectOptions, RegionDetectorOptions } from './vision/region-detector.js';
+export { pixelDetector } from './vision/pixel-detector.js';
+export type { PixelDetector } from './vision/pixel-detector.js';
 export { DETECTOR_NAMES, namedDetector } from './vision/detector/presets.js';
 export type { DetectorName } from './vision/detector/presets.js';
 export type {

@@ -177,6 +177,8 @@ export { evaluateHeads } from './runs/evaluate-heads.js';
 export type { HeadAccuracy } from './explain/head-accuracy.js';
 export { REMOVED_SHARES } from './explain/removal.js';
 export type { RemovalCurve } from './explain/removal.js';
+export { openPictureDetector } from './runs/open-picture-detector.js';
+export type { OpenedPictureDetector } from './runs/open-picture-detector.js';
 export { DEFAULT_ASKED_MODEL, openQuestion } from './runs/ask.js';
 export type { OpenedQuestion, QuestionOptions } from './runs/ask.js';
 export { serve } from './serve/serve.js';

@@ -6,13 +6,15 @@ import {
   lineChart,
   type Pipeline,
   pipeline,
+  pixelDetector,
+  type pixelFeatures,
   RegionDetector,
   setFetch,
 } from '../../src/index.js';
 import { drawScene } from '../shapes/draw.js';
 import { questionsAbout } from '../shapes/questions.js';
 import { RandomStream } from '../shapes/random-stream.js';
-import { regionsIn } from '../shapes/regions.js';
+import { SHAPES_RECIPE } from '../shapes/recipe.js';
 import { createScene, NEW_COLORS, type NewColor, type Scene } from '../shapes/scene.js';
 import { BACKENDS, type Backend, bestBackend, chooseBackend } from './backends.js';
 import { downloadDetector, downloadModel, emptyCache, fetchFromCache } from './download.js';
@@ -124,9 +126,11 @@ async function answer(): Promise<void> {
 }
 
 /** The regions that the detector finds in the picture alone. */
-async function detectedRegions(drawn: Scene): ReturnType<typeof regionsIn> {
+async function detectedRegions(drawn: Scene): Promise<ReturnType<typeof pixelFeatures>> {
   if (detector === null) throw new Error('the detector is not loaded');
-  return regionsIn(drawScene(drawn), detector);
+  const [regions] = await pixelDetector(detector, SHAPES_RECIPE.features).detect([drawScene(drawn)]);
+  if (regions === undefined) throw new Error('the detector gave nothing for the picture');
+  return regions;
 }
 
 function span(text: string): HTMLElement {

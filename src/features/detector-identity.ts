@@ -1,4 +1,6 @@
 // Which detector made region features, as stores, runs and checkpoints record it, and whether two records agree.
+import { defined } from '../options.js';
+import { LOOKS, type PixelFeatureOptions } from './pixel-options.js';
 
 /** The detector that made some features. */
 export interface DetectorIdentity {
@@ -6,6 +8,8 @@ export interface DetectorIdentity {
   readonly name: string | null;
   /** SHA-256 of its weights, `model.safetensors` of a converted detector, in hex. */
   readonly weights?: string;
+  /** Of boxes that are described by their pixels, not by the network that found them: how. */
+  readonly pixels?: Readonly<PixelFeatureOptions>;
 }
 
 /** The name of the network inside the authors' VCR checkpoint, which describes given boxes. */
@@ -23,13 +27,33 @@ export function isSameDetector(
   b: DetectorIdentity | null | undefined,
 ): boolean | null {
   if (!a || !b) return null;
+  if (pixelsText(a) !== pixelsText(b)) return false;
   if (a.name !== null && b.name !== null && a.name !== b.name) return false;
   if (a.weights !== undefined && b.weights !== undefined) return a.weights === b.weights;
-  return a.name !== null && a.name === b.name ? true : null;
+  if (a.name !== null && a.name === b.name) return true;
+  return a.pixels !== undefined && saysNoFinder(a) && saysNoFinder(b) ? true : null;
 }
 
-/** `mmf-x101`, or `a detector with the weights 1a2b3c4d`. */
-export function detectorText({ name, weights }: DetectorIdentity): string {
+/** Whether boxes were given, as far as is known. */
+function saysNoFinder({ name, weights }: DetectorIdentity): boolean {
+  return name === null && weights === undefined;
+}
+
+/** `mmf-x101`, or `a detector with the weights 1a2b3c4d`; then how boxes are described, if not by it. */
+export function detectorText(identity: DetectorIdentity): string {
+  return (
+    (saysNoFinder(identity) && identity.pixels !== undefined ? 'given boxes' : finderText(identity)) +
+    pixelsText(identity)
+  );
+}
+
+function pixelsText({ pixels }: DetectorIdentity): string {
+  return pixels === undefined
+    ? ''
+    : `, described by their pixels (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
+}
+
+function finderText({ name, weights }: DetectorIdentity): string {
   const digits = weights === undefined ? '' : ` with the weights ${weights.slice(0, 8)}`;
   return `${name ?? 'a detector'}${digits}`;
 }
@@ -37,9 +61,18 @@ export function detectorText({ name, weights }: DetectorIdentity): string {
 /** The detector in a JSON file; null for anything else. */
 export function parseDetectorIdentity(value: unknown): DetectorIdentity | null {
   if (typeof value !== 'object' || value === null) return null;
-  const { name, weights } = value as Record<string, unknown>;
+  const { name, weights, pixels } = value as Record<string, unknown>;
   if (name !== null && typeof name !== 'string') return null;
-  return { name, ...(typeof weights === 'string' && { weights }) };
+  return { name, ...(typeof weights === 'string' && { weights }), ...defined({ pixels: parsePixels(pixels) }) };
+}
+
+function parsePixels(value: unknown): PixelFeatureOptions | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { cells, look } = value as Record<string, unknown>;
+  const known = LOOKS.find((one) => one === look);
+  return known !== undefined && Number.isInteger(cells) && (cells as number) > 0
+    ? { cells: cells as number, look: known }
+    : undefined;
 }
 
 /** The detector in a store's index; null for anything else. */

@@ -2,6 +2,7 @@
 import { shortAddress } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
 import { shown } from '../options.js';
+import type { PixelFeatureOptions } from './pixel-options.js';
 import type { RegionFeatures } from './region-features.js';
 
 /** A picture: a file's path, an address, or the bytes of a file. */
@@ -15,6 +16,8 @@ export interface PictureDetector {
   readonly name?: string | null;
   /** Width of the features, if known in advance. */
   readonly dim?: number;
+  /** How it describes the boxes that it finds, where by their pixels. */
+  readonly pixels?: Readonly<PixelFeatureOptions>;
 }
 
 /** Whether an input is a picture, not regions. */

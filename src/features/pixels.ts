@@ -1,6 +1,7 @@
 // Region features made of pixels alone: a region's look on a small grid, and its box. No detector, no labels.
 import { DataError } from '../errors.js';
 import { type RgbImage } from '../pictures/rgb-image.js';
+import type { PixelFeatureOptions } from './pixel-options.js';
 import { type RegionColumn, type RegionFeatures } from './region-features.js';
 import { requireKinds } from '../options.js';
 
@@ -10,19 +11,6 @@ const BOX_WIDTH = 6;
 const BOX_SCALE = 8;
 /** A colour distance (of values 0 to 1) that is ignored: noise, shading. */
 const FAINT_CONTRAST = 0.05;
-
-/** `colors` suits patches of a picture, `form` objects in boxes. */
-export const LOOKS = ['colors', 'form'] as const;
-
-export interface PixelFeatureOptions {
-  /** Cells along each side of the grid that a region is averaged onto. */
-  cells: number;
-  /**
-   * `colors`: the RGB colour of every cell. `form`: how much every cell stands out from the rim of the region, whatever the colours,
-   * and the one colour of what stands out.
-   */
-  look: (typeof LOOKS)[number];
-}
 
 /** Width of a feature. */
 export function pixelFeatureDim(options: PixelFeatureOptions): number {

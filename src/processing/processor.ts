@@ -15,7 +15,7 @@ import { type LoadProcessorOptions, type ProcessorOptions, requireProcessorOptio
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
-import { requireKinds, requireOptions, shown } from '../options.js';
+import { defined, requireKinds, requireOptions, shown } from '../options.js';
 
 /** The longest text of every phase of the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;
@@ -128,7 +128,10 @@ export class VisualBertProcessor extends Callable {
   /** Finds the regions of pictures; of a detector that the model was not trained with, it warns. */
   pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
     const read = pictureReader(detector);
-    if (detector?.name !== undefined) warnAboutDetector(this.trainedWith, { name: detector.name }, 'detector');
+    if (detector?.name !== undefined) {
+      const { name, pixels } = detector;
+      warnAboutDetector(this.trainedWith, { name, ...defined({ pixels }) }, 'detector');
+    }
     return read;
   }
 

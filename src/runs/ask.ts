@@ -10,11 +10,9 @@ import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
 import { webFile } from '../platform/hub/web-file.js';
 import { areUnnamed } from '../processing/answer-vocabulary.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
-import { RegionDetector } from '../vision/region-detector.js';
-import { findDetector } from '../vision/weights/find.js';
-import { detectorIdentity } from '../vision/weights/identity.js';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-input.js';
-import { requireOptions } from '../options.js';
+import { openPictureDetector } from './open-picture-detector.js';
+import { defined, requireOptions } from '../options.js';
 
 /** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
@@ -59,11 +57,13 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
   const trainedWith = await readTrainedDetector(model);
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));
-  const folder = await findDetector(named ?? detectorOf(model, trainedWith), watched(onProgress));
   const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // the detector has no products in 8 bits
-  const detector = await RegionDetector.fromPretrained(folder, { precision });
+  const found = await openPictureDetector(model, named ?? detectorOf(model, trainedWith), {
+    ...defined({ precision }),
+    ...watched(onProgress),
+  });
+  const { detector, identity } = found;
   try {
-    const identity = await detectorIdentity(folder, detector.name);
     const input = await openOneInput({
       ...rest,
       ...{ model, pictures, detector },
@@ -72,12 +72,12 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
     });
     const close = async (): Promise<void> => {
       await input.close();
-      await detector.dispose();
+      await found.dispose();
     };
     const isInDistribution = isSameDetector(trainedWith, identity);
     return { input, model, detector: identity, trainedWith, isInDistribution, close };
   } catch (error) {
-    await detector.dispose();
+    await found.dispose();
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { VisualBertConfig } from '../config/config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
-import type { PixelFeatureOptions } from '../features/pixels.js';
+import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';

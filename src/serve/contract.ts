@@ -1,5 +1,5 @@
 // What a server is started with, and what a running one gives.
-import type { PixelFeatureOptions } from '../features/pixels.js';
+import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import type { Logger } from '../logger.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import type { NodePipelineOptions } from '../pipelines/node-pipeline.js';

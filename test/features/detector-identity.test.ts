@@ -1,9 +1,15 @@
 // Which detectors are the same, as far as features tell.
 import { expect, test } from '@jest/globals';
-import { type DetectorIdentity, isSameDetector, parseDetectorIdentity } from '../../src/features/detector-identity.js';
+import {
+  type DetectorIdentity,
+  detectorText,
+  isSameDetector,
+  parseDetectorIdentity,
+} from '../../src/features/detector-identity.js';
 
 const NAMED: DetectorIdentity = { name: 'mmf-x101' };
 const [WEIGHTS, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
+const GIVEN: DetectorIdentity = { name: null, pixels: { cells: 6, look: 'form' } };
 
 test.each<[DetectorIdentity | null, DetectorIdentity | null | undefined, boolean | null]>([
   [NAMED, NAMED, true],
@@ -16,12 +22,30 @@ test.each<[DetectorIdentity | null, DetectorIdentity | null | undefined, boolean
   [{ name: null }, { name: null }, null],
   [null, NAMED, null],
   [NAMED, undefined, null],
+  [GIVEN, { name: null, pixels: { cells: 6, look: 'form' } }, true],
+  [GIVEN, { name: null, pixels: { cells: 8, look: 'form' } }, false],
+  [GIVEN, { name: null, weights: WEIGHTS }, false],
+  [GIVEN, { ...GIVEN, weights: WEIGHTS }, null],
+  [{ ...GIVEN, weights: WEIGHTS }, { ...GIVEN, weights: WEIGHTS }, true],
+  [{ ...GIVEN, weights: WEIGHTS }, { ...GIVEN, weights: OTHER }, false],
 ])('%j and %j: %s', (a, b, same) => {
   expect(isSameDetector(a, b)).toBe(same);
   expect(isSameDetector(b, a)).toBe(same);
 });
 
+test('a text says what found the boxes and what describes them', () => {
+  expect(detectorText(NAMED)).toBe('mmf-x101');
+  expect(detectorText({ name: null, weights: WEIGHTS })).toBe('a detector with the weights aaaaaaaa');
+  expect(detectorText(GIVEN)).toBe('given boxes, described by their pixels (form, 6 x 6 cells)');
+  expect(detectorText({ ...NAMED, pixels: { cells: 1, look: 'colors' } })).toBe(
+    'mmf-x101, described by their pixels (colors, 1 x 1 cells)',
+  );
+});
+
 test('what a file says is read when it is an identity', () => {
   expect(parseDetectorIdentity({ name: null, weights: WEIGHTS, more: 1 })).toEqual({ name: null, weights: WEIGHTS });
+  expect(parseDetectorIdentity({ ...GIVEN, settings: {} })).toEqual(GIVEN);
+  for (const pixels of [{ cells: 0, look: 'form' }, { cells: 6, look: 'sound' }, 6])
+    expect(parseDetectorIdentity({ name: null, pixels })).toEqual({ name: null });
   for (const wrong of [null, undefined, 'mmf-x101', { name: 3 }, {}]) expect(parseDetectorIdentity(wrong)).toBeNull();
 });

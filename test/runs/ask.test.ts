@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setLogger } from '../../src/logger.js';
+import { pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
+import { readPicture } from '../../src/pictures/decode.js';
 import { publishedCheckpoint } from '../../src/platform/hub/published-checkpoints.js';
 import { openQuestion } from '../../src/runs/ask.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
@@ -84,6 +86,35 @@ describe('openQuestion', () => {
     expect(opened).toMatchObject({ trainedWith: { weights: 'f'.repeat(64) }, isInDistribution: false });
     await opened.close();
     writeFileSync(settings, JSON.stringify(saved));
+  });
+
+  test('of a checkpoint that learnt boxes by their pixels describes what the detector finds so, and does not warn', async () => {
+    const pixels = { cells: 2, look: 'colors' } as const;
+    const config = { id2label: { 0: 'yes', 1: 'no', 2: 'red' }, visualEmbeddingDim: pixelFeatureDim(pixels) };
+    const model = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config });
+    const settings = join(model, 'processor_config.json');
+    const saved = JSON.parse(readFileSync(settings, 'utf8')) as object;
+    writeFileSync(settings, JSON.stringify({ ...saved, detector: { name: null, pixels } }));
+    const opened = await openQuestion({ ...question, model, detector: inRoot('unnamed') });
+    expect(opened).toMatchObject({
+      detector: { name: null, weights: expect.stringMatching(/^[0-9a-f]{64}$/), pixels },
+      isInDistribution: null,
+    });
+    const { input } = opened;
+    if (input.task !== 'visual-question-answering') throw new Error(`unexpected task ${input.task}`);
+    const answers = await input.pipeline(input.input);
+    const detector = await RegionDetector.fromPretrained(inRoot('unnamed'));
+    const image = await readPicture(picture);
+    const [found] = await detector.detect([image]);
+    const all = Array.from({ length: found?.count ?? 0 }, (_, i) => [...(found?.boxes ?? []).slice(4 * i, 4 * i + 4)]);
+    const boxes = all.filter(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => x1 < x2 && y1 < y2);
+    expect([all.length > boxes.length, boxes.length > 1]).toEqual([true, true]); // this one has boxes without a pixel too
+    const regions = pixelFeatures(image, boxes, pixels);
+    expect(await input.pipeline({ question: question.text, regions })).toEqual(answers);
+    expect(warnings).toEqual([]);
+    await detector.dispose();
+    await opened.close();
+    rmSync(model, { recursive: true });
   });
 
   test('of a VCR checkpoint says that it needs other features', async () => {

@@ -7,7 +7,8 @@ import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
-import { gridBoxes, pixelFeatureDim, type PixelFeatureOptions, pixelFeatures } from '../pixels.js';
+import type { PixelFeatureOptions } from '../pixel-options.js';
+import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../pixels.js';
 import { decodePng } from '../../pictures/png.js';
 import { indexedSource, indexIds } from '../indexed-source.js';
 import type { RegionFeatureSource } from '../region-features.js';
@@ -43,6 +44,7 @@ export async function openImageFeatures(
   return indexedSource({
     name: `pictures folder ${folder}`,
     dim: pixelFeatureDim({ cells, look }),
+    ...(boxes !== null && { detector: { name: null, pixels: { cells, look } } }),
     ids,
     countOf: (row) => (boxes === null ? grid * grid : boxesOf(row)?.length),
     read: async (row) => {

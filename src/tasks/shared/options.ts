@@ -1,6 +1,6 @@
 // The options of every task: names, checks, defaults and help texts, defined once; commands make their flags from them.
 import { z } from 'zod';
-import { LOOKS } from '../../features/pixels.js';
+import { LOOKS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
 import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';

@@ -154,10 +154,13 @@ describe('folders of region features', () => {
     writeFileSync(join(folder, '5.png'), encodePng({ width: 4, height: 2, rgb }));
     const grid = await openRegionFeatures(folder, { grid: 2, cells: 1 });
     const { count, dim, features } = await grid.read('5');
-    expect([count, dim, grid.countOf?.('5')]).toEqual([4, 9, 4]);
+    expect([count, dim, grid.countOf?.('5'), grid.detector]).toEqual([4, 9, 4, undefined]);
     expect([...features.subarray(0, 3)]).toEqual([2, -2, -2]);
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2, 1]]}');
-    await expect(openRegionFeatures(folder)).resolves.toMatchObject({ dim: 198 });
+    await expect(openRegionFeatures(folder)).resolves.toMatchObject({
+      dim: 198,
+      detector: { name: null, pixels: { cells: 8, look: 'colors' } },
+    });
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2]]}');
     await expect(openRegionFeatures(folder)).rejects.toThrow(
       'boxes.json: expected { "<image id>": [[x1, y1, x2, y2], ...] }',

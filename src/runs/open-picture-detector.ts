@@ -1,0 +1,48 @@
+// A detector as a checkpoint needs it: what it finds is described as the regions of the checkpoint's training were.
+import type { DetectorIdentity } from '../features/detector-identity.js';
+import type { PictureDetector } from '../features/picture-detector.js';
+import { defined, requireOptions, requirePath } from '../options.js';
+import { readTrainedDetector } from '../processing/load-processor.js';
+import { pixelDetector } from '../vision/pixel-detector.js';
+import { type DetectorComputation, RegionDetector } from '../vision/region-detector.js';
+import { findDetector, type FindDetectorOptions } from '../vision/weights/find.js';
+import { detectorIdentity } from '../vision/weights/identity.js';
+
+/** A detector that was opened for a checkpoint. */
+export interface OpenedPictureDetector {
+  detector: PictureDetector;
+  identity: DetectorIdentity;
+  /** Frees its weights. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Loads a detector for a checkpoint. Where the checkpoint learnt regions that their pixels describe, so are those that the detector finds.
+ * @param model run folder, model folder or hub id
+ * @param where a detector's name or folder
+ * @throws ConfigError for what is no detector; CheckpointError, HubError for weights that cannot be had
+ * @example
+ * const { detector, dispose } = await openPictureDetector('runs/vqa', 'runs/detector');
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
+ */
+export async function openPictureDetector(
+  model: string,
+  where: string,
+  options: FindDetectorOptions & Pick<DetectorComputation, 'precision'> = {},
+): Promise<OpenedPictureDetector> {
+  requirePath('openPictureDetector', model);
+  requirePath('openPictureDetector', where);
+  requireOptions('openPictureDetector', options);
+  const { precision, ...finding } = options;
+  const pixels = (await readTrainedDetector(model))?.pixels;
+  const folder = await findDetector(where, finding);
+  const network = await RegionDetector.fromPretrained(folder, defined({ precision }));
+  try {
+    const identity = { ...(await detectorIdentity(folder, network.name)), ...defined({ pixels }) };
+    const detector = pixels === undefined ? network : pixelDetector(network, pixels);
+    return { detector, identity, dispose: () => network.dispose() };
+  } catch (error) {
+    await network.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+// A detector of which the boxes alone count: their pixels describe them, for models that learnt regions so.
+import { loadPicture } from '#vision';
+import { isPicture, type Picture, type PictureDetector } from '../features/picture-detector.js';
+import type { PixelFeatureOptions } from '../features/pixel-options.js';
+import { pixelFeatureDim, pixelFeatures } from '../features/pixels.js';
+import { requireKinds } from '../options.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
+import type { RegionDetector } from './region-detector.js';
+
+/** Finds regions in pictures, or in pixels, and describes them by their pixels. */
+export interface PixelDetector extends PictureDetector {
+  detect(pictures: readonly (Picture | RgbImage)[]): Promise<ReturnType<typeof pixelFeatures>[]>;
+}
+
+/**
+ * Describes what a detector finds as a folder of pictures with `boxes.json` is described. Boxes without a pixel, which were cut at the
+ * border of the picture, are left out. The detector stays the caller's.
+ * @example
+ * const detector = pixelDetector(await RegionDetector.fromPretrained('detector'), { cells: 6, look: 'form' });
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
+ * @see `pixelFeatures`
+ */
+export function pixelDetector(
+  detector: Pick<RegionDetector, 'detect' | 'name'>,
+  options: PixelFeatureOptions,
+): PixelDetector {
+  requireKinds('pixelDetector', { 'an object': { detector, options } });
+  return {
+    name: detector.name,
+    dim: pixelFeatureDim(options),
+    pixels: options,
+    detect: async (pictures) => {
+      const load = async (picture: Picture | RgbImage): Promise<RgbImage> =>
+        isPicture(picture) ? loadPicture(picture) : picture;
+      const images = await Promise.all(pictures.map(load));
+      const found = await detector.detect(images);
+      return images.map((image, i) => pixelFeatures(image, boxRows(found[i]?.boxes ?? new Float32Array()), options));
+    },
+  };
+}
+
+/** The boxes that hold pixels. */
+function boxRows(boxes: Float32Array): number[][] {
+  const rows = Array.from({ length: boxes.length / 4 }, (_, i) => [...boxes.subarray(4 * i, 4 * i + 4)]);
+  return rows.filter(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => x1 < x2 && y1 < y2);
+}
