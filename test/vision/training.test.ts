@@ -14,7 +14,10 @@ import {
 } from '../../src/vision/training/losses.js';
 import { flatRows, matchBoxes, overlaps, sampleBoxes } from '../../src/vision/training/matching.js';
 import { TrainableDetector } from '../../src/vision/training/trainable-detector.js';
+import { freshNetwork } from '../../src/vision/detector/initial-weights.js';
+import { predict } from '../../src/vision/detector/head.js';
 import { deltasBetween, HEAD_WEIGHTS, moveBoxes, PROPOSAL_WEIGHTS } from '../../src/vision/boxes/transform.js';
+import { convolve } from '../../src/vision/layers/convolution.js';
 import { locateRegions, pixelTable } from '../../src/vision/layers/region-maps.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
@@ -123,6 +126,54 @@ describe('losses and their gradients', () => {
     });
   });
 
+  onEngine(
+    'the gradient of a narrow convolution of every second pixel is that of those pixels, whenever it is asked for',
+    () => {
+      tf.tidy(() => {
+        const [h, w, inputs, outputs] = [23, 32, 4, 8];
+        const ramp = (shape: number[], step: number): tf.Tensor4D =>
+          tf.reshape(
+            tf.sin(
+              tf.mul(
+                tf.range(
+                  0,
+                  shape.reduce((a, b) => a * b),
+                ),
+                step,
+              ),
+            ),
+            shape,
+          ) as tf.Tensor4D;
+        const [x, dy] = [ramp([2, h, w, inputs], 0.7), ramp([2, 12, 16, outputs], 1.3)];
+        const [pixels, slopes] = [x.dataSync(), dy.dataSync()];
+        const wanted = new Float64Array(inputs * outputs);
+        for (let row = 0; row < 2 * 12 * 16; row++) {
+          const [b, i, j] = [Math.floor(row / 192), Math.floor(row / 16) % 12, row % 16];
+          for (let k = 0; k < inputs * outputs; k++) {
+            const at = ((b * h + 2 * i) * w + 2 * j) * inputs + Math.floor(k / outputs);
+            wanted[k] =
+              (wanted[k] as number) + (pixels[at] as number) * (slopes[row * outputs + (k % outputs)] as number);
+          }
+        }
+        const [filter, bias] = [ramp([1, 1, inputs, outputs], 2), tf.zeros<tf.Rank.R1>([outputs])];
+        const own = (of: tf.Tensor): tf.Tensor4D =>
+          convolve(x, { filter: of as tf.Tensor4D, bias, groups: 1 }, { stride: 2 });
+        expect(own(filter).shape).toEqual(dy.shape);
+        for (let call = 0; call < 20; call++) {
+          const gradient = tf.grad(own)(filter, dy).dataSync();
+          const worst = wanted.reduce((most, value, k) => Math.max(most, Math.abs(value - (gradient[k] as number))), 0);
+          expect({ call, isNear: worst < 1e-3, worst }).toMatchObject({ call, isNear: true }); // sums of 384 products
+        }
+        const [ofPixels] = tf.grads((of: tf.Tensor) => convolve(of as tf.Tensor4D, { filter, bias, groups: 1 }, { stride: 2 }))([x], dy); // prettier-ignore
+        const plain = tf.matMul(tf.reshape(dy, [-1, outputs]), tf.reshape(filter, [inputs, outputs]), false, true);
+        const found = tf.slice(ofPixels as tf.Tensor4D, [0, 2, 4, 0], [1, 1, 1, -1]).dataSync(); // the second of each, the third of these
+        expect([...found].map((v) => v.toFixed(4))).toEqual([...tf.slice(plain, [16 + 2, 0], [1, -1]).dataSync()].map((v) => v.toFixed(4))); // prettier-ignore
+        const skipped = tf.slice(ofPixels as tf.Tensor4D, [0, 1, 0, 0], [1, 1, -1, -1]);
+        expect(tf.max(tf.abs(skipped)).dataSync()[0]).toBe(0);
+      });
+    },
+  );
+
   test.each([
     ['aligned', true],
     ['unaligned', false],
@@ -161,6 +212,20 @@ describe('a detector', () => {
     const [example] = examples as [DetectionExample];
     const wrong: DetectionExample = { ...example, objects: [{ box: [0, 0, 9, 9], class: 5 }] };
     expect(() => detectionBatch([wrong], config)).toThrow('number of a class from 0 to 4, received 5');
+  });
+
+  test('with one box for all classes predicts what a detector does whose classes have that box each', () => {
+    tf.tidy(() => {
+      const network = freshNetwork({ ...config, isClassAgnostic: true }, 3);
+      const { weight, bias } = network.boxes;
+      expect(weight.shape).toEqual([4, 16]);
+      const boxes = { weight: tf.tile(weight, [5, 1]), bias: tf.tile(bias, [5]) };
+      const seen = tf.reshape(tf.sin(tf.range(0, 48)), [3, 16]) as tf.Tensor2D;
+      const { deltas } = predict(seen, network, { ...config, isClassAgnostic: true });
+      expect(deltas.shape).toEqual([3, 5, 4]);
+      const each = predict(seen, { ...network, boxes }, { ...config, isClassAgnostic: false }).deltas;
+      expect([...deltas.dataSync()]).toEqual([...each.dataSync()]);
+    });
   });
 
   test('refuses settings that cannot be trained', () => {

@@ -1,6 +1,7 @@
 // Convolutions for inference, in groups or not, as PyTorch pads them. NHWC, as every backend has it.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
+import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { relu } from './relu.js';
 
 /** Of groups with so many channels, two are computed as one with zeros between them: twice the products, in half the time. */
@@ -83,7 +84,10 @@ export function convolve(
       ? fused('WinogradConvolution', { x, filter, bias }, { dilation, isRelu: activation === 'relu' })
       : null;
     if (fewer !== null) return fewer[0] as tf.Tensor4D;
-    const convolved: tf.Tensor4D = tf.fused.conv2d({ x: input, filter, bias, ...settings });
+    const convolved =
+      stride > 1 && half === 0
+        ? everySecondPixel(input, filter, bias)
+        : tf.fused.conv2d<tf.Tensor4D>({ x: input, filter, bias, ...settings });
     return activation === 'relu' ? relu(convolved) : convolved;
   }
   const products =
@@ -91,6 +95,41 @@ export function convolve(
     composedGroups(input, { filter, groups }, stride, settings.pad, dilation);
   const sum = tf.add<tf.Tensor4D>(products, bias);
   return activation === 'relu' ? relu(sum) : sum;
+}
+
+/**
+ * A 1 x 1 convolution of every second pixel. Its gradient is that of those pixels, cut out before: the one that TensorFlow 2.21 has on the CPU
+ * (`Conv2DBackpropFilter` of oneDNN) differs from call to call where there are few channels, by as much as it is large.
+ */
+function everySecondPixel(x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tensor1D): tf.Tensor4D {
+  return withGradient(
+    [x, filter, bias],
+    () => ({ value: tf.fused.conv2d<tf.Tensor4D>({ x, filter, bias, strides: 2, pad: 'same' }), saved: [x, filter] }),
+    (dy, saved) => {
+      const [from, by] = saved as [tf.Tensor4D, tf.Tensor4D];
+      const gradientOf = (index: 0 | 1) => (): tf.Tensor =>
+        gradientsInside(
+          () => tf.conv2d(secondPixels(from), by, 1, 'same'),
+          [saved[index] as tf.Tensor],
+          dy,
+        )[0] as tf.Tensor;
+      return [gradientOf(0), gradientOf(1), () => tf.sum(dy, [0, 1, 2])];
+    },
+  ) as tf.Tensor4D;
+}
+
+/** The pixels of even rows and columns. */
+function secondPixels(x: tf.Tensor4D): tf.Tensor4D {
+  const [b, h, w, c] = x.shape;
+  const [rows, columns] = [Math.ceil(h / 2), Math.ceil(w / 2)];
+  const even = tf.pad(x, [[0, 0], [0, h % 2], [0, w % 2], [0, 0]]); // prettier-ignore
+  const inRows = tf.slice(tf.reshape(even, [b * rows, 2, 2 * columns, c]), [0, 0, 0, 0], [-1, 1, -1, -1]);
+  return tf.reshape(tf.slice(tf.reshape(inRows, [b * rows * columns, 2, c]), [0, 0, 0], [-1, 1, -1]), [
+    b,
+    rows,
+    columns,
+    c,
+  ]);
 }
 
 function suitsWinograd(
