@@ -22,6 +22,7 @@ const DETECTOR: DetectorConfig = {
   ...SHAPES_DETECTOR,
   input: { ...SHAPES_DETECTOR.input, size: 64, maxSize: 128 },
   classes: EASY_SHAPES.length,
+  isClassAgnostic: false,
   attributes: EASY_COLORS.length,
 };
 const STEPS = 500;

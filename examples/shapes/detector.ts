@@ -37,6 +37,8 @@ export const SHAPES_DETECTOR: DetectorConfig = {
   pooling: { kind: 'roi-align', bins: 5, sampling: 2, isAligned: true },
   head: { kind: 'layers', width: 96 },
   classes: SHAPES.length,
+  // What a thing of an unknown pair is taken for does not move its box.
+  isClassAgnostic: true,
   attributes: COLORS.length,
   feature: 'fc7',
   choice: { rule: 'best-class', thresholds: [0.3], minScore: 0.1, minBoxes: 1, maxBoxes: 8 },

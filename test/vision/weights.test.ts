@@ -60,6 +60,16 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
     const load = async (changes: object): Promise<unknown> =>
       RegionDetector.fromPretrained(path, { detector: checkedDetectorConfig({ ...config, ...changes }) });
     await expect(load({ classes: 3 })).rejects.toThrow(/of another shape: .* in place of \[/);
+    // One box for all classes, and before it one of the background where that comes first, as maskrcnn-benchmark and Detectron keep it.
+    const rows: Record<string, number> = {
+      'vg-r101-c4': 4,
+      'mmf-x101': 8,
+      'detectron1-r101-fpn': 8,
+      'coco-r101-fpn': 4,
+    };
+    await expect(load({ isClassAgnostic: true })).rejects.toThrow(
+      new RegExp(`  2 tensors of another shape: \\S*bbox_pred\\S* .* in place of \\[${rows[name]},`),
+    );
     await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(/tensors it lacks: .*22/);
     await expect(RegionDetector.fromPretrained(path)).rejects.toThrow(
       /expected the name of its detector, one of vg-r101-c4/,

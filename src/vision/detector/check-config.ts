@@ -47,6 +47,7 @@ const schema: z.ZodType<DetectorConfig> = z
       z.strictObject({ kind: z.literal('layers'), width: size }),
     ]),
     classes: size,
+    isClassAgnostic: z.boolean().optional(),
     attributes: count,
     feature: z.enum(['mean', 'fc6', 'fc7', 'fc7-linear']),
     choice: z.discriminatedUnion('rule', [

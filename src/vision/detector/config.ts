@@ -108,6 +108,8 @@ export interface DetectorConfig {
   head: HeadConfig;
   /** Kinds of objects, background not counted. */
   classes: number;
+  /** Whether a region has one box for all classes (detectron2's CLS_AGNOSTIC_BBOX_REG), not one for each. Default false. */
+  isClassAgnostic?: boolean | undefined;
   /** Kinds of attributes; 0: none. */
   attributes: number;
   /** The features of each region: the mean over the last stage, or a layer of the head, before or after its ReLU. */

@@ -63,7 +63,9 @@ export function predict(
   classes?: tf.Tensor1D,
 ): Predictions {
   const logits = applyLinear(seen, network.classes);
-  const deltas: tf.Tensor3D = tf.reshape(applyLinear(seen, network.boxes), [-1, config.classes, 4]);
+  const moves = applyLinear(seen, network.boxes);
+  const each: tf.Tensor2D = config.isClassAgnostic === true ? tf.tile(moves, [1, config.classes]) : moves;
+  const deltas: tf.Tensor3D = tf.reshape(each, [-1, config.classes, 4]);
   if (network.attributes === null) return { logits, deltas };
   const given = classes ?? (tf.argMax(logits, 1) as tf.Tensor1D);
   return { logits, deltas, attributes: attributeLogits(seen, given, network.attributes) };

@@ -21,7 +21,7 @@ export const STAGES = ['res2', 'res3', 'res4', 'res5'] as const;
 
 /** All layers in the order of the computation. Class columns have the background last. */
 export function detectorLayers(config: DetectorConfig): LayerSpec[] {
-  const { pyramid, classes, attributes } = config;
+  const { pyramid, classes, attributes, isClassAgnostic = false } = config;
   const dim = featureDim(config);
   return [
     ...backboneLayers(config),
@@ -29,7 +29,7 @@ export function detectorLayers(config: DetectorConfig): LayerSpec[] {
     ...proposalLayers(config),
     ...headLayers(config),
     linear('predictor.classes', [classes + 1, dim], 0.01),
-    linear('predictor.boxes', [classes * 4, dim], 0.001),
+    linear('predictor.boxes', [(isClassAgnostic ? 1 : classes) * 4, dim], 0.001),
     ...(attributes > 0 ? attributeLayers(dim, classes, attributes) : []),
   ];
 }

@@ -89,11 +89,8 @@ function keyFinder(
   };
 }
 
-function requireComplete({ file, config, layout, layers }: WeightPlan, missing: string[], left: string[]): void {
-  const wrong =
-    missing.length > 0
-      ? []
-      : layers.flatMap((planned) => wrongShapes(planned, { file, layout, classes: config.classes }));
+function requireComplete({ file, layout, layers }: WeightPlan, missing: string[], left: string[]): void {
+  const wrong = missing.length > 0 ? [] : layers.flatMap((planned) => wrongShapes(planned, { file, layout }));
   const faults = [
     [missing, 'it lacks'],
     [wrong, 'of another shape'],
@@ -113,11 +110,8 @@ function requireComplete({ file, config, layout, layers }: WeightPlan, missing: 
   );
 }
 
-function wrongShapes(
-  { layer, keys }: PlannedLayer,
-  { file, layout, classes }: { file: TensorFile; layout: DetectorLayout; classes: number },
-): string[] {
-  const shape = storedShape(layer, layout, classes);
+function wrongShapes({ layer, keys }: PlannedLayer, { file, layout }: Pick<WeightPlan, 'file' | 'layout'>): string[] {
+  const shape = storedShape(layer, layout);
   const rows = [shape[0] as number];
   const expected: [string | undefined, readonly number[]][] = [
     [keys.weight, shape],
@@ -131,9 +125,10 @@ function wrongShapes(
   });
 }
 
-/** The shape in the file: boxes of the background class come first where the layout has them. */
-function storedShape({ name, shape }: LayerSpec, { background }: DetectorLayout, classes: number): readonly number[] {
-  return background === 'first' && name === 'predictor.boxes' ? [(classes + 1) * 4, ...shape.slice(1)] : shape;
+/** The shape in the file: the box of the background comes first where the layout has it, also where all classes share one box. */
+function storedShape({ name, shape }: LayerSpec, { background }: DetectorLayout): readonly number[] {
+  const [rows = 0, ...rest] = shape;
+  return background === 'first' && name === 'predictor.boxes' ? [rows + 4, ...rest] : shape;
 }
 
 function shown(names: readonly string[]): string {
