@@ -15,8 +15,8 @@ export default {
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/slow/', '<rootDir>/test/gpu/'],
-  globalSetup: '<rootDir>/test/helpers/global-setup.mjs',
-  globalTeardown: '<rootDir>/test/helpers/global-teardown.mjs',
+  globalSetup: '<rootDir>/test/helpers/machine/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/helpers/machine/global-teardown.mjs',
   maxWorkers: 2,
   testTimeout: 240_000,
 };

@@ -8,7 +8,13 @@ import { selectBackend } from '../../src/engine/select-backend.js';
 import '../../src/layers/segment-sum.js';
 import { useBackend } from '../helpers/backend.js';
 import { hasChromium, openChromium } from '../helpers/chromium.js';
-import { type Case, createValues, OPERATION_CASES, WRONG_FORMS, type WrongForm } from '../helpers/operation-cases.js';
+import {
+  type Case,
+  createValues,
+  OPERATION_CASES,
+  WRONG_FORMS,
+  type WrongForm,
+} from '../helpers/kernels/operation-cases.js';
 
 /** Sums in another order, and other polynomials for erf and exp. */
 const TOLERANCE = 2e-5;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mountSmallDisk } from '../helpers/small-disk.js';
+import { mountSmallDisk } from '../helpers/machine/small-disk.js';
 import { writeWhole } from '../../src/byte-sink.js';
 import { DataError } from '../../src/errors.js';
 import {

@@ -27,7 +27,7 @@ import { readZipDirectory } from '../../src/checkpoint/zip-reader.js';
 import { readZipEntry } from '../../src/formats/zip-entry.js';
 import { openSource } from '../../src/platform/node.js';
 import { hasChromium, openChromium } from '../helpers/chromium.js';
-import { findPython, runPython } from '../helpers/python.js';
+import { findPython, runPython } from '../helpers/machine/python.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
 const TOLERANCE = 1e-4;

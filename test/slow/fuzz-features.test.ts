@@ -1,7 +1,7 @@
 // Two thousand damaged files of each format of region features: no crash, no hang, no other error than one that names the file.
 import { describe, expect, test } from '@jest/globals';
-import { fuzzFiles } from '../helpers/fuzz.js';
-import { featureSamples, readFeatures } from '../helpers/fuzz-features.js';
+import { fuzzFiles } from '../helpers/fuzz/fuzz.js';
+import { featureSamples, readFeatures } from '../helpers/fuzz/fuzz-features.js';
 import { slowCount } from '../helpers/slow-share.js';
 
 const CASES = slowCount(2000);

@@ -12,7 +12,7 @@ import { readVcr } from '../../src/records/vcr.js';
 import { readVcrImages, readVcrMetadata } from '../../src/records/vcr-images.js';
 import { readVqaAnnotations, readVqaQuestions, readVqaResults } from '../../src/records/vqa.js';
 import { readVqaExamples } from '../../src/records/vqa-examples.js';
-import { fuzzFiles, type Sample } from '../helpers/fuzz.js';
+import { fuzzFiles, type Sample } from '../helpers/fuzz/fuzz.js';
 import { slowCount } from '../helpers/slow-share.js';
 
 const CASES = slowCount(2000);

@@ -18,9 +18,9 @@ import {
   graphInputs,
   OnnxRuntime,
   sizedInputs,
-} from '../helpers/onnx.js';
+} from '../helpers/onnx/onnx.js';
 import { difference, largest, norm } from '../helpers/parity.js';
-import { findPython, runPython } from '../helpers/python.js';
+import { findPython, runPython } from '../helpers/machine/python.js';
 import { slowCount } from '../helpers/slow-share.js';
 import { MODEL_NAMES, tinyModel } from '../helpers/tiny-model.js';
 

@@ -7,7 +7,7 @@ import { uniformValues } from '../../src/random/values.js';
 import { createUpdateRule, type Slots, type UpdateScalars } from '../../src/training/step/optimizer.js';
 import { totalNorm } from '../../src/training/step/update/clip.js';
 import { useBackend } from '../helpers/backend.js';
-import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../helpers/kernel-cases.js';
+import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../helpers/kernels/kernel-cases.js';
 
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
 if (!hasDevice) process.stderr.write('skipped: kernels of WebGPU, for there is no device\n');

@@ -20,7 +20,7 @@ import {
   graphInputs,
   OnnxRuntime,
   sizedInputs,
-} from '../../helpers/onnx.js';
+} from '../../helpers/onnx/onnx.js';
 import { MODEL_NAMES, tinyModel } from '../../helpers/tiny-model.js';
 
 /** A case of each class, and of what changes a graph; the slow tier has the others. */

@@ -13,8 +13,8 @@ import { addonFile, addonSources, librariesFolder } from '../../../src/engine/lo
 import { downloadFailure, findPython } from '../../../src/engine/install/python.js';
 import { requireCpu } from '../../../src/engine/load/requirements.js';
 import { wheelPlan, type Host, type Wheel } from '../../../src/engine/install/wheel-table.js';
-import { fakeToolchain, type FakeToolchain } from '../../helpers/fake-toolchain.js';
-import { mountSmallDisk } from '../../helpers/small-disk.js';
+import { fakeToolchain, type FakeToolchain } from '../../helpers/machine/fake-toolchain.js';
+import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
 
 const UBUNTU: Host = { platform: 'linux', arch: 'x64', glibc: '2.35' };
 /** Not the default, so its sha256 is not pinned and the stand-in passes. */

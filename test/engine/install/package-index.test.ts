@@ -14,7 +14,13 @@ import { type PipSettings, pipSettings } from '../../../src/engine/install/pip-s
 import { isWheelFor } from '../../../src/engine/install/wheel-name.js';
 import type { Wheel } from '../../../src/engine/install/wheel-table.js';
 import { addonSources, librariesFolder } from '../../../src/engine/load/paths.js';
-import { FAKE_WHEEL, FAKE_WHEEL_FILE, fakeToolchain, type FakeToolchain, zipOf } from '../../helpers/fake-toolchain.js';
+import {
+  FAKE_WHEEL,
+  FAKE_WHEEL_FILE,
+  fakeToolchain,
+  type FakeToolchain,
+  zipOf,
+} from '../../helpers/machine/fake-toolchain.js';
 
 const WHEEL: Wheel = {
   name: 'tensorflow-cpu',

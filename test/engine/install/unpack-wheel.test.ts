@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
 import { unpackWheel } from '../../../src/engine/install/unpack-wheel.js';
-import { zipOf } from '../../helpers/fake-toolchain.js';
+import { zipOf } from '../../helpers/machine/fake-toolchain.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'visualbert-wheel-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

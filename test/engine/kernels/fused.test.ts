@@ -8,7 +8,7 @@ import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/upd
 import { createUpdateRule, type Slots } from '../../../src/training/step/optimizer.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
-import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernel-cases.js';
+import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernels/kernel-cases.js';
 
 let hasEngine = false;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { resumeStore } from '../../../src/features/store/resume.js';
 import { writeNpyFolder } from '../../../src/features/tools.js';
 import { memorySource } from '../../../src/features/wrappers.js';
 import { regionsWith } from '../../helpers/regions.js';
-import { mountSmallDisk } from '../../helpers/small-disk.js';
+import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
 
 const small = mountSmallDisk();
 const { folder: disk, reason } = small;

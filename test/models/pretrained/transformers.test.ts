@@ -9,7 +9,7 @@ import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
 import { useBackend } from '../../helpers/backend.js';
-import { findPython, runPython } from '../../helpers/python.js';
+import { findPython, runPython } from '../../helpers/machine/python.js';
 
 interface Answer {
   logits: number[];

@@ -9,7 +9,7 @@ import { readMetrics } from '../../../src/training/log/metrics-log.js';
 import { lineProgress } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainResult } from '../../../src/training/loop/trainer-options.js';
-import { mountSmallDisk } from '../../helpers/small-disk.js';
+import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
 import { pointModel, points, pointTask } from '../loop/tiny-task.js';
 
 const small = mountSmallDisk();

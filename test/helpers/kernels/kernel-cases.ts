@@ -1,13 +1,13 @@
 // Formulas that backends have kernels for, with inputs that reach their corners: values and gradients are compared with those of plain JavaScript.
 import * as tf from '@tensorflow/tfjs';
 import { expect } from '@jest/globals';
-import { activationFunction } from '../../src/layers/activations.js';
-import { attend, attentionBias } from '../../src/layers/attention.js';
-import { dropout } from '../../src/layers/dropout.js';
-import { addLayerNorm, dropoutAddLayerNorm, layerNorm } from '../../src/layers/layer-norm.js';
-import { linear } from '../../src/layers/linear.js';
-import { crossEntropy, klDivergence } from '../../src/models/losses.js';
-import { normalValues } from '../../src/random/values.js';
+import { activationFunction } from '../../../src/layers/activations.js';
+import { attend, attentionBias } from '../../../src/layers/attention.js';
+import { dropout } from '../../../src/layers/dropout.js';
+import { addLayerNorm, dropoutAddLayerNorm, layerNorm } from '../../../src/layers/layer-norm.js';
+import { linear } from '../../../src/layers/linear.js';
+import { crossEntropy, klDivergence } from '../../../src/models/losses.js';
+import { normalValues } from '../../../src/random/values.js';
 
 export interface KernelCase {
   fn: (...inputs: tf.Tensor[]) => tf.Tensor;

@@ -1,9 +1,9 @@
 // Damages the files of tokenizers, their JSON and their bytes, and checks that reading them works or ends in an error that names the folder.
-import { createTokenizer as createBrowserTokenizer } from '../../src/platform/browser.js';
-import { createTokenizer as createNodeTokenizer } from '../../src/platform/node.js';
-import { DataError } from '../../src/errors.js';
-import type { TokenizerFiles } from '../../src/text-tokenizer.js';
-import { damaged, generator, type Random } from './damage.js';
+import { createTokenizer as createBrowserTokenizer } from '../../../src/platform/browser.js';
+import { createTokenizer as createNodeTokenizer } from '../../../src/platform/node.js';
+import { DataError } from '../../../src/errors.js';
+import type { TokenizerFiles } from '../../../src/text-tokenizer.js';
+import { damaged, generator, type Random } from '../damage.js';
 
 const FOLDER = '/the/folder';
 const WORDS = [

@@ -1,4 +1,4 @@
-// Runs ONNX models for test/helpers/onnx.ts. A worker: onnxruntime-node makes arrays of Node's own realm, which jest's copy of its classes refuses.
+// Runs ONNX models for test/helpers/onnx/onnx.ts. A worker: onnxruntime-node makes arrays of Node's own realm, which jest's copy of its classes refuses.
 import { parentPort } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 

@@ -4,16 +4,16 @@ import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect } from '@jest/globals';
 import type * as tf from '@tensorflow/tfjs';
-import { type ConversionReport, convertCheckpoint, type ConvertOptions } from '../../src/convert/convert.js';
-import { onnxInputs, type OnnxTensor } from '../../src/convert/onnx/inputs.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
-import { uniformValues } from '../../src/random/values.js';
-import { sizeOf } from '../../src/shapes.js';
-import { type Fixture, section } from './fixture.js';
-import { difference, largest } from './parity.js';
-import { type ModelName, TINY } from './tiny-model.js';
+import { type ConversionReport, convertCheckpoint, type ConvertOptions } from '../../../src/convert/convert.js';
+import { onnxInputs, type OnnxTensor } from '../../../src/convert/onnx/inputs.js';
+import type { ModelInputs } from '../../../src/models/inputs.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { sizeOf } from '../../../src/shapes.js';
+import { type Fixture, section } from '../fixture.js';
+import { difference, largest } from '../parity.js';
+import { type ModelName, TINY } from '../tiny-model.js';
 
 /** Other orders of sums give 4e-6 at most. */
 export const ONNX_TOLERANCE = 1e-5;
@@ -117,7 +117,7 @@ export function farthest(received: ReadonlyMap<string, RawTensor>, expected: Rea
 
 /** onnxruntime in a worker of its own; the caller closes it. */
 export class OnnxRuntime {
-  private readonly worker = new Worker('./test/helpers/onnx-worker.mjs');
+  private readonly worker = new Worker('./test/helpers/onnx/onnx-worker.mjs');
 
   /** Runs the model in a file. Outputs are named as those of `forward`. @throws Error as onnxruntime says it */
   async run(path: string, inputs: Readonly<Record<string, OnnxTensor>>): Promise<Map<string, RawTensor>> {

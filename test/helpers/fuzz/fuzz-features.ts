@@ -2,13 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openRegionFeatures } from '../../src/features/open.js';
-import { packFeatures } from '../../src/features/store/pack.js';
-import { memorySource } from '../../src/features/wrappers.js';
-import { encodePng } from '../../src/pictures/png.js';
+import { openRegionFeatures } from '../../../src/features/open.js';
+import { packFeatures } from '../../../src/features/store/pack.js';
+import { memorySource } from '../../../src/features/wrappers.js';
+import { encodePng } from '../../../src/pictures/png.js';
 import { type Attempt, MTIME, type Sample } from './fuzz.js';
-import { npy, npz } from './numpy-files.js';
-import { rampRegions, regionsWith } from './regions.js';
+import { npy, npz } from '../numpy-files.js';
+import { rampRegions, regionsWith } from '../regions.js';
 
 const FIXTURES = 'test/fixtures/features';
 /** Images that are read of one file. */

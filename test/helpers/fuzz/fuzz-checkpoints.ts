@@ -1,10 +1,10 @@
 // Mutates valid checkpoint files and checks that reading them either works or ends in a CheckpointError, soon and in little memory.
 import { readFileSync } from 'node:fs';
-import { bytesSource } from '../../src/byte-source.js';
-import { openTensorFile } from '../../src/checkpoint/open.js';
-import { CheckpointError } from '../../src/errors.js';
-import { sizeOf } from '../../src/shapes.js';
-import { damaged, generator } from './damage.js';
+import { bytesSource } from '../../../src/byte-source.js';
+import { openTensorFile } from '../../../src/checkpoint/open.js';
+import { CheckpointError } from '../../../src/errors.js';
+import { sizeOf } from '../../../src/shapes.js';
+import { damaged, generator } from '../damage.js';
 
 const FILES = [
   'varied.bin',
