@@ -40,8 +40,8 @@ export async function buildAddon(
 ): Promise<void> {
   const args = [
     ...ADDON_FLAGS,
-    ...[`-DNODE_GYP_MODULE_NAME=${addon.name}`, '-I', nodeHeadersFolder(), ...addon.sources, ...rpathFlags(addon)],
-    ...[...more, '-o', output],
+    ...[`-DNODE_GYP_MODULE_NAME=${addon.name}`, '-I', nodeHeadersFolder(), '-I', addon.folder, ...addon.sources],
+    ...[...rpathFlags(addon), ...more, '-o', output],
   ];
   if (addon.tensorflow) args.push(...tensorflowArguments(join(librariesFolder, 'tensorflow')));
   if (process.platform === 'darwin') args.push('-undefined', 'dynamic_lookup');

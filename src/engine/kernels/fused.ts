@@ -1,4 +1,4 @@
-// The kernels of src/fused.ts that are one operation each, eager and recorded: the operations of native/*.cc, and TensorFlow's own that tfjs lacks.
+// The kernels of src/fused.ts that are one operation each, eager and recorded: the operations of native/kernels, and TensorFlow's own that tfjs lacks.
 import * as tf from '@tensorflow/tfjs';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
 import { OWN_OPERATIONS, type KernelForm } from '../recording/own-operations.js';

@@ -8,7 +8,7 @@ import type { GraphKernel } from './graph-kernel.js';
 
 const KERNEL: FusedKernel = 'WinogradConvolution';
 
-/** Rows of an output tile, and elements of an input tile; see native/winograd_loops.h. */
+/** Rows of an output tile, and elements of an input tile; see native/loops/winograd_loops.h. */
 const TILE = 4;
 const NUMBERS = 36;
 /** Bytes of the tiles of a band of rows: bounds memory. */

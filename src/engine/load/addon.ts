@@ -1,4 +1,4 @@
-// The types of the native addon (native/graph.cc), and one graph of it as an object.
+// The types of the native addon (native/graph/), and one graph of it as an object.
 import { EngineError } from '../../errors.js';
 
 /** dtypes as TensorFlow numbers them. */
@@ -40,7 +40,7 @@ export interface OperationAttribute {
 /** An output of an operation as one number, made by `output`. */
 export type OutputNumber = number;
 
-/** As native/graph.cc splits an output number. */
+/** As native/graph/graph.h splits an output number. */
 const OUTPUTS_PER_OPERATION = 2 ** 16;
 
 /** An output of the operation of this number. */
@@ -66,13 +66,13 @@ export interface NativeResult {
   buffer: ArrayBuffer;
 }
 
-/** What a run does with its results, as native/graph.cc numbers it. */
+/** What a run does with its results, as native/graph/run.cc numbers it. */
 const RESULTS = { copied: 0, held: 1, shared: 2 } as const;
 
 /** Values by the output that they are fed to. */
 export type Feeds = readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[];
 
-/** The functions of native/graph.cc. */
+/** The functions of native/graph/graph.cc. */
 export interface GraphAddon {
   createGraph(config: Uint8Array, target: string): Handle<'graph'>;
   startServer(definition: Uint8Array, localPort: number): string;

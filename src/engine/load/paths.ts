@@ -13,6 +13,8 @@ export interface AddonSource {
   name: 'visualbert_loader' | 'tfjs_binding' | 'visualbert_graph';
   /** Whether it is linked to TensorFlow's libraries. */
   tensorflow: boolean;
+  /** The folder that includes start from. */
+  folder: string;
   /** Absolute paths of the `.cc` files, sorted. */
   sources: string[];
   /** Absolute paths of their headers, sorted. */
@@ -86,18 +88,20 @@ export function nodeHeadersFolder(): string {
 
 /** The addons that this package compiles; one without sources is left out. */
 export function addonSources(): AddonSource[] {
+  const native = join(packageRoot(), 'native');
   const candidates = [
-    { name: 'visualbert_loader', tensorflow: false, folder: join(packageRoot(), 'native', 'loader') },
-    { name: 'tfjs_binding', tensorflow: true, folder: join(tfjsNodeFolder(), 'binding') },
-    { name: 'visualbert_graph', tensorflow: true, folder: join(packageRoot(), 'native') },
+    { name: 'visualbert_loader', tensorflow: false, folder: native, parts: ['loader'] },
+    { name: 'tfjs_binding', tensorflow: true, folder: tfjsNodeFolder(), parts: ['binding'] },
+    { name: 'visualbert_graph', tensorflow: true, folder: native, parts: ['.', 'graph', 'kernels', 'loops'] },
   ] as const;
-  return candidates.flatMap(({ name, tensorflow, folder }) => {
-    if (!existsSync(folder)) return [];
-    const files = readdirSync(folder).sort();
-    const pick = (pattern: RegExp): string[] =>
-      files.filter((file) => pattern.test(file)).map((file) => join(folder, file));
-    const sources = pick(/\.cc$/);
-    return sources.length > 0 ? [{ name, tensorflow, sources, headers: pick(/\.h$/) }] : [];
+  return candidates.flatMap(({ name, tensorflow, folder, parts }) => {
+    const folders = parts.map((part) => join(folder, part)).filter((path) => existsSync(path));
+    const files = folders.flatMap((path) => readdirSync(path).map((file) => join(path, file))).sort();
+    const [sources, headers] = ['.cc', '.h'].map((ending) => files.filter((file) => file.endsWith(ending))) as [
+      string[],
+      string[],
+    ];
+    return sources.length > 0 ? [{ name, tensorflow, folder, sources, headers }] : [];
   });
 }
 

@@ -1,4 +1,4 @@
-// The operations of native/*.cc: the tfjs kernel that each one computes, and its traits. A new kernel is a new row.
+// The operations of native/kernels: the tfjs kernel that each one computes, and its traits. A new kernel is a new row.
 import * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
 import { TF_ATTR, type OperationAttribute } from '../load/addon.js';

@@ -3,7 +3,7 @@ import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/add
 import type { Node, PackedProduct, Recorder } from './node.js';
 import type { PredictionPrecision } from './precision.js';
 
-/** The element types of packed matrices, as numbered in native/packed_loops.h. */
+/** The element types of packed matrices, as numbered in native/loops/packed_loops.h. */
 export const PACKINGS = { fp32: 0, bf16: 1, int8: 2 } as const;
 export type Packing = keyof typeof PACKINGS;
 

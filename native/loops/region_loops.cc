@@ -3,9 +3,9 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
-#include "region_loops.h"
+#include "loops/region_loops.h"
 
-#include "vector_math.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 namespace {

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "fused_kernels.h"
-#include "kernel.h"
-#include "packed_loops.h"
+#include "kernels/fused_kernels.h"
+#include "kernels/kernel.h"
+#include "loops/packed_loops.h"
 
 namespace visualbert {
 namespace {
@@ -81,30 +81,17 @@ struct AttentionKernel {
 };
 
 // Rows of the first input, columns of the third.
-void shapes_product(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle *rows = TF_NewShapeHandle(), *columns = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, 0, rows, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, rows, 0, 1, rows, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextGetInput(context, 2, columns, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextConcatenateShapes(context, rows, columns, rows, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, rows, status);
-  TF_DeleteShapeHandle(columns);
-  TF_DeleteShapeHandle(rows);
-}
+void shapes_product(Shapes& shapes) { shapes.set(0, shapes.joined({shapes.axes(0, 0, 1), shapes.input(2)})); }
 
 }  // namespace
 
 void register_packed_kernels() {
-  define<PackKernel>({"VisualbertPack", {"matrix: float"}, {"packed: uint8"}, {"packing: int"}, shapes_none, false});
-  define<UnpackKernel>({"VisualbertUnpack", {"packed: uint8"}, {"matrix: float"}, {}, shapes_none, false});
-  define<PackedProductKernel>(
-      {"VisualbertPackedProduct", {"x: float", "packed: uint8", "bias: float"}, {"y: float"}, {"gelu: int"}, shapes_product, false});
-  define<AttentionKernel>({"VisualbertAttention",
-                           {"queries: float", "keys: float", "values: float", "bias: float"},
-                           {"y: float"},
-                           {"scale: float"},
-                           shapes_first,
-                           false});
+  define<PackKernel, shapes_none>({"VisualbertPack", {"matrix: float"}, {"packed: uint8"}, {"packing: int"}, false});
+  define<UnpackKernel, shapes_none>({"VisualbertUnpack", {"packed: uint8"}, {"matrix: float"}, {}, false});
+  define<PackedProductKernel, shapes_product>(
+      {"VisualbertPackedProduct", {"x: float", "packed: uint8", "bias: float"}, {"y: float"}, {"gelu: int"}, false});
+  define<AttentionKernel, shapes_first>(
+      {"VisualbertAttention", {"queries: float", "keys: float", "values: float", "bias: float"}, {"y: float"}, {"scale: float"}, false});
 }
 
 }  // namespace visualbert

@@ -1,9 +1,8 @@
-// Small helpers over N-API: arguments in, values out, TensorFlow's status as a JavaScript error.
+// Small helpers over N-API: arguments in, values out, exceptions as JavaScript errors.
 #ifndef VISUALBERT_NAPI_UTIL_H_
 #define VISUALBERT_NAPI_UTIL_H_
 
 #include <node_api.h>
-#include <tensorflow/c/c_api.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,24 +11,6 @@
 #include <vector>
 
 namespace visualbert {
-
-// Owns a TF_Status; `check` turns a failure into an exception, which `wrap` below turns into a JavaScript error.
-class Status {
- public:
-  Status() : status_(TF_NewStatus()) {}
-  ~Status() { TF_DeleteStatus(status_); }
-  Status(const Status&) = delete;
-  Status& operator=(const Status&) = delete;
-  operator TF_Status*() { return status_; }
-  bool ok() const { return TF_GetCode(status_) == TF_OK; }
-  std::string message() const { return TF_Message(status_); }
-  void check() const {
-    if (!ok()) throw std::runtime_error(message());
-  }
-
- private:
-  TF_Status* status_;
-};
 
 inline void require(napi_status status, const char* what) {
   if (status != napi_ok) throw std::runtime_error(std::string("graph addon: ") + what);

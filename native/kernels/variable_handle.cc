@@ -1,5 +1,5 @@
 // The table of handles, and the operation that reads it. A handle is a small tensor on the host, whatever device its variable is on.
-#include "variable_handle.h"
+#include "kernels/variable_handle.h"
 
 #include <memory>
 #include <mutex>
@@ -7,7 +7,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace visualbert {
 namespace {
@@ -42,7 +42,7 @@ struct VariableKernel {
 }  // namespace
 
 void register_variable_handle() {
-  define<VariableKernel>({"VisualbertVariable", {"number: int32"}, {"handle: resource"}, {}, shapes_scalar, true});
+  define<VariableKernel, shapes_scalar>({"VisualbertVariable", {"number: int32"}, {"handle: resource"}, {}, true});
   define_kernel<VariableKernel>("VisualbertVariable", "GPU", {"number", "handle"});
 }
 

@@ -1,5 +1,5 @@
 // A filter on each listening socket of the port. See socket(7), SO_ATTACH_FILTER: it needs no privileges, and connections inherit it.
-#include "loopback_only.h"
+#include "graph/loopback_only.h"
 
 #ifdef __linux__
 #include <dirent.h>

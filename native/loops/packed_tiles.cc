@@ -3,7 +3,7 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
-#include "packed_tiles.h"
+#include "loops/packed_tiles.h"
 
 #include <cstring>
 #include <utility>
@@ -15,7 +15,7 @@
 #define VISUALBERT_X86 0
 #endif
 
-#include "packed_loops.h"
+#include "loops/packed_loops.h"
 
 namespace visualbert {
 namespace {

@@ -5,10 +5,10 @@
 #include <numeric>
 #include <vector>
 
-#include "fused_kernels.h"
-#include "fused_loops.h"
-#include "kernel.h"
-#include "vector_math.h"
+#include "kernels/fused_kernels.h"
+#include "kernels/kernel.h"
+#include "loops/fused_loops.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 namespace {
@@ -109,7 +109,7 @@ float total_of_squares(const T* x, int64_t count) {
 struct SumOfSquaresKernel {
   explicit SumOfSquaresKernel(Attributes) {}
   void run(Call& call) const {
-    visit(call.input(0), [&](const auto* x) { *call.scalar_output(0) = total_of_squares(x, size_of(call.input(0))); });
+    visit(call.input(0), [&](const auto* x) { *call.shaped_output<float>(0, {}) = total_of_squares(x, size_of(call.input(0))); });
   }
 };
 
@@ -117,20 +117,19 @@ struct SumOfSquaresRowsKernel {
   explicit SumOfSquaresRowsKernel(Attributes) {}
   void run(Call& call) const {
     const RowSums gradient(call, 0, 1);
-    *call.scalar_output(0) = total_of_squares(gradient.sums.data(), static_cast<int64_t>(gradient.sums.size()));
+    *call.shaped_output<float>(0, {}) = total_of_squares(gradient.sums.data(), static_cast<int64_t>(gradient.sums.size()));
   }
 };
 
 // Both forms of the update have the same attributes and no outputs.
 template <typename Kernel>
 void define_adamw(const char* name, std::initializer_list<const char*> inputs) {
-  define<Kernel>({name,
-                  inputs,
-                  {},
-                  {kFloats, "share1: float", "share2: float", "epsilon: float", "decay: float", "rate_factor: float", "max_norm: float",
-                   "skip_non_finite: int"},
-                  shapes_none,
-                  true});
+  define<Kernel, shapes_none>({
+      name,
+      inputs,
+      {},
+      {kFloats, "share1: float", "share2: float", "epsilon: float", "decay: float", "rate_factor: float", "max_norm: float", "skip_non_finite: int"},
+      true});
 }
 
 }  // namespace
@@ -141,8 +140,8 @@ void register_optimizer_kernels() {
   define_adamw<AdamWRowsKernel>("VisualbertAdamWRows",
                                 {"parameter: float", "first: float", "second: float", "gradient: T", "norm: float", "rate: float",
                                  "first_correction: float", "second_correction: float", "rows: int32"});
-  define<SumOfSquaresKernel>({"VisualbertSumOfSquares", {"x: T"}, {"sum: float"}, {kFloats}, shapes_scalar, false});
-  define<SumOfSquaresRowsKernel>({"VisualbertSumOfSquaresRows", {"x: T", "rows: int32"}, {"sum: float"}, {kFloats}, shapes_scalar, false});
+  define<SumOfSquaresKernel, shapes_scalar>({"VisualbertSumOfSquares", {"x: T"}, {"sum: float"}, {kFloats}, false});
+  define<SumOfSquaresRowsKernel, shapes_scalar>({"VisualbertSumOfSquaresRows", {"x: T", "rows: int32"}, {"sum: float"}, {kFloats}, false});
 }
 
 }  // namespace visualbert

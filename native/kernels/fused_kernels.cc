@@ -1,11 +1,11 @@
 // Operations of the layers for TensorFlow on the CPU: whole formulas in one pass over memory. All tensors are float32 unless said otherwise.
-#include "fused_kernels.h"
+#include "kernels/fused_kernels.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "fused_loops.h"
-#include "kernel.h"
+#include "kernels/kernel.h"
+#include "loops/fused_loops.h"
 
 namespace visualbert {
 namespace {
@@ -60,7 +60,7 @@ struct ColumnSumsKernel {
   void run(Call& call) const {
     TF_Tensor* input = call.input(0);
     const int64_t width = width_of(input), rows = size_of(input) / width;
-    float* sums = call.vector_output(0, width);
+    float* sums = call.shaped_output<float>(0, {width});
     std::fill_n(sums, width, 0.0f);
     visit(input, [&](const auto* x) {
       parallel_for(width, 256, [&](int64_t from, int64_t to, int) { column_sums(x + from, sums + from, rows, to - from, width); });
@@ -162,24 +162,14 @@ struct SoftmaxGradientKernel {
   float scale;
 };
 
-void shapes_norm(TF_ShapeInferenceContext* context, TF_Status* status) {
-  copy_shape(context, 0, 0, status);
-  copy_shape(context, 1, 0, status);
+void shapes_norm(Shapes& shapes) {
+  for (int output : {0, 1}) shapes.set(output, shapes.input(0));
 }
-void shapes_norm_gradient(TF_ShapeInferenceContext* context, TF_Status* status) {
-  copy_shape(context, 0, 0, status);
-  copy_shape(context, 1, 2, status);
-  copy_shape(context, 2, 2, status);
+void shapes_norm_gradient(Shapes& shapes) {
+  shapes.set(0, shapes.input(0));
+  for (int output : {1, 2}) shapes.set(output, shapes.input(2));
 }
-
-void shapes_columns(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle *shape = TF_NewShapeHandle(), *columns = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, 0, shape, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, shape, 1, 2, columns, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, columns, status);
-  TF_DeleteShapeHandle(columns);
-  TF_DeleteShapeHandle(shape);
-}
+void shapes_columns(Shapes& shapes) { shapes.set(0, shapes.axes(0, 1, 2)); }
 
 }  // namespace
 
@@ -188,36 +178,27 @@ void register_fused_kernels() {
   register_region_kernels();
   register_winograd_kernels();
   register_packed_kernels();
-  define<ColumnSumsKernel>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, shapes_columns, false});
-  define<GeluKernel>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, shapes_first, false});
-  define<GeluGradientKernel>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, shapes_first, false});
-  define<DropoutKernel>({"VisualbertDropout",
-                         {"x: T", "key: int32"},
-                         {"y: T"},
-                         {kFloats, "rate: float", "scale: float", "salt: int"},
-                         shapes_first,
-                         false});
-  define<LayerNormKernel>({"VisualbertLayerNorm",
-                           {"x: T", "weight: float", "bias: float"},
-                           {"y: float"},
-                           {kFloats, "epsilon: float", "with_residual: int = 0"},
-                           shapes_first,
-                           false});
-  define<LayerNormKernel>({"VisualbertAddLayerNorm",
-                           {"x: T", "residual: float", "weight: float", "bias: float"},
-                           {"y: float", "total: float"},
-                           {kFloats, "epsilon: float", "with_residual: int = 1"},
-                           shapes_norm,
-                           false});
-  define<LayerNormGradientKernel>({"VisualbertLayerNormGrad",
-                                   {"dy: float", "total: float", "weight: float"},
-                                   {"dtotal: float", "dweight: float", "dbias: float"},
-                                   {"epsilon: float"},
-                                   shapes_norm_gradient,
-                                   false});
-  define<SoftmaxKernel>({"VisualbertSoftmax", {"scores: float", "bias: float"}, {"y: float"}, {"scale: float"}, shapes_first, false});
-  define<SoftmaxGradientKernel>(
-      {"VisualbertSoftmaxGrad", {"dy: float", "y: float"}, {"dscores: float"}, {"scale: float"}, shapes_first, false});
+  define<ColumnSumsKernel, shapes_columns>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, false});
+  define<GeluKernel, shapes_first>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, false});
+  define<GeluGradientKernel, shapes_first>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, false});
+  define<DropoutKernel, shapes_first>(
+      {"VisualbertDropout", {"x: T", "key: int32"}, {"y: T"}, {kFloats, "rate: float", "scale: float", "salt: int"}, false});
+  define<LayerNormKernel, shapes_first>(
+      {"VisualbertLayerNorm", {"x: T", "weight: float", "bias: float"}, {"y: float"}, {kFloats, "epsilon: float", "with_residual: int = 0"}, false});
+  define<LayerNormKernel, shapes_norm>({
+      "VisualbertAddLayerNorm",
+      {"x: T", "residual: float", "weight: float", "bias: float"},
+      {"y: float", "total: float"},
+      {kFloats, "epsilon: float", "with_residual: int = 1"},
+      false});
+  define<LayerNormGradientKernel, shapes_norm_gradient>({
+      "VisualbertLayerNormGrad",
+      {"dy: float", "total: float", "weight: float"},
+      {"dtotal: float", "dweight: float", "dbias: float"},
+      {"epsilon: float"},
+      false});
+  define<SoftmaxKernel, shapes_first>({"VisualbertSoftmax", {"scores: float", "bias: float"}, {"y: float"}, {"scale: float"}, false});
+  define<SoftmaxGradientKernel, shapes_first>({"VisualbertSoftmaxGrad", {"dy: float", "y: float"}, {"dscores: float"}, {"scale: float"}, false});
 }
 
 }  // namespace visualbert

@@ -3,11 +3,11 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
-#include "winograd_loops.h"
+#include "loops/winograd_loops.h"
 
 #include <algorithm>
 
-#include "vector_math.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 namespace {

@@ -4,9 +4,9 @@
 #include <limits>
 #include <vector>
 
-#include "fused_kernels.h"
-#include "kernel.h"
-#include "winograd_loops.h"
+#include "kernels/fused_kernels.h"
+#include "kernels/kernel.h"
+#include "loops/winograd_loops.h"
 
 namespace visualbert {
 namespace {
@@ -84,66 +84,21 @@ struct WinogradOutputKernel {
   bool is_relu;
 };
 
-// A shape under construction.
-class Shape {
- public:
-  Shape(TF_ShapeInferenceContext* context, TF_Status* status) : context_(context), status_(status), shape_(TF_NewShapeHandle()) {}
-  ~Shape() { TF_DeleteShapeHandle(shape_); }
-
-  // An input's axes from `from` to `to`, of rank `rank`.
-  Shape& input(int index, int64_t rank, int64_t from, int64_t to) {
-    if (ok()) TF_ShapeInferenceContextGetInput(context_, index, shape_, status_);
-    if (ok()) TF_ShapeInferenceContextWithRank(context_, shape_, rank, shape_, status_);
-    if (ok()) TF_ShapeInferenceContextSubshape(context_, shape_, from, to, shape_, status_);
-    return *this;
-  }
-  int64_t dim(int64_t index) {
-    TF_DimensionHandle* dimension = TF_NewDimensionHandle();
-    if (ok()) TF_ShapeInferenceContextDim(context_, shape_, index, dimension);
-    const int64_t value = ok() ? TF_DimensionHandleValue(dimension) : -1;
-    TF_DeleteDimensionHandle(dimension);
-    return value;
-  }
-  void set_with(TF_ShapeHandle* last) {
-    if (ok()) TF_ShapeInferenceContextConcatenateShapes(context_, shape_, last, shape_, status_);
-    if (ok()) TF_ShapeInferenceContextSetOutput(context_, 0, shape_, status_);
-  }
-  TF_ShapeHandle* handle() { return shape_; }
-  bool ok() const { return TF_GetCode(status_) == TF_OK; }
-
- private:
-  TF_ShapeInferenceContext* context_;
-  TF_Status* status_;
-  TF_ShapeHandle* shape_;
-};
-
 template <int kDilation>
-void shapes_tiles(TF_ShapeInferenceContext* context, TF_Status* status) {
-  Shape maps(context, status), channels(context, status);
-  maps.input(0, 4, 0, 3);
-  channels.input(0, 4, 3, 4);
-  const int64_t b = maps.dim(0), h = maps.dim(1), w = maps.dim(2);
-  if (!maps.ok()) return;
-  if (b < 0 || h < 0 || w < 0) return TF_ShapeInferenceContextSetUnknownShape(context, status);
-  TF_ShapeHandle* planes = TF_ShapeInferenceContextVectorFromSize(context, kPlanes);
-  TF_ShapeHandle* count = TF_ShapeInferenceContextVectorFromSize(context, static_cast<size_t>(Tiles<kDilation>(b, h, w).count));
-  TF_ShapeInferenceContextConcatenateShapes(context, planes, count, maps.handle(), status);
-  maps.set_with(channels.handle());
-  TF_DeleteShapeHandle(planes);
-  TF_DeleteShapeHandle(count);
+void shapes_tiles(Shapes& shapes) {
+  TF_ShapeHandle* maps = shapes.axes(0, 0, 3, 4);
+  const int64_t b = shapes.size(maps, 0), h = shapes.size(maps, 1), w = shapes.size(maps, 2);
+  if (b < 0 || h < 0 || w < 0) return shapes.set_unknown();
+  shapes.set(0, shapes.joined({shapes.vector(kPlanes), shapes.vector(Tiles<kDilation>(b, h, w).count), shapes.axes(0, 3, 4, 4)}));
 }
 
-void shapes_maps(TF_ShapeInferenceContext* context, TF_Status* status) {
-  Shape maps(context, status), channels(context, status);
-  channels.input(0, 3, 2, 3);
-  maps.input(2, 4, 0, 3).set_with(channels.handle());
-}
+void shapes_maps(Shapes& shapes) { shapes.set(0, shapes.joined({shapes.axes(2, 0, 3, 4), shapes.axes(0, 2, 3, 3)})); }
 
 template <int kDilation>
 void define_winograd(const char* input, const char* output) {
-  define<WinogradInputKernel<kDilation>>({input, {"maps: float"}, {"tiles: float"}, {}, shapes_tiles<kDilation>, false});
-  define<WinogradOutputKernel<kDilation>>(
-      {output, {"products: float", "bias: float", "like: float"}, {"maps: float"}, {"is_relu: int"}, shapes_maps, false});
+  define<WinogradInputKernel<kDilation>, shapes_tiles<kDilation>>({input, {"maps: float"}, {"tiles: float"}, {}, false});
+  define<WinogradOutputKernel<kDilation>, shapes_maps>(
+      {output, {"products: float", "bias: float", "like: float"}, {"maps: float"}, {"is_relu: int"}, false});
 }
 
 }  // namespace

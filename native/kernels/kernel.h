@@ -17,8 +17,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "napi_util.h"
+#include "kernels/shapes.h"
 #include "parallel.h"
+#include "status.h"
 
 namespace visualbert {
 
@@ -45,6 +46,12 @@ inline void use_large_pages(void* memory, size_t bytes) {
 #else
   (void)memory, (void)bytes;
 #endif
+}
+
+// The dtype of an element: uint16_t holds a bfloat16.
+template <typename T>
+constexpr TF_DataType dtype_of() {
+  return sizeof(T) == sizeof(float) ? TF_FLOAT : sizeof(T) == sizeof(uint16_t) ? TF_BFLOAT16 : TF_UINT8;
 }
 
 // One call of a kernel: its inputs and outputs, freed at the end.
@@ -76,39 +83,24 @@ class Call {
   // An output shaped like `like`; reuses the memory of the input `reusable`, if it is not -1 and no other operation needs it.
   template <typename T = float>
   T* output(int index, TF_Tensor* like, int reusable = -1) {
-    std::vector<int64_t> shape = shape_of(like);
-    const int rank = static_cast<int>(shape.size());
-    TF_Tensor* tensor = nullptr;
-    if (reusable >= 0) {
-      tensor = TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), rank, nullptr, status_);
-    } else {
-      const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
-      const size_t bytes = static_cast<size_t>(TF_TensorElementCount(like)) * sizeof(T);
-      tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), rank, bytes, status_);
-    }
+    const std::vector<int64_t> shape = shape_of(like);
+    if (reusable < 0) return shaped_output<T>(index, shape);
+    TF_Tensor* tensor =
+        TF_ForwardInputOrAllocateOutput(context_, &reusable, 1, index, shape.data(), static_cast<int>(shape.size()), nullptr, status_);
     return static_cast<T*>(TF_TensorData(keep(tensor)));
   }
   template <typename T>
   T* shaped_output(int index, const std::vector<int64_t>& shape) {
-    int64_t elements = 1;
-    for (int64_t size : shape) elements *= size;
-    const TF_DataType dtype = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
-    const size_t bytes = static_cast<size_t>(elements) * sizeof(T);
-    return static_cast<T*>(
-        TF_TensorData(keep(TF_AllocateOutput(context_, index, dtype, shape.data(), static_cast<int>(shape.size()), bytes, status_))));
-  }
-  float* vector_output(int index, int64_t width) {
-    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
-    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, &width, 1, bytes, status_))));
+    size_t elements = 1;
+    for (int64_t size : shape) elements *= static_cast<size_t>(size);
+    const int rank = static_cast<int>(shape.size());
+    TF_Tensor* tensor = TF_AllocateOutput(context_, index, dtype_of<T>(), shape.data(), rank, elements * sizeof(T), status_);
+    return static_cast<T*>(TF_TensorData(keep(tensor)));
   }
   uint8_t* byte_output(int index, int64_t count) {
-    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_UINT8, &count, 1, static_cast<size_t>(count), status_);
-    uint8_t* bytes = static_cast<uint8_t*>(TF_TensorData(keep(tensor)));
+    uint8_t* bytes = shaped_output<uint8_t>(index, {count});
     use_large_pages(bytes, static_cast<size_t>(count));
     return bytes;
-  }
-  float* scalar_output(int index) {
-    return static_cast<float*>(TF_TensorData(keep(TF_AllocateOutput(context_, index, TF_FLOAT, nullptr, 0, sizeof(float), status_))));
   }
 
   // Sets an existing tensor as an output.
@@ -174,26 +166,9 @@ void visit(TF_Tensor* tensor, Visit visitor) {
 template <typename Pointer>
 using Element = std::remove_const_t<std::remove_pointer_t<Pointer>>;
 
-// Sets output `index` to the shape of input `source`.
-inline void copy_shape(TF_ShapeInferenceContext* context, int index, int source, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, source, shape, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, index, shape, status);
-  TF_DeleteShapeHandle(shape);
-}
-
-inline void shapes_none(TF_ShapeInferenceContext*, TF_Status*) {}
-inline void shapes_scalar(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_ShapeInferenceContextScalar(context);
-  TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
-  TF_DeleteShapeHandle(shape);
-}
-inline void shapes_first(TF_ShapeInferenceContext* context, TF_Status* status) { copy_shape(context, 0, 0, status); }
-
 struct Definition {
   const char* name;
   std::initializer_list<const char*> inputs, outputs, attributes;
-  void (*shapes)(TF_ShapeInferenceContext*, TF_Status*);
   bool stateful;
 };
 
@@ -229,15 +204,15 @@ void define_kernel(const char* name, const char* device, std::initializer_list<c
   status.check();
 }
 
-// Registers an operation and its kernel for the CPU.
-template <typename Kernel>
+// Registers an operation and its kernel for the CPU; `shapes` sets the shapes of its outputs.
+template <typename Kernel, void (*shapes)(Shapes&)>
 void define(const Definition& definition) {
   Status status;
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(definition.name);
   for (const char* input : definition.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char* output : definition.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
   for (const char* attribute : definition.attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, definition.shapes);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, infer<shapes>);
   if (definition.stateful) TF_OpDefinitionBuilderSetIsStateful(builder, true);  // it takes false for true
   TF_RegisterOpDefinition(builder, status);
   status.check();

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "fused_kernels.h"
-#include "kernel.h"
-#include "region_loops.h"
+#include "kernels/fused_kernels.h"
+#include "kernels/kernel.h"
+#include "loops/region_loops.h"
 
 namespace visualbert {
 namespace {
@@ -180,31 +180,18 @@ struct RoiAlignKernel {
   bool is_aligned;
 };
 
-void shapes_regions(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle* parts[] = {TF_NewShapeHandle(), TF_NewShapeHandle(), TF_NewShapeHandle()};
-  TF_ShapeHandle *pixels = parts[0], *regions = parts[1], *cells = parts[2];
-  const auto if_ok = [&](auto&& call) {
-    if (TF_GetCode(status) == TF_OK) call();
-  };
-  if_ok([&] { TF_ShapeInferenceContextGetInput(context, 0, pixels, status); });
-  if_ok([&] { TF_ShapeInferenceContextSubshape(context, pixels, 1, 2, pixels, status); });
-  if_ok([&] { TF_ShapeInferenceContextGetInput(context, 1, regions, status); });
-  if_ok([&] { TF_ShapeInferenceContextSubshape(context, regions, 0, 1, regions, status); });
-  if_ok([&] { TF_ShapeInferenceContextGetInput(context, 3, cells, status); });
-  for (TF_ShapeHandle* part : {cells, cells, pixels}) {
-    if_ok([&] { TF_ShapeInferenceContextConcatenateShapes(context, regions, part, regions, status); });
-  }
-  if_ok([&] { TF_ShapeInferenceContextSetOutput(context, 0, regions, status); });
-  for (TF_ShapeHandle* part : parts) TF_DeleteShapeHandle(part);
+// [r, bins, bins, c]
+void shapes_regions(Shapes& shapes) {
+  TF_ShapeHandle* bins = shapes.input(3);
+  shapes.set(0, shapes.joined({shapes.axes(1, 0, 1), bins, bins, shapes.axes(0, 1, 2)}));
 }
 
 }  // namespace
 
 void register_region_kernels() {
   const std::initializer_list<const char*> inputs = {"pixels: T", "geometry: float", "rows: int32", "cells: int32"};
-  define<RoiPoolKernel>({"VisualbertRoiPool", inputs, {"regions: T"}, {kFloats}, shapes_regions, false});
-  define<RoiAlignKernel>(
-      {"VisualbertRoiAlign", inputs, {"regions: T"}, {kFloats, "sampling: int", "is_aligned: int"}, shapes_regions, false});
+  define<RoiPoolKernel, shapes_regions>({"VisualbertRoiPool", inputs, {"regions: T"}, {kFloats}, false});
+  define<RoiAlignKernel, shapes_regions>({"VisualbertRoiAlign", inputs, {"regions: T"}, {kFloats, "sampling: int", "is_aligned: int"}, false});
 }
 
 }  // namespace visualbert

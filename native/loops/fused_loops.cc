@@ -3,12 +3,12 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
-#include "fused_loops.h"
+#include "loops/fused_loops.h"
 
 #include <algorithm>
 #include <cfloat>
 
-#include "vector_math.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 

@@ -3,16 +3,16 @@
 #pragma GCC optimize("O3", "no-trapping-math")
 #endif
 
-#include "packed_loops.h"
+#include "loops/packed_loops.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
 
-#include "fused_loops.h"
-#include "packed_tiles.h"
-#include "vector_math.h"
+#include "loops/fused_loops.h"
+#include "loops/packed_tiles.h"
+#include "loops/vector_math.h"
 
 namespace visualbert {
 namespace {
