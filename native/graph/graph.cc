@@ -1,6 +1,8 @@
 // The addon that runs compiled functions: graphs made and closed, the server of this process, and what else JavaScript calls.
 #include "graph/graph.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <mutex>
 #ifdef __GLIBC__
@@ -78,6 +80,9 @@ napi_value AllFinite(napi_env env, napi_value* args, size_t) {
   return result;
 }
 
+// endProcess(code): ends the process at once. Node's own end waits for its threads, of which one may wait for a worker that is lost.
+napi_value EndProcess(napi_env env, napi_value* args, size_t) { _exit(static_cast<int>(to_int(env, args[0]))); }
+
 // returnMemory(): returns freed memory to the system. glibc keeps free blocks between used ones, in an arena for each thread.
 napi_value ReturnMemory(napi_env, napi_value*, size_t) {
 #ifdef __GLIBC__
@@ -106,6 +111,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<OperationDefinition>(env, exports, "operationDefinition");
   export_function<Detach>(env, exports, "detach");
   export_function<AllFinite>(env, exports, "allFinite");
+  export_function<EndProcess>(env, exports, "endProcess");
   export_function<ReturnMemory>(env, exports, "returnMemory");
   return exports;
 }

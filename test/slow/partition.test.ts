@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Finished } from '../scripts/command.js';
 import { argsOf, startCommand, workerOf } from '../helpers/worker-runs.js';
 
-const TIMEOUT_SECONDS = 6;
+const TIMEOUT_SECONDS = 12;
 const PORT = 2222;
 const HOSTS = [0, 1, 2] as const;
 

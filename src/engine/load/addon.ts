@@ -90,6 +90,7 @@ export interface GraphAddon {
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
   detach(buffer: ArrayBufferLike): void;
   allFinite(values: Float32Array): boolean;
+  endProcess(code: number): never;
   returnMemory(): void;
   run(
     graph: Handle<'graph'>,

@@ -1,4 +1,5 @@
 // TensorFlow's own server: makes this process a worker of a cluster, whose sessions can sum tensors over all workers.
+import { isMainThread } from 'node:worker_threads';
 import { PbfWriter } from 'pbf';
 import { EngineError, errorMessage } from '../../errors.js';
 import type { GraphAddon } from '../load/addon.js';
@@ -21,6 +22,7 @@ let started: WorkerServer | null = null;
  * Starts the server of this process. It listens on the port of its own address, without authentication or encryption, until the process ends:
  * TensorFlow cannot stop a server. Where all addresses are of the loopback device it takes no calls from elsewhere (a warning where the system
  * cannot keep them out), else from every network interface.
+ * The process then ends without waiting for its threads, after the listeners of `exit` that are there by now.
  * @throws EngineError when the port cannot be opened, and at the second call
  */
 export function startServer({ addresses, worker }: WorkerAddresses): WorkerServer {
@@ -34,10 +36,10 @@ export function startServer({ addresses, worker }: WorkerAddresses): WorkerServe
   const { threads: intraOpThreads, interOpThreads, xla } = native.info;
   const config = sessionConfig({ intraOpThreads, interOpThreads, xla, worker });
   try {
-    const target = (native.graph as GraphAddon).startServer(
-      serverDefinition({ addresses, worker }, config),
-      localPort({ addresses, worker }),
-    );
+    const addon = native.graph as GraphAddon;
+    const target = addon.startServer(serverDefinition({ addresses, worker }, config), localPort({ addresses, worker }));
+    // Node waits for its threads before it ends, and a sum in one of them may wait for a worker that is lost.
+    if (isMainThread) process.once('exit', (code) => addon.endProcess(code));
     return (started = { target, worker });
   } catch (error) {
     throw new EngineError(
