@@ -7,7 +7,7 @@ import { EXIT_CODES } from '../../scripts/command-line.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
 import { writeFeatureFolder } from '../helpers/numpy-files.js';
 import { freePorts } from '../helpers/ports.js';
-import { argsOf, startWorker } from '../helpers/worker-runs.js';
+import { argsOf, startCommand } from '../helpers/worker-runs.js';
 import { COMMAND, type Finished, visualbert } from './command.js';
 import { writeNlvrFiles } from './nlvr-files.js';
 
@@ -33,8 +33,9 @@ const stopped = (signal: 'SIGINT' | 'SIGTERM'): Promise<Finished> =>
 
 /** A worker whose other one does not come. */
 async function lonely(): Promise<Finished> {
-  const addresses = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
-  return startWorker(addresses, 0, [...argsOf('lonely'), '--worker-timeout', '2']);
+  const worker = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
+  const TF_CONFIG = JSON.stringify({ cluster: { worker }, task: { type: 'worker', index: 0 } });
+  return startCommand([...argsOf('lonely'), '--worker-timeout', '2'], { env: { TF_CONFIG } }).end;
 }
 
 const text = { text: 'a dog', image: '1' };
