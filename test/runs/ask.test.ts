@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { VCR_FEATURE_EXTRACTOR } from '../../src/features/detector-identity.js';
 import { setLogger } from '../../src/logger.js';
 import { pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { readPicture } from '../../src/pictures/decode.js';
@@ -126,7 +127,7 @@ describe('openQuestion', () => {
 test('published checkpoints are known by their ids and by copies with their names', () => {
   expect(publishedCheckpoint('uclanlp/visualbert-nlvr2-coco-pre')?.detector).toBe('detectron1-r101-fpn');
   expect(publishedCheckpoint('models/visualbert-vqa/')?.answers).toMatch(/answers_vqa\.txt$/);
-  expect(publishedCheckpoint('C:\\models\\visualbert-vcr')?.detector).toBe('vcr-r50');
+  expect(publishedCheckpoint('C:\\models\\visualbert-vcr')?.detector).toBe(VCR_FEATURE_EXTRACTOR);
   expect(publishedCheckpoint('runs/vqa')).toBeNull();
   expect(publishedCheckpoint('constructor')).toBeNull();
 });

@@ -9,6 +9,8 @@ import { VisualBertForQuestionAnswering } from '../../src/models/question-answer
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { uniformValues } from '../../src/random/values.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
+import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
+import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/numpy-files.js';
 
@@ -79,6 +81,8 @@ test('classes and their scores do as well', async () => {
 });
 
 test.each([0, -1, 1.5, NaN])('a batch of %p examples is refused before anything is read', async (batchSize) => {
-  const run = evaluateRun({ task: 'vqa', model: 'nowhere', data: {}, purpose: 'predict', batchSize });
-  await expect(run).rejects.toThrow(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
+  const options = { task: 'flickr', model: 'nowhere', data: {}, batchSize };
+  const evaluate = (): Promise<unknown> => evaluateRun({ ...options, purpose: 'predict' });
+  for (const run of [evaluate, () => evaluateExplanations(options), () => evaluateHeads(options)])
+    await expect(run()).rejects.toThrow(`batchSize: expected a whole number of at least 1, received ${batchSize}`);
 });
