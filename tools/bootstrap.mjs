@@ -15,6 +15,7 @@ const JOBS = {
   quickstart: ['dist/examples/quickstart.js'],
   'example:browser': ['dist/examples/browser/serve.js'],
   bench: ['dist/bench/run.js'],
+  'gpu-report': ['dist/bench/gpu/report.js'],
 };
 
 const [job = '', ...rest] = process.argv.slice(2);
@@ -28,7 +29,8 @@ requireNode();
 if (job === 'test:gpu') requireGpu();
 installPackages();
 build();
-installEngine(job === 'test:gpu' ? ['--gpu'] : ['--if-missing']);
+// The report installs its own.
+if (job !== 'gpu-report') installEngine(job === 'test:gpu' ? ['--gpu'] : ['--if-missing']);
 process.exit(run(process.execPath, [...program, ...rest]));
 
 function run(command, args, options = {}) {

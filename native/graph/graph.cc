@@ -109,6 +109,8 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<RunGraph>(env, exports, "run");
   export_function<KeepHandle>(env, exports, "keepHandle");
   export_function<OperationDefinition>(env, exports, "operationDefinition");
+  export_function<GraphDefinition>(env, exports, "graphDefinition");
+  export_function<RegisteredKernels>(env, exports, "registeredKernels");
   export_function<Detach>(env, exports, "detach");
   export_function<AllFinite>(env, exports, "allFinite");
   export_function<EndProcess>(env, exports, "endProcess");

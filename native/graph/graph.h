@@ -99,6 +99,8 @@ inline TensorPointer to_tensor(napi_env env, napi_value value) {
 // The functions of the addon that have a file of their own.
 napi_value AddOperation(napi_env env, napi_value* args, size_t count);
 napi_value OperationDefinition(napi_env env, napi_value* args, size_t count);
+napi_value GraphDefinition(napi_env env, napi_value* args, size_t count);
+napi_value RegisteredKernels(napi_env env, napi_value* args, size_t count);
 napi_value RunGraph(napi_env env, napi_value* args, size_t count);
 
 }  // namespace visualbert

@@ -129,4 +129,22 @@ napi_value OperationDefinition(napi_env env, napi_value* args, size_t) {
   return make_buffer(env, buffer->data, buffer->length);
 }
 
+// graphDefinition(graph): the serialized tensorflow.GraphDef, with the attributes that TensorFlow has inferred.
+napi_value GraphDefinition(napi_env env, napi_value* args, size_t) {
+  Status status;
+  std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> buffer(TF_NewBuffer(), TF_DeleteBuffer);
+  TF_GraphToGraphDef(open_graph(env, args[0])->graph, buffer.get(), status);
+  status.check();
+  return make_buffer(env, buffer->data, buffer->length);
+}
+
+// registeredKernels(type): the serialized tensorflow.KernelList of an operation, for every kind of device that these libraries know.
+napi_value RegisteredKernels(napi_env env, napi_value* args, size_t) {
+  Status status;
+  const std::string type = to_string(env, args[0]);
+  std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> buffer(TF_GetRegisteredKernelsForOp(type.c_str(), status), TF_DeleteBuffer);
+  status.check();
+  return make_buffer(env, buffer->data, buffer->length);
+}
+
 }  // namespace visualbert

@@ -90,7 +90,7 @@ export function isInstalled(id: EngineId): boolean {
 }
 
 /** Copies missing addons from the package with prebuilt ones, and compiles those that it lacks. */
-async function installAddons(id: EngineId, onProgress: (p: InstallProgress) => void): Promise<void> {
+export async function installAddons(id: EngineId, onProgress: (p: InstallProgress) => void): Promise<void> {
   for (const addon of addonSources()) {
     const file = addonFile(id, addon);
     if (existsSync(file)) continue;

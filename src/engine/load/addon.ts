@@ -88,6 +88,8 @@ export interface GraphAddon {
   ): { operation: number; outputs: OutputDescription[] };
   keepHandle(graph: Handle<'graph'>, handle: Handle<'tensor'>): number;
   operationDefinition(graph: Handle<'graph'>, type: string): ArrayBuffer;
+  graphDefinition(graph: Handle<'graph'>): ArrayBuffer;
+  registeredKernels(type: string): ArrayBuffer;
   detach(buffer: ArrayBufferLike): void;
   allFinite(values: Float32Array): boolean;
   endProcess(code: number): never;

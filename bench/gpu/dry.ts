@@ -1,0 +1,59 @@
+// What can be checked without a card: TensorFlow's GPU libraries load, and the steps that are recorded for a card find their kernels in them.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheRoot } from '../../src/cache-root.js';
+import { installAddons } from '../../src/engine/install/install.js';
+import { installLibraries } from '../../src/engine/install/libraries.js';
+import { currentHost, wheelPlan } from '../../src/engine/install/wheel-table.js';
+import { DEFAULT_TENSORFLOW } from '../../src/engine/load/engine-id.js';
+import { enginesFolder, hasLibraries } from '../../src/engine/load/paths.js';
+import type { StepPlacement } from './recorded-step.js';
+
+/** The report, and whether every operation is placed on the GPU. */
+export async function dryReport(): Promise<{ text: string; isPlaced: boolean }> {
+  // A cache of its own: TensorFlow's wheel without CUDA's would pass for a GPU engine elsewhere.
+  const cache = join(cacheRoot(), 'gpu-dry');
+  process.env.VISUALBERT_CACHE = cache;
+  await installTensorFlow();
+  const program = fileURLToPath(new URL('recorded-step.js', import.meta.url));
+  const env = { ...process.env, VISUALBERT_DEVICE: 'gpu', VISUALBERT_BACKEND: undefined };
+  const steps = JSON.parse(
+    execFileSync(process.execPath, [program], { env, encoding: 'utf8', maxBuffer: 2 ** 28 }),
+  ) as StepPlacement[];
+  return { text: placementText(steps), isPlaced: steps.every(({ placement }) => placement.onCpu.length === 0) };
+}
+
+/** TensorFlow's wheel with its CUDA kernels, and the addons; CUDA's own libraries are loaded only where there is a card. */
+async function installTensorFlow(): Promise<void> {
+  const { platform, arch } = currentHost();
+  const id = { tensorflow: DEFAULT_TENSORFLOW, device: 'gpu', platform, arch } as const;
+  const log = ({ stage, what }: { stage: string; what: string }): void => {
+    if (stage === 'compile' || stage === 'verify') console.error(`${stage} ${what}`);
+  };
+  const { wheels, ...plan } = wheelPlan(currentHost(), 'gpu');
+  mkdirSync(enginesFolder(), { recursive: true });
+  if (!hasLibraries(id)) await installLibraries(id, { ...plan, wheels: wheels.slice(0, 1), unpackedBytes: 1.5e9 }, log);
+  await installAddons(id, log);
+}
+
+function placementText(steps: readonly StepPlacement[]): string {
+  const lines = steps.map(({ model, precision, placement: { operations, onGpu, onCpu }, loss }) => {
+    const kept = [
+      ...new Set(onCpu.map(({ type, because }) => (type === because ? type : `${type} (with ${because})`))),
+    ];
+    return `| ${model} | ${precision} | ${operations} | ${onGpu.length} | ${onCpu.length} | ${kept.join(', ') || '-'} | ${loss.toFixed(4)} |`;
+  });
+  const types = [...new Set(steps.flatMap(({ placement }) => placement.onGpu))].sort();
+  return [
+    `## Placement of recorded steps, TensorFlow ${DEFAULT_TENSORFLOW}`,
+    'Steps as they are recorded for a card (composed operations), placed by the kernels that TensorFlow’s GPU libraries register for `GPU`. The loss is that of the\nsame graph on the CPU.',
+    [
+      '| model | precision | operations | types on the GPU | operations on the CPU | of type | loss |',
+      '|---|---|---|---|---|---|---|',
+      ...lines,
+    ].join('\n'),
+    `Types with a GPU kernel: ${types.join(', ')}.`,
+  ].join('\n\n');
+}

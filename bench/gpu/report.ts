@@ -1,0 +1,130 @@
+// `npm run gpu-report`: what the owner of an NVIDIA card can find out there, in one Markdown file: the tests on the card, and the bench beside PyTorch.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { enginesFolder } from '../../src/engine/load/paths.js';
+import { cudaReport } from '../../src/engine/load/cuda.js';
+import { canImport, packageRoot } from '../python-env.js';
+import { dryReport } from './dry.js';
+
+const flags = await yargs(hideBin(process.argv))
+  .scriptName('npm run gpu-report --')
+  .usage(
+    '$0 [flags]\n\nInstalls the GPU engine, runs the GPU tests and the bench on an NVIDIA card, and writes one Markdown file.',
+  )
+  .option('dry', {
+    boolean: true,
+    default: false,
+    describe: 'what can be checked without a card: the placement of a recorded step',
+  })
+  .option('out', { string: true, default: 'gpu-report.md', describe: 'the file to write' })
+  .strict()
+  .parseAsync();
+
+const sections: string[] = [
+  `# ${flags.dry ? 'What was checked without a card' : 'On a card'}`,
+  `Made ${new Date().toISOString()} by \`npm run gpu-report${flags.dry ? ' -- --dry' : ''}\`.`,
+];
+if (flags.dry) {
+  const { text, isPlaced } = await dryReport();
+  sections.push(text);
+  if (!isPlaced) process.exitCode = 1;
+} else {
+  requireCard();
+  installEngine();
+  sections.push(fenced('visualbert engine info', visualbert('engine', 'info').output));
+  sections.push(fenced('nvidia-smi', run('nvidia-smi', []).output));
+  sections.push(testSection('Tests', {}), testSection('Tests, with XLA', { TF_XLA_FLAGS: '--tf_xla_auto_jit=2' }));
+  sections.push(benchSection());
+}
+writeFileSync(flags.out, `${sections.join('\n\n')}\n`);
+console.error(`written: ${flags.out}`);
+
+function requireCard(): void {
+  const { driver } = cudaReport(enginesFolder(), []);
+  if (driver.present) return;
+  console.error(
+    `No report: this machine has ${driver.detail}.\n\`npm run gpu-report -- --dry\` checks what can be checked without a card.`,
+  );
+  process.exit(1);
+}
+
+function installEngine(): void {
+  const { ok } = visualbert('engine', 'install', '--gpu');
+  if (ok) return;
+  console.error('No report: the GPU engine could not be installed.');
+  process.exit(1);
+}
+
+/** Runs a program with its errors shown; `output` is what it printed. */
+function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { ok: boolean; output: string } {
+  const { status, stdout, error } = spawnSync(program, args, {
+    ...{ cwd: packageRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
+    env: { ...process.env, VISUALBERT_DEVICE: 'gpu', ...env },
+  });
+  return { ok: status === 0, output: error === undefined ? stdout : `${program}: ${error.message}` };
+}
+
+function visualbert(...args: string[]): { ok: boolean; output: string } {
+  return run(process.execPath, ['dist/scripts/visualbert.js', ...args]);
+}
+
+function fenced(title: string, text: string): string {
+  return `## ${title}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\``;
+}
+
+/** As much of jest's report as is shown. */
+interface JestReport {
+  testResults: {
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+    message: string;
+  }[];
+}
+
+/** The GPU tests, and the message of each that failed. */
+function testSection(title: string, env: NodeJS.ProcessEnv): string {
+  if (process.exitCode === undefined) process.exitCode = 0;
+  const folder = mkdtempSync(join(tmpdir(), 'visualbert-gpu-'));
+  try {
+    const file = join(folder, 'tests.json');
+    const jest = [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/jest/bin/jest.js',
+    ];
+    const { ok } = run(
+      process.execPath,
+      [...jest, '--config', 'jest.gpu.config.mjs', '--runInBand', '--json', `--outputFile=${file}`],
+      env,
+    );
+    if (!ok) process.exitCode = 1;
+    const { testResults } = JSON.parse(readFileSync(file, 'utf8')) as JestReport;
+    const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+    const failed = tests.filter(({ status }) => status === 'failed');
+    const broken = testResults.filter(({ assertionResults }) => assertionResults.length === 0);
+    const messages = [
+      ...failed.map(({ fullName, failureMessages }) => fenced(fullName, failureMessages.join('\n'))),
+      ...broken.map(({ message }) => fenced('a file that could not be run', message)),
+    ].map((text) => text.replace(/^##/, '###'));
+    const passed = tests.filter(({ status }) => status === 'passed').length;
+    return [`## ${title}`, `${passed} passed, ${failed.length + broken.length} failed.`, ...messages].join('\n\n');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Steps and predictions beside PyTorch, where a Python has it for the card. */
+function benchSection(): string {
+  const python = process.env.VISUALBERT_PYTHON ?? 'python3';
+  const hasTorch = canImport(python, 'torch, transformers, safetensors; assert torch.cuda.is_available()');
+  if (!hasTorch)
+    return `## Bench\n\nNot run: \`${python}\` has no torch with CUDA and transformers. Set VISUALBERT_PYTHON to a Python that has them.`;
+  const measurements = ['agreement', 'train-fp32', 'train-bf16', 'forward-fp32', 'forward-bf16', 'pretraining'];
+  const args = ['dist/bench/run.js', '--device', 'gpu', '--only', ...measurements];
+  const { ok, output } = run(process.execPath, args, { VISUALBERT_PYTHON: python });
+  if (!ok) process.exitCode = 1;
+  return `## Bench beside PyTorch, eager and compiled\n\n\`${args.join(' ')}\`\n\n${output.trim()}`;
+}
