@@ -5,21 +5,24 @@ import { selectBackend } from '../../src/engine/select-backend.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { createTrainingStep } from '../../src/training/step/compiled-step.js';
 import { modelOf } from '../helpers/fixture-model.js';
-import { fixtureNames, readFixture, section } from '../helpers/fixtures.js';
-import { describeParity } from '../helpers/parity-cases.js';
-import { difference, largest, trainAsFixture } from '../helpers/parity.js';
+import { section } from '../helpers/fixture.js';
+import { fixtureNames, readFixture } from '../helpers/fixtures.js';
+import { describeParity, openHere } from '../helpers/parity-cases.js';
+import { judgeTraining } from '../helpers/parity.js';
+import { difference, largest, trainAsFixture } from '../helpers/parity-values.js';
 
 const choose = (): ReturnType<typeof selectBackend> => selectBackend({ device: 'gpu' });
 await choose();
 const trained = fixtureNames().filter((name) => readFixture(name).meta.options.training !== undefined);
 
-describe('eager', () => describeParity(fixtureNames(), choose));
+describe('eager', () => describeParity(fixtureNames(), openHere(choose)));
 
 describe('the compiled step', () => {
   test.each(trained)('in fp32 has the parameters of PyTorch after three steps: %s', async (name) => {
     const fixture = readFixture(name);
     const model = modelOf(fixture);
-    const { worst, tolerance } = await trainAsFixture(model, fixture, (options) => createTrainingStep(model, options));
+    const end = await trainAsFixture(model, fixture, (options) => createTrainingStep(model, options));
+    const { worst, tolerance } = judgeTraining(fixture, end);
     expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
     model.dispose();
   });
