@@ -65,6 +65,11 @@ export function workerOf(addresses: readonly string[], index: number): NodeJS.Pr
   return { TF_CONFIG: JSON.stringify({ cluster: { worker: addresses }, task: { type: 'worker', index } }) };
 }
 
+/** Runs a worker of a cluster that TF_CONFIG names. */
+export function startWorker(addresses: readonly string[], index: number, args: readonly string[]): Promise<Finished> {
+  return startCommand(args, { env: workerOf(addresses, index) }).end;
+}
+
 /** Processes that a launcher has started, worker 0 first. */
 export function childrenOf({ pid }: ChildProcess): number[] {
   try {

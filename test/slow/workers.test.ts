@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { freePorts } from '../helpers/ports.js';
-import { argsOf, childrenOf, folderOf, lossesOf, startCommand, workerOf } from '../helpers/worker-runs.js';
-import { type Finished, visualbert } from '../scripts/command.js';
+import { argsOf, childrenOf, folderOf, lossesOf, startWorker } from '../helpers/worker-runs.js';
+import { visualbert } from '../scripts/command.js';
 
 async function expectSameRun(run: string): Promise<void> {
   const [found, expected] = await Promise.all([lossesOf(run), lossesOf('alone')]);
@@ -14,11 +14,6 @@ async function expectSameRun(run: string): Promise<void> {
   expect(accuracies(found)).toEqual(accuracies(expected));
   const distance = Math.max(...Object.entries(expected).map(([key, value]) => Math.abs(value - (found[key] ?? NaN))));
   expect(distance).toBeLessThan(1e-5);
-}
-
-/** A worker of a cluster that TF_CONFIG names. */
-function startWorker(addresses: readonly string[], index: number, args: readonly string[]): Promise<Finished> {
-  return startCommand(args, { env: workerOf(addresses, index) }).end;
 }
 
 test('two and four workers make the run of one, short batches included', async () => {
