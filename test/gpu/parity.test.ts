@@ -8,8 +8,8 @@ import { modelOf } from '../helpers/fixture-model.js';
 import { section } from '../helpers/fixture.js';
 import { fixtureNames, readFixture } from '../helpers/fixtures.js';
 import { describeParity, openHere } from '../helpers/parity-cases.js';
-import { judgeTraining } from '../helpers/parity.js';
-import { difference, largest, trainAsFixture } from '../helpers/parity-values.js';
+import { difference, judgeTraining, largest } from '../helpers/parity.js';
+import { trainAsFixture } from '../helpers/parity-values.js';
 
 const choose = (): ReturnType<typeof selectBackend> => selectBackend({ device: 'gpu' });
 await choose();
