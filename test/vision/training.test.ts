@@ -131,7 +131,7 @@ describe('losses and their gradients', () => {
     () => {
       tf.tidy(() => {
         const [h, w, inputs, outputs] = [23, 32, 4, 8];
-        const ramp = (shape: number[], step: number): tf.Tensor4D =>
+        const ramp = (shape: [number, number, number, number], step: number): tf.Tensor4D =>
           tf.reshape(
             tf.sin(
               tf.mul(
