@@ -1,7 +1,7 @@
-// The logger of the library's warnings and notices: the console, unless a program sets its own.
+// The logger of the library's warnings and notices: the console by default.
 import { requireKinds } from './options.js';
 
-/** What the library logs with. `console` and the loggers of pino and winston have this shape. */
+/** A logger, such as `console`, or one of pino or winston. */
 export interface Logger {
   info(message: string): void;
   warn(message: string): void;
@@ -9,11 +9,11 @@ export interface Logger {
 
 let current: Logger = console;
 const warned = new Set<string>();
-/** A server would collect texts without end, as some name what came from outside. */
+/** Bounds the memory of a server: some warnings contain data of requests. */
 const MOST_WARNINGS = 1000;
 
 /**
- * Replaces the logger of the whole library; `null` brings back the console. Warnings that were given once may be given again.
+ * Replaces the logger of the whole library; `null` restores the console. Warnings that were logged once may be logged again.
  * @example
  * setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
  */
@@ -28,7 +28,7 @@ export function info(message: string): void {
   current.info(message);
 }
 
-/** Logs a warning, each text once in the life of a logger, and no more than 1000 texts. */
+/** Logs a warning, each text once per logger, and at most 1000 texts. */
 export function warnOnce(message: string): void {
   if (warned.has(message) || warned.size >= MOST_WARNINGS) return;
   warned.add(message);

@@ -4,24 +4,24 @@ import { type Fragment, html, type Markup } from './escape.js';
 /** Corners in pixels: x1, y1, x2, y2. */
 export type Corners = readonly number[];
 
-/** Boxes that are drawn alike. */
+/** Boxes drawn in one style. */
 export interface BoxGroup {
   /** Class of the group, by which a stylesheet colours it: `boxes`, `expected`, `predicted` are in the shared style. */
   kind: string;
   boxes: readonly Corners[];
-  /** Thickness of the lines, as a multiple of a thin one that suits the picture. Default 1. */
+  /** Line thickness, as a multiple of a thin line for the picture's size. Default 1. */
   thickness?: number;
-  /** What is shown where a box is pointed at, by its index. */
+  /** Tooltip of a box, by its index. */
   titleOf?: (index: number) => string;
 }
 
 export interface BoxedPicture {
   /** A data URL; null draws the boxes alone. */
   picture: string | null;
-  /** Of the picture in pixels. Default: as far as the boxes reach. */
+  /** Size of the picture in pixels. Default: the extent of the boxes. */
   width?: number | undefined;
   height?: number | undefined;
-  /** Read to those who cannot see the picture. */
+  /** Accessible name of the picture. */
   label: string;
   groups: readonly BoxGroup[];
 }

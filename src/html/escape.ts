@@ -1,12 +1,12 @@
-// Markup from templates: what is put into one is escaped, unless it is markup itself.
+// Markup from templates: inserted values are escaped, unless they are markup.
 import { requireKinds } from '../options.js';
 
-/** Text as it may stand in HTML. */
+/** Text escaped for HTML. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** HTML that may be put into a page as it is. */
+/** HTML that is inserted without escaping. */
 export class Markup {
   constructor(private readonly text: string) {}
 
@@ -15,11 +15,11 @@ export class Markup {
   }
 }
 
-/** What a template may hold: texts and numbers are escaped, lists are joined, null is nothing. */
+/** A value in a template: texts and numbers are escaped, lists are joined, null is empty. */
 export type Fragment = Markup | string | number | null | readonly Fragment[];
 
 /**
- * Markup from a template: `` html`<b>${name}</b>` ``. The template's own indentation is left out.
+ * Markup from a template: `` html`<b>${name}</b>` ``. The template's own indentation is removed.
  * @example
  * const items = ['a < b', 'c'].map((text) => html`<li>${text}</li>`);
  * String(html`<ul>${items}</ul>`); // <ul><li>a &#60; b</li><li>c</li></ul>
@@ -36,5 +36,5 @@ function textOf(value: Fragment): string {
   return Array.isArray(value) ? value.map((one: Fragment) => textOf(one)).join('') : escapeHtml(String(value));
 }
 
-/** A stylesheet as it is written: the tag lets editors and formatters know what it is. */
+/** A stylesheet, unchanged; editors and formatters recognise the tag. */
 export const css = String.raw;

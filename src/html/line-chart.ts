@@ -8,9 +8,9 @@ export interface Series {
 }
 
 export interface ChartOptions {
-  /** What the x axis counts. Default `step`. */
+  /** Label of the x axis. Default `step`. */
   xLabel?: string;
-  /** A value of x that a line marks, with its name. */
+  /** A value of x to mark with a labelled line. */
   mark?: { x: number; label: string } | undefined;
 }
 
@@ -18,13 +18,13 @@ const WIDTH = 520;
 const HEIGHT = 220;
 const MARGIN = { left: 56, right: 20, top: 12, bottom: 26 };
 const COLORS = ['#2563eb', '#dc2626', '#059669', '#9333ea', '#d97706', '#0891b2', '#be185d', '#4d7c0f'];
-/** Values along an axis, about. */
+/** Approximate number of labels along an axis. */
 const TICKS = 5;
-/** Lines of more points are drawn without dots. */
+/** Lines with more points are drawn without dots. */
 const DOTTED_POINTS = 60;
-/** Values that differ by less than this share of their size are as good as constant: an axis must not magnify what they differ by. */
+/** Values that differ by less than this share of their size count as constant: the axis must not magnify the difference. */
 const CONSTANT_SHARE = 0.02;
-/** How far, as a share of its size, an axis then reaches to both sides. */
+/** Margin of the axis on both sides of a constant, as a share of its size. */
 const CONSTANT_MARGIN = 0.05;
 
 /** A chart with its series over one x axis; points that are not finite are left out. Empty when none is left. */
@@ -72,7 +72,7 @@ export function lineChart(title: string, series: readonly Series[], options: Cha
   </figure>`;
 }
 
-/** A line from top to bottom, with its name above the curves, on the longer side. */
+/** A vertical line, labelled above the curves on the wider side. */
 function markLine(x: number, label: string): Markup {
   const isLeft = x > WIDTH / 2;
   return html`<line x1="${at(x)}" x2="${at(x)}" y1="${MARGIN.top}" y2="${HEIGHT - MARGIN.bottom}" class="mark" /><text
@@ -84,7 +84,7 @@ function markLine(x: number, label: string): Markup {
     >`;
 }
 
-/** The names of lines beside their colours; by default those of a chart. */
+/** The names of lines with their colours; by default those of a chart. */
 export function legend(names: readonly string[], colors: readonly string[] = COLORS): Markup {
   const entries = names.map(
     (name, i): Fragment => html`<span><i style="background: ${colors[i % colors.length] ?? ''}"></i>${name}</span>`,

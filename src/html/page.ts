@@ -1,4 +1,4 @@
-// Pages that are one file: they need nothing from outside, and may load nothing from there.
+// Self-contained pages: they load nothing from elsewhere, which a content policy enforces.
 import { type Fragment, html, Markup } from './escape.js';
 import { BASE_STYLE } from './stylesheet.js';
 import { requireKinds } from '../options.js';
@@ -6,9 +6,9 @@ import { requireKinds } from '../options.js';
 export interface PageParts {
   title: string;
   body: Fragment;
-  /** Added to the style that all pages share. */
+  /** Styles in addition to those of all pages. */
   style?: string;
-  /** JavaScript that the page runs when it has been read. Must not contain `</script` or `<!--`. */
+  /** JavaScript to run when the page has loaded. Must not contain `</script` or `<!--`. */
   script?: string;
 }
 
@@ -42,7 +42,7 @@ export function htmlPage(parts: PageParts): string {
   return page.toString();
 }
 
-/** A page of a server, which has style and script at addresses of their own: its content policy is a header of the response. */
+/** A page of the server, with style and script at separate addresses; its content policy is a header of the response. */
 export function servedPage({
   title,
   body,

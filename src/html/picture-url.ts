@@ -1,8 +1,8 @@
-// A picture's file as an address that a page carries in itself.
+// A picture's file as a data URL.
 import { DataError } from '../errors.js';
 import { requireKinds } from '../options.js';
 
-/** First bytes of the kinds of pictures that browsers show. */
+/** First bytes of the picture formats that browsers show. */
 const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [
   ['image/png', 0, [0x89, 0x50, 0x4e, 0x47]],
   ['image/jpeg', 0, [0xff, 0xd8, 0xff]],
@@ -18,7 +18,7 @@ export function pictureUrl(bytes: Uint8Array, name: string): string {
   return `data:${kind[0]};base64,${base64Of(bytes)}`;
 }
 
-/** Base64 of bytes, in a browser too. */
+/** Base64 of bytes; also works in browsers. */
 export function base64Of(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);

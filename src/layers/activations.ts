@@ -64,7 +64,7 @@ const ACTIVATIONS: Readonly<Record<string, TensorFunction>> = {
   tanh: (x) => tf.tanh(x),
 };
 
-/** Every name that `hiddenAct` takes. */
+/** Every name that `hiddenAct` accepts. */
 export const ACTIVATION_NAMES: readonly string[] = Object.keys(ACTIVATIONS);
 
 /** The function that `hiddenAct` names, or the function itself. @throws ConfigError for an unknown name. */

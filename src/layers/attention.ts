@@ -33,7 +33,7 @@ function scaledSoftmax(scores: tf.Tensor, scale: number, bias: tf.Tensor | null)
       const probabilities = saved as tf.Tensor;
       const dScores = fused('FusedSoftmaxGrad', { dy, y: probabilities }, { scale });
       if (dScores !== null) return dScores;
-      // without their mean, gradients that are equal for all positions cause less rounding error
+      // subtracting the mean reduces rounding errors of gradients that are equal for all positions
       const weighted = tf.mul(tf.sub(dy, tf.mean(dy, -1, true)), probabilities);
       const change = tf.sub(weighted, tf.mul(probabilities, tf.sum(weighted, -1, true)));
       return [tf.mul(change, scale)];
@@ -74,7 +74,7 @@ export interface AttentionArgs {
   n: number;
   /** `[b, 1, 1, s]` from `attentionBias`, or null when nothing is masked. */
   bias: tf.Tensor | null;
-  /** Multiplies the probabilities, broadcast to `[b, n, q, s]`; null leaves every head as it is. */
+  /** Multiplies the probabilities, broadcast to `[b, n, q, s]`; null leaves the heads unchanged. */
   headMask: tf.Tensor | null;
   dropout: DropoutSite;
   context: CallContext;

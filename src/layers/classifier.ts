@@ -1,4 +1,4 @@
-// A classification head: dropout, a transform in some, then one affine map.
+// A classification head: dropout, an optional transform, then one affine map.
 import * as tf from '@tensorflow/tfjs';
 import { type Activation, activationFunction, activationName } from './activations.js';
 import { hash32 } from '../random/philox.js';
@@ -11,7 +11,7 @@ import { WeightedLayer, type CallKwargs, type WeightedLayerArgs } from './weight
 export interface ClassifierArgs extends WeightedLayerArgs {
   numLabels: number;
   hiddenDropoutProb: number;
-  /** Put dense, activation and layer norm before the affine map, as MMF does. Default null: one layer, as the authors and transformers. */
+  /** Adds dense, activation and layer norm before the affine map, as in MMF. Default null: one layer, as in the authors' code and transformers. */
   transform?: { hiddenAct: Activation; layerNormEps: number } | null;
 }
 

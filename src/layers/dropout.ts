@@ -7,9 +7,9 @@ import { withGradient } from './with-gradient.js';
 /** How a forward pass runs. */
 export interface CallContext {
   training: boolean;
-  /** `[2] int32`, seed and step, or `[3]` with the number of a worker (`philoxUniform`); null without dropout. It must live until the gradients are computed. */
+  /** `[2] int32`, seed and step, or `[3]` with the number of a worker (`philoxUniform`); null without dropout. Do not dispose it before the gradients are computed. */
   dropoutKey: tf.Tensor1D | null;
-  /** Is given the attention probabilities `[b, n, s, s]` of each layer in turn, and returns those that multiply the values. */
+  /** Receives the attention probabilities `[b, n, s, s]` of each layer in turn, and returns those that multiply the values. */
   attentionHook?: (probabilities: tf.Tensor) => tf.Tensor;
 }
 
@@ -33,7 +33,7 @@ export function droppingKey(
 
 /**
  * Sets values to zero with probability `rate` and scales the others by 1 / (1 - rate); outside training returns `x` itself.
- * The mask is drawn again for the gradient instead of being kept.
+ * The mask is drawn again for the gradient instead of being stored.
  */
 export function dropout(x: tf.Tensor, site: DropoutSite, context: CallContext): tf.Tensor {
   const { rate, salt } = site;

@@ -90,7 +90,7 @@ export class Embeddings extends WeightedLayer {
     super.build(inputShape);
   }
 
-  /** Gives the visual type and position tables the values of the text ones: the authors' special initialisation. */
+  /** Copies the text type and position tables to the visual ones: the authors' special initialisation. */
   copyTextTables(): void {
     this.visualTypeTable.assign(this.typeTable);
     this.visualPositionTable.assign(this.positionTable);
@@ -100,7 +100,7 @@ export class Embeddings extends WeightedLayer {
   run(inputs: EmbeddingsInputs, context: CallContext): tf.Tensor {
     const text = this.textVectors(inputs); // [b, t, h]
     const { visualEmbeds } = inputs;
-    const isTextAlone = visualEmbeds === undefined || visualEmbeds.shape[1] === 0; // gradients of nothing cannot be reshaped
+    const isTextAlone = visualEmbeds === undefined || visualEmbeds.shape[1] === 0; // an empty gradient cannot be reshaped
     const all = isTextAlone ? text : tf.concat([text, this.regionVectors(visualEmbeds, inputs)], 1);
     return dropout(layerNorm(all, this.norm, this.args.layerNormEps), this.dropoutSite, context); // [b, s, h]
   }
@@ -125,9 +125,9 @@ export class Embeddings extends WeightedLayer {
       visualTokenTypeIds === undefined
         ? rowsOf(this.visualTypeTable, 1, 1)
         : lookup(this.visualTypeTable, visualTokenTypeIds);
-    const placed = tf.add(tf.add(projected, types), rowsOf(this.visualPositionTable, 0, 1)); // [b, v, h]
-    if (imageTextAlignment === undefined) return placed;
-    return tf.add(placed, this.alignedPositions(tf.slice(imageTextAlignment, [0, 0, 0], [-1, v, -1])));
+    const embedded = tf.add(tf.add(projected, types), rowsOf(this.visualPositionTable, 0, 1)); // [b, v, h]
+    if (imageTextAlignment === undefined) return embedded;
+    return tf.add(embedded, this.alignedPositions(tf.slice(imageTextAlignment, [0, 0, 0], [-1, v, -1])));
   }
 
   /** Mean of the text positions that each region belongs to: `[b, v, a] int32`, -1 = none, to `[b, v, h]` (0 without any). */
@@ -172,7 +172,7 @@ function requireIds(ids: tf.Tensor | undefined, who: string): tf.Tensor {
   );
 }
 
-/** The inputs of a call in a tf.model, by how many there are. */
+/** The inputs of a call in a tf.model, identified by their number. */
 function namedInputs(inputs: tf.Tensor | tf.Tensor[]): EmbeddingsInputs {
   const [inputIds, ...rest] = Array.isArray(inputs) ? inputs : [inputs];
   const names =

@@ -25,7 +25,7 @@ export interface EncoderLayerArgs extends WeightedLayerArgs {
 export interface EncoderLayerInputs {
   /** `[b s, h]`: tokens of an example follow each other. */
   x: tf.Tensor;
-  /** `[b q, h]`: the tokens of `x` whose new states are wanted; absent: all. */
+  /** `[b q, h]`: the tokens of `x` whose new states are computed; absent: all. */
   queries?: tf.Tensor;
   /** Batch size b. */
   b: number;
@@ -122,7 +122,7 @@ export class EncoderLayer extends WeightedLayer {
     return { x: ended(narrow, attended, this.outputNorm, this.outputDropout), probabilities };
   }
 
-  /** `run` that keeps its inputs alone for the gradient and computes the rest again then: `[b s, h]` to `[b q, h]`. */
+  /** `run` that keeps only its inputs for the gradient, and computes the rest again: `[b s, h]` to `[b q, h]`. */
   runRecomputed(
     { x, queries, b, bias, headMask }: EncoderLayerInputs,
     { training, dropoutKey }: CallContext,

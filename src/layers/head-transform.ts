@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { layerNorm, type NormWeights } from './layer-norm.js';
 import { linear, type LinearWeights } from './linear.js';
 
-/** Names of the transform's weights begin with these. */
+/** Prefixes of the transform's weights. */
 export const TRANSFORM = { dense: 'transform.dense', norm: 'transform.LayerNorm' } as const;
 
 export interface HeadTransformWeights {

@@ -1,4 +1,4 @@
-// Where weights get their first values: a function of the parameter's full name, so that adding a layer changes no other.
+// Initial values of weights: a function of the parameter's full name, so that adding a layer changes no other weight.
 import * as tf from '@tensorflow/tfjs';
 import { normalValues } from '../random/values.js';
 import { sizeOf } from '../shapes.js';
@@ -12,10 +12,10 @@ export interface WeightInit {
   zeroRow?: number;
 }
 
-/** Makes the first value of the parameter `name` (its full name in the model). The caller owns the tensor. */
+/** Makes the initial value of the parameter `name` (its full name in the model). The caller owns the tensor. */
 export type WeightInitializer = (name: string, shape: number[], init: WeightInit) => tf.Tensor;
 
-/** Reproducible weights: each is drawn from the seed and a hash of its own name. 0 is a seed like any other. */
+/** Reproducible weights: each is drawn from the seed and a hash of its own name. 0 is an ordinary seed. */
 export function seededInitializer(seed: number): WeightInitializer {
   return (name, shape, { kind, stddev = 1, zeroRow }) => {
     if (kind === 'zeros') return tf.zeros(shape);

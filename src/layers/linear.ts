@@ -27,7 +27,7 @@ export function linear(x: tf.Tensor, { weight, bias }: LinearWeights): tf.Tensor
       return [
         () => first(fused('ColumnSums', { x: dy })?.[0] ?? tf.sum(dy, 0)),
         () => first(tf.matMul(dy, input as tf.Tensor, true, false)),
-        // a recorded graph would leave the parameters' gradients to the end, and with them `x` and `dy` in memory: the way down waits
+        // a recorded graph would run the parameters' gradients last and keep `x` and `dy` in memory: so backpropagation waits for them
         () => tf.matMul(after(dy, done), matrix as tf.Tensor),
       ];
     },

@@ -11,7 +11,7 @@ export interface MaskedLmHeadArgs extends WeightedLayerArgs {
   vocabSize: number;
   hiddenAct: Activation;
   layerNormEps: number;
-  /** Take the decoder's weight as second input instead of owning one. */
+  /** Read the decoder's weight from the second input instead of owning one. */
   tied: boolean;
 }
 

@@ -4,10 +4,10 @@ import { after } from '../fused.js';
 import { gradientsInside, withGradient } from './with-gradient.js';
 
 /**
- * `block(tensors)`, of which only `tensors` are kept for the gradient: it computes the block again, with the same dropout.
+ * `block(tensors)`, keeping only `tensors` for the gradient, which computes the block again with the same dropout.
  * Costs one more forward pass through the block. Equal to the plain block bit for bit.
- * @param tensors all that the block reads beside its parameters; null for what is not there.
- * @param parameters what the block reads of a layer. Frozen ones get no gradient.
+ * @param tensors everything that the block reads besides its parameters; null for absent ones.
+ * @param parameters the layer's parameters that the block reads. Frozen ones get no gradient.
  * @see https://arxiv.org/abs/1604.06174
  */
 export function recomputed(

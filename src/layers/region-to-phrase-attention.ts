@@ -1,4 +1,4 @@
-// How well each region fits each phrase: the scores of one attention head, before its softmax.
+// Scores of each region for each phrase: one attention head, before its softmax.
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
@@ -49,7 +49,7 @@ export class RegionToPhraseAttention extends WeightedLayer {
     const keys = tf.reshape(linear(tf.reshape(regions, [b * v, h]), this.key), [b, v, -1]); // [b, v, d]
     const headSize = queries.shape[2] ?? 1;
     const scores = tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(headSize)); // [b, p, v]
-    // As transformers: unlike the encoder's, this mask is not made boolean, so a fraction masks.
+    // As in transformers: unlike the encoder's, this mask is not made boolean, so fractions mask in part.
     const bias = tf.mul(tf.sub(1, tf.cast(regionMask, 'float32')), MASKED_SCORE);
     return tf.add(scores, tf.reshape(bias, [b, 1, v]));
   }

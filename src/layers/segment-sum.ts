@@ -1,5 +1,5 @@
-// Adding up rows by segment, the gradient of looking rows up in a table, where tfjs 4.22 lacks it (wasm) or walks through all rows of
-// the table for each of its rows (cpu). With it every model trains on those backends too, slowly.
+// Sums rows by segment, the gradient of a table lookup, where tfjs 4.22 lacks it (wasm) or takes quadratic time (cpu). With it every
+// model can be trained on those backends too, slowly.
 import * as tf from '@tensorflow/tfjs';
 
 const UNSORTED_SEGMENT_SUM = 'UnsortedSegmentSum';

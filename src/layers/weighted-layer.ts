@@ -1,4 +1,4 @@
-// The base class of our layers: weights named as in PyTorch, their first values, and the source of dropout.
+// The base class of our layers: weights named as in PyTorch, their initial values, and the dropout key.
 import * as tf from '@tensorflow/tfjs';
 import { philoxKey } from '../random/philox-uniform.js';
 import { seededInitializer, type WeightInit, type WeightInitializer } from './initializers.js';
@@ -16,14 +16,14 @@ export interface WeightedLayerArgs {
   initializerRange: number;
   /** Seed of fresh weights, and of dropout in a plain tfjs model. */
   seed?: number;
-  /** Gives the first values instead of the seed. Not part of the layer's saved configuration. */
+  /** Makes the initial values instead of the seed. Not part of the layer's saved configuration. */
   initializer?: WeightInitializer;
 }
 
 /** Keyword arguments that plain tfjs passes to `call`. */
 export type CallKwargs = { training?: unknown; [key: string]: unknown };
 
-/** A tf.layers.Layer that owns named weights in PyTorch's shapes. `build` makes them; arithmetic lives in pure functions. */
+/** A tf.layers.Layer that owns named weights in PyTorch's shapes. `build` creates them; arithmetic is in pure functions. */
 export abstract class WeightedLayer extends tf.layers.Layer {
   /** Weights by the rest of their PyTorch name, such as `dense.weight`. */
   readonly weightsByName = new Map<string, tf.Variable>();
@@ -71,7 +71,7 @@ export abstract class WeightedLayer extends tf.layers.Layer {
     return { kind: 'normal', stddev: this.initializerRange };
   }
 
-  /** How to run inside a plain tfjs model: dropout in training only, with new random numbers at each call. */
+  /** The context of a call inside a plain tfjs model: dropout in training only, with new random numbers at each call. */
   protected contextOf(kwargs: CallKwargs | undefined): CallContext {
     const training = kwargs?.training === true;
     return { training, dropoutKey: training ? philoxKey(this.seed, this.draws++) : null };
@@ -82,7 +82,7 @@ export abstract class WeightedLayer extends tf.layers.Layer {
   }
 }
 
-/** The shape of the first input: tfjs gives one shape or a list of them. */
+/** The shape of the first input: tfjs passes one shape or a list of them. */
 export function firstShape(shape: tf.Shape | tf.Shape[]): tf.Shape {
   return Array.isArray(shape[0]) ? shape[0] : (shape as tf.Shape);
 }

@@ -1,4 +1,4 @@
-// Operations whose gradient is written by hand: they keep less memory than what tfjs derives, and take fewer operations.
+// Operations with hand-written gradients, which need less memory and fewer operations than those that tfjs derives.
 import * as tf from '@tensorflow/tfjs';
 
 /** The result of the forward pass, and the tensors that the backward pass needs. */
@@ -7,10 +7,10 @@ export interface ForwardResult {
   saved: tf.Tensor[];
 }
 
-/** The gradient of one input: there already, or computed if it is asked for, from `dy` and what was saved alone. */
+/** The gradient of one input: a tensor, or a function that computes it on request, from `dy` and saved tensors only. */
 export type Gradient = tf.Tensor | (() => tf.Tensor);
 
-/** What lies under tf.customGrad, which would compute the gradients of all inputs whenever one is asked for. */
+/** The engine below tf.customGrad, which would compute the gradients of all inputs whenever one is requested. */
 interface DifferentiatingEngine {
   runKernelFunc(operation: {
     inputs: Record<string, tf.Tensor>;
@@ -21,7 +21,7 @@ interface DifferentiatingEngine {
 
 /**
  * The value of `forward`, with `backward(dy, saved)` as gradient: one for each of `inputs`, in their order.
- * Tensors that `forward` makes live on only as `value` or in `saved`. Gradients of frozen parameters are not asked for.
+ * Tensors that `forward` makes are disposed, except `value` and `saved`. Gradients of frozen parameters are not requested.
  */
 export function withGradient(
   inputs: tf.Tensor[],
@@ -44,7 +44,7 @@ export function withGradient(
   });
 }
 
-/** Gradients within a backward pass. tfjs knows one tape at a time: the outer one is put aside meanwhile. Null: no way to `y`. */
+/** Gradients within a backward pass. tfjs has one tape at a time: the outer one is suspended meanwhile. Null: `y` does not depend on the input. */
 export function gradientsInside(y: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): (tf.Tensor | null | undefined)[] {
   const engine = tf.engine();
   const { activeTape } = engine.state;

@@ -1,27 +1,27 @@
-// Mean average precision of a detector, as COCO's tool computes it at one overlap.
+// Mean average precision of a detector, as COCO's tool computes it at one IoU threshold.
 import { type Box, intersectionOverUnion } from '../boxes.js';
 import { DataError } from '../errors.js';
 import { requireKinds } from '../options.js';
 
-/** What a detector found in one picture. */
+/** A detector's results for one picture. */
 export interface Detections {
   boxes: readonly Box[];
   classes: readonly number[];
   scores: readonly number[];
 }
 
-/** What there is in the picture. */
+/** The objects in the picture. */
 export type GroundTruth = Pick<Detections, 'boxes' | 'classes'>;
 
-/** How many recalls the precision is read at: 0, 0.01, ... 1. */
+/** Number of recalls at which the precision is read: 0, 0.01, ... 1. */
 const RECALLS = 101;
-/** Of each picture and class. */
+/** Per picture and class. */
 const MOST_DETECTIONS = 100;
 
 /**
- * The mean over all classes that occur of their average precision, in percent. A detection is right when it overlaps an object of its class,
- * that no better one has found, by `overlap` at least.
- * @throws DataError when pictures and detections are not as many.
+ * The mean over all occurring classes of their average precision, in percent. A detection is correct when its IoU with an object of its class
+ * that no better detection has matched is at least `overlap`.
+ * @throws DataError when the numbers of pictures and detections differ.
  * @see cocodataset/cocoapi `PythonAPI/pycocotools/cocoeval.py`: areas of all sizes, no crowds
  */
 export function meanAveragePrecision(
@@ -73,7 +73,7 @@ function ofClass({ boxes, classes, scores }: Detections, one: number): { box: Bo
   return own.sort((a, b) => b.score - a.score).slice(0, MOST_DETECTIONS);
 }
 
-/** Each takes the object that it overlaps most, of those that are left. */
+/** Matches each detection with the unmatched object that it overlaps most. */
 function judge(
   found: readonly { box: Box; score: number }[],
   wanted: readonly Box[],

@@ -1,16 +1,16 @@
-// Accuracy and consistency of NLVR2, as the official script counts them.
+// Accuracy and consistency of NLVR2, as in the official script.
 import { DataError } from '../errors.js';
 import type { Statement } from '../records/nlvr.js';
 import { requireKinds } from '../options.js';
 
 export interface NlvrScores {
-  /** Share of right statements, in [0, 1]. */
+  /** Share of correct statements, in [0, 1]. */
   accuracy: number;
-  /** Share of sentences that are right with every pair of pictures, in [0, 1]. */
+  /** Share of sentences that are correct for every pair of pictures, in [0, 1]. */
   consistency: number;
 }
 
-/** Statements with the same key ask one sentence of several pairs: the identifier without its third field. */
+/** The key of statements with one sentence about several pairs: the identifier without its third field. */
 export function sentenceGroup(identifier: string): string {
   const fields = identifier.split('-');
   if (fields.length > 2) fields[2] = '';
@@ -42,7 +42,7 @@ export function scoreNlvr(statements: readonly Statement[], predictions: Readonl
 }
 
 /**
- * Reads the CSV of the leaderboard: `identifier,True|False` a line. As in the official script the last line of an identifier counts.
+ * Reads the CSV of the leaderboard: `identifier,True|False` a line. As in the official script, the last line of an identifier is used.
  * @throws DataError naming a malformed line.
  */
 export function parseNlvrPredictions(text: string, name: string): Map<string, boolean> {

@@ -1,16 +1,16 @@
-// How often the box of a phrase is found: recall among the first regions, and what the regions allow at best; of all phrases and by their type.
+// Recall of phrase grounding among the first regions, and the upper bound that the regions allow; of all phrases and by type.
 
-/** Numbers of regions that may be named. */
+/** Numbers of predicted regions. */
 export const RECALL_AT = [1, 5, 10] as const;
 
-/** Counts phrases: each with its regions by falling score, and those that match. */
+/** Accumulates phrases: each with its regions by descending score, and those that match. */
 export class PhraseRecall {
   private readonly all = new Counts();
   private readonly byType = new Map<string, Counts>();
 
   /**
    * @param ranked regions, best first; @param matching regions that overlap a box of the phrase by half. A phrase without any still counts,
-   *   so that 100% may be out of reach. @param types what the phrase names; one of several types counts for each.
+   *   so that 100% may be out of reach. @param types of the phrase; it counts for each of them.
    */
   add(ranked: readonly number[], matching: readonly number[], types: readonly string[] = []): void {
     this.all.add(ranked, matching);

@@ -1,4 +1,4 @@
-// Numbers as Python rounds and prints them: what the official tools show, to the last digit.
+// Numbers as Python rounds and prints them: the output of the official tools, to the last digit.
 
 /** Python's `round(x, digits)`: the nearest, and of two equally near the even one. */
 export function pythonRound(value: number, digits = 2): number {

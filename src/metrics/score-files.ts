@@ -1,4 +1,4 @@
-// Scores result files against annotations: the scores of the official tools, printed as they print them.
+// Scores result files against annotations, with the scores and output of the official tools.
 import { readText, writeTextAtomic } from '#platform';
 import { type Box, matchingRegions } from '../boxes.js';
 import { readJsonRecords } from '../formats/json.js';
@@ -24,7 +24,7 @@ export interface ScoreReport {
 
 /**
  * Scores a `result.json` of VQA (also VizWiz and TextVQA in that layout).
- * @throws DataError when a question has no result, or a result no question.
+ * @throws DataError when a question has no result, or a result has no question.
  */
 export async function scoreVqaFile(results: string, annotations: string): Promise<ScoreReport> {
   const [annotated, answers] = [await readVqaAnnotations(annotations), await readVqaResults(results)];
@@ -80,7 +80,7 @@ export async function scoreVcrFiles(
   return { scores: scoreVcr(records, predictions), text: lines.join('\n') };
 }
 
-/** What rowanz/r2c `models/eval_q2ar.py` prints: shares with three digits. */
+/** The output of rowanz/r2c `models/eval_q2ar.py`: shares with three digits. */
 const VCR_LINES = [
   ['Q->A', 'Answer acc:   '],
   ['QA->R', 'Rationale acc:'],
@@ -88,8 +88,8 @@ const VCR_LINES = [
 ] as const;
 
 /**
- * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and the upper bound where the
- * region features are given; over all phrases and by their type.
+ * Scores lines of `{ id, phrase, boxes }`, boxes best first, against Flickr30k Entities: R@1, R@5, R@10, and with region features the upper
+ * bound; over all phrases and by type.
  * @throws DataError when a phrase has no prediction, or its boxes are malformed.
  * @see jnhwkim/ban-vqa `train_flickr.py` (recall, upper bound) and ashkamath/mdetr `datasets/flickr_eval.py` (by type)
  */

@@ -1,4 +1,4 @@
-// VCR's scores: answers, rationales given the right answer, and both right; the leaderboard's CSV.
+// VCR's scores: answers, rationales given the correct answer, and both; the leaderboard's CSV.
 import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, createIdCheck, idField } from '../records/fields.js';
@@ -8,25 +8,25 @@ import { requireKinds } from '../options.js';
 /** Probabilities of four answers, and of four rationales given each answer. */
 export interface VcrPrediction {
   answers?: readonly number[];
-  /** By answer; only those that were asked. */
+  /** By answer; only those that were predicted. */
   rationales?: Readonly<Record<number, readonly number[]>>;
 }
 
-/** A score for each question that was asked; absent for one that was not. */
+/** One score per kind of question; absent for kinds that were not predicted. */
 export interface VcrScores {
   'Q->A'?: number;
   'QA->R'?: number;
   'Q->AR'?: number;
 }
 
-/** Shares in percent, of what the predictions hold. @throws DataError for a record without label or prediction. */
+/** Percentages of correct predictions, for the kinds that the predictions hold. @throws DataError for a record without label or prediction. */
 export function scoreVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
   requireKinds('scoreVcr', { 'a list': { records }, 'a Map': { predictions } });
   const counts = Object.entries(countVcr(records, predictions)) as [keyof VcrScores, number][];
   return Object.fromEntries(counts.map(([name, count]) => [name, (100 * count) / records.length]));
 }
 
-/** How many records are right, of what the predictions hold. @throws DataError for a record without label or prediction. */
+/** Number of correct records, for the kinds that the predictions hold. @throws DataError for a record without label or prediction. */
 export function countVcr(records: readonly VcrRecord[], predictions: ReadonlyMap<string, VcrPrediction>): VcrScores {
   if (records.length === 0) throw new DataError('nothing to score: there are no annotations');
   const right = { answers: 0, rationales: 0, both: 0 };

@@ -1,4 +1,4 @@
-// The official VQA accuracy: leave-one-out score and averages, equal to the evaluation tool's to the last digit.
+// The official VQA accuracy: leave-one-out score and averages, equal to the official tool's to the last digit.
 import { DataError } from '../errors.js';
 import { normaliseAnswer, PYTHON_SPACE } from '../processing/answer-normalisation.js';
 import { pythonRound } from './python-numbers.js';
@@ -11,7 +11,7 @@ const trimmed = (text: string): string => text.replace(/[\n\t]/g, ' ').replace(O
 
 /**
  * The accuracy of one answer, in [0, 1]: the mean over annotators of min(1, matches among the others / 3).
- * Both sides are normalised only when the annotators' answers are not all the same, as in the tool.
+ * Answers are normalised only when the annotators' answers differ, as in the tool.
  */
 export function vqaAnswerAccuracy(annotation: VqaAnnotation, prediction: string): number {
   requireKinds('vqaAnswerAccuracy', { 'an object': { annotation }, 'a text': { prediction } });
@@ -32,7 +32,7 @@ export function vqaAnswerAccuracy(annotation: VqaAnnotation, prediction: string)
   return sum / answers.length;
 }
 
-/** What the evaluation tool prints: percentages rounded to two digits. */
+/** The scores that the evaluation tool prints: percentages rounded to two digits. */
 export interface VqaScores {
   overall: number;
   perAnswerType: Record<string, number>;
@@ -43,7 +43,7 @@ export interface VqaScores {
 
 /**
  * Scores predictions (question id -> answer) over all annotations, in the annotations' order.
- * @throws DataError when a question has no prediction, or a prediction no question.
+ * @throws DataError when a question has no prediction, or a prediction has no question.
  */
 export function scoreVqa(annotations: readonly VqaAnnotation[], predictions: ReadonlyMap<string, string>): VqaScores {
   requireKinds('scoreVqa', { 'a list': { annotations }, 'a Map': { predictions } });
@@ -74,7 +74,7 @@ export function scoreVqa(annotations: readonly VqaAnnotation[], predictions: Rea
   };
 }
 
-/** A mean of accuracies, summed in order as the tool sums. */
+/** A mean of accuracies, summed in the tool's order. */
 class Average {
   private sum = 0;
   private count = 0;

@@ -1,4 +1,4 @@
-// The body of every class: embeddings, encoder and pooler, as transformers' VisualBertModel has them.
+// The backbone of every class: embeddings, encoder and pooler, as in transformers' VisualBertModel.
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import { attentionBias } from '../layers/attention.js';
@@ -13,33 +13,33 @@ import { hasQueryAxis, headMaskOf } from './head-mask.js';
 import type { TensorInputs } from './inputs.js';
 import { defined } from '../options.js';
 
-/** How one pass runs. */
+/** Options of one forward pass. */
 export interface ComputeContext extends CallContext {
   /** Default: the configuration's. */
   outputAttentions?: boolean;
   /** Default: the configuration's. */
   outputHiddenStates?: boolean;
-  /** Compute the values inside each encoder layer again for the gradient instead of keeping them. Layers whose attentions are asked for keep them. */
+  /** Compute the values inside each encoder layer again for the gradient instead of keeping them. Layers whose attentions are requested keep them. */
   gradientCheckpointing?: boolean;
-  /** Share of each label that goes to all classes alike. Default 0. */
+  /** Label smoothing: share of each label that is spread over all classes. Default 0. */
   labelSmoothing?: number;
 }
 
 export interface BackboneOptions {
-  /** Before each parameter's name: `visual_bert.` inside a head class, nothing in VisualBertModel. */
+  /** Prefix of each parameter's name: `visual_bert.` inside a head class, empty in VisualBertModel. */
   prefix: string;
   initializer: WeightInitializer;
   addPoolingLayer: boolean;
 }
 
 export interface BackboneOutputs {
-  /** `[b, s, h]`, or `[b p, h]` at the positions asked for. */
+  /** `[b, s, h]`, or `[b p, h]` at the requested positions. */
   states: tf.Tensor;
   hiddenStates?: tf.Tensor[];
   attentions?: tf.Tensor[];
 }
 
-/** Embeddings, encoder and pooler with their weights; a function of tensors once it is made. */
+/** Embeddings, encoder and pooler with their weights. */
 export class Backbone {
   readonly embeddings: Embeddings;
   readonly encoder: EncoderLayer[];
@@ -76,7 +76,7 @@ export class Backbone {
   /**
    * Embeds and encodes. Masks are 1 = attend; a row that masks everything attends uniformly and stays finite.
    * @param positions `[b]` or `[b, p]` int32: the only states that the caller needs. The last layer then computes no others,
-   * unless hidden states or attentions are asked for or hooked, or a head mask has factors for every query.
+   * unless hidden states or attentions are requested or hooked, or a head mask has factors for every query.
    */
   run(inputs: TensorInputs, context: ComputeContext, positions: tf.Tensor | null = null): BackboneOutputs {
     const embedded = this.embeddings.run(inputs, context); // [b, s, h]
@@ -148,7 +148,7 @@ export class Backbone {
   }
 }
 
-/** A layer with its weights made. */
+/** Creates the weights of a layer, and returns it. */
 export function built<L extends WeightedLayer>(layer: L, inputShape: tf.Shape): L {
   layer.build(inputShape);
   return layer;

@@ -9,7 +9,7 @@ import type { Backbone } from './backbone.js';
 export interface ModelOptions {
   /** Seed of fresh weights; default 0. */
   seed?: number;
-  /** Gives the first value of each parameter instead of the seed. */
+  /** Makes the initial value of each parameter instead of the seed. */
   initializer?: WeightInitializer;
 }
 
@@ -17,13 +17,13 @@ export interface ModelOptions {
 export interface ForwardOptions {
   /** Dropout on; default false. */
   training?: boolean;
-  /** Seed of dropout; without one every call draws a new one. 0 is a seed like any other. */
+  /** Seed of dropout; without one every call draws a new one. 0 is an ordinary seed. */
   seed?: number;
 }
 
-/** Who holds a model's parameters for a while: a training step. */
+/** The object that temporarily holds a model's parameters: a training step. */
 export interface ParameterHolder {
-  /** Reads parameters as of one moment. Each array is valid until the next is read; other calls of the holder wait for `use`. */
+  /** Reads parameters at one point in time. Each array is valid until the next is read; other calls of the holder wait for `use`. */
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
 }
 

@@ -1,11 +1,11 @@
-// Head masks: factors of the attention probabilities, in every shape that transformers took.
+// Head masks: factors of the attention probabilities, in every shape that transformers accepted.
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
 
 /**
  * The mask of one layer, broadcast to `[b, n, s, s]`; null without a mask.
  * @param mask `[n]`, `[layers, n]` or `[layers, b, n, s, s]` with any axis but n allowed to be 1.
- * @param keptHeads heads that pruning left, by original number.
+ * @param keptHeads heads left after pruning, by original number.
  */
 export function headMaskOf(mask: tf.Tensor | undefined, layer: number, keptHeads: readonly number[]): tf.Tensor | null {
   if (mask === undefined) return null;
@@ -24,7 +24,7 @@ export function hasQueryAxis(mask: tf.Tensor | undefined): boolean {
   return mask?.rank === 5 && mask.shape[3] !== 1;
 }
 
-/** @throws ShapeError for a shape that `headMaskOf` does not know. */
+/** @throws ShapeError for a shape that `headMaskOf` does not accept. */
 export function requireHeadMask(
   who: string,
   mask: { readonly shape: readonly number[] } | undefined,

@@ -1,11 +1,11 @@
-// The inputs that all classes share, by the configuration, and the checks of more than one class.
+// Specifications of the inputs that all classes share, and checks used by several classes.
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { CheckedInput, CheckedInputs, InputSpecs } from './inputs.js';
 
 /**
- * Text and region inputs, each with the axes `lead` first: `['b']`, or `['b', 'choices']` for multiple choice.
- * The texts' length is bounded by the position table unless positions are given.
+ * Text and region inputs with leading axes `lead`: `['b']`, or `['b', 'choices']` for multiple choice.
+ * The text length is bounded by the position table unless positions are given.
  */
 export function sharedSpecs(config: VisualBertConfig, lead: readonly string[] = ['b']): InputSpecs {
   const { vocabSize, hiddenSize, typeVocabSize, maxPositionEmbeddings, visualEmbeddingDim } = config;
@@ -37,7 +37,7 @@ export function requireSequence(who: string, inputs: CheckedInputs, { maxPositio
     throw new ShapeError(`${who}: expected inputIds or inputsEmbeds, received ${received}; pass exactly one of them`);
   }
   if ((inputIds ?? inputsEmbeds)?.shape[0] === 0) {
-    throw new ShapeError(`${who}: expected at least one example, received a batch of none; leave empty batches out`);
+    throw new ShapeError(`${who}: expected at least one example, received an empty batch; leave it out`);
   }
   const t = inputIds?.shape.at(-1) ?? inputsEmbeds?.shape.at(-2) ?? 0;
   if (t > maxPositionEmbeddings && positionIds === undefined) {
@@ -53,11 +53,13 @@ export function requireSequence(who: string, inputs: CheckedInputs, { maxPositio
   }
 }
 
-/** Checks positions in a sequence of `length` tokens and regions. @throws ShapeError naming the highest when it lies outside */
+/** Checks positions in a sequence of `length` tokens and regions. @throws ShapeError naming the highest if it is out of range */
 export function requirePositions(who: string, name: string, positions: CheckedInput, length: number): void {
   const highest = highestOf(positions);
   if (highest < length) return;
-  throw new ShapeError(`${who}: expected ${name} below ${length}, received ${highest}; name positions of the sequence`);
+  throw new ShapeError(
+    `${who}: expected ${name} below ${length}, received ${highest}; give positions inside the sequence`,
+  );
 }
 
 /** The highest of the values; -Infinity when there are none. */

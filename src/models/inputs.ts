@@ -8,9 +8,9 @@ import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 export type InputValue = tf.Tensor | RawTensor | { shape: number[]; data: BigInt64Array } | tf.TensorLike;
 
 /**
- * Inputs by name; each class documents which it takes and which it needs.
+ * Inputs by name; each class documents which it accepts and requires.
  * b batch, t text tokens, v regions, s = t + v. Ids are int32; masks are 1 = attend in any dtype.
- * VisualBertForMultipleChoice takes its inputs with an axis of choices after b.
+ * Inputs of VisualBertForMultipleChoice have an axis of choices after b.
  */
 export interface ModelInputs {
   /** `[b, t]`, below vocabSize. */
@@ -23,7 +23,7 @@ export interface ModelInputs {
   positionIds?: InputValue;
   /** `[n]`, `[layers, n]` or `[layers, b, n, s, s]` (sizes of 1 are repeated): factors of the attention probabilities. */
   headMask?: InputValue;
-  /** `[b, t, h]` in place of inputIds. */
+  /** `[b, t, h]` instead of inputIds. */
   inputsEmbeds?: InputValue;
   /** `[b, v, visualEmbeddingDim]` region features. */
   visualEmbeds?: InputValue;
@@ -33,7 +33,7 @@ export interface ModelInputs {
   visualTokenTypeIds?: InputValue;
   /** `[b, v or more, a]`: text positions of each region, -1 for none. */
   imageTextAlignment?: InputValue;
-  /** The targets of the head; makes `loss`. */
+  /** The targets of the head, for `loss`. */
   labels?: InputValue;
   /** `[b]`: pre-training only, 0 or 1. */
   sentenceImageLabels?: InputValue;
@@ -45,11 +45,11 @@ export interface ModelInputs {
   exampleCount?: InputValue;
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
-  /** false: an array in the order of transformers instead of an object. */
+  /** false: returns an array in the order of transformers instead of an object. */
   returnDict?: boolean;
 }
 
-/** The tensor inputs, as `compute` takes them. */
+/** The tensor inputs of `compute`. */
 export type TensorInputs = {
   [K in Exclude<keyof ModelInputs, 'outputAttentions' | 'outputHiddenStates' | 'returnDict'>]?: tf.Tensor;
 };
@@ -57,7 +57,7 @@ export type TensorInputs = {
 /** The required form of an input. */
 export interface InputSpec {
   /**
-   * One entry per axis: a size, a letter that must mean the same size in all inputs, `*` for any size; `b|1` also takes 1.
+   * One entry per axis: a size, a letter that must mean the same size in all inputs, `*` for any size; `b|1` also accepts 1.
    * null: checked elsewhere.
    */
   axes: readonly (number | string)[] | null;
@@ -66,7 +66,7 @@ export interface InputSpec {
   range?: readonly [number, number];
   /** One more value of `ids`, which is ignored. */
   ignored?: number;
-  /** `values` that are scores: none is so near to 0 that it can only be an integer read as a float. */
+  /** `values` that are scores: a denormal number is rejected, since it is an integer read as a float. */
   isScore?: boolean;
   /** Remedy for a wrong shape, for errors. */
   advice?: string;
@@ -74,7 +74,7 @@ export interface InputSpec {
 
 export type InputSpecs = { [K in keyof TensorInputs]?: InputSpec };
 
-/** An input that has passed its own checks: checks of several inputs look at it, and it becomes a tensor or an array. */
+/** An input that has passed its own checks. It is used in checks of several inputs, and becomes a tensor or an array. */
 export class CheckedInput {
   constructor(private readonly given: tf.Tensor | RawTensor) {}
 
@@ -88,8 +88,8 @@ export class CheckedInput {
   }
 
   /**
-   * Calls `check` with the values: at once, or, for tensors on WebGPU, which cannot be waited for, when they have come. What it throws then
-   * is a warning, since the outputs are already made.
+   * Calls `check` with the values: immediately, or, for tensors on WebGPU, which can only be read asynchronously, later. An error is then
+   * logged as a warning, since the outputs already exist.
    */
   checkValues(check: (values: RawTensor['data']) => void): void {
     const { given } = this;
@@ -115,7 +115,7 @@ export class CheckedInput {
   }
 }
 
-/** The tensor inputs before they are tensors. */
+/** The checked inputs, before conversion to tensors. */
 export type CheckedInputs = { [K in keyof TensorInputs]?: CheckedInput };
 
 /** Checks the names, dtypes, shapes and ranges of the inputs of `who`. @throws ShapeError */
@@ -167,7 +167,7 @@ function convert(what: string, value: InputValue, kind: InputSpec['kind']): tf.T
   return requireDType(what, raw, kind);
 }
 
-/** Nested lists of numbers, read as tfjs reads them. */
+/** Nested lists of numbers, converted as tfjs does. */
 function fromList(what: string, value: tf.TensorLike, dtype: 'int32' | 'float32'): RawTensor {
   const wrong = [value].flat(Infinity as 1).find((leaf) => !isNumeric(leaf, dtype));
   if (wrong !== undefined) {
@@ -228,11 +228,11 @@ function requireShape(
   const expected = axes.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis.replace('|1', '')) ?? axis)));
   const legend = axes.some((axis) => typeof axis === 'string') ? ` (axes ${axes.join(', ')})` : '';
   throw new ShapeError(
-    `${who}: expected ${name} [${expected.join(', ')}]${legend}, received [${shape.join(', ')}]; ${advice ?? 'make it fit the other inputs'}`,
+    `${who}: expected ${name} [${expected.join(', ')}]${legend}, received [${shape.join(', ')}]; ${advice ?? 'make it match the other inputs'}`,
   );
 }
 
-/** Below it float32s are denormal: the bits of small integers. */
+/** Smaller float32 values are denormal, like the bits of small integers. */
 const LEAST_NORMAL = 2 ** -126;
 
 function requireScores(what: string, input: CheckedInput): void {
@@ -240,7 +240,7 @@ function requireScores(what: string, input: CheckedInput): void {
     const wrong = values.find((value) => value !== 0 && Math.abs(value) < LEAST_NORMAL);
     if (wrong === undefined) return;
     throw new ShapeError(
-      `${what}: received ${wrong}, which is an integer read as a float; a tf.oneHot that is asked for float32 makes such values on ` +
+      `${what}: received ${wrong}, which is an integer read as a float; tf.oneHot with dtype float32 makes such values on ` +
         "WebAssembly: write tf.cast(tf.oneHot(...), 'float32')",
     );
   });

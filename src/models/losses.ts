@@ -1,4 +1,4 @@
-// The losses of the tasks, as PyTorch reduces them, with gradients written out.
+// The losses of the tasks, reduced as in PyTorch, with hand-written gradients.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../fused.js';
 import { withGradient } from '../layers/with-gradient.js';
@@ -14,7 +14,7 @@ function logSoftmax(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Label smoothing: each row of labels `[..., c]` gives the share `smoothing` of its sum to all classes alike.
+ * Label smoothing: of each row of labels `[..., c]` the share `smoothing` is spread evenly over all classes.
  * @see https://arxiv.org/abs/1512.00567 section 7; PyTorch's `label_smoothing`
  */
 export function smoothedLabels(labels: tf.Tensor, smoothing: number): tf.Tensor {
@@ -25,8 +25,8 @@ export function smoothedLabels(labels: tf.Tensor, smoothing: number): tf.Tensor 
 /**
  * Mean of `-log softmax(logits)[label]` over the labels that are not -100; 0 when there is none.
  *
- * Differs: PyTorch gives NaN for no label at all.
- * @param logits `[m, c] float32`. @param labels `[m] int32`. @param smoothing share of a label that goes to all classes alike.
+ * Differs: PyTorch returns NaN when there is no label.
+ * @param logits `[m, c] float32`. @param labels `[m] int32`. @param smoothing share of a label that is spread over all classes.
  * @returns a scalar.
  */
 export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0): tf.Scalar {
@@ -62,7 +62,7 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0
 
 /**
  * Kullback-Leibler divergence of soft labels from `softmax(logits)`: `sum(y (log y - log softmax(logits))) / count`, where 0 log 0 = 0.
- * Labels need not add up to 1. This is PyTorch's `KLDivLoss(reduction="batchmean")`.
+ * Labels need not sum to 1. This is PyTorch's `KLDivLoss(reduction="batchmean")`.
  * @param logits `[b, ..., c] float32`. @param labels broadcast to the shape of `logits`.
  * @param count scalar float32: examples in the batch. @returns a scalar.
  */

@@ -1,4 +1,4 @@
-// Arguments of a model's methods, checked: seeds, and patterns over the names of parameters.
+// Checks of a model's arguments: seeds, and patterns of parameter names.
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
 
@@ -11,13 +11,13 @@ export function kindOf(value: unknown): string {
       : typeof value;
 }
 
-/** A seed as it was given. @throws ConfigError for one that is not a number. */
+/** The given seed. @throws ConfigError for one that is not a number. */
 export function requireSeed(who: string, seed: number | undefined): number | undefined {
   if (seed === undefined || Number.isFinite(seed)) return seed;
   throw new ConfigError(`${who}: expected seed to be a number, received ${kindOf(seed)}`);
 }
 
-/** A seed of dropout where none was given. */
+/** A random seed of dropout, where none is given. */
 export function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 32);
 }

@@ -1,4 +1,4 @@
-// Every class of the family by transformers' name, and the parameters that each has.
+// Every model class by its name in transformers, and its parameters.
 import type { VisualBertConfig } from '../config/config.js';
 import { VisualBertForMultipleChoice } from './multiple-choice.js';
 import { VisualBertForPreTraining } from './pre-training.js';
@@ -21,7 +21,7 @@ export const MODEL_CLASSES: Readonly<Record<Architecture, ModelClass<VisualBertP
   VisualBertForRegionToPhraseAlignment,
 };
 
-/** Name -> shape of the parameters of a class under a configuration, tied ones once. Makes no data. */
+/** Name -> shape of the parameters of a class under a configuration, tied ones once. Allocates no data. */
 export function parameterShapes(architecture: Architecture, config: VisualBertConfig): Map<string, number[]> {
   const hollow = hollowTensors();
   const model = new MODEL_CLASSES[architecture](config, { initializer: (_name, shape) => hollow.create(shape) });

@@ -13,12 +13,12 @@ import type { LogitsOutputs } from './outputs.js';
 import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
-/** Inputs that keep their shape when choices are joined with the batch. */
+/** Inputs without an axis of choices. */
 const NOT_PER_CHOICE: readonly string[] = ['headMask', 'labels', 'exampleCount'];
 
 /**
  * `logits [b, choices]`. Every text and region input has an axis of choices after b: `inputIds [b, choices, t]`,
- * `visualEmbeds [b, choices, v, D]`. Labels `[b]` int32 say which choice is right, -100 to leave a row out.
+ * `visualEmbeds [b, choices, v, D]`. Labels `[b]` int32 are the correct choices, -100 to ignore a row.
  *
  * Differs: `imageTextAlignment` may be `[b, choices, v, a]` as well as transformers' flattened `[b choices, v, a]`.
  * @example

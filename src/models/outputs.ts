@@ -1,4 +1,4 @@
-// Outputs of the classes: the names of transformers in camelCase, and its order for `returnDict: false`.
+// Outputs of the classes: transformers' names in camelCase, and its order for `returnDict: false`.
 import type * as tf from '@tensorflow/tfjs';
 
 /** Shared by every class. Tensors belong to the caller. */
@@ -12,7 +12,7 @@ export interface ModelOutputs {
   logits?: tf.Tensor;
   /** `[b, s, h]` after the embeddings and after each layer, when `outputHiddenStates`. */
   hiddenStates?: tf.Tensor[];
-  /** `[b, n, s, s]` of each layer, when `outputAttentions`: as they multiplied the values. */
+  /** `[b, n, s, s]` of each layer, when `outputAttentions`: the probabilities that multiplied the values. */
   attentions?: tf.Tensor[];
 }
 

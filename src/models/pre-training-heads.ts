@@ -1,4 +1,4 @@
-// The pre-training heads of the two classes that carry them, and their ties to the word table.
+// The pre-training heads of two classes, and their ties to the word table.
 import type { VisualBertConfig } from '../config/config.js';
 import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';

@@ -29,9 +29,9 @@ interface Parts extends ModelParts {
 /**
  * Scores of every word at each position, and of the sentence-image match.
  *
- * Labels `[b, s]` int32 cover text and regions, -100 where nothing is asked; with `maskedPositions [b, k]` they are `[b, k]` and only
+ * Labels `[b, s]` int32 cover text and regions, -100 where nothing is predicted; with `maskedPositions [b, k]` they are `[b, k]` and only
  * those positions are scored. The loss is the mean cross-entropy of the words, plus that of `sentenceImageLabels [b]` when given;
- * `sentenceImageLabels` alone make none, as in transformers.
+ * `sentenceImageLabels` alone give no loss, as in transformers.
  * @example
  * const model = await VisualBertForPreTraining.fromPretrained('uclanlp/visualbert-vqa-coco-pre');
  * const inputs = { inputIds: [[2, 5, 4, 7, 3]], visualEmbeds: tf.zeros([1, 36, 2048]) }; // 4 is [MASK]
@@ -75,7 +75,7 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
     if (labels !== undefined && labels.shape[1] !== asked) {
       const what = maskedPositions === undefined ? 'one label per token and region' : 'one label per masked position';
       throw new ShapeError(
-        `${this.className}: expected labels [${b}, ${asked}], received [${labels.shape.join(', ')}]; give ${what}, -100 where nothing is asked`,
+        `${this.className}: expected labels [${b}, ${asked}], received [${labels.shape.join(', ')}]; give ${what}, -100 where nothing is predicted`,
       );
     }
     if (maskedPositions !== undefined) requirePositions(this.className, 'maskedPositions', maskedPositions, s);

@@ -1,4 +1,4 @@
-// What every VisualBERT class shares: checked calls, parameters by name, and moving them in and out.
+// The base of every VisualBERT class: checked calls, parameters by name, loading and saving.
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../config/config.js';
 import { prepareWebGpu } from '../webgpu/prepare.js';
@@ -47,7 +47,7 @@ export abstract class VisualBertPreTrainedModel<
   O extends ModelOutputs = ModelOutputs,
   P extends ModelParts = ModelParts,
 > {
-  /** What `fromPretrained` found; null for a fresh model. */
+  /** The report of `fromPretrained`; null for a fresh model. */
   loadingReport: LoadingReport | null = null;
   protected parts: P;
   private currentConfig: VisualBertConfig;
@@ -88,8 +88,8 @@ export abstract class VisualBertPreTrainedModel<
   protected abstract inputSpecs(): InputSpecs;
 
   /**
-   * The pure function that `forward` wraps: tensors to tensors, without checks, reading no value, so that it can be recorded.
-   * Inputs have the shapes and dtypes that `forward` asks for.
+   * The pure function of tensors that `forward` wraps, without checks and without reading values, so that it can be recorded.
+   * Inputs have the shapes and dtypes that `forward` requires.
    */
   abstract compute(inputs: TensorInputs, context: ComputeContext): O;
 
@@ -99,7 +99,7 @@ export abstract class VisualBertPreTrainedModel<
     return inputIds === undefined || isTied ? new Map() : new Map([[WORD_TABLE, inputIds]]);
   }
 
-  /** More than shapes and ranges: what a class asks of its inputs together. */
+  /** Checks of a class beyond the shape and range of each input. */
   protected requireConsistent(_inputs: CheckedInputs): void {}
 
   /** Runs the model. The caller owns the outputs; inputs are never disposed. @throws ShapeError, ConfigError */
@@ -122,15 +122,15 @@ export abstract class VisualBertPreTrainedModel<
     }) as O | (tf.Tensor | tf.Tensor[])[];
   }
 
-  /** Inputs in any form as checked tensors for `compute`; new ones belong to the surrounding tidy. @throws ShapeError */
+  /** Converts inputs to checked tensors for `compute`; new ones belong to the surrounding tidy. @throws ShapeError */
   prepare(inputs: ModelInputs): TensorInputs {
     const checked = Object.entries(this.check(inputs));
     return Object.fromEntries(checked.map(([name, input]) => [name, input.toTensor()]));
   }
 
   /**
-   * The same as arrays, for a training step; the caller's own arrays are not copied. The examples lie on the first axis of the text, and
-   * are as many as `exampleCount` says where it is given. @throws ShapeError
+   * Converts inputs to checked arrays for a training step; the caller's own arrays are not copied. The number of examples is `exampleCount`
+   * if given, else the first axis of the text. @throws ShapeError
    */
   prepareArrays(inputs: ModelInputs): { arrays: Record<string, RawTensor>; exampleCount: number } {
     const checked = this.check(inputs);
@@ -167,7 +167,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Loads a folder, a checkpoint file, an address or a repository of the hub; `loadingReport` says what became of every key.
+   * Loads a folder, a checkpoint file, an address or a repository of the hub; `loadingReport` lists the use of every key.
    * @throws CheckpointError, ConfigError, HubError
    */
   static async fromPretrained<M extends VisualBertPreTrainedModel>(
@@ -196,7 +196,7 @@ export abstract class VisualBertPreTrainedModel<
     });
   }
 
-  /** Writes a folder that `fromPretrained` of transformers reads. Reads through to a training step that holds the parameters. */
+  /** Writes a folder that `fromPretrained` of transformers reads. Also works while a training step holds the parameters. */
   async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     this.requireLive();
     const { className, config, tiedWeights } = this;
@@ -227,14 +227,14 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Leaves out of training the parameters whose names match: `*` stands for any part of a name, as in `visual_bert.embeddings.*`.
+   * Freezes the parameters whose names match: `*` matches any part of a name, as in `visual_bert.embeddings.*`.
    * Returns their names. @throws ConfigError when none matches.
    */
   freeze(pattern: string | RegExp): string[] {
     return this.setTrainable(pattern, false);
   }
 
-  /** Trains the parameters whose names match. Returns their names. @throws ConfigError when none matches. */
+  /** Makes the parameters whose names match trainable. Returns their names. @throws ConfigError when none matches. */
   unfreeze(pattern: string | RegExp): string[] {
     return this.setTrainable(pattern, true);
   }
@@ -250,7 +250,7 @@ export abstract class VisualBertPreTrainedModel<
     return this.parts.backbone.embeddings.wordTable;
   }
 
-  /** Replaces the word table; a table of another height makes the vocabulary that large. The values are copied. */
+  /** Replaces the word table; its number of rows becomes the vocabulary size. The values are copied. */
   setInputEmbeddings(table: tf.Tensor): void {
     this.requireParameters();
     const [rows = 0, width] = table instanceof tf.Tensor ? table.shape : [];
@@ -271,8 +271,8 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Hands the parameters over to a training step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through the holder.
-   * @throws ConfigError when another step has them.
+   * Gives the parameters to a training step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through the holder.
+   * @throws ConfigError when another step holds them.
    */
   holdParameters(holder: ParameterHolder | null): void {
     if (holder !== null) this.requireParameters();
@@ -280,8 +280,8 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Gives the vocabulary another size; the decoder and its bias follow. Rows are kept from the first on. A training step must be created again.
-   * New entries of the bias are 0, as in transformers; the mean of the old ones in a decoder of its own.
+   * Resizes the vocabulary, with the decoder and its bias, keeping the first rows. Create a training step again afterwards.
+   * New entries of the bias are 0, as in transformers; in an untied decoder the mean of the old ones.
    * Returns the word table.
    */
   resizeTokenEmbeddings(count: number, options: ResizeOptions = {}): tf.Variable {
@@ -292,8 +292,8 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   /**
-   * Removes attention heads for good: layer number -> heads, by their original numbers. The configuration remembers them.
-   * A training step must be created again. @throws ConfigError
+   * Removes attention heads permanently: layer number -> heads, by their original numbers, also recorded in the configuration.
+   * Create a training step again afterwards. @throws ConfigError
    */
   pruneHeads(heads: Readonly<Record<number, readonly number[]>>): void {
     const { numHiddenLayers: layers, numAttentionHeads, prunedHeads: before } = this.config;
@@ -301,7 +301,7 @@ export abstract class VisualBertPreTrainedModel<
     this.rebuild(this.config.with({ prunedHeads }), prunedParameter(before, prunedHeads, numAttentionHeads));
   }
 
-  /** Makes the layers again for another configuration; `valueOf` gives each parameter, which keeps its name. */
+  /** Creates the layers again for another configuration; `valueOf` computes each parameter's value. */
   private rebuild(config: VisualBertConfig, valueOf: ChangedParameter): void {
     this.requireParameters();
     const before = this.namedParameters();
@@ -319,7 +319,7 @@ export abstract class VisualBertPreTrainedModel<
 
   private requireLive(): void {
     if (!this.isDisposed) return;
-    throw new ConfigError(`${this.className}: it was disposed; load it again, or dispose it after its last use`);
+    throw new ConfigError(`${this.className}: the model was disposed; load it again, or dispose it after its last use`);
   }
 
   private requireParameters(): void {
@@ -331,7 +331,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 }
 
-/** Opens what `fromPretrained` would load, and leaves the values in the file for a session that takes them from there. @throws as `fromPretrained` */
+/** Opens a model without reading its values, for a session that reads them from the file. @throws as `fromPretrained` */
 export async function openModel<M extends VisualBertPreTrainedModel>(
   Model: ModelClass<M>,
   where: string,

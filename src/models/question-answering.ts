@@ -17,7 +17,7 @@ import { VisualBertPreTrainedModel } from './pretrained-model.js';
  *
  * Labels are soft scores `[b, numLabels]`, or `[1, numLabels]` / `[1, 1, numLabels]` for the whole batch; the loss is their
  * Kullback-Leibler divergence from the softmax of the logits, summed and divided by b.
- * The state read is number `sum(attentionMask) - 2` of each row, counted and not located, as in the authors' code.
+ * The answer is read at position `sum(attentionMask) - 2` of each row, as in the authors' code.
  * @example
  * const model = await VisualBertForQuestionAnswering.fromPretrained('uclanlp/visualbert-vqa');
  * const processor = await VisualBertProcessor.fromPretrained('uclanlp/visualbert-vqa', { task: 'vqa' });

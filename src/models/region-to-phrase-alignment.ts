@@ -1,4 +1,4 @@
-// VisualBERT for grounding phrases: how well each region fits each phrase of the text.
+// VisualBERT for grounding phrases: scores of each region for each phrase of the text.
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
@@ -21,7 +21,7 @@ interface Parts extends ModelParts {
 /**
  * `logits [b, p, v]`: raw scores, the most negative float32 at masked regions.
  *
- * `regionToPhrasePosition [b, p]` int32 names the text position of each phrase. -1 is read at position 0: give it labels of 0.
+ * `regionToPhrasePosition [b, p]` int32 is the text position of each phrase. -1 reads position 0: give it labels of 0.
  * Labels `[b, p, v]` spread 1 over the matching regions; the loss is their Kullback-Leibler divergence from the softmax over
  * regions, summed and divided by b. The masked-LM head is in every checkpoint and is not used.
  * @example
@@ -72,7 +72,7 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
     if (sizeOf(positions.shape) === 0 || sizeOf(visualEmbeds.shape) === 0) {
       throw new ShapeError(
         `${this.className}: expected at least one phrase and one region, received regionToPhrasePosition [${positions.shape.join(', ')}] ` +
-          `and visualEmbeds [${visualEmbeds.shape.join(', ')}]; give -1 for no phrase, and mask a region that is not there`,
+          `and visualEmbeds [${visualEmbeds.shape.join(', ')}]; give -1 for no phrase, and mask absent regions`,
       );
     }
     const t = (inputs.inputIds ?? inputs.inputsEmbeds)?.shape[1] ?? 0;

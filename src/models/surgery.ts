@@ -17,10 +17,10 @@ export interface ResizeOptions {
 /** Share of the old rows' covariance that new rows get, as in transformers. */
 const COVARIANCE_SHARE = 1e-9;
 
-/** The value of a parameter after a change, by its name, its value before, and its new shape. The caller owns the result. */
+/** Computes a parameter's new value from its name, old value and new shape. The caller owns the result. */
 export type ChangedParameter = (name: string, value: tf.Variable, shape: number[]) => tf.Tensor;
 
-/** The vocabulary that a model is to have. @throws ConfigError for counts that are not whole numbers. */
+/** The new vocabulary size. @throws ConfigError for counts that are not whole numbers. */
 export function resizedCount(who: string, count: number, options: ResizeOptions): number {
   requireKinds(who, { 'an object': { options } });
   const { padToMultipleOf = 1 } = options;
@@ -65,7 +65,7 @@ function resizedTable(table: tf.Tensor, count: number, options: NewRows): tf.Ten
     if (!meanResizing) return tf.concat([table, draw(h, initializerRange)], 0);
     const mean = tf.mean(table, 0, true); // [1, h]
     const centers = tf.tile(mean, [count - rows, 1]);
-    // weights z of the centred rows give noise of exactly their covariance; with too few rows that has no full rank, and transformers adds none
+    // weights z of the centred rows give noise of exactly their covariance; with too few rows the covariance is singular, and transformers adds no noise
     const noise = rows > h ? tf.matMul(draw(rows, Math.sqrt(COVARIANCE_SHARE / rows)), tf.sub(table, mean)) : 0;
     return tf.concat([table, tf.add(centers, noise)], 0);
   });
@@ -81,7 +81,7 @@ function resizedBias(bias: tf.Tensor, count: number, isMean: boolean): tf.Tensor
   });
 }
 
-/** All removed heads of each layer: those of the configuration and new ones. @throws ConfigError for a layer or head that is not there. */
+/** All removed heads of each layer: those of the configuration and new ones. @throws ConfigError for an unknown layer or head. */
 export function joinPrunedHeads(
   before: Readonly<Record<number, readonly number[]>>,
   added: Readonly<Record<number, readonly number[]>>,
@@ -127,7 +127,7 @@ function keptHeadsOf(
 /** Heads removed from each layer, by original number. */
 type PrunedHeads = Readonly<Record<number, readonly number[]>>;
 
-/** Parameters without the heads that `after` removes beside those of `before`: attention weights change, the others are copied. */
+/** Parameters without the heads that `after` removes in addition to `before`: attention weights change, the others are copied. */
 export function prunedParameter(before: PrunedHeads, after: PrunedHeads, heads: number): ChangedParameter {
   const left = (removed: PrunedHeads, layer: number): number[] =>
     Array.from({ length: heads }, (_, head) => head).filter((head) => !removed[layer]?.includes(head));

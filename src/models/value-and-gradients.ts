@@ -9,19 +9,19 @@ import { requireKinds } from '../options.js';
 
 export interface ValueAndGradients {
   loss: number;
-  /** By parameter name; parameters without a gradient (not in the way to the loss, or frozen) have no entry. The caller owns the tensors. */
+  /** By parameter name; parameters without a gradient (unused by the loss, or frozen) have no entry. The caller owns the tensors. */
   gradients: Map<string, tf.Tensor>;
 }
 
 /** Options of `valueAndGradients`. */
 export interface GradientOptions extends ForwardOptions {
-  /** Keep each encoder layer's input alone and compute the layer again for its gradient: less memory, one more forward pass. Default false. */
+  /** Keep only each encoder layer's input, and compute the layer again for its gradient: less memory, one more forward pass. Default false. */
   gradientCheckpointing?: boolean;
 }
 
 /**
- * Runs `model` on `inputs` (labels included) and differentiates the loss by its trainable parameters.
- * @throws ConfigError when the inputs make no loss.
+ * Runs `model` on `inputs` (labels included) and computes the loss and its gradients for the trainable parameters.
+ * @throws ConfigError when the inputs give no loss.
  */
 export async function valueAndGradients(
   model: VisualBertPreTrainedModel,
@@ -38,7 +38,9 @@ export async function valueAndGradients(
       () => {
         const { loss } = model.compute(tensors, context);
         if (loss === undefined) {
-          throw new ConfigError(`${model.className}: the inputs make no loss; give labels`);
+          throw new ConfigError(
+            `${model.className}: expected labels in the inputs, received none to compute a loss from; give labels`,
+          );
         }
         return loss;
       },

@@ -1,4 +1,4 @@
-// VisualBERT for statements about images, true or false: a class for each text and its images.
+// VisualBERT for statements about images: one class per text and its images.
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
@@ -14,7 +14,7 @@ import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
 /**
- * `logits [b, numLabels]` from the pooled first token. Labels `[b]` or `[b, 1]` int32, -100 to leave a row out;
+ * `logits [b, numLabels]` from the pooled first token. Labels `[b]` or `[b, 1]` int32, -100 to ignore a row;
  * the loss is their mean cross-entropy, also with one label.
  * @example
  * const model = await VisualBertForVisualReasoning.fromPretrained('uclanlp/visualbert-nlvr2');

@@ -82,8 +82,8 @@ describe('convertCheckpoint of what other programs leave', () => {
     cpSync(`${FOLDER}/lora-base`, folder, { recursive: true });
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as object;
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 999 }));
-    await expect(convert(folder)).rejects.toThrow(/holds 2 layers of an encoder, the configuration says 999/);
-    await expect(VisualBertModel.fromPretrained(folder)).rejects.toThrow(/holds 2 layers of an encoder/);
+    await expect(convert(folder)).rejects.toThrow(/holds 2 encoder layers, the configuration has 999/);
+    await expect(VisualBertModel.fromPretrained(folder)).rejects.toThrow(/holds 2 encoder layers/);
   });
 });
 

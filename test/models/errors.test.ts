@@ -181,7 +181,7 @@ describe('forward', () => {
       () => ({ labels: [[-1], [-100]], maskedPositions: [[1], [2]] }),
       /labels: expected values from 0 to 29 \(-100 for none\), received -1/,
     ],
-    ['a batch of no examples', REASON, () => noExamples(), /at least one example, received a batch of none/],
+    ['a batch of no examples', REASON, () => noExamples(), /at least one example, received an empty batch/],
     ['labels of another length', REASON, () => ({ labels: [0, 1, 2] }), /expected labels \[2\], received \[3\]/],
     [
       'word labels for the text alone',
@@ -292,5 +292,5 @@ describe('forward', () => {
 
 test('valueAndGradients asks for labels when the inputs make no loss', async () => {
   const inputs = { ...tinyInputs(QA), labels: undefined };
-  await expect(valueAndGradients(modelOf(QA), inputs)).rejects.toThrow(/the inputs make no loss; give labels/);
+  await expect(valueAndGradients(modelOf(QA), inputs)).rejects.toThrow(/expected labels in the inputs, received none/);
 });

@@ -35,7 +35,7 @@ describe('a disposed model', () => {
     model.dispose();
     model.dispose(); // once more does nothing
     await expect(async () => use(model)).rejects.toThrow(ConfigError);
-    await expect(async () => use(model)).rejects.toThrow(`${NAME}: it was disposed; load it again`);
+    await expect(async () => use(model)).rejects.toThrow(`${NAME}: the model was disposed; load it again`);
   });
 });
 

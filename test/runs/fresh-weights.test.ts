@@ -58,5 +58,5 @@ test('so does a single question; with allowFreshWeights it is answered after a w
   await opened.close();
   await evaluateRun({ task: 'answering', model, data, purpose: 'evaluate', allowFreshWeights: true });
   expect(warnings).toEqual([expect.stringMatching(REFUSAL)]); // once for both
-  expect(warnings[0]).toMatch(/Until these are trained, what the model answers rests on untrained weights\.$/);
+  expect(warnings[0]).toMatch(/Train them before you use the model's answers\.$/);
 });

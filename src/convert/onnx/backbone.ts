@@ -78,11 +78,11 @@ function embeddings(g: GraphBuilder, path: string, inputs: BackboneValues, confi
   const projected = linear(g, inputs.visualEmbeds, `${path}.visual_projection`);
   const types = rows('visual_token_type_embeddings', inputs.visualTokenTypeIds);
   const first = rows('visual_position_embeddings', g.integers(0)); // [1, h]
-  const placed = g.add('Add', [g.add('Add', [projected, types]), first]);
+  const embedded = g.add('Add', [g.add('Add', [projected, types]), first]);
   const regions =
     inputs.imageTextAlignment === undefined
-      ? placed
-      : g.add('Add', [placed, alignedPositions(g, table('position_embeddings'), inputs.imageTextAlignment)]);
+      ? embedded
+      : g.add('Add', [embedded, alignedPositions(g, table('position_embeddings'), inputs.imageTextAlignment)]);
   return layerNorm(g, g.add('Concat', [text, regions], { axis: 1 }), `${path}.LayerNorm`, config); // [b, s, h]
 }
 

@@ -3,7 +3,7 @@ import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';
 
-/** The classes of the family, by transformers' names. */
+/** The model classes, by transformers' names. */
 export type Architecture =
   | 'VisualBertModel'
   | 'VisualBertForPreTraining'
@@ -12,7 +12,7 @@ export type Architecture =
   | 'VisualBertForVisualReasoning'
   | 'VisualBertForRegionToPhraseAlignment';
 
-/** What the tensors of a checkpoint say about its configuration; null where they say nothing. */
+/** What the tensors of a checkpoint reveal of its configuration; null where they reveal nothing. */
 export interface CheckpointTraits {
   architecture: Architecture | null;
   hiddenSize: number | null;
@@ -24,13 +24,13 @@ export interface CheckpointTraits {
   visualEmbeddingDim: number | null;
   numLabels: number | null;
   bypassTransformer: boolean;
-  /** The classifier has two layers, as MMF's. */
+  /** The classifier has two layers, like MMF's. */
   classifierTransform: boolean;
 }
 
 type Tensors = ReadonlyMap<string, Pick<StoredTensor, 'shape'>>;
 
-/** Reads the traits off a checkpoint's keys, with or without the `visual_bert.` prefix. */
+/** The traits of a checkpoint's keys, with or without the `visual_bert.` prefix. */
 export function traitsOf(tensors: Tensors): CheckpointTraits {
   const shapeOf = (key: string): number[] | undefined => (tensors.get(`visual_bert.${key}`) ?? tensors.get(key))?.shape;
   const layers = [...tensors.keys()].map((key) => Number(/(?:^|\.)encoder\.layer\.(\d+)\./.exec(key)?.[1] ?? -1));
@@ -49,13 +49,13 @@ export function traitsOf(tensors: Tensors): CheckpointTraits {
   };
 }
 
-/** The traits of a file in transformers' layout, whatever was wrapped around the model. */
+/** The traits of a file in transformers' layout, ignoring wrappers around the model. */
 export function traitsOfFile(file: TensorFile): CheckpointTraits {
   const { nameOf } = unwrapKeys(file.name, file.tensors.keys(), [VISUALBERT_MARK]);
   return traitsOf(new Map([...file.tensors].map(([key, tensor]) => [nameOf.get(key) ?? key, tensor])));
 }
 
-/** A single label is VCR's choice score, two are a truth value, more are answers. */
+/** One label is VCR's choice score, two are a truth value, more are answers. */
 function architectureOf(tensors: Tensors): Architecture | null {
   const labels = tensors.get('cls.weight')?.shape[0];
   if (labels === 1) return 'VisualBertForMultipleChoice';

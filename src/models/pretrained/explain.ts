@@ -1,4 +1,4 @@
-// Errors of loading: a wrong class, a wrong width or a foreign file.
+// Errors of loading: a wrong class, a wrong width, or another project's file.
 import type { VisualBertConfig } from '../../config/config.js';
 import { CheckpointError } from '../../errors.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
@@ -14,13 +14,13 @@ export function someKeys(keys: readonly string[]): string {
 }
 
 /**
- * @param found number of encoder layers in the file; 0 when it tells none.
- * @throws CheckpointError when the configuration has more layers than the file: they would be random, however many it claims.
+ * @param found number of encoder layers in the file; 0 when it has none.
+ * @throws CheckpointError when the configuration has more layers than the file: the others would be random.
  */
 export function requireLayers(file: string, found: number, { numHiddenLayers }: VisualBertConfig): void {
   if (found === 0 || numHiddenLayers <= found) return;
   throw new CheckpointError(
-    `${file}: holds ${found} layers of an encoder, the configuration says ${numHiddenLayers}; set numHiddenLayers (num_hidden_layers) to ${found}`,
+    `${file}: holds ${found} encoder layers, the configuration has ${numHiddenLayers}; set numHiddenLayers (num_hidden_layers) to ${found}`,
   );
 }
 
@@ -39,7 +39,7 @@ export function mismatchError(
   if (mismatched.length > SHOWN) lines.push(`  and ${mismatched.length - SHOWN} more`);
   return new CheckpointError(
     [
-      `${className}: ${file.name} is intact, but ${mismatched.length} of its tensors have another shape than the model:`,
+      `${className}: ${file.name} is intact, but ${mismatched.length} of its tensors differ in shape from the model:`,
       ...lines,
       ...hints(className, file, mismatched),
     ].join('\n'),
@@ -72,7 +72,7 @@ function hints(className: string, file: TensorFile, mismatched: LoadingReport['m
   return found;
 }
 
-/** The error for a file none of whose keys the model knows; `reason` when its keys show one. */
+/** The error for a file without any key of the model; `reason` when its keys show one. */
 export function foreignError(className: string, file: TensorFile, reason: string | null): CheckpointError {
   return new CheckpointError(
     `${className}: none of the ${file.tensors.size} tensors of ${file.name} belongs to a VisualBERT in transformers' layout ` +

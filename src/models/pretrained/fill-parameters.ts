@@ -5,28 +5,28 @@ import { fused, hasKernel } from '../../fused.js';
 import { sizeOf } from '../../shapes.js';
 import { createFiller, type Filler } from './fill.js';
 
-/** Tensors read at the same time: the copies out of the file's cache share the cores with the check of what has arrived. */
+/** Tensors read at the same time, so that reading overlaps with the check of values. */
 const READERS = 3;
 
-/** Where parameters have their values. */
+/** The sources of a model's parameters. */
 export interface ValueSources {
   /** Parameters that the file fills -> its keys. */
   keyOf: ReadonlyMap<string, string>;
   /** Parameters that are copies -> the parameters that they are copies of. */
   copies: ReadonlyMap<string, string>;
-  /** Draws any other. */
+  /** Draws all others. */
   fresh(name: string, shape: number[]): tf.Tensor;
 }
 
 /** The values of a model's parameters, wherever they come from. */
 export interface ParameterValues {
-  /** Values of one parameter; `array` provides the memory for what comes from the file. @throws CheckpointError */
+  /** Values of one parameter; `array` provides memory for values of the file. @throws CheckpointError */
   read(name: string, array: (size: number) => Float32Array): Promise<Float32Array>;
   /** Keys of the file whose values, read so far, are not all finite. */
   nonFiniteKeys(): string[];
 }
 
-/** Values from a file that stays open, and from elsewhere what it does not hold. */
+/** Values from a file that stays open; parameters that it lacks are copied or drawn. */
 export function storedValues(
   file: TensorFile,
   parameters: ReadonlyMap<string, tf.Variable>,

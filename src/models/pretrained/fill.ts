@@ -1,7 +1,7 @@
 // Arrays for filling tensors: one shared array where the backend copies its input, one for each tensor where it keeps it.
 import * as tf from '@tensorflow/tfjs';
 
-/** From this size on arrays are shared where the backend copies; smaller tensors always get an array of their own. */
+/** Arrays of this size and above are shared where the backend copies; smaller tensors always get their own array. */
 const PROBE_ELEMENTS = 1 << 15;
 
 /** Provides arrays to be filled and passed to `tf.tensor` at once. */
@@ -26,7 +26,7 @@ export function createFiller(): Filler {
 /** Arrays above this size are not kept. */
 const KEPT_ELEMENTS = 4 << 20;
 
-/** Provides two arrays in turn, for values that are copied out before the next but one is asked for. */
+/** Provides two arrays in turn, for values that are copied before the next but one is requested. */
 export function createSwap(): Filler {
   let [last, next] = [new Float32Array(), new Float32Array()];
   return {
@@ -39,7 +39,7 @@ export function createSwap(): Filler {
   };
 }
 
-/** Whether the active backend copies an array when it becomes a tensor: changes one afterwards and looks. */
+/** Whether the active backend copies an array when it becomes a tensor, tested by changing the array afterwards. */
 function backendCopies(): boolean {
   const values = new Float32Array(PROBE_ELEMENTS);
   const tensor = tf.tensor1d(values);

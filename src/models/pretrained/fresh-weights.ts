@@ -10,7 +10,7 @@ type Keys = Pick<LoadingReport, 'missingKeys' | 'unexpectedKeys'>;
 export const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
 const isPreTrainingHead = (name: string): boolean => /(^|\.)cls\.(predictions|seq_relationship)\./.test(name);
 
-/** What the keys of a file show, first match first. */
+/** Reasons by the keys of a file; the first match is used. */
 const BY_KEYS: readonly (readonly [RegExp, string])[] = [
   [
     /\.lora_(embedding_)?[AB](\.|$)|\.base_layer\./,
@@ -28,7 +28,7 @@ const BY_KEYS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * The likely reason why parameters of a model are in no key of a checkpoint; null when nothing is missing.
+ * The likely reason why a checkpoint lacks parameters of a model; null when nothing is missing.
  * @example
  * likelyReason({ missingKeys: ['cls.weight', 'cls.bias'], unexpectedKeys: ['cls.predictions.bias'] });
  * // 'a pre-training checkpoint: it has no head for this task'
@@ -44,15 +44,15 @@ export function likelyReason(keys: Keys): string | null {
     if (missingKeys.every((name) => name.startsWith('cls.transform.')))
       return 'the configuration says classifier_transform, and the checkpoint has a classifier of one layer';
     if (unexpectedKeys.some(isPreTrainingHead)) return 'a pre-training checkpoint: it has no head for this task';
-    if (unexpectedKeys.some(isHead)) return 'a checkpoint of another class: its head is of another task';
-    return 'a checkpoint without a head: it is a start for training';
+    if (unexpectedKeys.some(isHead)) return 'a checkpoint of another class: its head is for another task';
+    return 'a checkpoint without a head, to be trained';
   }
   if (missingKeys.every((name) => name.includes('pooler.dense.')))
     return 'a checkpoint that was saved without its pooling layer';
   if (missingKeys.some((name) => name.includes('embeddings.visual_projection.')))
-    return 'a plain BERT: it has no part for image regions, which training adds';
+    return 'a plain BERT: it has no weights for image regions, which have to be trained';
   if (missingKeys.every((name) => /encoder\.layer\.\d+\./.test(name) || isHead(name)))
-    return 'some layers of the encoder are in no key: the file is incomplete, or config.json belongs to a larger model';
+    return 'some encoder layers are missing: the file is incomplete, or config.json belongs to a larger model';
   if (missingKeys.every((name) => name.includes('additional_layer.') || isHead(name)))
     return 'the configuration says bypass_transformer, and the checkpoint has no additional layer';
   return unexpectedKeys.length > 0
@@ -60,13 +60,13 @@ export function likelyReason(keys: Keys): string | null {
     : 'the file is incomplete, or config.json belongs to another model';
 }
 
-/** What keys that belong to no parameter show of how the file was saved; null when they show nothing. */
+/** How a file was saved, by keys that belong to no parameter; null when they do not show it. */
 export function reasonInKeys(keys: readonly string[]): string | null {
   const shown = BY_KEYS.find(([pattern]) => keys.some((key) => pattern.test(key)));
   if (shown !== undefined) return shown[1];
   const wrapper = Object.keys(WRAPPERS).find((segment) => keys.some((key) => key.split('.').includes(segment)));
   if (wrapper === undefined) return null;
-  return `the keys carry "${wrapper}." of ${WRAPPERS[wrapper]}; save the inner model's state_dict()`;
+  return `the keys have the prefix "${wrapper}." of ${WRAPPERS[wrapper]}; save the inner model's state_dict()`;
 }
 
 /** Parameters that have random values after loading. */
@@ -78,7 +78,7 @@ export function freshParameters({ missingKeys, copiedKeys, mismatchedKeys }: Loa
 export function freshWeightsText(className: string, report: LoadingReport): string | null {
   const fresh = freshParameters(report);
   if (fresh.length === 0) return null;
-  const reason = likelyReason(report) ?? 'their shapes in the file are others, and ignoreMismatchedSizes was given';
+  const reason = likelyReason(report) ?? 'their shapes in the file differ, and ignoreMismatchedSizes is set';
   return (
     `${className}: ${fresh.length} of ${report.parameterCount} parameters are not in ${report.source} and have random values: ` +
     `${someKeys(fresh)}. Likely reason: ${reason}`

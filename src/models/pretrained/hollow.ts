@@ -1,15 +1,15 @@
-// Tensors that have a shape and no data yet: parameters to be filled from a file need no memory before.
+// Tensors with a shape but no data: parameters that are filled from a file need no memory before.
 import * as tf from '@tensorflow/tfjs';
 
 /** Makes hollow tensors. */
 export interface HollowTensors {
-  /** The first value of a variable that will be assigned before it is read. */
+  /** The initial value of a variable that will be assigned before it is read. */
   create(shape: number[]): tf.Tensor;
-  /** To be called when all variables have been assigned. */
+  /** Call when all variables have been assigned. */
   dispose(): void;
 }
 
-/** All hollow tensors claim the data of one scalar, whatever their shapes. */
+/** All hollow tensors share the data of one scalar. */
 export function hollowTensors(): HollowTensors {
   const scalar = tf.scalar(0);
   return {

@@ -1,4 +1,4 @@
-// Loads a pretrained model: finds its files, makes the class without drawing a single weight, and fills its parameters one by one.
+// Loads a pretrained model: finds its files, creates the model without drawing weights, and fills its parameters one by one.
 import type { StoredDType } from '../../checkpoint/dtypes.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { loadConfig, VisualBertConfig } from '../../config/config.js';
@@ -23,9 +23,9 @@ export interface StoredModel<M> {
   model: M;
   /** Values of one parameter, valid until the next but one is read. @throws CheckpointError */
   read(name: string): Promise<Float32Array>;
-  /** Gives every parameter its values. @throws CheckpointError */
+  /** Fills every parameter. @throws CheckpointError */
   fill(): Promise<void>;
-  /** What became of every key; complete once all values were read. */
+  /** The use of every key; complete once all values are read. */
   report(): LoadingReport;
   /** Closes the file. */
   close(): Promise<void>;
@@ -56,9 +56,9 @@ export async function loadPretrained<M extends LoadableModel>(
 }
 
 /**
- * Opens `where` and makes a model of its class, without reading a value.
- * Parameters that the file does not fill are warned of once, unless `allowFreshWeights` is given.
- * @throws CheckpointError for damaged files, wrong shapes, files of other models, or lacking parameters that may not be fresh; ConfigError; HubError.
+ * Opens `where` and creates a model of its class, without reading values.
+ * Warns once of parameters that the file does not fill, unless `allowFreshWeights` is set.
+ * @throws CheckpointError for damaged files, wrong shapes, files of other models, or missing parameters that may not be fresh; ConfigError; HubError.
  */
 export async function openPretrained<M extends LoadableModel>(
   where: string,
@@ -84,8 +84,7 @@ export async function openPretrained<M extends LoadableModel>(
       model.dispose();
       throw new CheckpointError(`${fresh}. Its answers would be random; allowFreshWeights continues with them`);
     }
-    if (fresh !== null)
-      warnOnce(`${fresh}. Until these are trained, what the model answers rests on untrained weights.`);
+    if (fresh !== null) warnOnce(`${fresh}. Train them before you use the model's answers.`);
     const { array } = createSwap();
     return {
       model,
@@ -100,7 +99,7 @@ export async function openPretrained<M extends LoadableModel>(
   }
 }
 
-/** What is known of a published checkpoint: its width must fit; another class is worth a note. @throws CheckpointError before any download. */
+/** Compares a published checkpoint: its width must fit, another class gives a note. @throws CheckpointError before any download. */
 function requireKnownWidth(
   where: string,
   className: string,
@@ -111,12 +110,12 @@ function requireKnownWidth(
   if (known === undefined) return [];
   if (known.visualEmbeddingDim !== width && ignoreMismatchedSizes !== true) {
     throw new CheckpointError(
-      `${where}: its region features are ${known.visualEmbeddingDim} wide, the config says ${width}; set visualEmbeddingDim to ${known.visualEmbeddingDim}`,
+      `${where}: its region features are ${known.visualEmbeddingDim} wide, the config has ${width}; set visualEmbeddingDim to ${known.visualEmbeddingDim}`,
     );
   }
   const isOther = known.architecture !== className && className !== 'VisualBertModel';
   return isOther
-    ? [`${where} is a ${known.architecture}; as a ${className} its head is fresh or means something else`]
+    ? [`${where} is a ${known.architecture}; as a ${className} its head is fresh or has another meaning`]
     : [];
 }
 
@@ -191,7 +190,7 @@ async function openNew<M extends LoadableModel>(
   }
 }
 
-/** Missing visual tables by the text tables that the file does fill, whose values they take (`specialVisualInitialize`). */
+/** Missing visual tables -> the text tables of the file that they are copied from (`specialVisualInitialize`). */
 function textTables(parameters: ReadonlyMap<string, unknown>, missing: ReadonlySet<string>): Map<string, string> {
   const pairs = [...VISUAL_TABLES].map(([visual, text]): [string, string] => {
     const prefix = parameters.has(visual) ? '' : 'visual_bert.';
@@ -200,7 +199,7 @@ function textTables(parameters: ReadonlyMap<string, unknown>, missing: ReadonlyS
   return new Map(pairs.filter(([visual, text]) => parameters.has(visual) && parameters.has(text) && missing.has(visual) && !missing.has(text))); // prettier-ignore
 }
 
-/** A model without data, how its parameters would be drawn, and the file's keys under its names. It is made untied where the file's tied parameters differ. */
+/** A model without data, the initializer of its parameters, and the file's keys by its names. It is untied if the file's tied parameters differ. */
 async function makeHollow<M extends LoadableModel>(
   file: TensorFile,
   create: ModelFactory<M>,

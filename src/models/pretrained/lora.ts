@@ -1,4 +1,4 @@
-// LoRA adapters of PEFT: a folder of low-rank changes without the model they change. Merged onto their base when that is given.
+// LoRA adapters of PEFT: a folder of low-rank changes to a base model. Merged when the base is given.
 import { type DerivedTensor, withDerivedTensors } from '../../checkpoint/derived-tensors.js';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
@@ -12,7 +12,7 @@ import { unwrapKeys } from './wrappers.js';
 /** The files of an adapter, as PEFT names them. */
 export const ADAPTER_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'] as const;
 
-/** What adapter_config.json decides about merging. */
+/** The settings of adapter_config.json that merging depends on. */
 export interface LoraConfig {
   /** Path, for errors. */
   name: string;
@@ -21,13 +21,13 @@ export interface LoraConfig {
   isRankStabilised: boolean;
   /** Module name, or the end of one -> alpha. */
   alphaPattern: ReadonlyMap<string, number>;
-  /** Modules that the adapter holds whole. */
+  /** Modules that the adapter stores whole. */
   modulesToSave: readonly string[];
 }
 
 /**
  * The adapter in a folder, when it is LoRA.
- * @throws CheckpointError when there is none, or one of another kind: what it changes cannot be known.
+ * @throws CheckpointError when there is none, or one of another kind.
  */
 export async function readLoraConfig(files: PretrainedFiles): Promise<LoraConfig> {
   const name = `${files.name}/${ADAPTER_CONFIG}`;
@@ -50,7 +50,7 @@ export async function readLoraConfig(files: PretrainedFiles): Promise<LoraConfig
   if (json['peft_type'] !== 'LORA' || used.length > 0) {
     throw new CheckpointError(
       `${name}: a PEFT adapter of type ${String(json['peft_type']).slice(0, 40)}${used.length > 0 ? ` with ${used.join(', ')}` : ''}; ` +
-        'only plain LoRA is merged here: in Python, save what merge_and_unload() returns',
+        'only plain LoRA can be merged here: in Python, save the result of merge_and_unload()',
     );
   }
   const { lora_alpha: alpha, use_rslora: isRankStabilised, alpha_pattern: pattern, modules_to_save: saved } = json;
@@ -72,8 +72,8 @@ export async function readLoraConfig(files: PretrainedFiles): Promise<LoraConfig
 }
 
 /**
- * The base with the adapter merged: `W + scale B A`, modules that the adapter holds whole replaced or added.
- * @throws CheckpointError when the adapter changes what the base lacks, or in a way that is not known.
+ * The base with the adapter merged: `W + scale B A`, with modules that the adapter stores whole replaced or added.
+ * @throws CheckpointError when the adapter changes a tensor that the base lacks, or in an unknown way.
  * @see https://arxiv.org/abs/2106.09685 section 4.1
  */
 export function mergeLora(base: TensorFile, adapter: TensorFile, config: LoraConfig): TensorFile {
@@ -129,7 +129,7 @@ function keyFinder(base: TensorFile): (name: string) => string | null {
 
 function unknownChange(adapter: TensorFile, key: string): CheckpointError {
   return new CheckpointError(
-    `${adapter.name}: "${key}" changes nothing that the base has, or in a way that is not known; is it the model that the adapter was trained on? ` +
+    `${adapter.name}: "${key}" changes no tensor of the base, or in an unknown way; give the base that the adapter was trained on. ` +
       'Merge it in Python (merge_and_unload())',
   );
 }

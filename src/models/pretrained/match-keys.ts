@@ -6,23 +6,23 @@ import { bufferMeaning, unwrapKeys } from './wrappers.js';
 /** Where head classes hold the base model. */
 const PREFIX = 'visual_bert.';
 
-/** The name by which a VisualBERT is recognised: a plain BERT has no projection of regions. */
+/** The name that identifies a VisualBERT: a plain BERT has no projection of regions. */
 export const VISUALBERT_MARK = /^(visual_bert\.)?embeddings\.visual_projection\.weight$/;
 
 /** The keys of a file as names of a model's parameters. */
 export interface NamedKeys {
   /** Key -> name, in the order of the file. */
   nameOf: ReadonlyMap<string, string>;
-  /** Wrappers that were taken off. */
+  /** Wrappers that were removed. */
   wrappers: string[];
   /** Keys that hold no tensor and have no parameter's name, with what they hold. */
   nonTensors: string[];
 }
 
 /**
- * Names the keys of a file as transformers does: wrappers are taken off, the prefix `visual_bert.` is added or stripped where only one
+ * Names the keys of a file as transformers does: wrappers are removed, the prefix `visual_bert.` is added or stripped where only one
  * side has it.
- * @param names names that the model knows.
+ * @param names names of the model.
  * @throws CheckpointError for a key that has a parameter's name and holds no tensor, and for two keys of one name.
  */
 export function nameKeys(file: TensorFile, names: ReadonlySet<string>): NamedKeys {
@@ -61,7 +61,7 @@ export interface KeyMatch {
 /**
  * Matches named keys with the parameters of a model.
  * @param tied second names -> names. Where a second name is a parameter of its own (an untied model) and the file lacks it, it is
- *   filled from the first name's key; otherwise the second name's key serves where the first one is missing.
+ *   filled from the first name's key; otherwise the second name's key is used where the first one is missing.
  */
 export function matchKeys(
   nameOf: ReadonlyMap<string, string>,

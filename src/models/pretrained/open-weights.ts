@@ -1,4 +1,4 @@
-// Opens the weights of a pretrained model: the names transformers gives them, in its order, whole or in shards, adapters on their base.
+// Opens the weights of a pretrained model: under transformers' names, in its order of preference, whole or in shards, or an adapter on its base.
 import { fileName, type HubOptions, isFolder, openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import { openSharded } from '../../checkpoint/sharded.js';
@@ -10,7 +10,7 @@ import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js
 import { ADAPTER_WEIGHTS, mergeLora, readLoraConfig } from './lora.js';
 import { withScales } from './quantised.js';
 
-/** safetensors win over PyTorch's own format, as in transformers; tfjs's format for the web comes last. */
+/** safetensors are preferred to PyTorch's format, as in transformers; tfjs's format for the web is last. */
 export const WEIGHT_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
@@ -52,13 +52,13 @@ export interface LocatedModel {
   notes: string[];
 }
 
-/** Finds a model's files. With `base`, `where` is an adapter: its own config.json wins over that of the base. */
+/** Finds a model's files. With `base`, `where` is an adapter: its own config.json overrides that of the base. */
 export async function locateModel(where: string, options: HubOptions & { base?: string }): Promise<LocatedModel> {
   const { base, ...hub } = options;
   const files = await locatePretrained(where, hub);
   if (base === undefined) return { files, open: () => openWeights(files), notes: await unmergedNote(files) };
   const lora = await readLoraConfig(files);
-  const shared = { ...hub, revision: undefined, subfolder: undefined }; // those two are of the adapter
+  const shared = { ...hub, revision: undefined, subfolder: undefined }; // those two belong to the adapter
   const baseFiles = await locatePretrained(base, shared);
   return {
     files: { ...files, find: async (name) => (await files.find(name)) ?? baseFiles.find(name) },
@@ -80,11 +80,11 @@ export async function locateModel(where: string, options: HubOptions & { base?: 
   };
 }
 
-/** PEFT may save an adapter beside the whole model, and transformers would apply it. */
+/** PEFT may save an adapter next to the whole model, and transformers would apply it. */
 async function unmergedNote(files: PretrainedFiles): Promise<string[]> {
   if (!(await isFolder(files.name)) || (await files.find('adapter_config.json')) === null) return [];
   return [
-    `${files.name} holds a PEFT adapter beside the model; it was not merged: pass the folder as base too if it should be`,
+    `${files.name} holds a PEFT adapter next to the model, which was not merged; to merge it, pass the folder as base too`,
   ];
 }
 
@@ -114,6 +114,7 @@ async function openIndex(path: string, files: PretrainedFiles): Promise<TensorFi
 
 async function requireBeside(path: string, file: string, files: PretrainedFiles): Promise<string> {
   const found = await files.find(file);
-  if (found === null) throw new CheckpointError(`${path}: names ${file}, which is not beside it; get the missing file`);
+  if (found === null)
+    throw new CheckpointError(`${path}: names ${file}, which is not in its folder; get the missing file`);
   return found;
 }

@@ -1,4 +1,4 @@
-// Weights that are stored as integers: 8 bits of bitsandbytes are read with their scales, everything else is refused by name.
+// Weights stored as integers: bitsandbytes' 8 bits are read with their scales, other kinds are rejected by name.
 import { fromFloat32, isFloating } from '../../checkpoint/dtypes.js';
 import { type DerivedTensor, withDerivedTensors } from '../../checkpoint/derived-tensors.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
@@ -8,11 +8,11 @@ import { someKeys } from './explain.js';
 /** bitsandbytes scales each row so that its largest absolute value becomes this. */
 const LARGEST = 127;
 
-/** `weight_format` of rows as they are; the others are tiles of one generation of GPUs. */
+/** `weight_format` of plain rows; the others are tiles for one generation of GPUs. */
 const ROW_FORMAT = 0;
 
 /**
- * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are not keys of their own then.
+ * The file with bitsandbytes' int8 matrices as float32: `W[i, j] = CB[i, j] * SCB[i] / 127`. Its scales are then no longer keys.
  * @throws CheckpointError for scales of another shape or of integers, for scales that are not finite when they are read, and for the tiled formats of old GPUs.
  * @see https://github.com/bitsandbytes-foundation/bitsandbytes `int8_vectorwise_dequant`
  */
@@ -26,7 +26,7 @@ export async function withScales(file: TensorFile): Promise<TensorFile> {
     const format = [`${key}_format`, `${key}.weight_format`].find((name) => file.tensors.has(name));
     if (format !== undefined && (await file.readFloat32(format))[0] !== ROW_FORMAT) {
       throw new CheckpointError(
-        `${file.name}: ${key} lies in tiles of a GPU (${format}); load it in Python with a newer bitsandbytes and save it again`,
+        `${file.name}: ${key} is stored in tiles of a GPU (${format}); load it in Python with a newer bitsandbytes and save it again`,
       );
     }
     const scales = file.tensors.get(scale) as StoredTensor;
@@ -37,7 +37,7 @@ export async function withScales(file: TensorFile): Promise<TensorFile> {
       !isFloating(scales.dtype)
     ) {
       throw new CheckpointError(
-        `${file.name}: ${key} [${tensor.shape.join(', ')}] has scales ${scales.dtype} [${scales.shape.join(', ')}] (${scale}); expected one float for each row`,
+        `${file.name}: ${key} [${tensor.shape.join(', ')}] has scales ${scales.dtype} [${scales.shape.join(', ')}] (${scale}); expected one float per row`,
       );
     }
     derived.set(key, { dtype: 'F32', shape: tensor.shape, bytes: () => scaledRows(file, key, scale) });
@@ -65,7 +65,7 @@ export function requireFloats(file: TensorFile, keys: Iterable<string>): void {
   if (integers.length === 0) return;
   const shown = someKeys(integers.map((key) => `${key} ${file.tensors.get(key)?.dtype}`));
   throw new CheckpointError(
-    `${file.name}: ${integers.length} weights are stored as integers (${shown}) and their scales are not in the file, so their values are lost; ` +
+    `${file.name}: ${integers.length} weights are stored as integers (${shown}) without their scales in the file; ` +
       'save the model unquantised (in transformers model.dequantize() before save_pretrained)',
   );
 }

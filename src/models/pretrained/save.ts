@@ -1,4 +1,4 @@
-// Saves a model as transformers reads it: config.json and weights in safetensors or PyTorch's format, in shards above a size.
+// Saves a model in transformers' layout: config.json, and weights in safetensors or PyTorch's format, in shards above a size.
 import { joinPath, makeFolder, writeTextAtomic } from '#platform';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';

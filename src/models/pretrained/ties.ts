@@ -1,4 +1,4 @@
-// Parameters that stand for one another: the decoder that is the word table, and visual tables that begin as copies of text tables.
+// Tied parameters: the decoder that shares the word table, and visual tables that start as copies of text tables.
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 
@@ -18,8 +18,8 @@ export const VISUAL_TABLES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Second names of tied parameters whose data in the file is not that of the first. Returns their keys.
- * @param tensorOf the tensor of the file that a name means.
+ * Finds tied parameters whose data in the file differs from that of the first name. Returns their keys.
+ * @param tensorOf the tensor of the file for a name.
  */
 export async function differingTies(
   file: TensorFile,

@@ -8,19 +8,19 @@ import type { TensorFileFormat } from '../../checkpoint/tensor-file.js';
 
 /** Options of `fromPretrained`. */
 export interface FromPretrainedOptions extends HubOptions {
-  /** Instead of the config.json beside the weights. */
+  /** Overrides the config.json beside the weights. */
   config?: VisualBertConfig;
   /** Changes the number of labels of the configuration found. */
   numLabels?: number;
-  /** Leave parameters fresh whose shape in the file is another, instead of failing. They are listed in the report. */
+  /** Leave parameters fresh whose shape differs in the file, instead of throwing. They are listed in the report. */
   ignoreMismatchedSizes?: boolean;
-  /** Leave the parameters of the head fresh whatever the file holds: its classes mean something else. They are listed in the report. */
+  /** Leave the parameters of the head fresh, for other classes than the file's. They are listed in the report. */
   newHead?: boolean;
   /** Seed of the parameters that the file does not fill. Default 0. */
   seed?: number;
   /** The model that a LoRA adapter was trained on: `where` is the adapter then, and is merged onto it. Folder, file, address or repository id. */
   base?: string;
-  /** Of parameters that the file does not fill: true says that they will be trained, false refuses them. Default: a warning. */
+  /** Parameters that the file does not fill: true allows them, since they will be trained, false throws. Default: a warning. */
   allowFreshWeights?: boolean | undefined;
 }
 
@@ -33,15 +33,15 @@ export interface LoadingReport {
   parameterCount: number;
   /** Parameters that the file does not hold: they have fresh values. */
   missingKeys: string[];
-  /** Those of the missing that are copies of text tables (`specialVisualInitialize`), not random. */
+  /** The missing ones that are copies of text tables (`specialVisualInitialize`), not random. */
   copiedKeys: string[];
-  /** Keys of the file that the model has no use for. */
+  /** Keys of the file that the model does not use. */
   unexpectedKeys: string[];
-  /** Keys left out on `ignoreMismatchedSizes` or `newHead`; the parameters have fresh values. */
+  /** Keys left out by `ignoreMismatchedSizes` or `newHead`; the parameters have fresh values. */
   mismatchedKeys: { key: string; fileShape: number[]; modelShape: number[] }[];
-  /** Keys of the file that say nothing new: buffers such as position_ids, and second names of tied parameters. */
+  /** Keys of the file that add no data: buffers such as position_ids, and second names of tied parameters. */
   ignoredKeys: string[];
-  /** Parameters that share their data in the model's design but differ in the file: the model was made without tying. */
+  /** Parameters that share their data in the model's design but differ in the file: the model was created without tying. */
   untiedKeys: string[];
   /** Parameters with NaN or infinite values. */
   nonFiniteKeys: string[];
@@ -53,7 +53,7 @@ export interface LoadingReport {
   storedDtypes: Partial<Record<StoredDType, number>>;
 }
 
-/** A model as loading sees it. */
+/** A model that can be loaded. */
 export interface LoadableModel {
   readonly config: VisualBertConfig;
   /** By transformers' names, PyTorch's shapes, tied parameters once. */
@@ -63,7 +63,7 @@ export interface LoadableModel {
   dispose(): void;
 }
 
-/** How to make a model: `initializer` gives every parameter its first value. */
+/** Creates a model; `initializer` makes every parameter's initial value. */
 export type ModelFactory<M extends LoadableModel> = (config: VisualBertConfig, initializer: WeightInitializer) => M;
 
 /** Options of `savePretrained`. */
@@ -76,7 +76,7 @@ export interface SavePretrainedOptions {
   maxShardSize?: number | string;
 }
 
-/** A model as saving sees it: parameters are read one by one, so that no second copy of the model is made. */
+/** A model that can be saved: parameters are read one by one, so that the model is not copied. */
 export interface SavableModel {
   /** transformers' class name, for `architectures` in config.json. */
   readonly className: string;

@@ -1,4 +1,4 @@
-// Removes the prefixes that PyTorch programs leave in parameter names when they wrap a model, by one table for all checkpoints.
+// Removes the prefixes that PyTorch programs leave in parameter names when they wrap a model, with one table for all checkpoints.
 import { CheckpointError } from '../../errors.js';
 
 /** Modules that wrap others: each adds its attribute to the path of everything inside, at any depth and several at once. */
@@ -34,12 +34,12 @@ export function bufferMeaning(name: string): string | null {
 export interface UnwrappedKeys {
   /** Key -> name inside the model, in the order of the file. Keys outside of the attribute that holds the model keep their names. */
   nameOf: ReadonlyMap<string, string>;
-  /** What was taken off, for reports: `_orig_mod. (torch.compile)`, `model. (the attribute that held the model)`. */
+  /** What was removed, for reports: `_orig_mod. (torch.compile)`, `model. (the attribute that held the model)`. */
   taken: string[];
 }
 
 /**
- * Takes wrappers off, then the attribute path under which a training program (a LightningModule, say) held the model.
+ * Removes wrappers, then the attribute path under which a training program (such as a LightningModule) held the model.
  * @param marks names by which a model is recognised, in order of preference. The attribute path is what comes before such a name.
  * @throws CheckpointError when two keys become one name, or several attributes hold a model.
  */

@@ -14,10 +14,10 @@ const FORMATS = {
   pytorch: { stem: 'pytorch_model', extension: 'bin', write: writePytorch },
 } as const;
 
-/** As transformers before 5; nothing of BERT's size is ever split by it. */
+/** As in transformers before 5; models of BERT's size are not split. */
 const DEFAULT_SHARD_SIZE = '5GB';
 
-/** Names that weights of an earlier save may have: they would win over, or mix with, the new ones. */
+/** Names of weights of an earlier save, which could override or mix with the new ones. */
 const WEIGHT_FILE =
   /^((model|pytorch_model)(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?|model\.json|group1-shard\d+of\d+\.bin)$/;
 

@@ -106,16 +106,16 @@ describe('LoRA adapters', () => {
 
   test('an adapter of another kind, another base, and a base without adapter are errors', async () => {
     const base = `${FOLDER}/lora-base`;
-    await expect(load('dora', { base })).rejects.toThrow(/type LORA with use_dora; only plain LoRA is merged/);
+    await expect(load('dora', { base })).rejects.toThrow(/type LORA with use_dora; only plain LoRA can be merged/);
     const { config } = await load('lora-base');
     await expect(load('lora', { config, base: 'test/fixtures/checkpoints/authors-vqa.th' })).rejects.toThrow(
-      /changes nothing that the base has/,
+      /changes no tensor of the base/,
     );
     await expect(load('lora-base', { base })).rejects.toThrow(/has no adapter_config\.json; base is for LoRA/);
     const other = join(scratch, 'ia3');
     cpSync(`${FOLDER}/lora`, other, { recursive: true });
     writeFileSync(join(other, 'adapter_config.json'), '{"peft_type": "IA3"}');
-    await expect(load(other, { base })).rejects.toThrow(/adapter of type IA3; only plain LoRA is merged/);
+    await expect(load(other, { base })).rejects.toThrow(/adapter of type IA3; only plain LoRA can be merged/);
   });
 
   test('an adapter beside the whole model is not merged in silence', async () => {
@@ -123,7 +123,7 @@ describe('LoRA adapters', () => {
     cpSync(`${FOLDER}/lora-base`, both, { recursive: true });
     cpSync(`${FOLDER}/lora`, both, { recursive: true });
     const model = await load(both);
-    expect(model.loadingReport?.notes).toEqual([expect.stringMatching(/holds a PEFT adapter beside the model/)]);
+    expect(model.loadingReport?.notes).toEqual([expect.stringMatching(/holds a PEFT adapter next to the model/)]);
     expectLogits(model, 'plain');
     expectLogits(await load(both, { base: both }), 'lora');
   });
@@ -162,7 +162,7 @@ describe('integer weights', () => {
     ],
     [
       'integers',
-      /has scales I32 \[\d+\] \(.*SCB\); expected one float for each row/,
+      /has scales I32 \[\d+\] \(.*SCB\); expected one float per row/,
       (bytes, header, { key }) => {
         const entry = header.indexOf('F32', header.indexOf(`"${key}"`));
         bytes.write('I32', 8 + entry);

@@ -55,7 +55,7 @@ test('loads a sharded repository, once over the network and then offline', async
 test("names the width of the authors' checkpoints before fetching their weights", async () => {
   requested.length = 0;
   await expect(VisualBertForQuestionAnswering.fromPretrained('uclanlp/visualbert-vqa', options)).rejects.toThrow(
-    'uclanlp/visualbert-vqa: its region features are 2048 wide, the config says 6; set visualEmbeddingDim to 2048',
+    'uclanlp/visualbert-vqa: its region features are 2048 wide, the config has 6; set visualEmbeddingDim to 2048',
   );
   expect(requested.some((line) => line.includes('safetensors'))).toBe(false);
 });

@@ -229,7 +229,9 @@ describe('loadPretrained', () => {
     write({ nothing: 'model-00001-of-00003.safetensors' });
     await expect(loadVqa(folder)).rejects.toThrow(/model-00001-of-00003\.safetensors does not hold tensor "nothing"/);
     write({ nothing: 'model-00004-of-00003.safetensors' });
-    await expect(loadVqa(folder)).rejects.toThrow(/names model-00004-of-00003\.safetensors, which is not beside it/);
+    await expect(loadVqa(folder)).rejects.toThrow(
+      /names model-00004-of-00003\.safetensors, which is not in its folder/,
+    );
   });
 });
 
