@@ -6,7 +6,7 @@ export * from './index.js';
 /** The one copy of TensorFlow.js that the package and the native kernels share: the object that `require('@tensorflow/tfjs')` returns. */
 export { default as tf } from '@tensorflow/tfjs';
 
-/** What the package computes on, decided when it is imported; the reason says why it is not the native engine. `selectBackend` changes it. */
+/** The backend chosen on import, with the reason if it is not the native engine. `selectBackend` changes it. */
 export const startBackend = await prepareBackend();
 
 export { clusterFromTfConfig } from './cluster/tf-config.js';

@@ -1,10 +1,10 @@
-// What public functions take: schemas of options, what is wrong with them option by option, kinds of arguments, and options that were left out.
+// Checks of public functions' arguments: schemas of options with an error per option, and kinds of arguments.
 import { z } from 'zod';
 import { ConfigError } from './errors.js';
 
 /** One option that cannot be used. */
 export interface OptionProblem {
-  /** Null for options that do not exist. */
+  /** Null for unknown options. */
   name: string | null;
   /** `expected a number of at least 0, received -1`. */
   problem: string;
@@ -13,8 +13,8 @@ export interface OptionProblem {
 /** Options that cannot be used: `createTrainingStep: learningRate: expected a number of at least 0, received -1`. */
 export class OptionsError extends ConfigError {
   /**
-   * @param owner who takes the options.
-   * @param known their names.
+   * @param owner the function that takes the options.
+   * @param known the names of its options.
    */
   constructor(
     readonly owner: string,
@@ -44,8 +44,8 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
 }
 
 /**
- * Refuses what is not an object where one is expected, such as `null` for options.
- * @param owner who takes it, as in code: `Trainer`
+ * Rejects anything but an object, such as `null` for options.
+ * @param owner the function that takes it, as in code: `Trainer`
  * @throws ConfigError naming what was received
  */
 export function requireOptions(owner: string, value: unknown, what = 'an object of options'): void {
@@ -53,7 +53,7 @@ export function requireOptions(owner: string, value: unknown, what = 'an object 
   if (!isObject) throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
 }
 
-/** @throws OptionsError for what is not an object, and for options of other names, which would else count for nothing */
+/** @throws OptionsError for anything but an object, and for unknown options, which would otherwise be ignored */
 export function requireKnown(owner: string, options: unknown, known: readonly string[]): void {
   requireOptions(owner, options);
   const unknown = Object.keys(options as object).filter((name) => !known.includes(name));
@@ -66,19 +66,19 @@ function unknownText(unknown: readonly string[], known: readonly string[]): stri
   return `unknown ${unknown.join(', ')}; known: ${known.join(', ')}`;
 }
 
-/** @throws ConfigError for what is not the path of a file or folder; an empty one is none */
+/** @throws ConfigError for anything but the path of a file or folder, and for an empty text */
 export function requirePath(owner: string, value: unknown, what = 'a path'): void {
   if (typeof value !== 'string' || value === '')
     throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
 }
 
-/** @throws ConfigError for a number of examples in a batch that cannot be; undefined stands for the default */
+/** @throws ConfigError for a batch size that is not a positive whole number; undefined is the default */
 export function requireBatchSize(batchSize: number | undefined): void {
   if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
   throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${shown(batchSize)}`);
 }
 
-/** One path or several, as a list. @throws ConfigError for what is not a path */
+/** One path or several, as a list. @throws ConfigError for anything but a path */
 export function requirePaths(owner: string, paths: string | readonly string[]): readonly string[] {
   const all: readonly string[] = typeof paths === 'string' || !Array.isArray(paths) ? [paths as string] : paths;
   for (const path of all) requirePath(owner, path);
@@ -89,7 +89,7 @@ const isObject = (value: unknown): value is Record<PropertyKey, unknown> => type
 const has = (value: unknown, ...methods: readonly PropertyKey[]): boolean =>
   isObject(value) && methods.every((name) => typeof value[name] === 'function');
 
-/** By what errors call a kind: what tells it. Structures are told by what the functions call first. */
+/** Kinds by their names in errors, with a check. Objects are recognised by the methods that functions call first. */
 const KINDS = {
   'a text': (value) => typeof value === 'string',
   'a path': (value) => typeof value === 'string' && value !== '',
@@ -108,9 +108,9 @@ const KINDS = {
 } satisfies Record<string, (value: unknown) => boolean>;
 
 /**
- * Refuses arguments of another kind than the types say: what JavaScript, `any` and parsed files let through.
- * @param owner who takes them, as in code: `scoreVqa`
- * @param given by kind the arguments, by their names.
+ * Rejects arguments that do not have their declared type, as JavaScript, `any` and parsed files allow.
+ * @param owner the function that takes them, as in code: `scoreVqa`
+ * @param given the arguments by kind and name.
  * @throws ConfigError naming the first that is of another kind, and what was received
  * @example
  * const [shape, key] = [[2, 3], philoxKey(0, 1)];
@@ -159,7 +159,7 @@ export function text(what: string): z.ZodString {
 }
 
 /**
- * The values that are there: options that were left out, and are `undefined`, stay left out of what is handed on.
+ * The values without those that are `undefined`, so that omitted options stay omitted when they are passed on.
  * @example
  * defined({ seed: 0, threads: undefined }); // { seed: 0 }
  */
@@ -169,7 +169,7 @@ export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude
   };
 }
 
-/** A value that was received, as an error shows it, cut after so many characters; `none` for one that is absent. */
+/** A received value for an error, cut after `most` characters; `none` for an absent one. */
 export function shown(value: unknown, most = 100): string {
   if (value === undefined) return 'none';
   const text = typeof value === 'number' || typeof value === 'function' ? String(value) : jsonOf(value); // JSON has no NaN or Infinity
@@ -180,6 +180,6 @@ function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value); // a bigint, or what contains itself
+    return String(value); // a bigint, or a cyclic object
   }
 }

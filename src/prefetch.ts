@@ -1,8 +1,8 @@
-// Work that is begun before it is asked for.
+// Work that is started ahead of the reader.
 
 /**
  * Runs `make` for a few items ahead of the reader; a new one starts while the reader works, not while it waits.
- * Results come in order; an error is thrown when its item's turn comes.
+ * Results come in order; an error is thrown in place of its item.
  */
 export async function* prefetch<T, R>(
   items: readonly T[],
@@ -14,7 +14,7 @@ export async function* prefetch<T, R>(
   const fill = (): void => {
     while (next < items.length && pending.length <= ahead) {
       const made = make(items[next++] as T);
-      made.catch(() => undefined); // reported when its turn comes
+      made.catch(() => undefined); // reported when it is awaited
       pending.push(made);
     }
   };
@@ -29,6 +29,6 @@ export async function* prefetch<T, R>(
     }
   } finally {
     next = items.length; // the reader stopped early
-    await Promise.allSettled(pending); // what they read may be closed next
+    await Promise.allSettled(pending); // the caller may close their source next
   }
 }

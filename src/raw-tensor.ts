@@ -1,4 +1,4 @@
-// Tensors outside any backend: what files, collators, workers and the compiled step exchange.
+// Tensors outside any backend, exchanged between files, collators, workers and the compiled step.
 import { sizeOf } from './shapes.js';
 
 /** dtypes that tfjs can hold. */
@@ -19,7 +19,7 @@ export type RawTensors = Record<string, RawTensor>;
 
 const ARRAY_NAMES: Record<RawDType, string> = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' };
 
-/** What keeps a value from being a RawTensor, as "expected ..., received ..."; null when it is one. Arrays of any realm count. */
+/** Why a value is not a RawTensor, as "expected ..., received ..."; null when it is one. Accepts arrays of any realm. */
 export function rawTensorProblem(value: unknown): string | null {
   const { dtype, shape, data } = (value ?? {}) as Partial<Record<keyof RawTensor, unknown>>;
   if (typeof dtype !== 'string' || !Array.isArray(shape) || typeof data !== 'object' || data === null) {

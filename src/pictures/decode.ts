@@ -1,4 +1,4 @@
-// Pictures of any usual format to plain 8-bit RGB: as people see them, or number by number as Pillow reads them.
+// Decodes pictures of any common format to 8-bit RGB: as shown on a screen, or with the exact values that Pillow reads.
 import { readFile, stat } from 'node:fs/promises';
 import type * as SharpModule from 'sharp';
 import { DataError, errorMessage } from '../errors.js';
@@ -9,23 +9,23 @@ import { requireKinds } from '../options.js';
 
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
-/** Sixteen bits of four channels of so many pixels, uncompressed. */
+/** Uncompressed size of MAX_PIXELS with four channels of 16 bits. */
 export const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
 export interface DecodeOptions {
   /**
-   * `shown` (default): upright as the camera noted it, colours in sRGB by the embedded profile, transparency over white. `stored`: the bytes
-   * of Pillow's `Image.open(path).convert('RGB')`, which leaves rotation and profile alone and drops transparency; most networks were
-   * trained so (of an AVIF a byte may differ by one). Sixteen bits are cut to eight.
+   * `shown` (default): rotated as the camera recorded, colours converted to sRGB, transparency over white. `stored`: the bytes of Pillow's
+   * `Image.open(path).convert('RGB')`, which ignores rotation and colour profile and drops transparency, as in the training of most
+   * networks (for AVIF a byte may differ by one). 16 bits are cut to 8.
    */
   as?: 'shown' | 'stored';
-  /** Larger pictures are refused before they are decoded. Default 67 million. */
+  /** Larger pictures are rejected before decoding. Default 67 million. */
   maxPixels?: number;
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, AVIF or TIFF picture, or the first frame of a GIF; grey and the four colours of a printer become RGB.
- * @param name what errors call the picture.
+ * Decodes a JPEG, PNG, WebP, AVIF or TIFF picture, or the first frame of a GIF; grey and CMYK become RGB.
+ * @param name the picture's name in errors.
  * @throws DataError when sharp is not installed, or the bytes are cut short, damaged, of another format or of more than `maxPixels`.
  * @example
  * const { width, height, rgb } = await decodePicture(await readFile('photo.jpg'), 'photo.jpg');
@@ -34,7 +34,7 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
   requireKinds('decodePicture', { bytes: { bytes }, 'an object': { options } });
   const { as = 'shown', maxPixels = MAX_PIXELS } = options;
   if (pictureKind(bytes) === null)
-    throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else`);
+    throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`);
   const sharp = await importSharp(name);
   try {
     const isStored = as === 'stored';
@@ -60,11 +60,11 @@ export async function readPicture(path: string, options: DecodeOptions = {}): Pr
   return decodePicture(await readPictureFile(path), path, options);
 }
 
-/** The bytes of a picture file. @throws DataError when it is absent, no file or larger than any picture. */
+/** The bytes of a picture file. @throws DataError when it is absent, not a file, or larger than any picture. */
 export async function readPictureFile(path: string): Promise<Uint8Array> {
   try {
     const stats = await stat(path);
-    if (!stats.isFile()) throw new Error('no file');
+    if (!stats.isFile()) throw new Error('not a file');
     if (stats.size > MAX_FILE_BYTES) throw new Error(`${stats.size} bytes, more than any picture has`);
     return await readFile(path);
   } catch (error) {
@@ -72,7 +72,7 @@ export async function readPictureFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Without transparency, or laid over white. */
+/** Drops transparency, or blends with white. */
 function rgbOfRgba(rgba: Uint8Array, isDropped: boolean): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {

@@ -1,31 +1,31 @@
-// Draws boxes with labels over a picture: an SVG that sharp lays over it.
+// Draws boxes with labels over a picture: an SVG that sharp composites onto it.
 import { DataError } from '../errors.js';
 import { escapeHtml } from '../html/escape.js';
 import { warnOnce } from '../logger.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 
-/** A box that is drawn. */
+/** A box to draw. */
 export interface LabelledBox {
   /** x1, y1, x2, y2 in pixels. */
   box: readonly [number, number, number, number];
-  /** Boxes of one group have one colour. */
+  /** Boxes of one group have the same colour. */
   group: number;
   label: string;
 }
 
 /** Formats of a drawn picture, by the ending of its file. */
 const FORMATS = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' } as const;
-/** Shares of the picture's longer side, and the least in pixels. */
+/** Shares of the picture's longer side, and a minimum in pixels. */
 const [LINE_SHARE, TEXT_SHARE, LEAST_TEXT] = [1 / 400, 1 / 60, 11];
-/** Golden angle: neighbouring groups have unlike colours, however many there are. */
+/** Golden angle, which gives consecutive groups distinct colours. */
 const HUE_STEP = 137.508;
-/** Width of a character by the height of its line, for the plate behind a label. */
+/** Width of a character relative to the line height, for the background of a label. */
 const CHARACTER = 0.56;
 
 /**
- * The bytes of a picture with boxes and labels; later boxes lie above earlier ones.
- * @param path gives the format by its ending (.png, .jpg, .webp), and is what errors call the picture.
+ * The bytes of a picture with boxes and labels; later boxes are drawn over earlier ones.
+ * @param path determines the format by its ending (.png, .jpg, .webp), and names the picture in errors.
  * @throws DataError for another ending, or without sharp.
  */
 export async function drawBoxes(image: RgbImage, boxes: readonly LabelledBox[], path: string): Promise<Uint8Array> {
@@ -61,7 +61,7 @@ function overlaySvg({ width, height }: RgbImage, boxes: readonly LabelledBox[]):
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Liberation Sans, Arial, sans-serif">${drawn.join('')}</svg>`;
 }
 
-/** Whether text shows: without fonts it is left out in silence. */
+/** Whether text is rendered: without fonts it is silently omitted. */
 async function hasFonts(sharp: Awaited<ReturnType<typeof importSharp>>): Promise<boolean> {
   const svg =
     '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="16" font-size="16">M</text></svg>';

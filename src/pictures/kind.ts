@@ -1,12 +1,12 @@
-// What kind of picture bytes are, by how they begin.
+// The format of a picture, by its first bytes.
 
-/** The kinds that are read. */
+/** The supported formats. */
 export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff';
 
-/** So many bytes are enough for every kind. */
+/** Enough bytes to recognise every format. */
 export const PICTURE_HEAD_BYTES = 32;
 
-/** How each kind begins, a character a byte; the brands of AVIF may stand after another one. */
+/** First bytes of each format, one character per byte; AVIF's brand may follow another one. */
 const BEGINNINGS: readonly (readonly [kind: PictureKind, beginning: RegExp])[] = [
   ['jpeg', /^\xff\xd8\xff/],
   ['png', /^\x89PNG\r\n\x1a\n/],
@@ -16,7 +16,7 @@ const BEGINNINGS: readonly (readonly [kind: PictureKind, beginning: RegExp])[] =
   ['tiff', /^(?:II[*+]\0|MM\0[*+])/],
 ];
 
-/** The kind of a picture; null for bytes of anything else (SVG and PDF are programs, not pictures). */
+/** The format of a picture; null for other bytes (SVG and PDF are programs, not pictures). */
 export function pictureKind(head: Uint8Array): PictureKind | null {
   const text = String.fromCharCode(...head.subarray(0, PICTURE_HEAD_BYTES));
   return BEGINNINGS.find(([, beginning]) => beginning.test(text))?.[0] ?? null;

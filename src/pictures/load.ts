@@ -1,4 +1,4 @@
-// A picture from wherever it is: a path, an address, or the bytes of a file.
+// Loads a picture from a path, an address, or the bytes of a file.
 import { fileURLToPath } from 'node:url';
 import { isUrl, openSource, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
@@ -7,7 +7,7 @@ import type { RgbImage } from './rgb-image.js';
 
 /**
  * Reads and decodes a picture: a file's path, an address (http, https, data, file), or bytes.
- * @throws DataError when there is none, and as `decodePicture` does.
+ * @throws DataError when it does not exist, and as `decodePicture` does.
  */
 export async function loadPicture(picture: string | URL | Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
   if (ArrayBuffer.isView(picture)) return decodePicture(picture, `picture of ${picture.byteLength} bytes`, options);

@@ -1,4 +1,4 @@
-// PNG files to and from plain 8-bit RGB.
+// Reads and writes PNG files as 8-bit RGB.
 import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { crc32 } from '../checkpoint/crc32.js';
@@ -7,8 +7,8 @@ import type { RgbImage } from './rgb-image.js';
 import { requireKinds } from '../options.js';
 
 /**
- * Reads a PNG of any colour type; transparency is laid over white.
- * @param name what errors call the file. @throws DataError when the bytes are not a complete PNG.
+ * Reads a PNG of any colour type; transparency is blended with white.
+ * @param name the file's name in errors. @throws DataError when the bytes are not a complete PNG.
  */
 export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
   const { width, height, data } = readRgba(bytes, name);
@@ -30,9 +30,9 @@ export function encodePng(picture: RgbImage): Uint8Array {
   requireKinds('encodePng', { 'an object': { picture } });
   const { width, height, rgb } = picture;
   const rowBytes = width * 3;
-  const rows = new Uint8Array(height * (rowBytes + 1)); // each row begins with its filter: 0, none
+  const rows = new Uint8Array(height * (rowBytes + 1)); // each row begins with its filter type: 0, none
   for (let y = 0; y < height; y++) rows.set(rgb.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);
-  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]); // 8 bits a channel, RGB
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]); // 8 bits per channel, RGB
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   return Buffer.concat([

@@ -1,23 +1,23 @@
-// Resizing by linear interpolation without a filter, in float32, as PyTorch and OpenCV do it: for networks that were trained on such pictures.
+// Resizing by linear interpolation without a filter, in float32, as in PyTorch and OpenCV, for networks that were trained on such pictures.
 import type { RgbImage } from './rgb-image.js';
 
 const { floor, fround, max, min } = Math;
 
-/** Whose rounding of positions. */
+/** Which library's rounding of positions to follow. */
 export type LinearRule = 'torch' | 'opencv';
 
 export interface ResizeLinearOptions {
   width: number;
   height: number;
   rule: LinearRule;
-  /** Of `opencv`: sizes of the source over the wanted ones, when a factor was asked for and not a size. */
+  /** For `opencv`: source size over target size, when the caller chose a factor and not a size. */
   scale?: number;
 }
 
 /** `[height, width, 3]` in row order, red, green, blue from 0 to 255. */
 export type FloatPixels = Float32Array;
 
-/** Along one axis: the pixels before and after each position, and how much the one after counts. */
+/** Along one axis: the pixels before and after each position, and the weight of the one after. */
 interface Positions {
   before: Int32Array;
   after: Int32Array;
@@ -25,7 +25,7 @@ interface Positions {
 }
 
 /**
- * Resizes a picture. Pixels are points in the middle of their squares; nothing is averaged when it shrinks.
+ * Resizes a picture. Pixels are points at the centre of their squares; shrinking does not average.
  * @see `torch.nn.functional.interpolate(mode='bilinear', align_corners=False)`; `cv2.resize(interpolation=INTER_LINEAR)` of float32
  */
 export function resizeLinear(image: RgbImage, { width, height, rule, scale }: ResizeLinearOptions): FloatPixels {

@@ -1,15 +1,15 @@
-// Resizing exactly as Pillow does, byte for byte: what a network was trained on is part of it, and no library of JavaScript agrees.
+// Resizes byte for byte like Pillow, whose pixels networks were trained on; no JavaScript library gives the same bytes.
 import type { RgbImage } from './rgb-image.js';
 
-/** Fraction bits of a weight: 32, less 8 of a byte and 2 to spare. */
+/** Fraction bits of a weight: 32, minus 8 for a byte and 2 in reserve. */
 const PRECISION_BITS = 22;
 
-/** For each output pixel along an axis: the first source pixel and the weights from there on, whole numbers that sum to about 2^22. */
+/** For each output pixel along an axis: the first source pixel and the weights from there, integers that sum to about 2^22. */
 type Taps = readonly (readonly [first: number, weights: Int32Array])[];
 
 /**
- * Resizes by a triangle filter that widens when it shrinks the picture: along one axis, rounded to bytes, then along the other. Rows come
- * first where they lose more than twice as many pixels as columns, as in Pillow 13 (found by comparison with it: the bytes differ).
+ * Resizes with a triangle filter, widened for shrinking: along one axis, rounded to bytes, then along the other. Rows are first if they
+ * lose more than twice as many pixels as columns, as in Pillow 13 (found by comparing bytes).
  * @see Pillow `Image.resize(size, Resampling.BILINEAR)`, https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
  */
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
@@ -65,7 +65,7 @@ function resizeRows({ width, rgb }: RgbImage, rows: Taps): RgbImage {
   return { width, height: rows.length, rgb: out };
 }
 
-/** One output pixel: the weighted sum of pixels that lie `stride` bytes apart. */
+/** One output pixel: the weighted sum of pixels `stride` bytes apart. */
 function sumInto(
   out: Uint8Array,
   to: number,
@@ -83,7 +83,7 @@ function sumInto(
     g += (rgb[at + 1] as number) * weight;
     b += (rgb[at + 2] as number) * weight;
   }
-  // Weights are positive and sum to 2^22 but for rounding: the sums stay below 2^31.
+  // Weights are positive and sum to about 2^22, so the sums stay below 2^31.
   out[to] = Math.min(255, r >> PRECISION_BITS);
   out[to + 1] = Math.min(255, g >> PRECISION_BITS);
   out[to + 2] = Math.min(255, b >> PRECISION_BITS);

@@ -1,4 +1,4 @@
-// A picture as plain 8-bit RGB.
+// A picture as 8-bit RGB.
 
 /** A picture: `rgb` holds height x width x 3 bytes, row by row. */
 export interface RgbImage {

@@ -1,20 +1,20 @@
-// Runs many inputs through a model: read in portions, sorted by length, run in batches, returned in their order.
+// Runs many inputs through a model: reads them in portions, sorts each by length, runs batches, and returns results in input order.
 import { bucketOf, DEFAULT_BUCKETS } from '../processing/batch.js';
 import { type ExampleSize, type PipelineExample, sizeOfExample } from './example.js';
 
-/** Batches that a portion of the inputs fills. */
+/** Batches per portion of the inputs. */
 const BATCHES_IN_PORTION = 4;
 
-/** How inputs become results. */
+/** The stages from inputs to results. */
 export interface Stages<I, P, O> {
   encode(input: I): Promise<PipelineExample>;
-  /** Work that can be done before the model is free. */
+  /** Work that does not need the model. */
   collate(examples: readonly PipelineExample[]): P;
   run(batch: P): Promise<O[]>;
 }
 
 interface PreparedBatch<P> {
-  /** Of its examples in the portion. */
+  /** Indices of its examples in the portion. */
   indices: readonly number[];
   batch: P;
 }
@@ -39,7 +39,7 @@ export async function* batchedResults<I, P, O>(
   try {
     for (let batches = await next; batches !== null; batches = await next) {
       next = prepare();
-      next.catch(() => undefined); // reported when its turn comes
+      next.catch(() => undefined); // reported when it is awaited
       const results: O[] = [];
       for (const { indices, batch } of batches)
         (await run(batch)).forEach((result, i) => (results[indices[i] as number] = result));

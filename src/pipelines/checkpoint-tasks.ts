@@ -1,15 +1,15 @@
-// What a checkpoint can be asked, by the class that its config.json names.
+// The tasks that a checkpoint can do, by the class that its config.json names.
 import { VisualBertConfig } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import type { PipelineName } from './contract.js';
 import { PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 
-/** The tasks of a checkpoint that give answers, the usual one first. @throws ConfigError for a checkpoint of none */
+/** The tasks of a checkpoint that give answers, the usual one first. @throws ConfigError for a checkpoint without such a task */
 export async function tasksOfCheckpoint(where: string): Promise<[PipelineName, ...PipelineName[]]> {
   return tasksOfConfig(where, await VisualBertConfig.fromPretrained(where));
 }
 
-/** The same of a configuration that has been read. @param where names the checkpoint in errors */
+/** The same for a loaded configuration. @param where names the checkpoint in errors */
 export function tasksOfConfig(where: string, { extra }: VisualBertConfig): [PipelineName, ...PipelineName[]] {
   const { architectures } = extra;
   const name = Array.isArray(architectures) ? String(architectures[0]) : '';

@@ -7,7 +7,7 @@ import type { VcrToken } from '../processing/vcr-names.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionsOfImage } from './regions.js';
 
-/** How many of the best to give. */
+/** How many of the best to return. */
 export interface RankingOptions {
   topK?: number;
 }
@@ -18,7 +18,7 @@ export interface QuestionInput {
   regions: RegionsOfImage;
 }
 
-/** A statement about one image, or about a pair of them (NLVR2: left, right); own classes may be about two texts. */
+/** A statement about one image, or about a pair of them (NLVR2: left, right); own classes may have two texts. */
 export interface StatementInput {
   statement: string;
   textPair?: string;
@@ -53,7 +53,7 @@ export interface MaskedInput {
   regions?: RegionsOfImage;
 }
 
-/** A text and an image that may belong together. With two texts the second is judged, as in the authors' pre-training. */
+/** A text and an image that may belong together. Of two texts the second is compared with the image, as in the authors' pre-training. */
 export interface MatchingInput {
   text: string;
   textPair?: string;
@@ -76,7 +76,7 @@ export interface ClassScore {
 
 /** A choice with its probability. */
 export interface ScoredChoice {
-  /** As the model reads it: names in place of tags. */
+  /** The text that the model reads: names instead of tags. */
   choice: string;
   index: number;
   score: number;
@@ -135,21 +135,21 @@ export type PipelineInput<T extends PipelineName> = PipelineTypes[T]['input'];
 export type PipelineOutput<T extends PipelineName> = PipelineTypes[T]['output'];
 export type CallOptions<T extends PipelineName> = PipelineTypes[T]['options'];
 
-/** How a pipeline is made. */
+/** Options of `pipeline`. */
 export interface PipelineOptions extends HubOptions {
-  /** The list of answers of a checkpoint that names none (uclanlp/visualbert-vqa). */
+  /** File with the list of answers, for a checkpoint without one (uclanlp/visualbert-vqa). */
   answers?: string;
-  /** Text form; default: the checkpoint's own (processor_config.json), else the one of the authors for this task. */
+  /** Text form; default: the checkpoint's own (processor_config.json), else the authors' for this task. */
   textForm?: TaskName;
   /** Longest text in word pieces; default the checkpoint's, else 128. */
   maxLength?: number;
-  /** Use only the first so many regions of an image; default the checkpoint's, else all. */
+  /** Maximum number of regions per image, the first ones; default the checkpoint's, else all. */
   maxRegions?: number;
   /** Finds regions where `regions` is a picture: a `RegionDetector`, or anything with its `detect`. */
   detector?: PictureDetector;
-  /** Examples that run together at most. Default 32. */
+  /** Maximum number of examples per batch. Default 32. */
   batchSize?: number;
-  /** Load a checkpoint that lacks parameters of the model, which are then random, with a warning. Default false: it is refused. */
+  /** Load a checkpoint that lacks parameters of the model, which are then random, with a warning. Default false: throws. */
   allowFreshWeights?: boolean;
 }
 
@@ -160,8 +160,8 @@ export const PIPELINE_OPTIONS = [
 ] as const;
 
 /**
- * Answers inputs of one task. A list gives a list, an async iterable an async iterable, in the order of the inputs: both are read in
- * portions of several batches, in which examples of similar length run together.
+ * Answers inputs of one task. A list returns a list, an async iterable an async iterable, in the order of the inputs: both are read in
+ * portions of several batches, which group examples of similar length.
  */
 export interface Pipeline<T extends PipelineName> {
   (input: PipelineInput<T>, options?: CallOptions<T>): Promise<PipelineOutput<T>>;
@@ -170,6 +170,6 @@ export interface Pipeline<T extends PipelineName> {
   readonly task: T;
   /** Whether the native engine runs a recorded graph. */
   readonly compiled: boolean;
-  /** Frees the model, unless it was given. */
+  /** Frees the model, unless the caller passed it in. */
   dispose(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// A pipeline from its parts and a forward pass, wherever that runs.
+// Creates a pipeline from its parts and a forward pass.
 import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
@@ -11,37 +11,36 @@ import type { Reading } from './head.js';
 import type { PipelineParts } from './load.js';
 
 const DEFAULT_BATCH_SIZE = 32;
-/** A recorded forward pass is padded to one of these, so that few are recorded. */
+/** Batches of a recorded forward pass are padded to these sizes, so that few are recorded. */
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/** A pipeline's parts and how examples go through its model. */
+/** A pipeline's parts, and the stages of running examples through its model. */
 export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T> {
   /** Model inputs of examples with the same number of choices. */
   collate(examples: readonly PipelineExample[]): CollatedBatch;
-  /** Inputs of `count` examples filled up to a number that is recorded; as they are where nothing is. */
+  /** Pads inputs of `count` examples to a recorded batch size; unchanged where nothing is recorded. */
   pad(inputs: Record<string, RawTensor>, count: number): { inputs: Record<string, RawTensor>; size: number };
-  /** Each example with its row of the outputs. */
+  /** Returns each example with its row of the outputs. */
   run(batch: CollatedBatch): Promise<Reading[]>;
 }
 
-/** Examples and the model inputs that they make. */
+/** Examples and their model inputs. */
 export interface CollatedBatch {
   examples: readonly PipelineExample[];
   inputs: Record<string, RawTensor>;
 }
 
-/** The parts of pipelines made here that are not disposed. */
+/** The parts of all pipelines that are not disposed. */
 const accesses = new WeakMap<object, unknown>();
 
 /** The parts of a pipeline. @throws ConfigError for anything else */
 export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): PipelineAccess<T> {
   const access = accesses.get(pipeline) as PipelineAccess<T> | undefined;
-  if (access === undefined)
-    throw new ConfigError('expected a pipeline as pipeline() makes it, and that is not disposed');
+  if (access === undefined) throw new ConfigError('expected a pipeline made by pipeline() and not disposed');
   return access;
 }
 
-/** A pipeline around parts, which it owns. */
+/** A pipeline over parts, which it owns. */
 export function createPipeline<T extends PipelineName>(
   parts: PipelineParts<T>,
   batchSize = DEFAULT_BATCH_SIZE,
@@ -80,7 +79,7 @@ export function createPipeline<T extends PipelineName>(
   return pipeline;
 }
 
-/** A model's parts and how examples go through it, without a pipeline around them. */
+/** A model's parts and stages, without a pipeline. */
 export function createAccess<T extends PipelineName>(
   parts: PipelineParts<T>,
   batchSize = DEFAULT_BATCH_SIZE,

@@ -1,4 +1,4 @@
-// Examples of a pipeline: one input as the model sees it, and several as one batch.
+// Examples of a pipeline: one input encoded for the model, and several collated into a batch.
 import { alignmentTensor } from '../processing/aligned-text.js';
 import { bucketOf, DEFAULT_BUCKETS, type EncodedExample } from '../processing/batch.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
@@ -6,7 +6,7 @@ import type { RawTensor } from '../raw-tensor.js';
 
 /** One sequence of text and regions. */
 export interface Sequence extends EncodedExample {
-  /** Text positions that the head is asked about: masked words, phrases. */
+  /** Text positions that the head predicts: masked words, phrases. */
   asked?: readonly number[];
   /** For each region the text positions that name it. */
   alignment?: readonly (readonly number[])[];
@@ -14,7 +14,7 @@ export interface Sequence extends EncodedExample {
   hidden?: readonly number[];
 }
 
-/** What the model sees of one input. */
+/** One encoded input. */
 export interface PipelineExample {
   /** One, or one for each choice. */
   sequences: readonly Sequence[];
@@ -22,10 +22,10 @@ export interface PipelineExample {
   labels: readonly string[];
 }
 
-/** The input by which a head is asked about positions, and what fills it up. */
+/** The model input with the predicted positions, and its padding value. */
 export type AskedInput = { name: 'maskedPositions' | 'regionToPhrasePosition'; padding: number };
 
-/** Positions of an example that a batch may be padded to. */
+/** Numbers of positions that a batch may be padded to. */
 const ASKED_BUCKETS = [1, 2, 4, 8, 16, 32];
 
 /** The sizes by which examples are grouped. */

@@ -1,4 +1,4 @@
-// The head of a pipeline: what a task adds to the shared machinery, from inputs to results.
+// The head of a pipeline: the part of a task, from inputs to results, that is not shared.
 import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { ModelClass } from '../models/contract.js';
@@ -12,48 +12,48 @@ import type { CallOptions, PipelineInput, PipelineName, PipelineOutput } from '.
 import type { AskedInput, PipelineExample } from './example.js';
 import type { RegionsOfImage } from './regions.js';
 
-/** The task of one name. */
+/** The definition of a task. */
 export interface PipelineDefinition<T extends PipelineName> {
-  /** The class that carries its head. */
+  /** The model class with its head. */
   Model: ModelClass<VisualBertPreTrainedModel>;
-  /** What an input is, for errors. */
+  /** The form of an input, for errors. */
   input: string;
-  /** Text form of a checkpoint that names none. */
+  /** Text form for checkpoints without one. */
   textForm: TaskName;
   createHead(context: HeadContext): PipelineHead<T>;
 }
 
-/** The parts that a head reads inputs with. */
+/** The parts that a head encodes inputs with. */
 export interface HeadContext {
   processor: VisualBertProcessor;
   config: VisualBertConfig;
-  /** The regions of each image, checked and as wide as the model takes them. */
+  /** The regions of each image, checked, with the width that the model reads. */
   readImages(regions: RegionsOfImage | readonly RegionsOfImage[]): Promise<RegionFeatures[]>;
 }
 
 export interface PipelineHead<T extends PipelineName> {
   encode(input: PipelineInput<T>): Promise<PipelineExample>;
-  /** Whether the sequences of an example are choices, along an axis of their own. */
+  /** Whether the sequences of an example are choices, with an axis of their own. */
   readonly hasChoices: boolean;
-  /** How the head is asked about positions; null when it is not. */
+  /** The input with the predicted positions; null when there is none. */
   readonly asked: AskedInput | null;
   /** The result of one example. */
   decode(reading: Reading, options: CallOptions<T>): PipelineOutput<T>;
-  /** How its scores are read; null for a task without any. */
+  /** How to read its scores; null for a task without scores. */
   readonly scores: HeadScores | null;
 }
 
-/** Where the scores of an example lie: a softmax over classes for each thing that is asked. */
+/** The location of an example's scores: a softmax over classes for each question, phrase or mask. */
 export interface HeadScores {
   /** The name of the model's output. */
   readonly output: string;
   /** A class that is never an answer. */
   readonly excluded: number | null;
-  /** How many scores an example has for number `asked` of what is asked, and where they begin in its row of the output. */
+  /** Number of scores for question `asked` of an example, and their start in its row of the output. */
   span(example: PipelineExample, asked: number, shape: readonly number[]): { start: number; count: number };
   /** The name of a class. */
   label(index: number, example: PipelineExample): string;
-  /** The position whose state the head reads, and of which sequence. */
+  /** The position whose state the head reads, and its sequence. */
   readAt(example: PipelineExample, asked: number, index: number): { sequence: number; position: number };
 }
 
@@ -62,11 +62,11 @@ export interface Reading {
   example: PipelineExample;
   outputs: Record<string, RawTensor>;
   row: number;
-  /** Text positions of the batch, padding included: where the regions begin. */
+  /** Text positions of the batch, padding included: the position of the first region. */
   textLength: number;
 }
 
-/** The scores of number `asked` of what is asked. */
+/** The scores of question `asked`. */
 export function scoresOf(scores: HeadScores, { outputs, row, example }: Reading, asked = 0): ArrayLike<number> {
   const { shape, data } = outputs[scores.output] as RawTensor;
   const { start, count } = scores.span(example, asked, shape);
@@ -84,7 +84,7 @@ export function ranked(
   return bestClasses(softmax(scoresOf(scores, reading, asked)), topK, scores.excluded);
 }
 
-/** All scores of a row, as heads have them that are asked one thing. */
+/** All scores of a row, for heads with one question per example. */
 export function wholeRow(
   _example: PipelineExample,
   _asked: number,

@@ -26,30 +26,30 @@ export interface PipelineParts<T extends PipelineName> {
   processor: VisualBertProcessor;
   head: PipelineHead<T>;
   forward: ForwardPass;
-  /** Whether the model was given, and is not freed with the pipeline. */
+  /** Whether the caller owns the model, which is then not freed with the pipeline. */
   isBorrowed?: boolean;
 }
 
-/** How a pipeline's forward pass is made, on the backends that a platform has. */
+/** Creates a pipeline's forward pass on the platform's backends. */
 export interface ForwardPasses {
-  /** Of a model that is loaded for it. */
+  /** Loads a model and its forward pass. */
   load(
     Model: ModelClass<VisualBertPreTrainedModel>,
     where: string,
     options: FromPretrainedOptions,
   ): Promise<{ model: VisualBertPreTrainedModel; forward: ForwardPass }>;
-  /** Of a model in memory. */
+  /** The forward pass of a model in memory. */
   around(model: VisualBertPreTrainedModel): Promise<ForwardPass>;
 }
 
-/** A model that is loaded already, with the processor of its inputs. */
+/** A loaded model, with the processor of its inputs. */
 export interface PipelineModel {
   model: VisualBertPreTrainedModel;
   processor: VisualBertProcessor;
 }
 
 /**
- * Loads a task's parts from a folder, an address or a repository of the hub, or puts them around a model.
+ * Loads a task's parts from a folder, an address or a repository of the hub, or from a model in memory.
  * @throws ConfigError for an unknown task, a checkpoint of another class, or one without answers; CheckpointError for one without weights of
  * its head.
  */
@@ -102,12 +102,12 @@ async function readParts<T extends PipelineName>(
   return { processor, head, ...(await passes.load(definition.Model, where, { ...hub, ...weights })) };
 }
 
-/** The option of loading a model that is to answer: parameters that the file lacks are refused, or (undefined) warned about. */
+/** Option for loading a model for prediction: false rejects parameters that the file lacks, undefined warns. */
 export function freshWeightsOfAnswers(areAllowed: boolean | undefined): undefined | false {
   return areAllowed === true ? undefined : false;
 }
 
-/** The parts around a model in memory, which stays its owner's: the options that say how to load one have no place. */
+/** The parts for a model in memory, which its owner keeps: options of loading are rejected. */
 function partsAround<T extends PipelineName>(
   task: T,
   { model, processor }: PipelineModel,
@@ -116,14 +116,16 @@ function partsAround<T extends PipelineName>(
 ): Omit<PipelineParts<T>, 'task' | 'forward'> {
   const [without] = Object.keys(loading);
   if (without !== undefined)
-    throw new ConfigError(`${task}: ${without} says how to load a model, and one was given; leave it out`);
+    throw new ConfigError(`${task}: ${without} is an option of loading, and a loaded model was given; leave it out`);
   if (![VisualBertModel.className, model.className].includes(definition.Model.className))
-    throw new ConfigError(`${task}: expected a ${definition.Model.className}, received a ${model.className}`);
+    throw new ConfigError(
+      `${task}: expected a ${definition.Model.className}, received a ${model.className}; load the checkpoint with the expected class`,
+    );
   requireWidth(model.className, processor, detector);
   return { processor, model, isBorrowed: true, head: createHead(task, definition, model.config, processor, detector) };
 }
 
-/** The head of a task, which refuses what is no input. */
+/** The head of a task, with a check of its inputs. */
 function createHead<T extends PipelineName>(
   task: T,
   definition: PipelineDefinition<T>,
@@ -152,7 +154,7 @@ function createHead<T extends PipelineName>(
   return { ...head, encode };
 }
 
-/** A detector of another width is refused before it is run. */
+/** Rejects a detector of another width before it is run. */
 function requireWidth(
   where: string,
   { visualEmbeddingDim, trainedWith }: VisualBertProcessor,
@@ -161,12 +163,12 @@ function requireWidth(
   const dim = detector?.dim;
   if (dim === undefined || dim === visualEmbeddingDim || dim + BOX_FEATURE_DIM === visualEmbeddingDim) return;
   throw new ConfigError(
-    `detector: ${where} takes regions ${visualEmbeddingDim} wide, those of the detector ${detector?.name ?? ''} are ${dim} wide; use the detector ` +
+    `detector: expected regions ${visualEmbeddingDim} wide for ${where}, received ${dim} from the detector ${detector?.name ?? ''}; use the detector ` +
       `that it was trained with${trainedWith === null ? '' : `, ${detectorText(trainedWith)}`}`,
   );
 }
 
-/** Any class has the body that `feature-extraction` shows; of a head there is one class. */
+/** Every class has the backbone that `feature-extraction` runs; each head belongs to one class. */
 function requireClass<T extends PipelineName>(
   task: T,
   where: string,

@@ -8,19 +8,19 @@ import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 export interface NodePipelineOptions extends PipelineOptions {
-  /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
   precision?: PredictionPrecision;
-  /** Record the forward pass once for each shape of its inputs. Default: whether the native engine is there; false answers the first question sooner. */
+  /** Record the forward pass once for each shape of its inputs. Default: true with the native engine; false gives the first answer sooner. */
   compile?: boolean;
 }
 
 /**
- * Loads a checkpoint for one task: a folder, an address, or a repository of the hub; or puts a model and its processor to that task.
+ * Loads a checkpoint for one task: a folder, an address, or a repository of the hub; or uses a loaded model and its processor.
  * @example
  * const ask = await pipeline('visual-question-answering', 'runs/vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
  * await ask.dispose();
- * @throws ConfigError for a task that the checkpoint is not made for, or a precision without the engine; CheckpointError, HubError, DataError
+ * @throws ConfigError for a task that the checkpoint cannot do, or a precision without the engine; CheckpointError, HubError, DataError
  */
 export async function pipeline<T extends PipelineName>(
   task: T,

@@ -8,12 +8,12 @@ import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
 /**
- * Loads a checkpoint for one task: the address of a folder, or a repository of the hub; or puts a model and its processor to that task.
+ * Loads a checkpoint for one task: the address of a folder, or a repository of the hub; or uses a loaded model and its processor.
  * @example
  * const ask = await pipeline('visual-question-answering', 'https://example.org/my-vqa');
  * const answers = await ask({ question: 'What color is the bus?', regions }, { topK: 5 }); // [{ answer, index, score }, ...]
  * await ask.dispose();
- * @throws ConfigError for a task that the checkpoint is not made for; CheckpointError, HubError
+ * @throws ConfigError for a task that the checkpoint cannot do; CheckpointError, HubError
  */
 export async function pipeline<T extends PipelineName>(
   task: T,

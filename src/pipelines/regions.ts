@@ -1,4 +1,4 @@
-// The regions of an image in every form that a pipeline takes them.
+// The regions of an image in every form that a pipeline accepts.
 import { isPicture, type Picture } from '../features/picture-detector.js';
 import { DataError } from '../errors.js';
 import { type RegionFeatures, type RegionFeatureSource, requireUsable } from '../features/region-features.js';
@@ -25,7 +25,7 @@ export async function readRegions(
   return requireUsable(read, isSourced(input) ? `${input.source.name}, image ${input.image}` : 'regions');
 }
 
-/** @throws DataError for what has none of the forms */
+/** @throws DataError for a value in none of the forms */
 function requireForm(input: unknown): void {
   const given = (typeof input === 'object' && !Array.isArray(input) ? input : null) ?? {};
   const { source } = given as { source?: { read?: unknown } | null };

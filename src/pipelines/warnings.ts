@@ -1,4 +1,4 @@
-// Warns of inputs that fit by shape and are wrong: models then answer, and lose tens of points.
+// Warns of inputs with the right shape but a wrong meaning, which cost tens of points of accuracy without an error.
 import type { VisualBertConfig } from '../config/config.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { warnOnce } from '../logger.js';
@@ -9,9 +9,9 @@ import type { TaskName } from '../processing/text-forms.js';
 
 /** Width of the authors' features with box coordinates: 2048 and 6. */
 const WIDTH_WITH_BOXES = 2054;
-/** Shares of a picture, and a little more: boxes may reach over its edge. */
+/** Largest value that counts as a share of the picture: boxes may extend past its edge. */
 const LARGEST_SHARE = 1.5;
-/** Text forms of tasks that show one image: their checkpoints have only seen visual type 0. */
+/** Text forms of tasks with one image: their checkpoints were trained with visual type 0 only. */
 const ONE_IMAGE: readonly TaskName[] = ['vqa', 'vcr', 'flickr', 'pretraining', 'nlvr'];
 
 /** A VQA head reads the token before the last [SEP], which was [MASK] in training: without it VQA 2.0 falls from 70.8% to 40 to 46%. */
@@ -23,14 +23,14 @@ export function warnAboutMaskSlot({ ids }: EncodedText, { tokenizer, task }: Vis
   );
 }
 
-/** A list of answers given for a checkpoint whose config.json has them in another order. */
+/** Warns of a list of answers in another order than the checkpoint's config.json. */
 export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }: VisualBertProcessor): void {
   const named = Object.entries(id2label).filter(([id, label]) => label !== `LABEL_${id}`);
   const other = named.find(([id, label]) => answers?.answers[Number(id)] !== label);
   if (answers === null || other === undefined) return;
   const [id, label] = other;
   warnOnce(
-    `answers: class ${id} is ${JSON.stringify(answers.answers[Number(id)])} in the list given and ${JSON.stringify(label)} in the checkpoint's ` +
+    `answers: class ${id} is ${JSON.stringify(answers.answers[Number(id)])} in the given list and ${JSON.stringify(label)} in the checkpoint's ` +
       'config.json; leave the list out, unless the config.json is wrong',
   );
 }
@@ -40,11 +40,11 @@ export function warnAboutVisualTypes(images: number, task: TaskName): void {
   if (images < 2 || !ONE_IMAGE.includes(task)) return;
   warnOnce(
     `regions: ${images} images are distinguished by the visual types 0 to ${images - 1}, and this checkpoint (text form ${task}) was trained with type 0 ` +
-      'alone; use one image, or a checkpoint of NLVR2',
+      'only; use one image, or a checkpoint of NLVR2',
   );
 }
 
-/** Warns of boxes in pixels where the model takes shares of the picture, and the other way round. */
+/** Warns of boxes in pixels where the model expects shares of the picture, and vice versa. */
 export function warnAboutBoxes(regions: RegionFeatures, { visualEmbeddingDim }: VisualBertProcessor): void {
   const { features, count, dim, boxes, imageWidth = 0, imageHeight = 0 } = regions;
   if (dim === visualEmbeddingDim && dim === WIDTH_WITH_BOXES) {
@@ -53,7 +53,7 @@ export function warnAboutBoxes(regions: RegionFeatures, { visualEmbeddingDim }: 
     );
     if (coordinates.some((box) => box.some((value) => value > LARGEST_SHARE)))
       warnOnce(
-        `regions: the last ${BOX_FEATURE_DIM} of ${dim} features are larger than 1. The model takes places as shares of the picture (x1, y1, x2, y2, width, ` +
+        `regions: the last ${BOX_FEATURE_DIM} of ${dim} features are larger than 1. The model expects boxes as shares of the picture (x1, y1, x2, y2, width, ` +
           'height from 0 to 1); these look like pixels: divide them by the size of the picture',
       );
     return;
@@ -66,6 +66,6 @@ export function warnAboutBoxes(regions: RegionFeatures, { visualEmbeddingDim }: 
   )
     warnOnce(
       `boxes: expected pixels of a picture of ${imageWidth} x ${imageHeight}, received values up to 1, which look like shares; multiply them by the ` +
-        'size of the picture, or the model sees all regions in its corner',
+        'size of the picture, or all regions appear in its corner',
     );
 }

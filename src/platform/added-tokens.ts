@@ -1,4 +1,4 @@
-// Finds added tokens in a text by the rules of the native tokenizers library, which the JavaScript one does not know in full.
+// Finds added tokens in a text by the rules of the native tokenizers library, which the JavaScript library implements only in part.
 import type { NumberedToken } from './tokenizer-definition.js';
 
 /** \w and \s of Rust's regular expressions. */
@@ -9,8 +9,8 @@ const SPACE_AT_START = /^\p{White_Space}*/u;
 const SPACE_AT_END = /\p{White_Space}*$/u;
 
 /**
- * Splits texts at added tokens: the leftmost match first, of several the longest. A text between them stays text.
- * @param patterns what each token looks like in the text
+ * Splits texts at added tokens: the leftmost match first, of several the longest. Text between them stays text.
+ * @param patterns the pattern of each token in the text
  * @see huggingface/tokenizers 0.23 `added_vocabulary.rs`, find_matches
  */
 export function tokenSplitter(

@@ -1,4 +1,4 @@
-// Paths and web addresses, which callers need not tell apart.
+// Paths and web addresses, for callers that accept both.
 
 /** True for http(s), blob and data addresses. */
 export function isUrl(path: string): boolean {
@@ -20,7 +20,7 @@ export function fileName(path: string): string {
   return path.replace(/[?#].*$/, '').replace(/^.*\//, '');
 }
 
-/** An address for messages: a data address holds a whole picture, of which the beginning is enough. */
+/** An address for messages: a data address contains a whole picture and is shortened. */
 export function shortAddress(url: string): string {
   return url.startsWith('data:') ? `${url.slice(0, 40)}...` : url;
 }

@@ -28,7 +28,7 @@ export async function exists(path: string): Promise<boolean> {
   return urlExists(path);
 }
 
-/** A browser sees files, not folders: always false. */
+/** A browser has no folders: always false. */
 export async function isFolder(_path: string): Promise<boolean> {
   return false;
 }

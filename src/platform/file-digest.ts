@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 
-/** Digest of a file as lower-case hex. @param prefix what is added up before it */
+/** Digest of a file as lower-case hex. @param prefix text hashed before it */
 export async function fileDigest(path: string, algorithm: 'sha256' | 'sha1' = 'sha256', prefix = ''): Promise<string> {
   const hash = createHash(algorithm).update(prefix);
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);

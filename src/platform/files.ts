@@ -11,29 +11,29 @@ import { removeLeftovers, temporaryBeside } from './temporary-files.js';
 const READ_LIMIT = 1 << 30;
 
 /**
- * Files are written in pieces of this size: smaller writes are collected, larger ones split. Linux gives larger ones huge pages of its cache, which
- * a virtual machine has to request from its host: measured at 2 s a gigabyte instead of 0.3.
+ * Files are written in pieces of this size: smaller writes are collected, larger ones split. For larger ones Linux allocates huge pages of its
+ * cache, which a virtual machine has to request from its host: measured at 2 s per gigabyte instead of 0.3.
  */
 const WRITE_PIECE = 1 << 20;
 
-/** After so many bytes writing to disk is started, while more are made: `close` then has little to wait for. */
+/** A flush to disk starts after this many bytes, in parallel with further writes, so that `close` has little left to flush. */
 const SYNC_EVERY = 64 << 20;
 
-/** Names what a path leads to when it is not a file. */
+/** The kind of a path that is not a file. */
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO';
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-/** What the system says of paths most often, in plain words. */
+/** The most frequent errors of paths, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
-  ENOTDIR: 'no such file: what lies above it is no folder',
+  ENOTDIR: 'no such file: its parent is not a folder',
   EACCES: 'permission denied',
 };
 
-/** Throws the error of a call of the operating system as one of the package. */
+/** Converts an error of the operating system into a DataError. */
 function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     throw new DataError(`${path}: cannot be read: ${REASONS[error.code ?? ''] ?? error.message}`, { cause: error });
@@ -41,7 +41,7 @@ function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
 }
 
 /**
- * Makes sure that a path leads to a file, without opening it: opening a FIFO waits for its writer for ever.
+ * Checks that a path leads to a file, without opening it: opening a FIFO could block forever.
  * @throws DataError naming what it is instead, or why it cannot be read
  */
 export async function requireFile(path: string): Promise<void> {
@@ -49,7 +49,7 @@ export async function requireFile(path: string): Promise<void> {
   if (!stats.isFile()) throw new DataError(`${path}: expected a file, found ${kindOf(stats)}`);
 }
 
-/** All bytes of a file. @throws DataError for a folder, FIFO, socket or device, and for what cannot be read */
+/** All bytes of a file. @throws DataError for a folder, FIFO, socket or device, and for an unreadable file */
 export async function readWhole(path: string): Promise<Buffer> {
   await requireFile(path);
   return readFile(path).catch(unreadable(path));
@@ -57,7 +57,7 @@ export async function readWhole(path: string): Promise<Buffer> {
 
 /**
  * Opens a file for random access through one descriptor; nothing is kept in memory.
- * @throws DataError for a folder, FIFO, socket or device, and for what cannot be opened
+ * @throws DataError for a folder, FIFO, socket or device, and for a file that cannot be opened
  */
 export async function openFile(path: string): Promise<ByteSource> {
   await requireFile(path);
@@ -105,12 +105,12 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await makeLevels(folder);
   } catch (error) {
-    await requireWritable(dirname(folder)); // names the folder in which the missing one cannot be made
+    await requireWritable(dirname(folder)); // names the folder that cannot be written
     throw error;
   }
 }
 
-/** One folder after the other: Node's own recursion never ends where the system takes no folders, such as in /proc. */
+/** Creates one level after the other: Node's own recursion never ends where folders cannot be created, such as in /proc. */
 async function makeLevels(folder: string): Promise<void> {
   const make = (): Promise<void> =>
     mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
@@ -123,7 +123,7 @@ async function makeLevels(folder: string): Promise<void> {
   });
 }
 
-/** Asks of a folder, or of the nearest above it that exists, whether it can be written. */
+/** Checks that a folder, or its nearest existing parent, can be written. */
 async function requireWritable(folder: string): Promise<void> {
   await access(folder, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' || dirname(folder) === folder) throw error;
@@ -132,8 +132,8 @@ async function requireWritable(folder: string): Promise<void> {
 }
 
 /**
- * A sink over a file: bytes go to a temporary file beside it, which is flushed to disk and takes the name on `close`.
- * Folders on the way are created, temporary files that dead processes left there removed.
+ * A sink over a file: bytes go to a temporary file in its folder, which is flushed to disk and renamed on `close`.
+ * Missing folders are created; temporary files of dead processes are removed.
  * @throws DataError when the path leads to something that is not a file; Error of the operating system, naming the path
  */
 export async function createFileSink(path: string): Promise<ByteSink> {
@@ -144,7 +144,7 @@ export async function createFileSink(path: string): Promise<ByteSink> {
   await removeLeftovers(folder);
   const temporary = temporaryBeside(path);
   const handle = await open(temporary, 'wx');
-  /** The system names no file when a disk is full or fails. */
+  /** Adds the path to errors of a full or failing disk, which do not contain it. */
   const naming = async <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: NodeJS.ErrnoException) => {
       if (error.code === undefined || error.path !== undefined) throw error;
@@ -164,7 +164,7 @@ export async function createFileSink(path: string): Promise<ByteSink> {
     unsynced = 0;
     syncing = handle
       .datasync()
-      .catch((error: unknown) => void failures.push(error)) // the system tells it only once
+      .catch((error: unknown) => void failures.push(error)) // the system reports it only once
       .then(() => void (syncing = null));
   };
   const flush = async (): Promise<void> => {

@@ -1,15 +1,15 @@
-// A file at a web address as a random-access source: by ranges where the server grants them, whole where it does not.
+// A file at a web address as a random-access source: by ranges where the server supports them, else downloaded whole.
 import { type ByteSource, bytesSource } from '../byte-source.js';
 import { HubError } from '../errors.js';
 import { shortAddress } from './addresses.js';
 import { bodyOf, brokenOff, fetchOk } from './http.js';
 
-/** Headers of a file are read piece by piece: fetch at least this much at once and keep it. */
+/** Minimum bytes of a request, which are kept, since headers of a file are read in small pieces. */
 const READ_AHEAD = 1 << 20;
 
 /**
- * Opens an address. Uses HTTP ranges when the server grants them; otherwise the file is fetched whole, once.
- * @throws HubError when the server does not deliver, or delivers another length than it announced.
+ * Opens an address. Uses HTTP ranges when the server supports them; otherwise the whole file is fetched, once.
+ * @throws HubError when the request fails, or the length differs from the announced one.
  */
 export async function openUrl(url: string): Promise<ByteSource> {
   const probe = await fetchOk(url, { headers: { range: `bytes=0-${READ_AHEAD - 1}` } });
@@ -27,7 +27,7 @@ function rangedSource(url: string, size: number, head: Uint8Array): ByteSource {
     if (offset < 0 || length < 0 || offset + length > size)
       throw new RangeError(`${url}: bytes ${offset} to ${offset + length} lie outside its ${size} bytes`);
   };
-  /** The first answer may be a range cut by a cache out of a whole file, from a server that sends whole files only. */
+  /** The first response may be a range cut by a cache from a whole file, although the server sends only whole files. */
   const takeWhole = async (response: Response): Promise<Uint8Array> => {
     const bytes = await bodyOf(url, response);
     if (bytes.byteLength === size) return bytes;
@@ -76,7 +76,7 @@ function rangedSource(url: string, size: number, head: Uint8Array): ByteSource {
   };
 }
 
-/** Writes the body of a ranged answer into `target`. @throws HubError when it is shorter or longer */
+/** Writes the body of a range response into `target`. @throws HubError when it is shorter or longer */
 async function receive(url: string, { body }: Response, target: Uint8Array, offset: number): Promise<void> {
   let filled = 0;
   for (const reader = body?.getReader(); reader !== undefined;) {
@@ -84,7 +84,7 @@ async function receive(url: string, { body }: Response, target: Uint8Array, offs
     if (done) break;
     if (filled + value.byteLength > target.byteLength) {
       await reader.cancel();
-      throw new HubError(`${url}: the server sent more than was asked for`);
+      throw new HubError(`${url}: the server sent more than the requested range; try again`);
     }
     target.set(value, filled);
     filled += value.byteLength;

@@ -1,12 +1,12 @@
-// Requests to web servers: the meaning of answers, and text at an address.
+// Requests to web servers: errors by status, and text at an address.
 import { HubError } from '../errors.js';
 import { shortAddress } from './addresses.js';
 import { requireKinds } from '../options.js';
 
-/** Answers for a file that does not exist. */
+/** Statuses of a file that does not exist. */
 const ABSENT = new Set([404, 410]);
 
-/** Sends a request and gives the answer, as `fetch` does. */
+/** Sends a request and returns the response, like `fetch`. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 const fetchDirectly: Fetch = (url, init) => fetch(url, init);
@@ -14,7 +14,7 @@ let current = fetchDirectly;
 
 /**
  * Sends every request for a file at an address through `send`, for a cache, progress, an abort signal or a proxy; null restores `fetch`. A
- * range of a file is asked for by the header `range`; an answer with the whole file and status 200 is as good.
+ * range of a file is requested by the header `range`; a response with the whole file and status 200 is accepted too.
  * @example
  * setFetch((url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }));
  */
@@ -32,12 +32,12 @@ async function request(url: string, init?: RequestInit): Promise<Response> {
   }
 }
 
-/** Single-page servers (vite) answer with their page, and success, for a file that does not exist. No file of a model is HTML. */
+/** Servers of single-page applications (vite) answer 200 with their page for a missing file. No file of a model is HTML. */
 function isPage({ headers }: Response): boolean {
   return /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(headers.get('content-type') ?? '');
 }
 
-/** Fetches a file. @throws HubError with the address and the status or cause; also for an HTML page in place of the file. */
+/** Fetches a file. @throws HubError with the address and the status or cause; also for an HTML page instead of the file. */
 export async function fetchOk(url: string, init?: RequestInit): Promise<Response> {
   const response = await request(url, init);
   if (response.ok && !isPage(response)) return response;
@@ -49,19 +49,19 @@ export async function fetchOk(url: string, init?: RequestInit): Promise<Response
   throw statusError(url, response);
 }
 
-/** The whole body of an answer. @throws HubError when the connection ends before it does */
+/** The whole body of a response. @throws HubError when the connection ends early */
 export async function bodyOf(url: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await response.arrayBuffer().catch(brokenOff(url)));
 }
 
-/** Throws the error of a body that broke off as one of the package. */
+/** Converts the error of an incomplete body into a HubError. */
 export function brokenOff(url: string): (error: unknown) => never {
   return (error) => {
     throw new HubError(`${shortAddress(url)}: the connection ended early (${causeOf(error)}); try again`);
   };
 }
 
-/** What `fetch` says of a failure: the reason is in the cause. */
+/** The reason of a failed `fetch`, which is in the cause. */
 function causeOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
 }
@@ -71,7 +71,7 @@ export async function fetchText(url: string): Promise<string> {
   return new TextDecoder().decode(await bodyOf(url, await fetchOk(url)));
 }
 
-/** Whether a file exists at an address. An HTML page in its place counts as "not found". @throws HubError for any other failure */
+/** Whether a file exists at an address. An HTML page counts as "not found". @throws HubError for any other failure */
 export async function urlExists(url: string): Promise<boolean> {
   if (!/^https?:/i.test(url)) return true;
   const response = await request(url, { headers: { range: 'bytes=0-0' } });

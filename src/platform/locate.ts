@@ -1,12 +1,12 @@
-// Locates a pretrained model: a folder, one file, an address, or a repository of the hub; asked file by file.
+// Locates a pretrained model: a folder, one file, an address, or a repository of the hub, whose files are fetched on request.
 import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
 import { CheckpointError, HubError } from '../errors.js';
 
 /** The files of a pretrained model. */
 export interface PretrainedFiles {
-  /** The location as the caller gave it. */
+  /** The location given by the caller. */
   readonly name: string;
-  /** The one weights file, when the caller named it itself. */
+  /** The weights file, when the caller named one. */
   readonly weights: string | null;
   /** Path or address of a file, or null where there is none. */
   find(file: string): Promise<string | null>;
@@ -43,12 +43,12 @@ export async function locatePretrained(where: string, options: HubOptions = {}):
   );
 }
 
-/** A file of a repository. @throws HubError that also says that the name is no folder of this machine: it may have been meant as one */
+/** A file of a repository. @throws HubError that also says that no folder has this name, which may have been intended */
 async function repositoryFile(id: string, file: string, options: HubOptions): Promise<string | null> {
   try {
     return await hubFile(id, file, options);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    throw new HubError(`${id}: no such folder, and as a repository of the hub: ${error.message}`, { cause: error });
+    throw new HubError(`${id}: not a folder; as a repository of the hub: ${error.message}`, { cause: error });
   }
 }

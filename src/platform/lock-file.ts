@@ -5,11 +5,11 @@ import { setTimeout } from 'node:timers/promises';
 import { DataError } from '../errors.js';
 import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
 
-/** The holder renews its lock this often; where the holder cannot be asked (another machine on a shared disk), a lock not renewed for STALE_MS is a dead one's. */
+/** The holder renews its lock this often; if the holder cannot be checked (another machine on a shared disk), a lock not renewed for STALE_MS counts as abandoned. */
 const RENEW_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 200;
-/** A lock may go between two looks at it, but not so often: then it is a folder, a link that leads nowhere, or another user's. */
+/** A lock may disappear between two checks, but not this often: then it is a folder, a broken link, or another user's. */
 const MOST_TRIES = 100;
 
 /** The owner of a lock. */
@@ -19,16 +19,16 @@ interface Owner extends ProcessIdentity {
   token: string;
 }
 
-/** Owner of a lock file that was created and not yet written: it is unknown, and only the file's age shows whether its process died. */
+/** Owner of a lock file that is still empty: only the file's age shows whether its process died. */
 const UNNAMED: Owner = { pid: 0, host: '', token: '' };
 
-/** Locks of this process: its number alone does not tell, since in a container every run may have the same one. */
+/** Locks of this process: the process id is not enough, since in a container every run may have the same one. */
 const held = new Set<string>();
 
 /**
- * Takes the lock file `path`, in an existing folder, also from a process that has died.
- * @returns a function that releases it; or its owner, null for one that is not named yet
- * @throws Error of the operating system when no file can be written there; DataError for what is no lock
+ * Acquires the lock file `path`, in an existing folder, also from a dead process.
+ * @returns a function that releases it; or its owner, null while that is unknown
+ * @throws Error of the operating system when no file can be written there; DataError for anything but a lock
  */
 export async function tryLock(path: string): Promise<{ release: () => Promise<void> } | { holder: LockHolder | null }> {
   const token = randomUUID();
@@ -36,7 +36,7 @@ export async function tryLock(path: string): Promise<{ release: () => Promise<vo
     const owner = await readOwner(path);
     if (owner === null) {
       if (tries === MOST_TRIES)
-        throw new DataError(`${path}: the lock can neither be made nor read; remove it if nothing uses its folder`);
+        throw new DataError(`${path}: the lock can neither be created nor read; remove it if nothing uses its folder`);
       await setTimeout(1);
       continue;
     }
@@ -55,7 +55,7 @@ export async function tryLock(path: string): Promise<{ release: () => Promise<vo
 
 /**
  * Runs `work` while holding the lock file `path`; waits until its owner releases it or dies.
- * @param onWait called once when another process holds the lock, as soon as the lock names that process.
+ * @param onWait called once, when the process that holds the lock is known.
  */
 export async function withLock<T>(
   path: string,
@@ -73,7 +73,7 @@ export async function withLock<T>(
   }
 }
 
-/** For messages: whose lock it is. */
+/** The owner of a lock, for messages. */
 export function describeHolder(holder: LockHolder | null): string {
   return holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
 }
@@ -97,7 +97,7 @@ async function tryCreate(path: string, token: string): Promise<boolean> {
   return true;
 }
 
-/** null: the lock is gone, or no file that can be read. What names no owner counts as not written yet. */
+/** The owner; null when the lock has disappeared or cannot be read. A file without an owner counts as not written yet. */
 async function readOwner(path: string): Promise<Owner | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
@@ -118,12 +118,12 @@ async function readOwner(path: string): Promise<Owner | null> {
 async function isDead(path: string, owner: Owner): Promise<boolean> {
   const isRunning = owner === UNNAMED ? null : isAlive(owner);
   if (isRunning === true && owner.pid === process.pid) return !held.has(owner.token);
-  if (isRunning !== null) return !isRunning; // stopped or asleep, it keeps its lock
+  if (isRunning !== null) return !isRunning; // a stopped or sleeping process keeps its lock
   const info = await stat(path).catch(() => null);
   return info !== null && Date.now() - info.mtimeMs > STALE_MS;
 }
 
-/** Removes a dead owner's lock, and never one that another process made in the meantime: after the rename its owner is read again. */
+/** Removes a dead owner's lock, but never a newer one of another process: the owner is read again after the rename. */
 async function takeAway(path: string, dead: Owner): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {

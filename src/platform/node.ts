@@ -53,19 +53,19 @@ export async function listFolder(path: string): Promise<string[]> {
   return isUrl(path) ? [] : (await readdir(path)).sort();
 }
 
-/** A sink over a file that takes its name on close, flushed to disk; folders on the way are created. */
+/** A sink over a file, which is flushed to disk and renamed on close; missing folders are created. */
 export async function createSink(path: string): Promise<ByteSink> {
   return createFileSink(path);
 }
 
-/** Writes a UTF-8 file so that readers see the old or the new text, never a part. */
+/** Writes a UTF-8 file atomically: readers see the old or the new text. */
 export async function writeTextAtomic(path: string, text: string): Promise<void> {
   await writeWhole(await createFileSink(path), (sink) => sink.write(new TextEncoder().encode(text)));
 }
 
 /** A tokenizer from its files. @param folder for errors. @throws DataError when they are damaged, or none holds a vocabulary. */
 export function createTokenizer(files: TokenizerFiles, folder?: string): TextTokenizer {
-  // Loaded on first use: the native library takes 30 ms that commands without text need not spend.
+  // Loaded on first use: the native library takes 30 ms, which commands without text do not need.
   const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof tokenizers;
   const definition = readDefinition(files, folder);
   const native = nativeTokenizer(() => Tokenizer.fromString(JSON.stringify(definition.json)), folder);
@@ -74,7 +74,7 @@ export function createTokenizer(files: TokenizerFiles, folder?: string): TextTok
   );
 }
 
-/** @throws DataError for what the native library cannot read, such as half of a surrogate pair */
+/** @throws DataError where the native library fails, such as for half of a surrogate pair */
 function nativeTokenizer<T>(make: () => T, folder = 'tokenizer'): T {
   try {
     return make();

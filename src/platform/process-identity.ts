@@ -1,4 +1,4 @@
-// Identifies a process by its number, its machine and its start time, so that a reused number is not taken for the old process.
+// Identifies a process by its id, machine and start time, so that a reused id is not taken for the old process.
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -7,9 +7,9 @@ import { hostname } from 'node:os';
 export interface ProcessIdentity {
   pid: number;
   host: string;
-  /** Names the machine since it was started, and the container: numbers of processes count within it. */
+  /** Identifies the machine's boot and the container, within which process ids are unique. */
   machine?: string;
-  /** When the process began, in the system's own unit. */
+  /** Start time of the process, in the system's unit. */
   started?: string;
 }
 
@@ -27,8 +27,8 @@ export function thisProcess(): Readonly<Required<Pick<ProcessIdentity, 'machine'
 }
 
 /**
- * Whether a process runs: also one of another user, a stopped one, and one on a machine that slept, but not a zombie. Null for a process of
- * another machine, container or boot, which is unknown here.
+ * Whether a process runs, even if it belongs to another user or is stopped, but not if it is a zombie. Null for a process of another
+ * machine, container or boot, whose state is unknown.
  */
 export function isAlive({ pid, host, machine, started }: ProcessIdentity): boolean | null {
   if (host !== hostname() || (machine !== undefined && machine !== HERE)) return null;
@@ -46,13 +46,13 @@ function isRunning(pid: number): boolean {
   return !/^[ZX]$/.test(fieldsOf(pid)[0] ?? '');
 }
 
-/** Field 22 of /proc/PID/stat; nothing where the system has no such file. */
+/** Field 22 of /proc/PID/stat; empty where the system has no such file. */
 function startOf(pid: number): { started?: string } {
   const started = fieldsOf(pid)[19];
   return started === undefined ? {} : { started };
 }
 
-/** What follows the name of the program, which may hold anything: state, parent, ... */
+/** The fields after the program's name, which may contain any character: state, parent, ... */
 function fieldsOf(pid: number): string[] {
   const [, fields = ''] = /^\d+ \(.*\) (.*)/s.exec(textOf(`/proc/${pid}/stat`)) ?? [];
   return fields === '' ? [] : fields.trim().split(' ');

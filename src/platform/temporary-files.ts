@@ -1,17 +1,17 @@
-// Names for files that are not whole yet, which say whose they are, so that what a killed process left is found and removed.
+// Names of incomplete files, with their process, so that files of killed processes are found and removed.
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './process-identity.js';
 
-/** A file of a process that cannot be asked (another machine, an earlier start of this one) counts as left when it has not changed for so long. */
+/** A file of a process that cannot be checked (another machine, an earlier boot) counts as abandoned after this time without change. */
 const ABANDONED_MS = 3_600_000;
 
 const OWNER = /^(\d+)(?:-([0-9a-f]{8})-(\d*))?$/;
 const TEMPORARY = /^\..+\.(\d+-[0-9a-f]{8}-\d*)-[0-9a-f]{8}\.tmp$/s;
 
-/** Folders that this process has looked through. */
+/** Folders that this process has cleaned. */
 const cleaned = new Set<string>();
 
 /** The process as a part of file names. */
@@ -20,14 +20,14 @@ export function ownerName(): string {
   return `${pid}-${machine}-${started}`;
 }
 
-/** A hidden name beside `path`, for its contents until they are whole. */
+/** A hidden name in the folder of `path`, for its contents until they are complete. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${ownerName()}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
 /**
- * Removes the temporary files of processes that are gone from a folder; looks once in the life of this process.
- * What cannot be read or removed stays: whoever writes there meets the reason.
+ * Removes the temporary files of dead processes from a folder, once per process.
+ * Files that cannot be read or removed are ignored: a later write reports the reason.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   if (cleaned.has(folder)) return;
@@ -47,7 +47,7 @@ export async function isAbandoned(path: string, owner: string): Promise<boolean>
   return info !== null && Date.now() - info.mtimeMs > ABANDONED_MS;
 }
 
-/** Whether the process that a file name names still works on it: false when it is gone, null when it cannot be asked. */
+/** Whether the process in a file's name still runs: false when it has ended, null when it cannot be checked. */
 function isOwnerAlive(owner: string): boolean | null {
   const [, pid, machine, started] = OWNER.exec(owner) ?? [];
   if (pid === undefined) return null;

@@ -1,4 +1,4 @@
-// A tokenizer as one tokenizer.json, whatever files it comes from: what the tokenizer libraries take, with every id settled.
+// A tokenizer as one tokenizer.json, whatever its files: the form that tokenizer libraries read, with all ids assigned.
 import { DataError } from '../errors.js';
 import { warnOnce } from '../logger.js';
 import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
@@ -16,25 +16,25 @@ import {
 /** An added token with its id. */
 export type NumberedToken = AddedToken & { id: number };
 
-/** A tokenizer.json and what it means. */
+/** A tokenizer.json and its properties. */
 export interface TokenizerDefinition {
   /** Without truncation, padding, and tokens around the text. */
   json: Json & { normalizer: unknown; added_tokens: readonly NumberedToken[] };
-  /** Whether the words are cut by BERT's rules; otherwise the file's own rules hold. */
+  /** Whether BERT's rules are used; otherwise those of the file. */
   isBert: boolean;
   /** Piece by id. */
   pieces: readonly string[];
   special: SpecialTokenIds;
 }
 
-/** Classes of transformers that take a tokenizer.json as it is. */
+/** Classes of transformers that use a tokenizer.json unchanged. */
 const GENERIC_CLASSES = new Set(['PreTrainedTokenizer', 'TokenizersBackend']);
 
 /**
- * Settles what a tokenizer's files mean. As in transformers, a word-piece vocabulary is read by BERT's rules with the settings of
+ * Interprets a tokenizer's files. As in transformers, a word-piece vocabulary is read by BERT's rules with the settings of
  * tokenizer_config.json, also when it comes from a tokenizer.json; another kind of tokenizer.json, or one that `tokenizer_class`
- * PreTrainedTokenizerFast asks for, is taken as it is.
- * @throws DataError when files are damaged, none has a vocabulary, or a special token is in none
+ * PreTrainedTokenizerFast selects, is used unchanged.
+ * @throws DataError when files are damaged, none has a vocabulary, or a special token is missing
  */
 export function readDefinition(files: TokenizerFiles, folder = ''): TokenizerDefinition {
   const settings = readSettings(files, folder);
@@ -69,13 +69,13 @@ export function readDefinition(files: TokenizerFiles, folder = ''): TokenizerDef
 
 /**
  * A model's tokenizer files with another vocabulary.
- * @throws DataError where the model's tokenizer.json is taken as it is
+ * @throws DataError where the model's tokenizer.json is used unchanged
  */
 export function withVocabulary(files: TokenizerFiles, vocabulary: string, folder: string): TokenizerFiles {
   const { 'tokenizer.json': replaced, ...others } = files;
   if (replaced !== undefined && !readDefinition(files, folder).isBert) {
     throw new DataError(
-      `${fileIn(folder, 'tokenizer.json')}: it is taken as it is, and no vocab.txt can replace its vocabulary; use a model without it`,
+      `${fileIn(folder, 'tokenizer.json')}: it is used unchanged, and a vocab.txt cannot replace its vocabulary; use a model without it`,
     );
   }
   return { ...others, 'vocab.txt': vocabulary };
@@ -96,12 +96,12 @@ function vocabularyOf(files: TokenizerFiles, model: Json, folder: string): [stri
     throw new DataError(
       `${folder === '' ? 'createTokenizer' : folder}: expected a vocab.txt or a tokenizer.json, found neither`,
     );
-  // As the tokenizers library reads a line: without the white space at its end.
+  // Like the tokenizers library, without the white space at the end of a line.
   const lines = text.replace(/\n$/, '').split('\n');
   return lines.map((line, id) => [line.replace(/\p{White_Space}+$/u, ''), id]);
 }
 
-/** Those of a tokenizer.json that is taken as it is, then those of the settings; of equal ones the later. */
+/** The tokens of a tokenizer.json that is used unchanged, then those of the settings; of equal ones the later. */
 function mergeTokens(
   listed: readonly AddedToken[],
   { added, assumed }: TokenizerSettings,
@@ -119,7 +119,7 @@ function mergeTokens(
   return [...merged.values()];
 }
 
-/** Ids as the tokenizers library gives them: that of the vocabulary, else the next one after all, whatever id a file states. */
+/** Ids as in the tokenizers library: that of the vocabulary, else the next free one, whatever id a file states. */
 function numberTokens(tokens: readonly AddedToken[], vocabulary: ReadonlyMap<string, number>): NumberedToken[] {
   let highest = -1;
   return tokens.map((token) => {
@@ -182,7 +182,7 @@ function bertJson(settings: TokenizerSettings, vocabulary: ReadonlyMap<string, n
   };
 }
 
-/** transformers lets tokenizer_config.json win, even by its defaults. */
+/** transformers prefers tokenizer_config.json, even its defaults. */
 function warnOfOtherNormalizer(normalizer: unknown, settings: TokenizerSettings, folder: string): void {
   const { type, lowercase, strip_accents, handle_chinese_chars } = (normalizer ?? {}) as Json;
   const isSame =

@@ -1,39 +1,39 @@
-// What tokenizer_config.json, special_tokens_map.json and added_tokens.json say, read as transformers' BertTokenizerFast reads them.
+// The settings in tokenizer_config.json, special_tokens_map.json and added_tokens.json, read like transformers' BertTokenizerFast.
 import { DataError, errorMessage } from '../errors.js';
 import { warnOnce } from '../logger.js';
 import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
 
-/** A token that is looked for in the text before words are cut, in the form that tokenizer.json has. */
+/** A token that is matched before words are split, in tokenizer.json's form. */
 export interface AddedToken {
   content: string;
-  /** Only where it is not part of a longer word. */
+  /** Match only where it is not part of a longer word. */
   single_word: boolean;
-  /** Takes the white space on its left, or right, with it. */
+  /** Include the white space on its left, or right. */
   lstrip: boolean;
   rstrip: boolean;
-  /** Whether it is looked for in the normalized text, in its own normalized form. */
+  /** Whether it is matched in the normalized text, in its own normalized form. */
   normalized: boolean;
   special: boolean;
 }
 
-/** A token as a file states it: without `normalized`, only one that is not special is looked for in the normalized text. */
+/** A token as a file states it: without `normalized`, only non-special tokens are matched in the normalized text. */
 type StatedToken = Omit<AddedToken, 'normalized'> & { normalized: boolean | null };
 
 export type SpecialName = keyof SpecialTokenIds;
 
-/** How the files want text to be read. */
+/** The settings of a tokenizer. */
 export interface TokenizerSettings {
   lowercase: boolean;
   /** null: accents are stripped where text is lower-cased. */
   stripAccents: boolean | null;
   /** Whether each Chinese character is a word. */
   chineseCharacters: boolean;
-  /** Whether special tokens that are written in a text are cut like other words. */
+  /** Whether special tokens in a text are split like other words. */
   splitSpecialTokens: boolean;
   /** `tokenizer_class` without its ending Fast; null where it is not stated. */
   className: string | null;
   special: Readonly<Record<SpecialName, string>>;
-  /** Special tokens that no file names: those of BERT. */
+  /** Special tokens that no file names, which default to BERT's. */
   assumed: ReadonlySet<string>;
   /** In the order in which they get ids; a token of the vocabulary keeps its own. */
   added: readonly AddedToken[];

@@ -1,9 +1,9 @@
-// The package's tokenizer over whatever library cuts the words.
+// The package's tokenizer over any tokenizer library.
 import { DataError } from '../errors.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import type { TokenizerDefinition } from './tokenizer-definition.js';
 
-/** A tokenizer of a definition; `encode` gives the ids of a text without tokens around it. */
+/** A tokenizer of a definition; `encode` returns the ids of a text without special tokens around it. */
 export function textTokenizer(
   files: TokenizerFiles,
   { pieces, special }: TokenizerDefinition,

@@ -1,4 +1,4 @@
-// What the model reads of a VCR question: names in place of tags, the regions of the objects that matter, and where each is named.
+// Encodes VCR questions: names instead of tags, the regions of relevant objects, and the text positions that name each.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
@@ -8,7 +8,7 @@ import { cutPair } from './cut-pair.js';
 import type { VisualBertProcessor } from './processor.js';
 import { nameObjects, type Naming, relevantObjects, type VcrToken, type VcrWord } from './vcr-names.js';
 
-/** Text positions of objects: of the word pieces that name them, or, repeating a bug of the authors' code, the numbers of the words. */
+/** Text positions of objects: those of the word pieces that name them, or, to reproduce a bug of the authors' code, the indices of the words. */
 export const ALIGNMENTS = ['pieces', 'words'] as const;
 export type Alignment = (typeof ALIGNMENTS)[number];
 
@@ -32,12 +32,12 @@ export interface TaggedReading {
   processor: VisualBertProcessor;
   alignment: Alignment;
   names: Naming;
-  /** Which choices are read; default: all. */
+  /** Indices of the choices to encode; default: all. */
   chosen?: readonly number[];
 }
 
 /**
- * The question with each of its choices. Which objects are shown depends on all choices, so that it does not tell the right one.
+ * The question with each of its choices. The visible objects depend on all choices, so that they do not reveal the correct one.
  * @param regions the whole picture first, then each object.
  * @throws DataError when their number does not fit the objects.
  */
@@ -48,7 +48,7 @@ export async function readTaggedQuestion(
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
   if (regions.count !== objects.length + 1) {
     throw new DataError(
-      `there are ${counted(objects.length, 'object')} and features of ${counted(regions.count, 'region')}; expected the whole picture first, then each object`,
+      `expected regions of the whole picture and ${counted(objects.length, 'object')}, received ${counted(regions.count, 'region')}; give the whole picture first, then each object`,
     );
   }
   const shown = relevantObjects([context, ...choices], objects);
@@ -75,7 +75,7 @@ export function alignmentTensor(rows: readonly AlignedText['positions'][], v: nu
   return { dtype: 'int32', shape: [rows.length, v, a], data };
 }
 
-/** `[CLS] context [SEP] choice [SEP]` and where each object is named. Long texts lose words of the front, the context down to 32 pieces. */
+/** `[CLS] context [SEP] choice [SEP]` with the positions that name each object. Long texts are cut at the front, the context down to 32 pieces. */
 async function encodePair(
   context: readonly VcrWord[],
   choice: readonly VcrWord[],
@@ -99,7 +99,7 @@ async function encodePair(
   const note = (pieces: readonly Piece[], offset: number): void =>
     pieces.forEach(({ object, word }, i) => {
       if (object === null) return;
-      // 'words' repeats the authors' bug: the number of the word is taken for that of its piece.
+      // 'words' reproduces the authors' bug: the index of the word is used as that of its piece.
       positions.set(object, [...(positions.get(object) ?? []), offset + (alignment === 'words' ? word : i)]);
     });
   note(first, 1);

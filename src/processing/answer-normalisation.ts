@@ -1,7 +1,7 @@
 // The official normalisation of VQA answers, equal to the evaluation tool's to the last character.
 import { requireKinds } from '../options.js';
 
-/** White space as Python's `str.split()` and `str.strip()` see it, as part of a regular expression; JavaScript's \s has other members. */
+/** White space of Python's `str.split()` and `str.strip()`, as part of a regular expression; JavaScript's \s differs. */
 export const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const SPACES = new RegExp(`${PYTHON_SPACE}+`, 'u');
 
@@ -31,7 +31,7 @@ const CONTRACTIONS = new Map<string, string>([
   ...CONTRACTED.flatMap((word) =>
     [...word.matchAll(/'/g)].map(({ index }): [string, string] => [word.slice(0, index) + word.slice(index + 1), word]),
   ),
-  // Two errors of the tool's table, which scores must share.
+  // Two errors of the tool's table, reproduced for equal scores.
   ["somebody'd", 'somebodyd'],
   ['someonell', "someone'll"],
 ]);

@@ -5,7 +5,7 @@ import { bestClasses } from '../scores.js';
 import { normaliseAnswer } from './answer-normalisation.js';
 import { requireKinds } from '../options.js';
 
-/** The answer that stands for all others; never a prediction. */
+/** The class of all other answers; never predicted. */
 export const UNKNOWN_ANSWER = '<unk>';
 
 /** Classes of the authors' VQA head: the lines of Pythia's `answers_vqa.txt`. */
@@ -32,7 +32,7 @@ export class AnswerVocabulary {
     answers.forEach((answer, i) => {
       const before = indexOf.get(answer);
       if (before !== undefined)
-        throw new DataError(`${name}: answer ${JSON.stringify(answer)} stands at ${before} and at ${i}; remove one`);
+        throw new DataError(`${name}: answer ${JSON.stringify(answer)} occurs at ${before} and at ${i}; remove one`);
       indexOf.set(answer, i);
     });
     this.answers = Object.freeze([...answers]);
@@ -44,14 +44,14 @@ export class AnswerVocabulary {
     return this.answers.length;
   }
 
-  /** The class of an answer as written or in the official normal form; null when there is none. */
+  /** The class of an answer as written, or normalised; null when it has none. */
   classOf(answer: string): number | null {
     return this.indexOf.get(answer) ?? this.indexOf.get(normaliseAnswer(answer)) ?? null;
   }
 
   /**
    * Scores of the classes for one question: min(0.3 * annotators who gave the answer, 1); `<unk>` and answers outside the list score 0.
-   * `[c] float32`, not normalised to sum 1, as the authors train.
+   * `[c] float32`, not normalised to sum to 1, as in the authors' training.
    * @see uclanlp/visualbert `vqa_dataset.py`, compute_answer_scores
    */
   softScores(answers: readonly string[]): Float32Array {
@@ -66,12 +66,12 @@ export class AnswerVocabulary {
     return scores;
   }
 
-  /** The classes by falling score, `<unk>` barred, ties by index. */
+  /** The classes by descending score, without `<unk>`; ties by index. */
   best(scores: ArrayLike<number>, topK = 1): { index: number; answer: string; score: number }[] {
     requireKinds('AnswerVocabulary.best', { 'a list': { scores } });
     if (scores.length !== this.size) {
       throw new DataError(
-        `expected scores of ${counted(this.size, 'answer')}, received ${scores.length}; the answers are not those of this model`,
+        `expected scores of ${counted(this.size, 'answer')}, received ${scores.length}; use the answers of this model`,
       );
     }
     return bestClasses(scores, topK, this.unknownIndex).map(({ index, score }) => ({
@@ -83,14 +83,14 @@ export class AnswerVocabulary {
 }
 
 export interface BuildAnswersOptions {
-  /** Most answers to keep. */
+  /** Maximum number of answers. */
   size?: number;
-  /** Questions whose usual answer it must be. 9 gives the usual 3129 on VQA 2.0 train + val. */
+  /** Minimum number of questions with this as most common answer. 9 gives the usual 3129 on VQA 2.0 train + val. */
   minimumCount?: number;
 }
 
 /**
- * The vocabulary of a data set: `<unk>`, then the normalised answers that are the usual one of enough questions, commonest first
+ * The vocabulary of a data set: `<unk>`, then the normalised answers that are the most common one of enough questions, by descending count
  * (ties in the order of their first question).
  * @throws DataError when no answer is frequent enough.
  */
@@ -108,15 +108,15 @@ export function buildAnswers(
   const kept = [...counts].filter(([, count]) => count >= minimumCount).sort((a, b) => b[1] - a[1]);
   if (kept.length === 0) {
     throw new DataError(
-      `no answer is the usual one of ${minimumCount} of the ${counted(annotations.length, 'question')}; lower the minimum count (--minimum-answer-count)`,
+      `no answer is the most common one for ${minimumCount} of the ${counted(annotations.length, 'question')}; lower the minimum count (--minimum-answer-count)`,
     );
   }
   return new AnswerVocabulary([UNKNOWN_ANSWER, ...kept.slice(0, size).map(([answer]) => answer)]);
 }
 
 /**
- * Reads a list of answers: a text file with one a line, a JSON array, or a JSON object answer -> class or class -> answer.
- * @throws DataError when it is damaged, or classes are missing or taken twice.
+ * Reads a list of answers: a text file with one per line, a JSON array, or a JSON object answer -> class or class -> answer.
+ * @throws DataError when it is damaged, or classes are missing or used twice.
  */
 export function parseAnswers(text: string, name: string): AnswerVocabulary {
   requireKinds('parseAnswers', { 'a text': { text } });
@@ -150,7 +150,7 @@ function parseJson(text: string, name: string): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw new DataError(
-      `${name}: begins as JSON does and is none (${errorMessage(error)}); expected a list of answers, or one answer a line`,
+      `${name}: expected a list of answers in JSON, or one answer per line; it begins like JSON, but is not (${errorMessage(error)})`,
     );
   }
 }
@@ -169,11 +169,11 @@ export function areUnnamed(id2label: VqaHeadTraits['id2label']): boolean {
   return Object.entries(id2label).every(([id, label]) => label === `LABEL_${id}`);
 }
 
-/** What to say of a checkpoint that names no answers. @param who asks for them. */
+/** The error for a checkpoint without names of answers. @param who the function that needs them. */
 export function noAnswerNames(who: string): ConfigError {
   return new ConfigError(
     `${who}: the checkpoint's config.json names no answers (id2label is LABEL_0, LABEL_1, ...); give the list that it was trained with, ` +
-      "answers: 'FILE' (one answer a line; of uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt)",
+      "answers: 'FILE' (one answer per line; for uclanlp/visualbert-vqa the 3129 lines of Pythia's answers_vqa.txt)",
   );
 }
 
@@ -190,7 +190,7 @@ export function isAuthorsVqaHead({
 
 /**
  * Checks that a list is the one the authors' VQA head was trained with: 3129 answers, `<unk>` first.
- * @throws DataError for any other list; LXMERT's and UNITER's have 3129 answers too, in another order, and would answer nonsense.
+ * @throws DataError for any other list; LXMERT's and UNITER's have 3129 answers too, in another order, which would give wrong answers.
  */
 export function requireAuthorsAnswers(vocabulary: AnswerVocabulary, name: string): void {
   requireKinds('requireAuthorsAnswers', { 'an object': { vocabulary } });

@@ -2,7 +2,7 @@
 import { requireKinds } from '../options.js';
 
 /**
- * Word pieces of a text, near enough to group batches and never too many: its words and signs, and three special tokens.
+ * Estimates the word pieces of a text, to group batches, never too high: its words, punctuation marks, and three special tokens.
  * @example
  * approximateLength("What's this?"); // 8
  */

@@ -1,4 +1,4 @@
-// Examples of mixed length as one batch of model inputs: padded to buckets, so that few shapes occur.
+// Collates examples of mixed length into a batch of model inputs, padded to buckets, so that few shapes occur.
 import { DataError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -11,14 +11,14 @@ export interface EncodedText {
   typeIds: readonly number[];
 }
 
-/** What the model sees of one example. */
+/** One encoded example. */
 export interface EncodedExample {
   text: EncodedText;
   /** The regions of each of its images, in order; none for text alone. */
   regions: readonly RegionFeatures[];
 }
 
-/** Lengths that a batch may be padded to, rising. A longer one is padded to itself. */
+/** Lengths that a batch may be padded to, ascending. A longer batch gets no padding beyond its longest example. */
 export interface Buckets {
   text: readonly number[];
   regions: readonly number[];
@@ -30,10 +30,10 @@ export const DEFAULT_BUCKETS: Buckets = {
   regions: [8, 16, 36, 64, 100, 144, 200, 288],
 };
 
-/** No bucket: every batch is as long as its longest example. */
+/** No buckets: every batch is as long as its longest example. */
 export const NO_BUCKETS: Buckets = { text: [], regions: [] };
 
-/** The smallest bucket that holds `length`. */
+/** The smallest bucket of at least `length`, else `length`. */
 export function bucketOf(length: number, buckets: readonly number[]): number {
   requireKinds('bucketOf', { 'a list': { buckets } });
   return buckets.find((size) => size >= length) ?? length;
@@ -41,16 +41,16 @@ export function bucketOf(length: number, buckets: readonly number[]): number {
 
 export interface PadOptions {
   buckets: Buckets;
-  /** The word piece of padding. */
+  /** Id of the padding token. */
   padId: number;
-  /** Most positions of the model: no bucket beyond it. Default: no limit. */
+  /** Maximum positions of the model, which bounds buckets. Default: no limit. */
   longestText?: number;
   /** Exact text length instead of a bucket. */
   textLength?: number;
 }
 
 /**
- * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and where the examples have regions
+ * The inputs of a batch: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`, and, if the examples have regions,
  * `visualEmbeds [b, v, d] float32`, `visualAttentionMask`, `visualTokenTypeIds` `[b, v] int32`. Padding is at the end, masked 0.
  * The regions of several images follow one another and have the image's index (0, 1) as visual type, as the authors join them for NLVR2.
  * @throws DataError when the examples have features of different widths.

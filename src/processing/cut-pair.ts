@@ -1,11 +1,10 @@
-// How the two segments of a text share a length.
+// Truncates the two segments of a text to a common length.
 
-/** Pieces that the first segment keeps while the second has any left. */
+/** Pieces that the first segment keeps as long as the second can be cut. */
 const KEPT_OF_FIRST = 32;
 
 /**
- * Both segments without the pieces at their front that do not fit into `length`: half of these each, the first down to 32 pieces before the
- * second, as the authors cut.
+ * Cuts excess pieces at the front of both segments: half from each, but the first only down to 32 pieces, as in the authors' code.
  */
 export function cutPair<T>(
   first: readonly T[],

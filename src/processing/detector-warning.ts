@@ -1,8 +1,8 @@
-// Warns where regions come from another detector than those that a checkpoint was trained with: their shapes fit, their numbers mean nothing to it.
+// Warns of regions from another detector than the one that a checkpoint was trained with: the shapes fit, but the values are meaningless to it.
 import { type DetectorIdentity, detectorText, isSameDetector } from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
 
-/** @param features what the warning calls the regions: a file, or the detector itself. */
+/** @param features the regions' name in the warning: a file, or the detector. */
 export function warnAboutDetector(
   trainedWith: DetectorIdentity | null,
   used: DetectorIdentity | null | undefined,
@@ -11,6 +11,6 @@ export function warnAboutDetector(
   if (trainedWith === null || !used || isSameDetector(trainedWith, used) !== false) return;
   warnOnce(
     `${features}: regions of ${detectorText(used)}, and the checkpoint was trained with those of ${detectorText(trainedWith)}. Features of another ` +
-      'detector are out of distribution (VQA 2.0 falls from 71% to 40 to 46%): use that detector, or train with the features at hand',
+      'detector are out of distribution (VQA 2.0 falls from 71% to 40 to 46%): use that detector, or train with these features',
   );
 }

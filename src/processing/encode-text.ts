@@ -1,22 +1,22 @@
-// Texts as word pieces with special tokens around them, in the form of a task and within a length.
+// Encodes texts as word pieces with special tokens, in the form of a task and within a maximum length.
 import { DataError } from '../errors.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import type { EncodedText } from './batch.js';
 import { cutPair } from './cut-pair.js';
 import { type TaskName, textForm } from './text-forms.js';
 
-/** How long a text may be, and what happens to a longer one. */
+/** Maximum length of a text, and whether longer ones are truncated. */
 export interface TextLimit {
   /** In word pieces, special tokens included. */
   maxLength: number;
-  /** Whether a longer text is cut; without it, it is an error. */
+  /** Whether to cut longer texts; otherwise they are errors. */
   truncation: boolean;
 }
 
 /**
- * A text in the form of the task with [CLS] and [SEP]. A long text loses its end (never the [MASK] slot); of a pair both lose from the
- * front, the first down to 32 pieces before the second, as the authors cut.
- * @throws DataError for a text that is too long and may not be cut, and where not even the special tokens fit
+ * Encodes a text in the form of the task with [CLS] and [SEP]. A long text is cut at its end (but keeps the [MASK] slot); the texts of a
+ * pair are cut at the front, see `cutPair`.
+ * @throws DataError for a text that is too long and may not be cut, and for a maximum length below the special tokens
  */
 export async function encodeText(
   tokenizer: TextTokenizer,
@@ -34,7 +34,7 @@ export async function encodeText(
   const excess = body.length + (paired?.length ?? 0) - available;
   if (excess > 0 && !truncation) {
     throw new DataError(
-      `text: ${maxLength + excess} word pieces are more than maxLength ${maxLength}: ${JSON.stringify(text.slice(0, 60))}; set truncation`,
+      `text: expected at most ${maxLength} word pieces (maxLength), received ${maxLength + excess}: ${JSON.stringify(text.slice(0, 60))}; set truncation`,
     );
   }
   requireSpace(available, maxLength);
@@ -45,8 +45,8 @@ export async function encodeText(
 }
 
 /**
- * A text given in words, each cut into pieces on its own, with the position of each word's last piece: where a phrase that ends in it is
- * read. Words beyond `maxLength` are lost; their position is that of [SEP].
+ * Encodes a list of words, with the position of each word's last piece, at which a phrase that ends there is read. Words beyond
+ * `maxLength` are dropped; their position is that of [SEP].
  */
 export async function encodeWords(
   tokenizer: TextTokenizer,
@@ -65,6 +65,6 @@ export async function encodeWords(
 function requireSpace(available: number, maxLength: number): void {
   if (available < 0)
     throw new DataError(
-      `text: ${maxLength} positions do not hold the special tokens, which need ${maxLength - available}; raise maxLength, or use a model with more positions`,
+      `text: expected at least ${maxLength - available} positions for the special tokens, received ${maxLength}; raise maxLength, or use a model with more positions`,
     );
 }

@@ -32,13 +32,13 @@ import { defined } from '../options.js';
 
 const DEFAULT_VOCABULARY = 'bert-base-uncased';
 
-/** Tables are made larger than their vocabulary by less than this, to a multiple of 8, for the sake of fast kernels. */
+/** Word tables may be padded by less than this, to a multiple of 8, for faster kernels. */
 const LARGEST_PADDING = 128;
 
 type Json = Record<string, unknown>;
 
 /**
- * Reads what a processor is made of. A model without a vocabulary of its own gets that of bert-base-uncased.
+ * Reads the options of a processor. A model without a vocabulary gets that of bert-base-uncased.
  * @throws DataError for damaged files, a vocabulary of another size than the model's table, and answers of another head
  */
 export async function loadProcessor(
@@ -74,8 +74,8 @@ export async function loadProcessor(
 }
 
 /**
- * The detector whose regions a checkpoint was trained with: as its processor_config.json says, else by the table of published checkpoints.
- * Null when neither knows.
+ * The detector whose regions a checkpoint was trained with: stated in its processor_config.json, else in the table of published checkpoints.
+ * Null when it is in neither.
  */
 export async function readTrainedDetector(
   where: string,
@@ -90,7 +90,7 @@ function publishedDetector(where: string): DetectorIdentity | null {
   return published === null ? null : { name: published.detector };
 }
 
-/** The tokenizer of a vocabulary file for a new model; the other tokenizer files count where a vocab.txt lies beside them. */
+/** The tokenizer of a vocabulary file for a new model; a vocab.txt uses the other tokenizer files of its folder. */
 export async function loadVocabulary(path: string): Promise<TextTokenizer> {
   const files: Partial<Record<string, string>> = { 'vocab.txt': await readText(path) };
   if (fileName(path) === 'vocab.txt') {
@@ -104,7 +104,7 @@ export async function loadVocabulary(path: string): Promise<TextTokenizer> {
 
 /**
  * Writes a processor's files into a folder: those of the tokenizer byte for byte, and processor_config.json. Tokenizer files of another
- * vocabulary that are there are removed, since they would be read.
+ * vocabulary are removed from the folder, since they would be read.
  */
 export async function saveProcessor(folder: string, files: TokenizerFiles, settings: Json): Promise<void> {
   const write = (file: string, text: string): Promise<void> => writeTextAtomic(joinPath(folder, file), text);
@@ -140,17 +140,18 @@ async function defaultVocabulary(
   const path = await hubFile(DEFAULT_VOCABULARY, 'vocab.txt', asked).catch((error: unknown) => {
     throw new DataError(
       `${name}: has no vocab.txt and no tokenizer.json, and the vocabulary of ${DEFAULT_VOCABULARY} cannot be read (${errorMessage(error)}); ` +
-        'put the vocab.txt that the model was trained with beside it',
+        'put the vocab.txt that the model was trained with into its folder',
       { cause: error },
     );
   });
-  if (path === null) throw new DataError(`${name}: found no vocab.txt, nor that of ${DEFAULT_VOCABULARY}`);
+  if (path === null)
+    throw new DataError(`${name}: expected a vocab.txt, found none, and none of ${DEFAULT_VOCABULARY}`);
   return readText(path);
 }
 
 /**
- * Holds a vocabulary against the rows of the model's word table. The model's own may have fewer pieces than the table has rows, where
- * these fill it up to a multiple of 8.
+ * Compares a vocabulary with the rows of the model's word table. The model's own may have fewer pieces than the table has rows, if the
+ * others pad the table to a multiple of 8.
  * @throws DataError naming both sizes
  */
 function requireVocabularySize(
@@ -163,13 +164,13 @@ function requireVocabularySize(
   if (typeof rows !== 'number' || rows === pieces) return;
   const sizes = `${name}: the vocabulary has ${pieces} pieces, the word table of ${model} has ${rows} rows (vocab_size)`;
   if (isOwn && rows > pieces && rows % 8 === 0 && rows - pieces < LARGEST_PADDING)
-    return warnOnce(`${sizes}; the last ${rows - pieces} rows are taken as padding`);
+    return warnOnce(`${sizes}; the last ${rows - pieces} rows count as padding`);
   throw new DataError(
     `${sizes}; give the vocabulary that the model was trained with: its vocab.txt or tokenizer.json beside the model, or --vocabulary`,
   );
 }
 
-/** Names of classes by number; null where config.json has none, and transformers takes its own. @throws DataError */
+/** Names of classes by number; null where config.json has none. @throws DataError */
 function labelsOf(config: Json): Record<string, string> | null {
   const labels = config['id2label'] ?? null;
   if (labels === null) return null;
@@ -191,7 +192,7 @@ function classCountOf(config: Json): number | null {
   return labels === null ? null : Object.keys(labels).length;
 }
 
-/** Sizes that config.json leaves out are those of transformers' VisualBertConfig. */
+/** Missing sizes default to those of transformers' VisualBertConfig. */
 function headTraits(config: Json): VqaHeadTraits {
   return {
     id2label: labelsOf(config) ?? {},
@@ -201,7 +202,7 @@ function headTraits(config: Json): VqaHeadTraits {
   };
 }
 
-/** Reads an answers file and holds it against the head it is for. */
+/** Reads an answers file and compares it with the head. */
 async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary> {
   const text = await readText(path).catch((error: unknown) => {
     throw new DataError(`answers: ${path} cannot be read (${errorMessage(error)})`, { cause: error });
@@ -211,7 +212,7 @@ async function loadAnswers(path: string, config: Json): Promise<AnswerVocabulary
   if (isAuthorsVqaHead(headTraits(config))) requireAuthorsAnswers(answers, path);
   if (classes !== null && classes !== answers.size) {
     throw new DataError(
-      `${path}: has ${counted(answers.size, 'answer')}, the model has ${counted(classes, 'class', 'classes')}; use the list it was trained with`,
+      `${path}: expected answers for ${counted(classes, 'class', 'classes')}, received ${counted(answers.size, 'answer')}; use the list that the model was trained with`,
     );
   }
   return answers;

@@ -4,9 +4,9 @@ import type { TextTokenizer } from '../text-tokenizer.js';
 import { type Buckets, bucketOf, type EncodedText } from './batch.js';
 import { requireKinds } from '../options.js';
 
-/** Share of the word pieces that are predicted, and of those the shares that become [MASK] and a random piece (the rest stays). */
+/** Share of predicted word pieces, and of these the shares replaced by [MASK] and by a random piece (the rest is unchanged). */
 const PREDICTED = 0.15;
-const MPREDICTED = 0.8;
+const MASKED = 0.8;
 const REPLACED = 0.1;
 
 /** The label that losses ignore. */
@@ -14,7 +14,7 @@ const IGNORED = -100;
 /** Counts of predicted positions that a batch may be padded to: 15% of 128 pieces are 19. */
 const POSITION_BUCKETS = [4, 8, 16, 24, 32, 48, 64, 96, 128];
 
-/** A text with hidden pieces, where they are and what they were. */
+/** A text with hidden pieces, their positions and original ids. */
 export interface MaskedText {
   text: EncodedText;
   positions: number[];
@@ -22,7 +22,7 @@ export interface MaskedText {
 }
 
 /**
- * Hides 15% of the word pieces, each on its own: 80% become [MASK], 10% any piece of the vocabulary, 10% stay as they are. [CLS] and [SEP]
+ * Hides 15% of the word pieces, each on its own: 80% become [MASK], 10% any piece of the vocabulary, 10% are unchanged. [CLS] and [SEP]
  * are never predicted.
  * @param uniform numbers in [0, 1), two for each piece.
  * @see uclanlp/visualbert `fine_tuning.py`, random_word; https://arxiv.org/abs/1810.04805 section 3.1
@@ -39,8 +39,8 @@ export function maskText(text: EncodedText, tokenizer: TextTokenizer, uniform: A
     if (draw >= 1) return;
     positions.push(i);
     labels.push(id);
-    if (draw < MPREDICTED) ids[i] = special.mask;
-    else if (draw < MPREDICTED + REPLACED) ids[i] = Math.floor((uniform[2 * i + 1] as number) * vocabularySize);
+    if (draw < MASKED) ids[i] = special.mask;
+    else if (draw < MASKED + REPLACED) ids[i] = Math.floor((uniform[2 * i + 1] as number) * vocabularySize);
   });
   return { text: { ids, typeIds: text.typeIds }, positions, labels };
 }

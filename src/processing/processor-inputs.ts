@@ -1,4 +1,4 @@
-// What the processor is called with, and the regions of each text in it.
+// The inputs of a processor, and the regions of each text.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import { requireKinds } from '../options.js';
@@ -7,7 +7,7 @@ import type { RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { type BoxInput, type RegionInput, regionsOf, splitBatch, type TensorLike } from './region-inputs.js';
 
-/** One example, or a batch when `text` is a list: then every other list has one entry for each text. */
+/** One example, or a batch when `text` is a list: then every other list has one entry per text. */
 export interface ProcessorInputs {
   text: string | readonly string[];
   /** A second segment: `[CLS] text [SEP] textPair [SEP]`. */
@@ -17,17 +17,17 @@ export interface ProcessorInputs {
    * one array `[b, v, d]`.
    */
   visualEmbeds?: RegionInput | readonly RegionInput[] | readonly (RegionInput | readonly RegionInput[])[];
-  /** In place of regions a picture for each image, in the same order; `detector` finds the regions in it. */
+  /** A picture for each image instead of regions, in the same order; `detector` finds its regions. */
   image?: Picture | readonly Picture[] | readonly (Picture | readonly Picture[])[];
   /** Finds the regions of `image`. Default: the processor's. */
   detector?: PictureDetector;
-  /** Boxes of the regions; needed where the model's features end in positions (Flickr30k). */
+  /** Boxes of the regions; needed where the model's features end in box coordinates (Flickr30k). */
   boxes?: BoxInput | readonly BoxInput[];
   /** Width and height of the image, of every image for a batch. */
   imageSize?: readonly [number, number] | readonly (readonly [number, number])[];
   /** true or 'longest': to the longest text of the batch; 'max_length': to maxLength; false only fits texts of one length. Default true. */
   padding?: boolean | 'longest' | 'max_length';
-  /** Whether longer texts are cut; without it they are an error. Default true. */
+  /** Whether to cut longer texts; otherwise they are errors. Default true. */
   truncation?: boolean;
   maxLength?: number;
 }
@@ -58,7 +58,7 @@ export function regionsOfTexts({ text, visualEmbeds, boxes, imageSize }: Process
   );
 }
 
-/** The regions of the pictures of each text. @throws DataError for counts that do not fit the texts, or pictures beside regions */
+/** The regions of the pictures of each text. @throws DataError for counts that do not fit the texts, or pictures and regions together */
 export async function regionsOfPictures(
   { text, image, visualEmbeds, boxes, imageSize }: ProcessorInputs,
   read: (picture: Picture) => Promise<RegionFeatures>,

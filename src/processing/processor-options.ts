@@ -1,4 +1,4 @@
-// What a processor is made with, and what may be said when one is loaded.
+// Options of a processor, and of loading one.
 import type { TextTokenizer } from '../text-tokenizer.js';
 import type { DetectorIdentity } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
@@ -7,39 +7,39 @@ import { ConfigError } from '../errors.js';
 import { shown } from '../options.js';
 import { TASK_NAMES, type TaskName } from './text-forms.js';
 
-/** Everything that a processor needs; `VisualBertProcessor.fromPretrained` reads it from a model's files. */
+/** Options of a processor; `VisualBertProcessor.fromPretrained` reads them from a model's files. */
 export interface ProcessorOptions {
   tokenizer: TextTokenizer;
-  /** Whose text form and visual types to use. Default `plain`. */
+  /** Task whose text form and visual types to use. Default `plain`. */
   task?: TaskName;
   /** The answers of the classes, for `decodeAnswers`. */
   answers?: AnswerVocabulary | null;
-  /** Classes that the model's config names in any way; null when it names none. */
+  /** Number of classes in the model's config; null when it has none. */
   classCount?: number | null;
-  /** Width that the model projects; checked when given. */
+  /** Width of the model's region features; checked when given. */
   visualEmbeddingDim?: number | null;
-  /** Longest text in word pieces, special tokens included. Default 128; never more than the model has positions. */
+  /** Longest text in word pieces, special tokens included. Default 128; at most the model's positions. */
   maxLength?: number;
-  /** Positions that the model has; null when they are not known. */
+  /** Number of the model's positions; null if unknown. */
   maxPositionEmbeddings?: number | null;
   /** Regions beyond this many are left out (the least confident ones). Default: none. */
   maxRegions?: number;
-  /** Finds the regions of pictures that the processor is called with. */
+  /** Finds the regions of pictures passed to the processor. */
   detector?: PictureDetector;
-  /** The detector whose regions the model was trained with; null when that is not known. */
+  /** The detector whose regions the model was trained with; null if unknown. */
   trainedWith?: DetectorIdentity | null;
 }
 
-/** What to use in place of what a model's files say, and where they are. */
+/** Options that override a model's files, and the location of the files. */
 export interface LoadProcessorOptions extends Omit<
   ProcessorOptions,
   'tokenizer' | 'answers' | 'classCount' | 'visualEmbeddingDim' | 'maxPositionEmbeddings' | 'trainedWith'
 > {
-  /** A file of answers, for checkpoints that name none (uclanlp/visualbert-vqa). */
+  /** A file of answers, for checkpoints without them (uclanlp/visualbert-vqa). */
   answers?: string;
-  /** The task of a checkpoint that names none, which those of this package do in processor_config.json. Default `plain`. */
+  /** The task of checkpoints that do not state one in processor_config.json. Default `plain`. */
   defaultTask?: TaskName;
-  /** A vocab.txt in place of the model's vocabulary; case, accents and special tokens stay as the model's files say. */
+  /** A vocab.txt to replace the model's vocabulary; case, accents and special tokens remain those of the model's files. */
   vocabulary?: string;
   revision?: string;
   cacheDir?: string;

@@ -1,4 +1,4 @@
-// VisualBertProcessor: a text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
+// VisualBertProcessor: converts text and region features to model inputs, in the form that a checkpoint was trained on, and logits to answers.
 import { DataError } from '../errors.js';
 import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { type Picture, type PictureDetector, pictureReader } from '../features/picture-detector.js';
@@ -17,7 +17,7 @@ import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
 import { defined, requireKinds, requireOptions, shown } from '../options.js';
 
-/** The longest text of every phase of the authors' training. */
+/** Maximum text length in the authors' training. */
 const AUTHORS_MAX_LENGTH = 128;
 
 /** An answer with its class and probability. */
@@ -29,7 +29,7 @@ export interface DecodedAnswer {
 
 type Process = (inputs: ProcessorInputs) => Promise<Record<string, RawTensor>>;
 
-/** Instances of its subclasses can be called: the call is their method `process`. */
+/** Base class of callable instances: a call runs `process`. */
 const Callable = function (this: unknown): unknown {
   const self = (inputs: ProcessorInputs): unknown => (self as unknown as VisualBertProcessor).process(inputs);
   return Object.setPrototypeOf(self, new.target?.prototype as object);
@@ -39,8 +39,8 @@ const Callable = function (this: unknown): unknown {
  * Turns text and region features into model inputs: `await processor({ text, visualEmbeds })`; or text and a picture, with a detector that
  * finds its regions: `await processor({ text, image: 'photo.jpg', detector })`.
  *
- * The text takes the form of the task (a VQA question ends in `? [MASK] [SEP]`), regions take the visual types of the authors' code
- * (0; for NLVR2 0 and 1 by image), masks cover what is real, padding is at the end.
+ * The text gets the form of the task (a VQA question ends in `? [MASK] [SEP]`), regions get the visual types of the authors' code
+ * (0; for NLVR2 0 and 1 by image), masks are 1 on real tokens and regions, padding is at the end.
  * @example
  * const processor = await VisualBertProcessor.fromPretrained('bert-base-uncased', { task: 'vqa' });
  * const inputs = await processor({ text: 'What is the man eating?', visualEmbeds: tf.zeros([36, 2048]) });
@@ -53,7 +53,7 @@ export class VisualBertProcessor extends Callable {
   readonly visualEmbeddingDim: number | null;
   readonly maxLength: number;
   readonly maxRegions: number;
-  /** The detector whose regions the model was trained with; null when that is not known. */
+  /** The detector whose regions the model was trained with; null if unknown. */
   readonly trainedWith: DetectorIdentity | null;
   private readonly maxPositions: number;
   private readonly readPicture: (picture: Picture) => Promise<RegionFeatures>;
@@ -85,8 +85,8 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * Writes the files of the tokenizer, as they were read, and processor_config.json beside a model; the answers are in its config's id2label.
-   * @param options `trainedWith`: the detector of a model that has been trained since. Default: the processor's.
+   * Writes the tokenizer's files, unchanged, and processor_config.json into a model's folder; the answers are in its config's id2label.
+   * @param options `trainedWith`: the detector of a newly trained model. Default: the processor's.
    */
   async savePretrained(folder: string, options: { trainedWith?: DetectorIdentity | null } = {}): Promise<void> {
     requireKinds('VisualBertProcessor.savePretrained', { 'a path': { folder }, 'an object': { options } });
@@ -102,7 +102,7 @@ export class VisualBertProcessor extends Callable {
   /**
    * The same as calling the processor: `inputIds`, `attentionMask`, `tokenTypeIds` `[b, t] int32`; with regions `visualEmbeds [b, v, d]
    * float32`, `visualAttentionMask` and `visualTokenTypeIds` `[b, v] int32`. A single text gives b = 1.
-   * @throws DataError when lists differ in length, widths do not fit, or a text of a task is blank, or one is too long and may not be cut.
+   * @throws DataError when lists differ in length, widths do not fit, a task's text is blank, or a text is too long and may not be cut.
    */
   async process(inputs: ProcessorInputs): Promise<Record<string, RawTensor>> {
     requireKinds('VisualBertProcessor', { 'an object': { inputs } });
@@ -112,7 +112,9 @@ export class VisualBertProcessor extends Callable {
       texts.map((text, i) => this.encodeText(text, pairs?.[i], { maxLength, truncation })),
     );
     if (padding === false && new Set(encoded.map(({ ids }) => ids.length)).size > 1) {
-      throw new DataError('padding: texts of different lengths make no batch without padding; set padding to true');
+      throw new DataError(
+        'padding: expected texts of one length without padding, received several; set padding to true',
+      );
     }
     const regions = inputs.image === undefined ? regionsOfTexts(inputs) : await this.detectRegions(inputs);
     const examples = encoded.map((text, i) => ({
@@ -125,7 +127,7 @@ export class VisualBertProcessor extends Callable {
     });
   }
 
-  /** Finds the regions of pictures; of a detector that the model was not trained with, it warns. */
+  /** A function that finds the regions of pictures; warns if the model was trained with another detector. */
   pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
     const read = pictureReader(detector);
     if (detector?.name !== undefined) {
@@ -140,9 +142,9 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * A text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, never its [MASK] slot. A text of
-   * punctuation alone, such as `?`, is a text: BERT has word pieces for it. Without a task, texts become what transformers' BertTokenizerFast
-   * makes of them: a blank one [CLS] [SEP].
+   * Encodes a text (or a pair) in the form of the task, as word pieces with [CLS] and [SEP]; a long one is cut, but keeps its [MASK] slot.
+   * A text of punctuation only, such as `?`, is valid: BERT has word pieces for it. With the task `plain`, texts are encoded as by
+   * transformers' BertTokenizerFast: a blank one becomes [CLS] [SEP].
    * @throws DataError for a text of a task that is empty or blank.
    */
   async encodeText(
@@ -159,13 +161,13 @@ export class VisualBertProcessor extends Callable {
     return encodeText(this.tokenizer, this.task, text, pair, limit);
   }
 
-  /** A text given in words, with the position of each word's last piece: where a phrase that ends in it is read. */
+  /** Encodes a list of words, with the position of each word's last piece, at which a phrase that ends there is read. */
   async encodeWords(words: readonly string[]): Promise<{ text: EncodedText; lastPieces: number[] }> {
     requireKinds('encodeWords', { 'a list': { words } });
     return encodeWords(this.tokenizer, words, this.maxLength);
   }
 
-  /** Regions as the model takes them: capped, and in its width. */
+  /** Regions for the model: at most `maxRegions`, in its width. */
   fitRegions(regions: RegionFeatures): RegionFeatures {
     requireKinds('fitRegions', { 'an object': { regions } });
     requireKinds('fitRegions', { 'an array of numbers': { features: regions.features } });
@@ -173,7 +175,7 @@ export class VisualBertProcessor extends Callable {
     return this.visualEmbeddingDim === null ? capped : fitWidth(capped, this.visualEmbeddingDim);
   }
 
-  /** Pads encoded examples into a batch of model inputs. */
+  /** Pads encoded examples to a batch of model inputs. */
   collate(
     examples: readonly EncodedExample[],
     options: { buckets: Buckets; textLength?: number },
@@ -182,8 +184,8 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * The best answers of each row of `[b, c]` (or `[c]`) logits, with their probabilities; `<unk>` is never one.
-   * @throws ConfigError when the checkpoint does not name its answers.
+   * The best answers of each row of `[b, c]` (or `[c]`) logits, with their probabilities; `<unk>` is never returned.
+   * @throws ConfigError when the checkpoint has no answers.
    */
   decodeAnswers(logits: RawTensor | TensorLike, options: { topK?: number } = {}): DecodedAnswer[][] {
     requireKinds('decodeAnswers', { 'an object': { logits, options } });
@@ -199,7 +201,7 @@ export class VisualBertProcessor extends Callable {
   }
 }
 
-/** @throws DataError for what is not a text, or says nothing where it may not: the model would answer all the same. */
+/** @throws DataError for anything but a text, and for a blank one where it must not be: the model would answer anyway. */
 function requireText(name: string, text: unknown, mayBeBlank: boolean): void {
   if (typeof text !== 'string' || (!mayBeBlank && text.trim() === ''))
     throw new DataError(`${name}: expected a text${mayBeBlank ? '' : ' that is not blank'}, received ${shown(text)}`);

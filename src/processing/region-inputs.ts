@@ -1,11 +1,11 @@
-// Region features as callers hold them (arrays with a shape, tensors, what a feature source gives) in one form.
+// Converts the callers' forms of region features (arrays with a shape, tensors, regions of a feature source) to one.
 import { counted } from '../words.js';
 import { DataError } from '../errors.js';
 import { requireKinds, requireOptions, shown } from '../options.js';
 import { type RawTensor, rawTensorProblem } from '../raw-tensor.js';
 import type { RegionFeatures } from '../features/region-features.js';
 
-/** A tfjs tensor, or anything that can give its values and shape. */
+/** A tfjs tensor, or any object with values and shape. */
 export interface TensorLike {
   shape: readonly number[];
   dataSync(): ArrayLike<number>;
@@ -17,7 +17,7 @@ export type RegionInput = RegionFeatures | RawTensor | TensorLike;
 /** Boxes of one image: `[v, 4]` (or `[1, v, 4]`) as x1, y1, x2, y2 in pixels, flat or nested. */
 export type BoxInput = ArrayLike<number> | readonly (readonly number[])[];
 
-/** Numbers that a box adds to the features of its region: they complete 2048-wide regions to the 2054 of the Flickr30k model. */
+/** Numbers that a box adds to the features of its region: 2048-wide regions become the 2054 of the Flickr30k model. */
 export const BOX_FEATURE_DIM = 6;
 
 /** The values and shape of an array or tensor. */
@@ -49,7 +49,7 @@ export function regionsOf(
   return requireWhole({ features: Float32Array.from(data), count, dim, ...given, ...size });
 }
 
-/** @throws DataError for what is no array with as many values as its shape says */
+/** @throws DataError for anything but an array with as many values as its shape */
 function requireArray(input: RawTensor | TensorLike): RawTensor | TensorLike {
   if ('dataSync' in input) {
     if ('isDisposed' in input && input.isDisposed === true)
@@ -61,7 +61,7 @@ function requireArray(input: RawTensor | TensorLike): RawTensor | TensorLike {
   return input;
 }
 
-/** Regions whose arrays are as long as their count and width say. @throws DataError */
+/** Checks that the arrays of regions match their count and width. @throws DataError */
 export function requireWhole(regions: RegionFeatures): RegionFeatures {
   requireOptions('visualEmbeds', regions, 'region features { features, count, dim }');
   const { features, count, dim, boxes } = regions;
@@ -98,8 +98,8 @@ export function splitBatch(input: RawTensor | TensorLike): RawTensor[] {
 }
 
 /**
- * Regions in the width that the model projects: as they are, or with their boxes (x1, y1, x2, y2, width, height as shares of the
- * image) when exactly these six are missing, as the authors' Flickr30k model takes them.
+ * Regions in the width that the model projects: unchanged, or with their boxes (x1, y1, x2, y2, width, height as shares of the
+ * image) appended when exactly these six are missing, as for the authors' Flickr30k model.
  * @throws DataError naming both widths when neither fits.
  */
 export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): RegionFeatures {
@@ -112,7 +112,7 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
     imageHeight === undefined
   ) {
     const missing =
-      dim + BOX_FEATURE_DIM === visualEmbeddingDim ? ' (with boxes and the image size, they would fill it)' : '';
+      dim + BOX_FEATURE_DIM === visualEmbeddingDim ? ' (boxes and the image size would complete them)' : '';
     throw new DataError(
       `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${missing}. The authors' checkpoints take ` +
         '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector or set visualEmbeddingDim',

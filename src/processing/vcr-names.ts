@@ -1,27 +1,27 @@
-// VCR's texts as the model reads them: names in place of tags, and the objects that a text is about.
+// VCR's texts with names instead of tags, and the objects that a text mentions.
 
 /** A word, or the indices of the objects that a tag names. */
 export type VcrToken = string | readonly number[];
 
-/** A word of a text as the model reads it, with the object that it names. */
+/** A word of a text, with the object that it names. */
 export interface VcrWord {
   word: string;
   object: number | null;
 }
 
-/** Names for people, by order of appearance: a model must not learn who is which gender. From the authors' list. */
+/** Gender-neutral names for people, by order of appearance. From the authors' list. */
 export const VCR_NAMES: readonly string[] =
   'Casey Riley Jessie Jackie Avery Jaime Peyton Kerry Jody Kendall Peyton Skyler Frankie Pat Quinn'.split(' ');
 
 /**
- * How people are named: `distinct` people of a text have distinct names; `authors` repeats a bug of their code, by which those whom only a
- * choice names take the first names again, whoever has them in the context.
+ * How people are named. `distinct`: the people of a text have distinct names. `authors` reproduces a bug of their code: people who occur
+ * only in a choice get the first names again, even if others have them in the context.
  */
 export const NAMINGS = ['distinct', 'authors'] as const;
 export type Naming = (typeof NAMINGS)[number];
 
 /**
- * Texts with names in place of tags: people get names in the order of the context, other objects their kind.
+ * Replaces tags by names: people get names in the order of the context, other objects their kind.
  * @see uclanlp/visualbert `vcr_data_utils.py`, _fix_tokenization
  */
 export function nameObjects(

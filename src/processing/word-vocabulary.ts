@@ -1,12 +1,12 @@
-// A small word-piece vocabulary from texts, for models that are trained from nothing.
+// A small word-piece vocabulary from texts, for models that are trained from scratch.
 import { requireKinds } from '../options.js';
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const WORD = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
 
 /**
- * The pieces of a vocab.txt: the special tokens, every word and sign of the texts (lower case, commonest first, then by code), and the
- * single characters, also as continuations, so that no word made of known letters is unknown.
+ * The pieces of a vocab.txt: the special tokens, every word and punctuation mark of the texts (lower case, most frequent first, then by code), and
+ * single characters, also as continuations, so that every word of known letters can be encoded.
  */
 export function buildVocabulary(texts: Iterable<string>, options: { minimumCount?: number } = {}): string[] {
   requireKinds('buildVocabulary', { 'a list': { texts }, 'an object': { options } });

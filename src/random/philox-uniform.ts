@@ -17,9 +17,9 @@ export interface PhiloxUniformAttrs extends tf.NamedAttrMap {
 
 /**
  * Uniform random numbers: `shape float32` in [0, 1), a pure function of key, salt and position. Not differentiable.
- * @param key `[2] int32`: seed and step; or `[3]` with the number of a worker, which draws what comes after the same shape of each worker
- * before it. @param salt uint32, such as `hash32` of the site's path.
- * @throws ShapeError with a worker, for a shape whose elements are no multiple of 4
+ * @param key `[2] int32`: seed and step; or `[3]` with the number of a worker, which draws the numbers after those of lower workers, each of the
+ * same shape. @param salt uint32, such as `hash32` of the site's path.
+ * @throws ShapeError with a worker, for a number of elements that is not a multiple of 4
  */
 export function philoxUniform(shape: readonly number[], key: tf.Tensor1D, salt: number): tf.Tensor {
   requireKinds('philoxUniform', { 'a list': { shape }, 'a tensor': { key } });
@@ -37,12 +37,12 @@ export function requireWholeBlocks(shape: readonly number[], key: tf.Tensor1D): 
   );
 }
 
-/** Blocks of the workers before one. */
+/** Number of blocks of the lower workers. */
 export function blocksBefore(shape: readonly number[], worker: number): number {
   return (worker * sizeOf(shape)) / WORDS_PER_BLOCK;
 }
 
-/** The key of a step: `[2] int32`. Seeds and steps count modulo 2^32; 0 is a seed like any other. */
+/** The key of a step: `[2] int32`. Seeds and steps count modulo 2^32; 0 is an ordinary seed. */
 export function philoxKey(seed: number, step: number): tf.Tensor1D {
   return tf.tensor1d(Int32Array.of(seed, step), 'int32');
 }

@@ -1,4 +1,4 @@
-// Philox 4x32-10: random bits as a pure function of a key and a counter, so that any element can be drawn alone and on any backend.
+// Philox 4x32-10: random bits as a pure function of a key and a counter, so that any element can be drawn independently, on any backend.
 
 const MULTIPLIER_0 = 0xd2511f53 | 0;
 const MULTIPLIER_1 = 0xcd9e8d57 | 0;
@@ -6,7 +6,7 @@ const KEY_STEP_0 = 0x9e3779b9 | 0;
 const KEY_STEP_1 = 0xbb67ae85 | 0;
 const ROUNDS = 10;
 
-/** Values that one counter gives. */
+/** Values per counter. */
 export const WORDS_PER_BLOCK = 4;
 
 /** The upper 32 bits of the product of two uint32. */
@@ -25,7 +25,7 @@ function multiplyHigh(a: number, b: number): number {
  *
  * Element `i` is word `i mod 4` of the block with counter `(low(i / 4), high(i / 4), salt, 0)`: the order of TensorFlow's StatelessRandom ops
  * with Philox, key `key0 + 2^32 key1` and counter `[0, salt]`.
- * @param firstBlock number of the first block: the elements before it are left out
+ * @param firstBlock number of the first block: elements before it are skipped
  * @see https://www.thesalmons.org/john/random123/papers/random123sc11.pdf Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
  */
 export function philoxBits(count: number, key0: number, key1: number, salt: number, firstBlock = 0): Int32Array {

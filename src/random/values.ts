@@ -3,8 +3,8 @@ import { hash32, philoxBits } from './philox.js';
 import { requireKinds } from '../options.js';
 
 /**
- * `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit what the kernel `PhiloxUniform` gives on every backend.
- * @param firstBlock blocks of four values that are left out before them
+ * `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit the values of the kernel `PhiloxUniform`.
+ * @param firstBlock number of skipped blocks of four values
  */
 export function uniformValues(count: number, seed: number, step: number, salt: number, firstBlock = 0): Float32Array {
   const bits = philoxBits(count, seed, step, salt, firstBlock);
@@ -16,7 +16,7 @@ export function uniformValues(count: number, seed: number, step: number, salt: n
 
 export interface NormalOptions {
   seed: number;
-  /** What the values are for, such as a parameter's name: other names give other values, whatever else is drawn. */
+  /** Name of the stream, such as a parameter's name: each name has its own values, whatever else is drawn. */
   name: string;
   stddev: number;
   mean?: number;
@@ -38,7 +38,7 @@ export function normalValues(count: number, options: NormalOptions): Float32Arra
   return values;
 }
 
-/** The numbers 0 to n - 1 in the order of this seed and epoch (Fisher and Yates). */
+/** A permutation of 0 to n - 1 for a seed and epoch (Fisher and Yates). */
 export function permutation(n: number, seed: number, epoch: number): Int32Array {
   const bits = philoxBits(n, seed, epoch, hash32('permutation'));
   const order = Int32Array.from({ length: n }, (_, i) => i);

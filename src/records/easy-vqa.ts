@@ -6,8 +6,8 @@ import type { VqaAnswer, VqaExample } from './vqa.js';
 import { requireKinds } from '../options.js';
 
 /**
- * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer counts as that of ten annotators, so that the
- * official accuracy is 1 for it and 0 for all others. Questions have no ids there: they are numbered, from `first`.
+ * Reads easy-VQA's `questions.json`, lists of `[question, answer, image id]`: each answer is repeated for ten annotators, so that the
+ * official accuracy is 1 for it and 0 for all others. Questions without ids are numbered from `first`.
  * @see https://github.com/vzhou842/easy-VQA
  */
 export async function readEasyVqa(path: string, options: { first?: number } = {}): Promise<VqaExample[]> {

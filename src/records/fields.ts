@@ -11,7 +11,7 @@ export function asObject(record: JsonRecord): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** A text field. @throws DataError when it is absent or no string. */
+/** A text field. @throws DataError when it is absent or not a string. */
 export function textField(object: Record<string, unknown>, key: string, where: string): string {
   const value = object[key];
   if (typeof value === 'string') return value;
@@ -26,7 +26,7 @@ export function idField(object: Record<string, unknown>, key: string, where: str
   throw new DataError(`${where}: expected the id field "${key}", received ${describe(value, object)}`);
 }
 
-/** A list field. @throws DataError when it is absent or no array. */
+/** A list field. @throws DataError when it is absent or not an array. */
 export function listField(object: Record<string, unknown>, key: string, where: string): unknown[] {
   const value = object[key];
   if (Array.isArray(value)) return value as unknown[];
@@ -40,19 +40,19 @@ export function numberField(object: Record<string, unknown>, key: string, where:
   throw new DataError(`${where}: expected the number field "${key}", received ${describe(value, object)}`);
 }
 
-/** Remembers ids and refuses the second record with one of them. */
+/** Rejects the second record with the same id. */
 export function createIdCheck(what: string): (id: string, where: string) => void {
   const seen = new Map<string, string>();
   return (id, where) => {
     const before = seen.get(id);
     if (before !== undefined) {
-      throw new DataError(`${where}: ${what} ${id} was already given by ${before}; remove one of the two`);
+      throw new DataError(`${where}: ${what} ${id} also occurs in ${before}; remove one of the two`);
     }
     seen.set(id, where);
   };
 }
 
-/** What `work` gives; a DataError of it that names no file is thrown with the files that it is about. */
+/** The result of `work`; its DataErrors that name no file get the names of `paths`. */
 export function aboutFiles<T>(paths: readonly string[], work: () => T): T {
   try {
     return work();

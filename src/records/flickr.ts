@@ -1,17 +1,17 @@
-// Sentences whose phrases name things in a picture: Flickr30k Entities' files.
+// Sentences whose phrases refer to boxes in a picture: Flickr30k Entities' files.
 import { readdir } from 'node:fs/promises';
 import { exists, joinPath, readText } from '#platform';
 import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
 import { requireKinds } from '../options.js';
 
-/** A phrase of a sentence and the boxes of what it names. */
+/** A phrase of a sentence and its boxes. */
 export interface Phrase {
-  /** Positions of its first and last word. */
+  /** Indices of its first and last word. */
   first: number;
   last: number;
   boxes: readonly Box[];
-  /** people, clothing, ...; a few phrases are of two types. */
+  /** people, clothing, ...; a few phrases have two types. */
   types: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export interface Phrase {
 export interface PhraseSentence {
   /** `<image id>#<number of the sentence>`. */
   id: string;
-  /** Of own data the file and the line of it, for messages. */
+  /** For own data: file and line, for messages. */
   where?: string;
   imageId: string;
   words: readonly string[];
@@ -35,7 +35,7 @@ export interface PhraseSentence {
 export async function readFlickrEntities(folder: string, split: string): Promise<PhraseSentence[]> {
   requireKinds('readFlickrEntities', { 'a path': { folder, split } });
   const ids = (await readText(split)).split(/\s+/).filter((id) => id !== '');
-  if (ids.length === 0) throw new DataError(`${split}: expected one image id a line, found none`);
+  if (ids.length === 0) throw new DataError(`${split}: expected one image id per line, found none`);
   const names = new Set(await readdir(joinPath(folder, 'Sentences')).catch(() => []));
   if (names.size === 0)
     throw new DataError(`${folder}: expected the folders Sentences and Annotations of Flickr30k Entities`);

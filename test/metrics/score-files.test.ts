@@ -139,7 +139,7 @@ describe('score', () => {
       'line 1: expected rationales by answer 0 to 3, found 4',
     );
     await expect(scoring(lines([predictions[0] as object, predictions[0] as object]))).rejects.toThrow(
-      /line 2: the prediction of the answers of val-0 was already given by .*line 1/,
+      /line 2: the prediction of the answers of val-0 also occurs in .*line 1/,
     );
   });
 

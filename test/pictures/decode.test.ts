@@ -70,7 +70,7 @@ describe('decoding', () => {
     huge.writeUInt32BE(60_000, 20);
     await expect(decodePicture(huge, 'huge')).rejects.toThrow('huge: could not be decoded');
     await expect(readPicture(join(folder, 'none.jpg'))).rejects.toThrow('none.jpg: expected a picture: ENOENT');
-    await expect(readPicture(folder)).rejects.toThrow('expected a picture: no file');
+    await expect(readPicture(folder)).rejects.toThrow('expected a picture: not a file');
     for (const text of [
       '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
       '%PDF-1.7',
@@ -78,7 +78,7 @@ describe('decoding', () => {
       '<!doctype html>',
     ]) {
       writeFileSync(join(folder, 'x.jpg'), text);
-      await expect(readPicture(join(folder, 'x.jpg'))).rejects.toThrow('x.jpg: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else'); // prettier-ignore
+      await expect(readPicture(join(folder, 'x.jpg'))).rejects.toThrow('x.jpg: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format'); // prettier-ignore
     }
   });
 

@@ -111,7 +111,7 @@ test('what is in the place of a lock and no file is an error, not waited for', a
   mkdirSync(join(folder, 'lock'));
   symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
   for (const name of ['lock', 'link'])
-    await expect(tryLock(join(folder, name))).rejects.toThrow(`${name}: the lock can neither be made nor read`);
+    await expect(tryLock(join(folder, name))).rejects.toThrow(`${name}: the lock can neither be created nor read`);
   rmSync(folder, { recursive: true });
 });
 

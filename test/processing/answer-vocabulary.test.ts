@@ -57,7 +57,7 @@ describe('answer vocabulary', () => {
     );
     expect(parseAnswers('\ufeff["yes", "no"]', 'answers.json').answers).toEqual(['yes', 'no']);
     expect(() => parseAnswers('["yes",', 'answers.json')).toThrow(DataError);
-    expect(() => parseAnswers('yes\nno\nyes\n', 'answers.txt')).toThrow('"yes" stands at 0 and at 2');
+    expect(() => parseAnswers('yes\nno\nyes\n', 'answers.txt')).toThrow('"yes" occurs at 0 and at 2');
   });
 
   testWithData(

@@ -65,7 +65,7 @@ describe('VisualBertProcessor', () => {
     const { inputIds } = await vqa({ text: 'a b c d e a b c d e', maxLength: 8 });
     expect([...(inputIds?.data ?? [])]).toEqual(ids('[CLS] a b c d ? [MASK] [SEP]'));
     await expect(vqa({ text: 'a b c d e', maxLength: 8, truncation: false })).rejects.toThrow(
-      '9 word pieces are more than maxLength 8',
+      'expected at most 8 word pieces (maxLength), received 9',
     );
   });
 
@@ -225,7 +225,7 @@ describe('VisualBertProcessor', () => {
         );
       expect(warnings).toEqual([]);
       await load(24);
-      expect(warnings).toEqual([expect.stringContaining('the last 4 rows are taken as padding')]);
+      expect(warnings).toEqual([expect.stringContaining('the last 4 rows count as padding')]);
       await expect(load(24, { vocabulary: join(model, 'vocab.txt') })).rejects.toThrow('20 pieces');
     } finally {
       setLogger(null);
@@ -245,7 +245,7 @@ describe('VisualBertProcessor', () => {
     expect(batch['inputIds']?.shape).toEqual([2, 9]);
     await expect(
       new VisualBertProcessor({ tokenizer, task: 'vqa', maxPositionEmbeddings: 3 })({ text: 'a' }),
-    ).rejects.toThrow('3 positions do not hold the special tokens, which need 4');
+    ).rejects.toThrow('expected at least 4 positions for the special tokens, received 3');
   });
 
   test('takes the mask token that the tokenizer has as the slot', async () => {

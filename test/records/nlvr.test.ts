@@ -104,7 +104,7 @@ describe('NLVR', () => {
     await expect(readNlvr(file(scene({ ...item, size: 11 })))).rejects.toThrow(
       'expected the size 10, 20, 30, found 11',
     );
-    await expect(readNlvr(file(scene(item), scene(item)))).rejects.toThrow('line 2: statement 1-0 was already given');
+    await expect(readNlvr(file(scene(item), scene(item)))).rejects.toThrow('line 2: statement 1-0 also occurs in');
     await expect(readNlvr(file({ identifier: '1', sentence: 's', label: 'maybe' }))).rejects.toThrow(
       'expected the label true or false, received "maybe"',
     );

@@ -22,7 +22,7 @@ describe('own records', () => {
     expect(problems.map(({ where, problem }) => `${where.replace(/^.*, /, '')}: ${problem}`)).toEqual([
       'line 2: unknown field "imge"; expected id, text, textPair, image, images, label',
       'line 3: text: expected a text that is not empty, received ""',
-      expect.stringMatching(/^line 4: record 0 was already given by .*line 1; remove one of the two$/),
+      expect.stringMatching(/^line 4: record 0 also occurs in .*line 1; remove one of the two$/),
       'line 5: expected either image or images, received none',
     ]);
     await expect(openTask('classification', { data: path, features }, TRAIN_CONTEXT)).rejects.toThrow(

@@ -81,7 +81,7 @@ describe('VQA records', () => {
       /questions\.json, record 1: expected the id field "image_id", received none \(the record has question_id\)/,
     );
     await expect(readVqaQuestions(write([question(7), question(7)]))).rejects.toThrow(
-      /record 1: question 7 was already given by .*record 0/,
+      /record 1: question 7 also occurs in .*record 0/,
     );
     await expect(readVqaQuestions(write([[1]]))).rejects.toThrow('record 0: expected an object');
     await expect(readVqaQuestions(file('other.json', '{"images": []}'))).rejects.toThrow(

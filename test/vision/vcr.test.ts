@@ -84,7 +84,7 @@ describe('VCR pictures', () => {
     [{ img_fn: 'other.jpg' }, /other.jpg: expected a picture: ENOENT/],
     [
       { img_fn: 'still.json' },
-      /still.json: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else/,
+      /still.json: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format/,
     ],
     [{ metadata_fn: 'val.jsonl' }, /val.jsonl: expected VCR's boxes and segms/],
     [{ objects: ['person'] }, /still.json: expected 1 objects, as in the annotation, found 4 boxes/],

@@ -1,4 +1,4 @@
-// Pictures in zip and tar archives, read where they lie.
+// Pictures in zip and tar archives, read without unpacking.
 import type { ByteSource } from '../../byte-source.js';
 import { readZipDirectory } from '../../checkpoint/zip-reader.js';
 import { DataError } from '../../errors.js';
@@ -12,7 +12,7 @@ const MAX_PICTURES = 2_000_000;
 /** No picture is larger. */
 const MAX_PICTURE_BYTES = 1 << 29;
 
-/** The pictures of a zip archive; other files are passed over. @throws DataError or CheckpointError when it is damaged. */
+/** The pictures of a zip archive; other files are skipped. @throws DataError or CheckpointError when it is damaged. */
 export async function openZipPictures(source: ByteSource): Promise<PictureSource> {
   const directory = await readZipDirectory(source, { allowDeflated: true, maxEntries: MAX_PICTURES });
   const entries = [...directory.values()].filter(({ name }) => isPicture(name));
@@ -25,7 +25,7 @@ export async function openZipPictures(source: ByteSource): Promise<PictureSource
   );
 }
 
-/** The pictures of a tar archive; other files are passed over. @throws DataError when it is damaged or cut short. */
+/** The pictures of a tar archive; other files are skipped. @throws DataError when it is damaged or cut short. */
 export async function openTarPictures(source: ByteSource): Promise<PictureSource> {
   const entries = (await readTarDirectory(source)).filter(({ name }) => isPicture(name));
   return ofArchive(
@@ -45,7 +45,7 @@ function ofArchive(source: ByteSource, entries: readonly PictureEntry[]): Pictur
   return pictureSource(source.name, entries, () => source.close());
 }
 
-/** Whether a file is a picture by its name, not hidden, and none of those that macOS adds. */
+/** Whether a file is a picture by its name, not hidden, and not one that macOS adds. */
 function isPicture(path: string): boolean {
   return PICTURE_FILE.test(path) && !path.split('/').some((part) => part.startsWith('.') || part === '__MACOSX');
 }

@@ -5,7 +5,7 @@ import { glob } from 'tinyglobby';
 import { readPictureFile } from '../decode.js';
 import { type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
 
-/** The files of a folder and those inside it, by path; hidden ones are passed over. */
+/** The files of a folder and those inside it, by path; hidden ones are skipped. */
 export async function filesBelow(folder: string): Promise<string[]> {
   return (await glob('**', { cwd: folder, absolute: true, expandDirectories: false })).sort();
 }
@@ -20,7 +20,7 @@ export function openPictureFiles(name: string, paths: readonly string[]): Pictur
   return pictureSource(name, paths.map(entryOf));
 }
 
-/** The pictures of a list, one path a line, from the folder of the list. @throws DataError when it is empty. */
+/** The pictures of a list, one path per line, relative to the list's folder. @throws DataError when it is empty. */
 export async function openPictureList(path: string): Promise<PictureSource> {
   const lines = (await readText(path)).split(/\r?\n/).map((line) => line.trim());
   const paths = lines.filter((line) => line !== '').map((line) => resolve(dirname(path), line));

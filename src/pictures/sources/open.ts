@@ -13,7 +13,7 @@ import { joinPictures, type PictureSource } from './source.js';
 import { requireOptions, requirePaths } from '../../options.js';
 
 export interface OpenPictureOptions {
-  /** Of Parquet files with several columns of pictures: which one. */
+  /** For Parquet files with several columns of pictures: the one to read. */
   column?: string;
 }
 
@@ -23,7 +23,7 @@ const CONTAINER = /\.(?:zip|tar|parquet)$/i;
 const LIST_FILE = /\.(?:txt|lst|list)$/i;
 
 /**
- * Opens pictures as one source. Each path is a folder (with those inside it), a pattern (`photos/*.jpg`), a list of paths (`.txt`, one a
+ * Opens pictures as one source. Each path is a folder (with those inside it), a pattern (`photos/*.jpg`), a list of paths (`.txt`, one per
  * line), a zip or tar archive, a Parquet file of Hugging Face's `datasets`, a folder or pattern of such files, or one picture. Ids are the
  * names of the files without ending.
  * @throws DataError when a path is absent or holds no picture, or two pictures are the same image.
@@ -66,7 +66,7 @@ async function openOne(path: string, column: string | undefined): Promise<Pictur
   }
 }
 
-/** The pictures among files; where there is none, those in the archives and tables among them: the parts of one data set. */
+/** The pictures among files; if there are none, those in the archives and tables among them, as parts of one data set. */
 async function openFiles(name: string, paths: readonly string[], column: string | undefined): Promise<PictureSource> {
   const pictures = paths.filter((path) => PICTURE_FILE.test(path));
   if (pictures.length > 0) return openPictureFiles(name, pictures);
@@ -77,14 +77,14 @@ async function openFiles(name: string, paths: readonly string[], column: string 
   );
 }
 
-/** An archive or a table, by how it begins: its name may have any ending. */
+/** An archive or a table, recognised by its first bytes. */
 async function openContainer(source: ByteSource, column: string | undefined): Promise<PictureSource> {
   const head = await source.read(0, Math.min(HEAD_BYTES, source.size));
   const start = new TextDecoder('latin1').decode(head.subarray(0, 4));
   if (start.startsWith('PK')) return openZipPictures(source);
   if (isParquet(head)) return openParquetPictures(source, column);
   if (isTar(head)) return openTarPictures(source);
-  const what = start.startsWith('\x1f\x8b') ? 'a gzip file; unpack it first' : 'something else';
+  const what = start.startsWith('\x1f\x8b') ? 'a gzip file; unpack it first' : 'another format';
   throw new DataError(
     `${source.name}: expected a picture, a folder, a pattern, a list (.txt), a zip or tar archive or a Parquet file of pictures, found ${what}`,
   );

@@ -4,14 +4,14 @@ import { DataError } from '../../errors.js';
 import { openParquet, type ParquetFile } from '../../formats/parquet.js';
 import { pictureId, type PictureSource, pictureSource } from './source.js';
 
-/** Names of columns of bytes alone; a struct with `bytes` may have any name. */
+/** Names of columns of plain bytes; a struct with `bytes` may have any name. */
 const PICTURE_COLUMNS = ['image', 'img', 'picture', 'photo', 'jpg', 'png', 'webp'];
 /** Names of columns of ids. */
 const ID_COLUMNS = ['image_id', 'img_id', 'id', '__key__', 'file_name', 'filename'];
 
 /**
  * The pictures of a Parquet file. Ids are those of a column `image_id` (or `id`, `file_name` and the like), else the names of the files that
- * the pictures came from, else the name of this file and the number of the row. A group of rows is decoded at once and kept until another one is read.
+ * the pictures came from, else the name of this file and the number of the row. A row group is decoded at once and kept until another one is read.
  * @param column the column of pictures, where the file has several.
  * @throws DataError when the file is damaged, or has none or several columns of pictures.
  */
@@ -25,7 +25,7 @@ export async function openParquetPictures(source: ByteSource, column?: string): 
     const read = async (): Promise<Uint8Array> => {
       const picture = await readGroup(row);
       if (picture instanceof Uint8Array) return picture;
-      throw new DataError(`${where}: has no picture; are its bytes in files of their own?`);
+      throw new DataError(`${where}: has no picture; open the folder of its files instead`);
     };
     return { id, where, read };
   });
@@ -62,7 +62,7 @@ function idOf(value: unknown): string {
   return pictureId(text);
 }
 
-/** Reads pictures by row; the group of rows that was decoded last is kept. */
+/** Reads pictures by row; the last decoded row group is kept. */
 function lastGroup(table: ParquetFile, column: string): (row: number) => Promise<unknown> {
   let kept: { from: number; to: number; values: Promise<unknown[]> } | null = null;
   return async (row) => {

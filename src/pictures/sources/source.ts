@@ -1,4 +1,4 @@
-// Pictures of a data set by id, wherever they lie: the interface that folders, archives and tables offer.
+// Pictures of a data set by id: the common interface of folders, archives and tables.
 import { posix } from 'node:path';
 import { DataError, errorMessage } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
@@ -6,11 +6,11 @@ import { pictureKind } from '../kind.js';
 
 /** Encoded pictures of a data set, read one at a time. */
 export interface PictureSource {
-  /** What to call it in errors. */
+  /** Its name in errors. */
   readonly name: string;
-  /** In the order in which they lie: reading them so is fastest. Each is another image to `imageKey`. */
+  /** In storage order, in which reading is fastest. No two are the same image to `imageKey`. */
   readonly ids: readonly string[];
-  /** The bytes of a picture, of a kind that `decodePicture` reads. @throws DataError naming source and picture. */
+  /** The bytes of a picture, in a format that `decodePicture` reads. @throws DataError naming source and picture. */
   read(id: string): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface PictureSource {
 /** A picture of a source. */
 export interface PictureEntry {
   id: string;
-  /** Where it lies, for errors. */
+  /** Its location, for errors. */
   where: string;
   read(): Promise<Uint8Array>;
 }
@@ -38,7 +38,7 @@ export function pictureSource(
     const before = byKey.get(imageKey(entry.id));
     if (before !== undefined) {
       throw new DataError(
-        `${entry.where}: is image ${entry.id}, as ${before.where} is; a picture is named by its file, so give the folders one by one`,
+        `${entry.where}: is image ${entry.id}, like ${before.where}; pictures are named by their files, so give the folders one by one`,
       );
     }
     byKey.set(imageKey(entry.id), entry);
@@ -56,7 +56,7 @@ export function pictureSource(
       });
       if (pictureKind(bytes) !== null) return bytes;
       throw new DataError(
-        `${entry.where}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found something else`,
+        `${entry.where}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`,
       );
     },
     close,

@@ -1,4 +1,4 @@
-// Predicts masked words with the help of the picture.
+// Predicts masked words from the text and the picture.
 import { ConfigError } from '../../errors.js';
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
 import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';

@@ -4,7 +4,7 @@ import { softmax } from '../../scores.js';
 import { type HeadScores, type PipelineDefinition, scoresOf, wholeRow } from '../head.js';
 import { requireOneImage } from '../regions.js';
 
-/** By class; 1 in the authors' code, of which transformers' documentation has the opposite. */
+/** By class: 1 is a match in the authors' code; transformers' documentation has it the other way round. */
 const LABELS = ['does not match', 'matches'];
 
 export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {

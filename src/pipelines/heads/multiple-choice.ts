@@ -50,7 +50,7 @@ async function encodeChoices(
   const highest = Math.max(-1, ...tagged);
   if (highest >= (objects?.length ?? 0)) {
     throw new ConfigError(
-      `objects: a tag names object ${highest}, ${objects === undefined ? 'and no objects are given' : `and there are ${objects.length}`}; give the kind of each object`,
+      `objects: a tag names object ${highest}, ${objects === undefined ? 'received no objects' : `received ${objects.length}`}; give the kind of each object`,
     );
   }
   const names = nameObjects(context, tokens, objects ?? []).choices;

@@ -1,4 +1,4 @@
-// Phrase grounding: the regions of an image that phrases of a sentence name.
+// Phrase grounding: the regions of an image that phrases of a sentence refer to.
 import { boxAt } from '../../boxes.js';
 import { ConfigError } from '../../errors.js';
 import { VisualBertForRegionToPhraseAlignment } from '../../models/region-to-phrase-alignment.js';
@@ -9,7 +9,7 @@ import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
 import { requireOneImage } from '../regions.js';
 
 const DEFAULT_REGIONS = 5;
-/** A word with its inner apostrophes and hyphens, or a sign: how Flickr30k Entities separates them. */
+/** A word with its inner apostrophes and hyphens, or a punctuation mark, as in Flickr30k Entities. */
 const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
 
 export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
@@ -39,7 +39,7 @@ export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
           readImages(requireOneImage(regions)),
         ]);
         const asked = spans.map(({ last }) => lastPieces[last] as number);
-        const end = text.ids.length - 1; // where words are read that are cut off
+        const end = text.ids.length - 1; // the position of words that are cut off
         const lost = spans.find((_, i) => asked[i] === end);
         if (lost !== undefined)
           throw new ConfigError(
@@ -69,12 +69,12 @@ function regionsIn({ sequences: [sequence] }: PipelineExample): number {
   return sequence === undefined ? 0 : regionCount(sequence);
 }
 
-/** The words of a sentence, signs being words of their own. */
+/** The words of a sentence; punctuation marks are words. */
 function wordsOf(sentence: string): string[] {
   return sentence.match(WORD) ?? [];
 }
 
-/** @throws ConfigError for what is no list of words */
+/** @throws ConfigError for anything but a list of words */
 function requireWords(words: unknown): void {
   const areWords = Array.isArray(words) && words.every((word) => typeof word === 'string' && word.trim() !== '');
   if (areWords && words.length > 0) return;

@@ -3,7 +3,7 @@ import { VisualBertForVisualReasoning } from '../../models/visual-reasoning.js';
 import { type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
 import { warnAboutVisualTypes } from '../warnings.js';
 
-/** The classes of the authors' NLVR2 head, which names none: 1 is true. */
+/** The classes of the authors' NLVR2 head, whose checkpoint has no names: 1 is true. */
 const STATEMENT_LABELS = ['False', 'True'];
 
 export const visualReasoning: PipelineDefinition<'visual-reasoning'> = {

@@ -6,17 +6,17 @@ import { fileDigest } from '../file-digest.js';
 import { makeFolder } from '../files.js';
 import { removeLeftovers, temporaryBeside } from '../temporary-files.js';
 
-/** The environment's switches are on for these values, as in the Python client. */
+/** Whether an environment variable is set to a true value, as in the Python client. */
 export function isSwitchedOn(name: string): boolean {
   return /^(1|on|yes|true)$/i.test(process.env[name] ?? '');
 }
 
-/** Whether the environment says that the network is not to be used. */
+/** Whether the environment forbids network access. */
 export function isOffline(): boolean {
   return isSwitchedOn('HF_HUB_OFFLINE') || isSwitchedOn('TRANSFORMERS_OFFLINE');
 }
 
-/** HF_HOME, or where it lies without. */
+/** HF_HOME, or its default. */
 function hubHome(): string {
   return process.env['HF_HOME'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'huggingface');
 }
@@ -47,24 +47,24 @@ export class RepoCache {
     this.folder = join(cacheDir, `models--${repoId.replaceAll('/', '--')}`);
   }
 
-  /** Where the blob of an etag lies. */
+  /** The path of an etag's blob. */
   blob(etag: string): string {
     return join(this.folder, 'blobs', etag);
   }
 
-  /** Where a file of a commit lies. */
+  /** The path of a commit's file. */
   pointer(commit: string, path: string): string {
     return join(this.folder, 'snapshots', commit, ...path.split('/'));
   }
 
-  /** The commit that a branch or tag pointed to when it was last seen; null when never. */
+  /** The last known commit of a branch or tag; null without one. */
   async commitOf(revision: string): Promise<string | null> {
     if (isCommit(revision)) return revision;
     const text = await readFile(join(this.folder, 'refs', ...revision.split('/')), 'utf8').catch(() => '');
     return isCommit(text.trim()) ? text.trim() : null;
   }
 
-  /** Notes what a branch or tag points to. */
+  /** Records the commit of a branch or tag. */
   async setCommit(revision: string, commit: string): Promise<void> {
     if (isCommit(revision) || (await this.commitOf(revision)) === commit) return;
     const path = join(this.folder, 'refs', ...revision.split('/'));
@@ -75,7 +75,7 @@ export class RepoCache {
     await rename(temporary, path);
   }
 
-  /** The file of a commit when it is whole in the cache, else null. */
+  /** The file of a commit when it is complete in the cache, else null. */
   async find(commit: string, path: string): Promise<string | null> {
     const pointer = this.pointer(commit, path);
     return (await isFile(pointer)) ? pointer : null;
@@ -89,7 +89,7 @@ export class RepoCache {
     );
   }
 
-  /** Points a commit's file to a blob: a relative link, or a copy where the system has none. Returns its path. */
+  /** Links a commit's file to a blob: a relative link, or a copy where links are not possible. Returns its path. */
   async link(commit: string, path: string, etag: string): Promise<string> {
     const pointer = this.pointer(commit, path);
     await makeFolder(dirname(pointer));
@@ -98,7 +98,7 @@ export class RepoCache {
     try {
       await symlink(relative(dirname(pointer), this.blob(etag)), temporary);
     } catch {
-      await copyFile(this.blob(etag), temporary); // Windows without the right to make links
+      await copyFile(this.blob(etag), temporary); // Windows without the permission for links
     }
     await rename(temporary, pointer);
     return pointer;
@@ -114,7 +114,7 @@ export async function isFile(path: string): Promise<boolean> {
 }
 
 /**
- * Whether a file has the contents that its etag promises: SHA-256 for large files, git's blob id for small ones; true for other etags.
+ * Whether a file has the contents of its etag: SHA-256 for large files, git's blob id for small ones; true for other etags.
  * @see https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
  */
 export async function matchesEtag(path: string, etag: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-// Downloads one file of the hub: asks what it is, fetches it piece after piece where connections break, and checks what arrived.
+// Downloads one file of the hub: requests its description, resumes broken connections, and checks the contents.
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HubError } from '../../errors.js';
@@ -8,22 +8,22 @@ import { type Access, headersOf, Refusal, request, requireSuccess, withRetries }
 import { isAbandoned, ownerName } from '../temporary-files.js';
 import { byteCount, sizeOf, type Transfer, transferRest } from './transfer.js';
 
-/** What the hub says of a file before sending it. */
+/** The hub's description of a file. */
 export interface RemoteFile {
   url: string;
-  /** Names the contents: SHA-256 of large files, git's blob id of small ones. */
+  /** Identifies the contents: SHA-256 of large files, git's blob id of small ones. */
   etag: string;
   commit: string;
   /** Null when the server does not say. */
   sizeBytes: number | null;
 }
 
-/** Renamed repositories answer by relative redirects, one or two. */
+/** Renamed repositories need one or two relative redirects. */
 const MAX_REDIRECTS = 5;
 
 /**
- * Asks about a file without fetching it. Null when the repository has no such file.
- * @throws HubError naming address and status: unknown repository or revision, no access, or no sensible answer after several tries.
+ * Requests the description of a file. Null when the repository has no such file.
+ * @throws HubError naming address and status: unknown repository or revision, no access, or no valid answer after several attempts.
  */
 export async function describeRemote(url: string, access: Access): Promise<RemoteFile | null> {
   return withRetries(url, async () => {
@@ -44,8 +44,8 @@ export async function describeRemote(url: string, access: Access): Promise<Remot
 }
 
 /**
- * Where a renamed repository is now: a path of the same server. Large files are sent on to another one, by a full address; that answer
- * describes the file, and the token must not go there (`//host/path` and `/\\host/path` are addresses of other servers too).
+ * The redirect target of a renamed repository: a path of the same server. Large files redirect to the full address of another one; that
+ * response describes the file, and the token must not be sent there (`//host/path` and `/\\host/path` are other servers too).
  */
 function redirectTarget({ status, headers }: Response, at: string): string | null {
   const location = headers.get('location') ?? '';
@@ -66,7 +66,7 @@ function remoteFile(url: string, { headers }: Response): RemoteFile {
 }
 
 /**
- * Fetches a file to `path`, resuming an earlier broken try (its bytes are kept beside). The contents are checked against the etag.
+ * Fetches a file to `path`, resuming an earlier attempt from its partial file. The contents are checked against the etag.
  * @throws HubError when the server keeps failing, sends another length, or other contents.
  */
 export async function downloadTo(
@@ -93,19 +93,19 @@ export async function downloadTo(
     () => transferRest(partial, transfer, onBytes),
     () => sizeOf(partial),
   ).catch(async (error: unknown) => {
-    if (error instanceof Refusal) await removeFile(partial); // no later try could go on from it
+    if (error instanceof Refusal) await removeFile(partial); // no later attempt could resume it
     throw error;
   });
   if (!(await matchesEtag(partial, remote.etag))) {
     await removeFile(partial);
     throw new HubError(
-      `${remote.url}: what arrived does not have the checksum ${remote.etag}; try again, or look for a proxy that changes files`,
+      `${remote.url}: expected contents with the checksum ${remote.etag}, received others; try again, or check for a proxy that changes files`,
     );
   }
   await rename(partial, path);
 }
 
-/** Bytes of an interrupted download belong to one process at a time: taken over by renaming when their owner is gone. */
+/** Takes over the partial file of a dead process by renaming it, so that one process owns it at a time. */
 async function claimPartial(path: string): Promise<string> {
   const own = `${path}.partial-${ownerName()}`;
   const prefix = `${basename(path)}.partial-`;

@@ -1,14 +1,14 @@
-// Files of hub repositories, in the cache folder that the Python client uses too: what either has fetched, the other finds.
-// Our own, because the hub's JavaScript client neither resumes, nor checks contents, nor notes what a branch points to.
+// Files of hub repositories, in the cache folder that it shares with the Python client.
+// Written here because the hub's JavaScript client neither resumes, nor checks contents, nor records the commits of branches.
 import { HubError } from '../../errors.js';
 import { defaultCacheDir, defaultToken, isFile, isOffline, RepoCache } from './cache.js';
 import { describeRemote, downloadTo, type RemoteFile } from './download.js';
 import { type HubOptions, hubUrl, isRepoId, PUBLIC_HUB } from './options.js';
 
 /**
- * The path of a repository's file in the cache; it is downloaded when it is not there. Null when the repository has no such file.
- * Offline (HF_HUB_OFFLINE, `localFilesOnly`), and when the hub does not answer, the cache alone decides.
- * @throws HubError when the file cannot be had; ids and paths that are none are refused.
+ * The path of a repository's file in the cache; it is downloaded if missing. Null when the repository has no such file.
+ * Offline (HF_HUB_OFFLINE, `localFilesOnly`), and when the hub does not answer, only the cache is used.
+ * @throws HubError when the file is not available, and for invalid ids and paths.
  */
 export async function hubFile(repoId: string, file: string, options: HubOptions = {}): Promise<string | null> {
   const {
@@ -31,7 +31,7 @@ export async function hubFile(repoId: string, file: string, options: HubOptions 
   if (options.localFilesOnly ?? isOffline()) {
     if (known !== null && (await cache.hasSnapshot(known))) return cached;
     throw new HubError(
-      `${repoId}: revision ${revision} is not in the cache ${cacheDir}, and the network is not to be used; download it once without localFilesOnly and HF_HUB_OFFLINE`,
+      `${repoId}: revision ${revision} is not in the cache ${cacheDir}, and network access is off; download it once without localFilesOnly and HF_HUB_OFFLINE`,
     );
   }
 
@@ -41,7 +41,7 @@ export async function hubFile(repoId: string, file: string, options: HubOptions 
   try {
     remote = await describeRemote(url, { token });
   } catch (error) {
-    if (cached !== null) return cached; // the hub is away: what was fetched before still serves
+    if (cached !== null) return cached; // the hub does not answer: use the cached file
     throw error;
   }
   if (remote === null) return null;

@@ -1,14 +1,14 @@
-// What a caller may say about a hub download, and where its files lie.
+// Options of hub downloads, and the addresses of files.
 
 /** Bytes of one file that have arrived. */
 export interface HubProgress {
   file: string;
   loadedBytes: number;
-  /** Null while the server has not said. */
+  /** Null if unknown. */
   totalBytes: number | null;
 }
 
-/** Options of a hub download; environment variables of the Python client fill what is left out. */
+/** Options of a hub download; defaults come from the environment variables of the Python client. */
 export interface HubOptions {
   /** Branch, tag or commit. Default `main`. */
   revision?: string;

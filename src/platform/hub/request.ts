@@ -1,33 +1,33 @@
-// Requests to a hub: headers, limits of patience, which answers are final, and trying again.
+// Requests to a hub: headers, timeouts, final errors, and retries.
 import { HubError } from '../../errors.js';
 
-/** A request's circumstances. */
+/** The credentials of a request. */
 export interface Access {
   token: string | null;
 }
 
-/** Tries in a row that may fail without a byte arriving. */
+/** Attempts in a row that may fail without progress. */
 const MAX_ATTEMPTS = 4;
 
-/** First wait between tries; doubled each time. */
+/** First wait between attempts; doubled each time. */
 const FIRST_WAIT_MS = 250;
 
-/** A server that asks for a longer wait than this is taken as unavailable. */
+/** A server that requests a longer wait than this counts as unavailable. */
 const LONGEST_WAIT_MS = 20_000;
 
-/** A transfer that brings less than this in a window of SLOW_WINDOW silence limits (a minute by default) is broken off, and resumed. */
+/** A transfer that receives less than this in SLOW_WINDOW silence limits (a minute by default) is aborted and resumed. */
 const SLOWEST_BYTES = 64 << 10;
 const SLOW_WINDOW = 6;
 
 const USER_AGENT = 'visualbert-tfjs';
 
-/** A connection that says nothing for so long is dropped: HF_HUB_DOWNLOAD_TIMEOUT seconds, 10 as in the Python client. */
+/** A silent connection is dropped after HF_HUB_DOWNLOAD_TIMEOUT seconds; 10 by default, as in the Python client. */
 function silenceLimitMs(): number {
   const seconds = Number(process.env['HF_HUB_DOWNLOAD_TIMEOUT'] ?? 10);
   return (seconds > 0 ? seconds : 10) * 1000;
 }
 
-/** The server answered, and trying again would not change it. */
+/** A final answer of the server, which a retry would not change. */
 export class Refusal extends HubError {}
 
 /** Headers of a request, with the token. */
@@ -40,7 +40,7 @@ export function headersOf({ token }: Access, more: Record<string, string> = {}):
   };
 }
 
-/** Breaks off a transfer that stays silent, or brings next to nothing for a minute. */
+/** Aborts a transfer that is silent, or receives almost nothing for a minute. */
 export class TransferWatch {
   private readonly controller = new AbortController();
   private readonly slowness: NodeJS.Timeout;
@@ -56,7 +56,7 @@ export class TransferWatch {
       this.bytes = 0;
     }, windowMs);
   }
-  /** Notes that bytes have come. */
+  /** Records received bytes. */
   received(bytes: number): void {
     this.bytes += bytes;
     clearTimeout(this.silence);
@@ -87,7 +87,7 @@ export async function request(url: string, init: RequestInit): Promise<Response>
   }
 }
 
-/** @throws Refusal for answers that stay; HubError, with the wait asked for, for those that may change. */
+/** @throws Refusal for final answers; HubError, with the requested wait, for temporary ones. */
 export function requireSuccess(url: string, response: Response): void {
   const { status, headers } = response;
   if (status >= 200 && status < 400) return;
@@ -105,7 +105,7 @@ export function requireSuccess(url: string, response: Response): void {
   throw new Refusal(answer);
 }
 
-/** The server cannot answer now. */
+/** The server is temporarily unavailable. */
 class Busy extends HubError {
   constructor(
     message: string,
@@ -115,7 +115,7 @@ class Busy extends HubError {
   }
 }
 
-/** Tries again, ever later: as long as `progress` (bytes) grows by more than a trickle beyond all it has been, or a few times without. */
+/** Retries with growing waits: as long as `progress` (bytes) reaches a clearly higher value, else a few times. */
 export async function withRetries<T>(
   url: string,
   attempt: () => Promise<T>,

@@ -1,24 +1,24 @@
-// Brings a file over the network piece after piece: goes on where an earlier transfer broke, and ends one that brings nothing.
+// Transfers a file over the network: resumes an interrupted transfer, and ends one that stalls.
 import { open, stat } from 'node:fs/promises';
 import { HubError } from '../../errors.js';
 import { removeFile } from '../files.js';
 import { Refusal, TransferWatch } from './request.js';
 
-/** A file to be brought. */
+/** A file to transfer. */
 export interface Transfer {
   url: string;
   /** Null when the server does not say. */
   sizeBytes: number | null;
-  /** A transfer that brings nothing for so long ends; as with a hub when it is left out. */
+  /** A transfer without data ends after this time; default: as for a hub. */
   silenceMs?: number;
-  /** Sends the request, with headers that may ask for a part. @throws HubError for an answer without the file, but for 416 */
+  /** Sends the request, with headers that may request a range. @throws HubError for a response without the file, except 416 */
   send(headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
 }
 
 /**
- * Brings what a file still lacks; one try.
- * @param onBytes receives the bytes that are there, those of earlier tries among them
- * @throws HubError when the connection ends early or stalls: what came is kept for the next try
+ * Transfers the missing part of a file, in one attempt.
+ * @param onBytes receives the number of bytes so far, including earlier attempts
+ * @throws HubError when the connection ends early or stalls; received bytes are kept for the next attempt
  */
 export async function transferRest(
   partial: string,
@@ -34,13 +34,13 @@ export async function transferRest(
     if (response.status === 416 && loaded > 0) {
       await response.body?.cancel();
       await removeFile(partial);
-      throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // from the start, then
+      throw new HubError(`${url}: the server does not continue after ${loaded} bytes`); // the next attempt starts over
     }
     if (response.status !== 206) loaded = 0;
     else if (response.headers.get('content-range')?.startsWith(`bytes ${loaded}-`) !== true) {
       await response.body?.cancel();
       await removeFile(partial);
-      throw new HubError(`${url}: the server sends another part than the one after ${loaded} bytes`); // from the start, then
+      throw new HubError(`${url}: the server sends another range than the one after ${loaded} bytes`); // the next attempt starts over
     }
     for await (const bytes of received(partial, loaded, response, watch)) {
       loaded += bytes;
@@ -56,7 +56,7 @@ export async function transferRest(
     throw new HubError(`${url}: the connection ended after ${loaded} of ${sizeBytes} bytes`);
 }
 
-/** A number of bytes as a header has it; null when it is absent or not a number. */
+/** A number of bytes in a header; null when it is absent or not a number. */
 export function byteCount(text: string | null | undefined): number | null {
   return /^\d+$/.test(text ?? '') ? Number(text) : null;
 }
@@ -69,7 +69,7 @@ export async function sizeOf(path: string): Promise<number> {
   );
 }
 
-/** Writes a response into a file from `start` on; yields the bytes of each piece. */
+/** Writes a response into a file from `start` on; yields the size of each piece. */
 async function* received(
   path: string,
   start: number,

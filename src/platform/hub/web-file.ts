@@ -1,4 +1,4 @@
-// Files at web addresses that are no hub: downloaded once into a folder, resumed where a download broke off. Node only.
+// Files at web addresses outside a hub: downloaded once into a folder; interrupted downloads are resumed. Node only.
 import { join } from 'node:path';
 import { HubError } from '../../errors.js';
 import { fileName } from '../addresses.js';
@@ -9,8 +9,8 @@ import { headersOf, request, requireSuccess, withRetries } from './request.js';
 import { byteCount } from './transfer.js';
 
 /**
- * The path of an address's file in a folder; it is downloaded when it is not there.
- * @throws HubError when the server does not deliver, or the network is not to be used.
+ * The path of an address's file in a folder; it is downloaded if missing.
+ * @throws HubError when the download fails, or network access is off.
  */
 export async function webFile(
   url: string,
@@ -21,7 +21,9 @@ export async function webFile(
   const path = join(folder, file);
   if (await isFile(path)) return path;
   if (localFilesOnly ?? isOffline())
-    throw new HubError(`${url}: is not in ${folder}, and the network is not to be used (HF_HUB_OFFLINE)`);
+    throw new HubError(
+      `${url}: is not in ${folder}, and network access is off (HF_HUB_OFFLINE); download it once without that variable`,
+    );
   const access = { token: null };
   const sizeBytes = await withRetries(url, async () => {
     const response = await request(url, { method: 'HEAD', headers: headersOf(access) });

@@ -63,7 +63,7 @@ describe('pictures in files', () => {
     await expect(openPictures(join(folder, '*.jpg'))).rejects.toThrow('*.jpg: no picture found');
     write('a/9.jpg', 'b/COCO_train2014_000000000009.png');
     await expect(openPictures(folder)).rejects.toThrow(
-      /COCO_train2014_000000000009\.png: is image COCO_train2014_000000000009, as .*a.9\.jpg is/,
+      /COCO_train2014_000000000009\.png: is image COCO_train2014_000000000009, like .*a.9\.jpg;/,
     );
     writeFileSync(join(folder, 'x.jpg'), 'no');
     writeFileSync(join(folder, 'list.txt'), 'x.jpg\ngone.jpg\n');

@@ -186,7 +186,7 @@ describe('hubFile', () => {
     await expect(fetchFile()).rejects.toThrow(/sends more than the 300000 bytes it announced/);
     expect(readdirSync(join(cacheDir, 'models--owner--name', 'blobs'))).toEqual([]);
     onWeights = (_request, response) => void response.writeHead(200).end(Buffer.alloc(WEIGHTS.length));
-    await expect(fetchFile()).rejects.toThrow(/does not have the checksum/);
+    await expect(fetchFile()).rejects.toThrow(/expected contents with the checksum/);
     expect(existsSync(join(cacheDir, 'models--owner--name', 'snapshots'))).toBe(false);
   });
 
@@ -208,7 +208,7 @@ describe('hubFile', () => {
       'the wrong part',
       (request, response) =>
         void response.writeHead(request.headers.range === undefined ? 200 : 206).end(WEIGHTS.subarray(0, 100_000)),
-      /another part than the one after 100000 bytes; tried 4 times/,
+      /another range than the one after 100000 bytes; tried 4 times/,
     ],
   ])('gives up although bytes come and go, and leaves none: %s', async (_, handler, reason) => {
     onWeights = handler;

@@ -51,7 +51,7 @@ test('an absent file is an error, and nothing is asked offline', async () => {
   await expect(webFile(`${address}/absent.pkl`, root)).rejects.toThrow(/absent\.pkl: the server answered 404/);
   const before = asked.length;
   await expect(webFile(`${address}/other.pkl`, root, { localFilesOnly: true })).rejects.toThrow(
-    'the network is not to be used',
+    'network access is off',
   );
   expect(asked).toHaveLength(before);
   expect(existsSync(join(root, 'other.pkl'))).toBe(false);

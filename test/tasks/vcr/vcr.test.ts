@@ -210,6 +210,8 @@ describe('VCR', () => {
     );
     await expect(open({ img_id: 'val-9' })).rejects.toThrow('annotation val-0 (image val-9)');
     const { data: dataset } = await open({ objects: [...objects, 'dog'] });
-    await expect(dataset.example(0)).rejects.toThrow('annotation val-0: there are 5 objects and features of 5 regions');
+    await expect(dataset.example(0)).rejects.toThrow(
+      'annotation val-0: expected regions of the whole picture and 5 objects, received 5 regions',
+    );
   });
 });
