@@ -1,11 +1,11 @@
-// Scores of classes: as probabilities, and the best of them.
+// Scores of classes: probabilities, and the best classes.
 import { ConfigError } from './errors.js';
 import { shown } from './options.js';
 
-/** `exp(x_i) / sum_j exp(x_j)`, computed from the largest score down, so that none overflows. */
+/** `exp(x_i) / sum_j exp(x_j)`, relative to the largest score, so that nothing overflows. */
 export function softmax(scores: ArrayLike<number>): number[] {
   const row = Array.from(scores);
-  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // a call takes fewer arguments than a large vocabulary has pieces
+  const highest = row.reduce((max, value) => Math.max(max, value), -Infinity); // Math.max(...row) would have too many arguments
   const powers = row.map((value) => Math.exp(value - highest));
   const sum = powers.reduce((total, value) => total + value, 0);
   return powers.map((value) => value / sum);
@@ -13,7 +13,7 @@ export function softmax(scores: ArrayLike<number>): number[] {
 
 /**
  * The classes with the highest scores, best first, ties by index.
- * @param excluded a class that is never among them.
+ * @param excluded a class that is never returned.
  * @throws ConfigError for a `topK` below 1
  */
 export function bestClasses(
@@ -29,7 +29,7 @@ export function bestClasses(
       .filter(({ index }) => index !== excluded)
       .sort((a, b) => b.score - a.score || a.index - b.index);
   }
-  const best: { index: number; score: number }[] = []; // few of many: no need to sort them all
+  const best: { index: number; score: number }[] = []; // insertion is faster than sorting: topK is small
   for (let index = 0; index < scores.length; index++) {
     const score = scores[index] as number;
     if (index === excluded || (best.length >= topK && !(score > (best.at(-1)?.score as number)))) continue;

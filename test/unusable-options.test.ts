@@ -99,7 +99,7 @@ describe.each(Object.entries(CALLS))('options of %s', (name, call) => {
 
 /** What is not called options. */
 const EXPECTED: Record<string, string> = {
-  openTrainRun: 'expected the settings of a run, as sortSettings gives them',
+  openTrainRun: 'expected the settings of a run, from sortSettings',
 };
 
 describe.each(Object.entries(PATHS))('a path of %s', (name, call) => {

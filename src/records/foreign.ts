@@ -1,4 +1,4 @@
-// Records of other projects as one's own data: GQA, LXMERT's layout and Visual Genome become lines for answering, grounding, classification
+// Converts records of other projects to own data: GQA, LXMERT's layout and Visual Genome become lines for answering, grounding, classification
 // and pre-training.
 import { posix } from 'node:path';
 import { createSink } from '#platform';
@@ -12,15 +12,15 @@ type Fields = Record<string, unknown>;
 
 interface Format {
   describe: string;
-  /** What the lines are for. */
+  /** The task of the lines. */
   task: 'answering' | 'grounding' | 'classification' | 'pretraining';
-  /** One by one: GQA's and Visual Genome's files have up to a gigabyte. */
+  /** Yields records one by one: files of GQA and Visual Genome have up to a gigabyte. */
   read(path: string): AsyncIterable<JsonRecord>;
-  /** The lines of one record; nothing for what cannot be one. */
+  /** The lines of one record; empty for an unusable one. */
   lines(fields: Fields, where: string): Fields[];
 }
 
-/** The layouts that are understood. */
+/** The supported layouts. */
 export const FOREIGN_FORMATS = {
   gqa: {
     describe: 'GQA: { question id: { question, imageId, answer } }',
@@ -94,7 +94,7 @@ export const FOREIGN_FORMATS = {
           id: idField(qa, 'qa_id', at),
           question: textField(qa, 'question', at),
           image: idField(qa, 'image_id', at),
-          answers: { [normaliseAnswer(answer) || answer]: 1 }, // "Sailboats." as VQA 2.0 has it
+          answers: { [normaliseAnswer(answer) || answer]: 1 }, // "Sailboats." becomes VQA 2.0's form
         };
       }),
   },
@@ -119,9 +119,9 @@ export const FOREIGN_FORMATS = {
 export type ForeignFormat = keyof typeof FOREIGN_FORMATS;
 
 /**
- * Writes files of another project as lines of one's own data. Regions without words or area are left out.
+ * Converts files of another project to lines of own data. Regions without words or area are left out.
  * @returns how many records were read and lines written.
- * @throws DataError naming the record that lacks a field, or when nothing comes out.
+ * @throws DataError naming the record that lacks a field, or when there are no lines.
  */
 export async function convertRecords(
   format: ForeignFormat,
@@ -145,7 +145,7 @@ export async function convertRecords(
       }
     }
     if (written.lines === 0)
-      throw new DataError(`${paths.join(', ')}: holds nothing for ${format}; is it another format?`);
+      throw new DataError(`${paths.join(', ')}: expected records of ${format}, found none; check the format`);
   });
   return written;
 }

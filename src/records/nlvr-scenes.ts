@@ -1,4 +1,4 @@
-// NLVR's structured scenes (three boxes of shapes) as records and as region features, without any picture.
+// NLVR's structured scenes (three boxes of shapes) as records and as region features, without pictures.
 import { DataError } from '../errors.js';
 import { type JsonRecord } from '../formats/json.js';
 import { asObject, numberField, textField } from './fields.js';
@@ -95,7 +95,7 @@ function oneHot<T>(values: readonly T[], value: T): number[] {
   return values.map((one) => (one === value ? 1 : 0));
 }
 
-/** The same text for scenes that differ only in the order of boxes and of items in them: NLVR shows each scene in six orders. */
+/** A text that is equal for scenes that differ only in the order of boxes and items: NLVR has each scene in six orders. */
 export function sceneKey(scene: NlvrScene): string {
   const itemKey = ({ type, color, size, x, y }: NlvrItem): string => `${type} ${color} ${size} ${x} ${y}`;
   return scene

@@ -14,7 +14,7 @@ export interface Statement {
   imageIds: readonly string[];
 }
 
-/** A statement of NLVR with its structured scene; null in files that only name the picture. */
+/** A statement of NLVR with its structured scene; null in files with only the picture's name. */
 export interface SceneStatement extends Statement {
   scene: NlvrScene | null;
 }

@@ -1,4 +1,4 @@
-// What is wrong with a record of own data, in words: the field, what is expected there and what was found.
+// Error texts for records of own data: the field, what was expected and what was received.
 import type { z } from 'zod';
 import { shown } from '../options.js';
 
@@ -8,7 +8,7 @@ const SHOWN = 60;
 const ID = 'an id: a text or a whole number';
 const TEXT = 'a text that is not empty';
 
-/** What each field holds; the numbers of list items are left out of its path. */
+/** The expected content of each field; its path has no indices of list items. */
 const EXPECTED: Readonly<Record<string, string>> = {
   '': 'an object with named fields',
   id: ID,
@@ -19,8 +19,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   images: 'the ids of two images',
   label: 'a text, true, false or a whole number',
   answers: "a list of the annotators' answers, or an object of answers with scores from 0 to 1",
-  phrases: 'a list of { "words": [first, last], "boxes": [[x1, y1, x2, y2]] }, one at least',
-  'phrases.words': 'the positions of the first and last word, counted from 0',
+  phrases: 'a list of { "words": [first, last], "boxes": [[x1, y1, x2, y2]] }, at least one',
+  'phrases.words': 'the indices of the first and last word, from 0',
   'phrases.boxes': 'a list of boxes [x1, y1, x2, y2] in pixels, with x1 < x2 and y1 < y2',
 };
 

@@ -1,4 +1,4 @@
-// What a file of own data holds: lengths, labels, images, and the images without region features.
+// Statistics of a file of own data: lengths, labels, images, and images without region features.
 import { DataError } from '../errors.js';
 import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
@@ -8,7 +8,7 @@ import { missingImages, recordWarnings, type TextLimit } from './own-warnings.js
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
 
-/** The task that the first record is for: phrases are grounding, a question is answering, anything else classification. */
+/** Guesses the task from the first record: phrases mean grounding, a question answering, anything else classification. */
 export async function guessOwnTask(path: string): Promise<OwnTaskName> {
   const records = await readJsonRecords(path, undefined, true);
   if (records.length === 0) throw new DataError(`${path}: holds no records`);
@@ -17,7 +17,7 @@ export async function guessOwnTask(path: string): Promise<OwnTaskName> {
   return fields.includes('phrases') ? 'grounding' : fields.includes('question') ? 'answering' : 'classification';
 }
 
-/** Least, median, nine in ten and most. */
+/** Minimum, median, 90th percentile and maximum. */
 export interface Distribution {
   min: number;
   median: number;
@@ -28,18 +28,18 @@ export interface Distribution {
 export interface OwnDataStats {
   task: OwnTaskName;
   records: number;
-  /** Records that training refuses, images without features among them. */
+  /** Records that training rejects, including images without features. */
   problems: readonly RecordProblem[];
   /** Words of the texts. */
   words: Distribution | null;
   images: number;
-  /** Labels or answers with the number of records that have them, commonest first. */
+  /** Labels or answers with their number of records, most frequent first. */
   labels: readonly (readonly [label: string, count: number])[];
   /** Records without label, answers or boxes. */
   unlabelled: number;
   /** Suspicious records: labels of several types, some without, ids that look like paths, texts that will be cut. */
   warnings: readonly RecordProblem[];
-  /** Of the images: null without features. */
+  /** Features of the images; null when none are given. */
   features: { missing: readonly string[]; regions: Distribution | null; dim: number } | null;
 }
 
@@ -48,11 +48,11 @@ interface Summary {
   text: string;
   imageIds: readonly string[];
   labels: readonly string[];
-  /** In the one image of a record with phrases. */
+  /** Boxes of a record with phrases, in its only image. */
   boxes?: readonly Box[];
 }
 
-/** What training reads unless it is given another length, with the least that texts can be. */
+/** The default length of training, with a lower bound of the texts' lengths. */
 const DEFAULT_LIMIT: TextLimit = { longest: 128, lengthOf: approximateLength, isEstimate: true };
 
 /** Describes a file of own data, and its images in the region features when these are given. */
@@ -130,7 +130,7 @@ async function summarise(
   }
 }
 
-/** Boxes that leave their picture by more than a pixel, where its size is known. */
+/** Boxes that are more than a pixel outside their picture, where its size is known. */
 async function* boxProblems(summaries: readonly Summary[], source: RegionFeatureSource): AsyncGenerator<RecordProblem> {
   for (const { raw, imageIds, boxes = [] } of summaries) {
     const [imageId = ''] = imageIds;
@@ -148,7 +148,7 @@ async function* boxProblems(summaries: readonly Summary[], source: RegionFeature
   }
 }
 
-/** The regions of an image, or why they cannot be read. */
+/** The regions of an image, or the error of reading them. */
 async function readIfGood(source: RegionFeatureSource, id: string): Promise<RegionFeatures | string> {
   try {
     return await source.read(id);
@@ -158,7 +158,7 @@ async function readIfGood(source: RegionFeatureSource, id: string): Promise<Regi
   }
 }
 
-/** Regions of the images; those that cannot be read go to `problems`. */
+/** Statistics of the images' regions; unreadable ones are added to `problems`. */
 async function featureStats(
   images: readonly string[],
   source: RegionFeatureSource,
@@ -181,7 +181,7 @@ function distribution(values: readonly number[]): Distribution | null {
   return { min: at(0), median: at(0.5), p90: at(0.9), max: at(1) };
 }
 
-/** A record of each kind, for help texts and documentation. */
+/** Example records of each task, for help texts and documentation. */
 export const OWN_EXAMPLES: Readonly<Record<OwnTaskName, readonly object[]>> = {
   classification: [
     { id: 'a1', text: 'the plate is empty', image: 'IMG_17', label: 'contradiction' },

@@ -1,11 +1,11 @@
-// What is suspicious in records of own data that fit their schema one by one: labels of several types, gaps, ids that look like paths.
+// Warns of suspicious records of own data that match their schema: labels of several types, gaps, ids that look like paths.
 import { posix } from 'node:path';
 import { counted } from '../words.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import type { JsonRecord } from '../formats/json.js';
 import type { RecordProblem } from './own.js';
 
-/** A record as its file has it, and what was read of it. */
+/** A record of a file, raw and parsed. */
 export interface DescribedRecord {
   raw: JsonRecord;
   text: string;
@@ -13,18 +13,18 @@ export interface DescribedRecord {
   isLabelled: boolean;
 }
 
-/** How long texts may be, and how long they are. */
+/** Maximum length of texts, and a function that measures them. */
 export interface TextLimit {
   /** In word pieces, special tokens included. */
   longest: number;
-  /** Word pieces of a text; of an estimate, at least. */
+  /** Word pieces of a text, or a lower bound. */
   lengthOf(text: string): number | Promise<number>;
   isEstimate: boolean;
 }
 
 /**
- * Everything suspicious, each with the first record that it concerns: labels of several types, records without label among labelled ones,
- * image ids that look like paths (where no features tell), and texts that will be cut.
+ * All warnings, each with the first record that it concerns: labels of several types, records without label among labelled ones, image
+ * ids that look like paths (if no features are given), and texts that will be cut.
  */
 export async function recordWarnings(
   records: readonly DescribedRecord[],
@@ -39,7 +39,7 @@ export async function recordWarnings(
   ];
 }
 
-/** Images without region features, each with the first record that names it: training refuses such records. */
+/** Images without region features, each with its first record: training rejects such records. */
 export function missingImages(records: readonly DescribedRecord[], source: RegionFeatureSource): RecordProblem[] {
   return Array.from(recordsByImage(records)).flatMap(([id, [first, ...others]]) => {
     if (first === undefined || source.has(id)) return [];
@@ -51,7 +51,7 @@ export function missingImages(records: readonly DescribedRecord[], source: Regio
   });
 }
 
-/** Texts that the model will not read to their end. */
+/** Texts that will be truncated. */
 async function cutTexts(
   records: readonly DescribedRecord[],
   { longest, lengthOf, isEstimate }: TextLimit,
@@ -62,11 +62,11 @@ async function cutTexts(
   if (first === undefined) return [];
   const length = lengths[records.indexOf(first)] as number;
   const others = cut.length === 1 ? '' : `; ${cut.length} texts are longer`;
-  const problem = `the text has ${isEstimate ? 'at least ' : ''}${length} word pieces, of which ${longest} are read (maxTextLength)${others}`;
+  const problem = `the text has ${isEstimate ? 'at least ' : ''}${length} word pieces, of which the model reads ${longest} (maxTextLength)${others}`;
   return [{ where: first.raw.where, problem }];
 }
 
-/** Different types make one class of 1 and "1", and two of true and "true". */
+/** With mixed types, 1 and "1" become one class, but true and "true" two. */
 function mixedLabels(records: readonly DescribedRecord[]): RecordProblem[] {
   const kinds = groupBy(records, ({ raw }) => kindOf((raw.value as Record<string, unknown>)['label']));
   kinds.delete('none');

@@ -1,4 +1,4 @@
-// One's own data: JSON lines for classification, answering and grounding, each record held against a schema.
+// Own data: JSON lines for classification, answering and grounding; each record is checked against a schema.
 import { z } from 'zod';
 import { ConfigError, DataError, errorMessage } from '../errors.js';
 import { shown } from '../options.js';
@@ -42,7 +42,7 @@ const grounding = z.strictObject({
         words: z
           .tuple([z.int().nonnegative(), z.int().nonnegative()])
           .describe('first and last word of the phrase, from 0, words split at spaces'),
-        boxes: z.array(box).describe('where what it names is'),
+        boxes: z.array(box).describe('the boxes of the phrase'),
       }),
     )
     .min(1),
@@ -55,7 +55,7 @@ export type OwnTaskName = keyof typeof OWN_SCHEMAS;
 /** A text about an image or a pair of them, with its class where it is known. */
 export interface ClassificationRecord {
   id: string;
-  /** The file and the line of it, for messages. */
+  /** File and line, for messages. */
   where?: string;
   text: string;
   textPair?: string;
@@ -66,14 +66,14 @@ export interface ClassificationRecord {
 /** A question about an image, with the scores of its answers where they are known. */
 export interface AnsweringRecord {
   id: string;
-  /** The file and the line of it, for messages. */
+  /** File and line, for messages. */
   where?: string;
   question: string;
   imageId: string;
   scores: ReadonlyMap<string, number> | null;
 }
 
-/** What is wrong with a record. */
+/** A problem of a record. */
 export interface RecordProblem {
   where: string;
   problem: string;
@@ -81,13 +81,13 @@ export interface RecordProblem {
 
 interface Checked<T> {
   records: T[];
-  /** The same records as the file has them. */
+  /** The same records, unparsed. */
   raw: JsonRecord[];
   problems: RecordProblem[];
 }
 
 /**
- * Reads own data and collects what is wrong instead of stopping: lines that are not JSON, fields that are missing, unknown or of the wrong type, ids that occur twice.
+ * Reads own data and collects all problems instead of throwing: lines that are not JSON, fields that are missing, unknown or of the wrong type, ids that occur twice.
  * @throws DataError when the file does not hold JSON lines.
  */
 export async function checkOwnRecords(task: 'classification', path: string): Promise<Checked<ClassificationRecord>>;
@@ -101,7 +101,7 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
   const problems: RecordProblem[] = [];
   for (const [i, { value, where, problem }] of (await readJsonRecords(path, undefined, true)).entries()) {
     if (problem !== undefined) {
-      problems.push({ where, problem: `${problem}; expected one whole record on each line` });
+      problems.push({ where, problem: `${problem}; expected one complete record per line` });
       continue;
     }
     const parsed = OWN_SCHEMAS[task].safeParse(value);
@@ -126,7 +126,7 @@ export async function checkOwnRecords(task: OwnTaskName, path: string): Promise<
   return { records, raw, problems };
 }
 
-/** @throws ConfigError for what is not the name of a task over own data */
+/** @throws ConfigError for anything but the name of a task over own data */
 export function requireOwnTask(task: unknown): void {
   if (typeof task !== 'string' || !Object.hasOwn(OWN_SCHEMAS, task))
     throw new ConfigError(`task: expected one of ${Object.keys(OWN_SCHEMAS).join(', ')}, received ${shown(task)}`);

@@ -1,4 +1,4 @@
-// VCR's pictures as its annotations name them: the file, the boxes and the outlines of the detected objects.
+// VCR's pictures by its annotations: the file, and the boxes and outlines of the detected objects.
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
@@ -17,7 +17,7 @@ export interface VcrImage {
   objects: readonly string[];
 }
 
-/** What was detected in a picture, in its pixels; one box and one list of polygons for each object. */
+/** The objects detected in a picture, in its pixels: one box and one list of polygons per object. */
 export interface VcrMetadata {
   boxes: readonly (readonly [number, number, number, number])[];
   outlines: readonly (readonly (readonly [number, number])[])[][];
@@ -34,9 +34,9 @@ const metadata = z.object({
 });
 
 /**
- * The pictures of annotation files (`train.jsonl` and so on), each once, in their order.
+ * The pictures of annotation files (`train.jsonl` and so on), each once, in order.
  * @param folder `vcr1images`, below which all files lie. @throws DataError naming the line: missing field, a path that leaves the folder,
- * two pictures under one id.
+ * two pictures with one id.
  */
 export async function readVcrImages(paths: readonly string[], folder: string): Promise<VcrImage[]> {
   requireKinds('readVcrImages', { 'a list': { paths } });

@@ -16,9 +16,7 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
   const examples = questions.map((question) => {
     const annotation = byId.get(question.questionId);
     if (annotation === undefined) {
-      throw new DataError(
-        `question ${question.questionId} has no annotation; are the questions and annotations of the same split?`,
-      );
+      throw new DataError(`question ${question.questionId} has no annotation; give the annotations of the same split`);
     }
     byId.delete(question.questionId);
     return { ...question, annotation };
@@ -26,7 +24,7 @@ export function joinVqa(questions: readonly VqaQuestion[], annotations: readonly
   const [left] = byId.keys();
   if (left !== undefined) {
     throw new DataError(
-      `annotation of question ${left}, and ${byId.size - 1} more, have no question; are both files of the same split?`,
+      `annotation of question ${left}, and ${byId.size - 1} more, have no question; give the questions of the same split`,
     );
   }
   return examples;

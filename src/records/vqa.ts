@@ -9,7 +9,7 @@ export interface VqaQuestion {
   question: string;
 }
 
-/** One annotator's answer. Two of a question with equal `answer` and `source` count as one in the official leave-one-out. */
+/** One annotator's answer. Answers of a question with equal `answer` and `source` count once in the official leave-one-out. */
 export interface VqaAnswer {
   answer: string;
   /** All other fields of the answer (confidence, answer_id) as text. */
@@ -57,7 +57,7 @@ export async function readVqaQuestions(path: string): Promise<VqaQuestion[]> {
  */
 export async function readVqaAnnotations(path: string): Promise<VqaAnnotation[]> {
   const requireNew = createIdCheck('the annotation of question');
-  const sources = new Map<string, string>(); // ten answers a question share the same few texts
+  const sources = new Map<string, string>(); // the ten answers per question share a few texts
   return (await readJsonRecords(path, 'annotations')).map((record) => {
     const object = asObject(record);
     const { where } = record;

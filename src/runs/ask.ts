@@ -1,4 +1,4 @@
-// A question about a picture: the checkpoint, the detector that it was trained with, and whether that is the one in use.
+// Opens a question about a picture: the checkpoint, the detector, and whether it is the one of the checkpoint's training.
 import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
 import { VisualBertConfig } from '../config/config.js';
@@ -14,10 +14,10 @@ import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-inpu
 import { openPictureDetector } from './open-picture-detector.js';
 import { defined, requireOptions } from '../options.js';
 
-/** The checkpoint that answers when none is named: the authors' for VQA 2.0. */
+/** The default checkpoint: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
 
-/** What `openQuestion` takes. */
+/** Options of `openQuestion`. */
 export interface QuestionOptions extends Pick<
   OneInputOptions,
   'text' | 'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'phrases'
@@ -28,27 +28,27 @@ export interface QuestionOptions extends Pick<
   pictures: readonly Picture[];
   /** A detector's name or folder. Default: the one that the checkpoint was trained with. */
   detector?: string | undefined;
-  /** Told of downloads. */
+  /** Receives the progress of downloads. */
   onProgress?: (progress: HubProgress) => void;
 }
 
-/** A checkpoint with a question about pictures, and what is known of the detector. */
+/** A checkpoint, a question about pictures, and the detectors. */
 export interface OpenedQuestion {
   input: AnyOneInput;
   model: string;
-  /** What finds the regions. */
+  /** The detector that finds the regions. */
   detector: DetectorIdentity;
-  /** What found those of the checkpoint's training; null when that is not known. */
+  /** The detector of the checkpoint's training; null if unknown. */
   trainedWith: DetectorIdentity | null;
-  /** Whether both are the same; null when that is not known. */
+  /** Whether both are the same; null if unknown. */
   isInDistribution: boolean | null;
   /** Frees model and detector. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a checkpoint and a detector for a question about pictures; what is published and not there is downloaded.
- * @throws ConfigError when the checkpoint says nothing of its detector and none is named; CheckpointError, HubError for weights that cannot be had.
+ * Loads a checkpoint and a detector for a question about pictures; published files are downloaded if missing.
+ * @throws ConfigError when the checkpoint's detector is unknown and none is given; CheckpointError, HubError for unavailable weights.
  * @example
  * const { input, close } = await openQuestion({ model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man riding?', detector: 'detector' });
  */
@@ -57,7 +57,7 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
   const trainedWith = await readTrainedDetector(model);
   const answers = options.answers ?? (await publishedAnswers(model, onProgress));
-  const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // the detector has no products in 8 bits
+  const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // detectors do not support int8
   const found = await openPictureDetector(model, named ?? detectorOf(model, trainedWith), {
     ...defined({ precision }),
     ...watched(onProgress),
@@ -86,15 +86,15 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
 function detectorOf(model: string, trainedWith: DetectorIdentity | null): string {
   if (trainedWith?.name === VCR_FEATURE_EXTRACTOR)
     throw new ConfigError(
-      `${model}: was trained with the boxes of VCR's annotations, described by a network of its own: make its features with \`visualbert features vcr\``,
+      `${model}: was trained with the boxes of VCR's annotations, described by a feature extractor of its own: make its features with \`visualbert features vcr\``,
     );
   if (trainedWith !== null && trainedWith.name !== null) return trainedWith.name;
   throw new ConfigError(
-    `${model}: nothing says which detector found the regions that it was trained with; give its name or folder (--detector)`,
+    `${model}: the detector that it was trained with is unknown; give its name or folder (--detector)`,
   );
 }
 
-/** The list of answers of a published checkpoint that names none. */
+/** The list of answers of a published checkpoint without one. */
 async function publishedAnswers(
   model: string,
   onProgress: QuestionOptions['onProgress'],
@@ -105,8 +105,8 @@ async function publishedAnswers(
     return await webFile(address, join(cacheRoot(), 'answers'), watched(onProgress));
   } catch (error) {
     throw new HubError(
-      `${model}: its classes have no names, and the list of its answers could not be downloaded (${errorMessage(error)}); get it where there is a ` +
-        'network and give it (--answers answers_vqa.txt)',
+      `${model}: its classes have no names, and the list of its answers could not be downloaded (${errorMessage(error)}); download it on a machine with ` +
+        'network access and give it (--answers answers_vqa.txt)',
     );
   }
 }

@@ -1,4 +1,4 @@
-// How good the explanations of a model are on a task's labelled examples.
+// Evaluates the explanations of a model on a task's labelled examples.
 import { ConfigError } from '../errors.js';
 import { type RemovalCurve, RemovalTest, type SeenExample } from '../explain/removal.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
@@ -22,13 +22,13 @@ export interface EvaluateExplanationsOptions {
   model: string;
   /** Options of the task: which examples, which features. */
   data: Record<string, unknown>;
-  /** Only the first so many examples. */
+  /** Maximum number of examples, the first ones. */
   limit?: number | undefined;
-  /** Of the random order. Default 0. */
+  /** Seed of the random order. Default 0. */
   seed?: number;
   /** Default 32. */
   batchSize?: number;
-  /** Go on, with a warning, where the model's file lacks parameters, which are then random. Default false: it is refused. */
+  /** Continue with a warning if the model's file lacks parameters, which are then random. Default false: throws. */
   allowFreshWeights?: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface ExplanationEvaluation {
   curves: RemovalCurve[];
 }
 
-/** Examples that are read at a time, to be sorted by length. */
+/** Examples that are read and sorted by length at a time. */
 const PORTION = 256;
 
 /**
@@ -55,7 +55,7 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     const [pipelineTask] = tasksOfClass(opened.modelClass);
     const isJudged = JUDGED_TASKS.includes(pipelineTask);
     if (pipelineTask === undefined || !isJudged)
-      throw new ConfigError(`task ${name}: explanations are judged by right answers, to questions, statements or choices`);
+      throw new ConfigError(`task ${name}: explanations are evaluated on questions, statements or choices with correct answers`);
     const { allowFreshWeights } = options;
     const loaded = { Model: MODEL_CLASSES[opened.modelClass], where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
@@ -91,7 +91,7 @@ async function testRemovals(
   { limit = Infinity, seed, batchSize }: EvaluateExplanationsOptions & { seed: number; batchSize: number },
 ): Promise<ExplanationEvaluation> {
   const { scores } = access.head;
-  if (scores === null) throw new ConfigError(`task ${access.task}: it gives no answers`);
+  if (scores === null) throw new ConfigError(`task ${access.task}: it has no answers to explain`);
   const { task, data } = opened;
   const metric = { name: task.primaryMetric, create: () => task.createMetric() };
   const test = new RemovalTest(access, scores, metric, seed);
@@ -106,14 +106,14 @@ async function testRemovals(
 
 type Seen = TaskExample<unknown> | VcrExample;
 
-/** What the model sees of a task's example. */
+/** A task's example, encoded for a pipeline. */
 function seenOf(example: Seen): PipelineExample {
   if (!('choices' in example)) return { sequences: [{ text: example.text, regions: example.regions }], labels: [] };
   const sequences = example.choices.map((choice, i) => ({ ...choice, alignment: example.alignments[i] ?? [] }));
   return { sequences, labels: sequences.map((_, i) => `choice ${i}`) };
 }
 
-/** The first examples of a task, some hundreds at a time. */
+/** The first examples of a task, a few hundred at a time. */
 export async function* portionsOf({ data }: OpenedTask, count: number): AsyncGenerator<unknown[]> {
   for (let start = 0; start < count; start += PORTION) {
     const indices = Array.from({ length: Math.min(PORTION, count - start) }, (_, i) => start + i);

@@ -16,7 +16,7 @@ import { requireOptions } from '../options.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
- * sentences with phrases). Any checkpoint will do: its head is not used.
+ * sentences with phrases). Any checkpoint can be used: its head is not needed.
  * @throws ConfigError for data without phrases
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
@@ -24,7 +24,7 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
   const { task: name, model: source, data, limit = Infinity } = options;
   const batchSize = batchSizeOf(options);
   if (name !== 'flickr' && name !== 'grounding')
-    throw new ConfigError(`task ${name}: heads are judged on sentences with phrases; give those of flickr or grounding`);
+    throw new ConfigError(`task ${name}: attention heads are evaluated on sentences with phrases; give data of flickr or grounding`);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
     const { allowFreshWeights } = options;

@@ -1,4 +1,4 @@
-// Runs a model over a task's examples: metrics for labelled ones, the evaluation server's file for all.
+// Runs a model over a task's examples: metrics of labelled ones, and the evaluation server's file.
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
 import type { ForwardPassOptions } from '../training/step/forward.js';
@@ -17,18 +17,18 @@ export interface EvaluateRunOptions {
   purpose: Extract<Purpose, 'evaluate' | 'predict'>;
   /** Default 32. */
   batchSize?: number;
-  /** Where to write the predictions as the evaluation server takes them. */
+  /** File for the predictions, in the evaluation server's format. */
   output?: string;
-  /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
   precision?: NonNullable<ForwardPassOptions['precision']>;
-  /** Go on, with a warning, where the model's file lacks parameters, which are then random. Default false: it is refused. */
+  /** Continue with a warning if the model's file lacks parameters, which are then random. Default false: throws. */
   allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;
 }
 
 const DEFAULT_BATCH_SIZE = 32;
 
-/** Of the buckets, which are fitted to a sample of the examples. */
+/** Seed of the buckets, which are fitted to a sample of the examples. */
 export const EVALUATION_SEED = 0;
 
 export interface RunEvaluation {
@@ -38,7 +38,7 @@ export interface RunEvaluation {
   leftOut: readonly LeftOutImage[];
 }
 
-/** The metrics over all examples, and how many there are. @throws ConfigError, DataError for settings or data that do not fit */
+/** Evaluates all examples. @throws ConfigError, DataError for settings or data that do not fit */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   requireOptions('evaluateRun', options);
   const batchSize = batchSizeOf(options);
@@ -59,16 +59,16 @@ export async function withOpenedRun<T>(
   }
 }
 
-/** The examples of a batch. @throws ConfigError for a number of them that cannot be */
+/** @throws ConfigError for an invalid batch size */
 export function batchSizeOf({ batchSize = DEFAULT_BATCH_SIZE }: Pick<EvaluateRunOptions, 'batchSize'>): number {
   requireBatchSize(batchSize);
   return batchSize;
 }
 
-/** Where the outputs for batches come from: a model's forward pass, or what one gave before. */
+/** The source of outputs: a model's forward pass, or stored outputs. */
 export type OutputSource = Pick<ForwardPass, 'outputs' | 'compiled'>;
 
-/** Computes the metrics of outputs and writes the predictions, where that is asked for. */
+/** Computes the metrics of outputs, and writes the predictions if requested. */
 export async function judgeOutputs(
   opened: OpenedTask,
   source: OutputSource,

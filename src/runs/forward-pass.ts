@@ -1,11 +1,11 @@
-// The forward pass of a model that serves one evaluation.
+// Runs a function with a loaded model and its forward pass.
 import type { ModelClass } from '../models/contract.js';
 import { openModel, type VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { freshWeightsOfAnswers } from '../pipelines/load.js';
 import { type ForwardPassOptions, loadForwardPass } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 
-/** A model to be loaded. */
+/** A model to load. */
 export interface EvaluatedModel<M> extends Pick<ForwardPassOptions, 'precision'> {
   Model: ModelClass<M>;
   /** Folder or hub id. */

@@ -1,4 +1,4 @@
-// The model of a run: loaded with a head for the task's classes, or made from a configuration.
+// The model of a run: loaded with a head for the task's classes, or created from a configuration.
 import { readText } from '#platform';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
 import { ConfigError, errorMessage } from '../errors.js';
@@ -13,20 +13,20 @@ export interface RunModelOptions {
   model: string | null;
   /** Fields of VisualBertConfig in camelCase or snake_case, or a JSON file of them. */
   modelConfig?: string | Record<string, unknown> | undefined;
-  /** What the data say: classes, and for a new model vocabulary and feature width. */
+  /** Settings from the data: classes, and for a new model vocabulary and feature width. */
   dataConfig: VisualBertConfigOptions;
-  /** Whether the order of the data's classes was given, not found in the data: a head without names is taken to be theirs. Default false. */
+  /** Whether the user gave the order of the classes: a head without names then counts as having them. Default false. */
   hasGivenClasses?: boolean;
   seed: number;
-  /** Of parameters that the model's file does not fill: true, they will be trained; false, they are refused. Default: a warning. */
+  /** Parameters that the model's file does not fill: true allows them, since they will be trained, false throws. Default: a warning. */
   allowFreshWeights: boolean | undefined;
 }
 
 /**
- * The model that a run starts from. A head whose classes are not those of the data gets fresh weights, also where it has as many classes;
+ * Creates the model that a run starts from. A head with other classes than the data's gets fresh weights, even if the number is the same;
  * `loadingReport` lists them.
- * @throws ConfigError when neither a model nor a configuration is given, or both disagree; CheckpointError for a model that lacks
- * parameters which may not be fresh
+ * @throws ConfigError when neither a model nor a configuration is given, or both are; CheckpointError for a model that lacks
+ * parameters that may not be fresh
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
   const { modelClass, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights } = options;
@@ -53,8 +53,8 @@ export async function createRunModel(options: RunModelOptions): Promise<VisualBe
 }
 
 /**
- * Whether the head of a checkpoint has the classes of the data: by the same names; or without names, as many, where the order was given.
- * The head of uclanlp/visualbert-vqa has the order of one list.
+ * Whether the head of a checkpoint has the classes of the data: by equal names; or, without names, by an equal number if the order was
+ * given. The head of uclanlp/visualbert-vqa has the order of one list.
  */
 function isSameHead(
   stored: VisualBertConfig,
@@ -66,7 +66,7 @@ function isSameHead(
   return !isAuthorsVqaHead(stored) || id2label[0] === UNKNOWN_ANSWER;
 }
 
-/** The configuration of a model made from nothing, from fields or a file of them. @throws ConfigError for unknown fields */
+/** The configuration of a new model, from fields or a file of them. @throws ConfigError for unknown fields */
 export async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
   const fields = typeof source === 'string' ? await readJson(source) : source;
   return Object.keys(fields).some((key) => key.includes('_'))

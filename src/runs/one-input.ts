@@ -1,4 +1,4 @@
-// One input for a checkpoint, from what a person types: the task follows from the checkpoint's class, regions come from feature files or pictures.
+// One input for a checkpoint, from a user's text: the task follows from the checkpoint's class, regions come from feature files or pictures.
 import { VisualBertConfig } from '../config/config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
@@ -20,17 +20,17 @@ export interface OneInputOptions extends Pick<
 > {
   /** Run folder, model folder or hub id. */
   model: string;
-  /** The question, statement or sentence; of masked words the text with [MASK]. */
+  /** The question, statement or sentence; for masked words the text with [MASK]. */
   text: string;
-  /** Region features: any form that `openRegionFeatures` takes. */
+  /** Region features, in any form that `openRegionFeatures` accepts. */
   features?: string | readonly string[] | undefined;
-  /** In place of features: the picture, or the two of a pair; `detector` finds their regions. */
+  /** Instead of features: the picture, or the two of a pair; `detector` finds their regions. */
   pictures?: readonly Picture[] | undefined;
-  /** Which image; may be left out when the features hold one only. NLVR2: two ids. */
+  /** Id of the image; not needed when the features hold only one. NLVR2: two ids. */
   images?: readonly string[] | undefined;
-  /** Of features from pictures: as in training. */
+  /** Options of features made from pixels, as in training. */
   pixels?: { grid?: number; cells?: number; look?: PixelFeatureOptions['look'] };
-  /** What a question of VCR has to choose from. */
+  /** Choices of a VCR question. */
   choices?: readonly string[] | undefined;
   /** Kinds of the objects that tags such as [0] name in the question and its choices. */
   objects?: readonly string[] | undefined;
@@ -49,12 +49,12 @@ export interface OneInput<T extends PipelineName> {
   close(): Promise<void>;
 }
 
-/** By task, so that its pipeline and its input belong together. */
+/** One type per task, so that pipeline and input match. */
 export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
 
 /**
  * Reads the regions of the images, loads the checkpoint and makes its input.
- * @throws ConfigError for a checkpoint of no task, or an input that lacks regions, choices or phrases; DataError for an absent image
+ * @throws ConfigError for a checkpoint without a task, or an input that lacks regions, choices or phrases; DataError for an absent image
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
   requireOptions('openOneInput', options);
@@ -87,7 +87,7 @@ async function readImages(
   }
 }
 
-/** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or says whether text and image match. */
+/** The task of a checkpoint: that of its class; one of pre-training fills in a [MASK], or predicts whether text and image match. */
 function taskOf(config: VisualBertConfig, { model, text }: Pick<OneInputOptions, 'model' | 'text'>): PipelineName {
   const [first, second] = tasksOfConfig(model, config);
   return second === undefined || text.includes('[MASK]') ? first : second;
@@ -100,7 +100,7 @@ function inputsOf(
   const one = (): RegionsOfImage => {
     const [regions, second] = images;
     if (regions !== undefined && second === undefined) return regions;
-    throw new ConfigError(`expected one image, received ${images.length}; only statements (NLVR2) are about two`);
+    throw new ConfigError(`expected one image, received ${images.length}; only statements (NLVR2) have two`);
   };
   const tagged = (words: string): string | VcrToken[] => (objects === undefined ? words : tagsOf(words));
   return {
@@ -130,7 +130,7 @@ function chooseImages(source: RegionFeatureSource, images: readonly string[] | u
   const [first, second] = source.ids();
   if (first === undefined) throw new DataError(`${source.name}: it holds no image`);
   if (second !== undefined)
-    throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); say which with --image`);
+    throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); choose one with --image`);
   return [first];
 }
 

@@ -1,4 +1,4 @@
-// What must be equal when a run resumes, beside the trainer's arguments: how examples are made, their content, and the model's configuration.
+// What must be equal when a run resumes, besides the trainer's arguments: the options and content of examples, and the model's configuration.
 import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config/config.js';
 import { readBatch } from '../training/loop/batches.js';
@@ -7,14 +7,14 @@ import { resolveTaskOptions } from '../tasks/shared/options.js';
 import { predictionOptions, type RunSettings } from './settings.js';
 import { fingerprintOf } from '../tasks/shared/fingerprint.js';
 
-/** Options that say where something lies or how fast it is read: it may move between two starts. */
+/** Options of location and reading speed, which may change between two starts. */
 const FREE_OPTIONS = new Set(['features', 'entities', 'cacheMb']);
 
-/** Examples whose inputs are compared: all of a small data set, few enough to be read in a moment from a large one. */
+/** Number of examples whose inputs are compared: all of a small data set, a quick sample of a large one. */
 const SAMPLED = 64;
 const BATCH = 8;
 
-/** The settings by name, defaults filled in; lists and tables as a short text that changes with them. */
+/** The settings by name, defaults filled in; lists and tables as a hash. */
 export function fixedSettingsOf(
   { task, data }: Pick<RunSettings, 'task' | 'data'>,
   { extra: _, ...config }: VisualBertConfig,
@@ -30,8 +30,8 @@ export function fixedSettingsOf(
 }
 
 /**
- * The data set with a fingerprint that also tells what a sample of its examples looks like to the model:
- * features, vocabulary and classes may change while the records stay.
+ * The data set with a fingerprint that includes the model inputs of a sample of its examples:
+ * features, vocabulary and classes may change while the records do not.
  * @throws DataError for examples that cannot be read
  */
 export async function withSample<E>(dataset: Dataset<E>, task: Task<E>, seed: number): Promise<Dataset<E>> {

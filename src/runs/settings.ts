@@ -1,4 +1,4 @@
-// What a run was started with: checked, stored as run.json in its folder, and read back by resume, evaluate and predict.
+// The settings of a run: checked, stored as run.json in its folder, and read by resume, evaluate and predict.
 import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { expected, OptionsError, parseOptions, requireKinds, requireOptions, req
 import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
-/** A run's settings, sorted. */
+/** A run's settings by their part. */
 export interface RunSettings {
   task: TaskOptionName;
   model: string | null;
@@ -34,7 +34,7 @@ export const RUN_OPTIONS = {
 const runSchema = z.strictObject(RUN_OPTIONS);
 
 /**
- * Sorts settings that come in one object (a config file, flags) into those of the model, the task and the trainer.
+ * Sorts the settings of one object (a config file, flags) into those of the model, the task and the trainer.
  * @throws ConfigError for an unknown key or task
  */
 export function sortSettings(given: Record<string, unknown>): RunSettings {
@@ -58,7 +58,7 @@ export async function readSettings(path: string): Promise<Record<string, unknown
   try {
     const parsed: unknown = JSON.parse((await readText(path)).replace(/^\s*\/\/.*$/gm, ''));
     if (isTable(parsed)) return parsed;
-    throw new ConfigError('it holds no object');
+    throw new ConfigError('received another value');
   } catch (error) {
     throw new ConfigError(`${path}: expected a JSON object of settings (${errorMessage(error)})`);
   }
@@ -77,10 +77,10 @@ export async function readRun(dir: string): Promise<RunSettings & { arguments: R
   return run as unknown as RunSettings & { arguments: ResolvedTrainingArguments };
 }
 
-/** Run folders that are named where another one was meant. */
+/** Maximum number of run folders to suggest. */
 const NAMED_RUNS = 5;
 
-/** What is wrong with a folder without a run, and which folders have one. */
+/** The error for a folder without a run, with suggestions. */
 async function noRun(dir: string): Promise<ConfigError> {
   const isThere = await isFolder(dir);
   const near = await runsIn(isThere ? dir : dirname(dir));
@@ -96,7 +96,7 @@ async function runsIn(dir: string): Promise<string[]> {
   return names.filter((_, i) => found[i]).map((name) => join(dir, name));
 }
 
-/** Whether a run has examples of its own to validate on. */
+/** Whether a run has validation examples. */
 export function hasValidation(data: Record<string, unknown>): boolean {
   requireKinds('hasValidation', { 'an object': { data } });
   return Object.keys(data).some((name) => {
@@ -105,7 +105,7 @@ export function hasValidation(data: Record<string, unknown>): boolean {
   });
 }
 
-/** The options that show a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
+/** The options that open a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
 export function validationOptions(data: Record<string, unknown>): Record<string, unknown> {
   requireKinds('validationOptions', { 'an object': { data } });
   const options: Record<string, unknown> = {};
@@ -118,7 +118,7 @@ export function validationOptions(data: Record<string, unknown>): Record<string,
   return { ...options, ...replaced };
 }
 
-/** The options of a run that other examples are predicted with: how they are made, and where features are looked for. */
+/** The options of a run that apply to predictions of other examples: their form, and the location of features. */
 export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
   requireKinds('predictionOptions', { 'an object': { data } });
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-// The file of a part of an evaluation: safetensors of the outputs of its batches, and what was evaluated.
+// The file of a part of an evaluation: safetensors with the outputs of its batches, and metadata.
 import { Buffer } from 'node:buffer';
 import { createSink, openSource } from '#platform';
 import { z } from 'zod';
@@ -10,10 +10,10 @@ import { DataError } from '../errors.js';
 import type { RawDType, RawTensor, RawTensors } from '../raw-tensor.js';
 import { isShard, type Shard } from '../shard.js';
 
-/** Under which name a file says what it is a part of. */
+/** The metadata key of a part's description. */
 const METADATA = 'visualbert-part';
 
-/** What all parts of an evaluation say alike, and `shard`. */
+/** Traits that all parts of an evaluation share, and `shard`. */
 const partSchema = z.strictObject({
   task: z.string(),
   model: z.string(),
@@ -21,14 +21,14 @@ const partSchema = z.strictObject({
   purpose: z.enum(['evaluate', 'predict']),
   batchSize: z.int().min(1),
   precision: z.string(),
-  /** Of the examples and of the model's parameters. */
+  /** Fingerprint of the examples and the model's parameters. */
   fingerprint: z.string(),
   checksum: z.int().min(0),
   batches: z.int().min(1),
   shard: z.custom<Shard>(isShard),
 });
 
-/** What a part says of its evaluation. */
+/** The description of a part. */
 export type PartTraits = z.infer<typeof partSchema>;
 
 /** An opened file of a part. */
@@ -40,7 +40,7 @@ export interface EvaluationPart {
 
 const STORED: Readonly<Record<RawDType, StoredDType>> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 
-/** Writes the outputs of a part's batches, whole or not at all. */
+/** Writes the outputs of a part's batches, atomically. */
 export async function writePart(path: string, batches: readonly RawTensors[], traits: PartTraits): Promise<void> {
   const tensors = batches.flatMap((outputs, batch) =>
     Object.entries(outputs).map(([name, { dtype, shape, data }]): TensorToWrite => ({
@@ -52,7 +52,7 @@ export async function writePart(path: string, batches: readonly RawTensors[], tr
   await writeWhole(await createSink(path), (sink) => writeSafetensors(sink, tensors, metadata));
 }
 
-/** Opens a part. @throws DataError for a file that is none; CheckpointError for one that is damaged */
+/** Opens a part. @throws DataError for a file that is not a part; CheckpointError for a damaged one */
 export async function openPart(path: string): Promise<EvaluationPart> {
   const source = await openSource(path);
   try {
@@ -75,7 +75,7 @@ function traitsOf({ name, metadata }: TensorFile): PartTraits {
   }
 }
 
-/** The outputs of all batches of the parts, in their order. @throws DataError when a batch is missing */
+/** The outputs of all batches of the parts, in order. @throws DataError when a batch is missing */
 export async function* outputsOf(parts: readonly EvaluationPart[]): AsyncGenerator<RawTensors> {
   for (const { name, file, traits } of parts) {
     const keysOf = new Map<number, string[]>();

@@ -1,4 +1,4 @@
-// Evaluations that several machines share: each keeps the model's outputs for its part of the batches, and a merge judges them all.
+// Evaluations on several machines: each stores the model's outputs for its part of the batches, and a merge computes the metrics.
 import { crc32 } from 'node:zlib';
 import { ConfigError, DataError } from '../errors.js';
 import { locateModel } from '../models/pretrained/open-weights.js';
@@ -17,7 +17,7 @@ import {
 } from './evaluate.js';
 import { type EvaluationPart, openPart, outputsOf, type PartTraits, writePart } from './shard-file.js';
 
-/** What `evaluateShard` takes: an evaluation, which part of it, and where the outputs go. */
+/** Options of `evaluateShard`: an evaluation, the part of it, and the output file. */
 export interface EvaluateShardOptions extends EvaluateRunOptions {
   shard: Shard;
   /** The file of the part, for `mergeEvaluations`. */
@@ -26,8 +26,8 @@ export interface EvaluateShardOptions extends EvaluateRunOptions {
 
 /**
  * Runs a part of an evaluation's batches, as `evaluateRun` would run them, and writes the model's outputs.
- * @returns how many examples the part has.
- * @throws ConfigError, DataError for settings, data or a shard that do not fit
+ * @returns the number of examples in the part.
+ * @throws ConfigError, DataError for invalid settings, data or shard
  */
 export async function evaluateShard(options: EvaluateShardOptions): Promise<Pick<RunEvaluation, 'count' | 'leftOut'>> {
   requireOptions('evaluateShard', options);
@@ -54,13 +54,13 @@ export async function evaluateShard(options: EvaluateShardOptions): Promise<Pick
   });
 }
 
-/** What a merge gives: an evaluation, and what was evaluated. */
+/** The result of a merge: an evaluation, and its task, model and purpose. */
 export interface MergedEvaluation extends RunEvaluation, Pick<EvaluateRunOptions, 'task' | 'model' | 'purpose'> {}
 
 /**
- * Judges the outputs of all parts, in any order: metrics and predictions are those of one evaluation, to the bit. The examples are read again.
- * @param output where to write the predictions as the evaluation server takes them.
- * @throws ConfigError when a part is missing or there twice, or predictions have no `output`; DataError for a file that is no part, or parts of different evaluations
+ * Merges the outputs of all parts, in any order: metrics and predictions equal those of one evaluation, bit for bit. Examples are read again.
+ * @param output file for the predictions, in the evaluation server's format.
+ * @throws ConfigError when a part is missing or given twice, or predictions have no `output`; DataError for a file that is not a part, or parts of different evaluations
  */
 export async function mergeEvaluations(
   paths: readonly string[],
@@ -81,7 +81,7 @@ export async function mergeEvaluations(
     const examples = await openTask(task, data, { purpose, model });
     try {
       if (examples.data.fingerprint !== first.traits.fingerprint)
-        throw new DataError(`${first.name}: its examples are no longer those in the files that it names; evaluate again`);
+        throw new DataError(`${first.name}: its examples have changed since; evaluate again`);
       const stored = outputsOf(parts);
       const evaluation = await judgeOutputs(
         examples,

@@ -1,4 +1,4 @@
-// Opens everything that a training run needs, in order: data, model, trainer.
+// Opens a training run: data, model and trainer.
 import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
@@ -33,13 +33,13 @@ export interface TrainRun {
   readonly leftOut: readonly LeftOutImage[];
   /** Reads every example, of training and validation. @throws DataError for the first that cannot be read */
   readExamples(onExample?: (done: number, all: number) => void): Promise<void>;
-  /** Classes of a head that replaces the checkpoint's, and how many that one has; null when it is kept or there is none. */
+  /** Number of classes of a new head, and of the checkpoint's head that it replaces; null when none is replaced. */
   readonly newHead: { classes: number; before: number } | null;
   /** Frees the model and closes the data. */
   close(): Promise<void>;
 }
 
-/** How a run is watched, and by which processes it is made; nothing of it changes what is trained. */
+/** Options of progress, callbacks, profiling and cluster, which do not change the result of training. */
 export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
@@ -47,7 +47,7 @@ export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress
 
 /**
  * Opens data and model for a run.
- * @throws ConfigError, DataError, CheckpointError, HubError: whatever does not fit, before anything is trained
+ * @throws ConfigError, DataError, CheckpointError, HubError: for settings or files that do not fit, before training begins
  */
 export async function openTrainRun(
   settings: RunSettings,
@@ -55,9 +55,9 @@ export async function openTrainRun(
 ): Promise<TrainRun> {
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;
-  requireOptions('openTrainRun', settings, 'the settings of a run, as sortSettings gives them');
+  requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
   const given = settings.arguments as TrainingArguments;
-  // Before data and model, which take longer to open.
+  // checked first: data and model take longer to open
   const { seed, outputDir, resume } = resolveTrainingArguments(given);
   const writes = (watching.cluster?.server.worker ?? 0) === 0;
   if (!resume && writes) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));

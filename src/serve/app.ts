@@ -1,4 +1,4 @@
-// The HTTP side of the server: Fastify with its limits, checks, document and addresses.
+// The HTTP application: Fastify with limits, checks, API document and routes.
 import type { FastifyInstance } from 'fastify';
 import type { LogLevel, ServeLimits } from './contract.js';
 import { handleFailures } from './failures.js';
@@ -19,11 +19,11 @@ export interface AppOptions {
   limits: Required<ServeLimits>;
   logLevel: LogLevel;
   metrics: ServerMetrics;
-  /** Why no request should come now; null when one may. */
+  /** Why the server is not ready for requests; null when it is. */
   problem: () => string | null;
 }
 
-/** How often Node looks for requests that take too long to arrive. */
+/** Interval of Node's check for requests that arrive too slowly. */
 const CHECK_MS = 2000;
 
 /** The app, not yet listening. */
@@ -37,11 +37,11 @@ export async function createApp(
     logger: { level: logLevel, stream: process.stderr },
     bodyLimit: limits.bodyBytes,
     requestTimeout,
-    // Node takes the smaller one for headers and the larger one for whole requests.
+    // Node uses the smaller one for headers and the larger one for whole requests.
     http: { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: CHECK_MS },
     routerOptions: { maxParamLength: 256 },
   });
-  app.removeContentTypeParser('text/plain'); // JSON alone, which pages of other sites cannot send unasked
+  app.removeContentTypeParser('text/plain'); // JSON only, which pages of other sites cannot send without a CORS preflight
   app.setValidatorCompiler(packages.zod.validatorCompiler);
   app.setSerializerCompiler(packages.zod.serializerCompiler);
   handleFailures(app, packages);

@@ -1,24 +1,24 @@
-// What a server is started with, and what a running one gives.
+// Options of a server, and the interface of a running one.
 import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import type { Logger } from '../logger.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import type { NodePipelineOptions } from '../pipelines/node-pipeline.js';
 
-/** Bounds that keep one request from taking what others need. */
+/** Limits that keep one request from using up shared resources. */
 export interface ServeLimits {
   /** Bytes of a request's body. Default 8 MiB. */
   bodyBytes?: number;
-  /** Regions that a request may bring along. Default 256. */
+  /** Regions in a request. Default 256. */
   regions?: number;
   /** Characters of a text. Default 2000. */
   characters?: number;
-  /** Requests that may wait for the model; further ones are answered with 503. Default 256. */
+  /** Requests that may wait for the model; others are answered with 503. Default 256. */
   waiting?: number;
-  /** How long a request may arrive, and then wait for the model. Default 30. */
+  /** Timeout for receiving a request, and then for waiting for the model. Default 30. */
   seconds?: number;
 }
 
-/** How a server is started. */
+/** Options of `serve`. */
 export interface ServeOptions extends Pick<
   NodePipelineOptions,
   'answers' | 'detector' | 'precision' | 'compile' | 'batchSize' | 'allowFreshWeights'
@@ -27,27 +27,27 @@ export interface ServeOptions extends Pick<
   model: string;
   /** For a checkpoint that can do several tasks. Default: the task of its class. */
   task?: PipelineName;
-  /** Region features by image id, in any form that `openRegionFeatures` takes. Without them requests bring regions along. */
+  /** Region features by image id, in any form that `openRegionFeatures` accepts. Without them requests contain regions. */
   features?: string | readonly string[];
-  /** Of features from pictures: as in training. */
+  /** Options of features made from pixels, as in training. */
   pixels?: { grid?: number; cells?: number; look?: PixelFeatureOptions['look'] };
-  /** Pictures of the images for the page, in any form that `openPictures` takes. */
+  /** Pictures of the images for the page, in any form that `openPictures` accepts. */
   pictures?: string | readonly string[];
-  /** Default 127.0.0.1. Any address that is not loopback needs a token. */
+  /** Default 127.0.0.1. Any other than a loopback address needs a token. */
   host?: string;
-  /** Default 8000; 0 takes a free one. */
+  /** Default 8000; 0 picks a free one. */
   port?: number;
-  /** What requests must bring as `Authorization: Bearer TOKEN`; false serves everyone, wherever the server listens. Default: none on loopback. */
+  /** Token required as `Authorization: Bearer TOKEN`; false requires none on any address. Default: none on loopback. */
   token?: string | false;
   limits?: ServeLimits;
-  /** Least important lines of the log that are written, to standard error. Default `info`. */
+  /** Minimum level of log lines, which go to standard error. Default `info`. */
   logLevel?: LogLevel;
 }
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A server that listens. */
+/** A running server. */
 export interface RunningServer {
   /** Its address: `http://127.0.0.1:8000`. */
   readonly url: string;
@@ -56,7 +56,7 @@ export interface RunningServer {
   readonly log: Logger;
   /** Resolves when the model has run once with each size of batch, so that no request waits for a recording. */
   readonly ready: Promise<void>;
-  /** Takes no more requests, finishes those that it has, and frees the model. */
+  /** Stops accepting requests, finishes pending ones, and frees the model. */
   close(): Promise<void>;
 }
 

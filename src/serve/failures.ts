@@ -1,37 +1,37 @@
-// What requests get that are not answered: a status and a sentence that says what was expected, never a stack.
+// Error responses: a status and a sentence that says what was expected, never a stack trace.
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { ServerPackages } from './packages.js';
 import { RequestError } from './request-error.js';
 
-/** Faults of a body that are told. */
-const TOLD_FAULTS = 5;
-/** Characters of what a client sent that go back to it. */
+/** Maximum number of reported faults of a body. */
+const REPORTED_FAULTS = 5;
+/** Maximum length of a message, which may quote the request. */
 const LONGEST_MESSAGE = 1000;
-/** Elements and keys of a body beside its features: a check of more would keep others waiting. */
+/** Maximum elements and keys of a body besides its features: checking more would delay other requests. */
 const MAX_NODES = 10_000;
 
-/** Answers errors and unknown addresses, and refuses bodies that would take long to check. */
+/** Handles errors and unknown addresses, and rejects bodies that would take long to check. */
 export function handleFailures(app: FastifyInstance, { zod }: Pick<ServerPackages, 'zod'>): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (zod.hasZodFastifySchemaValidationErrors(error)) {
       const faults = error.validation.map(({ instancePath, message = '' }) => `${pathOf(instancePath)}: ${message}`);
-      const more = faults.length > TOLD_FAULTS ? [`and ${faults.length - TOLD_FAULTS} more`] : [];
-      return send(reply, 400, [...faults.slice(0, TOLD_FAULTS), ...more].join('; '));
+      const more = faults.length > REPORTED_FAULTS ? [`and ${faults.length - REPORTED_FAULTS} more`] : [];
+      return send(reply, 400, [...faults.slice(0, REPORTED_FAULTS), ...more].join('; '));
     }
     const { statusCode = 500 } = error;
     if (error instanceof RequestError && error.retryAfter !== undefined)
       void reply.header('retry-after', String(error.retryAfter));
     if (statusCode < 500 || error instanceof RequestError) return send(reply, statusCode, error.message);
     request.log.error(error);
-    return send(reply, 500, `the server failed; its log has the reason under request ${request.id}`);
+    return send(reply, 500, `internal error; the server's log has the reason under request ${request.id}`);
   });
   app.setNotFoundHandler((request, reply) =>
     send(reply, 404, `no ${request.method} ${request.url}; /docs describes the addresses of this server`),
   );
   app.addHook('preValidation', (request, _reply, done) => {
     const isSmall = nodesOf(request.body) <= MAX_NODES;
-    done(isSmall ? undefined : new RequestError(422, `expected at most ${MAX_NODES} values beside features`));
+    done(isSmall ? undefined : new RequestError(422, `expected at most ${MAX_NODES} values besides features`));
   });
 }
 
@@ -53,7 +53,7 @@ function pathOf(pointer: string): string {
   return pointer === '' || pointer === '/' ? 'body' : pointer.slice(1).replaceAll('/', '.');
 }
 
-/** Elements and keys of a value, but for those of `features`; the count stops above the limit. Without recursion: a body may be nested deeply. */
+/** Elements and keys of a value without those of `features`, counted up to the limit; iterative, since a body may be deeply nested. */
 function nodesOf(body: unknown): number {
   const open: unknown[] = [body];
   let count = 0;

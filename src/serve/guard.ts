@@ -1,4 +1,4 @@
-// Who may ask, and what browsers may do with the pages.
+// Access control: tokens, host names, and security headers for browsers.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
@@ -7,31 +7,31 @@ import { RequestError } from './request-error.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether a route needs no token. */
+    /** Whether the route works without a token. */
     isOpen?: boolean;
   }
 }
 
-/** Nothing from elsewhere, nothing inline. Pictures may be data, as uploads are shown. */
+/** Only the server's own files, nothing inline. Pictures may be data URLs, for uploads. */
 const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Whether only this machine reaches an address. */
+/** Whether an address is reachable only from this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /**
- * The token that requests must bring; null where none is asked for.
- * @throws ConfigError for an address beyond loopback without a token, unless that is said with `false`
+ * The token that requests need; null for none.
+ * @throws ConfigError for an address beyond loopback without a token, unless `token` is false
  */
 export function tokenFor(host: string, token: string | false | undefined): string | null {
   if (token === '') throw new ConfigError('token: expected a text, received an empty one');
   if (token !== undefined) return token === false ? null : token;
   if (isLoopback(host)) return null;
   throw new ConfigError(
-    `serve: host ${host} can be reached from other machines, so that requests need a token: give one (--token, or $VISUALBERT_TOKEN; in code token), or say that everyone is answered (--no-token; token: false)`,
+    `serve: host ${host} can be reached from other machines, so requests need a token: give one (--token, or $VISUALBERT_TOKEN; in code token), or allow requests without one (--no-token; token: false)`,
   );
 }
 
@@ -44,7 +44,7 @@ export function guard(app: FastifyInstance, host: string, token: string | null):
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': 'same-origin',
     });
-    // A page of another site whose name leads to this machine (DNS rebinding) sends its own name.
+    // A page of another site whose name resolves to this machine (DNS rebinding) sends its own host name.
     if (isLoopback(host) && !isLoopback(request.hostname.replace(/^\[(.*)\]$/, '$1')))
       return done(new RequestError(421, `expected a request to localhost, received one to ${request.hostname}`));
     const { isOpen } = request.routeOptions.config;

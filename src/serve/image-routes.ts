@@ -1,4 +1,4 @@
-// `/v1/model` and the images: what the page and other clients choose from.
+// `/v1/model` and the images, for the page and other clients.
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -33,7 +33,7 @@ const IMAGE = z.object({
   hasBoxes: z.boolean(),
 });
 
-/** Adds the addresses that say what there is. */
+/** Adds the routes that describe the model and its images. */
 export function addImageRoutes(app: FastifyInstance, service: ModelService<ServedName>, schemas: RequestSchemas): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const { images, task, name } = service;

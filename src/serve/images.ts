@@ -1,4 +1,4 @@
-// The images that a server knows: regions of its feature store, pictures for the page, and regions that a detector finds in sent pictures.
+// The images of a server: regions of its feature store, pictures for the page, and regions that a detector finds in uploaded pictures.
 import { createHash } from 'node:crypto';
 import { openRegionFeatures } from '../features/open.js';
 import { type PictureDetector, pictureReader } from '../features/picture-detector.js';
@@ -12,23 +12,23 @@ import { readTrainedDetector } from '../processing/load-processor.js';
 import type { ServeOptions } from './contract.js';
 import { reading, RequestError } from './request-error.js';
 
-/** Of regions that were read: questions come in series about one image. */
+/** Size of the cache of regions: clients ask several questions about one image. */
 const CACHED_BYTES = 128 * 2 ** 20;
-/** Sent pictures whose regions are kept: the page asks several questions about one. */
+/** Uploaded pictures whose regions are cached: the page asks several questions about one. */
 const KEPT_PICTURES = 16;
 
-/** Some of the ids. */
+/** A page of ids. */
 export interface IdPage {
   ids: string[];
-  /** How many match. */
+  /** Number of matches. */
   total: number;
 }
 
-/** Images by id; nothing else is read. */
+/** Images by id; no other file can be read. */
 export class ServedImages {
   private readonly ids: readonly string[];
   private readonly pictureIds: ReadonlySet<string>;
-  /** By the hash of their bytes, in the order of their last use. */
+  /** By the hash of their bytes, in order of last use. */
   private readonly detected = new Map<string, Promise<RegionFeatures>>();
 
   private constructor(
@@ -101,8 +101,8 @@ export class ServedImages {
   }
 
   /**
-   * The regions of a sent picture. `alone` runs the detector when the machine is free for it.
-   * @throws RequestError 422 without a detector, or for bytes that are no picture
+   * The regions of an uploaded picture. `alone` runs the detector when no batch is running.
+   * @throws RequestError 422 without a detector, or for bytes that are not a picture
    */
   async regionsIn(
     picture: Uint8Array,

@@ -1,15 +1,15 @@
-// What the server counts, for Prometheus.
+// The server's metrics for Prometheus.
 import type { FastifyInstance } from 'fastify';
 import type { ServerPackages } from './packages.js';
 
-/** Seconds: a model answers in hundredths of one to several. */
+/** Buckets in seconds: a model answers in 0.01 s to several seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/** The counters of one server. */
+/** The metrics of one server. */
 export interface ServerMetrics {
   observeBatch(size: number, seconds: number): void;
-  /** Counts the requests of an app, and shows everything at `/metrics`. */
+  /** Measures the requests of an app, and serves the metrics at `/metrics`. */
   install(app: FastifyInstance, waiting: () => number): void;
 }
 
@@ -51,7 +51,7 @@ export function createMetrics({ prometheus }: Pick<ServerPackages, 'prometheus'>
         },
       });
       app.addHook('onResponse', (request, reply, done) => {
-        // Addresses that are none of the server's would be as many series.
+        // each unknown address would become a time series of its own
         const route = request.routeOptions.url ?? 'none';
         requests.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
         done();

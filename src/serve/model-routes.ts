@@ -1,4 +1,4 @@
-// `/v1/answer`, `reason`, `choose`, `ground`, `fill`, `match` and `explain`: that of the model's task answers, the others say what it can do.
+// `/v1/answer`, `reason`, `choose`, `ground`, `fill`, `match` and `explain`: the model's task answers, the others return what it can do.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ExplainOptions } from '../explain/contract.js';
@@ -10,7 +10,7 @@ import { defined } from '../options.js';
 
 const PROBLEMS = { 400: PROBLEM, 404: PROBLEM, 409: PROBLEM, 413: PROBLEM, 422: PROBLEM, 503: PROBLEM };
 
-/** Adds the addresses of all tasks. */
+/** Adds the routes of all tasks. */
 export function addModelRoutes(app: FastifyInstance, service: ModelService<ServedName>, schemas: RequestSchemas): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   for (const name of SERVED_NAMES) {
@@ -20,7 +20,7 @@ export function addModelRoutes(app: FastifyInstance, service: ModelService<Serve
       routes.post(`/v1/${path}`, { schema: { summary, hide: true } }, async () => {
         throw new RequestError(
           409,
-          `this model does not do ${name}, it does ${service.name}: POST /v1/${service.task.path} or /v1/explain`,
+          `expected a request for ${service.name}, the task of this model, received one for ${name}: POST /v1/${service.task.path} or /v1/explain`,
         );
       });
       continue;
@@ -36,7 +36,7 @@ export function addModelRoutes(app: FastifyInstance, service: ModelService<Serve
       '/v1/explain',
       {
         schema: {
-          summary: 'Score words and regions by what they have to do with an answer',
+          summary: 'Score words and regions by their relevance to an answer',
           tags: ['model'],
           body: explained,
           response: { 200: RESPONSES.explain, ...PROBLEMS },
@@ -51,7 +51,7 @@ export function addModelRoutes(app: FastifyInstance, service: ModelService<Serve
   }
 }
 
-/** Aborts when the client closes the connection before it has its response. */
+/** A signal that aborts when the client closes the connection before the response. */
 function closing({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController();
   raw.once('close', () => {

@@ -1,4 +1,4 @@
-// The packages that only servers need: optional peers, imported when one is started.
+// The packages that only servers need: optional peers, imported when a server starts.
 import type * as Swagger from '@fastify/swagger';
 import type * as SwaggerUi from '@fastify/swagger-ui';
 import type * as Fastify from 'fastify';
@@ -30,7 +30,7 @@ export async function importServerPackages(): Promise<ServerPackages> {
     return { fastify, zod, swagger: fastifySwagger, swaggerUi: fastifySwaggerUi, prometheus };
   } catch (error) {
     throw new ConfigError(
-      `serve: a server needs packages that are not installed here; run \`npm install ${NAMES}\` (${errorMessage(error)})`,
+      `serve: a server needs packages that are not installed; run \`npm install ${NAMES}\` (${errorMessage(error)})`,
     );
   }
 }

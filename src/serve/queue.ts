@@ -1,20 +1,20 @@
-// Requests that wait for the model: those that arrive while it runs are joined into the next batch.
+// The queue of requests for the model: those that arrive while it runs are joined into the next batch.
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
 import type { Reading } from '../pipelines/head.js';
 import { RequestError } from './request-error.js';
 
 export interface QueueOptions {
-  /** Examples that run together at most. */
+  /** Maximum number of examples per batch. */
   batchSize: number;
-  /** Requests that may wait. */
+  /** Maximum number of waiting requests. */
   waiting: number;
-  /** How long one may wait before it runs. */
+  /** Maximum time that a request waits. */
   seconds: number;
-  /** After each batch of examples. */
+  /** Called after each batch of examples. */
   onBatch?: (size: number, seconds: number) => void;
 }
 
-/** What waits: an example that may share a batch, or work that needs the model for itself. */
+/** A waiting job: an example that may share a batch, or work that needs the model exclusively. */
 interface Job {
   example: PipelineExample | null;
   work: (() => Promise<unknown>) | null;
@@ -23,13 +23,13 @@ interface Job {
 }
 
 /**
- * Runs one thing at a time, in the order of arrival. The oldest example takes others along that arrived later, up to `batchSize`.
- * A request is refused with 503 when too many wait or it has waited too long, and forgotten when its client is gone.
+ * Runs one job at a time, in the order of arrival. The oldest example is batched with later ones, up to `batchSize`.
+ * A request fails with 503 when too many wait or it has waited too long, and is dropped when its client disconnects.
  */
 export class ModelQueue {
   private readonly jobs: Job[] = [];
   private working: Promise<void> | null = null;
-  /** Seconds that the last batch or work took. */
+  /** Duration of the last batch or work. */
   private lastSeconds = 0;
 
   constructor(
@@ -37,12 +37,12 @@ export class ModelQueue {
     private readonly options: QueueOptions,
   ) {}
 
-  /** Requests that wait. */
+  /** Number of waiting requests. */
   get waiting(): number {
     return this.jobs.length;
   }
 
-  /** Whether another request would be refused. */
+  /** Whether another request would be rejected. */
   get isFull(): boolean {
     return this.jobs.length >= this.options.waiting;
   }
@@ -52,7 +52,7 @@ export class ModelQueue {
     return this.add({ example, work: null }, signal) as Promise<Reading>;
   }
 
-  /** Runs work that uses the model, beside no batch. @throws RequestError 503 */
+  /** Runs work that uses the model, not concurrently with a batch. @throws RequestError 503 */
   alone<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.add({ example: null, work }, signal) as Promise<T>;
   }
@@ -63,7 +63,7 @@ export class ModelQueue {
   }
 
   private add(what: Pick<Job, 'example' | 'work'>, signal: AbortSignal | undefined): Promise<unknown> {
-    if (this.isFull) return Promise.reject(this.busy(`${this.jobs.length} requests wait for the model already`));
+    if (this.isFull) return Promise.reject(this.busy(`${this.jobs.length} requests already wait for the model`));
     return new Promise((resolve, reject) => {
       const job: Job = { ...what, resolve: ended(resolve), reject: ended(reject) };
       const leave = (error: RequestError): void => {
@@ -73,8 +73,8 @@ export class ModelQueue {
         job.reject(error);
       };
       const { seconds } = this.options;
-      const timer = setTimeout(() => leave(this.busy(`the model had no time for it in ${seconds} s`)), 1000 * seconds);
-      const abort = (): void => leave(new RequestError(499, 'the client is gone'));
+      const timer = setTimeout(() => leave(this.busy(`the request waited ${seconds} s for the model`)), 1000 * seconds);
+      const abort = (): void => leave(new RequestError(499, 'the client disconnected'));
       signal?.addEventListener('abort', abort);
       function ended<V>(settle: (value: V) => void): (value: V) => void {
         return (value) => {
@@ -94,7 +94,7 @@ export class ModelQueue {
   }
 
   private async work(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // what arrives together runs together
+    await new Promise((resolve) => setImmediate(resolve)); // requests of one event loop turn share a batch
     while (this.jobs.length > 0) {
       const jobs = this.take();
       const start = performance.now();
@@ -105,7 +105,7 @@ export class ModelQueue {
     this.working = null;
   }
 
-  /** The oldest job with those that can share its batch: examples with as many choices. */
+  /** The oldest job with those that can share its batch: examples with the same number of choices. */
   private take(): Job[] {
     const first = this.jobs[0] as Job;
     const choices = (job: Job): number => (job.example === null ? 0 : sizeOfExample(job.example).choices);
@@ -118,7 +118,7 @@ export class ModelQueue {
     return taken;
   }
 
-  /** When a batch fails its examples run one by one, so that only the one at fault does. */
+  /** When a batch fails, its examples run one by one, so that only the faulty one fails. */
   private async runBatch(jobs: readonly Job[]): Promise<void> {
     try {
       const readings = await this.run(jobs.map(({ example }) => example as PipelineExample));

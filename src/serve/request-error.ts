@@ -1,12 +1,12 @@
-// Errors that a request is answered with: their message is for the one who sent it.
+// Errors in responses, with a message for the client.
 import { ConfigError, DataError, ShapeError } from '../errors.js';
 
 /** A request that is answered with a status of 4xx or 503. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
-  /** What Fastify calls it. */
+  /** The name of the status in Fastify. */
   readonly statusCode: number;
-  /** Seconds after which it is worth trying again. */
+  /** Seconds to wait before a retry. */
   readonly retryAfter: number | undefined;
 
   constructor(statusCode: number, message: string, retryAfter?: number) {
@@ -16,7 +16,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Runs what reads a request's input: what it says of the input, with 422. */
+/** Runs a function that reads a request's input: its input errors become RequestErrors with 422. */
 export async function reading<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,9 +1,9 @@
-// What requests and answers look like: checked by zod, shown in the API's document.
+// Schemas of requests and responses: checked by zod, shown in the API's document.
 import { z } from 'zod';
 import { EXPLANATION_METHODS } from '../explain/contract.js';
 import type { ServeLimits } from './contract.js';
 
-/** No detector describes a region with more numbers. */
+/** Maximum width of region features. */
 const MAX_DIM = 16_384;
 /** Pixels along a side of a picture. */
 const MAX_SIDE = 100_000;
@@ -19,9 +19,9 @@ const ONE_IMAGE = 'expected one of { image: "ID" } of the store, { features: [[.
 export interface ImageBody {
   /** Id of an image of the store. */
   image?: string | undefined;
-  /** A row for each region. */
+  /** One row per region. */
   features?: number[][] | undefined;
-  /** Of features: x1, y1, x2, y2 in pixels. */
+  /** For features: x1, y1, x2, y2 in pixels. */
   boxes?: [number, number, number, number][] | undefined;
   width?: number | undefined;
   height?: number | undefined;
@@ -41,7 +41,7 @@ export interface RequestSchemas {
   objects: z.ZodType;
   phrases: z.ZodType;
   topK: z.ZodType<number | undefined>;
-  /** How an answer is explained. */
+  /** Options of an explanation. */
   explaining: z.ZodObject;
 }
 
@@ -107,14 +107,14 @@ export function requestSchemas({ regions: maxRegions, characters }: Required<Ser
   };
 }
 
-/** Rows of numbers, all as long. Checked by hand: zod would collect an error for each of a million wrong ones. */
+/** Rows of numbers of equal length. Checked by hand: zod would collect an error for each of a million wrong ones. */
 function matrix(maxRows: number): z.ZodType<number[][], number[][]> {
   return z
     .custom<number[][]>((value) => isMatrix(value, maxRows), {
-      error: `expected 1 to ${maxRows} rows of finite numbers, all as long`,
+      error: `expected 1 to ${maxRows} rows of finite numbers, of equal length`,
     })
     .meta({
-      description: 'region features, a row for each region',
+      description: 'region features, one row per region',
       type: 'array',
       items: { type: 'array', items: { type: 'number' } },
       maxItems: maxRows,
@@ -141,7 +141,7 @@ const score = z.number().meta({ description: 'probability' });
 const index = z.int();
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly().optional();
 
-/** What tasks are answered with. */
+/** Responses of tasks. */
 export const RESPONSES = {
   answer: z.object({ answers: z.array(z.object({ answer: z.string(), index, score })) }),
   reason: z.object({ classes: z.array(z.object({ label: z.string(), index, score })) }),
@@ -172,10 +172,10 @@ export const RESPONSES = {
   }),
 } as const;
 
-/** What any task is answered with. */
+/** A response of any task. */
 export type TaskResponse = z.output<(typeof RESPONSES)[Exclude<keyof typeof RESPONSES, 'explain'>]>;
 
-/** What a request that is not answered gets. */
+/** The body of an error response. */
 export const PROBLEM = z.object({
   status: z.int(),
   error: z.string(),

@@ -1,4 +1,4 @@
-// serve(): a checkpoint behind HTTP.
+// serve(): serves a checkpoint over HTTP.
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '../errors.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -18,7 +18,7 @@ import { defined, requireOptions } from '../options.js';
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8000;
 const DEFAULT_BATCH_SIZE = 16;
-/** Regions that most detectors give of an image: the model is warmed up with so many where there is no store. */
+/** The usual number of regions per image, for warming up without a store. */
 const USUAL_REGIONS = 36;
 
 /**
@@ -29,7 +29,7 @@ const USUAL_REGIONS = 36;
  * const response = await fetch(`${server.url}/v1/answer`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
  * const { answers } = await response.json(); // [{ answer, index, score }, ...]
  * await server.close();
- * @throws ConfigError for a checkpoint of no task, packages that are not installed, or an address beyond loopback without a token
+ * @throws ConfigError for a checkpoint without a task, packages that are not installed, or an address beyond loopback without a token
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
   requireOptions('serve', given);
@@ -60,14 +60,14 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     const running = (service = new ModelService(loaded, images, queue));
     const state = { isWarm: false, isClosing: false };
     const problem = (): string | null => {
-      if (!state.isWarm) return 'the model warms up';
-      return running.queue.isFull ? 'busy: as many requests wait as may' : null;
+      if (!state.isWarm) return 'the model is warming up';
+      return running.queue.isFull ? 'busy: the queue of requests is full' : null;
     };
     const app = await createApp(packages, running, { host, token: asked, limits: bounds, logLevel, metrics, problem });
     app.addHook('onSend', async (_, reply) => void (state.isClosing && reply.header('connection', 'close')));
     await app.listen({ host, port });
     const ready = warmUp(running).then(() => void (state.isWarm = true));
-    ready.catch((error: unknown) => app.log.error(error, 'the model does not run'));
+    ready.catch((error: unknown) => app.log.error(error, 'warming up the model failed'));
     const { port: taken } = app.server.address() as AddressInfo;
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
@@ -90,7 +90,9 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
 function requireServed(task: string): ServedName {
   const found = SERVED_NAMES.find((name) => name === task);
   if (found === undefined)
-    throw new ConfigError(`serve: cannot serve ${task}; tasks that are served are ${SERVED_NAMES.join(', ')}`);
+    throw new ConfigError(
+      `serve: expected a task that can be served, received ${task}; these are ${SERVED_NAMES.join(', ')}`,
+    );
   return found;
 }
 
@@ -101,7 +103,7 @@ function requireLimits(limits: Required<ServeLimits>): Required<ServeLimits> {
   return limits;
 }
 
-/** Runs the task's sample about the first image of the store, or about regions of zeros. */
+/** Runs the task's sample with the first image of the store, or with regions of zeros. */
 async function warmUp(service: ModelService<ServedName>): Promise<void> {
   const { images, task } = service;
   const [id] = images.search('', 0, 1).ids;

@@ -50,9 +50,9 @@ describe('own records', () => {
     ).toEqual([
       'line 3: text: expected a text that is not empty, received 5',
       `line 4: image: expected an id: a text or a whole number, received {"a":"${'x'.repeat(54)}...`,
-      'line 5: not UTF-8; save the file as UTF-8; expected one whole record on each line',
+      'line 5: not UTF-8; save the file as UTF-8; expected one complete record per line',
       'line 6: expected an object with named fields, received null',
-      expect.stringMatching(/^line 7: not JSON: .*; expected one whole record on each line$/),
+      expect.stringMatching(/^line 7: not JSON: .*; expected one complete record per line$/),
     ]);
     const answers = (value: string): string => `{"question": "What?", "image": 1, "answers": ${value}}\n`;
     const scores =

@@ -146,7 +146,9 @@ describe('real files', () => {
     await expect(convert('visual-genome-regions', '[{"regions": [{"phrase": "a"}]}]')).rejects.toThrow(
       'record 0, regions 0: expected the number field "x"',
     );
-    await expect(convert('lxmert-captions', '[{"img_id": "1"}]')).rejects.toThrow('holds nothing for lxmert-captions');
+    await expect(convert('lxmert-captions', '[{"img_id": "1"}]')).rejects.toThrow(
+      'expected records of lxmert-captions, found none',
+    );
     expect(existsSync(join(folder, 'bad.jsonl'))).toBe(false);
   });
 

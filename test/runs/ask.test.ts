@@ -75,7 +75,7 @@ describe('openQuestion', () => {
     await unknown.close();
     expect(warnings).toEqual([]);
     await expect(openQuestion({ ...question, model: inRoot('own') })).rejects.toThrow(
-      'nothing says which detector found the regions that it was trained with',
+      'the detector that it was trained with is unknown',
     );
   });
 

@@ -43,7 +43,7 @@ test('curves begin at the accuracy of an evaluation and end at one value for all
   await expect(evaluateHeads(options)).rejects.toThrow('sentences with phrases');
 });
 
-test('heads are judged on the phrases of sentences, whatever head the checkpoint has', async () => {
+test('heads are evaluated on the phrases of sentences, whatever head the checkpoint has', async () => {
   const model = await writeCheckpoint('VisualBertForPreTraining', { task: 'pretraining' });
   folders.push(model);
   const data = records('grounding.jsonl', (image) => ({
@@ -54,6 +54,6 @@ test('heads are judged on the phrases of sentences, whatever head the checkpoint
   expect([heads.length, heads[0]?.length, phrases]).toEqual([2, 4, 10]);
   expect(baseline).toEqual({ region: 0, accuracy: 0.5 }); // one phrase of each image lies in region 0, the other in region 2
   await expect(evaluateExplanations({ task: 'grounding', model, data: { data, features, places: false } })).rejects.toThrow(
-    'judged by right answers',
+    'evaluated on questions',
   );
 });

@@ -57,7 +57,7 @@ test('tags of a text with objects become tags, and words stay words', async () =
 
 test('an image must be named where the features hold several, and a question is about one', async () => {
   const answers = { id2label: { 0: 'dog', 1: 'ball' } };
-  await expect(open('VisualBertForQuestionAnswering', { text: 'what ?' }, answers)).rejects.toThrow('say which with --image');
+  await expect(open('VisualBertForQuestionAnswering', { text: 'what ?' }, answers)).rejects.toThrow('choose one with --image');
   const both = { text: 'what ?', images: ['left', 'right'] };
   await expect(open('VisualBertForQuestionAnswering', both, answers)).rejects.toThrow('expected one image, received 2');
   await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow('no class that gives answers');

@@ -36,7 +36,7 @@ describe('sortSettings', () => {
 
 describe('readRun', () => {
   test.each([
-    ['null', /run.json: expected a JSON object of settings \(it holds no object\)/],
+    ['null', /run.json: expected a JSON object of settings \(received another value\)/],
     ['{', /run.json: expected a JSON object of settings \(/],
     ['{}', /run.json: expected task, data and arguments of a run/],
     [

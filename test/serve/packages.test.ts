@@ -10,7 +10,7 @@ test('a package that is not installed is answered with the command that installs
   const importing = importServerPackages();
   await expect(importing).rejects.toThrow(ConfigError);
   await expect(importing).rejects.toThrow(
-    'serve: a server needs packages that are not installed here; run `npm install fastify fastify-type-provider-zod @fastify/swagger ' +
+    'serve: a server needs packages that are not installed; run `npm install fastify fastify-type-provider-zod @fastify/swagger ' +
       "@fastify/swagger-ui prom-client` (Cannot find package 'prom-client')",
   );
 });

@@ -132,7 +132,7 @@ describe('answers', () => {
       'ragged features',
       { ...QUESTION, regions: { features: [[1, 2], [1]] } },
       400,
-      'rows of finite numbers, all as long',
+      'rows of finite numbers, of equal length',
     ],
     ['endless features', `{"question":"a","regions":{"features":[[1e39]]}}`, 400, 'rows of finite numbers'],
     ['narrow features', { ...QUESTION, regions: { features: [[1, 2]] } }, 422, 'expected regions 5 wide'],
@@ -150,7 +150,11 @@ describe('answers', () => {
   test('of other tasks and addresses say what there is', async () => {
     expect(await call(`${server.url}/v1/ground`, {})).toMatchObject({
       status: 409,
-      body: { message: expect.stringContaining('it does visual-question-answering: POST /v1/answer or /v1/explain') },
+      body: {
+        message: expect.stringContaining(
+          'the task of this model, received one for phrase-grounding: POST /v1/answer or /v1/explain',
+        ),
+      },
     });
     expect((await call(`${server.url}/v1/nothing`, {})).status).toBe(404);
     for (const path of ['..%2Fsecret', '..%2f..%2f..%2fetc%2fpasswd', '%00', 'secret'])

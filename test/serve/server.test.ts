@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 describe('a server', () => {
   test('beyond loopback needs a token, or to be told that it needs none', async () => {
     await expect(serve({ model: vqa, host: '0.0.0.0', port: 0 })).rejects.toThrow(
-      'host 0.0.0.0 can be reached from other machines, so that requests need a token',
+      'host 0.0.0.0 can be reached from other machines, so requests need a token',
     );
     const open = await start({ host: '0.0.0.0', token: false });
     const { port } = new URL(open.url);
@@ -99,7 +99,9 @@ describe('a server', () => {
     await expect(serve({ model: vqa, limits: { waiting: 0 } })).rejects.toThrow(
       'limits.waiting: expected a number above 0',
     );
-    await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow('cannot serve feature-extraction');
+    await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow(
+      'expected a task that can be served, received feature-extraction',
+    );
     expect(existsSync(store)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-// The checkpoints that the authors published on the hub, and what is known of each beyond its files.
+// The checkpoints that the authors published on the hub, with facts that their files do not contain.
 
 /** A published checkpoint. */
 export interface PublishedCheckpoint {
@@ -8,7 +8,7 @@ export interface PublishedCheckpoint {
   readonly visualEmbeddingDim: number;
   /** The name of the detector whose regions it was trained with; `vcr-r50` is the network inside the authors' VCR checkpoint. */
   readonly detector: string;
-  /** Address of the list of answers, of a checkpoint whose classes have no names. */
+  /** Address of the list of answers, for a checkpoint without class names. */
   readonly answers?: string;
 }
 
@@ -24,7 +24,7 @@ const preTraining = (regions: Regions): PublishedCheckpoint => ({
 });
 
 /**
- * By id on the hub.
+ * Checkpoints by id on the hub.
  * @see https://huggingface.co/uclanlp
  * @see uclanlp/visualbert README: Pythia's `detectron_fix_100` features for COCO and VQA, Detectron's 35861858 for NLVR2, R2C's ResNet for VCR
  */
@@ -47,7 +47,7 @@ export const PUBLISHED_CHECKPOINTS: ReadonlyMap<string, PublishedCheckpoint> = n
   ['uclanlp/visualbert-vcr-coco-pre', preTraining(VCR)],
 ]);
 
-/** A published checkpoint by its id, or by the name of a folder, an address or a copy of it (`models/visualbert-vqa`); null for any other. */
+/** A published checkpoint by its id, or by the name of a folder or an address of a copy (`models/visualbert-vqa`); null for any other. */
 export function publishedCheckpoint(where: string): PublishedCheckpoint | null {
   const name =
     where

@@ -1,4 +1,4 @@
-// What the page lists of an answer, whatever the task.
+// The answers that the page lists, for every task.
 
 export interface ShownAnswer {
   label: string;
@@ -6,14 +6,14 @@ export interface ShownAnswer {
   score: number;
 }
 
-/** The answers to one thing that was asked: a phrase, a mask, or the whole. */
+/** The answers to one part of a question: a phrase, a mask, or the whole. */
 export interface AnswerGroup {
   title: string | null;
   asked: number;
   answers: ShownAnswer[];
 }
 
-/** The groups of a response. Its source is sent to the browser, so that it uses nothing from outside itself. */
+/** The groups of a response. Its source is sent to the browser, so it must not use anything from outside. */
 export function groupsOf(answer: Record<string, unknown>): AnswerGroup[] {
   const answers = (list: unknown, label: string, index = 'index'): ShownAnswer[] =>
     (list as Record<string, unknown>[]).map((one) => ({

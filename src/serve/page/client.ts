@@ -1,8 +1,8 @@
-// What runs in the page at `/`: asks the server for pictures, answers and explanations, and shows them.
+// The script of the page at `/`: requests pictures, answers and explanations, and shows them.
 import type { DrawnRegions, PageElements } from '../../explain/page/elements.js';
 import type { AnswerGroup, ShownAnswer } from './answer-groups.js';
 
-/** Fills the page. Its source is sent to the browser, so that it uses nothing from outside itself. */
+/** Fills the page. Its source is sent to the browser, so it must not use anything from outside. */
 export function runPage(elements: PageElements, groupsOf: (answer: Record<string, unknown>) => AnswerGroup[]): void {
   const { find, create, percent, largestOf } = elements;
   const FIELD_NAMES: Record<string, string> = {
@@ -10,13 +10,13 @@ export function runPage(elements: PageElements, groupsOf: (answer: Record<string
     statement: 'Statement',
     sentence: 'Sentence',
     text: 'Text',
-    choices: 'Choices, one a line',
-    phrases: 'Phrases of the sentence, one a line',
+    choices: 'Choices, one per line',
+    phrases: 'Phrases of the sentence, one per line',
   };
   /** Longest side and quality of a picture that is too large to send as it is. */
   const [LARGE_BYTES, LONGEST_SIDE, QUALITY] = [2_000_000, 1600, 0.9];
   const SEARCH_DELAY_MS = 200;
-  /** How boxes are drawn before there is an answer. */
+  /** Intensity of boxes before there is an answer. */
   const PLAIN_HEAT = '0.4';
 
   interface Model {
@@ -29,7 +29,7 @@ export function runPage(elements: PageElements, groupsOf: (answer: Record<string
     severalImages: boolean;
   }
   interface Chosen {
-    /** What requests say of it. */
+    /** Its form in requests. */
     regions: { image: string } | { picture: string };
     name: string;
     picture: string | null;
@@ -51,7 +51,7 @@ export function runPage(elements: PageElements, groupsOf: (answer: Record<string
     body: {},
   };
   let model: Model;
-  /** The explanation that was asked for last: earlier ones that arrive late are not shown. */
+  /** Number of the last requested explanation: earlier ones that arrive late are not shown. */
   let latest = 0;
   let explained: { group: AnswerGroup; answer: ShownAnswer } | null = null;
 
@@ -69,7 +69,7 @@ export function runPage(elements: PageElements, groupsOf: (answer: Record<string
     throw new Error(message);
   };
   const json = async <T>(path: string, body?: object): Promise<T> => (await request(path, body)).json() as Promise<T>;
-  /** Runs what a person asked for, and shows what went wrong. */
+  /** Runs a user's request, and shows errors. */
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     find('problem').hidden = true;
     try {
@@ -142,7 +142,7 @@ export function runPage(elements: PageElements, groupsOf: (answer: Record<string
       total > ids.length ? `the first ${ids.length} of ${total} pictures` : `${total} picture${total === 1 ? '' : 's'}`;
   };
 
-  /** One field for each text of the model's example, which shows how it is filled. */
+  /** One field per text of the model's example, which is its initial content. */
   const buildFields = (): void => {
     find('fields').replaceChildren(
       ...Object.entries(model.example).map(([name, example]) => {

@@ -1,4 +1,4 @@
-// The page at `/`: choose a picture, ask, see the answers and where the model looked. Its three files come from the package.
+// The page at `/`: choose a picture, ask, see the answers and their explanation. Its three files come from the package.
 import type { FastifyInstance } from 'fastify';
 import { createPageElements } from '../../explain/page/elements.js';
 import { EXPLANATION_STYLE } from '../../explain/page/style.js';

@@ -1,4 +1,4 @@
-// What the style of the served page has beside that of pages about answers.
+// The served page's additions to the style of explanation pages.
 import { css } from '../../html/escape.js';
 
 export const SERVED_STYLE: string = css`
