@@ -4,7 +4,7 @@
 // p phrase positions, k labelled positions, w vocabulary, a alignments per region.
 import { ShapeError } from './errors.js';
 
-/** The only tensor of a call: layers accept `x` and `[x]` alike. @throws ShapeError for zero or several. */
+/** The only tensor of a call: layers accept both `x` and `[x]`. @throws ShapeError for zero or several. */
 export function only<T>(inputs: T | T[], who = 'layer'): T {
   if (!Array.isArray(inputs)) return inputs;
   const [first] = inputs;

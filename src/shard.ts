@@ -1,4 +1,4 @@
-// A part of work that several machines share: which of it one machine does, and whether all parts of it are there.
+// Shards of work for several machines: the items of one shard, and the check that all shards are present.
 import { ConfigError } from './errors.js';
 
 /** `{ index: 1, count: 4 }` is the first of four parts. */
@@ -7,12 +7,12 @@ export interface Shard {
   readonly count: number;
 }
 
-/** The words of a part: `2/4`. */
+/** A shard as text: `2/4`. */
 export function shardText({ index, count }: Shard): string {
   return `${index}/${count}`;
 }
 
-/** Whether a value is a part: whole numbers, the first part being 1. */
+/** Whether a value is a shard: whole numbers, from 1. */
 export function isShard(value: unknown): value is Shard {
   if (typeof value !== 'object' || value === null) return false;
   const { index, count } = value as Partial<Shard>;
@@ -22,27 +22,27 @@ export function isShard(value: unknown): value is Shard {
 }
 
 /**
- * The items of a part: neighbours, in their order. All parts together are the list, and their sizes differ by one at most.
- * @throws ConfigError for a part that is none, or more parts than items
+ * The items of a shard: a contiguous range. The shards cover the list, and their sizes differ by at most one.
+ * @throws ConfigError for an invalid shard, or more shards than items
  */
 export function itemsOfShard<T>(items: readonly T[], shard: Shard, what: string): readonly T[] {
   if (!isShard(shard)) {
     throw new ConfigError(
-      `shard: expected the number of a part and how many there are, as 1/4 to 4/4, received ${shardText(shard)}`,
+      `shard: expected the number of a part and the number of parts, such as 1/4 to 4/4, received ${shardText(shard)}`,
     );
   }
   const { index, count } = shard;
   if (count > items.length) {
-    throw new ConfigError(`shard: ${what} make at most ${items.length} parts, received ${shardText(shard)}`);
+    throw new ConfigError(`shard: expected at most ${items.length} parts of ${what}, received ${shardText(shard)}`);
   }
   const start = (part: number): number => Math.floor((items.length * part) / count);
   return items.slice(start(index - 1), start(index));
 }
 
 /**
- * Parts in their order.
- * @param shardOf the part that an item holds.
- * @throws ConfigError when a part is missing, is there twice, or belongs to another division
+ * Sorts parts by their number.
+ * @param shardOf the shard of an item.
+ * @throws ConfigError when a part is missing, occurs twice, or belongs to another division
  */
 export function inShardOrder<T extends { readonly name: string }>(
   parts: readonly T[],

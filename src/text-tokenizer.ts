@@ -1,6 +1,6 @@
-// Text to word-piece ids: the small interface between the tokenizer libraries (#platform) and the processor.
+// The interface between the tokenizer libraries (#platform) and the processor: text to word-piece ids.
 
-/** The files that decide which ids a text becomes, as transformers names them. A run folder keeps them byte for byte. */
+/** The files of a tokenizer, as transformers names them. A run folder keeps them byte for byte. */
 export const TOKENIZER_FILES = [
   'vocab.txt',
   'tokenizer.json',
@@ -9,10 +9,10 @@ export const TOKENIZER_FILES = [
   'added_tokens.json',
 ] as const;
 
-/** What a processor keeps beside them: text form, lengths, detector. */
+/** File with the processor's other settings: text form, lengths, detector. */
 export const PROCESSOR_FILE = 'processor_config.json';
 
-/** The text of each file that there is. `tokenizer.json` wins over `vocab.txt`. */
+/** The contents of the existing files. `tokenizer.json` is preferred to `vocab.txt`. */
 export type TokenizerFiles = Readonly<Partial<Record<(typeof TOKENIZER_FILES)[number], string>>>;
 
 /** Ids of the five special tokens of a BERT vocabulary. */
@@ -29,9 +29,9 @@ export interface TextTokenizer {
   /** One more than the highest id: the rows that an embedding table needs. */
   readonly vocabularySize: number;
   readonly special: SpecialTokenIds;
-  /** What it was made from: createTokenizer makes an equal one of them. */
+  /** The files that it was made from, for `createTokenizer`. */
   readonly files: TokenizerFiles;
-  /** Ids of the pieces of `text`, nothing added around them. A special token written in the text (`[MASK]`) is that one token. Asynchronous, as the native library is. */
+  /** Ids of the pieces of `text`, without special tokens around them. A special token in the text (`[MASK]`) becomes that token. Asynchronous, like the native library. */
   encode(text: string): Promise<number[]>;
   /** The piece of each id, `##` kept. @throws DataError for an id outside the vocabulary. */
   tokens(ids: readonly number[]): string[];

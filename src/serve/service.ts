@@ -1,4 +1,4 @@
-// The model behind the server: reads the images of requests, runs them through the queue, and explains.
+// The server's model: reads the images of requests, runs them through the queue, and explains answers.
 import { explain } from '../explain/explain.js';
 import type { ExplainOptions, Explanation } from '../explain/contract.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -38,7 +38,7 @@ export class ModelService<T extends ServedName> {
     this.queue = new ModelQueue(async (examples) => run(collate(examples)), options);
   }
 
-  /** What the model is, for those who write requests. */
+  /** Describes the model for clients. */
   describe(): { visualEmbeddingDim: number; model: string; compiled: boolean } {
     const { model, forward } = this.access;
     return {
@@ -62,7 +62,7 @@ export class ModelService<T extends ServedName> {
     return this.queue.alone(() => reading(() => explain(this.pipeline, input, options)), signal);
   }
 
-  /** The regions of an image as the page shows them. */
+  /** The regions of an image, for the page. */
   async regionsOfImage({ image, features, boxes, width, height, picture }: ImageBody): Promise<RegionFeatures> {
     if (image !== undefined) return this.images.regionsOf(image);
     if (features === undefined) {
@@ -89,7 +89,7 @@ export class ModelService<T extends ServedName> {
     }
   }
 
-  /** Finishes what waits and runs, and frees the model. */
+  /** Finishes waiting and running requests, and frees the model. */
   async close(): Promise<void> {
     this.isClosing = true;
     await this.queue.idle();

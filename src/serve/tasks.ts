@@ -1,4 +1,4 @@
-// The tasks that are served: where each is asked, and how its body becomes the input of its pipeline.
+// The tasks that can be served: the route of each, and the conversion of its body to the pipeline's input.
 import { z } from 'zod';
 import type { RegionFeatures } from '../features/region-features.js';
 import type { CallOptions, PipelineInput, PipelineName, PipelineOutput } from '../pipelines/contract.js';
@@ -7,12 +7,12 @@ import type { RequestSchemas, RESPONSES, TaskResponse } from './schemas.js';
 /** The tasks that give answers. */
 export type ServedName = Exclude<PipelineName, 'feature-extraction'>;
 
-/** A task behind an address. Its body has `regions` beside what `fields` names, and `topK` where the task ranks. */
+/** A served task. Its body has `regions` besides `fields`, and `topK` where the task ranks. */
 export interface ServedTask<T extends ServedName> {
-  /** Below `/v1/`. */
+  /** Route below `/v1/`. */
   path: Exclude<keyof typeof RESPONSES, 'explain'>;
   summary: string;
-  /** A body without its image: an example, and what the model is warmed up with. */
+  /** A body without its image: an example, also used for warming up. */
   sample: Readonly<Record<string, unknown>>;
   fields: (schemas: RequestSchemas) => z.ZodRawShape;
   /** Whether `regions` may be those of two images. */
@@ -20,7 +20,7 @@ export interface ServedTask<T extends ServedName> {
   ranks: boolean;
   /** @param body checked by `fields` */
   inputOf(body: Readonly<Record<string, unknown>>, images: readonly RegionFeatures[]): PipelineInput<T>;
-  /** What is sent of the pipeline's result. */
+  /** The response for the pipeline's result. */
   answerOf(output: PipelineOutput<T>): TaskResponse;
 }
 
@@ -42,7 +42,7 @@ export const SERVED_TASKS: { readonly [T in ServedName]: ServedTask<T> } = {
   },
   'visual-reasoning': {
     path: 'reason',
-    summary: 'Say which class a statement about one image or a pair has, such as whether it is true',
+    summary: 'Classify a statement about one image or a pair, such as whether it is true',
     sample: { statement: 'There is a dog in the picture.' },
     fields: ({ text }) => ({ statement: text, textPair: text.optional() }),
     hasSeveralImages: true,
@@ -62,7 +62,7 @@ export const SERVED_TASKS: { readonly [T in ServedName]: ServedTask<T> } = {
   },
   'phrase-grounding': {
     path: 'ground',
-    summary: 'Find the regions of an image that phrases of a sentence name',
+    summary: 'Find the regions of an image that phrases of a sentence refer to',
     sample: { sentence: 'A man walks his dog .', phrases: ['A man', 'his dog'] },
     fields: ({ text, phrases }) => ({ sentence: text, phrases }),
     hasSeveralImages: false,
@@ -72,7 +72,7 @@ export const SERVED_TASKS: { readonly [T in ServedName]: ServedTask<T> } = {
   },
   'fill-mask': {
     path: 'fill',
-    summary: 'Find the words hidden behind [MASK] in a text about an image',
+    summary: 'Predict the words at [MASK] in a text about an image',
     sample: { text: 'a [MASK] in the picture' },
     fields: ({ text }) => ({ text, textPair: text.optional() }),
     hasSeveralImages: false,
@@ -82,7 +82,7 @@ export const SERVED_TASKS: { readonly [T in ServedName]: ServedTask<T> } = {
   },
   'image-text-matching': {
     path: 'match',
-    summary: 'Say whether a text and an image belong together',
+    summary: 'Predict whether a text and an image belong together',
     sample: { text: 'a dog in the picture' },
     fields: ({ text }) => ({ text, textPair: text.optional() }),
     hasSeveralImages: false,
@@ -92,10 +92,10 @@ export const SERVED_TASKS: { readonly [T in ServedName]: ServedTask<T> } = {
   },
 };
 
-/** The names of the tasks that are served. */
+/** The names of the tasks that can be served. */
 export const SERVED_NAMES = Object.keys(SERVED_TASKS) as ServedName[];
 
-/** A body's fields, without those that every task has. */
+/** A schema of a task's body. */
 export function bodySchema<T extends ServedName>(task: ServedTask<T>, schemas: RequestSchemas): z.ZodObject {
   return z.strictObject({
     ...task.fields(schemas),

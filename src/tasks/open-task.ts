@@ -16,7 +16,7 @@ import { openVqa } from './answering/vqa.js';
 
 /**
  * Opens a task's data: `openTask('vqa', { questions, annotations, features }, { purpose: 'train', model: 'folder' })`.
- * @throws ConfigError for an unknown task or option; DataError for data that do not fit.
+ * @throws ConfigError for an unknown task or option; DataError for invalid data.
  */
 export async function openTask(name: string, options: unknown, context: TaskContext): Promise<OpenedTask> {
   if (!isTaskName(name)) throw new ConfigError(`unknown task ${name}; the tasks are ${TASK_NAMES.join(', ')}`);

@@ -1,4 +1,4 @@
-// The arguments of a training run: those of the run itself beside the options of its step. Flags, config files, types, help and docs come from here.
+// The arguments of a training run: those of the run and the options of its step. Flags, config files, types, help and docs are made from them.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { expected, number, OptionsError, parseOptions, text, truth, wholeNumber } from '../options.js';
@@ -9,12 +9,12 @@ const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
   error: expected('epoch, never or a whole number above 0'),
 });
 
-/** Default share of warmup in a run: that of the authors' recipes. */
+/** Default warmup share of a run, from the authors' recipes. */
 const DEFAULT_WARMUP_RATIO = 0.1;
 
 const stepOptions = z.strictObject(STEP_OPTIONS).omit({ totalSteps: true }).shape; // a run computes it
 
-/** A step's option with the default of a run, which follows a recipe where a step alone does nothing that it is not asked for. */
+/** A step's option with a run's default: a run follows a recipe, while a step alone does only what is requested. */
 function inRun<T extends z.ZodType>(
   option: z.ZodDefault<T> | z.ZodOptional<T>,
   value: z.util.NoUndefined<z.output<T>>,
@@ -63,10 +63,10 @@ const schema = z.strictObject({
 
 /** The arguments of a run, all optional. */
 export type TrainingArguments = z.input<typeof schema>;
-/** The same with every default filled in. */
+/** The arguments with all defaults filled in. */
 export type ResolvedTrainingArguments = z.output<typeof schema>;
 
-/** Names, checks, defaults and explanations of all arguments. */
+/** Names, checks, defaults and descriptions of all arguments. */
 export const TRAINING_ARGUMENTS = schema.shape;
 
 /**
@@ -76,7 +76,7 @@ export const TRAINING_ARGUMENTS = schema.shape;
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
   const given = parseOptions('TrainingArguments', schema, options);
   if (given.warmupSteps !== undefined && given.warmupRatio !== undefined) {
-    const problem = 'warmupSteps and warmupRatio say the same thing; give one of them';
+    const problem = 'expected warmupSteps or warmupRatio, received both; give one of them';
     throw new OptionsError('TrainingArguments', [{ name: null, problem }], Object.keys(schema.shape));
   }
   return given;
@@ -94,6 +94,6 @@ export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: numb
 }
 
 function hasNativeBackend(): boolean {
-  tf.backend(); // starts the backend that is about to be asked for
+  tf.backend(); // starts the backend whose name is read next
   return tf.getBackend() === 'tensorflow';
 }

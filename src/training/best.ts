@@ -1,9 +1,9 @@
-// Which of two evaluations is the better one.
+// Compares two evaluations.
 import { type Task } from './task.js';
 
 /**
- * Whether metrics are better than the best so far: by the primary metric; where it is the same, by a lower validation loss, which goes on
- * telling evaluations apart where an accuracy of few examples does not. A value that is not finite is never better.
+ * Whether metrics are better than the best so far: by the primary metric, then by a lower validation loss, which differs even
+ * where the accuracy of few examples is equal. A value that is not finite is never better.
  */
 export function isBetter(
   metrics: Readonly<Record<string, unknown>>,
@@ -15,5 +15,5 @@ export function isBetter(
   if (best === null) return true;
   const before = Number(best[primaryMetric]);
   if (value !== before) return greaterIsBetter ? value > before : value < before;
-  return Number(metrics['loss']) < Number(best['loss']); // never where one has no loss: NaN
+  return Number(metrics['loss']) < Number(best['loss']); // false without a loss: NaN
 }

@@ -88,5 +88,5 @@ test('parts of different evaluations, other examples and other files are refused
   await expect(mergeEvaluations([weights])).rejects.toThrow('expected a part that evaluate or predict wrote with --shard');
   records('texts.jsonl', (image) => ({ text: 'another text', image, label: 'no' }));
   await expect(mergeEvaluations([first, second, third])).rejects.toThrow('its examples have changed since');
-  await expect(evaluateShard({ ...options, shard: { index: 1, count: 7 }, output: other })).rejects.toThrow('6 batches make at most 6 parts');
+  await expect(evaluateShard({ ...options, shard: { index: 1, count: 7 }, output: other })).rejects.toThrow('expected at most 6 parts of 6 batches');
 });

@@ -88,7 +88,7 @@ describe('an error of the library', () => {
       '--freeze.1: expected a name of parameters, received ""',
     );
     expect(thrown({ outputDir: 'a', warmupSteps: 1, warmupRatio: 0.1 })).toBe(
-      '--warmup-steps and --warmup-ratio say the same thing; give one of them',
+      'expected --warmup-steps or --warmup-ratio, received both; give one of them',
     );
     expect(thrown({ outputDir: 'a', lerningRate: 1 })).toMatch(/^unknown lerningRate; known: outputDir, /);
   });

@@ -97,7 +97,7 @@ describe('extractFeatures', () => {
 
   test.each([
     [{ index: 4, count: 3 }, 'as 1/4 to 4/4, received 4/3'],
-    [{ index: 1, count: 6 }, '5 batches make at most 5 parts, received 1/6'],
+    [{ index: 1, count: 6 }, 'expected at most 5 parts of 5 batches, received 1/6'],
   ])('refuses the part %j', async (shard, message) => {
     await expect(extractFeatures({ pictures, detector, output: inRoot('no.vbf'), shard })).rejects.toThrow(message);
   });

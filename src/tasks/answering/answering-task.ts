@@ -1,4 +1,4 @@
-// What VQA and own questions share: soft scores over a list of answers, the best answer of each question.
+// Shared by VQA and own questions: soft scores over a list of answers, and the best answer of each question.
 import { approximateLength } from '../../processing/approximate-length.js';
 import { readText } from '#platform';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
@@ -33,22 +33,22 @@ export interface Question {
   imageId: string;
 }
 
-/** A record with the answer that the model gives it. */
+/** A record with the model's answer. */
 export interface AnswerPrediction<R> {
   record: R;
   answer: string;
 }
 
-/** How the records of a data set are named, scored and written. */
+/** The names, scores and predictions of a data set's records. */
 export interface QuestionKind<R> extends Pick<RecordKind<R, unknown>, 'name' | 'fingerprint'> {
   task: string;
   id(record: R): string;
   isAnswered(record: R): boolean;
-  /** `[c] float32`, 0 to 1. */
+  /** Scores of the answers: `[c] float32`, 0 to 1. */
   softScores(record: R, answers: AnswerVocabulary): Float32Array;
-  /** The answer that reports expect. */
+  /** The expected answer in reports. */
   expected(record: R): string;
-  /** How right an answer is, from 0 to 1. */
+  /** The score of an answer, from 0 to 1. */
   score(record: R, answer: string): number;
   metrics(predictions: readonly AnswerPrediction<R>[]): Record<string, number>;
   write(path: string, predictions: readonly AnswerPrediction<R>[]): Promise<void>;
@@ -58,7 +58,7 @@ export interface QuestionKind<R> extends Pick<RecordKind<R, unknown>, 'name' | '
 
 /**
  * A task over questions and a list of answers.
- * @throws ConfigError when there are no answers to choose from; DataError naming records whose image has no regions.
+ * @throws ConfigError when there is no list of answers; DataError naming records whose image has no regions.
  */
 export async function openQuestions<R extends Question>(
   kind: QuestionKind<R>,
@@ -118,8 +118,8 @@ async function chooseAnswers(
 }
 
 /**
- * Answers of another list give labels of zeros: a loss of 0 and no accuracy.
- * @throws DataError when training questions have no answer of the list; for others that is a warning
+ * Checks the list of answers: another list gives labels of zeros, a loss of 0 and no accuracy.
+ * @throws DataError when no training question has an answer of the list; for other purposes it warns
  */
 function requireSomeAnswer<R>(
   kind: QuestionKind<R & Question>,
@@ -132,10 +132,10 @@ function requireSomeAnswer<R>(
   const isKnown = (record: R & Question): boolean => kind.softScores(record, answers).some((score) => score > 0);
   if (answered.length === 0 || answered.some(isKnown)) return;
   const problem =
-    `task ${kind.task}: none of ${counted(answered.length, 'answered question')} has an answer that is among the ` +
+    `task ${kind.task}: none of ${counted(answered.length, 'answered question')} has an answer among the ` +
     `${counted(answers.answers.length, 'answer')} of ${list} (${answers.answers.slice(0, 3).join(', ')}, ...)`;
   if (purpose === 'train')
-    throw new DataError(`${problem}; give the list that belongs to the data, or none for a list of the data`);
+    throw new DataError(`${problem}; give the list that belongs to the data, or none to build one from the data`);
   warnOnce(`${problem}: their accuracy is 0`);
 }
 

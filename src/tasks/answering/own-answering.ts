@@ -9,7 +9,7 @@ import type { AnsweringOptions } from '../shared/options.js';
 import { jsonLines } from '../shared/predictions.js';
 import { openQuestions, type QuestionKind } from './answering-task.js';
 
-/** Opens own questions. @throws ConfigError when answers are lacking where they are needed; DataError for records that do not fit. */
+/** Opens own questions. @throws ConfigError when required answers are missing; DataError for invalid records. */
 export async function openAnswering(
   options: AnsweringOptions,
   context: TaskContext,

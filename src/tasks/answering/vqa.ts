@@ -24,7 +24,7 @@ export async function readVqaSplits(options: VqaOptions): Promise<Splits<VqaExam
 
 /**
  * Opens VQA data for training, evaluation or prediction.
- * @throws ConfigError when annotations or answers are lacking; DataError naming the record that does not fit.
+ * @throws ConfigError when annotations or answers are missing; DataError naming the invalid record.
  */
 export async function openVqa(options: VqaOptions, context: TaskContext): Promise<OpenedTask<VqaTaskExample>> {
   const splits = await readVqaSplits(options);
@@ -75,7 +75,7 @@ function vqaMetrics(
   };
 }
 
-/** `[{ question_id, answer }]`. The server compares numbers; ids of other data sets stay texts. */
+/** `[{ question_id, answer }]`. Numeric ids are written as numbers, for the server; other ids stay texts. */
 function writeResults(path: string, predictions: readonly AnswerPrediction<VqaExample>[]): Promise<void> {
   const results = predictions.map(({ record: { questionId }, answer }) => ({
     question_id: /^(0|[1-9]\d{0,14})$/.test(questionId) ? Number(questionId) : questionId,

@@ -1,4 +1,4 @@
-// What NLVR, NLVR2 and own classification share: a text about one or two images belongs to one of some classes.
+// Shared by NLVR, NLVR2 and own classification: the class of a text about one or two images.
 import { approximateLength } from '../../processing/approximate-length.js';
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
@@ -22,10 +22,10 @@ import { collectPredictions } from '../shared/predictions.js';
 import { newModelFields } from '../shared/processor.js';
 import type { TaskRegions } from '../shared/regions.js';
 
-/** A text with its images and, where it is known, its class. */
+/** A text with its images and, if known, its class. */
 export interface ClassifiedText {
   id: string;
-  /** The file and the line of it, where they are known. */
+  /** File and line, if known. */
   where?: string;
   text: string;
   textPair?: string;
@@ -35,16 +35,16 @@ export interface ClassifiedText {
 
 export type ClassifiedExample<R extends ClassifiedText> = TaskExample<R>;
 
-/** A record with the class that the model gives it. */
+/** A record with the model's class. */
 export interface ClassPrediction<R> {
   record: R;
   /** The most likely class. */
   predicted: number;
-  /** Of each class. */
+  /** The probability of each class. */
   probabilities: readonly number[];
 }
 
-/** The metrics over predicted classes, and the file of predictions. */
+/** The metrics of predicted classes, and the file of predictions. */
 export interface ClassificationJudge<R> {
   metrics(predictions: readonly ClassPrediction<R>[]): Record<string, number>;
   write(path: string, predictions: readonly ClassPrediction<R>[]): Promise<void>;
@@ -53,7 +53,7 @@ export interface ClassificationJudge<R> {
 export interface ClassificationParts<R extends ClassifiedText> extends Splits<R> {
   name: string;
   classes: readonly string[];
-  /** Whether their order is fixed, not found in the data. */
+  /** Whether the order of classes is fixed, not derived from the data. */
   hasGivenClasses: boolean;
   processor: VisualBertProcessor;
   source: TaskRegions;
@@ -61,7 +61,7 @@ export interface ClassificationParts<R extends ClassifiedText> extends Splits<R>
   judge: ClassificationJudge<R>;
 }
 
-/** A task over classes. @throws ConfigError when a label is lacking where one is needed. */
+/** A task over classes. @throws ConfigError when a required label is missing. */
 export async function classificationTask<R extends ClassifiedText>(
   parts: ClassificationParts<R>,
 ): Promise<OpenedTask<ClassifiedExample<R>>> {

@@ -20,7 +20,7 @@ import {
 /** The recall of each class is a metric up to this many classes. */
 const MOST_RECALLS = 20;
 
-/** Opens own classification data. The classes are the labels of the data in order of the alphabet, for a trained model those that it names. */
+/** Opens own classification data. The classes are the labels of the data in alphabetical order, or those of a trained model. */
 export async function openClassification(
   options: ClassificationOptions,
   context: TaskContext,
@@ -41,7 +41,7 @@ export async function openClassification(
         'the head was trained with, as "id2label": { "0": "no", "1": "yes" }, or train a head (`visualbert train classification`)',
     );
   if (classes.length < 2)
-    throw new DataError(`task classification: expected two labels at least, found ${labels.join(', ') || 'none'}`);
+    throw new DataError(`task classification: expected at least two labels, found ${labels.join(', ') || 'none'}`);
   const classified = mapSplits(splits, (all) => all.map((record) => withClass(record, classes)));
   return openedWith(await taskRegions(options.features, options, context), (source) =>
     classificationTask({

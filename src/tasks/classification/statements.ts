@@ -56,7 +56,7 @@ export async function openStatements(
   );
 }
 
-/** Percentages, with consistency where sentences are asked of several pairs; `identifier,True|False` lines. */
+/** Percentages, with consistency where sentences occur with several pairs; `identifier,True|False` lines. */
 function statementJudge(hasPairs: boolean): ClassificationJudge<StatementRecord> {
   return {
     metrics: (predictions) => {

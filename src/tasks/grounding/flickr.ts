@@ -1,4 +1,4 @@
-// Flickr30k Entities: the phrases of captions and the boxes of what they name.
+// Flickr30k Entities: the phrases of captions and their boxes.
 import { readFlickrEntities } from '../../records/flickr.js';
 import { readSplits } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';

@@ -27,15 +27,15 @@ export interface GroundingExample extends TaskExample<PhraseSentence> {
   matches: readonly (readonly number[])[];
 }
 
-/** Phrases of a sentence that a batch may be padded to. */
+/** Numbers of phrases that a batch may be padded to. */
 const PHRASE_BUCKETS = [4, 8, 16, 32];
 /** Width of the box coordinates that are appended to the detector's features. */
 export const BOX_DIM = 6;
-/** Regions that a prediction names. */
+/** Number of regions in a prediction. */
 const NAMED_REGIONS = 10;
 
 /**
- * A task over sentences with phrases, and the region features that the options name.
+ * A task over sentences with phrases, and the region features of the options.
  * @throws DataError for images without features or boxes.
  */
 export async function openPhrases(
@@ -45,7 +45,7 @@ export async function openPhrases(
   context: TaskContext,
 ): Promise<OpenedTask<GroundingExample>> {
   return openedWith(await taskRegions(options.features, options, context), async (source) => {
-    // What a new model projects: features alone, or with boxes.
+    // the width of a new model: features only, or with boxes
     const visualEmbeddingDim = source.dim + (options.places ? BOX_DIM : 0);
     const texts = (): string[] => splits.records.map(({ words }) => words.join(' '));
     const processor = await taskProcessor('flickr', options, context, texts, visualEmbeddingDim);
@@ -61,7 +61,7 @@ export async function openPhrases(
   });
 }
 
-/** What errors call a sentence. */
+/** A sentence's name in errors. */
 export function sentenceName({ where, id }: PhraseSentence): string {
   return where ?? `sentence ${id}`;
 }
@@ -128,13 +128,13 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
   };
 }
 
-/** A note for each phrase of example `i`; the prediction is the type of the phrase where its region is right, else `elsewhere`. */
+/** A note for each phrase of example `i`; the prediction is the phrase's type if the region is correct, else `elsewhere`. */
 function phraseNotes(example: GroundingExample, i: number, outputs: Record<string, RawTensor>): ExampleNote[] {
   const { record, regions, matches } = example;
   const boxes = regions[0]?.boxes ?? new Float32Array();
   return scoresOf(example, i, outputs).map((scores, j) => {
     const { first, last, types, boxes: expected } = record.phrases[j] as PhraseSentence['phrases'][number];
-    const type = types.join('/') || 'right place';
+    const type = types.join('/') || 'right region';
     const ranked = ranking(scores);
     const probabilities = softmax(scores);
     const isRight = matches[j]?.includes(ranked[0] ?? -1) ?? false;
@@ -175,7 +175,7 @@ function scoresOf(
   });
 }
 
-/** For each phrase of each example its regions by falling score. */
+/** For each phrase of each example, its regions by descending score. */
 function rankings(examples: readonly GroundingExample[], outputs: Record<string, RawTensor>): number[][][] {
   return examples.map((example, i) => scoresOf(example, i, outputs).map(ranking));
 }
@@ -194,7 +194,7 @@ function createGroundingMetric(): Metric<GroundingExample> {
   });
 }
 
-/** A line for each phrase: `{ id, phrase, boxes }`, the boxes of its ten best regions. */
+/** One line per phrase: `{ id, phrase, boxes }`, with the boxes of its ten best regions. */
 function createGroundingPredictions(): PredictionWriter<GroundingExample> {
   return collectPredictions(
     (examples, outputs) =>

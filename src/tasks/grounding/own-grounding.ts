@@ -6,7 +6,7 @@ import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
 import type { GroundingOptions } from '../shared/options.js';
 import { type GroundingExample, openPhrases, sentenceName } from './grounding.js';
 
-/** Opens own sentences with phrases and boxes. @throws ConfigError when boxes are lacking where they are needed. */
+/** Opens own sentences with phrases and boxes. @throws ConfigError when required boxes are missing. */
 export async function openGrounding(
   options: GroundingOptions,
   context: TaskContext,

@@ -17,7 +17,7 @@ export interface CaptionRecord extends Caption, PretrainingRecord {
   all: readonly Caption[];
 }
 
-/** Opens captions for pre-training. @throws DataError when pairs are asked of images with a single caption. */
+/** Opens captions for pre-training. @throws DataError when pairs are requested and an image has only one caption. */
 export async function openPretraining(
   options: PretrainingOptions,
   context: TaskContext,
@@ -51,19 +51,19 @@ function captionRecords(captions: readonly Caption[], needsPairs: boolean): Capt
     const key = imageKey(imageId);
     byImage.set(key, [...(byImage.get(key) ?? []), i]);
   });
-  if (byImage.size < 2) throw new DataError('captions: expected captions of two images at least, to tell them apart');
+  if (byImage.size < 2) throw new DataError('captions: expected captions of at least two images');
   return captions.map(({ imageId, caption }, i) => {
     const siblings = (byImage.get(imageKey(imageId)) ?? []).filter((other) => other !== i);
     if (needsPairs && siblings.length === 0) {
       throw new DataError(
-        `image ${imageId} has a single caption, so it has no second one; set captionPairs to false to show one caption at a time`,
+        `image ${imageId} has a single caption, expected two for a pair; set captionPairs to false to use one caption at a time`,
       );
     }
     return { imageId, imageIds: [imageId], caption, key: `${i} ${imageKey(imageId)}`, siblings, all: captions };
   });
 }
 
-/** The caption and, in half of the cases, another one of the image; else one of another image. */
+/** The caption and a second one: in half of the cases of the same image, else of another. */
 function composePair({ caption, siblings, all, imageId }: CaptionRecord, random: () => number): Composition {
   const matches = random() <= 0.5;
   const other = matches
@@ -81,7 +81,7 @@ function composeSingle({ caption, all, imageId }: CaptionRecord, random: () => n
 function captionOfAnother(imageId: string, all: readonly Caption[], random: () => number): Caption {
   const start = Math.floor(random() * all.length);
   for (let tries = 0; ; tries++) {
-    // A few fresh draws, then the next ones in order, so that the search ends.
+    // a few random draws, then the next ones in order, so that the search ends
     const other = all[
       (tries < 8 && tries > 0 ? Math.floor(random() * all.length) : start + tries) % all.length
     ] as Caption;

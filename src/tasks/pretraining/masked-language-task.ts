@@ -1,4 +1,4 @@
-// What all pre-training shares: hidden word pieces, a sentence-image label where there is one, and their metrics.
+// Shared by all pre-training: masked word pieces, an optional sentence-image label, and their metrics.
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { type MaskedText, maskedInputs, maskText } from '../../processing/masking.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
@@ -14,13 +14,13 @@ import { judgingMetric } from '../shared/metric.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
 import { type AlignedText, alignmentTensor } from '../../processing/aligned-text.js';
 
-/** What the model reads of an example in this epoch. */
+/** The texts of an example in one epoch. */
 export interface Composition {
-  /** Undefined: the text that the example has been read with. */
+  /** Undefined: the example's encoded text. */
   text?: string;
   /** A second segment. */
   pair?: string;
-  /** Whether text and image belong together (1 in the authors' code, of which transformers' documentation has the opposite); undefined: not asked. */
+  /** Whether text and image belong together (class 1 in the authors' code; transformers' documentation has it the other way round); undefined: no label. */
   matches?: boolean;
 }
 
@@ -29,9 +29,9 @@ export interface PretrainingExample<R> extends TaskExample<R> {
   positions?: AlignedText['positions'];
 }
 
-/** A record whose masking depends on seed and epoch alone. */
+/** A record whose masking depends only on seed and epoch. */
 export interface PretrainingRecord {
-  /** Names the example's random stream. */
+  /** Name of the example's random stream. */
   key: string;
   imageIds: readonly string[];
 }
@@ -43,18 +43,18 @@ export interface PretrainingTaskOptions<R extends PretrainingRecord> {
   compose(record: R, random: () => number): Composition;
 }
 
-/** What was asked of an example in its last batch: the metric compares the outputs with it. */
+/** The targets of an example in its last batch, which the metric compares with the outputs. */
 interface Asked {
   masked: MaskedText;
   matches: boolean | undefined;
 }
 
-/** Numbers that a composition may draw. */
+/** Number of random draws for a composition. */
 const COMPOSITION_DRAWS = 64;
 
 /**
- * A pre-training task: `maskedPositions`, `labels [b, k]`, and `sentenceImageLabels [b]` (1 = belongs together) when compositions say so.
- * Everything random depends on seed, epoch and the example's key alone.
+ * A pre-training task: `maskedPositions`, `labels [b, k]`, and `sentenceImageLabels [b]` (1 = belongs together) when compositions have them.
+ * Randomness depends only on seed, epoch and the example's key.
  */
 export function createPretrainingTask<R extends PretrainingRecord>(
   options: PretrainingTaskOptions<R>,
@@ -104,7 +104,7 @@ export function createPretrainingTask<R extends PretrainingRecord>(
   };
 }
 
-/** The first hidden piece of example `i`: `[?]` in its text, compared with what is predicted for it. */
+/** A note about the first masked piece of example `i`, shown as `[?]` in its text, with its predictions. */
 function noteOf<R extends PretrainingRecord>(
   { record, regions }: PretrainingExample<R>,
   { masked: { text, positions, labels }, matches }: Asked,
@@ -137,7 +137,7 @@ function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTens
   return { sentenceImageLabels: { dtype: 'int32', shape: [data.length], data } };
 }
 
-/** Percent of hidden pieces that are found, and of sentence-image labels. */
+/** Accuracy of masked pieces and of sentence-image labels, in percent. */
 function createPretrainingMetric<E>(askedOf: (example: E) => Asked | undefined): Metric<E> {
   const words = { right: 0, all: 0 };
   const matches = { right: 0, all: 0 };

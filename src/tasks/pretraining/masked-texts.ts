@@ -1,4 +1,4 @@
-// Opens pre-training over texts that are composed again in each epoch: captions, and the texts of other tasks.
+// Opens pre-training on texts that are composed anew in each epoch: captions, and the texts of other tasks.
 import { openedWith } from '../../features/region-features.js';
 import { readRegions, type RecordKind, recordDatasets, type Splits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
@@ -8,16 +8,16 @@ import { newModelFields, taskProcessor } from '../shared/processor.js';
 import { taskRegions } from '../shared/regions.js';
 import { createPretrainingTask, type PretrainingRecord, type PretrainingTaskOptions } from './masked-language-task.js';
 
-/** How the records of a data set become masked texts. */
+/** The conversion of a data set's records to masked texts. */
 export interface MaskedTextKind<R extends PretrainingRecord> extends Omit<PretrainingTaskOptions<R>, 'processor'> {
-  /** All words that a record may show, for a vocabulary. */
+  /** All texts of a record, for a vocabulary. */
   fullText(record: R): string;
   record: Pick<RecordKind<R, unknown>, 'name' | 'fingerprint' | 'textLength'>;
-  /** Width that is appended to the features of each region. Default 0. */
+  /** Width appended to the features of each region. Default 0. */
   appendedDim?: number;
 }
 
-/** Opens records for pre-training. @throws ConfigError when they are to be predicted; DataError naming records whose image has no regions. */
+/** Opens records for pre-training. @throws ConfigError for the purpose `predict`; DataError naming records whose image has no regions. */
 export async function openMaskedTexts<R extends PretrainingRecord>(
   { fullText, record, appendedDim = 0, ...kind }: MaskedTextKind<R>,
   splits: Splits<R>,
@@ -35,7 +35,7 @@ export async function openMaskedTexts<R extends PretrainingRecord>(
       images: ({ imageIds }) => imageIds,
       example: async (one, _, regions) => ({
         record: one,
-        text: { ids: [], typeIds: [] }, // composed again in each epoch
+        text: { ids: [], typeIds: [] }, // composed anew in each epoch
         regions: await readRegions(one.imageIds, regions, processor),
       }),
     });

@@ -1,4 +1,4 @@
-// Pre-training on a task's own data, between the captions and the fine-tuning: masked words of VQA, NLVR2 and Flickr30k.
+// Pre-training on a task's data, after captions and before fine-tuning: masked words of VQA, NLVR2 and Flickr30k.
 import { approximateLength } from '../../processing/approximate-length.js';
 import { readNlvr2 } from '../../records/nlvr.js';
 import { readFlickrEntities } from '../../records/flickr.js';
@@ -14,7 +14,7 @@ import { openMaskedTexts } from './masked-texts.js';
 
 /** A text of a task with its images. */
 interface TextRecord extends PretrainingRecord {
-  /** All that it may be composed of, for its length and its fingerprint. */
+  /** All its parts, for its length and fingerprint. */
   full: string;
   compose(random: () => number): Composition;
 }

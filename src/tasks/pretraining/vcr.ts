@@ -1,4 +1,4 @@
-// Pre-training on VCR between the captions and the fine-tuning: masked words, and whether a choice is the right one.
+// Pre-training on VCR, after captions and before fine-tuning: masked words, and whether a choice is correct.
 import { readVcr, type VcrRecord } from '../../records/vcr.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { openedWith } from '../../features/region-features.js';
@@ -12,7 +12,7 @@ import { taskRegions } from '../shared/regions.js';
 import { readVcrQuestion, vcrTexts } from '../vcr/questions.js';
 import { createPretrainingTask, type PretrainingExample, type PretrainingRecord } from './masked-language-task.js';
 
-/** One choice of a question: an answer, or a rationale after question and right answer. */
+/** One choice of a question: an answer, or a rationale after question and correct answer. */
 interface VcrText extends PretrainingRecord {
   record: VcrRecord;
   mode: VcrOptions['mode'];
@@ -24,8 +24,8 @@ const NAME = 'vcr-pretraining';
 const CHOICES = [0, 1, 2, 3];
 
 /**
- * Each of the four answers to a question, and each of the four rationales to question and right answer, with the regions and the alignment
- * of fine-tuning. `mode` is ignored: both kinds of text are read.
+ * Each of the four answers to a question, and each of the four rationales to question and correct answer, with the regions and the alignment
+ * of fine-tuning. `mode` is ignored: both kinds of text are used.
  */
 export async function openVcrPretraining(
   options: VcrOptions,

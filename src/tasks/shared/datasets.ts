@@ -1,4 +1,4 @@
-// Data sets over the records of annotation files: reading both splits, checking their images, examples by index.
+// Data sets of annotation records: reads both splits, checks their images, and encodes examples by index.
 import { counted } from '../../words.js';
 import { withoutBadImages } from '../../features/bad-images.js';
 import { imageKey } from '../../image-key.js';
@@ -12,12 +12,12 @@ import { fingerprintOf } from './fingerprint.js';
 import type { LeftOutImage, OpenedTask } from './opened-task.js';
 import type { TaskRegions } from './regions.js';
 
-/** A record and what the model sees of it. */
+/** A record, encoded for the model. */
 export interface TaskExample<R> extends EncodedExample {
   record: R;
 }
 
-/** The records of a task, and those to validate on, when there are any. */
+/** The records of a task, and its validation records, if any. */
 export interface Splits<R> {
   records: readonly R[];
   validation: readonly R[] | null;
@@ -32,7 +32,7 @@ export async function readSplits<P, R>(
   return { records: await read(paths), validation: validation === undefined ? null : await read(validation) };
 }
 
-/** Both splits with each record turned into others. */
+/** Converts the records of both splits. */
 export function mapSplits<A, B>({ records, validation }: Splits<A>, change: (records: readonly A[]) => B[]): Splits<B> {
   return { records: change(records), validation: validation === null ? null : change(validation) };
 }
@@ -42,23 +42,23 @@ export async function readAll<R>(paths: readonly string[], read: (path: string) 
   return (await Promise.all(paths.map(read))).flat();
 }
 
-/** How the records of a task become examples. */
+/** The conversion of a task's records to examples. */
 export interface RecordKind<R, E> {
-  /** What errors call a record. */
+  /** A record's name in errors. */
   name(record: R): string;
   images(record: R): readonly string[];
-  /** Detects a change of the record. */
+  /** A text that changes with the record. */
   fingerprint(record: R): string;
   example(record: R, index: number, source: RegionFeatureSource): Promise<E>;
-  /** Word pieces of the text, near enough to group batches. */
+  /** Approximate number of word pieces, to group batches. */
   textLength(record: R): number;
-  /** Regions that are shown; default: all of the images. */
+  /** Number of regions; default: all of the images. */
   regionCount?(record: R): number;
 }
 
 /**
  * Both splits as data sets, each with its own region features.
- * @throws DataError naming records whose image has no regions, unless such records are left out.
+ * @throws DataError naming records whose image has no regions, unless bad images are skipped.
  */
 export async function recordDatasets<R, E>(
   { records, validation }: Splits<R>,
@@ -83,7 +83,7 @@ export async function recordDatasets<R, E>(
   };
 }
 
-/** The records all of whose images can be read; the others' images go to `leftOut`. @throws DataError when none is left */
+/** The records with only readable images; other images are added to `leftOut`. @throws DataError when no record is left */
 async function usableRecords<R>(
   records: readonly R[],
   { images }: Pick<RecordKind<R, unknown>, 'images'>,
@@ -110,7 +110,7 @@ async function usableRecords<R>(
   if (usable.length > 0) return usable;
   const [{ id, reason } = { id: '', reason: '' }] = bad.values();
   throw new DataError(
-    `${source.name}: none of the ${counted(records.length, 'example')} has usable regions; of image ${id}: ${reason}`,
+    `${source.name}: none of the ${counted(records.length, 'example')} has usable regions; image ${id}: ${reason}`,
   );
 }
 
@@ -122,7 +122,7 @@ function recordDataset<R, E>(
 ): Dataset<E> {
   const at = (index: number): R => {
     if (index in records) return records[index] as R;
-    throw new DataError(`example ${index}: the data set has ${records.length}`);
+    throw new DataError(`dataset: expected an index below ${records.length}, received ${index}`);
   };
   return {
     length: records.length,
@@ -139,7 +139,7 @@ function recordDataset<R, E>(
   };
 }
 
-/** @throws DataError naming the first records whose image has no regions, and how many more there are. */
+/** @throws DataError naming the first records whose image has no regions, and the number of others. */
 function requireImages<R>(
   records: readonly R[],
   { name, images }: Pick<RecordKind<R, unknown>, 'name' | 'images'>,
@@ -151,11 +151,11 @@ function requireImages<R>(
   if (missing.size === 0) return;
   throw new DataError(
     `${source.name}: no region features for ${[...missing].slice(0, 3).join(', ')}${missing.size > 3 ? ` and ${missing.size - 3} more` : ''}; ` +
-      'were the features made for this split?',
+      'give the features of this split',
   );
 }
 
-/** The regions of each image as the model takes them. */
+/** The regions of each image, fitted to the model. */
 export async function readRegions(
   imageIds: readonly string[],
   source: RegionFeatureSource,

@@ -1,28 +1,28 @@
-// Labels where they are needed: to train and to evaluate, every record has them.
+// The check of labels, which every record needs for training and evaluation.
 import { ConfigError } from '../../errors.js';
 import type { Purpose } from './opened-task.js';
 
 export interface LabelNeed<R> {
   task: string;
   purpose: Purpose;
-  /** What a record needs: `a label`, `answers`. */
+  /** The required field: `a label`, `answers`. */
   what: string;
   isLabelled(record: R): boolean;
-  /** What errors call a record: its file and line where they are known. */
+  /** A record's name in errors: file and line, if known. */
   name(record: R): string;
 }
 
-/** Own data, which `visualbert data check` reads. */
+/** Names of records in own data, which `visualbert data check` reads. */
 const OF_FILE = /^(.*), (?:line|record) \d+$/;
 
-/** @throws ConfigError naming the first record without what the purpose needs, and how many there are */
+/** @throws ConfigError naming the first record without the required field, and their number */
 export function requireLabels<R>(records: readonly R[], { task, purpose, what, isLabelled, name }: LabelNeed<R>): void {
   if (purpose === 'predict') return;
   const [first, ...others] = records.filter((record) => !isLabelled(record));
   if (first === undefined) return;
   const count = `${others.length + 1} of ${records.length} ${others.length === 0 ? 'has' : 'have'} none`;
   const [, file] = OF_FILE.exec(name(first)) ?? [];
-  const hint = file === undefined ? '' : `; \`visualbert data check ${file}\` says more`;
+  const hint = file === undefined ? '' : `; \`visualbert data check ${file}\` lists them`;
   throw new ConfigError(
     `${name(first)}: expected ${what}, received none; to ${purpose}, task ${task} needs ${what} in each record, and ${count}${hint}`,
   );

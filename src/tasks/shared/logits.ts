@@ -1,11 +1,11 @@
-// Rows of logits, and which of their values are greatest.
+// Rows of logits, and their largest values.
 import { DataError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 
 /**
  * The logits of each of `rows` examples.
- * @param width classes that a row must have; absent: whatever the model gives.
- * @throws DataError when there are no logits, or of other classes.
+ * @param width expected number of classes; absent: any.
+ * @throws DataError when there are no logits, or another number of classes.
  */
 export function logitRows(
   task: string,
@@ -21,19 +21,19 @@ export function logitRows(
   const c = logits.data.length / rows;
   if (width !== undefined && c !== width)
     throw new DataError(
-      `task ${task}: expected logits${expected}, received [${logits.shape.join(', ')}]; the model has other classes than the data`,
+      `task ${task}: expected logits${expected}, received [${logits.shape.join(', ')}]; use a model with the classes of the data`,
     );
   return Array.from({ length: rows }, (_, i) => logits.data.subarray(i * c, (i + 1) * c) as RawTensor['data']);
 }
 
-/** The index of the greatest value, the first of equal ones. */
+/** The index of the largest value, the first of equal ones. */
 export function indexOfMax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
   return best;
 }
 
-/** Indices by falling value, equal ones in their order. */
+/** Indices by descending value, equal ones in order. */
 export function ranking(values: ArrayLike<number>): number[] {
   return Array.from(values, (_, i) => i).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
 }

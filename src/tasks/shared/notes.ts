@@ -1,4 +1,4 @@
-// Judged examples as reports show them: answers with probabilities, images with boxes, and pictures where there are any.
+// Evaluated examples for reports: answers with probabilities, images with boxes, and pictures if available.
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isFolder } from '#platform';
@@ -13,7 +13,7 @@ import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';
 import type { ExampleNote, NotedImage } from '../../training/task.js';
 
-/** Answers that a note holds. */
+/** Number of answers in a note. */
 export const NOTED_ANSWERS = 5;
 
 /** The most likely answer of a row of logits, and the first few with their probabilities. */
@@ -38,12 +38,12 @@ export function notedImages(ids: readonly string[], images: readonly RegionFeatu
   });
 }
 
-/** Files that browsers show. */
+/** Picture files that browsers show. */
 const PICTURE_FILE = /\.(png|jpe?g|webp|gif)$/i;
 
 /**
- * Pictures by image id, as data URLs: of the folders among the paths, at any depth, by the names of their files. A file that cannot be read,
- * or is not a picture, is warned of once and left out.
+ * Pictures by image id, as data URLs: of the folders among the paths, at any depth, by file name. Warns once of a file that cannot be read
+ * or is not a picture, and omits it.
  */
 export async function pictureReader(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
   const files = new Map<string, string>();
@@ -59,7 +59,7 @@ export async function pictureReader(paths: readonly string[]): Promise<(imageId:
     try {
       return pictureUrl(await readWhole(path), path);
     } catch (error) {
-      warnOnce(`${path}: the picture is left out (${errorMessage(error)})`);
+      warnOnce(`${path}: the picture is omitted (${errorMessage(error)})`);
       return null;
     }
   };

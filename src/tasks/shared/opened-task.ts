@@ -1,4 +1,4 @@
-// An opened task as the commands use it: its data sets, batches and metrics, and the file for its evaluation server.
+// An opened task: its data sets, batches and metrics, and the file for its evaluation server.
 import type { VisualBertConfigOptions } from '../../config/config.js';
 import type { DetectorIdentity } from '../../features/detector-identity.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
@@ -11,20 +11,20 @@ export type Purpose = 'train' | 'evaluate' | 'predict';
 
 export interface TaskContext {
   purpose: Purpose;
-  /** Folder or hub id of the model, whose vocabulary and answers are used; null for a model made from nothing. */
+  /** Folder or hub id of the model, whose vocabulary and answers are used; null for a new model. */
   model: string | null;
-  /** Positions of a model made from nothing: no text is longer. */
+  /** Positions of a new model, which bound the length of texts. */
   maxPositionEmbeddings?: number;
-  /** Width of the regions that a model made from nothing is meant for: it tells the axes of grids apart where their shape does not. */
+  /** Width of a new model's regions, which distinguishes the axes of grids where their shape does not. */
   visualEmbeddingDim?: number;
-  /** Of the shuffled-regions control. Default 0. */
+  /** Seed of the shuffled-regions control. Default 0. */
   seed?: number;
 }
 
-/** Collects predictions batch by batch and writes them as the evaluation server takes them. */
+/** Collects predictions batch by batch and writes them in the evaluation server's format. */
 export interface PredictionWriter<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
-  /** @param indices in the data set of all examples that came, in the order in which they came; absent: that order. */
+  /** @param indices of all added examples in the data set, in the order in which they were added; absent: that order is written. */
   write(path: string, indices?: readonly number[]): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface PredictionWriter<E> {
 export interface LeftOutImage {
   id: string;
   reason: string;
-  /** Examples that show it. */
+  /** Number of examples with it. */
   examples: number;
 }
 
@@ -40,17 +40,17 @@ export interface OpenedTask<E = unknown> {
   readonly task: Task<E>;
   readonly modelClass: Architecture;
   readonly processor: VisualBertProcessor;
-  /** The examples of `questions`, `data`, ...: of training for `train`, else those to evaluate or predict. */
+  /** The examples of `questions`, `data`, ...: for `train` the training examples, else those to evaluate or predict. */
   readonly data: Dataset<E>;
-  /** The validation examples, when there are any. */
+  /** The validation examples, if any. */
   readonly validation: Dataset<E> | null;
-  /** Of both data sets; none without `skipBadImages`. */
+  /** Left-out images of both data sets; none without `skipBadImages`. */
   readonly leftOut: readonly LeftOutImage[];
-  /** What found the regions of `data`; null where their files do not say. */
+  /** The detector of the regions of `data`; null if their files do not state it. */
   readonly detector: DetectorIdentity | null;
-  /** What the data say about the model: classes with their names and, for a new model, vocabulary and feature width. */
+  /** Model settings from the data: classes with names and, for a new model, vocabulary and feature width. */
   readonly config: VisualBertConfigOptions;
-  /** Whether the order of the classes is that of a given list, or fixed: a head of as many classes without names is taken to be theirs. */
+  /** Whether the order of classes is given or fixed: a head without names but with as many classes then counts as having them. */
   readonly hasGivenClasses?: boolean;
   createPredictions(): PredictionWriter<E>;
   close(): Promise<void>;

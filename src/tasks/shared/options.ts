@@ -11,11 +11,11 @@ const paths = z
   .union([path, z.array(path).min(1)], { error: expected('a path or several') })
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
-/** What an option is beside its check and its help text. */
+/** Facts about an option besides its check and help text. */
 export interface OptionRole {
-  /** The option that it takes the place of when a run's validation examples are shown. */
+  /** The option that it replaces when a run's validation examples are opened. */
   validates?: string;
-  /** Whether it names examples, labels or words instead of saying how an example is made: those of a run are not for other examples. */
+  /** Whether it names examples, labels or words, and so does not apply to other examples of a run. */
   namesExamples?: true;
 }
 
@@ -24,12 +24,12 @@ function ofExamples<S extends z.ZodType>(schema: S, description: string): S {
   return schema.meta({ description, namesExamples: true } satisfies OptionRole & { description: string });
 }
 
-/** The counterpart of an option for the examples to validate on. */
+/** The counterpart of an option for validation examples. */
 function validating<S extends z.ZodType>(validates: string, schema: S, description: string): z.ZodOptional<S> {
   return schema.optional().meta({ description, validates } satisfies OptionRole & { description: string });
 }
 
-/** Options of every task that shows regions to the model. */
+/** Options of every task with regions. */
 const common = {
   validationFeatures: validating(
     'features',
@@ -156,7 +156,7 @@ export const TASK_OPTIONS = {
   grounding,
 } as const;
 
-/** Each task in a few words. */
+/** A short description of each task. */
 export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
   vqa: 'questions about images: VQA 2.0 and its layout, easy-VQA',
   nlvr: 'statements about three drawn boxes',
@@ -202,13 +202,13 @@ export function resolveTaskOptions<N extends TaskOptionName>(
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 
-/** The options of all tasks by name: what a name means is the same in every task that has it. */
+/** The options of all tasks by name: a name has the same meaning in every task. */
 export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
   {},
   ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
 );
 
-/** What an option is beside its check and its help text; nothing for a name that no task has. */
+/** Facts about an option besides its check and help text; empty for an unknown name. */
 export function optionRole(name: string): OptionRole {
   return (ALL_TASK_OPTIONS[name]?.meta() ?? {}) as OptionRole;
 }

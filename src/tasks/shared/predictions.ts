@@ -4,8 +4,8 @@ import type { RawTensor } from '../../raw-tensor.js';
 import type { PredictionWriter, TaskContext } from './opened-task.js';
 
 /**
- * Collects one entry for each example and has them written in order.
- * @param entriesOf one entry for each example of a batch.
+ * Collects one entry per example and writes them in order.
+ * @param entriesOf one entry per example of a batch.
  */
 export function collectPredictions<E, T>(
   entriesOf: (examples: readonly E[], outputs: Record<string, RawTensor>) => readonly T[],
@@ -22,17 +22,17 @@ export function collectPredictions<E, T>(
   };
 }
 
-/** One JSON value a line. */
+/** One JSON value per line. */
 export function jsonLines(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }
 
-/** @throws ConfigError when predictions are asked of a task that has none. */
+/** @throws ConfigError when predictions are requested for a task without them. */
 export function requireNoPrediction(task: string, { purpose }: Pick<TaskContext, 'purpose'>): void {
   if (purpose === 'predict') throw noPredictions(task);
 }
 
 /** The error of a task without predictions. */
 export function noPredictions(task: string): ConfigError {
-  return new ConfigError(`task ${task}: there is nothing to predict; train or evaluate it`);
+  return new ConfigError(`task ${task}: this task has no predictions; train or evaluate it`);
 }

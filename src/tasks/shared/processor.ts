@@ -1,4 +1,4 @@
-// The processor of a task, and what the data say about a new model.
+// The processor of a task, and the settings of a new model from its data.
 import { createTokenizer } from '#platform';
 import type { VisualBertConfigOptions } from '../../config/config.js';
 import { loadVocabulary } from '../../processing/load-processor.js';
@@ -10,7 +10,7 @@ import type { CommonOptions } from './options.js';
 
 /**
  * The processor of a task: with the model's vocabulary, a given one, or one built from the texts.
- * @param visualEmbeddingDim width that a new model projects, where it is not that of the features.
+ * @param visualEmbeddingDim width of a new model's regions, if it differs from the features'.
  */
 export async function taskProcessor(
   task: TaskName,
@@ -28,7 +28,7 @@ export async function taskProcessor(
     return VisualBertProcessor.fromPretrained(model, {
       ...settings,
       ...(options.vocabulary === undefined ? {} : { vocabulary: options.vocabulary }),
-      // A head that is about to be replaced must not hold the list of its new answers against its old size.
+      // do not compare the list of new answers with a head that will be replaced
       ...(purpose === 'train' || options.answers === undefined ? {} : { answers: options.answers }),
     });
   }
@@ -40,7 +40,7 @@ export async function taskProcessor(
   return new VisualBertProcessor({ tokenizer, ...settings, ...width, maxPositionEmbeddings });
 }
 
-/** What the data say about a new model; of a loaded one the vocabulary and the width are given. */
+/** Settings of a new model from the data; a loaded model has its own vocabulary and width. */
 export function newModelFields(
   processor: VisualBertProcessor,
   dim: number,

@@ -1,4 +1,4 @@
-// The region features that a task's examples show: cached, and replaced where a control asks for it.
+// The region features of a task: cached, and replaced for control experiments.
 import { VisualBertConfig } from '../../config/config.js';
 import { isBadData } from '../../features/indexed-source.js';
 import { openRegionFeatures } from '../../features/open.js';
@@ -8,7 +8,7 @@ import { DataError } from '../../errors.js';
 import type { TaskContext } from './opened-task.js';
 import type { CommonOptions } from './options.js';
 
-/** The regions of a task's examples, and those of its validation examples: the same unless the options name others. */
+/** The regions of a task's examples, and those of its validation examples: the same unless the options differ. */
 export interface TaskRegions extends RegionFeatureSource {
   readonly validation: RegionFeatureSource;
   /** Whether examples of images without usable regions are left out, instead of being an error. */
@@ -16,8 +16,8 @@ export interface TaskRegions extends RegionFeatureSource {
 }
 
 /**
- * Opens region features with the cache and the control that the options ask for. Closing closes those of validation too.
- * @throws DataError when the features of validation have another width.
+ * Opens region features with the cache and the control of the options. Closing also closes those of validation.
+ * @throws DataError when the validation features have another width.
  */
 export async function taskRegions(
   source: RegionFeatureSource | readonly string[],
@@ -42,7 +42,7 @@ export async function taskRegions(
   );
 }
 
-/** The width of the regions that the model reads: it tells the axes of grids apart. Of a new model it may be unknown. */
+/** The width of the model's regions, which distinguishes the axes of grids; undefined for a new model without one. */
 async function modelWidth({ model, visualEmbeddingDim }: TaskContext): Promise<number | undefined> {
   return model === null ? visualEmbeddingDim : (await VisualBertConfig.fromPretrained(model)).visualEmbeddingDim;
 }
@@ -60,7 +60,7 @@ async function openControlled(
   return options.regions === 'shuffled' ? shuffledRegions(cached, seed) : cached;
 }
 
-/** The source, whose errors about an image say how to go on without it. */
+/** The source, with advice on `skipBadImages` in errors about an image. */
 function withAdvice(source: RegionFeatureSource): RegionFeatureSource {
   return {
     ...source,

@@ -1,4 +1,4 @@
-// Texts of a VCR record: its question, or question and answer, with answers or rationales to choose from.
+// The texts of a VCR record: question, or question and answer, with answers or rationales as choices.
 import { type AlignedText, readTaggedQuestion, type TaggedReading } from '../../processing/aligned-text.js';
 import { nameObjects, type Naming, VCR_NAMES, type VcrToken, type VcrWord } from '../../processing/vcr-names.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../features/region-features.js';
@@ -8,17 +8,17 @@ import type { VcrOptions } from '../shared/options.js';
 
 export interface VcrReading extends TaggedReading {
   source: RegionFeatureSource;
-  /** The answer that follows the question; null for the question alone. */
+  /** The answer that follows the question; null for none. */
   given: number | null;
 }
 
-/** Everything that may be read of a record, for a vocabulary. */
+/** All texts of a record, for a vocabulary. */
 export function vcrTexts({ question, answers, rationales, objects }: VcrRecord): string[] {
   const tokens = [question, ...answers, ...rationales].flat();
   return [...VCR_NAMES, ...objects, ...tokens.filter((token) => typeof token === 'string')];
 }
 
-/** The question and its choices with names in place of tags: answers, or rationales when an answer is given. */
+/** The question and its choices with names instead of tags: answers, or rationales when an answer is given. */
 export function vcrWords(
   record: VcrRecord,
   given: number | null,

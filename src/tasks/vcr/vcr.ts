@@ -1,4 +1,4 @@
-// VCR: which of four answers is right (Q->A), which of four rationales given the answer (QA->R).
+// VCR: chooses one of four answers (Q->A), or of four rationales given the answer (QA->R).
 import { writeTextAtomic } from '#platform';
 import { alignmentTensor } from '../../processing/aligned-text.js';
 import { DEFAULT_BUCKETS, type EncodedExample } from '../../processing/batch.js';
@@ -21,7 +21,7 @@ import { newModelFields, taskProcessor } from '../shared/processor.js';
 import { taskRegions } from '../shared/regions.js';
 import { readVcrQuestion, vcrTexts, vcrWords } from './questions.js';
 
-/** A question to choose for: `given` is the answer that rationales are conditioned on. */
+/** A question with choices: `given` is the answer that rationales are conditioned on. */
 interface VcrQuestion {
   record: VcrRecord;
   given: number | null;
@@ -31,7 +31,7 @@ interface VcrQuestion {
 export interface VcrExample extends VcrQuestion {
   /** The text with each choice. */
   choices: readonly EncodedExample[];
-  /** Of each choice and region: the text positions that name it. */
+  /** For each choice and region, the text positions that name it. */
   alignments: readonly (readonly (readonly number[])[])[];
 }
 
@@ -39,7 +39,7 @@ const CHOICES = 4;
 
 type Mode = VcrOptions['mode'];
 
-/** Opens VCR data. @throws ConfigError when labels are lacking; DataError when features do not fit the objects. */
+/** Opens VCR data. @throws ConfigError when labels are missing; DataError when features do not match the objects. */
 export async function openVcr(options: VcrOptions, context: TaskContext): Promise<OpenedTask<VcrExample>> {
   const splits = await readSplits((paths) => readAll(paths, readVcr), options.data, options.validationData);
   requireLabels(splits.records, {
@@ -62,7 +62,7 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
   }));
 }
 
-/** The questions of a mode. To predict rationales, each is asked given every answer, as the leaderboard wants it. */
+/** The questions of a mode. To predict rationales, each question occurs with every given answer, as the leaderboard requires. */
 function questionsOf(records: readonly VcrRecord[], mode: Mode, { purpose }: TaskContext): VcrQuestion[] {
   if (mode === 'answer') return records.map((record) => ({ record, given: null, label: record.answerLabel }));
   if (purpose !== 'predict')
@@ -147,7 +147,7 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
   };
 }
 
-/** The choices as a person reads them; numbered, so that the confusion shows whether one number is preferred. */
+/** A note with the numbered choices, so that the confusion matrix shows whether one number is preferred. */
 function noteOf(
   { record, given, label, choices }: VcrExample,
   row: readonly number[],

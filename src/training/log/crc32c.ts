@@ -13,7 +13,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (value ^ 0xffffffff) >>> 0;
 }
 
-/** The masked form that TFRecord stores, so that checksums of checksums stay good. */
+/** The masked form that TFRecord stores, so that checksums of data with checksums stay meaningful. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const value = crc32c(bytes);
   return (((value >>> 15) | (value << 17)) + 0xa282ead8) >>> 0;

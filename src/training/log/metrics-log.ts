@@ -1,19 +1,19 @@
-// metrics.jsonl: one JSON object a line, appended during the run and truncated when it resumes.
+// metrics.jsonl: one JSON object per line, appended during the run and truncated when it resumes.
 import { appendFileSync } from 'node:fs';
 import { exists, readText, writeTextAtomic } from '#platform';
 import { requirePath } from '../../options.js';
 
-/** One line: where the run stood, and metrics by name. */
+/** One line: the progress of the run, and metrics by name. */
 export interface MetricsEntry {
   event: 'train' | 'evaluate';
-  /** Updates made when the line was written. */
+  /** Number of updates when the line was written. */
   step: number;
   /** Passes over the training examples, as a fraction. */
   epoch: number;
   [metric: string]: number | string;
 }
 
-/** The log of one run. JSON knows no NaN: such a value is written as a string. */
+/** The log of one run. JSON has no NaN: such a value is written as a string. */
 export class MetricsLog {
   readonly entries: MetricsEntry[];
 
@@ -24,7 +24,7 @@ export class MetricsLog {
     this.entries = entries;
   }
 
-  /** Opens a log, keeping what was written up to a step of each kind: later lines belong to work that a resumed run does again. */
+  /** Opens a log, keeping the lines of each kind up to a step: a resumed run writes the later ones again. */
   static async open(path: string, upTo: Readonly<Record<MetricsEntry['event'], number>>): Promise<MetricsLog> {
     const entries = (await readMetrics(path)).filter(({ event, step }) => step <= upTo[event]);
     await writeTextAtomic(path, entries.map(lineOf).join(''));
@@ -38,8 +38,8 @@ export class MetricsLog {
 }
 
 /**
- * The lines of a metrics.jsonl; none when there is no such file. Lines that are no entries are left out, such as the last one
- * of a killed process or the zeros that a power cut may leave: they must not keep a run from resuming.
+ * The lines of a metrics.jsonl; empty without the file. Invalid lines are ignored, such as the incomplete last line of a killed
+ * process or zeros after a power failure, so that the run can resume.
  */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
   requirePath('readMetrics', path);

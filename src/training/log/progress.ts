@@ -2,10 +2,10 @@
 import { SingleBar } from 'cli-progress';
 import { requireKinds } from '../../options.js';
 
-/** Shows the way from a step to the last one. */
+/** Shows the progress of a run. */
 export interface Progress {
   start(total: number, at: number): void;
-  /** An update is done; `secondsLeft` is null while the pace is unknown. */
+  /** Called after an update; `secondsLeft` is null while the pace is unknown. */
   update(step: number, values: { loss: number; learningRate: number; secondsLeft: number | null }): void;
   /** A separate line, such as the metrics of an evaluation. */
   line(text: string): void;
@@ -15,7 +15,7 @@ export interface Progress {
 /** Seconds between two plain lines. */
 const LINE_SECONDS = 10;
 
-/** The progress that fits a stream: no bar and no control codes unless it is a terminal. */
+/** The progress display for a stream: a bar with control codes only on a terminal. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   requireKinds('createProgress', { 'an object': { stream } });
   return stream.isTTY ? barProgress(stream) : lineProgress((text) => void stream.write(`${text}\n`));
@@ -39,7 +39,7 @@ function barProgress(stream: NodeJS.WriteStream): Progress {
       stream,
       barsize: 24,
       hideCursor: true,
-      gracefulExit: false, // the trainer ends the bar, whatever the signal
+      gracefulExit: false, // the trainer ends the bar on every signal
     });
     bar.start(lastTotal, last, shown);
   };
@@ -70,7 +70,7 @@ function barProgress(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-/** Plain lines, one every ten seconds at most. */
+/** Plain lines, at most one every ten seconds. */
 export function lineProgress(write: (text: string) => void, now: () => number = () => Date.now() / 1000): Progress {
   let [total, shownAt] = [0, -Infinity];
   return {

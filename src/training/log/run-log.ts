@@ -7,7 +7,7 @@ import { TensorBoardWriter } from './tensorboard.js';
 export const METRICS_FILE = 'metrics.jsonl';
 
 export class RunLog {
-  /** Of the updates of this start since the last line. */
+  /** Time and size of the updates since the last line. */
   private pace = { seconds: 0, steps: 0, examples: 0 };
 
   private constructor(
@@ -15,14 +15,14 @@ export class RunLog {
     private readonly events: TensorBoardWriter,
   ) {}
 
-  /** Opens the log of a run that starts after `step`, last evaluated at `evaluatedStep`; later lines are dropped, since the run makes them again. */
+  /** Opens the log of a run that starts after `step`, last evaluated at `evaluatedStep`; later lines are removed, since the run writes them again. */
   static async open(
     runDir: string,
     { step, evaluatedStep, run }: { step: number; evaluatedStep: number; run: object },
   ): Promise<RunLog> {
     const metrics = await MetricsLog.open(join(runDir, METRICS_FILE), { train: step, evaluate: evaluatedStep });
     const eventsDir = join(runDir, 'tensorboard');
-    if (step === 0) await rm(eventsDir, { recursive: true, force: true }); // of a start that made no checkpoint
+    if (step === 0) await rm(eventsDir, { recursive: true, force: true }); // events of a start without a checkpoint
     const events = new TensorBoardWriter(eventsDir, { startStep: step });
     if (step === 0) events.hyperparameters(run);
     if (step === 0) events.text(0, 'run', `\`\`\`json\n${JSON.stringify(run, null, 2)}\n\`\`\``);
@@ -36,7 +36,7 @@ export class RunLog {
     this.pace.examples += examples;
   }
 
-  /** One line of training: means since the last line. */
+  /** Logs training: means since the last line. */
   train(step: number, epoch: number, means: { loss: number; gradientNorm: number; learningRate: number }): void {
     const { seconds, steps, examples } = this.pace;
     this.pace = { seconds: 0, steps: 0, examples: 0 };
@@ -48,17 +48,17 @@ export class RunLog {
     });
   }
 
-  /** One line of evaluation. */
+  /** Logs an evaluation. */
   evaluate(step: number, epoch: number, metrics: Record<string, number>, seconds: number): void {
     this.write('evaluate', step, epoch, { ...metrics, seconds: round(seconds) });
   }
 
-  /** Markdown for TensorBoard. */
+  /** Logs Markdown to TensorBoard. */
   text(step: number, tag: string, markdown: string): void {
     this.events.text(step, tag, markdown);
   }
 
-  /** A distribution for TensorBoard. */
+  /** Logs a distribution to TensorBoard. */
   histogram(step: number, tag: string, values: ArrayLike<number>): void {
     this.events.histogram(step, tag, values);
   }

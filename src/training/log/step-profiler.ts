@@ -4,7 +4,7 @@ import type { ChromeTrace } from '../../engine/session/contract.js';
 import { operationTable, operationTimes } from '../../engine/session/operation-times.js';
 import { type RawTensors } from '../../raw-tensor.js';
 
-/** Updates that pass before one is traced: they record, allocate and fill caches. */
+/** Updates before the traced one: they record, allocate and fill caches. */
 const WARM_UPDATES = 2;
 
 export class StepProfiler {
@@ -12,13 +12,13 @@ export class StepProfiler {
   private updates = 0;
   private isDone = false;
 
-  /** @param file where the trace goes. @param print takes what is said about it. */
+  /** @param file the trace's path. @param print receives lines about it. */
   constructor(
     private readonly file: string,
     private readonly print: (line: string) => void,
   ) {}
 
-  /** Whether this update is the one to trace: the first warm one whose shapes have been run before, or the run's last. */
+  /** Whether this update is the one to trace: the first one after warming up whose shapes have been run before, or the last. */
   isDue(batches: readonly RawTensors[], isLast: boolean): boolean {
     const signature = batches.map((inputs) => Object.values(inputs).map(({ shape }) => shape.join('x'))).join('; ');
     const isWarm = this.updates >= WARM_UPDATES && this.seen.has(signature);
@@ -27,7 +27,7 @@ export class StepProfiler {
     return !this.isDone && (isWarm || isLast);
   }
 
-  /** Writes the trace of an update, and says where it is and what takes the time. */
+  /** Writes the trace of an update, and prints its path and the time of operations. */
   async write(step: number, trace: ChromeTrace): Promise<void> {
     this.isDone = true;
     await writeTextAtomic(this.file, JSON.stringify(trace));

@@ -6,7 +6,7 @@ import { PbfWriter } from 'pbf';
 import { maskedCrc32c } from './crc32c.js';
 import { requireKinds, requireOptions, requirePath } from '../../options.js';
 
-/** SessionLog.SessionStatus.START: TensorBoard then drops what an earlier process wrote for this step and later ones. */
+/** SessionLog.SessionStatus.START: TensorBoard then discards events of earlier processes for this step and later ones. */
 const SESSION_START = 1;
 const DT_STRING = 7;
 const DT_FLOAT = 1;
@@ -16,7 +16,7 @@ const HISTOGRAM_BUCKETS = 30;
 type Fields = (writer: PbfWriter) => void;
 
 /**
- * One event file. Every call appends one record, so that a killed run loses nothing that was logged.
+ * One event file. Every call appends one record at once, so that nothing is lost if the run is killed.
  * @example
  * const writer = new TensorBoardWriter('logs', { startStep: 0 });
  * writer.scalars(1, { 'train/loss': 0.7 });
@@ -124,7 +124,7 @@ export function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-/** A Summary.Value that holds a tensor, with the metadata of the plugin that shows it. */
+/** A Summary.Value that holds a tensor, with the metadata of its plugin. */
 function tensorValue(
   tag: string,
   tensor: { dtype: number; shape: readonly number[]; values: Fields },

@@ -1,30 +1,30 @@
 // Estimates the time left of a run from the pace of its last updates and the durations of its evaluations and saves.
 
-/** A pause between two updates; an evaluation ends with a save of its own. */
+/** A pause between two updates; an evaluation includes a save. */
 export type Pause = 'evaluation' | 'save';
 
 export interface TimeLeftOptions {
-  /** Updates of the run, and those that were made before this start. */
+  /** Total updates of the run, and those before this start. */
   total: number;
   at: number;
-  /** What follows an update. */
+  /** The pause after an update. */
   pauseAfter(step: number): Pause | null;
-  /** Functions recorded so far: an update that records one takes longer than others. */
+  /** Number of recorded functions: an update that records one takes longer. */
   recordings(): number;
   /** Seconds on any clock. */
   now?: () => number;
 }
 
-/** Updates that make the pace: enough to even out batches of different lengths. */
+/** Updates in the moving average, enough to even out batches of different lengths. */
 const PACE_UPDATES = 20;
 
 /** The clock of one start of a run. */
 export class TimeLeft {
   private readonly now: () => number;
   private readonly pausesLeft = { evaluation: 0, save: 0 };
-  /** Seconds of the last one; 0 before the first. */
+  /** Seconds of the last pause; 0 before the first. */
   private readonly pauseSeconds = { evaluation: 0, save: 0 };
-  /** Seconds of each of the last updates, those left out that recorded a function. */
+  /** Seconds of the last updates, without those that recorded a function. */
   private readonly paces: number[] = [];
   private lastAt: number;
   private recordings: number;
@@ -40,7 +40,7 @@ export class TimeLeft {
     this.recordings = recordings();
   }
 
-  /** An update is done. @returns seconds left; null while the pace is unknown */
+  /** Call after an update. @returns seconds left; null while the pace is unknown */
   update(step: number): number | null {
     const recordings = this.options.recordings();
     const seconds = this.lap();
@@ -50,7 +50,7 @@ export class TimeLeft {
     return this.secondsLeft(step);
   }
 
-  /** What followed an update is done. */
+  /** Call after the pause that follows an update. */
   pause(step: number): void {
     const { at, pauseAfter, recordings } = this.options;
     const seconds = this.lap();

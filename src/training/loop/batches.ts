@@ -1,4 +1,4 @@
-// Makes batches while the step runs, and fills a short batch up without changing its loss.
+// Reads batches, and pads a short batch without changing its loss.
 import { ShapeError } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
 import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
@@ -19,8 +19,8 @@ const IGNORED_LABEL = -100;
 const LABELS = new Set(['labels', 'sentenceImageLabels']);
 
 /**
- * A batch of exactly `size` examples, so that a recorded step fits: the last example is repeated with labels that no loss
- * counts (integers -100, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those of the short batch.
+ * Pads a batch to exactly `size` examples, the shape of a recorded step: the last example is repeated with labels that losses ignore
+ * (integers -100, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those of the short batch.
  * @throws ShapeError for an input that has another number of examples on its first axis
  */
 export function fillBatch({ inputs, shared, count }: Batch, size: number): Batch {
@@ -46,8 +46,8 @@ function fillRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor 
 }
 
 /**
- * Outputs of a batch of `size` examples without those that `fillBatch` has added. Scalars belong to the batch; everything else has the
- * examples on its first axis. @throws ShapeError when it has not
+ * Outputs of a batch of `size` examples without the padding of `fillBatch`. Scalars belong to the batch; all other outputs have the
+ * examples on their first axis. @throws ShapeError otherwise
  */
 export function cutOutputs(outputs: Record<string, RawTensor>, size: number, count: number): Record<string, RawTensor> {
   if (size === count) return outputs;
@@ -65,11 +65,11 @@ export function cutOutputs(outputs: Record<string, RawTensor>, size: number, cou
 function requireExamples(what: string, { shape }: RawTensor, count: number): void {
   if (shape[0] === count) return;
   throw new ShapeError(
-    `${what}: expected ${count} examples on the first axis, received [${shape.join(', ')}]; inputs of the batch as a whole belong into its shared`,
+    `${what}: expected ${count} examples on the first axis, received [${shape.join(', ')}]; put inputs of the whole batch into its shared`,
   );
 }
 
-/** All inputs of a batch that is not filled. */
+/** All inputs of a batch, without padding examples. */
 export function allInputs({ inputs, shared }: Batch): Record<string, RawTensor> {
   return { ...inputs, ...shared };
 }

@@ -7,18 +7,18 @@ import { MASKS } from './padding.js';
 /** Buckets, and the padding expected with them. */
 export interface FittedBuckets {
   buckets: Buckets;
-  /** Expected share of padding among tokens and regions, from 0 to 1; null when the lengths are not known. */
+  /** Expected share of padding among tokens and regions, from 0 to 1; null when the lengths are unknown. */
   padding: number | null;
 }
 
 export interface FitOptions {
-  /** Batches as they will be made, as indices of examples; those of one epoch suffice. */
+  /** Batches as indices of examples, of one epoch at least. */
   batches: readonly (readonly number[])[];
-  /** Examples that a short batch is filled up to; absent: it stays short. */
+  /** Size that a short batch is padded to; absent: it is not padded. */
   batchSize?: number;
-  /** Batches of the whole run: a shape that serves few of them is not worth its recording. */
+  /** Number of batches in the whole run: recording a shape pays only for many of them. */
   batchCount: number;
-  /** Most shapes. */
+  /** Maximum number of shapes. */
   maxShapes: number;
   seed: number;
 }
@@ -29,16 +29,16 @@ interface Lengths {
   regions: number;
 }
 
-/** Batches that lengths are sampled from: enough for their distribution. */
+/** Number of batches that lengths are sampled from. */
 const FITTED_BATCHES = 1000;
-/** Examples that are read to compare them with `sizeOf`, which may be an estimate. */
+/** Number of examples that are read to correct `sizeOf`, which may be an estimate. */
 const SAMPLED = 64;
-/** Recording a shape takes about as long as so many of its batches. */
+/** Cost of recording a shape, in batches of that shape. */
 const RECORDING_BATCHES = 4;
 
 /**
- * Buckets for the batches of a data set. Every pair of a text bucket and a region bucket is a shape, and there are `maxShapes` at most;
- * lengths beyond the longest that is expected go to `DEFAULT_BUCKETS`, which are also what a data set without `sizeOf` gets.
+ * Buckets for the batches of a data set. Every pair of a text bucket and a region bucket is a shape, at most `maxShapes` in all;
+ * lengths above the longest expected one use `DEFAULT_BUCKETS`, as do data sets without `sizeOf`.
  */
 export async function fitBuckets<E>(task: Task<E>, dataset: Dataset<E>, options: FitOptions): Promise<FittedBuckets> {
   const { sizeOf } = dataset;
@@ -64,8 +64,8 @@ export async function fitBuckets<E>(task: Task<E>, dataset: Dataset<E>, options:
 }
 
 /**
- * The lengths that examples have in the model's inputs. A sample corrects the estimates of `sizeOf`, and stands for lengths
- * that are not known at all.
+ * The lengths of examples in the model's inputs: the estimates of `sizeOf`, corrected by a sample, which also replaces unknown
+ * lengths.
  */
 async function calibrated<E>(
   task: Task<E>,
@@ -90,7 +90,7 @@ async function calibrated<E>(
   return (index) => ({ text: text(index), regions: regions(index) });
 }
 
-/** For each example of a mask `[b, ..., n]` the longest of its rows. */
+/** For each example of a mask `[b, ..., n]`, the longest of its rows. */
 function usedLengths(mask: ArrayLike<number>, shape: readonly number[]): number[] {
   const [b = 0] = shape;
   const n = shape.at(-1) ?? 0;
@@ -113,7 +113,7 @@ function longestOf(examples: readonly Lengths[]): Lengths {
   };
 }
 
-/** The buckets of both axes with the least padding and recording, among all numbers of buckets that make no more shapes than allowed. */
+/** The buckets of both axes with the least cost of padding and recording, within the allowed number of shapes. */
 function chooseEdges(
   longest: readonly Lengths[],
   { batchCount, maxShapes }: FitOptions,
@@ -168,7 +168,7 @@ function cheapestEdges(lengths: readonly number[], most: number): { edges: numbe
   return found.length > 0 ? found : [{ edges: [], cost: 0 }];
 }
 
-/** Fitted buckets, and the usual ones above them for what is longer than expected. */
+/** Fitted buckets, and the default ones above them for longer batches than expected. */
 function withTail(edges: readonly number[], usual: readonly number[]): number[] {
   const top = edges.at(-1) ?? 0;
   return [...edges, ...usual.filter((size) => size > top)];

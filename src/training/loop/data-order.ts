@@ -1,4 +1,4 @@
-// The order of examples and batches: a function of seed and epoch alone, so that a resumed run only has to skip batches.
+// The order of examples and batches: a function of only seed and epoch, so that a resumed run can skip batches.
 import { permutation } from '../../random/values.js';
 import { type Dataset } from '../task.js';
 import { chunk } from '../../chunk.js';
@@ -10,7 +10,7 @@ export interface OrderOptions {
   groupByLength: boolean;
 }
 
-/** Batches within which examples are sorted by length: enough for similar lengths, few enough to stay random (as transformers). */
+/** Batches within which examples are sorted by length: enough for similar lengths, few enough to stay random (as in transformers). */
 const BATCHES_PER_GROUP = 50;
 
 /** The batches of an epoch as indices of examples; the last one may be shorter. */
@@ -34,7 +34,7 @@ export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: 
   ];
 }
 
-/** All examples once, longest first where lengths are known: evaluation needs no order, and batches of similar length waste no padding. */
+/** All examples once, longest first if lengths are known: the order does not matter, and batches of similar length need little padding. */
 export function evaluationBatches(dataset: Dataset<unknown>, batchSize: number): number[][] {
   const order = Array.from({ length: dataset.length }, (_, i) => i);
   if (dataset.sizeOf === undefined) return chunk(order, batchSize);
@@ -45,7 +45,7 @@ export function evaluationBatches(dataset: Dataset<unknown>, batchSize: number):
   );
 }
 
-/** Classes of region counts: examples of one class are sorted by their text. */
+/** Number of classes of region counts: examples of one class are sorted by text length. */
 const REGION_CLASSES = 4;
 
 /** Compares examples by length, longest first: by class of region count, then by text, so that a batch has similar lengths in both. */

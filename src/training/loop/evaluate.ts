@@ -17,26 +17,26 @@ export interface EvaluateOptions<E> {
   seed: number;
   /** Forward pass without dropout: `TrainingStep.outputs`, or a model's. */
   outputs: (inputs: Record<string, RawTensor>) => Promise<Record<string, RawTensor>>;
-  /** Lengths that batches are padded to. Default: fitted to the data set, as `evaluationBuckets` does. */
+  /** Lengths that batches are padded to. Default: fitted to the data set by `evaluationBuckets`. */
   buckets?: Buckets;
-  /** Fill a short batch up to the batch size, for forward passes recorded per shape. */
+  /** Pad a short batch to the batch size, for forward passes recorded per shape. */
   padBatches: boolean;
-  /** Whether metrics can be computed; default true. Without labels only `onBatch` sees the outputs. */
+  /** Whether metrics can be computed; default true. Without labels only `onBatch` receives the outputs. */
   hasLabels?: boolean;
   /** Run only this part of the batches; the metrics are then those of the part. Default: all. */
   shard?: Shard | undefined;
   /** @param indices of the examples in the data set: batches come by length. */
   onBatch?: (examples: readonly E[], outputs: Record<string, RawTensor>, indices: readonly number[]) => void;
-  /** Asked before each batch: true ends the evaluation early. */
+  /** Called before each batch: true ends the evaluation early. */
   isStopped?: () => boolean;
 }
 
-/** Batches that are made while one runs. */
+/** Batches that are prepared while one runs. */
 const BATCHES_AHEAD = 2;
-/** Most shapes of the batches of an evaluation. */
+/** Maximum number of batch shapes in an evaluation. */
 const MAX_SHAPES = 8;
 
-/** Buckets for evaluations of a data set in batches of a size; they depend on nothing else, so that training and a later evaluation agree. */
+/** Buckets for evaluations of a data set in batches of a size; they depend only on these, so that training and a later evaluation agree. */
 export async function evaluationBuckets<E>({
   task,
   dataset,
@@ -97,7 +97,7 @@ export class LossMean {
 /**
  * Metrics over the whole data set: the task's own, and `loss` (mean over examples) when the batches carry labels.
  * Null when `isStopped` ended it.
- * @throws ConfigError for a shard that is none
+ * @throws ConfigError for an invalid shard
  */
 export async function evaluateTask<E>(options: EvaluateOptions<E>): Promise<Record<string, number> | null> {
   requireOptions('evaluateTask', options);

@@ -13,7 +13,7 @@ import { Validation } from './validation.js';
 
 /** Evaluates the validation examples of a run. */
 export class Evaluations<E> {
-  /** Metrics of the last evaluation of this start. */
+  /** Metrics of the last evaluation since this start. */
   last: Record<string, number> | null = null;
   /** Why all workers stopped the last evaluation. */
   stoppedBy: EndReason | null = null;
@@ -23,7 +23,7 @@ export class Evaluations<E> {
     this.validation = run.validation === null ? null : new Validation(run, run.validation);
   }
 
-  /** Evaluates the current weights, or their average where one is kept, and records the result. Null when a signal interrupted it. */
+  /** Evaluates the current weights, or their moving average if used, and logs the result. Null when a signal interrupted it. */
   async evaluate(): Promise<Record<string, number> | null> {
     const { step: training, log, progress, stepsPerEpoch } = this.run;
     if (this.validation === null) return null;
@@ -48,18 +48,18 @@ export class Evaluations<E> {
     const { state, step, totalSteps, progress, arguments: given } = this.run;
     const { staleEvaluations } = state;
     if (staleEvaluations < (given.patience ?? Infinity) || step.step >= totalSteps) return false;
-    progress.line(`no better evaluation for ${staleEvaluations} times: stopping early`);
+    progress.line(`no improvement in ${staleEvaluations} evaluations: stopping early`);
     return true;
   }
 
-  /** Compares metrics with the best so far. A value that is not finite is never the best. */
+  /** Compares metrics with the best so far, and updates it. */
   private rank(step: number, metrics: Record<string, number>): boolean {
     const { state, task } = this.run;
     const { name, primaryMetric } = task;
     const value = metrics[primaryMetric];
     if (value === undefined) {
       throw new ConfigError(
-        `task ${name}: its primary metric "${primaryMetric}" is not among ${Object.keys(metrics).join(', ')}`,
+        `task ${name}: its primary metric "${primaryMetric}" is missing; received ${Object.keys(metrics).join(', ')}`,
       );
     }
     const { best } = state;
@@ -70,7 +70,7 @@ export class Evaluations<E> {
     return isBest;
   }
 
-  /** Examples for the report and for TensorBoard, and on request the distributions of the parameters. */
+  /** Logs examples for the report and TensorBoard, and on request the distributions of parameters. */
   private async logDetails(step: number, notes: NotesSummary, isBest: boolean): Promise<void> {
     const { log, model, arguments: given } = this.run;
     if (notes.count > 0) log.text(step, 'evaluate/examples', notesTable(notes.first));

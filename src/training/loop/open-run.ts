@@ -18,14 +18,14 @@ import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
 import { synchronise } from './together.js';
 
-/** A run that can begin. Closing it gives the parameters back to the model. */
+/** A run that is ready to start. Closing it returns the parameters to the model. */
 export interface OpenRun<E> extends RunContext<E> {
   close(): Promise<void>;
 }
 
 /**
- * @throws ConfigError when the folder holds another run or model, or a profile is asked of an eager step; CheckpointError when no checkpoint
- * is sound; TrainingError when the run to resume is another one
+ * @throws ConfigError when the folder holds another run or model, or a profile is requested for an eager step; CheckpointError when no checkpoint
+ * is valid; TrainingError when the run to resume differs
  */
 export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   const { store, progress, model, totalSteps, arguments: given } = plan;
@@ -55,7 +55,7 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   }
 }
 
-/** The trainer state of a new run, or that of a checkpoint, with the step set to where it was. */
+/** The trainer state of a new run, or that of a checkpoint, whose step state is also restored. */
 async function openState<E>(
   { train, validation, fixedSettings, arguments: given, progress, totalSteps }: RunPlan<E>,
   step: TrainingStep,
@@ -76,13 +76,14 @@ async function openState<E>(
   if (checkpoint === null) return fresh;
   requireSameRun(checkpoint.state, fresh);
   const changes = environmentChanges(checkpoint.state.environment, fresh.environment);
-  if (changes.length > 0) progress.line(`resume: not bit for bit the same as without the stop: ${changes.join('; ')}`);
+  if (changes.length > 0)
+    progress.line(`resume: the result will not be bit-identical to an uninterrupted run: ${changes.join('; ')}`);
   await step.loadState(checkpoint.dir);
-  progress.line(`resume: going on after step ${checkpoint.step} of ${totalSteps}`);
+  progress.line(`resume: continuing after step ${checkpoint.step} of ${totalSteps}`);
   return { ...checkpoint.state, arguments: given, environment: fresh.environment };
 }
 
-/** Writes what the folder holds from the start on, and opens its log. @param startedAt updates before this start */
+/** Writes the initial files of the folder, and opens its log. @param startedAt updates before this start */
 async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: number): Promise<RunLog> {
   const { task, settings, arguments: given } = plan;
   const { outputDir } = given;

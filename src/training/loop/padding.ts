@@ -4,7 +4,7 @@ import { type Batch } from '../task.js';
 /** Masks of tokens and regions: 1 in use, 0 padding. */
 export const MASKS = ['attentionMask', 'visualAttentionMask'] as const;
 
-/** Tokens and regions of a batch that is filled up to `size` examples: all of them, and those that are padding. */
+/** Counts the tokens and regions of a batch padded to `size` examples: all of them, and the padding. */
 export function countPadding({ inputs, count }: Batch, size: number): { all: number; padded: number } {
   const masks = MASKS.flatMap((name) => (inputs[name] === undefined ? [] : [inputs[name].data]));
   const all = masks.reduce((sum, { length }) => sum + (length / count) * size, 0);

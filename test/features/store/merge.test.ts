@@ -62,7 +62,7 @@ test('stores that do not belong together are refused', async () => {
   const damaged = join(root, 'damaged.vbf');
   writeFileSync(damaged, readFileSync(third).fill(1, 20, 24));
   await expect(merge([first, second, damaged])).rejects.toThrow(/damaged\.vbf, image \d: the checksum is wrong/);
-  await expect(pack('many', { shard: { index: 1, count: 8 } })).rejects.toThrow('7 images make at most 7 parts');
+  await expect(pack('many', { shard: { index: 1, count: 8 } })).rejects.toThrow('expected at most 7 parts of 7 images');
 });
 
 test('a store is known by its first bytes', async () => {

@@ -186,7 +186,7 @@ describe('VQA task', () => {
     const answers = join(folder, 'other-answers.json');
     writeFileSync(answers, JSON.stringify(['no', 'yes']));
     const other = { questions, features, annotations, answers };
-    const text = 'task vqa: none of 1 answered question has an answer that is among the 2 answers of';
+    const text = 'task vqa: none of 1 answered question has an answer among the 2 answers of';
     await expect(openTask('vqa', other, context)).rejects.toThrow(text);
     await expect(openTask('vqa', { questions, feature: features }, context)).rejects.toThrow(
       /unknown feature; known: questions/,

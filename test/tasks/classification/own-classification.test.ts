@@ -45,7 +45,7 @@ describe('own classification data', () => {
   test('refuses labels that a model does not know, single labels and missing ones', async () => {
     await expect(
       openTask('classification', { data: file({ text: 'a', image: 1, label: 'x' }), features }, TRAIN_CONTEXT),
-    ).rejects.toThrow('two labels at least, found x');
+    ).rejects.toThrow('at least two labels, found x');
     await expect(
       openTask(
         'classification',
@@ -56,7 +56,7 @@ describe('own classification data', () => {
         TRAIN_CONTEXT,
       ),
     ).rejects.toThrow(
-      /data\.jsonl, line 3: expected a label, received none; to train, task classification needs a label in each record, and 1 of 3 has none; `visualbert data check .*data\.jsonl` says more$/,
+      /data\.jsonl, line 3: expected a label, received none; to train, task classification needs a label in each record, and 1 of 3 has none; `visualbert data check .*data\.jsonl` lists them$/,
     );
     await expect(
       openTask(

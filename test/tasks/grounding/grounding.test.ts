@@ -158,7 +158,7 @@ describe('grounding', () => {
     expect(texts[0]).toMatch(/^\[CLS\] a young man holds two balls in a park \. \[SEP\]/);
     expect(texts[1]).toMatch(/^\[CLS\] balls fly \. \[SEP\]/);
     await expect(openTask('flickr-pretraining', options, { purpose: 'predict', model: 'x' })).rejects.toThrow(
-      'nothing to predict',
+      'this task has no predictions',
     );
   });
 

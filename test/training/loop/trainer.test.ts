@@ -132,7 +132,7 @@ describe('Trainer', () => {
     expect(lines[0]).toMatch(
       /step-00000012: optimizer.safetensors has 100 bytes, \d+ were written; going back to an older/,
     );
-    expect(lines[1]).toBe('resume: going on after step 10 of 20');
+    expect(lines[1]).toBe('resume: continuing after step 10 of 20');
     expect(await losses(parts)).toEqual(await losses(whole));
   });
 
