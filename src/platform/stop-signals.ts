@@ -1,7 +1,7 @@
-// SIGINT and SIGTERM ask for a stop: of a run, an extraction, a server. A second one, later, ends the process as usual.
+// SIGINT and SIGTERM stop a run, an extraction or a server; a later second one ends the process as usual.
 import { requireKinds } from '../options.js';
 
-/** A request to stop, and who listens for it. */
+/** Listens for requests to stop. */
 export interface StopSignals {
   /** The signal received, if any. */
   readonly received: NodeJS.Signals | null;
@@ -11,11 +11,11 @@ export interface StopSignals {
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** One request often arrives twice: `timeout`, shells and npm signal the process and its group. */
+/** Signals within this time count as one: `timeout`, shells and npm signal both the process and its group. */
 const SAME_REQUEST_MS = 1000;
 
 /**
- * Listens for SIGINT and SIGTERM until `release`. A signal that comes within a second of the first is the same request; a later one ends the process.
+ * Listens for SIGINT and SIGTERM until `release`. A second signal within a second is ignored; a later one ends the process.
  * @param onSignal called once, at the first signal.
  * @example
  * const stop = listenForStop((signal) => console.log(`${signal}: stopping after this picture`));

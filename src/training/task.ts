@@ -1,26 +1,26 @@
-// What the trainer asks of a data set and of a task; it knows nothing else about vision or language.
+// The interfaces of data sets and tasks that the trainer uses, independent of vision and language.
 import { type Buckets } from '../processing/batch.js';
 import { type RawTensor } from '../raw-tensor.js';
 
-/** Examples by index. `fingerprint` changes when the examples do: a resumed run compares it. */
+/** Examples by index. `fingerprint` changes when the examples do; a resumed run compares it. */
 export interface Dataset<E> {
   readonly length: number;
   readonly fingerprint: string;
   example(index: number): Promise<E>;
-  /** Lengths without reading the example: text tokens and regions, near enough to group batches and to fit buckets. */
+  /** Approximate lengths without reading the example: text tokens and regions, to group batches and fit buckets. */
   sizeOf?(index: number): { text: number; regions: number };
 }
 
-/** Model inputs by their camelCase names, labels included, and the number of examples that they hold. */
+/** Model inputs by their camelCase names, labels included, and the number of examples. */
 export interface Batch {
-  /** `[count, ...]`: the examples lie on the first axis. */
+  /** `[count, ...]`: the first axis has the examples. */
   inputs: Record<string, RawTensor>;
-  /** Inputs of the batch as a whole, of any shape. */
+  /** Inputs of the whole batch, of any shape. */
   shared?: Record<string, RawTensor>;
   count: number;
 }
 
-/** Collects examples with the model's outputs; `compute` gives named metrics over all of them. */
+/** Collects examples with the model's outputs; `compute` returns the metrics over all of them. */
 export interface Metric<E> {
   update(examples: readonly E[], outputs: Record<string, RawTensor>): void;
   compute(): Record<string, number>;
@@ -33,7 +33,7 @@ export interface Metric<E> {
   add?(judged: readonly unknown[]): void;
 }
 
-/** One judged example, as reports show it. */
+/** One evaluated example, for reports. */
 export interface ExampleNote {
   id: string;
   /** The question or statement. */
@@ -42,7 +42,7 @@ export interface ExampleNote {
   predicted: string;
   /** The most likely answers with their probabilities, best first. */
   scores: readonly (readonly [answer: string, probability: number])[];
-  /** How right the prediction is, from 0 to 1. */
+  /** Score of the prediction, from 0 to 1. */
   correct: number;
   images?: readonly NotedImage[];
 }
@@ -54,12 +54,12 @@ export interface NotedImage {
   height?: number;
   /** x1, y1, x2, y2 in pixels. */
   boxes?: readonly (readonly number[])[];
-  /** Of these, or beside them, where the answer lies and where the model looked for it. */
+  /** Boxes of the expected answer, and below those of the prediction. */
   expectedBoxes?: readonly (readonly number[])[];
   predictedBoxes?: readonly (readonly number[])[];
 }
 
-/** What a batch is made with. */
+/** Options of a batch. */
 export interface CollateOptions {
   seed: number;
   epoch: number;
@@ -69,15 +69,15 @@ export interface CollateOptions {
   buckets?: Buckets;
 }
 
-/** How examples become batches and how outputs are judged. */
+/** A task: collates examples into batches, and evaluates outputs. */
 export interface Task<E> {
   readonly name: string;
-  /** The key of `Metric.compute()` that picks the best checkpoint. */
+  /** The metric of `Metric.compute()` that selects the best checkpoint. */
   readonly primaryMetric: string;
   readonly greaterIsBetter: boolean;
-  /** Builds a batch; random choices (masking, captions) depend on seed, epoch and the example alone. */
+  /** Builds a batch; random choices (masking, captions) depend only on seed, epoch and the example. */
   collate(examples: readonly E[], options: CollateOptions): Promise<Batch>;
   createMetric(): Metric<E>;
-  /** What reports say about judged examples; a task without it has no examples in its reports. */
+  /** Notes on evaluated examples for reports; optional. */
   describe?(examples: readonly E[], outputs: Record<string, RawTensor>): ExampleNote[];
 }

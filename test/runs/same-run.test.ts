@@ -42,7 +42,7 @@ describe('a run that goes on', () => {
     [
       'the features of an image',
       { features: writeFeatureFolder(join(folder, 'others'), ['4', '3', '2', '1'], 3, 5) },
-      /training examples are not those of the run/,
+      /training examples differ from the run's/,
     ],
   ])('refuses another setting of %s', async (_, changed, message) => {
     await expect(train({ outputDir, resume: true, ...changed })).rejects.toThrow(message);

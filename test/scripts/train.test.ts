@@ -131,7 +131,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const again = await visualbert(args);
     expect(again).toMatchObject({ code: 1, stdout: '' }); // before any plan
     expect(again.stderr).toBe(
-      `${run}: it already holds a run; pass --resume to go on with it, or choose another --output-dir\n`,
+      `${run}: it already holds a run; pass --resume to continue it, or choose another --output-dir\n`,
     );
     const config = join(files.folder, 'vqa.json');
     writeFileSync(config, '{ "task": "vqa" }');

@@ -32,7 +32,10 @@ describe('inFlags', () => {
     ["give the list, answers: 'FILE' (one a line)", 'give the list, --answers FILE (one a line)'],
     ['{ allowFreshWeights: true } says so', '--allow-fresh-weights says so'],
     ['`model` and `modelConfig` exclude each other', '--model and --model-config exclude each other'],
-    ['the run has other settings: `epochs` was 3, is 9', 'the run has other settings: --epochs was 3, is 9'],
+    [
+      "the settings differ from the run's: `epochs` was 3, is 9",
+      "the settings differ from the run's: --epochs was 3, is 9",
+    ],
     ['more than maxLength 8', 'more than --max-text-length 8'],
     ['topK: expected at least 1 answer', '--top: expected at least 1 answer'],
     ['TrainingArguments: seed', 'seed'],

@@ -11,7 +11,7 @@ import { type FittedBuckets } from './buckets.js';
 import { type StopSignals } from '../../platform/stop-signals.js';
 import { type TrainerOptions } from './trainer-options.js';
 
-/** The options of a trainer that are not arguments, with their defaults filled in. */
+/** The options of a trainer besides its arguments, with defaults filled in. */
 export type RunParts<E> = Required<
   Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile' | 'cluster'>
 > & {
@@ -27,21 +27,21 @@ export interface RunPlan<E> extends Readonly<RunParts<E>> {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   readonly store: CheckpointStore<TrainerState>;
-  /** Lengths that training batches are padded to; reads a sample of the examples when it is first called. */
+  /** Lengths that training batches are padded to; reads a sample of the examples on the first call. */
   readonly fittedBuckets: () => Promise<FittedBuckets>;
 }
 
 /** A run in progress. */
 export interface RunContext<E> extends RunPlan<E> {
   readonly step: TrainingStep;
-  /** Changes during the run, and is part of every checkpoint. */
+  /** Mutable; part of every checkpoint. */
   readonly state: TrainerState;
   readonly log: RunLog;
   readonly signals: StopSignals;
   readonly profiler: StepProfiler | null;
 }
 
-/** Whether something that is done every `every` steps is due after a step. */
+/** Whether an action with interval `every` is due after a step. */
 export function isDue(every: 'epoch' | 'never' | number, step: number, stepsPerEpoch: number): boolean {
   return every !== 'never' && step % (every === 'epoch' ? stepsPerEpoch : every) === 0;
 }

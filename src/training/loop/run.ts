@@ -1,4 +1,4 @@
-// The loop of a run: epochs of updates, with evaluations and checkpoints in between, until its end or a reason to stop.
+// The training loop: epochs of updates with evaluations and checkpoints, until the end or a reason to stop.
 import { TrainingError } from '../../errors.js';
 import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
@@ -16,7 +16,7 @@ export class Run<E> {
   /** Updates before this start. */
   private readonly startedAt: number;
   private readonly timeLeft: TimeLeft;
-  /** Tokens and regions of the batches of this start: all of them, and those that are padding. */
+  /** Tokens and regions of the batches since this start: all of them, and the padding. */
   private readonly positions = { all: 0, padded: 0 };
   /** Whether the other workers know that the run ends before its last step. */
   private othersKnow = false;
@@ -52,7 +52,7 @@ export class Run<E> {
 
   private async epochs(): Promise<EndReason> {
     const { step, totalSteps, stepsPerEpoch, state } = this.context;
-    // A run that was stopped between an update and its evaluation evaluates now.
+    // evaluate first if the run was stopped between an update and its evaluation
     const wasDue = this.startedAt > 0 && isEvaluationDue(this.context, this.startedAt);
     const isPending = wasDue && state.evaluatedStep !== this.startedAt;
     if (wasDue) await this.announceEvaluation(isPending);
@@ -85,7 +85,7 @@ export class Run<E> {
     return null;
   }
 
-  /** Another worker was asked to stop. */
+  /** Ends the run because another worker was asked to stop. */
   private async endWithOthers(reason: EndReason): Promise<EndReason> {
     this.othersKnow = true;
     await saveCheckpoint(this.context);
@@ -148,9 +148,7 @@ export class Run<E> {
     const { step } = this.context.step;
     const isScaled = lossScale !== undefined && Number.isFinite(loss); // the loss scale was too large and has been halved
     if (isScaled && lossScale < 1) {
-      throw new TrainingError(
-        `step ${step}: gradients do not fit into float16 at any loss scale; train in bf16 or fp32`,
-      );
+      throw new TrainingError(`step ${step}: gradients overflow float16 at every loss scale; train in bf16 or fp32`);
     }
     if (given.skipNonFinite || isScaled) {
       state.skippedSteps += 1;
@@ -159,7 +157,7 @@ export class Run<E> {
       return;
     }
     throw new TrainingError(
-      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; lower the learning rate, look at the data, or pass skipNonFinite`,
+      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; lower the learning rate, check the data, or pass skipNonFinite`,
     );
   }
 

@@ -1,4 +1,4 @@
-// Writes the checkpoints of a run, and the best model into its folder.
+// Writes the checkpoints of a run, and publishes the best model in its folder.
 import { join } from 'node:path';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';
 import { AVERAGE, publishModel } from '../run-folder/run-folder.js';
@@ -21,8 +21,8 @@ export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
 }
 
 /**
- * Publishes the best model of a resumed run, which a kill may have prevented. A damaged checkpoint does not replace the model in the folder.
- * @param checkedStep of the checkpoint that the run resumes from, whose files have been checked
+ * Publishes the best model of a resumed run, in case it was killed before. A damaged checkpoint does not replace the model in the folder.
+ * @param checkedStep step of the checkpoint that the run resumes from, whose files are already verified
  */
 export async function publishBest(
   run: Pick<RunPlan<unknown>, 'store' | 'progress' | 'arguments'>,
@@ -31,7 +31,7 @@ export async function publishBest(
 ): Promise<void> {
   const problem = best.step === checkedStep ? null : await run.store.problemOf(best.step);
   if (problem === null) return publish(run, best.step);
-  run.progress.line(`${problem}; it holds the best model so far, so the run folder keeps the model that it has`);
+  run.progress.line(`${problem}; it was the best checkpoint; the run folder keeps its current model`);
 }
 
 function publish(run: Pick<RunPlan<unknown>, 'store' | 'arguments'>, step: number): Promise<void> {

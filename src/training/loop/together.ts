@@ -1,4 +1,4 @@
-// A run over several workers: what they agree on before it, whether they go on at each update, and how the others but worker 0 train.
+// Runs over several workers: agreement before the start and at each update, and the training loop of all workers but worker 0.
 import { type Cluster } from '../../cluster/contract.js';
 import { differenceOf } from '../../cluster/difference.js';
 import { TrainingError } from '../../errors.js';
@@ -11,7 +11,7 @@ import { type EndReason, type TrainResult } from './trainer-options.js';
 import { updatesOf } from './updates.js';
 import { Validation } from './validation.js';
 
-/** Arguments that may differ from worker to worker: they name folders, or concern worker 0 alone. */
+/** Arguments that may differ between workers: folders, and those used only by worker 0. */
 const OWN_ARGUMENTS = new Set(['outputDir', 'resume', 'logEvery', 'keepCheckpoints', 'histograms', 'patience']);
 
 /** Compares data, arguments and settings of all workers. @throws TrainingError naming a worker and what differs */
@@ -38,29 +38,29 @@ export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): P
   }
 }
 
-/** All take over what worker 0 has, and compare it. @throws TrainingError naming a worker whose values differ */
+/** Copies the state of worker 0 to all, and verifies it. @throws TrainingError naming a worker whose values differ */
 export async function synchronise(step: TrainingStep, cluster: Cluster): Promise<void> {
   const checksums = await cluster.exchange('the state at the start', await step.synchronise());
   const other = checksums.findIndex((checksum) => checksum !== checksums[0]);
   if (other === -1) return;
   throw new TrainingError(
-    `worker ${other} has other parameters than worker 0 after taking them over (${checksums[other]}, not ${checksums[0]}); its memory or network may be faulty`,
+    `worker ${other} differs from worker 0 after copying its parameters (checksum ${checksums[other]}, expected ${checksums[0]}); check its memory and network`,
   );
 }
 
-/** Whether the workers end before an update: the reason of the first that has one. All have to ask, each with its own. */
+/** Whether the workers stop before an update: the reason of the first that has one. All workers must call it, with their own reason. */
 export async function agreedEnd(cluster: Cluster, step: number, own: EndReason | null): Promise<EndReason | null> {
   const reasons = await cluster.exchange<EndReason | null>(`before update ${step}`, own);
   return reasons.find((reason) => reason !== null) ?? null;
 }
 
-/** Whether an evaluation that is due after a step is made: worker 0 knows, the others ask with null. */
+/** Whether to evaluate after a step: worker 0 decides, the others pass null. */
 export async function agreedEvaluation(cluster: Cluster, step: number, isMade: boolean | null): Promise<boolean> {
   const [answer] = await cluster.exchange<boolean | null>(`whether to evaluate after step ${step}`, isMade);
   return answer === true;
 }
 
-/** The training of every worker but worker 0, which alone logs and saves. */
+/** Trains on every worker but worker 0, which logs and saves. */
 export async function trainBeside<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
   const { model, totalSteps, arguments: given } = plan;
   const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
@@ -99,8 +99,8 @@ async function epochsBeside<E>(run: Beside<E>): Promise<EndReason> {
 }
 
 /**
- * Runs the work of this worker until its end, or the failure of another. In the end all wait for worker 0, which still evaluates and saves.
- * After a failure the process has to end: a sum that waits for a lost worker keeps the session.
+ * Runs this worker until its end, or the failure of another. At the end all wait for worker 0, which may still evaluate and save.
+ * After a failure the process must exit: a sum that waits for a lost worker blocks the session.
  */
 export async function withOthers(cluster: Cluster, work: () => Promise<TrainResult>): Promise<TrainResult> {
   const whole = async (): Promise<TrainResult> => {

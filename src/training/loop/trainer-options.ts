@@ -16,14 +16,14 @@ export interface TrainerModel extends TrainableModel {
 /** What a callback returns: `'stop'` ends the run. */
 type Answer = 'stop' | void;
 
-/** Called at each event and waited for; what it throws ends the run. */
+/** Called and awaited at each event; an error ends the run. */
 export interface TrainerCallback {
   onStep?(step: number, result: StepResult): Answer | Promise<Answer>;
   onEvaluate?(step: number, metrics: Record<string, number>): Answer | Promise<Answer>;
   onSave?(step: number, dir: string): void | Promise<void>;
 }
 
-/** The parts of a run, given beside its arguments. */
+/** The parts of a run, besides its arguments. */
 export interface TrainerOptions<E> extends TrainingArguments {
   model: TrainerModel;
   task: Task<E>;
@@ -32,20 +32,20 @@ export interface TrainerOptions<E> extends TrainingArguments {
   callbacks?: readonly TrainerCallback[];
   /** Default: a bar on a terminal, lines elsewhere, on standard error. */
   progress?: Progress;
-  /** File for a Chrome trace of one warm update, whose time by type of operation is printed too. Needs the compiled step. */
+  /** File for a Chrome trace of one update after warming up; its times by type of operation are printed. Needs the compiled step. */
   profile?: string;
   /**
-   * The cluster that this process has joined: its workers share each batch, so `batchSize` is that of all of them. Worker 0 alone calls
-   * callbacks, evaluates, and writes the run folder. After an error the process has to end. Needs the compiled step.
+   * The cluster that this process has joined: its workers share each batch, so `batchSize` is the total of all. Only worker 0 calls
+   * callbacks, evaluates, and writes the run folder. After an error the process must exit. Needs the compiled step.
    */
   cluster?: Cluster;
-  /** Writes what belongs to a complete run folder beside the model: tokenizer files, answers. */
+  /** Writes the other files of a complete model folder: tokenizer files, answers. */
   saveAssets?: (dir: string) => Promise<void>;
-  /** Pixels of the images that the report shows. */
+  /** Reads the pictures for the report. */
   readPicture?: PictureReader;
-  /** Kept in run.json beside the arguments: the task's own settings. */
+  /** Further settings for run.json, such as those of the task. */
   settings?: Record<string, unknown>;
-  /** What else must be equal when the run resumes, by name: how examples are made, the model's configuration. */
+  /** Further settings that must be equal when the run resumes, by name: options of examples, the model's configuration. */
   fixedSettings?: Readonly<Record<string, unknown>>;
 }
 
@@ -53,15 +53,15 @@ export interface TrainerOptions<E> extends TrainingArguments {
 export type EndReason = 'finished' | 'early' | 'callback' | 'stopAfter' | NodeJS.Signals;
 
 export interface TrainResult {
-  /** Updates made, those before a resume included. */
+  /** Number of updates, including those before a resume. */
   step: number;
   totalSteps: number;
   reason: EndReason;
   best: BestEvaluation | null;
-  /** Metrics of the last evaluation of this start. */
+  /** Metrics of the last evaluation since this start. */
   metrics: Record<string, number> | null;
-  /** Graphs recorded in this start, those of evaluations included; 0 for an eager run. */
+  /** Graphs recorded since this start, including evaluations; 0 for an eager run. */
   recordings: number;
-  /** Share of padding among the tokens and regions of the training batches of this start, from 0 to 1; null when no input is a mask. */
+  /** Share of padding among the tokens and regions of the training batches since this start, from 0 to 1; null when no input is a mask. */
   padding: number | null;
 }

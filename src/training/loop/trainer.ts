@@ -1,4 +1,4 @@
-// Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Knows nothing of vision or language.
+// Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Independent of vision and language.
 import { ConfigError } from '../../errors.js';
 import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { createProgress } from '../log/progress.js';
@@ -14,9 +14,9 @@ import { requireAgreement, trainBeside, withOthers } from './together.js';
 import { type TrainerOptions, type TrainResult } from './trainer-options.js';
 import { requireOptions } from '../../options.js';
 
-/** Most shapes of training batches. */
+/** Maximum number of shapes of training batches. */
 const MAX_SHAPES = 8;
-/** The same where an update is made of several batches: each shape is then recorded for the first, the middle and the last of them. */
+/** The same with gradient accumulation, which records each shape for the first, middle and last batch of an update. */
 const MAX_ACCUMULATED_SHAPES = 3;
 
 /**
@@ -44,9 +44,9 @@ export class Trainer<E> {
     const { settings = {}, fixedSettings = {}, ...given } = more;
     const resolved = resolveTrainingArguments(given);
     const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = resolved;
-    if (train.length === 0) throw new ConfigError('Trainer: there are no training examples');
+    if (train.length === 0) throw new ConfigError('Trainer: expected training examples, received an empty data set');
     if (validation?.length === 0)
-      throw new ConfigError('Trainer: there are no validation examples; leave validation out');
+      throw new ConfigError('Trainer: expected validation examples, received an empty data set; leave validation out');
     if (cluster !== null && batchSize % cluster.count !== 0) {
       throw new ConfigError(
         `Trainer: batchSize: expected a multiple of the ${cluster.count} workers, which share each batch, received ${batchSize}`,
@@ -86,8 +86,8 @@ export class Trainer<E> {
   }
 
   /**
-   * Share of padding that is expected among the tokens and regions of the training batches, from 0 to 1, with lengths fitted to the data;
-   * null when the data set does not know its lengths. Reads a sample of the examples.
+   * Expected share of padding among the tokens and regions of the training batches, from 0 to 1, with lengths fitted to the data;
+   * null when the data set has no lengths. Reads a sample of the examples.
    */
   async expectedPadding(): Promise<number | null> {
     return (await this.plan.fittedBuckets()).padding;
@@ -96,8 +96,8 @@ export class Trainer<E> {
   /**
    * Runs to the end, or until a signal, a callback, `patience` or `stopAfter` ends it.
    * The model holds the last weights afterwards; the run folder holds the best.
-   * @throws ConfigError when the folder holds another run or model; CheckpointError when a checkpoint cannot be written, the older ones are intact;
-   * TrainingError when the loss is not finite, the run to resume is another one, another process works in its folder, or workers differ;
+   * @throws ConfigError when the folder holds another run or model; CheckpointError when a checkpoint cannot be written (older ones are intact);
+   * TrainingError when the loss is not finite, the run to resume differs, another process uses its folder, or workers differ;
    * WorkerError when another worker of the cluster is lost
    */
   async train(): Promise<TrainResult> {
@@ -130,7 +130,7 @@ export class Trainer<E> {
     } catch (error) {
       const newest = (await store.steps()).at(-1);
       if (newest !== undefined)
-        progress.line(`the run can go on from ${store.dirOf(newest)} with resume: true (${outputDir})`);
+        progress.line(`the run can continue from ${store.dirOf(newest)} with resume: true (${outputDir})`);
       throw error;
     } finally {
       await run.close();
@@ -138,7 +138,7 @@ export class Trainer<E> {
   }
 }
 
-/** The same promise at every call. */
+/** Caches the promise of the first call. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => (made ??= make());

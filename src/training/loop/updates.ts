@@ -1,4 +1,4 @@
-// The updates of an epoch as inputs of the step: read ahead, padded, and with several workers only the share of this one.
+// The updates of an epoch as inputs of the step: read ahead, padded, and with several workers only this worker's share.
 import { type Cluster } from '../../cluster/contract.js';
 import { type Buckets } from '../../processing/batch.js';
 import { prefetch } from '../../prefetch.js';
@@ -9,7 +9,7 @@ import { epochBatches } from './data-order.js';
 import { MASKS } from './padding.js';
 import { type RunContext } from './run-context.js';
 
-/** Updates whose batches are made while a step runs. */
+/** Updates whose batches are prepared while a step runs. */
 const UPDATES_AHEAD = 2;
 
 /** One update. */
@@ -17,19 +17,19 @@ export interface Update {
   inputs: RawTensors[];
   /** With several workers: the share of each batch among all examples of the update. */
   shares?: readonly number[];
-  /** The batches before they were filled up. */
+  /** The batches before padding. */
   batches: Batch[];
-  /** Examples of all workers. */
+  /** Number of examples of all workers. */
   exampleCount: number;
 }
 
-/** What reading updates needs of a run. */
+/** The parts of a run that reading updates needs. */
 type Reading<E> = Pick<
   RunContext<E>,
   'task' | 'train' | 'arguments' | 'step' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
 >;
 
-/** The updates of an epoch that are not made yet. */
+/** The remaining updates of an epoch. */
 export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenerator<Update> {
   const { step, stepsPerEpoch, train, cluster, arguments: given } = run;
   const { batchSize, accumulationSteps, seed, shuffle, groupByLength } = given;
@@ -47,7 +47,7 @@ export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenera
   try {
     for (let next = await read.next(); next.done !== true; next = await read.next()) yield next.value;
   } finally {
-    cluster?.abandon(); // what was read ahead waits for workers that may have stopped reading
+    cluster?.abandon(); // batches read ahead wait for workers that may have stopped reading
     await read.return(undefined);
   }
 }
@@ -66,17 +66,17 @@ async function readWhole<E>(
   };
 }
 
-/** What one worker reads of an update. */
+/** One worker's share of an update. */
 interface Share {
-  /** Of the update in the run. */
+  /** Index of the update in the run. */
   number: number;
   indices: readonly number[][];
   options: CollateOptions & { buckets: Buckets };
 }
 
 /**
- * The rows of each batch that are this worker's: those from `worker * size` on. Where a short batch has none for it, an example of another
- * worker stands in with a share of 0. All pad to one length, so that dropout draws what it would draw in one process.
+ * This worker's rows of each batch, from `worker * size` on. If a short batch has none for it, it uses an example of another worker with
+ * a share of 0. All workers pad to the same length, so that dropout draws the same numbers as in one process.
  */
 async function readShare<E>(
   { task, train, arguments: { batchSize } }: Reading<E>,
@@ -115,7 +115,7 @@ function lengthsOf({ inputs }: Batch): number[] {
   return MASKS.map((name) => inputs[name]?.shape.at(-1) ?? 0);
 }
 
-/** Buckets of which the smallest is a length that some worker has. */
+/** Buckets that are at least as long as the longest worker's batch. */
 function atLeast(length: number, buckets: readonly number[]): number[] {
   return [length, ...buckets.filter((size) => size > length)];
 }

@@ -5,20 +5,20 @@ import { type MetricsEntry } from '../log/metrics-log.js';
 import { metricNames, type RunRecord } from './run-record.js';
 import { chunk } from '../../chunk.js';
 
-/** Names of charts whose metrics are called otherwise in metrics.jsonl. */
+/** Chart titles of metrics in metrics.jsonl. */
 const TRAINING_CHARTS = {
   learningRate: 'learning rate',
   gradientNorm: 'gradient norm',
   examplesPerSecond: 'examples per second',
   memoryMb: 'memory in MB',
 };
-/** Lines of a chart whose colours can still be distinguished. */
+/** Maximum number of lines per chart, so that their colours can be distinguished. */
 const LINES_PER_CHART = 8;
 
 const NEGATIVE_LOSS =
-  'The loss is below zero: it compares with soft scores of several answers, which need not add up to one, so its zero means nothing. Only that it falls says something.';
+  'The loss is below zero because the soft scores of answers need not sum to one. Its absolute value has no meaning; it should fall.';
 
-/** A chart for each metric, with the best step marked; metrics of single classes or kinds of questions share charts. */
+/** A chart per metric, with the best step marked; metrics of single classes or kinds of questions share charts. */
 export function charts({ training, evaluations, best, settings }: RunRecord): Fragment {
   const mark = best === null ? undefined : { x: best.step, label: `best: step ${best.step}` };
   const own = metricNames(evaluations).filter((name) => name !== 'loss');
@@ -45,7 +45,7 @@ export function charts({ training, evaluations, best, settings }: RunRecord): Fr
     ${meansNote(settings)} ${isNegative ? html`<p class="faint">${NEGATIVE_LOSS}</p>` : null}`;
 }
 
-/** Why the curves of training begin after the first step. */
+/** A note on why training curves begin after the first step. */
 function meansNote({ arguments: given = {} }: RunRecord['settings']): Fragment {
   const every = Number(given['logEvery'] ?? 1);
   if (every === 1) return null;

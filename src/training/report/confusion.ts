@@ -3,10 +3,10 @@ import { type Fragment, html } from '../../html/escape.js';
 import { type NotesSummary } from './example-notes.js';
 import { scrollingTable } from './scrolling-table.js';
 
-/** Classes of the largest table. */
+/** Maximum number of classes in the table. */
 const LARGEST = 20;
 
-/** A table of the most frequent answers; rows are what was expected, columns what was predicted. */
+/** A table of the most frequent answers; rows are expected, columns predicted answers. */
 export function confusionTable({ confusion: pairs }: NotesSummary): Fragment {
   const classes = frequentAnswers(pairs);
   const counts = new Map<string, Map<string, number>>();
@@ -18,7 +18,7 @@ export function confusionTable({ confusion: pairs }: NotesSummary): Fragment {
     const row = counts.get(expected);
     const count = row?.get(predicted) ?? 0;
     const total = [...(row?.values() ?? [])].reduce((sum, one) => sum + one, 0);
-    const share = count / Math.max(1, total); // of the row, so that rare answers are seen as well
+    const share = count / Math.max(1, total); // relative to the row, so that rare answers are visible
     const kind = expected === predicted ? 'hit' : 'miss';
     return html`<td class="${kind}" style="--share: ${share.toFixed(2)}">${count === 0 ? null : count}</td>`;
   };

@@ -1,10 +1,10 @@
-// Every evaluation of a run, one row each, the best one marked.
+// The table of a run's evaluations, one row each, with the best one marked.
 import { type Fragment, html } from '../../html/escape.js';
 import { duration } from '../log/progress.js';
 import { metricNames, type RunRecord } from './run-record.js';
 import { scrollingTable } from './scrolling-table.js';
 
-/** The table; null when nothing was evaluated. */
+/** The table; null without evaluations. */
 export function evaluationTable({ evaluations, best }: RunRecord): Fragment {
   if (evaluations.length === 0) return null;
   const names = metricNames(evaluations);

@@ -1,14 +1,14 @@
-// Judged examples with their pictures, boxes and most likely answers.
+// Evaluated examples with their pictures, boxes and most likely answers.
 import { counted } from '../../words.js';
 import { boxedPicture } from '../../html/boxes.js';
 import { type Fragment, html, type Markup } from '../../html/escape.js';
 import { legend } from '../../html/line-chart.js';
 import { type ExampleNote, type NotedImage } from '../task.js';
 
-/** A picture's pixels as a data URL; null when there are none to show. */
+/** Reads a picture as a data URL; null without one. */
 export type PictureReader = (imageId: string) => Promise<string | null>;
 
-/** Boxes from which on they are drawn faintly: a grid of patches would hide its picture. */
+/** Above this number, boxes are drawn faintly: a grid of patches would hide its picture. */
 const MANY_BOXES = 20;
 
 /** A card for each example under a heading; null without examples. */

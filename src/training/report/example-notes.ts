@@ -1,12 +1,12 @@
-// Keeps what a report shows of judged examples: the confusion of answers, and the best, worst and first examples.
+// Collects a report's facts about evaluated examples: the confusion of answers, and the best, worst and first examples.
 import { type ExampleNote } from '../task.js';
 
-/** What is kept of an evaluation. */
+/** A summary of an evaluation. */
 export interface NotesSummary {
   count: number;
-  /** How often `predicted` was given where `expected` was right, most frequent first. */
+  /** Counts of pairs of expected and predicted answers, most frequent first. */
   confusion: { expected: string; predicted: string; count: number }[];
-  /** Right with the highest probability; wrong with the highest; and the first examples, right or wrong. */
+  /** Correct with the highest probability; `worst`: wrong with the highest; `first`: the first examples. */
   best: ExampleNote[];
   worst: ExampleNote[];
   first: ExampleNote[];

@@ -1,4 +1,4 @@
-// The report of a run: one HTML file that needs nothing else, made from what the run folder holds.
+// The report of a run: one self-contained HTML file, made from the run folder.
 import { basename, join, resolve } from 'node:path';
 import { writeTextAtomic } from '#platform';
 import { counted, flagText, kebab } from '../../words.js';
@@ -17,7 +17,7 @@ export const REPORT_FILE = 'report.html';
 
 /**
  * Writes report.html into a run folder: model, data and time, curves, every evaluation, confusion, best and worst examples, settings.
- * @param readPicture gives the pictures that examples are shown with; default: none
+ * @param readPicture reads the pictures of examples; default: none
  * @returns the path of the report
  * @throws DataError when the folder has no readable run.json
  * @example
@@ -37,7 +37,7 @@ export async function writeReport(runDir: string, readPicture: PictureReader = a
       ? []
       : [
           confusionTable(notes),
-          await exampleCards('Worst examples: wrong and sure', notes.worst, readPicture),
+          await exampleCards('Worst examples: wrong with high confidence', notes.worst, readPicture),
           await exampleCards('Best examples', notes.best, readPicture),
         ]),
     settingsSection(settings),
@@ -47,7 +47,7 @@ export async function writeReport(runDir: string, readPicture: PictureReader = a
   return path;
 }
 
-/** The settings as flags, and what the run found on its machine. */
+/** The settings as flags, and the environment of the run. */
 function settingsSection({ task, model, modelConfig, data, arguments: given, ...rest }: RunSettingsShown): Fragment {
   const flags = Object.entries({ model, modelConfig, ...data, ...given }).flatMap(
     ([name, value]) => flagText(name, value) ?? [],
@@ -57,7 +57,7 @@ function settingsSection({ task, model, modelConfig, data, arguments: given, ...
     <pre>${JSON.stringify(rest, null, 2)}</pre>`;
 }
 
-/** What was trained on what, when, for how long and how fast. */
+/** Model, data, time and speed. */
 function header(run: RunRecord): Fragment {
   const { settings, training, evaluations, best } = run;
   const last = [...training, ...evaluations].reduce<RunRecord['best']>(
@@ -71,8 +71,8 @@ function header(run: RunRecord): Fragment {
   const facts: [name: string, value: Fragment][] = [
     ['model', model === undefined ? null : (model ?? 'fresh weights')],
     ...files.map(([name, value]): [string, Fragment] => [`--${kebab(name)}`, [value].flat().join(', ')]),
-    ['begun', started === undefined ? null : `${started.slice(0, 16).replace('T', ' ')} UTC`],
-    ['updates', last === null ? 'none was made' : `${last.step}, ${counted(Number(last.epoch.toFixed(2)), 'epoch')}`],
+    ['started', started === undefined ? null : `${started.slice(0, 16).replace('T', ' ')} UTC`],
+    ['updates', last === null ? 'none' : `${last.step}, ${counted(Number(last.epoch.toFixed(2)), 'epoch')}`],
     [
       'time',
       last === null

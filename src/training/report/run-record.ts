@@ -10,13 +10,13 @@ import { type NotesSummary } from './example-notes.js';
 
 export const EXAMPLES_FILE = 'examples.json';
 
-/** The parts of run.json that the report shows by themselves. Runs of older versions lack some. */
+/** The parts of run.json that the report shows separately. Runs of older versions lack some. */
 export interface RunSettingsShown {
   task: string;
   model?: string | null;
   modelConfig?: unknown;
   data?: Readonly<Record<string, unknown>>;
-  /** When the run was begun, in ISO 8601. */
+  /** Start of the run, in ISO 8601. */
   started?: string;
   primaryMetric?: string;
   greaterIsBetter?: boolean;
@@ -61,18 +61,18 @@ async function readRunSettings(path: string): Promise<RunSettingsShown> {
   }
 }
 
-/** Names of the metrics that entries have, in the order in which they first occur. */
+/** Names of the entries' metrics, in order of first occurrence. */
 export function metricNames(entries: readonly MetricsEntry[]): string[] {
   return [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((name) => !NOT_METRICS.has(name));
 }
 
-/** Examples per second over all updates: means of single lines would count a slow line of few updates as much as others. */
+/** Examples per second over all updates: a mean over lines would overweight slow lines of few updates. */
 export function meanSpeed(training: readonly MetricsEntry[]): number | null {
   const { examples, seconds } = trainingTotals(training);
   return seconds > 0 ? examples / seconds : null;
 }
 
-/** Seconds that updates took, and those that evaluations took. */
+/** Seconds of all updates, and of all evaluations. */
 export function secondsSpent({ training, evaluations }: RunRecord): { updates: number; evaluations: number } {
   return {
     updates: trainingTotals(training).seconds,

@@ -1,4 +1,4 @@
-// A table of the report that scrolls sideways where the window is narrower than its columns.
+// A table of the report that scrolls horizontally in narrow windows.
 import { type Fragment, html } from '../../html/escape.js';
 
 /** A table with an empty corner. @param className names its style */

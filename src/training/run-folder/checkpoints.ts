@@ -1,4 +1,4 @@
-// Checkpoints of a run: folders that appear complete, are verified when read, and are rotated.
+// Checkpoints of a run: folders that are written atomically, verified when read, and rotated.
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -28,12 +28,12 @@ interface Manifest<S> {
   files: Record<string, { bytes: number; crc32: number }>;
 }
 
-/** Content of the manifest's file, with its own checksum: a changed metric would be as wrong as a changed weight. */
+/** Content of the manifest's file, with its own checksum: a damaged metric would be as wrong as a damaged weight. */
 interface SealedManifest<S> extends Manifest<S> {
   crc32: number;
 }
 
-/** The checkpoints of one run folder. Nothing here is ever half visible: writing and removing end in a rename. */
+/** The checkpoints of one run folder. Writing and removing are atomic: both use a rename. */
 export class CheckpointStore<S> {
   private readonly root: string;
 
@@ -55,7 +55,7 @@ export class CheckpointStore<S> {
       .sort((a, b) => a - b);
   }
 
-  /** Removes what a killed process left half written or half removed; a checkpoint that it was about to replace comes back. */
+  /** Removes incomplete folders of a killed process, and restores a checkpoint that it was replacing. */
   async clean(): Promise<void> {
     const names = await readdir(this.root).catch((): string[] => []);
     for (const name of names) {
@@ -67,8 +67,8 @@ export class CheckpointStore<S> {
   }
 
   /**
-   * Writes a checkpoint: `fill` puts files into a hidden folder, which takes its name once all of it is on disk.
-   * An error before that leaves the older checkpoints as they are.
+   * Writes a checkpoint: `fill` writes files into a hidden folder, which is renamed once everything is on disk.
+   * After an error the older checkpoints are unchanged.
    */
   async write(step: number, state: S, fill: (dir: string) => Promise<void>): Promise<string> {
     const temporary = join(this.root, `.writing-${basename(this.dirOf(step))}-${process.pid}`);
@@ -81,7 +81,7 @@ export class CheckpointStore<S> {
       await writeTextAtomic(join(temporary, MANIFEST), jsonText(sealed));
       await this.put(temporary, step);
     } catch (error) {
-      await this.clean().catch(() => undefined); // the original error says more
+      await this.clean().catch(() => undefined); // report the original error instead
       const older = (await this.steps()).at(-1);
       throw new CheckpointError(
         `${this.dirOf(step)}: could not be written (${errorMessage(error)}); ` +
@@ -93,8 +93,8 @@ export class CheckpointStore<S> {
   }
 
   /**
-   * The newest checkpoint whose files are as they were written; damaged ones are set aside and reported.
-   * @throws CheckpointError when there are checkpoints but none is sound
+   * The newest valid checkpoint; damaged ones are renamed and reported.
+   * @throws CheckpointError when there are checkpoints but none is valid
    */
   async newest(report: (line: string) => void): Promise<Checkpoint<S> | null> {
     const steps = await this.steps();
@@ -113,12 +113,12 @@ export class CheckpointStore<S> {
     return null;
   }
 
-  /** What is wrong with a step's checkpoint; null when its files are as they were written. */
+  /** The problem of a step's checkpoint; null when it is valid. */
   async problemOf(step: number): Promise<string | null> {
     return readChecked<S>(this.dirOf(step), step).then(() => null, errorMessage);
   }
 
-  /** Removes all but the newest `keep` and those of the steps given. */
+  /** Removes all checkpoints but the newest `keep` and those of the `spared` steps. */
   async rotate(keep: number, spared: readonly number[]): Promise<void> {
     const steps = await this.steps();
     for (const step of steps.slice(0, Math.max(0, steps.length - keep))) {
@@ -126,7 +126,7 @@ export class CheckpointStore<S> {
     }
   }
 
-  /** Gives a whole checkpoint its name. One that is there already is set aside until then: at every moment one of them can be found. */
+  /** Renames a complete checkpoint to its final name. An existing one is renamed first, so that one of them can be found at any time. */
   private async put(temporary: string, step: number): Promise<void> {
     const aside = join(this.root, `${REPLACED}${basename(this.dirOf(step))}`);
     await renameIfThere(this.dirOf(step), aside);
@@ -149,7 +149,7 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   });
 }
 
-/** Puts the files of a folder into another, each atomically; as links instead of copies where the file system can. */
+/** Copies the files of a folder into another, each atomically; as hard links where the file system supports them. */
 export async function publishFiles(from: string, to: string, names: readonly string[]): Promise<void> {
   await makeFolder(to);
   await removeLeftovers(to);
@@ -160,7 +160,7 @@ export async function publishFiles(from: string, to: string, names: readonly str
       await copyFile(join(from, name), temporary);
     });
     await rename(temporary, join(to, name));
-    await rm(temporary, { force: true }); // between two links of one file a rename does nothing
+    await rm(temporary, { force: true }); // a rename between two links of one file does nothing
   }
 }
 
@@ -189,12 +189,12 @@ async function readChecked<S>(dir: string, step: number): Promise<S> {
   return manifest.state;
 }
 
-/** Checksum of a manifest: of its JSON, which is the same when it is written and when it is read. */
+/** Checksum of a manifest's JSON, which is the same when written and when read. */
 function sealOf(manifest: Manifest<unknown>): number {
   return crc32(JSON.stringify(manifest));
 }
 
-/** Of every file in a folder. All at once: one is read while another is added up. */
+/** Sizes and checksums of all files in a folder, in parallel. */
 async function sums(dir: string): Promise<Manifest<unknown>['files']> {
   const names = (await readdir(dir, { recursive: true })).sort();
   const entries = names.map(async (name) => {

@@ -1,11 +1,11 @@
-// Records what may change the last bits of a run: stored in every checkpoint, compared when one is resumed.
+// The environment, which may change the last bits of a run: stored in every checkpoint and compared on resume.
 import { availableParallelism } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { loadNative } from '../../engine/load/native.js';
 import { packageVersion } from '../../engine/load/paths.js';
 import { type RunEnvironment } from './trainer-state.js';
 
-/** The present environment. */
+/** The current environment. */
 export function runEnvironment(compiled: boolean, precision: string): RunEnvironment {
   const backend = tf.getBackend();
   const engine = backend === 'tensorflow' ? loadNative().info : null;

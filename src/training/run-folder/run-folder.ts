@@ -1,4 +1,4 @@
-// The folder of a run: checked before a run begins, locked while it lasts, and given the best model.
+// The folder of a run: checked before the start, locked during the run, with the best model.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, makeFolder } from '#platform';
@@ -12,25 +12,25 @@ export const AVERAGE = 'average';
 const MODEL = 'model.safetensors';
 const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);
 
-/** Makes the folder of a run. @throws TrainingError when the system refuses */
+/** Creates the folder of a run. @throws TrainingError when it cannot be created */
 export async function makeRunFolder(outputDir: string): Promise<void> {
   await makeFolder(outputDir).catch((error: unknown) => {
     throw new TrainingError(
-      `${outputDir}: the run folder cannot be made (${errorMessage(error)}); choose another outputDir`,
+      `${outputDir}: the run folder cannot be created (${errorMessage(error)}); choose another outputDir`,
     );
   });
 }
 
 /**
- * One process at a time in a run folder: two would remove each other's half-written checkpoints and mix their metrics.
- * @returns releases the folder. @throws TrainingError when another process works in it
+ * Locks a run folder: two processes would remove each other's incomplete checkpoints and mix their metrics.
+ * @returns a function that releases the lock. @throws TrainingError when another process uses the folder
  */
 export async function lockRunFolder(outputDir: string): Promise<() => Promise<void>> {
   const attempt = await tryLock(join(outputDir, '.lock')).catch(() => null);
-  if (attempt === null) return async () => undefined; // nothing can be written: the first file written there reports a better error
+  if (attempt === null) return async () => undefined; // the folder is read-only: the first write reports a better error
   if ('release' in attempt) return attempt.release;
   throw new TrainingError(
-    `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait for its end, or choose another outputDir`,
+    `${outputDir}: ${describeHolder(attempt.holder)} is training in this folder; wait until it has finished, or choose another outputDir`,
   );
 }
 
@@ -43,17 +43,17 @@ export async function requireFreeFolder(
   const steps = await store.steps();
   if (steps.length > 0 && !resume) {
     throw new ConfigError(
-      `${outputDir}: it already holds a run; pass resume: true to go on with it, or choose another outputDir`,
+      `${outputDir}: it already holds a run; pass resume: true to continue it, or choose another outputDir`,
     );
   }
   if (steps.length === 0 && (await exists(join(outputDir, MODEL)))) {
     throw new ConfigError(
-      `${outputDir}: it already holds a model, and no checkpoint of a run to go on with; choose another outputDir`,
+      `${outputDir}: it already holds a model, but no checkpoint to resume from; choose another outputDir`,
     );
   }
 }
 
-/** Copies a checkpoint's model, or its average where one is kept, into the run folder. */
+/** Copies a checkpoint's model, or its moving average if it has one, into the run folder. */
 export async function publishModel(checkpoint: string, outputDir: string): Promise<void> {
   const average = join(checkpoint, AVERAGE);
   const dir = (await exists(average)) ? average : checkpoint;

@@ -1,4 +1,4 @@
-// What a checkpoint stores of a run beside the weights, and what must be equal when the run resumes.
+// The trainer state in a checkpoint, and the comparison of settings when a run resumes.
 import { TrainingError } from '../../errors.js';
 import { type ResolvedTrainingArguments } from '../arguments.js';
 
@@ -9,7 +9,7 @@ export interface BestEvaluation {
   metrics: Record<string, number>;
 }
 
-/** What may change the last bits of a result. */
+/** Facts that may change the last bits of a result. */
 export interface RunEnvironment {
   backend: string;
   compiled: boolean;
@@ -20,15 +20,15 @@ export interface RunEnvironment {
   package: string;
 }
 
-/** The trainer's part of a checkpoint. Everything is JSON, numbers come back as they were. */
+/** The trainer's part of a checkpoint. All of it is JSON, from which numbers are restored exactly. */
 export interface TrainerState {
   /** Fingerprints of the examples. */
   data: { train: string; validation: string | null };
   arguments: ResolvedTrainingArguments;
-  /** What else a run may not change, by name. */
+  /** Further settings that must be equal, by name. */
   fixedSettings: Readonly<Record<string, unknown>>;
   environment: RunEnvironment;
-  /** When the run was begun, in ISO 8601; absent in checkpoints of older versions. */
+  /** Start of the run, in ISO 8601; absent in checkpoints of older versions. */
   started?: string;
   best: BestEvaluation | null;
   /** Evaluations since the best one. */
@@ -40,12 +40,12 @@ export interface TrainerState {
   skippedSteps: number;
 }
 
-/** The metrics that a checkpoint can hold: JSON knows no NaN. */
+/** The finite metrics: JSON has no NaN. */
 export function finiteOf(metrics: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
 }
 
-/** Arguments that may differ when a run resumes: they change what is shown and kept, not what is computed. */
+/** Arguments that may differ when a run resumes: they affect logs and files, not results. */
 const FREE_ARGUMENTS = new Set([
   'outputDir',
   'resume',
@@ -71,13 +71,13 @@ export function requireSameRun(
   ];
   if (different.length > 0) {
     throw new TrainingError(
-      `resume: the run has other settings: ${different.join('; ')}; use the same, or start a new run`,
+      `resume: the settings differ from the run's: ${different.join('; ')}; use the same, or start a new run`,
     );
   }
   if (saved.data.train !== now.data.train || saved.data.validation !== now.data.validation) {
     const which = saved.data.train !== now.data.train ? 'training' : 'validation';
     throw new TrainingError(
-      `resume: the ${which} examples are not those of the run; give the same files, or start a new run`,
+      `resume: the ${which} examples differ from the run's; give the same files, or start a new run`,
     );
   }
 }
@@ -91,7 +91,7 @@ function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Rec
   });
 }
 
-/** Differences in the environment, one line each: the run then resumes, but not bit for bit. */
+/** Differences in the environment, one line each, with which the result is not bit-identical. */
 export function environmentChanges(saved: RunEnvironment, now: RunEnvironment): string[] {
   return Object.entries(now).flatMap(([key, value]) => {
     const before = saved[key as keyof RunEnvironment];

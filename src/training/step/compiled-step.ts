@@ -1,4 +1,4 @@
-// createTrainingStep in Node: the same step, recorded as a graph of the native engine.
+// createTrainingStep in Node: the step recorded as a graph of the native engine.
 import { compile } from '../../engine/session/compile.js';
 import type { StateOptions } from '../../engine/session/contract.js';
 import type { PredictionPrecision } from '../../engine/recording/precision.js';
@@ -14,10 +14,10 @@ import { type WorkerGroup } from './worker-group.js';
 
 /**
  * A training step over the model's parameters: recorded by default, eager with `compile: false`.
- * With `workers` it is one of several processes that share each update: all have to make the same calls of `run` and `synchronise`.
- * While it holds the parameters, `stateDict` and `savePretrained` of the model read through to it, and `forward` throws.
+ * With `workers` it is one of several processes that share each update: all must make the same calls of `run` and `synchronise`.
+ * While it holds the parameters, `stateDict` and `savePretrained` of the model still work, and `forward` throws.
  * @throws ConfigError for options out of range
- * @throws EngineError when the native engine is not there; `compile: false` runs without it
+ * @throws EngineError when the native engine is not installed; `compile: false` runs without it
  */
 export async function createTrainingStep(
   model: TrainableModel,
@@ -40,9 +40,9 @@ export async function createCompiledRunner(
 ): Promise<StepRunner> {
   const server = workers === null ? {} : { server: workers.server };
   const state = await createState(parametersOf(model), { ...options, ...server }).catch((error: unknown) => {
-    if (error instanceof ConfigError) throw error; // an eager step would not take them either
+    if (error instanceof ConfigError) throw error; // invalid for an eager step too
     throw new EngineError(
-      `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the present backend`,
+      `createTrainingStep: ${errorMessage(error).replace(/\.$/, '')}; or pass compile: false to train eagerly on the current backend`,
       { cause: error },
     );
   });

@@ -25,7 +25,7 @@ export async function createTrainingStep(
   return createEagerTrainingStep(model, resolved);
 }
 
-/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step has. */
+/** The eager step of resolved options. @throws ConfigError for low precision, which only the compiled step supports. */
 export async function createEagerTrainingStep(
   model: TrainableModel,
   options: ResolvedStepOptions,

@@ -1,4 +1,4 @@
-// A model's forward pass from arrays to arrays, over any runner.
+// A model's forward pass on arrays, over any runner.
 import type { RawTensors } from '../../raw-tensor.js';
 import { flattenOutputs, readInputs } from './inputs.js';
 import { createEagerRunner, type RunFunction, type StepFunction, type StepRunner } from './runner.js';
@@ -8,7 +8,7 @@ import { type StepInputs, type TrainableModel } from './trainable-model.js';
 export interface ForwardPass {
   readonly compiled: boolean;
   outputs(inputs: StepInputs): Promise<RawTensors>;
-  /** Another function of the same parameters, such as one that takes gradients. */
+  /** Prepares another function of the same parameters, such as one with gradients. */
   prepare(fn: StepFunction, name: string): RunFunction;
   dispose(): Promise<void>;
 }

@@ -10,20 +10,20 @@ import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './for
 import { type TrainableModel } from './trainable-model.js';
 
 export interface ForwardPassOptions {
-  /** Default: whether the native engine is the backend. */
+  /** Default: true if the native engine is the backend. */
   compile?: boolean | undefined;
-  /** Of matrix products; others than `fp32` need the native engine. Default `fp32`. */
+  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
   precision?: PredictionPrecision;
 }
 
-/** Inference without dropout. `compile` defaults to whether the native engine is the backend. @throws ConfigError for a low precision without it */
+/** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a low precision without it */
 export async function createForwardPass(model: TrainableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
   return compiles(options) ? createCompiledForwardPass(model, options) : createEagerForwardPass(model);
 }
 
 /**
- * The forward pass of a model in a file. A session takes the values from there one by one, and keeps them as products read them alone: they
- * are gone with the pass, and the model is to be disposed then.
+ * The forward pass of a model in a file. A session reads the values one by one, and keeps only the form that products read: the model
+ * cannot be used after the pass is disposed, and must be disposed too.
  * @throws ConfigError for a low precision without the native engine; what `open` throws; CheckpointError
  */
 export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
@@ -46,7 +46,7 @@ export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
 }
 
 function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean {
-  tf.backend(); // starts the backend that is about to be asked for
+  tf.backend(); // starts the backend whose name is read next
   if (compile !== undefined && typeof compile !== 'boolean')
     throw new ConfigError(`compile: expected true or false, received ${shown(compile)}`);
   const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
@@ -55,7 +55,7 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
   return isCompiled;
 }
 
-/** @param values reads a parameter of a model that has none yet. */
+/** @param values reads the values of a parameter, for a model without values. */
 async function createCompiledForwardPass(
   model: TrainableModel,
   { precision = 'fp32' }: ForwardPassOptions,
@@ -68,12 +68,12 @@ async function createCompiledForwardPass(
   return forwardPassOver(model, runner);
 }
 
-/** Of the layers that read single positions and give the scores: they cost little, and every rounding of theirs is seen. */
+/** Whether a parameter belongs to the layers of the scores, which cost little and whose rounding errors are visible. */
 function isOfHead(name: string): boolean {
   return !/(^|\.)(encoder|additional_layer|embeddings)\./.test(name);
 }
 
-/** `[out, in]` of a linear layer, and no table whose rows are looked up. */
+/** Whether a parameter is the weight `[out, in]` of a linear layer, not an embedding table. */
 function isLinearWeight(name: string): boolean {
   return name.endsWith('.weight') && !name.endsWith('_embeddings.weight');
 }

@@ -1,6 +1,6 @@
 // Caches functions by key; keys are compared by content.
 
-/** The few functions of one kind that a step makes, such as one for each way in which a batch can stand in its update. */
+/** A step's functions of one kind, such as one per position of a batch in its update. */
 export class FunctionCache<K, F> {
   private entries: { key: K; made: F }[] = [];
 
@@ -9,7 +9,7 @@ export class FunctionCache<K, F> {
     private readonly make: (key: K) => F,
   ) {}
 
-  /** The function of a key, made when it is first asked for. */
+  /** The function of a key, made on first use. */
   get(key: K): F {
     const known = this.entries.find((entry) => this.isSame(entry.key, key));
     if (known !== undefined) return known.made;
@@ -18,7 +18,7 @@ export class FunctionCache<K, F> {
     return made;
   }
 
-  /** Drops all functions: what they were made of has changed. */
+  /** Drops all functions, after a change of what they depend on. */
   clear(): void {
     this.entries = [];
   }

@@ -4,7 +4,7 @@ import type { ModelInputs } from '../../models/inputs.js';
 import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
 
-/** Which lists of outputs a forward pass gives. */
+/** Which lists of outputs a forward pass returns. */
 export interface OutputFlags {
   outputAttentions?: boolean;
   outputHiddenStates?: boolean;
@@ -25,13 +25,13 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {
   const dtype = tensor.dtype as RawTensor['dtype'];
   const data = (await tensor.data()) as RawTensor['data'];
-  // WebGPU gives a tensor that was cast to float32 as the integers that it still is.
+  // WebGPU returns integers for a tensor that was cast to float32
   return { dtype, shape: [...tensor.shape], data: data instanceof ARRAYS[dtype] ? data : ARRAYS[dtype].from(data) };
 }
 
-/** Inputs whose tensors are read: to wait for a device here keeps it busy with others' work. Disposed ones stay, for the model to name. */
+/** Reads the tensors of inputs asynchronously, so that the device is not blocked. Disposed ones remain, for the model's error. */
 export async function readInputs(inputs: StepInputs): Promise<StepInputs> {
-  if (typeof inputs !== 'object' || inputs === null) return inputs; // the model says what is wrong with it
+  if (typeof inputs !== 'object' || inputs === null) return inputs; // the model throws the error
   const isRead = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor && !value.isDisposed;
   const entries = Object.entries(inputs).map(async ([name, value]) => [
     name,
@@ -62,7 +62,7 @@ export function flattenOutputs(outputs: object): StepTensors {
   return flat;
 }
 
-/** Tensors of flat raw outputs, lists put together again. The caller owns them. */
+/** Tensors of flat raw outputs, with lists restored. The caller owns them. */
 export function toOutputs(raw: RawTensors): StepOutputs {
   const outputs: Record<string, tf.Tensor | tf.Tensor[]> = {};
   for (const [name, tensor] of Object.entries(toTensors(raw))) {

@@ -9,7 +9,7 @@ import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 
 export const STEP_STATE_FILE = 'optimizer.safetensors';
 
-/** Options restored with the state: those that the next steps depend on. */
+/** Options restored with the state, on which the next steps depend. */
 type SavedOptions = Pick<
   ResolvedStepOptions,
   'optimizer' | 'seed' | 'schedule' | 'learningRate' | 'warmupSteps' | 'totalSteps' | 'beta1' | 'beta2' | 'epsilon'
@@ -27,7 +27,7 @@ const SAVED_OPTIONS = [
   'epsilon',
 ] as const;
 
-/** A scaled loss between two updates. */
+/** The state of loss scaling between two updates. */
 export interface SavedLossScale {
   scale: number;
   goodSteps: number;
@@ -35,7 +35,7 @@ export interface SavedLossScale {
 
 export interface StepStateToWrite {
   step: number;
-  /** Steps among them whose update was skipped. */
+  /** Number of steps whose update was skipped. */
   skipped: number;
   /** Null unless the loss is scaled. */
   lossScale: SavedLossScale | null;
@@ -70,7 +70,7 @@ export async function writeStepState(dir: string, state: StepStateToWrite): Prom
   );
 }
 
-/** What a state holds beside its tensors. */
+/** The metadata of a state. */
 interface SavedCounters {
   step: number;
   skipped: number;
@@ -79,7 +79,7 @@ interface SavedCounters {
 }
 
 /**
- * Reads a state and hands each tensor to `write`; nothing is written before everything fits.
+ * Reads a state and passes each tensor to `write`, after all names and shapes are checked.
  * @returns the step counts, the loss scale and the saved options
  * @throws CheckpointError when there is none, or its optimizer, names or shapes differ from those given
  */
@@ -90,7 +90,7 @@ export async function readStepState(
   write: (name: string, value: RawTensor) => Promise<void>,
 ): Promise<SavedCounters> {
   const path = joinPath(dir, STEP_STATE_FILE);
-  if (!(await exists(path))) throw new CheckpointError(`${path}: is not there; name a folder that saveState wrote`);
+  if (!(await exists(path))) throw new CheckpointError(`${path}: not found; give a folder that saveState wrote`);
   const source = await openSource(path);
   try {
     const file = await openSafetensors(source);
@@ -163,7 +163,7 @@ function requireSameTensors(
         ? []
         : [`"${name}" is [${stored.join(', ')}], expected [${shape.join(', ')}]`];
     }),
-    ...[...found.keys()].filter((name) => !expected.has(name)).map((name) => `"${name}" has no place here`),
+    ...[...found.keys()].filter((name) => !expected.has(name)).map((name) => `"${name}" is unexpected`),
   ];
   if (wrong.length > 0) {
     const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : '';

@@ -1,4 +1,4 @@
-// The two update rules, as pure functions of one parameter's tensors: the eager and the compiled step share them.
+// The two update rules as pure functions of one parameter's tensors, for the eager and the compiled step.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
 
@@ -11,9 +11,9 @@ export interface MomentOptions {
   epsilon: number;
 }
 
-/** Scalars that all parameters share in one update. They are fed, so that a recorded step can be reused. */
+/** Scalars that all parameters share in one update. They are inputs, so that a recorded step can be reused. */
 export interface UpdateScalars<S = number> {
-  /** Learning rate before a group's own factor. */
+  /** Learning rate before a group's factor. */
   rate: S;
   /** AdamW: `1 / (1 - beta1^t)`; BertAdam: 1. */
   firstCorrection: S;
@@ -21,7 +21,7 @@ export interface UpdateScalars<S = number> {
   secondCorrection: S;
 }
 
-/** A parameter with its moments: all of the same shape, float32. */
+/** A parameter with its moments, all float32 of one shape. */
 export interface Slots {
   parameter: tf.Tensor;
   first: tf.Tensor;
@@ -35,7 +35,7 @@ export interface UpdateRule {
   scalars(step: number, rate: number): UpdateScalars;
   /** New values of the slots. `rateFactor` and `decay` belong to the parameter's group. */
   update(slots: Slots, gradient: tf.Tensor, scalars: UpdateScalars<tf.Scalar>, group: GroupFactors): Slots;
-  /** The same with clipping, in one kernel that updates the slots in place; null when the backend has none. */
+  /** Clipping and update in one kernel that works in place; null when the backend lacks it. */
   updateAtOnce(
     slots: Slots,
     gradient: tf.Tensor,
@@ -47,9 +47,9 @@ export interface UpdateRule {
 
 /** How gradients are scaled before an update. */
 export interface Clipping {
-  /** Of all gradients, or of this one: see `clipsPerParameter`. */
+  /** Norm of all gradients, or of this one: see `clipsPerParameter`. */
   norm: tf.Scalar;
-  /** Bound of it; Infinity: none. */
+  /** Bound of the norm; Infinity: none. */
   maxNorm: number;
   /** A norm that is not finite leaves everything unchanged. */
   skipNonFinite: boolean;
@@ -86,7 +86,7 @@ export function adamW({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
 }
 
 /**
- * BertAdam of the authors: no bias correction, decay inside the update, each parameter's gradient clipped by itself.
+ * The authors' BertAdam: no bias correction, decay inside the update, each parameter's gradient clipped separately.
  * @see uclanlp/visualbert `pytorch_pretrained_bert/optimization.py`
  */
 export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
@@ -100,7 +100,7 @@ export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
       const update = group.decay > 0 ? tf.add(adam, tf.mul(parameter, group.decay)) : adam;
       return { parameter: tf.sub(parameter, tf.mul(update, tf.mul(rate, group.rateFactor))), first: m, second: v };
     },
-    // the same kernel: with corrections of 1, decay inside the update and decay before it are one formula
+    // the same kernel: with corrections of 1, decay inside and before the update are the same formula
     updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
   };
 }

@@ -10,7 +10,7 @@ const atLeast0 = number('a number of at least 0', (x) => x >= 0);
 const below1 = number('a number from 0 to below 1', (x) => x >= 0 && x < 1);
 const upTo1 = number('a number above 0, at most 1', (x) => x > 0 && x <= 1);
 
-/** A bound of the gradient norm; no bound is 0 or Infinity, and 0 in JSON, which has no Infinity. */
+/** A bound of the gradient norm; 0 or Infinity for none (JSON has no Infinity). */
 const gradientBound = z
   .union([atLeast0, z.literal(Infinity)], { error: expected('a number above 0, or 0 or Infinity for none') })
   .transform((bound) => (bound === Infinity ? 0 : bound));

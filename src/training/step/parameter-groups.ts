@@ -6,18 +6,18 @@ export interface GroupOptions {
   weightDecay: number;
   /** Factor per layer from the head (1) down to the embeddings. */
   layerDecay: number;
-  /** Parameters whose names match one of these are not trained. `*` stands for any run of characters. */
+  /** Parameters whose names match one of these are not trained. `*` matches any characters. */
   freeze: readonly string[];
 }
 
-/** Never decayed, as in the authors' code and in transformers: every bias and the scale of layer norms. */
+/** Whether weight decay applies: not to biases and scales of layer norms, as in the authors' code and transformers. */
 export function isDecayed(name: string): boolean {
   return !name.includes('bias') && !name.includes('LayerNorm.weight');
 }
 
 /**
- * One entry for each parameter that is trained, in the order given.
- * @throws ConfigError when a freezing pattern matches nothing, or nothing is left to train.
+ * One entry per trained parameter, in the given order.
+ * @throws ConfigError when a pattern of `freeze` matches nothing, or nothing is left to train.
  */
 export function createParameterGroups(
   names: readonly string[],
@@ -42,7 +42,7 @@ export function createParameterGroups(
   );
 }
 
-/** 0 for the embeddings, then the encoder's layers from 1, and `top` for what lies above them. */
+/** Height of a parameter's layer: 0 for the embeddings, then the encoder's layers from 1, and `top` above them. */
 function heightOf(name: string, top: number): number {
   const layer = encoderLayer(name);
   if (layer !== null) return layer + 1;

@@ -1,4 +1,4 @@
-// Runs a step's functions of tensors: on tfjs as they are (here) or on the compiled engine.
+// Runs a step's functions of tensors: eagerly on tfjs (here) or on the compiled engine.
 import * as tf from '@tensorflow/tfjs';
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { type RawTensor, type RawTensors, type ReadTensor } from '../../raw-tensor.js';
@@ -9,23 +9,23 @@ import { type WorkerGroup } from './worker-group.js';
 /** A function of tensors that may assign to variables. */
 export type StepFunction = (inputs: StepTensors) => StepTensors;
 
-/** The same function, called with arrays. */
+/** A prepared function, called with arrays. */
 export interface RunFunction {
   (inputs: RawTensors): Promise<RawTensors>;
-  /** A call with its timeline; only recorded functions have one. */
+  /** A call with its timeline; only for recorded functions. */
   profile?(inputs: RawTensors): Promise<{ outputs: RawTensors; trace: ChromeTrace }>;
 }
 
 export interface StepRunner {
   readonly compiled: boolean;
-  /** Graphs recorded so far; 0 where nothing is. */
+  /** Number of recorded graphs; 0 for eager runners. */
   readonly recordings: number;
-  /** The workers that share each update; null: this process is alone. */
+  /** The workers that share each update; null for a single process. */
   readonly workers: WorkerGroup | null;
   /** A new float32 variable, filled with `fill` (default 0), freed by `dispose`. */
   addVariable(name: string, shape: readonly number[], fill?: number): tf.Variable;
   prepare(fn: StepFunction, name: string): RunFunction;
-  /** Reads variables after every call made so far. Each array is valid until the next is read; later calls wait until `use` has settled. */
+  /** Reads variables after every call made so far. Each array is valid until the next is read; later calls wait until `use` settles. */
   lend<T>(use: (read: ReadTensor) => Promise<T>): Promise<T>;
   write(name: string, value: RawTensor): Promise<void>;
   dispose(): Promise<void>;

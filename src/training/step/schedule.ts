@@ -1,4 +1,4 @@
-// Learning rate by step: warmup, then one of the usual decays.
+// Learning rate by step: warmup, then one of the common decays.
 import { ConfigError } from '../../errors.js';
 
 export const SCHEDULES = ['linear', 'cosine', 'constant'] as const;

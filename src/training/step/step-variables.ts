@@ -1,4 +1,4 @@
-// The variables that a training step keeps beside the model's parameters: moments, averages, sums of gradients, the scale of the loss.
+// The variables of a training step besides the model's parameters: moments, averages, sums of gradients, the loss scale.
 import type * as tf from '@tensorflow/tfjs';
 import { INITIAL_LOSS_SCALE, type LossScale } from './update/loss-scale.js';
 import { type ResolvedStepOptions } from './options.js';
@@ -10,7 +10,7 @@ import { type TrainedParameter } from './update/update.js';
 /** Variables of a scaled loss. */
 export const [LOSS_SCALE, GOOD_STEPS] = ['loss_scale', 'good_steps'] as const;
 
-/** They belong to the runner, which frees them. */
+/** The variables of a step; the runner owns and frees them. */
 export class StepVariables {
   readonly parameters: ReadonlyMap<string, TrainedParameter>;
   readonly lossScale: LossScale | null;
@@ -45,7 +45,7 @@ export class StepVariables {
     );
   }
 
-  /** Sums of gradients by parameter name; they take memory from the first accumulated update on. */
+  /** Sums of gradients by parameter name; allocated at the first accumulated update. */
   accumulators(): ReadonlyMap<string, tf.Variable> {
     if (this.sums.size === 0) {
       for (const [name, { parameter }] of this.parameters)
@@ -54,7 +54,7 @@ export class StepVariables {
     return this.sums;
   }
 
-  /** Everything that an update changes but the sums, which it makes anew, by name. */
+  /** All variables that persist between updates, by name; the sums do not. */
   all(): Map<string, tf.Variable> {
     const entries = [...this.parameters].flatMap(([name, { first, second, average }]) => [
       [`exp_avg.${name}`, first] as const,
@@ -78,7 +78,7 @@ export class StepVariables {
     );
   }
 
-  /** Sets the averages to the parameters they start from. */
+  /** Sets the averages to the current parameters. */
   readonly startAverages: StepFunction = () => {
     for (const { parameter, average } of this.parameters.values()) average?.assign(parameter.clone());
     return {};

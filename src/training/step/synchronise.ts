@@ -1,4 +1,4 @@
-// The start of a run over several workers: all take over the variables and counts of worker 0, and can prove it.
+// The start of a run over several workers: copies the variables and counts of worker 0 to all, with a checksum to verify them.
 import * as tf from '@tensorflow/tfjs';
 import { crc32 } from '../../checkpoint/crc32.js';
 import { type ReadTensor } from '../../raw-tensor.js';
@@ -6,7 +6,7 @@ import { type StepFunction } from './runner.js';
 import { sumOverWorkers } from './update/worker-sums.js';
 import { type WorkerGroup } from './worker-group.js';
 
-/** A function that gives every variable, and its input `counts`, the values of worker 0: the others add zeros to them. */
+/** A function that sets every variable, and its input `counts`, to the values of worker 0: a sum to which the others add zeros. */
 export function createBroadcast(variables: ReadonlyMap<string, tf.Variable>, group: WorkerGroup): StepFunction {
   const isFirst = group.server.worker === 0;
   const ofFirst = (x: tf.Tensor, name: string): tf.Tensor =>
@@ -17,7 +17,7 @@ export function createBroadcast(variables: ReadonlyMap<string, tf.Variable>, gro
   };
 }
 
-/** A checksum of variables, which does not depend on their order. */
+/** An order-independent checksum of variables. */
 export async function checksumOf(names: readonly string[], read: ReadTensor): Promise<string> {
   const sums = new Uint32Array(names.length);
   for (const [i, name] of [...names].sort().entries()) {

@@ -1,10 +1,10 @@
-// What a training step needs of a model, so that the step is independent of architectures.
+// The interface of a model that a training step requires, independent of architectures.
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../../errors.js';
 import type { InputValue, ModelInputs } from '../../models/inputs.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 
-/** Inputs by camelCase name, in any form that a model's `forward` takes: tensors (never disposed), raw arrays, nested lists. */
+/** Inputs by camelCase name, in any form that a model's `forward` accepts: tensors (never disposed), raw arrays, nested lists. */
 export type StepInputs = ModelInputs | Record<string, InputValue | null | undefined>;
 
 /** Model inputs as tensors, by camelCase name. */
@@ -28,23 +28,21 @@ export interface StepContext {
 }
 
 export interface TrainableModel {
-  /** The pure function of tensors: no checks of values, nothing asynchronous. Its `loss` is there when labels are. */
+  /** The pure function of tensors, without checks of values or asynchronous code. Returns `loss` when labels are given. */
   compute(inputs: StepTensors, context: StepContext): object;
-  /** Whether its loss knows `labelSmoothing`: heads that choose one of several classes. */
+  /** Whether its loss supports `labelSmoothing`: true for heads that choose one of several classes. */
   readonly smoothsLabels?: boolean;
-  /**
-   * Matrices of which a forward pass reads rows alone, by name, with the numbers of those rows: the others have no gradient. Default: none.
-   */
+  /** Matrices of which a forward pass reads only some rows, by name, with the indices of those rows; the others have no gradient. Default: none. */
   rowsRead?(inputs: StepTensors): ReadonlyMap<string, tf.Tensor>;
-  /** Inputs in any form as checked arrays for `compute`, and the number of examples that they hold. @throws ShapeError */
+  /** Converts inputs to checked arrays for `compute`, and returns their number of examples. @throws ShapeError */
   prepareArrays(inputs: StepInputs): { arrays: Record<string, RawTensor>; exampleCount: number };
   /** Parameters by transformers' name; a tied parameter appears once. */
   namedParameters(): Map<string, tf.Variable>;
-  /** Hands the parameters over to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
+  /** Gives the parameters to a step, or (null) takes them back. Meanwhile `forward` throws, and reading goes through `lendParameters`. */
   holdParameters(holder: { lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> } | null): void;
 }
 
-/** The parameters that a step takes over. @throws ConfigError for what is not a model */
+/** The parameters of a model. @throws ConfigError for anything but a model */
 export function parametersOf(model: TrainableModel): Map<string, tf.Variable> {
   const { namedParameters } = (model ?? {}) as Partial<TrainableModel>;
   if (typeof namedParameters !== 'function')

@@ -1,4 +1,4 @@
-// One optimizer update at a time over a model's parameters; its functions run eagerly or compiled, as the runner has it.
+// The training step over a runner, which executes its functions eagerly or compiled.
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import { ConfigError } from '../../errors.js';
 import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
@@ -17,7 +17,7 @@ import { checksumOf, createBroadcast } from './synchronise.js';
 import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
 import { createUpdate, type UpdateOptions } from './update/update.js';
 
-/** The position of a batch in its update; the update's function depends on nothing else. */
+/** The position of a batch in its update, on which the update's function depends. */
 interface BatchPosition {
   /** Whether it is the whole update. */
   isOnly: boolean;
@@ -32,13 +32,13 @@ interface Optimization {
   rule: UpdateRule;
 }
 
-/** Updates made, and those among them that were not finite and skipped: the optimizer has not seen them. */
+/** Number of updates, and of skipped ones among them (not finite), which the optimizer does not count. */
 interface Counts {
   step: number;
   skipped: number;
 }
 
-/** The step over a runner; only the runner knows whether it is eager or compiled. */
+/** The step over a runner, eager or compiled. */
 export class ModelTrainingStep implements TrainingStep {
   private counts: Counts = { step: 0, skipped: 0 };
   private optimization: Optimization;
@@ -48,7 +48,7 @@ export class ModelTrainingStep implements TrainingStep {
   private readonly startAverages: RunFunction;
   private readonly exchangeAverages: RunFunction;
   private tail: Promise<unknown> = Promise.resolve();
-  /** What `dispose` returns: set by its first call. */
+  /** The promise of the first `dispose`, which later calls return. */
   private ending: Promise<void> | null = null;
   private isDisposed = false;
 
@@ -70,7 +70,7 @@ export class ModelTrainingStep implements TrainingStep {
     this.exchangeAverages = runner.prepare(this.variables.exchangeAverages, 'exchange');
   }
 
-  /** A step that holds the model's parameters; when that fails, the runner returns what it took. */
+  /** Creates a step that holds the model's parameters; on failure they are returned. */
   static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
     try {
       if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
@@ -139,7 +139,7 @@ export class ModelTrainingStep implements TrainingStep {
     const total = batches.reduce((sum, { exampleCount }) => sum + exampleCount, 0);
     if (!(total > 0)) {
       throw new ConfigError(
-        `TrainingStep.run: expected at least one example, received ${batches.length} batches without any; leave the update out`,
+        `TrainingStep.run: expected at least one example, received ${batches.length} empty batches; leave the update out`,
       );
     }
     const { workers } = this.runner;
@@ -163,7 +163,7 @@ export class ModelTrainingStep implements TrainingStep {
       const dropoutKey = [options.seed, draw, ...(workers === null ? [] : [workers.server.worker])];
       const joined = joinFeeds(arrays, rawFeeds({ ...scalars, dropoutKey, share }));
       end = await (isLast ? runLast(update, joined) : update(joined));
-      loss += (workers === null ? share : 1) * numberOf(end, 'loss'); // workers have weighted and summed it
+      loss += (workers === null ? share : 1) * numberOf(end, 'loss'); // already weighted and summed over workers
       end['summed']?.data.forEach((flag, parameter) => flag === 1 && summed.add(names[parameter] as string));
     }
     const gradientNorm = numberOf(end, 'gradientNorm');
@@ -179,14 +179,14 @@ export class ModelTrainingStep implements TrainingStep {
 
   outputs(inputs: StepInputs): Promise<RawTensors> {
     return this.inOrder(async () => {
-      const { arrays } = this.model.prepareArrays(await readInputs(inputs)); // before the flags: it reports what is wrong with invalid inputs
+      const { arrays } = this.model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
       return this.forwards.get(outputFlags(inputs))(arrays);
     });
   }
 
   async withAverage<T>(use: () => Promise<T>): Promise<T> {
     if (this.options.emaDecay === undefined)
-      throw new ConfigError('withAverage: the step keeps no average; set emaDecay');
+      throw new ConfigError('withAverage: the step has no moving average; set emaDecay');
     const exchange = (): Promise<RawTensors> => this.inOrder(() => this.exchangeAverages({}));
     await exchange();
     try {
@@ -248,7 +248,7 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   syncParameters(): Promise<void> {
-    return this.inOrder(async () => undefined); // the variables read through to the step
+    return this.inOrder(async () => undefined); // reading the variables then reads the session
   }
 
   lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
@@ -284,13 +284,13 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   /**
-   * Runs tasks one after the other, whether awaited or not; a failed one does not stop the next. The queue of a compiled session orders
-   * single runs only: an update may be several, and the next one needs its count.
+   * Runs jobs one after the other, whether awaited or not; a failed one does not stop the next. The queue of a compiled session orders
+   * only single runs, while an update may consist of several, and the next one needs its count.
    */
   private inOrder<T>(task: () => Promise<T>): Promise<T> {
     const result = this.tail.then(() => {
       if (this.isDisposed)
-        throw new ConfigError('TrainingStep: it was disposed; create a new one with createTrainingStep');
+        throw new ConfigError('TrainingStep: the step was disposed; create a new one with createTrainingStep');
       return task();
     });
     this.tail = result.catch(() => undefined);

@@ -1,14 +1,14 @@
-// What a training step knows of the workers that share each of its updates.
+// The workers that share each update, as a training step sees them.
 import type { WorkerServer } from '../../engine/session/contract.js';
 
-/** Processes that train one model, each with its share of every batch; gradients are summed inside the step. */
+/** Processes that train one model, each on a share of every batch; gradients are summed inside the step. */
 export interface WorkerGroup {
-  /** This process among them. */
+  /** The server of this process. */
   readonly server: WorkerServer;
   /** Number of workers. */
   readonly count: number;
-  /** How long a sum waits for the other workers. */
+  /** Timeout of a sum. */
   readonly timeoutSeconds: number;
-  /** Precision in which gradients travel. */
+  /** Precision in which gradients are sent. */
   readonly wire: 'fp32' | 'bf16';
 }

@@ -210,18 +210,18 @@ describe('Trainer', () => {
     };
     const first = train({ outputDir, callbacks: [{ onStep }] });
     expect((await first).reason).toBe('finished');
-    await expect(second).rejects.toThrow(/process \d+ on .* is training in this folder; wait for its end/);
+    await expect(second).rejects.toThrow(/process \d+ on .* is training in this folder; wait until it has finished/);
     rmSync(join(outputDir, 'checkpoints'), { recursive: true });
     for (const resume of [false, true])
-      await expect(train({ outputDir, resume })).rejects.toThrow(/already holds a model, and no checkpoint/);
+      await expect(train({ outputDir, resume })).rejects.toThrow(/already holds a model, but no checkpoint/);
   });
 
   test('refuses to go on with other data or settings, and to overwrite a run', async () => {
     const outputDir = newFolder();
     await train({ outputDir, stopAfter: 3 });
-    await expect(train({ outputDir })).rejects.toThrow(/already holds a run; pass resume: true to go on with it/);
+    await expect(train({ outputDir })).rejects.toThrow(/already holds a run; pass resume: true to continue it/);
     await expect(train({ outputDir, resume: true, train: points(38, 1) })).rejects.toThrow(
-      /training examples are not those/,
+      /training examples differ from the run's/,
     );
     await expect(train({ outputDir, resume: true, learningRate: 0.1 })).rejects.toThrow(
       /`learningRate` was 0.05, is 0.1/,
@@ -327,6 +327,6 @@ describe('Trainer', () => {
     expect(() => make({ learningrate: 1 })).toThrow(/unknown learningrate; known: outputDir, epochs/);
     expect(() => make({ batchSize: 0 })).toThrow(/batchSize: /);
     expect(() => make({ warmupSteps: 1, warmupRatio: 0.1 })).toThrow(/give one of them/);
-    expect(() => make({ train: points(0, 1) })).toThrow(/no training examples/);
+    expect(() => make({ train: points(0, 1) })).toThrow(/expected training examples/);
   });
 });

@@ -57,7 +57,7 @@ const title = 'a full disk';
     const filling = train(run, false, () => (filler = filler || fill(spared)));
     await expect(filling).rejects.toThrow(/ENOSPC|no space left/);
     expect(readdirSync(join(run, 'checkpoints'))).toEqual(['step-00000005']);
-    expect(lines.at(-1)).toMatch(/the run can go on from .*step-00000005 with resume/);
+    expect(lines.at(-1)).toMatch(/the run can continue from .*step-00000005 with resume/);
     rmSync(filler);
     expect(await train(run, true)).toMatchObject({ reason: 'finished', step: 20 });
     const losses = async (dir: string): Promise<unknown[]> =>
@@ -73,7 +73,7 @@ const title = 'a full disk';
     await train(run, false);
     const before = readFileSync(join(run, 'metrics.jsonl'), 'utf8');
     await small.whileReadOnly(async () => {
-      const named = /run: the run folder cannot be made \(.*EROFS: read-only file system, access '.*disk-\w+'\)/;
+      const named = /run: the run folder cannot be created \(.*EROFS: read-only file system, access '.*disk-\w+'\)/;
       await expect(train(join(disk, 'new', 'run'), false)).rejects.toThrow(named);
       await expect(train(run, true)).rejects.toThrow(/EROFS.*run\.json/);
     });

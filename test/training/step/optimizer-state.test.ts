@@ -35,7 +35,7 @@ async function saved(): Promise<{ dir: string; step: TrainingStep; weights: () =
 describe('loadState', () => {
   test('says that a folder holds no state', async () => {
     const { step } = await saved();
-    await expect(step.loadState('nowhere')).rejects.toThrow(/optimizer\.safetensors: is not there; name a folder/);
+    await expect(step.loadState('nowhere')).rejects.toThrow(/optimizer\.safetensors: not found; give a folder/);
   });
 
   test('goes on with the moments of the file and the settings they were made with, instead of those of the step', async () => {

@@ -183,7 +183,7 @@ describe('createTrainingStep', () => {
     await expect(other.step.loadState(dir)).rejects.toThrow(/holds the state of adamw/);
     const frozen = await start({ freeze: ['dense.bias'] });
     await expect(frozen.step.loadState(dir)).rejects.toThrow(
-      /belongs to another model: "exp_avg.dense.bias" has no place/,
+      /belongs to another model: "exp_avg.dense.bias" is unexpected/,
     );
   });
 

@@ -1,11 +1,11 @@
-// Values that change from update to update: fed beside the model's inputs, so that one recording serves every update.
+// Values that change between updates: fed with the model's inputs, so that one recording is used for every update.
 import type * as tf from '@tensorflow/tfjs';
 import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
 import { rawScalar } from '../inputs.js';
 import { type UpdateScalars } from '../optimizer.js';
 import { type StepTensors } from '../trainable-model.js';
 
-/** Scalars float32, but for the key. */
+/** Scalars float32, except the key. */
 export interface Feeds<S, K = S> extends UpdateScalars<S> {
   /** int32 [2]: seed of dropout, number of the batch; or [3] with the number of this worker. */
   dropoutKey: K;
@@ -13,7 +13,7 @@ export interface Feeds<S, K = S> extends UpdateScalars<S> {
   share: S;
 }
 
-/** Prefix of the names of feeds: no input of a model has such a name. */
+/** Prefix of the names of feeds, to distinguish them from model inputs. */
 const PREFIX = 'update/';
 
 /** The feeds as arrays. */
@@ -28,7 +28,7 @@ export function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly numb
   };
 }
 
-/** The model's inputs and the feeds as the inputs of one function. */
+/** Joins the model's inputs and the feeds to the inputs of one function. */
 export function joinFeeds(batch: RawTensors, feeds: Feeds<RawTensor>): RawTensors {
   const named = Object.entries(feeds).map(([name, value]: [string, RawTensor]) => [`${PREFIX}${name}`, value] as const);
   return { ...batch, ...Object.fromEntries(named) };

@@ -3,23 +3,23 @@ import * as tf from '@tensorflow/tfjs';
 import { type LossScale } from './loss-scale.js';
 import { type StepContext, type StepOutputs, type StepTensors, type TrainableModel } from '../trainable-model.js';
 
-/** Gradients by parameter name, in the order of the parameters; one that the batch does not train has none. */
+/** Gradients by parameter name, in the order of the parameters; parameters that the batch does not train have none. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
 
-/** Names of the parameters that earlier batches of an update gave a gradient: batches with other inputs may train other parameters. */
+/** Names of the parameters with a gradient from earlier batches of the update: batches with other inputs may train other parameters. */
 export type Summed = ReadonlySet<string>;
 
 /** The position of a batch in an update of several batches. */
 export interface Accumulation {
-  /** A variable for the sum of each parameter's gradients. */
+  /** Variables for the sum of each parameter's gradients. */
   sums: ReadonlyMap<string, tf.Variable>;
-  /** Which sums count so far. */
+  /** The sums that are valid so far. */
   earlier: Summed;
   isLast: boolean;
 }
 
 /**
- * The loss and its gradients. With a loss scale the backward pass runs on the scaled loss; what is returned is not scaled.
+ * The loss and its gradients. With a loss scale the backward pass runs on the scaled loss; the results are unscaled.
  * @param weight factor of loss and gradients; null: none
  */
 export function computeGradients(
@@ -44,7 +44,7 @@ export function computeGradients(
   return { loss: unscaled(value), gradients: new Map(found) };
 }
 
-/** Adds a batch's share to the sums of the earlier batches. A parameter that only they train keeps its sum. */
+/** Adds a batch's share to the sums of earlier batches. Parameters that this batch does not train keep their sum. */
 export function accumulate(gradients: Gradients, share: tf.Scalar, { sums, earlier }: Accumulation): Gradients {
   const totals = [...sums].flatMap(([name, sum]) => {
     const gradient = gradients.get(name);
@@ -55,7 +55,7 @@ export function accumulate(gradients: Gradients, share: tf.Scalar, { sums, earli
   return new Map(totals);
 }
 
-/** Keeps the totals for the next batch. Returns a flag for each parameter: whether its sum counts. */
+/** Stores the totals for the next batch. Returns a flag per parameter: whether its sum is valid. */
 export function storeSums(totals: Gradients, sums: ReadonlyMap<string, tf.Variable>): tf.Tensor1D {
   for (const [name, sum] of sums) {
     const total = totals.get(name);
@@ -70,7 +70,9 @@ export function storeSums(totals: Gradients, sums: ReadonlyMap<string, tf.Variab
 function lossOf(model: TrainableModel, batch: StepTensors, context: StepContext): tf.Scalar {
   const { loss } = model.compute(batch, context) as StepOutputs;
   if (loss === undefined) {
-    throw new TypeError(`the model gave no loss for inputs ${Object.keys(batch).join(', ')}; give it labels`);
+    throw new TypeError(
+      `expected labels among the inputs ${Object.keys(batch).join(', ')}, the model returned no loss; give labels`,
+    );
   }
   return loss;
 }

@@ -5,17 +5,17 @@ import * as tf from '@tensorflow/tfjs';
 export const INITIAL_LOSS_SCALE = 2 ** 16;
 const GROWTH = 2;
 const BACKOFF = 0.5;
-/** Updates in a row that must succeed before the scale grows. */
+/** Consecutive finite updates after which the scale is doubled. */
 export const GROWTH_INTERVAL = 2000;
 
-/** The scale and how many updates in a row it has served: scalar float32 variables. Powers of two, so that scaling is exact. */
+/** The scale, a power of two so that scaling is exact, and its consecutive finite updates: scalar float32 variables. */
 export interface LossScale {
   scale: tf.Variable;
   goodSteps: tf.Variable;
 }
 
 /**
- * Halves the scale after an update that was not finite, doubles it after `GROWTH_INTERVAL` that were. Returns the new scale.
+ * Halves the scale after a non-finite update, doubles it after `GROWTH_INTERVAL` finite ones. Returns the new scale.
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/torch/amp/grad_scaler.py
  */
 export function adjustLossScale({ scale, goodSteps }: LossScale, isFinite: tf.Tensor): tf.Tensor {

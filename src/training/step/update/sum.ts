@@ -1,10 +1,10 @@
 // Sums of any number of tensors, on every backend.
 import * as tf from '@tensorflow/tfjs';
 
-/** WebGPU promises 8 buffers for one kernel; one is for its result. tfjs's AddN binds one for each input, and goes on with wrong sums beyond. */
+/** WebGPU guarantees 8 buffers per kernel, one for the result. tfjs's AddN binds one per input, and silently gives wrong sums beyond. */
 const MOST_INPUTS = 7;
 
-/** The sum of tensors of one shape, by kernels of few inputs. @throws RangeError for none */
+/** The sum of tensors of one shape, in groups of few inputs. @throws RangeError for an empty list */
 export function sumOf(tensors: readonly tf.Tensor[]): tf.Tensor {
   const [first] = tensors;
   if (first === undefined) throw new RangeError('sumOf: expected at least one tensor');

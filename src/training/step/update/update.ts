@@ -25,17 +25,17 @@ export interface UpdateOptions {
   skipNonFinite: boolean;
   gradientCheckpointing: boolean;
   labelSmoothing: number;
-  /** Set for float16: the loss is scaled for the backward pass, and updates that are not finite are skipped. */
+  /** For float16: the loss is scaled for the backward pass, and non-finite updates are skipped. */
   lossScale: LossScale | null;
-  /** The workers that share the update; null: this process makes it alone. */
+  /** The workers that share the update; null for a single process. */
   workers: WorkerGroup | null;
 }
 
 /**
- * The function that takes a batch with its `Feeds`, and gives `loss` and (at the end of an update) `gradientNorm` and with a scaled loss
- * `lossScale`, the scale of the next update; all scalar. Before the end of an update it gives `summed`, a flag for each parameter: whether
- * its sum counts. A parameter without gradient is skipped entirely: neither moments nor decay change it.
- * With workers each batch counts with its share, `loss` is the sum of the workers' shares, and the update that of the summed gradients.
+ * Creates a function of a batch with its `Feeds`. It returns `loss` and, at the end of an update, `gradientNorm` and with loss scaling
+ * `lossScale`, the scale of the next update; all scalars. Before the end of an update it returns `summed`, a flag per parameter: whether
+ * its sum is valid. A parameter without gradient is skipped entirely: neither moments nor decay change it.
+ * With workers, batches are weighted by their share, `loss` is the sum over workers, and the update uses the summed gradients.
  * @param accumulation null when the batch is the whole update
  */
 export function createUpdate(
@@ -62,13 +62,13 @@ export function createUpdate(
   };
 }
 
-/** The bound of a gradient: for the kernel, and as a factor where the update is composed of operations. */
+/** The bound of a gradient: for the kernel, and as a factor for the composed update. */
 interface Limits {
   clipping: Clipping;
   factor: tf.Scalar | null;
 }
 
-/** Clips the gradients and moves parameters, moments and averages. */
+/** Clips the gradients and updates parameters, moments and averages. */
 function applyGradients(
   gradients: Gradients,
   parameters: ReadonlyMap<string, TrainedParameter>,
@@ -101,7 +101,7 @@ function applyGradients(
   return { gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
 }
 
-/** One parameter's update, in one kernel where the backend has it. @param isFinite null: updates that are not finite are applied too */
+/** Updates one parameter, in one kernel where the backend has it. @param isFinite null: non-finite updates are applied too */
 function updateParameter(
   entry: TrainedParameter,
   gradient: tf.Tensor,

@@ -1,4 +1,4 @@
-// Sums over the workers of a cluster, for recorded updates: each is an operation of the graph, which runs beside the rest of the backward pass.
+// Sums over the workers of a cluster, for recorded updates: operations of the graph that overlap with the rest of the backward pass.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../../errors.js';
 import { fused } from '../../../fused.js';
@@ -7,12 +7,12 @@ import { sizeOf } from '../../../shapes.js';
 import { type Gradients } from './gradients.js';
 import { type WorkerGroup } from '../worker-group.js';
 
-/** Gradients are joined until they have so many float32: a sum of many small tensors would wait for the network at each of them. */
+/** Gradients are joined into buckets of this many float32: summing many small tensors would add the network's latency each time. */
 const BUCKET_ELEMENTS = 6 << 20; // 24 MB, about the 25 MB of torch's DistributedDataParallel
-/** A gradient of so many goes alone: joining would cost a copy and save nothing. */
+/** Larger gradients get their own bucket: joining them would only cost a copy. */
 const LARGE_ELEMENTS = 1 << 20;
 
-/** The sum of `x` over the workers. @param name what is summed, the same on all workers and unique in a run */
+/** The sum of `x` over the workers. @param name of the sum, the same on all workers and unique in a run */
 export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, isLow = false): tf.Tensor {
   const { count, timeoutSeconds } = group;
   const instance = hash32(name) >>> 1; // a positive int32
@@ -21,7 +21,7 @@ export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, i
   throw new EngineError('sums over workers need the compiled step; leave out compile: false');
 }
 
-/** The sum over the workers of a matrix that is 0 but in the rows that `rows` names; null where all of it would travel anyway. */
+/** The sum over the workers of a matrix that is 0 except in `rows`; null when sending all of it is cheaper. */
 function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup): tf.Tensor | null {
   const { count, timeoutSeconds, wire } = group;
   if (count * rows.size > (x.shape[0] ?? 0) / 2) return null;
@@ -31,8 +31,8 @@ function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup
 }
 
 /**
- * The sums of all gradients, in buckets in the reverse order of the parameters, which is about that in which the backward pass makes them.
- * @param rowsRead of matrices that are 0 elsewhere: only those rows travel
+ * The sums of all gradients, in buckets in reverse order of the parameters, roughly the order of the backward pass.
+ * @param rowsRead rows of matrices that are 0 elsewhere: only those are sent
  */
 export function sumGradients(
   gradients: Gradients,
