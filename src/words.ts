@@ -1,4 +1,4 @@
-// Words of messages: counts, and settings as they look on a command line.
+// Formats counts, sizes and command-line flags for messages.
 import { requireKinds } from './options.js';
 
 /**
@@ -12,7 +12,7 @@ export function kebab(name: string): string {
 }
 
 /**
- * A word as a shell takes it, in quotes where it needs them.
+ * A word for a shell, quoted when needed.
  * @example
  * shellWord("it's"); // `'it'\\''s'`
  */
@@ -22,7 +22,7 @@ export function shellWord(text: string): string {
 }
 
 /**
- * A setting as its flag; null for one that was not set.
+ * A setting as a flag; null when it is not set.
  * @example
  * flagText('learningRate', 1e-3); // '--learning-rate 0.001'
  * flagText('shuffle', false); // '--no-shuffle'
@@ -36,8 +36,8 @@ export function flagText(name: string, value: unknown): string | null {
 
 /**
  * `1 record`, `2 records`.
- * @param one what is counted, in the singular.
- * @param many the plural where it is no mere `s`.
+ * @param one the singular noun.
+ * @param many the plural; default: the singular with `s`.
  * @example
  * counted(1, 'problem'); // '1 problem'
  * counted(3, 'box', 'boxes'); // '3 boxes'

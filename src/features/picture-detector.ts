@@ -52,7 +52,7 @@ async function detectOne(detector: PictureDetector, picture: Picture): Promise<R
   const [regions] = await detector.detect([picture]);
   if (regions !== undefined && regions.count > 0) return regions;
   const name = ArrayBuffer.isView(picture) ? `a picture of ${picture.byteLength} bytes` : shortAddress(String(picture));
-  throw new DataError(`${name}: the detector finds no regions in it`);
+  throw new DataError(`${name}: the detector found no regions`);
 }
 
 function missingDetector(): ConfigError {

@@ -1,6 +1,6 @@
-// The names of COCO's 80 classes, in the order of detectors that were trained on it.
+// The names of COCO's 80 classes, in the order of the detectors trained on it.
 
-/** By the number of the class, from 0. @see https://cocodataset.org/#explore */
+/** Class names by index, from 0. @see https://cocodataset.org/#explore */
 export const COCO_CLASSES: readonly string[] = (
   'person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, ' +
   'parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag, ' +

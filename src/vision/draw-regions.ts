@@ -1,4 +1,4 @@
-// The regions of one image drawn over its picture, with the names of their classes.
+// Draws the regions of one image over its picture, with the names of their classes.
 import { createSink, readText } from '#platform';
 import { boxAt } from '../boxes.js';
 import { writeWhole } from '../byte-sink.js';
@@ -14,26 +14,26 @@ import { requireOptions } from '../options.js';
 
 const DEFAULT_MAX_BOXES = 36;
 
-/** What `drawRegions` takes. */
+/** Arguments of `drawRegions`. */
 export interface DrawRegionsOptions {
-  /** Region features with boxes, in any form that `openRegionFeatures` takes. */
+  /** Region features with boxes, in any form that `openRegionFeatures` accepts. */
   features: string | readonly string[];
-  /** Where the picture is: it, or what holds it by the id of the image, as `openPictures` takes it. */
+  /** The picture, or a source that holds it under the image's id, in any form that `openPictures` accepts. */
   pictures: string | readonly string[];
-  /** The image. May be left out when the features hold one only. */
+  /** The image's id. Optional when the features hold one image only. */
   image?: string | undefined;
   /** The file to write: .png, .jpg or .webp. */
   output: string;
-  /** The first so many regions. Default 36. */
+  /** Number of regions drawn, the first ones. Default 36. */
   maxBoxes?: number;
-  /** Names of classes and attributes, one a line; text after a comma is left out. Default: COCO's names for detectors of COCO, numbers for others. */
+  /** File of class names, one per line; text after a comma is ignored. Default: COCO's names for COCO detectors, else indices. */
   labels?: string | undefined;
   attributeLabels?: string | undefined;
 }
 
 /**
  * Draws the regions of an image over its picture. Returns the image and how many regions are drawn.
- * @throws DataError when there is no such image or picture, its regions have no boxes, or the picture has another size than they say.
+ * @throws DataError when the image or picture is missing, its regions have no boxes, or their picture size differs.
  */
 export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
   requireOptions('drawRegions', options);
@@ -45,7 +45,7 @@ export async function drawRegions(options: DrawRegionsOptions): Promise<{ image:
     const picture = await readImage(pictures, image);
     requireSize(regions, picture, `${source.name}, image ${image}`);
     const boxes = await labelledBoxes(regions, source, options);
-    const bytes = await drawBoxes(picture, boxes.reverse(), output); // the likeliest above the others
+    const bytes = await drawBoxes(picture, boxes.reverse(), output); // the most likely on top
     await writeWhole(await createSink(output), (sink) => sink.write(bytes));
     return { image, boxes: regions.count };
   } finally {
@@ -56,7 +56,7 @@ export async function drawRegions(options: DrawRegionsOptions): Promise<{ image:
 function onlyImage(source: RegionFeatureSource): string {
   const [first, second] = source.ids();
   if (first !== undefined && second === undefined) return first;
-  throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); say which with --image`);
+  throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); choose one with --image`);
 }
 
 /** The picture of an image; a single one may have any name. */
@@ -74,7 +74,7 @@ async function readImage(pictures: string | readonly string[], image: string): P
 function requireSize({ imageWidth, imageHeight }: RegionFeatures, { width, height }: RgbImage, where: string): void {
   if (imageWidth === undefined || (imageWidth === width && imageHeight === height)) return;
   throw new DataError(
-    `${where}: its regions are of a picture of ${imageWidth} x ${imageHeight}, this one has ${width} x ${height} pixels; give the picture that they were found in`,
+    `${where}: expected a picture of ${imageWidth} x ${imageHeight} pixels, received ${width} x ${height}; give the picture that its regions were detected in`,
   );
 }
 

@@ -1,4 +1,4 @@
-// Region features of the pictures of a data set into one store: begun anew or gone on with, pictures being read while others are computed.
+// Writes the region features of a data set's pictures into a new or continued store; reads pictures while others are computed.
 import { DataError, errorMessage } from '../errors.js';
 import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
@@ -18,52 +18,52 @@ import { chunk } from '../chunk.js';
 import { itemsOfShard, type Shard } from '../shard.js';
 import { counted } from '../words.js';
 
-/** Batches that are read and waiting for the detector. */
+/** Batches that are read ahead of the detector. */
 const BATCHES_AHEAD = 2;
 
-/** What `extractFeatures` takes. */
+/** Arguments of `extractFeatures`. */
 export interface ExtractOptions
   extends Pick<FindDetectorOptions, 'onProgress'>, Pick<DetectorComputation, 'precision'> {
-  /** Folders, patterns, lists, archives, tables or files, as `openPictures` takes them. */
+  /** Folders, patterns, lists, archives, tables or files, as `openPictures` accepts them. */
   pictures: string | readonly string[];
-  /** Of Parquet files with several columns of pictures: which one. */
+  /** The column of Parquet files with several columns of pictures. */
   column?: string | undefined;
   /** A detector's name, or the folder of a converted one. */
   detector: string;
   /** The store to write. */
   output: string;
-  /** Half floats: half the size, 11 bits a value. Default false. */
+  /** Store half floats: half the size, 11 bits of precision. Default false. */
   half?: boolean;
-  /** Default: all pictures. */
+  /** The part of the pictures to process. Default: all. */
   shard?: Shard | undefined;
-  /** Pictures at a time, under one size; see `DetectOptions`. Default 1. */
+  /** Pictures at a time, padded to one size; see `DetectOptions`. Default 1. */
   batchSize?: number;
-  /** Leave out pictures that cannot be read or hold no regions. Default false: the first one is an error. */
+  /** Skip pictures that cannot be read or have no regions. Default false: the first one throws. */
   skipBadImages?: boolean;
-  /** Stops after the pictures at hand; what is made is kept. */
+  /** Stops after the current batch; finished pictures are kept. */
   signal?: AbortSignal;
-  /** Called for each picture that is done: those of earlier runs at once. */
+  /** Called after each picture, and first for all pictures of earlier runs. */
   onImage?: (done: number, all: number) => void;
 }
 
-/** What has been written. */
+/** Result of `extractFeatures`. */
 export interface Extraction {
   /** Images in the store. */
   images: number;
-  /** Of those, images of earlier runs. */
+  /** Images from earlier runs among them. */
   earlier: number;
   dim: number;
   detector: StoredDetector;
-  /** Pictures that were left out. */
+  /** Skipped pictures. */
   badImages: readonly BadImage[];
   /** Whether all pictures are done; false when the signal stopped it. */
   isFinished: boolean;
 }
 
 /**
- * Finds the regions of pictures and writes them into a store, with boxes, classes, attributes, scores and the detector's name, settings and
- * checksum. Stopped, in whatever way, it goes on when it is called again.
- * @throws ConfigError for a shard or detector that is none; DataError for pictures that cannot be used, or a store of another detector.
+ * Detects the regions of pictures and writes them into a store, with boxes, classes, attributes, scores and the detector's name, settings and
+ * checksum. A stopped or killed run continues when it is called again.
+ * @throws ConfigError for an invalid shard or detector; DataError for pictures that cannot be read, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
   requireOptions('extractFeatures', options);
@@ -98,7 +98,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
   }
 }
 
-/** The batches of a part, which are those of all pictures: what shares a batch shows at the edges of a picture. */
+/** The shard's share of the batches of all pictures: padding affects the edges, so batches must not depend on the shard. */
 function batchesOf({ ids }: PictureSource, { batchSize = 1, shard }: ExtractOptions): readonly (readonly string[])[] {
   requireBatchSize(batchSize);
   const batches = chunk(ids, batchSize);
@@ -124,7 +124,7 @@ async function writePictures(
 ): Promise<Pick<Extraction, 'earlier' | 'badImages' | 'isFinished'>> {
   const earlier = writer.done.size;
   const all = batches.flat().length;
-  // A batch of which a stop has left pictures is computed whole again.
+  // A batch with unfinished pictures is computed again as a whole.
   const left = batches.filter((batch) => batch.some((id) => !writer.done.has(id)));
   let done = all - left.flat().length;
   onImage?.(done, all);
@@ -135,7 +135,7 @@ async function writePictures(
       if ('regions' in one) {
         if (!writer.done.has(one.id)) await writer.add(one.id, one.regions);
       } else if (skipBadImages) badImages.push(one);
-      else throw new DataError(`${one.reason}; skipBadImages: true leaves such pictures out and lists them`);
+      else throw new DataError(`${one.reason}; skipBadImages: true skips and lists such pictures`);
       onImage?.((done += 1), all);
     }
     if (signal?.aborted === true && done < all) return { earlier, badImages, isFinished: false };
@@ -146,7 +146,7 @@ async function writePictures(
   );
 }
 
-/** Reads pictures and finds their regions, in their order. */
+/** Reads pictures and detects their regions, in their order. */
 async function findRegions(source: PictureSource, ids: readonly string[], detector: RegionDetector): Promise<Found[]> {
   const read = await Promise.all(ids.map((id) => readOne(source, id)));
   const good = read.flatMap((one) => (typeof one === 'string' ? [] : [one]));
@@ -156,13 +156,11 @@ async function findRegions(source: PictureSource, ids: readonly string[], detect
     const one = read[i];
     if (typeof one === 'string') return { id, reason: one };
     const found = regions[next++] as DetectedRegions;
-    return found.count > 0
-      ? { id, regions: found }
-      : { id, reason: `image ${id}: the detector finds no regions in it` };
+    return found.count > 0 ? { id, regions: found } : { id, reason: `image ${id}: the detector found no regions` };
   });
 }
 
-/** The pixels of a picture, or why they cannot be had. */
+/** The pixels of a picture, or why it cannot be read. */
 async function readOne(source: PictureSource, id: string): Promise<RgbImage | string> {
   try {
     return await decodePicture(await source.read(id), `image ${id}`);

@@ -1,4 +1,4 @@
-// Converts outlines of objects to small masks: the points of a grid over the box that lie inside.
+// Converts outlines of objects to small masks over their boxes.
 
 /** Cells along each side of a mask. */
 export const MASK_SIZE = 14;
@@ -6,7 +6,7 @@ export const MASK_SIZE = 14;
 type Point = readonly [number, number];
 
 /**
- * The mask of an object: 1 where the middle of a cell lies inside one of its polygons. `[14, 14]`, row by row.
+ * The mask of an object: 1 where the centre of a cell is inside one of its polygons. `[14, 14]`, row by row.
  * @param box x1, y1, x2, y2; outlines are in the same pixels.
  * @see uclanlp/visualbert `mask_utils.py`, make_mask
  */
@@ -28,7 +28,7 @@ function middles(low: number, high: number): number[] {
 }
 
 /**
- * Whether a ray to the right crosses the outline an odd number of times. Points on it are decided as matplotlib does.
+ * Whether a ray to the right crosses the outline an odd number of times. Points on it are treated as in matplotlib.
  * @see matplotlib `_path.h`, point_in_path_impl; Eric Haines, Point in Polygon Strategies, Graphics Gems IV
  */
 function isInside([x, y]: Point, polygon: readonly Point[]): boolean {

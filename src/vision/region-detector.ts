@@ -1,4 +1,4 @@
-// RegionDetector: pictures in, regions with features out.
+// RegionDetector: detects regions with features in pictures.
 import * as tf from '@tensorflow/tfjs';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass, loadPicture } from '#vision';
@@ -28,57 +28,57 @@ export interface DetectedRegions extends RegionFeatures {
   readonly boxes: Float32Array;
   readonly imageWidth: number;
   readonly imageHeight: number;
-  /** `[count]`: numbers of the detector's classes, from 0; the background has none. */
+  /** `[count]`: class indices from 0, without background. */
   readonly classes: Int32Array;
   /** `[count]`, from 0 to 1. */
   readonly scores: Float32Array;
-  /** `[count]`: numbers of the likeliest attributes, of a detector that has any. */
+  /** `[count]`: indices of the most likely attributes; absent without attributes. */
   readonly attributes?: Int32Array;
   /** `[count]`, from 0 to 1. */
   readonly attributeScores?: Float32Array;
 }
 
-/** How a detector computes. */
+/** Compilation and precision of a detector. */
 export interface DetectorComputation {
-  /** Record the network once for each shape of pictures. Default: whether the native engine is the backend, on the CPU. */
+  /** Record the network once for each shape of pictures. Default: true when the backend is the native engine on the CPU. */
   compile?: boolean;
-  /** Of convolutions and matrix products; others than `fp32` need the recorded network. Default `fp32`. */
+  /** Precision of convolutions and matrix products; others than `fp32` need `compile`. Default `fp32`. */
   precision?: Precision;
 }
 
 /** Options of a `RegionDetector`. */
 export interface RegionDetectorOptions extends DetectorComputation {
-  /** Of the random weights. Default 0. */
+  /** Seed of the random weights. Default 0. */
   seed?: number;
-  /** Its name among the known ones. */
+  /** The detector's preset name. */
   name?: string | null;
-  /** In place of random weights; the detector owns it. */
+  /** Used instead of random weights; the detector owns it. */
   network?: DetectorNetwork;
 }
 
 /** Options of `RegionDetector.detect`. */
 export interface DetectOptions {
-  /** Pictures at a time, under one size. Padding shows at the edges of the smaller ones, as in the originals. Default 1: no picture changes another's regions. */
+  /** Pictures at a time, padded to one size. As in the originals, padding affects the edges of the smaller ones; 1 (default) avoids this. */
   batchSize?: number;
 }
 
 /**
- * Finds the regions of pictures that VisualBERT reads.
+ * Detects regions in pictures, with the features that VisualBERT reads.
  * @example
  * const detector = await RegionDetector.fromPretrained('pytorch_model.bin', { detector: 'vg-r101-c4' });
  * const [regions] = await detector.detect(['photo.jpg']);
- * @see `namedDetector` for the detectors that are known by name
+ * @see `namedDetector` for the presets
  */
 export class RegionDetector {
-  /** Its name among the known ones; null for settings of one's own. */
+  /** Preset name; null for custom settings. */
   readonly name: string | null;
   readonly config: DetectorConfig;
   private readonly network: DetectorNetwork;
   private readonly computation: DetectorComputation;
-  /** Made when the first pictures come: its backend is that of the first call. */
+  /** Created by the first call, for its backend. */
   private pass: Promise<DetectorPass> | null = null;
 
-  /** A detector with random weights, or with a network of its own. @throws ConfigError for settings that no detector can have. */
+  /** Creates a detector with random weights, or with the given network. @throws ConfigError for invalid settings. */
   constructor(config: DetectorConfig, options: RegionDetectorOptions = {}) {
     requireOptions('RegionDetector', options);
     const { seed = 0, name = null, network, ...computation } = options;
@@ -89,8 +89,8 @@ export class RegionDetector {
   }
 
   /**
-   * Loads a detector: a folder of `visualbert convert`, a file (`.safetensors`, `.bin`, `.pth`, `.pkl`), an address or a repository of the hub.
-   * @throws CheckpointError when the weights are absent, damaged or another detector's; ConfigError when nothing says which detector it is.
+   * Loads a detector: a folder written by `visualbert convert`, a file (`.safetensors`, `.bin`, `.pth`, `.pkl`), an address or a repository of the hub.
+   * @throws CheckpointError when the weights are missing, damaged or another detector's; ConfigError when the detector is not named.
    */
   static async fromPretrained(
     where: string,
@@ -116,7 +116,7 @@ export class RegionDetector {
   }
 
   /**
-   * The regions of each picture: a path, an address, the bytes of a file, or pixels.
+   * Detects the regions of each picture: a path, a URL, the bytes of a file, or pixels.
    * @throws DataError naming a picture that cannot be read.
    */
   async detect(
@@ -125,12 +125,12 @@ export class RegionDetector {
   ): Promise<DetectedRegions[]> {
     requireBatchSize(batchSize);
     const pass = await (this.pass ??= this.createPass().catch((error: unknown) => {
-      this.pass = null; // the network is still the detector's
+      this.pass = null; // the network still belongs to the detector
       throw error;
     }));
     const found: DetectedRegions[] = [];
     const batches = prefetch(chunk(pictures, batchSize), 0, (some) => this.prepare(some, pass));
-    for await (const batch of batches) found.push(...(await this.detectBatch(batch, pass))); // the next is prepared meanwhile
+    for await (const batch of batches) found.push(...(await this.detectBatch(batch, pass))); // the next batch is prepared at the same time
     return found;
   }
 
@@ -142,7 +142,7 @@ export class RegionDetector {
   }
 
   private async createPass(): Promise<DetectorPass> {
-    tf.backend(); // starts the backend that is about to be asked for
+    tf.backend(); // initialises the backend that canCompileDetector checks
     const { compile = canCompileDetector(), precision = 'fp32' } = this.computation;
     if (compile) return createCompiledPass(this.network, this.config, precision);
     if (precision !== 'fp32')
@@ -179,14 +179,14 @@ export class RegionDetector {
   }
 }
 
-/** Pictures as they were read, resized, and under one size. */
+/** Pictures as read, as resized, and padded to one size. */
 interface PreparedBatch {
   images: RgbImage[];
   prepared: PreparedPicture[];
   batch: PictureBatch;
 }
 
-/** One picture's share of the values, without rows that hold no proposal. */
+/** One picture's values, without empty rows. */
 function pictureValues(values: OutputValues, picture: number, pictures: number): OutputValues {
   const p = values.objectness.length / pictures;
   const scores = values.objectness.subarray(picture * p, (picture + 1) * p);

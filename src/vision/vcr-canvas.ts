@@ -1,10 +1,10 @@
-// Prepares a film still for the VCR feature extractor: resizes it onto a canvas of fixed size and moves its boxes along.
+// Prepares a film still for the VCR feature extractor: resizes it onto a canvas of fixed size and transforms its boxes.
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { DataError } from '../errors.js';
 import { resizeBilinear } from '../pictures/resize.js';
 import { roundHalfEven } from './round-half-even.js';
 
-/** Between 16:9 and 16:6, the forms of most films. */
+/** Between 16:9 and 16:6, the aspect ratios of most films. */
 export const CANVAS_WIDTH = 768;
 export const CANVAS_HEIGHT = 384;
 
@@ -19,13 +19,13 @@ export type PixelBox = readonly [number, number, number, number];
 export interface VcrCanvas {
   /** `[384, 768, 3]`: 0 around the picture. */
   image: RgbImage;
-  /** Where the picture lies. */
+  /** Box of the picture on the canvas. */
   window: PixelBox;
-  /** Size on the canvas over size of the picture. */
+  /** Size on the canvas divided by size of the picture. */
   scale: number;
 }
 
-/** Resizes a picture to fit, its form kept, and centres it. @see uclanlp/visualbert `box_utils.py`, resize_image (as when validating) */
+/** Resizes a picture to fit, keeping its aspect ratio, and centres it. @see uclanlp/visualbert `box_utils.py`, resize_image (as when validating) */
 export function vcrCanvas(picture: RgbImage): VcrCanvas {
   const scale = Math.min(CANVAS_WIDTH / picture.width, CANVAS_HEIGHT / picture.height);
   const [width, height] = [roundHalfEven(picture.width * scale), roundHalfEven(picture.height * scale)];
@@ -42,7 +42,7 @@ export function vcrCanvas(picture: RgbImage): VcrCanvas {
   };
 }
 
-/** A box of the picture on the canvas. @throws DataError naming `where` when it is empty or leaves the canvas. */
+/** Transforms a box of the picture to the canvas. @throws DataError naming `where` when it is empty or outside the canvas. */
 export function boxOnCanvas(box: PixelBox, { scale, window }: VcrCanvas, where: string): PixelBox {
   const [left, top] = window;
   const [x1, y1, x2, y2] = [
@@ -53,11 +53,11 @@ export function boxOnCanvas(box: PixelBox, { scale, window }: VcrCanvas, where: 
   ] as const;
   if (x1 >= 0 && x1 < x2 && x2 <= CANVAS_WIDTH && y1 >= 0 && y1 < y2 && y2 <= CANVAS_HEIGHT) return [x1, y1, x2, y2];
   throw new DataError(
-    `${where}: expected x1 < x2, y1 < y2 inside the picture, received [${box.join(', ')}]; are the metadata of this picture, at this size?`,
+    `${where}: expected x1 < x2, y1 < y2 inside the picture, received [${box.join(', ')}]; check that the metadata are of this picture at this size`,
   );
 }
 
-/** Bytes to the numbers that the network was trained on: `(byte / 255 - mean) / deviation` in float32, as PyTorch rounds. */
+/** Normalises bytes as in training: `(byte / 255 - mean) / deviation` in float32, as PyTorch rounds. */
 export function normalised({ rgb }: RgbImage): Float32Array {
   const values = new Float32Array(rgb.length);
   for (let c = 0; c < 3; c++) {

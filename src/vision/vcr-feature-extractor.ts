@@ -1,4 +1,4 @@
-// The network that turns boxes of a film still into VCR's region features: the ResNet inside the authors' VCR checkpoints, frozen.
+// Computes VCR's region features from boxes of a film still, with the frozen ResNet of the authors' VCR checkpoints.
 import * as tf from '@tensorflow/tfjs';
 import { openTensorFile } from '../checkpoint/open.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
@@ -12,25 +12,25 @@ import { roiAlign } from './layers/roi-align.js';
 import { readConvolution, readStage } from './vcr-resnet.js';
 import { WeightReader } from './weight-reader.js';
 
-/** Kinds of objects: nothing, and COCO's 80. */
+/** Classes of objects: background and COCO's 80. */
 export const OBJECT_KINDS = 81;
 /** RoIAlign makes 7 x 7 cells of a map at a 16th of the picture's size. */
 const ROI = { bins: 7, sampling: 0, isAligned: false } as const;
 const SCALE = 1 / 16;
 /** Regions at a time: bounds memory for pictures with hundreds of objects. */
 const CHUNK = 32;
-/** Weights of the loss that trained it, and counters. */
+/** Weights of its training loss, and counters. */
 const UNUSED = /^regularizing_predictor\.|\.num_batches_tracked$/;
 
-/** One picture with the boxes, masks and kinds of its regions. */
+/** One picture with the boxes, masks and classes of its regions. */
 export interface VcrFeatureInputs {
-  /** `[h, w, 3]`: normalised; sizes are multiples of 16. */
+  /** `[h, w, 3]`: normalised; h and w are multiples of 16. */
   picture: tf.Tensor3D;
   /** `[r, 4]`: x1, y1, x2, y2 in pixels of the picture. */
   boxes: Float32Array;
   /** `[r, 14, 14]`: 1 where the object is, over its box. */
   masks: Float32Array;
-  /** `[r]`: 0 for the whole picture, else the index in COCO's list of kinds, from 1. */
+  /** `[r]`: 0 for the whole picture, else the index in COCO's list of classes, from 1. */
   kinds: Int32Array;
 }
 
@@ -38,7 +38,7 @@ interface ExtractorWeights {
   stem: Convolution;
   /** Three stages, down to a 16th of the picture's size. */
   body: readonly (readonly Bottleneck[])[];
-  /** The mask as channels of the regions; those that it does not reach have a filter of zeros. */
+  /** Convolution of the mask, padded with zero filters to the channels of the regions. */
   mask: Convolution;
   /** The last stage, run on each region. */
   head: readonly Bottleneck[];
@@ -51,7 +51,7 @@ interface ExtractorWeights {
 }
 
 /**
- * `relu(W [mean(stage4(roiAlign(stages(picture)) + mask)); kind] + b)`: 512 numbers for each box.
+ * `relu(W [mean(stage4(roiAlign(stages(picture)) + mask)); kind] + b)`: 512 values for each box.
  * @example
  * const extractor = await VcrFeatureExtractor.load('visualbert-vcr/detector.safetensors');
  * console.log(extractor.dim); // 512
@@ -65,7 +65,7 @@ export class VcrFeatureExtractor {
     this.weights = weights;
   }
 
-  /** Loads `detector.safetensors`, which `visualbert convert` writes beside a VCR model. @throws CheckpointError when it is another network's file. */
+  /** Loads `detector.safetensors`, which `visualbert convert` writes beside a VCR model. @throws CheckpointError when the file does not fit the network. */
   static async load(path: string): Promise<VcrFeatureExtractor> {
     const file = await openTensorFile(await openSource(path));
     try {
@@ -80,7 +80,7 @@ export class VcrFeatureExtractor {
     return this.weights.projection.shape[0];
   }
 
-  /** Features `[r, dim]` float32, not negative. The caller owns them. @throws ShapeError when boxes, masks and kinds differ in number. */
+  /** Non-negative features `[r, dim]` float32. The caller owns them. @throws ShapeError when boxes, masks and kinds differ in number. */
   run({ picture, boxes, masks, kinds }: VcrFeatureInputs): tf.Tensor2D {
     const r = kinds.length;
     if (
@@ -177,7 +177,7 @@ async function readMask(weights: WeightReader, channels: number): Promise<Convol
   const bias = await weights.read('mask_upsample.bias', [weight.shape[0] as number]);
   const rest = channels - (weight.shape[0] as number);
   if (rest < 0) throw new CheckpointError(`${weights.file.name}: masks have more channels than regions, ${channels}`);
-  // Channels that it does not reach have filters of zeros.
+  // The remaining channels have filters of zeros.
   const whole: tf.Tensor4D = tf.pad(weight as tf.Tensor4D, [[0, rest], [0, 0], [0, 0], [0, 0]]); // prettier-ignore
   const mask = createConvolution(whole, tf.pad(bias as tf.Tensor1D, [[0, rest]]));
   tf.dispose([weight, bias, whole]);

@@ -1,4 +1,4 @@
-// Writes the region features of all of VCR's pictures into one store, new or continued; the next picture is read while one is computed.
+// Writes the region features of all VCR pictures into one new or continued store; reads the next picture while one is computed.
 import { exists, isFolder, joinPath } from '#platform';
 import { VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
@@ -21,16 +21,16 @@ export interface VcrFeatureOptions {
   detector: string;
   /** The store to write. */
   output: string;
-  /** Half floats: half the size, 11 bits a value. Default false. */
+  /** Store half floats: half the size, 11 bits of precision. Default false. */
   half?: boolean;
-  /** Called for each picture that is there: those of earlier runs at once. */
+  /** Called after each picture, and first for all pictures of earlier runs. */
   onImage?: (done: number, all: number) => void;
 }
 
 /**
- * Writes what `train vcr --features` reads: for each picture its own features, then those of every object. A stopped run is
- * continued by calling it again.
- * @throws DataError for pictures, metadata or annotations that cannot be used; CheckpointError for another network's weights.
+ * Writes the store for `train vcr --features`: for each picture its own features, then those of every object. Call it again to continue a
+ * stopped run.
+ * @throws DataError for invalid pictures, metadata or annotations; CheckpointError for another network's weights.
  */
 export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {
   requireOptions('writeVcrFeatures', options);

@@ -1,4 +1,4 @@
-// One picture of VCR to region features: the whole picture first, then each of its objects, in the order of the annotation.
+// Computes the region features of one VCR picture: the whole picture first, then each object in the order of the annotation.
 import * as tf from '@tensorflow/tfjs';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import type { RegionFeatures } from '../features/region-features.js';
@@ -11,14 +11,14 @@ import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 import { requireKinds } from '../options.js';
 
-/** COCO's kinds as VCR spells them; their numbers start at 1, 0 is no object. */
+/** Class indices of COCO's names as VCR spells them, from 1; 0 is background. */
 const KINDS: ReadonlyMap<string, number> = new Map(COCO_CLASSES.map((name, i) => [name.replaceAll(' ', ''), i + 1]));
 
-/** A picture that is prepared for the feature extractor. */
+/** A picture prepared for the feature extractor. */
 export interface VcrScene {
   /** `[384, 768, 3]` */
   canvas: RgbImage;
-  /** On the canvas: the picture, then its objects. `[r, 4]` */
+  /** Boxes on the canvas: the picture, then its objects. `[r, 4]` */
   boxes: Float32Array;
   /** `[r, 14, 14]` */
   masks: Float32Array;
@@ -76,6 +76,6 @@ function kindOf(name: string, { metadata }: VcrImage): number {
   const kind = KINDS.get(name);
   if (kind !== undefined) return kind;
   throw new DataError(
-    `${metadata}: the object "${name}" is none of the 80 kinds that the feature extractor knows, as "person" or "wineglass"`,
+    `${metadata}: the object "${name}" is none of the 80 classes of the feature extractor, such as "person" or "wineglass"`,
   );
 }

@@ -1,4 +1,4 @@
-// The ResNet inside the authors' VCR checkpoints, under torchvision's names: convolutions with their batch norms folded in.
+// Reads the ResNet of the authors' VCR checkpoints (torchvision's names) with batch norms folded into the convolutions.
 import * as tf from '@tensorflow/tfjs';
 import { BATCH_NORM_EPSILON, foldBatchNorm } from './layers/batch-norm.js';
 import { type Convolution, createConvolution, outputsOf } from './layers/convolution.js';
@@ -6,8 +6,8 @@ import type { Bottleneck } from './layers/resnet.js';
 import type { WeightReader } from './weight-reader.js';
 
 /**
- * A convolution followed by a batch norm, as one.
- * @param kernel side of the filter. @throws CheckpointError for absent weights and other shapes.
+ * Reads a convolution and folds the batch norm after it.
+ * @param kernel side of the filter. @throws CheckpointError for missing weights or wrong shapes.
  */
 export async function readConvolution(
   weights: WeightReader,
@@ -34,7 +34,7 @@ export async function readConvolution(
   return created;
 }
 
-/** The blocks `<prefix>.0`, `<prefix>.1` and so on, as many as the file has; the first of them takes every `stride`-th pixel. */
+/** The blocks `<prefix>.0`, `<prefix>.1` and so on, as many as the file has; the first has the stride. */
 export async function readStage(
   weights: WeightReader,
   prefix: string,

@@ -1,9 +1,9 @@
-// Reads the weights of a frozen network by name: each is checked against its expected shape, and none may be left over.
+// Reads the weights of a frozen network by name, checks their shapes, and rejects unused ones.
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 
-/** Reads weights and records which were read. */
+/** Reads weights, and records which were read. */
 export class WeightReader {
   readonly file: TensorFile;
   private readonly seen = new Set<string>();
@@ -24,13 +24,13 @@ export class WeightReader {
 
   /**
    * The values of a tensor.
-   * @param shape null for an axis of any size. @throws CheckpointError when it is absent or has another shape.
+   * @param shape null for an axis of any size. @throws CheckpointError when it is missing or has another shape.
    */
   async values(name: string, shape: readonly (number | null)[]): Promise<{ data: Float32Array; shape: number[] }> {
     const stored = this.file.tensors.get(name);
     const expected = `expected "${name}" [${shape.map((size) => size ?? '?').join(', ')}]`;
     if (stored === undefined) {
-      throw new CheckpointError(`${this.file.name}: ${expected}, found no such tensor; is it another network's file?`);
+      throw new CheckpointError(`${this.file.name}: ${expected}, found no such tensor; give a file of this network`);
     }
     const fits =
       stored.shape.length === shape.length && shape.every((size, i) => size === null || size === stored.shape[i]);
@@ -45,7 +45,7 @@ export class WeightReader {
     if (left.length === 0) return;
     const shown = left.slice(0, 3).join(', ');
     throw new CheckpointError(
-      `${this.file.name}: ${left.length} tensors have no place in the network (${shown}${left.length > 3 ? ', ...' : ''}); is it another network's file?`,
+      `${this.file.name}: ${left.length} unexpected tensors (${shown}${left.length > 3 ? ', ...' : ''}); give a file of this network`,
     );
   }
 }

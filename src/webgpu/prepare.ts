@@ -1,5 +1,5 @@
-// tfjs's WebGPU backend made exact and fast: it gets our kernels, its softmax is mended, and what goes wrong on the device, which it leaves to a
-// callback while the numbers go on wrong, ends the next read of results.
+// Prepares tfjs's WebGPU backend: registers our kernels, fixes its softmax, and makes device errors, which tfjs only reports to a callback, throw
+// at the next read of results.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../errors.js';
 import type { WebGpuBackend } from './kernel.js';
@@ -8,8 +8,8 @@ import { registerWebGpuKernels } from './register.js';
 const prepared = new WeakSet<WebGpuBackend>();
 
 /**
- * Prepares the current backend where it is WebGPU's: our kernels serve, and from now on, reading a tensor throws an EngineError once the device has reported an error or
- * is lost, since the values computed since are not to be trusted. Does nothing on other backends, or when it is called again.
+ * Prepares the current backend if it is WebGPU: registers our kernels, and from then on reading a tensor throws an EngineError once the device has
+ * reported an error or is lost, since later values may be wrong. Does nothing on other backends, or when called again.
  */
 export function prepareWebGpu(): void {
   if (tf.engine().backendName !== 'webgpu') return;
@@ -17,19 +17,19 @@ export function prepareWebGpu(): void {
   if (prepared.has(backend)) return;
   prepared.add(backend);
   watchDevice(backend);
-  mendSoftmax();
+  fixSoftmax();
   registerWebGpuKernels();
 }
 
-/** Its kernel begins the search for the largest score here, and gives NaN for a row of lower ones: a wholly masked one. */
+/** Initial maximum of tfjs's softmax kernel, which returns NaN for a row of lower scores: a fully masked one. */
 const LEAST_SCORE = -3.4e38;
 
-let isSoftmaxMended = false;
+let isSoftmaxFixed = false;
 
-function mendSoftmax(): void {
+function fixSoftmax(): void {
   const kernel = tf.getKernel('Softmax', 'webgpu');
-  if (isSoftmaxMended || kernel === undefined) return;
-  isSoftmaxMended = true;
+  if (isSoftmaxFixed || kernel === undefined) return;
+  isSoftmaxFixed = true;
   tf.unregisterKernel('Softmax', 'webgpu');
   tf.registerKernel({
     ...kernel,
@@ -61,6 +61,6 @@ function watchDevice(backend: WebGpuBackend): void {
 
 function webGpuError(failure: string): EngineError {
   return new EngineError(
-    `WebGPU: ${failure}. What was computed since then is wrong: load the model again from its last checkpoint, in a new process or page.`,
+    `WebGPU: ${failure}. Results computed since then are wrong: load the model from its last checkpoint in a new process or page.`,
   );
 }

@@ -254,7 +254,7 @@ describe('regions', () => {
     const asked = ['a.jpg', 'b.jpg', 'a.jpg'].map((regions) => ask({ question, regions }));
     const failed = [ask({ question, regions: 'bad.jpg' }), ask({ question, regions: 'blank.jpg' })];
     const refused = failed.map((one, i) =>
-      expect(one).rejects.toThrow(['cut short', 'blank.jpg: the detector finds no regions'][i]),
+      expect(one).rejects.toThrow(['cut short', 'blank.jpg: the detector found no regions'][i]),
     );
     const [none] = await Promise.allSettled([blind({ question, regions: `data:image/png;base64,${'A'.repeat(900)}` })]);
     expect(String(none.status === 'rejected' && none.reason)).toMatch(

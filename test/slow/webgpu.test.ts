@@ -57,6 +57,6 @@ const choose = (): ReturnType<typeof selectBackend> => selectBackend({ backend: 
     await expect(sum.data()).rejects.toThrow(
       /WebGPU: The number of storage buffers \(31\).*limit \(8\)[^]*in a new process or page/,
     );
-    await expect(tf.add(tf.ones([2]), 1).data()).rejects.toThrow('What was computed since then is wrong');
+    await expect(tf.add(tf.ones([2]), 1).data()).rejects.toThrow('Results computed since then are wrong');
   });
 });

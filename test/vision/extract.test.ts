@@ -165,7 +165,7 @@ describe('drawRegions', () => {
     expect(drawn).toMatchObject({ width: before?.width, height: before?.height });
     expect(drawn?.rgb).not.toEqual(before?.rgb);
     const wrong = drawRegions({ features, pictures: join(pictures, 'c.png'), image: 'b', output });
-    await expect(wrong).rejects.toThrow('its regions are of a picture of 69 x 67, this one has 78 x 64 pixels');
+    await expect(wrong).rejects.toThrow('expected a picture of 69 x 67 pixels, received 78 x 64');
     await expect(drawRegions({ features, pictures, output })).rejects.toThrow('choose one with --image');
     await expect(drawRegions({ features, pictures, image: 'b', output: inRoot('b.txt') })).rejects.toThrow(
       'ends in .png',

@@ -211,7 +211,7 @@ describe('a detector', () => {
     expect([...attributes.data]).toEqual([2, -1, 0, -1]);
     const [example] = examples as [DetectionExample];
     const wrong: DetectionExample = { ...example, objects: [{ box: [0, 0, 9, 9], class: 5 }] };
-    expect(() => detectionBatch([wrong], config)).toThrow('number of a class from 0 to 4, received 5');
+    expect(() => detectionBatch([wrong], config)).toThrow('index of a class from 0 to 4, received 5');
   });
 
   test('with one box for all classes predicts what a detector does whose classes have that box each', () => {

@@ -88,7 +88,7 @@ describe('VCR pictures', () => {
     ],
     [{ metadata_fn: 'val.jsonl' }, /val.jsonl: expected VCR's boxes and segms/],
     [{ objects: ['person'] }, /still.json: expected 1 objects, as in the annotation, found 4 boxes/],
-    [{ objects: ['person', 'person', 'cat', 'unicorn'] }, /the object "unicorn" is none of the 80 kinds/],
+    [{ objects: ['person', 'person', 'cat', 'unicorn'] }, /the object "unicorn" is none of the 80 classes/],
   ])('%j is an error that names the file', async (change, message) => {
     const { folder, data } = copyWith(change);
     await expect(async () => {

@@ -26,7 +26,7 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** Layout, keys of the file, and how many of them a detector of regions has no use for. */
+/** Layout, keys of the file, and how many of them a region detector does not use. */
 const KEYS: Record<string, [layout: string, keys: number, skipped: number]> = {
   'vg-r101-c4': ['detectron2', 334, 54],
   'mmf-x101': ['maskrcnn-benchmark', 191, 2],
@@ -59,7 +59,7 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
   test('another configuration is refused, naming what does not fit', async () => {
     const load = async (changes: object): Promise<unknown> =>
       RegionDetector.fromPretrained(path, { detector: checkedDetectorConfig({ ...config, ...changes }) });
-    await expect(load({ classes: 3 })).rejects.toThrow(/of another shape: .* in place of \[/);
+    await expect(load({ classes: 3 })).rejects.toThrow(/of another shape: .* instead of \[/);
     // One box for all classes, and before it one of the background where that comes first, as maskrcnn-benchmark and Detectron keep it.
     const rows: Record<string, number> = {
       'vg-r101-c4': 4,
@@ -68,9 +68,9 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
       'coco-r101-fpn': 4,
     };
     await expect(load({ isClassAgnostic: true })).rejects.toThrow(
-      new RegExp(`  2 tensors of another shape: \\S*bbox_pred\\S* .* in place of \\[${rows[name]},`),
+      new RegExp(`  2 tensors of another shape: \\S*bbox_pred\\S* .* instead of \\[${rows[name]},`),
     );
-    await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(/tensors it lacks: .*22/);
+    await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(/tensors missing: .*22/);
     await expect(RegionDetector.fromPretrained(path)).rejects.toThrow(
       /expected the name of its detector, one of vg-r101-c4/,
     );
@@ -119,11 +119,11 @@ describe('weights', () => {
     };
     const more = await write('more.safetensors', () => 0, ['head.fc8.weight']);
     await expect(RegionDetector.fromPretrained(more, { detector: config })).rejects.toThrow(
-      /1 tensors without a place in the detector: head.fc8.weight/,
+      /1 tensors unexpected: head.fc8.weight/,
     );
     const wild = await write('wild.safetensors', (key) => (key === 'head.fc7.weight' ? NaN : 0));
     await expect(RegionDetector.fromPretrained(wild, { detector: config })).rejects.toThrow(
-      /"head.fc7.weight" or what belongs to it holds values that are not finite/,
+      /"head.fc7.weight", its bias or its norm holds values that are not finite/,
     );
     expect(tf.memory().numTensors).toBe(0);
   });
@@ -172,7 +172,7 @@ describe('settings', () => {
   test.each([
     [{ classes: 0 }, /DetectorConfig: classes: Too small/],
     [{ colour: 'RGB' }, /Unrecognized key: "colour"/],
-    [{ pyramid: 0 }, /head.kind: expected layers with a pyramid and res5 without one/],
+    [{ pyramid: 0 }, /head.kind: expected layers with a pyramid, else res5/],
     [{ feature: 'mean' }, /feature: expected mean with the head res5/],
     [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, /choice.thresholds: .*expected array/],
     [{ input: null }, /input: .*expected object/],

@@ -1,4 +1,4 @@
-// Anchors: the boxes around each pixel of a map that a proposal network moves and rates.
+// Anchors: the boxes around each pixel of a feature map that a proposal network moves and scores.
 import { roundHalfEven } from '../round-half-even.js';
 import type { BoxConvention } from './convention.js';
 
@@ -14,8 +14,8 @@ export interface AnchorOptions {
 
 /**
  * Anchors of a map: `[h * w * sizes * ratios, 4]`, x1, y1, x2, y2.
- * Continuous ones lie around the corner of their pixel, sizes outside, ratios inside. Inclusive ones lie around its middle, their widths
- * and heights rounded before they are scaled, ratios outside, sizes inside.
+ * Continuous anchors are centred on the corner of their pixel, ordered by size, then ratio. Inclusive ones are centred on its middle, their widths
+ * and heights rounded before scaling, ordered by ratio, then size.
  * @see detectron2 `anchor_generator.py`; Detectron `generate_anchors.py`
  */
 export function createAnchors(height: number, width: number, options: AnchorOptions): Float32Array {

@@ -1,23 +1,23 @@
-// Non-maximum suppression in plain arrays: of boxes that overlap much, the one with the highest score stays.
+// Non-maximum suppression in plain arrays: of boxes that overlap, the one with the highest score is kept.
 import { type BoxConvention, extentOf } from './convention.js';
 
 const { fround, max, min } = Math;
 
 export interface SuppressOptions {
-  /** Boxes whose intersection is more than this share of their union suppress one another. */
+  /** Intersection over union above which two boxes overlap. */
   threshold: number;
   convention: BoxConvention;
 }
 
-/** Rows in the order of descending scores; equal ones in their own order. */
+/** Rows by descending scores; ties keep their order. */
 export function byScore(scores: ArrayLike<number>): Int32Array {
   const order = Int32Array.from({ length: scores.length }, (_, i) => i);
   return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }
 
 /**
- * Which boxes suppress which, for any scores: worth it where the same boxes are suppressed by the scores of many classes.
- * @param boxes `[n, 4]`. @returns a function of scores `[n]` that calls `keep` for each row that stays, by descending scores.
+ * Computes which boxes overlap once, to suppress the same boxes by the scores of many classes.
+ * @param boxes `[n, 4]`. @returns a function of scores `[n]` that calls `keep` for each row that is kept, by descending scores.
  */
 export function suppressor(
   boxes: Float32Array,
@@ -45,7 +45,7 @@ export function suppressor(
   };
 }
 
-/** Rows of boxes `[n, 4]` that stay, by descending scores. */
+/** Rows of boxes `[n, 4]` that are kept, by descending scores. */
 export function suppress(boxes: Float32Array, scores: ArrayLike<number>, options: SuppressOptions): number[] {
   const areas = areasOf(boxes, options.convention);
   const kept: number[] = [];

@@ -1,16 +1,16 @@
-// Applies predicted deltas to boxes, and clips boxes at the borders of the picture.
+// Applies predicted deltas to boxes, and clips boxes to the picture.
 import * as tf from '@tensorflow/tfjs';
 import { type BoxConvention, extentOf } from './convention.js';
 
-/** A box of 16 pixels grows to 1000 at most. */
+/** Largest growth: from 16 to 1000 pixels. */
 const MAX_LOG_GROWTH = Math.log(1000 / 16);
 
-/** Divisors of predictions: of a proposal network, and of the head. */
+/** Divisors of the deltas of a proposal network, and of the head. */
 export const PROPOSAL_WEIGHTS = [1, 1, 1, 1] as const;
 export const HEAD_WEIGHTS = [10, 10, 5, 5] as const;
 
 /**
- * Boxes `[r, 4]` moved by deltas `[r, k, 4]` (of the middle in widths and heights, then logarithms of growth): `[r, k, 4]`.
+ * Boxes `[r, 4]` moved by deltas `[r, k, 4]` (of the centre in widths and heights, then log growth): `[r, k, 4]`.
  * @see detectron2 `box_regression.py`; Detectron `boxes.py`, bbox_transform
  */
 export function moveBoxes(
@@ -41,7 +41,7 @@ export function moveBoxes(
 }
 
 /**
- * Boxes `[..., 4]` cut at the borders of a picture.
+ * Clips boxes `[..., 4]` to a picture.
  * @param size `[2]` float32: height and width.
  */
 export function clipBoxes<T extends tf.Tensor>(boxes: T, size: tf.Tensor1D, convention: BoxConvention): T {

@@ -1,4 +1,4 @@
-// Pictures to feature maps: the stages of the ResNet, and the pyramid over them.
+// Pictures to feature maps: the stages of the ResNet and the feature pyramid.
 import * as tf from '@tensorflow/tfjs';
 import { convolve } from '../layers/convolution.js';
 import { type Bounds, boundsOf, halved, onPictures } from '../layers/bounds.js';
@@ -11,7 +11,7 @@ export function mapStrides({ pyramid }: DetectorConfig): readonly number[] {
   return pyramid > 0 ? [4, 8, 16, 32, 64] : [16];
 }
 
-/** Maps of the backbone, and where the pictures end on each. */
+/** Maps of the backbone, and the bounds of the pictures on each. */
 export type FeatureMaps = {
   maps: tf.Tensor4D[];
   bounds: Bounds[];
@@ -19,7 +19,7 @@ export type FeatureMaps = {
 
 /**
  * Feature maps of pictures `[b, h, w, 3]`: one at a 16th of the size (C4), or five from a 4th to a 64th (pyramid; h and w are multiples of 32).
- * @param size `[2]` int32: rows and columns of the pictures; null where they fill the tensor. Beyond them everything is 0.
+ * @param size `[2]` int32: rows and columns of the pictures; null when they fill the tensor. Everything outside them is 0.
  * @see https://arxiv.org/abs/1612.03144 (pyramid)
  */
 export function featureMaps(
@@ -63,7 +63,7 @@ function pyramid(
   return { maps: [...levels, coarsest], bounds: [...bounds, halved(bounds.at(-1) as Bounds)] };
 }
 
-/** Each pixel as 2 x 2. */
+/** Nearest-neighbour upsampling by 2. */
 function doubled(map: tf.Tensor4D): tf.Tensor4D {
   const [, h, w] = map.shape;
   return tf.image.resizeNearestNeighbor(map, [h * 2, w * 2]);

@@ -54,7 +54,7 @@ const schema: z.ZodType<DetectorConfig> = z
       z.strictObject({
         rule: z.literal('best-class'),
         thresholds: z.array(share).min(1),
-        minScore: share.default(0), // absent in folders that were converted before it was a setting
+        minScore: share.default(0), // absent in folders converted by older versions
         ...limits,
       }),
       z.strictObject({
@@ -76,11 +76,11 @@ function contradictions(config: DetectorConfig): { path: string[]; message: stri
   const { pyramid, head, anchors, pooling, feature, input, choice } = config;
   const isPyramid = pyramid > 0;
   const problems: [holds: boolean, path: string, message: string][] = [
-    [(head.kind === 'layers') === isPyramid, 'head.kind', 'expected layers with a pyramid and res5 without one'],
+    [(head.kind === 'layers') === isPyramid, 'head.kind', 'expected layers with a pyramid, else res5'],
     [
       (feature === 'mean') === (head.kind === 'res5'),
       'feature',
-      'expected mean with the head res5, and a layer with layers',
+      'expected mean with the head res5, or fc6, fc7, fc7-linear with layers',
     ],
     [!isPyramid || anchors.sizes.length === 5, 'anchors.sizes', 'expected 5 with a pyramid, one for each map'],
     [!isPyramid || pooling.kind === 'roi-align', 'pooling.kind', 'expected roi-align with a pyramid'],
@@ -91,8 +91,8 @@ function contradictions(config: DetectorConfig): { path: string[]; message: stri
 }
 
 /**
- * A checked, frozen copy.
- * @throws ConfigError naming each field that no detector can have, or that the family does not know.
+ * Validates settings and returns a frozen copy.
+ * @throws ConfigError naming each invalid or unknown field.
  */
 export function checkedDetectorConfig(config: unknown): DetectorConfig {
   const parsed = schema.safeParse(config);

@@ -1,4 +1,4 @@
-// Chooses which of a picture's regions are returned: plain arrays, a few milliseconds.
+// Chooses which of a picture's regions are returned, in plain arrays (a few milliseconds).
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
 import { byScore, suppress, suppressor } from '../boxes/suppress.js';
 import type { ChoiceConfig, DetectorConfig } from './config.js';
@@ -9,9 +9,9 @@ export interface Candidates {
   proposals: Float32Array;
   /** `[n, classes + 1]`: probabilities, background last. */
   probabilities: Float32Array;
-  /** `[n, k, 4]`: moved as the best class says (k = 1), or as each class says; absent when only proposals are chosen from. */
+  /** `[n, k, 4]`: moved by the deltas of the best class (k = 1) or of each class; absent when proposals are returned. */
   moved?: Float32Array;
-  /** Size of the original picture over that of the resized one. */
+  /** Size of the original picture divided by that of the resized one. */
   scale: { x: number; y: number };
   /** Size of the original picture. */
   width: number;
@@ -20,7 +20,7 @@ export interface Candidates {
 
 /** Regions of one picture, by descending scores. */
 export interface Choice {
-  /** Proposals, by their row. */
+  /** Rows of the proposals. */
   rows: number[];
   /** `[m, 4]`: x1, y1, x2, y2 in pixels of the original picture. */
   boxes: Float32Array;
@@ -33,7 +33,7 @@ export interface Choice {
 type BestClass = Extract<ChoiceConfig, { rule: 'best-class' }>;
 type EveryClass = Extract<ChoiceConfig, { rule: 'every-class' }>;
 
-/** Chooses as the configuration says. Where there are fewer regions than it asks for, all there are. */
+/** Applies the configured rule. Returns all regions when there are fewer than `minBoxes`. */
 export function chooseRegions(candidates: Candidates, { choice, classes, boxes }: DetectorConfig): Choice {
   const chosen =
     choice.rule === 'best-class'
@@ -42,7 +42,7 @@ export function chooseRegions(candidates: Candidates, { choice, classes, boxes }
   return { ...chosen, boxes: insidePicture(chosen.boxes, candidates, boxes) };
 }
 
-/** Differs: boxes that end in the padding, as some originals have them, are cut at the border of the picture. */
+/** Differs: boxes that end in the padding, as in some originals, are clipped to the picture. */
 function insidePicture(boxes: Float32Array, { width, height }: Candidates, convention: BoxConvention): Float32Array {
   const extent = extentOf(convention);
   return boxes.map((side, i) => Math.min(side, (i % 2 === 0 ? width : height) - extent));
@@ -54,7 +54,7 @@ function byBestClass(candidates: Candidates, classes: number, convention: BoxCon
   const best = bestClasses(probabilities, classes);
   let rows: number[] = [];
   for (const threshold of choice.thresholds) {
-    // Differs: the original fails where even the last threshold leaves fewer than minBoxes, or returns another picture's regions.
+    // Differs: when the last threshold still leaves fewer than minBoxes, the original fails or returns another picture's regions.
     rows = suppress(moved, best.scores, { threshold, convention }).slice(0, choice.maxBoxes);
     if (rows.length >= choice.minBoxes) break;
   }
@@ -76,7 +76,7 @@ function byEveryClass(candidates: Candidates, classes: number, convention: BoxCo
   return { rows, boxes: scaledBoxes(proposals, rows, scale), ...rowsOf(best, rows) };
 }
 
-/** For each proposal the best score of those classes in which it is not suppressed; 0 when there are none. */
+/** For each proposal the best score of the classes in which it is not suppressed; 0 when there are none. */
 function keptScores(
   { probabilities, moved, scale }: Candidates,
   proposals: Float32Array,
@@ -101,13 +101,13 @@ function keptScores(
   return kept;
 }
 
-/** Boxes of one class out of `[n, classes, 4]`. */
+/** Boxes of one class from `[n, classes, 4]`. */
 function boxesOfClass(moved: Float32Array, c: number, classes: number, scale: Candidates['scale']): Float32Array {
   const rows = Array.from({ length: moved.length / 4 / classes }, (_, i) => i * classes + c);
   return scaledBoxes(moved, rows, scale);
 }
 
-/** The likeliest class of each row, background left out, and its probability. */
+/** The most likely class of each row (without background), and its probability. */
 function bestClasses(probabilities: Float32Array, classes: number): { classes: Int32Array; scores: Float32Array } {
   const n = probabilities.length / (classes + 1);
   const best = { classes: new Int32Array(n), scores: new Float32Array(n) };

@@ -1,4 +1,4 @@
-// A detector's network as a recorded graph of the native engine: one run from pixels to the outputs, off the event loop.
+// A detector's network as a recorded graph of the native engine: one run from pixels to outputs, off the event loop.
 import * as tf from '@tensorflow/tfjs';
 import type { Precision } from '../../engine/recording/precision.js';
 import { compile } from '../../engine/session/compile.js';
@@ -15,7 +15,7 @@ export function canCompileDetector(): boolean {
 }
 
 /**
- * A pass as a graph, recorded once for each shape. It owns the network, whose weights move into a session.
+ * A pass as a graph, recorded once for each shape. It takes over the network and moves its weights into a session.
  * @throws EngineError when the native engine is not installed.
  */
 export async function createCompiledPass(
@@ -52,7 +52,7 @@ export async function createCompiledPass(
   };
 }
 
-/** The network with a variable in place of each tensor, which is disposed. */
+/** The network with each tensor replaced by a variable; the tensors are disposed. */
 function withVariables<T>(value: T, path: string, variables: Map<string, tf.Variable>): T {
   if (value instanceof tf.Tensor) {
     const variable = tf.variable(value, false);

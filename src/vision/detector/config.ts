@@ -1,19 +1,19 @@
-// The settings of a region detector: one family, R-CNN over a ResNet, whose members differ in data alone.
+// The settings of a region detector: one family, R-CNN with a ResNet, whose members differ only in their settings.
 import type { BoxConvention } from '../boxes/convention.js';
 
-/** ResNet, or ResNeXt where there are groups. */
+/** ResNet, or ResNeXt with more than one group. */
 export interface BackboneConfig {
-  /** Layers of the whole ResNet; 14 has one block in each stage. */
+  /** Layers of the ResNet; 14 has one block in each stage. */
   depth: 14 | 50 | 101 | 152;
   /** Groups of the 3 x 3 convolutions. */
   groups: number;
-  /** Channels of a group in the first stage; they double from stage to stage. */
+  /** Channels of a group in the first stage, doubled in each later stage. */
   widthPerGroup: number;
   /** Output channels of the first convolution. */
   stemWidth: number;
-  /** Output channels of the first stage; they double from stage to stage. */
+  /** Output channels of the first stage, doubled in each later stage. */
   stageWidth: number;
-  /** Whether the first 1 x 1 convolution of a stage takes every second pixel (Caffe), else the 3 x 3 (torchvision, ResNeXt). */
+  /** Whether the first 1 x 1 convolution of a stage has the stride (Caffe), else the 3 x 3 (torchvision, ResNeXt). */
   strideIn1x1: boolean;
   /** Edges of the pooling after the first convolution: `padded` (PyTorch) or `cut` (Caffe). */
   stemPool: 'padded' | 'cut';
@@ -21,36 +21,36 @@ export interface BackboneConfig {
 
 /** Preparation of a picture for the network. */
 export interface InputConfig {
-  /** Subtracted from blue, green and red (0 to 255), in this order. */
+  /** Mean of blue, green and red (0 to 255), in this order. */
   mean: readonly [number, number, number];
-  /** Divided by. */
+  /** Standard deviation of blue, green and red. */
   deviation: readonly [number, number, number];
-  /** The shorter side, and the most of the longer one, in pixels. */
+  /** Pixels of the shorter side, and at most of the longer one. */
   size: number;
   maxSize: number;
-  /** Whose resizing the network was trained with, down to the rounding of sizes. */
+  /** The library whose resizing the network was trained with, including the rounding of sizes. */
   resize: 'torch' | 'pillow' | 'opencv';
-  /** Zeros are added on the right and below up to a multiple of this. */
+  /** Pictures are padded with zeros on the right and at the bottom to a multiple of this. */
   multipleOf: number;
 }
 
 export interface AnchorConfig {
-  /** Square roots of areas. With a pyramid one for each map, else all on the one map. */
+  /** Square roots of areas. With a pyramid one for each map, else all for the one map. */
   sizes: readonly number[];
   /** Heights over widths. */
   ratios: readonly number[];
 }
 
-/** The network that proposes regions. */
+/** The region proposal network. */
 export interface ProposalConfig {
-  /** Channels between its convolutions. */
+  /** Channels of its hidden convolution. */
   hidden: number;
-  /** Best boxes of each map before suppression, and of all maps after it. */
+  /** Boxes kept for each map before suppression, and for all maps after it. */
   before: number;
   after: number;
-  /** Overlap above which the better of two boxes suppresses the other. */
+  /** Intersection over union above which the better of two boxes suppresses the other. */
   threshold: number;
-  /** Boxes need sides of at least this many pixels (inclusive), or of more (continuous). */
+  /** Least pixels of a box's sides (inclusive), or the limit that they must exceed (continuous). */
   minSize: number;
 }
 
@@ -59,9 +59,9 @@ export interface PoolingConfig {
   kind: 'roi-pool' | 'roi-align';
   /** Cells along each side. */
   bins: number;
-  /** Of RoIAlign: samples along each side of a cell, 0 for about one a pixel. */
+  /** RoIAlign: samples along each side of a cell, 0 for about one per pixel. */
   sampling: number;
-  /** Of RoIAlign: whether a pixel's value belongs to its middle. */
+  /** RoIAlign: whether a pixel's value belongs to its middle. */
   isAligned: boolean;
 }
 
@@ -71,46 +71,46 @@ export type HeadConfig = { kind: 'res5'; isDilated: boolean } | { kind: 'layers'
 /** Which regions are returned. */
 export type ChoiceConfig =
   | {
-      /** Each region has its best class and that class's box; suppressed whatever the class, with the first threshold that leaves enough. */
+      /** Each region has its best class and that class's box; suppressed across classes, with the first threshold that leaves enough. */
       rule: 'best-class';
       thresholds: readonly number[];
-      /** Regions above this score, but not fewer than `minBoxes` (if there are) and not more than `maxBoxes`. */
+      /** Regions above this score, but at least `minBoxes` (if there are as many) and at most `maxBoxes`. */
       minScore: number;
       minBoxes: number;
       maxBoxes: number;
     }
   | {
-      /** A region's score is the best of those classes in which nothing suppresses it. */
+      /** A region's score is the best of the classes in which it is not suppressed. */
       rule: 'every-class';
-      /** What overlaps: the proposals, or the boxes of the class. */
+      /** The boxes compared: the proposals, or the boxes of the class. */
       boxes: 'proposals' | 'moved';
       threshold: number;
       /** As above. */
       minScore: number;
       minBoxes: number;
       maxBoxes: number;
-      /** Take the scores of the next class, as a notebook that counts from 1 does where the detector counts from 0. */
+      /** `next-class` reproduces a notebook that counts classes from 1 while the detector counts from 0. */
       scoresOf: 'class' | 'next-class';
     };
 
-/** Plain data: what `config.json` of a converted detector holds. */
+/** Settings of a detector, as in `config.json` of a converted one. */
 export interface DetectorConfig {
   backbone: BackboneConfig;
-  /** Channels of the feature pyramid; 0: none, regions come from the fourth stage (C4). */
+  /** Channels of the feature pyramid; 0 for none, with regions from the fourth stage (C4). */
   pyramid: number;
   input: InputConfig;
   boxes: BoxConvention;
-  /** Boxes end at the border of the picture, or of what it is padded to. */
+  /** Boxes are clipped to the picture, or to the padded picture. */
   clipTo: 'picture' | 'padded';
   anchors: AnchorConfig;
   proposals: ProposalConfig;
   pooling: PoolingConfig;
   head: HeadConfig;
-  /** Kinds of objects, background not counted. */
+  /** Number of classes, without background. */
   classes: number;
-  /** Whether a region has one box for all classes (detectron2's CLS_AGNOSTIC_BBOX_REG), not one for each. Default false. */
+  /** Whether all classes share one box per region (detectron2's CLS_AGNOSTIC_BBOX_REG). Default false. */
   isClassAgnostic?: boolean | undefined;
-  /** Kinds of attributes; 0: none. */
+  /** Number of attributes; 0 for none. */
   attributes: number;
   /** The features of each region: the mean over the last stage, or a layer of the head, before or after its ReLU. */
   feature: 'mean' | 'fc6' | 'fc7' | 'fc7-linear';

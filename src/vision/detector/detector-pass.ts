@@ -1,4 +1,4 @@
-// A detector's network from pictures to arrays, however it is computed.
+// The interface of a detector's forward pass, from pictures to arrays.
 import type { PictureBatch } from './preprocess.js';
 
 /** Outputs as arrays; see `DetectorOutputs`. */

@@ -1,4 +1,4 @@
-// A detector's network op by op, on whatever backend is current: suppression in plain arrays, which are read without blocking.
+// A detector's forward pass op by op on the current backend; suppression runs in plain arrays, which are read without blocking.
 import * as tf from '@tensorflow/tfjs';
 import { suppress } from '../boxes/suppress.js';
 import { featureMaps } from './backbone.js';
@@ -9,7 +9,7 @@ import type { DetectorNetwork } from './network.js';
 import type { PictureBatch } from './preprocess.js';
 import { bestProposals, type Candidates, candidatesOf, rateAnchors } from './proposals.js';
 
-/** A pass op by op. It owns the network. */
+/** An eager pass. It owns the network. */
 export function createEagerPass(network: DetectorNetwork, config: DetectorConfig): DetectorPass {
   return {
     shapes: 'exact',
@@ -50,7 +50,7 @@ async function runEagerly(
   }
 }
 
-/** The best boxes of those that overlap, by descending scores, as many rows as the recorded pass has: 0 and -infinity where there are fewer. */
+/** Boxes after suppression, by descending scores, padded to the rows of the recorded pass with boxes of 0 and scores of -infinity. */
 async function suppressed(
   { boxes, scores }: Candidates,
   { proposals, boxes: convention }: DetectorConfig,

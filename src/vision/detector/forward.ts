@@ -1,4 +1,4 @@
-// The whole detector as a function of tensors, up to the choice of boxes: every shape depends on those of the inputs alone.
+// The detector as a function of tensors, up to the choice of boxes. Every shape depends only on those of the inputs.
 import * as tf from '@tensorflow/tfjs';
 import { clipBoxes, HEAD_WEIGHTS, moveBoxes } from '../boxes/transform.js';
 import { featureMaps, type FeatureMaps } from './backbone.js';
@@ -18,7 +18,7 @@ export type DetectorOutputs = {
   features: tf.Tensor3D;
   /** `[b, p, classes + 1]`: probabilities, background last. */
   probabilities: tf.Tensor3D;
-  /** `[b, p, k, 4]`: the proposal moved as its best class says (k = 1), or as each class says; absent when only proposals are chosen from. */
+  /** `[b, p, k, 4]`: the proposal moved by the deltas of its best class (k = 1) or of each class; absent when proposals are returned. */
   moved?: tf.Tensor4D;
   /** `[b, p]` int32 and float32: the best attribute and its probability; absent without attributes. */
   attributes?: tf.Tensor2D;
@@ -29,7 +29,7 @@ export type DetectorOutputs = {
  * Runs the detector.
  * @param pictures `[b, h, w, 3]`: blue, green, red; normalised, padded with zeros.
  * @param sizes `[b, 2]` float32: height and width at which boxes end.
- * @param size `[2]` int32: rows and columns of the pictures; null where they fill the tensor. What is beyond them changes nothing.
+ * @param size `[2]` int32: rows and columns of the pictures; null when they fill the tensor. Pixels outside them have no effect.
  */
 export function runDetector(
   pictures: tf.Tensor4D,
@@ -45,7 +45,7 @@ export function runDetector(
   });
 }
 
-/** The second half of the detector: what it makes of proposals. */
+/** The second stage: features, classes, boxes and attributes of proposals. */
 export function describeProposals(
   maps: FeatureMaps,
   { boxes: proposals, scores: objectness }: Proposals,
@@ -75,7 +75,7 @@ export function describeProposals(
   });
 }
 
-/** The picture of each row of `[b, p, ...]` under one another: `[b * p]` int32 */
+/** The picture of each row of `[b * p, ...]`: `[b * p]` int32. */
 export function imageOfRows(b: number, p: number): tf.Tensor1D {
   return tf.reshape(tf.tile(tf.range(0, b, 1, 'int32').reshape([b, 1]), [1, p]), [b * p]);
 }
@@ -96,7 +96,7 @@ function movedBoxes(
   return moveBoxes(boxes, tf.expandDims(own, 1), HEAD_WEIGHTS, convention);
 }
 
-/** Boxes `[b, p, k, 4]`, those of each picture cut at its borders. */
+/** Boxes `[b, p, k, 4]`, clipped to their pictures. */
 function clippedBoxes(boxes: tf.Tensor4D, sizes: tf.Tensor2D, { boxes: convention }: DetectorConfig): tf.Tensor4D {
   const pictures = tf.unstack(boxes).map((own, i) => clipBoxes(own, tf.unstack(sizes)[i] as tf.Tensor1D, convention));
   return tf.stack(pictures) as tf.Tensor4D;

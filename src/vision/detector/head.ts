@@ -6,7 +6,7 @@ import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork, Linear } from './network.js';
 import type { RegionCutter } from './pooling.js';
 
-/** Regions through the last stage at a time: bounds memory. */
+/** Regions that pass the last stage at a time: bounds memory. */
 const PIECE = 32;
 
 /** Outputs of the head for `r` regions. */
@@ -36,25 +36,25 @@ export function runHead(
   return tf.tidy(() => {
     const { seen, features } = regionVectors(regions, r, network, config);
     const { logits, deltas, attributes } = predict(seen, network, config);
-    // The last column of the attributes means none and is dropped.
+    // The last column (no attribute) is dropped.
     const named = attributes === undefined ? {} : { attributes: tf.softmax(withoutLast(attributes)) };
     return { features, probabilities: tf.softmax(logits), deltas, ...named };
   });
 }
 
-/** What the predictors make of `r` regions, before the softmax. */
+/** Outputs of the predictors for `r` regions, before the softmax. */
 export interface Predictions {
   /** `[r, classes + 1]`, background last. */
   logits: tf.Tensor2D;
   /** `[r, classes, 4]` */
   deltas: tf.Tensor3D;
-  /** `[r, attributes + 1]`, none last; absent without attributes. */
+  /** `[r, attributes + 1]`, "no attribute" last; absent without attributes. */
   attributes?: tf.Tensor2D;
 }
 
 /**
- * Predicts from what the head sees of regions, `[r, d]`.
- * @param classes `[r]` int32: what the attributes are told to belong to. Default: the likeliest class, background included.
+ * Predicts from the hidden vectors of regions, `[r, d]`.
+ * @param classes `[r]` int32: the class that attributes are conditioned on. Default: the most likely class, background included.
  */
 export function predict(
   seen: tf.Tensor2D,
@@ -89,7 +89,7 @@ export function regionVectors(
   return { seen, features: feature === 'fc6' ? fc6 : feature === 'fc7' ? seen : linear };
 }
 
-/** Means over the last stage, `[r, d]`, a few regions at a time, also in a recorded graph. */
+/** Means over the last stage, `[r, d]`, a few regions at a time, in a recorded graph too. */
 function stageMeans(regions: RegionCutter, r: number, stage: readonly Bottleneck[]): tf.Tensor2D {
   const means: tf.Tensor2D[] = [];
   for (let from = 0; from < r; from += PIECE) {

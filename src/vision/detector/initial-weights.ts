@@ -1,4 +1,4 @@
-// Fresh weights of a detector: a function of the seed and of each weight's name.
+// Random initial weights of a detector: a function of the seed and of each weight's name.
 import * as tf from '@tensorflow/tfjs';
 import { normalValues } from '../../random/values.js';
 import { sizeOf } from '../../shapes.js';

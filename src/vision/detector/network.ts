@@ -1,4 +1,4 @@
-// A detector's tensors in the form that the computation takes them: filters of TensorFlow's layout, blocks, layers.
+// A detector's tensors in the form of the computation: filters in TensorFlow's layout, blocks, layers.
 import * as tf from '@tensorflow/tfjs';
 import { type Convolution, createConvolution } from '../layers/convolution.js';
 import type { Bottleneck } from '../layers/resnet.js';
@@ -16,7 +16,7 @@ export interface Linear {
 /** All weights of a detector. */
 export interface DetectorNetwork {
   stem: Convolution;
-  /** Of the backbone: three for C4, four under a pyramid. */
+  /** Stages of the backbone: three for C4, four with a pyramid. */
   stages: readonly (readonly Bottleneck[])[];
   /** From the finest map to the coarsest; empty for C4. */
   lateral: readonly Convolution[];
@@ -28,10 +28,10 @@ export interface DetectorNetwork {
   attributes: { embedding: tf.Tensor2D; hidden: Linear; scores: Linear } | null;
 }
 
-/** A layer's tensors as the computation takes them. */
+/** A layer's tensors in the form of the computation. */
 export type NetworkPart = Convolution | Linear | tf.Tensor2D;
 
-/** Makes a layer's part of its tensors in PyTorch's layouts, which become the part's or are disposed: no two forms of a network are in memory at once. */
+/** Builds a layer from tensors in PyTorch's layouts, which it takes over or disposes, so that memory never holds a network twice. */
 export function createPart(
   { name, kind }: LayerSpec,
   weight: tf.Tensor,
@@ -49,7 +49,7 @@ export function createPart(
   return created;
 }
 
-/** Puts a network together. @param parts of all layers, by name; they become the network's. */
+/** Assembles a network. @param parts of all layers, by name; the network owns them. */
 export function createNetwork(config: DetectorConfig, parts: ReadonlyMap<string, NetworkPart>): DetectorNetwork {
   const { backbone, pyramid, head, attributes } = config;
   const convolution = (name: string): Convolution => parts.get(name) as Convolution;
@@ -100,7 +100,7 @@ function hasShortcut({ backbone }: DetectorConfig, i: number, block: number): bo
   return block === 0 && (i > 0 || backbone.stemWidth !== backbone.stageWidth);
 }
 
-/** The first layer sees regions as channels, rows, columns in PyTorch, as rows, columns, channels here. */
+/** Reorders the first layer's inputs from PyTorch's channels, rows, columns to rows, columns, channels. */
 function overPixels({ weight, bias }: Linear, { pyramid, pooling: { bins } }: DetectorConfig): Linear {
   const [outputs, inputs] = weight.shape;
   const moved = tf.tidy(() =>

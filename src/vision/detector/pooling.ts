@@ -8,20 +8,20 @@ import { createRoiPool } from '../layers/roi-pool.js';
 import { type FeatureMaps, mapStrides } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 
-/** A region of this width and height is read from the third of the four maps. */
+/** Side of a square region that is pooled from the third of the four maps. */
 const CANONICAL_SIZE = 224;
-/** Added before the logarithm, as the programs of each convention do. */
+/** Added before the logarithm, as in the originals of each convention. */
 const EPSILON: Record<BoxConvention, number> = { inclusive: 1e-6, continuous: 1e-8 };
 
 /** Pools regions from maps. */
 export interface RegionCutter {
-  /** Regions `[count, bins, bins, c]`, from a row of the boxes on; in a recorded graph once all `signals` are there. */
+  /** Regions `[count, bins, bins, c]` from row `from` of the boxes; a recorded graph waits for all `signals`. */
   cut(from: number, count: number, signals?: readonly tf.Tensor[]): tf.Tensor4D;
 }
 
 /**
- * Cuts boxes `[r, 4]` out of the maps.
- * @param images `[r]` int32: the picture of each box. @param maps of the backbone; the coarsest of a pyramid only proposes.
+ * Pools boxes `[r, 4]` from the maps.
+ * @param images `[r]` int32: the picture of each box. @param maps of the backbone; the coarsest of a pyramid is only used for proposals.
  */
 export function createRegionCutter(
   { maps, bounds }: FeatureMaps,
@@ -48,7 +48,7 @@ export function createRegionCutter(
   };
 }
 
-/** The map that a region is read from, 0 to 3: one coarser for each doubling of its size. `[r]` int32 */
+/** The map that a region is pooled from, 0 to 3: one coarser for each doubling of its size. `[r]` int32 */
 function levelsOf(boxes: tf.Tensor2D, convention: BoxConvention): tf.Tensor1D {
   const extent = extentOf(convention);
   const [x1, y1, x2, y2] = tf.split(boxes, 4, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];

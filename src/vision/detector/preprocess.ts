@@ -1,4 +1,4 @@
-// Prepares pictures for a detector: resized as in training, in blue, green, red order, normalised, and padded to one size.
+// Prepares pictures for a detector: resized as in training, in BGR order, normalised, and padded to one size.
 import { resizeLinear } from '../../pictures/resize-linear.js';
 import type { RgbImage } from '../../pictures/rgb-image.js';
 import { resizeBilinear } from '../../pictures/resize.js';
@@ -15,20 +15,20 @@ export interface PreparedPicture {
   scale: { x: number; y: number };
 }
 
-/** Pictures under one size. */
+/** Pictures padded to one size. */
 export interface PictureBatch {
   /** `[b, h, w, 3]` */
   shape: [number, number, number, number];
   pixels: Float32Array;
-  /** Rows and columns that the detector sees: h and w, or fewer where few shapes serve many sizes. */
+  /** Rows and columns that the detector uses: h and w, or fewer with padding to a common shape. */
   size: [number, number];
   /** `[b, 2]`: height and width at which the boxes of each end. */
   sizes: Float32Array;
 }
 
-/** The least that the pooling and the stages leave a pixel of. */
+/** Smallest side of which the pooling and the stages leave a pixel. */
 const MIN_SIDE = 16;
-/** Sides of the shapes that serve many sizes: of the shorter and of the longer side. */
+/** Common shapes: multiples of the shorter and of the longer side. */
 const COMMON_MULTIPLES = [32, 64] as const;
 
 /** Resizes and normalises a picture. */
@@ -47,7 +47,7 @@ export function preparePicture(image: RgbImage, { input }: DetectorConfig): Prep
   return { width, height, pixels, scale };
 }
 
-/** Pads pictures to one size with zeros on the right and below. @param shapes `few`: with more padding, so that many sizes share one shape. */
+/** Pads pictures to one size with zeros on the right and at the bottom. @param shapes `few`: pads more, so that many sizes share one shape. */
 export function batchPictures(
   pictures: readonly PreparedPicture[],
   { input: { multipleOf }, clipTo }: DetectorConfig,
@@ -63,25 +63,25 @@ export function batchPictures(
       pixels.set(picture.pixels.subarray(y * rowLength, (y + 1) * rowLength), (i * height + y) * width * 3);
     }
   });
-  // Differs: a picture's boxes end at its own padding, whatever the size of its neighbours in the batch.
+  // Differs: a picture's boxes are clipped to its own padding, not to that of the batch.
   const end = (size: number): number => (clipTo === 'padded' ? multiple(size, multipleOf) : size);
   const sizes = Float32Array.from(pictures.flatMap((picture) => [end(picture.height), end(picture.width)]));
   return { shape: [pictures.length, height, width, 3], pixels, size, sizes };
 }
 
-/** The shorter side is nearly always the one that the detector asks for; the longer one varies. */
+/** The shorter side is nearly always `input.size`; the longer one varies. */
 function commonShape([height, width]: [number, number]): [number, number] {
   const [shorter, longer] = COMMON_MULTIPLES;
   return [multiple(height, height <= width ? shorter : longer), multiple(width, height <= width ? longer : shorter)];
 }
 
-/** Differs: pictures lower than a pixel of the map are padded, where the originals fail. */
+/** Differs: pictures smaller than a pixel of the map are padded; the originals fail. */
 function multiple(size: number, of: number): number {
   return Math.ceil(Math.max(size, MIN_SIDE) / of) * of;
 }
 
 /**
- * The shorter side becomes `size`, the longer one at most `maxSize`; no side less than a pixel.
+ * The shorter side becomes `size`, the longer one at most `maxSize`; both at least one pixel.
  * @see detectron2 `ResizeShortestEdge`; Detectron `blob.py`, prep_im_for_blob
  */
 function resizedSize(

@@ -1,9 +1,9 @@
-// The detectors whose regions VisualBERT's checkpoints and notebooks use, by name.
+// Named detectors, whose regions VisualBERT's checkpoints and notebooks use.
 import { ConfigError } from '../../errors.js';
 import { checkedDetectorConfig } from './check-config.js';
 import type { DetectorConfig } from './config.js';
 
-/** ImageNet's mean colour as Caffe's models have it: blue, green, red. */
+/** ImageNet's mean colour in Caffe's models: blue, green, red. */
 const CAFFE_MEAN = [102.9801, 115.9465, 122.7717] as const;
 const FPN_ANCHORS = { sizes: [32, 64, 128, 256, 512], ratios: [0.5, 1, 2] } as const;
 const RESNET_101 = {
@@ -59,7 +59,7 @@ const MMF_X101: DetectorConfig = {
 };
 
 /**
- * Widths of the X-152 are those of `32x8d`, the only X-152 that Detectron offers weights of; a file of other widths is refused by its shapes.
+ * Widths are those of `32x8d`, the only X-152 with published Detectron weights; a file of other widths fails the shape check.
  * @see facebookresearch/Detectron `MODEL_ZOO.md`
  */
 const MMF_X152: DetectorConfig = {
@@ -68,7 +68,7 @@ const MMF_X152: DetectorConfig = {
 };
 
 /**
- * Detectron's model 35861858, with 144 of the 150 regions that the authors store: as many as their data loader passes on.
+ * Detectron's model 35861858. The authors store 150 regions; their data loader uses the first 144.
  * @see facebookresearch/Detectron `e2e_mask_rcnn_R-101-FPN_2x.yaml`; uclanlp/visualbert README, "Extract features using Detectron for NLVR2" (fc6)
  */
 const DETECTRON1_R101_FPN: DetectorConfig = {
@@ -113,7 +113,7 @@ const COCO_R101_FPN: DetectorConfig = {
   },
 };
 
-/** As the notebook "Generate Embeddings for VisualBERT" takes them: features before their ReLU, boxes chosen by the scores of the next class. */
+/** As in the notebook "Generate Embeddings for VisualBERT": features before their ReLU, boxes chosen by the scores of the next class. */
 const COCO_R101_FPN_NOTEBOOK: DetectorConfig = {
   ...COCO_R101_FPN,
   feature: 'fc7-linear',
@@ -129,7 +129,7 @@ const PRESETS = {
   'coco-r101-fpn-notebook': COCO_R101_FPN_NOTEBOOK,
 } as const;
 
-/** A detector that is known by name. */
+/** The name of a preset. */
 export type DetectorName = keyof typeof PRESETS;
 
 /** The names, for messages and flags. */
@@ -138,13 +138,13 @@ export const DETECTOR_NAMES = Object.keys(PRESETS) as readonly DetectorName[];
 /**
  * The settings of a detector by its name.
  *
- * | name | what it is | which features |
+ * | name | detector | features |
  * |---|---|---|
  * | `vg-r101-c4` | unc-nlp/frcnn-vg-finetuned: ResNet-101 C4 on Visual Genome | 36 x 2048 |
  * | `mmf-x101`, `mmf-x152` | Pythia's and MMF's ResNeXt FPN on Visual Genome | 100 x 2048 (fc6) |
  * | `detectron1-r101-fpn` | Detectron's Mask R-CNN R-101 FPN 2x on COCO | 144 x 1024 (fc6) |
  * | `coco-r101-fpn` | detectron2's Mask R-CNN R-101 FPN 3x on COCO | 10 to 100 x 1024 (fc7) |
- * | `coco-r101-fpn-notebook` | the same with the choice of the notebook | 10 to 100 x 1024 |
+ * | `coco-r101-fpn-notebook` | the same, with the notebook's choice of regions | 10 to 100 x 1024 |
  * @throws ConfigError for another name.
  */
 export function namedDetector(name: string): DetectorConfig {

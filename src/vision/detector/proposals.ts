@@ -1,4 +1,4 @@
-// The region proposal network: moves and scores anchors, and keeps the best of those that overlap.
+// The region proposal network: moves and scores anchors, then suppresses overlapping ones.
 import * as tf from '@tensorflow/tfjs';
 import { createAnchors } from '../boxes/anchors.js';
 import { extentOf } from '../boxes/convention.js';
@@ -9,7 +9,7 @@ import { type FeatureMaps, mapStrides } from './backbone.js';
 import type { DetectorConfig } from './config.js';
 import type { DetectorNetwork } from './network.js';
 
-/** Proposals of a batch, by descending scores; rows that a picture has no proposal for are 0. */
+/** Proposals of a batch, by descending scores; rows without a proposal are 0. */
 export type Proposals = {
   /** `[b, p, 4]` float32 */
   boxes: tf.Tensor3D;
@@ -25,17 +25,17 @@ export type Candidates = {
   scores: tf.Tensor1D;
 };
 
-/** All anchors of one map with what the network says of them. */
+/** All anchors of one map with their logits and deltas. */
 export interface RatedAnchors {
   /** `[n, 4]` */
   anchors: tf.Tensor2D;
-  /** `[b, n]`: -infinity beyond the pictures. */
+  /** `[b, n]`: -infinity outside the pictures. */
   logits: tf.Tensor2D;
   /** `[b, n, 4]` */
   deltas: tf.Tensor3D;
 }
 
-/** Rates and moves the anchors of each map. */
+/** Computes the logits and deltas of the anchors of each map. */
 export function rateAnchors(
   { maps, bounds }: FeatureMaps,
   network: DetectorNetwork,
@@ -48,8 +48,8 @@ export function rateAnchors(
 }
 
 /**
- * Proposals of pictures. Ranks by logits: the sigmoid that some versions rank by changes nothing but equal numbers near 1.
- * Every shape depends on those of the maps alone.
+ * Proposals of pictures, ranked by logits: the sigmoid that some versions rank by differs only in ties near 1.
+ * Every shape depends only on those of the maps.
  * @param sizes `[b, 2]` float32: height and width at which boxes end.
  * @see https://arxiv.org/abs/1506.01497
  */
@@ -63,7 +63,7 @@ export function propose(rated: readonly RatedAnchors[], sizes: tf.Tensor2D, conf
   });
 }
 
-/** The best boxes of each picture on each map, by descending scores, before any suppresses another. */
+/** The best boxes of each picture on each map, by descending scores, before suppression. */
 export function candidatesOf(
   rated: readonly RatedAnchors[],
   sizes: tf.Tensor2D,
@@ -81,7 +81,7 @@ export function candidatesOf(
   );
 }
 
-/** The best of all maps of each picture, where on each map no box is left that another suppresses. */
+/** The best boxes of each picture over all maps, after suppression on each map. */
 export function bestProposals(
   pictures: readonly (readonly Candidates[])[],
   { proposals: { after } }: DetectorConfig,
@@ -93,7 +93,7 @@ export function bestProposals(
   };
 }
 
-/** Logits `[b, h * w * a]` (-infinity beyond the pictures) and deltas `[b, h * w * a, 4]` of all anchors of a map. */
+/** Logits `[b, h * w * a]` (-infinity outside the pictures) and deltas `[b, h * w * a, 4]` of all anchors of a map. */
 function rate(
   map: tf.Tensor4D,
   { mask }: Bounds,
@@ -141,15 +141,15 @@ function candidatesOnMap(
   const [x1, y1, x2, y2] = tf.split(boxes, 4, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
   const lengths = tf.add(tf.concat([tf.sub(x2, x1), tf.sub(y2, y1)], 1), extent); // [n, 2]
   const isLarge = extent === 1 ? tf.greaterEqual(lengths, proposals.minSize) : tf.greater(lengths, proposals.minSize);
-  const isUsable = tf.all(isLarge, 1); // false for boxes that are not finite, too
+  const isUsable = tf.all(isLarge, 1); // also false for non-finite boxes
   return { boxes, scores: withoutOthers(values as tf.Tensor1D, isUsable) };
 }
 
-/** The best boxes of those that overlap, by descending scores. */
+/** Boxes after suppression, by descending scores. */
 function suppressed({ boxes, scores }: Candidates, { proposals, boxes: convention }: DetectorConfig): Candidates {
   const count = Math.min(proposals.after, boxes.shape[0]);
   const extent = extentOf(convention);
-  // Overlap does not ask which axis is which. TensorFlow measures lengths without an extent: the far sides move by it.
+  // The overlap is the same with x and y swapped. TensorFlow measures lengths without an extent, so the far sides move by it.
   const measured = extent === 0 ? boxes : tf.add<tf.Tensor2D>(boxes, tf.tensor1d([0, 0, extent, extent]));
   const { selectedIndices, validOutputs } = tf.image.nonMaxSuppressionPadded(
     measured,
@@ -166,7 +166,7 @@ function suppressed({ boxes, scores }: Candidates, { proposals, boxes: conventio
   };
 }
 
-/** The best over all maps; boxes of rows without any are 0. */
+/** The best boxes over all maps; boxes of empty rows are 0. */
 function bestOf(levels: readonly Candidates[], after: number): Candidates {
   const scores = tf.concat(levels.map((level) => level.scores));
   const boxes = tf.concat(levels.map((level) => level.boxes));

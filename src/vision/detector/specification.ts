@@ -1,4 +1,4 @@
-// Every layer of a detector by name, with the shape of its weight: what files are checked against and fresh weights are drawn for.
+// Every layer of a detector by name, with the shape of its weight: for checking files and drawing fresh weights.
 import { type DetectorConfig, featureDim, STAGE_BLOCKS } from './config.js';
 
 /** A convolution `[out, in / groups, k, k]`, a linear layer `[out, in]`, or a table `[rows, width]`. */
@@ -6,13 +6,13 @@ export interface LayerSpec {
   name: string;
   kind: 'convolution' | 'linear' | 'table';
   shape: readonly number[];
-  /** Whether a batch norm follows, which files of others hold beside it. */
+  /** Whether a batch norm follows, which published files store separately. */
   isNormalised: boolean;
   /** Standard deviation of fresh weights; biases start at 0. */
   stddev: number;
 }
 
-/** Width of what the attribute classifier knows of a region's class, and of its hidden layer: shares of the feature's. */
+/** Widths of the attribute classifier's class embedding and hidden layer, as divisors of the feature width. */
 const EMBEDDING_SHARE = 8;
 const HIDDEN_SHARE = 4;
 
@@ -49,7 +49,7 @@ export function stageChannels({ backbone }: DetectorConfig, i: number): number {
   return backbone.stageWidth * 2 ** i;
 }
 
-/** Maps of the backbone that others read, by stage: the last one before res5, or all. */
+/** Layers of the backbone: stages up to res4 without a pyramid, else all. */
 function backboneLayers(config: DetectorConfig): LayerSpec[] {
   const { stemWidth } = config.backbone;
   const stages = config.head.kind === 'res5' ? [0, 1, 2] : [0, 1, 2, 3];
@@ -64,7 +64,7 @@ function stageLayers(config: DetectorConfig, prefix: string, i: number): LayerSp
   const blocks = STAGE_BLOCKS[depth];
   const outputs = stageChannels(config, i);
   const narrow = groups * widthPerGroup * 2 ** i;
-  // Without batch norms each block would add as much as it gets: the last convolution of fresh blocks is weaker, the more blocks there are.
+  // Without batch norms every residual block would double the variance: fresh weights of its last convolution are scaled down.
   const gain = 1 / Math.sqrt(blocks.reduce((sum, count) => sum + count, 0));
   return Array.from({ length: blocks[i] as number }, (_, block) => {
     const inputs = block > 0 ? outputs : i === 0 ? stemWidth : stageChannels(config, i - 1);

@@ -1,18 +1,18 @@
-// What a detector takes from a browser: less than from Node (host/node.ts).
+// Platform functions of a detector in a browser; Node has more (host/node.ts).
 import { ConfigError, EngineError } from '../../errors.js';
 import type { RgbImage } from '../../pictures/rgb-image.js';
 import type { DetectorPass } from '../detector/detector-pass.js';
 
-/** Files are decoded by the page, which has its own means for it. @throws ConfigError always */
+/** Not supported: pages decode files themselves. @throws ConfigError always */
 export function loadPicture(): Promise<RgbImage> {
   return Promise.reject(
     new ConfigError(
-      'RegionDetector: expected pixels, { width, height, rgb }, received a picture file, which is not decoded in a browser; draw it on a canvas and give its pixels',
+      'RegionDetector: expected pixels, { width, height, rgb }, received a picture file, which browsers do not decode here; draw it on a canvas and give its pixels',
     ),
   );
 }
 
-/** Nothing is recorded in a browser. */
+/** Graphs are not recorded in a browser. */
 export function canCompileDetector(): boolean {
   return false;
 }

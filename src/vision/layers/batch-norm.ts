@@ -1,15 +1,15 @@
-// A batch norm at inference is a scale and a shift: both go into the convolution before it.
+// Folds a batch norm, at inference a scale and a shift, into the convolution before it.
 
-/** torch.nn.BatchNorm2d's. */
+/** Default epsilon of torch.nn.BatchNorm2d. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
-/** Of a batch norm, `[out]` each. */
+/** Parameters of a batch norm, `[out]` each. */
 export interface BatchNorm {
   gamma: Float32Array;
   beta: Float32Array;
-  /** Absent: 0, as in files that hold scale and shift alone. */
+  /** Default 0, for files that hold only scale and shift. */
   mean?: Float32Array;
-  /** Absent: 1. */
+  /** Default 1. */
   variance?: Float32Array;
 }
 

@@ -1,5 +1,5 @@
-// Where pictures end on maps that are larger than they need: maps of few shapes serve pictures of many sizes. What lies beyond is kept at 0, as the
-// padding of a convolution is, so that nothing depends on how much of it there is.
+// Bounds of pictures on padded maps: a few map shapes serve pictures of many sizes. Values outside the bounds are kept at 0, like the padding of
+// a convolution, so that results do not depend on the amount of padding.
 import * as tf from '@tensorflow/tfjs';
 
 /** The part of maps `[b, h, w, c]` that belongs to their pictures. */
@@ -8,17 +8,17 @@ export type Bounds = {
   shape: [number, number];
   /** `[2]` int32: rows and columns that belong to the pictures. */
   size: tf.Tensor1D;
-  /** `[1, h, w, 1]` float32: 1 on the pictures, 0 beyond; absent where the maps end with them. */
+  /** `[1, h, w, 1]` float32: 1 on the pictures, 0 outside; absent when the pictures fill the maps. */
   mask?: tf.Tensor4D;
 };
 
-/** @param size null where the pictures fill the maps. */
+/** @param size null when the pictures fill the maps. */
 export function boundsOf(shape: [number, number], size: tf.Tensor1D | null = null): Bounds {
   if (size === null) return { shape, size: tf.tensor1d(shape, 'int32') };
   return { shape, size, mask: maskOf(shape, size) };
 }
 
-/** On a map of every second pixel. @param odd whether an odd last row and column count. */
+/** The bounds on a map of every second pixel. @param odd whether an odd last row and column count. */
 export function halved({ shape: [h, w], size, mask }: Bounds, odd: 'kept' | 'dropped' = 'kept'): Bounds {
   const more = odd === 'kept' ? 1 : 0;
   const half = (length: number): number => Math.floor((length + more) / 2);
@@ -27,7 +27,7 @@ export function halved({ shape: [h, w], size, mask }: Bounds, odd: 'kept' | 'dro
   return boundsOf(shape, tf.floorDiv<tf.Tensor1D>(tf.add(size, tf.scalar(more, 'int32')), tf.scalar(2, 'int32')));
 }
 
-/** Zeros beyond the pictures. */
+/** Sets the map to 0 outside the pictures. */
 export function onPictures(map: tf.Tensor4D, { mask }: Bounds): tf.Tensor4D {
   return mask === undefined ? map : tf.mul(map, mask);
 }

@@ -1,15 +1,15 @@
-// Convolutions for inference, in groups or not, as PyTorch pads them. NHWC, as every backend has it.
+// Convolutions for inference, grouped or not, with PyTorch's padding, in NHWC.
 import * as tf from '@tensorflow/tfjs';
 import { fused } from '../../fused.js';
 import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { relu } from './relu.js';
 
-/** Of groups with so many channels, two are computed as one with zeros between them: twice the products, in half the time. */
+/** Pairs of groups with this many channels are computed as one, with zeros between them: twice the products, in half the time. */
 const PAIRED_CHANNELS = 16;
-/** Without a kernel for groups, those narrower than this are computed together. */
+/** Without a grouped kernel, groups narrower than this are merged. */
 const MIN_PIECE_CHANNELS = 32;
 
-/** From so many channels and pixels on, Winograd's method saves more than its transforms cost. */
+/** Least channels and pixels for which Winograd's method is faster than its transforms cost. */
 const WINOGRAD_CHANNELS = 512;
 const WINOGRAD_PIXELS = 2048;
 
@@ -40,7 +40,7 @@ export function createConvolution(weight: tf.Tensor4D, bias: tf.Tensor1D, groups
   });
 }
 
-/** Some groups as one each: their own filters on its diagonal, zeros elsewhere. `[k, k, in / groups * together, out]` */
+/** Merges every `together` groups into one: their filters on the diagonal, zeros elsewhere. `[k, k, in / groups * together, out]` */
 function merged(filter: tf.Tensor4D, groups: number, together: number): tf.Tensor4D {
   if (together === 1) return filter;
   const [h, w, inputs, out] = filter.shape;
@@ -63,7 +63,7 @@ function groupsTogether(groups: number, inputs: number): number {
   return together;
 }
 
-/** Channels of what a convolution makes. */
+/** Output channels of a convolution. */
 export function outputsOf({ bias }: Convolution): number {
   return bias.shape[0];
 }
@@ -75,7 +75,7 @@ export function convolve(
   { stride = 1, dilation = 1, activation = 'linear' }: ConvolveOptions = {},
 ): tf.Tensor4D {
   const half = (filter.shape[0] - 1) / 2;
-  // TensorFlow's own padding of an even size is lopsided when it takes every second pixel.
+  // With stride 2, TensorFlow's own padding of an even size is asymmetric.
   const isPadded = stride > 1 && half > 0;
   const input = isPadded ? padded(x, half) : x;
   const settings = { strides: stride, pad: isPadded ? 'valid' : 'same', dilations: dilation } as const;

@@ -1,4 +1,4 @@
-// Feature maps of several images and scales as one table of pixels, so that regions of all of them are cut out at once.
+// Feature maps of several images and scales as one table of pixels, so that regions of all of them are pooled at once.
 import * as tf from '@tensorflow/tfjs';
 import { type Bounds, boundsOf } from './bounds.js';
 
@@ -13,11 +13,11 @@ export interface PixelTable {
   }[];
 }
 
-/** Regions to be cut out: boxes, and where their pixels lie. */
+/** Regions to pool: boxes, and the offsets of their maps in the table. */
 export interface LocatedRegions {
   /** `[r, 4]` float32: x1, y1, x2, y2 in pixels of the picture. */
   boxes: tf.Tensor2D;
-  /** `[r]` float32: size of the map over that of the picture. */
+  /** `[r]` float32: size of the map divided by that of the picture. */
   scales: tf.Tensor1D;
   /** `[r]` float32: rows of the map that belong to the picture. */
   heights: tf.Tensor1D;
@@ -25,11 +25,11 @@ export interface LocatedRegions {
   widths: tf.Tensor1D;
   /** `[r]` int32: row of the map's first pixel in the table. */
   firsts: tf.Tensor1D;
-  /** `[r]` int32: rows of the table from one row of the map to the next. */
+  /** `[r]` int32: row stride of the map, in rows of the table. */
   pitches: tf.Tensor1D;
 }
 
-/** Puts maps `[b, h, w, c]` of one width under one another. @param bounds where the pictures end on each. Default: where the maps do. */
+/** Concatenates maps `[b, h, w, c]` of equal channels. @param bounds of the pictures on each. Default: the whole maps. */
 export function pixelTable(
   maps: readonly tf.Tensor4D[],
   bounds: readonly Bounds[] = maps.map(({ shape: [, h, w] }) => boundsOf([h, w])),
@@ -46,7 +46,7 @@ export function pixelTable(
 }
 
 /**
- * Where each region's pixels lie.
+ * Locates each region's map in the table.
  * @param levels `[r]` int32: the map of each region. @param images `[r]` int32: its image in the batch.
  * @param scales of the maps, as many as the table has.
  */
@@ -70,7 +70,7 @@ export function locateRegions(
   };
 }
 
-/** Regions from a row on. */
+/** `count` regions from row `from`. */
 export function slicedRegions(regions: LocatedRegions, from: number, count: number): LocatedRegions {
   return mapped(regions, (values) => tf.slice(values, from, count));
 }
@@ -92,7 +92,7 @@ function mapped(regions: LocatedRegions, change: <T extends tf.Tensor>(values: T
   };
 }
 
-/** What the kernels `RoiAlign` and `RoiPool` of src/fused.ts take. */
+/** Inputs of the kernels `RoiAlign` and `RoiPool` (src/fused.ts). */
 export function kernelInputs({ pixels }: PixelTable, regions: LocatedRegions, bins: number): Record<string, tf.Tensor> {
   const { boxes, scales, heights, widths, firsts, pitches } = regions;
   const columns = tf.stack([scales, heights, widths], 1) as tf.Tensor2D;

@@ -1,9 +1,9 @@
-// ReLU with a gradient that needs the result alone.
+// ReLU whose gradient needs only its result.
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../../layers/with-gradient.js';
 
 /**
- * `max(x, 0)`. tfjs keeps `x` for the gradient; TensorFlow can then no longer join the operation with a convolution or matrix product before
+ * `max(x, 0)`. tfjs keeps `x` for the gradient; TensorFlow can then not fuse the operation with the convolution or matrix product before
  * it, and reports that as an error.
  */
 export function relu<T extends tf.Tensor>(x: T): T {

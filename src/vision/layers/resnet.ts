@@ -1,4 +1,4 @@
-// The parts of a ResNet or ResNeXt at inference: stem pooling and stages of bottleneck blocks.
+// Stem pooling and stages of bottleneck blocks of a ResNet or ResNeXt at inference.
 import * as tf from '@tensorflow/tfjs';
 import { type Convolution, convolve, padded } from './convolution.js';
 import { type Bounds, onPictures } from './bounds.js';
@@ -7,18 +7,18 @@ import { relu } from './relu.js';
 /** 1 x 1, 3 x 3, 1 x 1, and a shortcut. */
 export interface Bottleneck {
   convolutions: readonly [Convolution, Convolution, Convolution];
-  /** A 1 x 1 convolution where the shape changes. */
+  /** A 1 x 1 convolution; null when the shape does not change. */
   shortcut: Convolution | null;
   stride: 1 | 2;
-  /** Whether the first convolution has the stride, as in the weights of Caffe; else the second, as in torchvision. */
+  /** Whether the first convolution has the stride, as in Caffe's weights; else the second, as in torchvision. */
   isStrideFirst: boolean;
   /** Of the 3 x 3 convolution. */
   dilation: 1 | 2;
 }
 
 /**
- * The largest of 3 x 3 pixels, every second one; `x` is not negative, so that zeros around it change nothing.
- * @param edges `padded`: one pixel of padding on every side (PyTorch); `cut`: none, and the last window may be cut (Caffe).
+ * Max pooling 3 x 3 with stride 2; `x` must not be negative, so that zero padding has no effect.
+ * @param edges `padded`: one pixel of padding on every side (PyTorch); `cut`: none, and the last window may be partial (Caffe).
  */
 export function stemPool(x: tf.Tensor4D, edges: 'padded' | 'cut'): tf.Tensor4D {
   if (edges === 'padded') return tf.maxPool(padded(x, 1), 3, 2, 'valid');
@@ -32,18 +32,18 @@ function missing(size: number): number {
   return Math.max(0, Math.ceil((size - 3) / 2) * 2 + 3 - size);
 }
 
-/** Where pictures end on the maps that a stage reads and on those that it makes. */
+/** Bounds of the pictures on the input and output maps of a stage. */
 export interface StageBounds {
   before: Bounds;
   after: Bounds;
 }
 
-/** Runs blocks one after the other. @param bounds where the pictures end; absent where they fill the maps. What the result has beyond them is anything. */
+/** Runs blocks one after the other. @param bounds of the pictures; absent when they fill the maps. Results outside them are undefined. */
 export function runStage(x: tf.Tensor4D, blocks: readonly Bottleneck[], bounds?: StageBounds): tf.Tensor4D {
   return blocks.reduce((value, block) => tf.tidy(() => runBlock(value, block, bounds)), x);
 }
 
-/** Channels of what a stage makes. */
+/** Output channels of a stage. */
 export function stageWidth(blocks: readonly Bottleneck[]): number {
   return (blocks.at(-1) as Bottleneck).convolutions[2].bias.shape[0];
 }

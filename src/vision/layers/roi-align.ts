@@ -4,7 +4,7 @@ import { fused } from '../../fused.js';
 import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { kernelInputs, type PixelTable, type LocatedRegions, slicedRegions, someRegions } from './region-maps.js';
 
-/** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
+/** Values gathered at a time: bounds memory to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
 
 export interface RoiAlignOptions {
@@ -12,7 +12,7 @@ export interface RoiAlignOptions {
   bins: number;
   /** Samples along each side of a cell; 0: about one for each pixel that the cell covers. */
   sampling: number;
-  /** Whether a pixel's value belongs to its middle: boxes move by half a pixel of the map, and may be narrower than one. */
+  /** Whether a pixel's value belongs to its middle: boxes are shifted by half a pixel of the map, and may be narrower than one. */
   isAligned: boolean;
 }
 
@@ -23,8 +23,8 @@ interface Samples {
 }
 
 /**
- * Regions as `[r, bins, bins, c]`: each cell is the mean of bilinear samples spread over it. Samples more than a pixel outside of the map
- * count as 0. In float32 as the reference, where a rounding decides. Differentiable by the pixels; recorded, only with a fixed number of samples.
+ * Regions `[r, bins, bins, c]`: each cell is the mean of bilinear samples spread over it. Samples more than a pixel outside the map
+ * count as 0. Float32 like the reference, so that rounding agrees. Differentiable in the pixels; recording needs a fixed number of samples.
  * @see https://arxiv.org/abs/1703.06870; torchvision.ops.roi_align
  */
 export function roiAlign(table: PixelTable, regions: LocatedRegions, options: RoiAlignOptions): tf.Tensor4D {
@@ -72,7 +72,7 @@ function composedRoiAlign(pixels: tf.Tensor2D, regions: LocatedRegions, options:
   });
 }
 
-/** Regions by the number of samples that their sizes ask for. Reads the boxes: only a fixed number can be recorded. */
+/** Regions grouped by the number of samples for their size. Reads the boxes, so only a fixed number can be recorded. */
 function bySamples(regions: LocatedRegions, options: RoiAlignOptions): { rows: number[]; samples: Samples }[] {
   const steps = tf.tidy(() => tf.stack([1, 0].map((axis) => axisOf(regions, axis, options).step)).dataSync());
   const r = regions.boxes.shape[0];
@@ -136,7 +136,7 @@ function aligned(
   return tf.reshape(tf.div(tf.sum(overRows, 1), samples.rows * samples.columns), [r, bins, bins, c]);
 }
 
-/** Along one axis, `[r]` each: where regions begin on the map, and how long a cell is. */
+/** Along one axis, `[r]` each: start of the regions on the map, and length of a cell. */
 interface Axis {
   start: tf.Tensor1D;
   step: tf.Tensor1D;

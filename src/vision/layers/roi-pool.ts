@@ -1,14 +1,14 @@
-// RoIPool: pools boxes of any size from a feature map into grids of one size, with the largest value of each cell; borders are rounded.
+// RoIPool: max-pools boxes of any size from a feature map into grids of one size, with rounded borders.
 import * as tf from '@tensorflow/tfjs';
 import { fused, hasKernel } from '../../fused.js';
 import { kernelInputs, type LocatedRegions, type PixelTable, slicedRegions } from './region-maps.js';
 
-/** Numbers gathered at a time: bounds memory, to a few times 64 MB. */
+/** Values gathered at a time: bounds memory to a few times 64 MB. */
 const MAX_GATHERED = 1 << 24;
 
 /**
- * Pools regions of the one map of a table as `[r, bins, bins, c]`. A cell without pixels is 0.
- * What depends on the map alone is computed here, once for all regions.
+ * Pools regions of the one map of a table to `[r, bins, bins, c]`. A cell without pixels is 0.
+ * Values that depend only on the map are computed once for all regions.
  * @see https://arxiv.org/abs/1504.08083; torchvision.ops.roi_pool
  */
 export function createRoiPool(table: PixelTable, bins: number): (regions: LocatedRegions) => tf.Tensor4D {
@@ -16,7 +16,7 @@ export function createRoiPool(table: PixelTable, bins: number): (regions: Locate
   return (regions) => tf.tidy(() => fused('RoiPool', kernelInputs(table, regions, bins))?.[0] as tf.Tensor4D);
 }
 
-/** The largest of a rectangle is that of four overlapping rectangles whose sides are powers of two: those are the same for all regions. */
+/** The maximum of a rectangle is that of four overlapping rectangles whose sides are powers of two, which all regions share. */
 function composedRoiPool({ pixels, maps }: PixelTable, bins: number): (regions: LocatedRegions) => tf.Tensor4D {
   const [h, w] = (maps[0] as PixelTable['maps'][0]).bounds.shape;
   const [count, c] = pixels.shape; // b * h * w
@@ -54,7 +54,7 @@ function composedRoiPool({ pixels, maps }: PixelTable, bins: number): (regions: 
     });
 }
 
-/** `high * radix + low` of whole numbers. */
+/** `high * radix + low` for integers. */
 function combined(high: tf.Tensor, radix: number, low: tf.Tensor): tf.Tensor {
   return tf.add(tf.mul(high, tf.scalar(radix, 'int32')), low);
 }
@@ -64,7 +64,7 @@ function levelsFor(longest: number): number {
   return Math.floor(Math.log2(longest)) + 1;
 }
 
-/** The largest of 2^i x 2^j pixels from each pixel on, for all i and j: `[rowLevels * columnLevels * b * h * w, c]`. */
+/** The maximum of the 2^i x 2^j pixels that start at each pixel, for all i and j: `[rowLevels * columnLevels * b * h * w, c]`. */
 function windowMaxima(map: tf.Tensor4D, rowLevels: number, columnLevels: number): tf.Tensor2D {
   const rows = doublings(map, 1, rowLevels);
   const all = rows.flatMap((value) => doublings(value, 2, columnLevels));
@@ -81,7 +81,7 @@ function doublings(map: tf.Tensor4D, axis: 1 | 2, levels: number): tf.Tensor4D[]
   return values;
 }
 
-/** Values from `shift` pixels on; what is beyond the border is 0 and never used. */
+/** Values shifted by `shift` pixels; those from outside the map are 0 and never used. */
 function shifted(map: tf.Tensor4D, axis: 1 | 2, shift: number): tf.Tensor4D {
   const begin = [0, 0, 0, 0] as [number, number, number, number];
   begin[axis] = shift;
@@ -119,7 +119,7 @@ function cells({ boxes, scales, heights, widths }: LocatedRegions, axis: 0 | 1, 
   return { level, first: index(low), second: index(tf.sub(high, reaches)), isFull: tf.greater(count, 0) };
 }
 
-/** C's round for numbers that are not negative: halves go up. */
+/** C's round for non-negative numbers: halves are rounded up. */
 function rounded(values: tf.Tensor): tf.Tensor2D {
   const below = tf.floor(values);
   return tf.add(below, tf.cast(tf.greaterEqual(tf.sub(values, below), 0.5), 'float32'));

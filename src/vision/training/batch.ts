@@ -1,4 +1,4 @@
-// Pictures with their objects as a batch that a detector learns from.
+// Collates pictures and their objects into a training batch of a detector.
 import { DataError } from '../../errors.js';
 import type { RgbImage } from '../../pictures/rgb-image.js';
 import type { DetectorConfig } from '../detector/config.js';
@@ -10,20 +10,20 @@ import { requireKinds } from '../../options.js';
 export interface DetectionObject {
   /** x1, y1, x2, y2 in pixels of the picture. */
   box: readonly [number, number, number, number];
-  /** Number of its class, from 0. */
+  /** Index of its class, from 0. */
   class: number;
-  /** Number of its attribute, from 0; absent when it is not known. */
+  /** Index of its attribute, from 0; absent when unknown. */
   attribute?: number;
 }
 
-/** A picture with all objects that a detector is to find in it. */
+/** A picture with all its annotated objects. */
 export interface DetectionExample {
   image: RgbImage;
   objects: readonly DetectionObject[];
 }
 
 /**
- * Resizes and pads pictures as the detector sees them, and their boxes with them.
+ * Resizes and pads pictures as for detection, and scales their boxes.
  * @throws DataError for a class or attribute that the detector does not have.
  */
 export function detectionBatch(examples: readonly DetectionExample[], config: DetectorConfig): DetectionBatch {
@@ -57,5 +57,5 @@ export function detectionBatch(examples: readonly DetectionExample[], config: De
 
 function requireNumber(what: string, value: number, count: number): void {
   if (Number.isInteger(value) && value >= 0 && value < count) return;
-  throw new DataError(`detectionBatch: expected the number of a ${what} from 0 to ${count - 1}, received ${value}`);
+  throw new DataError(`detectionBatch: expected the index of a ${what} from 0 to ${count - 1}, received ${value}`);
 }

@@ -1,4 +1,4 @@
-// Draws the boxes that an update learns from, of anchors and of proposals alike, with what each is to find.
+// Samples the anchors or proposals of a training step, with their target objects.
 import * as tf from '@tensorflow/tfjs';
 import { philoxUniform } from '../../random/philox-uniform.js';
 import {
@@ -11,7 +11,7 @@ import {
   type SampleSize,
 } from './matching.js';
 
-/** Boxes that an update learns from, `[r]` rows of all pictures. */
+/** Sampled boxes: `[r]` rows of all pictures. */
 export interface Drawn {
   /** int32: rows of the boxes of all pictures. */
   rows: tf.Tensor1D;
@@ -19,15 +19,15 @@ export interface Drawn {
   isPositive: tf.Tensor1D;
   /** `[r, 4]` */
   boxes: tf.Tensor2D;
-  /** `[r, 4]`: what each is to find; itself, where it is to find nothing. */
+  /** `[r, 4]`: the target object of each; the box itself for negatives. */
   objects: tf.Tensor2D;
-  /** Of each row's object, out of int32 `[b, g]`. */
+  /** The value of each row's object, from int32 `[b, g]`. */
   ofObject(values: tf.Tensor, otherwise: number): tf.Tensor1D;
 }
 
 /**
- * Draws boxes `[b, n, 4]` with the objects `[b, g, 4]` that they are to find.
- * At random by the key of an update, `[2]` int32, and the salt of a stage; a key of null prefers the first ones.
+ * Samples boxes `[b, n, 4]` with their target objects `[b, g, 4]`.
+ * Random by the key of an update, `[2]` int32, and the salt of a stage; a null key takes the first ones.
  */
 export function drawBoxes(
   boxes: tf.Tensor3D,
@@ -66,13 +66,13 @@ export function drawBoxes(
   };
 }
 
-/** Whether a row of proposals is one: rows without any are 0. `[b, n]` */
+/** Whether a row holds a proposal: empty rows are 0. `[b, n]` */
 function hasArea(boxes: tf.Tensor3D): tf.Tensor2D {
   const [low, high] = tf.split(boxes, 2, 2) as [tf.Tensor3D, tf.Tensor3D];
   return tf.all(tf.greater(high, low), 2) as tf.Tensor2D;
 }
 
-/** Chances of all boxes `[b, n]`. */
+/** Uniform random numbers `[b, n]`. */
 function uniform(shape: [number, number], key: tf.Tensor1D | null, salt: number): tf.Tensor2D {
   if (key !== null) return philoxUniform(shape, key, salt) as tf.Tensor2D;
   const n = shape[1];

@@ -1,10 +1,10 @@
-// The losses of a region detector, as torchvision computes them: means over the boxes that an update learns from.
+// The losses of a region detector, as in torchvision: means over the sampled boxes.
 import * as tf from '@tensorflow/tfjs';
 
-/** Where the loss of a box changes from squares to lengths. @see pytorch/vision `rpn.py`, `roi_heads.py` */
+/** Difference at which smooth L1 changes from quadratic to linear. @see pytorch/vision `rpn.py`, `roi_heads.py` */
 const SMOOTH = 1 / 9;
 
-/** Boxes with what they are to find, of all pictures of a batch. */
+/** Boxes of all pictures of a batch with their targets. */
 export interface BoxTargets {
   /** `[r]` bool: whether the row counts. */
   isUsed: tf.Tensor1D;
@@ -14,7 +14,7 @@ export interface BoxTargets {
   deltas: tf.Tensor2D;
 }
 
-/** Targets of the head: the class of each row, the background as the last, and the attribute, -1 for unknown. `[r]` int32 both. */
+/** Targets of the head: class of each row (background last) and attribute (-1 for unknown). `[r]` int32 both. */
 export interface HeadTargets extends BoxTargets {
   classes: tf.Tensor1D;
   attributes: tf.Tensor1D;
@@ -34,7 +34,7 @@ export function boxLoss(deltas: tf.Tensor2D, { isUsed, isPositive, deltas: wante
   return tf.tidy(() => {
     const distance = tf.abs(tf.sub(deltas, wanted));
     const near = tf.minimum(distance, SMOOTH);
-    // Squares up to the border, lines of the same slope beyond.
+    // Quadratic up to SMOOTH, linear with the same slope above it.
     const each = tf.add(tf.mul(tf.square(near), 0.5 / SMOOTH), tf.sub(distance, near));
     const counted = tf.cast(tf.logicalAnd(isUsed, isPositive), 'float32');
     return tf.div(tf.sum(tf.mul(tf.sum(each, 1), counted)), countOf(isUsed)) as tf.Scalar;
@@ -51,7 +51,7 @@ export function classLoss(logits: tf.Tensor2D, classes: tf.Tensor1D, isUsed: tf.
   });
 }
 
-/** The deltas `[r, 4]` of each row's class, out of `[r, classes, 4]`; of rows without an object, those of the last class. */
+/** The deltas `[r, 4]` of each row's class, from `[r, classes, 4]`; for rows without an object, those of the last class. */
 export function deltasOfClass(deltas: tf.Tensor3D, classes: tf.Tensor1D): tf.Tensor2D {
   return tf.tidy(() => {
     const [r, c] = deltas.shape;

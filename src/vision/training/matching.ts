@@ -1,17 +1,17 @@
-// Which boxes of a detector are to find which objects, and the boxes that an update learns from.
+// Matches the boxes of a detector with objects, and samples the boxes of a training step.
 import * as tf from '@tensorflow/tfjs';
 
-/** Which boxes are to find something. */
+/** Thresholds of matching. */
 export interface MatchOptions {
-  /** Overlap from which a box is to find the object that it overlaps most. */
+  /** Least overlap at which a box is matched with the object that it overlaps most. */
   positive: number;
-  /** Overlap below which a box is to find nothing; those between are left out. */
+  /** Overlap below which a box is negative; boxes in between are ignored. */
   negative: number;
-  /** Whether the boxes that overlap an object most are positive, however little that is. */
+  /** Whether the boxes that overlap an object most are positive at any overlap. */
   keepsBest: boolean;
 }
 
-/** Boxes of `b` pictures with what each is to find. */
+/** Matches of the boxes of `b` pictures. */
 export interface Matches {
   /** `[b, n]` bool */
   isPositive: tf.Tensor2D;
@@ -23,7 +23,7 @@ export interface Matches {
 
 /**
  * Intersection over union of boxes `[b, n, 4]` and objects `[b, g, 4]`, lengths as x2 - x1: `[b, n, g]`.
- * Objects of 0, where a picture has fewer than others, overlap with nothing.
+ * Objects of 0 (padding) overlap with nothing.
  */
 export function overlaps(boxes: tf.Tensor3D, objects: tf.Tensor3D): tf.Tensor3D {
   return tf.tidy(() => {
@@ -64,22 +64,22 @@ export function matchBoxes(values: tf.Tensor3D, { positive, negative, keepsBest 
   });
 }
 
-/** Boxes that an update learns from: `[b, count]` both. */
+/** Sampled boxes: `[b, count]` both. */
 export interface Sample {
   /** int32: rows of a picture's boxes. */
   rows: tf.Tensor2D;
-  /** bool: false in rows that the picture has no box for. */
+  /** bool: false in padded rows. */
   isUsed: tf.Tensor2D;
 }
 
-/** How many boxes of each picture an update learns from, and how many of them may be positive. */
+/** Number of boxes sampled per picture, and how many of them may be positive. */
 export interface SampleSize {
   count: number;
   positives: number;
 }
 
 /**
- * Draws boxes of each picture: positives up to their number, negatives for the rest. All that there are, where there are fewer.
+ * Samples boxes of each picture: positives up to their number, negatives for the rest, or all when there are fewer.
  * @param chances `[b, n]` float32 in [0, 1): the boxes with the highest ones are drawn.
  */
 export function sampleBoxes(

@@ -1,4 +1,4 @@
-// A region detector whose parameters are trained: both of its stages at once, each with its losses.
+// A trainable region detector: both stages are trained at once, each with its losses.
 import * as tf from '@tensorflow/tfjs';
 import { ConfigError, ShapeError } from '../../errors.js';
 import { withGradient } from '../../layers/with-gradient.js';
@@ -21,23 +21,23 @@ import { type BoxTargets, boxLoss, classLoss, deltasOfClass, type HeadTargets, o
 import { drawBoxes, type Drawn } from './draw.js';
 import type { SampleSize } from './matching.js';
 
-/** When an anchor, or a proposal, is to find an object. @see pytorch/vision `faster_rcnn.py` */
+/** Matching thresholds of anchors and proposals. @see pytorch/vision `faster_rcnn.py` */
 const ANCHOR_MATCH = { positive: 0.7, negative: 0.3, keepsBest: true };
 const PROPOSAL_MATCH = { positive: 0.5, negative: 0.5, keepsBest: false };
-/** Both stages draw boxes at random, each from a stream of its own. */
+/** Both stages sample boxes at random, each from its own stream. */
 const [ANCHOR_SALT, PROPOSAL_SALT] = [hash32('detector.anchors'), hash32('detector.proposals')];
 
 /** Options of a `TrainableDetector`. */
 export interface TrainableDetectorOptions {
-  /** Of the initial weights. Default 0. */
+  /** Seed of the initial weights. Default 0. */
   seed?: number;
-  /** Anchors of each picture that an update learns from. Default 64, half of them positive where there are as many. */
+  /** Anchors sampled per picture. Default 64, at most half of them positive. */
   anchors?: SampleSize;
-  /** Proposals of each picture that an update learns from. Default 32, a quarter of them positive. */
+  /** Proposals sampled per picture. Default 32, at most a quarter of them positive. */
   proposals?: SampleSize;
 }
 
-/** What an update learns from: see `detectionBatch`. */
+/** A training batch: see `detectionBatch`. */
 export type DetectionBatch = {
   /** `[b, h, w, 3]`: blue, green, red; normalised, padded with zeros. */
   pictures: RawTensor;
@@ -45,13 +45,13 @@ export type DetectionBatch = {
   sizes: RawTensor;
   /** `[b, g, 4]` float32: x1, y1, x2, y2 in pixels of the resized picture; 0 in rows without an object. */
   boxes: RawTensor;
-  /** `[b, g]` int32: numbers of classes, from 0. */
+  /** `[b, g]` int32: class indices from 0. */
   classes: RawTensor;
-  /** `[b, g]` int32: numbers of attributes, from 0; -1 for unknown. */
+  /** `[b, g]` int32: attribute indices from 0; -1 for unknown. */
   attributes: RawTensor;
 };
 
-/** The loss of an update, the sum of the others. */
+/** The losses of a batch; `loss` is the sum of the others. */
 export type DetectorLosses = Record<'loss' | 'objectness' | 'proposals' | 'classes' | 'boxes', tf.Scalar> & {
   attributes?: tf.Scalar;
 };
@@ -59,8 +59,8 @@ export type DetectorLosses = Record<'loss' | 'objectness' | 'proposals' | 'class
 type Inputs = Record<keyof DetectionBatch, tf.Tensor>;
 
 /**
- * A detector that `createTrainingStep` trains, compiled or not: with a pyramid, without groups, with a fixed number of samples of RoIAlign.
- * Batch norms are folded in, as everywhere here: nothing is normalised by the statistics of a batch.
+ * A detector for `createTrainingStep`, compiled or not: with a pyramid, without groups, and with a fixed number of RoIAlign samples.
+ * Batch norms are folded in: nothing is normalised by batch statistics.
  * @example
  * const detector = new TrainableDetector(config, { seed: 1 });
  * const step = await createTrainingStep(detector, { learningRate: 2e-3 });
@@ -75,7 +75,7 @@ export class TrainableDetector {
   private readonly samples: { anchors: SampleSize; proposals: SampleSize };
   private holder: { lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> } | null = null;
 
-  /** @throws ConfigError for settings that no detector can have, or that cannot be trained. */
+  /** @throws ConfigError for settings that are invalid or cannot be trained. */
   constructor(config: DetectorConfig, options: TrainableDetectorOptions = {}) {
     this.config = requireTrainable(checkedDetectorConfig(config));
     const { seed = 0, anchors = { count: 64, positives: 32 }, proposals = { count: 32, positives: 8 } } = options;
@@ -90,7 +90,7 @@ export class TrainableDetector {
     );
   }
 
-  /** Parameters by the names of the files of `visualbert convert`. */
+  /** Parameters by the names in the files of `visualbert convert`. */
   namedParameters(): Map<string, tf.Variable> {
     return new Map(this.parameters);
   }
@@ -99,7 +99,7 @@ export class TrainableDetector {
     this.holder = holder;
   }
 
-  /** @throws ShapeError for inputs of other shapes than `DetectionBatch` has. */
+  /** @throws ShapeError for inputs whose shapes differ from `DetectionBatch`. */
   prepareArrays(batch: DetectionBatch): { arrays: Record<string, RawTensor>; exampleCount: number } {
     const [b = 0] = batch.pictures.shape;
     const g = batch.boxes.shape[1] as number;
@@ -114,8 +114,8 @@ export class TrainableDetector {
   }
 
   /**
-   * Losses of a batch. Proposals are constants to them, as in the originals.
-   * @param context `dropoutKey`: of the boxes that are drawn; null draws the first ones.
+   * Losses of a batch. No gradient flows through the proposals, as in the originals.
+   * @param context `dropoutKey`: key for sampling boxes; null takes the first ones.
    */
   compute(inputs: Record<string, tf.Tensor>, { dropoutKey }: { dropoutKey: tf.Tensor1D | null }): DetectorLosses {
     return tf.tidy(() => {
@@ -151,7 +151,7 @@ export class TrainableDetector {
     tf.dispose([...this.parameters.values()]);
   }
 
-  /** The parameters in the form that the computation takes them. */
+  /** The parameters in the form of the computation. */
   private network(): DetectorNetwork {
     const parts = new Map<string, NetworkPart>();
     const copy = (name: string): tf.Tensor => tf.clone(this.parameters.get(name) as tf.Variable);
@@ -189,7 +189,7 @@ export class TrainableDetector {
   ): Omit<DetectorLosses, 'loss' | 'objectness' | 'proposals'> {
     const { config } = this;
     const objects = boxes as tf.Tensor3D;
-    const candidates: tf.Tensor3D = tf.concat([proposals, objects], 1); // [b, p + g, 4]: the objects themselves are proposals too
+    const candidates: tf.Tensor3D = tf.concat([proposals, objects], 1); // [b, p + g, 4]: the objects are added to the proposals
     const [b] = candidates.shape;
     const drawn = drawBoxes(candidates, objects, PROPOSAL_MATCH, this.samples.proposals, [key, PROPOSAL_SALT]); // prettier-ignore
     const targets: HeadTargets = {
@@ -223,7 +223,7 @@ function requireTrainable(config: DetectorConfig): DetectorConfig {
   const { pyramid, backbone, pooling } = config;
   if (pyramid > 0 && backbone.groups === 1 && pooling.sampling > 0) return config;
   throw new ConfigError(
-    'TrainableDetector: trains detectors with a pyramid, without groups, and with a fixed number of samples (pooling.sampling); ' +
+    'TrainableDetector: expected a detector with a pyramid, without groups, and with a fixed number of samples (pooling.sampling), ' +
       `received pyramid ${pyramid}, groups ${backbone.groups}, sampling ${pooling.sampling}`,
   );
 }

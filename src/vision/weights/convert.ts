@@ -1,4 +1,4 @@
-// convertDetector: converts a detector in any known layout into a folder with its settings and its weights as safetensors.
+// convertDetector: converts a detector from any known layout to a folder with its settings and safetensors weights.
 import type { HubOptions } from '#platform';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { openDetector, type DetectorChoice } from './open.js';
@@ -13,12 +13,12 @@ export interface ConvertDetectorOptions extends DetectorChoice, HubOptions {
   outDir: string;
 }
 
-/** How every key was used. */
+/** Result of `convertDetector`, with the use of every key. */
 export interface DetectorConversion {
   source: string;
-  /** Whose names the source has. */
+  /** The layout of the source. */
   layout: WeightPlan['layout']['name'];
-  /** Layers and the keys they come from. */
+  /** Layers and their source keys. */
   converted: { layer: string; keys: string[] }[];
   skipped: { key: string; reason: string }[];
   /** Files written, in outDir. */
@@ -26,9 +26,9 @@ export interface DetectorConversion {
 }
 
 /**
- * Converts a detector. Nothing is written before every key is accounted for; layers are read and written one by one.
+ * Converts a detector. All keys are checked before anything is written; layers are read and written one by one.
  * @example await convertDetector('faster_rcnn_from_caffe_attr.pkl', { detector: 'vg-r101-c4', outDir: 'detector' });
- * @throws CheckpointError when the file is damaged or another detector's, ConfigError for an unknown name.
+ * @throws CheckpointError when the file is damaged or of another detector; ConfigError for an unknown name.
  */
 export async function convertDetector(source: string, given: ConvertDetectorOptions): Promise<DetectorConversion> {
   requirePath('convertDetector', source);
@@ -57,7 +57,7 @@ export async function convertDetector(source: string, given: ConvertDetectorOpti
 function tensorsOf(plan: WeightPlan): TensorToWrite[] {
   return plan.layers.flatMap((planned) => {
     const { name, kind, shape } = planned.layer;
-    // Both tensors of a layer come of one reading, since a folded bias needs the whole of it.
+    // Both tensors of a layer are read at once, since a folded bias needs the whole layer.
     let read: Promise<LayerValues> | null = null;
     const values = (): Promise<LayerValues> => (read ??= readLayer(plan, planned));
     const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
@@ -69,7 +69,7 @@ function tensorsOf(plan: WeightPlan): TensorToWrite[] {
       shape: [shape[0] as number],
       bytes: async () => {
         const { bias: last } = await values();
-        read = null; // written: it may go
+        read = null; // written: free it
         return bytesOf(last as Float32Array);
       },
     };

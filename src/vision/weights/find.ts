@@ -1,4 +1,4 @@
-// findDetector: the folder of a detector by its name, whose published weights are downloaded and converted once, or by its path.
+// findDetector: finds the folder of a detector by path or name; weights of a name are downloaded and converted once.
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exists, hubFile, type HubOptions, isFolder, isUrl, makeFolder } from '#platform';
@@ -11,14 +11,14 @@ import { DETECTOR_NAMES, type DetectorName } from '../detector/presets.js';
 import { convertDetector } from './convert.js';
 import { PUBLISHED_WEIGHTS } from './published.js';
 
-/** Where downloads go and how they are watched. */
+/** Options of downloads. */
 export type FindDetectorOptions = Pick<HubOptions, 'cacheDir' | 'token' | 'localFilesOnly' | 'onProgress'>;
 
 /**
- * The folder of a detector, for `RegionDetector.fromPretrained`. Of a name (see `namedDetector`) the published weights are downloaded and
- * converted once, into `detectors` of the package's cache (`VISUALBERT_CACHE`).
+ * Returns the folder of a detector, for `RegionDetector.fromPretrained`. For a name (see `namedDetector`), the published weights are downloaded and
+ * converted once, into `detectors` in the package's cache (`VISUALBERT_CACHE`).
  * @param where a name, or a folder that `visualbert convert` wrote.
- * @throws ConfigError when it is neither; CheckpointError when the weights cannot be had, saying from where and how.
+ * @throws ConfigError when it is neither; CheckpointError when the weights cannot be downloaded, with instructions.
  * @example
  * const detector = await RegionDetector.fromPretrained(await findDetector('mmf-x101'));
  */
@@ -65,13 +65,13 @@ async function fetchDetector(name: DetectorName, folder: string, options: FindDe
     await convertDetector(path, { outDir: partial, detector: name });
     await rm(folder, { recursive: true, force: true });
     await rename(partial, folder);
-    if (isUrl(source)) await rm(path, { force: true }); // converted: the original is of no more use
+    if (isUrl(source)) await rm(path, { force: true }); // converted: the original is no longer needed
     return;
   }
   const [first = ''] = PUBLISHED_WEIGHTS[name].filter(isUrl);
   throw new CheckpointError(
-    `detector ${name}: its weights are not in ${folder} and could not be downloaded (${failures.join('; ')}). Where there is a network, get ` +
-      `${first}; then \`visualbert convert FILE FOLDER --detector ${name}\` writes the folder to give in place of the name`,
+    `detector ${name}: its weights are not in ${folder} and could not be downloaded (${failures.join('; ')}). On a machine with network access, download ` +
+      `${first}; then \`visualbert convert FILE FOLDER --detector ${name}\` writes the folder to give instead of the name`,
   );
 }
 

@@ -1,4 +1,4 @@
-// Which detector a folder holds: its name and the checksum of its weights.
+// Identity of the detector in a folder: its name and the checksum of its weights.
 import { join } from 'node:path';
 import type { DetectorIdentity } from '../../features/detector-identity.js';
 import { fileDigest } from '../../platform/file-digest.js';

@@ -1,4 +1,4 @@
-// Layouts of published detectors: tables from our layer names to theirs.
+// Layouts of published detectors: maps from our layer names to theirs.
 import { type DetectorConfig, STAGE_BLOCKS } from '../detector/config.js';
 import type { LayerSpec } from '../detector/specification.js';
 import { BATCH_NORM_EPSILON } from '../layers/batch-norm.js';
@@ -10,28 +10,28 @@ export interface LayerKeys {
   norm?: { gamma: string; beta: string; mean: string; variance: string };
 }
 
-/** A family of files. */
+/** Names and conventions of one family of files. */
 export interface DetectorLayout {
   name: 'own' | 'detectron2' | 'maskrcnn-benchmark' | 'caffe2';
-  /** For reports. */
+  /** Name in messages. */
   title: string;
-  /** A key that only this layout has, without wrapper prefixes. */
+  /** Matches a key that only this layout has, without wrapper prefixes. */
   mark: RegExp;
   keysOf(layer: LayerSpec, config: DetectorConfig): LayerKeys;
   /** Added to variances. */
   epsilon: number;
-  /** Whether batch norms may lack mean and variance: those are then part of scale and shift. */
+  /** Whether batch norms may lack mean and variance, which are then folded into scale and shift. */
   hasAffineNorms: boolean;
-  /** Where class columns have the background. With `first` it has a box, too. */
+  /** Position of the background among the class columns. With `first` it has a box, too. */
   background: 'first' | 'last';
-  /** Whether a key may lack the beginning of its name: the longest that a name ends with is taken, as the original loads files. */
+  /** Whether keys may be suffixes of names: the longest matching one is used, as in the original loader. */
   matchesEndings: boolean;
-  /** Keys that a detector of regions has no use for, and why. */
+  /** Keys that a region detector does not use, and why. */
   skipped: readonly (readonly [RegExp, string])[];
 }
 
-const MASKS = 'outlines of objects, which regions have no use for';
-const KEYPOINTS = 'keypoints of people, which regions have no use for';
+const MASKS = 'outlines of objects, which region features do not use';
+const KEYPOINTS = 'keypoints of people, which region features do not use';
 const COUNTER = 'a counter of training';
 const ANCHORS = 'anchors, computed from the configuration';
 const IMAGENET = "ImageNet's classifier, left over from the pretrained backbone";
@@ -43,12 +43,12 @@ function renamed(name: string, renames: readonly Rename[]): string {
   return renames.reduce((text, [from, to]) => text.replace(from, to), name);
 }
 
-/** Their stages count from 1 where ours are called 2 to 5. */
+/** Renames our stages 2 to 5 to stages that are counted from 1. */
 function countedFromOne(pattern: string, to: string): Rename[] {
   return [2, 3, 4, 5].map((stage) => [new RegExp(`^${pattern}${stage}`), `${to}${stage - 1}`]);
 }
 
-/** Files that `visualbert convert` writes: batch norms are folded in. */
+/** Files written by `visualbert convert`, with batch norms folded in. */
 const OWN: DetectorLayout = {
   name: 'own',
   title: 'visualbert-tfjs',
@@ -61,7 +61,7 @@ const OWN: DetectorLayout = {
   skipped: [],
 };
 
-/** detectron2 and the copies of it that Visual Genome's detector was trained with. */
+/** detectron2, and the copies of it that trained Visual Genome's detector. */
 const DETECTRON2: DetectorLayout = {
   name: 'detectron2',
   title: 'detectron2',
@@ -130,7 +130,7 @@ const MASKRCNN_BENCHMARK: DetectorLayout = {
     [/(^|\.)(cls_embed|attr_linear[12])\./, 'attributes, which the original computes in training only'],
     [/(^|\.)fc1000\.(weight|bias)$/, IMAGENET],
     [/(^|\.)mask\.|mask_fcn|conv5_mask/, MASKS],
-    [/(^|\.)conv1\.bias$/, 'a bias of the pretrained backbone before its batch norm, which the original leaves out'],
+    [/(^|\.)conv1\.bias$/, 'a bias of the pretrained backbone before its batch norm, which the original ignores'],
   ],
 };
 
@@ -161,7 +161,7 @@ const CAFFE2: DetectorLayout = {
     [/^(fc1000|pred)_[wb]$/, IMAGENET],
     [
       /^(res_)?conv1_b$|^res\d_\d+_branch\d[abc]?_b$/,
-      'a bias of the pretrained backbone before its batch norm, which the original leaves out',
+      'a bias of the pretrained backbone before its batch norm, which the original ignores',
     ],
   ],
 };
@@ -213,5 +213,5 @@ function normalisedKeys(name: string, norm: string): LayerKeys {
   };
 }
 
-/** Every layout that is read. */
+/** All supported layouts. */
 export const DETECTOR_LAYOUTS: readonly DetectorLayout[] = [OWN, DETECTRON2, MASKRCNN_BENCHMARK, CAFFE2];

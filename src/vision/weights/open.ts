@@ -1,4 +1,4 @@
-// Opens a detector by a path, an address or a repository of the hub: its weights in whatever format, and its settings.
+// Opens the weights (any format) and settings of a detector by path, URL or hub repository.
 import { type HubOptions, isFolder, listFolder, openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
@@ -13,21 +13,21 @@ import { DETECTOR_NAMES, namedDetector } from '../detector/presets.js';
 /** Marks the `config.json` of a converted detector. */
 export const MODEL_TYPE = 'visualbert_region_detector';
 
-/** What a detector is read as. */
+/** Selects the detector. */
 export interface DetectorChoice {
-  /** A name (see `namedDetector`) or settings of one's own. Default: those beside the weights, which `visualbert convert` writes. */
+  /** A name (see `namedDetector`) or custom settings. Default: the settings that `visualbert convert` writes next to the weights. */
   detector?: string | DetectorConfig;
 }
 
-/** A detector that was found. The caller closes the file. */
+/** An opened detector. The caller closes the file. */
 export interface OpenedDetector {
-  /** The name it has or was given; null for settings of one's own. */
+  /** Preset name; null for custom settings. */
   name: string | null;
   config: DetectorConfig;
   file: TensorFile;
 }
 
-/** @throws CheckpointError when there are no weights, ConfigError when nothing says which detector it is. */
+/** @throws CheckpointError when there are no weights; ConfigError when the detector is not named. */
 export async function openDetector(
   where: string,
   { detector, ...options }: DetectorChoice & HubOptions = {},
@@ -48,7 +48,7 @@ async function savedSettings(files: PretrainedFiles): Promise<Omit<OpenedDetecto
   const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
   if (type !== MODEL_TYPE) {
     throw new ConfigError(
-      `${files.name}: expected the name of its detector, one of ${DETECTOR_NAMES.join(', ')}; there is no config.json of a converted detector beside it`,
+      `${files.name}: expected the name of its detector, one of ${DETECTOR_NAMES.join(', ')}, or a converted detector's config.json next to it`,
     );
   }
   return { name: typeof name === 'string' ? name : null, config: checkedDetectorConfig(config) };

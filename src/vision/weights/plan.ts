@@ -1,18 +1,18 @@
-// Plans the use of every tensor of a detector's file before any is read: each is used or skipped with a reason, and none is missing.
+// Plans the use of every tensor of a detector's file before reading: each is used or skipped with a reason, and none is missing.
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { detectorLayers, type LayerSpec } from '../detector/specification.js';
 import { DETECTOR_LAYOUTS, type DetectorLayout, type LayerKeys } from './layouts.js';
 
-/** Where a layer's values are. */
+/** The keys of a layer in the file. */
 export interface PlannedLayer {
   layer: LayerSpec;
-  /** As the file spells them; without those of the norm that it lacks. */
+  /** In the file's spelling, without absent keys of the norm. */
   keys: Omit<LayerKeys, 'norm'> & { norm?: Partial<NonNullable<LayerKeys['norm']>> };
 }
 
-/** A file and how to read a detector out of it. */
+/** A file and how to read a detector from it. */
 export interface WeightPlan {
   file: TensorFile;
   config: DetectorConfig;
@@ -21,14 +21,14 @@ export interface WeightPlan {
   skipped: { key: string; reason: string }[];
 }
 
-/** Prefixes that programs add to names. */
+/** Prefixes added by DataParallel. */
 const WRAPPING = /^(module\.)+/;
-/** Longest list in a message. */
+/** Most names listed in a message. */
 const SHOWN = 8;
 
 /**
  * Plans the reading of a detector's weights.
- * @throws CheckpointError for a file of no known layout, and naming all tensors that are missing, of another shape, or without a use.
+ * @throws CheckpointError for an unknown layout, and naming all tensors that are missing, unexpected, or of another shape.
  */
 export function planWeights(file: TensorFile, config: DetectorConfig): WeightPlan {
   const stored = new Map([...file.tensors.keys()].map((key) => [key.replace(WRAPPING, ''), key]));
@@ -74,7 +74,7 @@ export function planWeights(file: TensorFile, config: DetectorConfig): WeightPla
   return plan;
 }
 
-/** Finds the key that holds what a name stands for. */
+/** Finds the stored key of a name. */
 function keyFinder(
   stored: ReadonlyMap<string, string>,
   { matchesEndings }: DetectorLayout,
@@ -92,19 +92,19 @@ function keyFinder(
 function requireComplete({ file, layout, layers }: WeightPlan, missing: string[], left: string[]): void {
   const wrong = missing.length > 0 ? [] : layers.flatMap((planned) => wrongShapes(planned, { file, layout }));
   const faults = [
-    [missing, 'it lacks'],
+    [missing, 'missing'],
     [wrong, 'of another shape'],
-    [left, 'without a place in the detector'],
+    [left, 'unexpected'],
   ] as const;
   if (faults.every(([names]) => names.length === 0)) return;
   const lines = faults
     .filter(([names]) => names.length > 0)
     .map(
-      ([names, what]) => `  ${names.length} tensors ${what}: ${what === 'it lacks' ? names.join(', ') : shown(names)}`,
+      ([names, what]) => `  ${names.length} tensors ${what}: ${what === 'missing' ? names.join(', ') : shown(names)}`,
     );
   throw new CheckpointError(
     [
-      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; is it another detector's?`,
+      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; give the name of its detector`,
       ...lines,
     ].join('\n'),
   );
@@ -121,11 +121,11 @@ function wrongShapes({ layer, keys }: PlannedLayer, { file, layout }: Pick<Weigh
   return expected.flatMap(([key, wanted]) => {
     const found = key === undefined ? undefined : file.tensors.get(key)?.shape;
     if (found === undefined || found.join() === wanted.join()) return [];
-    return [`${key} [${found.join(', ')}] in place of [${wanted.join(', ')}]`];
+    return [`${key} [${found.join(', ')}] instead of [${wanted.join(', ')}]`];
   });
 }
 
-/** The shape in the file: the box of the background comes first where the layout has it, also where all classes share one box. */
+/** The shape in the file, with a first box for the background when the layout has one, even if all classes share one box. */
 function storedShape({ name, shape }: LayerSpec, { background }: DetectorLayout): readonly number[] {
   const [rows = 0, ...rest] = shape;
   return background === 'first' && name === 'predictor.boxes' ? [rows + 4, ...rest] : shape;

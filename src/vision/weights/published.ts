@@ -1,4 +1,4 @@
-// Addresses of the published weights of the detectors that are known by name.
+// URLs of the published weights of the named detectors.
 import type { DetectorName } from '../detector/presets.js';
 
 const MMF = 'https://dl.fbaipublicfiles.com/pythia/detectron_model';
@@ -9,7 +9,7 @@ const DETECTRON2 =
   'https://dl.fbaipublicfiles.com/detectron2/COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x/138205316/model_final_a3ec72.pkl';
 
 /**
- * Addresses, the first that answers is taken; `owner/name/file` is a file on the hub.
+ * URLs, tried in order; `owner/name/file` is a file on the hub.
  * @see facebookresearch/mmf `extract_features_vmb.py`; facebookresearch/Detectron and detectron2 `MODEL_ZOO.md`; airsplay/py-bottom-up-attention
  */
 export const PUBLISHED_WEIGHTS: Readonly<Record<DetectorName, readonly string[]>> = {

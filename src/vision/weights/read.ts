@@ -1,4 +1,4 @@
-// A detector's weights out of any layout, one layer after the other: batch norms folded in, the background as the last class.
+// Reads a detector's weights from any layout layer by layer, folds batch norms, and moves the background to the last class.
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
@@ -23,7 +23,7 @@ export async function readLayer({ file, layout }: WeightPlan, planned: PlannedLa
   for (const part of [ordered.weight, ordered.bias]) {
     if (part?.some((value) => !Number.isFinite(value))) {
       throw new CheckpointError(
-        `${file.name}: "${keys.weight}" or what belongs to it holds values that are not finite`,
+        `${file.name}: "${keys.weight}", its bias or its norm holds values that are not finite`,
       );
     }
   }
@@ -59,7 +59,7 @@ async function readNorm(
   };
 }
 
-/** The first row of the classes becomes the last; the first box, of the background, is dropped. */
+/** Moves the first row of the classes to the end; drops the first box (background). */
 function withBackgroundLast(name: string, { weight, bias = new Float32Array() }: LayerValues): LayerValues {
   if (name === 'predictor.boxes') {
     const dropped = weight.length / bias.length;

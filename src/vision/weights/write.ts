@@ -1,4 +1,4 @@
-// Writes a detector's folder: its settings and its weights as safetensors.
+// Writes a detector's folder: its settings and safetensors weights.
 import { createSink, joinPath, makeFolder, writeTextAtomic } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
@@ -11,7 +11,7 @@ import { MODEL_TYPE } from './open.js';
 /** The weights in the folder of a detector. */
 export const WEIGHTS_FILE = 'model.safetensors';
 
-/** Writes a folder that `openDetector` reads. @param name null for settings of one's own */
+/** Writes a folder that `openDetector` reads. @param name null for custom settings */
 export async function writeFolder(
   dir: string,
   { name, config }: { name: string | null; config: DetectorConfig },
@@ -23,7 +23,7 @@ export async function writeFolder(
   await writeTextAtomic(joinPath(dir, 'config.json'), jsonText(settings));
 }
 
-/** Writes a detector of one's own. @param read its tensors, by the names of `detectorTensors` */
+/** Writes a detector with custom settings. @param read its tensors, by the names of `detectorTensors` */
 export async function writeDetector(dir: string, config: DetectorConfig, read: ReadTensor): Promise<void> {
   const tensors = [...detectorTensors(config)].map(([name, shape]): TensorToWrite => ({
     ...{ name, dtype: 'F32', shape: [...shape] },
