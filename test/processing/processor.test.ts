@@ -139,7 +139,9 @@ describe('VisualBertProcessor', () => {
       imageSize: [80, 40],
     });
     expect([...(inputs['visualEmbeds']?.data ?? [])]).toEqual([0, 1, 0.25, 0.25, 0.75, 1, 0.5, 0.75]);
-    await expect(flickr({ text: 'a', visualEmbeds: regions(1, 2) })).rejects.toThrow('with boxes and the image size');
+    await expect(flickr({ text: 'a', visualEmbeds: regions(1, 2) })).rejects.toThrow(
+      'boxes and the image size would complete them',
+    );
     await expect(flickr({ text: 'a', visualEmbeds: regions(1, 5) })).rejects.toThrow(
       "expected regions 8 wide (the model's visualEmbeddingDim), received 5",
     );

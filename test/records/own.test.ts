@@ -76,7 +76,7 @@ describe('own records', () => {
           phrase('[[1, 2, 3, 4]]', '[1, 2]'),
       ),
     ).toEqual([
-      expect.stringContaining('; JSON has no NaN or Infinity; expected one whole'),
+      expect.stringContaining('; JSON has no NaN or Infinity; expected one complete record per line'),
       `line 2: phrases[0].boxes[0][2]: ${box} null`,
       `line 3: phrases[0].boxes[0]: ${box} [9,9,5,5]`,
       `line 4: phrases[0].boxes[0][2]: ${box} Infinity`,

@@ -56,7 +56,7 @@ describe('images without usable regions', () => {
   test('are an error where nothing else is left', async () => {
     const none = write('none.jsonl', record('a', ['3']), record('b', ['9']));
     await expect(openTask('classification', { data: none, features, skipBadImages: true }, context)).rejects.toThrow(
-      /none of the 2 examples has usable regions; of image 3: .*NaN/,
+      /none of the 2 examples has usable regions; image 3: .*NaN/,
     );
   });
 });
