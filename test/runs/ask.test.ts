@@ -140,7 +140,7 @@ describe('findDetector', () => {
 
   test('says where weights come from that cannot be had, and how to bring them', async () => {
     await expect(findDetector('vg-r101-c4', { localFilesOnly: true })).rejects.toThrow(
-      /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*get https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
+      /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*download https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
     );
     await expect(findDetector(picture)).rejects.toThrow(/or the folder of one; write it from this file with `visualbert convert/);
     await expect(findDetector('absent')).rejects.toThrow('expected the name of a detector (vg-r101-c4, ');

@@ -110,7 +110,7 @@ describe('extractFeatures', () => {
     writeFileSync(join(mixed, 'c.jpg'), 'no picture');
     const output = inRoot('mixed.vbf');
     await expect(extractFeatures({ pictures: mixed, detector, output })).rejects.toThrow(
-      /^image b: could not be decoded: .*; skipBadImages: true leaves/,
+      /^image b: could not be decoded: .*; skipBadImages: true skips/,
     );
     const made = await extractFeatures({ pictures: mixed, detector, output, skipBadImages: true, batchSize: 3 });
     expect(made).toMatchObject({ images: 1, earlier: 1, isFinished: true });

@@ -195,7 +195,7 @@ describe('VCR features', () => {
     expect([store.dim, [...store.ids()]]).toEqual([12, ['val-0', 'val-1']]);
     expect(await store.read('val-1')).toMatchObject({ count: 5, imageWidth: 1000, imageHeight: 420 });
     await store.close();
-    await expect(writeVcrFeatures(options)).rejects.toThrow(/vcr.vbf: is already there/);
+    await expect(writeVcrFeatures(options)).rejects.toThrow(/vcr.vbf: already exists/);
     const task = await openTask('vcr', { data, features: [output] }, { purpose: 'train', model: null });
     const { choices } = (await task.data.example(0)) as { choices: { regions: { count: number }[] }[] };
     expect([task.data.length, choices[0]?.regions[0]?.count]).toEqual([3, 4]); // the picture, objects 0, 1 and 2

@@ -136,7 +136,7 @@ describe('createTrainingStep', () => {
 
   test('refuses an update without examples', async () => {
     const { step } = await start({});
-    await expect(step.run([])).rejects.toThrow(/at least one example, received 0 batches/);
+    await expect(step.run([])).rejects.toThrow(/at least one example, received 0 empty batches/);
     await expect(step.run(batch(0, 1, 0))).rejects.toThrow(/at least one example/);
     expect(step.step).toBe(0);
   });
