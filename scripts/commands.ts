@@ -120,14 +120,15 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     warn: (text) => console.error(`warning: ${inFlags(text)}`),
   });
   const parser = createParser(args);
+  const end = (error: unknown): never => {
+    printError(error, args.includes('--debug'));
+    process.exit(error instanceof WorkerError ? WORKER_LOST : 1);
+  };
   await parser
     .fail((message, error: Error | null | undefined) => {
       const isUsage = error === null || error === undefined || error.name === 'YError';
-      printError(
-        isUsage ? new Error(usageText(error?.message ?? message, asked(args, parser))) : error,
-        args.includes('--debug'),
-      );
-      process.exit(error instanceof WorkerError ? WORKER_LOST : 1);
+      end(isUsage ? new Error(usageText(error?.message ?? message, asked(args, parser))) : error);
     })
-    .parseAsync(args, {}, (_error, _flags, output) => printOutput(output));
+    .parseAsync(args, {}, (_error, _flags, output) => printOutput(output))
+    .catch(end); // what a command rejects with: where its output has a callback, yargs does not call `fail` for it
 }

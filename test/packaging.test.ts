@@ -124,13 +124,13 @@ test.each([
     chmodSync(join(folder, 'readelf'), 0o755);
     writeFileSync(
       join(folder, 'libtensorflow_cc.so.2'),
-      'File: libc.so.6  Name: GLIBC_2.14  File: x  Name: GLIBCXX_3.4.22',
+      'File: libc.so.6  Name: GLIBC_2.14  File: x  Name: GLIBCXX_3.4.22\n',
     );
     writeFileSync(
       join(folder, 'libtensorflow_framework.so.2'),
-      'File: libc.so.6  Name: GLIBC_2.27  File: libgcc_s.so.1  Name: GCC_3.3',
+      'File: libc.so.6  Name: GLIBC_2.27  File: libgcc_s.so.1  Name: GCC_3.3\n',
     );
-    writeFileSync(join(folder, 'addon.node'), needs);
+    writeFileSync(join(folder, 'addon.node'), `${needs}\n`);
     const program = `import { requireVersions } from ${JSON.stringify(resolve('tools/elf-versions.mjs'))}; requireVersions('addon.node', '.');`;
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
       ...{ cwd: folder, encoding: 'utf8', env: { PATH: `${folder}:/bin` } },

@@ -258,7 +258,7 @@ describe('regions', () => {
     );
     const [none] = await Promise.allSettled([blind({ question, regions: `data:image/png;base64,${'A'.repeat(900)}` })]);
     expect(String(none.status === 'rejected' && none.reason)).toMatch(
-      /^DataError: data:image\/png;base64,A{18}\.\.\.: the detector finds/,
+      /^DataError: data:image\/png;base64,A{18}\.\.\.: the detector found no regions/,
     );
     expect(await Promise.all(asked)).toHaveLength(3);
     await Promise.all(refused);

@@ -13,8 +13,8 @@ const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 if (!existsSync(SCRIPT)) process.stderr.write(`skipped: commands on a terminal, for there is no ${SCRIPT}\n`);
 
-/** Jest's workers set the first of these. */
-const DISPLAY = ['FORCE_COLOR', 'NO_COLOR', 'COLUMNS'];
+/** Jest's workers set the first of these; with the last, Node prints no colours. */
+const DISPLAY = ['FORCE_COLOR', 'NO_COLOR', 'COLUMNS', 'CI'];
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DISPLAY.includes(name)));
 const BASE = { ...ENVIRONMENT, TERM: 'xterm', VISUALBERT_BACKEND: '' };
 const COLOR = /\u001b\[[\d;]*m/;
