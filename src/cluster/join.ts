@@ -10,6 +10,7 @@ import type { Cluster } from './contract.js';
 import { openHub } from './hub.js';
 import { openSpoke } from './spoke.js';
 
+/** Options of `joinCluster`. */
 export interface JoinOptions {
   /** Seconds to wait for a worker, at the start and between its messages. Default 60. */
   timeoutSeconds?: number;

@@ -9,6 +9,7 @@ import { freePorts } from './free-ports.js';
 /** Exit code of a worker that lost another one: among the codes on which Kubeflow restarts a process, the one for users. */
 export const WORKER_LOST = 138;
 
+/** Options of `launchWorkers`. */
 export interface LaunchOptions {
   /** Number of processes. */
   workers: number;

@@ -15,6 +15,7 @@ export interface InstalledEngine {
   bytes: number;
 }
 
+/** State of the native engine on this machine. */
 export interface EngineInfo {
   /** TensorFlow's version in the loaded engine; null if none can be loaded, and `problem` says why. */
   tensorflow: string | null;

@@ -24,6 +24,7 @@ import { prepareWebGpu } from '../webgpu/prepare.js';
 
 /** `tensorflow`: the native engine. `webgpu`: any graphics card, through the packages webgpu and @tensorflow/tfjs-backend-webgpu; only on request. */
 export const BACKEND_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+/** Names of the backends. */
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
 /** The engine's own options are read once, when it is loaded. */
@@ -32,6 +33,7 @@ export interface BackendOptions extends NativeOptions {
   backend?: BackendName;
 }
 
+/** Options of `selectBackend`. */
 export interface BackendChoice {
   backend: BackendName;
   /** Why a better backend was not chosen. */

@@ -7,8 +7,10 @@
  * `leave-out`: how far the answer's probability falls when a word or region is removed.
  */
 export const EXPLANATION_METHODS = ['attention', 'rollout', 'relevance', 'leave-out'] as const;
+/** Names of the methods of explanation. */
 export type ExplanationMethod = (typeof EXPLANATION_METHODS)[number];
 
+/** Options of `explain`. */
 export interface ExplainOptions {
   /** Default `relevance`. */
   method?: ExplanationMethod;
@@ -42,18 +44,21 @@ export interface ExplainedWord {
   score: number;
 }
 
+/** A region with its relevance. */
 export interface ExplainedRegion {
   score: number;
   /** x1, y1, x2, y2 in pixels. */
   box?: readonly [number, number, number, number];
 }
 
+/** The regions of an image with their relevance. */
 export interface ExplainedImage {
   width?: number;
   height?: number;
   regions: ExplainedRegion[];
 }
 
+/** An explanation of one prediction. */
 export interface Explanation {
   method: ExplanationMethod;
   /** Of `attention`; `head` is null for the mean of all. */

@@ -16,6 +16,7 @@ export interface SourceWithoutBadImages extends RegionFeatureSource {
   readonly badImages: readonly BadImage[];
 }
 
+/** Options of `withoutBadImages`. */
 export interface BadImageOptions {
   /** The images that will be read. Default: all of the source; ids that it lacks are ignored. */
   ids?: Iterable<string>;

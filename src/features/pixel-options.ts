@@ -3,6 +3,7 @@
 /** `colors` suits patches of a picture, `form` objects in boxes. */
 export const LOOKS = ['colors', 'form'] as const;
 
+/** Options of `pixelFeatures`. */
 export interface PixelFeatureOptions {
   /** Cells along each side of the grid that a region is averaged onto. */
   cells: number;

@@ -8,6 +8,7 @@ import type { StoredDetector } from './detector-identity.js';
 import type { RegionFeatures, RegionFeatureSource } from './region-features.js';
 import { requireKinds } from '../options.js';
 
+/** Result of `inspectFeatures`. */
 export interface FeatureReport {
   name: string;
   images: number;

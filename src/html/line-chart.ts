@@ -2,11 +2,13 @@
 import { type Fragment, html, type Markup } from './escape.js';
 import { requireKinds } from '../options.js';
 
+/** One line of a chart. */
 export interface Series {
   name: string;
   points: readonly (readonly [x: number, y: number])[];
 }
 
+/** Options of `lineChart`. */
 export interface ChartOptions {
   /** Label of the x axis. Default `step`. */
   xLabel?: string;

@@ -3,6 +3,7 @@ import { type Fragment, html, Markup } from './escape.js';
 import { BASE_STYLE } from './stylesheet.js';
 import { requireKinds } from '../options.js';
 
+/** Parts of an HTML page. */
 export interface PageParts {
   title: string;
   body: Fragment;

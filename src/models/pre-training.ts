@@ -14,6 +14,7 @@ import type { ModelOutputs } from './outputs.js';
 import type { ModelOptions, ModelParts } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
+/** Outputs of `VisualBertForPreTraining`. */
 export interface PreTrainingOutputs extends ModelOutputs {
   /** `[b, s, vocabSize]`, or `[b, k, vocabSize]` at `maskedPositions`. */
   predictionLogits: tf.Tensor;

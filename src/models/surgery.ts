@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';
 import { requireKinds } from '../options.js';
 
+/** Options of resizing the vocabulary. */
 export interface ResizeOptions {
   /** New rows are drawn around the mean of the old ones, with 1e-9 of their covariance; false: as fresh weights. Default true. */
   meanResizing?: boolean;

@@ -7,6 +7,7 @@ import type { ForwardOptions } from './contract.js';
 import type { VisualBertPreTrainedModel } from './pretrained-model.js';
 import { requireKinds } from '../options.js';
 
+/** Result of `valueAndGradients`; the caller owns the tensors. */
 export interface ValueAndGradients {
   loss: number;
   /** By parameter name; parameters without a gradient (unused by the loss, or frozen) have no entry. The caller owns the tensors. */

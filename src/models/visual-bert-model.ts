@@ -8,6 +8,7 @@ import type { ModelOutputs } from './outputs.js';
 import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';
 
+/** Outputs of `VisualBertModel`. */
 export interface BaseModelOutputs extends ModelOutputs {
   /** `[b, s, h]` */
   lastHiddenState: tf.Tensor;
@@ -15,6 +16,7 @@ export interface BaseModelOutputs extends ModelOutputs {
   poolerOutput?: tf.Tensor;
 }
 
+/** Options of `VisualBertModel`. */
 export interface VisualBertModelOptions extends ModelOptions {
   /** Default true. */
   addPoolingLayer?: boolean;

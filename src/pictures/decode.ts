@@ -12,6 +12,7 @@ const MAX_PIXELS = 1 << 26;
 /** Uncompressed size of MAX_PIXELS with four channels of 16 bits. */
 export const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
+/** Options of `decodePicture`. */
 export interface DecodeOptions {
   /**
    * `shown` (default): rotated as the camera recorded, colours converted to sRGB, transparency over white. `stored`: the bytes of Pillow's

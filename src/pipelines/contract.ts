@@ -90,12 +90,14 @@ export interface ScoredRegion {
   box?: readonly [number, number, number, number];
 }
 
+/** A phrase with its regions. */
 export interface GroundedPhrase {
   phrase: string;
   /** Best first. */
   regions: ScoredRegion[];
 }
 
+/** The most likely tokens of a [MASK]. */
 export interface FilledMask {
   /** Its position in the text, [CLS] being 0. */
   position: number;
@@ -103,6 +105,7 @@ export interface FilledMask {
   words: { word: string; id: number; score: number }[];
 }
 
+/** Whether a text describes an image. */
 export interface ImageTextMatch {
   /** Probability that text and image belong together. */
   score: number;
@@ -130,9 +133,13 @@ export interface PipelineTypes {
   'feature-extraction': { input: FeatureInput; options: object; output: ExtractedFeatures };
 }
 
+/** Names of the pipelines. */
 export type PipelineName = keyof PipelineTypes;
+/** The input of a pipeline. */
 export type PipelineInput<T extends PipelineName> = PipelineTypes[T]['input'];
+/** The output of a pipeline for one input. */
 export type PipelineOutput<T extends PipelineName> = PipelineTypes[T]['output'];
+/** Options of one call of a pipeline. */
 export type CallOptions<T extends PipelineName> = PipelineTypes[T]['options'];
 
 /** Options of `pipeline`. */

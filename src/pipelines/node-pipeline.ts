@@ -7,6 +7,7 @@ import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOption
 import { createPipeline } from './create.js';
 import { loadParts, type PipelineModel } from './load.js';
 
+/** Options of `pipeline` in Node. */
 export interface NodePipelineOptions extends PipelineOptions {
   /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
   precision?: PredictionPrecision;

@@ -82,6 +82,7 @@ export class AnswerVocabulary {
   }
 }
 
+/** Options of `buildAnswers`. */
 export interface BuildAnswersOptions {
   /** Maximum number of answers. */
   size?: number;

@@ -39,6 +39,7 @@ export function bucketOf(length: number, buckets: readonly number[]): number {
   return buckets.find((size) => size >= length) ?? length;
 }
 
+/** Options of padding a batch. */
 export interface PadOptions {
   buckets: Buckets;
   /** Id of the padding token. */

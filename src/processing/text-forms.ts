@@ -2,6 +2,7 @@
 
 /** The tasks with a text form. `plain`: the text is unchanged. */
 export const TASK_NAMES = ['plain', 'vqa', 'nlvr', 'nlvr2', 'vcr', 'flickr', 'pretraining'] as const;
+/** Names of the tasks that text forms exist for. */
 export type TaskName = (typeof TASK_NAMES)[number];
 
 /** The text between [CLS] and [SEP]. */

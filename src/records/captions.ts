@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, idField, textField } from './fields.js';
 
+/** A caption of an image. */
 export interface Caption {
   imageId: string;
   caption: string;

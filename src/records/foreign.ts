@@ -116,6 +116,7 @@ export const FOREIGN_FORMATS = {
   },
 } as const satisfies Record<string, Format>;
 
+/** Names of the formats that `convertRecords` reads. */
 export type ForeignFormat = keyof typeof FOREIGN_FORMATS;
 
 /**

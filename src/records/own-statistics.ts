@@ -25,6 +25,7 @@ export interface Distribution {
   max: number;
 }
 
+/** Statistics of a file of own records. */
 export interface OwnDataStats {
   task: OwnTaskName;
   records: number;

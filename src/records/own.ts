@@ -50,6 +50,7 @@ const grounding = z.strictObject({
 
 /** The schemas of own data by task. */
 export const OWN_SCHEMAS = { classification, answering, grounding } as const;
+/** Names of the tasks that train on own records. */
 export type OwnTaskName = keyof typeof OWN_SCHEMAS;
 
 /** A text about an image or a pair of them, with its class where it is known. */

@@ -4,6 +4,7 @@ import { readJsonRecords } from '../formats/json.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 import { asObject, createIdCheck, idField, listField } from './fields.js';
 
+/** An annotation of VCR. */
 export interface VcrRecord {
   annotId: string;
   imageId: string;

@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import { readJsonRecords } from '../formats/json.js';
 import { asObject, createIdCheck, idField, listField, textField } from './fields.js';
 
+/** A question of VQA. */
 export interface VqaQuestion {
   questionId: string;
   imageId: string;
@@ -16,6 +17,7 @@ export interface VqaAnswer {
   source: string;
 }
 
+/** The answers to a question of VQA. */
 export interface VqaAnnotation {
   questionId: string;
   /** "none of the above" where the file has none. */

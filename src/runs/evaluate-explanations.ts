@@ -16,6 +16,7 @@ import { batchSizeOf } from './evaluate.js';
 import { withForwardPass } from './forward-pass.js';
 import { requireOptions } from '../options.js';
 
+/** Options of `evaluateExplanations`. */
 export interface EvaluateExplanationsOptions {
   task: string;
   /** Folder or hub id of the model. */
@@ -32,6 +33,7 @@ export interface EvaluateExplanationsOptions {
   allowFreshWeights?: boolean;
 }
 
+/** Result of `evaluateExplanations`. */
 export interface ExplanationEvaluation {
   count: number;
   /** The task's metric that the curves show. */

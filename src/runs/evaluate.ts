@@ -8,6 +8,7 @@ import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
 import { requireBatchSize, requireOptions } from '../options.js';
 
+/** Options of `evaluateRun`. */
 export interface EvaluateRunOptions {
   task: string;
   /** Folder or hub id of the model. */

@@ -14,6 +14,7 @@ import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 import { defined, requireOptions } from '../options.js';
 
+/** Options of `openOneInput`. */
 export interface OneInputOptions extends Pick<
   NodePipelineOptions,
   'answers' | 'compile' | 'precision' | 'allowFreshWeights' | 'detector' | 'onProgress'

@@ -44,7 +44,9 @@ export interface ServeOptions extends Pick<
   logLevel?: LogLevel;
 }
 
+/** Levels of the server log, from most to least verbose. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** A level of the server log. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A running server. */

@@ -12,6 +12,7 @@ import { requireOptions } from '../options.js';
 /** The file that `visualbert convert` writes the feature extractor to. */
 const DETECTOR_FILE = 'detector.safetensors';
 
+/** Options of `writeVcrFeatures`. */
 export interface VcrFeatureOptions {
   /** Annotations: `train.jsonl`, `val.jsonl`, `test.jsonl`. */
   data: readonly string[];

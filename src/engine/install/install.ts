@@ -26,6 +26,7 @@ import { currentHost, wheelPlan, type WheelPlan } from './wheel-table.js';
 import { requireKinds } from '../../options.js';
 import { gigabytes } from '../../words.js';
 
+/** Options of `installEngine`. */
 export interface InstallOptions {
   device?: DeviceKind;
   /** As `2.21.0`. */
@@ -35,6 +36,7 @@ export interface InstallOptions {
   onProgress?: (progress: InstallProgress) => void;
 }
 
+/** Result of `installEngine`. */
 export interface InstallResult extends EngineId {
   /** Folder with the libraries and addons. */
   folder: string;

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
+/** A library of CUDA that TensorFlow loads. */
 export interface CudaLibrary {
   /** File name without version, as `libcudnn`. */
   name: string;
@@ -11,6 +12,7 @@ export interface CudaLibrary {
   detail: string;
 }
 
+/** The CUDA libraries found and missing. */
 export interface CudaReport {
   /** The NVIDIA driver: it comes with the system, not with the engine. */
   driver: { present: boolean; detail: string };

@@ -13,6 +13,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../recording/precision.js';
 import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
+/** Options of `createState`. */
 export interface StateOptions {
   /**
    * Maximum number of recorded signatures, over all functions, before a new session replaces this one; functions are then recorded again when
@@ -104,6 +105,7 @@ export interface State {
 
 /** Tensors by name. */
 export type Tensors = Record<string, tf.Tensor>;
+/** Options of a compiled function. */
 export interface CompileOptions {
   state: State;
   /** Shows up in errors, logs and profiles. Default: the function's own name. */

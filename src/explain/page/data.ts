@@ -38,6 +38,7 @@ export interface PageImage {
   hasBoxes: boolean;
 }
 
+/** Data of an explanation page. */
 export interface PageData {
   text: string;
   /** The phrase or mask that was asked about. */
@@ -47,6 +48,7 @@ export interface PageData {
   images: PageImage[];
 }
 
+/** Options of an explanation page. */
 export interface PageOptions {
   /** The question as a person wrote it. */
   text: string;

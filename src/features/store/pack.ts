@@ -7,6 +7,7 @@ import { counted } from '../../words.js';
 import { STORE_MAGIC, storeEnd, type StoreIndex, storeRecord } from './layout.js';
 import { requireKinds } from '../../options.js';
 
+/** Options of `packFeatures`. */
 export interface PackOptions {
   /** Halves the size; values keep 11 bits. Default false. */
   half?: boolean;

@@ -12,6 +12,7 @@ import { openParquetPictures } from './parquet.js';
 import { joinPictures, type PictureSource } from './source.js';
 import { requireOptions, requirePaths } from '../../options.js';
 
+/** Options of `openPictures`. */
 export interface OpenPictureOptions {
   /** For Parquet files with several columns of pictures: the one to read. */
   column?: string;

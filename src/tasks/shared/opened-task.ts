@@ -9,6 +9,7 @@ import type { Dataset, Task } from '../../training/task.js';
 /** Train: labels are needed. Evaluate: labels are needed, metrics are complete. Predict: labels are optional. */
 export type Purpose = 'train' | 'evaluate' | 'predict';
 
+/** Context for opening a task. */
 export interface TaskContext {
   purpose: Purpose;
   /** Folder or hub id of the model, whose vocabulary and answers are used; null for a new model. */
@@ -36,6 +37,7 @@ export interface LeftOutImage {
   examples: number;
 }
 
+/** A task with its open data sets; `close` releases their files. */
 export interface OpenedTask<E = unknown> {
   readonly task: Task<E>;
   readonly modelClass: Architecture;

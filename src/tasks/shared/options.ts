@@ -173,6 +173,7 @@ export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
   grounding: 'your own sentences with phrases and boxes',
 };
 
+/** Names of the options of tasks. */
 export type TaskOptionName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;

@@ -10,6 +10,7 @@ import { requireBatchSize, requireKinds, requireOptions } from '../../options.js
 import { itemsOfShard, type Shard } from '../../shard.js';
 import { counted } from '../../words.js';
 
+/** Options of `evaluateTask`. */
 export interface EvaluateOptions<E> {
   task: Task<E>;
   dataset: Dataset<E>;

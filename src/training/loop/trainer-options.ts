@@ -52,6 +52,7 @@ export interface TrainerOptions<E> extends TrainingArguments {
 /** Why a run ended. */
 export type EndReason = 'finished' | 'early' | 'callback' | 'stopAfter' | NodeJS.Signals;
 
+/** Result of a training run. */
 export interface TrainResult {
   /** Number of updates, including those before a resume. */
   step: number;

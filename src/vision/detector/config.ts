@@ -34,6 +34,7 @@ export interface InputConfig {
   multipleOf: number;
 }
 
+/** Anchors of the region proposal network. */
 export interface AnchorConfig {
   /** Square roots of areas. With a pyramid one for each map, else all for the one map. */
   sizes: readonly number[];
