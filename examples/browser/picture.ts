@@ -23,6 +23,8 @@ await page.click('#load');
 await page.waitForSelector('main:not([inert])');
 await page.click('#learn');
 await page.waitForSelector('main:not([inert])');
+await page.check('#detect');
+await page.waitForSelector('main:not([inert])');
 await page.screenshot({ path: PICTURE });
 console.log(`Picture: ${PICTURE}`);
 await browser.close();

@@ -38,6 +38,7 @@ const QUESTIONS = [
   'where’s the "blue" thing — top-left?!',
   '🟥 red?\u00a0no',
 ];
+const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
 const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
 /** transformers reads the saved folder: what it misses, and the weights that were trained. */
@@ -143,7 +144,7 @@ let address: string;
     150_000,
   );
 
-  test.each(['wasm', 'webgpu'])(
+  test.each(BACKENDS)(
     'finds the regions of a picture on %s as Node does',
     async (backend) => {
       const node = await RegionDetector.fromPretrained(detector, { compile: false });
@@ -165,7 +166,7 @@ let address: string;
     150_000,
   );
 
-  test.each(['wasm', 'webgpu'])(
+  test.each(BACKENDS)(
     'learns a colour on %s, and saves a model with which Node gives the same answers',
     async (backend) => {
       const page = await open(backend);
