@@ -1,10 +1,9 @@
 // Layer norms on WebGPU, of x, of x + residual and of dropout(x) + residual: a workgroup has a row, and one more kernel sums over the rows.
 import type * as tf from '@tensorflow/tfjs';
-import { sizeOf } from '../shapes.js';
 import { columnGroups, columnSums } from './column-sums.js';
 import { type Attributes, type Inputs, type Kernel, run, type WebGpuBackend, type WebGpuKernel } from './kernel.js';
 import { DROPOUT, DROPOUT_UNIFORMS, dropoutUniforms } from './philox.js';
-import { eachOfRow, REDUCTIONS, ROW } from './rows.js';
+import { eachOfRow, matrixSizes, REDUCTIONS, ROW } from './rows.js';
 
 const UNIFORMS = { rows: 'i32', width: 'i32', epsilon: 'f32' } as const;
 
@@ -100,11 +99,6 @@ const WEIGHTS_GRAD: Kernel = {
   code: columnSums(['dWeight', 'dBias'], ['dy[i] * (x[i] - moments[2 * row]) * moments[2 * row + 1]', 'dy[i]']),
 };
 
-const sizesOf = ({ shape }: tf.TensorInfo): { rows: number; width: number } => {
-  const width = shape.at(-1) ?? 0;
-  return { rows: sizeOf(shape.slice(0, -1)), width };
-};
-
 /** Gradients of weight and bias, and the moments are given back. */
 function weightGradients(
   backend: WebGpuBackend,
@@ -112,7 +106,7 @@ function weightGradients(
   x: tf.TensorInfo,
   moments: tf.TensorInfo,
 ): tf.TensorInfo[] {
-  const sizes = sizesOf(x);
+  const sizes = matrixSizes(x);
   const results = [[sizes.width], [sizes.width]];
   const workgroups = columnGroups(sizes.width);
   const gradients = run(backend, WEIGHTS_GRAD, { inputs: [dy, x, moments], results, uniforms: sizes, workgroups });
@@ -121,7 +115,7 @@ function weightGradients(
 }
 
 const uniformsOf = (x: tf.TensorInfo, { epsilon }: Attributes): Record<keyof typeof UNIFORMS, number> => ({
-  ...sizesOf(x),
+  ...matrixSizes(x),
   epsilon: Number(epsilon),
 });
 

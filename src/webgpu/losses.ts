@@ -10,7 +10,7 @@ import {
   type WebGpuBackend,
   type WebGpuKernel,
 } from './kernel.js';
-import { eachOfRow, REDUCTIONS, ROW } from './rows.js';
+import { eachOfRow, matrixSizes, REDUCTIONS, ROW } from './rows.js';
 
 const SIZES = { rows: 'i32', width: 'i32' } as const;
 /** Of a label that is not counted: `IGNORED_LABEL` of src/models/losses.ts. */
@@ -142,11 +142,6 @@ const KL_GRAD = grad('KlDivergenceGrad', 'labels[row % uniforms.labelRows * unif
   labelRows: 'i32',
 });
 
-const sizesOf = ({ shape }: tf.TensorInfo): { rows: number; width: number } => ({
-  rows: sizeOf(shape.slice(0, -1)),
-  width: shape.at(-1) ?? 0,
-});
-
 type Loss = Inputs<'logits' | 'labels' | 'count'>;
 type LossGrad = Inputs<'dy' | 'logits' | 'labels' | 'moments' | 'divisor'>;
 type Rows = [rowLosses: tf.TensorInfo, moments: tf.TensorInfo];
@@ -162,14 +157,14 @@ function gradient(
   return run(backend, kernel, {
     inputs: [dy, logits, labels, moments, divisor],
     results: [logits.shape],
-    uniforms: { ...uniforms, elements, width: sizesOf(logits).width },
+    uniforms: { ...uniforms, elements, width: matrixSizes(logits).width },
     workgroups: Math.ceil(elements / THREADS),
   });
 }
 
 export const LOSS_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   CrossEntropy: (backend: WebGpuBackend, { logits, labels }: Loss, { smoothing }: Attributes) => {
-    const { rows, width } = sizesOf(logits);
+    const { rows, width } = matrixSizes(logits);
     const [rowLosses, moments] = run(backend, CROSS_ENTROPY_ROWS, {
       inputs: [logits, labels],
       results: [[rows], [3 * rows]],
@@ -185,11 +180,11 @@ export const LOSS_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   CrossEntropyGrad: (backend: WebGpuBackend, inputs: LossGrad, { smoothing }: Attributes) =>
     gradient(backend, CROSS_ENTROPY_GRAD, inputs, { smoothing: Number(smoothing) }),
   KlDivergence: (backend: WebGpuBackend, { logits, labels, count }: Loss) => {
-    const { rows, width } = sizesOf(logits);
+    const { rows, width } = matrixSizes(logits);
     const [rowLosses, moments] = run(backend, KL_ROWS, {
       inputs: [logits, labels],
       results: [[rows], [3 * rows]],
-      uniforms: { rows, width, labelRows: sizesOf(labels).rows },
+      uniforms: { rows, width, labelRows: matrixSizes(labels).rows },
       workgroups: rows,
     }) as Rows;
     const results = run(backend, KL_MEAN, {
@@ -202,5 +197,5 @@ export const LOSS_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
     return [results[0] as tf.TensorInfo, moments];
   },
   KlDivergenceGrad: (backend: WebGpuBackend, inputs: LossGrad) =>
-    gradient(backend, KL_GRAD, inputs, { labelRows: sizesOf(inputs.labels).rows }),
+    gradient(backend, KL_GRAD, inputs, { labelRows: matrixSizes(inputs.labels).rows }),
 };

@@ -1,5 +1,11 @@
 // Parts of kernels that give each row of a matrix to one workgroup.
+import { sizeOf } from '../shapes.js';
 import { THREADS } from './kernel.js';
+
+/** Rows and width of a tensor, seen as a matrix whose rows are its last axis. */
+export function matrixSizes({ shape }: { shape: readonly number[] }): { rows: number; width: number } {
+  return { rows: sizeOf(shape.slice(0, -1)), width: shape.at(-1) ?? 0 };
+}
 
 /** `total(x)` and `greatest(x)`: over the workgroup, known to all its threads. */
 export const REDUCTIONS = `

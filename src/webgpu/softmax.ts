@@ -1,9 +1,8 @@
 // Scaled masked softmax on WebGPU, with dropout behind it where it is asked for: a workgroup has a row.
 import type * as tf from '@tensorflow/tfjs';
-import { sizeOf } from '../shapes.js';
 import { type Attributes, type Inputs, type Kernel, run, type WebGpuBackend, type WebGpuKernel } from './kernel.js';
 import { DROPOUT, DROPOUT_UNIFORMS, dropoutUniforms } from './philox.js';
-import { eachOfRow, REDUCTIONS, ROW } from './rows.js';
+import { eachOfRow, matrixSizes, REDUCTIONS, ROW } from './rows.js';
 
 const UNIFORMS = { rows: 'i32', width: 'i32', factor: 'f32' } as const;
 const NOISE = 'let noise = uniformBlock(block);';
@@ -64,7 +63,7 @@ type Scores = { scores: tf.TensorInfo; bias?: tf.TensorInfo; key?: tf.TensorInfo
 
 function forward(backend: WebGpuBackend, { scores, bias, key }: Scores, attributes: Attributes): tf.TensorInfo[] {
   const { shape } = scores;
-  const sizes = sizesOf(scores, attributes);
+  const sizes = uniformsOf(scores, attributes);
   const kernel = SOFTMAX[bias === undefined ? 0 : 1]?.[key === undefined ? 0 : 1] as Kernel;
   return run(backend, kernel, {
     inputs: [scores, bias, key].filter((tensor) => tensor !== undefined),
@@ -78,16 +77,16 @@ function forward(backend: WebGpuBackend, { scores, bias, key }: Scores, attribut
   });
 }
 
-const sizesOf = ({ shape }: tf.TensorInfo, { scale }: Attributes): Record<keyof typeof UNIFORMS, number> => {
-  const width = shape.at(-1) ?? 0;
-  return { rows: sizeOf(shape.slice(0, -1)), width, factor: Number(scale) };
-};
+const uniformsOf = (scores: tf.TensorInfo, { scale }: Attributes): Record<keyof typeof UNIFORMS, number> => ({
+  ...matrixSizes(scores),
+  factor: Number(scale),
+});
 
 export const SOFTMAX_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   FusedSoftmax: forward,
   FusedSoftmaxDropout: forward,
   FusedSoftmaxGrad: (backend: WebGpuBackend, { dy, y }: Inputs<'dy' | 'y'>, attributes: Attributes) => {
-    const uniforms = sizesOf(y, attributes);
+    const uniforms = uniformsOf(y, attributes);
     return run(backend, SOFTMAX_GRAD, { inputs: [dy, y], results: [y.shape], uniforms, workgroups: uniforms.rows });
   },
   FusedSoftmaxDropoutGrad: (
@@ -95,7 +94,7 @@ export const SOFTMAX_KERNELS: Readonly<Record<string, WebGpuKernel>> = {
     { dy, y, key }: Inputs<'dy' | 'y' | 'key'>,
     attributes: Attributes,
   ) => {
-    const uniforms = { ...sizesOf(y, attributes), ...dropoutUniforms(y.shape, key, attributes) };
+    const uniforms = { ...uniformsOf(y, attributes), ...dropoutUniforms(y.shape, key, attributes) };
     const inputs = [dy, y, key];
     return run(backend, SOFTMAX_DROPOUT_GRAD, { inputs, results: [y.shape], uniforms, workgroups: uniforms.rows });
   },
