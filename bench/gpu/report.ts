@@ -86,7 +86,6 @@ interface JestReport {
 
 /** The GPU tests, and the message of each that failed. */
 function testSection(title: string, env: NodeJS.ProcessEnv): string {
-  if (process.exitCode === undefined) process.exitCode = 0;
   const folder = mkdtempSync(join(tmpdir(), 'visualbert-gpu-'));
   try {
     const file = join(folder, 'tests.json');
