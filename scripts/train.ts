@@ -207,17 +207,17 @@ const REASONS: Record<string, string> = {
 /** What is about to happen, as data. */
 function planData(run: TrainRun, { task, model }: RunSettings): Record<string, unknown> {
   const { trainer, modelClass, parameterCount, exampleCount, validationCount, newHead, leftOut } = run;
-  const { totalSteps, stepsPerEpoch, arguments: given } = trainer;
+  const { totalSteps, stepsPerEpoch } = trainer;
   return {
     ...{ task, model, modelClass, parameterCount, exampleCount, validationCount, totalSteps, stepsPerEpoch },
-    ...{ freshWeights: freshWeights(run), newHead, leftOut, arguments: given },
+    ...{ freshWeights: freshWeights(run), newHead, leftOut, arguments: run.arguments },
   };
 }
 
 /** The same in words. */
 function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | null): string {
   const { trainer, parameterCount, exampleCount, validationCount, newHead } = run;
-  const { batchSize, accumulationSteps, precision, outputDir } = trainer.arguments;
+  const { batchSize, accumulationSteps, outputDir, groupByLength, step } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
   const fresh = freshWeights(run);
   return [
@@ -226,8 +226,8 @@ function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | n
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
-    `${counted(trainer.totalSteps, 'update')} of ${counted(batchSize * accumulationSteps, 'example')} (${counted(epochs, 'epoch')} of ${trainer.stepsPerEpoch}), ${precision}, into ${outputDir}`,
-    ...(padding === null ? [] : [paddingText(padding, trainer.arguments.groupByLength)]),
+    `${counted(trainer.totalSteps, 'update')} of ${counted(batchSize * accumulationSteps, 'example')} (${counted(epochs, 'epoch')} of ${trainer.stepsPerEpoch}), ${step.precision}, into ${outputDir}`,
+    ...(padding === null ? [] : [paddingText(padding, groupByLength)]),
   ].join('\n');
 }
 

@@ -154,6 +154,7 @@ export type {
   TrainerCallback,
   TrainerModel,
   TrainerOptions,
+  TrainerParts,
   TrainResult,
 } from './training/loop/trainer-options.js';
 export { resolveTrainingArguments, TRAINING_ARGUMENTS } from './training/arguments.js';
@@ -195,7 +196,7 @@ export {
   sortSettings,
   validationOptions,
 } from './runs/settings.js';
-export type { RunSettings } from './runs/settings.js';
+export type { RunSettings, StoredRun } from './runs/settings.js';
 
 export { convertCheckpoint } from './convert/convert.js';
 export type { ConversionReport, ConvertOptions } from './convert/convert.js';

@@ -3,8 +3,17 @@ import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
-import { expected, OptionsError, parseOptions, requireKinds, requireOptions, requirePath, text } from '../options.js';
-import { type ResolvedTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
+import {
+  expected,
+  oneOf,
+  OptionsError,
+  parseOptions,
+  requireKinds,
+  requireOptions,
+  requirePath,
+  text,
+} from '../options.js';
+import { TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
@@ -33,6 +42,17 @@ export const RUN_OPTIONS = {
 
 const runSchema = z.strictObject(RUN_OPTIONS);
 
+/** The settings in run.json. Runs of other versions may have further arguments, which `sortSettings` rejects when the run resumes. */
+const storedSchema = z.object({
+  task: oneOf(TASK_NAMES),
+  ...RUN_OPTIONS,
+  data: z.record(z.string(), z.unknown(), { error: expected('the options of a task') }),
+  arguments: z.looseObject(TRAINING_ARGUMENTS, { error: expected('the arguments of a run') }),
+});
+
+/** The settings of a run folder, with the arguments' defaults filled in. */
+export type StoredRun = z.output<typeof storedSchema>;
+
 /**
  * Sorts the settings of one object (a config file, flags) into those of the model, the task and the trainer.
  * @throws ConfigError for an unknown key or task
@@ -41,16 +61,34 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   requireOptions('settings', given);
   const { task, ...rest } = given;
   if (!isTask(task)) throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(task)}`);
-  const homes = { run: RUN_OPTIONS, data: TASK_OPTIONS[task].shape, arguments: TRAINING_ARGUMENTS };
-  const pick = (home: keyof typeof homes): Record<string, unknown> =>
-    Object.fromEntries(Object.entries(rest).filter(([name]) => name in homes[home]));
-  const known = ['task', ...Object.values(homes).flatMap((shape) => Object.keys(shape))];
-  const unknown = Object.keys(rest).filter((name) => !known.includes(name));
+  const homes = homesOf(task);
+  const sorted: Record<Home, Record<string, unknown>> = { run: {}, data: {}, arguments: {} };
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(rest)) {
+    const home = homes.get(name);
+    if (home === undefined) unknown.push(name);
+    else sorted[home][name] = value;
+  }
   if (unknown.length > 0) {
+    const known = ['task', ...homes.keys()];
     const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
     throw new OptionsError('settings', [{ name: null, problem }], known);
   }
-  return { task, ...parseOptions('settings', runSchema, pick('run')), data: pick('data'), arguments: pick('arguments') };
+  const { run, ...others } = sorted;
+  return { task, ...parseOptions('settings', runSchema, run), ...others };
+}
+
+/** The part of a run's settings that a setting belongs to. */
+type Home = 'run' | 'data' | 'arguments';
+
+/** Where each setting of a run of a task belongs, by its name. */
+function homesOf(task: TaskOptionName): ReadonlyMap<string, Home> {
+  const of = (home: Home, shape: object): [string, Home][] => Object.keys(shape).map((name) => [name, home]);
+  return new Map([
+    ...of('run', RUN_OPTIONS),
+    ...of('data', TASK_OPTIONS[task].shape),
+    ...of('arguments', TRAINING_ARGUMENTS),
+  ]);
 }
 
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
@@ -64,17 +102,15 @@ export async function readSettings(path: string): Promise<Record<string, unknown
   }
 }
 
-/** The settings of a run folder. @throws ConfigError when the folder holds no run */
-export async function readRun(dir: string): Promise<RunSettings & { arguments: ResolvedTrainingArguments }> {
+/** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has settings that are none */
+export async function readRun(dir: string): Promise<StoredRun> {
   requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);
   if (!(await exists(path))) throw await noRun(dir);
-  const run = await readSettings(path);
-  if (!isTask(run['task']) || !isTable(run['data']) || !isTable(run['arguments']))
-    throw new ConfigError(
-      `${path}: expected task, data and arguments of a run, received ${Object.keys(run).join(', ')}`,
-    );
-  return run as unknown as RunSettings & { arguments: ResolvedTrainingArguments };
+  const run = storedSchema.safeParse(await readSettings(path));
+  if (run.success) return run.data;
+  const problems = run.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new ConfigError(`${path}: ${problems.join('; ')}`);
 }
 
 /** Maximum number of run folders to suggest. */

@@ -2,7 +2,7 @@
 import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
-import { resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';
+import { flatTrainingArguments, resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
@@ -23,6 +23,8 @@ const READ_AHEAD = 8;
 /** A run that is ready to start. */
 export interface TrainRun {
   readonly trainer: Trainer<unknown>;
+  /** The arguments with all defaults filled in, as run.json stores them. */
+  readonly arguments: TrainingArguments;
   readonly modelClass: Architecture;
   readonly parameterCount: number;
   readonly exampleCount: number;
@@ -56,9 +58,9 @@ export async function openTrainRun(
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
-  const given = settings.arguments as TrainingArguments;
-  // checked first: data and model take longer to open
-  const { seed, outputDir, resume } = resolveTrainingArguments(given);
+  const resolved = resolveTrainingArguments(settings.arguments); // first: data and model take longer to open
+  const given = flatTrainingArguments(resolved);
+  const { seed, outputDir, resume } = resolved;
   const writes = (watching.cluster?.server.worker ?? 0) === 0;
   if (!resume && writes) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
   const { model: source, modelConfig, ...rest } = settings;
@@ -92,6 +94,7 @@ export async function openTrainRun(
     });
     return {
       trainer,
+      arguments: given,
       modelClass: opened.modelClass,
       parameterCount: model.numParameters(),
       exampleCount: opened.data.length,

@@ -1,7 +1,7 @@
 // The arguments of a training run: those of the run and the options of its step. Flags, config files, types, help and docs are made from them.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { expected, number, OptionsError, parseOptions, text, truth, wholeNumber } from '../options.js';
+import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
 const count = wholeNumber(1);
@@ -12,8 +12,6 @@ const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
 /** Default warmup share of a run, from the authors' recipes. */
 const DEFAULT_WARMUP_RATIO = 0.1;
 
-const stepOptions = z.strictObject(STEP_OPTIONS).omit({ totalSteps: true }).shape; // a run computes it
-
 /** A step's option with a run's default: a run follows a recipe, while a step alone does only what is requested. */
 function inRun<T extends z.ZodType>(
   option: z.ZodDefault<T> | z.ZodOptional<T>,
@@ -23,7 +21,8 @@ function inRun<T extends z.ZodType>(
   return option.unwrap().default(value).describe(description);
 }
 
-const schema = z.strictObject({
+/** What a run trains on, and for how long. */
+const extent = {
   outputDir: text('a folder').describe('folder of the run: model, checkpoints, metrics, report'),
   epochs: number('a number above 0', (x) => x > 0)
     .default(3)
@@ -32,12 +31,13 @@ const schema = z.strictObject({
   batchSize: count.default(32).describe('examples in one batch'),
   evaluationBatchSize: count.optional().describe('examples in one batch of evaluation; default batchSize'),
   accumulationSteps: count.default(1).describe('batches whose gradients make one update'),
-  ...stepOptions,
+};
+
+/** The options of the run's training step, but for `totalSteps` and `seed`, which come from the run. */
+const stepArguments = {
+  ...z.strictObject(STEP_OPTIONS).omit({ totalSteps: true, seed: true }).shape,
   schedule: inRun(STEP_OPTIONS.schedule, 'linear', 'how the rate falls after the warmup'),
   warmupSteps: STEP_OPTIONS.warmupSteps.describe('updates until the peak rate'),
-  warmupRatio: number('a number from 0 to 1', (x) => x >= 0 && x <= 1)
-    .optional()
-    .describe(`warmup as a share of all updates, instead of warmupSteps; default ${DEFAULT_WARMUP_RATIO}`),
   weightDecay: inRun(STEP_OPTIONS.weightDecay, 0.01),
   maxGradNorm: inRun(
     STEP_OPTIONS.maxGradNorm,
@@ -48,7 +48,14 @@ const schema = z.strictObject({
     .unwrap()
     .optional()
     .describe('record the step as a graph; default: when the native engine is there'),
+};
+
+/** The random numbers of a run, the order of its examples, and when it evaluates, saves, logs and ends. */
+const course = {
   seed: inRun(STEP_OPTIONS.seed, 0, 'of order, masks and dropout'),
+  warmupRatio: number('a number from 0 to 1', (x) => x >= 0 && x <= 1)
+    .optional()
+    .describe(`warmup as a share of all updates, instead of warmupSteps; default ${DEFAULT_WARMUP_RATIO}`),
   shuffle: truth().default(true).describe('another order of the examples in every epoch'),
   groupByLength: truth().default(false).describe('batches of examples of like length'),
   evaluateEvery: interval.default('epoch').describe('epoch, never, or a number of updates'),
@@ -59,37 +66,49 @@ const schema = z.strictObject({
   histograms: truth().default(false).describe('write the distributions of all parameters for TensorBoard'),
   stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume continues'),
   resume: truth().default(false).describe('go on from the newest checkpoint of outputDir'),
-});
+};
 
-/** The arguments of a run, all optional. */
-export type TrainingArguments = z.input<typeof schema>;
-/** The arguments with all defaults filled in. */
-export type ResolvedTrainingArguments = z.output<typeof schema>;
+/** Names, checks, defaults and descriptions of all arguments, in the order of help and docs. */
+export const TRAINING_ARGUMENTS = { ...extent, ...stepArguments, ...course };
 
-/** Names, checks, defaults and descriptions of all arguments. */
-export const TRAINING_ARGUMENTS = schema.shape;
+/** The arguments as they are given and stored: in one object. */
+const flatSchema = z
+  .strictObject(TRAINING_ARGUMENTS)
+  .refine(
+    ({ warmupSteps, warmupRatio }) => warmupSteps === undefined || warmupRatio === undefined,
+    'expected warmupSteps or warmupRatio, received both; give one of them',
+  );
+/** The arguments as they are used: those of the step apart. */
+const nestedSchema = z.object({ ...extent, ...course, step: z.object(stepArguments) });
+
+/** The arguments of a run, all optional but `outputDir`. */
+export type TrainingArguments = z.input<typeof flatSchema>;
+/** The arguments of a run with all defaults filled in; `step` holds the options of its training step. */
+export type ResolvedTrainingArguments = z.output<typeof nestedSchema>;
 
 /**
  * Checks arguments and fills in the defaults.
  * @throws ConfigError naming every unknown key and every value out of its range
  */
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
-  const given = parseOptions('TrainingArguments', schema, options);
-  if (given.warmupSteps !== undefined && given.warmupRatio !== undefined) {
-    const problem = 'expected warmupSteps or warmupRatio, received both; give one of them';
-    throw new OptionsError('TrainingArguments', [{ name: null, problem }], Object.keys(schema.shape));
-  }
-  return given;
+  const given = parseOptions('TrainingArguments', flatSchema, options);
+  return nestedSchema.parse({ ...given, step: given });
 }
 
-/** The options of the training step that belong to a run's arguments. */
+/** Resolved arguments in one object, as run.json and checkpoints store them; `resolveTrainingArguments` is the inverse. */
+export function flatTrainingArguments({ step, ...own }: ResolvedTrainingArguments): TrainingArguments {
+  return { ...own, ...step };
+}
+
+/** The options of a run's training step. @param totalSteps updates in the whole run */
 export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: number): TrainingStepOptions {
-  const own = Object.entries(given).filter(([name]) => name in stepOptions);
+  const { step, seed, warmupRatio = DEFAULT_WARMUP_RATIO } = given;
   return {
-    ...(Object.fromEntries(own) as TrainingStepOptions),
+    ...step,
+    seed,
     totalSteps,
-    warmupSteps: given.warmupSteps ?? Math.ceil((given.warmupRatio ?? DEFAULT_WARMUP_RATIO) * totalSteps),
-    compile: given.compile ?? hasNativeBackend(),
+    warmupSteps: step.warmupSteps ?? Math.ceil(warmupRatio * totalSteps),
+    compile: step.compile ?? hasNativeBackend(),
   };
 }
 

@@ -17,7 +17,7 @@ describe('presets', () => {
     test(`${name} is accepted and says its command, score and cost`, async () => {
       const path = join('configs', name);
       const { task, arguments: training, data, model } = sortSettings(await readSettings(path));
-      expect(resolveTrainingArguments(training).learningRate).toBeGreaterThan(0);
+      expect(resolveTrainingArguments(training).step.learningRate).toBeGreaterThan(0);
       expect(model).not.toBeNull();
       const shape = TASK_OPTIONS[task].shape as Record<string, { safeParse(value: unknown): { success: boolean } }>;
       for (const [key, value] of Object.entries(data))

@@ -38,10 +38,17 @@ describe('readRun', () => {
   test.each([
     ['null', /run.json: expected a JSON object of settings \(received another value\)/],
     ['{', /run.json: expected a JSON object of settings \(/],
-    ['{}', /run.json: expected task, data and arguments of a run/],
     [
-      '{"task":"nlvr","data":3,"arguments":5}',
-      /expected task, data and arguments of a run, received task, data, arguments/,
+      '{}',
+      /run.json: task: expected one of vqa, nlvr.*, received none; data: expected the options of a task, received none; arguments: /,
+    ],
+    [
+      '{"task":"nlvr","data":3,"arguments":[]}',
+      /run.json: data: expected the options of a task, received 3; arguments: expected the arguments of a run, received \[\]$/,
+    ],
+    [
+      '{"task":"nlvr","data":{},"arguments":{"outputDir":"a","learningRate":"much","freeze":[7]}}',
+      /run.json: arguments.learningRate: expected a number of at least 0, received "much"; arguments.freeze.0: expected a name/,
     ],
   ])('says what is wrong with a run.json that holds %s', async (text, message) => {
     writeFileSync(join(folder, 'run.json'), text);

@@ -4,7 +4,7 @@ import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
 import { jsonText } from '../../platform/json-file.js';
 import { listenForStop } from '../../platform/stop-signals.js';
-import { stepOptionsOf } from '../arguments.js';
+import { flatTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { RunLog } from '../log/run-log.js';
 import { StepProfiler } from '../log/step-profiler.js';
 import { type Checkpoint } from '../run-folder/checkpoints.js';
@@ -63,9 +63,9 @@ async function openState<E>(
 ): Promise<TrainerState> {
   const fresh: TrainerState = {
     data: { train: train.fingerprint, validation: validation?.fingerprint ?? null },
-    arguments: given,
+    arguments: flatTrainingArguments(given),
     fixedSettings,
-    environment: runEnvironment(step.compiled, given.precision),
+    environment: runEnvironment(step.compiled, given.step.precision),
     started: new Date().toISOString(),
     best: null,
     staleEvaluations: 0,
@@ -80,15 +80,15 @@ async function openState<E>(
     progress.line(`resume: the result will not be bit-identical to an uninterrupted run: ${changes.join('; ')}`);
   await step.loadState(checkpoint.dir);
   progress.line(`resume: continuing after step ${checkpoint.step} of ${totalSteps}`);
-  return { ...checkpoint.state, arguments: given, environment: fresh.environment };
+  return { ...checkpoint.state, arguments: fresh.arguments, environment: fresh.environment };
 }
 
 /** Writes the initial files of the folder, and opens its log. @param startedAt updates before this start */
 async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: number): Promise<RunLog> {
-  const { task, settings, arguments: given } = plan;
-  const { outputDir } = given;
+  const { task, settings } = plan;
+  const { outputDir } = plan.arguments;
   const { name, primaryMetric, greaterIsBetter } = task;
-  const { started, environment } = state;
+  const { started, environment, arguments: given } = state;
   const run = { task: name, primaryMetric, greaterIsBetter, started, arguments: given, ...settings, environment };
   await writeTextAtomic(join(outputDir, 'run.json'), jsonText(run));
   await plan.saveAssets(outputDir);

@@ -1,24 +1,13 @@
 // The parts of a run, shared by its loop, evaluations and checkpoints.
-import { type ResolvedTrainingArguments, type TrainingArguments } from '../arguments.js';
-import { type Cluster } from '../../cluster/contract.js';
+import { type ResolvedTrainingArguments } from '../arguments.js';
 import { type RunLog } from '../log/run-log.js';
 import { type StepProfiler } from '../log/step-profiler.js';
 import { type CheckpointStore } from '../run-folder/checkpoints.js';
 import { type TrainerState } from '../run-folder/trainer-state.js';
 import { type TrainingStep } from '../step/contract.js';
-import { type Dataset } from '../task.js';
 import { type FittedBuckets } from './buckets.js';
 import { type StopSignals } from '../../platform/stop-signals.js';
-import { type TrainerOptions } from './trainer-options.js';
-
-/** The options of a trainer besides its arguments, with defaults filled in. */
-export type RunParts<E> = Required<
-  Omit<TrainerOptions<E>, keyof TrainingArguments | 'validation' | 'profile' | 'cluster'>
-> & {
-  validation: Dataset<E> | null;
-  profile: string | null;
-  cluster: Cluster | null;
-};
+import { type RunParts } from './trainer-options.js';
 
 /** The plan of a run, known before anything is opened. */
 export interface RunPlan<E> extends Readonly<RunParts<E>> {

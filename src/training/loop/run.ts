@@ -150,7 +150,7 @@ export class Run<E> {
     if (isScaled && lossScale < 1) {
       throw new TrainingError(`step ${step}: gradients overflow float16 at every loss scale; train in bf16 or fp32`);
     }
-    if (given.skipNonFinite || isScaled) {
+    if (given.step.skipNonFinite || isScaled) {
       state.skippedSteps += 1;
       const scale = isScaled ? `; loss scale now ${lossScale}` : '';
       progress.line(`step ${step}: skipped, loss ${loss}, gradient norm ${gradientNorm}${scale}`);

@@ -11,7 +11,7 @@ export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
   const dir = await store.write(step, state, async (temporary) => {
     await model.savePretrained(temporary);
     await training.saveState(temporary);
-    if (run.arguments.emaDecay !== undefined)
+    if (run.arguments.step.emaDecay !== undefined)
       await training.withAverage(() => model.savePretrained(join(temporary, AVERAGE)));
   });
   const best = state.best?.step ?? step;

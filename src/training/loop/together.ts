@@ -5,7 +5,7 @@ import { TrainingError } from '../../errors.js';
 import { listenForStop } from '../../platform/stop-signals.js';
 import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
-import { stepOptionsOf } from '../arguments.js';
+import { flatTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { updatesOf } from './updates.js';
@@ -23,7 +23,7 @@ export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): P
     'the validation examples': validation?.fingerprint ?? 'none',
     'the parameters of the model': shapes.join('; '),
     ...Object.fromEntries(
-      Object.entries({ ...fixedSettings, ...given }).flatMap(([name, value]) =>
+      Object.entries({ ...fixedSettings, ...flatTrainingArguments(given) }).flatMap(([name, value]) =>
         OWN_ARGUMENTS.has(name) ? [] : [[name, JSON.stringify(value) ?? 'not set'] as const],
       ),
     ),

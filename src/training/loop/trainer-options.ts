@@ -1,11 +1,12 @@
 // The options of a trainer and the result of a run.
 import { type Cluster } from '../../cluster/contract.js';
-import { type Progress } from '../log/progress.js';
+import { requireOptions } from '../../options.js';
+import { createProgress, type Progress } from '../log/progress.js';
 import { type PictureReader } from '../report/example-cards.js';
 import { type Dataset, type Task } from '../task.js';
 import { type TrainableModel } from '../step/trainable-model.js';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';
-import { type TrainingArguments } from '../arguments.js';
+import { type ResolvedTrainingArguments, resolveTrainingArguments, type TrainingArguments } from '../arguments.js';
 import { type StepResult } from '../step/contract.js';
 
 /** A model that the trainer can save. */
@@ -24,7 +25,7 @@ export interface TrainerCallback {
 }
 
 /** The parts of a run, besides its arguments. */
-export interface TrainerOptions<E> extends TrainingArguments {
+export interface TrainerParts<E> {
   model: TrainerModel;
   task: Task<E>;
   train: Dataset<E>;
@@ -47,6 +48,51 @@ export interface TrainerOptions<E> extends TrainingArguments {
   settings?: Record<string, unknown>;
   /** Further settings that must be equal when the run resumes, by name: options of examples, the model's configuration. */
   fixedSettings?: Readonly<Record<string, unknown>>;
+}
+
+/** The options of a trainer: parts and arguments in one object. */
+export interface TrainerOptions<E> extends TrainerParts<E>, TrainingArguments {}
+
+/** The parts of a run with defaults filled in. */
+export type RunParts<E> = Required<Omit<TrainerParts<E>, 'validation' | 'profile' | 'cluster'>> & {
+  validation: Dataset<E> | null;
+  profile: string | null;
+  cluster: Cluster | null;
+};
+
+/**
+ * Separates the options of a trainer.
+ * @throws ConfigError for a missing part, and for arguments that are unknown or out of range
+ */
+export function separateOptions<E>(options: TrainerOptions<E>): {
+  parts: RunParts<E>;
+  given: ResolvedTrainingArguments;
+} {
+  requireOptions('Trainer', options);
+  const {
+    model,
+    task,
+    train,
+    validation = null,
+    callbacks = [],
+    progress = createProgress(),
+    profile = null,
+    cluster = null,
+    saveAssets = async () => undefined,
+    readPicture = async () => null,
+    settings = {},
+    fixedSettings = {},
+    ...given
+  } = options;
+  for (const [name, value] of Object.entries({ model, task, train }))
+    requireOptions(`Trainer: ${name}`, value, `an object, see TrainerOptions`);
+  const needed = { model, task, train };
+  const watching = { callbacks, progress, profile, cluster };
+  const stored = { saveAssets, readPicture, settings, fixedSettings };
+  return {
+    parts: { ...needed, validation, ...watching, ...stored },
+    given: resolveTrainingArguments(given),
+  };
 }
 
 /** Why a run ended. */

@@ -1,7 +1,6 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Independent of vision and language.
 import { ConfigError } from '../../errors.js';
-import { type ResolvedTrainingArguments, resolveTrainingArguments, stepOptionsOf } from '../arguments.js';
-import { createProgress } from '../log/progress.js';
+import { type ResolvedTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { writeReport } from '../report/report.js';
 import { CheckpointStore } from '../run-folder/checkpoints.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
@@ -11,8 +10,7 @@ import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { requireAgreement, trainBeside, withOthers } from './together.js';
-import { type TrainerOptions, type TrainResult } from './trainer-options.js';
-import { requireOptions } from '../../options.js';
+import { separateOptions, type TrainerOptions, type TrainResult } from './trainer-options.js';
 
 /** Maximum number of shapes of training batches. */
 const MAX_SHAPES = 8;
@@ -30,20 +28,9 @@ export class Trainer<E> {
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
   constructor(options: TrainerOptions<E>) {
-    requireOptions('Trainer', options);
-    const { model, task, train, validation = null, callbacks = [], progress = createProgress(), ...rest } = options;
-    for (const [name, value] of Object.entries({ model, task, train }))
-      requireOptions(`Trainer: ${name}`, value, `an object, see TrainerOptions`);
-    const {
-      profile = null,
-      cluster = null,
-      saveAssets = async () => undefined,
-      readPicture = async () => null,
-      ...more
-    } = rest;
-    const { settings = {}, fixedSettings = {}, ...given } = more;
-    const resolved = resolveTrainingArguments(given);
-    const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = resolved;
+    const { parts, given } = separateOptions(options);
+    const { task, train, validation, cluster } = parts;
+    const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = given;
     if (train.length === 0) throw new ConfigError('Trainer: expected training examples, received an empty data set');
     if (validation?.length === 0)
       throw new ConfigError('Trainer: expected validation examples, received an empty data set; leave validation out');
@@ -55,18 +42,18 @@ export class Trainer<E> {
     const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
     const totalSteps = maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs));
     const fittedBuckets = once(async () => {
-      const isCompiled = stepOptionsOf(resolved, totalSteps).compile === true;
+      const isCompiled = stepOptionsOf(given, totalSteps).compile === true;
       return fitBuckets(task, train, {
-        batches: epochBatches(train, 0, resolved),
+        batches: epochBatches(train, 0, given),
         batchCount: totalSteps * accumulationSteps,
         maxShapes: accumulationSteps === 1 ? MAX_SHAPES : MAX_ACCUMULATED_SHAPES,
-        seed: resolved.seed,
+        seed: given.seed,
         ...(isCompiled ? { batchSize } : {}),
       });
     });
     this.plan = {
-      ...{ model, task, train, validation, callbacks, progress, profile, cluster, saveAssets, readPicture },
-      ...{ settings, fixedSettings, arguments: resolved, stepsPerEpoch, totalSteps, fittedBuckets },
+      ...parts,
+      ...{ arguments: given, stepsPerEpoch, totalSteps, fittedBuckets },
       store: new CheckpointStore(outputDir),
     };
   }

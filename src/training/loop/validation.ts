@@ -54,7 +54,7 @@ export class Validation<E> {
         ? this.alone(options, onNotes)
         : this.together(options, cluster, metric, onNotes);
     };
-    return given.emaDecay === undefined ? compute() : step.withAverage(compute);
+    return given.step.emaDecay === undefined ? compute() : step.withAverage(compute);
   }
 
   private async options(): Promise<EvaluateOptions<E>> {

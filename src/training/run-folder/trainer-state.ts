@@ -1,6 +1,6 @@
 // The trainer state in a checkpoint, and the comparison of settings when a run resumes.
 import { TrainingError } from '../../errors.js';
-import { type ResolvedTrainingArguments } from '../arguments.js';
+import { type TrainingArguments } from '../arguments.js';
 
 /** The best evaluation so far. */
 export interface BestEvaluation {
@@ -24,7 +24,8 @@ export interface RunEnvironment {
 export interface TrainerState {
   /** Fingerprints of the examples. */
   data: { train: string; validation: string | null };
-  arguments: ResolvedTrainingArguments;
+  /** With all defaults filled in. */
+  arguments: TrainingArguments;
   /** Further settings that must be equal, by name. */
   fixedSettings: Readonly<Record<string, unknown>>;
   environment: RunEnvironment;
