@@ -97,7 +97,7 @@ export function resolveTrainingArguments(options: unknown): ResolvedTrainingArgu
 
 /** Resolved arguments in one object, as run.json and checkpoints store them; `resolveTrainingArguments` is the inverse. */
 export function flatTrainingArguments({ step, ...own }: ResolvedTrainingArguments): TrainingArguments {
-  return { ...own, ...step };
+  return z.encode(flatSchema, { ...own, ...step });
 }
 
 /** The options of a run's training step. @param totalSteps updates in the whole run */

@@ -67,6 +67,16 @@ describe('readRun', () => {
     rmSync(runs, { recursive: true });
   });
 
+  test('reads a run of an earlier version: without newer arguments, with one that is gone', async () => {
+    const given = { outputDir: 'a', learningRate: 1e-3, maxGradNorm: 0, gone: 1 };
+    const run = { task: 'nlvr', model: null, data: { data: ['a.json'] }, arguments: given, environment: {} };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(run));
+    const read = await readRun(folder);
+    expect(read).toMatchObject({ task: 'nlvr', model: null, data: { data: ['a.json'] } });
+    expect(read.arguments).toMatchObject({ outputDir: 'a', learningRate: 1e-3, maxGradNorm: null, batchSize: 32 });
+    expect(() => sortSettings({ task: 'nlvr', ...read.arguments })).toThrow('unknown setting gone for task nlvr');
+  });
+
   test('reads settings with comments', async () => {
     const path = join(folder, 'settings.json');
     writeFileSync(path, '// a preset\n{\n  // its task\n  "task": "nlvr"\n}\n');

@@ -49,8 +49,8 @@ export interface UpdateRule {
 export interface Clipping {
   /** Norm of all gradients, or of this one: see `clipsPerParameter`. */
   norm: tf.Scalar;
-  /** Bound of the norm; Infinity: none. */
-  maxNorm: number;
+  /** Bound of the norm; null: none. */
+  maxNorm: number | null;
   /** A norm that is not finite leaves everything unchanged. */
   skipNonFinite: boolean;
 }
@@ -106,8 +106,8 @@ export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
 }
 
 function updateInOneKernel(moments: MomentOptions): UpdateRule['updateAtOnce'] {
-  return (slots, gradient, scalars, { decay, rateFactor }, { norm, ...clipping }) => {
-    const attributes = { ...moments, ...clipping, decay, rateFactor };
+  return (slots, gradient, scalars, { decay, rateFactor }, { norm, maxNorm, skipNonFinite }) => {
+    const attributes = { ...moments, maxNorm: maxNorm ?? Infinity, skipNonFinite, decay, rateFactor };
     const outputs = fused('FusedAdamW', { ...slots, gradient, norm, ...scalars }, attributes);
     if (outputs === null) return null;
     const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];

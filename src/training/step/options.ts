@@ -10,10 +10,17 @@ const atLeast0 = number('a number of at least 0', (x) => x >= 0);
 const below1 = number('a number from 0 to below 1', (x) => x >= 0 && x < 1);
 const upTo1 = number('a number above 0, at most 1', (x) => x > 0 && x <= 1);
 
-/** A bound of the gradient norm; 0 or Infinity for none (JSON has no Infinity). */
-const gradientBound = z
-  .union([atLeast0, z.literal(Infinity)], { error: expected('a number above 0, or 0 or Infinity for none') })
-  .transform((bound) => (bound === Infinity ? 0 : bound));
+/** A bound of the gradient norm, null for none. It may be given as 0 or Infinity too, and files store 0, which earlier versions read. */
+const gradientBound = z.codec(
+  z.union([atLeast0, z.literal(Infinity), z.null()], {
+    error: expected('a number above 0, or 0 or Infinity for none'),
+  }),
+  z.number().nullable(),
+  {
+    decode: (bound) => (bound === 0 || bound === Infinity ? null : bound),
+    encode: (bound) => bound ?? 0,
+  },
+);
 
 /** The options by name. A run's defaults, where they differ, are in `training/arguments.ts`. */
 export const STEP_OPTIONS = {
@@ -65,7 +72,7 @@ const schema = z.strictObject(STEP_OPTIONS);
 /** The options of `createTrainingStep`. */
 export type TrainingStepOptions = z.input<typeof schema>;
 
-/** Options with every default filled in; `maxGradNorm` is Infinity for none. */
+/** Options with every default filled in; `maxGradNorm` is null for none. */
 export interface ResolvedStepOptions extends Required<Omit<z.output<typeof schema>, 'totalSteps' | 'emaDecay'>> {
   totalSteps: number | undefined;
   emaDecay: number | undefined;
@@ -75,13 +82,12 @@ export interface ResolvedStepOptions extends Required<Omit<z.output<typeof schem
 export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOptions {
   const given = parseOptions('createTrainingStep', schema, options);
   const isAdamW = given.optimizer === 'adamw';
-  const bound = given.maxGradNorm ?? (isAdamW ? 0 : 1);
   return {
     ...given,
     schedule: given.schedule ?? (given.totalSteps === undefined ? 'constant' : 'linear'),
     warmupSteps: given.warmupSteps ?? 0,
     epsilon: given.epsilon ?? (isAdamW ? 1e-8 : 1e-6),
-    maxGradNorm: bound === 0 ? Infinity : bound,
+    maxGradNorm: given.maxGradNorm === undefined ? (isAdamW ? null : 1) : given.maxGradNorm,
     totalSteps: given.totalSteps,
     emaDecay: given.emaDecay,
   };

@@ -20,7 +20,8 @@ export interface TrainedParameter extends GroupFactors {
 
 export interface UpdateOptions {
   rule: UpdateRule;
-  maxGradNorm: number;
+  /** Null: gradients are not clipped. */
+  maxGradNorm: number | null;
   emaDecay: number | undefined;
   skipNonFinite: boolean;
   gradientCheckpointing: boolean;
@@ -88,7 +89,7 @@ function applyGradients(
       maxNorm: maxGradNorm,
       skipNonFinite,
     },
-    factor: Number.isFinite(maxGradNorm) ? clipFactor(norm, maxGradNorm) : null,
+    factor: maxGradNorm === null ? null : clipFactor(norm, maxGradNorm),
   });
   const shared = limitsOf(gradientNorm);
   for (const [name, gradient] of gradients) {
