@@ -1,6 +1,9 @@
-// Scores of classes: probabilities, and the best classes.
+// Scores of classes: probabilities, the best classes, and the label that stands for none.
 import { ConfigError } from './errors.js';
 import { shown } from './options.js';
+
+/** The integer label that losses ignore. */
+export const IGNORED_LABEL = -100;
 
 /** `exp(x_i) / sum_j exp(x_j)`, relative to the largest score, so that nothing overflows. */
 export function softmax(scores: ArrayLike<number>): number[] {

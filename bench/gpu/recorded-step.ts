@@ -9,6 +9,7 @@ import {
   VisualBertForPreTraining,
   VisualBertForQuestionAnswering,
 } from '../../src/node.js';
+import { IGNORED_LABEL } from '../../src/scores.js';
 import { graphNodes } from './graph-definition.js';
 import { type Kernel, readKernels } from './kernels.js';
 import { placeOnGpu, type Placement } from './placement.js';
@@ -38,7 +39,10 @@ const config = (more: object): VisualBertConfig =>
   });
 const ids = (values: number[]): tf.Tensor => tf.tensor2d([values, values], undefined, 'int32');
 const shared = { inputIds: ids([2, 7, 8, 9, 10, 3]), visualEmbeds: tf.ones([2, REGIONS, DIM]) };
-const hidden = [...Array.from({ length: TEXT }, (_, i) => (i === 2 ? 8 : -100)), ...Array<number>(REGIONS).fill(-100)];
+const hidden = [
+  ...Array.from({ length: TEXT }, (_, i) => (i === 2 ? 8 : IGNORED_LABEL)),
+  ...Array<number>(REGIONS).fill(IGNORED_LABEL),
+];
 const CASES = [
   {
     create: () => new VisualBertForQuestionAnswering(config({ numLabels: 5 }), { seed: 0 }),

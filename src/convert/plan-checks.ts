@@ -3,9 +3,9 @@ import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 import type { Architecture, CheckpointTraits } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
-import { sameShape } from '../models/pretrained/ties.js';
 import { isTextOnly, type Layout } from './key-map.js';
 import { isHead } from '../models/pretrained/fresh-weights.js';
+import { isSameShape } from '../shapes.js';
 
 /** A key that is not converted, and why. */
 export interface SkippedKey {
@@ -66,7 +66,7 @@ export function requireShapes(
 ): void {
   const wrong = [...sources].flatMap(([name, key]) => {
     const [found, wanted] = [file.tensors.get(key)?.shape ?? [], expected.get(name) ?? []];
-    return sameShape(found, wanted) ? [] : [`${key} [${found.join(', ')}], expected [${wanted.join(', ')}]`];
+    return isSameShape(found, wanted) ? [] : [`${key} [${found.join(', ')}], expected [${wanted.join(', ')}]`];
   });
   if (wrong.length > 0)
     throw new CheckpointError(

@@ -3,6 +3,7 @@ import type { PickleValue } from '../checkpoint/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
 import { PickledArray } from '../formats/numpy-pickle.js';
+import { isSameShape } from '../shapes.js';
 
 /** Three axes of a grid and a batch axis; also stops at a list that contains itself. */
 const MAX_DEPTH = 4;
@@ -41,7 +42,7 @@ export async function stackedNumbers(
 
 function joined(parts: readonly NumericArray[], where: string): NumericArray {
   const shape = parts[0]?.shape ?? [];
-  if (parts.some((part) => part.shape.join() !== shape.join()))
+  if (parts.some((part) => !isSameShape(part.shape, shape)))
     throw new DataError(`${where}: expected lists of one length, found several`);
   const width = parts[0]?.data.length ?? 0;
   const data = new Float32Array(parts.length * width);

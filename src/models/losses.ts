@@ -3,9 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { fused } from '../fused.js';
 import { withGradient } from '../layers/with-gradient.js';
 import { requireKinds } from '../options.js';
-
-/** Labels with this value are ignored by a cross-entropy. */
-export const IGNORED_LABEL = -100;
+import { IGNORED_LABEL } from '../scores.js';
 
 /** `log(softmax(x))` over the last axis. */
 function logSoftmax(x: tf.Tensor): tf.Tensor {

@@ -1,5 +1,6 @@
 // Masked language modelling: which word pieces are hidden, and what replaces them.
 import type { RawTensor } from '../raw-tensor.js';
+import { IGNORED_LABEL } from '../scores.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type Buckets, bucketOf, type EncodedText } from './batch.js';
 import { requireKinds } from '../options.js';
@@ -9,8 +10,6 @@ const PREDICTED = 0.15;
 const MASKED = 0.8;
 const REPLACED = 0.1;
 
-/** The label that losses ignore. */
-const IGNORED = -100;
 /** Counts of predicted positions that a batch may be padded to: 15% of 128 pieces are 19. */
 const POSITION_BUCKETS = [4, 8, 16, 24, 32, 48, 64, 96, 128];
 
@@ -45,7 +44,7 @@ export function maskText(text: EncodedText, tokenizer: TextTokenizer, uniform: A
   return { text: { ids, typeIds: text.typeIds }, positions, labels };
 }
 
-/** `maskedPositions` and `labels` `[b, k] int32` of a batch: unused positions point to token 0 with label -100. */
+/** `maskedPositions` and `labels` `[b, k] int32` of a batch: unused positions point to token 0 with `IGNORED_LABEL`. */
 export function maskedInputs(
   texts: readonly MaskedText[],
   buckets: Buckets['text'] = POSITION_BUCKETS,
@@ -53,7 +52,7 @@ export function maskedInputs(
   const b = texts.length;
   const k = bucketOf(Math.max(1, ...texts.map(({ positions }) => positions.length)), buckets);
   const maskedPositions = new Int32Array(b * k);
-  const labels = new Int32Array(b * k).fill(IGNORED);
+  const labels = new Int32Array(b * k).fill(IGNORED_LABEL);
   texts.forEach((text, i) => {
     maskedPositions.set(text.positions, i * k);
     labels.set(text.labels, i * k);

@@ -1,5 +1,6 @@
 // Cross-entropy and Kullback-Leibler divergence on WebGPU: a workgroup has a row of logits, and one adds up the rows.
 import type * as tf from '@tensorflow/tfjs';
+import { IGNORED_LABEL } from '../scores.js';
 import { sizeOf } from '../shapes.js';
 import {
   type Attributes,
@@ -13,8 +14,6 @@ import {
 import { eachOfRow, matrixSizes, REDUCTIONS, ROW } from './rows.js';
 
 const SIZES = { rows: 'i32', width: 'i32' } as const;
-/** Of a label that is not counted: `IGNORED_LABEL` of src/models/losses.ts. */
-const IGNORED = -100;
 
 /** `peak`, the largest logit of the row, and `sum` of e^(logit - peak), kept for the gradient. */
 const NORMALIZER = `
@@ -93,7 +92,7 @@ fn main(index: i32) {
   var counted = 0.0;
   for (var row = i32(localIndex); row < uniforms.rows; row += ${THREADS}) {
     part += rowLosses[row];
-    counted += select(1.0, 0.0, i32(labels[row]) == ${IGNORED});
+    counted += select(1.0, 0.0, i32(labels[row]) == ${IGNORED_LABEL});
   }
   let sum = total(part);
   let count = max(total(counted), 1.0);

@@ -1,4 +1,5 @@
 // Fused operations of prediction: products with packed matrices include bias and GELU, attention is one operation.
+import { isSameShape } from '../../shapes.js';
 import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
 import type { Node, PackedProduct, Recorder } from './node.js';
 import type { PredictionPrecision } from './precision.js';
@@ -73,12 +74,7 @@ export class Fusions {
     const plain = flags(weighted).every((flag) => !flag);
     const [turnsQueries, turnsKeys] = flags(scores);
     if (softmax === null || bias === undefined || !plain || turnsQueries === true || turnsKeys !== true) return null;
-    if (
-      queries === undefined ||
-      keys === undefined ||
-      values === undefined ||
-      keys.shape.join() !== values.shape.join()
-    )
+    if (queries === undefined || keys === undefined || values === undefined || !isSameShape(keys.shape, values.shape))
       return null;
     const inputs = [queries, keys, values, bias].map((node) => this.recording.full(node));
     return this.recording.operation('VisualbertAttention', inputs, softmax.attributes).nodes[0] ?? null;

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EngineError, ShapeError } from '../../errors.js';
 import { type RawTensor, rawTensorProblem, type ReadTensor } from '../../raw-tensor.js';
+import { isSameShape } from '../../shapes.js';
 import { loadNative, type NativeEngine } from '../load/native.js';
 import { NativeGraph, TF_DTYPE, type GraphAddon, type Handle, type NativeArray } from '../load/addon.js';
 import type { State, StateOptions, VariableSpec } from './contract.js';
@@ -127,7 +128,7 @@ export class SessionState implements State {
     const variable = this.require(name);
     const problem = rawTensorProblem(value);
     if (problem !== null) throw new ShapeError(`"${name}": ${problem}`);
-    if (value.dtype !== variable.dtype || value.shape.join() !== variable.shape.join()) {
+    if (value.dtype !== variable.dtype || !isSameShape(value.shape, variable.shape)) {
       throw new ShapeError(
         `"${name}": expected ${variable.dtype} [${variable.shape.join(', ')}], received ${value.dtype} [${value.shape.join(', ')}]`,
       );

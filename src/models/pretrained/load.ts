@@ -6,6 +6,7 @@ import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
 import { PUBLISHED_CHECKPOINTS } from '../../platform/hub/published-checkpoints.js';
+import { isSameShape } from '../../shapes.js';
 import { traitsOfFile } from './classify.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
@@ -15,7 +16,7 @@ import { hollowTensors } from './hollow.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
 import { type LocatedModel, locateModel } from './open-weights.js';
 import { requireFloats } from './quantised.js';
-import { differingTies, sameShape, VISUAL_TABLES } from './ties.js';
+import { differingTies, VISUAL_TABLES } from './ties.js';
 import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory } from './types.js';
 
 /** A model whose parameters have no data yet: their values are still in the file. */
@@ -152,7 +153,7 @@ async function openNew<M extends LoadableModel>(
     for (const [name, key] of keyOf) {
       const [fileShape, modelShape] = [file.tensors.get(key)?.shape ?? [], parameters.get(name)?.shape ?? []];
       const isReplaced = newHead && isHead(name);
-      if (sameShape(fileShape, modelShape) && !isReplaced) continue;
+      if (isSameShape(fileShape, modelShape) && !isReplaced) continue;
       if (!isReplaced) unwanted++;
       mismatchedKeys.push({ key, fileShape, modelShape });
       keyOf.delete(name);

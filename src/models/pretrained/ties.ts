@@ -1,6 +1,7 @@
 // Tied parameters: the decoder that shares the word table, and visual tables that start as copies of text tables.
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import { isSameShape } from '../../shapes.js';
 
 /** The parameter of word vectors. */
 export const WORD_TABLE = 'visual_bert.embeddings.word_embeddings.weight';
@@ -30,7 +31,7 @@ export async function differingTies(
   for (const [alias, name] of tied) {
     const [a, b] = [tensorOf(alias), tensorOf(name)];
     if (a === undefined || b === undefined || a.location === b.location) continue;
-    if (!sameShape(a.shape, b.shape) || !(await sameData(file, a, b))) differing.push(a.name);
+    if (!isSameShape(a.shape, b.shape) || !(await sameData(file, a, b))) differing.push(a.name);
   }
   return differing;
 }
@@ -41,9 +42,4 @@ async function sameData(file: TensorFile, a: StoredTensor, b: StoredTensor): Pro
   const [x, y] = [await bytesOf(a), await bytesOf(b)];
   for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
   return x.length === y.length;
-}
-
-/** Whether two shapes are equal. */
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

@@ -1,6 +1,7 @@
 // Predicts masked words from the text and the picture.
 import { ConfigError } from '../../errors.js';
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
+import { IGNORED_LABEL } from '../../scores.js';
 import { type HeadScores, type PipelineDefinition, ranked } from '../head.js';
 import { requireOneImage } from '../regions.js';
 
@@ -22,7 +23,7 @@ export const fillMask: PipelineDefinition<'fill-mask'> = {
     };
     return {
       hasChoices: false,
-      asked: { name: 'maskedPositions', padding: -100 },
+      asked: { name: 'maskedPositions', padding: IGNORED_LABEL },
       scores,
       encode: async ({ text: given, textPair, regions }) => {
         const images = regions === undefined ? [] : await readImages(requireOneImage(regions));

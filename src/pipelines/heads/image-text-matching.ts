@@ -1,6 +1,6 @@
 // Whether a text and an image belong together.
 import { VisualBertForPreTraining } from '../../models/pre-training.js';
-import { softmax } from '../../scores.js';
+import { IGNORED_LABEL, softmax } from '../../scores.js';
 import { type HeadScores, type PipelineDefinition, scoresOf, wholeRow } from '../head.js';
 import { requireOneImage } from '../regions.js';
 
@@ -21,7 +21,7 @@ export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
     };
     return {
       hasChoices: false,
-      asked: { name: 'maskedPositions', padding: -100 },
+      asked: { name: 'maskedPositions', padding: IGNORED_LABEL },
       scores,
       encode: async ({ text: given, textPair, regions }) => {
         const [text, images] = await Promise.all([

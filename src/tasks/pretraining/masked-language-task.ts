@@ -2,7 +2,7 @@
 import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import { type MaskedText, maskedInputs, maskText } from '../../processing/masking.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
-import { softmax } from '../../scores.js';
+import { IGNORED_LABEL, softmax } from '../../scores.js';
 import { DataError } from '../../errors.js';
 import { hash32 } from '../../random/philox.js';
 import { uniformValues } from '../../random/values.js';
@@ -133,7 +133,7 @@ function noteOf<R extends PretrainingRecord>(
 function sentenceImageLabels(prepared: readonly Asked[]): Record<string, RawTensor> {
   const labels = prepared.map(({ matches }) => matches);
   if (labels.every((label) => label === undefined)) return {};
-  const data = Int32Array.from(labels, (label) => (label === undefined ? -100 : Number(label)));
+  const data = Int32Array.from(labels, (label) => (label === undefined ? IGNORED_LABEL : Number(label)));
   return { sentenceImageLabels: { dtype: 'int32', shape: [data.length], data } };
 }
 

@@ -1,6 +1,7 @@
 // Reads batches, and pads a short batch without changing its loss.
 import { ShapeError } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
+import { IGNORED_LABEL } from '../../scores.js';
 import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
 
 /** Reads and collates the examples of one batch. */
@@ -14,8 +15,6 @@ export async function readBatch<E>(
   return { examples, batch: await task.collate(examples, options) };
 }
 
-/** The integer label that losses ignore. */
-const IGNORED_LABEL = -100;
 const LABELS = new Set(['labels', 'sentenceImageLabels']);
 
 /**

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { openSource } from '#platform';
 import { openSafetensors } from '../../checkpoint/safetensors.js';
 import { CheckpointError } from '../../errors.js';
+import { isSameShape } from '../../shapes.js';
 import { type TrainableModel } from '../step/trainable-model.js';
 
 /**
@@ -18,7 +19,7 @@ export async function loadParameters(model: TrainableModel, dir: string): Promis
     const parameters = model.namedParameters();
     for (const [name, { shape }] of parameters) {
       const stored = file.tensors.get(name)?.shape;
-      if (stored?.join() !== shape.join()) {
+      if (stored === undefined || !isSameShape(stored, shape)) {
         throw new CheckpointError(
           `${path}: expected "${name}" [${shape.join(', ')}], found ${stored === undefined ? 'none' : `[${stored.join(', ')}]`}; it belongs to another model`,
         );

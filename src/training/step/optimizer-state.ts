@@ -4,6 +4,7 @@ import { writeWhole } from '../../byte-sink.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
 import { CheckpointError, errorMessage } from '../../errors.js';
 import { type RawTensor } from '../../raw-tensor.js';
+import { isSameShape } from '../../shapes.js';
 import { createSchedule } from './schedule.js';
 import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 
@@ -159,9 +160,7 @@ function requireSameTensors(
     ...[...expected].flatMap(([name, shape]) => {
       const stored = found.get(name)?.shape;
       if (stored === undefined) return [`"${name}" is missing`];
-      return stored.join() === shape.join()
-        ? []
-        : [`"${name}" is [${stored.join(', ')}], expected [${shape.join(', ')}]`];
+      return isSameShape(stored, shape) ? [] : [`"${name}" is [${stored.join(', ')}], expected [${shape.join(', ')}]`];
     }),
     ...[...found.keys()].filter((name) => !expected.has(name)).map((name) => `"${name}" is unexpected`),
   ];

@@ -5,7 +5,7 @@ import { withGradient } from '../../layers/with-gradient.js';
 import { hash32 } from '../../random/philox.js';
 import { normalValues } from '../../random/values.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
-import { sizeOf } from '../../shapes.js';
+import { isSameShape, sizeOf } from '../../shapes.js';
 import { deltasBetween, HEAD_WEIGHTS, PROPOSAL_WEIGHTS } from '../boxes/transform.js';
 import { featureMaps, type FeatureMaps } from '../detector/backbone.js';
 import { checkedDetectorConfig } from '../detector/check-config.js';
@@ -105,7 +105,7 @@ export class TrainableDetector {
     const g = batch.boxes.shape[1] as number;
     const expected = { sizes: [b, 2], boxes: [b, g, 4], classes: [b, g], attributes: [b, g] };
     for (const [name, shape] of Object.entries(expected) as [keyof typeof expected, number[]][]) {
-      if (batch[name].shape.join() !== shape.join())
+      if (!isSameShape(batch[name].shape, shape))
         throw new ShapeError(
           `TrainableDetector: expected ${name} [${shape.join(', ')}], received [${batch[name].shape.join(', ')}]`,
         );
