@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
-import { cutOutputs, fillBatch } from '../training/loop/batches.js';
+import { cutOutputs, filledInputs } from '../training/loop/batches.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';
@@ -87,7 +87,7 @@ export function createAccess<T extends PipelineName>(
   const { forward } = parts;
   const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
     const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
-    return { size, inputs: size === count ? inputs : fillBatch({ inputs, count }, size).inputs };
+    return { size, inputs: size === count ? inputs : filledInputs({ inputs, count }, size) };
   };
   return {
     ...parts,

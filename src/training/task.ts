@@ -77,6 +77,8 @@ export interface Task<E> {
   readonly greaterIsBetter: boolean;
   /** Builds a batch; random choices (masking, captions) depend only on seed, epoch and the example. */
   collate(examples: readonly E[], options: CollateOptions): Promise<Batch>;
+  /** Names of the model's outputs that belong to the whole batch, as `loss` does; all others have the examples on their first axis. */
+  readonly sharedOutputs?: readonly string[];
   createMetric(): Metric<E>;
   /** Notes on evaluated examples for reports; optional. */
   describe?(examples: readonly E[], outputs: Record<string, RawTensor>): ExampleNote[];

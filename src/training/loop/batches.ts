@@ -1,6 +1,6 @@
 // Reads batches, and pads a short batch without changing its loss.
 import { ShapeError } from '../../errors.js';
-import { type RawTensor } from '../../raw-tensor.js';
+import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { IGNORED_LABEL } from '../../scores.js';
 import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
 
@@ -17,21 +17,27 @@ export async function readBatch<E>(
 
 const LABELS = new Set(['labels', 'sentenceImageLabels']);
 
+/** The model's inputs of a batch as it is. */
+export function wholeInputs({ inputs, shared }: Batch): RawTensors {
+  return { ...inputs, ...shared };
+}
+
 /**
- * Pads a batch to exactly `size` examples, the shape of a recorded step: the last example is repeated with labels that losses ignore
- * (integers -100, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those of the short batch.
+ * The model's inputs of a batch padded to exactly `size` examples, the shape of a recorded step: the last example is repeated with labels
+ * that losses ignore (integers `IGNORED_LABEL`, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those
+ * of the short batch.
  * @throws ShapeError for an input that has another number of examples on its first axis
  */
-export function fillBatch({ inputs, shared, count }: Batch, size: number): Batch {
-  const filled: Record<string, RawTensor> = {
+export function filledInputs({ inputs, shared, count }: Batch, size: number): RawTensors {
+  const filled: RawTensors = {
     exampleCount: { dtype: 'float32', shape: [], data: Float32Array.of(count) },
     ...shared,
   };
   for (const [name, tensor] of Object.entries(inputs)) {
-    requireExamples(`batch: input ${name}`, tensor, count);
+    requireExamples(`batch: input ${name}`, tensor, count, 'put inputs of the whole batch into its shared');
     filled[name] = size === count ? tensor : fillRows(tensor, size, LABELS.has(name));
   }
-  return { inputs: filled, count };
+  return filled;
 }
 
 function fillRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor {
@@ -45,30 +51,30 @@ function fillRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor 
 }
 
 /**
- * Outputs of a batch of `size` examples without the padding of `fillBatch`. Scalars belong to the batch; all other outputs have the
- * examples on their first axis. @throws ShapeError otherwise
+ * The outputs of a batch of `size` examples without the padding of `filledInputs`. `loss` and the `shared` outputs belong to the whole batch;
+ * all others have the examples on their first axis. @throws ShapeError otherwise
  */
-export function cutOutputs(outputs: Record<string, RawTensor>, size: number, count: number): Record<string, RawTensor> {
+export function cutOutputs(
+  outputs: RawTensors,
+  size: number,
+  count: number,
+  shared: NonNullable<Task<unknown>['sharedOutputs']> = [],
+): RawTensors {
   if (size === count) return outputs;
   return Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => {
+      if (name === 'loss' || shared.includes(name)) return [name, tensor];
+      requireExamples(`output ${name}`, tensor, size, "name outputs of the whole batch in the task's sharedOutputs");
       const [, ...rest] = tensor.shape;
-      if (tensor.shape.length === 0) return [name, tensor];
-      requireExamples(`output ${name}`, tensor, size);
       const data = tensor.data.subarray(0, (tensor.data.length / size) * count) as RawTensor['data'];
       return [name, { dtype: tensor.dtype, shape: [count, ...rest], data }];
     }),
   );
 }
 
-function requireExamples(what: string, { shape }: RawTensor, count: number): void {
+function requireExamples(what: string, { shape }: RawTensor, count: number, advice: string): void {
   if (shape[0] === count) return;
   throw new ShapeError(
-    `${what}: expected ${count} examples on the first axis, received [${shape.join(', ')}]; put inputs of the whole batch into its shared`,
+    `${what}: expected ${count} examples on the first axis, received [${shape.join(', ')}]; ${advice}`,
   );
-}
-
-/** All inputs of a batch, without padding examples. */
-export function allInputs({ inputs, shared }: Batch): Record<string, RawTensor> {
-  return { ...inputs, ...shared };
 }

@@ -2,7 +2,7 @@
 import { type Buckets } from '../../processing/batch.js';
 import { prefetch } from '../../prefetch.js';
 import { type RawTensor } from '../../raw-tensor.js';
-import { allInputs, cutOutputs, fillBatch, readBatch } from './batches.js';
+import { cutOutputs, filledInputs, readBatch, wholeInputs } from './batches.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
 import { type Dataset, type Task } from '../task.js';
@@ -73,8 +73,10 @@ export async function* evaluateBatches<E>(
     indices,
     ...(await readBatch(task, dataset, indices, seeding)),
   }))) {
-    const inputs = allInputs(padBatches ? fillBatch(batch, batchSize) : batch);
-    const outputs = cutOutputs(await options.outputs(inputs), padBatches ? batchSize : batch.count, batch.count);
+    const { count } = batch;
+    const inputs = padBatches ? filledInputs(batch, batchSize) : wholeInputs(batch);
+    const padded = await options.outputs(inputs);
+    const outputs = cutOutputs(padded, padBatches ? batchSize : count, count, task.sharedOutputs);
     yield { indices, examples, outputs, loss: outputs['loss']?.data[0] ?? null };
   }
 }

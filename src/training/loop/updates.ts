@@ -4,7 +4,7 @@ import { type Buckets } from '../../processing/batch.js';
 import { prefetch } from '../../prefetch.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import { type Batch, type CollateOptions } from '../task.js';
-import { allInputs, fillBatch, readBatch } from './batches.js';
+import { filledInputs, readBatch, wholeInputs } from './batches.js';
 import { epochBatches } from './data-order.js';
 import { MASKS } from './padding.js';
 import { type RunContext } from './run-context.js';
@@ -61,7 +61,7 @@ async function readWhole<E>(
   const batches = read.map(({ batch }) => batch);
   return {
     batches,
-    inputs: batches.map((batch) => allInputs(step.compiled ? fillBatch(batch, batchSize) : batch)),
+    inputs: batches.map((batch) => (step.compiled ? filledInputs(batch, batchSize) : wholeInputs(batch))),
     exampleCount: countOf(indices),
   };
 }
@@ -104,7 +104,7 @@ async function readShare<E>(
   const exampleCount = countOf(indices);
   return {
     batches,
-    inputs: batches.map((batch) => allInputs(fillBatch(batch, size))),
+    inputs: batches.map((batch) => filledInputs(batch, size)),
     shares: own.map((rows) => rows.length / exampleCount),
     exampleCount,
   };

@@ -9,7 +9,7 @@ import { VisualBertProcessor } from '../../../src/processing/processor.js';
 import { createTokenizer } from '../../../src/platform/node.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type RawTensor } from '../../../src/raw-tensor.js';
-import { fillBatch, readBatch } from '../../../src/training/loop/batches.js';
+import { filledInputs, readBatch } from '../../../src/training/loop/batches.js';
 import { fitBuckets } from '../../../src/training/loop/buckets.js';
 import { countPadding } from '../../../src/training/loop/padding.js';
 import { epochBatches } from '../../../src/training/loop/data-order.js';
@@ -114,7 +114,7 @@ async function epochOf(
   let [all, padded] = [0, 0];
   for (const indices of epochBatches(dataset, 1, order)) {
     const { batch } = await readBatch(paddingTask, dataset, indices, { seed: 1, epoch: 1, training: true, buckets });
-    const shapes = Object.values(fillBatch(batch, batchSize).inputs).map(({ shape }) => shape.join('x'));
+    const shapes = Object.values(filledInputs(batch, batchSize)).map(({ shape }) => shape.join('x'));
     signatures.add(shapes.join(' '));
     const counted = countPadding(batch, batchSize);
     [all, padded] = [all + counted.all, padded + counted.padded];

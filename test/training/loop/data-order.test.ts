@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cutOutputs, fillBatch } from '../../../src/training/loop/batches.js';
+import { cutOutputs, filledInputs } from '../../../src/training/loop/batches.js';
 import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
 import { duration } from '../../../src/training/log/progress.js';
 import { points } from './tiny-task.js';
@@ -31,7 +31,7 @@ describe('epochBatches', () => {
   });
 });
 
-describe('fillBatch', () => {
+describe('filledInputs', () => {
   const batch = {
     count: 2,
     inputs: {
@@ -41,7 +41,7 @@ describe('fillBatch', () => {
   };
 
   test('repeats the last example with labels that no loss counts, and says how many are real', () => {
-    const { inputs } = fillBatch(batch, 4);
+    const inputs = filledInputs(batch, 4);
     expect([...(inputs['ids']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6]);
     expect([...(inputs['labels']?.data ?? [])]).toEqual([7, 8, -100, -100]);
     expect(inputs['exampleCount']?.data[0]).toBe(2);
@@ -49,7 +49,7 @@ describe('fillBatch', () => {
 
   test('gives soft labels of padding the value 0', () => {
     const labels = { dtype: 'float32' as const, shape: [2, 2], data: Float32Array.of(0.5, 1, 0, 1) };
-    expect([...(fillBatch({ count: 2, inputs: { labels } }, 3).inputs['labels']?.data ?? [])]).toEqual([
+    expect([...(filledInputs({ count: 2, inputs: { labels } }, 3)['labels']?.data ?? [])]).toEqual([
       0.5, 1, 0, 1, 0, 0,
     ]);
   });
@@ -61,6 +61,10 @@ describe('fillBatch', () => {
     expect(cut['logits']?.shape).toEqual([3, 2]);
     expect([...(cut['logits']?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(cut['loss']).toBe(loss);
+    expect(cutOutputs({ mean: loss }, 4, 3, ['mean'])).toEqual({ mean: loss });
+    expect(() => cutOutputs({ mean: loss }, 4, 3)).toThrow(
+      "output mean: expected 4 examples on the first axis, received []; name outputs of the whole batch in the task's sharedOutputs",
+    );
   });
 });
 

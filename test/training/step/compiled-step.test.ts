@@ -9,7 +9,7 @@ import { VisualBertForQuestionAnswering } from '../../../src/models/question-ans
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type RawTensor } from '../../../src/raw-tensor.js';
-import { fillBatch } from '../../../src/training/loop/batches.js';
+import { filledInputs } from '../../../src/training/loop/batches.js';
 import { createTrainingStep } from '../../../src/training/step/compiled-step.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
@@ -228,7 +228,7 @@ describe('the compiled step', () => {
       start = await parametersOf(model);
       const step = await createTrainingStep(model, { ...OPTIONS, warmupSteps: 0 });
       const short = { inputs: batch(4, 2), count: 2 };
-      losses.push((await step.run(isPadded ? fillBatch(short, 5).inputs : short.inputs)).loss);
+      losses.push((await step.run(isPadded ? filledInputs(short, 5) : short.inputs)).loss);
       await step.dispose();
       updates.push(await parametersOf(model));
       model.dispose();
