@@ -1,14 +1,19 @@
-// The queue of a state's jobs: they run in the order of the calls, whether awaited or not.
-import { EngineError } from '../../errors.js';
+// A queue of jobs: they run in the order of the calls, whether awaited or not.
 
-/** Runs jobs in the order of the calls. */
+export interface RunQueueOptions {
+  /** Called before each job. */
+  beforeEach?: () => void;
+  /** The error of jobs that come after the last one. */
+  closed: () => Error;
+}
+
+/** Runs jobs in the order of the calls; a failed one does not stop the next. */
 export class RunQueue {
   private waiting = 0;
   private tail: Promise<unknown> = Promise.resolve();
   private isOpen = true;
 
-  /** @param beforeEach is called before each job. */
-  constructor(private readonly beforeEach: () => void) {}
+  constructor(private readonly options: RunQueueOptions) {}
 
   /** True when a job would start at once. */
   get isEmpty(): boolean {
@@ -19,7 +24,7 @@ export class RunQueue {
   async add<T>(job: () => Promise<T>): Promise<T> {
     this.requireOpen();
     const started = async (): Promise<T> => {
-      this.beforeEach();
+      this.options.beforeEach?.();
       return job();
     };
     const result = this.waiting === 0 ? started() : this.tail.then(started);
@@ -39,11 +44,8 @@ export class RunQueue {
     });
   }
 
-  /** @throws EngineError after the end. */
+  /** @throws the error `closed` after the end. */
   requireOpen(): void {
-    if (this.isOpen) return;
-    throw new EngineError(
-      'The state was disposed: its values are in the variables again; create another state with createState, and compile functions over that',
-    );
+    if (!this.isOpen) throw this.options.closed();
   }
 }

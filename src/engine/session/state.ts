@@ -54,7 +54,13 @@ export class SessionState implements State {
   private readonly packs: boolean;
   private readonly sessionVariables = new Map<string, StateVariable>();
   private readonly filling = new Filling(() => ({ graph: this.graph, access: this.access }));
-  private readonly queue = new RunQueue(() => this.filling.start());
+  private readonly queue = new RunQueue({
+    beforeEach: () => this.filling.start(),
+    closed: () =>
+      new EngineError(
+        'The state was disposed: its values are in the variables again; create another state with createState, and compile functions over that',
+      ),
+  });
   /** Functions recorded so far, one for each signature, those of earlier sessions included. */
   recordings = 0;
   private recordingsInGraph = 0;

@@ -11,7 +11,7 @@ import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 export const STEP_STATE_FILE = 'optimizer.safetensors';
 
 /** Options restored with the state, on which the next steps depend. */
-type SavedOptions = Pick<
+export type SavedOptions = Pick<
   ResolvedStepOptions,
   'optimizer' | 'seed' | 'schedule' | 'learningRate' | 'warmupSteps' | 'totalSteps' | 'beta1' | 'beta2' | 'epsilon'
 >;

@@ -233,6 +233,22 @@ describe('createTrainingStep', () => {
     await expect(step.run(batch(0))).rejects.toThrow(/was disposed/);
   });
 
+  test('makes updates of several batches as a whole and in order, awaited or not, past one that fails', async () => {
+    const ends: unknown[] = [];
+    for (const isAwaited of [true, false]) {
+      const { step, model } = await start({ maxGradNorm: 1 });
+      const updates = [[batch(0), batch(1)], [], batch(2)];
+      const results: PromiseSettledResult<unknown>[] = [];
+      if (isAwaited) for (const update of updates) results.push(...(await Promise.allSettled([step.run(update)])));
+      else results.push(...(await Promise.allSettled(updates.map((update) => step.run(update)))));
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(step.step).toBe(2);
+      const weights = await Promise.all([...model.namedParameters().values()].map((variable) => variable.data()));
+      ends.push({ results, weights });
+    }
+    expect(ends[1]).toEqual(ends[0]);
+  });
+
   test('leaves nothing behind when it cannot hold the parameters', async () => {
     const model = linearModel({ weight: { shape: [2], values: [1, 2] } });
     const before = tf.memory().numTensors;

@@ -1,8 +1,9 @@
-// Values that change between updates: fed with the model's inputs, so that one recording is used for every update.
+// Values that change between updates. They are no inputs of the model, but enter a prepared function as inputs: one recording serves every update.
 import type * as tf from '@tensorflow/tfjs';
 import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
 import { rawScalar } from '../inputs.js';
 import { type UpdateScalars } from '../optimizer.js';
+import { type StepFunction } from '../runner.js';
 import { type StepTensors } from '../trainable-model.js';
 
 /** Scalars float32, except the key. */
@@ -13,11 +14,34 @@ export interface Feeds<S, K = S> extends UpdateScalars<S> {
   share: S;
 }
 
-/** Prefix of the names of feeds, to distinguish them from model inputs. */
+/** The feeds as tensors. */
+export type FeedTensors = Feeds<tf.Scalar, tf.Tensor1D>;
+
+/** An update as a function of a batch and its feeds. */
+export type UpdateFunction = (batch: StepTensors, feeds: FeedTensors) => StepTensors;
+
+/** Prefix of the feeds' names in the one table of inputs that a runner's functions take. */
 const PREFIX = 'update/';
 
-/** The feeds as arrays. */
-export function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly number[]>): Feeds<RawTensor> {
+/** An update as a function that a runner can prepare. Its inputs are those of `fedInputs`. */
+export function fedFunction(update: UpdateFunction): StepFunction {
+  return (inputs) => {
+    const [batch, feeds]: [StepTensors, StepTensors] = [{}, {}];
+    for (const [name, tensor] of Object.entries(inputs)) {
+      if (name.startsWith(PREFIX)) feeds[name.slice(PREFIX.length)] = tensor;
+      else batch[name] = tensor;
+    }
+    return update(batch, feeds as unknown as FeedTensors);
+  };
+}
+
+/** The inputs of a prepared `fedFunction`. */
+export function fedInputs(batch: RawTensors, values: Feeds<number, readonly number[]>): RawTensors {
+  const named = Object.entries(rawFeeds(values)).map(([name, value]: [string, RawTensor]) => [PREFIX + name, value]);
+  return { ...batch, ...(Object.fromEntries(named) as RawTensors) };
+}
+
+function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly number[]>): Feeds<RawTensor> {
   const { rate, firstCorrection, secondCorrection, share } = scalars;
   return {
     dropoutKey: { dtype: 'int32', shape: [dropoutKey.length], data: Int32Array.from(dropoutKey) },
@@ -26,20 +50,4 @@ export function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly numb
     secondCorrection: rawScalar(secondCorrection),
     share: rawScalar(share),
   };
-}
-
-/** Joins the model's inputs and the feeds to the inputs of one function. */
-export function joinFeeds(batch: RawTensors, feeds: Feeds<RawTensor>): RawTensors {
-  const named = Object.entries(feeds).map(([name, value]: [string, RawTensor]) => [`${PREFIX}${name}`, value] as const);
-  return { ...batch, ...Object.fromEntries(named) };
-}
-
-/** The inverse of `joinFeeds`. */
-export function splitFeeds(inputs: StepTensors): { batch: StepTensors; feeds: Feeds<tf.Scalar, tf.Tensor1D> } {
-  const [batch, feeds]: [StepTensors, StepTensors] = [{}, {}];
-  for (const [name, tensor] of Object.entries(inputs)) {
-    if (name.startsWith(PREFIX)) feeds[name.slice(PREFIX.length)] = tensor;
-    else batch[name] = tensor;
-  }
-  return { batch, feeds: feeds as unknown as Feeds<tf.Scalar, tf.Tensor1D> };
 }

@@ -1,13 +1,12 @@
 // One update as a function of tensors: gradients, accumulation, clipping, optimizer, moving average.
 import * as tf from '@tensorflow/tfjs';
 import { clipFactor, normOf, sumOfSquares, totalNorm } from './clip.js';
-import { type Feeds, splitFeeds } from './feeds.js';
+import { type FeedTensors, type UpdateFunction } from './feeds.js';
 import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';
 import { sumGradients, sumOverWorkers } from './worker-sums.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '../optimizer.js';
 import { type WorkerGroup } from '../worker-group.js';
-import { type StepFunction } from '../runner.js';
 import { type StepContext, type StepTensors, type TrainableModel } from '../trainable-model.js';
 
 /** A trained parameter with its slots and group. */
@@ -33,7 +32,7 @@ export interface UpdateOptions {
 }
 
 /**
- * Creates a function of a batch with its `Feeds`. It returns `loss` and, at the end of an update, `gradientNorm` and with loss scaling
+ * Creates a function of a batch and its feeds. It returns `loss` and, at the end of an update, `gradientNorm` and with loss scaling
  * `lossScale`, the scale of the next update; all scalars. Before the end of an update it returns `summed`, a flag per parameter: whether
  * its sum is valid. A parameter without gradient is skipped entirely: neither moments nor decay change it.
  * With workers, batches are weighted by their share, `loss` is the sum over workers, and the update uses the summed gradients.
@@ -44,11 +43,10 @@ export function createUpdate(
   parameters: ReadonlyMap<string, TrainedParameter>,
   options: UpdateOptions,
   accumulation: Accumulation | null,
-): StepFunction {
+): UpdateFunction {
   const variables = new Map([...parameters].map(([name, { parameter }]) => [name, parameter]));
   const { gradientCheckpointing, labelSmoothing, lossScale, workers } = options;
-  return (inputs): StepTensors => {
-    const { batch, feeds } = splitFeeds(inputs);
+  return (batch, feeds): StepTensors => {
     const { dropoutKey, share } = feeds;
     const context: StepContext = { training: true, dropoutKey, gradientCheckpointing, labelSmoothing };
     const isWeighted = workers !== null && accumulation === null;
@@ -73,7 +71,7 @@ interface Limits {
 function applyGradients(
   gradients: Gradients,
   parameters: ReadonlyMap<string, TrainedParameter>,
-  { loss, feeds, options }: { loss: tf.Tensor; feeds: Feeds<tf.Scalar, tf.Tensor1D>; options: UpdateOptions },
+  { loss, feeds, options }: { loss: tf.Tensor; feeds: FeedTensors; options: UpdateOptions },
 ): StepTensors {
   const { lossScale, rule, maxGradNorm } = options;
   const skipNonFinite = options.skipNonFinite || lossScale !== null;
@@ -107,7 +105,7 @@ function updateParameter(
   entry: TrainedParameter,
   gradient: tf.Tensor,
   { clipping, factor }: Limits,
-  context: { feeds: Feeds<tf.Scalar, tf.Tensor1D>; options: UpdateOptions; isFinite: tf.Tensor | null },
+  context: { feeds: FeedTensors; options: UpdateOptions; isFinite: tf.Tensor | null },
 ): void {
   const { feeds, options, isFinite } = context;
   const { rate, firstCorrection, secondCorrection } = feeds;
