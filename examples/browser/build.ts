@@ -1,8 +1,8 @@
 // Builds the page and the models beside it into one folder that any web server can serve.
-import { copyFile, cp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { build } from 'vite';
+import { copyFile, cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { convertCheckpoint } from '../../src/node.js';
+import { buildSite } from '../build-site.js';
 
 /** The page's sources that tsc does not write; the others lie compiled beside this file. */
 const COPIED = ['index.html', 'style.css'];
@@ -15,9 +15,7 @@ const QUANTIZATIONS = ['float16', 'uint8'] as const;
 export async function buildPage({ run, detector }: { run: string; detector: string }, outDir: string): Promise<void> {
   const root = join('dist', 'examples', 'browser');
   for (const name of COPIED) await copyFile(join('examples', 'browser', name), join(root, name));
-  await rm(outDir, { recursive: true, force: true });
-  const options = { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 };
-  await build({ root, base: './', configFile: false, logLevel: 'error', build: options });
+  await buildSite(root, outDir);
   for (const quantization of QUANTIZATIONS)
     await convertCheckpoint(run, { outDir: join(outDir, 'models', quantization), format: 'tfjs', quantization });
   await cp(detector, join(outDir, 'models', 'detector'), { recursive: true });

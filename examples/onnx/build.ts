@@ -1,9 +1,9 @@
 // Builds the page and model.onnx beside it into one folder that any web server can serve: `node dist/examples/onnx/build.js RUN OUT`.
-import { copyFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 import { convertCheckpoint } from '../../src/node.js';
+import { buildSite } from '../build-site.js';
 
 /**
  * @param run a run folder of the quickstart's task `vqa`
@@ -12,9 +12,7 @@ import { convertCheckpoint } from '../../src/node.js';
 export async function buildOnnxPage(run: string, outDir: string): Promise<void> {
   const root = join('dist', 'examples', 'onnx');
   await copyFile(join('examples', 'onnx', 'index.html'), join(root, 'index.html'));
-  await rm(outDir, { recursive: true, force: true });
-  const options = { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 };
-  await build({ root, base: './', configFile: false, logLevel: 'error', build: options });
+  await buildSite(root, outDir);
   await convertCheckpoint(run, { outDir: join(outDir, 'model'), format: 'onnx' });
 }
 

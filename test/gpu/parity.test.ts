@@ -6,26 +6,18 @@ import type { RawTensor } from '../../src/raw-tensor.js';
 import { createTrainingStep } from '../../src/training/step/compiled-step.js';
 import { modelOf } from '../helpers/fixture-model.js';
 import { section } from '../helpers/fixture.js';
-import { fixtureNames, readFixture } from '../helpers/fixtures.js';
-import { describeParity, openHere } from '../helpers/parity-cases.js';
-import { difference, judgeTraining, largest } from '../helpers/parity.js';
-import { trainAsFixture } from '../helpers/parity-values.js';
+import { fixtureNames, readFixture, trainedNames } from '../helpers/fixtures.js';
+import { describeParity, expectCompiledTraining, openHere } from '../helpers/parity-cases.js';
+import { difference, largest } from '../helpers/parity.js';
 
 const choose = (): ReturnType<typeof selectBackend> => selectBackend({ device: 'gpu' });
 await choose();
-const trained = fixtureNames().filter((name) => readFixture(name).meta.options.training !== undefined);
+const trained = trainedNames();
 
 describe('eager', () => describeParity(fixtureNames(), openHere(choose)));
 
 describe('the compiled step', () => {
-  test.each(trained)('in fp32 has the parameters of PyTorch after three steps: %s', async (name) => {
-    const fixture = readFixture(name);
-    const model = modelOf(fixture);
-    const end = await trainAsFixture(model, fixture, (options) => createTrainingStep(model, options));
-    const { worst, tolerance } = judgeTraining(fixture, end);
-    expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
-    model.dispose();
-  });
+  test.each(trained)('in fp32 has the parameters of PyTorch after three steps: %s', expectCompiledTraining);
 
   // Factors of a product are rounded to 8 bits of mantissa (bf16) or 11 (fp16), and a few of them follow one another.
   const LOW = { bf16: 2 ** -6, fp16: 2 ** -9 } as const;

@@ -19,6 +19,11 @@ export function fixtureNames(folder: FixtureFolder = 'parity'): string[] {
     .sort();
 }
 
+/** Names of the cases that were trained. */
+export function trainedNames(): string[] {
+  return fixtureNames().filter((name) => readFixture(name).meta.options.training !== undefined);
+}
+
 /** One case. */
 export function readFixture(name: string, folder: FixtureFolder = 'parity'): Fixture {
   const bytes = readFileSync(join(pathOf(folder), `${name}.safetensors`));

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ParityRow } from '../../bench/report/parity-row.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
+import { createTrainingStep as createCompiledStep } from '../../src/training/step/compiled-step.js';
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { type Fixture, section } from './fixture.js';
 import { modelOf } from './fixture-model.js';
@@ -46,6 +47,21 @@ export function openHere(choose: () => Promise<{ backend: string }>): (fixture: 
   };
 }
 
+/** Expects the parameters of PyTorch after the compiled steps of a fixture's training. Nothing may be left in memory of the model. */
+export async function expectCompiledTraining(name: string): Promise<void> {
+  const before = tf.memory().numTensors;
+  const fixture = readFixture(name);
+  const model = modelOf(fixture);
+  const trained = await trainAsFixture(model, fixture, (options) => createCompiledStep(model, options));
+  expectWithin(judgeTraining(fixture, trained));
+  model.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+}
+
+function expectWithin({ worst, tolerance }: { worst: Worst; tolerance: number }): void {
+  expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
+}
+
 /** Declares the tests of fixtures, each of a model that `open` opens. */
 export function describeParity(names: readonly string[], open: (fixture: Fixture) => Promise<ParitySubject>): void {
   describe.each(names)('%s', (name) => parityTests(name, open));
@@ -58,7 +74,7 @@ function parityTests(name: string, open: (fixture: Fixture) => Promise<ParitySub
   const report = (compared: ParityRow['compared'], worst: Worst, tolerance: number): void => {
     const { backend } = subject;
     reportParity({ case: name, notes: fixture.meta.notes, class: className, backend, compared, ...worst, tolerance });
-    expect([worst.worst, worst.error <= tolerance ? 'within' : worst.error]).toEqual([worst.worst, 'within']);
+    expectWithin({ worst, tolerance });
   };
 
   beforeAll(async () => {

@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Browser, type Page } from 'playwright-core';
-import { preview, type PreviewServer } from 'vite';
+import { type Page } from 'playwright-core';
 import { buildPage } from '../../examples/browser/build.js';
 import { colorExamples, regionsOf } from '../../examples/browser/learn.js';
 import { SHAPES_DETECTOR } from '../../examples/shapes/detector.js';
@@ -26,8 +25,9 @@ import {
 import { readZipDirectory } from '../../src/checkpoint/zip-reader.js';
 import { readZipEntry } from '../../src/formats/zip-entry.js';
 import { openSource } from '../../src/platform/node.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium } from '../helpers/chromium.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
+import { openSite, type Site } from '../helpers/site.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
 const TOLERANCE = 1e-4;
@@ -60,9 +60,7 @@ async function unpack(path: string, into: string): Promise<void> {
 
 const folder = mkdtempSync(join(tmpdir(), 'browser-example-'));
 const [run, detector, site] = [join(folder, 'run'), join(folder, 'detector'), join(folder, 'site')];
-let server: PreviewServer;
-let browser: Browser;
-let address: string;
+let opened: Site;
 
 (hasChromium('the browser example is driven') ? describe : describe.skip)('the browser example', () => {
   beforeAll(async () => {
@@ -86,20 +84,17 @@ let address: string;
     await finder.savePretrained(detector);
     finder.dispose();
     await buildPage({ run, detector }, site);
-    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
-    address = server.resolvedUrls?.local[0] ?? '';
-    browser = await openChromium({ gpu: true });
+    opened = await openSite(site, { gpu: true });
   }, 400_000); // vite builds the page, on machines that may be busy
   afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+    await opened?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   async function open(backend: string, model = 'models/float16'): Promise<Page> {
-    const page = await browser.newPage();
+    const page = await opened.browser.newPage();
     page.setDefaultTimeout(100_000);
-    await page.goto(`${address}?seed=5`);
+    await page.goto(`${opened.address}?seed=5`);
     await page.selectOption('#address', model);
     await page.selectOption('#backend', backend);
     await page.click('#load');

@@ -3,21 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
-import { type Browser, type Page } from 'playwright-core';
-import { build, preview, type PreviewServer } from 'vite';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { type Page } from 'playwright-core';
+import { buildSite } from '../../examples/build-site.js';
+import { hasChromium } from '../helpers/chromium.js';
 import type { Fixture } from '../helpers/fixture.js';
 import { fixtureNames } from '../helpers/fixtures.js';
 import { describeParity, type ParitySubject } from '../helpers/parity-cases.js';
 import type { ParityPage, PlainFixture, PlainNamed } from '../helpers/parity-page.js';
 import type { Named } from '../helpers/parity-values.js';
+import { openSite, type Site } from '../helpers/site.js';
 import { someOf } from '../helpers/slow-share.js';
 
 declare const parity: ParityPage; // in the page
 
 const folder = mkdtempSync(join(tmpdir(), 'browser-parity-'));
-let server: PreviewServer;
-let browser: Browser;
+let site: Site;
 
 const plainFixture = ({ tensors, ...rest }: Fixture): PlainFixture => ({
   ...rest,
@@ -28,9 +28,9 @@ const named = (values: PlainNamed): Named => new Map(values);
 /** Opens a fixture's model in a page of its own. */
 function openIn(backend: 'webgpu' | 'webgl' | 'wasm'): (fixture: Fixture) => Promise<ParitySubject> {
   return async (fixture) => {
-    const page: Page = await browser.newPage();
+    const page: Page = await site.browser.newPage();
     page.setDefaultTimeout(300_000);
-    await page.goto(server.resolvedUrls?.local[0] ?? '');
+    await page.goto(site.address);
     await page.waitForFunction(() => 'parity' in globalThis);
     await page.evaluate(([one, on]) => parity.open(one, on), [plainFixture(fixture), backend] as const);
     return {
@@ -58,16 +58,11 @@ function openIn(backend: 'webgpu' | 'webgl' | 'wasm'): (fixture: Fixture) => Pro
     writeFileSync(join(folder, 'index.html'), `<script type="module" src="${entry}"></script>`);
     const outDir = join(folder, 'site');
     const alias = { '#platform': resolve('src/platform/browser.ts'), '#vision': resolve('src/vision/host/browser.ts') };
-    await build({
-      ...{ root: folder, base: './', configFile: false, logLevel: 'error', resolve: { alias } },
-      build: { outDir, target: 'es2022', chunkSizeWarningLimit: 4000 },
-    });
-    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir }, preview: { port: 0 } });
-    browser = await openChromium({ gpu: true });
+    await buildSite(folder, outDir, alias);
+    site = await openSite(outDir, { gpu: true });
   }, 400_000); // vite builds the page, on machines that may be busy
   afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+    await site?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Browser, type Page } from 'playwright-core';
-import { build, preview, type PreviewServer } from 'vite';
+import { type Page } from 'playwright-core';
+import { build } from 'vite';
 import { createTokenizer } from '../../src/platform/node.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium } from '../helpers/chromium.js';
 import { generator, type Random } from '../helpers/damage.js';
+import { openSite, type Site } from '../helpers/site.js';
 import { slowCount } from '../helpers/slow-share.js';
 
 const TEXTS = slowCount(5000);
@@ -66,8 +67,7 @@ const PAGE = `<!doctype html><script type="module">
 </script>`;
 
 const site = mkdtempSync(join(tmpdir(), 'browser-tokenizer-'));
-let server: PreviewServer;
-let browser: Browser;
+let opened: Site;
 let page: Page;
 
 (hasChromium('the tokenizer in a browser') ? describe : describe.skip)('the tokenizer in Chromium', () => {
@@ -81,15 +81,13 @@ let page: Page;
       writeFileSync(join(site, name, 'vocab.txt'), `${VOCABULARY.join('\n')}\n`);
       writeFileSync(join(site, name, 'tokenizer_config.json'), JSON.stringify(settings));
     }
-    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
-    browser = await openChromium();
-    page = await browser.newPage();
-    await page.goto(server.resolvedUrls?.local[0] ?? '');
+    opened = await openSite(site);
+    page = await opened.browser.newPage();
+    await page.goto(opened.address);
     await page.waitForSelector('#ready', { state: 'attached' });
   }, 400_000); // vite builds the package, on machines that may be busy
   afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+    await opened?.close();
     rmSync(site, { recursive: true, force: true });
   });
 

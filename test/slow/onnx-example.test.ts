@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Browser } from 'playwright-core';
-import { preview, type PreviewServer } from 'vite';
 import { regionsOf } from '../../examples/browser/learn.js';
 import { buildOnnxPage } from '../../examples/onnx/build.js';
 import { RandomStream } from '../../examples/shapes/random-stream.js';
@@ -18,7 +16,8 @@ import {
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
 } from '../../src/node.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium } from '../helpers/chromium.js';
+import { openSite, type Site } from '../helpers/site.js';
 
 /** Other orders of sums. */
 const TOLERANCE = 1e-5;
@@ -27,8 +26,7 @@ const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-example-'));
 const [run, site] = [join(folder, 'run'), join(folder, 'site')];
-let server: PreviewServer;
-let browser: Browser;
+let opened: Site;
 
 (hasChromium('the onnxruntime example is driven') ? describe : describe.skip)('the onnxruntime example', () => {
   beforeAll(async () => {
@@ -47,19 +45,17 @@ let browser: Browser;
     writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
     await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
     await buildOnnxPage(run, site);
-    server = await preview({ configFile: false, logLevel: 'silent', build: { outDir: site }, preview: { port: 0 } });
-    browser = await openChromium();
+    opened = await openSite(site);
   }, 120_000);
   afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+    await opened?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   test('answers in onnxruntime-web as this package does', async () => {
     const ask = await pipeline('visual-question-answering', run, { compile: false });
-    const page = await browser.newPage();
-    await page.goto(`${server.resolvedUrls?.local[0] ?? ''}?seed=5`);
+    const page = await opened.browser.newPage();
+    await page.goto(`${opened.address}?seed=5`);
     const regions = regionsOf(createScene('scene', new RandomStream(5, 'scenes'), {}));
     for (const question of QUESTIONS) {
       await page.waitForSelector('#ask:not([disabled])');

@@ -1,0 +1,15 @@
+// Bundles a page into a folder that any web server can serve.
+import { resolve } from 'node:path';
+import { build } from 'vite';
+
+/**
+ * @param root the folder of the page's index.html
+ * @param outDir what lies there is removed
+ * @param alias files that stand for names in imports
+ */
+export async function buildSite(root: string, outDir: string, alias: Record<string, string> = {}): Promise<void> {
+  await build({
+    ...{ root, base: './', configFile: false, logLevel: 'error', resolve: { alias } },
+    build: { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+  });
+}
