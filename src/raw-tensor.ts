@@ -17,6 +17,9 @@ export type ReadTensor = (name: string) => Promise<RawTensor>;
 /** Arrays by name. */
 export type RawTensors = Record<string, RawTensor>;
 
+/** The array that holds the values of each dtype. */
+export const RAW_ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 const ARRAY_NAMES: Record<RawDType, string> = { float32: 'Float32Array', int32: 'Int32Array', bool: 'Uint8Array' };
 
 /** Why a value is not a RawTensor, as "expected ..., received ..."; null when it is one. Accepts arrays of any realm. */

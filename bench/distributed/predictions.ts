@@ -1,6 +1,7 @@
 // The model of a step beside what was measured, and what it gives for more workers and other networks.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { sendsOnlyRows } from '../../src/training/step/update/worker-sums.js';
 import { TEXT } from '../measurements.js';
 import { modelledStepMs, ringBytes, type StepCosts } from './step-model.js';
 
@@ -110,7 +111,7 @@ function copyingOf(measured: readonly MeasuredStep[], setting: Setting): number 
 /** Bytes of gradients in float32: of all parameters, which are in the file of the checkpoint, but of the words only the rows that were read. */
 function bytesOf({ model }: Setting, examples: number): Pick<StepCosts, 'bytes' | 'lastBytes'> {
   const rows = examples * TEXT;
-  const words = (2 * rows > WORDS ? WORDS : rows) * ROW; // as src/training/step/update/worker-sums.ts decides
+  const words = (sendsOnlyRows(rows, WORDS) ? rows : WORDS) * ROW;
   const others = statSync(join(model, 'model.safetensors')).size - WORDS * ROW;
   return { bytes: others + words, lastBytes: LAST_GRADIENTS + words };
 }

@@ -7,7 +7,7 @@ import type { StoredDType } from '../checkpoint/dtypes.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { DataError } from '../errors.js';
-import type { RawDType, RawTensor, RawTensors } from '../raw-tensor.js';
+import { RAW_ARRAYS, type RawDType, type RawTensor, type RawTensors } from '../raw-tensor.js';
 import { isShard, type Shard } from '../shard.js';
 
 /** The metadata key of a part's description. */
@@ -87,23 +87,18 @@ export async function* outputsOf(parts: readonly EvaluationPart[]): AsyncGenerat
       const keys = keysOf.get(batch);
       if (keys === undefined) throw new DataError(`${name}: its batch ${batch} of ${traits.batches} is missing; make this part again`);
       const outputs: RawTensors = {};
-      for (const key of keys) outputs[key.slice(key.indexOf('.') + 1)] = await readRaw(file, key);
+      for (const key of keys) outputs[key.slice(key.indexOf('.') + 1)] = await readOutput(file, key);
       yield outputs;
     }
   }
 }
 
-async function readRaw({ name, tensors, readBytes }: TensorFile, key: string): Promise<RawTensor> {
+/** A tensor of the file as an output. */
+async function readOutput({ name, tensors, readBytes }: TensorFile, key: string): Promise<RawTensor> {
   const { dtype: stored, shape } = tensors.get(key) as StoredTensor;
-  const bytes = new Uint8Array(await readBytes(key)); // a copy, which is aligned
-  switch (stored) {
-    case 'F32':
-      return { dtype: 'float32', shape, data: new Float32Array(bytes.buffer) };
-    case 'I32':
-      return { dtype: 'int32', shape, data: new Int32Array(bytes.buffer) };
-    case 'BOOL':
-      return { dtype: 'bool', shape, data: bytes };
-    default:
-      throw new DataError(`${name}: ${key} is of dtype ${stored}; expected ${Object.values(STORED).join(', ')}`);
-  }
+  const dtype = (Object.keys(STORED) as RawDType[]).find((one) => STORED[one] === stored);
+  if (dtype === undefined)
+    throw new DataError(`${name}: ${key} is of dtype ${stored}; expected ${Object.values(STORED).join(', ')}`);
+  const { buffer } = new Uint8Array(await readBytes(key)); // a copy, which is aligned
+  return { dtype, shape, data: new RAW_ARRAYS[dtype](buffer) };
 }

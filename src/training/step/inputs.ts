@@ -1,7 +1,7 @@
 // Inputs and outputs of a step as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../../models/inputs.js';
-import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
+import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
 
 /** Which lists of outputs a forward pass returns. */
@@ -19,14 +19,13 @@ export function outputFlags(inputs: StepInputs): OutputFlags {
   };
 }
 
-const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
-
 /** The values of a tensor with its shape. */
 export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {
   const dtype = tensor.dtype as RawTensor['dtype'];
   const data = (await tensor.data()) as RawTensor['data'];
+  const Values = RAW_ARRAYS[dtype];
   // WebGPU returns integers for a tensor that was cast to float32
-  return { dtype, shape: [...tensor.shape], data: data instanceof ARRAYS[dtype] ? data : ARRAYS[dtype].from(data) };
+  return { dtype, shape: [...tensor.shape], data: data instanceof Values ? data : Values.from(data) };
 }
 
 /** Reads the tensors of inputs asynchronously, so that the device is not blocked. Disposed ones remain, for the model's error. */

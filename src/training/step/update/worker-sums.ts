@@ -21,10 +21,15 @@ export function sumOverWorkers(x: tf.Tensor, name: string, group: WorkerGroup, i
   throw new EngineError('sums over workers need the compiled step; leave out compile: false');
 }
 
+/** Whether sending only rows of a matrix is cheaper than sending it whole. @param read rows that all workers read, counted for each */
+export function sendsOnlyRows(read: number, all: number): boolean {
+  return read <= all / 2;
+}
+
 /** The sum over the workers of a matrix that is 0 except in `rows`; null when sending all of it is cheaper. */
 function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup): tf.Tensor | null {
   const { count, timeoutSeconds, wire } = group;
-  if (count * rows.size > (x.shape[0] ?? 0) / 2) return null;
+  if (!sendsOnlyRows(count * rows.size, x.shape[0] ?? 0)) return null;
   const instance = hash32(name) >>> 1;
   const attributes = { workers: count, instance, timeoutSeconds, isLow: wire === 'bf16' };
   return fused('SumRowsOverWorkers', { x, rows: tf.reshape(rows, [-1]) }, attributes)?.[0] ?? null;
