@@ -7,6 +7,8 @@ import { servedPage } from '../../html/page.js';
 import { BASE_STYLE } from '../../html/stylesheet.js';
 import { groupsOf } from './answer-groups.js';
 import { runPage } from './client.js';
+import { createPagePictures } from './pictures.js';
+import { createPageRequests } from './requests.js';
 import { SERVED_STYLE } from './style.js';
 
 const [STYLE, SCRIPT] = ['/page.css', '/page.js'];
@@ -73,16 +75,20 @@ const PAGE = servedPage({
   `,
 });
 
+/** The functions of the page by their source, and the call that fills it. */
+const SCRIPT_TEXT = `(() => {
+  const elements = (${createPageElements.toString()})();
+  const requests = (${createPageRequests.toString()})(() => { elements.find('login').hidden = false; });
+  const pictures = (${createPagePictures.toString()})(elements, requests);
+  (${runPage.toString()})({ elements, requests, pictures, groupsOf: ${groupsOf.toString()} });
+})();`;
+
 /** Adds the page. */
 export function addPage(app: FastifyInstance): void {
   const files: readonly [address: string, type: string, text: string][] = [
     ['/', 'text/html; charset=utf-8', PAGE],
     [STYLE, 'text/css; charset=utf-8', BASE_STYLE + EXPLANATION_STYLE + SERVED_STYLE],
-    [
-      SCRIPT,
-      'text/javascript; charset=utf-8',
-      `(${runPage.toString()})((${createPageElements.toString()})(), ${groupsOf.toString()});`,
-    ],
+    [SCRIPT, 'text/javascript; charset=utf-8', SCRIPT_TEXT],
   ];
   for (const [address, type, text] of files) {
     app.get(address, { config: { isOpen: true }, schema: { hide: true } }, async (_, reply) =>
