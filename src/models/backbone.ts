@@ -10,7 +10,7 @@ import { lookup } from '../layers/lookup.js';
 import { Pooler } from '../layers/pooler.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import { hasQueryAxis, headMaskOf } from './head-mask.js';
-import type { TensorInputs } from './inputs.js';
+import type { TensorInputs } from './inputs/inputs.js';
 import { defined } from '../options.js';
 
 /** Options of one forward pass. */

@@ -9,8 +9,14 @@ import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
-import { requireSequence } from './input-specs.js';
-import { type CheckedInputs, checkInputs, type InputSpecs, type ModelInputs, type TensorInputs } from './inputs.js';
+import { requireSequence } from './inputs/specs.js';
+import {
+  type CheckedInputs,
+  checkInputs,
+  type InputSpecs,
+  type ModelInputs,
+  type TensorInputs,
+} from './inputs/inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
 import type {
   ModelOptions,

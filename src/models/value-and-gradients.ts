@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
 import { philoxKey } from '../random/philox-uniform.js';
-import type { ModelInputs } from './inputs.js';
+import type { ModelInputs } from './inputs/inputs.js';
 import type { ForwardOptions } from './contract.js';
 import type { VisualBertPreTrainedModel } from './pretrained-model.js';
 import { requireKinds } from '../options.js';

@@ -2,8 +2,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import { Backbone, type ComputeContext } from './backbone.js';
-import { sharedSpecs } from './input-specs.js';
-import type { InputSpecs, TensorInputs } from './inputs.js';
+import { sharedSpecs } from './inputs/specs.js';
+import type { InputSpecs, TensorInputs } from './inputs/inputs.js';
 import type { ModelOutputs } from './outputs.js';
 import type { ModelOptions } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';

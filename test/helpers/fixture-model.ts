@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../src/config/config.js';
 import type { WeightInitializer } from '../../src/layers/initializers.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import type { ModelOutputs } from '../../src/models/outputs.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';

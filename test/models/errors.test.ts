@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ConfigError, ShapeError } from '../../src/errors.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { ReadTensor } from '../../src/raw-tensor.js';

@@ -1,7 +1,7 @@
 // Gradient checkpointing: the same gradients to the bit from far less memory; and no work for gradients that nobody asked for.
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { useBackend } from '../helpers/backend.js';

@@ -1,7 +1,7 @@
 // Resizing vocabularies, pruning and masking heads against transformers: 5.23 for the first, 4.46.3, the last that knows the others, for those.
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';

@@ -12,7 +12,7 @@ import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';
 import { softmax } from '../../src/scores.js';

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { errorMessage } from '../../src/errors.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
 import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';

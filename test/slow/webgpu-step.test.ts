@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { countGpuCommands, type GpuCommands } from '../../bench/machine/gpu-commands.js';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
-import type { ModelInputs } from '../../src/models/inputs.js';
+import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { uniformValues } from '../../src/random/values.js';

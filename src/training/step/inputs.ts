@@ -1,6 +1,6 @@
 // Inputs and outputs of a step as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { ModelInputs } from '../../models/inputs.js';
+import type { ModelInputs } from '../../models/inputs/inputs.js';
 import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
 

@@ -1,7 +1,8 @@
 // The interface of a model that a training step requires, independent of architectures.
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../../errors.js';
-import type { InputValue, ModelInputs } from '../../models/inputs.js';
+import type { InputValue } from '../../models/inputs/checked-input.js';
+import type { ModelInputs } from '../../models/inputs/inputs.js';
 import type { RawTensor, ReadTensor } from '../../raw-tensor.js';
 
 /** Inputs by camelCase name, in any form that a model's `forward` accepts: tensors (never disposed), raw arrays, nested lists. */

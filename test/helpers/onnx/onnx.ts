@@ -6,7 +6,7 @@ import { expect } from '@jest/globals';
 import type * as tf from '@tensorflow/tfjs';
 import { type ConversionReport, convertCheckpoint, type ConvertOptions } from '../../../src/convert/convert.js';
 import { onnxInputs, type OnnxTensor } from '../../../src/convert/onnx/inputs.js';
-import type { ModelInputs } from '../../../src/models/inputs.js';
+import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { uniformValues } from '../../../src/random/values.js';

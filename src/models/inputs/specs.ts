@@ -1,7 +1,8 @@
 // Specifications of the inputs that all classes share, and checks used by several classes.
-import type { VisualBertConfig } from '../config/config.js';
-import { ShapeError } from '../errors.js';
-import type { CheckedInput, CheckedInputs, InputSpecs } from './inputs.js';
+import type { VisualBertConfig } from '../../config/config.js';
+import { ShapeError } from '../../errors.js';
+import type { CheckedInput } from './checked-input.js';
+import type { CheckedInputs, InputSpecs } from './inputs.js';
 
 /**
  * Text and region inputs with leading axes `lead`: `['b']`, or `['b', 'choices']` for multiple choice.
