@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { namedDetector } from '../src/node.js';
 import { markdownTable, type Row } from './report/rows.js';
 import { median } from './report/statistics.js';
-import { benchCache, canImport, packageRoot, pythonFile } from './python-env.js';
-import { Subject } from './subject.js';
+import { benchCache, canImport, packageRoot, pythonFile } from './subjects/python-env.js';
+import { Subject } from './subjects/subject.js';
 
 /** Their files' names, as each one's authors store them. */
 const DETECTORS = { 'vg-r101-c4': 'vg-r101-c4.bin', 'mmf-x101': 'mmf-x101.pth' } as const;
@@ -46,7 +46,7 @@ async function measureDetector(
 ): Promise<Row[]> {
   const config = namedDetector(name);
   const folder = detectorFolder(python, name, JSON.stringify(config));
-  const ours = new Subject(`tfjs compiled ${precision}`, process.execPath, [join(packageRoot(), 'dist', 'bench', 'detector-subject.js')]); // prettier-ignore
+  const ours = new Subject(`tfjs compiled ${precision}`, process.execPath, [join(packageRoot(), 'dist', 'bench', 'subjects', 'detector-subject.js')]); // prettier-ignore
   const theirs = new Subject(`PyTorch eager ${precision}`, python, [pythonFile('detector.py')]);
   const subjects = [ours, theirs];
   try {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { type Row } from './report/rows.js';
 import { median } from './report/statistics.js';
 import { TASKS } from './measurements.js';
-import { benchCache } from './python-env.js';
+import { benchCache } from './subjects/python-env.js';
 import { writeSparseCheckpoint } from './data/sparse-checkpoint.js';
-import { startSubject } from './steps.js';
-import { prepareWorkload, pytorchOnly } from './workload.js';
+import { startSubject } from './training/steps.js';
+import { prepareWorkload, pytorchOnly } from './subjects/workload.js';
 
 export interface FileOptions {
   python: string;

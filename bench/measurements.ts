@@ -1,5 +1,5 @@
 // What is measured: who takes part, how often, and which ratio must be reached.
-import { type SubjectArgs } from './subject.js';
+import { type SubjectArgs } from './subjects/subject.js';
 
 export type Engine = 'tfjs' | 'torch' | 'onnxruntime' | 'openvino';
 

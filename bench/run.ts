@@ -3,19 +3,19 @@ import { writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { makeVqaQuestions } from './data/vqa-questions.js';
-import { measureCheckpoint } from './checkpoint.js';
+import { measureCheckpoint } from './training/checkpoint.js';
 import { measureDetectors } from './detector.js';
 import { measureDistributed } from './distributed/measure.js';
-import { measureEpoch } from './epoch.js';
+import { measureEpoch } from './training/epoch.js';
 import { isReached, markdownTable, type Row } from './report/rows.js';
 import { measureConvert, measureInspect, measureLeak, measureLoad, measureSave } from './files.js';
 import { DEFAULT_BATCHES, OTHER_MEASUREMENTS, OTHERS, STEP_MEASUREMENTS } from './measurements.js';
 import { multipliesBfloat16 } from './machine/processor.js';
-import { requirePython } from './python-env.js';
+import { requirePython } from './subjects/python-env.js';
 import { measureServe } from './serve/measure.js';
-import { measureAgreement, measureSteps } from './steps.js';
+import { measureAgreement, measureSteps } from './training/steps.js';
 import { measureStartUp } from './start-up.js';
-import { measureWholeRun } from './whole-run.js';
+import { measureWholeRun } from './training/whole-run.js';
 
 const NAMES = [...OTHER_MEASUREMENTS, ...STEP_MEASUREMENTS.map(({ name }) => name)];
 

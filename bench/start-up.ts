@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pipelineCheckpoint } from './data/pipeline-checkpoint.js';
 import type { FileOptions } from './files.js';
-import { pythonFile } from './python-env.js';
+import { pythonFile } from './subjects/python-env.js';
 import type { Row } from './report/rows.js';
 import { median } from './report/statistics.js';
-import { prepareOnnx, prepareWorkload } from './workload.js';
+import { prepareOnnx, prepareWorkload } from './subjects/workload.js';
 
 /** What every process is asked. */
 const QUESTION = 'What is the man riding?';
@@ -22,7 +22,7 @@ export async function measureStartUp(options: FileOptions & { data: string }): P
   const { python, rounds, threads, data, log } = options;
   const folder = await pipelineCheckpoint(data);
   const exported = prepareOnnx(python, prepareWorkload(python, 'vqa', 8), 'fp32');
-  const program = fileURLToPath(new URL('first-answer.js', import.meta.url));
+  const program = fileURLToPath(new URL('subjects/first-answer.js', import.meta.url));
   const ours = (precision: string): [string, string[]] => [
     process.execPath,
     [program, folder, precision, `${threads}`, QUESTION],

@@ -5,8 +5,8 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readVcrImages, readVcrScene, selectBackend, VcrFeatureExtractor, vcrRegions } from '../src/node.js';
 import { median } from './report/statistics.js';
-import { benchCache, canImport, packageRoot } from './python-env.js';
-import { readTensors } from './tensors.js';
+import { benchCache, canImport, packageRoot } from './subjects/python-env.js';
+import { readTensors } from './subjects/tensors.js';
 
 const REPEATS = 7;
 /** Of the largest value. */

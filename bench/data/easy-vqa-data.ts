@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type Dataset, type RawTensor } from '../../src/node.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { type VqaTaskExample } from '../../src/tasks/answering/vqa.js';
-import { writeTensors } from '../tensors.js';
+import { writeTensors } from '../subjects/tensors.js';
 
 /** Both splits number their pictures from 0: those of the test split move up. */
 const FIRST_TEST_PICTURE = 100_000;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchCache } from '../python-env.js';
+import { benchCache } from '../subjects/python-env.js';
 
 const VERSION = '1.0';
 const WHEEL = `easy_vqa-${VERSION}-py3-none-any.whl`;

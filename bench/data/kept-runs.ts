@@ -1,7 +1,7 @@
 // Runs whose metrics are kept in the cache, so that a comparison that was stopped goes on where it was.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchCache } from '../python-env.js';
+import { benchCache } from '../subjects/python-env.js';
 
 export class KeptRuns {
   readonly folder: string;

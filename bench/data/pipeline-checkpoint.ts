@@ -10,7 +10,7 @@ import {
   type VisualBertConfigOptions,
 } from '../../src/node.js';
 import { createTokenizer } from '../../src/platform/node.js';
-import { benchCache } from '../python-env.js';
+import { benchCache } from '../subjects/python-env.js';
 
 /** Regions of an image and their width. */
 export const [PIPELINE_REGIONS, PIPELINE_DIM] = [36, 2048];

@@ -5,7 +5,7 @@ import { normalValues } from '../../src/node.js';
 import { parseAnswers } from '../../src/processing/answer-vocabulary.js';
 import { vqaQuestionWords } from '../../src/processing/text-forms.js';
 import { REGIONS } from '../measurements.js';
-import { benchCache } from '../python-env.js';
+import { benchCache } from '../subjects/python-env.js';
 
 /** Width of a region, as the VQA checkpoint takes it. */
 const WIDTH = 2048;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { RandomStream } from '../../examples/shapes/random-stream.js';
 import { buildVocabulary } from '../../src/node.js';
-import { benchCache } from '../python-env.js';
+import { benchCache } from '../subjects/python-env.js';
 
 /** Classes of the authors' VQA head. */
 const ANSWERS = 3129;

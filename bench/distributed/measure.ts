@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { freePorts } from '../../src/cluster/free-ports.js';
 import type { Row } from '../report/rows.js';
 import { median } from '../report/statistics.js';
-import { startCommand, startSubject, type StepOptions } from '../steps.js';
-import type { Reply, Subject } from '../subject.js';
-import { prepareWorkload } from '../workload.js';
+import { startCommand, startSubject, type StepOptions } from '../training/steps.js';
+import type { Reply, Subject } from '../subjects/subject.js';
+import { prepareWorkload } from '../subjects/workload.js';
 import { describeModel, type MeasuredStep, type Setting } from './predictions.js';
 
 /** Steps of each turn that warm up. */

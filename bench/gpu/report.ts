@@ -7,7 +7,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { enginesFolder } from '../../src/engine/load/paths.js';
 import { cudaReport } from '../../src/engine/load/cuda.js';
-import { canImport, packageRoot } from '../python-env.js';
+import { canImport, packageRoot } from '../subjects/python-env.js';
 import { dryReport } from './dry.js';
 
 const flags = await yargs(hideBin(process.argv))

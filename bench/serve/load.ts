@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { packageRoot, pythonFile } from '../python-env.js';
+import { packageRoot, pythonFile } from '../subjects/python-env.js';
 
 /** A server in a process of its own. */
 export interface ServedProcess {

@@ -7,7 +7,7 @@ import { createSink } from '../../src/platform/node.js';
 import { pipelineCheckpoint, pipelineRegions } from '../data/pipeline-checkpoint.js';
 import type { Row } from '../report/rows.js';
 import { mean, median, percentile } from '../report/statistics.js';
-import { benchCache, canImport } from '../python-env.js';
+import { benchCache, canImport } from '../subjects/python-env.js';
 import { fuzz } from './malformed.js';
 import { load, post, residentMb, type ServedProcess, type ServerFiles, startOurs, startTheirs } from './load.js';
 

@@ -10,7 +10,7 @@ import { prepareEasyVqa } from '../data/easy-vqa-data.js';
 import { EASY_COLORS, EASY_SHAPES, easyVqaObjects } from '../data/easy-vqa-objects.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
 import { KeptRuns } from '../data/kept-runs.js';
-import { requirePython } from '../python-env.js';
+import { requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
 import { mean, standardError } from '../report/statistics.js';
 

@@ -8,7 +8,7 @@ import { VisualBertConfig } from '../../src/node.js';
 import { prepareEasyVqa, writeForPython } from '../data/easy-vqa-data.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
 import { mean, median, standardError } from '../report/statistics.js';
-import { benchCache, pythonFile, requirePython } from '../python-env.js';
+import { benchCache, pythonFile, requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
 
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };

@@ -18,9 +18,9 @@ import {
 } from '../../src/node.js';
 import { shapesPaths, writeShapesData } from '../../examples/shapes/write-data.js';
 import { openTask } from '../../src/tasks/open-task.js';
-import { benchCache, pythonFile, requirePython } from '../python-env.js';
+import { benchCache, pythonFile, requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
-import { readTensors, writeTensors } from '../tensors.js';
+import { readTensors, writeTensors } from '../subjects/tensors.js';
 
 const CLASS = 'VisualBertForVisualReasoning';
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };

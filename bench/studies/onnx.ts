@@ -11,7 +11,7 @@ import { openTask } from '../../src/tasks/open-task.js';
 import { evaluateTask } from '../../src/training/loop/evaluate.js';
 import { prepareEasyVqa } from '../data/easy-vqa-data.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
-import { benchCache, requirePython } from '../python-env.js';
+import { benchCache, requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
 
 const BATCH_SIZE = 64;

@@ -2,12 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Row } from './report/rows.js';
-import { mean } from './report/statistics.js';
-import { benchCache, pythonFile } from './python-env.js';
-import { prepareRunFiles, type RunFiles } from './data/run-files.js';
+import { type Row } from '../report/rows.js';
+import { mean } from '../report/statistics.js';
+import { benchCache, pythonFile } from '../subjects/python-env.js';
+import { prepareRunFiles, type RunFiles } from '../data/run-files.js';
 import { startSubject } from './steps.js';
-import { prepareWorkload } from './workload.js';
+import { prepareWorkload } from '../subjects/workload.js';
 
 /** Steps at the start that are left out: they compile, allocate and fill caches. */
 const WARMUP_STEPS = 3;

@@ -1,5 +1,5 @@
 // Our side of the measurement of region detectors: the process that src/ runs in; see subject.ts for how it is spoken to.
-import { type DetectedRegions, RegionDetector, selectBackend } from '../src/node.js';
+import { type DetectedRegions, RegionDetector, selectBackend } from '../../src/node.js';
 import { answerCommands, memory } from './commands.js';
 
 interface StartArgs {

@@ -1,9 +1,9 @@
 // Arrays in safetensors files: how both sides are given the same inputs and hand back what they made of them.
-import { writeWhole } from '../src/byte-sink.js';
-import { openTensorFile } from '../src/checkpoint/open.js';
-import { writeSafetensors } from '../src/checkpoint/safetensors.js';
-import { type RawTensor } from '../src/node.js';
-import { createSink, openSource } from '../src/platform/node.js';
+import { writeWhole } from '../../src/byte-sink.js';
+import { openTensorFile } from '../../src/checkpoint/open.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
+import { type RawTensor } from '../../src/node.js';
+import { createSink, openSource } from '../../src/platform/node.js';
 
 /** Writes float32 and int32 arrays. */
 export async function writeTensors(path: string, tensors: Record<string, RawTensor>): Promise<void> {

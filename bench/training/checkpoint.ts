@@ -1,10 +1,10 @@
 // A training step's state on disk and its end: saveState beside torch.save of the same tensors, and dispose.
 import { join } from 'node:path';
 import { rmSync } from 'node:fs';
-import { type Row } from './report/rows.js';
-import { median } from './report/statistics.js';
-import type { FileOptions } from './files.js';
-import { benchCache } from './python-env.js';
+import { type Row } from '../report/rows.js';
+import { median } from '../report/statistics.js';
+import type { FileOptions } from '../files.js';
+import { benchCache } from '../subjects/python-env.js';
 import { startSubject, startStep } from './steps.js';
 
 /** Steps before the first save, as in a run that is interrupted early. */

@@ -1,5 +1,5 @@
-// Our side of start-up.ts: a process that answers one question. `node first-answer.js FOLDER PRECISION THREADS QUESTION`.
-import { pipeline, type PredictionPrecision, selectBackend } from '../src/node.js';
+// Our side of ../start-up.ts: a process that answers one question. `node first-answer.js FOLDER PRECISION THREADS QUESTION`.
+import { pipeline, type PredictionPrecision, selectBackend } from '../../src/node.js';
 
 /** Regions of an image and their width. */
 const [COUNT, DIM] = [36, 2048];

@@ -1,8 +1,8 @@
 // Whether training holds on to memory: tensors and resident bytes over many small steps.
 import * as tf from '@tensorflow/tfjs';
-import * as api from '../src/node.js';
-import { type RawTensor } from '../src/node.js';
-import { median } from './report/statistics.js';
+import * as api from '../../src/node.js';
+import { type RawTensor } from '../../src/node.js';
+import { median } from '../report/statistics.js';
 
 const SIZES = {
   vocabSize: 500,

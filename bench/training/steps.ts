@@ -1,15 +1,15 @@
 // Times steps of several processes in turns, so that whatever else the machine does falls on all of them alike.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { operationTable, type OperationTime } from '../src/node.js';
-import { type Row } from './report/rows.js';
-import { median } from './report/statistics.js';
-import { gpuBytesUsed } from './machine/gpu-memory.js';
-import { stepGflop } from './machine/matmul-rate.js';
-import { type Goal, type Participant, REGIONS, type StepMeasurement, TASKS, TEXT } from './measurements.js';
-import { pythonFile } from './python-env.js';
-import { type Reply, Subject } from './subject.js';
-import { prepareOnnx, prepareWorkload } from './workload.js';
+import { operationTable, type OperationTime } from '../../src/node.js';
+import { type Row } from '../report/rows.js';
+import { median } from '../report/statistics.js';
+import { gpuBytesUsed } from '../machine/gpu-memory.js';
+import { stepGflop } from '../machine/matmul-rate.js';
+import { type Goal, type Participant, REGIONS, type StepMeasurement, TASKS, TEXT } from '../measurements.js';
+import { pythonFile } from '../subjects/python-env.js';
+import { type Reply, Subject } from '../subjects/subject.js';
+import { prepareOnnx, prepareWorkload } from '../subjects/workload.js';
 
 export interface StepOptions {
   python: string;
@@ -167,7 +167,7 @@ export function startSubject(
   // TensorFlow rounds fp32 products on a card to TF32 and PyTorch does not: neither is to.
   const env = device === 'gpu' ? { NVIDIA_TF32_OVERRIDE: '0' } : {};
   if (engine === 'tfjs') {
-    const program = fileURLToPath(new URL('tfjs-subject.js', import.meta.url));
+    const program = fileURLToPath(new URL('../subjects/tfjs-subject.js', import.meta.url));
     return new Subject(label, process.execPath, ['--expose-gc', program], env);
   }
   return new Subject(label, python, [pythonFile('subject.py')], env);

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { TASKS } from './measurements.js';
+import { TASKS } from '../measurements.js';
 import { benchCache, pythonFile } from './python-env.js';
 import type { SubjectArgs } from './subject.js';
 

@@ -2,16 +2,16 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { openModel, type VisualBertPreTrainedModel } from '../src/models/pretrained-model.js';
-import * as api from '../src/node.js';
-import { sortSettings } from '../src/runs/settings.js';
-import { openTrainRun } from '../src/runs/train.js';
-import { loadForwardPass } from '../src/training/step/forward.js';
-import { SILENT_PROGRESS } from '../src/training/log/progress.js';
-import { type RawTensor } from '../src/node.js';
+import { openModel, type VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
+import * as api from '../../src/node.js';
+import { sortSettings } from '../../src/runs/settings.js';
+import { openTrainRun } from '../../src/runs/train.js';
+import { loadForwardPass } from '../../src/training/step/forward.js';
+import { SILENT_PROGRESS } from '../../src/training/log/progress.js';
+import { type RawTensor } from '../../src/node.js';
 import { answerCommands, memory } from './commands.js';
-import { checkLeaks } from './leak.js';
-import { matmulRate } from './machine/matmul-rate.js';
+import { checkLeaks } from '../training/leak.js';
+import { matmulRate } from '../machine/matmul-rate.js';
 import { type SubjectArgs } from './subject.js';
 import { readBatches } from './tensors.js';
 

@@ -4,11 +4,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Row } from './report/rows.js';
-import { median } from './report/statistics.js';
-import { benchCache, pythonFile } from './python-env.js';
-import { prepareRunFiles, type RunFiles } from './data/run-files.js';
-import { prepareWorkload } from './workload.js';
+import { type Row } from '../report/rows.js';
+import { median } from '../report/statistics.js';
+import { benchCache, pythonFile } from '../subjects/python-env.js';
+import { prepareRunFiles, type RunFiles } from '../data/run-files.js';
+import { prepareWorkload } from '../subjects/workload.js';
 
 export interface WholeRunOptions {
   python: string;
@@ -162,7 +162,7 @@ async function follow(side: Side, run: Parameters<Side['start']>[0], interruptAf
 /** The command itself; its updates show in metrics.jsonl. */
 function ourSide(options: WholeRunOptions, files: RunFiles, model: string): Side {
   const folder = join(benchCache(), 'whole-run');
-  const program = fileURLToPath(new URL('../scripts/visualbert.js', import.meta.url));
+  const program = fileURLToPath(new URL('../../scripts/visualbert.js', import.meta.url));
   return {
     folder,
     start: ({ steps, saveEvery, stopAfter, resume }) => {
