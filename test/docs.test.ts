@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import typescript from 'typescript';
 import * as surface from '../src/node.js';
-import { hubSnapshot } from './helpers/hub-cache.js';
-import { PAGES } from './helpers/shell-blocks.js';
-import { tinyModel } from './helpers/tiny-model.js';
+import { hubSnapshot } from './helpers/files/hub-cache.js';
+import { PAGES } from './helpers/command-line/shell-blocks.js';
+import { tinyModel } from './helpers/models/tiny-model.js';
 
 interface Block {
   page: string;

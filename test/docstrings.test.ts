@@ -19,9 +19,9 @@ import { writeWhole } from '../src/byte-sink.js';
 import { ZipWriter } from '../src/checkpoint/zip-writer.js';
 import * as surface from '../src/node.js';
 import { useBackend } from './helpers/backend.js';
-import { hubSnapshot } from './helpers/hub-cache.js';
-import { regionsOfImage, writeCheckpoint } from './helpers/pipeline-models.js';
-import { tinyModel, type ModelName } from './helpers/tiny-model.js';
+import { hubSnapshot } from './helpers/files/hub-cache.js';
+import { regionsOfImage, writeCheckpoint } from './helpers/models/pipeline-models.js';
+import { tinyModel, type ModelName } from './helpers/models/tiny-model.js';
 import { pointModel, points, pointTask } from './training/loop/tiny-task.js';
 
 interface Example {

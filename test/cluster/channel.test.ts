@@ -5,7 +5,7 @@ import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
 import { openHub } from '../../src/cluster/hub.js';
 import { openSpoke } from '../../src/cluster/spoke.js';
 import { EngineError, TrainingError, WorkerError } from '../../src/errors.js';
-import { freePorts } from '../helpers/ports.js';
+import { freePorts } from '../helpers/machine/ports.js';
 
 async function addressesOf(count: number): Promise<string[]> {
   const ports = await freePorts(count);

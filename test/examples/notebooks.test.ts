@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
-import { writeCheckpoint } from '../helpers/pipeline-models.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
+import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 
 const FOLDER = join('dist', 'examples', 'notebooks');
 const isBuilt = existsSync(FOLDER);

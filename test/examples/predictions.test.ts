@@ -10,7 +10,7 @@ import { hasFont, predictionDrawing, predictionPicture } from '../../examples/sh
 import { RandomStream } from '../../examples/shapes/random-stream.js';
 import { createScene } from '../../examples/shapes/scene.js';
 import { decodePng } from '../../src/pictures/png.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium, openChromium } from '../helpers/machine/chromium.js';
 
 const prediction = (i: number, answer: string): Prediction => ({
   scene: createScene(String(i), new RandomStream(i, 'predictions'), {}),

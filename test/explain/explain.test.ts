@@ -9,7 +9,7 @@ import { studyExample } from '../../src/explain/studied-example.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const FOLDER = join('test', 'fixtures', 'explanations');
 /** Of the largest value: float32 arithmetic in another order; gradients pass through as many operations again. */

@@ -11,8 +11,8 @@ import { explanationPage } from '../../src/explain/page/page.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { encodePng } from '../../src/pictures/png.js';
 import { useBackend } from '../helpers/backend.js';
-import { hasChromium, heats, openChromium } from '../helpers/chromium.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { hasChromium, heats, openChromium } from '../helpers/machine/chromium.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const drives = hasChromium('pages are driven in a browser');
 

@@ -10,7 +10,7 @@ import { accessTo } from '../../src/pipelines/create.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const folders: string[] = [];
 beforeAll(async () => void (await useBackend()));

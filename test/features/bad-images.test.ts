@@ -9,8 +9,8 @@ import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../src/features/region-features.js';
 import { packFeatures } from '../../src/features/store/pack.js';
 import { memorySource } from '../../src/features/wrappers.js';
-import { npy, npz } from '../helpers/numpy-files.js';
-import { regionsWith } from '../helpers/regions.js';
+import { npy, npz } from '../helpers/files/numpy-files.js';
+import { regionsWith } from '../helpers/files/regions.js';
 
 let folder = '';
 beforeEach(() => {

@@ -7,8 +7,8 @@ import { DataError } from '../../src/errors.js';
 import { regionRows } from '../../src/features/feature-axes.js';
 import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatureSource } from '../../src/features/region-features.js';
-import { npy, npz } from '../helpers/numpy-files.js';
-import { rampRegions } from '../helpers/regions.js';
+import { npy, npz } from '../helpers/files/numpy-files.js';
+import { rampRegions } from '../helpers/files/regions.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const GRIDS = ['h5', 'mdb', 'pt', 'arrow'].flatMap((ending) => [`grid-first.${ending}`, `grid-last.${ending}`]);

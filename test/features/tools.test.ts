@@ -12,8 +12,8 @@ import { inspectFeatures, writeNpyFolder, writeTsvFeatures } from '../../src/fea
 import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatures } from '../../src/features/region-features.js';
 import { joinSources, memorySource } from '../../src/features/wrappers.js';
-import { npy, writeFeatureFolder } from '../helpers/numpy-files.js';
-import { regionsWith } from '../helpers/regions.js';
+import { npy, writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { regionsWith } from '../helpers/files/regions.js';
 
 let folder = '';
 beforeEach(() => {

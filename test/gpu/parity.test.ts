@@ -4,11 +4,11 @@ import { describe, expect, test } from '@jest/globals';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { createTrainingStep } from '../../src/training/step/compiled-step.js';
-import { modelOf } from '../helpers/fixture-model.js';
-import { section } from '../helpers/fixture.js';
-import { fixtureNames, readFixture, trainedNames } from '../helpers/fixtures.js';
-import { describeParity, expectCompiledTraining, openHere } from '../helpers/parity-cases.js';
-import { difference, largest } from '../helpers/parity.js';
+import { modelOf } from '../helpers/parity/fixture-model.js';
+import { section } from '../helpers/parity/fixture.js';
+import { fixtureNames, readFixture, trainedNames } from '../helpers/parity/fixtures.js';
+import { describeParity, expectCompiledTraining, openHere } from '../helpers/parity/parity-cases.js';
+import { difference, largest } from '../helpers/parity/parity.js';
 
 const choose = (): ReturnType<typeof selectBackend> => selectBackend({ device: 'gpu' });
 await choose();

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import '../../src/layers/segment-sum.js';
 import { useBackend } from '../helpers/backend.js';
-import { hasChromium, openChromium } from '../helpers/chromium.js';
+import { hasChromium, openChromium } from '../helpers/machine/chromium.js';
 import {
   type Case,
   createValues,

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
-import { TASK_MODEL_SIZES, TASK_MODELS } from '../helpers/task-models.js';
+import { TASK_MODEL_SIZES, TASK_MODELS } from '../helpers/models/task-models.js';
 
 describe('training on WebAssembly', () => {
   afterAll(() => tf.setBackend('cpu'));

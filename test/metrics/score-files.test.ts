@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { pythonFixed, pythonFloat, pythonRound } from '../../src/metrics/python-numbers.js';
 import { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../../src/metrics/score-files.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'score-'));
 function file(name: string, content: string): string {

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { scoreVqa, vqaAnswerAccuracy, type VqaScores } from '../../src/metrics/vqa.js';
 import { normaliseAnswer } from '../../src/processing/answer-normalisation.js';
 import { readVqaAnnotations, type VqaAnnotation } from '../../src/records/vqa.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const json = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
 

@@ -5,9 +5,9 @@ import { selectBackend } from '../../src/engine/select-backend.js';
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { inputsOf, modelOf } from '../helpers/fixture-model.js';
-import { section } from '../helpers/fixture.js';
-import { readFixture } from '../helpers/fixtures.js';
+import { inputsOf, modelOf } from '../helpers/parity/fixture-model.js';
+import { section } from '../helpers/parity/fixture.js';
+import { readFixture } from '../helpers/parity/fixtures.js';
 import { toBeCloseToTensor } from '../helpers/tensors.js';
 
 const TOLERANCE = 1e-4;

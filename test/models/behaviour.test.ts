@@ -9,7 +9,14 @@ import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { useBackend } from '../helpers/backend.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
-import { largestDifference, MODEL_NAMES, type ModelName, TINY, tinyInputs, tinyModel } from '../helpers/tiny-model.js';
+import {
+  largestDifference,
+  MODEL_NAMES,
+  type ModelName,
+  TINY,
+  tinyInputs,
+  tinyModel,
+} from '../helpers/models/tiny-model.js';
 
 beforeAll(async () => {
   await useBackend();

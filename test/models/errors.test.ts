@@ -7,7 +7,7 @@ import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-mode
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import type { ReadTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { tinyInputs, tinyModel, type ModelName } from '../helpers/tiny-model.js';
+import { tinyInputs, tinyModel, type ModelName } from '../helpers/models/tiny-model.js';
 
 const models = new Map<ModelName, VisualBertPreTrainedModel>();
 const modelOf = (name: ModelName): VisualBertPreTrainedModel => {

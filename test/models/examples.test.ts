@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as surface from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
-import { hubSnapshot } from '../helpers/hub-cache.js';
-import { tinyModel, type ModelName } from '../helpers/tiny-model.js';
+import { hubSnapshot } from '../helpers/files/hub-cache.js';
+import { tinyModel, type ModelName } from '../helpers/models/tiny-model.js';
 
 const { tf } = surface;
 const EXAMPLES = [...readFileSync('docs/examples.md', 'utf8').matchAll(/## ([\w ]+)\n\n```ts\n([\s\S]*?)```/g)].map(

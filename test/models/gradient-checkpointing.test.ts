@@ -6,7 +6,7 @@ import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-mode
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { useBackend } from '../helpers/backend.js';
 import { expectNoLeak } from '../helpers/tensors.js';
-import { MODEL_NAMES, type ModelName, tinyInputs, tinyModel } from '../helpers/tiny-model.js';
+import { MODEL_NAMES, type ModelName, tinyInputs, tinyModel } from '../helpers/models/tiny-model.js';
 
 const TASKS = MODEL_NAMES.filter((name) => name !== 'VisualBertModel');
 const QA = 'VisualBertForQuestionAnswering';

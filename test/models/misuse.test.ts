@@ -12,7 +12,7 @@ import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { tinyInputs, tinyModel } from '../helpers/tiny-model.js';
+import { tinyInputs, tinyModel } from '../helpers/models/tiny-model.js';
 
 const NAME = 'VisualBertForVisualReasoning';
 const INPUTS = tinyInputs(NAME);

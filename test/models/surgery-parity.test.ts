@@ -5,10 +5,10 @@ import type { ModelInputs } from '../../src/models/inputs/inputs.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { modelOf } from '../helpers/fixture-model.js';
-import { section, type Fixture } from '../helpers/fixture.js';
-import { fixtureNames, readFixture } from '../helpers/fixtures.js';
-import { difference, largest } from '../helpers/parity.js';
+import { modelOf } from '../helpers/parity/fixture-model.js';
+import { section, type Fixture } from '../helpers/parity/fixture.js';
+import { fixtureNames, readFixture } from '../helpers/parity/fixtures.js';
+import { difference, largest } from '../helpers/parity/parity.js';
 
 /** |a - b| <= this * max(1, max|b|), up to four layers. */
 const TOLERANCE = 1e-5;

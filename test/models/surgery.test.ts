@@ -10,7 +10,7 @@ import { VisualBertForQuestionAnswering } from '../../src/models/question-answer
 import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { useBackend } from '../helpers/backend.js';
 import { toBeCloseToTensor } from '../helpers/tensors.js';
-import { largestDifference, tinyInputs, tinyModel } from '../helpers/tiny-model.js';
+import { largestDifference, tinyInputs, tinyModel } from '../helpers/models/tiny-model.js';
 
 const PRE = 'VisualBertForPreTraining';
 const QA = 'VisualBertForQuestionAnswering';

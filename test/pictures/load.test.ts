@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadPicture } from '../../src/pictures/load.js';
-import { drawnPicture } from '../helpers/fixtures.js';
-import { writePicture } from '../helpers/small-detector.js';
+import { drawnPicture } from '../helpers/parity/fixtures.js';
+import { writePicture } from '../helpers/models/small-detector.js';
 
 const root = mkdtempSync(join(tmpdir(), 'load-picture-'));
 const path = writePicture(join(root, 'a picture.png'), 20, 13);

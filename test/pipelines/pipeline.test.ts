@@ -17,7 +17,7 @@ import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';
 import { softmax } from '../../src/scores.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 /** Probabilities of one float32 forward pass beside those of another with other padding. */
 const CLOSE = 5;

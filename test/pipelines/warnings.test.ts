@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { setLogger } from '../../src/logger.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
 

@@ -6,7 +6,7 @@ import * as browser from '../../src/platform/browser.js';
 import * as node from '../../src/platform/node.js';
 import { readDefinition } from '../../src/platform/tokenizer-definition.js';
 import type { TokenizerFiles } from '../../src/text-tokenizer.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const vocabulary = '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nwhat\nis\nun\n##aff\n##able\n?\n';
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/processing/answer-vocabulary.js';
 import { DataError } from '../../src/errors.js';
 import { readVqaAnnotations, type VqaAnnotation } from '../../src/records/vqa.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const annotation = (answers: string[]): VqaAnnotation => ({
   questionId: '1',

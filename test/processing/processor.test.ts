@@ -12,7 +12,7 @@ import { VisualBertProcessor } from '../../src/processing/processor.js';
 import { vqaQuestionWords } from '../../src/processing/text-forms.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { RegionFeatures } from '../../src/features/region-features.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] what color is the dog ##s ? , ' s a b c d e".split(' ');
 const tokenizer = createTokenizer({ 'vocab.txt': `${WORDS.join('\n')}\n` });

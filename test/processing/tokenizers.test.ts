@@ -5,7 +5,7 @@ import { readNlvr, readNlvr2 } from '../../src/records/nlvr.js';
 import { readVqaQuestions } from '../../src/records/vqa.js';
 import * as browser from '../../src/platform/browser.js';
 import * as node from '../../src/platform/node.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 describe('tokenizers', () => {
   testWithData(

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readNlvr, readNlvr2, withoutOverlap } from '../../src/records/nlvr.js';
 import { NLVR_FEATURE_DIM, sceneKey, sceneRegions } from '../../src/records/nlvr-scenes.js';
 import { decodePng } from '../../src/pictures/png.js';
-import { sharedData, testWithData } from '../helpers/shared-data.js';
+import { sharedData, testWithData } from '../helpers/files/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nlvr-'));
 function file(...records: unknown[]): string {

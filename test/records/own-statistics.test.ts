@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { openRegionFeatures } from '../../src/features/open.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/records/own-statistics.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
-import { ownDataFolder } from '../helpers/own-data.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { ownDataFolder } from '../helpers/files/own-data.js';
 
 const { folder, file } = ownDataFolder();
 

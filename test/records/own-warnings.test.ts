@@ -7,7 +7,7 @@ import type { RegionFeatureSource } from '../../src/features/region-features.js'
 import { memorySource } from '../../src/features/wrappers.js';
 import { ownDataStats } from '../../src/records/own-statistics.js';
 import type { RecordProblem } from '../../src/records/own.js';
-import { regionsWith } from '../helpers/regions.js';
+import { regionsWith } from '../helpers/files/regions.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'own-warnings-'));
 afterAll(() => rmSync(folder, { recursive: true }));

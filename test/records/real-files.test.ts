@@ -13,7 +13,7 @@ import { checkOwnRecords } from '../../src/records/own.js';
 import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
 import { joinVqa } from '../../src/records/vqa-examples.js';
 import { readPicture } from '../../src/pictures/decode.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'real-files-'));
 const readLines = (path: string): unknown[] =>

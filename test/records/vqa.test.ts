@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
 import { joinVqa } from '../../src/records/vqa-examples.js';
-import { testWithData } from '../helpers/shared-data.js';
+import { testWithData } from '../helpers/files/shared-data.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vqa-records-'));
 function file(name: string, content: string | Buffer): string {

@@ -12,8 +12,8 @@ import { openQuestion } from '../../src/runs/ask.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { findDetector } from '../../src/vision/weights/find.js';
 import { useBackend } from '../helpers/backend.js';
-import { writeCheckpoint } from '../helpers/pipeline-models.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
+import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ask-'));
 const inRoot = (name: string): string => join(root, name);

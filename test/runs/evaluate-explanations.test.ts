@@ -9,7 +9,7 @@ import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
 import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'evaluate-explanations-'));
 const folders = [folder];

@@ -12,7 +12,7 @@ import { evaluateRun } from '../../src/runs/evaluate.js';
 import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
 import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
 import { useBackend } from '../helpers/backend.js';
-import { npy } from '../helpers/numpy-files.js';
+import { npy } from '../helpers/files/numpy-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'evaluate-'));
 const WORDS = 'what is on the table near a small dog and which of them do we see'.split(' ');

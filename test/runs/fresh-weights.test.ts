@@ -11,7 +11,7 @@ import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openOneInput } from '../../src/runs/one-input.js';
 import { useBackend } from '../helpers/backend.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fresh-weights-'));
 const model = join(folder, 'model');

@@ -14,7 +14,7 @@ import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { useBackend } from '../helpers/backend.js';
-import { npy, npz, writeFeatureFolder } from '../helpers/numpy-files.js';
+import { npy, npz, writeFeatureFolder } from '../helpers/files/numpy-files.js';
 
 const CLASSES = {
   VisualBertModel,

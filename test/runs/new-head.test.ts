@@ -10,7 +10,7 @@ import { createRunModel } from '../../src/runs/model-classes.js';
 import { openTrainRun } from '../../src/runs/train.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { useBackend } from '../helpers/backend.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'new-head-'));
 const unnamed = join(folder, 'unnamed');

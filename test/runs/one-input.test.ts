@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from '../../src/runs/one-input.js';
 import { useBackend } from '../helpers/backend.js';
-import { npy } from '../helpers/numpy-files.js';
-import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { npy } from '../helpers/files/numpy-files.js';
+import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const features = mkdtempSync(join(tmpdir(), 'one-input-'));
 const folders = [features];

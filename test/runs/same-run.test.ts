@@ -8,7 +8,7 @@ import { openTrainRun } from '../../src/runs/train.js';
 import { sortSettings } from '../../src/runs/settings.js';
 import { SILENT_PROGRESS } from '../../src/training/log/progress.js';
 import { type TrainResult } from '../../src/training/loop/trainer-options.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -8,7 +8,7 @@ import { memorySource } from '../../src/features/wrappers.js';
 import { evaluateRun, type EvaluateRunOptions } from '../../src/runs/evaluate.js';
 import { evaluateShard, mergeEvaluations } from '../../src/runs/shards.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 const root = mkdtempSync(join(tmpdir(), 'shards-'));
 const folders = [root];

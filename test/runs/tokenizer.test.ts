@@ -10,7 +10,7 @@ import { uniformValues } from '../../src/random/values.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openTrainRun } from '../../src/runs/train.js';
 import { useBackend } from '../helpers/backend.js';
-import { npy } from '../helpers/numpy-files.js';
+import { npy } from '../helpers/files/numpy-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -14,7 +14,7 @@ import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openOneInput } from '../../src/runs/one-input.js';
 import { openTrainRun } from '../../src/runs/train.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage } from '../helpers/pipeline-models.js';
+import { regionsOfImage } from '../helpers/models/pipeline-models.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'trained-with-'));
 const write = (name: string, content: unknown): string => {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
-import { writeCheckpoint } from '../helpers/pipeline-models.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
-import { COMMAND, visualbert } from './command.js';
+import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

@@ -6,7 +6,7 @@ import { errorText, requireNumbers, usageText } from '../../scripts/command-line
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ConfigError, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
 import { flagOf } from '../../scripts/flags/words.js';
-import { COMMAND, visualbert } from './command.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
 
 const known = { command: 'visualbert train vqa', flags: ['learning-rate', 'epochs'], commands: ['vqa', 'nlvr2'] };
 

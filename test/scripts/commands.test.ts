@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { COMMANDS } from '../../scripts/commands.js';
 import { foldHelp } from '../../scripts/terminal/help.js';
-import { helpOf, refusal } from './parse.js';
-import { commandLines, wordsOf } from '../helpers/shell-blocks.js';
+import { helpOf, refusal } from '../helpers/command-line/parse.js';
+import { commandLines, wordsOf } from '../helpers/command-line/shell-blocks.js';
 
 const ALL = [
   '',

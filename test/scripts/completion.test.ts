@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { COMMANDS, createParser } from '../../scripts/commands.js';
 import { DETECTOR_NAMES, TASK_NAMES } from '../../src/node.js';
-import { COMMAND } from './command.js';
+import { COMMAND } from '../helpers/command-line/command.js';
 
 /** What is offered for the last word of a line. */
 async function offered(line: string): Promise<string[]> {

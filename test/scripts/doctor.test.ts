@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineReport } from '../../src/node.js';
-import { COMMAND } from './command.js';
+import { COMMAND } from '../helpers/command-line/command.js';
 
 const hub = createServer((_, response) => response.end());
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { EXIT_CODES } from '../../scripts/command-line.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
-import { freePorts } from '../helpers/ports.js';
-import { argsOf, startCommand } from '../helpers/worker-runs.js';
-import { COMMAND, type Finished, visualbert } from './command.js';
-import { writeNlvrFiles } from './nlvr-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { freePorts } from '../helpers/machine/ports.js';
+import { argsOf, startCommand } from '../helpers/command-line/worker-runs.js';
+import { COMMAND, type Finished, visualbert } from '../helpers/command-line/command.js';
+import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

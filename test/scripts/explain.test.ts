@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
-import { npy } from '../helpers/numpy-files.js';
-import { writeCheckpoint } from '../helpers/pipeline-models.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
-import { COMMAND, visualbert } from './command.js';
+import { npy } from '../helpers/files/numpy-files.js';
+import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
-import { COMMAND, repeat, visualbert } from './command.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { COMMAND, repeat, visualbert } from '../helpers/command-line/command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

@@ -7,11 +7,11 @@ import { COMMANDS } from '../../scripts/commands.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
 import { TASK_NAMES } from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
-import { npy, writeFeatureFolder } from '../helpers/numpy-files.js';
-import { writeCheckpoint } from '../helpers/pipeline-models.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
-import { COMMAND, type Finished, visualbert } from './command.js';
-import { writeNlvrFiles } from './nlvr-files.js';
+import { npy, writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { COMMAND, type Finished, visualbert } from '../helpers/command-line/command.js';
+import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

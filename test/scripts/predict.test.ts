@@ -3,9 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { predictionOptions } from '../../src/runs/settings.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
-import { COMMAND, visualbert } from './command.js';
-import { writeNlvrFiles } from './nlvr-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
+import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { describe, expect, jest, test } from '@jest/globals';
-import { COMMAND, repeat, visualbert } from './command.js';
+import { COMMAND, repeat, visualbert } from '../helpers/command-line/command.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);

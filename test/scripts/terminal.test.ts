@@ -4,9 +4,9 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { shellWord } from '../../src/node.js';
-import { writeFeatureFolder } from '../helpers/numpy-files.js';
-import { COMMAND } from './command.js';
-import { writeNlvrFiles } from './nlvr-files.js';
+import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { COMMAND } from '../helpers/command-line/command.js';
+import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const SCRIPT = '/usr/bin/script';
 const isBuilt = existsSync(COMMAND);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { type MetricsEntry, readMetrics } from '../../src/training/log/metrics-log.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
-import { COMMAND, visualbert } from './command.js';
-import { type NlvrFiles, writeNlvrFiles } from './nlvr-files.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
+import { type NlvrFiles, writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const trainArgs = (files: NlvrFiles, run: string): string[] => [
   ...['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run],

@@ -11,8 +11,8 @@ import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
 import { groupsOf } from '../../src/serve/page/answer-groups.js';
 import { serve } from '../../src/serve/serve.js';
 import { useBackend } from '../helpers/backend.js';
-import { hasChromium, heats, openChromium } from '../helpers/chromium.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { hasChromium, heats, openChromium } from '../helpers/machine/chromium.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 jest.setTimeout(60_000);
 

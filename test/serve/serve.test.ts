@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';
 import type { PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
-import { generator } from '../helpers/damage.js';
-import { REGION_DIM, regionsOfImage } from '../helpers/pipeline-models.js';
+import { generator } from '../helpers/files/damage.js';
+import { REGION_DIM, regionsOfImage } from '../helpers/models/pipeline-models.js';
 import type { RunningServer } from '../../src/serve/contract.js';
 import { call, checkpoint, IMAGES, PICTURE, QUESTION, start, vqa } from './small-server.js';
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { serve } from '../../src/serve/serve.js';
-import { regionsOfImage } from '../helpers/pipeline-models.js';
+import { regionsOfImage } from '../helpers/models/pipeline-models.js';
 import { call, folder, PICTURE, QUESTION, start, store, vqa } from './small-server.js';
 
 jest.setTimeout(60_000);

@@ -9,7 +9,7 @@ import { encodePng } from '../../src/pictures/png.js';
 import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
 import { serve } from '../../src/serve/serve.js';
 import { useBackend } from '../helpers/backend.js';
-import { regionsOfImage, writeCheckpoint } from '../helpers/pipeline-models.js';
+import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 export const folder = mkdtempSync(join(tmpdir(), 'serve-'));
 const folders = [folder];

@@ -25,9 +25,9 @@ import {
 import { readZipDirectory } from '../../src/checkpoint/zip-reader.js';
 import { readZipEntry } from '../../src/formats/zip-entry.js';
 import { openSource } from '../../src/platform/node.js';
-import { hasChromium } from '../helpers/chromium.js';
+import { hasChromium } from '../helpers/machine/chromium.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
-import { openSite, type Site } from '../helpers/site.js';
+import { openSite, type Site } from '../helpers/machine/site.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
 const TOLERANCE = 1e-4;

@@ -5,13 +5,13 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { type Page } from 'playwright-core';
 import { buildSite } from '../../examples/build-site.js';
-import { hasChromium } from '../helpers/chromium.js';
-import type { Fixture } from '../helpers/fixture.js';
-import { fixtureNames } from '../helpers/fixtures.js';
-import { describeParity, type ParitySubject } from '../helpers/parity-cases.js';
-import type { ParityPage, PlainFixture, PlainNamed } from '../helpers/parity-page.js';
-import type { Named } from '../helpers/parity-values.js';
-import { openSite, type Site } from '../helpers/site.js';
+import { hasChromium } from '../helpers/machine/chromium.js';
+import type { Fixture } from '../helpers/parity/fixture.js';
+import { fixtureNames } from '../helpers/parity/fixtures.js';
+import { describeParity, type ParitySubject } from '../helpers/parity/parity-cases.js';
+import type { ParityPage, PlainFixture, PlainNamed } from '../helpers/parity/parity-page.js';
+import type { Named } from '../helpers/parity/parity-values.js';
+import { openSite, type Site } from '../helpers/machine/site.js';
 import { someOf } from '../helpers/slow-share.js';
 
 declare const parity: ParityPage; // in the page
@@ -54,7 +54,7 @@ function openIn(backend: 'webgpu' | 'webgl' | 'wasm'): (fixture: Fixture) => Pro
 
 (hasChromium('parity in a browser') ? describe : describe.skip)('in Chromium', () => {
   beforeAll(async () => {
-    const entry = resolve('test/helpers/parity-page.ts');
+    const entry = resolve('test/helpers/parity/parity-page.ts');
     writeFileSync(join(folder, 'index.html'), `<script type="module" src="${entry}"></script>`);
     const outDir = join(folder, 'site');
     const alias = { '#platform': resolve('src/platform/browser.ts'), '#vision': resolve('src/vision/host/browser.ts') };

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { tf, valueAndGradients, VisualBertForQuestionAnswering } from '../../src/node.js';
-import { hubSnapshot } from '../helpers/hub-cache.js';
+import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
-import { tinyModel } from '../helpers/tiny-model.js';
+import { tinyModel } from '../helpers/models/tiny-model.js';
 
 const WORDS = '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating ?'.split(' ');
 const BLOCKS = [

@@ -27,10 +27,10 @@ import {
   writeTsvFeatures,
 } from '../../src/node.js';
 import { memorySource } from '../../src/features/wrappers.js';
-import { hubSnapshot } from '../helpers/hub-cache.js';
-import { npy, npz } from '../helpers/numpy-files.js';
-import { shellCommands, wordsOf } from '../helpers/shell-blocks.js';
-import { COMMAND } from '../scripts/command.js';
+import { hubSnapshot } from '../helpers/files/hub-cache.js';
+import { npy, npz } from '../helpers/files/numpy-files.js';
+import { shellCommands, wordsOf } from '../helpers/command-line/shell-blocks.js';
+import { COMMAND } from '../helpers/command-line/command.js';
 
 /** Pages whose commands run, and the runs that they ask for and do not train. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {

@@ -5,8 +5,8 @@ import { expect, test } from '@jest/globals';
 import { uniformValues } from '../../src/random/values.js';
 import { type MetricsEntry, readMetrics } from '../../src/training/log/metrics-log.js';
 import { slowCount } from '../helpers/slow-share.js';
-import { COMMAND, visualbert } from '../scripts/command.js';
-import { writeNlvrFiles } from '../scripts/nlvr-files.js';
+import { COMMAND, visualbert } from '../helpers/command-line/command.js';
+import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
 
 const KILLS = slowCount(50);
 /** Every update writes a checkpoint and rotates an old one away, so that most kills hit a write. */

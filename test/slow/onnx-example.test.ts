@@ -16,8 +16,8 @@ import {
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
 } from '../../src/node.js';
-import { hasChromium } from '../helpers/chromium.js';
-import { openSite, type Site } from '../helpers/site.js';
+import { hasChromium } from '../helpers/machine/chromium.js';
+import { openSite, type Site } from '../helpers/machine/site.js';
 
 /** Other orders of sums. */
 const TOLERANCE = 1e-5;

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
-import { modelOf } from '../helpers/fixture-model.js';
-import { section } from '../helpers/fixture.js';
-import { fixtureNames, readFixture } from '../helpers/fixtures.js';
+import { modelOf } from '../helpers/parity/fixture-model.js';
+import { section } from '../helpers/parity/fixture.js';
+import { fixtureNames, readFixture } from '../helpers/parity/fixtures.js';
 import {
   exportOnnx,
   farthest,
@@ -19,10 +19,10 @@ import {
   OnnxRuntime,
   sizedInputs,
 } from '../helpers/onnx/onnx.js';
-import { difference, largest, norm } from '../helpers/parity.js';
+import { difference, largest, norm } from '../helpers/parity/parity.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
 import { slowCount } from '../helpers/slow-share.js';
-import { MODEL_NAMES, tinyModel } from '../helpers/tiny-model.js';
+import { MODEL_NAMES, tinyModel } from '../helpers/models/tiny-model.js';
 
 interface Answer {
   outputs: Record<string, number[]>;

@@ -7,8 +7,8 @@ import { setLogger } from '../../src/logger.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { createTrainingStep } from '../../src/training/step/eager-step.js';
 import { useBackend } from '../helpers/backend.js';
-import { fixtureNames } from '../helpers/fixtures.js';
-import { describeParity, openHere } from '../helpers/parity-cases.js';
+import { fixtureNames } from '../helpers/parity/fixtures.js';
+import { describeParity, openHere } from '../helpers/parity/parity-cases.js';
 import { someOf } from '../helpers/slow-share.js';
 
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs

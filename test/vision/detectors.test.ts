@@ -16,7 +16,7 @@ import { openDetector } from '../../src/vision/weights/open.js';
 import { planWeights } from '../../src/vision/weights/plan.js';
 import { readNetwork } from '../../src/vision/weights/read.js';
 import { useBackend } from '../helpers/backend.js';
-import { drawnPicture, readFixture } from '../helpers/fixtures.js';
+import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');

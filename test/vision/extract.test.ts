@@ -13,7 +13,7 @@ import { extractFeatures } from '../../src/vision/extract.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { fileDigest } from '../../src/platform/file-digest.js';
 import { useBackend } from '../helpers/backend.js';
-import { writeDetector, writePicture } from '../helpers/small-detector.js';
+import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 
 const root = mkdtempSync(join(tmpdir(), 'extract-'));
 const inRoot = (name: string): string => join(root, name);

@@ -2,7 +2,7 @@
 import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
 import type { DetectorConfig } from '../../src/vision/detector/config.js';
 import { namedDetector } from '../../src/vision/detector/presets.js';
-import { readFixture } from '../helpers/fixtures.js';
+import { readFixture } from '../helpers/parity/fixtures.js';
 
 /** The fixtures' weights, in the format of each detector's authors. */
 export const DETECTOR_FILES = {

@@ -17,7 +17,7 @@ import { boundsOf } from '../../src/vision/layers/bounds.js';
 import { roiAlign } from '../../src/vision/layers/roi-align.js';
 import { createRoiPool } from '../../src/vision/layers/roi-pool.js';
 import { useBackend } from '../helpers/backend.js';
-import { drawnPicture, readFixture } from '../helpers/fixtures.js';
+import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
 
 const { tensors } = readFixture('parts', 'vision');

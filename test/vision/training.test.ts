@@ -25,7 +25,7 @@ import { createTrainingStep } from '../../src/training/step/compiled-step.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { SHAPES_DETECTOR } from '../../examples/shapes/detector.js';
 import { useBackend } from '../helpers/backend.js';
-import { drawnPicture, readFixture } from '../helpers/fixtures.js';
+import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
 
 /** Sums in another order. */
 const TOLERANCE = 1e-5;

@@ -19,7 +19,7 @@ import { VcrFeatureExtractor } from '../../src/vision/vcr-feature-extractor.js';
 import { writeVcrFeatures } from '../../src/vision/vcr-features.js';
 import { readVcrScene, vcrRegions } from '../../src/vision/vcr-regions.js';
 import { useBackend } from '../helpers/backend.js';
-import { readFixture } from '../helpers/fixtures.js';
+import { readFixture } from '../helpers/parity/fixtures.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
 
 const FOLDER = join('test', 'fixtures', 'vcr');

@@ -13,7 +13,7 @@ import { DETECTOR_NAMES, namedDetector } from '../../src/vision/detector/presets
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { convertDetector } from '../../src/vision/weights/convert.js';
 import { useBackend } from '../helpers/backend.js';
-import { drawnPicture } from '../helpers/fixtures.js';
+import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');

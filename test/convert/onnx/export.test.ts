@@ -7,9 +7,9 @@ import { CheckpointError, ConfigError } from '../../../src/errors.js';
 import { ACTIVATION_NAMES } from '../../../src/layers/activations.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
 import { useBackend } from '../../helpers/backend.js';
-import { modelOf } from '../../helpers/fixture-model.js';
-import { section } from '../../helpers/fixture.js';
-import { readFixture } from '../../helpers/fixtures.js';
+import { modelOf } from '../../helpers/parity/fixture-model.js';
+import { section } from '../../helpers/parity/fixture.js';
+import { readFixture } from '../../helpers/parity/fixtures.js';
 import {
   exportOnnx,
   farthest,
@@ -21,7 +21,7 @@ import {
   OnnxRuntime,
   sizedInputs,
 } from '../../helpers/onnx/onnx.js';
-import { MODEL_NAMES, tinyModel } from '../../helpers/tiny-model.js';
+import { MODEL_NAMES, tinyModel } from '../../helpers/models/tiny-model.js';
 
 /** A case of each class, and of what changes a graph; the slow tier has the others. */
 const FIXTURES = [

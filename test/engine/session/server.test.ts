@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
-import { freePorts } from '../../helpers/ports.js';
+import { freePorts } from '../../helpers/machine/ports.js';
 import { addressesOf, runWorker } from './cluster-worker.js';
 
 const { backend, reason } = await useBackend();

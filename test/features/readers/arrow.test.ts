@@ -9,8 +9,8 @@ import { openRegionFeatures } from '../../../src/features/open.js';
 import type { RegionFeatureSource } from '../../../src/features/region-features.js';
 import { DataError } from '../../../src/errors.js';
 import { uniformValues } from '../../../src/random/values.js';
-import { rampRegions } from '../../helpers/regions.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { rampRegions } from '../../helpers/files/regions.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const folder = mkdtempSync(join(tmpdir(), 'arrow-'));

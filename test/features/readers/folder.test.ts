@@ -7,8 +7,8 @@ import { openFolderFeatures } from '../../../src/features/readers/folder.js';
 import { readNpy } from '../../../src/formats/npy.js';
 import { openRegionFeatures } from '../../../src/features/open.js';
 import { encodePng } from '../../../src/pictures/png.js';
-import { npy, npz } from '../../helpers/numpy-files.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { npy, npz } from '../../helpers/files/numpy-files.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 let folder = '';
 beforeEach(() => {

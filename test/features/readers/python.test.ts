@@ -10,8 +10,8 @@ import { numbersOf, readNumpyPickle } from '../../../src/formats/numpy-pickle.js
 import { openRegionFeatures } from '../../../src/features/open.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../../src/features/region-features.js';
 import { uniformValues } from '../../../src/random/values.js';
-import { rampRegions } from '../../helpers/regions.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { rampRegions } from '../../helpers/files/regions.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const DIM = 5;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { openTsvFeatures } from '../../../src/features/readers/tsv.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 interface ExpectedImage {
   img_h: number;

@@ -6,7 +6,7 @@ import { packFeatures } from '../../../src/features/store/pack.js';
 import { resumeStore } from '../../../src/features/store/resume.js';
 import { writeNpyFolder } from '../../../src/features/tools.js';
 import { memorySource } from '../../../src/features/wrappers.js';
-import { regionsWith } from '../../helpers/regions.js';
+import { regionsWith } from '../../helpers/files/regions.js';
 import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
 
 const small = mountSmallDisk();

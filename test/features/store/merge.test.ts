@@ -7,7 +7,7 @@ import { mergeStores } from '../../../src/features/store/merge.js';
 import { packFeatures, type PackOptions } from '../../../src/features/store/pack.js';
 import { isFeatureStore } from '../../../src/features/store/read.js';
 import { memorySource } from '../../../src/features/wrappers.js';
-import { regionsOfImage } from '../../helpers/pipeline-models.js';
+import { regionsOfImage } from '../../helpers/models/pipeline-models.js';
 
 const root = mkdtempSync(join(tmpdir(), 'merge-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -8,8 +8,8 @@ import { packFeatures } from '../../../src/features/store/pack.js';
 import { openFeatureStore } from '../../../src/features/store/read.js';
 import { openRegionFeatures } from '../../../src/features/open.js';
 import { memorySource } from '../../../src/features/wrappers.js';
-import { regionsWith } from '../../helpers/regions.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { regionsWith } from '../../helpers/files/regions.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 let folder = '';
 beforeEach(() => {

@@ -4,7 +4,7 @@ import { bytesSource } from '../../../src/byte-source.js';
 import { openTensorFile } from '../../../src/checkpoint/open.js';
 import { CheckpointError } from '../../../src/errors.js';
 import { sizeOf } from '../../../src/shapes.js';
-import { damaged, generator } from '../damage.js';
+import { damaged, generator } from '../files/damage.js';
 
 const FILES = [
   'varied.bin',

@@ -7,8 +7,8 @@ import { packFeatures } from '../../../src/features/store/pack.js';
 import { memorySource } from '../../../src/features/wrappers.js';
 import { encodePng } from '../../../src/pictures/png.js';
 import { type Attempt, MTIME, type Sample } from './fuzz.js';
-import { npy, npz } from '../numpy-files.js';
-import { rampRegions, regionsWith } from '../regions.js';
+import { npy, npz } from '../files/numpy-files.js';
+import { rampRegions, regionsWith } from '../files/regions.js';
 
 const FIXTURES = 'test/fixtures/features';
 /** Images that are read of one file. */

@@ -3,7 +3,7 @@ import { createTokenizer as createBrowserTokenizer } from '../../../src/platform
 import { createTokenizer as createNodeTokenizer } from '../../../src/platform/node.js';
 import { DataError } from '../../../src/errors.js';
 import type { TokenizerFiles } from '../../../src/text-tokenizer.js';
-import { damaged, generator, type Random } from '../damage.js';
+import { damaged, generator, type Random } from '../files/damage.js';
 
 const FOLDER = '/the/folder';
 const WORDS = [

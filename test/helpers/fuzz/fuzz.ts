@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CheckpointError, DataError } from '../../../src/errors.js';
-import { damaged, generator, spliced } from '../damage.js';
+import { damaged, generator, spliced } from '../files/damage.js';
 
 /** What no damaged file of a few KB may cost; the time is that of a hang, not of a busy machine. */
 const LIMIT_MS = 20_000;

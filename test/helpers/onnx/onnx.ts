@@ -11,9 +11,9 @@ import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-m
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { sizeOf } from '../../../src/shapes.js';
-import { type Fixture, section } from '../fixture.js';
-import { difference, largest } from '../parity.js';
-import { type ModelName, TINY } from '../tiny-model.js';
+import { type Fixture, section } from '../parity/fixture.js';
+import { difference, largest } from '../parity/parity.js';
+import { type ModelName, TINY } from '../models/tiny-model.js';
 
 /** Other orders of sums give 4e-6 at most. */
 export const ONNX_TOLERANCE = 1e-5;

@@ -1,7 +1,7 @@
 // Two processes as workers of a cluster: one dies, or never comes.
 import { describe, expect, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
-import { freePorts } from '../../helpers/ports.js';
+import { freePorts } from '../../helpers/machine/ports.js';
 import { addressesOf, runWorker } from '../../engine/session/cluster-worker.js';
 
 const { backend, reason } = await useBackend();

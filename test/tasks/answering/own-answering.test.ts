@@ -1,7 +1,7 @@
 // Own questions: answers of the data with their scores.
 import { describe, expect, test } from '@jest/globals';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/own-data.js';
+import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/files/own-data.js';
 
 const { features, file } = ownDataFolder();
 const seeding = { seed: 0, epoch: 0, training: true };

@@ -8,8 +8,8 @@ import { encodePng } from '../../../src/pictures/png.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import type { VqaTaskExample } from '../../../src/tasks/answering/vqa.js';
-import { writeFeatureFolder } from '../../helpers/numpy-files.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };

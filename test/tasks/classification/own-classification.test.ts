@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/own-data.js';
+import { ownDataFolder, TRAIN_CONTEXT } from '../../helpers/files/own-data.js';
 
 const { folder, features, file } = ownDataFolder();
 const seeding = { seed: 0, epoch: 0, training: true };

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { scoreNlvr } from '../../../src/metrics/nlvr.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };

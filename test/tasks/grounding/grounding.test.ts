@@ -10,7 +10,7 @@ import type { RawTensor } from '../../../src/raw-tensor.js';
 import type { GroundingExample } from '../../../src/tasks/grounding/grounding.js';
 import { scoreFlickrFile } from '../../../src/metrics/score-files.js';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { npy, npz } from '../../helpers/numpy-files.js';
+import { npy, npz } from '../../helpers/files/numpy-files.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 /** Two images in the layout of Flickr30k Entities, with a scene, an unseen thing and an entity of two boxes. */

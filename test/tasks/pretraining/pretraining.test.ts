@@ -8,8 +8,8 @@ import { maskedInputs, maskText } from '../../../src/processing/masking.js';
 import { uniformValues } from '../../../src/random/values.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { writeFeatureFolder } from '../../helpers/numpy-files.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pretraining-'));

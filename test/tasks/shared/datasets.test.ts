@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { openTask } from '../../../src/tasks/open-task.js';
-import { npy, writeFeatureFolder } from '../../helpers/numpy-files.js';
+import { npy, writeFeatureFolder } from '../../helpers/files/numpy-files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bad-images-'));
 afterAll(() => rmSync(folder, { recursive: true }));

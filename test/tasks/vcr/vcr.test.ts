@@ -7,7 +7,7 @@ import { nameObjects, relevantObjects } from '../../../src/processing/vcr-names.
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { scoreVcrFiles } from '../../../src/metrics/score-files.js';
-import { writeFeatureFolder } from '../../helpers/numpy-files.js';
+import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vcr-'));

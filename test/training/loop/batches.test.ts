@@ -19,7 +19,7 @@ import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { type Dataset, type Task } from '../../../src/training/task.js';
 import { useBackend } from '../../helpers/backend.js';
-import { testWithData } from '../../helpers/shared-data.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 import { pointModel, points, pointTask } from './tiny-task.js';
 
 let hasEngine = false;

@@ -9,7 +9,7 @@ import { type RunContext } from '../../../src/training/loop/run-context.js';
 import { type Validated, Validation } from '../../../src/training/loop/validation.js';
 import { type Task } from '../../../src/training/task.js';
 import { judgingMetric } from '../../../src/tasks/shared/metric.js';
-import { freePorts } from '../../helpers/ports.js';
+import { freePorts } from '../../helpers/machine/ports.js';
 import { type Point, points, pointTask } from './tiny-task.js';
 
 const EXAMPLES = points(23, 5);

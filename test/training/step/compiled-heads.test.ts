@@ -8,7 +8,7 @@ import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-m
 import { createTrainingStep } from '../../../src/training/step/compiled-step.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { useBackend } from '../../helpers/backend.js';
-import { TASK_MODEL_SIZES, TASK_MODELS } from '../../helpers/task-models.js';
+import { TASK_MODEL_SIZES, TASK_MODELS } from '../../helpers/models/task-models.js';
 
 const choice = await useBackend();
 const hasEngine = choice.backend === 'tensorflow';

@@ -1,8 +1,8 @@
 // The compiled step against PyTorch: three AdamW steps of every class that has a loss, from the same fixtures as the eager step.
 import { describe, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
-import { trainedNames } from '../../helpers/fixtures.js';
-import { expectCompiledTraining } from '../../helpers/parity-cases.js';
+import { trainedNames } from '../../helpers/parity/fixtures.js';
+import { expectCompiledTraining } from '../../helpers/parity/parity-cases.js';
 
 const choice = await useBackend();
 const hasEngine = choice.backend === 'tensorflow';

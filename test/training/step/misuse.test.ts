@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import type { StepInputs } from '../../../src/training/step/trainable-model.js';
 import { ConfigError, ShapeError } from '../../../src/errors.js';
-import { tinyInputs, tinyModel } from '../../helpers/tiny-model.js';
+import { tinyInputs, tinyModel } from '../../helpers/models/tiny-model.js';
 
 const NAME = 'VisualBertForQuestionAnswering';
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { addressesOf } from '../../engine/session/cluster-worker.js';
-import { freePorts } from '../../helpers/ports.js';
+import { freePorts } from '../../helpers/machine/ports.js';
 
 /** What each worker is told. */
 export interface StepPlan {

@@ -1,7 +1,7 @@
 // How far results are from a PyTorch fixture: norms, the worst of many, and parameters that were trained as the fixture's.
 import { expect } from '@jest/globals';
-import type { ParityRow } from '../../bench/report/parity-row.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
+import type { ParityRow } from '../../../bench/report/parity-row.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
 import { type Fixture, section } from './fixture.js';
 import { type Trained, trainingOf } from './parity-values.js';
 

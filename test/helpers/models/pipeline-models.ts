@@ -2,14 +2,14 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config/config.js';
-import type { RegionColumn, RegionFeatures } from '../../src/features/region-features.js';
-import { createTokenizer } from '../../src/platform/node.js';
-import { VisualBertProcessor } from '../../src/processing/processor.js';
-import type { TaskName } from '../../src/processing/text-forms.js';
-import { buildVocabulary } from '../../src/processing/word-vocabulary.js';
-import { uniformValues } from '../../src/random/values.js';
-import { MODEL_CLASSES } from './fixture-model.js';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../../../src/config/config.js';
+import type { RegionColumn, RegionFeatures } from '../../../src/features/region-features.js';
+import { createTokenizer } from '../../../src/platform/node.js';
+import { VisualBertProcessor } from '../../../src/processing/processor.js';
+import type { TaskName } from '../../../src/processing/text-forms.js';
+import { buildVocabulary } from '../../../src/processing/word-vocabulary.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { MODEL_CLASSES } from '../parity/fixture-model.js';
 
 /** Width of the regions of `regionsOfImage`. */
 export const REGION_DIM = 5;

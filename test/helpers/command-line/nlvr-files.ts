@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { uniformValues } from '../../src/random/values.js';
+import { uniformValues } from '../../../src/random/values.js';
 
 export interface NlvrFiles {
   folder: string;

@@ -1,12 +1,12 @@
 // What a fixture's model computes, on whatever backend is the current one, in Node and in browsers: outputs, gradients, and AdamW steps.
 import * as tf from '@tensorflow/tfjs';
-import type { ModelInputs } from '../../src/models/inputs/inputs.js';
-import type { ModelOutputs } from '../../src/models/outputs.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { valueAndGradients } from '../../src/models/value-and-gradients.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
-import type { TrainingStep } from '../../src/training/step/contract.js';
-import type { TrainingStepOptions } from '../../src/training/step/options.js';
+import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
+import type { ModelOutputs } from '../../../src/models/outputs.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import { valueAndGradients } from '../../../src/models/value-and-gradients.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import type { TrainingStep } from '../../../src/training/step/contract.js';
+import type { TrainingStepOptions } from '../../../src/training/step/options.js';
 import { type Fixture, type FixtureTraining, section } from './fixture.js';
 import { inputsOf } from './fixture-model.js';
 

@@ -1,5 +1,5 @@
 // Parses command lines as `visualbert` does, without running what they ask for.
-import { createParser } from '../../scripts/commands.js';
+import { createParser } from '../../../scripts/commands.js';
 
 /** Thrown where a command would begin. */
 class Accepted extends Error {}

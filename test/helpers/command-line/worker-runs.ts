@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readMetrics } from '../../src/training/log/metrics-log.js';
-import { COMMAND, type Finished } from '../scripts/command.js';
-import { writeNlvrFiles } from '../scripts/nlvr-files.js';
+import { readMetrics } from '../../../src/training/log/metrics-log.js';
+import { COMMAND, type Finished } from './command.js';
+import { writeNlvrFiles } from './nlvr-files.js';
 
 // 21 examples in batches of 8: the last batch has 5, of which the last of four workers has none.
 const files = writeNlvrFiles(21, 8);

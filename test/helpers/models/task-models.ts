@@ -1,14 +1,14 @@
 // Small models of every task with inputs that train them.
 import * as tf from '@tensorflow/tfjs';
-import type { VisualBertConfig, VisualBertConfigOptions } from '../../src/config/config.js';
-import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
-import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
-import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
-import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
-import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { uniformValues } from '../../src/random/values.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
+import type { VisualBertConfig, VisualBertConfigOptions } from '../../../src/config/config.js';
+import { VisualBertForMultipleChoice } from '../../../src/models/multiple-choice.js';
+import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
+import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
+import { VisualBertForRegionToPhraseAlignment } from '../../../src/models/region-to-phrase-alignment.js';
+import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import { uniformValues } from '../../../src/random/values.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
 
 const [b, c, t, v, d] = [2, 3, 5, 4, 7];
 /** Sizes that all differ, so that a swapped axis cannot pass. */

@@ -1,9 +1,9 @@
 // Reads test/fixtures/parity/*.safetensors and surgery/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RgbImage } from '../../src/pictures/rgb-image.js';
-import { type RawTensor } from '../../src/raw-tensor.js';
-import { sizeOf } from '../../src/shapes.js';
+import type { RgbImage } from '../../../src/pictures/rgb-image.js';
+import { type RawTensor } from '../../../src/raw-tensor.js';
+import { sizeOf } from '../../../src/shapes.js';
 import type { Fixture, FixtureMeta } from './fixture.js';
 
 /** What PyTorch computed, what transformers made of models that it changed, VCR's detector and the region detectors. */

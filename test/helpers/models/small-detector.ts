@@ -1,10 +1,10 @@
 // Small detectors of random weights in folders, as `visualbert convert` writes them, and pictures for them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePng } from '../../src/pictures/png.js';
-import { convertDetector } from '../../src/vision/weights/convert.js';
-import { DETECTOR_FILES, narrowDetector } from '../vision/narrow.js';
-import { drawnPicture } from './fixtures.js';
+import { encodePng } from '../../../src/pictures/png.js';
+import { convertDetector } from '../../../src/vision/weights/convert.js';
+import { DETECTOR_FILES, narrowDetector } from '../../vision/narrow.js';
+import { drawnPicture } from '../parity/fixtures.js';
 
 /** Writes the narrow detector of a name into a folder; `called` is the name that it goes by there. */
 export async function writeDetector(

@@ -1,6 +1,6 @@
 // Collects what the parity tests compared, for the table in docs/parity.md. Written only when VISUALBERT_PARITY_REPORT names a file.
 import { appendFileSync } from 'node:fs';
-import type { ParityRow } from '../../bench/report/parity-row.js';
+import type { ParityRow } from '../../../bench/report/parity-row.js';
 
 /** Adds a row to the report; does nothing in an ordinary test run. */
 export function reportParity(row: ParityRow): void {

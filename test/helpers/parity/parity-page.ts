@@ -1,8 +1,8 @@
 // What a page runs for the parity tests in browsers: a fixture's model, opened and asked by the test.
-import { type Backend, chooseBackend } from '../../examples/browser/backends.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { createTrainingStep } from '../../src/training/step/eager-step.js';
+import { type Backend, chooseBackend } from '../../../examples/browser/backends.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import type { Fixture } from './fixture.js';
 import { modelOf } from './fixture-model.js';
 import { gradientsOf, type Named, outputsOf, trainAsFixture } from './parity-values.js';

@@ -1,5 +1,5 @@
 // What a fixture of PyTorch's values is, wherever it was read: browsers have no files.
-import { type RawTensor } from '../../src/raw-tensor.js';
+import { type RawTensor } from '../../../src/raw-tensor.js';
 
 /** Settings of the AdamW steps that a trained case took, always on the same batch. */
 export interface FixtureTraining {

@@ -1,12 +1,12 @@
 // Small models of every class and inputs for them; all axes differ: b=2, t=5, v=6, s=11, h=12, n=4, d=3, c=7, choices=3, p=3.
 import type * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig, type VisualBertConfigOptions } from '../../src/config/config.js';
-import type { ModelInputs } from '../../src/models/inputs/inputs.js';
-import type { ModelOptions } from '../../src/models/contract.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { uniformValues } from '../../src/random/values.js';
-import { sizeOf } from '../../src/shapes.js';
-import { MODEL_CLASSES } from './fixture-model.js';
+import { VisualBertConfig, type VisualBertConfigOptions } from '../../../src/config/config.js';
+import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
+import type { ModelOptions } from '../../../src/models/contract.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { sizeOf } from '../../../src/shapes.js';
+import { MODEL_CLASSES } from '../parity/fixture-model.js';
 
 export type ModelName = keyof typeof MODEL_CLASSES;
 export const MODEL_NAMES = Object.keys(MODEL_CLASSES) as ModelName[];

@@ -1,5 +1,5 @@
 // Regions of one image made in the tests.
-import type { RegionFeatures } from '../../src/features/region-features.js';
+import type { RegionFeatures } from '../../../src/features/region-features.js';
 
 /** Regions of `dim` values each, in their order; boxes and image size as given. */
 export function regionsWith(

@@ -1,10 +1,10 @@
 // The parity cases: each fixture's model against PyTorch, in outputs, loss, the gradient of each parameter and three AdamW steps.
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ParityRow } from '../../bench/report/parity-row.js';
-import type { RawTensor } from '../../src/raw-tensor.js';
-import { createTrainingStep as createCompiledStep } from '../../src/training/step/compiled-step.js';
-import { createTrainingStep } from '../../src/training/step/eager-step.js';
+import type { ParityRow } from '../../../bench/report/parity-row.js';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import { createTrainingStep as createCompiledStep } from '../../../src/training/step/compiled-step.js';
+import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type Fixture, section } from './fixture.js';
 import { modelOf } from './fixture-model.js';
 import { readFixture } from './fixtures.js';

@@ -1,15 +1,15 @@
 // Models with the weights of a parity fixture, and the inputs that the fixture was made with.
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertConfig } from '../../src/config/config.js';
-import type { WeightInitializer } from '../../src/layers/initializers.js';
-import type { ModelInputs } from '../../src/models/inputs/inputs.js';
-import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
-import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
-import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
-import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
-import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
-import { VisualBertModel } from '../../src/models/visual-bert-model.js';
-import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
+import type { WeightInitializer } from '../../../src/layers/initializers.js';
+import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
+import { VisualBertForMultipleChoice } from '../../../src/models/multiple-choice.js';
+import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
+import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
+import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
+import { VisualBertForRegionToPhraseAlignment } from '../../../src/models/region-to-phrase-alignment.js';
+import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
+import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { section, type Fixture } from './fixture.js';
 
 /** Every class by its name. */
