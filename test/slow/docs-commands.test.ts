@@ -51,7 +51,7 @@ const PARSED_ONLY: readonly [command: RegExp, reason: string][] = [
   [/\.\.\./, 'it leaves flags out'],
   [
     /^engine (?:install|remove)|^doctor/,
-    'it changes or measures the machine: test/slow/packaging.test.ts, test/scripts',
+    'it changes or measures the machine: test/slow/packaging/tarball.test.ts, test/scripts',
   ],
   [
     /^ask |--detector (?:mmf|vg|coco|detectron1)|^inspect uclanlp/,
@@ -64,7 +64,7 @@ const PARSED_ONLY: readonly [command: RegExp, reason: string][] = [
   [/^train classification .*features\.tsv/, 'docs/fine-tune-own-data.md has the same command'],
   [/--questions train\/questions\.json/, 'easy-VQA: test/records/vqa.test.ts, bench/studies/easy-vqa.ts'],
   [/^serve /, 'it ends by a signal: test/scripts/serve.test.ts'],
-  [/--backend webgpu/, 'it needs a device: test/slow/webgpu.test.ts'],
+  [/--backend webgpu/, 'it needs a device: test/slow/webgpu/parity.test.ts'],
   [/runs\/quickstart/, 'it needs the quickstart: test/examples'],
   [/^completion/, 'test/scripts/completion.test.ts'],
   [/^engine info|^features draw/, 'test/scripts/json.test.ts'],

@@ -1,16 +1,16 @@
 // What a training step asks of a WebGPU device: dispatches, copies to the host and memory, on Dawn over SwiftShader.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { countGpuCommands, type GpuCommands } from '../../bench/machine/gpu-commands.js';
-import { VisualBertConfig } from '../../src/config/config.js';
-import { selectBackend } from '../../src/engine/select-backend.js';
-import type { ModelInputs } from '../../src/models/inputs/inputs.js';
-import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
-import { valueAndGradients } from '../../src/models/value-and-gradients.js';
-import { uniformValues } from '../../src/random/values.js';
-import { createTrainingStep } from '../../src/training/step/eager-step.js';
-import { useBackend } from '../helpers/backend.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { countGpuCommands, type GpuCommands } from '../../../bench/machine/gpu-commands.js';
+import { VisualBertConfig } from '../../../src/config/config.js';
+import { selectBackend } from '../../../src/engine/select-backend.js';
+import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
+import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
+import { valueAndGradients } from '../../../src/models/value-and-gradients.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { createTrainingStep } from '../../../src/training/step/eager-step.js';
+import { useBackend } from '../../helpers/backend.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
 if (!hasDevice) process.stderr.write('skipped: training steps on WebGPU, for there is no device\n');

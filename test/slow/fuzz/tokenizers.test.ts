@@ -1,8 +1,8 @@
 // Five thousand damaged tokenizers: no crash, no hang, no other error than one that names the folder.
 import { expect, test } from '@jest/globals';
-import { setLogger } from '../../src/logger.js';
-import { fuzzTokenizers } from '../helpers/fuzz/fuzz-tokenizers.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { setLogger } from '../../../src/logger.js';
+import { fuzzTokenizers } from '../../helpers/fuzz/fuzz-tokenizers.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const CASES = slowCount(5000);
 

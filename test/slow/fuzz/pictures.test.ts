@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { decodePicture } from '../../src/pictures/decode.js';
-import { openPictures } from '../../src/pictures/sources/open.js';
-import { type Attempt, fuzzFiles, type Sample } from '../helpers/fuzz/fuzz.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { decodePicture } from '../../../src/pictures/decode.js';
+import { openPictures } from '../../../src/pictures/sources/open.js';
+import { type Attempt, fuzzFiles, type Sample } from '../../helpers/fuzz/fuzz.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const CASES = slowCount(2000);
 const FIXTURES = 'test/fixtures/pictures';

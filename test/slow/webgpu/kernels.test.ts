@@ -1,13 +1,13 @@
 // Our WGSL kernels against the composed formulas on plain JavaScript, on Dawn over SwiftShader.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { selectBackend } from '../../src/engine/select-backend.js';
-import { blocksBefore, philoxUniform } from '../../src/random/philox-uniform.js';
-import { uniformValues } from '../../src/random/values.js';
-import { createUpdateRule, type Slots, type UpdateScalars } from '../../src/training/step/optimizer.js';
-import { totalNorm } from '../../src/training/step/update/clip.js';
-import { useBackend } from '../helpers/backend.js';
-import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../helpers/kernels/kernel-cases.js';
+import { selectBackend } from '../../../src/engine/select-backend.js';
+import { blocksBefore, philoxUniform } from '../../../src/random/philox-uniform.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { createUpdateRule, type Slots, type UpdateScalars } from '../../../src/training/step/optimizer.js';
+import { totalNorm } from '../../../src/training/step/update/clip.js';
+import { useBackend } from '../../helpers/backend.js';
+import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernels/kernel-cases.js';
 
 const hasDevice = process.env['VK_ICD_FILENAMES'] !== undefined; // by jest.slow.config.mjs
 if (!hasDevice) process.stderr.write('skipped: kernels of WebGPU, for there is no device\n');

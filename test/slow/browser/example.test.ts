@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Page } from 'playwright-core';
-import { buildPage } from '../../examples/browser/build.js';
-import { colorExamples, regionsOf } from '../../examples/browser/learn.js';
-import { SHAPES_DETECTOR } from '../../examples/shapes/detector.js';
-import { drawScene } from '../../examples/shapes/draw.js';
-import { RandomStream } from '../../examples/shapes/random-stream.js';
-import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
-import { questionsAbout } from '../../examples/shapes/questions.js';
-import { createScene, type Scene } from '../../examples/shapes/scene.js';
+import { buildPage } from '../../../examples/browser/build.js';
+import { colorExamples, regionsOf } from '../../../examples/browser/learn.js';
+import { SHAPES_DETECTOR } from '../../../examples/shapes/detector.js';
+import { drawScene } from '../../../examples/shapes/draw.js';
+import { RandomStream } from '../../../examples/shapes/random-stream.js';
+import { SHAPES_RECIPE } from '../../../examples/shapes/recipe.js';
+import { questionsAbout } from '../../../examples/shapes/questions.js';
+import { createScene, type Scene } from '../../../examples/shapes/scene.js';
 import {
   buildVocabulary,
   pipeline,
@@ -21,13 +21,13 @@ import {
   VisualBertConfig,
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
-} from '../../src/node.js';
-import { readZipDirectory } from '../../src/checkpoint/zip-reader.js';
-import { readZipEntry } from '../../src/formats/zip-entry.js';
-import { openSource } from '../../src/platform/node.js';
-import { hasChromium } from '../helpers/machine/chromium.js';
-import { findPython, runPython } from '../helpers/machine/python.js';
-import { openSite, type Site } from '../helpers/machine/site.js';
+} from '../../../src/node.js';
+import { readZipDirectory } from '../../../src/checkpoint/zip-reader.js';
+import { readZipEntry } from '../../../src/formats/zip-entry.js';
+import { openSource } from '../../../src/platform/node.js';
+import { hasChromium } from '../../helpers/machine/chromium.js';
+import { findPython, runPython } from '../../helpers/machine/python.js';
+import { openSite, type Site } from '../../helpers/machine/site.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
 const TOLERANCE = 1e-4;

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { regionsOf } from '../../examples/browser/learn.js';
-import { buildOnnxPage } from '../../examples/onnx/build.js';
-import { RandomStream } from '../../examples/shapes/random-stream.js';
-import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
-import { createScene } from '../../examples/shapes/scene.js';
+import { regionsOf } from '../../../examples/browser/learn.js';
+import { buildOnnxPage } from '../../../examples/onnx/build.js';
+import { RandomStream } from '../../../examples/shapes/random-stream.js';
+import { SHAPES_RECIPE } from '../../../examples/shapes/recipe.js';
+import { createScene } from '../../../examples/shapes/scene.js';
 import {
   buildVocabulary,
   pipeline,
@@ -15,9 +15,9 @@ import {
   VisualBertConfig,
   VisualBertForQuestionAnswering,
   VisualBertProcessor,
-} from '../../src/node.js';
-import { hasChromium } from '../helpers/machine/chromium.js';
-import { openSite, type Site } from '../helpers/machine/site.js';
+} from '../../../src/node.js';
+import { hasChromium } from '../../helpers/machine/chromium.js';
+import { openSite, type Site } from '../../helpers/machine/site.js';
 
 /** Other orders of sums. */
 const TOLERANCE = 1e-5;

@@ -2,18 +2,18 @@
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../../src/metrics/score-files.js';
-import { readCaptions } from '../../src/records/captions.js';
-import { readFlickrEntities } from '../../src/records/flickr.js';
-import { convertRecords, FOREIGN_FORMATS, type ForeignFormat } from '../../src/records/foreign.js';
-import { readNlvr, readNlvr2 } from '../../src/records/nlvr.js';
-import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../src/records/own-statistics.js';
-import { readVcr } from '../../src/records/vcr.js';
-import { readVcrImages, readVcrMetadata } from '../../src/records/vcr-images.js';
-import { readVqaAnnotations, readVqaQuestions, readVqaResults } from '../../src/records/vqa.js';
-import { readVqaExamples } from '../../src/records/vqa-examples.js';
-import { fuzzFiles, type Sample } from '../helpers/fuzz/fuzz.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../../../src/metrics/score-files.js';
+import { readCaptions } from '../../../src/records/captions.js';
+import { readFlickrEntities } from '../../../src/records/flickr.js';
+import { convertRecords, FOREIGN_FORMATS, type ForeignFormat } from '../../../src/records/foreign.js';
+import { readNlvr, readNlvr2 } from '../../../src/records/nlvr.js';
+import { guessOwnTask, OWN_EXAMPLES, OWN_TASKS, ownDataStats } from '../../../src/records/own-statistics.js';
+import { readVcr } from '../../../src/records/vcr.js';
+import { readVcrImages, readVcrMetadata } from '../../../src/records/vcr-images.js';
+import { readVqaAnnotations, readVqaQuestions, readVqaResults } from '../../../src/records/vqa.js';
+import { readVqaExamples } from '../../../src/records/vqa-examples.js';
+import { fuzzFiles, type Sample } from '../../helpers/fuzz/fuzz.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const CASES = slowCount(2000);
 

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { type Page } from 'playwright-core';
-import { buildSite } from '../../examples/build-site.js';
-import { hasChromium } from '../helpers/machine/chromium.js';
-import type { Fixture } from '../helpers/parity/fixture.js';
-import { fixtureNames } from '../helpers/parity/fixtures.js';
-import { describeParity, type ParitySubject } from '../helpers/parity/parity-cases.js';
-import type { ParityPage, PlainFixture, PlainNamed } from '../helpers/parity/parity-page.js';
-import type { Named } from '../helpers/parity/parity-values.js';
-import { openSite, type Site } from '../helpers/machine/site.js';
-import { someOf } from '../helpers/slow-share.js';
+import { buildSite } from '../../../examples/build-site.js';
+import { hasChromium } from '../../helpers/machine/chromium.js';
+import type { Fixture } from '../../helpers/parity/fixture.js';
+import { fixtureNames } from '../../helpers/parity/fixtures.js';
+import { describeParity, type ParitySubject } from '../../helpers/parity/parity-cases.js';
+import type { ParityPage, PlainFixture, PlainNamed } from '../../helpers/parity/parity-page.js';
+import type { Named } from '../../helpers/parity/parity-values.js';
+import { openSite, type Site } from '../../helpers/machine/site.js';
+import { someOf } from '../../helpers/slow-share.js';
 
 declare const parity: ParityPage; // in the page
 

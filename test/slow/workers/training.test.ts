@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { freePorts } from '../helpers/machine/ports.js';
-import { argsOf, childrenOf, folderOf, lossesOf, startWorker } from '../helpers/command-line/worker-runs.js';
-import { visualbert } from '../helpers/command-line/command.js';
+import { freePorts } from '../../helpers/machine/ports.js';
+import { argsOf, childrenOf, folderOf, lossesOf, startWorker } from '../../helpers/command-line/worker-runs.js';
+import { visualbert } from '../../helpers/command-line/command.js';
 
 async function expectSameRun(run: string): Promise<void> {
   const [found, expected] = await Promise.all([lossesOf(run), lossesOf('alone')]);

@@ -1,8 +1,8 @@
 // Three hosts, each a network namespace, whose connections are cut during a run: every worker ends in time, and says who is lost.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Finished } from '../helpers/command-line/command.js';
-import { argsOf, startCommand, workerOf } from '../helpers/command-line/worker-runs.js';
+import { type Finished } from '../../helpers/command-line/command.js';
+import { argsOf, startCommand, workerOf } from '../../helpers/command-line/worker-runs.js';
 
 const TIMEOUT_SECONDS = 12;
 const PORT = 2222;

@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Page } from 'playwright-core';
 import { build } from 'vite';
-import { createTokenizer } from '../../src/platform/node.js';
-import { hasChromium } from '../helpers/machine/chromium.js';
-import { generator, type Random } from '../helpers/files/damage.js';
-import { openSite, type Site } from '../helpers/machine/site.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { createTokenizer } from '../../../src/platform/node.js';
+import { hasChromium } from '../../helpers/machine/chromium.js';
+import { generator, type Random } from '../../helpers/files/damage.js';
+import { openSite, type Site } from '../../helpers/machine/site.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const TEXTS = slowCount(5000);
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fakeToolchain } from '../helpers/machine/fake-toolchain.js';
-import { copyCheckout, pack, type PackReport, run } from '../helpers/kernels/packing.js';
+import { fakeToolchain } from '../../helpers/machine/fake-toolchain.js';
+import { copyCheckout, pack, type PackReport, run } from '../../helpers/kernels/packing.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'visualbert-pack-'));
 const MAX_TARBALL_BYTES = 5e6;

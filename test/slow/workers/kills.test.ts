@@ -1,9 +1,9 @@
 // Twenty workers killed at random moments: `visualbert train --workers 2` starts again by itself and ends as if nothing had been.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { uniformValues } from '../../src/random/values.js';
-import { slowCount } from '../helpers/slow-share.js';
-import { argsOf, childrenOf, lossesOf, startCommand } from '../helpers/command-line/worker-runs.js';
+import { uniformValues } from '../../../src/random/values.js';
+import { slowCount } from '../../helpers/slow-share.js';
+import { argsOf, childrenOf, lossesOf, startCommand } from '../../helpers/command-line/worker-runs.js';
 
 const KILLS = slowCount(20);
 /** Of one run; so many restarts are allowed. */

@@ -5,11 +5,11 @@ import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createTrainingStep, tf, VisualBertConfig, VisualBertForQuestionAnswering } from '../../src/node.js';
-import { findEngine } from '../../src/engine/load/find-engine.js';
-import { COMPLETE, librariesFolder } from '../../src/engine/load/paths.js';
-import { copyCheckout, pack, run } from '../helpers/kernels/packing.js';
-import { slowCount } from '../helpers/slow-share.js';
+import { createTrainingStep, tf, VisualBertConfig, VisualBertForQuestionAnswering } from '../../../src/node.js';
+import { findEngine } from '../../../src/engine/load/find-engine.js';
+import { COMPLETE, librariesFolder } from '../../../src/engine/load/paths.js';
+import { copyCheckout, pack, run } from '../../helpers/kernels/packing.js';
+import { slowCount } from '../../helpers/slow-share.js';
 
 const LIMIT_MS = 1_800_000; // it takes two to four minutes of a machine of its own
 const folder = mkdtempSync(join(tmpdir(), 'visualbert-platform-'));
