@@ -22,7 +22,7 @@ const EDGES: Record<string, readonly string[]> = {
   'models/pretrained': ['checkpoint', 'config', 'layers', 'platform'],
   webgpu: ['random'],
   'models/inputs': ['config'],
-  models: ['config', 'layers', 'models/inputs', 'models/pretrained', 'random', 'webgpu'],
+  models: ['config', 'layers', 'models/inputs', 'models/pretrained', 'platform', 'random', 'webgpu'],
   'engine/load': [],
   'engine/install': ['checkpoint', 'engine/load', 'platform'],
   'engine/recording': ['engine/load'],

@@ -2,7 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { openModel, type VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
+import { openModel } from '../../src/models/open-model.js';
+import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
+import type { StoredModel } from '../../src/models/pretrained/load.js';
 import * as api from '../../src/node.js';
 import { sortSettings } from '../../src/runs/settings.js';
 import { openTrainRun } from '../../src/runs/train.js';
@@ -104,7 +106,8 @@ async function profile({ file }: { file?: string }): Promise<object> {
 
 /** As `predict`, `evaluate` and pipelines load and compute. */
 async function prediction({ model: folder, precision }: SubjectArgs): Promise<Run> {
-  const open = (): ReturnType<typeof openModel> => openModel(api.VisualBertForQuestionAnswering, folder, {});
+  const open = (): Promise<StoredModel<api.VisualBertForQuestionAnswering>> =>
+    openModel(api.VisualBertForQuestionAnswering, folder, {});
   const { forward: pass } = await loadForwardPass(open, { compile: true, precision });
   return async (inputs) => (await pass.outputs(inputs)).logits?.data[0] ?? NaN;
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../config/config.js';
 import { prepareWebGpu } from '../webgpu/prepare.js';
 import { ConfigError, ShapeError } from '../errors.js';
-import { seededInitializer, type WeightInitializer } from '../layers/initializers.js';
+import { seededInitializer } from '../layers/initializers.js';
 import { philoxKey } from '../random/philox-uniform.js';
 import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
@@ -26,6 +26,7 @@ import type {
   ModelParts,
   PartsFactory,
 } from './contract.js';
+import { loadModel } from './open-model.js';
 import { kindOf, matchingParameters, randomSeed, requireSeed } from './model-arguments.js';
 import {
   type ChangedParameter,
@@ -35,7 +36,6 @@ import {
   resizedParameter,
   type ResizeOptions,
 } from './surgery.js';
-import { loadPretrained, openPretrained, type StoredModel } from './pretrained/load.js';
 import { savePretrained } from './pretrained/save.js';
 import { WORD_TABLE } from './pretrained/ties.js';
 import type { FromPretrainedOptions, LoadingReport, SavePretrainedOptions } from './pretrained/types.js';
@@ -182,10 +182,7 @@ export abstract class VisualBertPreTrainedModel<
     given: FromPretrainedOptions & { addPoolingLayer?: boolean } = {},
   ): Promise<M> {
     requireOptions(`${this.className}.fromPretrained`, given);
-    const { addPoolingLayer, ...options } = given;
-    const { model, report } = await loadPretrained(where, this.className, factoryOf(this, addPoolingLayer), options);
-    model.loadingReport = report;
-    return model;
+    return loadModel(this, where, given);
   }
 
   /** Current values of all parameters; tied ones under both names. */
@@ -335,28 +332,6 @@ export abstract class VisualBertPreTrainedModel<
       `${this.className}: its parameters are held by a training step; use step.evaluate(inputs), or step.dispose() to get them back`,
     );
   }
-}
-
-/** Opens a model without reading its values, for a session that reads them from the file. @throws as `fromPretrained` */
-export async function openModel<M extends VisualBertPreTrainedModel>(
-  Model: ModelClass<M>,
-  where: string,
-  options: FromPretrainedOptions,
-): Promise<StoredModel<M>> {
-  const stored = await openPretrained(where, Model.className, factoryOf(Model), options);
-  const close = async (): Promise<void> => {
-    stored.model.loadingReport = stored.report();
-    await stored.close();
-  };
-  return { ...stored, close };
-}
-
-function factoryOf<M>(
-  Model: ModelClass<M>,
-  addPoolingLayer?: boolean,
-): (config: VisualBertConfig, initializer: WeightInitializer) => M {
-  const pooling = addPoolingLayer === undefined ? {} : { addPoolingLayer };
-  return (config, initializer) => new Model(config, { initializer, ...pooling });
 }
 
 function joined(layerName: string, weightName: string): string {

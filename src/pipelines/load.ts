@@ -1,5 +1,5 @@
 // Loads the parts of a pipeline: the class that config.json names, its processor, and its head.
-import { VisualBertConfig } from '../config/config.js';
+import { loadConfig, type VisualBertConfig } from '../config/config.js';
 import { ConfigError } from '../errors.js';
 import type { ModelClass } from '../models/contract.js';
 import type { FromPretrainedOptions } from '../models/pretrained/types.js';
@@ -7,6 +7,8 @@ import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { detectorText } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
+import { isLocated, locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../platform/locate.js';
+import { loadProcessor } from '../processing/load-processor.js';
 import { VisualBertProcessor } from '../processing/processor.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
@@ -35,7 +37,7 @@ export interface ForwardPasses {
   /** Loads a model and its forward pass. */
   load(
     Model: ModelClass<VisualBertPreTrainedModel>,
-    where: string,
+    files: PretrainedFiles,
     options: FromPretrainedOptions,
   ): Promise<{ model: VisualBertPreTrainedModel; forward: ForwardPass }>;
   /** The forward pass of a model in memory. */
@@ -48,6 +50,9 @@ export interface PipelineModel {
   processor: VisualBertProcessor;
 }
 
+/** What a pipeline is loaded from. */
+export type PipelinePlace = PretrainedPlace | PipelineModel;
+
 /**
  * Loads a task's parts from a folder, an address or a repository of the hub, or from a model in memory.
  * @throws ConfigError for an unknown task, a checkpoint of another class, or one without answers; CheckpointError for one without weights of
@@ -55,14 +60,15 @@ export interface PipelineModel {
  */
 export async function loadParts<T extends PipelineName>(
   task: T,
-  where: string | PipelineModel,
+  where: PipelinePlace,
   options: PipelineOptions,
   passes: ForwardPasses,
 ): Promise<PipelineParts<T>> {
   const definition = definitionOf(task);
   if (definition === undefined)
     throw new ConfigError(`unknown task ${task}; the tasks are ${PIPELINE_NAMES.join(', ')}`);
-  if (typeof where === 'string') return { task, ...(await readParts(task, where, definition, options, passes)) };
+  if (typeof where === 'string' || isLocated(where))
+    return { task, ...(await readParts(task, where, definition, options, passes)) };
   const isModel = where?.model instanceof VisualBertPreTrainedModel && where.processor instanceof VisualBertProcessor;
   if (!isModel)
     throw new ConfigError(
@@ -74,7 +80,7 @@ export async function loadParts<T extends PipelineName>(
 
 async function readParts<T extends PipelineName>(
   task: T,
-  where: string,
+  where: PretrainedPlace,
   definition: PipelineDefinition<T>,
   {
     answers,
@@ -88,18 +94,21 @@ async function readParts<T extends PipelineName>(
   }: PipelineOptions,
   passes: ForwardPasses,
 ): Promise<Omit<PipelineParts<T>, 'task'>> {
-  const config = await VisualBertConfig.fromPretrained(where, hub);
-  requireClass(task, where, config, definition);
-  const processor = await VisualBertProcessor.fromPretrained(where, {
-    ...hub,
-    ...defined({ answers, task: textForm, maxLength, maxRegions }),
-    defaultTask: definition.textForm,
-  });
-  requireWidth(where, processor, detector);
+  const files = await locatePretrained(where, hub);
+  const { config } = await loadConfig(files);
+  requireClass(task, files.where, config, definition);
+  const processor = new VisualBertProcessor(
+    await loadProcessor(files, {
+      ...hub,
+      ...defined({ answers, task: textForm, maxLength, maxRegions }),
+      defaultTask: definition.textForm,
+    }),
+  );
+  requireWidth(files.where, processor, detector);
   warnAboutAnswerOrder(config, processor);
   const head = createHead(task, definition, config, processor, detector);
   const weights = { allowFreshWeights: freshWeightsOfAnswers(allowFreshWeights) };
-  return { processor, head, ...(await passes.load(definition.Model, where, { ...hub, ...weights })) };
+  return { processor, head, ...(await passes.load(definition.Model, files, { ...hub, ...weights })) };
 }
 
 /** Option for loading a model for prediction: false rejects parameters that the file lacks, undefined warns. */

@@ -1,11 +1,11 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
 import type { PredictionPrecision } from '../engine/recording/precision.js';
-import { openModel } from '../models/pretrained-model.js';
+import { openModel } from '../models/open-model.js';
 import { createForwardPass, loadForwardPass } from '../training/step/forward.js';
 import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
-import { loadParts, type PipelineModel } from './load.js';
+import { loadParts, type PipelineModel, type PipelinePlace } from './load.js';
 
 /** Options of `pipeline` in Node. */
 export interface NodePipelineOptions extends PipelineOptions {
@@ -28,12 +28,21 @@ export async function pipeline<T extends PipelineName>(
   dirOrId: string | PipelineModel,
   given: NodePipelineOptions = {},
 ): Promise<Pipeline<T>> {
+  return openPipeline(task, dirOrId, given);
+}
+
+/** `pipeline` of files that may be located already. */
+export async function openPipeline<T extends PipelineName>(
+  task: T,
+  place: PipelinePlace,
+  given: NodePipelineOptions,
+): Promise<Pipeline<T>> {
   requireKnown('pipeline', given, [...PIPELINE_OPTIONS, 'precision', 'compile']);
   const { precision, compile, ...options } = given;
   requireBatchSize(options.batchSize);
   const computing = { compile, ...(precision === undefined ? {} : { precision }) };
-  const parts = await loadParts(task, dirOrId, options, {
-    load: (Model, where, loading) => loadForwardPass(() => openModel(Model, where, loading), computing),
+  const parts = await loadParts(task, place, options, {
+    load: (Model, files, loading) => loadForwardPass(() => openModel(Model, files, loading), computing),
     around: (model) => createForwardPass(model, computing),
   });
   return createPipeline(parts, given.batchSize);

@@ -1,6 +1,6 @@
 // pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
 import * as tf from '@tensorflow/tfjs';
-import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { loadModel } from '../models/open-model.js';
 import { createEagerForwardPass } from '../training/step/forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
@@ -24,8 +24,8 @@ export async function pipeline<T extends PipelineName>(
   await tf.ready();
   requireBatchSize(options.batchSize);
   const parts = await loadParts(task, dirOrId, options, {
-    load: async (Model, where, loading) => {
-      const model = await VisualBertPreTrainedModel.fromPretrained.call(Model, where, loading);
+    load: async (Model, files, loading) => {
+      const model = await loadModel(Model, files, loading);
       return { model, forward: createEagerForwardPass(model) };
     },
     around: async (model) => createEagerForwardPass(model),

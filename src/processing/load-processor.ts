@@ -16,7 +16,7 @@ import { type DetectorIdentity, parseDetectorIdentity } from '../features/detect
 import { warnOnce } from '../logger.js';
 import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
 import { jsonText, readJsonObject } from '../platform/json-file.js';
-import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
+import { locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
 import {
@@ -42,7 +42,7 @@ type Json = Record<string, unknown>;
  * @throws DataError for damaged files, a vocabulary of another size than the model's table, and answers of another head
  */
 export async function loadProcessor(
-  where: string,
+  where: PretrainedPlace,
   { answers, vocabulary, task, defaultTask, maxLength, maxRegions, detector, ...location }: LoadProcessorOptions,
 ): Promise<ProcessorOptions> {
   const files = await locatePretrained(where, location);
@@ -63,7 +63,7 @@ export async function loadProcessor(
     classCount: classCountOf(config),
     visualEmbeddingDim: (config['visual_embedding_dim'] as number | undefined) ?? null,
     maxPositionEmbeddings: (config['max_position_embeddings'] as number | undefined) ?? null,
-    trainedWith: parseDetectorIdentity(settings['detector']) ?? publishedDetector(where),
+    trainedWith: parseDetectorIdentity(settings['detector']) ?? publishedDetector(files.where),
     ...defined({
       task: usual(task, 'task') ?? defaultTask,
       maxLength: usual(maxLength, 'max_length'),
@@ -78,11 +78,12 @@ export async function loadProcessor(
  * Null when it is in neither.
  */
 export async function readTrainedDetector(
-  where: string,
+  where: PretrainedPlace,
   location: Pick<LoadProcessorOptions, 'revision' | 'cacheDir' | 'token' | 'localFilesOnly' | 'subfolder'> = {},
 ): Promise<DetectorIdentity | null> {
-  const settings = await readJson(await locatePretrained(where, location), PROCESSOR_FILE);
-  return parseDetectorIdentity(settings['detector']) ?? publishedDetector(where);
+  const files = await locatePretrained(where, location);
+  const settings = await readJson(files, PROCESSOR_FILE);
+  return parseDetectorIdentity(settings['detector']) ?? publishedDetector(files.where);
 }
 
 function publishedDetector(where: string): DetectorIdentity | null {

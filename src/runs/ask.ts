@@ -1,17 +1,18 @@
 // Opens a question about a picture: the checkpoint, the detector, and whether it is the one of the checkpoint's training.
 import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
-import { VisualBertConfig } from '../config/config.js';
+import { loadConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
 import { type DetectorIdentity, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
 import type { HubProgress } from '../platform/hub/options.js';
 import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
 import { webFile } from '../platform/hub/web-file.js';
+import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { areUnnamed } from '../processing/answer-vocabulary.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
-import { type AnyOneInput, openOneInput, type OneInputOptions } from './one-input.js';
-import { openPictureDetector } from './open-picture-detector.js';
+import { type AnyOneInput, openLocatedInput, type OneInputOptions } from './one-input.js';
+import { openDetectorLike } from './open-picture-detector.js';
 import { defined, requireOptions } from '../options.js';
 
 /** The default checkpoint: the authors' for VQA 2.0. */
@@ -55,16 +56,17 @@ export interface OpenedQuestion {
 export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
   requireOptions('openQuestion', options);
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
-  const trainedWith = await readTrainedDetector(model);
-  const answers = options.answers ?? (await publishedAnswers(model, onProgress));
+  const files = await locatePretrained(model, watched(onProgress));
+  const trainedWith = await readTrainedDetector(files);
+  const answers = options.answers ?? (await publishedAnswers(files, onProgress));
   const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // detectors do not support int8
-  const found = await openPictureDetector(model, named ?? detectorOf(model, trainedWith), {
+  const found = await openDetectorLike(trainedWith, named ?? detectorOf(model, trainedWith), {
     ...defined({ precision }),
     ...watched(onProgress),
   });
   const { detector, identity } = found;
   try {
-    const input = await openOneInput({
+    const input = await openLocatedInput(files, {
       ...rest,
       ...{ model, pictures, detector },
       ...watched(onProgress),
@@ -96,16 +98,16 @@ function detectorOf(model: string, trainedWith: DetectorIdentity | null): string
 
 /** The list of answers of a published checkpoint without one. */
 async function publishedAnswers(
-  model: string,
+  files: PretrainedFiles,
   onProgress: QuestionOptions['onProgress'],
 ): Promise<string | undefined> {
-  const address = publishedCheckpoint(model)?.answers;
-  if (address === undefined || !areUnnamed((await VisualBertConfig.fromPretrained(model)).id2label)) return undefined;
+  const address = publishedCheckpoint(files.where)?.answers;
+  if (address === undefined || !areUnnamed((await loadConfig(files)).config.id2label)) return undefined;
   try {
     return await webFile(address, join(cacheRoot(), 'answers'), watched(onProgress));
   } catch (error) {
     throw new HubError(
-      `${model}: its classes have no names, and the list of its answers could not be downloaded (${errorMessage(error)}); download it on a machine with ` +
+      `${files.where}: its classes have no names, and the list of its answers could not be downloaded (${errorMessage(error)}); download it on a machine with ` +
         'network access and give it (--answers answers_vqa.txt)',
     );
   }

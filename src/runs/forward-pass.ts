@@ -1,6 +1,7 @@
 // Runs a function with a loaded model and its forward pass.
 import type { ModelClass } from '../models/contract.js';
-import { openModel, type VisualBertPreTrainedModel } from '../models/pretrained-model.js';
+import { openModel } from '../models/open-model.js';
+import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { freshWeightsOfAnswers } from '../pipelines/load.js';
 import { type ForwardPassOptions, loadForwardPass } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';

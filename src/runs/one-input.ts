@@ -1,5 +1,5 @@
 // One input for a checkpoint, from a user's text: the task follows from the checkpoint's class, regions come from feature files or pictures.
-import { VisualBertConfig } from '../config/config.js';
+import { loadConfig, type VisualBertConfig } from '../config/config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
@@ -7,8 +7,9 @@ import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
-import { type NodePipelineOptions, pipeline } from '../pipelines/node-pipeline.js';
+import { type NodePipelineOptions, openPipeline } from '../pipelines/node-pipeline.js';
 import type { RegionsOfImage } from '../pipelines/regions.js';
+import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { VcrToken } from '../processing/vcr-names.js';
@@ -59,13 +60,20 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
   requireOptions('openOneInput', options);
-  const { model, pictures, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
-  const config = await VisualBertConfig.fromPretrained(model);
+  return openLocatedInput(await locatePretrained(options.model, defined({ onProgress: options.onProgress })), options);
+}
+
+/** `openOneInput` of a checkpoint whose files are located. */
+export async function openLocatedInput(files: PretrainedFiles, options: OneInputOptions): Promise<AnyOneInput> {
+  const { pictures, answers, precision, compile, detector, onProgress, allowFreshWeights = false } = options;
+  const { config } = await loadConfig(files);
   const task = taskOf(config, options);
   const { images, regions } =
-    pictures === undefined ? await readImages(options, config.visualEmbeddingDim) : { images: pictures.map(String), regions: pictures };
+    pictures === undefined
+      ? await readImages(files, options, config.visualEmbeddingDim)
+      : { images: pictures.map(String), regions: pictures };
   const input = inputsOf(options, regions)[task](); // before the model is loaded, which takes longer
-  const loaded = await pipeline(task, model, {
+  const loaded = await openPipeline(task, files, {
     allowFreshWeights,
     ...defined({ answers, precision, compile, detector, onProgress }),
   });
@@ -74,13 +82,14 @@ export async function openOneInput(options: OneInputOptions): Promise<AnyOneInpu
 
 /** The regions of the images in feature files. */
 async function readImages(
-  { model, features, images, pixels = {} }: OneInputOptions,
+  files: PretrainedFiles,
+  { features, images, pixels = {} }: OneInputOptions,
   dim: number,
 ): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
   if (features === undefined) throw new ConfigError('expected region features, or pictures with a detector; received neither');
   const source = await openRegionFeatures(features, { ...pixels, dim });
   try {
-    warnAboutDetector(await readTrainedDetector(model), source.detector, source.name);
+    warnAboutDetector(await readTrainedDetector(files), source.detector, source.name);
     const chosen = chooseImages(source, images);
     return { images: chosen, regions: await Promise.all(chosen.map((id) => source.read(id))) };
   } finally {

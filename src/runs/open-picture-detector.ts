@@ -8,6 +8,9 @@ import { type DetectorComputation, RegionDetector } from '../vision/region-detec
 import { findDetector, type FindDetectorOptions } from '../vision/weights/find.js';
 import { detectorIdentity } from '../vision/weights/identity.js';
 
+/** Options of `openPictureDetector`. */
+export type PictureDetectorOptions = FindDetectorOptions & Pick<DetectorComputation, 'precision'>;
+
 /** A detector that was opened for a checkpoint. */
 export interface OpenedPictureDetector {
   detector: PictureDetector;
@@ -28,13 +31,21 @@ export interface OpenedPictureDetector {
 export async function openPictureDetector(
   model: string,
   where: string,
-  options: FindDetectorOptions & Pick<DetectorComputation, 'precision'> = {},
+  options: PictureDetectorOptions = {},
 ): Promise<OpenedPictureDetector> {
   requirePath('openPictureDetector', model);
   requirePath('openPictureDetector', where);
   requireOptions('openPictureDetector', options);
-  const { precision, ...finding } = options;
-  const pixels = (await readTrainedDetector(model))?.pixels;
+  return openDetectorLike(await readTrainedDetector(model), where, options);
+}
+
+/** A detector that describes what it finds as `trainedWith` does, the detector of a checkpoint's training. */
+export async function openDetectorLike(
+  trainedWith: DetectorIdentity | null,
+  where: string,
+  { precision, ...finding }: PictureDetectorOptions,
+): Promise<OpenedPictureDetector> {
+  const pixels = trainedWith?.pixels;
   const folder = await findDetector(where, finding);
   const network = await RegionDetector.fromPretrained(folder, defined({ precision }));
   try {

@@ -1,5 +1,8 @@
 // One input as a person types it: the task follows from the checkpoint, tags and images from the text and the ids.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -71,4 +74,44 @@ test("the model's width tells the axes of a grid apart, where its shape does not
   const opened = await open('VisualBertForPreTraining', { text: 'a red dog', features: grids });
   expect(opened.input).toMatchObject({ regions: { count: rows * columns, dim: REGION_DIM } });
   await opened.close();
+});
+
+/** A hub with one repository, which holds the files of a folder; notes which files it is asked for. */
+async function hubOf(folder: string, asked: string[]): Promise<Server> {
+  const server = createServer((request, response) => {
+    const name = /^\/own\/model\/resolve\/main\/([\w.-]+)$/.exec(request.url ?? '')?.[1] ?? '';
+    if (request.method === 'HEAD') asked.push(name);
+    const commit = { 'x-repo-commit': 'a'.repeat(40) };
+    if (!existsSync(join(folder, name)))
+      return void response.writeHead(404, { ...commit, 'x-error-code': 'EntryNotFound' }).end();
+    const bytes = readFileSync(join(folder, name));
+    const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`;
+    response.writeHead(200, { ...commit, etag, 'content-length': bytes.length });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+test('a hub is asked for each file once', async () => {
+  const before = { ...process.env };
+  const model = await writeCheckpoint('VisualBertForQuestionAnswering', { config: { id2label: { 0: 'dog', 1: 'ball' } } });
+  const asked: string[] = [];
+  const server = await hubOf(model, asked);
+  const cache = mkdtempSync(join(tmpdir(), 'one-hub-'));
+  folders.push(model, cache);
+  process.env['HF_ENDPOINT'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.env['HF_HUB_CACHE'] = cache;
+  delete process.env['HF_HUB_OFFLINE'];
+  try {
+    const options = { text: 'what ?', images: ['left'], features, compile: false };
+    await (await openOneInput({ model: 'own/model', ...options })).close();
+  } finally {
+    for (const name of ['HF_ENDPOINT', 'HF_HUB_CACHE', 'HF_HUB_OFFLINE'])
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    server.close();
+  }
+  expect(asked).toContain('config.json');
+  expect(asked.toSorted()).toEqual([...new Set(asked)].toSorted());
 });

@@ -7,6 +7,7 @@ import { seededInitializer, type WeightInit } from '../../layers/initializers.js
 import { warnOnce } from '../../logger.js';
 import { PUBLISHED_CHECKPOINTS } from '../../platform/hub/published-checkpoints.js';
 import { isSameShape } from '../../shapes.js';
+import type { PretrainedPlace } from '../../platform/locate.js';
 import { traitsOfFile } from './classify.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
@@ -38,7 +39,7 @@ export interface StoredModel<M> {
  * @throws what `openPretrained` throws; CheckpointError for tensors that cannot be read
  */
 export async function loadPretrained<M extends LoadableModel>(
-  where: string,
+  where: PretrainedPlace,
   className: string,
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},
@@ -62,14 +63,14 @@ export async function loadPretrained<M extends LoadableModel>(
  * @throws CheckpointError for damaged files, wrong shapes, files of other models, or missing parameters that may not be fresh; ConfigError; HubError.
  */
 export async function openPretrained<M extends LoadableModel>(
-  where: string,
+  where: PretrainedPlace,
   className: string,
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},
 ): Promise<StoredModel<M>> {
   const located = await locateModel(where, options);
   const { config, notes } = await configOf(located, options);
-  notes.push(...requireKnownWidth(where, className, config, options));
+  notes.push(...requireKnownWidth(located.files.where, className, config, options));
   const file = await located.open();
   try {
     requireLayers(file.name, traitsOfFile(file).numHiddenLayers, config);

@@ -6,7 +6,7 @@ import { openTfjs } from '../../checkpoint/tfjs-reader.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { adapterError } from '../../config/adapter.js';
 import { CheckpointError, DataError } from '../../errors.js';
-import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
+import { locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../../platform/locate.js';
 import { ADAPTER_WEIGHTS, mergeLora, readLoraConfig } from './lora.js';
 import { withScales } from './quantised.js';
 
@@ -53,7 +53,10 @@ export interface LocatedModel {
 }
 
 /** Finds a model's files. With `base`, `where` is an adapter: its own config.json overrides that of the base. */
-export async function locateModel(where: string, options: HubOptions & { base?: string }): Promise<LocatedModel> {
+export async function locateModel(
+  where: PretrainedPlace,
+  options: HubOptions & { base?: string },
+): Promise<LocatedModel> {
   const { base, ...hub } = options;
   const files = await locatePretrained(where, hub);
   if (base === undefined) return { files, open: () => openWeights(files), notes: await unmergedNote(files) };
