@@ -5,8 +5,7 @@ import { prepareWebGpu } from '../webgpu/prepare.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { seededInitializer } from '../layers/initializers.js';
 import { philoxKey } from '../random/philox-uniform.js';
-import type { RawTensor, ReadTensor } from '../raw-tensor.js';
-import { sizeOf } from '../shapes.js';
+import type { RawTensor } from '../raw-tensor.js';
 import type { ComputeContext } from './backbone.js';
 import { requireHeadMask } from './head-mask.js';
 import { requireSequence } from './inputs/specs.js';
@@ -27,7 +26,8 @@ import type {
   PartsFactory,
 } from './contract.js';
 import { loadModel } from './open-model.js';
-import { kindOf, matchingParameters, randomSeed, requireSeed } from './model-arguments.js';
+import { kindOf, randomSeed, requireSeed } from './model-arguments.js';
+import { Parameters } from './parameters.js';
 import {
   type ChangedParameter,
   joinPrunedHeads,
@@ -57,8 +57,10 @@ export abstract class VisualBertPreTrainedModel<
   loadingReport: LoadingReport | null = null;
   protected parts: P;
   private currentConfig: VisualBertConfig;
-  private holder: ParameterHolder | null = null;
-  private isDisposed = false;
+  private readonly parameters = new Parameters(
+    () => this.className,
+    () => this.parts.layers,
+  );
 
   protected constructor(
     config: VisualBertConfig,
@@ -114,7 +116,7 @@ export abstract class VisualBertPreTrainedModel<
   forward(inputs: ModelInputs, options: ForwardOptions = {}): O | (tf.Tensor | tf.Tensor[])[] {
     requireOptions(`${this.className}.forward`, options);
     const { training = false, seed } = options;
-    this.requireParameters();
+    this.parameters.requireOwn();
     return tf.tidy(() => {
       const tensors = this.prepare(inputs);
       const { outputAttentions, outputHiddenStates, returnDict = this.config.returnDict } = inputs;
@@ -149,7 +151,7 @@ export abstract class VisualBertPreTrainedModel<
   }
 
   private check(inputs: ModelInputs): CheckedInputs {
-    this.requireLive();
+    this.parameters.requireLive();
     const { numHiddenLayers, numAttentionHeads } = this.config;
     const checked = checkInputs(this.className, inputs, this.inputSpecs());
     requireHeadMask(this.className, checked.headMask, numHiddenLayers, numAttentionHeads);
@@ -160,16 +162,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Parameters by transformers' names, in its order; tied parameters once. */
   namedParameters(): Map<string, tf.Variable> {
-    this.requireLive();
-    return this.variables();
-  }
-
-  private variables(): Map<string, tf.Variable> {
-    return new Map(
-      this.parts.layers.flatMap((layer) =>
-        [...layer.weightsByName].map(([name, variable]): [string, tf.Variable] => [joined(layer.name, name), variable]),
-      ),
-    );
+    return this.parameters.named();
   }
 
   /**
@@ -187,46 +180,24 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Current values of all parameters; tied ones under both names. */
   async stateDict(): Promise<Map<string, RawTensor>> {
-    this.requireLive();
-    return this.lendParameters(async (read) => {
-      const state = new Map<string, RawTensor>();
-      for (const name of this.namedParameters().keys()) {
-        const { data, ...rest } = await read(name);
-        state.set(name, { ...rest, data: data.slice() });
-      }
-      for (const [alias, name] of this.tiedWeights) state.set(alias, state.get(name) as RawTensor);
-      return state;
-    });
+    return this.parameters.stateDict(this.tiedWeights);
   }
 
   /** Writes a folder that `fromPretrained` of transformers reads. Also works while a training step holds the parameters. */
   async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    this.requireLive();
+    this.parameters.requireLive();
     const { className, config, tiedWeights } = this;
     const shapes = new Map([...this.namedParameters()].map(([name, { shape }]) => [name, shape]));
-    await this.lendParameters((read) => {
+    await this.parameters.lend((read) => {
       const values = async (name: string): Promise<Float32Array> => (await read(name)).data as Float32Array;
       return savePretrained({ className, config, tiedWeights, shapes, read: values }, folder, options);
-    });
-  }
-
-  private lendParameters<T>(use: (read: ReadTensor) => Promise<T>): Promise<T> {
-    if (this.holder !== null) return this.holder.lendParameters(use);
-    const parameters = this.namedParameters();
-    return use(async (name) => {
-      const variable = parameters.get(name) as tf.Variable;
-      return { dtype: 'float32', shape: [...variable.shape], data: (await variable.data()) as Float32Array };
     });
   }
 
   /** Number of values in the parameters. */
   numParameters(options: { onlyTrainable?: boolean; excludeEmbeddings?: boolean } = {}): number {
     requireKinds('numParameters', { 'an object': { options } });
-    const { onlyTrainable = false, excludeEmbeddings = false } = options;
-    const excluded = excludeEmbeddings ? /embeddings\.weight$/ : /^$/;
-    return [...this.namedParameters()]
-      .filter(([name, variable]) => (variable.trainable || !onlyTrainable) && !excluded.test(name))
-      .reduce((total, [, { shape }]) => total + sizeOf(shape), 0);
+    return this.parameters.count(options);
   }
 
   /**
@@ -234,18 +205,12 @@ export abstract class VisualBertPreTrainedModel<
    * Returns their names. @throws ConfigError when none matches.
    */
   freeze(pattern: string | RegExp): string[] {
-    return this.setTrainable(pattern, false);
+    return this.parameters.setTrainable(pattern, false);
   }
 
   /** Makes the parameters whose names match trainable. Returns their names. @throws ConfigError when none matches. */
   unfreeze(pattern: string | RegExp): string[] {
-    return this.setTrainable(pattern, true);
-  }
-
-  private setTrainable(pattern: string | RegExp, trainable: boolean): string[] {
-    const matching = matchingParameters(this.className, this.namedParameters(), pattern);
-    for (const variable of matching.values()) variable.trainable = trainable;
-    return [...matching.keys()];
+    return this.parameters.setTrainable(pattern, true);
   }
 
   /** The word table `[vocabSize, h]`. */
@@ -255,7 +220,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Replaces the word table; its number of rows becomes the vocabulary size. The values are copied. */
   setInputEmbeddings(table: tf.Tensor): void {
-    this.requireParameters();
+    this.parameters.requireOwn();
     const [rows = 0, width] = table instanceof tf.Tensor ? table.shape : [];
     if (width === undefined || table.rank !== 2 || width !== this.config.hiddenSize) {
       throw new ShapeError(
@@ -278,8 +243,7 @@ export abstract class VisualBertPreTrainedModel<
    * @throws ConfigError when another step holds them.
    */
   holdParameters(holder: ParameterHolder | null): void {
-    if (holder !== null) this.requireParameters();
-    this.holder = holder;
+    this.parameters.hold(holder);
   }
 
   /**
@@ -306,7 +270,7 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Creates the layers again for another configuration; `valueOf` computes each parameter's value. */
   private rebuild(config: VisualBertConfig, valueOf: ChangedParameter): void {
-    this.requireParameters();
+    this.parameters.requireOwn();
     const before = this.namedParameters();
     this.parts = this.createParts(config, (name, shape) => valueOf(name, before.get(name) as tf.Variable, shape));
     this.currentConfig = config;
@@ -316,24 +280,6 @@ export abstract class VisualBertPreTrainedModel<
 
   /** Frees all parameters; the model cannot be used afterwards. Calling it again does nothing. */
   dispose(): void {
-    this.isDisposed = true;
-    for (const variable of this.variables().values()) variable.dispose();
+    this.parameters.dispose();
   }
-
-  private requireLive(): void {
-    if (!this.isDisposed) return;
-    throw new ConfigError(`${this.className}: the model was disposed; load it again, or dispose it after its last use`);
-  }
-
-  private requireParameters(): void {
-    this.requireLive();
-    if (this.holder === null) return;
-    throw new ConfigError(
-      `${this.className}: its parameters are held by a training step; use step.evaluate(inputs), or step.dispose() to get them back`,
-    );
-  }
-}
-
-function joined(layerName: string, weightName: string): string {
-  return `${layerName}.${weightName}`;
 }
