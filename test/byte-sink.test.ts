@@ -1,10 +1,10 @@
 // Sinks keep what was written, whatever the caller does with its array afterwards.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createSink } from '#platform';
 import { type ByteSink, memorySink } from '../src/byte-sink.js';
+import { temporaryFolder } from './helpers/files/temporary-folder.js';
 
 /** Writes the same array twice, changed in between. */
 async function writeReused(sink: ByteSink, bytes: Uint8Array): Promise<void> {
@@ -22,8 +22,7 @@ test.each([
   const memory = memorySink('memory');
   await writeReused(memory, make());
   expect([...memory.bytes()]).toEqual([1, 1, 2, 2]);
-  const folder = mkdtempSync(join(tmpdir(), 'sink-'));
+  const folder = temporaryFolder();
   await writeReused(await createSink(join(folder, 'x')), make());
   expect([...readFileSync(join(folder, 'x'))]).toEqual([1, 1, 2, 2]);
-  rmSync(folder, { recursive: true });
 });

@@ -1,14 +1,14 @@
 // Every TypeScript block of the README and of docs/ runs as it stands there, with small stand-ins for checkpoints and features.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import typescript from 'typescript';
 import * as surface from '../src/node.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { PAGES } from './helpers/command-line/shell-blocks.js';
 import { tinyModel } from './helpers/models/tiny-model.js';
+import { temporaryFolder } from './helpers/files/temporary-folder.js';
 
 interface Block {
   page: string;
@@ -64,7 +64,7 @@ const WORDS = '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating who apple a
 
 let root = '';
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'visualbert-docs-'));
+  root = temporaryFolder();
   const cache = join(root, 'hub');
   const answers = ['<unk>', ...Array.from({ length: 3128 }, (_, i) => `answer ${i}`)];
   for (const id of ['uclanlp/visualbert-vqa', 'bert-base-uncased'])
@@ -87,7 +87,6 @@ beforeAll(async () => {
     ['397133', 10, 10, 3, boxes, regions].join('\t') + '\n',
   );
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Runs code as a module of a project that has the package, and gives what it printed. */
 function run(name: string, code: string): { stdout: string; folder: string } {

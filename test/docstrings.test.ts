@@ -1,17 +1,6 @@
 // Every @example of a docstring in src runs as it stands there, with small stand-ins for checkpoints, pictures and features.
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createSink } from '../src/platform/node.js';
@@ -23,6 +12,7 @@ import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { regionsOfImage, writeCheckpoint } from './helpers/models/pipeline-models.js';
 import { tinyModel, type ModelName } from './helpers/models/tiny-model.js';
 import { pointModel, points, pointTask } from './training/loop/tiny-task.js';
+import { temporaryFolder } from './helpers/files/temporary-folder.js';
 
 interface Example {
   file: string;
@@ -112,7 +102,6 @@ async function writeFiles(): Promise<void> {
   const answers = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
   const vqa = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: answers } });
   cpSync(vqa, 'runs/vqa', { recursive: true });
-  rmSync(vqa, { recursive: true });
   const picture = join(HERE, 'test', 'fixtures', 'vcr', 'still.jpg');
   copyFileSync(picture, 'photo.jpg');
   mkdirSync('val2014');
@@ -132,7 +121,7 @@ async function writeFiles(): Promise<void> {
 
 beforeAll(async () => {
   await useBackend();
-  root = mkdtempSync(join(tmpdir(), 'docstrings-'));
+  root = temporaryFolder();
   const cache = join(root, 'hub');
   Object.assign(process.env, { HF_HUB_CACHE: cache, HF_HUB_OFFLINE: '1' });
   await writeHub(cache);
@@ -143,7 +132,6 @@ beforeAll(async () => {
 afterAll(() => {
   process.chdir(HERE);
   process.env = environment;
-  rmSync(root, { recursive: true, force: true });
 });
 beforeEach(() => void jest.spyOn(console, 'log').mockImplementation(() => undefined));
 afterEach(() => {

@@ -1,18 +1,9 @@
 // What would be packed from this checkout. The tarball itself is built and installed in the slow tier.
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { temporaryFolder } from './helpers/files/temporary-folder.js';
 
 interface PackReport {
   size: number;
@@ -33,67 +24,51 @@ test('packing takes code, C++ sources, presets, pages of documentation and licen
 });
 
 test('packing without scripts, which builds nothing, fails and leaves no tarball', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
-  try {
-    for (const name of ['package.json', '.npmrc']) copyFileSync(name, join(folder, name));
-    const { status, stderr } = spawnSync('npm', ['pack'], { cwd: folder, encoding: 'utf8' });
-    expect(status).not.toBe(0);
-    expect(stderr).toContain('run-npm-pack-with--ignore-scripts=false');
-    expect(readdirSync(folder).sort()).toEqual(['.npmrc', 'package.json']);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  for (const name of ['package.json', '.npmrc']) copyFileSync(name, join(folder, name));
+  const { status, stderr } = spawnSync('npm', ['pack'], { cwd: folder, encoding: 'utf8' });
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('run-npm-pack-with--ignore-scripts=false');
+  expect(readdirSync(folder).sort()).toEqual(['.npmrc', 'package.json']);
 });
 
 test('publishing runs the scripts that pack, and these say what a checkout without packages lacks', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
-  try {
-    mkdirSync(join(folder, 'tools'));
-    for (const name of ['package.json', '.npmrc', 'tools/vendor.mjs']) copyFileSync(name, join(folder, name));
-    const { status, stdout, stderr } = spawnSync('npm', ['publish', '--dry-run'], { cwd: folder, encoding: 'utf8' });
-    expect(status).not.toBe(0);
-    expect(`${stdout}${stderr}`).toMatch(/tools\/vendor\.mjs: node_modules lacks .*; run `npm ci` first\./);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'tools'));
+  for (const name of ['package.json', '.npmrc', 'tools/vendor.mjs']) copyFileSync(name, join(folder, name));
+  const { status, stdout, stderr } = spawnSync('npm', ['publish', '--dry-run'], { cwd: folder, encoding: 'utf8' });
+  expect(status).not.toBe(0);
+  expect(`${stdout}${stderr}`).toMatch(/tools\/vendor\.mjs: node_modules lacks .*; run `npm ci` first\./);
 });
 
 test('packed files lie where npm says, and the folder that packing needs is gone again', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
-  try {
-    mkdirSync(join(folder, 'tools'));
-    for (const name of ['package.json', 'tools/packed.mjs', 'tools/platforms.mjs'])
-      copyFileSync(name, join(folder, name));
-    const packed = (to: string): unknown => execFileSync('node', ['tools/packed.mjs', to], { cwd: folder });
-    packed('open');
-    writeFileSync(join(folder, 'run-npm-pack-with--ignore-scripts=false', 'a.tgz'), '');
-    packed('close');
-    expect(readdirSync(folder).sort()).toEqual(['a.tgz', 'package.json', 'tools']);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'tools'));
+  for (const name of ['package.json', 'tools/packed.mjs', 'tools/platforms.mjs'])
+    copyFileSync(name, join(folder, name));
+  const packed = (to: string): unknown => execFileSync('node', ['tools/packed.mjs', to], { cwd: folder });
+  packed('open');
+  writeFileSync(join(folder, 'run-npm-pack-with--ignore-scripts=false', 'a.tgz'), '');
+  packed('close');
+  expect(readdirSync(folder).sort()).toEqual(['a.tgz', 'package.json', 'tools']);
 });
 
 test('while it is packed the package names the prebuilt addons of its version that lie in prebuilt/, and no others', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
-  try {
-    for (const name of ['tools', 'prebuilt']) mkdirSync(join(folder, name));
-    for (const name of ['package.json', 'tools/packed.mjs', 'tools/platforms.mjs'])
-      copyFileSync(name, join(folder, name));
-    const metadata = (): string => readFileSync(join(folder, 'package.json'), 'utf8');
-    const before = metadata();
-    const { version } = JSON.parse(before) as { version: string };
-    for (const name of [`linux-x64-${version}`, 'linux-arm64-0.0.9', `plan9-mips-${version}`])
-      writeFileSync(join(folder, 'prebuilt', `visualbert-tfjs-${name}.tgz`), '');
-    const packed = (to: string): unknown => execFileSync('node', ['tools/packed.mjs', to], { cwd: folder });
-    packed('open');
-    expect(JSON.parse(metadata())).toMatchObject({ optionalDependencies: { '@visualbert-tfjs/linux-x64': version } });
-    packed('open'); // after a pack that was killed
-    packed('close');
-    expect(metadata()).toBe(before);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  for (const name of ['tools', 'prebuilt']) mkdirSync(join(folder, name));
+  for (const name of ['package.json', 'tools/packed.mjs', 'tools/platforms.mjs'])
+    copyFileSync(name, join(folder, name));
+  const metadata = (): string => readFileSync(join(folder, 'package.json'), 'utf8');
+  const before = metadata();
+  const { version } = JSON.parse(before) as { version: string };
+  for (const name of [`linux-x64-${version}`, 'linux-arm64-0.0.9', `plan9-mips-${version}`])
+    writeFileSync(join(folder, 'prebuilt', `visualbert-tfjs-${name}.tgz`), '');
+  const packed = (to: string): unknown => execFileSync('node', ['tools/packed.mjs', to], { cwd: folder });
+  packed('open');
+  expect(JSON.parse(metadata())).toMatchObject({ optionalDependencies: { '@visualbert-tfjs/linux-x64': version } });
+  packed('open'); // after a pack that was killed
+  packed('close');
+  expect(metadata()).toBe(before);
 });
 
 test.each([
@@ -114,30 +89,26 @@ test.each([
   ],
   ['a feature of the linker', 'File: libc.so.6  Name: GLIBC_ABI_DT_RELR', /needs GLIBC_ABI_DT_RELR/],
 ])('a prebuilt addon that asks for %s', (_, needs, message) => {
-  const folder = mkdtempSync(join(tmpdir(), 'packaging-'));
-  try {
-    // A stand-in for readelf, whose files hold what it prints.
-    writeFileSync(
-      join(folder, 'readelf'),
-      '#!/bin/sh\nfor file; do :; done\necho .gnu.version_r; while read -r line; do echo "$line"; done < "$file"\n',
-    );
-    chmodSync(join(folder, 'readelf'), 0o755);
-    writeFileSync(
-      join(folder, 'libtensorflow_cc.so.2'),
-      'File: libc.so.6  Name: GLIBC_2.14  File: x  Name: GLIBCXX_3.4.22\n',
-    );
-    writeFileSync(
-      join(folder, 'libtensorflow_framework.so.2'),
-      'File: libc.so.6  Name: GLIBC_2.27  File: libgcc_s.so.1  Name: GCC_3.3\n',
-    );
-    writeFileSync(join(folder, 'addon.node'), `${needs}\n`);
-    const program = `import { requireVersions } from ${JSON.stringify(resolve('tools/elf-versions.mjs'))}; requireVersions('addon.node', '.');`;
-    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
-      ...{ cwd: folder, encoding: 'utf8', env: { PATH: `${folder}:/bin` } },
-    });
-    if (message !== null) expect(stderr).toMatch(message);
-    expect(status).toBe(message === null ? 0 : 1);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  // A stand-in for readelf, whose files hold what it prints.
+  writeFileSync(
+    join(folder, 'readelf'),
+    '#!/bin/sh\nfor file; do :; done\necho .gnu.version_r; while read -r line; do echo "$line"; done < "$file"\n',
+  );
+  chmodSync(join(folder, 'readelf'), 0o755);
+  writeFileSync(
+    join(folder, 'libtensorflow_cc.so.2'),
+    'File: libc.so.6  Name: GLIBC_2.14  File: x  Name: GLIBCXX_3.4.22\n',
+  );
+  writeFileSync(
+    join(folder, 'libtensorflow_framework.so.2'),
+    'File: libc.so.6  Name: GLIBC_2.27  File: libgcc_s.so.1  Name: GCC_3.3\n',
+  );
+  writeFileSync(join(folder, 'addon.node'), `${needs}\n`);
+  const program = `import { requireVersions } from ${JSON.stringify(resolve('tools/elf-versions.mjs'))}; requireVersions('addon.node', '.');`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    ...{ cwd: folder, encoding: 'utf8', env: { PATH: `${folder}:/bin` } },
+  });
+  if (message !== null) expect(stderr).toMatch(message);
+  expect(status).toBe(message === null ? 0 : 1);
 });

@@ -1,10 +1,10 @@
 // Options, paths and other arguments of a wrong kind: every public function and class answers with an error of the package.
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenizer } from '#platform';
 import * as visualbert from '../src/node.js';
+import { temporaryFolder } from './helpers/files/temporary-folder.js';
 
 const { VisualBertConfig: Config } = visualbert;
 const config = new Config({
@@ -177,7 +177,7 @@ const METHODS: Record<string, { made: () => object; names: readonly string[] }> 
 
 describe('arguments of a wrong kind', () => {
   const before = process.cwd();
-  const folder = mkdtempSync(join(tmpdir(), 'kinds-'));
+  const folder = temporaryFolder();
   const quiet = { info: () => undefined, warn: () => undefined };
   // Calls may write into the working directory, set a logger, or ask the hub.
   beforeAll(() => {
@@ -187,7 +187,6 @@ describe('arguments of a wrong kind', () => {
   afterAll(() => {
     process.chdir(before);
     delete process.env['HF_HUB_OFFLINE'];
-    rmSync(folder, { recursive: true });
   });
   beforeEach(() => {
     visualbert.setLogger(quiet);

@@ -1,7 +1,6 @@
 // Converting the authors', MMF's and BERT's checkpoints. Each fixture's values follow from the parameter's name in transformers.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { createSink } from '#platform';
@@ -18,6 +17,7 @@ import { VisualBertForQuestionAnswering } from '../../src/models/question-answer
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { sizeOf } from '../../src/shapes.js';
 import { useBackend } from '../helpers/backend.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = 'test/fixtures/checkpoints';
 const SMALL = new VisualBertConfig({
@@ -33,9 +33,8 @@ const SMALL = new VisualBertConfig({
 let scratch: string;
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'convert-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 function namedValues(name: string, count: number): Float32Array {
   const start = crc32(name);

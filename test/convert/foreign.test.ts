@@ -1,7 +1,6 @@
 // Converting what other programs leave: wrapped keys, adapters, 8 bits, and RoBERTa and its kin, against transformers' own values.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { convertCheckpoint, type ConvertOptions } from '../../src/convert/convert.js';
@@ -11,6 +10,7 @@ import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
 import { VisualBertModel } from '../../src/models/visual-bert-model.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { useBackend } from '../helpers/backend.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = 'test/fixtures/foreign';
 const expected = JSON.parse(readFileSync(`${FOLDER}/expected.json`, 'utf8')) as Record<string, unknown>;
@@ -19,11 +19,10 @@ let scratch: string;
 beforeAll(async () => {
   await useBackend();
   setLogger({ info: () => undefined, warn: () => undefined }); // what a text model lacks is expected here
-  scratch = mkdtempSync(join(tmpdir(), 'convert-foreign-'));
+  scratch = temporaryFolder();
 });
 afterAll(() => {
   setLogger(null);
-  rmSync(scratch, { recursive: true, force: true });
 });
 
 async function convert(

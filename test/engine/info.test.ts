@@ -1,24 +1,23 @@
 // What `engine info` reports, and what is said when there is no engine.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { cudaReport } from '../../src/engine/load/cuda.js';
 import { engineInfo, installedEngines, removeEngines } from '../../src/engine/info.js';
 import { requireOneTfjs } from '../../src/engine/load/native.js';
 import { prepareBackend, requireTrainingEngine } from '../../src/engine/select-backend.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder: string;
 const cache = process.env.VISUALBERT_CACHE;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'visualbert-info-'));
+  folder = temporaryFolder();
   process.env.VISUALBERT_CACHE = folder;
 });
 afterEach(() => {
   delete process.env.VISUALBERT_CACHE;
   delete process.env.VISUALBERT_BACKEND;
   if (cache !== undefined) process.env.VISUALBERT_CACHE = cache;
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function place(...path: string[]): string {

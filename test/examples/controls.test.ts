@@ -1,12 +1,11 @@
 // The quickstart's claim on a smaller run: with the picture the model learns, without it (or with another one) it cannot.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { SHAPES_RECIPE, taskData, type Task } from '../../examples/shapes/recipe.js';
 import { type ShapesPaths, shapesPaths, writeShapesData } from '../../examples/shapes/write-data.js';
 import { evaluateRun, openTrainRun, SILENT_PROGRESS } from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 // Seconds on an idle machine; many tests side by side make it minutes.
 jest.setTimeout(300_000);
@@ -17,11 +16,10 @@ const title = 'without the picture nothing is learnt';
 let folder: string;
 let paths: ShapesPaths;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'shapes-'));
+  folder = temporaryFolder();
   await writeShapesData(folder, { seed: 0, trainScenes: 300, testScenes: 60, perTemplate: 1000 });
   paths = shapesPaths(folder);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Percent right on held-out scenes after `maxSteps`, with the picture or without it. */
 async function score(task: Task, regions: 'real' | 'zeroed' | 'shuffled', maxSteps: number): Promise<number> {

@@ -1,15 +1,14 @@
 // The files of examples/distributed parse, and give each worker a TF_CONFIG that the package takes.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { clusterFromTfConfig } from '../../src/cluster/tf-config.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = 'examples/distributed';
-const bin = mkdtempSync(join(tmpdir(), 'cluster-bin-'));
-afterAll(() => rmSync(bin, { recursive: true }));
+const bin = temporaryFolder();
 
 /** Commands that stand in for those of a cluster; `npx` prints its TF_CONFIG and arguments. */
 function standIns(commands: Record<string, string>): NodeJS.ProcessEnv {

@@ -1,12 +1,12 @@
 // The two notebooks as programs, with a small detector and small checkpoints of random weights.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = join('dist', 'examples', 'notebooks');
 const isBuilt = existsSync(FOLDER);
@@ -14,7 +14,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${FOLDER} is not built (npm run bui
 
 (isBuilt ? describe : describe.skip)('the notebooks', () => {
   jest.setTimeout(120_000);
-  const root = mkdtempSync(join(tmpdir(), 'notebooks-'));
+  const root = temporaryFolder();
   const pictures = [writePicture(join(root, 'left.png'), 90, 60), writePicture(join(root, 'right.png'), 50, 70)];
   const checkpoints: string[] = [];
   const DETECTOR = join(root, 'detector');
@@ -29,7 +29,6 @@ if (!isBuilt) process.stderr.write(`skipped: ${FOLDER} is not built (npm run bui
       await writeCheckpoint('VisualBertModel', { config }),
     );
   });
-  afterAll(() => [root, ...checkpoints].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
   function run(name: string, MODEL: string, ...args: string[]): string[] {
     const env = { ...process.env, DETECTOR, MODEL };

@@ -1,9 +1,8 @@
 // The quickstart's picture and page of predictions.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { predictionPage } from '../../examples/shapes/page.js';
 import { PANEL_WIDTH, type Prediction } from '../../examples/shapes/panel.js';
 import { hasFont, predictionDrawing, predictionPicture } from '../../examples/shapes/picture.js';
@@ -11,6 +10,7 @@ import { RandomStream } from '../../examples/shapes/random-stream.js';
 import { createScene } from '../../examples/shapes/scene.js';
 import { decodePng } from '../../src/pictures/png.js';
 import { hasChromium, openChromium } from '../helpers/machine/chromium.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const prediction = (i: number, answer: string): Prediction => ({
   scene: createScene(String(i), new RandomStream(i, 'predictions'), {}),
@@ -22,8 +22,7 @@ const prediction = (i: number, answer: string): Prediction => ({
   ],
 });
 const PREDICTIONS = [prediction(0, 'Yes'), prediction(1, 'no'), prediction(2, 'yes'), prediction(3, 'no')];
-const folder = mkdtempSync(join(tmpdir(), 'predictions-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 test('the drawing has the boxes, the answers with their shares, and the right answer of a wrong one', () => {
   const [right, wrong] = [predictionDrawing(PREDICTIONS.slice(0, 1)), predictionDrawing(PREDICTIONS.slice(1, 2))];

@@ -1,8 +1,6 @@
 // The synthetic twin of every task: its files pass the task's own loader, and their texts alone give nothing away.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { captionsAbout, captionText } from '../../examples/shapes/captions.js';
 import { type ChoiceRecord } from '../../examples/shapes/choices.js';
 import { statementsAboutPair } from '../../examples/shapes/pairs.js';
@@ -14,14 +12,14 @@ import { readOwnRecords } from '../../src/records/own.js';
 import { readNlvr2 } from '../../src/records/nlvr.js';
 import { readFlickrEntities } from '../../src/records/flickr.js';
 import { openTask } from '../../src/tasks/open-task.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder: string;
 let paths: TwinPaths;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twins-'));
+  folder = temporaryFolder();
   paths = await writeTwins(folder, { seed: 0, trainScenes: 60, testScenes: 30, perTemplate: 60 });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** A red circle top left, a blue circle bottom right. */
 const scene: Scene = {

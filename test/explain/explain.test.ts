@@ -1,8 +1,8 @@
 // Explanations of every head beside those of transformers on PyTorch (test/fixtures/make_explanations.py), eager and compiled.
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { rowsOf, traceExample } from '../../src/explain/attributions.js';
 import { explain } from '../../src/explain/explain.js';
 import { studyExample } from '../../src/explain/studied-example.js';
@@ -117,8 +117,6 @@ describe.each(readdirSync(FOLDER))('%s', (name) => {
 });
 
 describe('explain', () => {
-  const folders: string[] = [];
-  afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
   const answers = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
   const input = { question: 'What is the dog near?', regions: regionsOfImage(1) };
 
@@ -127,7 +125,6 @@ describe('explain', () => {
       task: 'vqa',
       config: { id2label: answers },
     });
-    folders.push(folder);
     return pipeline('visual-question-answering', folder, { compile: false });
   }
 
@@ -160,7 +157,6 @@ describe('explain', () => {
     await ask.dispose();
     await expect(explain(ask, input)).rejects.toThrow('not disposed');
     const folder = await writeCheckpoint('VisualBertModel');
-    folders.push(folder);
     const extract = await pipeline('feature-extraction', folder, { compile: false });
     await expect(explain(extract, { text: 'a dog' })).rejects.toThrow('gives no answer');
     await extract.dispose();

@@ -1,6 +1,5 @@
 // The page about an answer: one file that asks for nothing, driven in Chromium where there is one.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -13,10 +12,11 @@ import { encodePng } from '../../src/pictures/png.js';
 import { useBackend } from '../helpers/backend.js';
 import { hasChromium, heats, openChromium } from '../helpers/machine/chromium.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const drives = hasChromium('pages are driven in a browser');
 
-const folder = mkdtempSync(join(tmpdir(), 'explain-page-'));
+const folder = temporaryFolder();
 const QUESTION = 'What is the <b>dog</b> near? </script><!--';
 const PICTURE = `data:image/png;base64,${Buffer.from(encodePng({ width: 80, height: 60, rgb: new Uint8Array(80 * 60 * 3).fill(90) })).toString('base64')}`;
 const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
@@ -32,7 +32,6 @@ beforeAll(async () => {
     settings: Parameters<typeof writeCheckpoint>[1],
   ): Promise<string> => {
     const path = await writeCheckpoint(name, settings);
-    folders.push(path);
     return path;
   };
   const vqa = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
@@ -53,9 +52,7 @@ beforeAll(async () => {
   pages['vcr'] = await pageDataOf(choose, choices, { text: 'choices' });
   await choose.dispose();
 });
-const folders: string[] = [folder];
 let relevance: number[] = [];
-afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
 
 test('the page is one file, and what a person wrote stays text', () => {
   const html = explanationPage(pages['vqa'] as PageData);

@@ -1,6 +1,5 @@
 // The removal test and the accuracy of heads, counted by hand.
-import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';
 import { HeadAccuracyTest } from '../../src/explain/head-accuracy.js';
 import { REMOVED_SHARES, RemovalTest } from '../../src/explain/removal.js';
@@ -12,14 +11,11 @@ import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
-const folders: string[] = [];
 beforeAll(async () => void (await useBackend()));
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 describe('RemovalTest', () => {
   test('removes regions and words in the order of each ranking, and counts every example once a place', async () => {
     const folder = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'nlvr', config: { numLabels: 3 } });
-    folders.push(folder);
     const judge = await pipeline('visual-reasoning', folder, { compile: false });
     const access = accessTo(judge as unknown as Pipeline<PipelineName>);
     /** Logits of each example at each place, by what a metric is given. */

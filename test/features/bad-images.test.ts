@@ -1,8 +1,7 @@
 // Images that no model can read: named with image and region wherever they are read, or left out, counted and listed.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../src/errors.js';
 import { withoutBadImages } from '../../src/features/bad-images.js';
 import { openRegionFeatures } from '../../src/features/open.js';
@@ -11,12 +10,12 @@ import { packFeatures } from '../../src/features/store/pack.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { npy, npz } from '../helpers/files/numpy-files.js';
 import { regionsWith } from '../helpers/files/regions.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bad-images-'));
+  folder = temporaryFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const base64 = (values: number[]): string => Buffer.from(Float32Array.from(values).buffer).toString('base64');
 

@@ -1,14 +1,14 @@
 // Shapes of features: grids of either order, padded rows, lists. The files are made by fixtures/make_features.py.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../src/errors.js';
 import { regionRows } from '../../src/features/feature-axes.js';
 import { openRegionFeatures } from '../../src/features/open.js';
 import type { RegionFeatureSource } from '../../src/features/region-features.js';
 import { npy, npz } from '../helpers/files/numpy-files.js';
 import { rampRegions } from '../helpers/files/regions.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const GRIDS = ['h5', 'mdb', 'pt', 'arrow'].flatMap((ending) => [`grid-first.${ending}`, `grid-last.${ending}`]);
@@ -16,9 +16,8 @@ const STATED = ['stated.h5', 'stated-groups.h5', 'stated.mdb', 'stated', 'stated
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'axes-'));
+  folder = temporaryFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 async function withFeatures(path: string, body: (source: RegionFeatureSource) => Promise<void>): Promise<void> {
   const source = await openRegionFeatures(path);

@@ -1,6 +1,5 @@
 // Looking into region features, and writing them in other formats.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createSink } from '#platform';
@@ -14,10 +13,11 @@ import type { RegionFeatures } from '../../src/features/region-features.js';
 import { joinSources, memorySource } from '../../src/features/wrappers.js';
 import { npy, writeFeatureFolder } from '../helpers/files/numpy-files.js';
 import { regionsWith } from '../helpers/files/regions.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'store-'));
+  folder = temporaryFolder();
 });
 const bytesOf = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 

@@ -1,11 +1,11 @@
 // Records out of JSON files: one by one, so that a large file is never parsed whole.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { jsonMembers, jsonRecords } from '../../src/formats/json.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const path = join(mkdtempSync(join(tmpdir(), 'json-')), 'cut.json');
+const path = join(temporaryFolder(), 'cut.json');
 
 test.each([
   ['an object', '{"7": {"answer": "yes"}, "8": {"ans', jsonMembers, { key: '7', where: `${path}, member 7` }],

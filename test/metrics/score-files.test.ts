@@ -1,13 +1,13 @@
 // Scoring result files: the official tools' own scores on real answers.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { pythonFixed, pythonFloat, pythonRound } from '../../src/metrics/python-numbers.js';
 import { scoreFlickrFile, scoreNlvr2File, scoreVcrFiles, scoreVqaFile } from '../../src/metrics/score-files.js';
 import { testWithData } from '../helpers/files/shared-data.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'score-'));
+const folder = temporaryFolder();
 function file(name: string, content: string): string {
   writeFileSync(join(folder, name), content);
   return join(folder, name);

@@ -1,12 +1,12 @@
 // The examples of docs/examples.md run as they stand there, on small checkpoints in a hub cache of the test's own.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as surface from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
 import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { tinyModel, type ModelName } from '../helpers/models/tiny-model.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const { tf } = surface;
 const EXAMPLES = [...readFileSync('docs/examples.md', 'utf8').matchAll(/## ([\w ]+)\n\n```ts\n([\s\S]*?)```/g)].map(
@@ -29,7 +29,7 @@ const WORDS =
   '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating ? . , capital of france paris who apple in italy pizza served formal settings such as at a restaurant presented un ##sliced it eaten with fork and knife while held hand';
 
 describe('docs/examples.md', () => {
-  const cache = mkdtempSync(join(tmpdir(), 'visualbert-hub-'));
+  const cache = temporaryFolder();
   const environment = { ...process.env };
 
   beforeAll(async () => {
@@ -51,7 +51,6 @@ describe('docs/examples.md', () => {
   });
   afterAll(() => {
     process.env = environment;
-    rmSync(cache, { recursive: true, force: true });
   });
 
   test('has every example of the page', () => {

@@ -1,7 +1,4 @@
 // Changing a model: vocabulary, heads, frozen parameters, and what each does to names, shapes, values and the configuration.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
@@ -11,6 +8,7 @@ import { valueAndGradients } from '../../src/models/value-and-gradients.js';
 import { useBackend } from '../helpers/backend.js';
 import { toBeCloseToTensor } from '../helpers/tensors.js';
 import { largestDifference, tinyInputs, tinyModel } from '../helpers/models/tiny-model.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const PRE = 'VisualBertForPreTraining';
 const QA = 'VisualBertForQuestionAnswering';
@@ -135,7 +133,7 @@ describe('pruneHeads', () => {
   });
 
   test('survives saving and loading', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'visualbert-pruned-'));
+    const folder = temporaryFolder();
     const model = tinyModel(QA);
     model.pruneHeads({ 1: [0, 3] });
     await model.savePretrained(folder);
@@ -148,7 +146,6 @@ describe('pruneHeads', () => {
     await toBeCloseToTensor(b, a, 0);
     model.dispose();
     loaded.dispose();
-    rmSync(folder, { recursive: true });
   });
 
   test.each([

@@ -1,19 +1,18 @@
 // Pictures of every format, against what Pillow reads of them: fixtures/make_pictures.py.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import sharp from 'sharp';
 import { openSource } from '#platform';
 import { openSafetensors } from '../../src/checkpoint/safetensors.js';
 import { DataError } from '../../src/errors.js';
 import { decodePicture, readPicture } from '../../src/pictures/decode.js';
 import { pictureKind } from '../../src/pictures/kind.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FIXTURES = join('test', 'fixtures', 'pictures');
 const FILES = readdirSync(FIXTURES).filter((name) => /\.(?!safetensors|json)/.test(name));
-const folder = mkdtempSync(join(tmpdir(), 'decode-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const expected = await openSafetensors(await openSource(join(FIXTURES, 'expected.safetensors')));
 

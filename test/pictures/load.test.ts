@@ -1,16 +1,16 @@
 // Pictures by path, address and bytes: the same pixels.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadPicture } from '../../src/pictures/load.js';
 import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { writePicture } from '../helpers/models/small-detector.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'load-picture-'));
+const root = temporaryFolder();
 const path = writePicture(join(root, 'a picture.png'), 20, 13);
 const bytes = readFileSync(path);
 let server: Server;
@@ -25,7 +25,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
-  rmSync(root, { recursive: true, force: true });
 });
 
 test('a path, an address and bytes give the same picture', async () => {

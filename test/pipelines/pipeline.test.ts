@@ -1,7 +1,6 @@
 // Pipelines of every task: the results of the model itself, for one input, a list and a stream, eager and compiled.
-import { rmSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { DataError } from '../../src/errors.js';
 import type { PictureDetector } from '../../src/features/picture-detector.js';
 import { memorySource } from '../../src/features/wrappers.js';
@@ -23,16 +22,13 @@ import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-mode
 const CLOSE = 5;
 const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
 
-const folders: string[] = [];
 const checkpoint = async (...args: Parameters<typeof writeCheckpoint>): Promise<string> => {
   const folder = await writeCheckpoint(...args);
-  folders.push(folder);
   return folder;
 };
 const processorOf = (folder: string): Promise<VisualBertProcessor> => VisualBertProcessor.fromPretrained(folder);
 
 const hasEngine = (await useBackend()).backend === 'tensorflow';
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 /** The logits of a model called by hand, without any padding. */
 async function logitsOf(

@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountSmallDisk } from '../helpers/machine/small-disk.js';
 import { writeWhole } from '../../src/byte-sink.js';
@@ -20,12 +19,12 @@ import {
   removeFile,
   writeTextAtomic,
 } from '../../src/platform/node.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'files-'));
+  folder = temporaryFolder();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('makeFolder', () => {
   test('makes all levels that are missing, and is content with a folder that is there', async () => {

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -12,16 +11,17 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { type LockHolder, tryLock, withLock } from '../../src/platform/lock-file.js';
 import { thisProcess } from '../../src/platform/process-identity.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 /** A lock file of that content. */
 function lockWith(text: string): string {
-  const lock = join(mkdtempSync(join(tmpdir(), 'lock-')), 'lock');
+  const lock = join(temporaryFolder(), 'lock');
   writeFileSync(lock, text);
   return lock;
 }
@@ -86,7 +86,6 @@ describe('the lock of a living process of this machine', () => {
       utimesSync(join(dirname(lock), 'own'), new Date(0), new Date(0));
       expect(await tryLock(join(dirname(lock), 'own'))).toEqual({ holder: SELF });
       if ('release' in own) await own.release();
-      rmSync(dirname(lock), { recursive: true });
     } finally {
       child.kill('SIGKILL');
     }
@@ -107,12 +106,11 @@ describe('the lock of a living process of this machine', () => {
 });
 
 test('what is in the place of a lock and no file is an error, not waited for', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'lock-'));
+  const folder = temporaryFolder();
   mkdirSync(join(folder, 'lock'));
   symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
   for (const name of ['lock', 'link'])
     await expect(tryLock(join(folder, name))).rejects.toThrow(`${name}: the lock can neither be created nor read`);
-  rmSync(folder, { recursive: true });
 });
 
 describe('withLock', () => {

@@ -1,18 +1,15 @@
 // What processes leave behind that were killed while they wrote.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { createSink } from '../../src/platform/node.js';
 import { ownerName, temporaryBeside } from '../../src/platform/temporary-files.js';
-
-const root = mkdtempSync(join(tmpdir(), 'temporary-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 test('the next writer in a folder removes what dead processes left there, and nothing else', async () => {
-  const folder = mkdtempSync(join(root, 'folder-'));
+  const folder = temporaryFolder();
   const [own = '', machine = '', started = ''] = ownerName().split('-');
   const child = spawn('sleep', ['60']);
   try {
@@ -36,7 +33,7 @@ test('the next writer in a folder removes what dead processes left there, and no
 });
 
 test('a process that is killed while it writes leaves nothing for long', async () => {
-  const folder = mkdtempSync(join(root, 'killed-'));
+  const folder = temporaryFolder();
   const code = `
     const { createSink } = await import(${JSON.stringify(new URL('../../dist/src/platform/node.js', import.meta.url).href)});
     const sink = await createSink(${JSON.stringify(join(folder, 'weights.bin'))});

@@ -1,8 +1,7 @@
 // The processor: the authors' text forms, padding, visual types, answers.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { createTokenizer } from '#platform';
 import { setLogger } from '../../src/logger.js';
 import { readDefinition } from '../../src/platform/tokenizer-definition.js';
@@ -13,6 +12,7 @@ import { vqaQuestionWords } from '../../src/processing/text-forms.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import type { RegionFeatures } from '../../src/features/region-features.js';
 import { testWithData } from '../helpers/files/shared-data.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] what color is the dog ##s ? , ' s a b c d e".split(' ');
 const tokenizer = createTokenizer({ 'vocab.txt': `${WORDS.join('\n')}\n` });
@@ -23,8 +23,7 @@ const regions = (count: number, dim: number, start = 0): RegionFeatures => ({
   dim,
   features: Float32Array.from({ length: count * dim }, (_, i) => start + i),
 });
-const root = mkdtempSync(join(tmpdir(), 'processor-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 const vqa = new VisualBertProcessor({ tokenizer, task: 'vqa' });
 
 test('an empty list of texts is refused', async () => {
@@ -163,7 +162,7 @@ describe('VisualBertProcessor', () => {
   });
 
   test('saves its vocabulary and settings, and loads them again with the answers of the config', async () => {
-    const folder = mkdtempSync(join(root, 'processor-'));
+    const folder = temporaryFolder();
     await new VisualBertProcessor({ tokenizer, task: 'vqa', maxLength: 20, maxRegions: 36 }).savePretrained(folder);
     writeFileSync(
       join(folder, 'config.json'),
@@ -187,7 +186,7 @@ describe('VisualBertProcessor', () => {
       'special_tokens_map.json': '{"additional_special_tokens": ["<loc1>"]}\n',
       'added_tokens.json': '{"<loc1>": 20,   "Dog": 21}',
     };
-    const [model, run] = [mkdtempSync(join(root, 'model-')), mkdtempSync(join(root, 'run-'))];
+    const [model, run] = [temporaryFolder(), temporaryFolder()];
     for (const [file, text] of Object.entries(cased)) writeFileSync(join(model, file), text);
     writeFileSync(join(run, 'vocab.txt'), 'of another model');
     const first = await VisualBertProcessor.fromPretrained(model);
@@ -202,7 +201,7 @@ describe('VisualBertProcessor', () => {
   });
 
   test("takes a vocabulary in place of the model's, whose case it keeps", async () => {
-    const model = mkdtempSync(join(root, 'model-'));
+    const model = temporaryFolder();
     writeFileSync(join(model, 'tokenizer_config.json'), '{"do_lower_case": false}');
     writeFileSync(join(model, 'config.json'), '{"vocab_size": 7}');
     const vocabulary = join(root, 'words.txt');
@@ -215,7 +214,7 @@ describe('VisualBertProcessor', () => {
     const warnings: string[] = [];
     setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
     try {
-      const model = mkdtempSync(join(root, 'model-'));
+      const model = temporaryFolder();
       const load = (rows: number, options = {}): Promise<VisualBertProcessor> => {
         writeFileSync(join(model, 'config.json'), JSON.stringify({ vocab_size: rows }));
         return VisualBertProcessor.fromPretrained(model, options);
@@ -281,7 +280,7 @@ describe('VisualBertProcessor', () => {
     "refuses LXMERT's answers for uclanlp's head alone",
     ['lxmert_format/vqa_trainval_label2ans.json'],
     async (path) => {
-      const folder = mkdtempSync(join(root, 'processor-'));
+      const folder = temporaryFolder();
       await vqa.savePretrained(folder);
       const id2label = Object.fromEntries(Array.from({ length: 3129 }, (_, i) => [i, `LABEL_${i}`]));
       const write = (config: object): void =>

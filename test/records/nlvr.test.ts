@@ -1,14 +1,14 @@
 // NLVR and NLVR2: real files, scene features, what is said of wrong records.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readNlvr, readNlvr2, withoutOverlap } from '../../src/records/nlvr.js';
 import { NLVR_FEATURE_DIM, sceneKey, sceneRegions } from '../../src/records/nlvr-scenes.js';
 import { decodePng } from '../../src/pictures/png.js';
 import { sharedData, testWithData } from '../helpers/files/shared-data.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'nlvr-'));
+const folder = temporaryFolder();
 function file(...records: unknown[]): string {
   const path = join(folder, 'records.json');
   writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));

@@ -1,16 +1,15 @@
 // What is suspicious in own data though every record is well formed.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { RegionFeatureSource } from '../../src/features/region-features.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { ownDataStats } from '../../src/records/own-statistics.js';
 import type { RecordProblem } from '../../src/records/own.js';
 import { regionsWith } from '../helpers/files/regions.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'own-warnings-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 async function warnings(records: readonly object[], source: RegionFeatureSource | null = null): Promise<string[]> {
   const path = join(folder, 'data.jsonl');

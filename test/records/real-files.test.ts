@@ -1,7 +1,6 @@
 // Real files that no other test reads: each goes through the loader that a user would give it to.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseAnswers } from '../../src/processing/answer-vocabulary.js';
@@ -14,8 +13,9 @@ import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
 import { joinVqa } from '../../src/records/vqa-examples.js';
 import { readPicture } from '../../src/pictures/decode.js';
 import { testWithData } from '../helpers/files/shared-data.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'real-files-'));
+const folder = temporaryFolder();
 const readLines = (path: string): unknown[] =>
   readFileSync(path, 'utf8')
     .trim()

@@ -1,14 +1,14 @@
 // VQA files: real ones in all their spellings, and what is said of damaged ones.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { readVqaAnnotations, readVqaQuestions } from '../../src/records/vqa.js';
 import { joinVqa } from '../../src/records/vqa-examples.js';
 import { testWithData } from '../helpers/files/shared-data.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'vqa-records-'));
+const folder = temporaryFolder();
 function file(name: string, content: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, content);

@@ -1,6 +1,5 @@
 // Questions about pictures: which detector is taken, and what is said of it.
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { VCR_FEATURE_EXTRACTOR } from '../../src/features/detector-identity.js';
@@ -14,8 +13,9 @@ import { findDetector } from '../../src/vision/weights/find.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'ask-'));
+const root = temporaryFolder();
 const inRoot = (name: string): string => join(root, name);
 const cache = process.env['VISUALBERT_CACHE'];
 const warnings: string[] = [];
@@ -38,7 +38,6 @@ afterAll(() => {
   setLogger(null);
   if (cache === undefined) delete process.env['VISUALBERT_CACHE'];
   else process.env['VISUALBERT_CACHE'] = cache;
-  rmSync(root, { recursive: true, force: true });
 });
 
 const question = { pictures: [picture], text: 'What color is the dog?', compile: false };
@@ -115,7 +114,6 @@ describe('openQuestion', () => {
     expect(warnings).toEqual([]);
     await detector.dispose();
     await opened.close();
-    rmSync(model, { recursive: true });
   });
 
   test('of a VCR checkpoint says that it needs other features', async () => {

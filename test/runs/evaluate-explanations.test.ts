@@ -1,8 +1,7 @@
 // Explanations and heads judged on files of own records: the whole way from the records to the scores.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { writeTsvFeatures } from '../../src/features/tools.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
@@ -10,12 +9,11 @@ import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
 import { useBackend } from '../helpers/backend.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'evaluate-explanations-'));
-const folders = [folder];
+const folder = temporaryFolder();
 const features = join(folder, 'features.tsv');
 const IMAGES = ['1', '2', '3', '4', '5'];
-afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
 
 beforeAll(async () => {
   await useBackend();
@@ -31,7 +29,6 @@ function records(name: string, record: (image: string, i: number) => object): st
 
 test('curves begin at the accuracy of an evaluation and end at one value for all orders', async () => {
   const model = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'plain', config: { id2label: { 0: 'yes', 1: 'no' } } });
-  folders.push(model);
   const data = records('classification.jsonl', (image, i) => ({ text: 'the dog is red', image, label: i % 2 ? 'no' : 'yes' }));
   const options = { task: 'classification', model, data: { data, features } };
   const { metrics } = await evaluateRun({ ...options, purpose: 'evaluate' });
@@ -45,7 +42,6 @@ test('curves begin at the accuracy of an evaluation and end at one value for all
 
 test('heads are evaluated on the phrases of sentences, whatever head the checkpoint has', async () => {
   const model = await writeCheckpoint('VisualBertForPreTraining', { task: 'pretraining' });
-  folders.push(model);
   const data = records('grounding.jsonl', (image) => ({
     ...{ text: 'a red ball near the dog', image },
     phrases: [{ words: [1, 2], boxes: [[0, 5, 12, 30]] }, { words: [5, 5], boxes: [[20, 5, 32, 30]] }],

@@ -1,6 +1,5 @@
 // Evaluation and prediction over examples of mixed lengths, which run in another order than the file's.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
@@ -13,8 +12,9 @@ import { evaluateExplanations } from '../../src/runs/evaluate-explanations.js';
 import { evaluateHeads } from '../../src/runs/evaluate-heads.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'evaluate-'));
+const folder = temporaryFolder();
 const WORDS = 'what is on the table near a small dog and which of them do we see'.split(' ');
 const COUNT = 8;
 const text = (i: number): string => WORDS.slice(0, 1 + ((i * 7) % 15)).join(' ');

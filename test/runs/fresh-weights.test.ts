@@ -1,6 +1,5 @@
 // Commands that answer refuse a model that lacks parameters, since its answers would be random.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
@@ -12,8 +11,9 @@ import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openOneInput } from '../../src/runs/one-input.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'fresh-weights-'));
+const folder = temporaryFolder();
 const model = join(folder, 'model');
 const data = { data: join(folder, 'data.jsonl'), features: writeFeatureFolder(join(folder, 'features'), ['1'], 3, 4) };
 const warnings: string[] = [];
@@ -36,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(() => {
   setLogger(null);
-  rmSync(folder, { recursive: true });
 });
 
 const REFUSAL = /2 of \d+ parameters are not in .*: cls\.(weight|bias), cls\.(weight|bias)\. Likely reason: a checkpoint without a head/;

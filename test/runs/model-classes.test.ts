@@ -1,6 +1,5 @@
 // Every task's batches go through the model class that the task names, with a finite loss and outputs that its metric takes.
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -15,6 +14,7 @@ import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy, npz, writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const CLASSES = {
   VisualBertModel,
@@ -25,7 +25,7 @@ const CLASSES = {
   VisualBertForVisualReasoning,
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'task-models-'));
+const folder = temporaryFolder();
 const lines = (name: string, ...records: unknown[]): string => {
   const path = join(folder, name);
   writeFileSync(path, records.map((record) => JSON.stringify(record)).join('\n'));

@@ -1,8 +1,7 @@
 // Which head a run starts from: that of the checkpoint where its classes are those of the data, else a new one.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
 import { buildVocabulary } from '../../src/processing/word-vocabulary.js';
@@ -11,8 +10,9 @@ import { openTrainRun } from '../../src/runs/train.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'new-head-'));
+const folder = temporaryFolder();
 const unnamed = join(folder, 'unnamed');
 const write = (name: string, content: string): string => {
   writeFileSync(join(folder, name), content);
@@ -33,7 +33,6 @@ beforeAll(async () => {
   model.dispose();
   write('unnamed/vocab.txt', vocabulary.join('\n'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What `train vqa` starts from: its plan, and whether the head is that of the checkpoint. */
 async function start(

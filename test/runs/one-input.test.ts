@@ -1,19 +1,17 @@
 // One input as a person types it: the task follows from the checkpoint, tags and images from the text and the ids.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from '../../src/runs/one-input.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/files/numpy-files.js';
 import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const features = mkdtempSync(join(tmpdir(), 'one-input-'));
-const folders = [features];
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+const features = temporaryFolder();
 
 beforeAll(async () => {
   await useBackend();
@@ -26,7 +24,6 @@ async function open(
   config = {},
 ): Promise<AnyOneInput> {
   const model = await writeCheckpoint(name, { config });
-  folders.push(model);
   return openOneInput({ model, features, compile: false, ...options });
 }
 
@@ -67,8 +64,7 @@ test('an image must be named where the features hold several, and a question is 
 });
 
 test("the model's width tells the axes of a grid apart, where its shape does not", async () => {
-  const grids = mkdtempSync(join(tmpdir(), 'one-grid-'));
-  folders.push(grids);
+  const grids = temporaryFolder();
   const [rows, columns] = [REGION_DIM - 1, REGION_DIM + 1];
   writeFileSync(join(grids, '1.npy'), npy(new Float32Array(rows * columns * REGION_DIM), [REGION_DIM, rows, columns]));
   const opened = await open('VisualBertForPreTraining', { text: 'a red dog', features: grids });
@@ -98,8 +94,7 @@ test('a hub is asked for each file once', async () => {
   const model = await writeCheckpoint('VisualBertForQuestionAnswering', { config: { id2label: { 0: 'dog', 1: 'ball' } } });
   const asked: string[] = [];
   const server = await hubOf(model, asked);
-  const cache = mkdtempSync(join(tmpdir(), 'one-hub-'));
-  folders.push(model, cache);
+  const cache = temporaryFolder();
   process.env['HF_ENDPOINT'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   process.env['HF_HUB_CACHE'] = cache;
   delete process.env['HF_HUB_OFFLINE'];

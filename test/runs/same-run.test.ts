@@ -1,6 +1,5 @@
 // A run goes on with the data, the options and the model that it began with, and names what differs.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -9,10 +8,11 @@ import { sortSettings } from '../../src/runs/settings.js';
 import { SILENT_PROGRESS } from '../../src/training/log/progress.js';
 import { type TrainResult } from '../../src/training/loop/trainer-options.js';
 import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const folder = mkdtempSync(join(tmpdir(), 'same-'));
+const folder = temporaryFolder();
 const images = ['1', '2', '3', '4'];
 const records = images.map((image, i) => ({ text: 'a red bird sits', image, label: i % 2 === 0 ? 'yes' : 'no' }));
 const data = join(folder, 'data.jsonl');

@@ -1,12 +1,12 @@
 // Settings of a run: sorted into their places, held against what each may be, read back from run.json.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+const folder = temporaryFolder();
 
 describe('sortSettings', () => {
   test('puts each setting where it belongs', () => {
@@ -56,7 +56,7 @@ describe('readRun', () => {
   });
 
   test('says that a folder is not there or holds no run, and which runs lie beside it', async () => {
-    const runs = mkdtempSync(join(tmpdir(), 'runs-'));
+    const runs = temporaryFolder();
     const made = 'expected one that `visualbert train --output-dir FOLDER` made';
     await expect(readRun(join(runs, 'a'))).rejects.toThrow(new ConfigError(`${join(runs, 'a')}: no such folder; ${made}`));
     mkdirSync(join(runs, 'b'));
@@ -64,7 +64,6 @@ describe('readRun', () => {
     const there = `; there is ${join(runs, 'b')}`;
     await expect(readRun(join(runs, 'a'))).rejects.toThrow(`no such folder; ${made}${there}`);
     await expect(readRun(runs)).rejects.toThrow(`${runs}: the folder holds no run (run.json); ${made}${there}`);
-    rmSync(runs, { recursive: true });
   });
 
   test('reads a run of an earlier version: without newer arguments, with one that is gone', async () => {

@@ -1,18 +1,16 @@
 // Evaluations in parts: merged, they are the evaluation of one machine to the bit.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { writeTsvFeatures } from '../../src/features/tools.js';
 import { memorySource } from '../../src/features/wrappers.js';
 import { evaluateRun, type EvaluateRunOptions } from '../../src/runs/evaluate.js';
 import { evaluateShard, mergeEvaluations } from '../../src/runs/shards.js';
 import { useBackend } from '../helpers/backend.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'shards-'));
-const folders = [root];
-afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
+const root = temporaryFolder();
 
 const features = join(root, 'features.tsv');
 const IMAGES = Array.from({ length: 11 }, (_, i) => `${i}`);
@@ -44,7 +42,6 @@ const TEXTS = ['the dog is red', 'a dog', 'is the ball near the red dog'];
 
 async function classification(): Promise<EvaluateRunOptions> {
   const model = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'plain', config: { id2label: { 0: 'yes', 1: 'no' } } });
-  folders.push(model);
   const data = records('texts.jsonl', (image, i) => ({ text: TEXTS[i % 3], image, label: i % 2 ? 'no' : 'yes' }));
   return { task: 'classification', model, data: { data, features }, purpose: 'evaluate', batchSize: 2 };
 }
@@ -63,7 +60,6 @@ test.each(['evaluate', 'predict'] as const)('parts of %s give the same metrics a
 
 test('phrases in sentences as well, whose outputs differ in shape from batch to batch', async () => {
   const model = await writeCheckpoint('VisualBertForRegionToPhraseAlignment', { task: 'flickr' });
-  folders.push(model);
   const data = records('phrases.jsonl', (image, i) => ({
     ...{ text: 'a red ball near the dog', image },
     phrases: [[1, 2], [5, 5]].slice(i % 2).map((words) => ({ words, boxes: [[0, 5, 12, 30]] })),

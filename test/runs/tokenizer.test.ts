@@ -1,8 +1,7 @@
 // A run reads texts as the model that it started from: every file that decides ids goes into its folder.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
 import { readDefinition } from '../../src/platform/tokenizer-definition.js';
@@ -11,9 +10,9 @@ import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openTrainRun } from '../../src/runs/train.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 beforeAll(() => useBackend());
 
 const TEXTS = ['É cat', 'e Cat <loc1>', 'Fluffy cat é', '<loc1> fluffy', 'Cat É E', 'e e e'];

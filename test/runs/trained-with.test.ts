@@ -1,12 +1,11 @@
 // Which detector a run was trained with: its folder says so, and commands over it warn where features are of another one.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { memorySource } from '../../src/features/wrappers.js';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll,  beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { StoredDetector } from '../../src/features/detector-identity.js';
 import { packFeatures } from '../../src/features/store/pack.js';
 import { openFeatureStore } from '../../src/features/store/read.js';
-import { memorySource } from '../../src/features/wrappers.js';
 import { setLogger } from '../../src/logger.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { readTrainedDetector } from '../../src/processing/load-processor.js';
@@ -15,8 +14,9 @@ import { openOneInput } from '../../src/runs/one-input.js';
 import { openTrainRun } from '../../src/runs/train.js';
 import { useBackend } from '../helpers/backend.js';
 import { regionsOfImage } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'trained-with-'));
+const folder = temporaryFolder();
 const write = (name: string, content: unknown): string => {
   writeFileSync(join(folder, name), JSON.stringify(content));
   return join(folder, name);
@@ -63,7 +63,6 @@ beforeAll(async () => {
 beforeEach(listen);
 afterAll(() => {
   setLogger(null);
-  rmSync(folder, { recursive: true });
 });
 
 const data = (features: string): Record<string, unknown> => ({ questions, annotations, features: join(folder, features) });

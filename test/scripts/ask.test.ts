@@ -1,19 +1,19 @@
 // `visualbert ask`: a picture in, an answer out.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 import { COMMAND, visualbert } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 
 (isBuilt ? describe : describe.skip)('visualbert ask', () => {
   jest.setTimeout(120_000);
-  const root = mkdtempSync(join(tmpdir(), 'ask-command-'));
+  const root = temporaryFolder();
   const picture = writePicture(join(root, 'photo.png'), 90, 60);
   const detector = join(root, 'detector');
   const written: string[] = [];
@@ -28,7 +28,6 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
       await writeCheckpoint('VisualBertForVisualReasoning', { task: 'nlvr2', config }),
     );
   });
-  afterAll(() => [root, ...written].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
   const ask = (...args: string[]): ReturnType<typeof visualbert> =>
     visualbert(['ask', ...args, '--detector', detector, '--backend', 'cpu']);

@@ -1,13 +1,12 @@
 // visualbert doctor on the machine of the tests.
 import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
 import type { MachineReport } from '../../src/node.js';
 import { COMMAND } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const hub = createServer((_, response) => response.end());
 
@@ -24,9 +23,8 @@ async function doctor(args: readonly string[], more: NodeJS.ProcessEnv): Promise
 }
 
 test('without an engine: the backends that work, the command that mends, no name of the home folder', async () => {
-  const cache = mkdtempSync(join(tmpdir(), 'visualbert-doctor-'));
+  const cache = temporaryFolder();
   const { code, output } = await doctor(['--json'], { VISUALBERT_CACHE: cache, VK_ICD_FILENAMES: '/nowhere' });
-  rmSync(cache, { recursive: true });
   const report = JSON.parse(output) as MachineReport;
   expect(code).toBe(1);
   expect(report.problems.map(({ remedy }) => remedy)).toContain('npx visualbert engine install');

@@ -1,8 +1,7 @@
 // The exit codes that docs/command-line.md lists, each as a command ends with it; and errors as one paragraph.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { EXIT_CODES } from '../../scripts/command-line.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
 import { writeFeatureFolder } from '../helpers/files/numpy-files.js';
@@ -10,15 +9,15 @@ import { freePorts } from '../helpers/machine/ports.js';
 import { argsOf, startCommand } from '../helpers/command-line/worker-runs.js';
 import { COMMAND, type Finished, visualbert } from '../helpers/command-line/command.js';
 import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 const HAS_ENGINE = (await prepareBackend()).backend === 'tensorflow';
 if (!HAS_ENGINE) process.stderr.write('skipped: the exit code of a lost worker; the native engine is not installed\n');
 
-const root = mkdtempSync(join(tmpdir(), 'exit-codes-'));
+const root = temporaryFolder();
 const nlvr = writeNlvrFiles();
-afterAll(() => [root, nlvr.folder].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 const records = (name: string, ...lines: object[]): string => {
   writeFileSync(join(root, name), lines.map((line) => JSON.stringify(line)).join('\n'));
   return join(root, name);

@@ -1,19 +1,18 @@
 // `visualbert ground` and `visualbert explain`: the fixtures of explanations through the built commands.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/files/numpy-files.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 import { COMMAND, visualbert } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 
-const folder = mkdtempSync(join(tmpdir(), 'explain-command-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 /** The flags of a fixture's checkpoint and regions, and what PyTorch says. */
 function fixture(name: string): {
@@ -99,6 +98,5 @@ function fixture(name: string): {
     });
     const none = await visualbert(['explain', '--model', asked, '--question', 'What is it?', '--detector', detector]);
     expect(none.stderr).toContain('Give the picture in which the detector is to find regions');
-    [asked, grounded].forEach((written) => rmSync(written, { recursive: true, force: true }));
   });
 });

@@ -1,11 +1,11 @@
 // `visualbert features extract`, killed again and again: no picture is lost, none is there twice.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 import { COMMAND, repeat, visualbert } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
@@ -16,7 +16,7 @@ const KILLS = [1, 5, 6, 13, 20];
 
 (isBuilt ? describe : describe.skip)('visualbert features extract', () => {
   jest.setTimeout(240_000);
-  const root = mkdtempSync(join(tmpdir(), 'extract-command-'));
+  const root = temporaryFolder();
   const [pictures, detector] = [join(root, 'pictures'), join(root, 'detector')];
   const args = (output: string): string[] => [
     ...['features', 'extract', pictures, '--detector', detector, '--output', output, '--backend', 'cpu'],
@@ -27,7 +27,6 @@ const KILLS = [1, 5, 6, 13, 20];
     for (let i = 0; i < PICTURES; i++) writePicture(join(pictures, `${i}.png`), 50 + i, 90 - i);
     await writeDetector(detector, 'mmf-x101');
   });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   /** Starts the command and kills it with SIGKILL once the journal has so many images. */
   function killedAt(output: string, images: number): Promise<NodeJS.Signals | null> {

@@ -1,8 +1,7 @@
 // Every command with --json, run on small data: standard output is one JSON document and nothing else.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { COMMANDS } from '../../scripts/commands.js';
 import { prepareBackend } from '../../src/engine/select-backend.js';
 import { TASK_NAMES } from '../../src/node.js';
@@ -12,12 +11,13 @@ import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
 import { COMMAND, type Finished, visualbert } from '../helpers/command-line/command.js';
 import { writeNlvrFiles } from '../helpers/command-line/nlvr-files.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 const HAS_ENGINE = (await prepareBackend()).backend === 'tensorflow';
 
-const root = mkdtempSync(join(tmpdir(), 'json-'));
+const root = temporaryFolder();
 const at = (name: string): string => join(root, name);
 const file = (name: string, content: unknown): string => {
   writeFileSync(at(name), typeof content === 'string' ? content : JSON.stringify(content));
@@ -131,8 +131,6 @@ test('is asked of every command', () => {
     const config = { visualEmbeddingDim: 20, id2label: { 0: 'yes', 1: 'no' } };
     questionModel = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config });
   });
-
-  afterAll(() => [root, nlvr.folder, questionModel].forEach((one) => rmSync(one, { recursive: true, force: true })));
 
   const parsed = ({ code, stdout, stderr }: Finished, command: string): Record<string, unknown> => {
     // `doctor` ends with 1 where a machine lacks something.

@@ -1,10 +1,9 @@
 // What the command says when the environment asks for a backend that is not there.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { COMMAND } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
@@ -27,7 +26,7 @@ const run = (env: Record<string, string>, ...args: string[]): { status: number |
   });
 
   test('installs and shows engines where the environment asks for one that is not there yet', () => {
-    const VISUALBERT_CACHE = mkdtempSync(join(tmpdir(), 'cache-'));
+    const VISUALBERT_CACHE = temporaryFolder();
     const info = run({ VISUALBERT_BACKEND: 'tensorflow', VISUALBERT_CACHE }, 'engine', 'info');
     expect(info).toMatchObject({ status: 0, out: expect.stringContaining(VISUALBERT_CACHE) });
     expect(run({ VISUALBERT_BACKEND: 'tensorflow', VISUALBERT_CACHE }, 'engine', 'install', '--help')).toMatchObject({

@@ -1,6 +1,5 @@
 // The page at `/`, driven in Chromium where there is one: from a picture to an answer and where the model looked.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Browser, type Page } from 'playwright-core';
@@ -13,6 +12,7 @@ import { serve } from '../../src/serve/serve.js';
 import { useBackend } from '../helpers/backend.js';
 import { hasChromium, heats, openChromium } from '../helpers/machine/chromium.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 jest.setTimeout(60_000);
 
@@ -59,8 +59,7 @@ test.each([
 });
 
 (hasChromium('the served page is driven in a browser') ? describe : describe.skip)('the page', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'serve-page-'));
-  const folders = [folder];
+  const folder = temporaryFolder();
   const [store, pictures] = [join(folder, 'store.vbf'), join(folder, 'pictures')];
   const picture = encodePng({ width: 80, height: 60, rgb: new Uint8Array(80 * 60 * 3).fill(90) });
   const servers: RunningServer[] = [];
@@ -72,7 +71,6 @@ test.each([
     options: Partial<ServeOptions> = {},
   ): Promise<RunningServer> {
     const model = await writeCheckpoint(name, settings);
-    folders.push(model);
     const server = await serve({ model, features: store, pictures, port: 0, logLevel: 'silent', ...options });
     servers.push(server);
     await server.ready;
@@ -91,7 +89,6 @@ test.each([
   afterAll(async () => {
     await browser.close();
     await Promise.all(servers.map((server) => server.close()));
-    folders.forEach((path) => rmSync(path, { recursive: true, force: true }));
   });
 
   /** Opens the page, and fails on errors, on what the content policy refuses, and on requests to anywhere else. */

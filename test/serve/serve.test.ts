@@ -5,9 +5,9 @@ import { explain } from '../../src/explain/explain.js';
 import type { PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { generator } from '../helpers/files/damage.js';
-import { REGION_DIM, regionsOfImage } from '../helpers/models/pipeline-models.js';
+import { REGION_DIM, regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import type { RunningServer } from '../../src/serve/contract.js';
-import { call, checkpoint, IMAGES, PICTURE, QUESTION, start, vqa } from './small-server.js';
+import { call, IMAGES, PICTURE, QUESTION, start, vqa } from './small-server.js';
 
 jest.setTimeout(60_000);
 
@@ -230,7 +230,7 @@ test.each([
   ['fill-mask', 'fill', 'VisualBertForPreTraining', 'pretraining', { text: 'the [MASK] dog' }, ['7']],
   ['image-text-matching', 'match', 'VisualBertForPreTraining', 'pretraining', { text: 'the red dog' }, ['7']],
 ] as const)('%s is asked at /v1/%s', async (task, path, name, form, body, ids) => {
-  const model = await checkpoint(name, { task: form, config: form === 'nlvr2' ? { numLabels: 2 } : {} });
+  const model = await writeCheckpoint(name, { task: form, config: form === 'nlvr2' ? { numLabels: 2 } : {} });
   const images = ids.map((id) => regionsOfImage(IMAGES.indexOf(id) + 1, 5 + IMAGES.indexOf(id)));
   const loaded = await pipeline<PipelineName>(task, model);
   const input = { ...body, regions: images.length > 1 ? images : images[0] } as PipelineInput<PipelineName>;

@@ -1,6 +1,5 @@
 // Servers of a small checkpoint, with a store of three images and a folder of pictures, for the tests of this folder.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
 import { packFeatures } from '../../src/features/store/pack.js';
@@ -10,9 +9,9 @@ import type { RunningServer, ServeOptions } from '../../src/serve/contract.js';
 import { serve } from '../../src/serve/serve.js';
 import { useBackend } from '../helpers/backend.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-export const folder = mkdtempSync(join(tmpdir(), 'serve-'));
-const folders = [folder];
+export const folder = temporaryFolder();
 export const store = join(folder, 'store.vbf');
 const pictures = join(folder, 'pictures');
 export const ANSWERS = { 0: '<unk>', 1: 'yes', 2: 'no', 3: 'red' };
@@ -35,16 +34,8 @@ beforeAll(async () => {
   mkdirSync(pictures);
   writeFileSync(join(pictures, '7.png'), PICTURE);
   writeFileSync(join(folder, 'secret.png'), PICTURE);
-  vqa = await checkpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
+  vqa = await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config: { id2label: ANSWERS } });
 });
-afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true, force: true })));
-
-/** A checkpoint that is removed after the tests. */
-export async function checkpoint(...made: Parameters<typeof writeCheckpoint>): Promise<string> {
-  const path = await writeCheckpoint(...made);
-  folders.push(path);
-  return path;
-}
 
 const servers: RunningServer[] = [];
 afterAll(async () => {

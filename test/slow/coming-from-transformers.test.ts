@@ -1,12 +1,12 @@
 // The Python half of docs/coming-from-transformers.md runs in transformers as it stands there, and gives the numbers of this side.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { tf, valueAndGradients, VisualBertForQuestionAnswering } from '../../src/node.js';
 import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
 import { tinyModel } from '../helpers/models/tiny-model.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const WORDS = '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating ?'.split(' ');
 const BLOCKS = [
@@ -16,8 +16,7 @@ const BLOCKS = [
 const TOLERANCE = 1e-5;
 const REGIONS = 36;
 
-const root = mkdtempSync(join(tmpdir(), 'visualbert-transformers-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 const found = findPython();
 if ('reason' in found) process.stderr.write(`skipped: the Python blocks; ${found.reason}\n`);

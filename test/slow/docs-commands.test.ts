@@ -1,18 +1,8 @@
 // The commands of the README and docs run as they stand there, on small data in files of the names that they use.
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SHAPES_RECIPE } from '../../examples/shapes/recipe.js';
 import { writeTwins } from '../../examples/shapes/twins.js';
 import type { TwinPaths } from '../../examples/shapes/write-twins.js';
@@ -31,6 +21,7 @@ import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { npy, npz } from '../helpers/files/numpy-files.js';
 import { shellCommands, wordsOf } from '../helpers/command-line/shell-blocks.js';
 import { COMMAND } from '../helpers/command-line/command.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 /** Pages whose commands run, and the runs that they ask for and do not train. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
@@ -73,7 +64,7 @@ const PARSED_ONLY: readonly [command: RegExp, reason: string][] = [
 const hasEngine = startBackend.backend === 'tensorflow';
 if (!hasEngine) process.stderr.write(`skipped: the commands of the docs; ${startBackend.reason}\n`);
 
-const root = mkdtempSync(join(tmpdir(), 'docs-commands-'));
+const root = temporaryFolder();
 const [data, files, hub, runs] = ['data', 'files', 'hub', 'runs'].map((name) => join(root, name)) as [
   string,
   string,
@@ -250,7 +241,6 @@ function writeResults(folder: string, paths: TwinPaths): void {
     const found = ['--split', paths.entityList('test'), '--features', all, '--output', join(files, 'boxes.jsonl')];
     expect(visualbert(root, ['predict', '--run', join(runs, 'flickr'), ...found])).toMatchObject({ status: 0 });
   });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   test('run, or are only parsed for a reason', () => {
     const neither = commands.filter((one) => !(one.page in PAGES) && reasonOf(one) === undefined);

@@ -1,10 +1,10 @@
 // Inspecting 10 GB reads headers only, in either format: the files are holes but for those.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { writeSparseCheckpoint } from '../../bench/data/sparse-checkpoint.js';
 import { inspectCheckpoint } from '../../src/convert/inspect.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 /** Keys, shapes and offsets of 5,600 tensors are below one MB. */
 const MOST_BYTES_READ = 8e6;
@@ -12,9 +12,8 @@ const MOST_MEMORY = 100e6;
 
 let scratch: string;
 beforeAll(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'visualbert-sparse-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Bytes that this process has read by system calls; null where the system does not say. */
 function bytesRead(): number | null {

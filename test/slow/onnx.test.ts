@@ -1,7 +1,6 @@
 // Every parity fixture as an ONNX model in Node, and every class in Python: onnx's checker, onnxruntime and its quantisation.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
@@ -23,6 +22,7 @@ import { difference, largest, norm } from '../helpers/parity/parity.js';
 import { findPython, runPython } from '../helpers/machine/python.js';
 import { slowCount } from '../helpers/slow-share.js';
 import { MODEL_NAMES, tinyModel } from '../helpers/models/tiny-model.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 interface Answer {
   outputs: Record<string, number[]>;
@@ -33,7 +33,7 @@ interface Answer {
 /** 8 bits for weights and for what they multiply, in models of 12 units, whose few weights have little to average. */
 const QUANTISED_ERROR = 0.1;
 
-const scratch = mkdtempSync(join(tmpdir(), 'onnx-'));
+const scratch = temporaryFolder();
 let runtime: OnnxRuntime;
 beforeAll(async () => {
   await useBackend();
@@ -41,7 +41,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await runtime.close();
-  rmSync(scratch, { recursive: true, force: true });
 });
 
 const graphCalls = fixtureNames().filter((name) => isGraphCall(readFixture(name)));

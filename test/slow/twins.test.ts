@@ -1,12 +1,11 @@
 // The synthetic twin of each task trains, in minutes, to the score that examples/shapes/twins.ts states beside that of a guess.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
 import { type TwinPaths } from '../../examples/shapes/write-twins.js';
 import { useBackend } from '../helpers/backend.js';
 import { slowCount } from '../helpers/slow-share.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const { backend, reason } = await useBackend();
 const title = 'the twin of';
@@ -18,10 +17,9 @@ const blindNames = names.filter((name) => /.-pretraining$/.test(name));
 let folder: string;
 let paths: TwinPaths;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'twins-'));
+  folder = temporaryFolder();
   paths = await writeTwins(folder, { seed: 0 });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const runs = new Map<string, Promise<Record<string, number>>>();
 

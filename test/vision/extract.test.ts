@@ -1,8 +1,7 @@
 // Features of pictures in a store: what it holds, stops and starts, parts, bad pictures.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { joinSources } from '../../src/features/wrappers.js';
 import { mergeStores } from '../../src/features/store/merge.js';
 import { openFeatureStore } from '../../src/features/store/read.js';
@@ -14,8 +13,9 @@ import { RegionDetector } from '../../src/vision/region-detector.js';
 import { fileDigest } from '../../src/platform/file-digest.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'extract-'));
+const root = temporaryFolder();
 const inRoot = (name: string): string => join(root, name);
 const pictures = inRoot('pictures');
 const IDS = ['a', 'b', 'c', 'd', 'e'];
@@ -28,7 +28,6 @@ beforeAll(async () => {
   await writeDetector(detector, 'vg-r101-c4');
   await writeDetector(inRoot('other'), 'coco-r101-fpn');
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const counts: string[] = [];
 const onImage = (done: number, all: number): void => void counts.push(`${done}/${all}`);

@@ -1,6 +1,4 @@
 // Training of region detectors: matching, losses and gradients against torchvision; updates eager and compiled.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -26,6 +24,7 @@ import type { RawTensor } from '../../src/raw-tensor.js';
 import { SHAPES_DETECTOR } from '../../examples/shapes/detector.js';
 import { useBackend } from '../helpers/backend.js';
 import { drawnPicture, readFixture } from '../helpers/parity/fixtures.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 /** Sums in another order. */
 const TOLERANCE = 1e-5;
@@ -272,7 +271,7 @@ describe('a detector', () => {
   });
 
   onEngine('learns alike eagerly and compiled, and is found again in its folder', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'detector-'));
+    const folder = temporaryFolder();
     const losses: number[][] = [];
     for (const compile of [false, true]) {
       const detector = new TrainableDetector(config, { seed: 3, ...samples });
@@ -296,6 +295,5 @@ describe('a detector', () => {
     const [regions] = await loaded.detect([drawnPicture(96, 96)]);
     expect(regions?.dim).toBe(16);
     await loaded.dispose();
-    rmSync(folder, { recursive: true });
   });
 });

@@ -1,6 +1,5 @@
 // VCR's feature extractor: every step from the picture on disk to the features, against Pillow, matplotlib, torchvision and PyTorch.
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
@@ -21,6 +20,7 @@ import { readVcrScene, vcrRegions } from '../../src/vision/vcr-regions.js';
 import { useBackend } from '../helpers/backend.js';
 import { readFixture } from '../helpers/parity/fixtures.js';
 import { expectNoLeak, toBeCloseToTensor } from '../helpers/tensors.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = join('test', 'fixtures', 'vcr');
 const DETECTOR = join(FOLDER, 'detector.safetensors');
@@ -45,7 +45,7 @@ async function expectClose(received: tf.Tensor, name: string): Promise<void> {
 
 /** A folder with the fixture's picture, metadata and annotations, and another record in place of the first. */
 function copyWith(change: Record<string, unknown>): { folder: string; data: string[] } {
-  const folder = mkdtempSync(join(tmpdir(), 'vcr-images-'));
+  const folder = temporaryFolder();
   cpSync(FOLDER, folder, { recursive: true });
   const record = JSON.parse(readFileSync(join(FOLDER, 'val.jsonl'), 'utf8')) as object;
   writeFileSync(join(folder, 'val.jsonl'), `${JSON.stringify({ ...record, ...change })}\n`);

@@ -1,9 +1,8 @@
 // Weights of detectors: every tensor of a stranger's file is used or skipped with a reason, and conversion changes nothing.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { writeWhole } from '../../src/byte-sink.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { createSink } from '../../src/platform/node.js';
@@ -15,15 +14,13 @@ import { convertDetector } from '../../src/vision/weights/convert.js';
 import { useBackend } from '../helpers/backend.js';
 import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');
-const scratch = mkdtempSync(join(tmpdir(), 'detectors-'));
+const scratch = temporaryFolder();
 
 beforeAll(async () => {
   await useBackend();
-});
-afterAll(() => {
-  rmSync(scratch, { recursive: true });
 });
 
 /** Layout, keys of the file, and how many of them a region detector does not use. */
@@ -129,7 +126,7 @@ describe('weights', () => {
   });
 
   test('in a folder are found under a name of their own', async () => {
-    const folder = mkdtempSync(join(scratch, 'own-'));
+    const folder = temporaryFolder();
     cpSync(join(FOLDER, 'mmf-x101.pth'), join(folder, 'detectron_model.pth'));
     const detector = await RegionDetector.fromPretrained(folder, { detector: narrowDetector('mmf-x101') });
     expect([detector.dim, detector.name]).toEqual([20, null]);

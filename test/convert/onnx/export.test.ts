@@ -1,7 +1,6 @@
 // Models as ONNX graphs in onnxruntime: PyTorch's outputs for every class, and those of `forward` for sizes that no fixture has.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError, ConfigError } from '../../../src/errors.js';
 import { ACTIVATION_NAMES } from '../../../src/layers/activations.js';
@@ -22,6 +21,7 @@ import {
   sizedInputs,
 } from '../../helpers/onnx/onnx.js';
 import { MODEL_NAMES, tinyModel } from '../../helpers/models/tiny-model.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** A case of each class, and of what changes a graph; the slow tier has the others. */
 const FIXTURES = [
@@ -49,12 +49,11 @@ let runtime: OnnxRuntime;
 let folders = 0;
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'onnx-'));
+  scratch = temporaryFolder();
   runtime = new OnnxRuntime();
 });
 afterAll(async () => {
   await runtime.close();
-  rmSync(scratch, { recursive: true, force: true });
 });
 
 const newFolder = (): string => join(scratch, String(folders++));

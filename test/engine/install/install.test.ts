@@ -30,7 +30,6 @@ beforeEach(() => {
 afterEach(() => {
   for (const name of Object.keys(tools.env)) delete process.env[name];
   Object.assign(process.env, saved);
-  tools.dispose();
 });
 
 const calls = (): string[] =>

@@ -1,9 +1,8 @@
 // Wheels from package indexes without Python: local servers that behave well and badly, pages in every form, and pip's settings.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -21,6 +20,7 @@ import {
   type FakeToolchain,
   zipOf,
 } from '../../helpers/machine/fake-toolchain.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const WHEEL: Wheel = {
   name: 'tensorflow-cpu',
@@ -41,7 +41,7 @@ let requests: IncomingMessage[];
 let onRequest: (request: IncomingMessage, response: ServerResponse) => boolean;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'visualbert-index-'));
+  folder = temporaryFolder();
   [requests, onRequest] = [[], () => false];
   server = createServer((request, response) => {
     requests.push(request);
@@ -56,7 +56,6 @@ beforeEach(async () => {
 afterEach(async () => {
   server.closeAllConnections();
   await new Promise((closed) => server.close(closed));
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function sendJson(response: ServerResponse, more: object): void {
@@ -325,7 +324,6 @@ onLinuxX64('installEngine', () => {
   afterEach(() => {
     for (const name of [...Object.keys(tools.env), 'PIP_INDEX_URL', 'PIP_TIMEOUT']) delete process.env[name];
     Object.assign(process.env, saved);
-    tools.dispose();
   });
   const calls = (): string[] => readFileSync(join(tools.folder, 'calls'), 'utf8').trim().split('\n');
   const contents = (at: string): string[] =>

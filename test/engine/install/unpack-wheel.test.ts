@@ -1,14 +1,13 @@
 // Reading wheels: the wanted files in their layout, and damaged archives refused.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
 import { unpackWheel } from '../../../src/engine/install/unpack-wheel.js';
 import { zipOf } from '../../helpers/machine/fake-toolchain.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'visualbert-wheel-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 function wheel(name: string, bytes: Uint8Array): string {
   const path = join(folder, name);

@@ -1,6 +1,5 @@
 // Region features in Arrow tables, against what pyarrow reads. The small files are made by fixtures/make_features.py.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { bytesSource } from '../../../src/byte-source.js';
@@ -11,9 +10,10 @@ import { DataError } from '../../../src/errors.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { rampRegions } from '../../helpers/files/regions.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
-const folder = mkdtempSync(join(tmpdir(), 'arrow-'));
+const folder = temporaryFolder();
 
 async function withFeatures(path: string, body: (source: RegionFeatureSource) => Promise<void>): Promise<void> {
   const source = await openRegionFeatures(path);

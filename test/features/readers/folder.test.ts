@@ -1,6 +1,5 @@
 // Region features in one file per image: numpy's own files, the layouts in use, and damaged ones.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { openFolderFeatures } from '../../../src/features/readers/folder.js';
@@ -9,10 +8,11 @@ import { openRegionFeatures } from '../../../src/features/open.js';
 import { encodePng } from '../../../src/pictures/png.js';
 import { npy, npz } from '../../helpers/files/numpy-files.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'folder-'));
+  folder = temporaryFolder();
 });
 
 describe('folders of region features', () => {
@@ -166,7 +166,7 @@ describe('folders of region features', () => {
       'boxes.json: expected { "<image id>": [[x1, y1, x2, y2], ...] }',
     );
     writeFileSync(join(folder, 'boxes.json'), '{"5": [[0, 0, 2, 1]]}');
-    const other = mkdtempSync(join(tmpdir(), 'folder-'));
+    const other = temporaryFolder();
     writeFileSync(join(other, '6.npy'), npy([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 9]));
     const joined = await openRegionFeatures([folder, other], { cells: 1 });
     expect([...joined.ids()]).toEqual(['5', '6']);

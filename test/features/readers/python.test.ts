@@ -1,6 +1,5 @@
 // Region features that Python programs store: LMDB, HDF5, pickled dicts and torch.save files, made by fixtures/make_features.py.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { bytesSource } from '../../../src/byte-source.js';
@@ -12,13 +11,14 @@ import type { RegionFeatures, RegionFeatureSource } from '../../../src/features/
 import { uniformValues } from '../../../src/random/values.js';
 import { rampRegions } from '../../helpers/files/regions.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const FIXTURES = join('test', 'fixtures', 'features');
 const DIM = 5;
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'python-features-'));
+  folder = temporaryFolder();
 });
 
 /** The regions that make_features.py gives an image. */

@@ -1,10 +1,10 @@
 // Bottom-up-attention files: the real one, and what is said of damaged ones.
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { openTsvFeatures } from '../../../src/features/readers/tsv.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 interface ExpectedImage {
   img_h: number;
@@ -17,7 +17,7 @@ interface ExpectedImage {
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tsv-'));
+  folder = temporaryFolder();
 });
 
 const base64 = (values: number[]): string => Buffer.from(Float32Array.from(values).buffer).toString('base64');

@@ -1,16 +1,15 @@
 // Parts of a store: packed, merged to the bytes of the whole, refused where they are not all parts of one.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { mergeStores } from '../../../src/features/store/merge.js';
 import { packFeatures, type PackOptions } from '../../../src/features/store/pack.js';
 import { isFeatureStore } from '../../../src/features/store/read.js';
 import { memorySource } from '../../../src/features/wrappers.js';
 import { regionsOfImage } from '../../helpers/models/pipeline-models.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'merge-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 const IDS = ['1', '2', '3', '4', '5', '6', '7'];
 const images = memorySource(

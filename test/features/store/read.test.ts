@@ -1,7 +1,6 @@
 // The store of region features: what is packed is read back, and damage is named.
-import { copyFileSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { packFeatures } from '../../../src/features/store/pack.js';
@@ -10,10 +9,11 @@ import { openRegionFeatures } from '../../../src/features/open.js';
 import { memorySource } from '../../../src/features/wrappers.js';
 import { regionsWith } from '../../helpers/files/regions.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'store-'));
+  folder = temporaryFolder();
 });
 const bytesOf = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 

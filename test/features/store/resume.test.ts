@@ -1,19 +1,12 @@
 // A store that is written over several runs: what a stopped run left is kept, cut to whole images, or refused.
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { openFeatureStore } from '../../../src/features/store/read.js';
 import type { RegionFeatures } from '../../../src/features/region-features.js';
 import { resumeStore, type StoreTraits } from '../../../src/features/store/resume.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const TRAITS: StoreTraits = { dim: 3, dtype: 'float32', origin: 'test' };
 
@@ -24,7 +17,7 @@ function regionsOf(start: number, count: number): RegionFeatures {
   return { features, count, dim: 3, boxes, imageWidth: 9, imageHeight: 8 };
 }
 
-const newPath = (): string => join(mkdtempSync(join(tmpdir(), 'store-')), 'inner', 'made.vbf');
+const newPath = (): string => join(temporaryFolder(), 'inner', 'made.vbf');
 
 /** A run that ends after two images. */
 async function stoppedRun(): Promise<string> {

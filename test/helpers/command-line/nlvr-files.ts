@@ -1,8 +1,8 @@
 // A small NLVR data set and a small model's configuration, for tests that start the commands.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uniformValues } from '../../../src/random/values.js';
+import { temporaryFolder } from '../files/temporary-folder.js';
 
 export interface NlvrFiles {
   folder: string;
@@ -16,7 +16,7 @@ const NAMES = ['blue', 'yellow', 'black'];
 
 /** Statements about the colour of one square in each of three boxes. */
 export function writeNlvrFiles(trainCount = 24, validationCount = 8): NlvrFiles {
-  const folder = mkdtempSync(join(tmpdir(), 'nlvr-'));
+  const folder = temporaryFolder();
   const lines = (count: number, seed: number): string => {
     const values = uniformValues(count * 2, seed, 0, 1);
     return Array.from({ length: count }, (_, i) => {

@@ -1,9 +1,8 @@
 // A folder for tests of own data: a file of records, and features of a few images.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from '@jest/globals';
 import { writeFeatureFolder } from './numpy-files.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 /** How a task is opened for training without a model. */
 export const TRAIN_CONTEXT = { purpose: 'train', model: null } as const;
@@ -18,8 +17,7 @@ export interface OwnDataFolder {
 
 /** Made when called; removed after the tests of the file. */
 export function ownDataFolder(): OwnDataFolder {
-  const folder = mkdtempSync(join(tmpdir(), 'own-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   return {
     folder,
     features: writeFeatureFolder(join(folder, 'features'), ['1', '2', '3'], 2, 3),

@@ -1,6 +1,5 @@
 // Small files of region features of every format, to be damaged, and how all of one is read.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openRegionFeatures } from '../../../src/features/open.js';
 import { packFeatures } from '../../../src/features/store/pack.js';
@@ -9,6 +8,7 @@ import { encodePng } from '../../../src/pictures/png.js';
 import { type Attempt, MTIME, type Sample } from './fuzz.js';
 import { npy, npz } from '../files/numpy-files.js';
 import { rampRegions, regionsWith } from '../files/regions.js';
+import { temporaryFolder } from '../files/temporary-folder.js';
 
 const FIXTURES = 'test/fixtures/features';
 /** Images that are read of one file. */
@@ -22,14 +22,13 @@ export async function featureSamples(): Promise<Record<string, readonly Sample[]
     imageWidth: 5,
     imageHeight: 4,
   });
-  const folder = mkdtempSync(join(tmpdir(), 'samples-'));
+  const folder = temporaryFolder();
   const pack = async (half: boolean): Promise<Sample> => {
     const path = join(folder, 'x.vbf');
     await packFeatures(memorySource('m', [['1', boxed], ['2', boxed]]), path, { half }); // prettier-ignore
     return { path: 'x.vbf', bytes: readFileSync(path) };
   };
   const stores = [await pack(false), await pack(true)];
-  rmSync(folder, { recursive: true });
   const ramp = npy(rampRegions(1, 3, 4), [3, 4]);
   const text = (values: Float32Array = new Float32Array(0)): string =>
     Buffer.from(values.buffer, 0, values.byteLength).toString('base64');

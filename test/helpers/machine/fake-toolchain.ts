@@ -1,7 +1,7 @@
 // Stand-ins for Python's pip, the package index and the C++ compiler, so that installing is tested without a network.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../files/temporary-folder.js';
 
 /** A zip archive with stored (not compressed) files, as a wheel is one. */
 export function zipOf(files: Record<string, string>): Buffer {
@@ -46,7 +46,7 @@ export const FAKE_WHEEL: Record<string, string> = {
 /** Name of FAKE_WHEEL's file in an index. */
 export const FAKE_WHEEL_FILE = 'tensorflow_cpu-2.20.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl';
 
-/** Folders and environment of one test; `dispose` removes them. */
+/** Folders and environment of one test, removed after it. */
 export interface FakeToolchain {
   folder: string;
   /** `VISUALBERT_CACHE`, `VISUALBERT_PYTHON` and `CXX` of the stand-ins, and pip's settings: an index that pip alone may read. */
@@ -54,12 +54,11 @@ export interface FakeToolchain {
   /** Replaces what `pip download` does: a shell script, `$dest` is its target folder. */
   setPip(script: string): void;
   setCompiler(script: string): void;
-  dispose(): void;
 }
 
 /** Stand-ins that succeed: pip delivers FAKE_WHEEL, the compiler writes an empty addon. Each call is noted in `calls` inside the folder. */
 export function fakeToolchain(): FakeToolchain {
-  const folder = mkdtempSync(join(tmpdir(), 'visualbert-engine-'));
+  const folder = temporaryFolder();
   const script = (name: string, text: string): string => {
     const path = join(folder, name);
     writeFileSync(path, `#!/bin/sh\n${text}\n`);
@@ -89,6 +88,5 @@ export function fakeToolchain(): FakeToolchain {
     },
     setPip,
     setCompiler,
-    dispose: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -1,7 +1,4 @@
 // Small checkpoints of every class in folders, for pipelines, and images for them.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../../../src/config/config.js';
 import type { RegionColumn, RegionFeatures } from '../../../src/features/region-features.js';
 import { createTokenizer } from '../../../src/platform/node.js';
@@ -10,6 +7,7 @@ import type { TaskName } from '../../../src/processing/text-forms.js';
 import { buildVocabulary } from '../../../src/processing/word-vocabulary.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { MODEL_CLASSES } from '../parity/fixture-model.js';
+import { temporaryFolder } from '../files/temporary-folder.js';
 
 /** Width of the regions of `regionsOfImage`. */
 export const REGION_DIM = 5;
@@ -21,7 +19,7 @@ export async function writeCheckpoint(
   name: keyof typeof MODEL_CLASSES,
   { task, config = {} }: { task?: TaskName; config?: VisualBertConfigOptions } = {},
 ): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'pipeline-'));
+  const folder = temporaryFolder();
   const sizes = { hiddenSize: 12, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 9 };
   const widths = { vocabSize: VOCABULARY.length, visualEmbeddingDim: REGION_DIM, maxPositionEmbeddings: 64 };
   const model = new MODEL_CLASSES[name](

@@ -1,7 +1,6 @@
 // Checkpoints that other programs leave: wrappers in the keys, LoRA adapters, 8 bits, keys without tensors. Values by peft, bitsandbytes, torch.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { CheckpointError } from '../../../src/errors.js';
@@ -12,6 +11,7 @@ import { unwrapKeys } from '../../../src/models/pretrained/wrappers.js';
 import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const FOLDER = 'test/fixtures/foreign';
 
@@ -25,9 +25,8 @@ let scratch: string;
 let warnings: string[];
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'foreign-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 beforeEach(() => {
   warnings = [];
   setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });

@@ -1,15 +1,15 @@
 // fromPretrained of a repository id, from a local server.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import type { HubOptions } from '../../../src/platform/node.js';
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let server: Server;
 let options: HubOptions & { endpoint: string; cacheDir: string };
@@ -27,14 +27,13 @@ beforeAll(async () => {
     response.end(method === 'HEAD' ? undefined : bytes);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cacheDir = mkdtempSync(join(tmpdir(), 'hub-load-'));
+  const cacheDir = temporaryFolder();
   options = { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cacheDir, token: false };
 });
 
 afterAll(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
-  rmSync(options.cacheDir, { recursive: true, force: true });
 });
 
 test('loads a sharded repository, once over the network and then offline', async () => {

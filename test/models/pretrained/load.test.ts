@@ -1,7 +1,6 @@
 // Loading what transformers saved, saving what it reads, and saying what does not fit.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { memorySink } from '../../../src/byte-sink.js';
@@ -17,6 +16,7 @@ import { VisualBertForQuestionAnswering } from '../../../src/models/question-ans
 import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const FOLDER = 'test/fixtures/checkpoints';
 const expected = JSON.parse(readFileSync(`${FOLDER}/tiny.json`, 'utf8')) as {
@@ -27,9 +27,8 @@ const expected = JSON.parse(readFileSync(`${FOLDER}/tiny.json`, 'utf8')) as {
 let scratch: string;
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'pretrained-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const loadVqa = (where: string, options?: FromPretrainedOptions): Promise<VisualBertForQuestionAnswering> =>
   VisualBertForQuestionAnswering.fromPretrained(where, options);

@@ -1,7 +1,6 @@
 // The masked-LM decoder and its ties, as files hold them.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { beforeAll, expect, test } from '@jest/globals';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { memorySink } from '../../../src/byte-sink.js';
 import { writePytorch } from '../../../src/checkpoint/pytorch-writer.js';
@@ -9,6 +8,7 @@ import type { TensorToWrite } from '../../../src/checkpoint/safetensors.js';
 import { openTensorPath } from '../../../src/models/pretrained/open-weights.js';
 import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const SOURCE = 'test/fixtures/checkpoints/tiny-pretraining-old';
 const WORDS = 'visual_bert.embeddings.word_embeddings.weight';
@@ -17,9 +17,8 @@ const DECODER = 'cls.predictions.decoder.weight';
 let scratch: string;
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'ties-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** The fixture with other tensors. */
 async function changed(

@@ -1,7 +1,6 @@
 // transformers itself loads what savePretrained wrote, without a missing or unexpected key, and gives the same logits.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { beforeAll, expect, test } from '@jest/globals';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { SavePretrainedOptions } from '../../../src/models/pretrained/types.js';
@@ -10,6 +9,7 @@ import { VisualBertForQuestionAnswering } from '../../../src/models/question-ans
 import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
 import { useBackend } from '../../helpers/backend.js';
 import { findPython, runPython } from '../../helpers/machine/python.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 interface Answer {
   logits: number[];
@@ -25,9 +25,8 @@ const title = 'transformers loads every way of saving and gives the same logits'
 let scratch: string;
 beforeAll(async () => {
   await useBackend();
-  scratch = mkdtempSync(join(tmpdir(), 'transformers-'));
+  scratch = temporaryFolder();
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 if ('reason' in found) {
   test.skip(`${title} (skipped: ${found.reason})`, () => undefined);

@@ -1,12 +1,12 @@
 // Pictures in folders, patterns, lists, archives and Parquet files; the archives are made by fixtures/make_pictures.py.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../../src/errors.js';
 import { decodePicture } from '../../../src/pictures/decode.js';
 import { openPictures } from '../../../src/pictures/sources/open.js';
 import type { PictureSource } from '../../../src/pictures/sources/source.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const FIXTURES = join('test', 'fixtures', 'pictures');
 const ARCHIVES = join(FIXTURES, 'archives');
@@ -16,9 +16,8 @@ const hasZstd = 'zstdDecompressSync' in (await import('node:zlib'));
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pictures-'));
+  folder = temporaryFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 async function withPictures(
   paths: string | readonly string[],

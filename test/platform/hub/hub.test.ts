@@ -5,20 +5,18 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hubFile, type HubOptions } from '../../../src/platform/node.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const COMMIT = 'a'.repeat(40);
 const REPO = 'owner/name';
@@ -71,7 +69,7 @@ beforeEach(async () => {
     'HF_HUB_CACHE',
   ])
     delete process.env[name];
-  cacheDir = mkdtempSync(join(tmpdir(), 'hub-'));
+  cacheDir = temporaryFolder();
   process.env['HF_HOME'] = join(cacheDir, 'home');
   process.env['HF_HUB_DOWNLOAD_TIMEOUT'] = '0.4';
   requests = [];
@@ -100,7 +98,6 @@ beforeEach(async () => {
 afterEach(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
-  rmSync(cacheDir, { recursive: true, force: true });
   for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
   Object.assign(process.env, kept);
 });

@@ -1,13 +1,13 @@
 // Files at web addresses: fetched once, resumed, never half.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { webFile } from '../../../src/platform/hub/web-file.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const root = mkdtempSync(join(tmpdir(), 'web-file-'));
+const root = temporaryFolder();
 const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
 const asked: string[] = [];
 let server: Server;
@@ -31,7 +31,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
-  rmSync(root, { recursive: true, force: true });
 });
 
 test('a file is fetched once, and goes on where the connection broke', async () => {

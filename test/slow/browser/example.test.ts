@@ -1,6 +1,5 @@
 // The browser example, built and driven in Chromium: it answers as Node does on every backend, learns, and saves what Node and transformers read.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Page } from 'playwright-core';
@@ -28,6 +27,7 @@ import { openSource } from '../../../src/platform/node.js';
 import { hasChromium } from '../../helpers/machine/chromium.js';
 import { findPython, runPython } from '../../helpers/machine/python.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
 const TOLERANCE = 1e-4;
@@ -58,7 +58,7 @@ async function unpack(path: string, into: string): Promise<void> {
   await source.close();
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'browser-example-'));
+const folder = temporaryFolder();
 const [run, detector, site] = [join(folder, 'run'), join(folder, 'detector'), join(folder, 'site')];
 let opened: Site;
 
@@ -88,7 +88,6 @@ let opened: Site;
   }, 400_000); // vite builds the page, on machines that may be busy
   afterAll(async () => {
     await opened?.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   async function open(backend: string, model = 'models/float16'): Promise<Page> {

@@ -1,6 +1,5 @@
 // The page of examples/onnx, built and driven in Chromium: onnxruntime-web answers as `forward` does.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { regionsOf } from '../../../examples/browser/learn.js';
@@ -18,13 +17,14 @@ import {
 } from '../../../src/node.js';
 import { hasChromium } from '../../helpers/machine/chromium.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** Other orders of sums. */
 const TOLERANCE = 1e-5;
 const QUESTIONS = ['How many red things are there?', 'Is there a blue square in the top left?'];
 const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
-const folder = mkdtempSync(join(tmpdir(), 'onnx-example-'));
+const folder = temporaryFolder();
 const [run, site] = [join(folder, 'run'), join(folder, 'site')];
 let opened: Site;
 
@@ -49,7 +49,6 @@ let opened: Site;
   }, 120_000);
   afterAll(async () => {
     await opened?.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   test('answers in onnxruntime-web as this package does', async () => {

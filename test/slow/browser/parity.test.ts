@@ -1,6 +1,5 @@
 // Every class against PyTorch in Chromium, on WebGPU and WebGL over SwiftShader and on WebAssembly.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { type Page } from 'playwright-core';
@@ -13,10 +12,11 @@ import type { ParityPage, PlainFixture, PlainNamed } from '../../helpers/parity/
 import type { Named } from '../../helpers/parity/parity-values.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
 import { someOf } from '../../helpers/slow-share.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 declare const parity: ParityPage; // in the page
 
-const folder = mkdtempSync(join(tmpdir(), 'browser-parity-'));
+const folder = temporaryFolder();
 let site: Site;
 
 const plainFixture = ({ tensors, ...rest }: Fixture): PlainFixture => ({
@@ -63,7 +63,6 @@ function openIn(backend: 'webgpu' | 'webgl' | 'wasm'): (fixture: Fixture) => Pro
   }, 400_000); // vite builds the page, on machines that may be busy
   afterAll(async () => {
     await site?.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   describe.each(['webgpu', 'webgl', 'wasm'] as const)('on %s', (backend) => {

@@ -1,6 +1,5 @@
 // The tokenizer in Chromium: on thousands of odd texts the ids that Node's library gives.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Page } from 'playwright-core';
@@ -10,6 +9,7 @@ import { hasChromium } from '../../helpers/machine/chromium.js';
 import { generator, type Random } from '../../helpers/files/damage.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
 import { slowCount } from '../../helpers/slow-share.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const TEXTS = slowCount(5000);
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
@@ -66,7 +66,7 @@ const PAGE = `<!doctype html><script type="module">
   document.documentElement.id = 'ready';
 </script>`;
 
-const site = mkdtempSync(join(tmpdir(), 'browser-tokenizer-'));
+const site = temporaryFolder();
 let opened: Site;
 let page: Page;
 
@@ -88,7 +88,6 @@ let page: Page;
   }, 400_000); // vite builds the package, on machines that may be busy
   afterAll(async () => {
     await opened?.close();
-    rmSync(site, { recursive: true, force: true });
   });
 
   test.each(Object.entries(SETTINGS))(`gives the ids of Node on ${TEXTS} texts: %s`, async (name, settings) => {

@@ -1,18 +1,18 @@
 // Prebuilt addons as a user gets them: both tarballs in an empty project, the engine installed and a step trained with no compiler and no Python,
 // and compiled after all where an addon does not fit.
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createTrainingStep, tf, VisualBertConfig, VisualBertForQuestionAnswering } from '../../../src/node.js';
 import { findEngine } from '../../../src/engine/load/find-engine.js';
 import { COMPLETE, librariesFolder } from '../../../src/engine/load/paths.js';
 import { copyCheckout, pack, run } from '../../helpers/kernels/packing.js';
 import { slowCount } from '../../helpers/slow-share.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const LIMIT_MS = 1_800_000; // it takes two to four minutes of a machine of its own
-const folder = mkdtempSync(join(tmpdir(), 'visualbert-platform-'));
+const folder = temporaryFolder();
 const [project, cache] = [join(folder, 'project'), join(folder, 'cache')];
 const engine = findEngine();
 const platform = `${engine.platform}-${engine.arch}`;
@@ -74,7 +74,6 @@ onLinuxX64('the package with prebuilt addons', () => {
     symlinkSync(join(librariesFolder(engine), 'tensorflow'), join(installed, 'tensorflow'));
     copyFileSync(join(librariesFolder(engine), COMPLETE), join(installed, COMPLETE));
   }, LIMIT_MS);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('is one that the main package asks npm for, on this platform and its C library alone', () => {
     const metadata = (name: string): Record<string, unknown> =>

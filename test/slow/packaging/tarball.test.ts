@@ -1,14 +1,14 @@
 // The packed tarball as a user gets it: installed by npm 10 and 11 in empty projects, read-only, on Node 20, 22 and 24.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { fakeToolchain } from '../../helpers/machine/fake-toolchain.js';
 import { copyCheckout, pack, type PackReport, run } from '../../helpers/kernels/packing.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'visualbert-pack-'));
+const folder = temporaryFolder();
 const MAX_TARBALL_BYTES = 5e6;
 const NPMS = ['10', '11'] as const;
 const NODES = ['20', '22', '24'] as const;
@@ -57,7 +57,6 @@ beforeAll(() => {
     run(project(npm), ['npx', '-y', `npm@${npm}`, ...install]);
   }
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the tarball', () => {
   test('stays under 5 MB and holds no data, fixtures, tests or binaries', () => {

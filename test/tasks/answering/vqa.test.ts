@@ -1,7 +1,6 @@
 // The VQA task on real questions with real region features, and on easy-VQA.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { encodePng } from '../../../src/pictures/png.js';
@@ -11,10 +10,11 @@ import type { VqaTaskExample } from '../../../src/tasks/answering/vqa.js';
 import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };
 const context = { purpose: 'train', model: null } as const;
-const folder = mkdtempSync(join(tmpdir(), 'vqa-task-'));
+const folder = temporaryFolder();
 
 /** Logits that choose the given class in each row. */
 function choose(classes: number[], c: number): Record<string, RawTensor> {
@@ -109,7 +109,7 @@ describe('VQA task', () => {
       expect(shuffled.regions[0]?.features).not.toEqual(example.regions[0]?.features);
       await close();
       // Both splits number their pictures from 0, so validation needs its own.
-      const other = mkdtempSync(join(tmpdir(), 'vqa-task-'));
+      const other = temporaryFolder();
       mkdirSync(join(other, 'images'));
       writeFileSync(
         join(other, 'images', '0.png'),

@@ -1,6 +1,5 @@
 // The NLVR and NLVR2 tasks: batches, accuracy and consistency, the leaderboard's CSV.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { scoreNlvr } from '../../../src/metrics/nlvr.js';
@@ -8,9 +7,10 @@ import type { RawTensor } from '../../../src/raw-tensor.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const seeding = { seed: 0, epoch: 0, training: true };
-const folder = mkdtempSync(join(tmpdir(), 'statements-'));
+const folder = temporaryFolder();
 const logits = (labels: boolean[]): Record<string, RawTensor> => ({
   logits: {
     dtype: 'float32',

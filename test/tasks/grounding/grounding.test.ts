@@ -1,6 +1,5 @@
 // Grounding: Flickr30k Entities' files, overlap, labels, recall; own sentences.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { intersectionOverUnion, matchingRegions } from '../../../src/boxes.js';
@@ -12,10 +11,11 @@ import { scoreFlickrFile } from '../../../src/metrics/score-files.js';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { npy, npz } from '../../helpers/files/numpy-files.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** Two images in the layout of Flickr30k Entities, with a scene, an unseen thing and an entity of two boxes. */
 function entities(): { folder: string; split: string; features: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'flickr-'));
+  const folder = temporaryFolder();
   for (const name of ['Sentences', 'Annotations', 'features']) mkdirSync(join(folder, name));
   const object = (names: number[], inside: string): string =>
     `  <object>\n${names.map((name) => `    <name>${name}</name>\n`).join('')}${inside}  </object>\n`;

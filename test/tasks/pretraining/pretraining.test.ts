@@ -1,6 +1,5 @@
 // Pre-training on captions: masking, pairing, reproducible batches, metrics.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { createTokenizer } from '#platform';
@@ -11,8 +10,9 @@ import { openTask } from '../../../src/tasks/open-task.js';
 import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'pretraining-'));
+const folder = temporaryFolder();
 const tokenizer = createTokenizer({
   'vocab.txt': ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...'abcdefghijklmnopqrstuvwxyz'].join('\n'),
 });

@@ -1,13 +1,12 @@
 // Examples whose images cannot be used: an error that names them, or left out and listed.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openTask } from '../../../src/tasks/open-task.js';
 import { npy, writeFeatureFolder } from '../../helpers/files/numpy-files.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'bad-images-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const features = writeFeatureFolder(join(folder, 'features'), ['1', '2'], 2, 3);
 writeFileSync(join(features, '3.npy'), npy([1, 2, 3, 4, NaN, 6], [2, 3]));
@@ -62,7 +61,7 @@ describe('images without usable regions', () => {
 });
 
 test("the width of the model tells the axes of its examples' grids apart", async () => {
-  const grids = mkdtempSync(join(folder, 'grids-'));
+  const grids = temporaryFolder();
   writeFileSync(
     join(grids, '1.npy'),
     npy(

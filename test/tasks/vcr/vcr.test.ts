@@ -1,6 +1,5 @@
 // VCR: names in place of tags, regions of the named objects, their alignment, and the three scores.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { nameObjects, relevantObjects } from '../../../src/processing/vcr-names.js';
@@ -9,8 +8,9 @@ import { openTask } from '../../../src/tasks/open-task.js';
 import { scoreVcrFiles } from '../../../src/metrics/score-files.js';
 import { writeFeatureFolder } from '../../helpers/files/numpy-files.js';
 import { expectSharedMetric } from '../../helpers/shared-metric.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'vcr-'));
+const folder = temporaryFolder();
 const objects = ['person', 'person', 'person', 'car'];
 const record = (annotId: string, labels = true): object => ({
   annot_id: annotId,

@@ -1,14 +1,14 @@
 // A run that traces one of its updates, on the native engine.
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ChromeTrace, TraceEvent } from '../../../src/engine/session/contract.js';
 import { operationTable, operationTimes } from '../../../src/engine/session/operation-times.js';
-import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { useBackend } from '../../helpers/backend.js';
 import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ async function train(outputDir: string, options: { profile: string; compile: boo
 describe('the profile of a run', () => {
   test('is a Chrome trace of one warm update, with names and durations, and a table of the time by type', async () => {
     if (!hasEngine) return;
-    const dir = mkdtempSync(join(tmpdir(), 'profile-'));
+    const dir = temporaryFolder();
     const profile = join(dir, 'profile.json');
     const lines = await train(join(dir, 'run'), { profile, compile: true });
     const { traceEvents } = JSON.parse(readFileSync(profile, 'utf8')) as ChromeTrace;
@@ -51,7 +51,7 @@ describe('the profile of a run', () => {
   });
 
   test('is refused where nothing is recorded', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'profile-'));
+    const dir = temporaryFolder();
     await expect(train(dir, { profile: join(dir, 'profile.json'), compile: false })).rejects.toThrow(
       /profile needs the compiled step/,
     );

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { crc32c } from '../../../src/training/log/crc32c.js';
 import { TensorBoardWriter } from '../../../src/training/log/tensorboard.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const READER = `
 import json, sys
@@ -43,7 +42,7 @@ describe('TensorBoardWriter', () => {
     const { events } = JSON.parse(readFileSync('test/fixtures/training/tensorboard.json', 'utf8')) as {
       events: string;
     };
-    const writer = new TensorBoardWriter(mkdtempSync(join(tmpdir(), 'tb-')), { startStep: 300, now: () => 1000.5 });
+    const writer = new TensorBoardWriter(temporaryFolder(), { startStep: 300, now: () => 1000.5 });
     writer.scalars(301, { 'train/loss': 0.25, 'train/learningRate': 1e-5 });
     writer.text(302, 'examples', 'häuser **2**');
     expect(readFileSync(writer.path).toString('base64')).toBe(events);
@@ -57,7 +56,7 @@ describe('TensorBoardWriter', () => {
       );
       return;
     }
-    const dir = mkdtempSync(join(tmpdir(), 'tb-'));
+    const dir = temporaryFolder();
     const first = new TensorBoardWriter(dir, { startStep: 0, now: () => 1000 });
     first.hyperparameters({ task: 'vqa', arguments: { learningRate: 0.5, shuffle: true, freeze: ['a'] } });
     first.text(0, 'run', '# settings');

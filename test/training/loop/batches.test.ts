@@ -1,6 +1,5 @@
 // Few shapes and little padding: what a recorded step needs of the batches it is fed.
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -21,6 +20,7 @@ import { type Dataset, type Task } from '../../../src/training/task.js';
 import { useBackend } from '../../helpers/backend.js';
 import { testWithData } from '../../helpers/files/shared-data.js';
 import { pointModel, points, pointTask } from './tiny-task.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -49,7 +49,7 @@ describe('padding', () => {
     if (!hasEngine) return;
     const runs = await Promise.all(
       [true, false].map(async (compile) => {
-        const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
+        const outputDir = temporaryFolder();
         const model = pointModel();
         const trainer = new Trainer({
           ...{ model, task: pointTask, train: points(37, 1), validation: points(20, 2), outputDir, compile },

@@ -1,14 +1,4 @@
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -17,10 +7,11 @@ import { lineProgress, SILENT_PROGRESS } from '../../../src/training/log/progres
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainerOptions, type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { type Point, pointModel, points, pointTask } from './tiny-task.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const newFolder = (): string => mkdtempSync(join(tmpdir(), 'run-'));
+const newFolder = (): string => temporaryFolder();
 
 type Options = Partial<TrainerOptions<Point>> & { outputDir: string };
 

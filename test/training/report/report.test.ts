@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -8,6 +7,7 @@ import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { type ExampleNote } from '../../../src/training/task.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -44,7 +44,7 @@ describe('NoteCollector', () => {
 
 describe('the report of a run', () => {
   test('is one file with curves, metrics, confusion and examples, and refers to nothing outside', async () => {
-    const outputDir = mkdtempSync(join(tmpdir(), 'run-'));
+    const outputDir = temporaryFolder();
     const model = pointModel();
     const pixels = 'data:image/png;base64,AAAA';
     const trainer = new Trainer({

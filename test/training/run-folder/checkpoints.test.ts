@@ -1,9 +1,9 @@
 // Checkpoints appear whole, are checked when read, and are never lost to one that replaces them.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { CheckpointStore, publishFiles } from '../../../src/training/run-folder/checkpoints.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 interface State {
   loss: number;
@@ -11,7 +11,7 @@ interface State {
 
 /** A store with a checkpoint for each step given, whose only file is named as the step. */
 async function storeWith(...steps: number[]): Promise<{ store: CheckpointStore<State>; root: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'store-'));
+  const folder = temporaryFolder();
   const store = new CheckpointStore<State>(folder);
   for (const step of steps) await store.write(step, { loss: step / 3 }, fill(`weights of ${step}`));
   return { store, root: join(folder, 'checkpoints') };
@@ -77,9 +77,8 @@ describe('CheckpointStore', () => {
 });
 
 test('publishing the same files again leaves nothing beside them', async () => {
-  const [from, to] = [mkdtempSync(join(tmpdir(), 'from-')), mkdtempSync(join(tmpdir(), 'to-'))];
+  const [from, to] = [temporaryFolder(), temporaryFolder()];
   writeFileSync(join(from, 'model.safetensors'), 'weights');
   for (let i = 0; i < 2; i++) await publishFiles(from, to, ['model.safetensors']);
   expect(readdirSync(to)).toEqual(['model.safetensors']);
-  for (const folder of [from, to]) rmSync(folder, { recursive: true });
 });

@@ -1,6 +1,5 @@
 // A disk that is really full: a small file system in memory, where this user may mount one.
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -11,6 +10,7 @@ import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
 import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const small = mountSmallDisk();
 const { folder: disk, reason } = small;
@@ -50,7 +50,7 @@ const title = 'a full disk';
     ['when nothing can be written any more', 0],
     ['when there is space for metrics, but not for a checkpoint', 8192],
   ])('stops the run with a clear error and keeps the checkpoint: %s', async (_, spared) => {
-    const [whole, run] = [mkdtempSync(join(tmpdir(), 'run-')), join(disk, 'run')];
+    const [whole, run] = [temporaryFolder(), join(disk, 'run')];
     rmSync(run, { recursive: true, force: true });
     await train(whole, false);
     let filler = '';

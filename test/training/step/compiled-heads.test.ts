@@ -1,7 +1,4 @@
 // Every task model, compiled against eager: 20 steps with dropout, and in the middle the compiled run is saved and resumed.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
@@ -9,6 +6,7 @@ import { createTrainingStep } from '../../../src/training/step/compiled-step.js'
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { useBackend } from '../../helpers/backend.js';
 import { TASK_MODEL_SIZES, TASK_MODELS } from '../../helpers/models/task-models.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const choice = await useBackend();
 const hasEngine = choice.backend === 'tensorflow';
@@ -63,7 +61,7 @@ async function train(
       const start = await parametersOf(eager);
       const expected = await train(eager, inputs, { compile: false, count: STEPS });
 
-      const dir = mkdtempSync(join(tmpdir(), 'heads-'));
+      const dir = temporaryFolder();
       const first = new Model(config);
       const losses = await train(first, inputs, { compile: true, count: STEPS / 2, save: dir });
       const second = await Model.fromPretrained(dir);

@@ -1,7 +1,4 @@
 // The compiled step is held against the eager one, on the native engine.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../../src/config/config.js';
@@ -14,6 +11,7 @@ import { createTrainingStep } from '../../../src/training/step/compiled-step.js'
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -239,7 +237,7 @@ describe('the compiled step', () => {
 
   test('reads through to the state, refuses forward meanwhile, and goes on exactly from a saved state', async () => {
     if (!hasEngine) return;
-    const dir = mkdtempSync(join(tmpdir(), 'step-'));
+    const dir = temporaryFolder();
     const model = qa();
     const step = await createTrainingStep(model, OPTIONS);
     for (let i = 0; i < 3; i++) await step.run(batch(i));

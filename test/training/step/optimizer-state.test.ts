@@ -1,6 +1,5 @@
 // A step's state from a file: everything in it counts, and a file that is damaged is named.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -9,6 +8,7 @@ import { type TrainingStepOptions } from '../../../src/training/step/options.js'
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
 import { linearModel } from './linear-model.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -25,7 +25,7 @@ async function start(values: number[], options: TrainingStepOptions): Promise<[T
 
 /** A saved state after one update, and the parameters then. */
 async function saved(): Promise<{ dir: string; step: TrainingStep; weights: () => number[] }> {
-  const dir = mkdtempSync(join(tmpdir(), 'step-state-'));
+  const dir = temporaryFolder();
   const [step, weights] = await start([1, 2], OPTIONS);
   await step.run(inputs(1));
   await step.saveState(dir);

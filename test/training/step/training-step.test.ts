@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { linearModel } from './linear-model.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 interface Fixture {
   options: Required<Pick<TrainingStepOptions, 'learningRate' | 'weightDecay' | 'warmupSteps' | 'totalSteps'>>;
@@ -156,7 +155,7 @@ describe('createTrainingStep', () => {
   });
 
   test('goes on from a saved state as if it had never stopped', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'step-'));
+    const dir = temporaryFolder();
     const first = await start({ maxGradNorm: 1, emaDecay: 0.9 });
     for (const index of [0, 1, 2]) await first.step.run(batch(index));
     await first.step.saveState(dir);
@@ -176,7 +175,7 @@ describe('createTrainingStep', () => {
   });
 
   test('refuses the state of another optimizer or model', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'step-'));
+    const dir = temporaryFolder();
     const { step } = await start({});
     await step.saveState(dir);
     const other = await start({ optimizer: 'bertadam' });

@@ -1,7 +1,4 @@
 // float16 with a scaled loss: the rule of torch.amp.GradScaler, and the compiled step under it.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../../src/training/step/compiled-step.js';
@@ -17,6 +14,7 @@ import { type TrainingStep } from '../../../../src/training/step/contract.js';
 import { type TrainerModel } from '../../../../src/training/loop/trainer-options.js';
 import { useBackend } from '../../../helpers/backend.js';
 import { pointModel, points, pointTask } from '../../loop/tiny-task.js';
+import { temporaryFolder } from '../../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -120,7 +118,7 @@ describe('a step in float16', () => {
     await reference.dispose();
     plain.dispose();
 
-    const dir = mkdtempSync(join(tmpdir(), 'scale-'));
+    const dir = temporaryFolder();
     await step.saveState(dir);
     const values = new Map<string, number[]>();
     for (const [name, variable] of model.namedParameters()) values.set(name, [...(await variable.data())]);
