@@ -51,7 +51,10 @@ export interface OpenedQuestion {
  * Loads a checkpoint and a detector for a question about pictures; published files are downloaded if missing.
  * @throws ConfigError when the checkpoint's detector is unknown and none is given; CheckpointError, HubError for unavailable weights.
  * @example
- * const { input, close } = await openQuestion({ model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man riding?', detector: 'detector' });
+ * const asked = { model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man eating?', detector: 'runs/detector' };
+ * const { input, close } = await openQuestion(asked);
+ * if (input.task === 'visual-question-answering') console.log(await input.pipeline(input.input));
+ * await close();
  */
 export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
   requireOptions('openQuestion', options);

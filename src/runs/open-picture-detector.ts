@@ -1,4 +1,4 @@
-// A detector as a checkpoint needs it: what it finds is described as the regions of the checkpoint's training were.
+// Opens a detector for a checkpoint: its regions get the same kind of features as those that the checkpoint was trained on.
 import type { DetectorIdentity } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { defined, requireOptions, requirePath } from '../options.js';
@@ -20,13 +20,16 @@ export interface OpenedPictureDetector {
 }
 
 /**
- * Loads a detector for a checkpoint. Where the checkpoint learnt regions that their pixels describe, so are those that the detector finds.
+ * Loads a detector for a checkpoint. A checkpoint that was trained on pixel features (see `pixelFeatures`) gets pixel features of the detector's boxes.
  * @param model run folder, model folder or hub id
  * @param where a detector's name or folder
  * @throws ConfigError for what is no detector; CheckpointError, HubError for weights that cannot be had
  * @example
  * const { detector, dispose } = await openPictureDetector('runs/vqa', 'runs/detector');
  * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
+ * const answers = await ask({ question: 'What color is the bus?', image: 'photo.jpg' });
+ * await ask.dispose();
+ * await dispose();
  */
 export async function openPictureDetector(
   model: string,

@@ -1,4 +1,4 @@
-// A detector of which the boxes alone count: their pixels describe them, for models that learnt regions so.
+// Pixel features of the boxes that a detector finds, for models that were trained on pixel features.
 import { loadPicture } from '#vision';
 import { isPicture, type Picture, type PictureDetector } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixel-options.js';
@@ -7,17 +7,21 @@ import { requireKinds } from '../options.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import type { RegionDetector } from './region-detector.js';
 
-/** Finds regions in pictures, or in pixels, and describes them by their pixels. */
+/** Finds regions in pictures and computes their pixel features. */
 export interface PixelDetector extends PictureDetector {
   detect(pictures: readonly (Picture | RgbImage)[]): Promise<ReturnType<typeof pixelFeatures>[]>;
 }
 
 /**
- * Describes what a detector finds as a folder of pictures with `boxes.json` is described. Boxes without a pixel, which were cut at the
- * border of the picture, are left out. The detector stays the caller's.
+ * Replaces the features of a detector by pixel features of its boxes, the same that a folder of pictures with `boxes.json` gets. Boxes that
+ * contain no pixel, cut off at the border of the picture, are left out. The caller still owns the detector.
  * @example
- * const detector = pixelDetector(await RegionDetector.fromPretrained('detector'), { cells: 6, look: 'form' });
- * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
+ * const network = await RegionDetector.fromPretrained('runs/detector');
+ * const detector = pixelDetector(network, { cells: 6, look: 'form' });
+ * const ask = await pipeline('visual-question-answering', 'runs/pixels', { detector });
+ * const answers = await ask({ question: 'What color is the bus?', image: 'photo.jpg' });
+ * await ask.dispose();
+ * await network.dispose();
  * @see `pixelFeatures`
  */
 export function pixelDetector(
@@ -39,7 +43,7 @@ export function pixelDetector(
   };
 }
 
-/** The boxes that hold pixels. */
+/** The boxes that contain pixels. */
 function boxRows(boxes: Float32Array): number[][] {
   const rows = Array.from({ length: boxes.length / 4 }, (_, i) => [...boxes.subarray(4 * i, 4 * i + 4)]);
   return rows.filter(([x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => x1 < x2 && y1 < y2);

@@ -67,6 +67,7 @@ export interface DetectOptions {
  * @example
  * const detector = await RegionDetector.fromPretrained('pytorch_model.bin', { detector: 'vg-r101-c4' });
  * const [regions] = await detector.detect(['photo.jpg']);
+ * await detector.dispose();
  * @see `namedDetector` for the presets
  */
 export class RegionDetector {

@@ -67,6 +67,7 @@ type Inputs = Record<keyof DetectionBatch, tf.Tensor>;
  * await step.run(detectionBatch(examples, config));
  * await step.dispose();
  * await detector.savePretrained('detector');
+ * detector.dispose();
  * @see https://arxiv.org/abs/1506.01497; https://arxiv.org/abs/1612.03144
  */
 export class TrainableDetector {

@@ -27,7 +27,7 @@ export interface DetectorConversion {
 
 /**
  * Converts a detector. All keys are checked before anything is written; layers are read and written one by one.
- * @example await convertDetector('faster_rcnn_from_caffe_attr.pkl', { detector: 'vg-r101-c4', outDir: 'detector' });
+ * @example await convertDetector('pytorch_model.bin', { detector: 'vg-r101-c4', outDir: 'detector' });
  * @throws CheckpointError when the file is damaged or of another detector; ConfigError for an unknown name.
  */
 export async function convertDetector(source: string, given: ConvertDetectorOptions): Promise<DetectorConversion> {

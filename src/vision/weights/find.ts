@@ -21,6 +21,7 @@ export type FindDetectorOptions = Pick<HubOptions, 'cacheDir' | 'token' | 'local
  * @throws ConfigError when it is neither; CheckpointError when the weights cannot be downloaded, with instructions.
  * @example
  * const detector = await RegionDetector.fromPretrained(await findDetector('mmf-x101'));
+ * await detector.dispose();
  */
 export async function findDetector(where: string, options: FindDetectorOptions = {}): Promise<string> {
   if (await isFolder(where)) return where;
