@@ -51,11 +51,11 @@ interface Waits {
   diskMb: number | null;
 }
 
-const recordBytes = flags.regions * DIM * 2 + flags.regions * 16;
+const imageSize = flags.regions * DIM * 2 + flags.regions * 16;
 const folder = mkdtempSync(join(flags.folder, 'features-bench-'));
 try {
-  await measure('hole', Math.round((flags.size * GB) / recordBytes));
-  if (flags.real > 0) await measure('real', Math.round((flags.real * GB) / recordBytes));
+  await measure('hole', Math.round((flags.size * GB) / imageSize));
+  if (flags.real > 0) await measure('real', Math.round((flags.real * GB) / imageSize));
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -66,7 +66,7 @@ async function measure(kind: 'hole' | 'real', images: number): Promise<void> {
   const before = process.memoryUsage().rss;
   const started = performance.now();
   const source = await openFeatureStore(path);
-  const gb = ((images * recordBytes) / GB).toFixed(1);
+  const gb = ((images * imageSize) / GB).toFixed(1);
   console.log(
     `${kind === 'hole' ? 'a store with a hole in place of its values' : 'a store of real bytes'}: ${gb} GB, ${images} images of ` +
       `${flags.regions} x ${DIM} half floats; opened in ${(performance.now() - started).toFixed(0)} ms, index ${mb(process.memoryUsage().rss - before)}`,
@@ -124,7 +124,7 @@ function print({ stepMs, waits, imagesPerSecond, diskMb }: Waits): void {
     `${Math.max(...later).toFixed(1)} ms`,
     `${waited} of ${later.length}`,
     imagesPerSecond.toFixed(0),
-    `${((imagesPerSecond * recordBytes) / 1e6).toFixed(0)} MB/s`,
+    `${((imagesPerSecond * imageSize) / 1e6).toFixed(0)} MB/s`,
     diskMb === null ? 'unknown' : `${diskMb.toFixed(0)} MB`,
   ];
   console.log(`| ${cells.join(' | ')} |`);
@@ -134,16 +134,16 @@ function print({ stepMs, waits, imagesPerSecond, diskMb }: Waits): void {
 async function writeStore(path: string, images: number, kind: 'hole' | 'real'): Promise<void> {
   const file = await open(path, 'w');
   try {
-    const record = Buffer.alloc(recordBytes);
+    const bytes = Buffer.alloc(imageSize);
     const entries: StoreEntry[] = [];
     await file.write(STORE_MAGIC, 0, STORE_MAGIC.byteLength, 0);
-    let checksum = crc32(record);
+    let checksum = crc32(bytes);
     for (let i = 0; i < images; i++) {
-      const offset = STORE_MAGIC.byteLength + i * recordBytes;
-      if (kind === 'real') checksum = await writeRecord(file, record, offset);
+      const offset = STORE_MAGIC.byteLength + i * imageSize;
+      if (kind === 'real') checksum = await writeImage(file, bytes, offset);
       entries.push([String(i), offset, flags.regions, 640, 480, 1, checksum]);
     }
-    const end = STORE_MAGIC.byteLength + images * recordBytes;
+    const end = STORE_MAGIC.byteLength + images * imageSize;
     const bytes = storeEnd({ dim: DIM, dtype: 'float16', images: entries }, end);
     await file.write(bytes, 0, bytes.byteLength, end);
     await file.sync();
@@ -152,10 +152,10 @@ async function writeStore(path: string, images: number, kind: 'hole' | 'real'): 
   }
 }
 
-async function writeRecord(file: FileHandle, record: Buffer, offset: number): Promise<number> {
-  randomFillSync(record);
-  await file.write(record, 0, record.byteLength, offset);
-  return crc32(record);
+async function writeImage(file: FileHandle, bytes: Buffer, offset: number): Promise<number> {
+  randomFillSync(bytes);
+  await file.write(bytes, 0, bytes.byteLength, offset);
+  return crc32(bytes);
 }
 
 /** Tells the system to forget the file's pages, so that the next read goes to the disk. */

@@ -1,4 +1,4 @@
-// visualbert ask: a picture and a question in, an answer out. A few seconds on a CPU, most of it the detector; the first time its download.
+// visualbert ask: answers a question about a picture. A few seconds on a CPU, mostly for the detector, which the first call downloads.
 import type { Argv, CommandModule } from 'yargs';
 import { openQuestion, type OpenedQuestion, type PredictionPrecision } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
@@ -40,8 +40,8 @@ const ask: CommandModule<object, AskArguments> = {
         model: { ...CHECKPOINT.model, defaultDescription: 'uclanlp/visualbert-vqa' },
         answers: {
           type: 'string',
-          describe: 'list of answers of a model that names none',
-          defaultDescription: 'of a published model: downloaded',
+          describe: 'list of answers, for a model without one',
+          defaultDescription: 'downloaded for published models',
           group: 'Run:',
         },
         detector: {
@@ -50,7 +50,7 @@ const ask: CommandModule<object, AskArguments> = {
           defaultDescription: 'the one that the model was trained with',
           group: 'Run:',
         },
-        'top-k': { type: 'number', alias: 'top', default: 5, describe: 'how many answers' },
+        'top-k': { type: 'number', alias: 'top', default: 5, describe: 'number of answers' },
         precision: precisionFlag('Run:'),
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
@@ -104,11 +104,11 @@ function originOf({ model, detector, trainedWith, isInDistribution }: OpenedQues
   return { model, detector, trainedWith, inDistribution: isInDistribution };
 }
 
-/** Whether the regions are what the model was trained with. */
+/** Whether the regions come from the detector that the model was trained with. */
 function distributionLine({ model, detector, trainedWith, isInDistribution }: OpenedQuestion): string {
   const used = detector.name ?? 'a detector of your own';
   if (isInDistribution === null)
-    return `in distribution: unknown (nothing says which detector ${model} was trained with)`;
+    return `in distribution: unknown (${model} does not name the detector that it was trained with)`;
   if (isInDistribution) return `in distribution: yes (${used})`;
   const trained = trainedWith?.name ?? 'another detector';
   const other = trained === used ? `other weights of ${trained}` : trained;

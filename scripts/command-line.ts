@@ -1,4 +1,4 @@
-// How the command line ends: errors as one paragraph in the words of the flags, unknown flags with the nearest one, exit codes.
+// Errors of the command line: one paragraph that names flags, suggestions for unknown flags, exit codes.
 import { styleText } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
 import { kebab, type OptionProblem, OptionsError } from '../src/node.js';
@@ -8,13 +8,13 @@ export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\`, \`
 
 const BUGS = 'https://github.com/visualbert-tfjs/visualbert-tfjs/issues';
 
-/** Prints what went wrong, and with `--debug` where. */
+/** Prints an error, with its stack when `--debug` is given. */
 export function printError(error: unknown, isDebugging: boolean): void {
   console.error(styleText('red', errorText(error), { stream: process.stderr }));
   if (isDebugging && error instanceof Error) console.error(error.stack);
 }
 
-/** A message in the words of the command line: `--output-dir` for outputDir. */
+/** The message of an error with the names of flags: `--output-dir` for outputDir. */
 export function errorText(error: unknown): string {
   if (error instanceof OptionsError) {
     return error.problems.map(problemText).join('; ');
@@ -23,20 +23,20 @@ export function errorText(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   if (typeof path === 'string' && code !== undefined && code in SYSTEM_ERRORS) return `${path}: ${SYSTEM_ERRORS[code]}`;
   if (isFault(error))
-    return `${message}. This is a fault of visualbert-tfjs: please report it with what --debug prints (${BUGS})`;
+    return `${message}. This is a bug in visualbert-tfjs: please report it with the output of --debug (${BUGS})`;
   return inFlags(message)
     .replace(SYSTEM_TEXT, (text, name: string) => SYSTEM_ERRORS[name] ?? text)
     .replace(FOR_CODE, '');
 }
 
-/** A setting that cannot be used by its flag; unknown ones are a config file's, whose names are those of code. */
+/** The text of an option's problem, with the name of its flag. Unknown options come from a config file, which uses the names of the code. */
 function problemText({ name, problem }: OptionProblem): string {
-  const [option = '', ...place] = name?.split('.') ?? [];
+  const [option = '', ...path] = name?.split('.') ?? [];
   if (name === null) return problem.startsWith('unknown') ? problem : inFlags(problem);
-  return `${[flagOf(option) ?? option, ...place].join('.')}: ${inFlags(problem)}`;
+  return `${[flagOf(option) ?? option, ...path].join('.')}: ${inFlags(problem)}`;
 }
 
-/** What the system says of a path. */
+/** Messages for the system's error codes of a path. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   EACCES: 'permission denied',
@@ -45,27 +45,27 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 };
 
-/** What the system says inside another message: `ENOENT: no such file or directory, stat 'a.json'`. */
+/** A system error inside another message: `ENOENT: no such file or directory, stat 'a.json'`. */
 const SYSTEM_TEXT = /\b(E[A-Z]{4,}): [a-z ]+(?:, \w+(?: '[^']*')?)?/g;
-/** The first of two remedies, where it is one of code alone: `pass { config }, or`. */
+/** The first of two remedies, if it only applies to code: `pass { config }, or`. */
 const FOR_CODE = /pass \{ \w+ \}, or /g;
 
-/** Errors that JavaScript throws, where ours say what to do. */
+/** Whether JavaScript itself threw the error, which the package's own errors never are. */
 function isFault(error: unknown): boolean {
   return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
 
-/** What a command line may hold, for messages about what it holds instead. */
+/** What a command line may contain, for messages about unknown words. */
 export interface Known {
-  /** The command as a person types it: its `--help` says more. */
+  /** The command as a user types it, whose `--help` the message refers to. */
   command: string;
   /** Names of its flags, without dashes. */
   flags: readonly string[];
-  /** Names of the commands below it. */
+  /** Names of its subcommands. */
   commands: readonly string[];
 }
 
-/** What is wrong with a command line that yargs refuses with a message, in one line. */
+/** Rewrites the message of yargs about an invalid command line, as one line. */
 export function usageText(message: string, { command, flags, commands }: Known): string {
   const found = (pattern: RegExp): string[] => pattern.exec(message)?.slice(1) ?? [];
   const [unknown] = found(/^Unknown arguments?: (.*)$/);
@@ -77,7 +77,7 @@ export function usageText(message: string, { command, flags, commands }: Known):
   if (unknown !== undefined) {
     const names = [...new Set(unknown.split(', ').map(kebab))];
     if (names.every((name) => isWord(name)) && commands.length === 0)
-      return `unexpected argument ${names.join(' ')}; ${lists}what \`${command}\` takes`;
+      return `unexpected argument ${names.join(' ')}; ${lists}the arguments of \`${command}\``;
     if (names.every((name) => isWord(name)))
       return `unknown command ${names.join(' ')}${nearest(names[0] ?? '', commands, '')}; ${lists}the commands`;
     return `${names.map((name) => `unknown flag --${name}${nearest(name, flags, '--')}`).join('; ')}; ${lists}the flags`;
@@ -106,7 +106,7 @@ function nearest(name: string, known: readonly string[], dashes: string): string
 }
 
 /**
- * A check of all commands; yargs hands it what is known of the flags, whatever its types say.
+ * A check of all commands. yargs passes the definitions of the flags as the second argument, which its types omit.
  * @throws Error naming a flag with one value that was given several times
  */
 export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Readonly<Record<string, unknown>>): true {
@@ -120,7 +120,7 @@ export function requireOnce(flags: Readonly<Record<string, unknown>>, known: Rea
 
 /**
  * A check of all commands, as `requireOnce`.
- * @throws Error naming a flag of a number with a value that is none
+ * @throws Error naming a numeric flag whose value is not a number
  */
 export function requireNumbers(
   flags: Readonly<Record<string, unknown>>,
@@ -129,8 +129,8 @@ export function requireNumbers(
 ): true {
   for (const name of known['number'] as readonly string[]) {
     if (!Number.isNaN(flags[name])) continue;
-    const place = args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-    const given = args[place]?.includes('=') === true ? args[place].split('=', 2)[1] : args[place + 1];
+    const at = args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+    const given = args[at]?.includes('=') === true ? args[at].split('=', 2)[1] : args[at + 1];
     throw new Error(`--${name}: expected a number, received ${JSON.stringify(given ?? '')}`);
   }
   return true;

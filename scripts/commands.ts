@@ -21,7 +21,7 @@ import { inFlags } from './flags/words.js';
 import { foldHelp, helpWidth } from './terminal/help.js';
 import { command as train } from './train.js';
 
-/** The commands with those below them. */
+/** The commands with their subcommands. */
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ask: [],
   convert: [],
@@ -40,11 +40,11 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   train: TASK_NAMES,
 };
 
-/** What yargs knows of the flags of the command that is asked for: its types leave it out. */
+/** The flags of the requested command as yargs has parsed their definitions; its types omit this method. */
 const flagKinds = (parser: Argv): FlagKinds & { key: Readonly<Record<string, unknown>> } =>
   (parser as unknown as { getOptions(): FlagKinds & { key: Record<string, unknown> } }).getOptions();
 
-/** The command whose arguments are wrong, and what it takes. */
+/** The command whose arguments are wrong, with its flags and subcommands. */
 function asked(args: readonly string[], parser: Argv): Known {
   const flag = args.findIndex((word) => word.startsWith('-'));
   const [first = '', second = ''] = flag < 0 ? args : args.slice(0, flag);
@@ -57,7 +57,7 @@ function asked(args: readonly string[], parser: Argv): Known {
   };
 }
 
-/** Completes the last word of a command line: of what yargs finds, what fits there. */
+/** Completes the last word of a command line with those suggestions of yargs that fit. */
 const completer =
   (args: readonly string[], parser: Argv): FallbackCompletionFunction =>
   (_word, _flags, find, done) =>
@@ -92,7 +92,7 @@ export function createParser(args: readonly string[]): Argv {
       completer(args, parser),
     )
     .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
-    .example('$0 ask photo.jpg "What is the man riding?"', 'a picture in, an answer out')
+    .example('$0 ask photo.jpg "What is the man riding?"', 'answer a question about a picture')
     .example('$0 train vqa --help', 'the flags of one task')
     .example(
       '$0 predict --run runs/vqa --question "What is it?" --features features/ --image 42',
@@ -106,14 +106,14 @@ export function createParser(args: readonly string[]): Argv {
     .wrap(null); // foldHelp does
 }
 
-/** Prints what yargs itself has to say: help, a version, words that complete a line. Help begins with how the command is called. */
+/** Prints the output of yargs itself: help, the version, completions. Help texts start with the usage of the command. */
 function printOutput(output: string): void {
   if (output === '') return; // a command has run
   const width = helpWidth(process.env.COLUMNS, process.stdout.columns);
   console.log(output.startsWith('visualbert ') ? foldHelp(output, width) : output);
 }
 
-/** Runs the command that a command line asks for; what goes wrong ends the process with 1, the loss of another worker with WORKER_LOST. */
+/** Runs a command line. An error ends the process with exit code 1, the loss of another worker with WORKER_LOST. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   setLogger({
     info: (text) => console.error(inFlags(text)),

@@ -1,7 +1,7 @@
-// What the shell completes: commands, flags and their values; nothing where a path or a text stands, so that it completes file names.
+// Shell completion of commands, flags and their values. Paths and texts get no suggestions, so that the shell completes file names.
 import { DETECTOR_NAMES } from '../src/node.js';
 
-/** Values of flags that take others too. */
+/** Suggested values of flags that also take other values. */
 const SUGGESTED: Readonly<Record<string, readonly string[]>> = { detector: DETECTOR_NAMES };
 
 /** The flags of a command by the kind of value that they take, as yargs lists them. */

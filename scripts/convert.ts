@@ -1,4 +1,4 @@
-// visualbert convert: any checkpoint of a VisualBERT, or a BERT to start from, to a folder that transformers and this package read; and region detectors.
+// visualbert convert: converts a checkpoint of VisualBERT or BERT to a folder that transformers and this package load; also converts region detectors.
 import { JSON_FLAG } from './flags/results.js';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
@@ -53,12 +53,12 @@ export const command: CommandModule<object, ConvertArguments> = {
       .option('architecture', {
         choices: ARCHITECTURES,
         describe: 'The class to convert to',
-        defaultDescription: 'what its heads say',
+        defaultDescription: 'inferred from its heads',
       })
       .option('config', {
         type: 'string',
         describe: 'Folder or repository whose config.json to use',
-        defaultDescription: 'beside it, else what its shapes say',
+        defaultDescription: 'next to the checkpoint, else inferred from its shapes',
       })
       .option('base', {
         type: 'string',
@@ -83,7 +83,7 @@ export const command: CommandModule<object, ConvertArguments> = {
       .option('allow-incomplete', {
         type: 'boolean',
         default: false,
-        describe: 'Go on although some keys match no parameter or parameters have no source',
+        describe: 'Convert even if some keys match no parameter or some parameters have no source',
       })
       .option('detector', {
         choices: DETECTOR_NAMES,
@@ -108,7 +108,7 @@ export const command: CommandModule<object, ConvertArguments> = {
     if (detector !== undefined) {
       if (format !== 'safetensors' || allowIncomplete) {
         throw new ConfigError(
-          'convert: a detector is written whole and as safetensors; leave --format and --allow-incomplete out',
+          'convert: detectors are only written as complete safetensors; leave out --format and --allow-incomplete',
         );
       }
       const report = await convertDetector(checkpoint, { outDir, detector });
@@ -137,12 +137,13 @@ function text(
 ): string {
   return [
     `${source} (names of ${layout}) -> ${outDir} as ${architecture}: ${counted(converted.length, 'parameter')}`,
-    ...wrappers.map((wrapper) => `  taken off the keys: ${wrapper}`),
+    ...wrappers.map((wrapper) => `  removed from the keys: ${wrapper}`),
     ...skipped.map(({ key, reason }) => `  left out ${key}: ${reason}`),
     ...[...new Set(aside.map(({ file }) => file))].map(
-      (file) => `  kept aside in ${file}: ${counted(aside.filter((item) => item.file === file).length, 'tensor')}`,
+      (file) =>
+        `  stored separately in ${file}: ${counted(aside.filter((item) => item.file === file).length, 'tensor')}`,
     ),
-    ...missing.map((name) => `  fresh on loading: ${name}`),
+    ...missing.map((name) => `  initialized randomly on loading: ${name}`),
     ...notes.map((note) => `  note: ${note}`),
     `wrote ${files.join(', ')}`,
   ].join('\n');

@@ -1,4 +1,4 @@
-// `visualbert data`: checks and describes a file of one's own records, and makes such files of other projects' ones. Seconds for a hundred thousand records.
+// `visualbert data`: checks and describes a file of own records, and converts files of other projects to such records. Seconds for a hundred thousand records.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   convertRecords,
@@ -42,16 +42,20 @@ const FORMAT = OWN_TASKS.map(
 
 const shared = (yargs: Argv): Argv<DataArguments> =>
   yargs
-    .positional('file', { type: 'string', demandOption: true, describe: 'JSON lines, one record each' })
+    .positional('file', { type: 'string', demandOption: true, describe: 'JSON lines with one record each' })
     .options({
-      task: { choices: OWN_TASKS, describe: 'default: as the first record looks' },
-      features: { type: 'string', array: true, describe: 'region features: images without any are problems' },
-      model: { type: 'string', describe: 'folder or hub id of the model, whose tokenizer tells which texts are cut' },
+      task: { choices: OWN_TASKS, describe: 'default: inferred from the first record' },
+      features: {
+        type: 'string',
+        array: true,
+        describe: 'region features; images without features are reported as problems',
+      },
+      model: { type: 'string', describe: 'folder or hub id of the model whose tokenizer measures the texts' },
       'max-text-length': { type: 'number', default: 128, describe: 'longest text in word pieces, as in training' },
       ...JSON_FLAG,
     })
     .example('$0 data check train.jsonl --features features.tsv --model uclanlp/visualbert-nlvr2-coco-pre', '')
-    .epilogue(`Records, one a line:\n${FORMAT}`) as unknown as Argv<DataArguments>;
+    .epilogue(`Records, one per line:\n${FORMAT}`) as unknown as Argv<DataArguments>;
 
 async function statsOf(flags: DataArguments): Promise<OwnDataStats> {
   const { file, features } = flags;
@@ -64,7 +68,7 @@ async function statsOf(flags: DataArguments): Promise<OwnDataStats> {
   }
 }
 
-/** Words alone say how long a text is at least; a model's tokenizer says it exactly. */
+/** The length of texts: a lower bound from their words, or exact with a model's tokenizer. */
 async function textLimit({ model, maxTextLength }: DataArguments, task: string): Promise<TextLimit> {
   if (model === undefined) return { longest: maxTextLength, lengthOf: approximateLength, isEstimate: true };
   const { tokenizer, maxLength } = await VisualBertProcessor.fromPretrained(model, { maxLength: maxTextLength });
@@ -88,7 +92,7 @@ async function check(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
-/** Records that do not fit the task that was asked for, and look like those of another one. */
+/** Suggests another task if the records do not match the requested one. */
 async function otherTask({ task, problems }: OwnDataStats, { file, task: asked }: DataArguments): Promise<string[]> {
   if (asked === undefined || problems.length === 0) return []; // it was guessed
   const likely = await guessOwnTask(file);
@@ -101,19 +105,17 @@ async function stats(flags: ArgumentsCamelCase<DataArguments>): Promise<void> {
   const found = await statsOf(flags);
   if (flags.json) return console.log(JSON.stringify(found, null, 2));
   const spread = (values: Distribution | null): string =>
-    values === null
-      ? 'none'
-      : `${values.min} to ${values.max}, median ${values.median}, nine in ten up to ${values.p90}`;
+    values === null ? 'none' : `${values.min} to ${values.max}, median ${values.median}, 90th percentile ${values.p90}`;
   const labels = found.labels.slice(0, 20).map(([label, count]) => `  ${String(count).padStart(7)}  ${label}`);
   const { features } = found;
   const lines = [
     `${counted(found.records, `${found.task} record`)}, ${counted(found.problems.length, 'problem')} (visualbert data check lists them)`,
-    `words in a text: ${spread(found.words)}`,
+    `words per text: ${spread(found.words)}`,
     counted(found.images, 'image'),
     ...(features === null
       ? []
       : [
-          `regions of an image: ${spread(features.regions)}; ${features.dim} wide; ${counted(features.missing.length, 'image')} without`,
+          `regions per image: ${spread(features.regions)}; width ${features.dim}; ${counted(features.missing.length, 'image')} without regions`,
         ]),
     `${counted(found.unlabelled, 'record')} without label, ${counted(found.labels.length, 'different label')}${labels.length === 0 ? '' : ':'}`,
     ...labels,
@@ -126,7 +128,7 @@ async function convert({ files, from, output, json }: ArgumentsCamelCase<Convert
   const { records, lines } = await convertRecords(from, files, output);
   const { task } = FOREIGN_FORMATS[from];
   if (json) return console.log(JSON.stringify({ task, records, lines, output }, null, 2));
-  console.log(`${counted(records, 'record')} became ${counted(lines, 'line')} for the task ${task} in ${output}`);
+  console.log(`${counted(records, 'record')} converted to ${counted(lines, 'line')} of the task ${task} in ${output}`);
 }
 
 const FROM = Object.keys(FOREIGN_FORMATS) as ForeignFormat[];
@@ -136,11 +138,11 @@ export const command: CommandModule = {
   describe: 'Check, describe and convert your own data',
   builder: (yargs: Argv) =>
     yargs
-      .command('check <file>', 'Say what is wrong with which record', shared, check)
+      .command('check <file>', 'Report the problems of each record', shared, check)
       .command('stats <file>', 'Show lengths, labels and missing features', shared, stats)
       .command(
         'convert <files..>',
-        'Make lines of your own data out of GQA, LXMERT or Visual Genome files',
+        'Convert GQA, LXMERT or Visual Genome files to lines of own data',
         (inner) =>
           inner
             .positional('files', {
@@ -165,7 +167,7 @@ export const command: CommandModule = {
             ) as unknown as Argv<ConvertArguments>,
         convert,
       )
-      .example('$0 data check train.jsonl --features features.tsv', 'what is wrong with which record')
-      .demandCommand(1, 'Name one: check, stats or convert.'),
+      .example('$0 data check train.jsonl --features features.tsv', 'report the problems of each record')
+      .demandCommand(1, 'Expected a subcommand: check, stats or convert.'),
   handler: () => undefined,
 };

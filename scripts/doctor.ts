@@ -1,4 +1,4 @@
-// visualbert doctor: one page about this machine, what works on it, what is missing and the command that mends it.
+// visualbert doctor: reports what this machine has, which backends work, what is missing and the command that fixes each problem.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
 import { gigabytes } from '../src/words.js';
@@ -6,11 +6,11 @@ import { counted, examineMachine, type MachineReport } from '../src/node.js';
 
 export const command: CommandModule<object, { json: boolean }> = {
   command: 'doctor',
-  describe: 'Examine this machine: what works, what is missing, and how to mend it',
+  describe: 'Examine this machine: which backends work, what is missing, and how to fix it',
   builder: (yargs: Argv) =>
     yargs
       .options(JSON_FLAG)
-      .example('$0 doctor', 'a page to read; exit code 1 when something is wrong')
+      .example('$0 doctor', 'a report; exit code 1 if there is a problem')
       .example('$0 doctor --json', 'to paste into an issue') as unknown as Argv<{ json: boolean }>,
   handler: async ({ json }: ArgumentsCamelCase<{ json: boolean }>) => {
     const report = await examineMachine();
@@ -33,7 +33,7 @@ function reportLines(report: MachineReport): string[] {
     line('compiler', report.compiler ?? 'none'),
     line('addons', report.prebuilt ?? 'to be compiled'),
     line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
-    line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none that works'),
+    line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none works'),
     ...(engine?.installed ?? []).map(({ name, bytes }) => line('', `${name}, ${gigabytes(bytes)}`)),
     line('hub', hub.problem === null ? `${hub.address} answers` : `${hub.address}: ${hub.problem}`),
     '',
@@ -44,7 +44,7 @@ function reportLines(report: MachineReport): string[] {
     'optional packages',
     ...optional.map(({ name, version, use }) => line(`  ${name}`, `${version ?? 'not installed'} (${use})`)),
     '',
-    ...(problems.length === 0 ? ['Nothing is wrong.'] : problems.flatMap(problemLines)),
+    ...(problems.length === 0 ? ['No problems found.'] : problems.flatMap(problemLines)),
   ];
 }
 

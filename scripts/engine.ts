@@ -29,7 +29,7 @@ const install: CommandModule<object, InstallArguments> = {
       .option('if-missing', {
         type: 'boolean',
         default: false,
-        describe: 'Keep the engine in use, whatever it is, and say nothing',
+        describe: 'Keep an installed engine of any version, and print nothing',
       })
       .options(JSON_FLAG)
       .example('$0 engine install', 'install for the CPU; a second call is instant')
@@ -46,7 +46,8 @@ const install: CommandModule<object, InstallArguments> = {
     if (ifMissing && !result.changed) return;
     const what = `TensorFlow ${result.tensorflow} for ${result.platform} ${result.arch}, ${result.device}`;
     console.log(`${what}: ${result.changed ? 'installed' : 'already installed'} in ${result.folder}`);
-    if (!result.tested) console.log('Nobody has tested the package with this one yet: please report how it goes.');
+    if (!result.tested)
+      console.log('The package has not been tested with this version: please report whether it works.');
   },
 };
 
@@ -83,7 +84,7 @@ export const command: CommandModule = {
       .command(info)
       .command(remove)
       .example('$0 engine install', 'for the CPU; --gpu for an NVIDIA card')
-      .demandCommand(1, 'Name what to do: install, info or remove.'),
+      .demandCommand(1, 'Expected a subcommand: install, info or remove.'),
   handler: () => undefined,
 };
 
@@ -109,7 +110,7 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
 }
 
-/** A bar on a terminal, one line a stage elsewhere. */
+/** A bar on a terminal, one line per stage otherwise. */
 function progressPrinter(): { show: (progress: InstallProgress) => void; stop: () => void } {
   let last = '';
   let bar: cliProgress.SingleBar | null = null;

@@ -20,11 +20,11 @@ export const command = commandByTask<EvaluateArguments>(
   (task) => ({
     options: {
       ...CHECKPOINT,
-      run: { ...CHECKPOINT.run, describe: 'run folder; its validation examples unless others are named' },
+      run: { ...CHECKPOINT.run, describe: 'run folder; default examples: its validation examples' },
       ...COMPUTING_FLAGS,
       output: {
         type: 'string',
-        describe: 'also write the predictions, as the evaluation server takes them; with --shard the part',
+        describe: 'also write the predictions in the format of the evaluation server; with --shard, the part',
         group: 'Run:',
       },
       shard: shardFlag('the examples', 'Run:'),

@@ -1,4 +1,4 @@
-// visualbert explain: why a checkpoint answers as it does, as a page or as numbers. Seconds on a CPU; leaving out words with regions takes longest.
+// visualbert explain: relevance of words and regions for an answer, as a page or as numbers. Seconds on a CPU; --pairs takes longest.
 import { readFile } from 'node:fs/promises';
 import {
   type AnyOneInput,
@@ -42,7 +42,7 @@ const WHAT = 'What is explained:';
 
 export const command = commandByTask<ExplainArguments>(
   'explain',
-  'Show which words and regions an answer comes from, as one HTML page or as numbers',
+  'Show the relevance of words and regions for an answer, as an HTML page or as numbers',
   (task) => ({
     options: {
       ...checkpointFlags('Run:'),
@@ -57,16 +57,21 @@ export const command = commandByTask<ExplainArguments>(
       method: {
         choices: EXPLANATION_METHODS,
         default: 'relevance' as const,
-        describe: 'of numbers; a page has all',
+        describe: 'method of the numbers; a page has all methods',
         group: WHAT,
       },
-      layer: { type: 'number', describe: 'of attention, from 0; default: the last', group: WHAT },
-      head: { type: 'number', describe: 'of attention, from 0; default: the mean of all', group: WHAT },
-      pairs: { type: 'boolean', default: false, describe: 'also leave out each word with each region', group: WHAT },
-      output: { type: 'string', describe: 'write a page here (.html)', group: 'Result:' },
+      layer: { type: 'number', describe: 'attention layer, from 0; default: the last', group: WHAT },
+      head: { type: 'number', describe: 'attention head, from 0; default: the mean of all', group: WHAT },
+      pairs: {
+        type: 'boolean',
+        default: false,
+        describe: 'also leave out each word together with each region',
+        group: WHAT,
+      },
+      output: { type: 'string', describe: 'HTML file to write', group: 'Result:' },
       picture: {
         ...PICTURE_FLAGS.picture,
-        describe: 'picture file of each image, for the page; with --detector, in place of features',
+        describe: 'picture file of each image, for the page; with --detector, instead of features',
       },
       detector: PICTURE_FLAGS.detector,
       ...FRESH_WEIGHTS_FLAG,
@@ -74,7 +79,7 @@ export const command = commandByTask<ExplainArguments>(
       evaluate: {
         type: 'boolean',
         default: false,
-        describe: 'remove regions and words in the order of explanations: area under the accuracy',
+        describe: 'area under the accuracy while regions and words are removed in the order of the explanations',
         group: MANY,
       },
       heads: {
@@ -83,8 +88,8 @@ export const command = commandByTask<ExplainArguments>(
         describe: 'accuracy of the most attended region for phrases, by layer and head (flickr, grounding)',
         group: MANY,
       },
-      limit: { type: 'number', describe: 'only the first so many examples', group: MANY },
-      seed: { type: 'number', default: 0, describe: 'of the random order', group: MANY },
+      limit: { type: 'number', describe: 'maximum number of examples', group: MANY },
+      seed: { type: 'number', default: 0, describe: 'seed of the random order', group: MANY },
       ...exampleFlags(task),
       ...BACKEND_FLAGS,
     },
@@ -99,7 +104,7 @@ export const command = commandByTask<ExplainArguments>(
         '',
         'nlvr2',
       ],
-      ['$0 explain --run runs/vqa --evaluate --limit 2000', 'how good the explanations are', null],
+      ['$0 explain --run runs/vqa --evaluate --limit 2000', 'evaluate the explanations', null],
       [
         '$0 explain flickr --model runs/flickr --heads --entities flickr30k_entities --split test.txt --features features/',
         '',

@@ -1,4 +1,4 @@
-// `visualbert features`: looks into region features and writes them in other formats, at the speed of the disk.
+// `visualbert features`: inspects region features and converts them to other formats, at the speed of the disk.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   counted,
@@ -83,7 +83,7 @@ async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<voi
   const { name, images, dim, regions, withBoxes, detector, read, problems } = report;
   const lines = [
     name,
-    `${counted(images, 'image')}, features ${dim} wide${detector === null ? '' : `, by ${storedDetectorText(detector)}`}`,
+    `${counted(images, 'image')}, feature width ${dim}${detector === null ? '' : `, by ${storedDetectorText(detector)}`}`,
     `${read} read: ${regions.min} to ${regions.max} regions, ${regions.mean.toFixed(1)} on average; boxes in ${withBoxes}`,
     ...problems,
     ...(problems.length === 0 ? [] : [counted(problems.length, 'problem')]),
@@ -134,7 +134,7 @@ function printWritten(what: string, { output, json }: { output: string; json: bo
 
 export const command: CommandModule = {
   command: 'features',
-  describe: 'Make region features of pictures; inspect, pack, convert and draw them',
+  describe: 'Extract region features from pictures; inspect, pack, convert and draw them',
   builder: (yargs: Argv) =>
     yargs
       .command(
@@ -154,7 +154,7 @@ export const command: CommandModule = {
       )
       .command(
         'pack <features..>',
-        'Write one store (.vbf) with an index and checksums, made for training',
+        'Write one store (.vbf) with an index and checksums, for fast training',
         (inner) =>
           withFeatures(inner)
             .options({ ...OUTPUT_FLAG, ...HALF_FLAG, shard: shardFlag('the images'), ...JSON_FLAG })
@@ -171,7 +171,7 @@ export const command: CommandModule = {
           withFeatures(inner)
             .options({
               ...OUTPUT_FLAG,
-              to: { choices: ['npy', 'tsv'] as const, demandOption: true, describe: 'what to write' },
+              to: { choices: ['npy', 'tsv'] as const, demandOption: true, describe: 'format to write' },
               ...JSON_FLAG,
             })
             .example(
@@ -184,7 +184,7 @@ export const command: CommandModule = {
       .command(draw)
       .command(
         'vcr',
-        "Make VCR's features from its pictures, by the network inside the authors' checkpoint; started again, it continues",
+        "Extract VCR's features from its pictures with the network of the authors' checkpoint; resumes when started again",
         (inner) =>
           inner
             .options({
@@ -210,7 +210,7 @@ export const command: CommandModule = {
         vcr,
       )
       .example('$0 features inspect train2014_obj36.tsv', 'images, width, regions')
-      .example('$0 features extract photos --detector mmf-x101 --output photos.vbf', 'regions of your own pictures')
-      .demandCommand(1, 'Name one: inspect, pack, convert, extract, draw or vcr.'),
+      .example('$0 features extract photos --detector mmf-x101 --output photos.vbf', 'extract the regions of pictures')
+      .demandCommand(1, 'Expected a subcommand: inspect, pack, convert, extract, draw or vcr.'),
   handler: () => undefined,
 };

@@ -1,4 +1,4 @@
-// visualbert ground: the regions of an image that phrases of a sentence name. A second on a CPU, most of it loading the model.
+// visualbert ground: finds the regions of an image that phrases of a sentence refer to. A second on a CPU, mostly for loading the model.
 import type { Argv, CommandModule } from 'yargs';
 import { type GroundedPhrase } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -23,7 +23,7 @@ const { question, image } = ONE_INPUT_FLAGS;
 
 const ground: CommandModule<object, GroundArguments> = {
   command: 'ground',
-  describe: 'Find the regions of an image that phrases of a sentence name',
+  describe: 'Find the regions of an image that phrases of a sentence refer to',
   builder: (yargs: Argv) =>
     yargs
       .options({
@@ -33,15 +33,15 @@ const ground: CommandModule<object, GroundArguments> = {
           type: 'string',
           array: true,
           demandOption: true,
-          describe: 'words of the sentence; several may be given',
+          describe: 'phrase of the sentence; may be repeated',
         },
         image,
         ...PICTURE_FLAGS,
-        top: { type: 'number', default: 3, describe: 'how many regions for each phrase' },
+        top: { type: 'number', default: 3, describe: 'number of regions per phrase' },
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         precision: precisionFlag(),
-        ...featureFlags("Features (default: as the run's were made):"),
+        ...featureFlags("Features (default: the run's options):"),
         ...BACKEND_FLAGS,
       })
       .example(
@@ -53,7 +53,9 @@ const ground: CommandModule<object, GroundArguments> = {
     const opened = await openInput(flags);
     try {
       if (opened.task !== 'phrase-grounding')
-        throw new Error(`This checkpoint does not find phrases, it does ${opened.task}: use \`visualbert predict\`.`);
+        throw new Error(
+          `Expected a checkpoint for phrase-grounding, received one for ${opened.task}: use \`visualbert predict\`.`,
+        );
       const phrases = await opened.pipeline(opened.input, { topK: flags.top });
       if (flags.json) console.log(JSON.stringify({ sentence: flags.question, phrases }, null, 2));
       else console.log(phrases.map(linesOf).join('\n'));
@@ -66,9 +68,9 @@ const ground: CommandModule<object, GroundArguments> = {
 export const command = ground as CommandModule;
 
 function linesOf({ phrase, regions }: GroundedPhrase): string {
-  const places = regions.map(({ index, score, box }) => {
+  const lines = regions.map(({ index, score, box }) => {
     const where = box === undefined ? '' : `  (${box.map((value) => Number(value.toFixed(1))).join(', ')})`;
     return `${percent(score)}  region ${index}${where}`;
   });
-  return [phrase, ...places].join('\n');
+  return [phrase, ...lines].join('\n');
 }

@@ -1,4 +1,4 @@
-// visualbert inspect: what a checkpoint holds and which class loads it. Reads headers only.
+// visualbert inspect: lists the contents of a checkpoint and the class that loads it. Reads headers only.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
 import { counted, inspectCheckpoint, type Inspection } from '../src/node.js';
@@ -80,11 +80,11 @@ function summary({
   const dtypes = [...new Set(tensors.map(({ dtype }) => dtype))].join(', ');
   return [
     `${source}: ${format}, ${counted(tensors.length, 'tensor')} of ${dtypes}, ${parameters.toLocaleString('en')} values, ${bytesText(tensorBytes)} of ${bytesText(fileBytes)}`,
-    `names of:  ${layout ?? 'no layout that is known here'}`,
-    `loads as:  ${architecture ?? (layout === 'bert' || layout === 'roberta' ? 'a start for VisualBERT (visualbert convert)' : 'nothing of the family')}`,
+    `names of:  ${layout ?? 'an unknown layout'}`,
+    `loads as:  ${architecture ?? (layout === 'bert' || layout === 'roberta' ? 'initial weights for VisualBERT (visualbert convert)' : 'no class of this package')}`,
     `sizes:     ${sizes.flatMap(([name, size]) => (size === null ? [] : [`${name} ${size}`])).join(', ')}`,
     `missing:   ${missing.length === 0 ? 'nothing' : missing.join(', ')}`,
-    ...wrappers.map((wrapper) => `around:    ${wrapper}`),
+    ...wrappers.map((wrapper) => `wrapper:   ${wrapper}`),
     ...notes.map((note) => `note:      ${note}`),
     ...Object.entries(metadata).map(([key, value]) => `${key}: ${value}`),
   ];

@@ -1,4 +1,4 @@
-// visualbert merge: joins the parts that several machines have made with --shard. As fast as the disk; for evaluations the examples are read again.
+// visualbert merge: joins the parts that several machines have written with --shard. As fast as the disk; for evaluations the examples are read again.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { counted, isFeatureStore, mergeEvaluations, mergeStores } from '../src/node.js';
 import { JSON_FLAG } from './flags/results.js';
@@ -26,7 +26,7 @@ async function merge({ parts, output, json }: ArgumentsCamelCase<MergeArguments>
 
 const mergeModule: CommandModule<object, MergeArguments> = {
   command: 'merge <parts..>',
-  describe: 'Join the parts that machines made with --shard: stores of features, evaluations, predictions',
+  describe: 'Join the parts of --shard: feature stores, evaluations, predictions',
   builder: (yargs: Argv) =>
     yargs
       .positional('parts', {
@@ -38,7 +38,7 @@ const mergeModule: CommandModule<object, MergeArguments> = {
       .options({
         output: {
           type: 'string',
-          describe: 'what to write: the store, or the predictions as the evaluation server takes them',
+          describe: 'file to write: the store, or the predictions in the format of the evaluation server',
         },
         ...JSON_FLAG,
       })

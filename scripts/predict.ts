@@ -1,5 +1,5 @@
-// visualbert predict: answers to one question, or the evaluation server's file for all of a test set. A second on a CPU for one question, most
-// of it loading the model; about as long as an evaluation for a file.
+// visualbert predict: answers one question, or writes the evaluation server's file for a test set. A second on a CPU for one question, mostly
+// for loading the model; for a file about as long as an evaluation.
 import { predictionOptions, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
@@ -21,17 +21,17 @@ interface PredictArguments extends BackendArguments, ExampleArguments, OneInputA
 
 export const command = commandByTask<PredictArguments>(
   'predict',
-  'Answer a question about an image, or write the predictions for a file of them',
+  'Answer a question about an image, or write the predictions for a file of questions',
   (task) => ({
     options: {
       ...checkpointFlags('Run:'),
       ...COMPUTING_FLAGS,
       ...JSON_FLAG,
       ...ONE_INPUT_FLAGS,
-      top: { type: 'number', default: 5, describe: 'how many answers', group: 'One question:' },
+      top: { type: 'number', default: 5, describe: 'number of answers', group: 'One question:' },
       output: {
         type: 'string',
-        describe: 'write all predictions here, as the evaluation server takes them; labels are not needed',
+        describe: 'file to write in the format of the evaluation server; labels are not required',
         group: 'A file of questions:',
       },
       shard: shardFlag('the questions', 'A file of questions:'),
@@ -64,10 +64,9 @@ export const command = commandByTask<PredictArguments>(
   }),
   async (flags) => {
     if ((flags.question === undefined) === (flags.output === undefined)) {
-      throw new Error('Give either a question (--question TEXT), or where to write the predictions (--output FILE).');
+      throw new Error('Give either a question (--question TEXT), or a file for the predictions (--output FILE).');
     }
-    if (flags.shard !== undefined && flags.output === undefined)
-      throw new Error('--shard is for a file of questions: give --output FILE as well.');
+    if (flags.shard !== undefined && flags.output === undefined) throw new Error('--shard requires --output FILE.');
     await useBackend(flags, 'infer');
     await (flags.output === undefined ? predictOne(flags) : predictFile(flags, flags.output));
   },

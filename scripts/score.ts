@@ -1,4 +1,4 @@
-// `visualbert score <task>`: scores of the official evaluation tools for a result file.
+// `visualbert score <task>`: computes the metrics of the official evaluation tools for a result file.
 //
 //   visualbert score vqa result.json --annotations v2_mscoco_val2014_annotations.json    (214,354 answers: about 15 s)
 //   visualbert score nlvr2 predictions.csv --data dev.json
@@ -42,7 +42,7 @@ export const command: CommandModule = {
         'nlvr2 <result>',
         'NLVR2 accuracy and consistency',
         (inner) =>
-          result(inner, 'predictions: identifier,True|False a line')
+          result(inner, 'predictions: one line identifier,True|False each')
             .option('data', {
               type: 'string',
               demandOption: true,
@@ -60,11 +60,11 @@ export const command: CommandModule = {
               type: 'string',
               array: true,
               demandOption: true,
-              describe: 'predictions of answers and of rationales, in any number of files',
+              describe: 'files with predictions of answers and of rationales',
             })
             .options({
               data: { type: 'string', describe: 'the labelled annotations (val.jsonl)' },
-              csv: { type: 'string', describe: 'CSV to write: 4 + 16 probabilities for each annotation' },
+              csv: { type: 'string', describe: 'CSV to write: 4 + 16 probabilities per annotation' },
             })
             .example('$0 score vcr answers.jsonl rationales.jsonl --data val.jsonl --csv leaderboard.csv', ''),
         async ({ result: files, data, csv, json }) =>
@@ -80,7 +80,7 @@ export const command: CommandModule = {
         'flickr <result>',
         'Flickr30k Entities: R@1, R@5, R@10 and the upper bound',
         (inner) =>
-          result(inner, 'predictions: a line { id, phrase, boxes } for each phrase')
+          result(inner, 'predictions: one line { id, phrase, boxes } per phrase')
             .options({
               entities: { type: 'string', demandOption: true, describe: 'folder with Sentences and Annotations' },
               split: { type: 'string', demandOption: true, describe: 'list of image ids (val.txt, test.txt)' },
@@ -96,6 +96,6 @@ export const command: CommandModule = {
           }),
       )
       .example('$0 score vqa result.json --annotations v2_mscoco_val2014_annotations.json', 'VQA accuracy')
-      .demandCommand(1, 'Name a task: vqa, nlvr2, vcr or flickr.'),
+      .demandCommand(1, 'Expected a task: vqa, nlvr2, vcr or flickr.'),
   handler: () => undefined,
 };

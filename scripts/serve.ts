@@ -1,4 +1,4 @@
-// visualbert serve: a checkpoint behind HTTP, with a page to ask it. Seconds until it listens, then until a signal ends it.
+// visualbert serve: serves a checkpoint over HTTP, with a web page. Starts in seconds and runs until a signal ends it.
 import type { Argv, CommandModule } from 'yargs';
 import {
   LOG_LEVELS,
@@ -40,11 +40,11 @@ interface ServeArguments
 }
 
 const MEGABYTE = 2 ** 20;
-const [IMAGES, LISTEN, LIMITS] = ["Images (default: as the run's were made):", 'Listen:', 'Limits:'];
+const [IMAGES, LISTEN, LIMITS] = ["Images (default: the run's options):", 'Listen:', 'Limits:'];
 
 const serve: CommandModule<object, ServeArguments> = {
   command: 'serve',
-  describe: 'Put a checkpoint behind an HTTP address, with a page to ask it',
+  describe: 'Serve a checkpoint over HTTP, with a web page',
   builder: (yargs: Argv) =>
     yargs
       .options({
@@ -54,49 +54,57 @@ const serve: CommandModule<object, ServeArguments> = {
           type: 'string',
           array: true,
           describe:
-            'region features by image id, in any format of docs/data.md; without them requests bring regions along',
+            'region features by image id, in any format of docs/data.md; without them requests must contain regions',
           group: IMAGES,
         },
-        answers: { type: 'string', describe: 'list of answers of a model that names none' },
+        answers: { type: 'string', describe: 'list of answers, for a model without one' },
         pictures: {
           type: 'string',
           array: true,
-          describe: 'pictures of the images for the page: folders, archives, tables; found by image id alone',
+          describe: 'pictures of the images for the page: folders, archives or tables, by image id',
           group: IMAGES,
         },
         detector: {
           type: 'string',
-          describe: `finds regions in pictures that people send: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
+          describe: `detects regions in uploaded pictures: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
           group: IMAGES,
         },
         host: {
           type: 'string',
           default: '127.0.0.1',
-          describe: 'any that is not loopback needs a token',
+          describe: 'address to listen on; any but a loopback address requires a token',
           group: LISTEN,
         },
-        port: { type: 'number', default: 8000, describe: '0: a free one', group: LISTEN },
+        port: { type: 'number', default: 8000, describe: 'port; 0 for a free one', group: LISTEN },
         token: {
           type: 'string',
-          describe: 'what requests must bring (Authorization: Bearer TOKEN); --no-token: nothing',
+          describe: 'token that requests must send (Authorization: Bearer TOKEN); --no-token: none',
           defaultDescription: '$VISUALBERT_TOKEN',
           group: LISTEN,
         },
         'log-level': {
           choices: LOG_LEVELS,
           default: 'info' as const,
-          describe: 'of the log, JSON lines on standard error',
+          describe: 'level of the log, JSON lines on standard error',
           group: LISTEN,
         },
         json: { ...JSON_FLAG.json, describe: 'print the address as JSON', group: LISTEN },
-        'batch-size': { type: 'number', describe: 'requests that run together at most; default 16' },
+        'batch-size': { type: 'number', describe: 'maximum number of requests per batch; default 16' },
         precision: precisionFlag(),
         ...FRESH_WEIGHTS_FLAG,
-        'limit-body': { type: 'number', describe: "megabytes of a request's body; default 8", group: LIMITS },
-        'limit-regions': { type: 'number', describe: 'regions that a request may bring; default 256', group: LIMITS },
-        'limit-characters': { type: 'number', describe: 'of a text; default 2000', group: LIMITS },
-        'limit-waiting': { type: 'number', describe: 'requests that may wait; default 256', group: LIMITS },
-        'limit-seconds': { type: 'number', describe: 'to arrive, and to wait; default 30', group: LIMITS },
+        'limit-body': { type: 'number', describe: "maximum size of a request's body in MB; default 8", group: LIMITS },
+        'limit-regions': {
+          type: 'number',
+          describe: 'maximum number of regions of a request; default 256',
+          group: LIMITS,
+        },
+        'limit-characters': { type: 'number', describe: 'maximum length of a text; default 2000', group: LIMITS },
+        'limit-waiting': { type: 'number', describe: 'maximum number of waiting requests; default 256', group: LIMITS },
+        'limit-seconds': {
+          type: 'number',
+          describe: 'maximum seconds for receiving a request, and for waiting; default 30',
+          group: LIMITS,
+        },
         ...BACKEND_FLAGS,
       })
       .example('$0 serve --run runs/vqa --features val_36.vbf --pictures val2014', 'then open http://127.0.0.1:8000')
@@ -129,7 +137,7 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
   const { host, port, precision, allowFreshWeights, logLevel } = flags;
   const model = sourceOf(flags);
   const opened = flags.detector === undefined ? undefined : await openPictureDetector(model, flags.detector);
-  if (flags.token === false) console.error(`--no-token: everyone who reaches ${host} is answered`);
+  if (flags.token === false) console.error(`--no-token: every request to ${host} is answered`);
   const limits = defined({
     bodyBytes: flags.limitBody === undefined ? undefined : flags.limitBody * MEGABYTE,
     regions: flags.limitRegions,

@@ -1,19 +1,19 @@
-// docs/settings.md: every setting of a run, made from the schemas that check them.
+// Generates docs/settings.md, the options and arguments of a run, from their schemas.
 import { TASK_OPTIONS, TRAINING_ARGUMENTS } from '../src/node.js';
 import { describedOptions, type OptionDescription, type Shape } from './flags/settings.js';
 
 /** The page as Markdown. `node tools/write-settings-page.mjs` writes it; a test compares it. */
 export function settingsPage(): string {
   const parts = [
-    '# Settings',
+    '# Options and arguments',
     '',
-    'Every setting of `visualbert train`: as a flag, as a name in the file that `--config` names, and in code. This page is made from the',
+    'All options and arguments of `visualbert train`: the flag, and the name in a `--config` file and in code. This page is generated from the',
     'schemas that check them (`node tools/write-settings-page.mjs`).',
     '',
     '## Training',
     '',
-    '`TrainingArguments`; the options of `createTrainingStep` have the same names, and follow no recipe unless asked to: there `weightDecay` and',
-    '`warmupSteps` are 0, `maxGradNorm` is none for `adamw`, and `schedule` is constant where no `totalSteps` is given.',
+    '`TrainingArguments`. The options of `createTrainingStep` have the same names but other defaults: `weightDecay` and `warmupSteps` are 0,',
+    '`maxGradNorm` is none for `adamw`, and `schedule` is constant without `totalSteps`.',
     '',
     ...table(describedOptions(TRAINING_ARGUMENTS)),
   ];
@@ -34,7 +34,7 @@ function commonOptions(): OptionDescription[] {
   return describedOptions(Object.fromEntries(shared));
 }
 
-/** Tasks with the same options stand together. */
+/** Groups tasks with the same options. */
 function shapesByTasks(): [tasks: string[], shape: Shape][] {
   const groups = new Map<object, [string[], Shape]>();
   for (const [task, schema] of Object.entries(TASK_OPTIONS)) {
@@ -52,7 +52,7 @@ function table(options: readonly OptionDescription[]): string[] {
     '|---|---|---|---|',
     ...options.map(
       ({ flag, name, fallback, isRequired, meaning }) =>
-        `| \`--${flag}\` | \`${name}\` | ${isRequired ? 'needed' : fallback === undefined ? '' : `\`${fallback}\``} | ${cell(meaning)} |`,
+        `| \`--${flag}\` | \`${name}\` | ${isRequired ? 'required' : fallback === undefined ? '' : `\`${fallback}\``} | ${cell(meaning)} |`,
     ),
   ];
 }

@@ -45,7 +45,7 @@ export const command: CommandModule = {
   builder: (yargs: Argv) =>
     TASK_NAMES.reduce((all, name) => all.command(taskCommand(name)), yargs)
       .example(EXAMPLES.vqa ?? '', 'fine-tune on VQA 2.0')
-      .demandCommand(1, `Name a task: ${TASK_NAMES.join(', ')}. \`visualbert train vqa --help\` lists its flags.`),
+      .demandCommand(1, `Expected a task: ${TASK_NAMES.join(', ')}. \`visualbert train vqa --help\` lists its flags.`),
   handler: () => undefined,
 };
 
@@ -56,24 +56,27 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
     builder: (yargs: Argv) =>
       yargs
         .options({
-          config: { type: 'string', describe: 'JSON file of settings; flags win over it', group: 'Run:' },
+          config: {
+            type: 'string',
+            describe: 'JSON file with options and arguments; flags override it',
+            group: 'Run:',
+          },
           ...flagsOf(RUN_OPTIONS, 'Run:'),
           'dry-run': {
             type: 'boolean',
             default: false,
-            describe: 'open everything, read every example, show the plan, train nothing',
+            describe: 'open everything, read every example and show the plan without training',
             group: 'Run:',
           },
           pictures: {
             type: 'string',
             array: true,
-            describe:
-              'folders of pictures, named by image id, that the report shows; default: those among the features',
+            describe: 'folders of pictures, named by image id, for the report; default: those among the features',
             group: 'Run:',
           },
           profile: {
             type: 'string',
-            describe: `trace one update into this file; without a name into ${PROFILE_FILE} of the run folder`,
+            describe: `file for the trace of one update; default ${PROFILE_FILE} in the run folder`,
             group: 'Run:',
           },
           ...JSON_FLAG,
@@ -85,7 +88,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
         .example(EXAMPLES[task] ?? `$0 train ${task} --config settings.json`, '')
         .example(
           `$0 train ${task} --output-dir runs/${task} --resume`,
-          'go on with a run that was stopped',
+          'resume a stopped run',
         ) as unknown as Argv<TrainArguments>,
     handler: async (flags) => {
       if (isLauncher(flags) && !flags.dryRun) {
@@ -117,7 +120,7 @@ async function withOthers(cluster: Cluster, training: Promise<void>): Promise<vo
   }
 }
 
-/** Settings of the run to resume, then the config file, then flags: the later ones win. */
+/** The settings of the run to resume, overridden by the config file, then by flags. */
 async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArguments>): Promise<RunSettings> {
   const taskFlags = givenValues(flags, TASK_OPTIONS[task].shape);
   const trainingFlags = givenValues(flags, TRAINING_ARGUMENTS);
@@ -128,8 +131,11 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
     throw new Error(`${flags.config}: its settings are for train ${String(given['task'])}, not for train ${task}.`);
   if (given['resume'] !== true || typeof given['outputDir'] !== 'string') return sortSettings(given);
   const run = await readRun(given['outputDir']);
-  if (run.task !== task) throw new Error(`${given['outputDir']}: go on with visualbert train ${run.task}, its task.`);
-  const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // said anew at each start
+  if (run.task !== task)
+    throw new Error(
+      `${given['outputDir']}: expected a run of the task ${task}, found one of ${run.task}; resume it with visualbert train ${run.task}.`,
+    );
+  const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // applies to one start only
   return sortSettings({
     model: run.model,
     ...(run.modelConfig === undefined ? {} : { modelConfig: run.modelConfig }),
@@ -187,8 +193,8 @@ function resultText(
     `${REASONS[reason] ?? `stopped by ${reason}`} after step ${step} of ${totalSteps}${metrics}`,
     ...(reason === 'finished' || reason === 'early'
       ? []
-      : [`go on with: visualbert train ${task} --output-dir ${shellWord(outputDir)} --resume`]),
-    padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of what was computed was padding`,
+      : [`resume with: visualbert train ${task} --output-dir ${shellWord(outputDir)} --resume`]),
+    padding === null ? graphs : `${graphs}, ${(100 * padding).toFixed(1)}% of the computed positions were padding`,
     `run folder: ${outputDir}`,
   ].join('\n');
 }
@@ -204,7 +210,7 @@ const REASONS: Record<string, string> = {
   stopAfter: 'stopped',
 };
 
-/** What is about to happen, as data. */
+/** The plan of the run as data. */
 function planData(run: TrainRun, { task, model }: RunSettings): Record<string, unknown> {
   const { trainer, modelClass, parameterCount, exampleCount, validationCount, newHead, leftOut } = run;
   const { totalSteps, stepsPerEpoch } = trainer;
@@ -214,14 +220,14 @@ function planData(run: TrainRun, { task, model }: RunSettings): Record<string, u
   };
 }
 
-/** The same in words. */
+/** The plan of the run as text. */
 function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | null): string {
   const { trainer, parameterCount, exampleCount, validationCount, newHead } = run;
   const { batchSize, accumulationSteps, outputDir, groupByLength, step } = trainer.arguments;
   const epochs = Number((trainer.totalSteps / trainer.stepsPerEpoch).toFixed(2));
   const fresh = freshWeights(run);
   return [
-    `task ${task}: ${counted(exampleCount, 'training example')}, ${validationCount === 0 ? 'none to validate on' : `${validationCount} to validate on`}`,
+    `task ${task}: ${counted(exampleCount, 'training example')}, ${validationCount === 0 ? 'no validation examples' : `${counted(validationCount, 'validation example')}`}`,
     ...leftOutLines(run.leftOut),
     `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
     ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
@@ -231,11 +237,11 @@ function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | n
   ].join('\n');
 }
 
-/** Padding that is worth a hint. */
+/** Share of padding above which a hint is printed. */
 const MUCH_PADDING = 0.3;
 
 function paddingText(share: number, groupByLength: boolean): string {
-  const hint = share > MUCH_PADDING && !groupByLength ? ' (--group-by-length makes less)' : '';
+  const hint = share > MUCH_PADDING && !groupByLength ? ' (--group-by-length reduces it)' : '';
   return `about ${Math.round(100 * share)}% of the tokens and regions of its batches are padding${hint}`;
 }
 
@@ -244,16 +250,16 @@ function freshWeights({ loadingReport }: TrainRun): string[] {
   return [...loadingReport.missingKeys, ...loadingReport.mismatchedKeys.map(({ key }) => key)];
 }
 
-/** A list of answers decides about the head of answers alone. */
+/** Only the head of a question-answering model depends on a list of answers. */
 function newHeadText(
   { classes, before }: NonNullable<TrainRun['newHead']>,
   modelClass: TrainRun['modelClass'],
 ): string {
   const remedy =
     modelClass === 'VisualBertForQuestionAnswering'
-      ? '; --answers FILE keeps it, with the list of answers that it was trained with'
+      ? '; keep it with --answers FILE and the list of answers that it was trained with'
       : '';
-  return `new head for the ${counted(classes, 'class', 'classes')} of the data in place of the ${before} of the checkpoint${remedy}`;
+  return `new head for the ${counted(classes, 'class', 'classes')} of the data; the checkpoint has ${before}${remedy}`;
 }
 
 function metricsText(metrics: Record<string, number>): string {

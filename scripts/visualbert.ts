@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-// The command `visualbert`: loads the subcommands, and says without a stack why they cannot be loaded, or that a signal ended them.
+// The command `visualbert`: loads the subcommands, prints errors of loading without a stack, and handles signals.
 
 import { exitCodeOf } from './results/signal-exit.js';
 
-/** Ends the command, unless something else listens: a run that trains saves first, a bar gives the terminal back. */
+/** Ends the command, unless there are other listeners: a training run saves first, a progress bar restores the terminal. */
 function endBySignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
   const args = process.argv.slice(2);
@@ -13,11 +13,11 @@ function endBySignal(signal: NodeJS.Signals): void {
   process.exit(exitCodeOf(signal));
 }
 
-/** Shows an error without a stack, as long as the commands are not loaded. */
+/** Prints an error without a stack until the commands are loaded. */
 let showError = (error: unknown, isDebugging: boolean): void =>
   console.error(error instanceof Error && !isDebugging ? error.message : error);
 
-/** Ends the command with an error that it did not foresee. */
+/** Ends the command after an uncaught error. */
 function endByError(error: unknown): void {
   showError(error, process.argv.includes('--debug'));
   process.exit(1);
@@ -26,7 +26,7 @@ function endByError(error: unknown): void {
 process.on('SIGINT', endBySignal);
 process.on('SIGTERM', endBySignal);
 process.on('uncaughtException', endByError); // rejections as well
-// That nobody reads on (`| head`) does not end a command: a run goes on training. That nothing can be written does.
+// A closed pipe (`| head`) does not end a command, so that a run continues; any other write error does.
 for (const [path, stream] of [
   ['standard output', process.stdout],
   ['standard error', process.stderr],
@@ -34,7 +34,7 @@ for (const [path, stream] of [
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw Object.assign(error, { path });
   });
-// An engine can be installed where the variable asks for the one that is not there yet.
+// `engine` commands must work while the variable names an engine that is not installed yet.
 if (process.argv[2] === 'engine') delete process.env.VISUALBERT_BACKEND;
 try {
   const [{ runCommand }, { printError }] = await Promise.all([import('./commands.js'), import('./command-line.js')]);

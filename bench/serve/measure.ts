@@ -124,7 +124,7 @@ async function requireSameAnswers(servers: readonly ServedProcess[], bodyAt: (i:
   }
 }
 
-/** Resident memory goes up and down with the garbage collector: medians of the first and the last figures are compared. */
+/** Compares medians of the first and the last samples, because garbage collection makes resident memory fluctuate. */
 async function watchMemory(
   server: ServedProcess,
   bodyAt: (i: number) => object,

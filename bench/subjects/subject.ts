@@ -2,14 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** What a process answers; `error` is its own message. */
+/** A reply of the process; `error` is its own message. */
 export interface Reply {
   startMs?: number;
   ms?: number[];
   values?: number[];
   peakBytes?: number;
   error?: string;
-  [figure: string]: unknown;
+  [measurement: string]: unknown;
 }
 
 /** What a subject receives at the start; the Python side takes the same names in snake case. */

@@ -82,7 +82,7 @@ export async function measureWholeRun(options: WholeRunOptions): Promise<Row[]> 
     row('Ctrl-C to the end of the process, without the rest of the update', 'interrupt'),
     row('resuming: start of the process to the first update done, without its time', 'resume'),
     row('peak memory that saving and the end add to that of the updates', 'saveMb', SAVE_GOAL_MB, 'MB'),
-  ].filter(({ ours: figure }) => Number.isFinite(figure));
+  ].filter((row) => Number.isFinite(row.ours));
 }
 
 async function partsOf(

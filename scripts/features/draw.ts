@@ -41,16 +41,16 @@ const drawModule: CommandModule<object, DrawArguments> = {
           type: 'string',
           array: true,
           demandOption: true,
-          describe: 'the picture, or what holds it by the id of the image: folders, archives, Parquet files',
+          describe: 'the picture, or folders, archives or Parquet files that contain it by the image id',
         },
-        image: { type: 'string', describe: 'id of the image; needed when the features hold several' },
+        image: { type: 'string', describe: 'id of the image; required if the features have several images' },
         output: { ...OUTPUT_FLAG.output, describe: 'picture to write: .png, .jpg or .webp' },
-        'max-boxes': { type: 'number', default: 36, describe: 'only the first so many regions' },
+        'max-boxes': { type: 'number', default: 36, describe: 'maximum number of regions' },
         labels: {
           type: 'string',
-          describe: 'names of classes, one a line, such as objects_vocab.txt; default: of COCO, else numbers',
+          describe: 'file with class names, one per line, such as objects_vocab.txt; default: COCO names, else numbers',
         },
-        'attribute-labels': { type: 'string', describe: 'names of attributes, such as attributes_vocab.txt' },
+        'attribute-labels': { type: 'string', describe: 'file with attribute names, such as attributes_vocab.txt' },
         ...JSON_FLAG,
       })
       .example(

@@ -1,4 +1,4 @@
-// visualbert features extract: the regions of pictures in a store. About a second a picture on a CPU with the larger detectors; it goes on after a stop.
+// visualbert features extract: detects regions in pictures and writes them into a store. About a second per picture on a CPU with the larger detectors; resumable.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   counted,
@@ -72,14 +72,16 @@ function extractionText({ images, earlier, dim, detector, badImages, isFinished 
     ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
     ...badImages.slice(0, SHOWN_IMAGES).map(({ reason }) => `  ${reason}`),
     ...(more > 0 ? [`  and ${more} more (--json lists all)`] : []),
-    `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from before` : ''}, features ${dim} wide, by ${storedDetectorText(detector)}`,
-    isFinished ? `written to ${output}` : `stopped; the same command goes on (${output}.part holds what is made)`,
+    `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,
+    isFinished
+      ? `written to ${output}`
+      : `stopped; run the same command again to continue (finished images are in ${output}.part)`,
   ].join('\n');
 }
 
 const extractModule: CommandModule<object, ExtractArguments> = {
   command: 'extract <pictures..>',
-  describe: 'Find the regions of pictures with a detector and write them into a store; started again, it continues',
+  describe: 'Detect regions in pictures and write their features into a store; resumes when started again',
   builder: (inner: Argv) =>
     inner
       .positional('pictures', {
@@ -100,15 +102,19 @@ const extractModule: CommandModule<object, ExtractArguments> = {
         'batch-size': {
           type: 'number',
           default: 1,
-          describe: 'pictures at a time, under one size: faster, with padding that shows at edges',
+          describe: 'pictures per batch, padded to one size: faster, but padding affects regions at the edges',
         },
-        precision: { choices: PRECISIONS, default: 'fp32' as const, describe: 'of convolutions and matrix products' },
+        precision: {
+          choices: PRECISIONS,
+          default: 'fp32' as const,
+          describe: 'precision of convolutions and matrix products',
+        },
         'skip-bad-images': {
           type: 'boolean',
           default: false,
-          describe: 'leave out pictures that cannot be read or hold no regions, and list them',
+          describe: 'leave out and list pictures that cannot be read or have no regions',
         },
-        column: { type: 'string', describe: 'of Parquet files with several columns of pictures: which one' },
+        column: { type: 'string', describe: 'column of pictures in Parquet files with several' },
         ...JSON_FLAG,
         ...BACKEND_FLAGS,
       })

@@ -1,4 +1,4 @@
-// The flags that choose what a command computes on.
+// The flags that select the backend of a command.
 import {
   BACKEND_NAMES,
   type BackendName,
@@ -12,7 +12,7 @@ import { defined } from '../../src/options.js';
 export const BACKEND_FLAGS = {
   backend: {
     choices: BACKEND_NAMES,
-    describe: 'default: the native engine; training never falls back to another by itself',
+    describe: 'default: the native engine; training does not fall back to another backend',
     group: 'Machine:',
   },
   device: {
@@ -21,10 +21,10 @@ export const BACKEND_FLAGS = {
     group: 'Machine:',
   },
   threads: { type: 'number', describe: 'threads of one operation; default: one per core', group: 'Machine:' },
-  'inter-op-threads': { type: 'number', describe: 'operations that may run at once; default: 1', group: 'Machine:' },
+  'inter-op-threads': { type: 'number', describe: 'operations that run in parallel; default: 1', group: 'Machine:' },
   'gpu-memory-growth': {
     type: 'boolean',
-    describe: 'take GPU memory as it is needed, not all of it at once; default: yes',
+    describe: 'allocate GPU memory as needed instead of all at once; default: yes',
     group: 'Machine:',
   },
   xla: { type: 'boolean', describe: 'let XLA compile parts of the recorded step; default: no', group: 'Machine:' },
@@ -45,5 +45,5 @@ export async function useBackend(flags: BackendArguments, purpose: 'train' | 'in
   const engine: BackendOptions = defined({ device, threads, interOpThreads, gpuMemoryGrowth, xla });
   if (purpose === 'train' && backend === undefined) requireTrainingEngine(engine);
   const chosen = await selectBackend({ ...(backend === undefined ? {} : { backend }), ...engine });
-  if (chosen.reason !== undefined) console.error(`computing on ${chosen.backend}: ${chosen.reason}`);
+  if (chosen.reason !== undefined) console.error(`backend ${chosen.backend}: ${chosen.reason}`);
 }

@@ -1,4 +1,4 @@
-// Flags of commands that answer with a checkpoint: a run's, or any other.
+// Flags of commands that load a checkpoint, from a run or elsewhere.
 import { defined } from '../../src/options.js';
 
 interface CheckpointFlag {
@@ -7,7 +7,7 @@ interface CheckpointFlag {
   group?: string;
 }
 
-/** Flags that name a checkpoint; `sourceOf` says which one they name. */
+/** Flags that name a checkpoint; `sourceOf` returns the one that was given. */
 export function checkpointFlags(group?: string): { run: CheckpointFlag; model: CheckpointFlag } {
   const flag = { type: 'string', ...defined({ group }) } as const;
   return {

@@ -1,4 +1,4 @@
-// The flags that say which examples a command reads: those of its task, or of a run whose task is read first.
+// The flags for the examples that a command reads: those of a task, or of a run with its task.
 import type { Argv, CommandModule, Options } from 'yargs';
 import {
   ALL_TASK_OPTIONS,
@@ -21,10 +21,10 @@ export interface ExampleArguments {
   model?: string;
 }
 
-/** Options of the examples themselves; there are no validation examples beside them. */
+/** Options of the examples, without those for validation examples. */
 const EXAMPLE_OPTIONS: Shape = withoutValidation(ALL_TASK_OPTIONS);
 
-/** The flags of one task's examples; without a task those of every task, each group with the tasks that have it. */
+/** The flags of one task's examples; without a task those of all tasks, grouped by the tasks that have them. */
 export function exampleFlags(task: TaskName | undefined): Record<string, Options> {
   if (task !== undefined) return flagsOf(withoutValidation(TASK_OPTIONS[task].shape), 'Data:');
   const groups = Object.keys(EXAMPLE_OPTIONS).map((name) => {
@@ -41,9 +41,9 @@ export function exampleFlags(task: TaskName | undefined): Record<string, Options
   return Object.fromEntries([...flags.filter(isCommon), ...flags.filter((one) => !isCommon(one))]);
 }
 
-/** What an option is that each task describes in its own words. */
+/** Descriptions of options whose own descriptions differ between tasks. */
 const BY_TASK: Readonly<Record<string, string>> = {
-  data: 'the examples, in the files of the task; its --help says which',
+  data: 'files of the examples, see --help of the task',
   features: 'region features: a file or folder in any format of docs/data.md; several are joined',
   questions: 'the questions (VQA 2.0, easy-VQA)',
   captions: 'the captions (COCO)',
@@ -52,18 +52,18 @@ const BY_TASK: Readonly<Record<string, string>> = {
   answers: 'list of answers (.txt, .json); default: of the model',
 };
 
-/** The values that flags name, by their camelCase names. */
+/** The values of the given flags, by their camelCase names. */
 export function givenExamples(flags: object): Record<string, unknown> {
   return givenValues({ ...flags }, EXAMPLE_OPTIONS);
 }
 
-/** What a command by task takes: its flags, and the examples of its help with the task that each is for; general ones have none. */
+/** The flags of a command by task, and the examples of its help with the task of each; null for general examples. */
 export interface TaskCommandHelp {
   options: Record<string, Options>;
   examples: readonly (readonly [command: string, description: string, task: TaskName | null])[];
 }
 
-/** A command with a subcommand for each task, whose help has the options of that task alone. Without a task it is for runs. */
+/** A command with a subcommand per task, whose help has only the options of that task. Without a task it is for runs. */
 export function commandByTask<F extends ExampleArguments>(
   name: string,
   describe: string,
@@ -73,7 +73,7 @@ export function commandByTask<F extends ExampleArguments>(
   const build = (yargs: Argv, task: TaskName | undefined): Argv => {
     const { options, examples } = helpOf(task);
     const shown = examples.filter(([, , of]) => of === null || task === undefined || of === task);
-    // Not global: the subcommand of a task has the flags of its task alone.
+    // Not global: a task's subcommand has only the flags of its task.
     const own = Object.entries(options).map(([flag, option]) => [flag, { ...option, global: false }] as const);
     return shown.reduce(
       (all, [command, description]) => all.example(command, description),
@@ -84,7 +84,7 @@ export function commandByTask<F extends ExampleArguments>(
     command: task,
     describe: TASK_DESCRIPTIONS[task],
     builder: (yargs) => build(yargs, task),
-    handler: (flags) => handle({ ...flags, task } as unknown as F), // what yargs parses by the options is an F
+    handler: (flags) => handle({ ...flags, task } as unknown as F), // yargs parses the options into an F
   });
   return {
     command: name,
@@ -94,7 +94,7 @@ export function commandByTask<F extends ExampleArguments>(
   };
 }
 
-/** The run's task and validation data, or the model's, with what flags name. */
+/** The task and validation data of a run, or of a model, overridden by flags. */
 export async function chosenExamples(
   flags: ExampleArguments,
 ): Promise<{ task: string; model: string; data: Record<string, unknown> }> {
@@ -103,7 +103,7 @@ export async function chosenExamples(
   if (run !== undefined) {
     const settings = await readRun(run);
     if (!hasValidation(settings.data) && !Object.keys(given).some((name) => optionRole(name).namesExamples === true))
-      console.error('the run has no validation examples: these are the metrics of those that it was trained on');
+      console.error('the run has no validation examples: evaluating on its training examples');
     return { task: task ?? settings.task, model: run, data: { ...validationOptions(settings.data), ...given } };
   }
   if (model === undefined || task === undefined)

@@ -1,4 +1,4 @@
-// The flags of commands that ask a checkpoint about one image, or about a pair.
+// The flags of commands about one image, or about a pair.
 import {
   type AnyOneInput,
   openOneInput,
@@ -20,41 +20,41 @@ export const ONE_INPUT_FLAGS = {
   question: {
     type: 'string',
     alias: ['statement', 'sentence', 'text'],
-    describe: 'the question, statement or sentence, or a text with a [MASK] for each hidden word',
+    describe: 'the question, statement or sentence, or a text with a [MASK] for each masked word',
     group: GROUP,
   },
   image: {
     type: 'string',
     array: true,
-    describe: 'id of the image; two for nlvr2; needed when the features hold several',
+    describe: 'id of the image; two for nlvr2; required if the features have several images',
     group: GROUP,
   },
   choice: {
     type: 'string',
     array: true,
-    describe: 'VCR: one of the answers or rationales to choose from',
+    describe: 'VCR: an answer or rationale to choose from',
     group: GROUP,
   },
   object: {
     type: 'string',
     array: true,
-    describe: 'VCR: kinds of the objects that [0], [1], ... name in the question and its choices',
+    describe: 'VCR: classes of the objects that [0], [1], ... refer to in the question and its choices',
     group: GROUP,
   },
 } as const;
 
-/** Flags of a picture in place of region features, for commands about one image or a pair. */
+/** Flags of a picture instead of region features, for commands about one image or a pair. */
 export const PICTURE_FLAGS = {
   picture: {
     type: 'string',
     array: true,
-    describe: 'picture file of each image; with --detector, in place of features',
+    describe: 'picture file of each image; with --detector, instead of features',
     group: GROUP,
   },
-  detector: { type: 'string', describe: `finds the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },
+  detector: { type: 'string', describe: `detects the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },
 } as const;
 
-/** Flags of features and answers, for commands without the flags of whole data sets. */
+/** Flags of features and answers, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
   const { features, answers, grid, cells, look } = TASK_OPTIONS.vqa.shape;
   return flagsOf({ features, answers, grid, cells, look }, group);
@@ -81,7 +81,7 @@ export interface OneInputArguments {
 
 type PixelArguments = Pick<OneInputArguments, 'grid' | 'cells' | 'look'>;
 
-/** How features of pictures are made: as flags say, else as the run's were. */
+/** The options of features from pictures: those of flags, else those of the run. */
 export async function pixelsOf({
   run,
   grid,
@@ -92,7 +92,7 @@ export async function pixelsOf({
   return defined({ grid: grid ?? made.grid, cells: cells ?? made.cells, look: look ?? made.look });
 }
 
-/** The checkpoint with the input that the flags describe; features are made as a run's were. */
+/** Opens the checkpoint with the input of the flags; a run's options apply to its features. */
 export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
   const {
     question,
@@ -113,7 +113,7 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
   if (flags.detector !== undefined) return openPicture(flags, question);
   if (features === undefined)
     throw new Error(
-      'Give the region features of the image (--features), or a picture and what finds its regions (--picture, --detector).',
+      'Give the region features of the image (--features), or a picture and a detector (--picture, --detector).',
     );
   return openOneInput({
     model: sourceOf(flags),
@@ -130,7 +130,7 @@ export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> 
   });
 }
 
-/** The checkpoint with a question about pictures, whose regions a detector finds. */
+/** Opens the checkpoint with a question about pictures, whose regions a detector finds. */
 async function openPicture(
   {
     picture = [],
@@ -146,8 +146,7 @@ async function openPicture(
 ): Promise<AnyOneInput> {
   if (features !== undefined)
     throw new Error('Give either features (--features) or a detector (--detector), not both.');
-  if (picture.length === 0)
-    throw new Error('Give the picture in which the detector is to find regions (--picture FILE).');
+  if (picture.length === 0) throw new Error('Give the picture for the detector (--picture FILE).');
   const { input, close } = await openQuestion({
     ...{ model: sourceOf(rest), pictures: picture, text, detector, phrases: phrase, allowFreshWeights },
     ...defined({ answers }),
@@ -156,7 +155,7 @@ async function openPicture(
   return { ...input, close } as AnyOneInput;
 }
 
-/** The one of a flag's names that was typed. */
+/** The name of a flag that was typed, of its several names. */
 function typedFlag(names: readonly string[]): string {
   const isTyped = (name: string): boolean =>
     process.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
@@ -168,7 +167,7 @@ export function percent(score: number): string {
   return `${(100 * score).toFixed(1).padStart(5)}%`;
 }
 
-/** How a single pass is computed: recording it would cost more than it saves, but a low precision needs the recording. */
+/** Options of a single pass: recording would cost more than it saves, but low precisions require it. */
 export function onePass(precision: PredictionPrecision): { compile: false } | { precision: PredictionPrecision } {
   return precision === 'fp32' ? { compile: false } : { precision };
 }

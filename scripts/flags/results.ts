@@ -4,19 +4,24 @@ import { defined } from '../../src/options.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
-/** Of commands that load a model to answer. */
+/** For commands that load a model for inference. */
 export const FRESH_WEIGHTS_FLAG = {
   'allow-fresh-weights': {
     type: 'boolean',
     default: false,
-    describe: 'go on, with a warning, although the file lacks parameters of the model, which are then random',
+    describe: 'only warn if the file lacks parameters of the model, which are then initialized randomly',
     group: 'Run:',
   },
 } as const;
 
-/** Of commands that predict. */
+/** For commands that predict. */
 export function precisionFlag(group?: string): PrecisionFlag {
-  return { choices: PREDICTION_PRECISIONS, default: 'fp32', describe: 'of matrix products', ...defined({ group }) };
+  return {
+    choices: PREDICTION_PRECISIONS,
+    default: 'fp32',
+    describe: 'precision of matrix products',
+    ...defined({ group }),
+  };
 }
 
 interface PrecisionFlag {
@@ -26,7 +31,7 @@ interface PrecisionFlag {
   group?: string;
 }
 
-/** How examples are computed, by commands that read many. */
+/** For commands that read many examples. */
 export const COMPUTING_FLAGS = {
   'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
   precision: precisionFlag('Run:'),
@@ -39,15 +44,15 @@ export interface ComputingArguments {
   allowFreshWeights: boolean;
 }
 
-/** How examples are computed, as flags say. */
+/** The options of the given flags. */
 export function computingOptions({ batchSize, precision, allowFreshWeights }: ComputingArguments): ComputingArguments {
   return { precision, allowFreshWeights, ...defined({ batchSize }) };
 }
 
-/** Images whose examples were left out that are shown; `--json` has all. */
+/** Number of left-out images that are shown; `--json` lists all. */
 export const SHOWN_IMAGES = 20;
 
-/** What was left out for the sake of its images, and why. */
+/** The images whose examples were left out, with the reasons. */
 export function leftOutLines(images: readonly LeftOutImage[]): string[] {
   if (images.length === 0) return [];
   const examples = images.reduce((sum, { examples: count }) => sum + count, 0);

@@ -1,4 +1,4 @@
-// Flags of the command line from checked schemas: names, kinds, choices and help texts come from there.
+// Makes command-line flags from the schemas of options: names, types, choices and help texts.
 import type { Options } from 'yargs';
 import { z } from 'zod';
 import { kebab } from '../../src/node.js';
@@ -9,13 +9,13 @@ export type Schema = z.core.$ZodType;
 /** Options by their camelCase names. */
 export type Shape = Readonly<Record<string, Schema>>;
 
-/** One flag per field, in kebab-case; no yargs defaults, so that a flag that was not given does not hide a config file's. */
+/** One flag per field, in kebab-case; without yargs defaults, which would override the values of a config file. */
 export function flagsOf(shape: Shape, group: string): Record<string, Options> {
   return Object.fromEntries(
     describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
       const kind = kindOf(unwrapped(shape[name] as Schema).type);
       const shown = fallback === undefined ? {} : { defaultDescription: fallback };
-      const describe = isRequired ? `${inFlags(meaning)} [needed]` : inFlags(meaning);
+      const describe = isRequired ? `${inFlags(meaning)} [required]` : inFlags(meaning);
       return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', group }];
     }),
   );
@@ -31,7 +31,7 @@ export interface OptionDescription {
   meaning: string;
 }
 
-/** The options of a schema as help and docs show them. */
+/** The options of a schema, for help and docs. */
 export function describedOptions(shape: Shape): OptionDescription[] {
   return Object.entries(shape).map(([name, schema]) => {
     const { fallback, isRequired } = unwrapped(schema);
@@ -45,14 +45,14 @@ export function describedOptions(shape: Shape): OptionDescription[] {
   });
 }
 
-/** The values among parsed flags that belong to the fields, by their camelCase names; flags that were not given are left out. */
+/** The values of parsed flags that belong to the fields, by their camelCase names, without flags that were not given. */
 export function givenValues(flags: Readonly<Record<string, unknown>>, shape: Shape): Record<string, unknown> {
   return Object.fromEntries(
     Object.keys(shape).flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
   );
 }
 
-/** The schema inside defaults, options and what may be null. */
+/** The schema without its wrappers for defaults, optional and nullable values. */
 function unwrapped(schema: Schema): { type: Schema; fallback?: unknown; isRequired: boolean } {
   const { def } = schema._zod as { def: { type: string; innerType?: Schema; defaultValue?: unknown } };
   const inside = (): Schema => unwrapped(def.innerType as Schema).type;

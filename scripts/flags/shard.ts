@@ -1,9 +1,9 @@
-// The flag for work that several machines share, and what reads it.
+// The flag for sharding work over several machines.
 import type { Shard } from '../../src/node.js';
 
-/** Of commands whose parts `visualbert merge` joins. */
+/** For commands whose parts `visualbert merge` joins. */
 export function shardFlag(what: string, group?: string): ShardFlag {
-  const describe = `only this part of ${what}, such as 1/4: \`visualbert merge\` joins the parts of several machines`;
+  const describe = `process one part of ${what}, such as 1/4; \`visualbert merge\` joins the parts`;
   return { type: 'string', describe, ...(group !== undefined && { group }) };
 }
 
@@ -18,5 +18,5 @@ export function shardOf(text: string | undefined): Shard | undefined {
   if (text === undefined) return undefined;
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   if (index !== undefined && count !== undefined) return { index: Number(index), count: Number(count) };
-  throw new Error(`--shard: expected the number of a part and how many there are, such as 1/4, received ${text}`);
+  throw new Error(`--shard: expected the index of a part and the number of parts, such as 1/4, received ${text}`);
 }

@@ -4,7 +4,7 @@ import { DETECTOR_NAMES, type StoredDetector } from '../../src/node.js';
 export const DETECTOR_DESCRIPTION = `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`;
 
 export const HALF_FLAG = {
-  half: { type: 'boolean', default: false, describe: 'half floats: half the size, 11 bits a value' },
+  half: { type: 'boolean', default: false, describe: 'store half floats: half the size, 11 significant bits' },
 } as const;
 export const OUTPUT_FLAG = {
   output: { type: 'string', demandOption: true, describe: 'file or folder to write' },

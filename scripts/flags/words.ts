@@ -1,10 +1,10 @@
-// The words of the command line: the library names options as code does (`outputDir`, `resume: true`), a person types flags.
+// Translates option names in messages of the library (`outputDir`, `resume: true`) to flags.
 import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
 
 /** Options whose flags have other names. */
 const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top' };
 
-/** Options with flags that are no settings of a run. */
+/** Options with flags that are neither task options nor arguments of a run. */
 const OTHER_OPTIONS = ['allowFreshWeights', 'allowIncomplete', 'maxShardSize', 'interOpThreads', 'gpuMemoryGrowth'];
 
 const NAMES = [
@@ -16,25 +16,25 @@ const OPTION_NAMES = new Set(NAMES);
 const anyOf = (names: readonly string[]): string => `(${names.join('|')})`;
 /** `resume: true`, `captionPairs: false`, `answers: 'FILE'`, with or without braces. */
 const SETTING = new RegExp(`(?<![\\w./"-])(?:\\{ )?${anyOf(NAMES)}: (?:(true|false)\\b|'([^']*)')(?: \\})?`, 'g');
-/** A name in backticks, for those that are words as well: \`model\`. */
+/** A name in backticks, for names that are also common words: \`model\`. */
 const QUOTED_NAME = new RegExp(`\`${anyOf(NAMES)}\``, 'g');
 const CAMEL_NAME = new RegExp(
   `(?<![\\w./"-])${anyOf(NAMES.filter((name) => /[A-Z]/.test(name)))}(?!\\w|\\.\\w|")`,
   'g',
 );
-/** Code that speaks in its own name, of which the command line knows nothing. */
-const SPEAKER = /^(?:TrainingArguments|Trainer|createTrainingStep|decodeAnswers|convertCheckpoint): /;
+/** Prefixes that name a function or class of the library. */
+const CALLER = /^(?:TrainingArguments|Trainer|createTrainingStep|decodeAnswers|convertCheckpoint): /;
 
-/** The flag of an option: `--learning-rate`. Null for a name that is no option. */
+/** The flag of an option: `--learning-rate`. Null for any other name. */
 export function flagOf(name: string): string | null {
   return OPTION_NAMES.has(name) ? `--${RENAMED[name] ?? kebab(name)}` : null;
 }
 
-/** A text of the library in the words of the command line: `--output-dir` for outputDir, `--resume` for `resume: true`. */
+/** Replaces option names by flags: `--output-dir` for outputDir, `--resume` for `resume: true`. */
 export function inFlags(text: string): string {
   const flag = (name: string): string => flagOf(name) ?? name;
   return text
-    .replace(SPEAKER, '')
+    .replace(CALLER, '')
     .replace(SETTING, (_, name: string, isOn: string | undefined, value: string | undefined) => {
       if (isOn === 'false') return flag(name).replace('--', '--no-');
       return value === undefined ? flag(name) : `${flag(name)} ${value}`;

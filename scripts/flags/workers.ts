@@ -1,4 +1,4 @@
-// The flags of training over several processes: started here, or named by the variable TF_CONFIG.
+// The flags of training over several processes, started here or listed in the variable TF_CONFIG.
 import { type Cluster, clusterFromTfConfig, joinCluster, launchWorkers } from '../../src/node.js';
 
 export const WORKER_FLAGS = {
@@ -10,19 +10,19 @@ export const WORKER_FLAGS = {
   'max-restarts': {
     type: 'number',
     default: 3,
-    describe: 'with --workers: how often they go on from the last checkpoint when one is lost',
+    describe: 'with --workers: maximum number of restarts from the last checkpoint after a worker is lost',
     group: 'Workers:',
   },
   'worker-timeout': {
     type: 'number',
     default: 60,
-    describe: 'seconds that a worker is waited for before all end with an error',
+    describe: 'seconds to wait for a worker before all workers end with an error',
     group: 'Workers:',
   },
   'exchange-precision': {
     choices: ['fp32', 'bf16'] as const,
     default: 'fp32',
-    describe: 'of gradients between workers',
+    describe: 'precision of the gradients that workers exchange',
     group: 'Workers:',
   },
 } as const;
@@ -39,7 +39,7 @@ export function isLauncher({ workers = 1 }: WorkerArguments): boolean {
   return workers > 1 && process.env['TF_CONFIG'] === undefined;
 }
 
-/** Starts this command once for each worker. Returns the exit code. @param canResume whether a restart has something to go on from */
+/** Starts this command once for each worker. Returns the exit code. @param canResume whether a restart can resume the run */
 export function launch(
   { workers = 1, maxRestarts, workerTimeout }: WorkerArguments,
   canResume: () => Promise<boolean>,
@@ -53,7 +53,7 @@ export function launch(
   });
 }
 
-/** Joins the cluster that TF_CONFIG names; null where it names none, or one worker. @throws ConfigError when it contradicts --workers */
+/** Joins the cluster in TF_CONFIG; null if it is not set or has one worker. @throws ConfigError when it contradicts --workers */
 export async function joinNamedCluster({
   workers,
   workerTimeout,

@@ -1,4 +1,4 @@
-// Bars that count what is read, computed or downloaded, with rate and time left; where nobody watches, a plain line now and then.
+// Progress bars with counts, rate and remaining time; without a terminal a plain line from time to time.
 import cliProgress from 'cli-progress';
 import { duration, type HubProgress } from '../../src/node.js';
 
@@ -8,9 +8,9 @@ export interface CountBar {
   stop(): void;
 }
 
-/** Seconds between two plain lines: commands that are soon done print none. */
+/** Seconds between two plain lines; short commands print none. */
 const LINE_SECONDS = 30;
-/** Columns beside the bar, and the most and least that it takes. */
+/** Columns for text next to the bar, and its maximum and minimum length. */
 const [TEXT_COLUMNS, LONGEST_BAR, SHORTEST_BAR] = [56, 40, 8];
 
 /** @param what is counted: `images`, `examples`. */
@@ -55,10 +55,10 @@ export function createDownloadBar(): { update(progress: HubProgress): void; stop
 }
 
 function createBar(format: string, stream: NodeJS.WriteStream): cliProgress.SingleBar {
-  const room = (stream.columns ?? TEXT_COLUMNS + LONGEST_BAR) - TEXT_COLUMNS;
+  const columns = (stream.columns ?? TEXT_COLUMNS + LONGEST_BAR) - TEXT_COLUMNS;
   return new cliProgress.SingleBar({
     ...{ format, stream, noTTYOutput: false, hideCursor: true },
-    barsize: Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, room)),
+    barsize: Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, columns)),
   });
 }
 
@@ -66,14 +66,14 @@ function megabytes(bytes: number): number {
   return Math.round(bytes / 1e6);
 }
 
-/** How fast it goes, by what has been done since the beginning. */
+/** The rate since the start. */
 class Pace {
   private readonly startedAt = seconds();
   private lineAt = seconds();
 
   constructor(private readonly before: number) {}
 
-  /** `, 3.1/s, 2 h 05 min left`; empty as long as nothing is done. */
+  /** `, 3.1/s, 2 h 05 min left`; empty at the start. */
   text(done: number, all: number): string {
     const rate = (done - this.before) / (seconds() - this.startedAt);
     if (!(rate > 0 && Number.isFinite(rate))) return '';

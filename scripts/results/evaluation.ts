@@ -1,4 +1,4 @@
-// Runs an evaluation, or a part of one, and prints what came of it.
+// Runs an evaluation, or one part of it, and prints the result.
 import {
   counted,
   type EvaluateRunOptions,
@@ -10,7 +10,7 @@ import {
 import { leftOutLines } from '../flags/results.js';
 import { createCountBar } from './count-bar.js';
 
-/** What becomes of an evaluation's results. */
+/** Where an evaluation's results go. */
 interface ResultArguments {
   output?: string | undefined;
   shard?: Shard | undefined;
@@ -22,7 +22,7 @@ export async function runEvaluation(
   given: Omit<EvaluateRunOptions, 'output' | 'onBatch'>,
   { output, shard, json }: ResultArguments,
 ): Promise<void> {
-  if (shard !== undefined && output === undefined) throw new Error('Name the file of the part (--output FILE).');
+  if (shard !== undefined && output === undefined) throw new Error('Give the file of the part (--output FILE).');
   const bar = createCountBar('examples');
   const options = { ...given, ...(output !== undefined && { output }), onBatch: bar.update };
   if (shard !== undefined && output !== undefined) {
@@ -34,7 +34,7 @@ export async function runEvaluation(
   }
 }
 
-/** What has been evaluated. */
+/** An evaluation and its result. */
 interface EvaluationResult extends Pick<EvaluateRunOptions, 'task' | 'model' | 'purpose'> {
   output?: string | undefined;
   count: number;
@@ -42,7 +42,7 @@ interface EvaluationResult extends Pick<EvaluateRunOptions, 'task' | 'model' | '
   leftOut: readonly LeftOutImage[];
 }
 
-/** Prints metrics, or where the predictions are. */
+/** Prints metrics, or the file of the predictions. */
 export function printEvaluation(result: EvaluationResult, json: boolean): void {
   const { task, model, purpose, output, count, metrics, leftOut } = result;
   const isEvaluation = purpose === 'evaluate';
@@ -51,12 +51,12 @@ export function printEvaluation(result: EvaluationResult, json: boolean): void {
   console.log(json ? JSON.stringify(fields, null, 2) : [...leftOutLines(leftOut), ...lines].join('\n'));
 }
 
-/** Prints where a part of an evaluation is. */
+/** Prints the file of one part of an evaluation. */
 function printPart(
   { task, model, output, count, leftOut }: Omit<EvaluationResult, 'metrics' | 'purpose'>,
   json: boolean,
 ): void {
-  const lines = [`the outputs for ${counted(count, 'example')}: ${String(output)}`];
+  const lines = [`outputs for ${counted(count, 'example')}: ${String(output)}`];
   const text = [...leftOutLines(leftOut), ...lines].join('\n');
   console.log(json ? JSON.stringify({ task, model, count, output, leftOut }, null, 2) : text);
 }

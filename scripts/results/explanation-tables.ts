@@ -1,4 +1,4 @@
-// Explanations and their evaluations as lines of a terminal.
+// Formats explanations and their evaluations for the terminal.
 import {
   counted,
   type Explanation,
@@ -8,7 +8,7 @@ import {
 } from '../../src/node.js';
 import { percent } from '../flags/one-input.js';
 
-/** Answer, words in their order, regions by falling score. */
+/** Answer, words in order, regions by descending score. */
 export function explanationTable({ method, answer, words, images }: Explanation): string {
   const regions = images.flatMap(({ regions: found }, image) =>
     found.map(({ score }, region) => ({
@@ -33,7 +33,7 @@ export function removalTable({ count, metric, curves }: ExplanationEvaluation): 
     return `${parts.padEnd(8)} ${first.padEnd(6)} ${ranking.padEnd(10)} ${area.toFixed(2).padStart(6)}  ${points}`;
   });
   return [
-    `${counted(count, 'example')}; ${metric} while parts are removed, and the area under it: low is good for "most", high for "least"`,
+    `${counted(count, 'example')}; ${metric} while parts are removed, and the area under it: lower is better for "most", higher for "least"`,
     head,
     ...rows,
   ].join('\n');
@@ -42,7 +42,7 @@ export function removalTable({ count, metric, curves }: ExplanationEvaluation): 
 /** A row for each layer, a column for each head. */
 export function headTable({ heads, best, baseline, phrases }: HeadAccuracy): string {
   return [
-    `${phrases} phrases; how often the region that a head attends to most from the phrase's last word matches, in percent`,
+    `${phrases} phrases; share of phrases whose last word attends most to a matching region, by head`,
     ...heads.map(
       (row, layer) => `layer ${String(layer).padStart(2)} ${row.map((accuracy) => percent(accuracy)).join(' ')}`,
     ),

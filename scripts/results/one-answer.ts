@@ -1,15 +1,15 @@
-// What a checkpoint of any task answers to one input, as lines of a terminal and as JSON.
+// Formats the answers of a checkpoint of any task for the terminal and as JSON.
 import type { AnyOneInput } from '../../src/node.js';
 import { percent } from '../flags/one-input.js';
 
-/** Answers, best first; of several masks those of each. */
+/** Answers, best first; one list per mask. */
 export interface FoundAnswers {
-  /** Of a mask in the text. */
+  /** The position of the mask in the text. */
   position?: number;
   answers: { answer: string; score: number }[];
 }
 
-/** The answers of whatever task the checkpoint has; several lists for several masks. */
+/** The answers of a checkpoint of any task; one list per mask. */
 export async function answersOf(opened: AnyOneInput, topK: number): Promise<FoundAnswers[]> {
   switch (opened.task) {
     case 'visual-question-answering': {
@@ -37,11 +37,11 @@ export async function answersOf(opened: AnyOneInput, topK: number): Promise<Foun
     }
     case 'phrase-grounding':
     case 'feature-extraction':
-      throw new Error('This checkpoint finds phrases in a picture: use `visualbert ground`.');
+      throw new Error('This checkpoint is for phrase grounding: use `visualbert ground`.');
   }
 }
 
-/** A line for each answer; above those of each of several masks its position. */
+/** One line per answer; with several masks, the position before the answers of each. */
 export function answerLines(found: readonly FoundAnswers[]): string[] {
   return found.flatMap(({ position, answers }) => [
     ...(found.length > 1 ? [`[MASK] at position ${position}`] : []),
@@ -49,7 +49,7 @@ export function answerLines(found: readonly FoundAnswers[]): string[] {
   ]);
 }
 
-/** The fields of a JSON result: `answers`, or `masks` with those of each of several masks. */
+/** The fields of a JSON result: `answers`, or `masks` if there are several masks. */
 export function answerFields(found: readonly FoundAnswers[]): object {
   return found.length > 1 ? { masks: found } : { ...found[0] };
 }

@@ -1,15 +1,15 @@
-// What `data check` prints of a file's problems: a few lines of each kind, with the number of those that are alike.
+// Formats the problems of a file for `data check`: a few lines of each kind, and the number of the others.
 import { counted, type OwnTaskName, type RecordProblem } from '../../src/node.js';
 
-/** Lines of one kind that are printed. */
+/** Number of lines of one kind that are printed. */
 const SHOWN = 3;
 
-/** A problem without the values of its record, which tell lines of one kind apart. */
+/** The kind of a problem: its text without the values of its record. */
 function kindOf({ problem }: RecordProblem): string {
   return problem.replace(/received .*$/s, '').replace(/\bimage \S+/g, 'image');
 }
 
-/** A line for each problem; of many alike the first few, and how many more there are. @param before `warning: ` or nothing. */
+/** A line for each problem; for many of one kind the first few and the number of the others. @param before `warning: ` or nothing. */
 export function problemLines(problems: readonly RecordProblem[], before = ''): string[] {
   const kinds = new Map<string, RecordProblem[]>();
   for (const one of problems) {
@@ -18,7 +18,7 @@ export function problemLines(problems: readonly RecordProblem[], before = ''): s
     else alike.push(one);
   }
   return [...kinds.values()].flatMap((alike) => {
-    // One line instead of one line more would be no shorter.
+    // "and 1 more" would be as long as the line that it replaces.
     const shown = alike.length > SHOWN + 1 ? alike.slice(0, SHOWN) : alike;
     const lines = shown.map(({ where, problem }) => `${before}${where}: ${problem}`);
     const more = alike.length - shown.length;
@@ -26,7 +26,7 @@ export function problemLines(problems: readonly RecordProblem[], before = ''): s
   });
 }
 
-/** The last line: what was checked and how much is wrong. */
+/** The last line: the number of records, problems and warnings. */
 export function checkSummary({
   task,
   records,

@@ -1,21 +1,21 @@
-// Help texts as wide as the terminal: in two columns where there is space for them, else each flag above what it means. No word is ever cut.
+// Wraps help texts to the width of the terminal: in two columns if they fit, else each description below its flag. Words are never split.
 
 const [LEAST_WIDTH, MOST_WIDTH, PIPE_WIDTH] = [40, 100, 80];
-/** Columns that a description needs beside the flags; with fewer it stands below its flag. */
+/** Minimum width of the column of descriptions; with less they go below their flags. */
 const LEAST_TEXT = 30;
-/** How far a description below its flag is indented. */
+/** Indentation of a description below its flag. */
 const BELOW = 4;
 
 /**
- * Columns of help texts: what the variable COLUMNS asks for, else those of the terminal, else of none 80.
- * @param terminal columns of the terminal; undefined where the output is none
+ * The width of help texts: the variable COLUMNS, else the width of the terminal, else 80.
+ * @param terminal columns of the terminal; undefined if the output is not a terminal
  */
 export function helpWidth(asked: string | undefined, terminal: number | undefined): number {
   const wanted = Number(asked) || terminal || PIPE_WIDTH;
   return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, Math.floor(wanted)));
 }
 
-/** Folds a help text that yargs has not wrapped, whose rows have two spaces or more between flag, meaning and type. */
+/** Wraps a help text of yargs, whose rows have two or more spaces between flag, description and type. */
 export function foldHelp(help: string, width: number): string {
   const blocks = help.split('\n\n').map((block) => foldBlock(block.split('\n').map(rowOf), width));
   return blocks.map((lines) => lines.join('\n')).join('\n\n');
@@ -25,7 +25,7 @@ interface Row {
   indent: number;
   /** A flag, a command or a sentence. */
   first: string;
-  /** What it means; empty for a sentence. */
+  /** Its description; empty for a sentence. */
   text: string;
 }
 

@@ -1,4 +1,4 @@
-// Which detector made region features, as stores, runs and checkpoints record it, and whether two records agree.
+// Identifies the detector that made region features, in stores, runs and checkpoints, and compares two identities.
 import { defined } from '../options.js';
 import { LOOKS, type PixelFeatureOptions } from './pixel-options.js';
 
@@ -8,14 +8,14 @@ export interface DetectorIdentity {
   readonly name: string | null;
   /** SHA-256 of its weights, `model.safetensors` of a converted detector, in hex. */
   readonly weights?: string;
-  /** Of boxes that are described by their pixels, not by the network that found them: how. */
+  /** The pixel features of the boxes, if they replace the features of the network. */
   readonly pixels?: Readonly<PixelFeatureOptions>;
 }
 
 /** The name of the network inside the authors' VCR checkpoint, which describes given boxes. */
 export const VCR_FEATURE_EXTRACTOR = 'vcr-r50';
 
-/** A detector as a store records it. */
+/** A detector in the index of a store. */
 export interface StoredDetector extends DetectorIdentity {
   /** Its settings, as in the config.json of a converted detector. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -31,18 +31,18 @@ export function isSameDetector(
   if (a.name !== null && b.name !== null && a.name !== b.name) return false;
   if (a.weights !== undefined && b.weights !== undefined) return a.weights === b.weights;
   if (a.name !== null && a.name === b.name) return true;
-  return a.pixels !== undefined && saysNoFinder(a) && saysNoFinder(b) ? true : null;
+  return a.pixels !== undefined && hasNoNetwork(a) && hasNoNetwork(b) ? true : null;
 }
 
-/** Whether boxes were given, as far as is known. */
-function saysNoFinder({ name, weights }: DetectorIdentity): boolean {
+/** Whether no network is known that found the boxes. */
+function hasNoNetwork({ name, weights }: DetectorIdentity): boolean {
   return name === null && weights === undefined;
 }
 
-/** `mmf-x101`, or `a detector with the weights 1a2b3c4d`; then how boxes are described, if not by it. */
+/** `mmf-x101`, or `a detector with the weights 1a2b3c4d`; then the kind of pixel features, if its boxes have them. */
 export function detectorText(identity: DetectorIdentity): string {
   return (
-    (saysNoFinder(identity) && identity.pixels !== undefined ? 'given boxes' : finderText(identity)) +
+    (hasNoNetwork(identity) && identity.pixels !== undefined ? 'given boxes' : networkText(identity)) +
     pixelsText(identity)
   );
 }
@@ -50,10 +50,10 @@ export function detectorText(identity: DetectorIdentity): string {
 function pixelsText({ pixels }: DetectorIdentity): string {
   return pixels === undefined
     ? ''
-    : `, described by their pixels (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
+    : `, with pixel features (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
 }
 
-function finderText({ name, weights }: DetectorIdentity): string {
+function networkText({ name, weights }: DetectorIdentity): string {
   const digits = weights === undefined ? '' : ` with the weights ${weights.slice(0, 8)}`;
   return `${name ?? 'a detector'}${digits}`;
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 
-/** Reads weights, and records which were read. */
+/** Reads weights, and keeps track of which were read. */
 export class WeightReader {
   readonly file: TensorFile;
   private readonly seen = new Set<string>();

@@ -1,4 +1,4 @@
-// Products of attention heads on WebGPU, where the heads lie: no transposed copies of queries, keys, values and their gradients.
+// Matrix products of attention heads on WebGPU that read the heads in their original layout, without transposed copies of queries, keys and values.
 import type * as tf from '@tensorflow/tfjs';
 import {
   type Attributes,
@@ -10,9 +10,9 @@ import {
   type WebGpuKernel,
 } from './kernel.js';
 
-/** Rows and columns of the result that a workgroup makes, a 4 by 4 square each thread; and inner elements at a time. */
+/** Rows and columns of the result per workgroup (4 x 4 per thread), and inner elements per step. */
 const [TILE, STEP] = [32, 16];
-/** One more than a tile: neighbours of a column then lie in different banks of memory. */
+/** One more than a tile, so that neighbours in a column are in different memory banks. */
 const PITCH = TILE + 1;
 
 const STRIDES = ['Example', 'Head', 'Row', 'Column'] as const;
@@ -23,15 +23,15 @@ const uniformsOf = (name: string, strides: Strides): Record<string, number> =>
 
 const names = ['a', 'b', 'c'].flatMap((name) => STRIDES.map((stride) => `${name}${stride}`));
 
-/** Copies a tile of `matrix` to `tile`, inner element by inner element; threads side by side read what lies side by side. */
+/** Copies a tile of `matrix` to `tile`, inner element by inner element; neighbouring threads read neighbouring elements. */
 const load = (tile: string, matrix: string, [outer, inner]: readonly [string, string], outerSize: string): string => `
     for (var e = i32(localIndex); e < ${TILE * STEP}; e += ${THREADS}) {
       let alongInner = uniforms.${matrix}${inner} == 1;
       let k = select(e / ${TILE}, e % ${STEP}, alongInner);
       let x = select(e % ${TILE}, e / ${STEP}, alongInner);
       let isInside = ${outer}0 + x < uniforms.${outerSize} && start + k < uniforms.inner;
-      let place = ${matrix}0 + (${outer}0 + x) * uniforms.${matrix}${outer === 'row' ? 'Row' : 'Column'} + (start + k) * uniforms.${matrix}${inner};
-      ${tile}[k * ${PITCH} + x] = select(0.0, ${matrix}[select(0, place, isInside)], isInside);
+      let element = ${matrix}0 + (${outer}0 + x) * uniforms.${matrix}${outer === 'row' ? 'Row' : 'Column'} + (start + k) * uniforms.${matrix}${inner};
+      ${tile}[k * ${PITCH} + x] = select(0.0, ${matrix}[select(0, element, isInside)], isInside);
     }`;
 
 const PRODUCT: Kernel = {

@@ -36,9 +36,9 @@ test.each<[DetectorIdentity | null, DetectorIdentity | null | undefined, boolean
 test('a text says what found the boxes and what describes them', () => {
   expect(detectorText(NAMED)).toBe('mmf-x101');
   expect(detectorText({ name: null, weights: WEIGHTS })).toBe('a detector with the weights aaaaaaaa');
-  expect(detectorText(GIVEN)).toBe('given boxes, described by their pixels (form, 6 x 6 cells)');
+  expect(detectorText(GIVEN)).toBe('given boxes, with pixel features (form, 6 x 6 cells)');
   expect(detectorText({ ...NAMED, pixels: { cells: 1, look: 'colors' } })).toBe(
-    'mmf-x101, described by their pixels (colors, 1 x 1 cells)',
+    'mmf-x101, with pixel features (colors, 1 x 1 cells)',
   );
 });
 

@@ -46,7 +46,7 @@ describe('a command line that yargs refuses', () => {
 test('a word too many, a number that is none: the message names it', () => {
   process.argv.push('extra');
   expect(usageText('Unknown argument: extra', { ...known, commands: [] })).toBe(
-    'unexpected argument extra; `visualbert train vqa --help` lists what `visualbert train vqa` takes',
+    'unexpected argument extra; `visualbert train vqa --help` lists the arguments of `visualbert train vqa`',
   );
   process.argv.pop();
   for (const args of [
@@ -118,7 +118,7 @@ describe('an error of the library', () => {
       'dir: has no config.json; convert it',
     );
     expect(errorText(new TypeError('x is not a function'))).toMatch(
-      /^x is not a function\. This is a fault of visualbert-tfjs: .*--debug/,
+      /^x is not a function\. This is a bug in visualbert-tfjs: .*--debug/,
     );
   });
 });

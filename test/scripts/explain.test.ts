@@ -97,6 +97,6 @@ function fixture(name: string): {
       stderr: expect.stringContaining('Give either features (--features) or a detector'),
     });
     const none = await visualbert(['explain', '--model', asked, '--question', 'What is it?', '--detector', detector]);
-    expect(none.stderr).toContain('Give the picture in which the detector is to find regions');
+    expect(none.stderr).toContain('Give the picture for the detector');
   });
 });

@@ -52,7 +52,7 @@ const KILLS = [1, 5, 6, 13, 20];
     const undisturbed = await visualbert(args(whole));
     expect(undisturbed).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^24 images, features 20 wide, by mmf-x101 .*\nwritten to /),
+      stdout: expect.stringMatching(/^24 images, feature width 20, by mmf-x101 .*\nwritten to /),
     });
     for (const images of KILLS) expect(await killedAt(killed, images)).toBe('SIGKILL');
     const last = await visualbert([...args(killed), '--json']);
@@ -66,7 +66,7 @@ const KILLS = [1, 5, 6, 13, 20];
     const inspected = await visualbert(['features', 'inspect', killed, '--all']);
     expect(inspected).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('24 images, features 20 wide, by mmf-x101'),
+      stdout: expect.stringContaining('24 images, feature width 20, by mmf-x101'),
     });
   });
 

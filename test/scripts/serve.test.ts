@@ -74,6 +74,6 @@ const MODEL = ['serve', '--backend', 'cpu', '--model', 'test/fixtures/explanatio
     expect(refused.stderr).toContain('requests need a token');
     await visualbert([...MODEL, '--host', '0.0.0.0', '--no-token'], 'Server listening at ', (child) =>
       child.kill('SIGTERM'),
-    ).then(({ stderr }) => expect(stderr).toContain('--no-token: everyone who reaches 0.0.0.0 is answered'));
+    ).then(({ stderr }) => expect(stderr).toContain('--no-token: every request to 0.0.0.0 is answered'));
   });
 });

@@ -29,7 +29,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const [whole, parts] = [join(files.folder, 'whole'), join(files.folder, 'parts')];
     const finished = await visualbert(trainArgs(files, whole));
     expect(finished).toMatchObject({ code: 0 });
-    expect(finished.stdout).toMatch(/task nlvr: 24 training examples, 8 to validate on/);
+    expect(finished.stdout).toMatch(/task nlvr: 24 training examples, 8 validation examples/);
     expect(finished.stdout).toMatch(/finished after step 12 of 12; best after step \d+: loss [\d.]+, accuracy/);
     expect(finished.stderr).not.toContain('\u001b');
 
@@ -39,7 +39,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     });
     expect(stopped).toMatchObject({ code: 143, signal: null });
     expect(stopped.stdout).toMatch(
-      /stopped by SIGTERM after step \d+ of 12[^]*go on with: visualbert train nlvr --output-dir/,
+      /stopped by SIGTERM after step \d+ of 12[^]*resume with: visualbert train nlvr --output-dir/,
     );
     const resumed = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--output-dir', parts, '--resume']);
     expect(resumed).toMatchObject({ code: 0 });
@@ -77,7 +77,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
         const args = trainArgs(files, run).map((arg) => (arg === 'cpu' ? 'tensorflow' : arg));
         const { code, stdout, stderr } = await visualbert([...args, ...flags]);
         expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-        expect(stdout).toMatch(/\n\d+ graphs recorded, [\d.]+% of what was computed was padding\n/);
+        expect(stdout).toMatch(/\n\d+ graphs recorded, [\d.]+% of the computed positions were padding\n/);
         return (await readMetrics(join(run, 'metrics.jsonl'))).map(({ loss }) => Number(loss));
       };
       const plain = await lossesWith('plain', []);
@@ -127,7 +127,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     const run = join(files.folder, 'it is a run');
     const args = ['train', 'nlvr', '--backend', 'cpu', '--model-config', files.modelConfig, '--output-dir', run];
     const stopped = await visualbert([...args, '--data', files.train, '--max-steps', '2', '--stop-after', '1']);
-    expect(stopped.stdout).toContain(`go on with: visualbert train nlvr --output-dir '${run}' --resume`);
+    expect(stopped.stdout).toContain(`resume with: visualbert train nlvr --output-dir '${run}' --resume`);
     const again = await visualbert(args);
     expect(again).toMatchObject({ code: 1, stdout: '' }); // before any plan
     expect(again.stderr).toBe(
@@ -143,14 +143,14 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
       visualbert([...evaluate, '--data', files.validation, '--precision', 'bf16']),
     ]);
     expect(refused.map(({ code, stderr }) => [code, stderr.trim()])).toEqual([
-      [1, `${run}: go on with visualbert train nlvr, its task.`],
+      [1, `${run}: expected a run of the task nlvr2, found one of nlvr; resume it with visualbert train nlvr.`],
       [1, `${config}: its settings are for train vqa, not for train nlvr.`],
       [1, '--batch-size: expected a whole number of at least 1, received 0'],
       [1, 'precision "bf16" needs the native engine; use fp32 on cpu'],
     ]);
     const { stderr } = await visualbert(evaluate);
     expect(stderr).toMatch(
-      /^the run has no validation examples: these are the metrics of those that it was trained on/,
+      /^the run has no validation examples: evaluating on its training examples/,
     );
     expect((await visualbert([...evaluate, '--data', files.validation])).stderr).toBe('');
   });

@@ -71,8 +71,8 @@ export const WORKER_SUM_KERNELS: readonly GraphKernel[] = [
       });
       const sum = sumOf(recording, recording.output('GatherV2', [values, all, axis], []), attributes);
       // A row that several examples read is there as often, each time with the same sum.
-      const places = recording.output('ExpandDims', [all, last], []);
-      const full = recording.output('TensorScatterUpdate', [values, places, sum], []);
+      const indices = recording.output('ExpandDims', [all, last], []);
+      const full = recording.output('TensorScatterUpdate', [values, indices, sum], []);
       return backend.tensorOf({ shape: table.shape, dtype: table.dtype, full, low: null }, 'SumRowsOverWorkers');
     },
   },

@@ -114,7 +114,7 @@ export const ADDON_FLAGS = [
   ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : []),
 ];
 
-/** Has an addon look for TensorFlow's libraries from its own place, so that an engine works wherever its folder lies. */
+/** Makes an addon search for TensorFlow's libraries relative to its own path, so that an engine's folder can be moved. */
 export function rpathFlags({ tensorflow }: AddonSource): string[] {
   return tensorflow
     ? [`-Wl,-rpath,${process.platform === 'darwin' ? '@loader_path' : '$ORIGIN'}/../../tensorflow`]
@@ -122,8 +122,8 @@ export function rpathFlags({ tensorflow }: AddonSource): string[] {
 }
 
 /**
- * Where an addon lies below an engine's folder, and in the package with prebuilt ones. Its folder is named by a hash of the sources, the flags
- * and TensorFlow's version: an addon is used for what it was compiled from, and a change compiles it anew.
+ * The path of an addon inside an engine's folder, and inside a package of prebuilt addons. Its folder is named by a hash of the sources, the
+ * flags and TensorFlow's version, so that a change of any of them compiles it again.
  */
 export function addonPath({ tensorflow }: EngineId, addon: AddonSource): string {
   const hash = createHash('sha256').update([tensorflow, ...ADDON_FLAGS, ...rpathFlags(addon)].join('\n'));

@@ -9,7 +9,7 @@ import type { StoredDetector } from '../detector-identity.js';
 import type { Shard } from '../../shard.js';
 import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../region-features.js';
 
-/** The usual ending of a store. */
+/** The usual extension of a store's file. */
 export const STORE_EXTENSION = '.vbf';
 
 /** First and last bytes of a store. */
@@ -66,11 +66,11 @@ export type StoreForm = Pick<StoreIndex, 'dim' | 'dtype' | 'columns'>;
  * The bytes of one image at `offset` of a store, and its index entry.
  * @throws DataError when a value does not fit a half float, or a column is missing.
  */
-export function storeRecord(
+export function encodeImage(
   id: string,
   regions: RegionFeatures,
   { offset, dtype, columns = [], name }: Omit<StoreForm, 'dim'> & { offset: number; name: string },
-): readonly [record: Uint8Array, entry: StoreEntry] {
+): readonly [bytes: Uint8Array, entry: StoreEntry] {
   const { features, count, boxes, imageWidth = 0, imageHeight = 0 } = regions;
   const values = dtype === 'float16' ? toHalf(features, `${name}, image ${id}`) : bytesOf(features);
   const more = columns.map((column) => {
@@ -80,12 +80,12 @@ export function storeRecord(
     return bytesOf(all);
   });
   const parts = [values, ...(boxes === undefined ? [] : [bytesOf(boxes)]), ...more];
-  const record = parts.length === 1 ? values : Buffer.concat(parts);
-  return [record, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(record)]];
+  const bytes = parts.length === 1 ? values : Buffer.concat(parts);
+  return [bytes, [id, offset, count, imageWidth, imageHeight, boxes === undefined ? 0 : 1, crc32(bytes)]];
 }
 
-/** Bytes of an image of a store. */
-export function recordBytes([, , count, , , boxes]: StoreEntry, { dim, dtype, columns = [] }: StoreForm): number {
+/** Number of bytes that a store has for one image. */
+export function imageByteLength([, , count, , , boxes]: StoreEntry, { dim, dtype, columns = [] }: StoreForm): number {
   return count * (dim * (dtype === 'float16' ? 2 : 4) + boxes * 16 + columns.length * 4);
 }
 

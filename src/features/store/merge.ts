@@ -6,7 +6,7 @@ import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { requireOptions, requirePath, requirePaths } from '../../options.js';
 import { inShardOrder, type Shard } from '../../shard.js';
-import { recordBytes, STORE_MAGIC, storeEnd, type StoreEntry, type StoreIndex } from './layout.js';
+import { imageByteLength, STORE_MAGIC, storeEnd, type StoreEntry, type StoreIndex } from './layout.js';
 import { readIndex } from './read.js';
 
 interface Part {
@@ -44,13 +44,13 @@ export async function mergeStores(
       await sink.write(STORE_MAGIC);
       for (const { name, source, index } of parts) {
         for (const entry of index.images) {
-          const record = await source.read(entry[1], recordBytes(entry, first));
+          const bytes = await source.read(entry[1], imageByteLength(entry, first));
           const [id, , ...rest] = entry;
-          if (crc32(record) !== entry[6])
+          if (crc32(bytes) !== entry[6])
             throw new DataError(`${name}, image ${id}: the checksum is wrong; make this part again`);
           images.push([id, offset, ...rest]);
-          await sink.write(record);
-          offset += record.byteLength;
+          await sink.write(bytes);
+          offset += bytes.byteLength;
           onImage?.(images.length, all);
         }
       }

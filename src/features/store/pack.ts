@@ -4,7 +4,7 @@ import { writeWhole } from '../../byte-sink.js';
 import type { RegionFeatureSource } from '../region-features.js';
 import { itemsOfShard, type Shard } from '../../shard.js';
 import { counted } from '../../words.js';
-import { STORE_MAGIC, storeEnd, type StoreIndex, storeRecord } from './layout.js';
+import { STORE_MAGIC, storeEnd, type StoreIndex, encodeImage } from './layout.js';
 import { requireKinds } from '../../options.js';
 
 /** Options of `packFeatures`. */
@@ -42,10 +42,10 @@ export async function packFeatures(
     let offset = STORE_MAGIC.byteLength;
     await sink.write(STORE_MAGIC);
     for (const id of wanted) {
-      const [record, entry] = storeRecord(id, await source.read(id), { ...index, offset, name: source.name });
+      const [bytes, entry] = encodeImage(id, await source.read(id), { ...index, offset, name: source.name });
       index.images.push(entry);
-      await sink.write(record);
-      offset += record.byteLength;
+      await sink.write(bytes);
+      offset += bytes.byteLength;
       onImage?.(index.images.length, wanted.length);
     }
     await sink.write(storeEnd(index, offset));

@@ -15,7 +15,7 @@ import {
 } from '../region-features.js';
 import {
   isEntry,
-  recordBytes,
+  imageByteLength,
   STORE_MAGIC,
   type StoreEntry,
   type StoreForm,
@@ -111,11 +111,11 @@ export async function readIndex(source: ByteSource): Promise<StoreIndex> {
 /** Null for anything but an index. */
 function parseIndex(json: string): StoreIndex | null {
   try {
-    const { dim, dtype, images, columns = [], detector: said, shard } = JSON.parse(json) as StoreIndex;
+    const { dim, dtype, images, columns = [], detector: stored, shard } = JSON.parse(json) as StoreIndex;
     const isIndex =
       Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype) && areColumns(columns);
     if (!isIndex || !Array.isArray(images) || !images.every(isEntry)) return null;
-    const detector = parseStoredDetector(said);
+    const detector = parseStoredDetector(stored);
     return {
       ...{ dim, dtype, images },
       ...(columns.length > 0 && { columns }),
@@ -139,23 +139,23 @@ function areColumns(value: unknown): value is RegionColumn[] {
 async function readEntry(source: ByteSource, entry: StoreEntry, form: StoreForm): Promise<RegionFeatures> {
   const { dim, dtype, columns = [] } = form;
   const [id, offset, count, imageWidth, imageHeight, hasBoxes, checksum] = entry;
-  const record = new Uint8Array(recordBytes(entry, form));
-  const columnBytes = record.byteLength - columns.length * count * 4;
+  const stored = new Uint8Array(imageByteLength(entry, form));
+  const columnBytes = stored.byteLength - columns.length * count * 4;
   const featureBytes = columnBytes - hasBoxes * count * 16;
-  await source.readInto(record, offset);
-  if (crc32(record) !== checksum)
+  await source.readInto(stored, offset);
+  if (crc32(stored) !== checksum)
     throw new DataError(`${source.name}, image ${id}: the checksum is wrong; the store is damaged, pack it again`);
   const features =
-    dtype === 'float16' ? new Float32Array(count * dim) : new Float32Array(record.buffer, 0, count * dim);
-  if (dtype === 'float16') toFloat32('F16', record.subarray(0, featureBytes), features);
+    dtype === 'float16' ? new Float32Array(count * dim) : new Float32Array(stored.buffer, 0, count * dim);
+  if (dtype === 'float16') toFloat32('F16', stored.subarray(0, featureBytes), features);
   return {
     features,
     count,
     dim,
-    ...(hasBoxes === 1 ? { boxes: new Float32Array(record.slice(featureBytes, columnBytes).buffer) } : {}),
+    ...(hasBoxes === 1 ? { boxes: new Float32Array(stored.slice(featureBytes, columnBytes).buffer) } : {}),
     ...Object.fromEntries(
       columns.map((name, i) => {
-        const bytes = record.slice(columnBytes + i * count * 4, columnBytes + (i + 1) * count * 4);
+        const bytes = stored.slice(columnBytes + i * count * 4, columnBytes + (i + 1) * count * 4);
         return [name, INTEGER_COLUMNS.has(name) ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer)];
       }),
     ),

@@ -7,10 +7,10 @@ import { DataError, withFileName } from '../../errors.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import {
   isEntry,
-  recordBytes,
+  imageByteLength,
   STORE_MAGIC,
   storeEnd,
-  storeRecord,
+  encodeImage,
   type StoreEntry,
   type StoreForm,
   type StoreIndex,
@@ -103,10 +103,10 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
   return {
     done,
     add: async (id, regions) => {
-      const [record, entry] = storeRecord(id, regions, { ...index, offset, name: path });
-      await named(part, writeAt(file, record, offset));
+      const [bytes, entry] = encodeImage(id, regions, { ...index, offset, name: path });
+      await named(part, writeAt(file, bytes, offset));
       await named(journal, log.appendFile(`${JSON.stringify(entry)}\n`));
-      offset += record.byteLength;
+      offset += bytes.byteLength;
       index.images.push(entry);
       done.add(id);
     },
@@ -172,17 +172,17 @@ async function wholeImages(
   let offset = STORE_MAGIC.byteLength;
   for (const entry of entries) {
     const [, at, , , , , checksum] = entry;
-    const record = new Uint8Array(recordBytes(entry, traits));
-    const { bytesRead } = await file.read(record, 0, record.byteLength, offset);
-    if (at !== offset || bytesRead < record.byteLength || crc32(record) !== checksum) break;
+    const bytes = new Uint8Array(imageByteLength(entry, traits));
+    const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, offset);
+    if (at !== offset || bytesRead < bytes.byteLength || crc32(bytes) !== checksum) break;
     whole.push(entry);
-    offset += record.byteLength;
+    offset += bytes.byteLength;
   }
   return whole;
 }
 
 function endOf(entries: readonly StoreEntry[], traits: StoreTraits): number {
-  return entries.reduce((offset, entry) => offset + recordBytes(entry, traits), STORE_MAGIC.byteLength);
+  return entries.reduce((offset, entry) => offset + imageByteLength(entry, traits), STORE_MAGIC.byteLength);
 }
 
 function parse(line: string): unknown {

@@ -4,7 +4,7 @@ import { writeTextAtomic } from '#platform';
 import { ConfigError } from '../../errors.js';
 import { duration } from '../log/progress.js';
 import { NoteCollector, notesTable, type NotesSummary } from '../report/example-notes.js';
-import { EXAMPLES_FILE } from '../report/run-record.js';
+import { EXAMPLES_FILE } from '../report/run-facts.js';
 import { finiteOf } from '../run-folder/trainer-state.js';
 import { isBetter } from '../best.js';
 import { type RunContext } from './run-context.js';

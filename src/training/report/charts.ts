@@ -2,7 +2,7 @@
 import { type Fragment, html } from '../../html/escape.js';
 import { lineChart, type Series } from '../../html/line-chart.js';
 import { type MetricsEntry } from '../log/metrics-log.js';
-import { metricNames, type RunRecord } from './run-record.js';
+import { metricNames, type RunFacts } from './run-facts.js';
 import { chunk } from '../../chunk.js';
 
 /** Chart titles of metrics in metrics.jsonl. */
@@ -19,7 +19,7 @@ const NEGATIVE_LOSS =
   'The loss is below zero because the soft scores of answers need not sum to one. Its absolute value has no meaning; it should fall.';
 
 /** A chart per metric, with the best step marked; metrics of single classes or kinds of questions share charts. */
-export function charts({ training, evaluations, best, settings }: RunRecord): Fragment {
+export function charts({ training, evaluations, best, settings }: RunFacts): Fragment {
   const mark = best === null ? undefined : { x: best.step, label: `best: step ${best.step}` };
   const own = metricNames(evaluations).filter((name) => name !== 'loss');
   const single = own.filter((name) => !name.includes(' '));
@@ -46,7 +46,7 @@ export function charts({ training, evaluations, best, settings }: RunRecord): Fr
 }
 
 /** A note on why training curves begin after the first step. */
-function meansNote({ arguments: given = {} }: RunRecord['settings']): Fragment {
+function meansNote({ arguments: given = {} }: RunFacts['settings']): Fragment {
   const every = Number(given['logEvery'] ?? 1);
   if (every === 1) return null;
   return html`<p class="faint">

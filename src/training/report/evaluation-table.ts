@@ -1,11 +1,11 @@
 // The table of a run's evaluations, one row each, with the best one marked.
 import { type Fragment, html } from '../../html/escape.js';
 import { duration } from '../log/progress.js';
-import { metricNames, type RunRecord } from './run-record.js';
+import { metricNames, type RunFacts } from './run-facts.js';
 import { scrollingTable } from './scrolling-table.js';
 
 /** The table; null without evaluations. */
-export function evaluationTable({ evaluations, best }: RunRecord): Fragment {
+export function evaluationTable({ evaluations, best }: RunFacts): Fragment {
   if (evaluations.length === 0) return null;
   const names = metricNames(evaluations);
   const rows = evaluations.map((entry) => {

@@ -10,7 +10,7 @@ import { confusionTable } from './confusion.js';
 import { evaluationTable } from './evaluation-table.js';
 import { exampleCards, type PictureReader } from './example-cards.js';
 import { REPORT_STYLE } from './report-style.js';
-import { meanSpeed, readRunRecord, type RunRecord, type RunSettingsShown, secondsSpent } from './run-record.js';
+import { meanSpeed, readRunFacts, type RunFacts, type RunSettingsShown, secondsSpent } from './run-facts.js';
 import { requirePath } from '../../options.js';
 
 export const REPORT_FILE = 'report.html';
@@ -25,7 +25,7 @@ export const REPORT_FILE = 'report.html';
  */
 export async function writeReport(runDir: string, readPicture: PictureReader = async () => null): Promise<string> {
   requirePath('writeReport', runDir);
-  const run = await readRunRecord(runDir);
+  const run = await readRunFacts(runDir);
   const { notes, settings } = run;
   const title = `${settings.task}: ${basename(resolve(runDir))}`;
   const body = [
@@ -58,9 +58,9 @@ function settingsSection({ task, model, modelConfig, data, arguments: given, ...
 }
 
 /** Model, data, time and speed. */
-function header(run: RunRecord): Fragment {
+function header(run: RunFacts): Fragment {
   const { settings, training, evaluations, best } = run;
-  const last = [...training, ...evaluations].reduce<RunRecord['best']>(
+  const last = [...training, ...evaluations].reduce<RunFacts['best']>(
     (latest, entry) => (latest === null || entry.step >= latest.step ? entry : latest),
     null,
   );
@@ -99,7 +99,7 @@ function header(run: RunRecord): Fragment {
   return html`<dl>${rows}</dl>`;
 }
 
-function memoryOf({ training }: RunRecord): Fragment {
+function memoryOf({ training }: RunFacts): Fragment {
   const most = training.reduce((max, { memoryMb }) => Math.max(max, Number(memoryMb) || 0), 0);
   return most === 0 ? null : `${most} MB at most`;
 }

@@ -37,9 +37,9 @@ export function pixelTable(
   const c = maps[0]?.shape[3] as number;
   let first = 0;
   const located = maps.map(({ shape: [b, h, w] }, i) => {
-    const place = { bounds: bounds[i] as Bounds, first };
+    const map = { bounds: bounds[i] as Bounds, first };
     first += b * h * w;
-    return place;
+    return map;
   });
   const rows = maps.map((map) => tf.reshape(map, [-1, c])) as [tf.Tensor2D, ...tf.Tensor2D[]];
   return { pixels: rows.length === 1 ? rows[0] : tf.concat(rows, 0), maps: located };

@@ -24,7 +24,8 @@ export interface RunSettingsShown {
   environment?: Readonly<Record<string, unknown>>;
 }
 
-export interface RunRecord {
+/** What the report shows of a run. */
+export interface RunFacts {
   settings: RunSettingsShown;
   training: readonly MetricsEntry[];
   evaluations: readonly MetricsEntry[];
@@ -37,7 +38,7 @@ export interface RunRecord {
 const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
 
 /** @throws DataError when run.json is missing or not JSON */
-export async function readRunRecord(runDir: string): Promise<RunRecord> {
+export async function readRunFacts(runDir: string): Promise<RunFacts> {
   const entries = await readMetrics(join(runDir, METRICS_FILE));
   const settings = await readRunSettings(join(runDir, 'run.json'));
   const evaluations = entries.filter(({ event }) => event === 'evaluate');
@@ -73,7 +74,7 @@ export function meanSpeed(training: readonly MetricsEntry[]): number | null {
 }
 
 /** Seconds of all updates, and of all evaluations. */
-export function secondsSpent({ training, evaluations }: RunRecord): { updates: number; evaluations: number } {
+export function secondsSpent({ training, evaluations }: RunFacts): { updates: number; evaluations: number } {
   return {
     updates: trainingTotals(training).seconds,
     evaluations: evaluations.reduce((sum, { seconds }) => sum + (Number(seconds) || 0), 0),
