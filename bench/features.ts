@@ -134,13 +134,13 @@ function print({ stepMs, waits, imagesPerSecond, diskMb }: Waits): void {
 async function writeStore(path: string, images: number, kind: 'hole' | 'real'): Promise<void> {
   const file = await open(path, 'w');
   try {
-    const bytes = Buffer.alloc(imageSize);
+    const image = Buffer.alloc(imageSize);
     const entries: StoreEntry[] = [];
     await file.write(STORE_MAGIC, 0, STORE_MAGIC.byteLength, 0);
-    let checksum = crc32(bytes);
+    let checksum = crc32(image);
     for (let i = 0; i < images; i++) {
       const offset = STORE_MAGIC.byteLength + i * imageSize;
-      if (kind === 'real') checksum = await writeImage(file, bytes, offset);
+      if (kind === 'real') checksum = await writeImage(file, image, offset);
       entries.push([String(i), offset, flags.regions, 640, 480, 1, checksum]);
     }
     const end = STORE_MAGIC.byteLength + images * imageSize;

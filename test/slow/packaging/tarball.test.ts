@@ -129,5 +129,4 @@ test('two processes that install at once download once and leave one good engine
     'active.json',
     `tensorflow-2.20.0-linux-${process.arch}-cpu`,
   ]);
-  tools.dispose();
 });
