@@ -1,4 +1,4 @@
-// The arguments of a training run: those of the run and the options of its step. Flags, config files, types, help and docs are made from them.
+// The arguments of a training run: its own and the options of its step. Flags, config files, types, help and docs are generated from them.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
@@ -12,7 +12,7 @@ const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
 /** Default warmup share of a run, from the authors' recipes. */
 const DEFAULT_WARMUP_RATIO = 0.1;
 
-/** A step's option with a run's default: a run follows a recipe, while a step alone does only what is requested. */
+/** An option of the step with another default for runs, which follow the authors' recipe. */
 function inRun<T extends z.ZodType>(
   option: z.ZodDefault<T> | z.ZodOptional<T>,
   value: z.util.NoUndefined<z.output<T>>,
@@ -26,46 +26,48 @@ const extent = {
   outputDir: text('a folder').describe('folder of the run: model, checkpoints, metrics, report'),
   epochs: number('a number above 0', (x) => x > 0)
     .default(3)
-    .describe('passes over the training examples'),
-  maxSteps: count.optional().describe('stop after so many updates, whatever the epochs say'),
-  batchSize: count.default(32).describe('examples in one batch'),
-  evaluationBatchSize: count.optional().describe('examples in one batch of evaluation; default batchSize'),
-  accumulationSteps: count.default(1).describe('batches whose gradients make one update'),
+    .describe('number of epochs'),
+  maxSteps: count.optional().describe('maximum number of updates; overrides epochs'),
+  batchSize: count.default(32).describe('batch size'),
+  evaluationBatchSize: count.optional().describe('batch size of evaluations; default batchSize'),
+  accumulationSteps: count.default(1).describe('batches whose gradients are accumulated for one update'),
 };
 
 /** The options of the run's training step, but for `totalSteps` and `seed`, which come from the run. */
 const stepArguments = {
   ...z.strictObject(STEP_OPTIONS).omit({ totalSteps: true, seed: true }).shape,
-  schedule: inRun(STEP_OPTIONS.schedule, 'linear', 'how the rate falls after the warmup'),
-  warmupSteps: STEP_OPTIONS.warmupSteps.describe('updates until the peak rate'),
+  schedule: inRun(STEP_OPTIONS.schedule, 'linear', 'decay of the learning rate after the warmup'),
+  warmupSteps: STEP_OPTIONS.warmupSteps.describe('updates until the peak learning rate'),
   weightDecay: inRun(STEP_OPTIONS.weightDecay, 0.01),
   maxGradNorm: inRun(
     STEP_OPTIONS.maxGradNorm,
     1,
-    'bound of the gradient norm over all parameters (bertadam: of each); 0 for none',
+    'maximum gradient norm, over all parameters (bertadam: of each); 0 for no clipping',
   ),
   compile: STEP_OPTIONS.compile
     .unwrap()
     .optional()
-    .describe('record the step as a graph; default: when the native engine is there'),
+    .describe('record the step as a graph; default: if the native engine is available'),
 };
 
 /** The random numbers of a run, the order of its examples, and when it evaluates, saves, logs and ends. */
 const course = {
-  seed: inRun(STEP_OPTIONS.seed, 0, 'of order, masks and dropout'),
+  seed: inRun(STEP_OPTIONS.seed, 0, 'seed of data order, masking and dropout'),
   warmupRatio: number('a number from 0 to 1', (x) => x >= 0 && x <= 1)
     .optional()
     .describe(`warmup as a share of all updates, instead of warmupSteps; default ${DEFAULT_WARMUP_RATIO}`),
-  shuffle: truth().default(true).describe('another order of the examples in every epoch'),
-  groupByLength: truth().default(false).describe('batches of examples of like length'),
+  shuffle: truth().default(true).describe('shuffle the examples in every epoch'),
+  groupByLength: truth().default(false).describe('batch examples of similar length'),
   evaluateEvery: interval.default('epoch').describe('epoch, never, or a number of updates'),
-  saveEvery: interval.default('epoch').describe('epoch, never, or a number of updates; evaluations save too'),
-  keepCheckpoints: count.default(2).describe('newest checkpoints that are kept, beside the best'),
-  patience: count.optional().describe('stop after so many evaluations without a better one'),
-  logEvery: count.default(10).describe('updates between two lines of metrics'),
-  histograms: truth().default(false).describe('write the distributions of all parameters for TensorBoard'),
-  stopAfter: count.optional().describe('save and stop after so many updates of this start; --resume continues'),
-  resume: truth().default(false).describe('go on from the newest checkpoint of outputDir'),
+  saveEvery: interval.default('epoch').describe('epoch, never, or a number of updates; evaluations also save'),
+  keepCheckpoints: count.default(2).describe('number of newest checkpoints to keep, besides the best one'),
+  patience: count.optional().describe('number of evaluations without improvement after which the run stops'),
+  logEvery: count.default(10).describe('number of updates between two log lines'),
+  histograms: truth().default(false).describe('write histograms of all parameters for TensorBoard'),
+  stopAfter: count
+    .optional()
+    .describe('save and stop after this number of updates in this process; --resume continues'),
+  resume: truth().default(false).describe('resume from the newest checkpoint in outputDir'),
 };
 
 /** Names, checks, defaults and descriptions of all arguments, in the order of help and docs. */

@@ -11,11 +11,11 @@ const paths = z
   .union([path, z.array(path).min(1)], { error: expected('a path or several') })
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
-/** Facts about an option besides its check and help text. */
+/** Metadata of an option besides its check and help text. */
 export interface OptionRole {
   /** The option that it replaces when a run's validation examples are opened. */
   validates?: string;
-  /** Whether it names examples, labels or words, and so does not apply to other examples of a run. */
+  /** Whether it names examples, labels or words, so that it does not apply to other examples of a run. */
   namesExamples?: true;
 }
 
@@ -34,79 +34,79 @@ const common = {
   validationFeatures: validating(
     'features',
     paths,
-    'region features of the validation examples, where they are others: easy-VQA numbers both splits from 0',
+    'region features of the validation examples, if in other files (easy-VQA numbers both splits from 0)',
   ),
-  maxTextLength: wholeNumber(4, 512).default(128).describe('longest text in word pieces'),
-  maxRegions: wholeNumber(1).optional().describe('use only the first so many regions of an image'),
+  maxTextLength: wholeNumber(4, 512).default(128).describe('maximum length of a text in word pieces'),
+  maxRegions: wholeNumber(1).optional().describe('maximum number of regions per image'),
   regions: oneOf(['real', 'zeroed', 'shuffled'])
     .default('real')
-    .describe('controls: zeroed shows no picture, shuffled that of another example'),
+    .describe('control experiments: zeroed removes the content of regions, shuffled uses those of another example'),
   skipBadImages: truth()
     .default(false)
-    .describe('leave out examples whose images have no usable regions (none, damaged, NaN or infinite), and list them'),
+    .describe('leave out and list examples whose images have no usable regions (none, damaged, NaN or infinite)'),
   vocabulary: ofExamples(
     path.optional(),
-    "vocab.txt; default: the model's, for a new model one built from the training texts",
+    "vocab.txt; default: the model's; for a new model built from the training texts",
   ),
   grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
   cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
   look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
   cacheMb: number('a number of at least 0', (x) => x >= 0)
     .default(256)
-    .describe('memory for region features that are used again, in MB'),
+    .describe('size of the cache of region features, in MB'),
 };
 
 const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
 
 const vqa = z.strictObject({
   questions: ofExamples(paths, 'VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
-  annotations: ofExamples(paths.optional(), 'VQA 2.0 annotations, in the order of the questions files'),
-  validationQuestions: validating('questions', paths, 'questions to validate on'),
-  validationAnnotations: validating('annotations', paths, 'their annotations'),
+  annotations: ofExamples(paths.optional(), 'VQA 2.0 annotations, in the order of the question files'),
+  validationQuestions: validating('questions', paths, 'validation questions'),
+  validationAnnotations: validating('annotations', paths, 'validation annotations'),
   features,
   answers: ofExamples(
     path.optional(),
-    'list of answers (.txt, .json); default: of the model, else built from the training answers',
+    "list of answers (.txt, .json); default: the model's, else built from the training answers",
   ),
   minimumAnswerCount: ofExamples(
     wholeNumber(1).default(9),
-    'built answers: questions that an answer must be the usual one of',
+    'for a built list: minimum number of questions with this most common answer',
   ),
   ...common,
 });
 
 const nlvr = z.strictObject({
   data: ofExamples(paths, 'NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
-  validationData: validating('data', paths, 'statements to validate on'),
+  validationData: validating('data', paths, 'validation statements'),
   features: features.optional().describe('region features of the pictures; default: the structured scenes'),
   ...common,
 });
 
 const nlvr2 = z.strictObject({
   data: ofExamples(paths, "NLVR2 statements: lil-lab's .json lines or LXMERT's .json"),
-  validationData: validating('data', paths, 'statements to validate on'),
+  validationData: validating('data', paths, 'validation statements'),
   features,
   ...common,
 });
 
 const pretraining = z.strictObject({
   captions: ofExamples(paths, "captions (COCO's captions_train2014.json, or lines of { image_id, caption })"),
-  validationCaptions: validating('captions', paths, 'captions to validate on'),
+  validationCaptions: validating('captions', paths, 'validation captions'),
   features,
   captionPairs: truth()
     .default(true)
-    .describe('show two captions, the second in half of the cases of another image; false: one'),
+    .describe('use two captions, in half of the cases the second one of another image; false: one caption'),
   ...common,
 });
 
 const places = truth()
   .default(true)
-  .describe("show each region's place in the picture to the model, after its features (2048 + 6)");
+  .describe("append each region's position in the picture to its features (2048 + 6)");
 
 const flickr = z.strictObject({
   entities: path.describe('folder of Flickr30k Entities, with Sentences and Annotations'),
   split: ofExamples(path, 'list of image ids: train.txt, val.txt or test.txt'),
-  validationSplit: validating('split', path, 'list of image ids to validate on'),
+  validationSplit: validating('split', path, 'list of validation image ids'),
   features,
   places,
   ...common,
@@ -114,27 +114,31 @@ const flickr = z.strictObject({
 
 const vcr = z.strictObject({
   data: ofExamples(paths, 'VCR annotations (train.jsonl, val.jsonl, test.jsonl)'),
-  validationData: validating('data', paths, 'annotations to validate on'),
-  features: features.describe('features by img_id: the whole picture first, then each object of the annotation'),
+  validationData: validating('data', paths, 'validation annotations'),
+  features: features.describe(
+    'features by img_id: the whole picture first, then the objects in the order of the annotation',
+  ),
   mode: oneOf(['answer', 'rationale']).default('answer').describe('answer: Q->A; rationale: QA->R'),
   alignment: oneOf(ALIGNMENTS)
     .default('pieces')
-    .describe("text positions of objects: of word pieces; words repeats a bug of the authors' code"),
+    .describe("text positions of objects: pieces, or words, which repeats a bug of the authors' code"),
   names: oneOf(NAMINGS)
     .default('distinct')
-    .describe('names of people: distinct ones; authors repeats a bug of their code, by which each choice starts over'),
+    .describe(
+      'names of people: distinct, or authors, which repeats a bug of their code that reuses names in each choice',
+    ),
   ...common,
 });
 
 const own = {
-  data: ofExamples(paths, 'own records (.jsonl); `visualbert data check` explains them'),
-  validationData: validating('data', paths, 'records to validate on'),
+  data: ofExamples(paths, 'own records (.jsonl); see `visualbert data check --help`'),
+  validationData: validating('data', paths, 'validation records'),
   features,
 };
 const classification = z.strictObject({ ...own, ...common });
 const answering = z.strictObject({
   ...own,
-  answers: ofExamples(path.optional(), 'list of answers (.txt, .json); default: of the model, else those of the data'),
+  answers: ofExamples(path.optional(), "list of answers (.txt, .json); default: the model's, else those of the data"),
   ...common,
 });
 const grounding = z.strictObject({ ...own, places, ...common });
@@ -166,7 +170,7 @@ export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
   pretraining: 'masked words and matching captions (COCO)',
   'vqa-pretraining': 'masked words of questions and answers',
   'nlvr2-pretraining': 'masked words of statements, and whether they are true',
-  'vcr-pretraining': 'masked words of questions with a choice, and whether it is right',
+  'vcr-pretraining': 'masked words of questions with a choice, and whether it is correct',
   'flickr-pretraining': 'masked words of sentences',
   classification: 'your own texts about one image or two, with labels',
   answering: 'your own questions with answers',
@@ -209,7 +213,7 @@ export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assi
   ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
 );
 
-/** Facts about an option besides its check and help text; empty for an unknown name. */
+/** The metadata of an option; empty for an unknown name. */
 export function optionRole(name: string): OptionRole {
   return (ALL_TASK_OPTIONS[name]?.meta() ?? {}) as OptionRole;
 }

@@ -28,43 +28,47 @@ export const STEP_OPTIONS = {
   learningRate: atLeast0.default(5e-5).describe('peak learning rate'),
   schedule: oneOf(SCHEDULES)
     .optional()
-    .describe('how the rate falls after the warmup; default linear, constant where no end is known (totalSteps)'),
-  warmupSteps: natural.optional().describe('updates until the peak rate; default 0'),
-  totalSteps: natural.optional().describe('updates at whose end the schedule has run out'),
-  weightDecay: atLeast0.default(0).describe('decay of all but biases and layer norms'),
-  beta1: below1.default(0.9).describe('share of the first moment that stays'),
-  beta2: below1.default(0.999).describe('share of the second moment that stays'),
+    .describe('decay of the learning rate after the warmup; default linear, or constant without totalSteps'),
+  warmupSteps: natural.optional().describe('updates until the peak learning rate; default 0'),
+  totalSteps: natural.optional().describe('updates after which the learning rate is 0'),
+  weightDecay: atLeast0.default(0).describe('weight decay, except for biases and layer norms'),
+  beta1: below1.default(0.9).describe('decay rate of the first moment'),
+  beta2: below1.default(0.999).describe('decay rate of the second moment'),
   epsilon: atLeast0.optional().describe('added to the root of the second moment; default 1e-8, bertadam 1e-6'),
   maxGradNorm: gradientBound
     .optional()
     .describe(
-      'bound of the gradient norm over all parameters (bertadam: of each); 0 for none; default none, bertadam 1',
+      'maximum gradient norm, over all parameters (bertadam: of each); 0 for no clipping; default none, bertadam 1',
     ),
-  layerDecay: upTo1.default(1).describe('factor of the rate per layer, from the head down to the embeddings'),
+  layerDecay: upTo1.default(1).describe('factor of the learning rate per layer, from the head down to the embeddings'),
   freeze: z
     .array(text('a name of parameters'), { error: expected('a list of names of parameters') })
     .readonly()
     .default([])
-    .describe('parameters that are not trained, by names with *, such as visual_bert.embeddings.*'),
+    .describe('names of parameters to freeze, with * as wildcard, such as visual_bert.embeddings.*'),
   emaDecay: number('a number above 0, below 1', (x) => x > 0 && x < 1)
     .optional()
     .describe('evaluate and save a moving average of the parameters with this decay'),
   labelSmoothing: below1
     .default(0)
-    .describe('share of each label that goes to all classes alike (nlvr, nlvr2, vcr, vqa, classification, answering)'),
+    .describe(
+      'share of each label that is distributed over all classes (nlvr, nlvr2, vcr, vqa, classification, answering)',
+    ),
   gradientCheckpointing: truth()
     .default(false)
-    .describe('keep less for the gradient and compute each encoder layer again: less memory, about a third more time'),
+    .describe('recompute each encoder layer for its gradient: less memory, about a third more time'),
   skipNonFinite: truth()
     .default(false)
-    .describe('pass over updates that are not finite instead of stopping; costs a pass over the parameters'),
+    .describe('skip updates with non-finite gradients instead of stopping; costs a pass over the parameters'),
   precision: oneOf(PRECISIONS)
     .default('fp32')
-    .describe('of matrix products; fp16 scales the loss, for GPUs without bf16; both need the compiled step'),
+    .describe(
+      'precision of matrix products; fp16 scales the loss, for GPUs without bf16; bf16 and fp16 require the compiled step',
+    ),
   compile: truth().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
   seed: wholeNumber(-(2 ** 31), 2 ** 32 - 1)
     .default(0)
-    .describe('of dropout'),
+    .describe('seed of dropout'),
 };
 
 const schema = z.strictObject(STEP_OPTIONS);
