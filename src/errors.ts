@@ -1,4 +1,4 @@
-// Named errors. Every message says who, what was expected, what was received and what to do.
+// Error classes. Every message names its source, what was expected, what was received and what to do.
 
 /** A configuration field or option is unusable. */
 export class ConfigError extends Error {
@@ -30,7 +30,7 @@ export class WorkerError extends Error {
   override readonly name = 'WorkerError';
 }
 
-/** The native engine is missing or broken, or cannot do what was requested. Says how to repair it. */
+/** The native engine is missing or broken, or cannot do what was requested. The message says how to repair it. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 }

@@ -1,4 +1,4 @@
-// Formulas that a backend may compute in one kernel, in one pass over memory. Each call has a composed form for other backends.
+// Formulas that some backends compute in one kernel, in one pass over memory. Each call has a composed form for other backends.
 import * as tf from '@tensorflow/tfjs';
 
 /**
@@ -14,7 +14,7 @@ import * as tf from '@tensorflow/tfjs';
  * - `FusedDropoutAddLayerNormGrad` `{ dy, x, weight, key }`, where x is that sum, to gradients of x before dropout, residual, weight and bias.
  * - `FusedSoftmax` `{ scores, bias? }`, `{ scale }` to `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`.
  * - `FusedSoftmaxDropout` `{ scores, bias?, key }`, `{ scale, rate, salt }` to the softmax and `dropout(softmax)`; on WebGPU alone.
- * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores; `FusedSoftmaxDropoutGrad` `{ dy, y, key }` with dropout behind.
+ * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores; `FusedSoftmaxDropoutGrad` `{ dy, y, key }` followed by dropout.
  * - `FusedLinear` `{ x, weight, bias }` to `x W^T + b`; on WebGPU alone.
  * - `HeadScores` `{ x, y }` of `[b q, n d]` and `[b s, n d]`, `{ b, n }` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone.
  * - `HeadMixture` `{ maps, x }` of `[b, n, q, s]` and `[b s, n d]` to `maps x` of each head, `[b q, n d]`; on WebGPU alone.

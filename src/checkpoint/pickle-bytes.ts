@@ -1,4 +1,4 @@
-// The bytes of a pickle, read from the front: numbers, texts and lines as its opcodes store them.
+// Reads the bytes of a pickle sequentially: the numbers, texts and lines of its opcodes.
 import { CheckpointError } from '../errors.js';
 
 /** No integer of a checkpoint is longer. */

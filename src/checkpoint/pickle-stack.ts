@@ -1,4 +1,4 @@
-// The stack and the memo of a pickle while it is read, with bounds on what a hostile one can make.
+// The stack and the memo of a pickle reader, with bounds against hostile pickles.
 import type { PickleValue } from './pickle-values.js';
 
 /** More than the pickle of any checkpoint holds (BERT large with its optimizer: 15 thousand containers); bounds memory and time of a hostile one. */

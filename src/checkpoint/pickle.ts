@@ -1,4 +1,4 @@
-// A pickle reader that executes nothing: opcodes build plain values, and only names on an allow-list mean anything.
+// A pickle reader that executes nothing: opcodes build plain values, and only names on an allow-list are accepted.
 import { PickleBytes } from './pickle-bytes.js';
 import { PickleStack } from './pickle-stack.js';
 import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';

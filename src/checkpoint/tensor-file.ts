@@ -12,7 +12,7 @@ export interface StoredTensor {
   name: string;
   dtype: StoredDType;
   shape: number[];
-  /** Where its data lies: equal for tensors that share all their bytes (tied weights). */
+  /** The location of its data: equal for tensors that share all their bytes (tied weights). */
   location: string;
 }
 

@@ -1,4 +1,4 @@
-// What torch.save's pickles may name: storages, tensors as views of them, and a few inert containers. Everything else is refused.
+// The names allowed in torch.save's pickles: storages, tensors as views of them, and a few inert containers.
 import { DTYPE_BYTES, type StoredDType } from './dtypes.js';
 import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
 

@@ -1,4 +1,4 @@
-// The channel between the workers: a TCP connection of each to worker 0, for exchanges, heartbeats and failures. Tensors never go through it.
+// The channel between the workers: a TCP connection from each to worker 0, for exchanges, heartbeats and failures. Tensors are not sent through it.
 import { EngineError, errorMessage, TrainingError, WorkerError } from '../errors.js';
 import { Exchanges } from './exchanges.js';
 import type { Cluster, Message } from './contract.js';

@@ -66,7 +66,7 @@ export function familyOf(file: string, json: object | null, names: Iterable<stri
     const value = (json as Record<string, unknown>)[field];
     if (family !== 'visual_bert' && !fine.includes(value)) {
       throw new CheckpointError(
-        `${file}: its config.json says ${field} ${JSON.stringify(value)?.slice(0, 40)}, with which it computes something else than a VisualBERT; it does not convert`,
+        `${file}: its config.json says ${field} ${JSON.stringify(value)?.slice(0, 40)}, which is not the computation of VisualBERT; it cannot be converted`,
       );
     }
   }

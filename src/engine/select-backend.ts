@@ -15,7 +15,7 @@ import {
   type NativeOptions,
   requireNativeOptions,
   requireOneTfjs,
-  requireSettings,
+  requireSameOptions,
 } from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
 import { requireKinds } from '../options.js';
@@ -63,7 +63,7 @@ export async function selectBackend(options: BackendOptions = {}): Promise<Backe
     await START[asked](options);
     return { backend: asked };
   }
-  requireSettings(options);
+  requireSameOptions(options);
   const reasons: string[] = [];
   for (const backend of ['tensorflow', 'wasm', 'cpu'] as const) {
     try {

@@ -1,4 +1,4 @@
-// Opens region features in any format: the one file that knows all readers.
+// Opens region features in any format: the only file that imports all readers.
 import { readdir } from 'node:fs/promises';
 import { exists, isFolder, joinPath, openSource } from '#platform';
 import { DataError } from '../errors.js';

@@ -1,4 +1,4 @@
-// The two products of attention, of all heads at once. The heads of a token lie side by side in its row.
+// The two products of attention, of all heads at once. The heads of a token are adjacent in its row.
 import * as tf from '@tensorflow/tfjs';
 import { fused, hasKernel } from '../fused.js';
 import { withGradient } from './with-gradient.js';

@@ -3,7 +3,7 @@ import { DataError } from '../errors.js';
 import type { Statement } from '../records/nlvr.js';
 import { requireKinds } from '../options.js';
 
-/** Scores of NLVR2. */
+/** Metrics of NLVR2. */
 export interface NlvrScores {
   /** Share of correct statements, in [0, 1]. */
   accuracy: number;

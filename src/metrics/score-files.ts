@@ -1,4 +1,4 @@
-// Scores result files against annotations, with the scores and output of the official tools.
+// Computes the metrics of result files against annotations, with the output of the official tools.
 import { readText, writeTextAtomic } from '#platform';
 import { type Box, matchingRegions } from '../boxes.js';
 import { readJsonRecords } from '../formats/json.js';
@@ -16,7 +16,7 @@ import { readVqaAnnotations, readVqaResults } from '../records/vqa.js';
 import { DataError } from '../errors.js';
 import { requireKinds, requireOptions, requirePath } from '../options.js';
 
-/** Scores as data and as the lines of the official tool. */
+/** Metrics as data and as the lines of the official tool. */
 export interface ScoreReport {
   scores: object;
   text: string;

@@ -34,7 +34,7 @@ export class VisualBertForMultipleChoice extends VisualBertPreTrainedModel<Logit
   readonly smoothsLabels = true;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => createClassifierParts(settings, initializer, 1));
+    super(config, options, (resolved, initializer) => createClassifierParts(resolved, initializer, 1));
   }
 
   protected override inputSpecs(): InputSpecs {

@@ -19,7 +19,7 @@ import { VisualBertPreTrainedModel } from './pretrained-model.js';
 export interface PreTrainingOutputs extends ModelOutputs {
   /** `[b, s, vocabSize]`, or `[b, k, vocabSize]` at `maskedPositions`. */
   predictionLogits: tf.Tensor;
-  /** `[b, 2]`; the authors' class 1 says that text and image match. */
+  /** `[b, 2]`; the authors' class 1 means that text and image match. */
   seqRelationshipLogits: tf.Tensor;
 }
 
@@ -45,10 +45,10 @@ export class VisualBertForPreTraining extends VisualBertPreTrainedModel<PreTrain
   override readonly className = VisualBertForPreTraining.className;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
-      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const predictions = createMaskedLmHead(settings, initializer);
-      const seqRelationship = createSeqRelationship(settings, initializer);
+    super(config, options, (resolved, initializer) => {
+      const backbone = new Backbone(resolved, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const predictions = createMaskedLmHead(resolved, initializer);
+      const seqRelationship = createSeqRelationship(resolved, initializer);
       return { backbone, predictions, seqRelationship, layers: [...backbone.layers, predictions, seqRelationship] };
     });
   }

@@ -35,11 +35,11 @@ export class VisualBertForRegionToPhraseAlignment extends VisualBertPreTrainedMo
   override readonly className = VisualBertForRegionToPhraseAlignment.className;
 
   constructor(config: VisualBertConfig, options: ModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
-      const backbone = new Backbone(settings, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
-      const predictions = createMaskedLmHead(settings, initializer);
-      const { numAttentionHeads, initializerRange, hiddenSize } = settings;
-      const seqRelationship = createSeqRelationship(settings, initializer);
+    super(config, options, (resolved, initializer) => {
+      const backbone = new Backbone(resolved, { prefix: 'visual_bert.', initializer, addPoolingLayer: true });
+      const predictions = createMaskedLmHead(resolved, initializer);
+      const { numAttentionHeads, initializerRange, hiddenSize } = resolved;
+      const seqRelationship = createSeqRelationship(resolved, initializer);
       const args = { name: 'attention', numAttentionHeads, initializerRange, initializer };
       const attention = built(new RegionToPhraseAttention(args), [null, null, hiddenSize]);
       return { backbone, attention, layers: [...backbone.layers, predictions, seqRelationship, attention] };

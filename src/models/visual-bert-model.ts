@@ -35,9 +35,9 @@ export class VisualBertModel extends VisualBertPreTrainedModel<BaseModelOutputs>
   override readonly className = VisualBertModel.className;
 
   constructor(config: VisualBertConfig, options: VisualBertModelOptions = {}) {
-    super(config, options, (settings, initializer) => {
+    super(config, options, (resolved, initializer) => {
       const { addPoolingLayer = true } = options;
-      const backbone = new Backbone(settings, { prefix: '', initializer, addPoolingLayer });
+      const backbone = new Backbone(resolved, { prefix: '', initializer, addPoolingLayer });
       return { backbone, layers: backbone.layers };
     });
   }

@@ -1,4 +1,4 @@
-// Error responses: a status and a sentence that says what was expected, never a stack trace.
+// Error responses: a status and a message that states what was expected, never a stack trace.
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { ServerPackages } from './packages.js';

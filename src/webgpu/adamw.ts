@@ -1,4 +1,4 @@
-// The update of parameters on WebGPU: one kernel a parameter, which writes where parameter and moments lie, and the norm of all gradients.
+// The update of parameters on WebGPU: one kernel per parameter, which updates parameter and moments in place, and the norm of all gradients.
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '../shapes.js';
 import {

@@ -1,4 +1,4 @@
-// GELU and its gradient on WebGPU, one thread an element.
+// GELU and its gradient on WebGPU, one thread per element.
 import { sizeOf } from '../shapes.js';
 import { type Inputs, type Kernel, run, THREADS, type WebGpuBackend, type WebGpuKernel } from './kernel.js';
 

@@ -1,4 +1,4 @@
-// Runs kernels written in WGSL through tfjs's WebGPU backend: inputs and results of any number, seen as flat arrays.
+// Runs kernels written in WGSL through tfjs's WebGPU backend: any number of inputs and results, as flat arrays.
 import * as tf from '@tensorflow/tfjs';
 
 /** What of tfjs's backend the kernels and `prepareWebGpu` need. */

@@ -1,4 +1,4 @@
-// Layer norms on WebGPU, of x, of x + residual and of dropout(x) + residual: a workgroup has a row, and one more kernel sums over the rows.
+// Layer norms on WebGPU, of x, of x + residual and of dropout(x) + residual: one workgroup per row, and another kernel that sums over the rows.
 import type * as tf from '@tensorflow/tfjs';
 import { columnGroups, columnSums } from './column-sums.js';
 import { type Attributes, type Inputs, type Kernel, run, type WebGpuBackend, type WebGpuKernel } from './kernel.js';

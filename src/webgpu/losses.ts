@@ -1,4 +1,4 @@
-// Cross-entropy and Kullback-Leibler divergence on WebGPU: a workgroup has a row of logits, and one adds up the rows.
+// Cross-entropy and Kullback-Leibler divergence on WebGPU: one workgroup per row of logits, and one that sums the rows.
 import type * as tf from '@tensorflow/tfjs';
 import { IGNORED_LABEL } from '../scores.js';
 import { sizeOf } from '../shapes.js';

@@ -30,7 +30,7 @@ const KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   },
 };
 
-/** Registers them, in place of others of the same name. */
+/** Registers them; they replace kernels of the same name. */
 export function registerWebGpuKernels(): void {
   for (const [kernelName, kernel] of Object.entries(KERNELS)) {
     if (tf.getKernel(kernelName, 'webgpu') !== undefined) tf.unregisterKernel(kernelName, 'webgpu');

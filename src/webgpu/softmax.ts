@@ -1,4 +1,4 @@
-// Scaled masked softmax on WebGPU, with dropout behind it where it is asked for: a workgroup has a row.
+// Scaled masked softmax on WebGPU, optionally followed by dropout: one workgroup per row.
 import type * as tf from '@tensorflow/tfjs';
 import { type Attributes, type Inputs, type Kernel, run, type WebGpuBackend, type WebGpuKernel } from './kernel.js';
 import { DROPOUT, DROPOUT_UNIFORMS, dropoutUniforms } from './philox.js';

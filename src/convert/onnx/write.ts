@@ -32,7 +32,7 @@ interface StoredParameter extends GraphParameter {
   byteCount: number;
 }
 
-/** Where a parameter lies in a file of parameters. */
+/** The location of a parameter in a file of parameters. */
 interface Location {
   file: string;
   offset: number;

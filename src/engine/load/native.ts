@@ -15,11 +15,11 @@ export interface NativeEngine {
   readonly binding: TfjsBinding;
   /** Our addon `visualbert_graph`, loaded on first use; callers cast it to its type. Null when it was not compiled from the current sources. */
   readonly graph: object | null;
-  readonly info: EngineId & EngineSettings & { folder: string };
+  readonly info: EngineId & ResolvedNativeOptions & { folder: string };
 }
 
-/** What a loaded engine runs with. */
-export interface EngineSettings {
+/** The options of a loaded engine, with all defaults filled in. */
+export interface ResolvedNativeOptions {
   /** Threads of one op. */
   readonly threads: number;
   /** Ops that may run at once. */
@@ -28,7 +28,7 @@ export interface EngineSettings {
   readonly xla: boolean;
 }
 
-/** Settings that TensorFlow reads once, when it is loaded. */
+/** Options that TensorFlow reads once, when it is loaded. */
 export interface NativeOptions {
   /** Threads of one op; 0 or absent: as many as the machine has cores. */
   threads?: number;
@@ -52,7 +52,7 @@ let loaded: NativeEngine | null = null;
  * @throws EngineError when it is not installed, does not fit the machine or cannot be loaded.
  */
 export function loadNative(options: NativeOptions = {}): NativeEngine {
-  requireSettings(options);
+  requireSameOptions(options);
   if (loaded !== null) return loaded;
   const id = findEngine(
     options.device === undefined ? process.env : { ...process.env, VISUALBERT_DEVICE: options.device },
@@ -60,7 +60,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   requireCpu(id.arch);
   const files = new Map(addonSources().map((addon) => [addon.name, addonFile(id, addon)]));
   const loader = openLoader(files.get('visualbert_loader'), options);
-  const settings = settingsOf(options);
+  const resolved = resolveOptions(options);
   try {
     if (!options.verbose) loader?.holdStderr();
     const binding = inThisRealm(require(files.get('tfjs_binding') ?? '') as TfjsBinding);
@@ -71,7 +71,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
       get graph() {
         return (graph ??= graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile)) : null);
       },
-      info: { ...id, folder: librariesFolder(id), ...settings },
+      info: { ...id, folder: librariesFolder(id), ...resolved },
     };
     loader?.dropLibraryPages();
     return loaded;
@@ -87,7 +87,7 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
   }
 }
 
-function settingsOf({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOptions): EngineSettings {
+function resolveOptions({ threads, interOpThreads, xla, gpuMemoryGrowth }: NativeOptions): ResolvedNativeOptions {
   return {
     threads: threads || Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     interOpThreads: interOpThreads || 1,
@@ -107,8 +107,8 @@ export function requireNativeOptions(options: NativeOptions): void {
   if (options.device !== undefined) requireDeviceKind('device', options.device);
 }
 
-/** @throws EngineError for invalid options, and when the engine is loaded with other settings: TensorFlow reads them once. */
-export function requireSettings(options: NativeOptions): void {
+/** @throws EngineError for invalid options, and when the engine is loaded with other options: TensorFlow reads them once. */
+export function requireSameOptions(options: NativeOptions): void {
   requireNativeOptions(options);
   if (loaded === null) return;
   for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {

@@ -1,4 +1,4 @@
-// Opens the pictures of a data set in folders, archives and tables: the one file that knows all sources.
+// Opens the pictures of a data set in folders, archives and tables: the only file that imports all sources.
 import { stat } from 'node:fs/promises';
 import { openSource } from '#platform';
 import type { ByteSource } from '../../byte-source.js';

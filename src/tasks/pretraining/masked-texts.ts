@@ -1,4 +1,4 @@
-// Opens pre-training on texts that are composed anew in each epoch: captions, and the texts of other tasks.
+// Opens pre-training on texts that are composed again in each epoch: captions, and the texts of other tasks.
 import { openedWith } from '../../features/region-features.js';
 import { readRegions, type RecordKind, recordDatasets, type Splits, type TaskExample } from '../shared/datasets.js';
 import type { OpenedTask, TaskContext } from '../shared/opened-task.js';
@@ -35,7 +35,7 @@ export async function openMaskedTexts<R extends PretrainingRecord>(
       images: ({ imageIds }) => imageIds,
       example: async (one, _, regions) => ({
         record: one,
-        text: { ids: [], typeIds: [] }, // composed anew in each epoch
+        text: { ids: [], typeIds: [] }, // composed in each epoch
         regions: await readRegions(one.imageIds, regions, processor),
       }),
     });
