@@ -1,4 +1,4 @@
-// Regions of one picture: the recorded detector beside PyTorch with torchvision's operations, from the same random weights, in turns.
+// Measures region detection of one picture: the recorded detector and PyTorch with torchvision's operations, with the same random weights, in turns.
 import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Does a training step wait for the disk? Batches of regions out of a store of 80 GB, read ahead as the Trainer does, while simulated steps run.
+// Measures whether a training step waits for the disk: batches of regions from a store of 80 GB, read ahead as by the Trainer, during simulated steps.
 //
-//   node dist/bench/features.js                     80 GB with a hole in place of the values: what the size itself costs
+//   node dist/bench/features.js                     a sparse store of 80 GB: the cost of its size
 //   node dist/bench/features.js --real 2            also 2 GB of real bytes that were dropped from the page cache (Linux, python3)
 import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
@@ -39,7 +39,7 @@ const flags = await yargs(hideBin(process.argv))
     default: [0, 100, 500],
     describe: 'lengths of a step; 0: reads alone',
   })
-  .option('folder', { string: true, default: tmpdir(), describe: 'where the stores lie while they are measured' })
+  .option('folder', { string: true, default: tmpdir(), describe: 'folder for the measured stores' })
   .strict()
   .parseAsync();
 
@@ -68,7 +68,7 @@ async function measure(kind: 'hole' | 'real', images: number): Promise<void> {
   const source = await openFeatureStore(path);
   const gb = ((images * imageSize) / GB).toFixed(1);
   console.log(
-    `${kind === 'hole' ? 'a store with a hole in place of its values' : 'a store of real bytes'}: ${gb} GB, ${images} images of ` +
+    `${kind === 'hole' ? 'a sparse store' : 'a store of real bytes'}: ${gb} GB, ${images} images of ` +
       `${flags.regions} x ${DIM} half floats; opened in ${(performance.now() - started).toFixed(0)} ms, index ${mb(process.memoryUsage().rss - before)}`,
   );
   console.log('| step | waited, median | worst | steps that waited | images / s | read | from the disk |');
@@ -158,7 +158,7 @@ async function writeImage(file: FileHandle, bytes: Buffer, offset: number): Prom
   return crc32(bytes);
 }
 
-/** Tells the system to forget the file's pages, so that the next read goes to the disk. */
+/** Evicts the file from the page cache, so that the next read goes to the disk. */
 function dropFromCache(path: string): void {
   const script = 'import os,sys; f=os.open(sys.argv[1],os.O_RDONLY); os.posix_fadvise(f,0,0,os.POSIX_FADV_DONTNEED)';
   if (spawnSync('python3', ['-c', script, path]).status !== 0)

@@ -1,4 +1,4 @@
-// Loading, saving and converting a checkpoint of BERT's size, inspecting a large one, and leaks.
+// Measures loading, saving and converting a checkpoint of BERT's size, inspecting a large one, and memory leaks.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -229,7 +229,7 @@ async function inTurns(
 
 interface Measurements {
   ms: number;
-  /** The part that filled a model, where the side tells it. */
+  /** The part that filled a model, if the side reports it. */
   fillMs: number;
   growthMb: number;
 }

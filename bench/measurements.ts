@@ -1,4 +1,4 @@
-// What is measured: who takes part, how often, and which ratio must be reached.
+// The measurements of training and forward steps: participants, rounds, and goals of the ratios.
 import { type SubjectArgs } from './subjects/subject.js';
 
 export type Engine = 'tfjs' | 'torch' | 'onnxruntime' | 'openvino';

@@ -1,4 +1,4 @@
-// `node dist/bench/parity.js`: runs the parity tests and writes docs/parity.md from what they compared.
+// `node dist/bench/parity.js`: runs the parity tests and writes docs/parity.md from their comparisons.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// `node dist/bench/pipeline.js`: what a pipeline costs beside the compiled forward pass inside it, for one question and for a stream.
+// `node dist/bench/pipeline.js`: measures the overhead of a pipeline over its compiled forward pass, for one question and for a stream.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';

@@ -1,4 +1,4 @@
-// `npm run bench`: this package and PyTorch side by side on this machine, in turns, with ratios and goals.
+// `npm run bench`: measures this package and PyTorch on this machine in turns, with ratios and goals.
 import { writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';

@@ -1,4 +1,4 @@
-// Start-up: whole processes from their start to the first answer of a base-size model, ours, PyTorch's and onnxruntime's in turns.
+// Measures start-up: from the start of a process to the first answer of a base-size model, ours, PyTorch's and onnxruntime's in turns.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

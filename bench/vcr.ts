@@ -1,4 +1,4 @@
-// `node dist/bench/vcr.js`: VCR's features of one picture, here and in PyTorch: how long they take and how far they are apart.
+// `node dist/bench/vcr.js`: compares VCR's features of one picture with PyTorch: time and differences.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import yargs from 'yargs';

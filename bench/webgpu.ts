@@ -1,5 +1,5 @@
-// What a training step of base size asks of a WebGPU device: `node dist/bench/webgpu.js`; with `--composed`, without our kernels.
-// Nothing is computed, so that a software device serves: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
+// `node dist/bench/webgpu.js`: counts the WebGPU commands of a training step of base size; with `--composed`, without our kernels.
+// Results are not read, so a software device is enough: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../src/node.js';
 import { countGpuCommands, type GpuCommands } from './machine/gpu-commands.js';

@@ -1,4 +1,4 @@
-// Makes a fresh clone ready (npm packages, build, engine), then runs one of the project's jobs. Needs Node alone.
+// Prepares a fresh clone (npm packages, build, engine), then runs one of the project's jobs. Requires only Node.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -93,7 +93,7 @@ function build() {
   writeFileSync('dist/.built', '');
 }
 
-/** Without an engine the job goes on: WebAssembly serves, and what cannot be done says so itself. */
+/** Without an engine the job continues on WebAssembly; anything that needs the engine reports it. */
 function installEngine(flags) {
   const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', ...flags], {
     stdio: ['ignore', 2, 2],

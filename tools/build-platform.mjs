@@ -1,4 +1,4 @@
-// Makes the npm packages with prebuilt addons: `npm run build:platform [-- PLATFORM...] [--out FOLDER]`, by default for this machine into prebuilt/.
+// Builds the npm packages with prebuilt addons: `npm run build:platform [-- PLATFORM...] [--out FOLDER]`, by default for this machine into prebuilt/.
 // Needs a build, g++ (for linux-arm64 on another machine: aarch64-linux-gnu-g++) or Apple's clang, and readelf. The same sources give the same bytes.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const GNU_FLAGS = [
   ...['-static-libstdc++', '-ffunction-sections', '-Wl,--gc-sections', '-Wl,--exclude-libs,ALL'],
   ...['-s', '-Wl,--build-id=none', `-ffile-prefix-map=${ROOT}=.`, join(ROOT, 'native', 'portable', 'glibc.cc')],
 ];
-/** What TensorFlow's wheel for macOS asks for. */
+/** The minimum version that TensorFlow's wheel for macOS requires. */
 const APPLE_FLAGS = ['-mmacosx-version-min=12.0'];
 
 const { values, positionals } = parseArgs({ options: { out: { type: 'string' } }, allowPositionals: true });
@@ -78,7 +78,7 @@ function writeMetadata(folder, { platform, arch, tensorflow }) {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(metadata, null, 2)}\n`);
   writeFileSync(
     join(folder, 'README.md'),
-    `# ${name}\n\n${what}, linked to TensorFlow ${tensorflow}. \`visualbert engine install\` takes them from here in place of compiling them. ` +
+    `# ${name}\n\n${what}, linked to TensorFlow ${tensorflow}. \`visualbert engine install\` uses them instead of compiling. ` +
       'They hold the C++ binding of @tensorflow/tfjs-node-gpu (Copyright Google LLC, Apache-2.0)' +
       `${platform === 'linux' ? ' and parts of libstdc++ (GPL-3.0 with the GCC Runtime Library Exception)' : ''}.\n`,
   );

@@ -1,4 +1,4 @@
-// Which versions of the system's libraries an ELF file asks for: of all but TensorFlow's own.
+// The versions of system libraries that an ELF file requires, except TensorFlow's own libraries.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';

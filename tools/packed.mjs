@@ -1,7 +1,7 @@
-// What `npm pack` needs only while it packs; run as `packed.mjs open` before and `packed.mjs close` after.
-// The folder that .npmrc has it write into: a pack without scripts, which has nothing built to pack, fails instead of making a tarball without
-// code. And the optional dependencies on the packages with prebuilt addons: those that `npm run build:platform` has built. In the checkout's own
-// package.json they would break `npm ci` as long as a registry lacks them.
+// Files that exist only while `npm pack` runs: `packed.mjs open` before and `packed.mjs close` after.
+// The first is the folder that .npmrc names for tarballs: packing without scripts, which would pack no code, fails without it. The second are the
+// optional dependencies on the packages with prebuilt addons that `npm run build:platform` has built: in the checkout's package.json they would
+// break `npm ci` as long as the registry lacks them.
 import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { builtPlatforms, mainPackage, PREBUILT, ROOT } from './platforms.mjs';

@@ -1,5 +1,5 @@
-// Takes into vendor/ what the package needs of @tensorflow/tfjs-node-gpu: its JavaScript kernels and C++ binding. Run before packing.
-// The package itself is no dependency: its install script downloads an outdated library and fails where that cannot be had.
+// Copies the required parts of @tensorflow/tfjs-node-gpu into vendor/: its JavaScript kernels and C++ binding. Run before packing.
+// The package itself is not a dependency: its install script downloads an outdated library, and fails if the download does.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

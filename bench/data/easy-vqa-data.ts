@@ -1,4 +1,4 @@
-// easy-VQA as `visualbert train vqa` reads it, and the same examples as arrays for PyTorch.
+// easy-VQA in the layout of `visualbert train vqa`, and the same examples as arrays for PyTorch.
 import {
   copyFileSync,
   existsSync,

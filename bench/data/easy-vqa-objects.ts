@@ -1,4 +1,4 @@
-// What there is to find in easy-VQA's training pictures: one shape each, before a plain background. No file says where; pixels and answers do.
+// The objects in easy-VQA's training pictures, one shape each on a plain background: boxes from the pixels, classes from the answers.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodePng, type DetectionExample, type RgbImage } from '../../src/node.js';
@@ -19,8 +19,8 @@ export function easyVqaObjects({
   const known = new Map<number, { shape?: number; color?: number }>();
   for (const [, answer, picture] of records) {
     const [shape, color] = [EASY_SHAPES, EASY_COLORS].map((names: readonly string[]) => names.indexOf(answer)) as [number, number]; // prettier-ignore
-    const told = { ...(shape >= 0 && { shape }), ...(color >= 0 && { color }) };
-    known.set(picture, { ...known.get(picture), ...told });
+    const classes = { ...(shape >= 0 && { shape }), ...(color >= 0 && { color }) };
+    known.set(picture, { ...known.get(picture), ...classes });
   }
   return [...known].flatMap(([picture, { shape, color }]): DetectionExample[] => {
     if (shape === undefined || color === undefined) return [];

@@ -1,4 +1,4 @@
-// easy-VQA as its authors distribute it: a wheel on PyPI, fetched and checked once.
+// Downloads easy-VQA as its authors distribute it, a wheel on PyPI, and checks it.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Runs whose metrics are kept in the cache, so that a comparison that was stopped goes on where it was.
+// Caches the metrics of runs, so that a stopped comparison resumes.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchCache } from '../subjects/python-env.js';

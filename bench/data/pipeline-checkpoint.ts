@@ -1,4 +1,4 @@
-// A base-size checkpoint with fresh weights for pipelines and servers, and images for it.
+// A base-size checkpoint with random weights for pipelines and servers, and images for it.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {

@@ -1,4 +1,4 @@
-// Questions for whole runs of both sides: VQA 2.0's files for our commands, the same as records for Python, and region features on disk.
+// Questions for whole runs of both sides: VQA 2.0's files for our commands, the same questions for Python, and region features on disk.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { normalValues } from '../../src/node.js';

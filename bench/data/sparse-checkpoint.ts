@@ -1,4 +1,4 @@
-// Checkpoints of any size that occupy no disk space: what inspecting one costs must not depend on its tensors.
+// Sparse checkpoints of any size that occupy no disk space: the cost of inspecting one must not depend on its tensors.
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ByteSink, writeWhole } from '../../src/byte-sink.js';

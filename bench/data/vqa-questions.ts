@@ -1,4 +1,4 @@
-// Questions in VQA 2.0's format for runs that are timed: made up, as long and as varied as the real ones.
+// Generated questions in VQA 2.0's format for timed runs, with the lengths and variety of the real ones.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RandomStream } from '../../examples/shapes/random-stream.js';

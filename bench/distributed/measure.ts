@@ -1,4 +1,4 @@
-// Steps that several workers share, ours and PyTorch's DistributedDataParallel with gloo in turns: times, waiting, bytes on the wire.
+// Measures steps of several workers, ours and PyTorch's DistributedDataParallel with gloo, in turns: times, waiting, bytes on the wire.
 import { readFileSync } from 'node:fs';
 import { freePorts } from '../../src/cluster/free-ports.js';
 import type { Row } from '../report/rows.js';
@@ -24,7 +24,7 @@ export interface DistributedOptions extends StepOptions, Pick<Setting, 'gbits' |
 interface Side {
   label: string;
   engine: 'tfjs' | 'torch';
-  /** How gradients travel; null: each worker computes its share, and none knows of the others. */
+  /** Precision of exchanged gradients; null: each worker computes its share without exchanging anything. */
   wire: 'fp32' | 'bf16' | null;
 }
 
@@ -43,7 +43,7 @@ const DDP: Side = { label: 'DistributedDataParallel', engine: 'torch', wire: 'fp
 const TORCH_ALONE: Side = { label: 'PyTorch, nothing exchanged', engine: 'torch', wire: null };
 
 /**
- * Rows for each number of workers: all share the batch, and the threads as evenly as they can. Every turn starts its processes anew, since all
+ * Rows for each number of workers: all share the batch, and the threads as evenly as they can. Every turn starts new processes, since all
  * sides together would not fit into memory.
  */
 export async function measureDistributed(options: DistributedOptions): Promise<Row[]> {

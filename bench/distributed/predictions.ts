@@ -1,4 +1,4 @@
-// The model of a step beside what was measured, and what it gives for more workers and other networks.
+// Compares the model of a step with the measurements, and predicts other numbers of workers and networks.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sendsOnlyRows } from '../../src/training/step/update/worker-sums.js';

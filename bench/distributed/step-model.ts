@@ -1,4 +1,4 @@
-// What a step of several workers should take, by its arithmetic, the bytes that are exchanged and the network.
+// Models the time of a step of several workers from its arithmetic, the exchanged bytes and the network.
 
 /** A worker's own share of a step, and what it exchanges. */
 export interface StepCosts {

@@ -1,4 +1,4 @@
-// What can be checked without a card: TensorFlow's GPU libraries load, and the steps that are recorded for a card find their kernels in them.
+// Checks the GPU engine without a card: TensorFlow's GPU libraries load, and have kernels for all operations of recorded steps.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A recorded graph as TensorFlow describes it: `tensorflow.GraphDef`, as far as placing its operations on devices asks.
+// Parses a recorded graph (`tensorflow.GraphDef`), as far as the placement of its operations requires.
 import { PbfReader } from 'pbf';
 
 /** One operation. */

@@ -1,4 +1,4 @@
-// TensorFlow's registry of kernels: which devices can run an operation with these dtypes.
+// TensorFlow's kernel registry: the devices that have a kernel of an operation for given dtypes.
 import { PbfReader } from 'pbf';
 import { emptyValue, readValue, type GraphNode } from './graph-definition.js';
 
@@ -7,7 +7,7 @@ export interface Kernel {
   device: string;
   /** Allowed dtypes by attribute. */
   allowed: Map<string, number[]>;
-  /** Not empty: only for operations that ask for it by name. */
+  /** Not empty: only for operations that request it by name. */
   label: string;
 }
 

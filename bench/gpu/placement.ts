@@ -1,4 +1,4 @@
-// Where TensorFlow would place a graph on a machine with one GPU, worked out without one from its registry of kernels.
+// Computes from the kernel registry where TensorFlow would place the operations of a graph on a machine with one GPU.
 import type { GraphNode } from './graph-definition.js';
 import { canRun, type Kernel } from './kernels.js';
 
@@ -15,7 +15,7 @@ export interface Placement {
 
 /**
  * Places operations as TensorFlow's placer does with soft placement: on the GPU where it has a kernel for the dtypes, but operations that share a
- * variable, or are told to be on one device, go together: one without a GPU kernel keeps all of them on the CPU.
+ * variable, or are colocated, go together: one without a GPU kernel keeps all of them on the CPU.
  * @param kernelsOf the registered kernels of a type of operation.
  */
 export function placeOnGpu(nodes: readonly GraphNode[], kernelsOf: (type: string) => readonly Kernel[]): Placement {

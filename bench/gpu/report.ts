@@ -1,4 +1,4 @@
-// `npm run gpu-report`: what the owner of an NVIDIA card can find out there, in one Markdown file: the tests on the card, and the bench beside PyTorch.
+// `npm run gpu-report`: writes one Markdown file with the tests on an NVIDIA card, and the benchmark against PyTorch.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Counts what is asked of a WebGPU device: compute dispatches, submissions, buffers, and copies to the host.
+// Counts the commands sent to a WebGPU device: compute dispatches, submissions, buffers, and copies to the host.
 import * as tf from '@tensorflow/tfjs';
 
 export interface GpuCommands {

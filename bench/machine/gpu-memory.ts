@@ -1,4 +1,4 @@
-// How much of the graphics card's memory is taken.
+// The allocated memory of the graphics card.
 import { execFileSync } from 'node:child_process';
 
 /**

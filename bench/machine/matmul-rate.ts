@@ -1,4 +1,4 @@
-// How fast a plain large matrix product is here, and how many operations a training step needs: their ratio is the efficiency.
+// The rate of a large matrix product on this machine, and the operations of a training step: their ratio is the efficiency.
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../../src/node.js';
 

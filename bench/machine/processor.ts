@@ -1,4 +1,4 @@
-// What this machine's processor can do, where a comparison depends on it.
+// Properties of this machine's processor on which a comparison depends.
 import { existsSync, readFileSync } from 'node:fs';
 
 const CPU_INFO = '/proc/cpuinfo';

@@ -1,4 +1,4 @@
-"""Batches in safetensors files, without PyTorch: what onnxruntime and OpenVINO read is not to cost them its memory."""
+"""Batches in safetensors files, without PyTorch, so that onnxruntime and OpenVINO are measured without its memory."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The other side of start-up: a process that answers one question.
+"""The Python side of start-up: a process that answers one question.
 
 `python first_answer.py torch|onnxruntime MODEL VOCABULARY THREADS QUESTION`: MODEL is a checkpoint's folder, or the file of its export.
 """

@@ -1,4 +1,4 @@
-"""Commands come as JSON lines on stdin, one reply a line goes to stdout; whatever libraries print goes to stderr."""
+"""Reads commands as JSON lines from stdin and writes one reply per line to stdout; output of libraries goes to stderr."""
 
 import json
 import os

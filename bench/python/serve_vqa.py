@@ -1,4 +1,4 @@
-"""The server that people put transformers' VisualBERT behind: FastAPI, and a queue that joins requests into batches while the model runs.
+"""A server as people write one for transformers' VisualBERT: FastAPI, and a queue that batches requests while the model runs.
 
 `python serve_vqa.py FOLDER FEATURES PORT THREADS BATCH`: FOLDER has the checkpoint and vocab.txt, FEATURES is a safetensors file of regions by image id.
 """

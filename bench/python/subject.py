@@ -1,4 +1,4 @@
-"""The other side of a measurement: PyTorch, onnxruntime or OpenVINO; see protocol.py for how it is spoken to."""
+"""The Python side of a measurement: PyTorch, onnxruntime or OpenVINO; see protocol.py for its commands."""
 
 import time
 

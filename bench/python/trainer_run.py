@@ -1,4 +1,4 @@
-"""transformers' Trainer as a whole run with checkpoints: a JSON line when an update is done, so that the caller can time what lies between.
+"""transformers' Trainer as a whole run with checkpoints: prints a JSON line after each update, so that the caller can time the rest.
 
 `python trainer_run.py '{"model": folder, "questions": file, ..., "steps": 6, "save_every": 2, "stop_after": null, "resume": false}'`
 """

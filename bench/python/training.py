@@ -1,4 +1,4 @@
-"""What every comparison shares on the PyTorch side: batches from safetensors, parameter groups, one training step."""
+"""The PyTorch side shared by all comparisons: batches from safetensors, parameter groups, one training step."""
 
 import torch
 from batches import grouped

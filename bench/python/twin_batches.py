@@ -1,4 +1,4 @@
-"""Trains transformers' class on batches that our side wrote, in their order, and writes its losses and logits.
+"""Trains transformers' class on batches written by our side, in the same order, and writes its losses and logits.
 
 `python twin_batches.py '{"class_name": ..., "model": folder, "train": file, "evaluate": file, "out": file, "threads": 2, ...}'`
 """

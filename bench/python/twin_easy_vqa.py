@@ -1,4 +1,4 @@
-"""Trains transformers' VisualBertForQuestionAnswering on easy-VQA as our side prepared it, with its own initial weights and order.
+"""Trains transformers' VisualBertForQuestionAnswering on easy-VQA as prepared by our side, with its own initial weights and order.
 
 `python twin_easy_vqa.py '{"data": folder, "seed": 0, "epochs": 2, ...}'` prints one JSON line an epoch:
 seconds of an update (the median) and of the evaluation, accuracy in percent. `max_steps` ends every epoch early.

@@ -1,4 +1,4 @@
-"""Makes what a measurement works on: a checkpoint with random weights, batches of inputs, an ONNX export.
+"""Creates the files of a measurement: a checkpoint with random weights, batches of inputs, an ONNX export.
 
 `python workload.py '{"do": "model" | "batches" | "onnx" | "onnx-int8", ...}'`; what exists already is kept.
 """

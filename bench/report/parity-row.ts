@@ -1,4 +1,4 @@
-// What the parity tests report of each comparison, one line of JSON each.
+// The results of the parity tests: one line of JSON per comparison.
 
 /** One comparison: the largest error of everything of one kind in one case. */
 export interface ParityRow {

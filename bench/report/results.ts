@@ -1,4 +1,4 @@
-// Keeps docs/results.md: each comparison owns the text between its two markers and replaces it when it is run.
+// Updates docs/results.md: each study replaces the text between its two markers.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -20,7 +20,7 @@ export function standardError(values: readonly number[]): number {
   return Math.sqrt(variance / values.length);
 }
 
-/** The value below which a share of the values lie. */
+/** The quantile of the values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;

@@ -1,4 +1,4 @@
-// Clients that ask a server one question after another, and the servers that they ask.
+// Clients that send a server one question after another, and the servers under load.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -89,7 +89,7 @@ export interface Load {
   errors: number;
 }
 
-/** Asks with so many clients at once, until `isOver` (told how many were answered) says so. */
+/** Sends questions with this number of clients at once, until `isOver` returns true for the number of answers. */
 export async function load(
   url: string,
   clients: number,

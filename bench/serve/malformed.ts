@@ -1,4 +1,4 @@
-// Malformed requests for a server: broken JSON, wrong types, huge arrays, numbers that are none, slow bodies, closed sockets.
+// Malformed requests for a server: broken JSON, wrong types, huge arrays, invalid numbers, slow bodies, closed sockets.
 import { connect } from 'node:net';
 import { RandomStream } from '../../examples/shapes/random-stream.js';
 

@@ -1,4 +1,4 @@
-// `visualbert serve` beside FastAPI with transformers: throughput and latency under load, memory over many requests, malformed requests.
+// Measures `visualbert serve` and FastAPI with transformers: throughput and latency under load, memory over many requests, malformed requests.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { memorySource, packFeatures, writeSafetensors } from '../../src/node.js';

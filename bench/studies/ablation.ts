@@ -1,4 +1,4 @@
-// `node dist/bench/studies/ablation.js`: the paper's ablation on the synthetic twin: what do pre-training on captions and early fusion bring?
+// `node dist/bench/studies/ablation.js`: the paper's ablation on the synthetic twin: the effect of pre-training on captions and of early fusion.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';

@@ -1,4 +1,4 @@
-// `node dist/bench/studies/easy-vqa-objects.js`: easy-VQA with the objects that a small detector finds as regions, in place of patches.
+// `node dist/bench/studies/easy-vqa-objects.js`: easy-VQA with regions that a small detector finds, instead of patches.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { mean, standardError } from '../report/statistics.js';
 /** The model and settings of the study from patches. */
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
 const TRAINING = { batchSize: 64, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1, warmupRatio: 0.1 };
-/** The detector of the shapes example, for pictures of 64 x 64 pixels; a shape has no room around it here. */
+/** The detector of the shapes example, for pictures of 64 x 64 pixels; a shape has no margin here. */
 const DETECTOR: DetectorConfig = {
   ...SHAPES_DETECTOR,
   input: { ...SHAPES_DETECTOR.input, size: 64, maxSize: 128 },

@@ -1,4 +1,4 @@
-// `node dist/bench/studies/explanations.js`: how good explanations are on the synthetic twins, and which heads find what words name.
+// `node dist/bench/studies/explanations.js`: evaluates explanations on the synthetic twins, and which heads ground phrases.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';

@@ -1,4 +1,4 @@
-// `node dist/bench/studies/nlvr.js`: trains on NLVR's human statements here and in PyTorch, from the same weights and in the same order.
+// `node dist/bench/studies/nlvr.js`: trains on NLVR's human statements here and in PyTorch, with the same initial weights and order.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

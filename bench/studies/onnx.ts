@@ -1,4 +1,4 @@
-// `node dist/bench/studies/onnx.js --run RUN`: the answers of model.onnx and of its 8-bit form beside the model's own.
+// `node dist/bench/studies/onnx.js --run RUN`: compares the answers of model.onnx and of its 8-bit form with the model's.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

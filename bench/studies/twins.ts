@@ -1,4 +1,4 @@
-// `node dist/bench/studies/twins.js`: the score of every synthetic twin, beside what is reached without seeing a picture.
+// `node dist/bench/studies/twins.js`: the metric of every synthetic twin, and what is reached without pictures.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';

@@ -1,4 +1,4 @@
-// Our side of a subject's conversation (subject.ts): commands as lines of JSON, a reply to each.
+// The commands of a measured process (subject.ts): JSON lines in, one reply per command.
 import { createInterface } from 'node:readline';
 
 /** What commands do, by the name in `do`; each gets the rest of its line. */

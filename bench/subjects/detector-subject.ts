@@ -1,4 +1,4 @@
-// Our side of the measurement of region detectors: the process that src/ runs in; see subject.ts for how it is spoken to.
+// Our process of the detector measurement, which runs the code of src/; see subject.ts for its commands.
 import { type DetectedRegions, RegionDetector, selectBackend } from '../../src/node.js';
 import { answerCommands, memory } from './commands.js';
 

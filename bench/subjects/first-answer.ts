@@ -1,4 +1,4 @@
-// Our side of ../start-up.ts: a process that answers one question. `node first-answer.js FOLDER PRECISION THREADS QUESTION`.
+// Our process of ../start-up.ts: answers one question. `node first-answer.js FOLDER PRECISION THREADS QUESTION`.
 import { pipeline, type PredictionPrecision, selectBackend } from '../../src/node.js';
 
 /** Regions of an image and their width. */

@@ -1,4 +1,4 @@
-// The Python that stands beside us: VISUALBERT_PYTHON, else an environment of our own in the cache, made on first use.
+// The Python of the other side: VISUALBERT_PYTHON, else an environment in the cache, created on first use.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,4 +1,4 @@
-// One process that is measured: it answers JSON lines, so that several can take turns and each has a peak memory of its own.
+// A measured process: it answers commands as JSON lines, so that several processes can take turns, each with its own peak memory.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 

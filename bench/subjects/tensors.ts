@@ -1,4 +1,4 @@
-// Arrays in safetensors files: how both sides are given the same inputs and hand back what they made of them.
+// Arrays in safetensors files, in which both sides read their inputs and write their results.
 import { writeWhole } from '../../src/byte-sink.js';
 import { openTensorFile } from '../../src/checkpoint/open.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';

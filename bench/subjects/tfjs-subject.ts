@@ -1,4 +1,4 @@
-// Our side of a measurement: the process that src/ runs in; see subject.ts for how it is spoken to.
+// Our process of a measurement, which runs the code of src/; see subject.ts for its commands.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';

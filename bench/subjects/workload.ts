@@ -1,4 +1,4 @@
-// Checkpoints and batches that both sides read: made once by Python into the cache.
+// Checkpoints and batches for both sides, created once by Python in the cache.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A training step's state on disk and its end: saveState beside torch.save of the same tensors, and dispose.
+// Measures saving and disposing of a training step: saveState and torch.save of the same tensors, and dispose.
 import { join } from 'node:path';
 import { rmSync } from 'node:fs';
 import { type Row } from '../report/rows.js';

@@ -1,4 +1,4 @@
-// Examples per second of a real training run: VQA questions with features read from disk, by our Trainer and by transformers'.
+// Measures examples per second of a training run: VQA questions with features read from disk, by our Trainer and by transformers'.
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -98,7 +98,7 @@ function theirs(options: EpochOptions, files: RunFiles, model: string, precision
   return meanAfterWarmup((JSON.parse(line) as { seconds: number[] }).seconds);
 }
 
-/** Batches differ in length, so that only their sum says how many examples a second brings. */
+/** Batches differ in length, so examples per second follow from their sums only. */
 function meanAfterWarmup(times: readonly number[]): number {
   return mean(times.slice(WARMUP_STEPS));
 }

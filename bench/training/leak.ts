@@ -1,4 +1,4 @@
-// Whether training holds on to memory: tensors and resident bytes over many small steps.
+// Measures memory leaks of training: tensors and resident bytes over many small steps.
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../../src/node.js';
 import { type RawTensor } from '../../src/node.js';

@@ -1,4 +1,4 @@
-// Times steps of several processes in turns, so that whatever else the machine does falls on all of them alike.
+// Times steps of several processes in turns, so that other load on the machine affects all of them equally.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { operationTable, type OperationTime } from '../../src/node.js';

@@ -1,4 +1,4 @@
-// Everything of a training run but its updates: start, saves, end, Ctrl-C and resuming of `visualbert train`, beside transformers' Trainer.
+// Measures a training run except its updates: start, saves, end, Ctrl-C and resuming of `visualbert train` and of transformers' Trainer.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Addresses of files that vite copies beside the page.
+// Addresses of files that vite copies next to the page.
 declare module '*?url' {
   const url: string;
   export default url;

@@ -1,4 +1,4 @@
-// What the page computes on: a backend of TensorFlow.js, fetched when it is chosen.
+// The backends of the page: TensorFlow.js backends, loaded when they are chosen.
 import wasmUrl from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simdUrl from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import threadedUrl from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';

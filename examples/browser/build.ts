@@ -1,4 +1,4 @@
-// Builds the page and the models beside it into one folder that any web server can serve.
+// Builds the page with its models into one folder that any web server can serve.
 import { copyFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { convertCheckpoint } from '../../src/node.js';

@@ -1,4 +1,4 @@
-// Teaches the model a colour that it has no word for: twenty questions about new scenes, with the encoder frozen.
+// Teaches the model a new colour word with twenty questions about new scenes; the encoder is frozen.
 import { createTrainingStep, pixelFeatures } from '../../src/index.js';
 import { drawScene } from '../shapes/draw.js';
 import { aloneIn, CORNERS } from '../shapes/questions.js';

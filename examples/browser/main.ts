@@ -1,4 +1,4 @@
-// The page: loads a model, draws scenes, asks, explains, learns and saves.
+// The page: loads a model, draws scenes, answers, explains, learns and saves.
 import {
   explain,
   type ExplanationMethod,

@@ -1,4 +1,4 @@
-// The page's model: a question-answering VisualBERT with its processor, which can move between backends and get one more answer.
+// The page's model: a question-answering VisualBERT with its processor, which can change backends and get one more answer.
 import {
   AnswerVocabulary,
   memorySink,

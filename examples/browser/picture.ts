@@ -1,4 +1,4 @@
-// Takes the README's picture of the page, by `node dist/examples/browser/picture.js`; the quickstart has run, and Chromium is installed.
+// Makes the README's picture of the page: `node dist/examples/browser/picture.js`, after the quickstart; requires Chromium.
 import { resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 import { preview } from 'vite';

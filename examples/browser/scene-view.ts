@@ -1,4 +1,4 @@
-// Draws a scene with its boxes, shaded by what they have to do with the answer.
+// Draws a scene with its boxes, shaded by their relevance for the answer.
 import { drawScene } from '../shapes/draw.js';
 import { type Scene } from '../shapes/scene.js';
 

@@ -1,4 +1,4 @@
-// Builds the page and opens it, by `npm run example:browser`. The model is that of the quickstart, which runs first where it has not.
+// `npm run example:browser`: builds the page and opens it. The model is that of the quickstart, which runs first if necessary.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// The notebook "Generate Embeddings for VisualBERT": visual embeddings of pictures, and what the model makes of them with a text, step by step.
+// The notebook "Generate Embeddings for VisualBERT": visual embeddings of pictures, and the model's outputs for them with a text, step by step.
 //
 //   node dist/examples/notebooks/embeddings.js "A man is riding a horse." left.jpg right.jpg
 //

@@ -1,9 +1,9 @@
-// The notebook "VisualBERT VQA demo": a photograph and questions in, answers out, step by step. What `visualbert ask` does in one command.
+// The notebook "VisualBERT VQA demo": answers questions about a photograph, step by step. `visualbert ask` does it in one command.
 //
 //   ANSWERS=answers_vqa.txt node dist/examples/notebooks/vqa-demo.js photo.jpg "What is the man riding?" "What color is the bus?"
 //
 // The first run downloads the detector and the checkpoint; DETECTOR and MODEL (environment variables) name others. ANSWERS is the list of answers
-// of a checkpoint that names none: Pythia's answers_vqa.txt for the authors'.
+// for a checkpoint without one: Pythia's answers_vqa.txt for the authors'.
 import { findDetector, RegionDetector, VisualBertForQuestionAnswering, VisualBertProcessor } from '../../src/node.js';
 
 const [picture = 'photo.jpg', ...questions] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// Builds the page and model.onnx beside it into one folder that any web server can serve: `node dist/examples/onnx/build.js RUN OUT`.
+// Builds the page with model.onnx into one folder that any web server can serve: `node dist/examples/onnx/build.js RUN OUT`.
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

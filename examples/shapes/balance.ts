@@ -1,4 +1,4 @@
-// Chooses questions so that no wording gives its answer away.
+// Chooses questions so that no wording predicts its answer.
 import { type RandomStream } from './random-stream.js';
 
 /** A question or statement with its answer. */

@@ -1,4 +1,4 @@
-// What can be said of a scene: sentences whose phrases point to things, for captions and for grounding.
+// Captions of a scene: sentences whose phrases refer to things, for captions and for grounding.
 import { cornerOf, uniqueNames } from './questions.js';
 import { type RandomStream } from './random-stream.js';
 import { COLORS, manyOf, pairOf, SHAPES, type Scene, type Thing, thingsThatAre } from './scene.js';

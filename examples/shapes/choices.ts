@@ -1,4 +1,4 @@
-// Questions with four answers and four reasons, in the form of VCR: things are named by tags, which only their place in the list tells apart.
+// Questions with four answers and four rationales, in VCR's format: things are referred to by tags, distinguished only by their index.
 import { type RandomStream } from './random-stream.js';
 import { COLORS, SHAPES, type Scene, type Thing } from './scene.js';
 

@@ -1,4 +1,4 @@
-// What a detector finds in scenes: how well, and as a folder that models are evaluated on.
+// The regions that a detector finds in scenes: its precision, and a folder of them for evaluating models.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {

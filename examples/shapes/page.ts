@@ -1,4 +1,4 @@
-// Predictions as a page to click through: one file, which needs nothing from outside.
+// Predictions as a page to click through: one self-contained file.
 import { html, htmlPage } from '../../src/node.js';
 import { isRight, PANEL_HEIGHT, PANEL_WIDTH, type Prediction, predictionPanel } from './panel.js';
 

@@ -1,4 +1,4 @@
-// Statements about two scenes, in the form of NLVR2: each is true of half of the pairs that it is made about.
+// Statements about two scenes, in NLVR2's format: each is true for half of its pairs.
 import { type Asked, balanced } from './balance.js';
 import { type RandomStream } from './random-stream.js';
 import { COLORS, SHAPES, type Scene, thingsThatAre } from './scene.js';

@@ -1,4 +1,4 @@
-// A prediction as a drawing: the scene with its boxes, what was asked, and the likeliest answers as bars.
+// A prediction as a drawing: the scene with its boxes, the question, and the most likely answers as bars.
 import { encodePng, html, type Markup, pictureUrl } from '../../src/node.js';
 import { drawScene } from './draw.js';
 import { SCENE_SIZE, type Scene } from './scene.js';

@@ -1,4 +1,4 @@
-// What trained models answer to probes of the held-out scenes: a few of each template.
+// Predictions of trained models for held-out scenes: a few of each template.
 import { openRegionFeatures, pipeline, type SourcedImage } from '../../src/node.js';
 import { type Probe } from './balance.js';
 import { type Prediction } from './panel.js';

@@ -1,4 +1,4 @@
-// Every question that can be asked about a scene, with its answer.
+// All questions about a scene, with their answers.
 import { type Probe } from './balance.js';
 import { COLORS, manyOf, pairOf, SCENE_SIZE, SHAPES, type Scene, type Thing, thingsThatAre } from './scene.js';
 

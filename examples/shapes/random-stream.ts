@@ -1,4 +1,4 @@
-// A stream of random choices from a seed and a name: the same pair gives the same choices everywhere.
+// A stream of random choices: a function of a seed and a name.
 import { hash32, uniformValues } from '../../src/index.js';
 
 const BLOCK = 1024;

@@ -1,4 +1,4 @@
-// Random scenes of coloured shapes: what stands where, and the boxes that a detector would propose.
+// Random scenes of coloured shapes: their positions, and the boxes that a detector would propose.
 import { type RandomStream } from './random-stream.js';
 
 export const COLORS = ['red', 'yellow', 'green', 'blue', 'purple'] as const;

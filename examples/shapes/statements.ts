@@ -1,4 +1,4 @@
-// Every statement that is true or false of a scene.
+// All statements about a scene, with their truth values.
 import { type Probe } from './balance.js';
 import { aloneIn, cornerOf, CORNERS, uniqueNames } from './questions.js';
 import { COLORS, manyOf, pairOf, SHAPES, type Scene, thingsThatAre } from './scene.js';

@@ -1,4 +1,4 @@
-// A synthetic twin of every task: what it reads, how long it is trained, and the score it must reach beside that of a guess.
+// A synthetic twin of every task: its data, training, the metric that it must reach, and that of guessing.
 import { evaluateRun, openTrainRun, SILENT_PROGRESS } from '../../src/node.js';
 import { SHAPES_RECIPE } from './recipe.js';
 import { type Split, writeShapesData } from './write-data.js';

@@ -1,4 +1,4 @@
-// Writes what all other tasks read about the scenes of a data set, each in the format of its original: COCO captions, Flickr30k Entities,
+// Writes the data of all other tasks about the scenes of a data set, each in its original format: COCO captions, Flickr30k Entities,
 // NLVR2, VCR, and own JSON lines.
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
