@@ -1,4 +1,4 @@
-// Sinks keep what was written, whatever the caller does with its array afterwards.
+// Sinks copy what is written, so that the caller may reuse its array.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

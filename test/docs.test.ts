@@ -1,4 +1,4 @@
-// Every TypeScript block of the README and of docs/ runs as it stands there, with small stand-ins for checkpoints and features.
+// Runs every TypeScript block of the README and of docs/, with small stand-ins for checkpoints and features.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// Every @example of a docstring in src runs as it stands there, with small stand-ins for checkpoints, pictures and features.
+// Runs every @example of the docstrings in src, with small stand-ins for checkpoints, detectors, pictures and features.
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// The replaceable logger: each warning once, to whoever listens.
+// The replaceable logger: each warning once.
 import { afterEach, expect, test } from '@jest/globals';
 import { info, setLogger, warnOnce } from '../src/logger.js';
 

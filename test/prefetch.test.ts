@@ -1,4 +1,4 @@
-// Work that is begun ahead of its reader.
+// Prefetching items ahead of their reader.
 import { describe, expect, test } from '@jest/globals';
 import { prefetch } from '../src/prefetch.js';
 

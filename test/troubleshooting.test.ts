@@ -1,4 +1,4 @@
-// The page of troubleshooting quotes messages: each of them is one that the code has.
+// Every message quoted in docs/troubleshooting.md exists in the code.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Options, paths and other arguments of a wrong kind: every public function and class answers with an error of the package.
+// Options, paths and other arguments of a wrong type: every public function and class throws an error of the package.
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';

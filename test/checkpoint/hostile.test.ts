@@ -1,4 +1,4 @@
-// Files made to harm or to confuse: each ends in a CheckpointError that says what and where, in little memory (hangs meet jest's timeout).
+// Hostile files: each is a CheckpointError that names the problem and its location, with little memory (hangs run into jest's timeout).
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { memorySink } from '../../src/byte-sink.js';

@@ -1,4 +1,4 @@
-// Writing checkpoints: bytes as the reference writes them, round trips without a changed bit.
+// Writing checkpoints: the same bytes as the reference, and exact round trips.
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { crc32 as zlibCrc32 } from 'node:zlib';

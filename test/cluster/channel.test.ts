@@ -1,4 +1,4 @@
-// The channel between workers, all of them in this process: exchanges, and who is named when one is missing, different, lost or silent.
+// The channel between workers, all in this process: exchanges, and which worker an error names when one is missing, different, lost or silent.
 import { connect, createServer, type Server } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';

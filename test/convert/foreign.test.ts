@@ -1,4 +1,4 @@
-// Converting what other programs leave: wrapped keys, adapters, 8 bits, and RoBERTa and its kin, against transformers' own values.
+// Converting files of other programs: wrapped keys, adapters, 8 bits, and RoBERTa's relatives, against transformers' own values.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

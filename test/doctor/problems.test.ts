@@ -1,4 +1,4 @@
-// What `visualbert doctor` calls a problem, and the remedy that it names.
+// The problems that `visualbert doctor` reports, with their remedies.
 import { describe, expect, test } from '@jest/globals';
 import type { MachineReport } from '../../src/doctor/contract.js';
 import { instructions } from '../../src/doctor/machine.js';

@@ -1,4 +1,4 @@
-// What `engine info` reports, and what is said when there is no engine.
+// The report of `engine info`, and its message without an engine.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';

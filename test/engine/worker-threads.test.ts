@@ -1,4 +1,4 @@
-// Worker threads that load the engine may end at any moment without ending the process.
+// Worker threads that load the engine can end at any moment without ending the process.
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

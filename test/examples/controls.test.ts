@@ -1,4 +1,4 @@
-// The quickstart's claim on a smaller run: with the picture the model learns, without it (or with another one) it cannot.
+// The quickstart's controls on a smaller run: the model learns with the pictures, and not without them or with exchanged ones.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { SHAPES_RECIPE, taskData, type Task } from '../../examples/shapes/recipe.js';

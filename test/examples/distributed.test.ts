@@ -1,4 +1,4 @@
-// The files of examples/distributed parse, and give each worker a TF_CONFIG that the package takes.
+// The files of examples/distributed parse, and give each worker a valid TF_CONFIG.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// The generator of shapes: what the quickstart's scores rest on.
+// The generator of shapes, on which the quickstart's metrics depend.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { type Probe } from '../../examples/shapes/balance.js';

@@ -1,4 +1,4 @@
-// The synthetic twin of every task: its files pass the task's own loader, and their texts alone give nothing away.
+// The synthetic twin of every task: its files load, and their texts alone do not predict the answers.
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { captionsAbout, captionText } from '../../examples/shapes/captions.js';

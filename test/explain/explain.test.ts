@@ -1,4 +1,4 @@
-// Explanations of every head beside those of transformers on PyTorch (test/fixtures/make_explanations.py), eager and compiled.
+// Explanations of every head against those of transformers on PyTorch (test/fixtures/make_explanations.py), eager and compiled.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';

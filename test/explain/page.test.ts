@@ -1,4 +1,4 @@
-// The page about an answer: one file that asks for nothing, driven in Chromium where there is one.
+// The page about an answer: one self-contained file, driven in Chromium if available.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-// The removal test and the accuracy of heads, counted by hand.
+// The removal test and the accuracy of heads, against values by hand.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';
 import { HeadAccuracyTest } from '../../src/explain/head-accuracy.js';

@@ -1,4 +1,4 @@
-// Images that no model can read: named with image and region wherever they are read, or left out, counted and listed.
+// Unusable images: errors that name image and region, or left out, counted and listed.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Which detectors are the same, as far as features tell.
+// Comparing the detectors of features.
 import { expect, test } from '@jest/globals';
 import {
   type DetectorIdentity,

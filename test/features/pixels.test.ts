@@ -1,4 +1,4 @@
-// Values by hand on pictures of a few pixels.
+// Pixel features: values by hand on pictures of a few pixels.
 import { describe, expect, test } from '@jest/globals';
 import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { decodePng, encodePng } from '../../src/pictures/png.js';

@@ -1,4 +1,4 @@
-// Looking into region features, and writing them in other formats.
+// Inspecting region features, and writing them in other formats.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';

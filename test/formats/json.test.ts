@@ -1,4 +1,4 @@
-// Records out of JSON files: one by one, so that a large file is never parsed whole.
+// Records of JSON files, parsed one by one, so that a large file is never parsed whole.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// On an NVIDIA card: the engine computes there, with every CUDA library in place, and agrees with the processor.
+// On an NVIDIA card: the engine computes on it, loads every CUDA library, and agrees with the CPU.
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { engineInfo } from '../../src/engine/info.js';

@@ -1,4 +1,4 @@
-// What a metric keeps travels between workers as text.
+// Checks that the data of a metric can be sent between workers as text.
 import { expect } from '@jest/globals';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { type Task } from '../../src/training/task.js';

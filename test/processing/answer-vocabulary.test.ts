@@ -1,4 +1,4 @@
-// Answer lists: built, loaded, refused; soft scores.
+// Answer lists: built, loaded, rejected; soft scores.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import {

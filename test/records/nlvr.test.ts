@@ -1,4 +1,4 @@
-// NLVR and NLVR2: real files, scene features, what is said of wrong records.
+// NLVR and NLVR2: real files, features of scenes, errors for invalid records.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// What is suspicious in own data though every record is well formed.
+// Warnings about own data whose records are all valid.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

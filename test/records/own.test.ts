@@ -1,4 +1,4 @@
-// Own records: every problem of a file at once, with line, expectation and what was found.
+// Own records: all problems of a file at once, with line, expected and received values.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Real files that no other test reads: each goes through the loader that a user would give it to.
+// Real files that no other test reads, each through its loader.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

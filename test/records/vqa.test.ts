@@ -1,4 +1,4 @@
-// VQA files: real ones in all their spellings, and what is said of damaged ones.
+// VQA files: real ones in all layouts, and errors for damaged ones.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

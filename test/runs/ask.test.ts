@@ -1,4 +1,4 @@
-// Questions about pictures: which detector is taken, and what is said of it.
+// Questions about pictures: the choice of the detector, and its warnings.
 import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Explanations and heads judged on files of own records: the whole way from the records to the scores.
+// Evaluating explanations and heads on files of own records.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Commands that answer refuse a model that lacks parameters, since its answers would be random.
+// Commands that predict reject a model that lacks parameters, since its answers would be random.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

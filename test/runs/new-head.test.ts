@@ -1,4 +1,4 @@
-// Which head a run starts from: that of the checkpoint where its classes are those of the data, else a new one.
+// The initial head of a run: the checkpoint's if its classes are those of the data, else a new one.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

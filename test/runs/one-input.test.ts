@@ -1,4 +1,4 @@
-// One input as a person types it: the task follows from the checkpoint, tags and images from the text and the ids.
+// One input from a user's text: the task follows from the checkpoint, tags and images from the text and the ids.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

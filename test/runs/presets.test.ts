@@ -1,4 +1,4 @@
-// Every preset in configs/ is a set of settings that training accepts.
+// Every preset in configs/ is accepted by training.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

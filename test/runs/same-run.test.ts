@@ -1,4 +1,4 @@
-// A run goes on with the data, the options and the model that it began with, and names what differs.
+// A resumed run requires the same data, options and model, and names the differences.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Settings of a run: sorted into their places, held against what each may be, read back from run.json.
+// Settings of a run: sorted by part, checked, and read back from run.json.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

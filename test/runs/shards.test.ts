@@ -1,4 +1,4 @@
-// Evaluations in parts: merged, they are the evaluation of one machine to the bit.
+// Evaluations in parts: merged, they equal the evaluation on one machine bit for bit.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

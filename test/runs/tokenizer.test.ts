@@ -1,4 +1,4 @@
-// A run reads texts as the model that it started from: every file that decides ids goes into its folder.
+// A run keeps the tokenizer of its initial model: every file that affects ids is copied to its folder.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Which detector a run was trained with: its folder says so, and commands over it warn where features are of another one.
+// A run folder stores the detector of its training features, and commands warn if features are of another one.
 import { memorySource } from '../../src/features/wrappers.js';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// `visualbert ask`: a picture in, an answer out.
+// `visualbert ask` on pictures.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';

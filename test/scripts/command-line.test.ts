@@ -1,4 +1,4 @@
-// What a person reads who types something wrong: one line in the words of the flags, with the nearest one.
+// Errors for invalid command lines: one line that names the flags and suggests the most similar one.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';

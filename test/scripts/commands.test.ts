@@ -1,4 +1,4 @@
-// Every command, found by walking over the help texts: help with examples that parse, at any width; JSON wherever there is a result.
+// Every command, found through the help texts: help at any width, with valid examples, and --json for every result.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { COMMANDS } from '../../scripts/commands.js';

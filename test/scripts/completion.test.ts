@@ -1,4 +1,4 @@
-// Shell completion: what the parser offers at each place of a line, and the script in a bash.
+// Shell completion: the suggestions of the parser, and the script in bash.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';

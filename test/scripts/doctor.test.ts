@@ -1,4 +1,4 @@
-// visualbert doctor on the machine of the tests.
+// `visualbert doctor` on this machine.
 import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';

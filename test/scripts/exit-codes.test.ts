@@ -1,4 +1,4 @@
-// The exit codes that docs/command-line.md lists, each as a command ends with it; and errors as one paragraph.
+// The exit codes of docs/command-line.md, and errors as one paragraph.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// `visualbert features extract`, killed again and again: no picture is lost, none is there twice.
+// `visualbert features extract`, killed again and again: no picture is lost or stored twice.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';

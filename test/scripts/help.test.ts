@@ -1,4 +1,4 @@
-// Help texts at the width of a terminal: what yargs prints without wrapping, folded.
+// Help texts wrapped to the width of a terminal.
 import { describe, expect, test } from '@jest/globals';
 import { foldHelp, helpWidth } from '../../scripts/terminal/help.js';
 

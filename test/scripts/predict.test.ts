@@ -1,4 +1,4 @@
-// `visualbert predict` over files without labels: what the evaluation servers take.
+// `visualbert predict` on files without labels: the files of the evaluation servers.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// What `data check` prints: as many problems as it counts, of many alike a few.
+// The output of `data check`: all problems are counted, a few of each kind are printed.
 import { expect, test } from '@jest/globals';
 import { checkSummary, problemLines } from '../../scripts/results/record-problems.js';
 

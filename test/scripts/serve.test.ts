@@ -1,4 +1,4 @@
-// `visualbert serve` as a process: says where it listens, answers, refuses to be open to all unasked, and ends at SIGTERM.
+// `visualbert serve` as a process: prints its address, answers, requires a token for public addresses, and ends on SIGTERM.
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { describe, expect, jest, test } from '@jest/globals';

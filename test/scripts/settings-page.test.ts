@@ -1,4 +1,4 @@
-// The page of settings says what the schemas say.
+// docs/settings.md equals the page generated from the schemas.
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { settingsPage } from '../../scripts/settings-page.js';

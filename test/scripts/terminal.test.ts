@@ -1,4 +1,4 @@
-// The command on a terminal, which `script` makes, and in a pipe: colours, width, progress; and a disk that is full.
+// The command on a pseudo-terminal of `script` and in a pipe: colours, width, progress; and a full disk.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The commands train, evaluate and predict as a person starts them, on plain JavaScript (no engine needed).
+// The commands train, evaluate and predict as processes, on plain JavaScript (no engine required).
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
@@ -149,9 +149,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
       [1, 'precision "bf16" needs the native engine; use fp32 on cpu'],
     ]);
     const { stderr } = await visualbert(evaluate);
-    expect(stderr).toMatch(
-      /^the run has no validation examples: evaluating on its training examples/,
-    );
+    expect(stderr).toMatch(/^the run has no validation examples: evaluating on its training examples/);
     expect((await visualbert([...evaluate, '--data', files.validation])).stderr).toBe('');
   });
 

@@ -1,4 +1,4 @@
-// What the command says when the environment asks for a backend that is not there.
+// The message of the command if the environment names an unavailable backend.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';

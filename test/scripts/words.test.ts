@@ -1,4 +1,4 @@
-// The words of the command line: flags in help and errors, whatever the library calls its options.
+// Names of flags in help and errors, instead of the library's option names.
 import { describe, expect, test } from '@jest/globals';
 import type { CommandModule } from 'yargs';
 import yargs from 'yargs';

@@ -1,4 +1,4 @@
-// A server without its optional packages: which ones to install.
+// A server without its optional packages names those to install.
 import { expect, jest, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 

@@ -1,4 +1,4 @@
-// The page at `/`, driven in Chromium where there is one: from a picture to an answer and where the model looked.
+// The page at `/`, driven in Chromium if available: from a picture to an answer and its explanation.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';

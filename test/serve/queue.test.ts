@@ -1,4 +1,4 @@
-// The queue before the model: joins what waits, refuses what is too much, forgets who left.
+// The queue of requests: batches, limits, and cancelled requests.
 import { describe, expect, test } from '@jest/globals';
 import type { PipelineExample } from '../../src/pipelines/example.js';
 import type { Reading } from '../../src/pipelines/head.js';

@@ -1,4 +1,4 @@
-// The server over HTTP: the pipeline's own answers, batches of several requests, and what wrong requests are told.
+// The server over HTTP: the results of the pipeline, batches of several requests, and errors for invalid requests.
 import { request } from 'node:http';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';

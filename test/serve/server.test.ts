@@ -1,4 +1,4 @@
-// The server itself: tokens, limits, pictures that are sent, its end, and starts that fail.
+// The server itself: tokens, limits, uploaded pictures, shutdown, and failing starts.
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The Python half of docs/coming-from-transformers.md runs in transformers as it stands there, and gives the numbers of this side.
+// Runs the Python half of docs/coming-from-transformers.md in transformers, and compares its numbers with ours.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

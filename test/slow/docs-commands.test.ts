@@ -1,4 +1,4 @@
-// The commands of the README and docs run as they stand there, on small data in files of the names that they use.
+// Runs the commands of the README and docs on small data in files of the same names.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-// Inspecting 10 GB reads headers only, in either format: the files are holes but for those.
+// Inspecting 10 GB reads headers only, in either format; the files are sparse.
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

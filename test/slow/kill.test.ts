@@ -1,4 +1,4 @@
-// A run that is killed again and again, wherever it happens to be, ends as the run that nobody touched.
+// A run that is killed at many moments equals an undisturbed run.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

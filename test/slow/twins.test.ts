@@ -1,4 +1,4 @@
-// The synthetic twin of each task trains, in minutes, to the score that examples/shapes/twins.ts states beside that of a guess.
+// The synthetic twin of each task reaches the metric of examples/shapes/twins.ts in minutes of training.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';

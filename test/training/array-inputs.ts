@@ -1,4 +1,4 @@
-// What a stand-in model does with its inputs: they come as arrays, whose first axis is that of the examples.
+// Inputs of stand-in models: arrays whose first axis is the examples.
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { type StepInputs, type TrainableModel } from '../../src/training/step/trainable-model.js';
 

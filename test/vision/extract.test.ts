@@ -1,4 +1,4 @@
-// Features of pictures in a store: what it holds, stops and starts, parts, bad pictures.
+// Features of pictures in a store: contents, stopping and resuming, shards, bad pictures.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// The named detectors as the fixtures have them: with few channels.
+// The named detectors with few channels, as in the fixtures.
 import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
 import type { DetectorConfig } from '../../src/vision/detector/config.js';
 import { namedDetector } from '../../src/vision/detector/presets.js';

@@ -1,4 +1,4 @@
-// Weights of detectors: every tensor of a stranger's file is used or skipped with a reason, and conversion changes nothing.
+// Weights of detectors: every tensor of a foreign file is used or skipped with a reason, and conversion is exact.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';

@@ -1,4 +1,4 @@
-// Models as ONNX graphs in onnxruntime: PyTorch's outputs for every class, and those of `forward` for sizes that no fixture has.
+// ONNX models in onnxruntime: PyTorch's outputs for every class, and those of `forward` for other sizes than the fixtures'.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Installing an engine: what is fetched, in which order, safely between processes; and each failure's own message.
+// Installing an engine: downloads, their order, concurrent processes, and the message of each failure.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Wheels from package indexes without Python: local servers that behave well and badly, pages in every form, and pip's settings.
+// Wheels from package indexes without Python: correct and faulty local servers, pages in every format, and pip's settings.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

@@ -1,4 +1,4 @@
-// The line that an error message names: the user's, whatever the user's folder is called.
+// The line of the user's code in error messages, whatever the path of the user's folder.
 import { describe, expect, test } from '@jest/globals';
 import { callerOf } from '../../../src/engine/recording/caller.js';
 

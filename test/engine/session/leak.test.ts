@@ -1,4 +1,4 @@
-// A compiled step keeps nothing of its runs.
+// A compiled step has no memory leak.
 import { testForLeaks } from './leak.js';
 
 testForLeaks(300);

@@ -1,4 +1,4 @@
-// Runs a compiled step many times with arrays large enough that forgetting one of them each time would show.
+// Runs a compiled step many times with arrays so large that a leak of one per run shows.
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';

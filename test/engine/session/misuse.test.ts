@@ -1,4 +1,4 @@
-// Invalid inputs, functions and variables, and disposed ones: our errors, with what to do.
+// Invalid inputs, functions and variables, and disposed ones: errors of the package with their remedy.
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';

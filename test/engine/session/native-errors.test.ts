@@ -1,4 +1,4 @@
-// What the addon is told wrongly is an error, and never the end of the process.
+// Invalid calls of the addon are errors and never end the process.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
 import {

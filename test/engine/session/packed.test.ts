@@ -1,4 +1,4 @@
-// Products with packed matrices, and what joins them, against the same formulas computed eagerly.
+// Products with packed matrices, and operations fused into them, against the same formulas computed eagerly.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../../../src/engine/recording/precision.js';

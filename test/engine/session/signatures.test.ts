@@ -1,4 +1,4 @@
-// More signatures than a session holds: what is recorded again, how the bound grows, and that no value changes.
+// More signatures than a session may have: which are recorded again, how the bound grows, and that values do not change.
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';

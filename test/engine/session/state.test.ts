@@ -1,4 +1,4 @@
-// A State whose calls are not awaited: a new session, added variables and the end find everything in its place.
+// A State whose calls are not awaited: new sessions, added variables and disposal in the order of the calls.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';

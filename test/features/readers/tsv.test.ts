@@ -1,4 +1,4 @@
-// Bottom-up-attention files: the real one, and what is said of damaged ones.
+// Bottom-up-attention files: a real one, and errors for damaged ones.
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// A disk that fills up while a store is written: the error names the file, and what was there stays.
+// A full disk while a store is written: the error names the file, and existing files are kept.
 import { appendFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Parts of a store: packed, merged to the bytes of the whole, refused where they are not all parts of one.
+// Parts of a store: packed, merged to the bytes of the whole store, and errors for parts of different stores.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// The store of region features: what is packed is read back, and damage is named.
+// The store of region features: round trips, and errors for damage.
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';

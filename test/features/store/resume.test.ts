@@ -1,4 +1,4 @@
-// A store that is written over several runs: what a stopped run left is kept, cut to whole images, or refused.
+// A store that is written over several runs: the files of a stopped run are kept, truncated to complete images, or rejected.
 import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Parses command lines as `visualbert` does, without running what they ask for.
+// Parses command lines as `visualbert` does, without running the commands.
 import { createParser } from '../../../scripts/commands.js';
 
 /** Thrown where a command would begin. */

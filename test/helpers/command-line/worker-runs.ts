@@ -1,4 +1,4 @@
-// Runs of `visualbert train` over several processes on a small data set, and what is left of them.
+// Runs of `visualbert train` over several processes on a small data set, and their results.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Damages the bytes of a file, reproducibly: what a broken disk, a cut download, an edit by hand or an attack leave.
+// Damages the bytes of a file reproducibly, like broken disks, truncated downloads, manual edits or attacks.
 
 /** Integers at which sizes and offsets break. */
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];

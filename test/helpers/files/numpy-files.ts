@@ -1,4 +1,4 @@
-// numpy files made in the tests: what numpy.save and numpy.savez write.
+// Writes numpy files like numpy.save and numpy.savez.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';

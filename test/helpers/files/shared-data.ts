@@ -1,4 +1,4 @@
-// Real data files that lie beside the checkout, outside the repository.
+// Real data files next to the checkout, outside the repository.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Mutates valid checkpoint files and checks that reading them either works or ends in a CheckpointError, soon and in little memory.
+// Damages valid checkpoint files and checks that reading them works or ends in a CheckpointError, within limits of time and memory.
 import { readFileSync } from 'node:fs';
 import { bytesSource } from '../../../src/byte-source.js';
 import { openTensorFile } from '../../../src/checkpoint/open.js';

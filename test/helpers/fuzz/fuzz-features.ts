@@ -1,4 +1,4 @@
-// Small files of region features of every format, to be damaged, and how all of one is read.
+// Small files of region features of every format to damage, and a reader of their whole contents.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openRegionFeatures } from '../../../src/features/open.js';

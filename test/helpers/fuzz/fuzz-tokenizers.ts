@@ -1,4 +1,4 @@
-// Damages the files of tokenizers, their JSON and their bytes, and checks that reading them works or ends in an error that names the folder.
+// Damages the files of tokenizers and checks that reading them works or ends in an error that names the folder.
 import { createTokenizer as createBrowserTokenizer } from '../../../src/platform/browser.js';
 import { createTokenizer as createNodeTokenizer } from '../../../src/platform/node.js';
 import { DataError } from '../../../src/errors.js';

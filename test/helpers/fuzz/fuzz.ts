@@ -1,4 +1,4 @@
-// Runs damaged files through a reader and checks that each is read or refused by an error that names it, soon and in little memory.
+// Reads damaged files and checks that each is read or is an error that names it, within limits of time and memory.
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

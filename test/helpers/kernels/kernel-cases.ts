@@ -1,4 +1,4 @@
-// Formulas that backends have kernels for, with inputs that reach their corners: values and gradients are compared with those of plain JavaScript.
+// Formulas with kernels, and inputs for their edge cases: values and gradients are compared with those of plain JavaScript.
 import * as tf from '@tensorflow/tfjs';
 import { expect } from '@jest/globals';
 import { activationFunction } from '../../../src/layers/activations.js';

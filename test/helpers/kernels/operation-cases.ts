@@ -1,4 +1,4 @@
-// Calls of every tfjs operation that layers, losses, random numbers and docs make, in the forms in which they make them.
+// Calls of every tfjs operation that layers, losses, random numbers and docs use, in the same forms.
 // A case is text as well: it runs in a browser too, and so refers to nothing but its arguments.
 import type * as tfjs from '@tensorflow/tfjs';
 

@@ -1,4 +1,4 @@
-// Real PyTorch and transformers, where this machine has them: VISUALBERT_PYTHON, else python3.
+// PyTorch and transformers, if this machine has them: VISUALBERT_PYTHON, else python3.
 import { spawnSync } from 'node:child_process';
 
 /** Time for importing torch on a busy machine. */

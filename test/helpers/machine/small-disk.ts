@@ -1,4 +1,4 @@
-// A small file system in memory, where this user may mount one: to be filled up, or mounted read-only.
+// A small file system in memory, if this user may mount one, to fill up or to mount read-only.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

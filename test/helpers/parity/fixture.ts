@@ -1,4 +1,4 @@
-// What a fixture of PyTorch's values is, wherever it was read: browsers have no files.
+// A fixture of PyTorch's values, independent of files, since browsers have none.
 import { type RawTensor } from '../../../src/raw-tensor.js';
 
 /** Settings of the AdamW steps that a trained case took, always on the same batch. */

@@ -1,4 +1,4 @@
-// Reads test/fixtures/parity/*.safetensors and surgery/*.safetensors: what PyTorch made of known weights and inputs. Independent of src/checkpoint.
+// Reads test/fixtures/parity/*.safetensors and surgery/*.safetensors: PyTorch's results for given weights and inputs. Independent of src/checkpoint.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RgbImage } from '../../../src/pictures/rgb-image.js';

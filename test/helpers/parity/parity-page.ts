@@ -1,4 +1,4 @@
-// What a page runs for the parity tests in browsers: a fixture's model, opened and asked by the test.
+// The script of the page of parity tests in browsers: opens a fixture's model and computes its values.
 import { type Backend, chooseBackend } from '../../../examples/browser/backends.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';

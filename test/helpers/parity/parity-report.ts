@@ -1,4 +1,4 @@
-// Collects what the parity tests compared, for the table in docs/parity.md. Written only when VISUALBERT_PARITY_REPORT names a file.
+// Collects the comparisons of the parity tests for the table in docs/parity.md. Written only if VISUALBERT_PARITY_REPORT names a file.
 import { appendFileSync } from 'node:fs';
 import type { ParityRow } from '../../../bench/report/parity-row.js';
 

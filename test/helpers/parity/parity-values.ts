@@ -1,4 +1,4 @@
-// What a fixture's model computes, on whatever backend is the current one, in Node and in browsers: outputs, gradients, and AdamW steps.
+// The values of a fixture's model on the current backend, in Node and in browsers: outputs, gradients, and AdamW steps.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
 import type { ModelOutputs } from '../../../src/models/outputs.js';

@@ -1,4 +1,4 @@
-// How far results are from a PyTorch fixture: norms, the worst of many, and parameters that were trained as the fixture's.
+// Differences from a PyTorch fixture: norms, the largest of many, and parameters after training.
 import { expect } from '@jest/globals';
 import type { ParityRow } from '../../../bench/report/parity-row.js';
 import type { RawTensor } from '../../../src/raw-tensor.js';

@@ -1,4 +1,4 @@
-// The browser example, built and driven in Chromium: it answers as Node does on every backend, learns, and saves what Node and transformers read.
+// The browser example, built and driven in Chromium: it answers like Node on every backend, learns, and saves files that Node and transformers load.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

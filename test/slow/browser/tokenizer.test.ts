@@ -1,4 +1,4 @@
-// The tokenizer in Chromium: on thousands of odd texts the ids that Node's library gives.
+// The tokenizer in Chromium: the same ids as Node's library on thousands of unusual texts.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

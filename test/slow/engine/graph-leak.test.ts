@@ -1,4 +1,4 @@
-// A compiled step keeps nothing of its runs: the same over many more.
+// A compiled step has no memory leak over many runs.
 import { testForLeaks } from '../../engine/session/leak.js';
 
 testForLeaks(2000);

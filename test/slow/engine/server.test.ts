@@ -1,4 +1,4 @@
-// Two processes as workers of a cluster: one dies, or never comes.
+// Two processes as workers of a cluster, of which one dies or never connects.
 import { describe, expect, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
 import { freePorts } from '../../helpers/machine/ports.js';

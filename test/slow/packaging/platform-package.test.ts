@@ -1,4 +1,4 @@
-// Prebuilt addons as a user gets them: both tarballs in an empty project, the engine installed and a step trained with no compiler and no Python,
+// Prebuilt addons as users install them: both tarballs in an empty project, the engine installed and a step trained with no compiler and no Python,
 // and compiled after all where an addon does not fit.
 import { appendFileSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The packed tarball as a user gets it: installed by npm 10 and 11 in empty projects, read-only, on Node 20, 22 and 24.
+// The packed tarball as users install it: by npm 10 and 11 in empty projects, read-only, on Node 20, 22 and 24.
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

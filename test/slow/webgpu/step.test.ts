@@ -1,4 +1,4 @@
-// What a training step asks of a WebGPU device: dispatches, copies to the host and memory, on Dawn over SwiftShader.
+// The commands of a training step to a WebGPU device: dispatches, copies to the host and memory, on Dawn over SwiftShader.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { countGpuCommands, type GpuCommands } from '../../../bench/machine/gpu-commands.js';

@@ -1,4 +1,4 @@
-// Twenty workers killed at random moments: `visualbert train --workers 2` starts again by itself and ends as if nothing had been.
+// Twenty workers killed at random moments: `visualbert train --workers 2` restarts and ends like an undisturbed run.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { uniformValues } from '../../../src/random/values.js';

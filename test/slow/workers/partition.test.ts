@@ -1,4 +1,4 @@
-// Three hosts, each a network namespace, whose connections are cut during a run: every worker ends in time, and says who is lost.
+// Three hosts, each a network namespace, whose connections are cut during a run: every worker ends in time and names the lost ones.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Finished } from '../../helpers/command-line/command.js';

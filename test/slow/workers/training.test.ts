@@ -1,4 +1,4 @@
-// `visualbert train` over several processes: the run of one process, whatever happens to a worker.
+// `visualbert train` over several processes equals the run of one process, also after the loss of workers.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Examples whose images cannot be used: an error that names them, or left out and listed.
+// Examples with unusable images: errors that name them, or left out and listed.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// Options of a task that are missing or of another kind are named with what was expected.
+// Errors for missing task options and options of a wrong type.
 import { describe, expect, test } from '@jest/globals';
 import { optionRole, resolveTaskOptions, TASK_OPTIONS } from '../../../src/tasks/shared/options.js';
 

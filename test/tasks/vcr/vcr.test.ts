@@ -1,4 +1,4 @@
-// VCR: names in place of tags, regions of the named objects, their alignment, and the three scores.
+// VCR: names instead of tags, regions of the named objects, their alignment, and the three metrics.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// What is left of a run, on a clock that the test turns.
+// The remaining time of a run, with a simulated clock.
 import { describe, expect, test } from '@jest/globals';
 import { lineProgress } from '../../../src/training/log/progress.js';
 import { type Pause, TimeLeft } from '../../../src/training/log/time-left.js';

@@ -1,4 +1,4 @@
-// Few shapes and little padding: what a recorded step needs of the batches it is fed.
+// Batches of few shapes with little padding, for recorded steps.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';

@@ -1,4 +1,4 @@
-// An evaluation that several workers share, all of them in this process: the metrics, notes and stops of one process.
+// An evaluation shared by several workers, all in this process: the same metrics, notes and stops as in one process.
 import { describe, expect, test } from '@jest/globals';
 import { openHub } from '../../../src/cluster/hub.js';
 import { openSpoke } from '../../../src/cluster/spoke.js';

@@ -1,4 +1,4 @@
-// Checkpoints appear whole, are checked when read, and are never lost to one that replaces them.
+// Checkpoints are written atomically, checked when read, and never lost while they are replaced.
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';

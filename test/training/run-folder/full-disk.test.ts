@@ -1,4 +1,4 @@
-// A disk that is really full: a small file system in memory, where this user may mount one.
+// A full disk: a small file system in memory, if this user may mount one.
 import { appendFileSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

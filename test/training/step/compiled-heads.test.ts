@@ -1,4 +1,4 @@
-// Every task model, compiled against eager: 20 steps with dropout, and in the middle the compiled run is saved and resumed.
+// Every task model, compiled against eager: 20 steps with dropout, with saving and resuming in between.
 import { describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';

@@ -1,4 +1,4 @@
-// The compiled step is held against the eager one, on the native engine.
+// The compiled step against the eager one, on the native engine.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../../src/config/config.js';

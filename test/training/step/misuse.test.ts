@@ -1,4 +1,4 @@
-// A step that is called with invalid inputs, or after its end: our errors, and the step stays usable.
+// A step that is called with invalid inputs, or after disposal: errors of the package, after which the step still works.
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';

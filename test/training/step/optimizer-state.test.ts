@@ -1,4 +1,4 @@
-// A step's state from a file: everything in it counts, and a file that is damaged is named.
+// The optimizer state in a file: all of it is restored, and damaged files are errors that name them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';

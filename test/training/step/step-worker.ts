@@ -1,4 +1,4 @@
-// Trains a small model on batches that every worker can make, as one of several processes or alone, and returns where it ends.
+// Trains a small model on reproducible batches, as one of several processes or alone, and returns the result.
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { addressesOf } from '../../engine/session/cluster-worker.js';

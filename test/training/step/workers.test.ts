@@ -1,4 +1,4 @@
-// Several workers make the updates that one process makes of the whole batch.
+// Several workers make the same updates as one process with the whole batch.
 import { describe, expect, test } from '@jest/globals';
 import { useBackend } from '../../helpers/backend.js';
 import { compareWorkers, distance, PLAN, type StepEnd } from './step-worker.js';
