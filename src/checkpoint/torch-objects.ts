@@ -2,7 +2,7 @@
 import { DTYPE_BYTES, type StoredDType } from './dtypes.js';
 import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
 
-/** A block of numbers beside the pickle. */
+/** A block of numbers next to the pickle. */
 export class TorchStorage {
   readonly kind = 'storage';
   constructor(

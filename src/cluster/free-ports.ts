@@ -5,12 +5,12 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 export async function freePorts(count: number): Promise<number[]> {
   for (;;) {
     const first = await listen(0);
-    const beside = await listen(portOf(first) + 1).catch(() => null);
+    const second = await listen(portOf(first) + 1).catch(() => null);
     const others = await Promise.all(Array.from({ length: count - 1 }, () => listen(0)));
-    const servers = [first, ...others, ...(beside === null ? [] : [beside])];
+    const servers = [first, ...others, ...(second === null ? [] : [second])];
     const ports = [first, ...others].map(portOf);
     await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-    if (beside !== null) return ports;
+    if (second !== null) return ports;
   }
 }
 

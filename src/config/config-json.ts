@@ -1,4 +1,4 @@
-// The config.json beside the weights of a pretrained model.
+// The config.json next to the weights of a pretrained model.
 import { CheckpointError } from '../errors.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { adapterError } from './adapter.js';

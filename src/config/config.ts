@@ -168,7 +168,7 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** The configuration beside the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError naming the file */
+/** The configuration next to the weights. @throws CheckpointError when there is none, or of another kind of model; ConfigError naming the file */
 export async function loadConfig(files: PretrainedFiles): Promise<{ config: VisualBertConfig; notes: string[] }> {
   const { json, notes } = await requireConfigJson(files);
   try {

@@ -121,7 +121,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
     const written = await write(outDir);
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
-    if (format !== 'onnx') await removeOldWeights(outDir, written); // model.onnx may lie beside the weights
+    if (format !== 'onnx') await removeOldWeights(outDir, written); // model.onnx may lie next to the weights
     const copied = await copyProcessor(located, outDir);
     return {
       source: file.name,

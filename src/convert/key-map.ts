@@ -3,7 +3,7 @@ import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { bufferMeaning, unwrapKeys } from '../models/pretrained/wrappers.js';
 import type { ModelFamily } from './model-type.js';
 
-/** What a table does with a key: a new name, a file of its own beside the model, or nothing, with the reason. */
+/** What a table does with a key: a new name, a file of its own next to the model, or nothing, with the reason. */
 export type Fate = { to: string } | { aside: 'detector' } | { skip: string };
 
 /** A family of checkpoints and how its keys are renamed. */

@@ -33,7 +33,7 @@ export function requireTokenizer(file: string, json: object | null, hasTokenizer
   const { model_type: type } = (json ?? {}) as { model_type?: unknown };
   if (hasTokenizerJson || !NEED_TOKENIZER_JSON.has(type)) return;
   throw new CheckpointError(
-    `${file}: a model of type "${String(type)}" has no vocab.txt, and its SentencePiece file does not have its ids; put its tokenizer.json beside it ` +
+    `${file}: a model of type "${String(type)}" has no vocab.txt, and its SentencePiece file does not have its ids; put its tokenizer.json next to it ` +
       '(AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one), or pass allowIncomplete (--allow-incomplete) to convert the weights alone',
   );
 }
@@ -47,7 +47,7 @@ const REQUIRED: Readonly<Record<string, readonly unknown[]>> = {
 
 /**
  * The kind of a model.
- * @param json config.json beside it, if any.
+ * @param json config.json next to it, if any.
  * @param names its keys without wrappers.
  * @returns null when neither config.json nor keys name one.
  * @throws CheckpointError for kinds that do not convert, by name, and for a config.json of another kind than the keys.

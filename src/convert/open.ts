@@ -10,7 +10,7 @@ const CHECKPOINT_FILE = /\.(safetensors|bin|pt|pth|th|ckpt)$/;
 /** An open checkpoint; the caller closes `file`. */
 export interface OpenedCheckpoint {
   file: TensorFile;
-  /** The files beside the weights. */
+  /** The files next to the weights. */
   files: PretrainedFiles;
   notes: string[];
 }

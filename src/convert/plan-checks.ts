@@ -54,7 +54,7 @@ export function requireOnePass(
 export function requireKnownPositions(file: TensorFile, layout: Layout, typeRows: number | null): void {
   if (layout.name !== 'bert' || typeRows !== 1) return;
   throw new CheckpointError(
-    `${file.name}: has one token type, like RoBERTa, which numbers positions differently from BERT; put its config.json beside it`,
+    `${file.name}: has one token type, like RoBERTa, which numbers positions differently from BERT; put its config.json next to it`,
   );
 }
 

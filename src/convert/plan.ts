@@ -27,7 +27,7 @@ import { sourceConfig } from './source-config.js';
 export interface PlanOptions {
   /** The class to convert to. Default: what the checkpoint's heads say, and config.json about a classifier. */
   architecture?: Architecture;
-  /** Default: the config.json beside the checkpoint, else what its shapes say. */
+  /** Default: the config.json next to the checkpoint, else what its shapes say. */
   config?: VisualBertConfig;
   /** Go on although keys fit no parameter of the class or parameters have no source. Both are listed. Default false. */
   allowIncomplete?: boolean;
@@ -57,7 +57,7 @@ export interface ConversionPlan {
 
 /**
  * Plans a conversion.
- * @param found the config.json beside the source, if any.
+ * @param found the config.json next to the source, if any.
  * @throws CheckpointError when the kind or the layout is unknown, keys fit no parameter, parameters have no source, or shapes differ.
  */
 export async function planConversion(

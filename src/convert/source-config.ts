@@ -1,4 +1,4 @@
-// The configuration of a conversion: given, read beside the checkpoint, or inferred from its shapes.
+// The configuration of a conversion: given, read next to the checkpoint, or inferred from its shapes.
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
 import { CheckpointError } from '../errors.js';
@@ -12,7 +12,7 @@ const OF_THE_SOURCE = new Set(['architectures', 'model_type']);
 
 /**
  * The configuration to convert to.
- * @param json config.json beside the source, if any.
+ * @param json config.json next to the source, if any.
  * @param found what the tensors say, regardless of config.json.
  */
 export function sourceConfig(

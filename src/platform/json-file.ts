@@ -1,11 +1,11 @@
-// JSON files: objects beside the weights of a pretrained model, and JSON as transformers writes it.
+// JSON files: objects next to the weights of a pretrained model, and JSON as transformers writes it.
 import { readText } from '#platform';
 import { CheckpointError, type DataError, errorMessage } from '../errors.js';
 import type { PretrainedFiles } from './locate.js';
 
 /**
- * A JSON object beside the weights; null where there is no such file.
- * @param Problem the error for a file that is something else: of the checkpoint, or of data beside it
+ * A JSON object next to the weights; null where there is no such file.
+ * @param Problem the error for a file that is something else: of the checkpoint, or of data next to it
  * @throws Problem
  */
 export async function readJsonObject(

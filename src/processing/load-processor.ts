@@ -1,4 +1,4 @@
-// The files of a processor beside a model: tokenizer, answers and settings, read and written.
+// The files of a processor next to a model: tokenizer, answers and settings, read and written.
 import { counted } from '../words.js';
 import {
   createTokenizer,
@@ -96,8 +96,8 @@ export async function loadVocabulary(path: string): Promise<TextTokenizer> {
   const files: Partial<Record<string, string>> = { 'vocab.txt': await readText(path) };
   if (fileName(path) === 'vocab.txt') {
     for (const file of ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json']) {
-      const beside = joinPath(folderOf(path), file);
-      if (await exists(beside)) files[file] = await readText(beside);
+      const adjacent = joinPath(folderOf(path), file);
+      if (await exists(adjacent)) files[file] = await readText(adjacent);
     }
   }
   return createTokenizer(files, folderOf(path));
@@ -167,7 +167,7 @@ function requireVocabularySize(
   if (isOwn && rows > pieces && rows % 8 === 0 && rows - pieces < LARGEST_PADDING)
     return warnOnce(`${sizes}; the last ${rows - pieces} rows count as padding`);
   throw new DataError(
-    `${sizes}; give the vocabulary that the model was trained with: its vocab.txt or tokenizer.json beside the model, or --vocabulary`,
+    `${sizes}; give the vocabulary that the model was trained with: its vocab.txt or tokenizer.json next to the model, or --vocabulary`,
   );
 }
 

@@ -75,7 +75,7 @@ export class VisualBertProcessor extends Callable {
   }
 
   /**
-   * Loads the tokenizer (`tokenizer.json` or `vocab.txt` with the files beside it, as transformers' BertTokenizerFast reads them, else the
+   * Loads the tokenizer (`tokenizer.json` or `vocab.txt` with the files next to it, as transformers' BertTokenizerFast reads them, else the
    * vocabulary of bert-base-uncased) and the answers (id2label of config.json, or a file).
    * @throws DataError when a file is damaged, the vocabulary is not of the size of the model's word table, or the answers are not those of the checkpoint
    */

@@ -65,7 +65,7 @@ export class VcrFeatureExtractor {
     this.weights = weights;
   }
 
-  /** Loads `detector.safetensors`, which `visualbert convert` writes beside a VCR model. @throws CheckpointError when the file does not fit the network. */
+  /** Loads `detector.safetensors`, which `visualbert convert` writes next to a VCR model. @throws CheckpointError when the file does not fit the network. */
   static async load(path: string): Promise<VcrFeatureExtractor> {
     const file = await openTensorFile(await openSource(path));
     try {

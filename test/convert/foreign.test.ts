@@ -123,7 +123,7 @@ describe('RoBERTa and its kin', () => {
   });
 
   test('SentencePiece models need tokenizer.json for their texts', async () => {
-    await expect(convert('xlm-roberta')).rejects.toThrow(/put its tokenizer\.json beside it/);
+    await expect(convert('xlm-roberta')).rejects.toThrow(/put its tokenizer\.json next to it/);
     expect((await convert('roberta')).files).toContain('model.safetensors');
     const folder = join(scratch, 'with-tokenizer');
     cpSync(`${FOLDER}/xlm-roberta`, folder, { recursive: true });
@@ -135,7 +135,7 @@ describe('RoBERTa and its kin', () => {
     const { config } = await VisualBertModel.fromPretrained((await convert('roberta')).outDir);
     const bare = join(scratch, 'bare.safetensors');
     cpSync(`${FOLDER}/roberta/model.safetensors`, bare);
-    await expect(convert(bare, { config })).rejects.toThrow(/one token type, like RoBERTa.*config\.json beside it/);
+    await expect(convert(bare, { config })).rejects.toThrow(/one token type, like RoBERTa.*config\.json next to it/);
     const named = join(scratch, 'named.safetensors');
     cpSync(`${FOLDER}/camembert/model.safetensors`, named); // keys begin with roberta.
     expect((await convert(named, { config })).layout).toBe('roberta');

@@ -73,7 +73,7 @@ export class GraphBuilder {
   }
 
   /** A parameter of the model; `transposed` for a matrix `[out, in]` that multiplies from the right. */
-  parameter(name: string, layout: 'as it is' | 'transposed' = 'as it is'): Value {
+  parameter(name: string, layout: 'stored' | 'transposed' = 'stored'): Value {
     const isTransposed = layout === 'transposed';
     const value = isTransposed ? `${name}.transposed` : name;
     this.parameters.set(value, { name, value, isTransposed });

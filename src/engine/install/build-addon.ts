@@ -28,7 +28,7 @@ export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promis
 /**
  * Compiles an addon into the file `output`. It finds TensorFlow's libraries once it lies at its `addonPath`.
  * @param librariesFolder the folder of the engine, see `librariesFolder`.
- * @param more arguments of the compiler beside those that every addon is compiled with.
+ * @param more arguments of the compiler next to those that every addon is compiled with.
  * @throws EngineError with the compiler's first messages.
  */
 export async function buildAddon(

@@ -23,7 +23,7 @@ interface TableRow {
 
 /**
  * Opens an HDF5 file of region features: `image_features` `[n, regions, d]` (also `features`) with `image_bb`, or `[all regions, d]` with
- * `pos_boxes` `[n, 2]`; images by `image_id` in the file or by the pickled dict `<name>_imgid2idx.pkl` beside it. Or a group for each
+ * `pos_boxes` `[n, 2]`; images by `image_id` in the file or by the pickled dict `<name>_imgid2idx.pkl` next to it. Or a group for each
  * image with `features`, `boxes`, `img_w`, `img_h`. Only the rows of an image are read, synchronously, so training is faster with
  * a store of this package.
  * @throws DataError when h5wasm is absent, the file has another layout or is damaged.

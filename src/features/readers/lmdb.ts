@@ -84,11 +84,11 @@ async function readRegions(
   const arrays = await readArrays(source, entry);
   const where = `${source.name}, image ${entry.key}`;
   if (boxes === null) return regionsOfArrays(arrays, where, dim);
-  const beside = await boxes.read(entry.key);
+  const stored = await boxes.read(entry.key);
   return regionsOfArrays(
     {
       names: [...arrays.names, 'boxes'],
-      get: (name) => (name === 'boxes' ? beside.get(beside.names[0] ?? '') : arrays.get(name)),
+      get: (name) => (name === 'boxes' ? stored.get(stored.names[0] ?? '') : arrays.get(name)),
     },
     where,
     dim,

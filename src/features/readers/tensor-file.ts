@@ -11,8 +11,8 @@ import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../re
 
 /** Width and height. */
 const SIZE = 'size';
-/** Endings of tensors that describe an image, `<image id>.<name>`; any other tensor is an image. */
-const BESIDE = ['boxes', SIZE, ...COUNT_NAMES];
+/** Suffixes of tensors that describe an image, `<image id>.<name>`; any other tensor is an image. */
+const SUFFIXES = ['boxes', SIZE, ...COUNT_NAMES];
 
 /**
  * Opens a file of `<image id>` `[regions, d]` or a grid, of any float dtype, with `<image id>.boxes` `[regions, 4]`, `<image id>.size` `[2]`
@@ -22,7 +22,7 @@ const BESIDE = ['boxes', SIZE, ...COUNT_NAMES];
  */
 export async function openTensorFileFeatures(path: string, dim?: number): Promise<RegionFeatureSource> {
   return openedWith(await openTensorFile(await openSource(path)), async (file) => {
-    const ids = [...file.tensors.keys()].filter((name) => !BESIDE.some((beside) => name.endsWith(`.${beside}`)));
+    const ids = [...file.tensors.keys()].filter((name) => !SUFFIXES.some((suffix) => name.endsWith(`.${suffix}`)));
     const read = (row: number, width?: number): Promise<RegionFeatures> =>
       readImage(file, ids[row] as string, `${path}, image ${ids[row]}`, width);
     const countOf = (row: number, width: number): number | undefined => {
@@ -39,7 +39,7 @@ async function readImage(file: TensorFile, id: string, where: string, dim?: numb
     shape: file.tensors.get(name)?.shape ?? [],
     data: await file.readFloat32(name),
   });
-  const names = ['features', ...BESIDE.filter((beside) => file.tensors.has(`${id}.${beside}`))];
+  const names = ['features', ...SUFFIXES.filter((suffix) => file.tensors.has(`${id}.${suffix}`))];
   const get = (name: string): Promise<NumericArray> => read(name === 'features' ? id : `${id}.${name}`);
   const regions = await regionsOfArrays({ names, get }, where, dim);
   if (!names.includes(SIZE)) return regions;

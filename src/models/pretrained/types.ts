@@ -8,7 +8,7 @@ import type { TensorFileFormat } from '../../checkpoint/tensor-file.js';
 
 /** Options of `fromPretrained`. */
 export interface FromPretrainedOptions extends HubOptions {
-  /** Overrides the config.json beside the weights. */
+  /** Overrides the config.json next to the weights. */
   config?: VisualBertConfig;
   /** Changes the number of labels of the configuration found. */
   numLabels?: number;
