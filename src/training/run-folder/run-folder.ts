@@ -5,12 +5,12 @@ import { exists, makeFolder } from '#platform';
 import { ConfigError, errorMessage, TrainingError } from '../../errors.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import { type CheckpointStore, publishFiles } from './checkpoints.js';
-import { STEP_STATE_FILE } from '../step/optimizer-state.js';
+import { OPTIMIZER_STATE_FILE } from '../step/optimizer-state.js';
 
 /** Folder inside a checkpoint with the averaged model. */
 export const AVERAGE = 'average';
 const MODEL = 'model.safetensors';
-const NOT_PUBLISHED = new Set([STEP_STATE_FILE, 'checkpoint.json', AVERAGE]);
+const NOT_PUBLISHED = new Set([OPTIMIZER_STATE_FILE, 'checkpoint.json', AVERAGE]);
 
 /** Creates the folder of a run. @throws TrainingError when it cannot be created */
 export async function makeRunFolder(outputDir: string): Promise<void> {

@@ -8,7 +8,7 @@ import { isSameShape } from '../../shapes.js';
 import { createSchedule } from './schedule.js';
 import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 
-export const STEP_STATE_FILE = 'optimizer.safetensors';
+export const OPTIMIZER_STATE_FILE = 'optimizer.safetensors';
 
 /** Options restored with the state, on which the next steps depend. */
 export type SavedOptions = Pick<
@@ -34,7 +34,7 @@ export interface SavedLossScale {
   goodSteps: number;
 }
 
-export interface StepStateToWrite {
+export interface OptimizerStateToWrite {
   step: number;
   /** Number of steps whose update was skipped. */
   skipped: number;
@@ -48,7 +48,7 @@ export interface StepStateToWrite {
 }
 
 /** Writes the state into a folder; one tensor at a time is in memory. */
-export async function writeStepState(dir: string, state: StepStateToWrite): Promise<void> {
+export async function writeOptimizerState(dir: string, state: OptimizerStateToWrite): Promise<void> {
   const saved = Object.fromEntries(SAVED_OPTIONS.map((key) => [key, state.options[key]]));
   const tensors = state.names.map((name): TensorToWrite => ({
     name,
@@ -66,7 +66,7 @@ export async function writeStepState(dir: string, state: StepStateToWrite): Prom
     options: JSON.stringify(saved),
     ...(state.lossScale === null ? {} : { loss_scale: JSON.stringify(state.lossScale) }),
   };
-  await writeWhole(await createSink(joinPath(dir, STEP_STATE_FILE)), (sink) =>
+  await writeWhole(await createSink(joinPath(dir, OPTIMIZER_STATE_FILE)), (sink) =>
     writeSafetensors(sink, tensors, metadata),
   );
 }
@@ -84,13 +84,13 @@ interface SavedCounters {
  * @returns the step counts, the loss scale and the saved options
  * @throws CheckpointError when there is none, or its optimizer, names or shapes differ from those given
  */
-export async function readStepState(
+export async function readOptimizerState(
   dir: string,
   optimizer: string,
   shapes: ReadonlyMap<string, readonly number[]>,
   write: (name: string, value: RawTensor) => Promise<void>,
 ): Promise<SavedCounters> {
-  const path = joinPath(dir, STEP_STATE_FILE);
+  const path = joinPath(dir, OPTIMIZER_STATE_FILE);
   if (!(await exists(path))) throw new CheckpointError(`${path}: not found; give a folder that saveState wrote`);
   const source = await openSource(path);
   try {

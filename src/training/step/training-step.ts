@@ -6,7 +6,7 @@ import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';
 import { FunctionCache } from './function-cache.js';
 import { flattenOutputs, type OutputFlags, outputFlags, rawScalar, toOutputs, readInputs } from './inputs.js';
-import { readStepState, type SavedLossScale, writeStepState } from './optimizer-state.js';
+import { readOptimizerState, type SavedLossScale, writeOptimizerState } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';
 import { type RunFunction, type StepRunner } from './runner.js';
 import { GOOD_STEPS, LOSS_SCALE, StepVariables } from './step-variables.js';
@@ -132,7 +132,7 @@ export class ModelTrainingStep implements TrainingStep {
   saveState(dir: string): Promise<void> {
     const shapes = this.variables.savedShapes();
     const save = async (read: ReadTensor): Promise<void> =>
-      writeStepState(dir, {
+      writeOptimizerState(dir, {
         ...this.updater.counts,
         options: this.options,
         names: [...shapes.keys()],
@@ -145,7 +145,7 @@ export class ModelTrainingStep implements TrainingStep {
 
   loadState(dir: string): Promise<void> {
     return this.queue.add(async () => {
-      const { step, skipped, options, lossScale } = await readStepState(
+      const { step, skipped, options, lossScale } = await readOptimizerState(
         dir,
         this.options.optimizer,
         this.variables.savedShapes(),

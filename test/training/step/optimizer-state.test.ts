@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { STEP_STATE_FILE } from '../../../src/training/step/optimizer-state.js';
+import { OPTIMIZER_STATE_FILE } from '../../../src/training/step/optimizer-state.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';
@@ -58,7 +58,7 @@ describe('loadState', () => {
     ['a loss scale that is none', { loss_scale: '{}' }, /loss scale is not a pair of numbers/],
   ])('names a damaged file and leaves the step as it was: %s', async (_, metadata, message) => {
     const { dir, step } = await saved();
-    const path = join(dir, STEP_STATE_FILE);
+    const path = join(dir, OPTIMIZER_STATE_FILE);
     const bytes = readFileSync(path);
     const dataStart = 8 + Number(bytes.readBigUInt64LE(0));
     const header = JSON.parse(bytes.toString('utf8', 8, dataStart)) as { __metadata__: Record<string, string> };
