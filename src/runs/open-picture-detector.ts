@@ -27,7 +27,7 @@ export interface OpenedPictureDetector {
  * @example
  * const { detector, dispose } = await openPictureDetector('runs/vqa', 'runs/detector');
  * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
- * const answers = await ask({ question: 'What color is the bus?', image: 'photo.jpg' });
+ * const answers = await ask({ question: 'What color is the bus?', regions: 'photo.jpg' });
  * await ask.dispose();
  * await dispose();
  */

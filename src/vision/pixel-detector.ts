@@ -19,7 +19,7 @@ export interface PixelDetector extends PictureDetector {
  * const network = await RegionDetector.fromPretrained('runs/detector');
  * const detector = pixelDetector(network, { cells: 6, look: 'form' });
  * const ask = await pipeline('visual-question-answering', 'runs/pixels', { detector });
- * const answers = await ask({ question: 'What color is the bus?', image: 'photo.jpg' });
+ * const answers = await ask({ question: 'What color is the bus?', regions: 'photo.jpg' });
  * await ask.dispose();
  * await network.dispose();
  * @see `pixelFeatures`

@@ -70,7 +70,7 @@ test('of a run, only how examples are made goes over to other examples', () => {
 
     const neither = await visualbert(['predict', '--run', run, '--features', features]);
     expect(neither).toMatchObject({ code: 1 });
-    expect(neither.stderr).toMatch(/either a question \(--question TEXT\), or where to write/);
+    expect(neither.stderr).toMatch(/either a question \(--question TEXT\), or a file for the predictions/);
   });
 
   test('judges unlabelled statements: the same predictions as with their labels', async () => {
