@@ -1,6 +1,6 @@
-// A first run, by `npm run quickstart`: draws pictures of shapes, trains a small VisualBERT to answer questions and to judge statements about
-// them, shows what it learnt, and trains a detector, through which it answers about a picture file. About 6 minutes on 2 cores with all
-// installs; at least 90% (VQA) and 85% (NLVR) on scenes it has not seen.
+// `npm run quickstart`: draws pictures of shapes, trains a small VisualBERT on questions and statements about them, shows predictions, and
+// trains a detector, with which it answers questions about picture files. About 6 minutes on 2 cores with all installs; accuracy of at least
+// 90% (VQA) and 85% (NLVR) on held-out scenes.
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import yargs from 'yargs';
@@ -18,23 +18,25 @@ import { createScene, type Scene } from './shapes/scene.js';
 import { type ShapesData, shapesPaths, writeShapesData } from './shapes/write-data.js';
 
 type Regions = 'real' | 'zeroed' | 'shuffled';
-/** Of each template, on the page of predictions. */
+/** Examples of each template on the page of predictions. */
 const EXAMPLES_PER_TEMPLATE = 4;
 /** Templates in the picture: all five of questions, four of statements. */
 const PICTURED = 9;
-/** Updates of the detector between two lines. */
+/** Updates of the detector between two log lines. */
 const REPORTED_STEPS = 100;
-/** Percent, of the detector on held-out scenes: below it, nothing that follows means anything. */
+/** Minimum mean average precision of the detector on held-out scenes, in percent. */
 const LEAST_PRECISION = 90;
 
-/** Percent right: on scenes whose colour-shape pairs all occur in training, and on pairs that never do. */
-type Scores = Record<Task, { known: number; fresh: number }>;
+/** Accuracy in percent: on scenes whose colour-shape pairs all occur in training, and on pairs that never do. */
+type Accuracies = Record<Task, { known: number; fresh: number }>;
 
 const flags = await yargs(hideBin(process.argv))
   .scriptName('npm run quickstart --')
-  .usage('$0 [options]\n\nMakes a small data set, trains VQA and NLVR on it, and shows predictions. Needs no download.')
+  .usage(
+    '$0 [options]\n\nGenerates a small data set, trains VQA and NLVR on it, and shows predictions. Requires no download.',
+  )
   .options({
-    seed: { type: 'number', default: 0, describe: 'of the data, the weights and the order' },
+    seed: { type: 'number', default: 0, describe: 'seed of the data, the weights and the order' },
     controls: {
       type: 'boolean',
       default: false,
@@ -51,8 +53,8 @@ const data = await writeShapesData(join(folder, 'data'), { ...SHAPES_RECIPE.data
 const paths = shapesPaths(join(folder, 'data'));
 console.log(`Colour-shape pairs kept out of training: ${[...data.newPairs].join(', ')}`);
 
-const scores = await trainBoth(join(folder, 'real'), 'real');
-print('with the picture', scores);
+const accuracies = await trainBoth(join(folder, 'real'), 'real');
+print('with the picture', accuracies);
 if (flags.controls) {
   for (const regions of ['zeroed', 'shuffled'] as const)
     print(`regions ${regions}`, await trainBoth(join(folder, regions), regions));
@@ -63,12 +65,12 @@ console.log(
   `Ask more: npx --no-install visualbert predict --run ${join(folder, 'real', 'vqa')} --features ${paths.images} --image ${first?.sceneId} --question "${first?.text}"`,
 );
 const detector = await openDetector(data);
-await scoreFound(data, detector);
+await evaluateFound(data, detector);
 await askPicture(detector);
 await detector.dispose();
 console.log(`Done in ${Math.round((performance.now() - started) / 1000)} s. Run: ${folder}`);
 
-/** Folders are numbered: an earlier run stays. */
+/** Folders are numbered, so that earlier runs are kept. */
 async function newFolder(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true });
   const last = Math.max(0, ...(await readdir(parent)).map(Number).filter(Number.isInteger));
@@ -77,9 +79,9 @@ async function newFolder(parent: string): Promise<string> {
   return path;
 }
 
-/** Trains VQA from nothing and NLVR from the VQA model; scores both on held-out scenes. */
-async function trainBoth(dir: string, regions: Regions): Promise<Scores> {
-  const scores: Partial<Scores> = {};
+/** Trains VQA from random weights and NLVR from the VQA model; evaluates both on held-out scenes. */
+async function trainBoth(dir: string, regions: Regions): Promise<Accuracies> {
+  const accuracies: Partial<Accuracies> = {};
   for (const task of TASKS) {
     console.log(`\nTraining ${task}${regions === 'real' ? '' : `, regions ${regions}`}`);
     const outputDir = join(dir, task);
@@ -92,19 +94,19 @@ async function trainBoth(dir: string, regions: Regions): Promise<Scores> {
     });
     await run.trainer.train();
     await run.close();
-    scores[task] = await scoresOf(task, outputDir, { regions });
+    accuracies[task] = await accuracyOf(task, outputDir, { regions });
   }
-  return scores as Scores;
+  return accuracies as Accuracies;
 }
 
-/** Scores a run folder on held-out scenes. @param changes options of the task that differ */
-async function scoresOf(task: Task, model: string, changes: Record<string, unknown>): Promise<Scores[Task]> {
-  const score = async (split: 'test' | 'test-new'): Promise<number> => {
+/** Evaluates a run folder on held-out scenes. @param changes options of the task that differ */
+async function accuracyOf(task: Task, model: string, changes: Record<string, unknown>): Promise<Accuracies[Task]> {
+  const accuracy = async (split: 'test' | 'test-new'): Promise<number> => {
     const data = { ...taskData(task, paths, split), ...changes };
     const { metrics } = await evaluateRun({ task, model, data, purpose: 'evaluate', batchSize: 128 });
     return metrics['accuracy'] ?? 0;
   };
-  return { known: await score('test'), fresh: await score('test-new') };
+  return { known: await accuracy('test'), fresh: await accuracy('test-new') };
 }
 
 /** Trains a detector on the training scenes. */
@@ -123,23 +125,23 @@ async function openDetector({ splits }: ShapesData): Promise<RegionDetector> {
   return RegionDetector.fromPretrained(path);
 }
 
-/** Scores the models on held-out pictures whose regions the detector finds. */
-async function scoreFound({ splits }: ShapesData, detector: RegionDetector): Promise<void> {
+/** Evaluates the models on held-out pictures with regions found by the detector. */
+async function evaluateFound({ splits }: ShapesData, detector: RegionDetector): Promise<void> {
   const precision = await precisionOn(splits.test.scenes, detector);
   console.log(`Held-out scenes: mean average precision ${precision.toFixed(1)}% at an overlap of one half`);
   if (!(precision >= LEAST_PRECISION))
     throw new Error(
-      `the detector has not learnt to find things: expected a mean average precision of at least ${LEAST_PRECISION}%, received ` +
+      `the detector's training failed: expected a mean average precision of at least ${LEAST_PRECISION}%, received ` +
         `${precision.toFixed(1)}%; start again with another seed, npm run quickstart -- --seed ${flags.seed + 1}`,
     );
   const features = join(folder, 'data', 'found');
   await writeFoundBoxes([...splits.test.scenes, ...splits['test-new'].scenes], detector, features);
-  const found: Partial<Scores> = {};
-  for (const task of TASKS) found[task] = await scoresOf(task, join(folder, 'real', task), { features });
-  print('found by the detector', found as Scores);
+  const found: Partial<Accuracies> = {};
+  for (const task of TASKS) found[task] = await accuracyOf(task, join(folder, 'real', task), { features });
+  print('found by the detector', found as Accuracies);
 }
 
-/** Asks about a new picture, of which there is nothing but the file. */
+/** Asks a question about a new picture file. */
 async function askPicture(detector: RegionDetector): Promise<void> {
   const picture = join(folder, 'picture.png');
   const scene = createScene('picture', new RandomStream(flags.seed, 'picture'), { without: data.newPairs });
@@ -149,20 +151,20 @@ async function askPicture(detector: RegionDetector): Promise<void> {
   });
   const question = 'How many red things are there?';
   const [answer] = await ask({ question, regions: picture });
-  console.log(`\n${picture}, a file that nothing has cut into regions: ${question} ${answer?.answer} (${Math.round(100 * (answer?.score ?? 0))}%)`); // prettier-ignore
-  console.log(`Ask about it: node dist/examples/ask.js ${folder} ${picture} "Is there a red circle?"`);
+  console.log(`\n${picture}, a picture file: ${question} ${answer?.answer} (${Math.round(100 * (answer?.score ?? 0))}%)`); // prettier-ignore
+  console.log(`Ask more: node dist/examples/ask.js ${folder} ${picture} "Is there a red circle?"`);
   await ask.dispose();
 }
 
-function print(title: string, scores: Scores): void {
+function print(title: string, accuracies: Accuracies): void {
   console.log(`\nHeld-out scenes, ${title}`.padEnd(40) + 'known pairs   new pairs');
   for (const task of TASKS) {
-    const { known, fresh } = scores[task];
+    const { known, fresh } = accuracies[task];
     console.log(`  ${task.padEnd(37)}${known.toFixed(1).padStart(10)}%${fresh.toFixed(1).padStart(11)}%`);
   }
 }
 
-/** Writes a page of held-out examples and a picture of one of each template; returns lines that say where they are. */
+/** Writes a page of held-out examples and a picture of one of each template; returns lines that name the files. */
 async function writePredictions({ splits: { test } }: ShapesData): Promise<string[]> {
   const options = { images: paths.images, perTemplate: EXAMPLES_PER_TEMPLATE };
   const lists = [];

@@ -9,7 +9,7 @@ const OUT_DIR = resolve('dist', 'browser-example');
 
 let run = lastRun();
 if (run === null) {
-  console.log('No model of the quickstart yet: training it, which takes about four minutes');
+  console.log('Training the model of the quickstart first, which takes about four minutes');
   const { status } = spawnSync(process.execPath, ['dist/examples/quickstart.js'], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   run = lastRun();

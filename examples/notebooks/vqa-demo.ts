@@ -17,7 +17,7 @@ const detector = await RegionDetector.fromPretrained(await findDetector(DETECTOR
 // here: a detector knows how its network was trained.
 const [regions] = await detector.detect([picture]);
 if (regions === undefined) throw new Error(`${picture}: expected regions`);
-console.log(`${picture}: ${regions.count} regions, features ${regions.dim} wide`);
+console.log(`${picture}: ${regions.count} regions, feature width ${regions.dim}`);
 for (let i = 0; i < Math.min(3, regions.count); i++) {
   const box = [...regions.boxes.subarray(4 * i, 4 * i + 4)].map(Math.round);
   console.log(`  class ${regions.classes[i]}, score ${regions.scores[i]?.toFixed(2)}, box ${box.join(' ')}`);

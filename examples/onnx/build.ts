@@ -20,5 +20,5 @@ const [run, outDir] = process.argv.slice(2);
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (run === undefined || outDir === undefined) throw new Error('usage: node dist/examples/onnx/build.js RUN OUT');
   await buildOnnxPage(run, outDir);
-  console.log(`built; look at it with: npx vite preview --outDir ${outDir}`);
+  console.log(`built; open it with: npx vite preview --outDir ${outDir}`);
 }

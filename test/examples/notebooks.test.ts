@@ -43,7 +43,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${FOLDER} is not built (npm run bui
   test('VQA demo: regions, then answers to each question', () => {
     const lines = run('vqa-demo.js', checkpoints[0] as string, pictures[0] as string, 'What is it?', 'Is it red?');
     expect(lines).toHaveLength(6);
-    expect(lines[0]).toBe(`${pictures[0]}: 12 regions, features 20 wide`);
+    expect(lines[0]).toBe(`${pictures[0]}: 12 regions, feature width 20`);
     expect(lines[1]).toMatch(/^ {2}class \d, score 0\.\d\d, box \d+ \d+ \d+ \d+$/);
     expect(lines[4]).toMatch(/^What is it\? (?:yes|no|red) \([\d.]+%\), /);
     expect(lines[5]).toMatch(/^Is it red\? /);
