@@ -86,7 +86,7 @@ const KILLS = [1, 5, 6, 13, 20];
       }, 1);
       child.on('close', (status) => resolve({ code: status, text }));
     });
-    expect(await code).toMatchObject({ code: 130, text: expect.stringContaining('stopped; the same command goes on') });
+    expect(await code).toMatchObject({ code: 130, text: expect.stringContaining('stopped; run the same command again to continue') });
     expect(await visualbert(args(output))).toMatchObject({ code: 0 });
   });
 });

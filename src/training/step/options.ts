@@ -59,7 +59,7 @@ export const STEP_OPTIONS = {
     .describe('recompute each encoder layer for its gradient: less memory, about a third more time'),
   skipNonFinite: truth()
     .default(false)
-    .describe('skip updates with non-finite gradients instead of stopping; costs a pass over the parameters'),
+    .describe('skip non-finite updates instead of stopping; costs a pass over the parameters'),
   precision: oneOf(PRECISIONS)
     .default('fp32')
     .describe(
