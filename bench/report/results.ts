@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FILE = join('docs', 'results.md');
-const HEADING = '# Results\n\nFigures with the commands that made them. Each section is written by its command.\n';
+const HEADING = '# Results\n\nResults with the commands that produced them. Each section is written by its command.\n';
 
 /** Puts `text` between the markers of `name`, which are added at the end when they are not there. */
 export function writeSection(name: string, text: string): void {

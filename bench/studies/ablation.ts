@@ -99,9 +99,9 @@ function report(): string {
 The rows of the paper's ablations that concern pre-training and fusion, on the quickstart's scenes of coloured shapes (\`examples/shapes/\`) instead of
 photographs: a model of 2 layers and 64 units, ${PRETRAINING.maxSteps} updates of pre-training at a peak rate of ${PRETRAINING.learningRate} on the captions of ${DATA.trainScenes} scenes (masked words, and whether the
 caption belongs to the picture), then ${TUNING_STEPS} updates of fine-tuning on few examples: ${DATA.perTemplate} of each of five kinds of questions (VQA) or six kinds of
-statements (NLVR), batch 32. Percent right on ${DATA.testScenes} held-out scenes, mean and standard error over seeds ${flags.seeds.join(', ')} (data, weights and order); the
-changes are to the first row, seed by seed. Without a picture a guess reaches 28% (VQA) and 50% (NLVR). Without early fusion (\`bypassTransformer\`) the
-regions meet the text only in one more layer after the encoder, as in the paper.
+statements (NLVR), batch 32. Accuracy in percent on ${DATA.testScenes} held-out scenes, mean and standard error over seeds ${flags.seeds.join(', ')} (data, weights and order); the
+changes are to the first row, seed by seed. Without pictures, guessing reaches 28% (VQA) and 50% (NLVR). Without early fusion (\`bypassTransformer\`) the
+regions are combined with the text only in an additional layer after the encoder, as in the paper.
 
 | | VQA, % | change | NLVR, % | change |
 |---|---|---|---|---|

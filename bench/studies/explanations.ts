@@ -108,14 +108,14 @@ for (const seed of flags.seeds) {
   );
 }
 
-const text = `## How good explanations are
+const text = `## Evaluation of explanations
 
 \`npm run build && node dist/bench/studies/explanations.js\`
 
 The synthetic twins, trained over seeds ${flags.seeds.join(', ')} (weights and order). Regions are masked, or words removed, a tenth of them at a time: the area
-under the accuracy in percent, mean and standard error over the seeds, while the most relevant go first (low is good) and while the least relevant go first
-(high is good), and the difference. The twins have 2 layers, one of them also 6: a shallow model looks straight at what it needs, so that the attention of its last
-layer says much.
+under the accuracy in percent, mean and standard error over the seeds, while the most relevant go first (lower is better) and while the least relevant go first
+(higher is better), and the difference. The twins have 2 layers, one of them also 6: a shallow model attends directly to the relevant parts, so that the attention of its last
+layer is informative.
 
 | twin | accuracy | removed | order | most relevant first | least relevant first | difference |
 |---|---|---|---|---|---|---|
@@ -127,8 +127,8 @@ Is relevance better, by the means, than a random order, the attention of the las
 |---|---|---|---|---|
 ${verdicts.join('\n')}
 
-Heads that find what words name (section 5 of the paper): how often the region that a head attends to most, from the last word of a phrase, matches the
-phrase; in percent, on the twin of Flickr30k Entities. "Same region" always names the region that matches most phrases.
+Heads that ground phrases (section 5 of the paper): the share of phrases whose last word attends most to a matching region;
+in percent, on the twin of Flickr30k Entities. "Same region" always chooses the region that matches most phrases.
 
 | seed | heads of layer 0 | heads of layer 1 | best head | same region |
 |---|---|---|---|---|

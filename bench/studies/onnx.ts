@@ -62,10 +62,10 @@ try {
   );
   const text = `## easy-VQA in onnxruntime
 
-\`npm run build && node dist/bench/studies/onnx.js --run RUN\`, RUN: a run of easy-VQA; the figures are of one epoch, one seed
+\`npm run build && node dist/bench/studies/onnx.js --run RUN\`, RUN: a run of easy-VQA; the results are of one epoch, one seed
 
 Accuracy on ${count} test questions of one run, computed by this package and by onnxruntime-node from what
-\`visualbert convert RUN OUT --format onnx\` wrote, as it is and quantised to 8 bits by onnxruntime's \`quantize_dynamic\`; by this package also in the precisions of prediction.
+\`visualbert convert RUN OUT --format onnx\` wrote, unchanged and quantised to 8 bits by onnxruntime's \`quantize_dynamic\`; by this package also in the precisions of prediction.
 
 | model | accuracy, % | file |
 |---|---|---|
@@ -77,7 +77,7 @@ ${table.join('\n')}
   rmSync(folder, { recursive: true });
 }
 
-/** Percent right of an ONNX model. */
+/** Accuracy of an ONNX model in percent. */
 async function accuracyOf(path: string): Promise<number> {
   const session = await InferenceSession.create(path);
   const opened = await openTask('vqa', data, { purpose: 'evaluate', model: flags.run });
