@@ -30,7 +30,7 @@ const NO_WAIT_MS = 2;
 const flags = await yargs(hideBin(process.argv))
   .option('size', { number: true, default: 80, describe: 'GB of the store with a hole' })
   .option('real', { number: true, default: 0, describe: 'GB of a second store with real bytes, read from the disk' })
-  .option('regions', { number: true, default: 36, describe: 'regions of an image, half floats, 2048 wide' })
+  .option('regions', { number: true, default: 36, describe: 'regions per image, half floats of width 2048' })
   .option('batch', { number: true, default: 32, describe: 'images in a batch' })
   .option('steps', { number: true, default: 60, describe: 'steps of each length' })
   .option('step-ms', {

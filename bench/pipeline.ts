@@ -22,7 +22,7 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nVisualBERT base with 3129 answers, 36 regions of 2048: a warm pipeline and its forward pass in turns. About 3 minutes on 2 cores.',
   )
   .option('questions', { number: true, default: 1000, describe: 'length of the stream' })
-  .option('rounds', { number: true, default: 5, describe: 'turns that each side gets; the first warms up' })
+  .option('rounds', { number: true, default: 5, describe: 'turns of each side; the first is for warming up' })
   .option('threads', { number: true, default: 2, describe: 'threads of the engine' })
   .strict()
   .parseAsync();

@@ -23,53 +23,58 @@ const flags = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
   .usage(
     '$0 [flags]\n\nVisualBERT base, 20 tokens and 36 regions of 2048, VQA head: this package and PyTorch on the same machine, in turns.\n' +
-      'Needs Python 3.9 or newer; VISUALBERT_PYTHON names one that has torch and transformers, else one is made in the cache.',
+      'Requires Python 3.9 or newer; VISUALBERT_PYTHON names one with torch and transformers, else an environment is created in the cache.',
   )
   .option('only', {
     array: true,
     choices: NAMES,
     default: NAMES.filter((name) => name !== 'detector'),
-    describe: 'measurements to make',
+    describe: 'measurements to run',
   })
   .option('batch', {
     array: true,
     number: true,
-    defaultDescription: '8, on a GPU 64 256; of the epoch 32',
+    defaultDescription: '8; 64 and 256 on a GPU; 32 for the epoch',
     describe: 'batch sizes',
   })
-  .option('rounds', { number: true, default: 4, describe: 'turns that each side gets; the first warms up' })
-  .option('steps', { number: true, default: 4, describe: 'steps in one turn' })
-  .option('seconds', { number: true, default: 60, describe: 'of load on each server' })
-  .option('threads', { number: true, default: 2, describe: 'threads of each side' })
-  .option('workers', { array: true, number: true, default: [1, 2, 4], describe: 'of the distributed steps: how many' })
+  .option('rounds', { number: true, default: 4, describe: 'turns of each side; the first is for warming up' })
+  .option('steps', { number: true, default: 4, describe: 'steps per turn' })
+  .option('seconds', { number: true, default: 60, describe: 'seconds of load on each server' })
+  .option('threads', { number: true, default: 2, describe: 'threads of each process' })
+  .option('workers', {
+    array: true,
+    number: true,
+    default: [1, 2, 4],
+    describe: 'numbers of workers of the distributed steps',
+  })
   .option('gbits', {
     number: true,
     default: Infinity,
     defaultDescription: 'not limited',
-    describe: 'of the distributed steps: what `tc` limits the loopback device to, for the model of them',
+    describe: 'rate to which `tc` limits the loopback device, for the model of distributed steps',
   })
   .option('copy-ns', {
     number: true,
-    defaultDescription: 'from the two workers',
-    describe: 'of the same model: what a core needs for each byte that is sent',
+    defaultDescription: 'from the measurement with two workers',
+    describe: 'time of a core per sent byte, for the same model',
   })
-  .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'where both sides compute' })
+  .option('device', { choices: ['cpu', 'gpu'] as const, default: 'cpu' as const, describe: 'device of both sides' })
   .option('without', {
     array: true,
     choices: OTHERS,
     default: [],
-    describe: 'leave out these',
+    describe: 'participants to leave out',
   })
   .option('data', {
     string: true,
-    defaultDescription: 'made-up questions of the lengths of VQA 2.0',
+    defaultDescription: 'generated questions with the lengths of VQA 2.0',
     describe:
       'for the epoch and the whole run: folder with questions.json, annotations.json, answers.txt and vocab.txt',
   })
   .option('eager', { boolean: true, default: false, describe: 'check agreement and leaks of the eager step only' })
   .option('profile', {
     string: true,
-    describe: 'folder for a Chrome trace of one of our steps in each measurement; without a name: profiles',
+    describe: 'folder for a Chrome trace of one of our steps per measurement; default: profiles',
   })
   .option('json', { string: true, describe: 'also write the rows to this file' })
   .strict()
@@ -94,7 +99,7 @@ const stepOptions = {
 };
 const batches: readonly number[] = flags.batch ?? DEFAULT_BATCHES[flags.device];
 
-/** Prints a measurement's rows when it is done, so that a long run shows what it has. */
+/** Prints the rows of each measurement when it is done. */
 async function measure(title: string, make: () => Promise<Row[]>): Promise<void> {
   log(title);
   try {
@@ -115,7 +120,7 @@ if (wanted.has('agreement')) {
 const precisions = flags.device === 'gpu' || multipliesBfloat16() ? (['fp32', 'bf16'] as const) : (['fp32'] as const);
 const computed: readonly string[] = flags.device === 'gpu' ? precisions : [...precisions, 'int8'];
 if (precisions.length === 1)
-  log('left out: bf16, which PyTorch takes minutes a step for on a processor without AVX-512');
+  log('left out: bf16, for which PyTorch takes minutes per step on processors without AVX-512');
 for (const measurement of STEP_MEASUREMENTS) {
   if (!wanted.has(measurement.name) || !computed.includes(measurement.precision)) continue;
   for (const batch of batches) {

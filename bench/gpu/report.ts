@@ -18,7 +18,7 @@ const flags = await yargs(hideBin(process.argv))
   .option('dry', {
     boolean: true,
     default: false,
-    describe: 'what can be checked without a card: the placement of a recorded step',
+    describe: 'check the placement of a recorded step, without a card',
   })
   .option('out', { string: true, default: 'gpu-report.md', describe: 'the file to write' })
   .strict()

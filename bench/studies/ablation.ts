@@ -14,9 +14,9 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nTrains the variants and writes the table into docs/results.md. Runs that are done are kept in the cache, so a stopped ' +
       'comparison goes on where it was. About 11 minutes for each seed on 2 cores.',
   )
-  .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'of data, weights and order' })
+  .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'seeds of data, weights and order' })
   .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 

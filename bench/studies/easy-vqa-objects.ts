@@ -37,9 +37,9 @@ const flags = await yargs(hideBin(process.argv))
     describe: 'folder with train, test and answers.txt of easy-VQA',
   })
   .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run for each' })
-  .option('epochs', { number: true, default: 5, describe: 'of the model' })
+  .option('epochs', { number: true, default: 5, describe: 'epochs of the model' })
   .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 

@@ -28,10 +28,14 @@ const flags = await yargs(hideBin(process.argv))
     describe: 'folder with train, test and answers.txt of easy-VQA',
   })
   .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run of each side for each' })
-  .option('epochs', { number: true, default: 2, describe: 'of each run' })
+  .option('epochs', { number: true, default: 2, describe: 'epochs of each run' })
   .option('minutes', { number: true, default: 30, describe: 'time of the long run here; 0 leaves it out' })
-  .option('precision', { choices: ['fp32', 'bf16'] as const, default: 'fp32' as const, describe: 'of our runs' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('precision', {
+    choices: ['fp32', 'bf16'] as const,
+    default: 'fp32' as const,
+    describe: 'precision of our runs',
+  })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 

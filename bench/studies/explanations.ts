@@ -17,7 +17,7 @@ const flags = await yargs(hideBin(process.argv))
   )
   .option('seeds', { number: true, array: true, default: [0, 1, 2], describe: 'seeds of weights and order' })
   .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 

@@ -38,8 +38,8 @@ const flags = await yargs(hideBin(process.argv))
   })
   .option('steps', { number: true, default: 200, describe: 'training steps' })
   .option('batch', { number: true, default: 32, describe: 'statements in a step' })
-  .option('seed', { number: true, default: 0, describe: 'of the weights and of the order' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('seed', { number: true, default: 0, describe: 'seed of the weights and of the order' })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 

@@ -14,7 +14,7 @@ const flags = await yargs(hideBin(process.argv))
       'command goes on where it was. About 7 minutes on 2 cores.',
   )
   .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'forget the runs in the cache' })
+  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
   .strict()
   .parseAsync();
 
