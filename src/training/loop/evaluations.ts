@@ -25,9 +25,9 @@ export class Evaluations<E> {
 
   /** Evaluates the current weights, or their moving average if used, and logs the result. Null when a signal interrupted it. */
   async evaluate(): Promise<Record<string, number> | null> {
-    const { step: training, log, progress, stepsPerEpoch } = this.run;
+    const { trainingStep, log, progress, stepsPerEpoch } = this.run;
     if (this.validation === null) return null;
-    const { step } = training;
+    const { step } = trainingStep;
     const started = performance.now();
     const notes = new NoteCollector();
     const { metrics, stoppedBy } = await this.validation.evaluate((found) => found.forEach((note) => notes.add(note)));
@@ -45,9 +45,9 @@ export class Evaluations<E> {
 
   /** Whether early stopping ends the run here: too many evaluations in a row without improvement. */
   stopsEarly(): boolean {
-    const { state, step, totalSteps, progress, arguments: given } = this.run;
+    const { state, trainingStep, totalSteps, progress, arguments: given } = this.run;
     const { staleEvaluations } = state;
-    if (staleEvaluations < (given.patience ?? Infinity) || step.step >= totalSteps) return false;
+    if (staleEvaluations < (given.patience ?? Infinity) || trainingStep.step >= totalSteps) return false;
     progress.line(`no improvement in ${staleEvaluations} evaluations: stopping early`);
     return true;
   }

@@ -35,20 +35,20 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   const checkpoint = resume ? await store.newest((line) => progress.line(line)) : null;
   const profiler = plan.profile === null ? null : new StepProfiler(plan.profile, (line) => progress.line(line));
   if (checkpoint !== null) await loadParameters(model, checkpoint.dir);
-  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), plan.cluster);
+  const trainingStep = await createTrainingStep(model, stepOptionsOf(given, totalSteps), plan.cluster);
   const signals = listenForStop((signal) => progress.line(`${signal}: saving, then stopping`));
   const close = async (): Promise<void> => {
     progress.stop();
     signals.release();
-    await step.dispose();
+    await trainingStep.dispose();
   };
   try {
-    if (profiler !== null && !step.compiled)
+    if (profiler !== null && !trainingStep.compiled)
       throw new ConfigError('Trainer: profile needs the compiled step; leave profile out, or pass compile: true');
-    const state = await openState(plan, step, checkpoint);
-    if (plan.cluster !== null) await synchronise(step, plan.cluster);
+    const state = await openState(plan, trainingStep, checkpoint);
+    if (plan.cluster !== null) await synchronise(trainingStep, plan.cluster);
     const log = await openFolder(plan, state, checkpoint?.step ?? 0);
-    return { ...plan, step, state, log, signals, profiler, close };
+    return { ...plan, trainingStep, state, log, signals, profiler, close };
   } catch (error) {
     await close();
     throw error;
@@ -58,14 +58,14 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
 /** The trainer state of a new run, or that of a checkpoint, whose step state is also restored. */
 async function openState<E>(
   { train, validation, fixedSettings, arguments: given, progress, totalSteps }: RunPlan<E>,
-  step: TrainingStep,
+  trainingStep: TrainingStep,
   checkpoint: Checkpoint<TrainerState> | null,
 ): Promise<TrainerState> {
   const fresh: TrainerState = {
     data: { train: train.fingerprint, validation: validation?.fingerprint ?? null },
     arguments: flatTrainingArguments(given),
     fixedSettings,
-    environment: runEnvironment(step.compiled, given.step.precision),
+    environment: runEnvironment(trainingStep.compiled, given.step.precision),
     started: new Date().toISOString(),
     best: null,
     staleEvaluations: 0,
@@ -78,7 +78,7 @@ async function openState<E>(
   const changes = environmentChanges(checkpoint.state.environment, fresh.environment);
   if (changes.length > 0)
     progress.line(`resume: the result will not be bit-identical to an uninterrupted run: ${changes.join('; ')}`);
-  await step.loadState(checkpoint.dir);
+  await trainingStep.loadState(checkpoint.dir);
   progress.line(`resume: continuing after step ${checkpoint.step} of ${totalSteps}`);
   return { ...checkpoint.state, arguments: fresh.arguments, environment: fresh.environment };
 }

@@ -22,7 +22,7 @@ export interface RunPlan<E> extends Readonly<RunParts<E>> {
 
 /** A run in progress. */
 export interface RunContext<E> extends RunPlan<E> {
-  readonly step: TrainingStep;
+  readonly trainingStep: TrainingStep;
   /** Mutable; part of every checkpoint. */
   readonly state: TrainerState;
   readonly log: RunLog;

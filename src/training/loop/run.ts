@@ -19,39 +19,40 @@ export class Run<E> {
   /** Tokens and regions of the batches since this start: all of them, and the padding. */
   private readonly positions = { all: 0, padded: 0 };
   /** Whether the other workers know that the run ends before its last step. */
-  private othersKnow = false;
+  private isEndAgreed = false;
 
   constructor(private readonly context: RunContext<E>) {
     this.evaluations = new Evaluations(context);
-    this.startedAt = context.step.step;
+    this.startedAt = context.trainingStep.step;
     this.timeLeft = new TimeLeft({
       total: context.totalSteps,
       at: this.startedAt,
       pauseAfter: (step) => this.pauseAfter(step),
-      recordings: () => context.step.recordings,
+      recordings: () => context.trainingStep.recordings,
     });
   }
 
   /** Runs to the end, or until a signal, a callback, early stopping or `stopAfter` ends it. */
   async train(): Promise<TrainResult> {
-    const { step, totalSteps, state, progress, cluster } = this.context;
+    const { trainingStep, totalSteps, state, progress, cluster } = this.context;
     progress.start(totalSteps, this.startedAt);
     const reason = await this.epochs();
-    if (cluster !== null && !this.othersKnow && step.step < totalSteps) await agreedEnd(cluster, step.step, reason);
+    if (cluster !== null && !this.isEndAgreed && trainingStep.step < totalSteps)
+      await agreedEnd(cluster, trainingStep.step, reason);
     progress.stop();
     return {
-      step: step.step,
+      step: trainingStep.step,
       totalSteps,
       reason,
       best: state.best,
       metrics: this.evaluations.last,
-      recordings: step.recordings,
+      recordings: trainingStep.recordings,
       padding: this.positions.all === 0 ? null : this.positions.padded / this.positions.all,
     };
   }
 
   private async epochs(): Promise<EndReason> {
-    const { step, totalSteps, stepsPerEpoch, state } = this.context;
+    const { trainingStep, totalSteps, stepsPerEpoch, state } = this.context;
     // evaluate first if the run was stopped between an update and its evaluation
     const wasDue = this.startedAt > 0 && isEvaluationDue(this.context, this.startedAt);
     const isPending = wasDue && state.evaluatedStep !== this.startedAt;
@@ -61,7 +62,7 @@ export class Run<E> {
       this.timeLeft.pause(this.startedAt);
       if (reason !== null) return reason;
     } else if (this.evaluations.stopsEarly()) return 'early';
-    for (let epoch = Math.floor(this.startedAt / stepsPerEpoch); step.step < totalSteps; epoch++) {
+    for (let epoch = Math.floor(this.startedAt / stepsPerEpoch); trainingStep.step < totalSteps; epoch++) {
       const reason = await this.epoch(epoch);
       if (reason !== null) return reason;
     }
@@ -69,42 +70,42 @@ export class Run<E> {
   }
 
   private async epoch(epoch: number): Promise<EndReason | null> {
-    const { step, totalSteps, callbacks, cluster, arguments: given } = this.context;
+    const { trainingStep, totalSteps, callbacks, cluster, arguments: given } = this.context;
     for await (const update of updatesOf(this.context, epoch)) {
-      const ofOthers = cluster === null ? null : await agreedEnd(cluster, step.step, null);
+      const ofOthers = cluster === null ? null : await agreedEnd(cluster, trainingStep.step, null);
       if (ofOthers !== null) return this.endWithOthers(ofOthers);
       const started = performance.now();
-      const next = step.step + 1;
+      const next = trainingStep.step + 1;
       const result = await this.update(update, next >= totalSteps || next - this.startedAt === given.stopAfter);
       this.requireFinite(result);
-      this.record(result, update, (performance.now() - started) / 1000);
-      const answers = await Promise.all(callbacks.map((callback) => callback.onStep?.(step.step, result)));
+      this.logUpdate(result, update, (performance.now() - started) / 1000);
+      const answers = await Promise.all(callbacks.map((callback) => callback.onStep?.(trainingStep.step, result)));
       const reason = await this.afterStep(answers.includes('stop'));
-      if (reason !== null || step.step >= totalSteps) return reason;
+      if (reason !== null || trainingStep.step >= totalSteps) return reason;
     }
     return null;
   }
 
   /** Ends the run because another worker was asked to stop. */
   private async endWithOthers(reason: EndReason): Promise<EndReason> {
-    this.othersKnow = true;
+    this.isEndAgreed = true;
     await saveCheckpoint(this.context);
     return reason;
   }
 
   /** One update; the profiler traces one of them. */
   private async update({ inputs, shares }: Update, isLast: boolean): Promise<StepResult> {
-    const { step, profiler } = this.context;
-    if (profiler?.isDue(inputs, isLast) !== true) return step.run(inputs, shares);
-    const { result, trace } = await step.profile(inputs, shares);
-    await profiler.write(step.step, trace);
+    const { trainingStep, profiler } = this.context;
+    if (profiler?.isDue(inputs, isLast) !== true) return trainingStep.run(inputs, shares);
+    const { result, trace } = await trainingStep.profile(inputs, shares);
+    await profiler.write(trainingStep.step, trace);
     return result;
   }
 
   /** Evaluates and saves when due; reports when the run ends before its last step. */
   private async afterStep(isStopped: boolean): Promise<EndReason | null> {
     const { totalSteps, signals, arguments: given } = this.context;
-    const { step } = this.context.step;
+    const { step } = this.context.trainingStep;
     const isEnough = step < totalSteps && step - this.startedAt === given.stopAfter;
     const signal = signals.received;
     const ends = signal ?? (isStopped ? 'callback' : isEnough ? 'stopAfter' : null);
@@ -127,17 +128,17 @@ export class Run<E> {
 
   /** The other workers, which know when an evaluation is due, take part when it is made. */
   private async announceEvaluation(isMade: boolean): Promise<void> {
-    const { cluster, step } = this.context;
-    if (cluster !== null) await agreedEvaluation(cluster, step.step, isMade);
+    const { cluster, trainingStep } = this.context;
+    if (cluster !== null) await agreedEvaluation(cluster, trainingStep.step, isMade);
   }
 
   private async evaluateAndSave(): Promise<EndReason | null> {
-    const { callbacks, signals, step } = this.context;
+    const { callbacks, signals, trainingStep } = this.context;
     const metrics = await this.evaluations.evaluate();
     await saveCheckpoint(this.context); // without metrics after a signal: the evaluation is then pending
-    this.othersKnow ||= this.evaluations.stoppedBy !== null;
+    this.isEndAgreed ||= this.evaluations.stoppedBy !== null;
     if (metrics === null) return signals.received ?? this.evaluations.stoppedBy;
-    const answers = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(step.step, metrics)));
+    const answers = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(trainingStep.step, metrics)));
     if (answers.includes('stop')) return 'callback';
     return this.evaluations.stopsEarly() ? 'early' : signals.received;
   }
@@ -145,7 +146,7 @@ export class Run<E> {
   private requireFinite({ loss, gradientNorm, lossScale }: StepResult): void {
     if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
     const { state, progress, arguments: given } = this.context;
-    const { step } = this.context.step;
+    const { step } = this.context.trainingStep;
     const isScaled = lossScale !== undefined && Number.isFinite(loss); // the loss scale was too large and has been halved
     if (isScaled && lossScale < 1) {
       throw new TrainingError(`step ${step}: gradients overflow float16 at every loss scale; train in bf16 or fp32`);
@@ -161,9 +162,9 @@ export class Run<E> {
     );
   }
 
-  private record({ loss, gradientNorm, learningRate }: StepResult, update: Update, seconds: number): void {
+  private logUpdate({ loss, gradientNorm, learningRate }: StepResult, update: Update, seconds: number): void {
     const { state, log, progress, totalSteps, stepsPerEpoch, arguments: given } = this.context;
-    const { step, compiled } = this.context.step;
+    const { step, compiled } = this.context.trainingStep;
     const { interval } = state;
     if (Number.isFinite(loss + gradientNorm)) {
       interval.steps += 1;

@@ -6,8 +6,8 @@ import { type RunContext, type RunPlan } from './run-context.js';
 
 /** Writes a checkpoint, puts the best model into the run folder, and removes old checkpoints. */
 export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
-  const { store, state, step: training, model, callbacks } = run;
-  const { step } = training;
+  const { store, state, trainingStep, model, callbacks } = run;
+  const { step } = trainingStep;
   const dir = await store.write(step, state, async (temporary) => {
     await model.savePretrained(temporary);
     await training.saveState(temporary);

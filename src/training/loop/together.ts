@@ -39,8 +39,8 @@ export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): P
 }
 
 /** Copies the state of worker 0 to all, and verifies it. @throws TrainingError naming a worker whose values differ */
-export async function synchronise(step: TrainingStep, cluster: Cluster): Promise<void> {
-  const checksums = await cluster.exchange('the state at the start', await step.synchronise());
+export async function synchronise(trainingStep: TrainingStep, cluster: Cluster): Promise<void> {
+  const checksums = await cluster.exchange('the state at the start', await trainingStep.synchronise());
   const other = checksums.findIndex((checksum) => checksum !== checksums[0]);
   if (other === -1) return;
   throw new TrainingError(
@@ -61,38 +61,46 @@ export async function agreedEvaluation(cluster: Cluster, step: number, isMade: b
 }
 
 /** Trains on every worker but worker 0, which logs and saves. */
-export async function trainBeside<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
+export async function trainAsWorker<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
   const { model, totalSteps, arguments: given } = plan;
-  const step = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
+  const trainingStep = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
   const signals = listenForStop(() => undefined);
-  await synchronise(step, cluster);
-  const reason = await epochsBeside({ ...plan, cluster, step, signals });
+  await synchronise(trainingStep, cluster);
+  const reason = await workerEpochs({ ...plan, cluster, trainingStep, signals });
   signals.release();
-  await step.dispose();
-  return { step: step.step, totalSteps, reason, best: null, metrics: null, recordings: step.recordings, padding: null };
+  await trainingStep.dispose();
+  return {
+    step: trainingStep.step,
+    totalSteps,
+    reason,
+    best: null,
+    metrics: null,
+    recordings: trainingStep.recordings,
+    padding: null,
+  };
 }
 
-type Beside<E> = RunPlan<E> & Pick<RunContext<E>, 'step' | 'signals'> & { cluster: Cluster };
+type WorkerRun<E> = RunPlan<E> & Pick<RunContext<E>, 'trainingStep' | 'signals'> & { cluster: Cluster };
 
-async function epochsBeside<E>(run: Beside<E>): Promise<EndReason> {
-  const { totalSteps, stepsPerEpoch, cluster, step, signals } = run;
+async function workerEpochs<E>(run: WorkerRun<E>): Promise<EndReason> {
+  const { totalSteps, stepsPerEpoch, cluster, trainingStep, signals } = run;
   const validation = run.validation === null ? null : new Validation(run, run.validation);
   /** Takes part in an evaluation. Returns why all stopped in it. */
   const evaluate = async (): Promise<EndReason | null> => {
-    if (validation === null || step.step === 0 || !isEvaluationDue(run, step.step)) return null;
-    if (!(await agreedEvaluation(cluster, step.step, null))) return null;
+    if (validation === null || trainingStep.step === 0 || !isEvaluationDue(run, trainingStep.step)) return null;
+    if (!(await agreedEvaluation(cluster, trainingStep.step, null))) return null;
     return (await validation.evaluate(() => undefined)).stoppedBy;
   };
   const atStart = await evaluate(); // a run that was stopped before an evaluation that was due
   if (atStart !== null) return atStart;
-  for (let epoch = Math.floor(step.step / stepsPerEpoch); step.step < totalSteps; epoch++) {
+  for (let epoch = Math.floor(trainingStep.step / stepsPerEpoch); trainingStep.step < totalSteps; epoch++) {
     for await (const { inputs, shares } of updatesOf(run, epoch)) {
-      const reason = await agreedEnd(cluster, step.step, signals.received);
+      const reason = await agreedEnd(cluster, trainingStep.step, signals.received);
       if (reason !== null) return reason;
-      await step.run(inputs, shares);
+      await trainingStep.run(inputs, shares);
       const stoppedBy = await evaluate();
       if (stoppedBy !== null) return stoppedBy;
-      if (step.step >= totalSteps) break;
+      if (trainingStep.step >= totalSteps) break;
     }
   }
   return 'finished';

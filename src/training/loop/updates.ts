@@ -26,15 +26,15 @@ export interface Update {
 /** The parts of a run that reading updates needs. */
 type Reading<E> = Pick<
   RunContext<E>,
-  'task' | 'train' | 'arguments' | 'step' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
+  'task' | 'train' | 'arguments' | 'trainingStep' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
 >;
 
 /** The remaining updates of an epoch. */
 export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenerator<Update> {
-  const { step, stepsPerEpoch, train, cluster, arguments: given } = run;
+  const { trainingStep, stepsPerEpoch, train, cluster, arguments: given } = run;
   const { batchSize, accumulationSteps, seed, shuffle, groupByLength } = given;
   const batches = epochBatches(train, epoch, { batchSize, seed, shuffle, groupByLength });
-  const first = step.step;
+  const first = trainingStep.step;
   const updates = Array.from({ length: stepsPerEpoch }, (_, i) => ({
     number: epoch * stepsPerEpoch + i,
     indices: batches.slice(i * accumulationSteps, (i + 1) * accumulationSteps),
@@ -53,7 +53,7 @@ export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenera
 }
 
 async function readWhole<E>(
-  { task, train, step, arguments: { batchSize } }: Reading<E>,
+  { task, train, trainingStep, arguments: { batchSize } }: Reading<E>,
   indices: readonly number[][],
   options: CollateOptions,
 ): Promise<Update> {
@@ -61,7 +61,7 @@ async function readWhole<E>(
   const batches = read.map(({ batch }) => batch);
   return {
     batches,
-    inputs: batches.map((batch) => (step.compiled ? filledInputs(batch, batchSize) : wholeInputs(batch))),
+    inputs: batches.map((batch) => (trainingStep.compiled ? filledInputs(batch, batchSize) : wholeInputs(batch))),
     exampleCount: countOf(indices),
   };
 }

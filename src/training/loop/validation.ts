@@ -39,13 +39,13 @@ export class Validation<E> {
   private buckets: Buckets | null = null;
 
   constructor(
-    private readonly run: Pick<RunContext<E>, 'task' | 'step' | 'signals' | 'arguments' | 'cluster'>,
+    private readonly run: Pick<RunContext<E>, 'task' | 'trainingStep' | 'signals' | 'arguments' | 'cluster'>,
     private readonly dataset: Dataset<E>,
   ) {}
 
   /** One evaluation. With several workers all have to call it after the same step. @param onNotes takes what reports say of the examples, in order */
   async evaluate(onNotes: (notes: readonly ExampleNote[]) => void): Promise<Validated> {
-    const { step, task, cluster, arguments: given } = this.run;
+    const { trainingStep, task, cluster, arguments: given } = this.run;
     const metric = cluster === null ? null : sharedMetric(task.createMetric());
     if (cluster !== null && metric === null && cluster.server.worker > 0) return { metrics: {}, stoppedBy: null };
     const compute = async (): Promise<Validated> => {
@@ -54,15 +54,15 @@ export class Validation<E> {
         ? this.alone(options, onNotes)
         : this.together(options, cluster, metric, onNotes);
     };
-    return given.step.emaDecay === undefined ? compute() : step.withAverage(compute);
+    return given.step.emaDecay === undefined ? compute() : trainingStep.withAverage(compute);
   }
 
   private async options(): Promise<EvaluateOptions<E>> {
-    const { step, task, arguments: given } = this.run;
+    const { trainingStep, task, arguments: given } = this.run;
     const batchSize = given.evaluationBatchSize ?? given.batchSize;
-    const evaluation = { task, dataset: this.dataset, batchSize, seed: given.seed, padBatches: step.compiled };
+    const evaluation = { task, dataset: this.dataset, batchSize, seed: given.seed, padBatches: trainingStep.compiled };
     this.buckets ??= await evaluationBuckets(evaluation);
-    return { ...evaluation, buckets: this.buckets, outputs: (inputs) => step.outputs(inputs) };
+    return { ...evaluation, buckets: this.buckets, outputs: (inputs) => trainingStep.outputs(inputs) };
   }
 
   private async alone(
@@ -85,7 +85,7 @@ export class Validation<E> {
     metric: SharedMetric<E>,
     onNotes: (notes: readonly ExampleNote[]) => void,
   ): Promise<Validated> {
-    const { signals, step } = this.run;
+    const { signals, trainingStep } = this.run;
     const { count, server } = cluster;
     const batches = evaluationBatches(options.dataset, options.batchSize);
     const own = evaluateBatches(
@@ -95,7 +95,7 @@ export class Validation<E> {
     const loss = new LossMean();
     try {
       for (let first = 0; first < batches.length; first += count) {
-        const name = `evaluation after step ${step.step}, batch ${first}`;
+        const name = `evaluation after step ${trainingStep.step}, batch ${first}`;
         const reasons = await cluster.exchange<EndReason | null>(`to go on with ${name}`, signals.received);
         const stoppedBy = reasons.find((reason) => reason !== null) ?? null;
         if (stoppedBy !== null) return { metrics: null, stoppedBy };

@@ -61,7 +61,11 @@ async function evaluate(task: Task<Point>, cluster: Cluster | null, stopAt = [-1
   const isStopped = (): boolean => stopAt[0] === cluster?.server.worker && batches >= (stopAt[1] ?? 0);
   const run = {
     ...{ task, cluster, arguments: { batchSize: 4, seed: 0, step: {} } },
-    step: { step: 7, compiled: false, outputs: (inputs: RawTensors) => outputs(inputs).finally(() => batches++) },
+    trainingStep: {
+      step: 7,
+      compiled: false,
+      outputs: (inputs: RawTensors) => outputs(inputs).finally(() => batches++),
+    },
     signals: {
       get received() {
         return isStopped() ? 'SIGTERM' : null;
