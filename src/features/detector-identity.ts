@@ -48,9 +48,7 @@ export function detectorText(identity: DetectorIdentity): string {
 }
 
 function pixelsText({ pixels }: DetectorIdentity): string {
-  return pixels === undefined
-    ? ''
-    : `, with pixel features (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
+  return pixels === undefined ? '' : `, with pixel features (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
 }
 
 function networkText({ name, weights }: DetectorIdentity): string {
