@@ -157,7 +157,10 @@ describe('RoBERTa and its kin', () => {
   });
 
   test.each([
-    [{ position_embedding_type: 'relative_key' }, /position_embedding_type "relative_key", which is not the computation of VisualBERT/],
+    [
+      { position_embedding_type: 'relative_key' },
+      /position_embedding_type "relative_key", which is not the computation of VisualBERT/,
+    ],
     [{ is_decoder: true }, /is_decoder true/],
     [{ pad_token_id: 11 }, /expected pad_token_id below the 12 rows/],
     [{ pad_token_id: 'x' }, /expected pad_token_id below the 12 rows/],

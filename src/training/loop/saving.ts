@@ -10,9 +10,9 @@ export async function saveCheckpoint<E>(run: RunContext<E>): Promise<void> {
   const { step } = trainingStep;
   const dir = await store.write(step, state, async (temporary) => {
     await model.savePretrained(temporary);
-    await training.saveState(temporary);
+    await trainingStep.saveState(temporary);
     if (run.arguments.step.emaDecay !== undefined)
-      await training.withAverage(() => model.savePretrained(join(temporary, AVERAGE)));
+      await trainingStep.withAverage(() => model.savePretrained(join(temporary, AVERAGE)));
   });
   const best = state.best?.step ?? step;
   if (best === step) await publish(run, step);
