@@ -25,7 +25,7 @@ for (let i = 0; i < Math.min(3, regions.count); i++) {
 await detector.dispose();
 
 // Step 3: the checkpoint, and the processor that writes a question as it was trained: with a [MASK] before the last [SEP], where the answer is read
-// (the notebook leaves it out), and the visual type 0. Its 3129 classes have no names of their own: the list comes beside it.
+// (the notebook leaves it out), and the visual type 0. Its 3129 classes have no names of their own: the list is a separate file.
 const processor = await VisualBertProcessor.fromPretrained(MODEL, {
   task: 'vqa',
   ...(ANSWERS === undefined ? {} : { answers: ANSWERS }),
