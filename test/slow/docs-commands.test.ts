@@ -159,6 +159,7 @@ function standIns(paths: TwinPaths): Record<string, string> {
     ...(Object.fromEntries(official) as Record<string, string>),
     ...Object.fromEntries([...tsvs, 'flickr_bottom_up'].map((name) => [`${name}.tsv`, of(VQA, '.tsv')])),
     ...{ 'coco36.vbf': of(VQA, '.vbf'), 'flickr.vbf': of(VQA, '.vbf'), 'features.vbf': of(NLVR2, '.vbf') },
+    'nlvr2.vbf': of(NLVR2, '.vbf'),
     ...{ features: of(VQA), nlvr2_features: of(NLVR2), dev: of(NLVR2) },
     'v2_OpenEnded_mscoco_test2015_questions.json': paths.questions('test'),
     'questions.json': paths.questions('train'),
