@@ -118,7 +118,8 @@ const serve: CommandModule<object, ServeArguments> = {
     setLogger(server.log);
     const { task, url } = server;
     console.log(flags.json ? JSON.stringify({ task, url }, null, 2) : `${task} at ${url}`);
-    listenForStop(() => {
+    listenForStop((signal) => {
+      server.log.info(`${signal}: answering the received requests, then ending`);
       void server.close().then(
         () => process.exit(0),
         (error: unknown) => {
