@@ -8,11 +8,11 @@ import { median } from './report/statistics.js';
 import { benchCache, canImport, packageRoot, pythonFile } from './subjects/python-env.js';
 import { Subject } from './subjects/subject.js';
 
-/** Their files' names, as each one's authors store them. */
+/** The names of their files, as published by their authors. */
 const DETECTORS = { 'vg-r101-c4': 'vg-r101-c4.bin', 'mmf-x101': 'mmf-x101.pth' } as const;
 const TIME_GOALS = { fp32: 0.6, bf16: 0.7 } as const;
 const MEMORY_GOAL = 1;
-/** Of the largest value: bf16 may choose other boxes, and is not compared. */
+/** Tolerance relative to the largest value; bf16 may choose other boxes and is not compared. */
 const AGREEMENT = 1e-4;
 
 export interface DetectorBenchOptions {
@@ -94,7 +94,7 @@ async function measureDetector(
   }
 }
 
-/** Random weights and a picture, made once. */
+/** Random weights and a picture, created once. */
 function detectorFolder(python: string, name: string, config: string): string {
   const folder = join(benchCache(), 'detectors', name);
   if (existsSync(folder)) return folder;
@@ -105,7 +105,7 @@ function detectorFolder(python: string, name: string, config: string): string {
   return folder;
 }
 
-/** Infinity when there are not as many. */
+/** Infinity if their numbers differ. */
 function apart(a: readonly number[] = [], b: readonly number[] = []): number {
   if (a.length !== b.length || a.length === 0) return Infinity;
   const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

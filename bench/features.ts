@@ -22,9 +22,9 @@ import { median } from './report/statistics.js';
 
 const GB = 1e9;
 const DIM = 2048;
-/** As many updates are read ahead as the Trainer does. */
+/** Number of updates read ahead, as by the Trainer. */
 const AHEAD = 2;
-/** Waits below this are the event loop's own. */
+/** Shorter waits are caused by the event loop itself. */
 const NO_WAIT_MS = 2;
 
 const flags = await yargs(hideBin(process.argv))
@@ -47,7 +47,7 @@ interface Waits {
   stepMs: number;
   waits: number[];
   imagesPerSecond: number;
-  /** What the disk itself gave, by the system's account. */
+  /** Bytes read from the disk, as counted by the system. */
   diskMb: number | null;
 }
 

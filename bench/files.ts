@@ -18,7 +18,7 @@ export interface FileOptions {
 }
 
 const CPU = { mode: 'train', precision: 'fp32', compiled: false, dropout: 0.1, batches: '', ...TASKS.vqa } as const;
-/** Memory that a load may take beyond the weights. */
+/** Maximum memory of a load in addition to the weights. */
 const LOAD_SLACK_MB = 200;
 
 /** Time and peak memory of reading 455 MB of weights into a model, from both formats. */
@@ -123,7 +123,7 @@ export async function measureConvert(options: FileOptions): Promise<Row[]> {
   ];
 }
 
-/** Time of inspecting 10 GB, which takes headers alone. */
+/** Time of inspecting 10 GB, which reads headers only. */
 export async function measureInspect(options: FileOptions): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'visualbert-inspect-'));
   const rows: Row[] = [];

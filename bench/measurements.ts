@@ -28,9 +28,9 @@ export interface StepMeasurement {
   goals: readonly Goal[];
   /** Peak memory of the first participant over that of `against`. */
   memory?: Goal;
-  /** Bound for what a compiled step costs beyond its own time before it runs: milliseconds. */
+  /** Bound of the overhead of a compiled step's first run, in milliseconds. */
   startupMs?: number;
-  /** Least share of a plain matrix product's rate that a step must reach, per batch size. */
+  /** Minimum share of a plain matrix product's rate for a step, per batch size. */
   efficiency?: Record<number, number>;
 }
 
@@ -138,7 +138,7 @@ export const STEP_MEASUREMENTS: readonly StepMeasurement[] = [
   },
 ];
 
-/** Measurements that take files or time rather than steps. */
+/** Measurements of other things than steps. */
 export const OTHER_MEASUREMENTS = [
   'agreement',
   'load',
@@ -155,10 +155,10 @@ export const OTHER_MEASUREMENTS = [
   'distributed',
 ] as const;
 
-/** Who can be left out of a comparison. */
+/** Participants that can be left out. */
 export const OTHERS: readonly string[] = [EAGER, COMPILE, ONNX, OPENVINO].map(({ label }) => label);
 
-/** Batch sizes when none are named: of steps on each device, and of a real run. */
+/** Default batch sizes: of steps on each device, and of a real run. */
 export const DEFAULT_BATCHES = { cpu: [8], gpu: [64, 256], epoch: [32] } as const;
 
 /** Lengths of every example, as in workload.py. */

@@ -9,9 +9,9 @@ import type { Row } from './report/rows.js';
 import { median } from './report/statistics.js';
 import { prepareOnnx, prepareWorkload } from './subjects/workload.js';
 
-/** What every process is asked. */
+/** The question for every process. */
 const QUESTION = 'What is the man riding?';
-/** From the start of our process, in fp32. */
+/** Goal from the start of our process, in fp32. */
 const GOAL_MS = 2000;
 
 /** Moments of a process, in milliseconds since it was started; `totalMs` is seen from outside. `processorMs` is of all threads, to the answer. */

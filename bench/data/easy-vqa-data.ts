@@ -15,12 +15,12 @@ import { openTask } from '../../src/tasks/open-task.js';
 import { type VqaTaskExample } from '../../src/tasks/answering/vqa.js';
 import { writeTensors } from '../subjects/tensors.js';
 
-/** Both splits number their pictures from 0: those of the test split move up. */
+/** Both splits number their pictures from 0; an offset is added to those of the test split. */
 const FIRST_TEST_PICTURE = 100_000;
-/** Longest question in word pieces, as batches are padded. */
+/** Length in word pieces to which batches are padded. */
 const TEXT_LENGTH = 24;
 
-/** Options of the task, as the command takes them. */
+/** Options of the task for the command. */
 export interface EasyVqaOptions {
   questions: string;
   validationQuestions: string;
@@ -28,7 +28,7 @@ export interface EasyVqaOptions {
   answers: string;
 }
 
-/** Brings the data set at `source` into the layout that the task reads, in `folder`, once. */
+/** Converts the data set at `source` to the layout of the task, in `folder`, once. */
 export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
   if (!existsSync(folder)) {
     const part = `${folder}.part`;
@@ -56,7 +56,7 @@ export function prepareEasyVqa(source: string, folder: string): EasyVqaOptions {
   };
 }
 
-/** Writes train.safetensors and test.safetensors for twin_easy_vqa.py. @returns what the data say about a new model. */
+/** Writes train.safetensors and test.safetensors for twin_easy_vqa.py. @returns the settings of a new model from the data. */
 export async function writeForPython(
   options: EasyVqaOptions,
   folder: string,

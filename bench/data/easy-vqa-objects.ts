@@ -7,10 +7,10 @@ import type { EasyVqaOptions } from './easy-vqa-data.js';
 export const EASY_SHAPES = ['circle', 'rectangle', 'triangle'] as const;
 export const EASY_COLORS = ['black', 'blue', 'brown', 'gray', 'green', 'red', 'teal', 'yellow'] as const;
 
-/** A pixel belongs to the shape when its red, green and blue differ from the corner's by so much in all. */
+/** Minimum difference of a shape's pixels from the corner's, summed over red, green and blue. */
 const LEAST_DIFFERENCE = 60;
 
-/** The pictures whose shape and colour the training questions tell, with the box around the shape. */
+/** The pictures whose shape and colour follow from the training questions, with the box around the shape. */
 export function easyVqaObjects({
   questions,
   features,

@@ -8,7 +8,7 @@ export class KeptRuns {
   private readonly started = performance.now();
   private readonly minutes: number;
 
-  /** @param again forgets the runs in the cache; no run starts after so many `minutes` */
+  /** @param again ignores cached runs. @param minutes after which no further run starts */
   constructor(name: string, { again, minutes }: { again: boolean; minutes: number }) {
     this.folder = join(benchCache(), name);
     this.minutes = minutes;
@@ -16,7 +16,7 @@ export class KeptRuns {
     mkdirSync(this.folder, { recursive: true });
   }
 
-  /** The metrics of a run, from the cache when it was finished before; `run` gets its folder. */
+  /** The metrics of a run, cached if it has finished before; `run` gets its folder. */
   async metrics(
     name: string,
     run: (outputDir: string) => Promise<Record<string, number>>,

@@ -15,7 +15,7 @@ import { benchCache } from '../subjects/python-env.js';
 /** Regions of an image and their width. */
 export const [PIPELINE_REGIONS, PIPELINE_DIM] = [36, 2048];
 
-/** A checkpoint with the vocabulary and answers of `data`, made once into the cache. `sizes`: others than base size. */
+/** A checkpoint with the vocabulary and answers of `data`, created once in the cache. `sizes`: other sizes than base. */
 export async function pipelineCheckpoint(
   data: string,
   name = 'pipeline-base',

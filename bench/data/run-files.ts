@@ -7,10 +7,10 @@ import { vqaQuestionWords } from '../../src/processing/text-forms.js';
 import { REGIONS } from '../measurements.js';
 import { benchCache } from '../subjects/python-env.js';
 
-/** Width of a region, as the VQA checkpoint takes it. */
+/** Width of the VQA checkpoint's regions. */
 const WIDTH = 2048;
 
-/** What of the data set each side needs. */
+/** The files of the data set for both sides. */
 export interface RunFiles {
   questions: string;
   annotations: string;

@@ -8,7 +8,7 @@ import { VisualBertConfig } from '../../src/config/config.js';
 import { parameterShapes } from '../../src/models/model-classes.js';
 import { sizeOf } from '../../src/shapes.js';
 
-/** So many layers of base size are 10 GB. */
+/** Number of layers of base size that have 10 GB. */
 const LAYERS = 350;
 const SHARD_BYTES = 1e9;
 
@@ -64,7 +64,7 @@ export async function writeSparseCheckpoint(
   return { path: folder, ...described };
 }
 
-/** Leaves a hole wherever bytes of `zeros` are written. */
+/** Leaves a sparse region instead of writing `zeros`. */
 async function createSparseSink(path: string, zeros: Uint8Array): Promise<ByteSink> {
   const handle = await open(path, 'w');
   let at = 0;

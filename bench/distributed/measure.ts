@@ -8,19 +8,19 @@ import type { Reply, Subject } from '../subjects/subject.js';
 import { prepareWorkload } from '../subjects/workload.js';
 import { describeModel, type MeasuredStep, type Setting } from './predictions.js';
 
-/** Steps of each turn that warm up. */
+/** Warm-up steps of each turn. */
 const WARM_UP = 2;
-/** Time of a step of ours over theirs. */
+/** Goal of the time of our step over theirs. */
 const GOAL = 1;
 
 const MEASURED = { task: 'vqa', mode: 'train', precision: 'fp32' } as const;
 
 export interface DistributedOptions extends StepOptions, Pick<Setting, 'gbits' | 'copyNs'> {
-  /** How many workers each comparison has; all on this machine. */
+  /** Numbers of workers of the comparisons; all on this machine. */
   workers: readonly number[];
 }
 
-/** Who makes the steps. */
+/** The implementation of the steps. */
 interface Side {
   label: string;
   engine: 'tfjs' | 'torch';
@@ -28,7 +28,7 @@ interface Side {
   wire: 'fp32' | 'bf16' | null;
 }
 
-/** What was measured of one side. */
+/** Measurements of one side. */
 interface Turns {
   ms: number[];
   /** Bytes that a worker sent in a step. */
@@ -100,7 +100,7 @@ async function startAll({ engine, wire }: Side, subjects: readonly Subject[], op
   );
 }
 
-/** What the loopback device has sent so far; NaN where the system does not tell. */
+/** Bytes that the loopback device has sent so far; NaN if the system does not report them. */
 function sentBytes(): number {
   try {
     const fields = /lo:\s*(.*)/.exec(readFileSync('/proc/net/dev', 'utf8'))?.[1]?.split(/\s+/);

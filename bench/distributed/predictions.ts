@@ -5,7 +5,7 @@ import { sendsOnlyRows } from '../../src/training/step/update/worker-sums.js';
 import { TEXT } from '../measurements.js';
 import { modelledStepMs, ringBytes, type StepCosts } from './step-model.js';
 
-/** Times of a step in ms: whole, and with nothing exchanged. */
+/** Times of a step in ms: in total, and without exchange. */
 export interface MeasuredStep {
   workers: number;
   wire: 'fp32' | 'bf16';
@@ -13,36 +13,36 @@ export interface MeasuredStep {
   aloneMs: number;
 }
 
-/** Of the machine and the model of a measurement. */
+/** The machine and the model of a measurement. */
 export interface Setting {
   /** Folder of the checkpoint. */
   model: string;
   /** Cores that all workers share. */
   threads: number;
-  /** Of the loopback device, for all workers together; Infinity where it was not limited. */
+  /** Rate of the loopback device for all workers together; Infinity if it was not limited. */
   gbits: number;
-  /** Processor time of a byte that is sent, in ns; null: what the two workers of fp32 show. */
+  /** Processor time per sent byte, in ns; null: from the measurement with two workers in fp32. */
   copyNs: number | null;
-  /** Examples that all measured workers share; computed ones have as many each. */
+  /** Examples shared by all measured workers; each predicted worker has as many. */
   batch: number;
 }
 
 /** Rows of the word table, and bytes of one. */
 const [WORDS, ROW] = [30522, 768 * 4] as const;
-/** Bytes of the gradients that come last, beside those of words: the projection of the regions, and two tables of positions. */
+/** Bytes of the gradients that are computed last, besides those of words: the projection of the regions, and two tables of positions. */
 const LAST_GRADIENTS = (2048 + 2 * 512) * ROW;
-/** What AdamW takes of a step of batch 8 on two cores: see docs/bench.md. */
+/** Time of AdamW in a step of batch 8 on two cores: see docs/bench.md. */
 const UPDATE_SHARE = 0.04;
 /** The backward pass has twice the products of the forward pass. */
 const FORWARD_SHARE = 1 / 3;
-/** Of a message on a wire between machines, and on the loopback device. */
+/** Latency of a message between machines, and on the loopback device. */
 const [WIRE_LATENCY_MS, LOOPBACK_LATENCY_MS] = [0.1, 0.03];
-/** What is computed. */
+/** The predicted cases. */
 const [FLEETS, RATES] = [[8, 64, 512], [10, 25, 100]] as const; // prettier-ignore
 /** A worker on a graphics card, as an example: its step, and no copies by the processor, as with NCCL. */
 const CARD_STEP_MS = 100;
 
-/** Measured and modelled times, then what other fleets should take, as lines. */
+/** Lines with measured and modelled times, then predictions for other clusters. */
 export function describeModel(measured: readonly MeasuredStep[], setting: Setting): string {
   const copyNs = setting.copyNs ?? copyingOf(measured, setting);
   const checks = measured.map(({ workers, wire, ms, aloneMs }) => {
@@ -100,7 +100,7 @@ function costsOf(
   };
 }
 
-/** Nanoseconds of a core for each byte that is sent, from two workers. */
+/** Nanoseconds of a core per sent byte, from two workers. */
 function copyingOf(measured: readonly MeasuredStep[], setting: Setting): number {
   const two = measured.find(({ workers, wire }) => workers === 2 && wire === 'fp32');
   if (two === undefined) return 0;

@@ -1,6 +1,6 @@
 // Models the time of a step of several workers from its arithmetic, the exchanged bytes and the network.
 
-/** A worker's own share of a step, and what it exchanges. */
+/** A worker's share of a step, and the bytes that it exchanges. */
 export interface StepCosts {
   forwardMs: number;
   backwardMs: number;
@@ -8,17 +8,17 @@ export interface StepCosts {
   updateMs: number;
   /** Bytes of all gradients on the wire. */
   bytes: number;
-  /** Of them those that the backward pass makes last, so that nothing is left to compute meanwhile. */
+  /** Those computed last in the backward pass, whose exchange cannot overlap with computation. */
   lastBytes: number;
-  /** Processor time that sending and adding a byte takes from the arithmetic, in ms. */
+  /** Processor time of sending and adding a byte, in ms. */
   copyMsPerByte: number;
 }
 
 export interface Network {
   workers: number;
-  /** Of each worker in each direction; Infinity: bound by copying alone. */
+  /** Rate of each worker in each direction; Infinity: only limited by copying. */
   gbits: number;
-  /** Of one message. */
+  /** Latency of one message. */
   latencyMs: number;
 }
 

@@ -2,7 +2,7 @@
 import type { GraphNode } from './graph-definition.js';
 import { canRun, type Kernel } from './kernels.js';
 
-/** Operations that give out variables: what reads or writes one runs where it is. */
+/** Operations that return variables: those that read or write one are placed on its device. */
 const VARIABLES = new Set(['VarHandleOp', 'VisualbertVariable']);
 
 export interface Placement {

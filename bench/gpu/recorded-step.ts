@@ -19,7 +19,7 @@ export interface StepPlacement {
   model: string;
   precision: string;
   placement: Placement;
-  /** Of the step, run on the CPU with the operations that it has on a card. */
+  /** Loss of the step, run on the CPU with the operations of a card. */
   loss: number;
 }
 

@@ -59,7 +59,7 @@ function installEngine(): void {
   process.exit(1);
 }
 
-/** Runs a program with its errors shown; `output` is what it printed. */
+/** Runs a program and shows its errors; `output` is its standard output. */
 function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { ok: boolean; output: string } {
   const { status, stdout, error } = spawnSync(program, args, {
     ...{ cwd: packageRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
@@ -76,7 +76,7 @@ function fenced(title: string, text: string): string {
   return `## ${title}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\``;
 }
 
-/** As much of jest's report as is shown. */
+/** The used part of jest's report. */
 interface JestReport {
   testResults: {
     assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
@@ -84,7 +84,7 @@ interface JestReport {
   }[];
 }
 
-/** The GPU tests, and the message of each that failed. */
+/** The GPU tests, with the messages of failed ones. */
 function testSection(title: string, env: NodeJS.ProcessEnv): string {
   const folder = mkdtempSync(join(tmpdir(), 'visualbert-gpu-'));
   try {
@@ -115,7 +115,7 @@ function testSection(title: string, env: NodeJS.ProcessEnv): string {
   }
 }
 
-/** Steps and predictions beside PyTorch, where a Python has it for the card. */
+/** Steps and predictions against PyTorch, if a Python has it for the card. */
 function benchSection(): string {
   const python = process.env.VISUALBERT_PYTHON ?? 'python3';
   const hasTorch = canImport(python, 'torch, transformers, safetensors; assert torch.cuda.is_available()');

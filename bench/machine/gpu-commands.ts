@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 export interface GpuCommands {
   dispatches: number;
   submissions: number;
-  /** Bytes of buffers that were made because none of their size was free. */
+  /** Bytes of buffers that were allocated because none of their size was free. */
   allocatedBytes: number;
   /** Copies from the device to the host, and their bytes. */
   reads: number;
@@ -16,7 +16,7 @@ interface Buffer {
   mapAsync(mode: number): Promise<void>;
 }
 
-/** What is wrapped of a device: each method does what it did. */
+/** The wrapped methods of a device, which still work as before. */
 interface Device {
   readonly queue: { submit(commands: unknown): void };
   createBuffer(descriptor: { size: number }): Buffer;

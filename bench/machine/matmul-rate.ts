@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import * as api from '../../src/node.js';
 
-/** Products in one run: enough that starting the run does not count. */
+/** Products in one run: enough to make the start of the run negligible. */
 const CHAIN = 8;
-/** Runs of which the fastest counts. */
+/** Number of runs, of which the fastest is used. */
 const REPEATS = 4;
 
 /** GFLOP per second of products of square matrices in one precision, the best of several runs. */

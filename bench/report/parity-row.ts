@@ -4,7 +4,7 @@
 export interface ParityRow {
   /** Name of the fixture, or of a case computed otherwise. */
   case: string;
-  /** What the case shows. */
+  /** The purpose of the case. */
   notes: string;
   class: string;
   backend: string;
@@ -12,6 +12,6 @@ export interface ParityRow {
   /** Largest error, in the unit of `tolerance`. */
   error: number;
   tolerance: number;
-  /** What was read where the error is largest. */
+  /** The name of the value with the largest error. */
   worst: string;
 }

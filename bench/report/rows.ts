@@ -10,7 +10,7 @@ export interface Row {
   unit: 'ms' | 'MB' | '';
   /** Bound on `ours / theirs`, or on `ours` when there is no other side. */
   target: number | null;
-  /** The target is the least that must be reached, not the most. */
+  /** Whether the target is a minimum instead of a maximum. */
   isLeast?: boolean;
 }
 

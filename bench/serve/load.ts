@@ -15,7 +15,7 @@ export interface ServedProcess {
   stop(): Promise<void>;
 }
 
-/** What servers are started with. */
+/** Options of the servers. */
 export interface ServerFiles {
   /** Checkpoint with vocab.txt. */
   model: string;
@@ -81,7 +81,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What clients measured. */
+/** Measurements of the clients. */
 export interface Load {
   seconds: number;
   /** Milliseconds of each answered request. */
@@ -123,7 +123,7 @@ async function statusOf(response: Response): Promise<number> {
   return response.status;
 }
 
-/** Resident memory of a process in MB; NaN where the system does not tell. */
+/** Resident memory of a process in MB; NaN if the system does not report it. */
 export function residentMb({ child }: ServedProcess): number {
   const path = `/proc/${child.pid}/status`;
   if (!existsSync(path)) return NaN;

@@ -16,15 +16,15 @@ export interface ServeBenchOptions {
   /** Folder with questions.json, answers.txt and vocab.txt. */
   data: string;
   threads: number;
-  /** Turns of each side; the first warms up. */
+  /** Turns of each side; the first is for warming up. */
   rounds: number;
-  /** Of load on each side, over all turns that count. */
+  /** Seconds of load on each side, over all measured turns. */
   seconds: number;
   log: (line: string) => void;
 }
 
 const [CLIENTS, BATCH, IMAGES] = [64, 16, 64];
-/** Requests whose memory is watched, and after how many each. */
+/** Number of requests of the memory measurement, and of requests between two samples. */
 const [MANY, SAMPLED] = [20_000, 2000];
 const [MALFORMED, MALFORMED_CLIENTS, OTHERS] = [5000, 4, 4];
 /** A model that answers thousands of requests in seconds. */
@@ -142,7 +142,7 @@ async function watchMemory(
   return { measurement: 'serve', batch: BATCH, what, ours: last, theirs: first, unit: 'MB', target: 1.05 };
 }
 
-/** Malformed requests beside others, which must be answered as before. */
+/** Malformed requests among valid ones, which must still be answered. */
 async function withMalformed(
   server: ServedProcess,
   bodyAt: (i: number) => object,
@@ -188,7 +188,7 @@ function questionsOf(data: string): (i: number) => object {
   return (i) => ({ question: questions[i % questions.length]?.question, regions: { image: `${i % IMAGES}` }, topK: 5 });
 }
 
-/** The same regions for both sides, made once. */
+/** The same regions for both sides, created once. */
 async function regionFiles(): Promise<{ store: string; safetensors: string }> {
   const [store, safetensors] = [join(benchCache(), 'serve.vbf'), join(benchCache(), 'serve.safetensors')];
   if (existsSync(store) && existsSync(safetensors)) return { store, safetensors };

@@ -13,7 +13,7 @@ import { writeSection } from '../report/results.js';
 
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
 const TRAINING = { batchSize: 64, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1, warmupRatio: 0.1 };
-/** What the best answer to each question text reaches without the picture. */
+/** Accuracy of the most common answer to each question text, without pictures. */
 const QUESTION_ONLY = 67.0;
 
 const flags = await yargs(hideBin(process.argv))
@@ -42,7 +42,7 @@ const flags = await yargs(hideBin(process.argv))
 /** Updates of the short runs that are timed, how often each side has its turn, and the threads of each. */
 const [TIMED_STEPS, TURNS, THREADS] = [100, 2, 2];
 
-/** What one run of either side reports. */
+/** The report of one run of either side. */
 interface RunMetrics {
   /** Percent on the test questions after each evaluation. */
   accuracy: number[];

@@ -21,7 +21,7 @@ const flags = await yargs(hideBin(process.argv))
   .strict()
   .parseAsync();
 
-/** The twin of VQA in three times as many layers: attention of the last one then says less about what the answer comes from. */
+/** The twin of VQA with three times as many layers: attention of the last one is then less informative. */
 const DEEP = 'vqa, 6 layers';
 const DEEP_RUN = { modelConfig: { numHiddenLayers: 6 }, training: { maxSteps: 3000, learningRate: 8e-4 } };
 /** The twins with questions, statements and choices. */

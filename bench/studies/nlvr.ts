@@ -26,7 +26,7 @@ const CLASS = 'VisualBertForVisualReasoning';
 const SIZES = { hiddenSize: 128, numHiddenLayers: 4, numAttentionHeads: 4, intermediateSize: 512 };
 const NO_DROPOUT = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 };
 const TRAINING = { learningRate: 1e-4, weightDecay: 0.01, maxGradNorm: 1 };
-/** What must be reached: losses of all steps, and logits on dev after them. */
+/** Goals: losses of all steps, and logits on dev after them. */
 const [LOSS_BOUND, LOGIT_BOUND] = [1e-3, 1e-2];
 
 const flags = await yargs(hideBin(process.argv))
@@ -45,7 +45,7 @@ const flags = await yargs(hideBin(process.argv))
 
 type Inputs = Record<string, RawTensor>;
 
-/** What a training run leaves: a loss for each step, and `[n, 2]` logits on dev. */
+/** The result of a training run: a loss for each step, and `[n, 2]` logits on dev. */
 interface Run {
   losses: Float32Array;
   logits: Float32Array;
@@ -111,14 +111,14 @@ console.log(text);
 writeSection('nlvr', text);
 await opened.close();
 
-/** What the task `nlvr` reads; `features` where the scenes are pictures. */
+/** Options of the task `nlvr`; `features` if the scenes are pictures. */
 interface StatementFiles {
   data: string;
   validationData: string;
   features?: string;
 }
 
-/** lil-lab's statements with their scenes; dev without what training has too. */
+/** lil-lab's statements with their scenes; dev without those that also occur in training. */
 async function humanStatements(from: string): Promise<StatementFiles> {
   const data = join(from, 'train.json');
   const validationData = join(folder, 'new-in-dev.jsonl');
@@ -126,7 +126,7 @@ async function humanStatements(from: string): Promise<StatementFiles> {
   return { data, validationData };
 }
 
-/** The quickstart's kind of data, made once. */
+/** Data like the quickstart's, created once. */
 async function drawnStatements(): Promise<StatementFiles> {
   const made = join(folder, 'drawn');
   const paths = shapesPaths(made);
@@ -162,7 +162,7 @@ function writeBatches(path: string, batches: readonly Inputs[]): Promise<void> {
   return writeTensors(path, Object.fromEntries(named));
 }
 
-/** Runs of the same steps, batch and seed are kept, so that a stopped comparison goes on where it was. */
+/** Runs of the same steps, batch and seed are cached, so that a stopped comparison resumes. */
 async function kept(name: string, run: (out: string) => Promise<void> | void): Promise<Run> {
   const out = join(folder, `${name}-${flags.steps}-${flags.batch}-${flags.seed}.safetensors`);
   if (flags.again) rmSync(out, { force: true });

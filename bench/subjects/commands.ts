@@ -1,7 +1,7 @@
 // The commands of a measured process (subject.ts): JSON lines in, one reply per command.
 import { createInterface } from 'node:readline';
 
-/** What commands do, by the name in `do`; each gets the rest of its line. */
+/** Handlers of the commands, by the name in `do`; each gets the rest of its line. */
 export type Commands = Readonly<Record<string, (args: never) => Promise<object> | object>>;
 
 /** Answers the commands on standard input, one after the other, until it ends. An error is a reply too. */

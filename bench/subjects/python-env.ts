@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the comparisons were made with. For a CPU `+cpu` where the package index has it: the other build brings 3 GB of CUDA. */
+/** The versions of the comparisons. For a CPU `+cpu` if the package index has it: the other build contains 3 GB of CUDA. */
 const TORCH = '2.13.0';
 const PACKAGES = [
   'transformers>=5.23,<6',
@@ -27,7 +27,7 @@ export function benchCache(): string {
   return folder;
 }
 
-/** Path of a Python that has torch and transformers. @throws Error when none can be made. */
+/** Path of a Python with torch and transformers. @throws Error when no environment can be created. */
 export function requirePython(log: (line: string) => void, device: 'cpu' | 'gpu' = 'cpu'): string {
   const given = process.env.VISUALBERT_PYTHON;
   if (given) {
@@ -69,7 +69,7 @@ export function pythonFile(name: string): string {
   return join(packageRoot(), 'bench', 'python', name);
 }
 
-/** The checkout: measurements need its Python files and data beside it. */
+/** The checkout, whose Python files and data are needed by measurements. */
 export function packageRoot(): string {
   return process.cwd();
 }

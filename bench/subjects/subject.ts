@@ -12,7 +12,7 @@ export interface Reply {
   [measurement: string]: unknown;
 }
 
-/** What a subject receives at the start; the Python side takes the same names in snake case. */
+/** Arguments of a subject at its start; the Python side uses the same names in snake case. */
 export interface SubjectArgs {
   mode: 'train' | 'forward';
   /** Folder of the checkpoint. */
@@ -26,9 +26,9 @@ export interface SubjectArgs {
   threads: number;
   /** For Python `cuda` instead of `gpu`. */
   device?: 'cpu' | 'gpu';
-  /** Which of several workers it is: it takes their share of the rows of each batch. Default: alone. */
+  /** Its index among several workers, which share the rows of each batch. Default: a single process. */
   worker?: { index: number; count: number };
-  /** Where the workers listen, and how gradients travel. Default: they do not know of one another. */
+  /** Addresses of the workers, and the precision of exchanged gradients. Default: no exchange. */
   cluster?: { addresses: readonly string[]; wire: 'fp32' | 'bf16' };
 }
 

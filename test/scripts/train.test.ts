@@ -69,7 +69,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
   });
 
   (HAS_ENGINE ? test : test.skip)(
-    'XLA and further threads change no figure; a profile shows what a step does',
+    'XLA and further threads change no metric; a profile shows what a step does',
     async () => {
       const files = writeNlvrFiles();
       const lossesWith = async (name: string, flags: readonly string[]): Promise<number[]> => {
