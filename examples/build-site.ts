@@ -4,8 +4,8 @@ import { build } from 'vite';
 
 /**
  * @param root the folder of the page's index.html
- * @param outDir what lies there is removed
- * @param alias files that stand for names in imports
+ * @param outDir its contents are removed first
+ * @param alias files by the names that imports use for them
  */
 export async function buildSite(root: string, outDir: string, alias: Record<string, string> = {}): Promise<void> {
   await build({

@@ -51,7 +51,7 @@ const folder = await newFolder(join('runs', 'quickstart'));
 console.log('Drawing scenes');
 const data = await writeShapesData(join(folder, 'data'), { ...SHAPES_RECIPE.data, seed: flags.seed });
 const paths = shapesPaths(join(folder, 'data'));
-console.log(`Colour-shape pairs kept out of training: ${[...data.newPairs].join(', ')}`);
+console.log(`Colour-shape pairs excluded from training: ${[...data.newPairs].join(', ')}`);
 
 const accuracies = await trainBoth(join(folder, 'real'), 'real');
 print('with the picture', accuracies);
@@ -141,7 +141,7 @@ async function evaluateFound({ splits }: ShapesData, detector: RegionDetector): 
   print('found by the detector', found as Accuracies);
 }
 
-/** Asks a question about a new picture file. */
+/** Answers a question about a new picture file. */
 async function askPicture(detector: RegionDetector): Promise<void> {
   const picture = join(folder, 'picture.png');
   const scene = createScene('picture', new RandomStream(flags.seed, 'picture'), { without: data.newPairs });

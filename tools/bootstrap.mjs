@@ -59,7 +59,7 @@ function requireGpu() {
 function installPackages() {
   if (packagesAreInstalled()) return;
   console.error('npm packages: installing');
-  // The script that started this one names the npm it runs under.
+  // Set by the npm that started this script.
   const npm = process.env.npm_execpath;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
   const status = npm?.endsWith('.js') ? run(process.execPath, [npm, ...args]) : run('npm', args);

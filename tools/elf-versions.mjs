@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** The newest version of each kind that a file needs, as `{ GLIBC: [2, 27], GLIBCXX: [3, 4, 22] }`. A name that is no version is a kind of its own. */
+/** The newest version of each kind that a file needs, as `{ GLIBC: [2, 27], GLIBCXX: [3, 4, 22] }`. A name without a version is its own kind. */
 export function neededVersions(file) {
   const text = execFileSync('readelf', ['--version-info', '--wide', file], { encoding: 'utf8', maxBuffer: 2 ** 28 });
   const libraries = text.slice(text.indexOf('.gnu.version_r')).split('File: ').slice(1);

@@ -6,14 +6,14 @@ import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { builtPlatforms, mainPackage, PREBUILT, ROOT } from './platforms.mjs';
 
-/** npm's error without it shows this name: what to do. */
+/** npm's error message contains this name if the folder is missing, so it says what to do. */
 const PACKED = join(ROOT, 'run-npm-pack-with--ignore-scripts=false');
 const isClosing = process.argv[2] === 'close';
 
 mkdirSync(PACKED, { recursive: true });
 writePlatforms(isClosing ? [] : builtPlatforms(PREBUILT, mainPackage().version));
 if (isClosing) {
-  // Where npm says that it is.
+  // The path that npm reports.
   for (const name of readdirSync(PACKED)) renameSync(join(PACKED, name), join(ROOT, name));
   rmdirSync(PACKED);
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-/** Where `npm run build:platform` leaves the tarballs. */
+/** The folder that `npm run build:platform` writes the tarballs into. */
 export const PREBUILT = join(ROOT, 'prebuilt');
 
 export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64'];
@@ -18,7 +18,7 @@ export function tarballOf(platform, version) {
   return `visualbert-tfjs-${platform}-${version}.tgz`;
 }
 
-/** The platforms whose tarballs of this version are there. */
+/** The platforms with a tarball of this version. */
 export function builtPlatforms(folder, version) {
   return PLATFORMS.filter((platform) => existsSync(join(folder, tarballOf(platform, version))));
 }

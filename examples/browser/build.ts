@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { convertCheckpoint } from '../../src/node.js';
 import { buildSite } from '../build-site.js';
 
-/** The page's sources that tsc does not write; the others lie compiled beside this file. */
+/** The page's sources that tsc does not compile; the compiled ones are in the folder of this file. */
 const COPIED = ['index.html', 'style.css'];
 const QUANTIZATIONS = ['float16', 'uint8'] as const;
 
 /**
  * @param run a run folder of the quickstart's task `vqa` @param detector the folder of its detector
- * @param outDir what lies there is removed
+ * @param outDir its contents are removed first
  */
 export async function buildPage({ run, detector }: { run: string; detector: string }, outDir: string): Promise<void> {
   const root = join('dist', 'examples', 'browser');

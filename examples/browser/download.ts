@@ -1,9 +1,9 @@
 // Downloads a model in the web format into the browser's cache, with progress, and reads it from there.
 import { HubError } from '../../src/index.js';
 
-/** Where a model's files are kept. */
+/** The name of the browser's cache for model files. */
 const CACHE = 'visualbert-models';
-/** What a model may consist of beside its shards; which of the tokenizer's files there are, differs. */
+/** The files of a model except its shards. Which of the tokenizer's files exist depends on the model. */
 const FILES = [
   'config.json',
   'processor_config.json',
@@ -70,12 +70,12 @@ export async function fetchFromCache(url: string): Promise<Response> {
   return (await (await caches.open(CACHE)).match(absolute)) ?? new Response(null, { status: 404 });
 }
 
-/** Forgets every model. */
+/** Removes all models from the cache. */
 export async function emptyCache(): Promise<void> {
   await caches.delete(CACHE);
 }
 
-/** What the server says about a file beside what the cache has; null where the server has none. */
+/** Compares the server's file with the cached one; null if the server has none. */
 async function look(cache: Cache, url: string, signal: AbortSignal): Promise<RemoteFile | null> {
   const cached = await cache.match(url);
   let head: Response;
@@ -92,7 +92,7 @@ async function look(cache: Cache, url: string, signal: AbortSignal): Promise<Rem
   return { url, bytes: sizeOf(head), isCached };
 }
 
-/** Fetches a file whole before it is put into the cache. */
+/** Downloads a file completely before it is cached. */
 async function fetchInto(
   cache: Cache,
   url: string,

@@ -22,7 +22,7 @@ export function regionsOf(scene: Scene): ReturnType<typeof pixelFeatures> {
   return pixelFeatures(drawScene(scene), scene.boxes, SHAPES_RECIPE.features);
 }
 
-/** Questions for the colour of a thing that lies alone in its corner: every second one is about the new colour. */
+/** Questions for the colour of a thing that is alone in its corner: every second one is about the new colour. */
 export function colorExamples(color: NewColor, count: number, random: RandomStream): Example[] {
   const examples: Example[] = [];
   while (examples.length < count) {

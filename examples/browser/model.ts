@@ -43,7 +43,7 @@ export async function withAnswer({ model, processor }: Model, answer: string): P
   };
 }
 
-/** Values with zeros behind them: new rows are the last ones. */
+/** The values padded with zeros: new rows are the last ones. */
 function filledUp(value: RawTensor | undefined, shape: readonly number[]): Float32Array {
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
   values.set(value?.data ?? []);

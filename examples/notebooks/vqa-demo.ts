@@ -9,12 +9,12 @@ import { findDetector, RegionDetector, VisualBertForQuestionAnswering, VisualBer
 const [picture = 'photo.jpg', ...questions] = process.argv.slice(2);
 const { DETECTOR = 'mmf-x101', MODEL = 'uclanlp/visualbert-vqa', ANSWERS } = process.env;
 
-// Step 1: the detector. The notebook takes frcnn-vg-finetuned (DETECTOR=vg-r101-c4), whose features this checkpoint never saw: people measured 40
-// to 46% on VQA 2.0 with it, where the authors have 71%. It was trained with regions of mmf-x101.
+// Step 1: the detector. The notebook takes frcnn-vg-finetuned (DETECTOR=vg-r101-c4), which this checkpoint was not trained with: 40
+// to 46% were measured on VQA 2.0, against the authors' 71%. It was trained with regions of mmf-x101.
 const detector = await RegionDetector.fromPretrained(await findDetector(DETECTOR));
 
-// Step 2: the regions of the picture: boxes in its pixels, and for each the features that VisualBERT reads. No resizing or colours to get right
-// here: a detector knows how its network was trained.
+// Step 2: the regions of the picture: boxes in its pixels, and for each the features that VisualBERT reads. The detector resizes and
+// normalizes pictures as in its training.
 const [regions] = await detector.detect([picture]);
 if (regions === undefined) throw new Error(`${picture}: expected regions`);
 console.log(`${picture}: ${regions.count} regions, feature width ${regions.dim}`);
@@ -24,8 +24,8 @@ for (let i = 0; i < Math.min(3, regions.count); i++) {
 }
 await detector.dispose();
 
-// Step 3: the checkpoint, and the processor that writes a question as it was trained: with a [MASK] before the last [SEP], where the answer is read
-// (the notebook leaves it out), and the visual type 0. Its 3129 classes have no names of their own: the list is a separate file.
+// Step 3: the checkpoint, and the processor that encodes a question as in training: with a [MASK] before the last [SEP], where the answer is read
+// (the notebook leaves it out), and the visual type 0. The checkpoint does not name its 3129 classes; the list is a separate file.
 const processor = await VisualBertProcessor.fromPretrained(MODEL, {
   task: 'vqa',
   ...(ANSWERS === undefined ? {} : { answers: ANSWERS }),
@@ -37,7 +37,7 @@ const asked = questions.length > 0 ? questions : ['What is in the picture?'];
 const inputs = await processor({ text: asked, visualEmbeds: asked.map(() => regions) });
 const { logits } = model.forward(inputs);
 
-// Step 5: the likeliest answers, with their probabilities.
+// Step 5: the most likely answers, with their probabilities.
 for (const [i, answers] of processor.decodeAnswers(logits, { topK: 3 }).entries())
   console.log(
     `${asked[i]} ${answers.map(({ answer, score }) => `${answer} (${(100 * score).toFixed(1)}%)`).join(', ')}`,

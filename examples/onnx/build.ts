@@ -7,7 +7,7 @@ import { buildSite } from '../build-site.js';
 
 /**
  * @param run a run folder of the quickstart's task `vqa`
- * @param outDir what lies there is removed
+ * @param outDir its contents are removed first
  */
 export async function buildOnnxPage(run: string, outDir: string): Promise<void> {
   const root = join('dist', 'examples', 'onnx');

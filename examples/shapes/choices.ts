@@ -16,8 +16,8 @@ export interface ChoiceRecord {
 type Token = string | readonly number[];
 
 /**
- * Asks which colours two things have, the reason being their shapes; null when no two things differ in both.
- * Every thing is a person, as most objects of VCR are, so that nothing but its tag names it.
+ * A question for the colours of two things, with their shapes as the rationale; null if no two things differ in both.
+ * Every thing is labelled "person", as most objects of VCR are, so that only its tag identifies it.
  */
 export function choiceAbout({ id, things }: Scene, random: RandomStream): ChoiceRecord | null {
   const places = random.shuffled([...things.keys()]);
@@ -45,7 +45,7 @@ export function choiceAbout({ id, things }: Scene, random: RandomStream): Choice
 
 /**
  * Four pairs of words, of which (x, y) is the right one. With a = x or y at random and a third word c they are (x, y), (y, x), (a, c) and
- * (c, a): whoever reads only the text finds all four equally likely, and whoever cannot tell the two things apart two of them.
+ * (c, a): to a model that reads only the text all four are equally likely, and two of them to a model that cannot distinguish the two things.
  */
 function choicesOf(
   x: string,

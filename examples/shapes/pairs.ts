@@ -17,8 +17,8 @@ export function pairStatements(scenes: readonly Scene[], perTemplate: number, ra
 
 /**
  * All statements about a pair: which images have a thing of a colour or a shape.
- * Of 'either', one image or none has it; of 'both', both or one; of 'side', one has it: whoever cannot tell left from right finds both
- * answers equally likely.
+ * For 'either', one image or none has it; for 'both', both or one; for 'side', one has it: to a model that cannot distinguish left from right,
+ * both answers are equally likely.
  */
 export function statementsAboutPair(left: Scene, right: Scene): PairProbe[] {
   const probes: PairProbe[] = [];

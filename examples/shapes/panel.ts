@@ -9,7 +9,7 @@ export interface Prediction {
   readonly text: string;
   /** The right answer. */
   readonly truth: string;
-  /** The likeliest first; scores sum to at most 1. */
+  /** The most likely first; scores sum to at most 1. */
   readonly answers: readonly { readonly answer: string; readonly score: number }[];
 }
 
@@ -24,7 +24,7 @@ const ANSWERS = 3;
 const BAR_HEIGHT = 26;
 const [INK, PAPER, BAR, RIGHT, WRONG] = ['#1f2937', '#ffffff', '#bfdbfe', '#047857', '#b91c1c'];
 
-/** Whether the likeliest answer is the right one. */
+/** Whether the most likely answer is the right one. */
 export function isRight({ answers, truth }: Prediction): boolean {
   return answers[0]?.answer.toLowerCase() === truth;
 }

@@ -3,7 +3,7 @@ import { type Probe } from './balance.js';
 import { COLORS, manyOf, pairOf, SCENE_SIZE, SHAPES, type Scene, type Thing, thingsThatAre } from './scene.js';
 
 const MOST_COUNTED = 3;
-/** Pixels that a thing's centre must keep from the middle lines before it is said to lie in a quarter of the picture. */
+/** Minimum distance in pixels from a thing's centre to the middle lines for it to count as inside a quarter of the picture. */
 const CLEAR_DISTANCE = 5;
 
 /** The one thing that fits, or null when none or several do. */
@@ -24,18 +24,18 @@ export function uniqueNames({ things }: Scene): [name: string, thing: Thing][] {
 export const CORNERS = ['top left', 'top right', 'bottom left', 'bottom right'] as const;
 type Corner = (typeof CORNERS)[number];
 
-/** How deep a thing's centre lies in a quarter of the picture, in pixels; negative outside of it. */
+/** Distance in pixels of a thing's centre from the edge of a quarter of the picture; negative outside of it. */
 function depthIn(corner: Corner, { x, y }: Thing): number {
   const [dx, dy] = [x - SCENE_SIZE / 2, y - SCENE_SIZE / 2];
   return Math.min(corner.startsWith('top') ? -dy : dy, corner.endsWith('left') ? -dx : dx);
 }
 
-/** The quarter in which a thing clearly lies, or null. */
+/** The quarter of the picture that a thing is clearly inside of, or null. */
 export function cornerOf(thing: Thing): Corner | null {
   return CORNERS.find((corner) => depthIn(corner, thing) >= CLEAR_DISTANCE) ?? null;
 }
 
-/** The thing that lies alone, and clearly so, in a quarter of the picture. */
+/** The only thing in a quarter of the picture, if it is clearly inside; otherwise null. */
 export function aloneIn(corner: Corner, { things }: Scene): Thing | null {
   const near = things.filter((thing) => depthIn(corner, thing) > -CLEAR_DISTANCE);
   const [thing] = near;

@@ -1,4 +1,4 @@
-// The sizes of the quickstart: data, features, model and training, such that both tasks are learnt in minutes on 2 cores.
+// The configuration of the quickstart (data, features, model and training): both tasks are learnt in minutes on 2 cores.
 import { type ShapesPaths, type Split } from './write-data.js';
 
 export const TASKS = ['vqa', 'nlvr'] as const;

@@ -12,7 +12,7 @@ export type Shape = (typeof SHAPES)[number];
 /** Width and height of a scene in pixels. */
 export const SCENE_SIZE = 96;
 const RADII: readonly [number, number] = [6.5, 13];
-/** Half width of a proposal in radii: detectors leave some room around a thing. */
+/** Half width of a proposal in radii: detectors' boxes have a margin around an object. */
 const LOOSENESS = 1.25;
 /** How far a proposal's edge may miss, as a share of the radius. */
 const BOX_ERROR = 0.1;
@@ -58,7 +58,7 @@ export function manyOf(word: Color | Shape): string {
   return isColor(word) ? `${word} things` : word === 'cross' ? 'crosses' : `${word}s`;
 }
 
-/** The box around a thing that a detector is to find: with the same room around it as proposals leave, without their errors. */
+/** The target box of a thing for a detector: with the same margin as proposals, without their errors. */
 export function outlineOf({ x, y, radius }: Pick<Thing, 'x' | 'y' | 'radius'>): [number, number, number, number] {
   const half = LOOSENESS * radius;
   return [x - half, y - half, x + half, y + half];
@@ -71,7 +71,7 @@ export function boxOf({ x, y }: Thing, { boxes }: Scene): readonly number[] {
   return box;
 }
 
-/** A fifth of all colour-shape pairs, every colour and every shape once: they are kept out of training. */
+/** A fifth of all colour-shape pairs, every colour and every shape once: they are excluded from training. */
 export function heldOutPairs(random: RandomStream): ReadonlySet<string> {
   const shapes = random.shuffled(SHAPES);
   return new Set(COLORS.map((color, i) => pairOf({ color, shape: shapes[i] as Shape })));

@@ -7,13 +7,14 @@ import { type TwinPaths, twinPaths, writeTwinData } from './write-twins.js';
 export interface Twin {
   /** The task as `visualbert train` knows it. */
   readonly task: string;
-  /** The twin that it starts from; null: fresh weights. */
+  /** The twin whose weights it starts from; null: random weights. */
   readonly after: string | null;
   readonly maxSteps: number;
   readonly metric: string;
   /**
-   * Percent on the test split: what must be reached, and what whoever sees no picture reaches. The latter is a guess that knows how often each
-   * answer occurs; of masked words, which their neighbours often give away, it is the same training with `regions: 'zeroed'`.
+   * Percent on the test split: the minimum (`score`), and what a model without pictures reaches (`blind`). The latter is a guess by the
+   * frequencies of the answers; for masked words, which can often be inferred from the words around them, the same training with
+   * `regions: 'zeroed'`.
    */
   readonly goal: { readonly blind: number; readonly score: number };
   /** The files of a split by the option that names them. */
@@ -43,8 +44,8 @@ const accuracy = { metric: 'accuracy', after: null };
 const recall = { metric: 'R@1', after: null };
 
 /**
- * A phrase lies in one of three to five regions; one in four choices of VCR is right; a statement is true half of the time.
- * What is hard to find from nothing starts from a twin that has learnt to look, as the paper's phases follow each other.
+ * A phrase refers to one of three to five regions; one in four choices of VCR is right; a statement is true half of the time.
+ * A task that is hard to learn from random weights starts from another twin's, like the phases of training in the paper.
  */
 export const TWINS: Readonly<Record<string, Twin>> = {
   pretraining: {
@@ -134,13 +135,13 @@ export interface TwinRun {
   paths: TwinPaths;
   outputDir: string;
   seed: number;
-  /** A folder to start from; default: fresh weights. */
+  /** A model folder to start from; default: random weights. */
   model?: string;
-  /** More options of the task, such as `regions: 'zeroed'`, the control: how much of the score needs the picture? */
+  /** More options of the task, such as `regions: 'zeroed'`, the control that shows how much of the score depends on the picture. */
   data?: Readonly<Record<string, unknown>>;
   /** Instead of the twin's. */
   training?: Readonly<Record<string, unknown>>;
-  /** Fields of the configuration of fresh weights that differ from the quickstart's. */
+  /** Fields of the configuration of random weights that differ from the quickstart's. */
   modelConfig?: Readonly<Record<string, unknown>>;
 }
 

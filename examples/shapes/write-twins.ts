@@ -1,5 +1,5 @@
 // Writes the data of all other tasks about the scenes of a data set, each in its original format: COCO captions, Flickr30k Entities,
-// NLVR2, VCR, and own JSON lines.
+// NLVR2, VCR, and this package's JSON lines.
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildVocabulary } from '../../src/node.js';
@@ -14,7 +14,7 @@ import { type ShapesData, type ShapesPaths, type ShapesSplit, shapesPaths, type 
 export const TWIN_SPLITS = ['train', 'validation', 'test'] as const satisfies readonly Split[];
 const OWN_TASKS = ['classification', 'answering', 'grounding'] as const;
 
-/** Where the twins lie, beside what the quickstart reads. */
+/** The paths of the twins' files, in addition to those of the quickstart. */
 export interface TwinPaths extends ShapesPaths {
   captions(split: Split): string;
   pairs(split: Split): string;
@@ -41,7 +41,7 @@ export function twinPaths(folder: string): TwinPaths {
   };
 }
 
-/** What is said about the scenes of a split. */
+/** A split with the captions of its scenes. */
 interface TwinSplit extends ShapesSplit {
   readonly captions: readonly { scene: Scene; captions: readonly Caption[] }[];
   readonly pairs: readonly PairProbe[];
@@ -142,7 +142,7 @@ function entityXml(entity: number, thing: Thing): string {
   return `  <object>\n    <name>${entity}</name>\n    <bndbox>${corners.join('')}</bndbox>\n  </object>\n`;
 }
 
-/** What a person would draw around a thing: whole pixels, without the room that proposals leave. */
+/** The box that a person would draw around a thing: whole pixels, without the margin of proposals. */
 function tightBox({ x, y, radius }: Thing): number[] {
   return [x - radius, y - radius, x + radius, y + radius].map(Math.round);
 }
