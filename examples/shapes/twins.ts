@@ -7,7 +7,7 @@ import { type TwinPaths, twinPaths, writeTwinData } from './write-twins.js';
 export interface Twin {
   /** The task as `visualbert train` knows it. */
   readonly task: string;
-  /** The twin whose weights it starts from; null: random weights. */
+  /** The twin whose weights it starts from; null: fresh weights. */
   readonly after: string | null;
   readonly maxSteps: number;
   readonly metric: string;
@@ -45,7 +45,7 @@ const recall = { metric: 'R@1', after: null };
 
 /**
  * A phrase refers to one of three to five regions; one in four choices of VCR is right; a statement is true half of the time.
- * A task that is hard to learn from random weights starts from another twin's, like the phases of training in the paper.
+ * A task that is hard to learn from fresh weights starts from another twin's, like the phases of training in the paper.
  */
 export const TWINS: Readonly<Record<string, Twin>> = {
   pretraining: {
@@ -135,13 +135,13 @@ export interface TwinRun {
   paths: TwinPaths;
   outputDir: string;
   seed: number;
-  /** A model folder to start from; default: random weights. */
+  /** A model folder to start from; default: fresh weights. */
   model?: string;
   /** More options of the task, such as `regions: 'zeroed'`, the control that shows how much of the score depends on the picture. */
   data?: Readonly<Record<string, unknown>>;
   /** Instead of the twin's. */
   training?: Readonly<Record<string, unknown>>;
-  /** Fields of the configuration of random weights that differ from the quickstart's. */
+  /** Fields of the configuration of fresh weights that differ from the quickstart's. */
   modelConfig?: Readonly<Record<string, unknown>>;
 }
 

@@ -8,8 +8,8 @@ export interface PixelFeatureOptions {
   /** Cells along each side of the grid that a region is averaged onto. */
   cells: number;
   /**
-   * `colors`: the RGB colour of every cell. `form`: how much every cell stands out from the rim of the region, whatever the colours,
-   * and the one colour of what stands out.
+   * `colors`: the RGB colour of each cell. `form`: how much the colour of each cell differs from that of the region's edge, and the mean
+   * colour of the cells that differ.
    */
   look: (typeof LOOKS)[number];
 }

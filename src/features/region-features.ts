@@ -16,7 +16,7 @@ export interface RegionFeatures {
   readonly classes?: Int32Array;
   /** `[count]`: scores of those classes, from 0 to 1. */
   readonly scores?: Float32Array;
-  /** `[count]`: indices of the likeliest attributes. */
+  /** `[count]`: indices of the most likely attributes. */
   readonly attributes?: Int32Array;
   /** `[count]`, from 0 to 1. */
   readonly attributeScores?: Float32Array;
