@@ -8,8 +8,8 @@ export interface PixelFeatureOptions {
   /** Cells along each side of the grid that a region is averaged onto. */
   cells: number;
   /**
-   * `colors`: the RGB colour of each cell. `form`: how much the colour of each cell differs from that of the region's edge, and the mean
-   * colour of the cells that differ.
+   * `colors`: the RGB colour of each cell. `form`: how much the colour of each cell differs from the mean of the region's edge cells,
+   * and the mean colour weighted by these differences.
    */
   look: (typeof LOOKS)[number];
 }

@@ -56,15 +56,15 @@ function scaleColor(value: number): number {
   return (value - 0.5) * 4;
 }
 
-/** The contrast of every cell with the mean of the rim, 1 for the strongest, and the mean colour of the cells that stand out. */
+/** The contrast of every cell with the mean of the edge cells, 1 for the strongest, and the mean colour weighted by contrast. */
 function formOf(colors: readonly number[], cells: number): number[] {
   const colorOf = (cell: number): number[] => colors.slice(cell * 3, cell * 3 + 3);
   const all = Array.from({ length: cells * cells }, (_, cell) => cell);
   const last = cells - 1;
-  const isRim = (cell: number): boolean =>
+  const isEdge = (cell: number): boolean =>
     [Math.floor(cell / cells), cell % cells].some((at) => at === 0 || at === last);
-  const rim = meanColor(all.filter(isRim).map((cell) => [colorOf(cell), 1]));
-  const distances = all.map((cell) => Math.hypot(...colorOf(cell).map((value, k) => value - (rim[k] as number))));
+  const edge = meanColor(all.filter(isEdge).map((cell) => [colorOf(cell), 1]));
+  const distances = all.map((cell) => Math.hypot(...colorOf(cell).map((value, k) => value - (edge[k] as number))));
   const strongest = Math.max(...distances) + FAINT_CONTRAST;
   const contrasts = distances.map((distance) => distance / strongest);
   const color = meanColor(all.map((cell) => [colorOf(cell), (contrasts[cell] as number) + FAINT_CONTRAST]));
