@@ -32,7 +32,7 @@ describe('the page on the architecture', () => {
     block.trimEnd().split('\n'),
   );
 
-  test('walks through files that exist and name what is said of them', () => {
+  test('names files that exist and contain what the page names', () => {
     expect(steps.length).toBeGreaterThan(15);
     const wrong = steps.flatMap((step) => {
       const [path = '', ...words] = step.trim().split(/\s+/);

@@ -156,7 +156,7 @@ describe('blocks of the README and docs', () => {
   },
 );
 
-test('every page of docs stands in the sidebar of the site', () => {
+test('every page of docs is in the sidebar of the site', () => {
   const config = readFileSync('docs/.vitepress/config.mts', 'utf8');
   const pages = PAGES.filter((page) => page.startsWith('docs/')).map((page) =>
     page.slice('docs'.length, -'.md'.length),
@@ -165,7 +165,7 @@ test('every page of docs stands in the sidebar of the site', () => {
 });
 
 describe('docs/install.md', () => {
-  test('is right about CommonJS: import() serves, and require says that it does', () => {
+  test('is right about CommonJS: import() works, and require says so', () => {
     const folder = projectFolder('commonjs');
     const print = 'console.log(typeof visualbert.VisualBertModel)';
     const asked = node(folder, '-e', `import('visualbert-tfjs/node').then((visualbert) => ${print})`);

@@ -148,7 +148,7 @@ describe('examples in docstrings', () => {
     const given = { ...surface, ...own, ...GIVEN, model: pointModel() };
     const AsyncFunction = Object.getPrototypeOf(async () => undefined).constructor as FunctionConstructor;
     const small = STAND_INS.reduce((text, [named, standIn]) => text.replace(named, standIn), code);
-    const run = AsyncFunction(...Object.keys(given), `{ ${small}\n }`); // a block may declare the names anew
+    const run = AsyncFunction(...Object.keys(given), `{ ${small}\n }`); // a block may declare the names again
     await run(...Object.values(given));
   });
 

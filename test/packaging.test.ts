@@ -41,7 +41,7 @@ test('publishing runs the scripts that pack, and these say what a checkout witho
   expect(`${stdout}${stderr}`).toMatch(/tools\/vendor\.mjs: node_modules lacks .*; run `npm ci` first\./);
 });
 
-test('packed files lie where npm says, and the folder that packing needs is gone again', () => {
+test('packed files are at the path that npm reports, and the folder that packing needs is removed', () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'tools'));
   for (const name of ['package.json', 'tools/packed.mjs', 'tools/platforms.mjs'])

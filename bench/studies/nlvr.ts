@@ -205,7 +205,7 @@ function pytorch(threads: number, out: string): void {
   };
   execFileSync(python, [pythonFile('twin_batches.py'), JSON.stringify(command)], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, OMP_WAIT_POLICY: 'passive' }, // threads that wait in a loop take the cores from whoever else works
+    env: { ...process.env, OMP_WAIT_POLICY: 'passive' }, // active waiting would take the cores from other threads
   });
 }
 

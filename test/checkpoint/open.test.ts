@@ -41,7 +41,7 @@ describe.each([
   ['wrapped-legacy.th', 'pytorch-legacy', { path: 'model', ignored: 'optimizer.state.0' }],
   ['varied.safetensors', 'safetensors', { format: 'pt' }],
 ])('openTensorFile of %s', (name, format, metadata) => {
-  test('lists every tensor with dtype and shape, and says what else the file holds', async () => {
+  test('lists every tensor with dtype and shape, and names what else the file contains', async () => {
     const file = await open(name);
     expect(file.format).toBe(format);
     expect(file.metadata).toEqual(metadata);

@@ -130,7 +130,7 @@ describe('convertCheckpoint', () => {
     await expectNamedValues(report.outDir, 'VisualBertForQuestionAnswering', SMALL.with({ numLabels: 5 }));
   });
 
-  test("gives MMF's classifier of two layers its place, and says where its file leaves something open", async () => {
+  test("maps MMF's classifier of two layers, and reports what its file leaves open", async () => {
     const config = SMALL.with({ numLabels: 5 });
     const report = await convert('mmf-vqa-transform.pth', { config });
     expect(report.missing).toEqual([]);
@@ -196,7 +196,7 @@ describe('convertCheckpoint', () => {
     await expectNamedValues(report.outDir, 'VisualBertForPreTraining', config, /visual_(projection|token|position)/);
   });
 
-  test('leaves a head out when another class was asked for, and says so', async () => {
+  test('drops a head when another class was requested, and reports it', async () => {
     const report = await convert('authors-pretraining.th', { config: SMALL, architecture: 'VisualBertModel' });
     expect(report.skipped).toContainEqual({
       key: 'bert.cls.seq_relationship.bias',
@@ -235,7 +235,7 @@ describe('convertCheckpoint', () => {
     expect(second.files.length).toBeGreaterThan(4);
   });
 
-  test('finds the only checkpoint in a folder and copies vocabulary and settings of the processor beside it', async () => {
+  test('finds the only checkpoint in a folder and copies the vocabulary and the settings of the processor', async () => {
     const folder = join(scratch, 'run');
     cpSync(`${FOLDER}/authors-nlvr2.th`, join(folder, 'best.th'));
     writeFileSync(join(folder, 'vocab.txt'), '[PAD]\n');

@@ -65,7 +65,7 @@ describe('the data set', () => {
       expect(pairs.some((pair) => data.newPairs.has(pair))).toBe(true);
   });
 
-  test('gives every answer of a wording equally often, so that the wording says nothing', () => {
+  test('gives every answer of a wording equally often, so that the wording does not give the answer away', () => {
     for (const split of ['train', 'validation', 'test'] as const) {
       const { questions, statements } = data.splits[split];
       for (const [text, answers] of tally([...questions, ...statements])) {
@@ -99,7 +99,7 @@ describe('a scene', () => {
     expect(new Set(data.splits.train.scenes.map((scene) => scene.things.length))).toEqual(new Set([3, 4, 5]));
   });
 
-  test('is drawn where its boxes say: only grey lies outside of them', () => {
+  test('is drawn inside its boxes: everything outside of them is grey', () => {
     for (let i = 0; i < 5; i++) {
       const scene = createScene(String(i), new RandomStream(i, 'drawn'), {});
       const { width, height, rgb } = drawScene(scene);
@@ -142,7 +142,7 @@ describe('a scene', () => {
   });
 });
 
-test('the code that makes features knows no shape and no colour by name', () => {
+test('the code that makes features contains no name of a shape or colour', () => {
   const text = ['features/pixels', 'pictures/png', 'features/readers/pictures']
     .map((name) => readFileSync(`src/${name}.ts`, 'utf8'))
     .join();

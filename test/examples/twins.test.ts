@@ -51,7 +51,7 @@ describe('twins', () => {
     }
   });
 
-  test('captions say what is there, and their phrases point to it', () => {
+  test('captions describe the scene, and their phrases refer to its things', () => {
     const captions = captionsAbout(scene, new RandomStream(0, 'test'));
     const facts = captions.map((caption) => captionText(caption).replace(' .', ''));
     const known = ['a red circle in the top left', 'a blue circle in the bottom right', 'two circles'];
@@ -109,7 +109,7 @@ describe('twins', () => {
     }
   });
 
-  test('of four choices all are as likely to whoever reads only the text, and two to whoever cannot follow tags', async () => {
+  test('of four choices all are equally likely without the picture, and two without the tags', async () => {
     const records = (await readFile(paths.choices('train'), 'utf8'))
       .trim()
       .split('\n')

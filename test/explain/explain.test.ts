@@ -162,7 +162,7 @@ describe('explain', () => {
     await extract.dispose();
   });
 
-  test('leaves no tensor behind', async () => {
+  test('disposes its tensors', async () => {
     const ask = await asking();
     const before = tf.memory().numTensors;
     await explain(ask, input);

@@ -84,7 +84,7 @@ describe('RemovalTest', () => {
 });
 
 describe('HeadAccuracyTest', () => {
-  test('counts the region that each head attends to most, beside the region that matches most often', () => {
+  test('counts the region that each head attends to most, next to the region that matches most often', () => {
     // One text position and three regions; two heads. Head 0 looks at region 2, head 1 at region 0.
     const rows = [
       [0.1, 0.2, 0.3, 0.4],

@@ -33,7 +33,7 @@ test.each<[DetectorIdentity | null, DetectorIdentity | null | undefined, boolean
   expect(isSameDetector(b, a)).toBe(same);
 });
 
-test('a text says what found the boxes and what describes them', () => {
+test('a text names what found the boxes and what describes them', () => {
   expect(detectorText(NAMED)).toBe('mmf-x101');
   expect(detectorText({ name: null, weights: WEIGHTS })).toBe('a detector with the weights aaaaaaaa');
   expect(detectorText(GIVEN)).toBe('given boxes, with pixel features (form, 6 x 6 cells)');
@@ -42,7 +42,7 @@ test('a text says what found the boxes and what describes them', () => {
   );
 });
 
-test('what a file says is read when it is an identity', () => {
+test('the content of a file is read if it is an identity', () => {
   expect(parseDetectorIdentity({ name: null, weights: WEIGHTS, more: 1 })).toEqual({ name: null, weights: WEIGHTS });
   expect(parseDetectorIdentity({ ...GIVEN, settings: {} })).toEqual(GIVEN);
   for (const pixels of [{ cells: 0, look: 'form' }, { cells: 6, look: 'sound' }, 6])

@@ -62,7 +62,7 @@ describe('grids', () => {
     );
   });
 
-  test('of which the width tells the order, where it is one of the two', () => {
+  test('whose order follows from the width, if it is one of the two', () => {
     expect(regionRows(array([8, 6, 7]), { dim: 8 }, 'x')).toMatchObject({ count: 42, dim: 8 });
     expect(regionRows(array([8, 6, 7]), { dim: 7 }, 'x')).toMatchObject({ count: 48, dim: 7 });
     expect(() => regionRows(array([16, 4, 16]), { dim: 16 }, 'x')).toThrow('may be 4 x 16 cells of 16 channels');
@@ -99,7 +99,7 @@ describe('padded rows', () => {
     }),
   );
 
-  test('of .npz, beside boxes of all rows or of the real ones, with an info file or dict', async () => {
+  test('of .npz, with boxes of all rows or of the real ones, with an info file or dict', async () => {
     const padded = npy([1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0], [3, 4]);
     const write = (id: string, entries: Record<string, Buffer>): void => writeFileSync(join(folder, id), npz(entries));
     write('1.npz', { 'x.npy': padded, 'num_bbox.npy': npy(Int32Array.of(2), [], '<i4') });

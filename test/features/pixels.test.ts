@@ -77,7 +77,7 @@ describe('features from form', () => {
     ...pixelFeatures(image, [[0, 0, 3, 3]], { cells: 3, look: 'form' }).features,
   ];
 
-  test('tell what stands out from the rim, and its colour', () => {
+  test('describe what differs from the edge, and its colour', () => {
     const features = formOf(dot(WHITE, BLACK));
     expect(features).toHaveLength(pixelFeatureDim({ cells: 3, look: 'form' }));
     const contrast = Math.sqrt(3) / (Math.sqrt(3) + 0.05);

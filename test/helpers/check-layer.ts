@@ -124,7 +124,7 @@ export function checkLayer({
     layer.dispose();
   });
 
-  test('leaves no tensor behind', async () => {
+  test('disposes its tensors', async () => {
     const [layer, given] = [ramp(), inputs()];
     call(layer, given).dispose();
     await expectNoLeak(() => call(layer, given, { training: true }));

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 describe('activationFunction', () => {
-  test('knows every name that the fixture holds', () => {
+  test('has every name in the fixture', () => {
     expect(Object.keys(activations).filter((name) => !ACTIVATION_NAMES.includes(name))).toEqual([]);
   });
 

@@ -49,7 +49,7 @@ describe.each(MODEL_NAMES)('%s', (name) => {
     models.forEach((model) => model.dispose());
   });
 
-  test('draws dropout from the seed, anew at each call without one, and not at all outside training', async () => {
+  test('draws dropout from the seed, differently at each call without one, and not at all outside training', async () => {
     const model = tinyModel(name);
     const inputs = tinyInputs(name);
     const run = async (options?: object): Promise<string> => {

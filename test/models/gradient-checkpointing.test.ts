@@ -78,7 +78,7 @@ describe('gradientCheckpointing', () => {
     expect(lean).toBeLessThan(4 * state);
   });
 
-  test('leaves nothing behind', async () => {
+  test('disposes its tensors', async () => {
     const model = tinyModel(QA);
     await expectNoLeak(async () => {
       const { gradients } = await valueAndGradients(model, tinyInputs(QA), {

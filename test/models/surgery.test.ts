@@ -64,7 +64,7 @@ describe('resizeTokenEmbeddings', () => {
     model.dispose();
   });
 
-  test('leaves nothing behind and keeps frozen parameters frozen', () => {
+  test('disposes its tensors and keeps frozen parameters frozen', () => {
     const model = tinyModel(QA);
     const before = tf.memory().numTensors;
     model.freeze('visual_bert.embeddings.*');

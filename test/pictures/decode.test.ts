@@ -81,7 +81,7 @@ describe('decoding', () => {
     }
   });
 
-  test('knows each kind by its first bytes', () => {
+  test('recognizes each format by its first bytes', () => {
     const kinds = FILES.map((name) => pictureKind(readFileSync(join(FIXTURES, name)).subarray(0, 32)));
     const ending = (name: string): string => (name.split('.').at(-1) ?? '').replace('jpg', 'jpeg');
     expect(kinds).toEqual(FILES.map(ending));

@@ -64,7 +64,7 @@ describe.each([true, false])('pipelines, compiled where the engine is: %s', (com
     await ask.dispose();
   });
 
-  test('visual-reasoning reads two images; a head without names says False and True', async () => {
+  test('visual-reasoning reads two images; a head without names answers False and True', async () => {
     const folder = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2', config: { numLabels: 2 } });
     const judge = await pipeline('visual-reasoning', folder, options);
     const pair = [regionsOfImage(1), regionsOfImage(2, 3)] as const;
@@ -139,7 +139,7 @@ describe.each([true, false])('pipelines, compiled where the engine is: %s', (com
     await ground.dispose();
   });
 
-  test('fill-mask finds the words behind [MASK]; image-text-matching says whether text and image fit', async () => {
+  test('fill-mask predicts the words of [MASK]; image-text-matching whether text and image match', async () => {
     const folder = await checkpoint('VisualBertForPreTraining', { task: 'pretraining' });
     const text = 'a small [MASK] near [MASK] ball';
     const fill = await pipeline('fill-mask', folder, options);
@@ -326,7 +326,7 @@ describe('checkpoints', () => {
     model.dispose();
   });
 
-  test('leave no tensor behind', async () => {
+  test('dispose their tensors', async () => {
     const folder = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2' });
     const before = tf.memory().numTensors;
     const judge = await pipeline('visual-reasoning', folder, { compile: false });

@@ -34,7 +34,7 @@ describe('makeFolder', () => {
     expect(await isFolder(path)).toBe(true);
   });
 
-  test('says where a folder cannot be made', async () => {
+  test('names the folder that cannot be created', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
     await expect(makeFolder(file)).rejects.toThrow(/EEXIST.*file'/);

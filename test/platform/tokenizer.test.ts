@@ -92,7 +92,7 @@ describe.each([
     expect(() => createTokenizer({ 'vocab.txt': vocabulary, [file]: text }, 'folder')).toThrow(message);
   });
 
-  test('says that never_split has no effect', () => {
+  test('warns that never_split has no effect', () => {
     createTokenizer({ 'vocab.txt': vocabulary, 'tokenizer_config.json': '{"never_split":["is"]}' });
     expect(warnings).toEqual([expect.stringContaining('never_split has no effect')]);
   });

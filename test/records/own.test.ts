@@ -30,7 +30,7 @@ describe('own records', () => {
     );
   });
 
-  test('says of each broken record where it is, what is expected and what was found, and goes on', async () => {
+  test('reports each broken record with its line, the expected and the actual value, and continues', async () => {
     const broken = join(folder, 'broken.jsonl');
     const problemsOf = async (
       task: 'classification' | 'answering' | 'grounding',

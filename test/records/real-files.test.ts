@@ -133,7 +133,7 @@ describe('real files', () => {
     ]);
   });
 
-  test('names the record that does not convert, and leaves no file behind', async () => {
+  test('names the record that does not convert, and removes its file', async () => {
     const convert = (format: ForeignFormat, content: string): Promise<unknown> => {
       writeFileSync(join(folder, 'bad.json'), content);
       return convertRecords(format, [join(folder, 'bad.json')], join(folder, 'bad.jsonl'));

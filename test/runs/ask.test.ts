@@ -62,7 +62,7 @@ describe('openQuestion', () => {
     await opened.close();
   });
 
-  test('says when the detector is another one, or when nothing is known of it', async () => {
+  test('warns if the detector is another one or unknown', async () => {
     const other = await openQuestion({ ...question, model: inRoot('visualbert-vqa'), detector: inRoot('coco') });
     expect(other).toMatchObject({ detector: { name: 'coco-r101-fpn' }, isInDistribution: false });
     expect(warnings.splice(0)).toEqual([
@@ -78,7 +78,7 @@ describe('openQuestion', () => {
     );
   });
 
-  test('goes by what a run says of its detector, and tells weights of one name apart', async () => {
+  test('uses the detector identity in a run, and distinguishes weights of one name', async () => {
     const settings = join(inRoot('own'), 'processor_config.json');
     const saved = JSON.parse(readFileSync(settings, 'utf8')) as object;
     writeFileSync(settings, JSON.stringify({ ...saved, detector: { name: 'mmf-x101', weights: 'f'.repeat(64) } }));
@@ -116,7 +116,7 @@ describe('openQuestion', () => {
     await opened.close();
   });
 
-  test('of a VCR checkpoint says that it needs other features', async () => {
+  test('with a VCR checkpoint reports that it needs other features', async () => {
     cpSync(inRoot('own'), inRoot('visualbert-vcr'), { recursive: true });
     await expect(openQuestion({ ...question, model: inRoot('visualbert-vcr') })).rejects.toThrow('visualbert features vcr');
   });
@@ -136,7 +136,7 @@ describe('findDetector', () => {
     expect(await findDetector('mmf-x101')).toBe(inRoot('cache/detectors/mmf-x101'));
   });
 
-  test('says where weights come from that cannot be had, and how to bring them', async () => {
+  test('names the source of weights that cannot be downloaded, and how to provide them', async () => {
     await expect(findDetector('vg-r101-c4', { localFilesOnly: true })).rejects.toThrow(
       /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*download https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
     );

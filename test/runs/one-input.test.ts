@@ -63,7 +63,7 @@ test('an image must be named where the features hold several, and a question is 
   await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow('no class that gives answers');
 });
 
-test("the model's width tells the axes of a grid apart, where its shape does not", async () => {
+test("the model's width distinguishes the axes of a grid whose shape does not", async () => {
   const grids = temporaryFolder();
   const [rows, columns] = [REGION_DIM - 1, REGION_DIM + 1];
   writeFileSync(join(grids, '1.npy'), npy(new Float32Array(rows * columns * REGION_DIM), [REGION_DIM, rows, columns]));

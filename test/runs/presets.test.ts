@@ -14,7 +14,7 @@ describe('presets', () => {
   });
 
   for (const name of presets) {
-    test(`${name} is accepted and says its command, score and cost`, async () => {
+    test(`${name} is accepted and documents its command, score and cost`, async () => {
       const path = join('configs', name);
       const { task, arguments: training, data, model } = sortSettings(await readSettings(path));
       expect(resolveTrainingArguments(training).step.learningRate).toBeGreaterThan(0);

@@ -55,7 +55,7 @@ describe('readRun', () => {
     await expect(readRun(folder)).rejects.toThrow(message);
   });
 
-  test('says that a folder is not there or holds no run, and which runs lie beside it', async () => {
+  test('reports a folder that does not exist or contains no run, and names runs next to it', async () => {
     const runs = temporaryFolder();
     const made = 'expected one that `visualbert train --output-dir FOLDER` made';
     await expect(readRun(join(runs, 'a'))).rejects.toThrow(new ConfigError(`${join(runs, 'a')}: no such folder; ${made}`));

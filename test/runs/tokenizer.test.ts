@@ -40,7 +40,7 @@ async function writeModel(): Promise<string> {
   return model;
 }
 
-test('evaluation of a run gives the loss that training said, from the same tokenizer files', async () => {
+test('evaluation of a run gives the loss that training logged, from the same tokenizer files', async () => {
   const model = await writeModel();
   const [features, data, outputDir] = [join(folder, 'features'), join(folder, 'data.jsonl'), join(folder, 'run')];
   mkdirSync(features);

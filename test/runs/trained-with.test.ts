@@ -34,7 +34,7 @@ const [MMF, VG]: StoredDetector[] = [
 ];
 const warnings: string[] = [];
 
-/** Collects warnings; texts that were given before count anew. */
+/** Collects warnings; texts that were given before count again. */
 function listen(): void {
   warnings.splice(0);
   setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });

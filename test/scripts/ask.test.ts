@@ -53,7 +53,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     });
   });
 
-  test('says what is missing in one line', async () => {
+  test('reports what is missing in one line', async () => {
     expect(await ask('What is it?', '--model', written[0] as string)).toMatchObject({
       code: 1,
       stdout: '',

@@ -105,7 +105,7 @@ describe('an error of the library', () => {
     }
   });
 
-  test('says what the system says of a path, and asks to report faults of the program', () => {
+  test("prints the system's error for a path, and asks to report faults of the program", () => {
     const missing = Object.assign(new Error("ENOENT: no such file or directory, stat '/a'"), {
       code: 'ENOENT',
       path: '/a',
@@ -129,7 +129,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
 (isBuilt ? describe : describe.skip)('the command', () => {
   jest.setTimeout(120_000);
 
-  test('says in one line what is wrong, and shows the stack on demand', async () => {
+  test('prints an error in one line, and its stack on demand', async () => {
     const flag = await visualbert(['evaluate', '--quesions', 'q.json']);
     expect(flag).toMatchObject({
       code: 1,
@@ -158,7 +158,7 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(all.stdout).toMatch(/Examples:/);
   });
 
-  test('says what a signal ended before anything else listened to it, with the exit code of shells', () => {
+  test('prints what a signal ended before anything else listened to it, with the exit code of shells', () => {
     for (const [signal, code] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
@@ -174,14 +174,14 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     }
   });
 
-  test('says an error that nothing foresaw without its stack', () => {
+  test('prints an unexpected error without its stack', () => {
     const fail = `const t = setInterval(() => { if (process.listenerCount('uncaughtException') > 0) { clearInterval(t); throw new Error('a surprise'); } }, 1);`;
     const preload = ['--import', `data:text/javascript,${encodeURIComponent(fail)}`];
     const ended = spawnSync(process.execPath, [...preload, COMMAND, 'engine', 'info'], { encoding: 'utf8' });
     expect(ended).toMatchObject({ status: 1, stdout: '', stderr: 'a surprise\n' });
   });
 
-  test('says nothing when nobody reads what it prints', () => {
+  test('prints no error when its output is closed', () => {
     const line = `"${process.execPath}" "${COMMAND}" train vqa --help | true`;
     const { stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
     expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });

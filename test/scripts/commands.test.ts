@@ -51,7 +51,7 @@ describe('every command', () => {
     expect(leaves.filter(([, text]) => !/\s--json\s/.test(text)).map(([command]) => command)).toEqual([]);
   });
 
-  test('stands in docs/command-line.md', () => {
+  test('is in docs/command-line.md', () => {
     const page = readFileSync('docs/command-line.md', 'utf8');
     expect(Object.keys(COMMANDS).filter((command) => !new RegExp(`\`${command}[ \`]`).test(page))).toEqual([]);
   });

@@ -70,7 +70,7 @@ const KILLS = [1, 5, 6, 13, 20];
     });
   });
 
-  test('stops at Ctrl-C, which may arrive several times, after the pictures at hand, and says how it goes on', async () => {
+  test('stops at Ctrl-C, which may arrive several times, after the current pictures, and prints how to resume', async () => {
     const output = join(root, 'stopped.vbf');
     const code = new Promise<{ code: number | null; text: string }>((resolve) => {
       const child = spawn(process.execPath, [COMMAND, ...args(output)], {
@@ -86,7 +86,10 @@ const KILLS = [1, 5, 6, 13, 20];
       }, 1);
       child.on('close', (status) => resolve({ code: status, text }));
     });
-    expect(await code).toMatchObject({ code: 130, text: expect.stringContaining('stopped; run the same command again to continue') });
+    expect(await code).toMatchObject({
+      code: 130,
+      text: expect.stringContaining('stopped; run the same command again to continue'),
+    });
     expect(await visualbert(args(output))).toMatchObject({ code: 0 });
   });
 });

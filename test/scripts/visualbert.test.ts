@@ -17,7 +17,7 @@ const run = (env: Record<string, string>, ...args: string[]): { status: number |
 (isBuilt ? describe : describe.skip)('visualbert', () => {
   jest.setTimeout(60_000); // several processes, on machines that may be busy
 
-  test('says in one line that the backend of the environment is unknown', () => {
+  test('reports an unknown backend of the environment in one line', () => {
     expect(run({ VISUALBERT_BACKEND: 'webgl' }, 'predict', '--help')).toEqual({
       status: 1,
       out: '',

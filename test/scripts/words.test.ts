@@ -54,7 +54,7 @@ describe('inFlags', () => {
     expect(inFlags(text)).toBe(text);
   });
 
-  test('knows the flag of every setting', () => {
+  test('has the flag of every setting', () => {
     expect(flagOf('learningRate')).toBe('--learning-rate');
     expect(flagOf('epochs')).toBe('--epochs');
     expect(flagOf('visualEmbeddingDim')).toBeNull();

@@ -145,7 +145,7 @@ test.each([
     await page.close();
   });
 
-  test('finds pictures by parts of their ids, draws boxes without a picture, and says what was wrong', async () => {
+  test('finds pictures by parts of their ids, draws boxes without a picture, and shows errors', async () => {
     const page = await open(servers[0] as RunningServer);
     await page.fill('#field-question', 'what?');
     await page.click('#send');

@@ -84,7 +84,7 @@ describe('matching', () => {
     });
   });
 
-  test('draws the likeliest positives up to their number, then negatives, and no others', () => {
+  test('draws the most likely positives up to their number, then negatives, and no others', () => {
     tf.tidy(() => {
       const isPositive = tf.tensor2d([1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0], [2, 6], 'bool');
       const isNegative = tf.tensor2d([0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0], [2, 6], 'bool');

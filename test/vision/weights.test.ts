@@ -35,7 +35,7 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
   const config = narrowDetector(name);
   const path = join(FOLDER, file);
 
-  test('converted gives the same regions, and says what became of every key', async () => {
+  test('converted gives the same regions, and reports what became of every key', async () => {
     const outDir = join(scratch, name);
     const { layout, converted, skipped, files } = await convertDetector(path, { detector: config, outDir });
     expect(files).toEqual(['model.safetensors', 'config.json']);

@@ -178,7 +178,7 @@ describe('convertCheckpoint to onnx', () => {
     model.dispose();
   });
 
-  test('refuses other dtypes and quantisation, and says whose tools do it', async () => {
+  test('refuses other dtypes and quantisation, and names tools for them', async () => {
     const model = tinyModel('VisualBertModel');
     for (const options of [{ dtype: 'float16' }, { quantization: 'uint8' }] as const) {
       await expect(exportOnnx(model, newFolder(), options)).rejects.toThrow(ConfigError);

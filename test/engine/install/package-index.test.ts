@@ -173,7 +173,7 @@ describe('a transfer', () => {
     expect(ranges.length).toBeGreaterThan(2);
   });
 
-  test('of an earlier process is completed, not begun anew', async () => {
+  test('of an earlier process is completed, not restarted', async () => {
     writeFileSync(join(folder, FAKE_WHEEL_FILE), BYTES.subarray(0, 200_000));
     expect((await fetched()).equals(BYTES)).toBe(true);
     expect(requests.map(({ headers }) => headers.range)).toContain('bytes=200000-');

@@ -114,7 +114,7 @@ describe('features in Arrow tables', () => {
     await withFeatures(join(folder, 'dataset'), async (source) => expect([...source.ids()]).toHaveLength(4));
   });
 
-  test('says what it does not read: compressed values, nulls, lists of several lengths, tables of other things', async () => {
+  test('refuses what it does not read: compressed values, nulls, lists of several lengths, tables of other things', async () => {
     const opening = (name: string): Promise<unknown> =>
       openRegionFeatures(join(FIXTURES, name)).then((source) => source.read('b'));
     await expect(opening('compressed.arrow')).rejects.toThrow(

@@ -60,7 +60,7 @@ describe('features in LMDB', () => {
     });
   });
 
-  test('runs nothing that a pickle names, and says what it found', async () => {
+  test('runs nothing that a pickle names, and reports what it found', async () => {
     await expect(openRegionFeatures(join(FIXTURES, 'hostile.mdb'))).rejects.toThrow(
       /image 1: pickle at byte \d+: "posix.system" is not allowed in a feature file: nothing was run/,
     );
@@ -162,7 +162,7 @@ describe('features in HDF5', () => {
     });
   });
 
-  test('finds regions behind the first 2^24, up to which float32 counts', async () => {
+  test('reads regions after the first 2^24, up to which float32 counts', async () => {
     await withFeatures(join(FIXTURES, 'many.h5'), async (source) => {
       const { features, count } = await source.read('8');
       expect([count, source.countOf?.('7')]).toEqual([3, 2]);

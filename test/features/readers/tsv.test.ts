@@ -83,7 +83,7 @@ describe('TSV region features', () => {
     await source.close();
   });
 
-  test('makes a damaged index anew', async () => {
+  test('rebuilds a damaged index', async () => {
     const path = file(row('12', 2, 3));
     writeFileSync(`${path}.index.json`, '{"size":');
     await (await openTsvFeatures(path)).close();
@@ -95,7 +95,7 @@ describe('TSV region features', () => {
     await source.close();
   });
 
-  test('knows images by ids of any script', async () => {
+  test('finds images by ids in any script', async () => {
     const source = await openTsvFeatures(file(`${row('café', 1, 3)}\n${row('写真', 2, 3)}\n`));
     expect([...source.ids()]).toEqual(['café', '写真']);
     expect((await source.read('写真')).count).toBe(2);

@@ -16,7 +16,7 @@ export function run(cwd: string, [program = '', ...args]: readonly string[], env
   });
 }
 
-/** A copy of the checkout without what git ignores: packing builds anew, and must not disturb the build in use. */
+/** A copy of the checkout without what git ignores: packing builds again, and must not change the build in use. */
 export function copyCheckout(target: string): void {
   const list = ['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z'];
   for (const file of run(ROOT, list).split('\0').filter(Boolean)) {

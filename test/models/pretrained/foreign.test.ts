@@ -117,7 +117,7 @@ describe('LoRA adapters', () => {
     await expect(load(other, { base })).rejects.toThrow(/adapter of type IA3; only plain LoRA can be merged/);
   });
 
-  test('an adapter beside the whole model is not merged in silence', async () => {
+  test('an adapter next to the whole model is not merged silently', async () => {
     const both = join(scratch, 'both');
     cpSync(`${FOLDER}/lora-base`, both, { recursive: true });
     cpSync(`${FOLDER}/lora`, both, { recursive: true });
@@ -191,7 +191,7 @@ describe('keys that hold no tensor', () => {
     await expect(load(name)).rejects.toThrow(reason);
   });
 
-  test('one beside the parameters is a note', async () => {
+  test('one next to the parameters is a note', async () => {
     const model = await load('number-key');
     expect(model.loadingReport?.notes).toEqual(['keys without a tensor: epoch (a number)']);
     expectLogits(model, 'plain');
@@ -220,7 +220,7 @@ describe('parameters that the file does not fill', () => {
     await expect(load(folder)).rejects.toThrow(/model\.safetensors.*(file|folder)/);
   });
 
-  test('a checkpoint of another class says which parts are missing', async () => {
+  test('for a checkpoint of another class the missing parts are named', async () => {
     const model = await VisualBertForPreTraining.fromPretrained(`${FOLDER}/lora-base`);
     expect(warnings[0]).toMatch(/7 of \d+ parameters .*cls\.predictions.*a checkpoint of another class/);
     model.dispose();

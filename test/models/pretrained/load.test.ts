@@ -104,7 +104,7 @@ describe('loadPretrained', () => {
     await expect(loading).rejects.toThrow(`${join(folder, 'model.safetensors')}: expected a file, found a folder`);
   });
 
-  test('leaves no tensor behind but the parameters', async () => {
+  test('disposes all tensors except the parameters', async () => {
     const before = tf.memory().numTensors;
     const model = await loadVqa(`${FOLDER}/tiny-vqa`);
     expect(tf.memory().numTensors - before).toBe(model.namedParameters().size);
@@ -169,7 +169,7 @@ describe('loadPretrained', () => {
     );
   });
 
-  test('says so when config.json is missing, broken or of another model', async () => {
+  test('reports a config.json that is missing, broken or of another model', async () => {
     const folder = join(scratch, 'config');
     cpSync(`${FOLDER}/tiny-vqa`, folder, { recursive: true });
     for (const [text, reason] of [
@@ -193,7 +193,7 @@ describe('loadPretrained', () => {
     expect((await loadVqa(poisoned)).loadingReport?.nonFiniteKeys).toEqual(['cls.bias']);
   });
 
-  test('prefers safetensors to a pytorch_model.bin beside it', async () => {
+  test('prefers safetensors to a pytorch_model.bin in the same folder', async () => {
     const folder = await changed('both', (tensors) => tensors);
     writeFileSync(join(folder, 'pytorch_model.bin'), 'not a checkpoint');
     expectGolden(await loadVqa(folder));

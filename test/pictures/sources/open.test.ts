@@ -110,7 +110,7 @@ describe('pictures in Parquet files', () => {
       }),
   );
 
-  test('of bytes alone, beside a column of ids', () =>
+  test('of bytes only, with a column of ids', () =>
     withPictures(join(ARCHIVES, 'plain.parquet'), async (source) => {
       expect(source.ids).toEqual(['7', '8', '9']);
       expect(Buffer.from(await source.read('9')).equals(FILES[2] as Buffer)).toBe(true);

@@ -245,7 +245,7 @@ describe('hubFile', () => {
     await expect(fetchFile('other.json')).rejects.toThrow(/answered 429; tried 1 times, try again later/);
   });
 
-  test('serves what it has when the hub is away, and says so when it has nothing', async () => {
+  test('returns cached files when the hub is unreachable, and reports missing ones', async () => {
     const path = await fetchFile('config.json');
     onAny = (_request, response) => void response.writeHead(503).end();
     expect(await fetchFile('config.json')).toBe(path);
@@ -318,7 +318,7 @@ describe('hubFile', () => {
     await expect(fetchFile('config.json')).rejects.toThrow('the server is not a hub');
   });
 
-  test('begins anew, once, where the server does not continue after the bytes that are there', async () => {
+  test('restarts a download once if the server does not continue after the bytes on disk', async () => {
     const blobs = join(cacheDir, 'models--owner--name', 'blobs');
     mkdirSync(blobs, { recursive: true });
     writeFileSync(join(blobs, `${sha256}.partial-4194305`), WEIGHTS.subarray(0, 250_000));

@@ -201,7 +201,7 @@ let opened: Site;
     600_000,
   );
 
-  test('takes the model out of the cache without a network, says what is wrong without it, and can be aborted', async () => {
+  test('loads the model from the cache without a network, reports an empty cache, and can be aborted', async () => {
     const page = await open('wasm');
     await page.context().setOffline(true);
     await page.click('#load');

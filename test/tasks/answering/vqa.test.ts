@@ -159,7 +159,7 @@ describe('VQA task', () => {
     }
   });
 
-  test('says what is missing or does not fit', async () => {
+  test('reports what is missing or does not match', async () => {
     const questions = join(folder, 'q.json');
     writeFileSync(questions, JSON.stringify({ questions: [{ question_id: 1, image_id: 9, question: 'a b' }] }));
     writeFileSync(

@@ -60,7 +60,7 @@ describe('images without usable regions', () => {
   });
 });
 
-test("the width of the model tells the axes of its examples' grids apart", async () => {
+test("the width of the model distinguishes the axes of its examples' grids", async () => {
   const grids = temporaryFolder();
   writeFileSync(
     join(grids, '1.npy'),

@@ -195,7 +195,7 @@ describe('VCR', () => {
     );
   });
 
-  test('says which annotation does not fit', async () => {
+  test('names the annotation that does not match', async () => {
     const bad = join(folder, 'bad.jsonl');
     const open = (change: object, purpose: 'train' | 'predict' = 'train'): ReturnType<typeof openTask> => {
       writeFileSync(bad, JSON.stringify({ ...record('val-0'), ...change }));
