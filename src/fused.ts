@@ -1,76 +1,127 @@
 // Formulas that some backends compute in one kernel, in one pass over memory. Each call has a composed form for other backends.
 import * as tf from '@tensorflow/tfjs';
 
+/** The names of a kernel's inputs, its attributes, and inputs that may be absent. */
+interface Kernel<Inputs extends string, Attributes = Record<never, never>, Optional extends string = never> {
+  inputs: Readonly<Record<Inputs, tf.Tensor> & Partial<Record<Optional, tf.Tensor>>>;
+  attributes: Attributes;
+}
+
+interface Epsilon {
+  epsilon: number;
+}
+
+interface Dropout {
+  rate: number;
+  /** uint32 of the dropout site. */
+  salt: number;
+}
+
+interface WorkerSum {
+  /** How many there are. */
+  workers: number;
+  /** int32 of this sum. */
+  instance: number;
+  timeoutSeconds: number;
+  /** Whether x is sent as bfloat16. */
+  isLow: boolean;
+}
+
 /**
- * Kernels with their inputs, attributes and outputs; all float32. The engine registers them for TensorFlow on the CPU, `webgpu` some of them, and
- * others, for WebGPU, where what counts is the number of kernels.
- *
- * - `FusedGelu` `{ x }` to y; `FusedGeluGrad` `{ dy, x }` to dx: the exact (erf) form.
- * - `FusedDropout` `{ x, key }`, `{ rate, salt }` to y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`.
- * - `FusedLayerNorm` `{ x, weight, bias }`, `{ epsilon }` to y, over the last axis.
- * - `FusedAddLayerNorm` `{ x, residual, weight, bias }`, `{ epsilon }` to y and `x + residual`.
- * - `FusedDropoutAddLayerNorm` `{ x, residual, weight, bias, key }`, `{ epsilon, rate, salt }` to y and `dropout(x) + residual`; on WebGPU alone.
- * - `FusedLayerNormGrad` `{ dy, x, weight }`, `{ epsilon }` to gradients of x, weight and bias.
- * - `FusedDropoutAddLayerNormGrad` `{ dy, x, weight, key }`, where x is that sum, to gradients of x before dropout, residual, weight and bias.
- * - `FusedSoftmax` `{ scores, bias? }`, `{ scale }` to `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`.
- * - `FusedSoftmaxDropout` `{ scores, bias?, key }`, `{ scale, rate, salt }` to the softmax and `dropout(softmax)`; on WebGPU alone.
- * - `FusedSoftmaxGrad` `{ dy, y }`, `{ scale }` to the gradient of the scores; `FusedSoftmaxDropoutGrad` `{ dy, y, key }` followed by dropout.
- * - `FusedLinear` `{ x, weight, bias }` to `x W^T + b`; on WebGPU alone.
- * - `HeadScores` `{ x, y }` of `[b q, n d]` and `[b s, n d]`, `{ b, n }` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone.
- * - `HeadMixture` `{ maps, x }` of `[b, n, q, s]` and `[b s, n d]` to `maps x` of each head, `[b q, n d]`; on WebGPU alone.
- *   `{ isTransposed }`: of `[b q, n d]` to `maps^T x`, `[b s, n d]`.
- * - `CrossEntropy` `{ logits, labels }`, `{ smoothing }` to the loss of src/models/losses.ts, and two tensors that `CrossEntropyGrad` takes with
- *   the inputs and dy, as moments and divisor; `KlDivergence` `{ logits, labels, count }` to the loss and moments: the divisor of
- *   `KlDivergenceGrad` is the count. Labels have the rows of the logits, or one. On WebGPU alone.
- * - `ColumnSums` `{ x }` of a matrix `[m, n]` to `[n]`.
- * - `SumOfSquares` `{ x }` to a scalar; `SumOfAllSquares` of any number of tensors, whatever their names, to one scalar; on WebGPU alone.
- * - `FusedAdamW`, for BertAdam too, `{ parameter, first, second, gradient, norm, rate, firstCorrection, secondCorrection }`,
- *   `{ beta1, beta2, epsilon, decay, rateFactor, maxNorm, skipNonFinite }` to the new parameter and moments.
- * - `RoiPool` `{ pixels, geometry, rows, cells }`, `RoiAlign` with `{ sampling, isAligned }`, to regions `[r, bins, bins, c]` cut out of pixels `[n, c]`:
- *   geometry `[r, 7]` is x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first pixel and the rows per line;
- *   cells `[bins]` int32 count.
- * - `GroupedConvolution` `{ x, filter }`, `{ stride, dilation, isPadded }` of `[b, h, w, in]` and `[k, k, in / groups, out]`; zero-padded to
- *   keep its size unless x is padded already.
- * - `WinogradConvolution` `{ x, filter, bias }`, `{ dilation, isRelu }`: 3 x 3, zero-padded to keep the size of x; only in recordings.
- * - `AllFinite` `{ x }` to a bool: whether every value is finite.
- * - `SumOverWorkers` `{ x }`, `{ workers, instance, timeoutSeconds, isLow }` to the sum of x over the workers of a cluster, which all must run
- *   the kernel of this instance (an int32) with the same shape of x; `isLow`: x is sent as bfloat16. Only in recordings.
- * - `SumRowsOverWorkers` `{ x, rows }`, with the same attributes: the same for a matrix that is zero outside the rows numbered in rows `[k]` int32,
- *   which may repeat; every worker has the same k. Only rows that some worker names are exchanged.
- * - `After` `{ x, signal }` to x: see `after`.
+ * What each kernel takes and returns; all float32. The engine has them for TensorFlow on the CPU (`engine/kernels`), `webgpu` some of them, and
+ * others, for WebGPU, where what counts is the number of kernels. What else is to know about a kernel is part of its definition there.
  */
-export type FusedKernel =
-  | 'FusedGelu'
-  | 'FusedGeluGrad'
-  | 'FusedDropout'
-  | 'FusedLayerNorm'
-  | 'FusedAddLayerNorm'
-  | 'FusedDropoutAddLayerNorm'
-  | 'FusedLayerNormGrad'
-  | 'FusedDropoutAddLayerNormGrad'
-  | 'FusedSoftmax'
-  | 'FusedSoftmaxDropout'
-  | 'FusedSoftmaxGrad'
-  | 'FusedSoftmaxDropoutGrad'
-  | 'FusedLinear'
-  | 'HeadScores'
-  | 'HeadMixture'
-  | 'CrossEntropy'
-  | 'CrossEntropyGrad'
-  | 'KlDivergence'
-  | 'KlDivergenceGrad'
-  | 'ColumnSums'
-  | 'SumOfSquares'
-  | 'SumOfAllSquares'
-  | 'FusedAdamW'
-  | 'RoiPool'
-  | 'RoiAlign'
-  | 'GroupedConvolution'
-  | 'WinogradConvolution'
-  | 'AllFinite'
-  | 'SumOverWorkers'
-  | 'SumRowsOverWorkers'
-  | 'After';
+export interface FusedKernels {
+  /** To y, in the exact (erf) form. */
+  FusedGelu: Kernel<'x'>;
+  /** To dx. */
+  FusedGeluGrad: Kernel<'dy' | 'x'>;
+  /** To y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`. */
+  FusedDropout: Kernel<'x' | 'key', Dropout>;
+  /** To y, over the last axis. */
+  FusedLayerNorm: Kernel<'x' | 'weight' | 'bias', Epsilon>;
+  /** To y and `x + residual`. */
+  FusedAddLayerNorm: Kernel<'x' | 'residual' | 'weight' | 'bias', Epsilon>;
+  /** To y and `dropout(x) + residual`; on WebGPU alone. */
+  FusedDropoutAddLayerNorm: Kernel<'x' | 'residual' | 'weight' | 'bias' | 'key', Epsilon & Dropout>;
+  /** To gradients of x, weight and bias. */
+  FusedLayerNormGrad: Kernel<'dy' | 'x' | 'weight', Epsilon>;
+  /** To gradients of x before dropout, residual, weight and bias; x is the sum that `FusedDropoutAddLayerNorm` returns. */
+  FusedDropoutAddLayerNormGrad: Kernel<'dy' | 'x' | 'weight' | 'key', Epsilon & Dropout>;
+  /** To `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`. */
+  FusedSoftmax: Kernel<'scores', { scale: number }, 'bias'>;
+  /** To the softmax and `dropout(softmax)`; on WebGPU alone. */
+  FusedSoftmaxDropout: Kernel<'scores' | 'key', { scale: number } & Dropout, 'bias'>;
+  /** To the gradient of the scores; y is the softmax. */
+  FusedSoftmaxGrad: Kernel<'dy' | 'y', { scale: number }>;
+  /** The same for `dropout(softmax)`; on WebGPU alone. */
+  FusedSoftmaxDropoutGrad: Kernel<'dy' | 'y' | 'key', { scale: number } & Dropout>;
+  /** To `x W^T + b`; on WebGPU alone. */
+  FusedLinear: Kernel<'x' | 'weight' | 'bias'>;
+  /** `[b q, n d]` and `[b s, n d]` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone. */
+  HeadScores: Kernel<'x' | 'y', { b: number; n: number }>;
+  /**
+   * `[b, n, q, s]` and `[b s, n d]` to `maps x` of each head, `[b q, n d]`; on WebGPU alone.
+   * `isTransposed`: of `[b q, n d]` to `maps^T x`, `[b s, n d]`.
+   */
+  HeadMixture: Kernel<'maps' | 'x', { isTransposed: boolean }>;
+  /**
+   * To the loss of src/models/losses.ts, and two tensors that `CrossEntropyGrad` takes as moments and divisor. Labels have the rows of the
+   * logits, or one. On WebGPU alone, like the next three.
+   */
+  CrossEntropy: Kernel<'logits' | 'labels', { smoothing: number }>;
+  CrossEntropyGrad: Kernel<'dy' | 'logits' | 'labels' | 'moments' | 'divisor', { smoothing: number }>;
+  /** To the loss and moments. */
+  KlDivergence: Kernel<'logits' | 'labels' | 'count'>;
+  /** The divisor is the count. */
+  KlDivergenceGrad: Kernel<'dy' | 'logits' | 'labels' | 'moments' | 'divisor'>;
+  /** Of a matrix `[m, n]` to `[n]`. */
+  ColumnSums: Kernel<'x'>;
+  /** To a scalar. */
+  SumOfSquares: Kernel<'x'>;
+  /** Of any number of tensors, whatever their names, to one scalar; on WebGPU alone. */
+  SumOfAllSquares: Kernel<string>;
+  /** To the new parameter and moments; for BertAdam too. */
+  FusedAdamW: Kernel<
+    'parameter' | 'first' | 'second' | 'gradient' | 'norm' | 'rate' | 'firstCorrection' | 'secondCorrection',
+    {
+      beta1: number;
+      beta2: number;
+      epsilon: number;
+      decay: number;
+      rateFactor: number;
+      maxNorm: number;
+      skipNonFinite: boolean;
+    }
+  >;
+  /** To the maxima of regions, `[r, bins, bins, c]`. */
+  RoiPool: Kernel<RegionInputs>;
+  /** To the means of samples in regions, `[r, bins, bins, c]`. */
+  RoiAlign: Kernel<RegionInputs, { sampling: number; isAligned: boolean }>;
+  /** Of `[b, h, w, in]` and `[k, k, in / groups, out]`; zero-padded to keep its size unless x is padded already. */
+  GroupedConvolution: Kernel<'x' | 'filter', { stride: number; dilation: number; isPadded: boolean }>;
+  /** 3 x 3, zero-padded to keep the size of x; only in recordings. */
+  WinogradConvolution: Kernel<'x' | 'filter' | 'bias', { dilation: number; isRelu: boolean }>;
+  /** To a bool: whether every value is finite. */
+  AllFinite: Kernel<'x'>;
+  /** To the sum of x over the workers of a cluster, which all must run the kernel of this instance with the same shape of x; only in recordings. */
+  SumOverWorkers: Kernel<'x', WorkerSum>;
+  /**
+   * The same for a matrix that is zero outside the rows numbered in rows `[k]` int32, which may repeat; every worker has the same k. Only rows
+   * that some worker names are exchanged.
+   */
+  SumRowsOverWorkers: Kernel<'x' | 'rows', WorkerSum>;
+  /** To x: see `after`. */
+  After: Kernel<'x' | 'signal'>;
+}
+
+/**
+ * Regions of pixels `[n, c]`: geometry `[r, 7]` is x1, y1, x2, y2, scale, height and width of the map; rows `[r, 2]` int32 the row of its first
+ * pixel and the rows per line; cells `[bins]` int32 count.
+ */
+export type RegionInputs = 'pixels' | 'geometry' | 'rows' | 'cells';
+
+export type FusedKernel = keyof FusedKernels;
 
 /** Whether the current backend has a kernel. */
 export function hasKernel(kernel: FusedKernel): boolean {
@@ -78,15 +129,20 @@ export function hasKernel(kernel: FusedKernel): boolean {
 }
 
 /** The kernel's outputs, or null when the current backend lacks it. Not differentiable by itself. */
-export function fused(
-  kernel: FusedKernel,
-  inputs: Record<string, tf.Tensor>,
-  attributes: Record<string, number | boolean> = {},
+export function fused<Name extends FusedKernel>(
+  kernel: Name,
+  inputs: FusedKernels[Name]['inputs'],
+  ...[attributes]: AttributeArguments<FusedKernels[Name]['attributes']>
 ): tf.Tensor[] | null {
   if (!hasKernel(kernel)) return null;
-  const outputs: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(kernel, inputs, attributes);
+  const outputs: tf.Tensor | tf.Tensor[] = tf
+    .engine()
+    .runKernel(kernel, inputs as tf.NamedTensorMap, (attributes ?? {}) as tf.NamedAttrMap);
   return Array.isArray(outputs) ? outputs : [outputs];
 }
+
+/** No argument for a kernel without attributes. */
+type AttributeArguments<Attributes> = keyof Attributes extends never ? [] : [attributes: Attributes];
 
 /**
  * `x`; in a recorded graph it becomes available after all `signals`: computations from it wait, and are not merged with equal earlier ones.

@@ -15,6 +15,7 @@ const INPUTS = ['parameter', 'first', 'second', 'gradient', 'norm', 'rate', 'fir
 /** Its first three inputs must be variables of the state, each to be assigned its result. */
 export const ADAMW_KERNEL: GraphKernel = {
   name: KERNEL,
+  operations: { VisualbertAdamW: { ownsResult: true }, VisualbertAdamWRows: { ownsResult: true } },
   runsOnGpu: false,
   writesInPlace: true,
   record: (backend, inputs, attrs) => {

@@ -1,9 +1,12 @@
-// A kernel of the backend `graph` that replaces tfjs-node's, and where it can be used.
+// A kernel of the backend `graph` that replaces tfjs-node's: all that the engine knows of it.
 import type * as tf from '@tensorflow/tfjs';
 import type { GraphBackend } from '../recording/graph-backend.js';
+import type { OperationTable } from '../recording/operation-traits.js';
 
 export interface GraphKernel {
   name: string;
+  /** The operations of native/kernels that it adds, with their traits; absent: it adds TensorFlow's own only. */
+  operations?: OperationTable;
   /** Whether its operations exist on a GPU too. */
   runsOnGpu: boolean;
   /** Whether it writes into the memory of variables. */

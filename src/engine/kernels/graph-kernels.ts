@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { Node } from '../recording/node.js';
+import { type OperationTable, TENSORFLOW_OPERATIONS } from '../recording/operation-traits.js';
+import { PREDICTION_OPERATIONS } from '../recording/packed.js';
 import { ADAMW_KERNEL } from './adamw.js';
 import { FUSED_KERNELS } from './fused.js';
 import type { GraphKernel } from './graph-kernel.js';
@@ -48,6 +50,14 @@ const KERNELS: readonly GraphKernel[] = [
   WINOGRAD_KERNEL,
   ...WORKER_SUM_KERNELS,
 ];
+
+/** The traits of every operation that has any. */
+export const OPERATIONS: OperationTable = Object.assign(
+  {},
+  TENSORFLOW_OPERATIONS,
+  PREDICTION_OPERATIONS,
+  ...KERNELS.map(({ operations }) => operations),
+) as OperationTable;
 
 /**
  * Registers our kernels that work on this device, and tfjs-node's for all others.

@@ -39,6 +39,7 @@ export const ROW_SUM_KERNELS: readonly GraphKernel[] = [
   },
   {
     name: SUM_OF_SQUARES,
+    operations: { VisualbertSumOfSquaresRows: { ownsResult: true } },
     runsOnGpu: false,
     writesInPlace: false,
     record: (backend, { x }) => {

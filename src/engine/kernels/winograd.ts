@@ -4,6 +4,7 @@ import { after, type FusedKernel } from '../../fused.js';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { Node } from '../recording/node.js';
+import type { OperationTable } from '../recording/operation-traits.js';
 import type { GraphKernel } from './graph-kernel.js';
 
 const KERNEL: FusedKernel = 'WinogradConvolution';
@@ -28,6 +29,15 @@ const BOTH_AXES = FILTER_TRANSFORM.flatMap((row) =>
   FILTER_TRANSFORM.flatMap((column) => row.flatMap((a) => column.map((b) => a * b))),
 );
 
+/** The transforms, by the dilation. */
+const TRANSFORMS = {
+  1: { input: 'VisualbertWinogradInput', output: 'VisualbertWinogradOutput' },
+  2: { input: 'VisualbertDilatedWinogradInput', output: 'VisualbertDilatedWinogradOutput' },
+} as const;
+const OPERATIONS = Object.fromEntries(
+  Object.values(TRANSFORMS).flatMap(({ input, output }) => [input, output].map((name) => [name, { ownsResult: true }])),
+) satisfies OperationTable;
+
 /** Transformed filters by the node of the filter, which several convolutions may share. */
 const transformed = new WeakMap<Node, Node>();
 
@@ -39,6 +49,7 @@ interface Operands {
 
 export const WINOGRAD_KERNEL: GraphKernel = {
   name: KERNEL,
+  operations: OPERATIONS,
   runsOnGpu: false,
   writesInPlace: false,
   record: (backend, inputs, { dilation, isRelu }) =>
@@ -62,11 +73,11 @@ interface Options {
 }
 
 function convolved(backend: GraphBackend, { x, filter, bias }: Operands, { dilation, isRelu }: Options): tf.Tensor4D {
-  const prefix = dilation === 1 ? 'VisualbertWinograd' : 'VisualbertDilatedWinograd';
-  const tiles = backend.executeSingleOutput(`${prefix}Input`, [], [x]); // [36, n, in]
+  const transforms = TRANSFORMS[dilation];
+  const tiles = backend.executeSingleOutput(transforms.input, [], [x]); // [36, n, in]
   const products = tf.matMul(tiles, transformedFilter(backend, filter, x)); // [36, n, out]
   const attributes = [{ name: 'is_relu', type: TF_ATTR.int, value: isRelu ? 1 : 0 }];
-  return backend.executeSingleOutput(`${prefix}Output`, attributes, [products, bias, x]) as tf.Tensor4D;
+  return backend.executeSingleOutput(transforms.output, attributes, [products, bias, x]) as tf.Tensor4D;
 }
 
 /** `[36, in, out]`, computed only after the first input is: all filters together are large. */

@@ -1,15 +1,15 @@
 // Tracks which operations of a recording use which results: an in-place update must run after all readers of the variable.
-import { traitsOf } from './operation-traits.js';
 
 /** Operations by number. */
 export class Dependencies {
-  private readonly types = new Map<number, string>();
+  private readonly owners = new Set<number>();
   private readonly inputs = new Map<number, number[]>();
   private readonly consumers = new Map<number, number[]>();
   private readonly ancestorSets = new Map<number, Set<number>>();
 
-  add(operation: number, type: string, inputs: number[]): void {
-    this.types.set(operation, type);
+  /** @param ownsResult whether the operation's result has memory of its own. */
+  add(operation: number, inputs: number[], ownsResult: boolean): void {
+    if (ownsResult) this.owners.add(operation);
     this.inputs.set(operation, inputs);
     for (const input of inputs) {
       const known = this.consumers.get(input);
@@ -20,7 +20,7 @@ export class Dependencies {
 
   /** Whether the operation's result has memory of its own. */
   ownsResult(operation: number): boolean {
-    return traitsOf(this.types.get(operation) ?? '').ownsResult === true;
+    return this.owners.has(operation);
   }
 
   /** Operations that read the memory of this one's result, also through operations that pass it on. */

@@ -1,10 +1,27 @@
 // Per-operation traits: what recordings may do with an operation's inputs and result.
-import { OWN_OPERATIONS, type OperationTraits } from './own-operations.js';
 
-const named = (names: string, traits: OperationTraits): [string, OperationTraits][] =>
-  names.split(' ').map((name) => [name, traits]);
+/** Absent traits do not apply: the operation reads float32 and may return the memory of an input. */
+export interface OperationTraits {
+  /** Its result never shares memory with an input that something else reads. All others may pass their input on. */
+  ownsResult?: true;
+  /** It moves values without computing: a low-precision first input is used as it is. */
+  movesValues?: true;
+  /** It computes in low precision when its inputs have it. */
+  convolves?: true;
+  /** It keeps the precision of a convolution's result. */
+  followsConvolutions?: true;
+  /** This many of its first inputs may be bfloat16, all of them or none; it computes in float32 internally. */
+  bfloat16Inputs?: number;
+}
 
-const TRAITS: ReadonlyMap<string, OperationTraits> = new Map([
+/** By TensorFlow's name for the operation. */
+export type OperationTable = Readonly<Record<string, OperationTraits>>;
+
+const named = (names: string, traits: OperationTraits): OperationTable =>
+  Object.fromEntries(names.split(' ').map((name) => [name, traits]));
+
+/** TensorFlow's own operations. Those of native/kernels have their traits where they are used. */
+export const TENSORFLOW_OPERATIONS: OperationTable = {
   ...named('Reshape Transpose Slice ExpandDims Squeeze Identity', { movesValues: true }),
   ...named(
     'MatMul BatchMatMulV2 GatherV2 AddV2 Sub RealDiv Div DivNoNan Sqrt Rsqrt Square Exp Log Erf Tanh Neg Maximum Minimum Pow ' +
@@ -15,10 +32,4 @@ const TRAITS: ReadonlyMap<string, OperationTraits> = new Map([
   ...named('Add Mul', { ownsResult: true, followsConvolutions: true }),
   ...named('Relu MaxPool PadV2 ConcatV2 SplitV ResizeNearestNeighbor', { followsConvolutions: true }),
   ...named('Conv2D', { convolves: true }),
-  ...Object.entries(OWN_OPERATIONS),
-]);
-
-/** The traits of an operation, by TensorFlow's name for it. */
-export function traitsOf(type: string): OperationTraits {
-  return TRAITS.get(type) ?? {};
-}
+};

@@ -2,6 +2,7 @@
 import { isSameShape } from '../../shapes.js';
 import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
 import type { Node, PackedProduct, Recorder } from './node.js';
+import type { OperationTable } from './operation-traits.js';
 import type { PredictionPrecision } from './precision.js';
 
 /** The element types of packed matrices, as numbered in native/loops/packed_loops.h. */
@@ -12,6 +13,13 @@ export type Packing = keyof typeof PACKINGS;
 export function packingOf(precision: PredictionPrecision): Packing | null {
   return precision === 'fp16' ? null : precision;
 }
+
+/** The operations of native/kernels that recordings add themselves, without a kernel of tfjs. */
+export const PREDICTION_OPERATIONS: OperationTable = {
+  VisualbertPackedProduct: { ownsResult: true },
+  VisualbertAttention: { ownsResult: true },
+  VisualbertUnpack: { ownsResult: true },
+};
 
 /** The product of `x` and the transpose of a packed matrix, not added to the graph yet. */
 export function packedProduct(x: Node, matrix: Node, packed: OutputNumber): Node {

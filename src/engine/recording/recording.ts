@@ -20,7 +20,7 @@ import { InPlaceUpdates } from './in-place-updates.js';
 import type { Node, Recorder } from './node.js';
 import { addProduct, Fusions, packedProduct } from './packed.js';
 import { groupInputs } from './operation-definitions.js';
-import { traitsOf } from './operation-traits.js';
+import type { OperationTable, OperationTraits } from './operation-traits.js';
 
 /** Arrays up to this many elements are written into the graph; larger uniform ones become a Fill. */
 const SMALL = 16;
@@ -37,13 +37,14 @@ export class Recording implements Recorder {
   private readonly fusions: Fusions | null;
 
   /**
-   * @param scope prefix of the names of all operations. @param precision of the inputs of matrix products.
-   * @param fuses whether operations are fused where no gradient needs the values between them.
+   * @param scope prefix of the names of all operations. @param operations the traits of those that have any.
+   * @param precision of the inputs of matrix products. @param fuses whether operations are fused where no gradient needs the values between them.
    */
   constructor(
     readonly graph: NativeGraph,
     readonly scope: string,
-    readonly precision: PredictionPrecision,
+    private readonly operations: OperationTable,
+    readonly precision: PredictionPrecision = 'fp32',
     fuses = false,
   ) {
     this.lowDtype = LOW_DTYPES[precision];
@@ -138,7 +139,8 @@ export class Recording implements Recorder {
     } catch (error) {
       throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
     }
-    this.dependencies.add(added.operation, type, [...inputs.flat().map(operationOf), ...controls]);
+    const reads = [...inputs.flat().map(operationOf), ...controls];
+    this.dependencies.add(added.operation, reads, this.traitsOf(type).ownsResult === true);
     return added;
   }
 
@@ -200,6 +202,10 @@ export class Recording implements Recorder {
     return node;
   }
 
+  private traitsOf(type: string): OperationTraits {
+    return this.operations[type] ?? {};
+  }
+
   private fill(value: number, shape: readonly number[], dtype: GraphDType): Node {
     const sizes = this.constant(Int32Array.from(shape), [shape.length], 'int32');
     const scalar = this.constant(typedArray([value], dtype), [], dtype);
@@ -245,7 +251,12 @@ export class Recording implements Recorder {
   /** The operation on low-precision inputs, where they exist already and the result is as exact; else null. */
   private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
     const [first, second] = inputs;
-    const { movesValues = false, bfloat16Inputs = 0, convolves = false, followsConvolutions = false } = traitsOf(type);
+    const {
+      movesValues = false,
+      bfloat16Inputs = 0,
+      convolves = false,
+      followsConvolutions = false,
+    } = this.traitsOf(type);
     if (convolves && this.lowDtype !== null) return this.emitConvolved(type, inputs, attributes);
     if (first === undefined || first.full !== null || first.low === null) return null;
     if (followsConvolutions && first.isConvolved === true) return this.emitConvolved(type, inputs, attributes);

@@ -1,5 +1,6 @@
 // Fills the variables that are created inside a session, in parallel with recording; runs wait for it.
 import { TF_DTYPE, type NativeArray, type NativeGraph, type OutputNumber } from '../load/addon.js';
+import { OPERATIONS } from '../kernels/graph-kernels.js';
 import { typeAttribute, typedArray } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
 import type { StateVariable } from './state-variable.js';
@@ -63,7 +64,7 @@ export class Filling {
     const feeds: [OutputNumber, NativeArray][] = [];
     const targets = pending.map(({ variable, fill }) => {
       const { dtype, shape, resource } = variable;
-      const recording = new Recording(graph, `filling/${this.count++}`, 'fp32');
+      const recording = new Recording(graph, `filling/${this.count++}`, OPERATIONS);
       const value = recording.placeholder('value', [], dtype);
       const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
       const references = [recording.full(sizes), recording.full(value)];

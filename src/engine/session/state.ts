@@ -4,6 +4,7 @@ import { EngineError, ShapeError } from '../../errors.js';
 import { type RawTensor, rawTensorProblem, type ReadTensor } from '../../raw-tensor.js';
 import { isSameShape } from '../../shapes.js';
 import { loadNative, type NativeEngine } from '../load/native.js';
+import { OPERATIONS } from '../kernels/graph-kernels.js';
 import { NativeGraph, TF_DTYPE, type GraphAddon, type Handle, type NativeArray } from '../load/addon.js';
 import type { State, StateOptions, VariableSpec } from './contract.js';
 import { Filling } from './filling.js';
@@ -223,7 +224,7 @@ export class SessionState implements State {
     if (this.recordingsInGraph >= this.bound.value) await this.rebuild();
     this.recordingsInGraph++;
     const scope = nodeName(/^[A-Za-z]/.test(name) ? name : `f${name}`); // TensorFlow's names begin with a letter
-    return new Recording(this.graph, `${scope}_${this.recordings++}`, precision, this.packs);
+    return new Recording(this.graph, `${scope}_${this.recordings++}`, OPERATIONS, precision, this.packs);
   }
 
   /** Call when a signature of an earlier session was recorded again. */

@@ -1,5 +1,6 @@
 // Feature maps of several images and scales as one table of pixels, so that regions of all of them are pooled at once.
 import * as tf from '@tensorflow/tfjs';
+import type { RegionInputs } from '../../fused.js';
 import { type Bounds, boundsOf } from './bounds.js';
 
 /** Pixels of maps, map after map, image after image. */
@@ -93,7 +94,11 @@ function mapped(regions: LocatedRegions, change: <T extends tf.Tensor>(values: T
 }
 
 /** Inputs of the kernels `RoiAlign` and `RoiPool` (src/fused.ts). */
-export function kernelInputs({ pixels }: PixelTable, regions: LocatedRegions, bins: number): Record<string, tf.Tensor> {
+export function kernelInputs(
+  { pixels }: PixelTable,
+  regions: LocatedRegions,
+  bins: number,
+): Record<RegionInputs, tf.Tensor> {
   const { boxes, scales, heights, widths, firsts, pitches } = regions;
   const columns = tf.stack([scales, heights, widths], 1) as tf.Tensor2D;
   return {
