@@ -18,6 +18,7 @@ import { Dependencies } from './dependencies.js';
 import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
 import { InPlaceUpdates } from './in-place-updates.js';
 import type { Node, Recorder } from './node.js';
+import { PathMap } from './path-map.js';
 import { addProduct, Fusions, packedProduct } from './packed.js';
 import { groupInputs } from './operation-definitions.js';
 import type { OperationTable, OperationTraits } from './operation-traits.js';
@@ -33,7 +34,8 @@ export class Recording implements Recorder {
   readonly dependencies = new Dependencies();
   /** The operations that write into variables. */
   readonly updates: InPlaceUpdates = new InPlaceUpdates(this);
-  private readonly constants = new Map<string, Node>();
+  /** Small arrays, by dtype, rank, sizes and the bits of their values. */
+  private readonly constants = new PathMap<string | number, Node>();
   private readonly fusions: Fusions | null;
 
   /**
@@ -195,11 +197,10 @@ export class Recording implements Recorder {
       return data.every((value) => value === data[0])
         ? this.fill(data[0] ?? 0, shape, dtype)
         : this.arrayConstant(data, shape, dtype);
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const key = `${dtype} [${shape.join()}] ${bytes.join()}`;
-    let node = this.constants.get(key);
-    if (node === undefined) this.constants.set(key, (node = this.arrayConstant(data, shape, dtype)));
-    return node;
+    // By their bits, so that 0 and -0 are two constants.
+    const bits = data instanceof Float32Array ? new Int32Array(data.buffer, data.byteOffset, data.length) : data;
+    const path = [dtype, shape.length, ...shape, ...bits];
+    return this.constants.get(path, () => this.arrayConstant(data, shape, dtype));
   }
 
   private traitsOf(type: string): OperationTraits {

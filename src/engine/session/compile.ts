@@ -11,7 +11,7 @@ import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
 import { TRACE_RUN } from './session-config.js';
-import { formatSignature, signatureKey, signatureOf, type Signature } from './signature.js';
+import { formatSignature, type Signature, Signatures } from './signature.js';
 import { SessionState } from './state.js';
 
 /** One recording of a function. */
@@ -48,15 +48,18 @@ export function compile(fn: (inputs: Tensors) => Tensors, options: CompileOption
 }
 
 class CompiledFunction {
-  /** By the key of the signature; null: recorded in an earlier session. */
-  private readonly recorded = new Map<string, Recorded | null>();
+  private readonly signatures: Signatures;
+  /** Null: recorded in an earlier session. */
+  private readonly recorded = new Map<Signature, Recorded | null>();
 
   constructor(
     private readonly fn: (inputs: Tensors) => Tensors,
     private readonly state: SessionState,
     private readonly name: string,
     private readonly precision: PredictionPrecision,
-  ) {}
+  ) {
+    this.signatures = new Signatures(name);
+  }
 
   async call(inputs: RawTensors): Promise<RawTensors> {
     return (await this.enqueue(inputs, undefined)).outputs;
@@ -71,19 +74,18 @@ class CompiledFunction {
     inputs: RawTensors,
     runOptions: Uint8Array | undefined,
   ): Promise<{ outputs: RawTensors; metadata: Uint8Array | null }> {
-    const signature = signatureOf(inputs, this.name);
-    const key = signatureKey(signature);
-    const startsAtOnce = this.state.isIdle && this.present(key) !== undefined;
+    const signature = this.signatures.of(inputs);
+    const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
     const arrays = startsAtOnce ? inputs : copyOf(inputs);
     return this.state.enqueue(async () => {
       this.state.requireUnassigned();
-      const ready = this.present(key) ?? (await this.record(arrays, signature, key));
+      const ready = this.present(signature) ?? (await this.record(arrays, signature));
       return this.run(ready, arrays, runOptions);
     });
   }
 
-  private present(key: string): Recorded | undefined {
-    const found = this.recorded.get(key);
+  private present(signature: Signature): Recorded | undefined {
+    const found = this.recorded.get(signature);
     return found && this.state.has(found.recording) ? found : undefined;
   }
 
@@ -107,7 +109,7 @@ class CompiledFunction {
     return { outputs, metadata };
   }
 
-  private async record(inputs: RawTensors, signature: Signature, key: string): Promise<Recorded> {
+  private async record(inputs: RawTensors, signature: Signature): Promise<Recorded> {
     const { state } = this;
     const recording = await state.startRecording(this.name, this.precision);
     const started = performance.now();
@@ -138,9 +140,9 @@ class CompiledFunction {
     }
     for (const [known, old] of this.recorded)
       if (old !== null && !state.has(old.recording)) this.recorded.set(known, null);
-    if (this.recorded.get(key) === null) state.growFor(recording);
+    if (this.recorded.get(signature) === null) state.growFor(recording);
     const recorded = { recording, feeds, fetches, targets };
-    this.recorded.set(key, recorded);
+    this.recorded.set(signature, recorded);
     state.log(
       `compile: recorded ${this.name}(${formatSignature(signature)}), ${recording.operationCount} operations in ${Math.round(performance.now() - started)} ms`,
     );

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../../errors.js';
 import { rawTensorProblem, type RawDType, type RawTensors } from '../../raw-tensor.js';
+import { PathMap } from '../recording/path-map.js';
 
 /** In the order of the names. */
 export type Signature = readonly {
@@ -10,8 +11,22 @@ export type Signature = readonly {
   readonly shape: readonly number[];
 }[];
 
-/** @param who names the function in errors. @throws ShapeError for inputs that are not an object of arrays. */
-export function signatureOf(inputs: RawTensors, who: string): Signature {
+/** The signatures of one function's calls: equal ones are the same object. */
+export class Signatures {
+  private readonly known = new PathMap<string | number, Signature>();
+
+  /** @param who names the function in errors. */
+  constructor(private readonly who: string) {}
+
+  /** @throws ShapeError for inputs that are not an object of arrays. */
+  of(inputs: RawTensors): Signature {
+    const signature = signatureOf(inputs, this.who);
+    const path = signature.flatMap(({ name, dtype, shape }) => [name, dtype, shape.length, ...shape]);
+    return this.known.get(path, () => signature);
+  }
+}
+
+function signatureOf(inputs: RawTensors, who: string): Signature {
   if (typeof inputs !== 'object' || (inputs as unknown) === null) {
     throw new ShapeError(
       `${who}: expected inputs by name, each { dtype, shape, data }, received ${String(inputs)}; pass {} when there are none`,
@@ -24,11 +39,6 @@ export function signatureOf(inputs: RawTensors, who: string): Signature {
     return { name, dtype: value.dtype, shape: [...value.shape] };
   });
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** A text that is the same for equal signatures only; names of inputs may contain any character. */
-export function signatureKey(signature: Signature): string {
-  return JSON.stringify(signature);
 }
 
 /** `x: float32 [2, 3]; y: int32 []`, for the log. */

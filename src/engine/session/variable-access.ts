@@ -14,6 +14,7 @@ import {
   type OutputNumber,
 } from '../load/addon.js';
 import { PACKINGS, type Packing } from '../recording/packed.js';
+import { PathMap } from '../recording/path-map.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 
 /** A resource of the session that holds an array, the transpose of a matrix, or a packed matrix. */
@@ -38,11 +39,19 @@ interface Writer extends Reader {
   assign: number;
 }
 
+/** What operations on a resource depend on. */
+type Kind = number | boolean | Packing | null;
+
+function kindOf({ dtype, isTransposed, packing }: Resource): Kind[] {
+  return [dtype, isTransposed, packing];
+}
+
 export class VariableAccess {
   /** The number to feed for a resource, by its handle. */
   private readonly numbers = new Map<OutputNumber, NativeArray>();
-  private readonly readers = new Map<string, Reader>();
-  private readonly writers = new Map<string, Writer>();
+  /** By dtype, transposition and packing; writers by the dtype of what is written, too. */
+  private readonly readers = new PathMap<Kind, Reader>();
+  private readonly writers = new PathMap<Kind, Writer>();
   private operationCount = 0;
 
   constructor(private readonly graph: NativeGraph) {}
@@ -92,16 +101,12 @@ export class VariableAccess {
   }
 
   private reading(resource: Resource): { feed: Feeds[number]; value: OutputNumber } {
-    const key = `${resource.dtype} ${resource.isTransposed} ${resource.packing}`;
-    let reader = this.readers.get(key);
-    if (reader === undefined) this.readers.set(key, (reader = this.addReader(resource)));
+    const reader = this.readers.get(kindOf(resource), () => this.addReader(resource));
     return { feed: this.feedOf(resource, reader), value: reader.value };
   }
 
   private writing(resource: Resource, dtype: number): { feed: Feeds[number]; value: OutputNumber; assign: number } {
-    const key = `${resource.dtype} ${resource.isTransposed} ${resource.packing} ${dtype}`;
-    let writer = this.writers.get(key);
-    if (writer === undefined) this.writers.set(key, (writer = this.addWriter(resource, dtype)));
+    const writer = this.writers.get([...kindOf(resource), dtype], () => this.addWriter(resource, dtype));
     return { feed: this.feedOf(resource, writer), value: writer.value, assign: writer.assign };
   }
 

@@ -262,6 +262,27 @@ describe('compile', () => {
     await finish(state, w);
   });
 
+  test('shares equal constants, and keeps those apart whose bits or dtypes differ', async () => {
+    if (!hasEngine) return;
+    const { w, state } = await oneVariable();
+    const inverses = compile(
+      () => ({
+        plus: tf.div(1, tf.scalar(0)),
+        minus: tf.div(1, tf.scalar(-0)),
+        again: tf.div(1, tf.scalar(0)),
+        whole: tf.scalar(0, 'int32'),
+      }),
+      { state },
+    );
+    expect(await inverses({})).toEqual({
+      plus: float([], Infinity),
+      minus: float([], -Infinity),
+      again: float([], Infinity),
+      whole: { dtype: 'int32', shape: [], data: Int32Array.of(0) },
+    });
+    await finish(state, w);
+  });
+
   test('writes a Chrome trace with the operations of a run', async () => {
     if (!hasEngine) return;
     const { w, state } = await oneVariable();
