@@ -17,18 +17,17 @@
 
 namespace visualbert {
 
-// Operations are numbered in the order in which they are added; output k of operation n is the number n * 2^16 + k.
-constexpr int64_t kOutputsPerOperation = 1 << 16;
-
 struct TensorDeleter {
   void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
 };
 using TensorPointer = std::unique_ptr<TF_Tensor, TensorDeleter>;
 
+// Operations, and apart from them the outputs of all, are numbered in the order in which they are added.
 struct Graph {
   TF_Graph* graph = nullptr;
   TF_Session* session = nullptr;
   std::vector<TF_Operation*> operations;
+  std::vector<TF_Output> outputs;
   std::vector<int32_t> handles;
 
   ~Graph() { close(); }
@@ -40,14 +39,20 @@ struct Graph {
     if (graph != nullptr) TF_DeleteGraph(graph);
     graph = nullptr;
     operations.clear();
+    outputs.clear();
     for (int32_t number : handles) forget_handle(number);
     handles.clear();
   }
 
-  TF_Operation* operation(int64_t number) const { return operations.at(static_cast<size_t>(number)); }
+  TF_Operation* operation(int64_t number) const { return numbered(operations, number, "operation"); }
+  TF_Output output(int64_t number) const { return numbered(outputs, number, "output"); }
 
-  TF_Output output(int64_t reference) const {
-    return {operation(reference / kOutputsPerOperation), static_cast<int>(reference % kOutputsPerOperation)};
+ private:
+  template <typename Element>
+  static Element numbered(const std::vector<Element>& elements, int64_t number, const char* what) {
+    if (number >= 0 && static_cast<size_t>(number) < elements.size()) return elements[static_cast<size_t>(number)];
+    throw std::runtime_error("expected the number of an " + std::string(what) + " below " + std::to_string(elements.size()) + ", received " +
+                             std::to_string(number));
   }
 };
 

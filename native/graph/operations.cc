@@ -59,11 +59,12 @@ void set_attribute(napi_env env, TF_OperationDescription* description, napi_valu
   }
 }
 
-// dtype and shape of an output: -1 for an unknown size, null for an unknown rank.
-napi_value describe_output(napi_env env, TF_Graph* graph, TF_Output output) {
+// Number, dtype and shape of an output: -1 for an unknown size, null for an unknown rank.
+napi_value describe_output(napi_env env, TF_Graph* graph, TF_Output output, size_t number) {
   Status status;
   napi_value description, shape;
   require(napi_create_object(env, &description), "object");
+  set(env, description, "number", make_number(env, static_cast<double>(number)));
   set(env, description, "dtype", make_number(env, TF_OperationOutputType(output)));
   const int rank = TF_GraphGetTensorNumDims(graph, output, status);
   status.check();
@@ -84,7 +85,7 @@ napi_value describe_output(napi_env env, TF_Graph* graph, TF_Output output) {
 
 // addOperation(graph, type, name, inputs, attributes, controls, colocated): inputs are output numbers, or arrays of them where the operation takes
 // a list; controls are operation numbers; `colocated` is the number of an operation whose device this one shares, or null.
-// Returns { operation, outputs: [{ dtype, shape }] }.
+// Returns { operation, outputs: [{ number, dtype, shape }] }.
 napi_value AddOperation(napi_env env, napi_value* args, size_t) {
   Graph* graph = open_graph(env, args[0]);
   const std::string type = to_string(env, args[1]);
@@ -115,7 +116,10 @@ napi_value AddOperation(napi_env env, napi_value* args, size_t) {
   set(env, result, "operation", make_number(env, static_cast<double>(graph->operations.size() - 1)));
   const int count = TF_OperationNumOutputs(operation);
   napi_value outputs = make_array(env, static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) napi_set_element(env, outputs, i, describe_output(env, graph->graph, {operation, i}));
+  for (int i = 0; i < count; ++i) {
+    graph->outputs.push_back({operation, i});
+    napi_set_element(env, outputs, i, describe_output(env, graph->graph, graph->outputs.back(), graph->outputs.size() - 1));
+  }
   set(env, result, "outputs", outputs);
   return result;
 }

@@ -37,26 +37,20 @@ export interface OperationAttribute {
   value: unknown;
 }
 
-/** An output of an operation as one number, made by `output`. */
+/** An output of an operation: the outputs of a graph are numbered in the order in which they are added, and so are its operations. */
 export type OutputNumber = number;
-
-/** As native/graph/graph.h splits an output number. */
-const OUTPUTS_PER_OPERATION = 2 ** 16;
-
-/** An output of the operation of this number. */
-export function output(operation: number, index = 0): OutputNumber {
-  return operation * OUTPUTS_PER_OPERATION + index;
-}
-
-/** The operation that an output belongs to. */
-export function operationOf(reference: OutputNumber): number {
-  return Math.floor(reference / OUTPUTS_PER_OPERATION);
-}
 
 /** A size of -1 is unknown until the run; a shape of null has unknown rank. */
 export interface OutputDescription {
+  number: OutputNumber;
   dtype: number;
   shape: number[] | null;
+}
+
+/** The output of an operation that has one. @throws EngineError for an operation without outputs. */
+export function firstOutput({ outputs: [first] }: { outputs: readonly OutputDescription[] }): OutputNumber {
+  if (first === undefined) throw new EngineError('an operation without output cannot be used as a value');
+  return first.number;
 }
 
 /** A result that the addon's `run` passes to its callback. */
@@ -114,6 +108,8 @@ const NO_OPTIONS = new Uint8Array();
 /** One TensorFlow graph with its session. */
 export class NativeGraph {
   private readonly handle: Handle<'graph'>;
+  /** The operation of each output. */
+  private readonly owners: number[] = [];
 
   /**
    * @param target of the server that runs the session; empty: the session runs in this process.
@@ -139,7 +135,17 @@ export class NativeGraph {
     controls: readonly number[] = [],
     colocated: number | null = null,
   ): { operation: number; outputs: OutputDescription[] } {
-    return this.addon.addOperation(this.handle, type, name, inputs, attributes, controls, colocated);
+    const added = this.addon.addOperation(this.handle, type, name, inputs, attributes, controls, colocated);
+    for (const { number } of added.outputs) this.owners[number] = added.operation;
+    return added;
+  }
+
+  /** The operation that an output belongs to. @throws EngineError for a number that no output has. */
+  operationOf(output: OutputNumber): number {
+    const owner = this.owners[output];
+    if (owner === undefined)
+      throw new EngineError(`expected the number of an output below ${this.owners.length}, received ${output}`);
+    return owner;
   }
 
   /** The serialized `tensorflow.OpDef`. @throws EngineError for an operation that TensorFlow does not have. */

@@ -1,6 +1,6 @@
 // Operations of a recording that write into variables: each is added after every operation that reads the old values.
 import { EngineError } from '../../errors.js';
-import { type OperationAttribute, operationOf } from '../load/addon.js';
+import type { OperationAttribute } from '../load/addon.js';
 import type { InPlaceUpdate, Node, Recorder, Updatable } from './node.js';
 
 /** The in-place updates of one recording. An update is added when its result is first read, as late as possible. */
@@ -36,13 +36,13 @@ export class InPlaceUpdates {
   operationOf(update: InPlaceUpdate): number {
     if (update.operation !== null) return update.operation;
     const { recording } = this;
-    const { dependencies } = recording;
+    const { dependencies, graph } = recording;
     const { type, variables, inputs, attributes } = update;
     const olds = variables.map((variable) => recording.full(variable.node(recording)));
     const news = inputs.map((node) => node.full ?? recording.bfloat16(node) ?? recording.full(node)); // a gradient may be bfloat16
-    const readers = new Set(olds.flatMap((old) => [...dependencies.readersOf(operationOf(old))]));
+    const readers = new Set(olds.flatMap((old) => [...dependencies.readersOf(graph.operationOf(old))]));
     const waits = [...readers].filter(
-      (reader) => !news.some((input) => dependencies.ancestorsOf(operationOf(input)).has(reader)),
+      (reader) => !news.some((input) => dependencies.ancestorsOf(graph.operationOf(input)).has(reader)),
     );
     update.operation = recording.operation(type, [...olds, ...news], attributes, waits).operation;
     return update.operation;
@@ -54,7 +54,8 @@ export class InPlaceUpdates {
     for (const { operation, variables, type } of this.updates) {
       for (const variable of variables) {
         if (operation === null) throw new EngineError(`${type}: its result was not assigned to "${variable.name}"`);
-        for (const reader of recording.dependencies.readersOf(operationOf(recording.full(variable.node(recording))))) {
+        const old = recording.graph.operationOf(recording.full(variable.node(recording)));
+        for (const reader of recording.dependencies.readersOf(old)) {
           if (reader > operation)
             throw new EngineError(
               `"${variable.name}" is used after ${type} has written its new value; use the value that the update returned`,

@@ -3,8 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { EngineError, errorMessage } from '../../errors.js';
 import { sizeOf } from '../../shapes.js';
 import {
-  operationOf,
-  output,
+  firstOutput,
   TF_ATTR,
   TF_DTYPE,
   type NativeArray,
@@ -100,7 +99,7 @@ export class Recording implements Recorder {
     name?: string,
   ): { operation: number; nodes: Node[] } {
     const { operation, outputs } = this.add(type, inputs, attributes, controls, name);
-    const nodes = outputs.flatMap(({ dtype, shape }, index): Node[] => {
+    const nodes = outputs.flatMap(({ number: reference, dtype, shape }): Node[] => {
       const known = DTYPE_NAMES.get(dtype);
       if (known === undefined) return []; // resources are referred to by their operation
       if (shape === null || shape.some((size) => size < 0)) {
@@ -109,7 +108,6 @@ export class Recording implements Recorder {
             'give it a fixed shape (masks and padding instead of selecting rows)',
         );
       }
-      const reference = output(operation, index);
       const low = dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16;
       const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
       const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
@@ -124,7 +122,7 @@ export class Recording implements Recorder {
     attributes: readonly OperationAttribute[],
     controls: readonly number[] = [],
   ): OutputNumber {
-    return output(this.add(type, inputs, attributes, controls).operation);
+    return firstOutput(this.add(type, inputs, attributes, controls));
   }
 
   private add(
@@ -141,7 +139,7 @@ export class Recording implements Recorder {
     } catch (error) {
       throw new EngineError(`${type} cannot be recorded: ${errorMessage(error)}${currentCaller()}`);
     }
-    const reads = [...inputs.flat().map(operationOf), ...controls];
+    const reads = [...inputs.flat().map((input) => this.graph.operationOf(input)), ...controls];
     this.dependencies.add(added.operation, reads, this.traitsOf(type).ownsResult === true);
     return added;
   }
@@ -163,7 +161,7 @@ export class Recording implements Recorder {
 
   /** The same value, available only after `signal`: computations from it wait, and are not merged with earlier ones. */
   after(node: Node, signal: Node): Node {
-    const waits = [operationOf(signal.full ?? signal.low ?? this.full(signal))];
+    const waits = [this.graph.operationOf(signal.full ?? signal.low ?? this.full(signal))];
     const late = (reference: OutputNumber, dtype: number): OutputNumber =>
       this.output('Identity', [reference], [typeAttribute('T', dtype)], waits);
     const { shape, dtype } = node;
@@ -180,7 +178,7 @@ export class Recording implements Recorder {
   /** A node whose value later assignments do not change: a copy where memory might be shared. */
   kept(node: Node): Node {
     const reference = this.full(node);
-    if (this.dependencies.ownsResult(operationOf(reference))) return node;
+    if (this.dependencies.ownsResult(this.graph.operationOf(reference))) return node;
     return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
   }
 

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import { operationOf, output, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from '../load/addon.js';
+import { firstOutput, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from '../load/addon.js';
 import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/graph-backend.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
@@ -91,7 +91,7 @@ export class StateVariable implements SessionVariable {
       const shape = packing !== null ? [-1] : isTransposed ? [...this.shape].reverse() : this.shape;
       const shared = { name: 'shared_name', type: TF_ATTR.string, value: path };
       const attributes = [typeAttribute('dtype', dtype), { name: 'shape', type: TF_ATTR.shape, value: shape }, shared];
-      const handle = output(graph.add('VarHandleOp', path, [], attributes).operation);
+      const handle = firstOutput(graph.add('VarHandleOp', path, [], attributes));
       return { handle, dtype, isTransposed, packing };
     };
     const plain = { dtype: TF_DTYPE[this.dtype], isTransposed: false, packing: null };
@@ -164,7 +164,7 @@ export class StateVariable implements SessionVariable {
     }
     if (value.update?.variable === this) return recording.updates.operationOf(value.update.of);
     const read = this.reads.get(recording)?.full;
-    const before = read === undefined || read === null ? [] : [operationOf(read)];
+    const before = read === undefined || read === null ? [] : [recording.graph.operationOf(read)];
     const { handle, dtype } = this.resource;
     const inputs = [handle, recording.full(recording.kept(value))];
     return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', dtype)], before).operation;

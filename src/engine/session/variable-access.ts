@@ -1,8 +1,7 @@
 // Reads and writes the variables of one session. The variable's number is fed, so that variables of a kind share operations and one executor:
 // TensorFlow builds an executor for each set of fetches, optimizing the whole graph, which at base size takes a fifth of a second.
 import {
-  operationOf,
-  output,
+  firstOutput,
   TF_ATTR,
   TF_DTYPE,
   type Feeds,
@@ -116,8 +115,8 @@ export class VariableAccess {
 
   private addReader({ dtype, isTransposed, packing, handle }: Resource): Reader {
     const { number, variable } = this.addVariable(handle);
-    const stored = output(this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]));
-    if (packing !== null) return { number, value: output(this.add('VisualbertUnpack', [stored], [])) };
+    const stored = firstOutput(this.add('ReadVariableOp', [variable], [typeAttribute('dtype', dtype)]));
+    if (packing !== null) return { number, value: firstOutput(this.add('VisualbertUnpack', [stored], [])) };
     return { number, value: isTransposed ? this.addTranspose(stored) : stored };
   }
 
@@ -125,34 +124,38 @@ export class VariableAccess {
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(dtype);
     const kept = packing === null ? this.addCast(value, isTransposed, dtype, stored) : this.addPack(value, packing);
-    return { number, value, assign: this.add('AssignVariableOp', [variable, kept], [typeAttribute('dtype', stored)]) };
+    const { operation: assign } = this.add('AssignVariableOp', [variable, kept], [typeAttribute('dtype', stored)]);
+    return { number, value, assign };
   }
 
   private addCast(value: OutputNumber, isTransposed: boolean, dtype: number, stored: number): OutputNumber {
     const turned = isTransposed ? this.addTranspose(value) : value;
-    return dtype === stored ? turned : output(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
+    return dtype === stored ? turned : firstOutput(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
   }
 
   private addPack(matrix: OutputNumber, packing: Packing): OutputNumber {
     const attribute = { name: 'packing', type: TF_ATTR.int, value: PACKINGS[packing] };
-    return output(this.add('VisualbertPack', [matrix], [attribute]));
+    return firstOutput(this.add('VisualbertPack', [matrix], [attribute]));
   }
 
   /** A variable chosen by a fed number, on the device of `handle`; operations that use it run there too. */
   private addVariable(handle: OutputNumber): { number: OutputNumber; variable: OutputNumber } {
     const number = this.addPlaceholder(TF_DTYPE.int32);
-    return { number, variable: output(this.add('VisualbertVariable', [number], [], operationOf(handle))) };
+    return {
+      number,
+      variable: firstOutput(this.add('VisualbertVariable', [number], [], this.graph.operationOf(handle))),
+    };
   }
 
   private addPlaceholder(dtype: number): OutputNumber {
-    return output(this.add('Placeholder', [], [typeAttribute('dtype', dtype)]));
+    return firstOutput(this.add('Placeholder', [], [typeAttribute('dtype', dtype)]));
   }
 
   private addTranspose(matrix: OutputNumber): OutputNumber {
     const order = { dtype: TF_DTYPE.int32, shape: [2], data: Int32Array.of(1, 0) };
     const value = { name: 'value', type: TF_ATTR.tensor, value: order };
-    const perm = output(this.add('Const', [], [typeAttribute('dtype', TF_DTYPE.int32), value]));
-    return output(this.add('Transpose', [matrix, perm], []));
+    const perm = firstOutput(this.add('Const', [], [typeAttribute('dtype', TF_DTYPE.int32), value]));
+    return firstOutput(this.add('Transpose', [matrix, perm], []));
   }
 
   private add(
@@ -160,7 +163,7 @@ export class VariableAccess {
     inputs: readonly OutputNumber[],
     attributes: readonly OperationAttribute[],
     colocated?: number,
-  ): number {
-    return this.graph.add(type, `access/${type}_${this.operationCount++}`, inputs, attributes, [], colocated).operation;
+  ): ReturnType<NativeGraph['add']> {
+    return this.graph.add(type, `access/${type}_${this.operationCount++}`, inputs, attributes, [], colocated);
   }
 }

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { EngineError } from '../../../src/errors.js';
 import {
+  firstOutput,
   NativeGraph,
-  output,
   TF_ATTR,
   TF_DTYPE,
   type GraphAddon,
@@ -34,7 +34,7 @@ function inputsOf(graph: NativeGraph, shapes: readonly (readonly number[])[], ke
   return shapes.map((shape, i) => {
     const dtype = { ...FLOAT, value: keys.includes(i) ? TF_DTYPE.int32 : TF_DTYPE.float32 };
     const attributes = [dtype, { name: 'shape', type: TF_ATTR.shape, value: shape }];
-    return output(graph.add('Placeholder', `input${i}`, [], attributes).operation);
+    return firstOutput(graph.add('Placeholder', `input${i}`, [], attributes));
   });
 }
 
@@ -51,13 +51,13 @@ describe('a definition that TensorFlow cannot take', () => {
     ['too few inputs', (graph) => graph.add('MatMul', 'x', inputsOf(graph, [[2, 2]])), /1 inputs specified of 2/],
     ['too many inputs', (graph) => graph.add('Sqrt', 'x', inputsOf(graph, [[2], [2]])), /Sqrt/],
     ['a list instead of an input', (graph) => graph.add('Sqrt', 'x', [inputsOf(graph, [[2]])]), /List provided/],
-    ['an operation that is not there', (graph) => graph.add('Sqrt', 'x', [output(7)]), /./],
+    ['an output that is not there', (graph) => graph.add('Sqrt', 'x', [7]), /number of an output below 0, received 7/],
+    ['a negative output', (graph) => graph.add('Sqrt', 'x', [-1]), /number of an output below 0, received -1/],
     [
-      'an output that is not there',
-      (graph) => graph.add('Sqrt', 'x', [(inputsOf(graph, [[2]])[0] ?? 0) + 5]),
-      /output 5/,
+      'a control input that is not there',
+      (graph) => graph.add('NoOp', 'x', [], [], [9]),
+      /number of an operation below 0, received 9/,
     ],
-    ['a control input that is not there', (graph) => graph.add('NoOp', 'x', [], [], [9]), /./],
     [
       'a fused kernel without its attributes',
       (graph) => graph.add('VisualbertAdamW', 'x', []),
@@ -70,6 +70,22 @@ describe('a definition that TensorFlow cannot take', () => {
     expect(() => define(graph)).toThrow(EngineError);
     graph.close();
   });
+});
+
+test('outputs are numbered apart from operations, and belong to theirs', () => {
+  if (addon === null) return;
+  const graph = new NativeGraph(addon, new Uint8Array());
+  const x = firstOutput(graph.add('Placeholder', 'x', [], [FLOAT]));
+  const idle = graph.add('NoOp', 'idle', []);
+  const halves = graph.add('Unpack', 'halves', [x], [{ name: 'num', type: TF_ATTR.int, value: 2 }]);
+  expect(idle.outputs).toEqual([]);
+  expect(() => firstOutput(idle)).toThrow(EngineError);
+  const numbers = halves.outputs.map(({ number }) => number);
+  expect(new Set([x, ...numbers]).size).toBe(3);
+  expect([x, ...numbers].map((number) => graph.operationOf(number))).toEqual([0, halves.operation, halves.operation]);
+  expect(halves.operation).toBe(idle.operation + 1);
+  expect(() => graph.operationOf(3)).toThrow(/number of an output below 3, received 3/);
+  graph.close();
 });
 
 describe('inputs that do not fit a fused kernel', () => {
@@ -93,8 +109,7 @@ describe('inputs that do not fit a fused kernel', () => {
         ? [input, { dtype: TF_DTYPE.int32, shape, data: new Int32Array(size) }]
         : [input, { dtype: TF_DTYPE.float32, shape, data: new Float32Array(size) }];
     });
-    const { operation } = graph.add(type, 'misused', inputs, attributes);
-    const run = graph.run(feeds, [output(operation)], []);
+    const run = graph.run(feeds, [firstOutput(graph.add(type, 'misused', inputs, attributes))], []);
     await expect(run).rejects.toThrow(/expected (\d+ elements, received|a tensor whose last axis)/);
     await expect(run).rejects.toThrow(EngineError);
     graph.close();
