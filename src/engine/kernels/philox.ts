@@ -66,7 +66,7 @@ export const PHILOX_KERNEL: GraphKernel = {
     tf.tidy(() => {
       const { recording } = backend;
       const given = operands(key as tf.TensorInfo, attrs as unknown as PhiloxUniformAttrs);
-      const reference = (tensor: tf.TensorInfo): number => recording.full(backend.nodeOf(tensor));
+      const reference = (tensor: tf.TensorInfo): number => backend.nodeOf(tensor).full.value;
       const [sizes, keyWords, algorithm] = given.map(reference) as [number, number, number];
       const toUint64 = (words: number): number => recording.output('Bitcast', [words], TO_UINT64);
       const counter = recordCounter(backend, key as tf.Tensor1D, attrs as unknown as PhiloxUniformAttrs);
@@ -80,7 +80,7 @@ export const PHILOX_KERNEL: GraphKernel = {
 /** The words of the first counter; a worker's first block is its number, which is fed, times the blocks of one worker. */
 function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }: PhiloxUniformAttrs): number {
   const { recording } = backend;
-  const reference = (tensor: tf.TensorInfo): number => recording.full(backend.nodeOf(tensor));
+  const reference = (tensor: tf.TensorInfo): number => backend.nodeOf(tensor).full.value;
   const plain = counterWords(salt);
   if (key.shape[0] !== 3) return reference(plain);
   const wide = (tensor: tf.TensorInfo): number =>
@@ -89,9 +89,7 @@ function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }:
   const block = recording.output('Mul', [wide(tf.slice(key, [2], [1])), wide(blocks)], []);
   const words = recording.output('Bitcast', [block], [typeAttribute('type', TF_DTYPE.int32)]); // [1, 2]
   const saltWords = reference(tf.slice(plain as tf.Tensor2D, [1, 0], [1, 2]));
-  return (
-    recording.operation('ConcatV2', [[words, saltWords], reference(tf.scalar(0, 'int32'))], []).nodes[0]?.full ?? -1
-  );
+  return recording.output('ConcatV2', [[words, saltWords], reference(tf.scalar(0, 'int32'))], []);
 }
 
 /** What the eager kernel needs of tfjs-node's backend besides its declared part. */

@@ -1,25 +1,16 @@
 // Gradients of embedding tables as rows: the optimizer reads the rows, so the dense gradient, almost all zeros, is never computed.
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { FusedKernel } from '../../fused.js';
-import type { Node } from '../recording/node.js';
+import { TF_DTYPE } from '../load/addon.js';
+import type { Node, RowSum } from '../recording/node.js';
+import { typeAttribute } from '../recording/tensorflow-values.js';
 import type { GraphKernel } from './graph-kernel.js';
-
-/** `UnsortedSegmentSum` before it is computed. */
-export interface RowSum {
-  /** `[n, width] float32`, the summands. */
-  values: Node;
-  /** `[n] int32`: the row of the sum to which each belongs; negative ones are ignored. */
-  rows: Node;
-}
 
 const SEGMENT_SUM = 'UnsortedSegmentSum';
 const SUM_OF_SQUARES: FusedKernel = 'SumOfSquares';
 
-const sums = new WeakMap<Node, RowSum>();
-
 /** The rows that a node sums; null for a node that is not a sum of rows. */
-export function rowSumOf(node: Node): RowSum | null {
-  const sum = sums.get(node);
+export function rowSumOf({ rowSum: sum }: Node): RowSum | null {
   return sum !== undefined && sum.values.shape.length === 2 && sum.rows.shape.length === 1 ? sum : null;
 }
 
@@ -29,12 +20,17 @@ export const ROW_SUM_KERNELS: readonly GraphKernel[] = [
     name: SEGMENT_SUM,
     runsOnGpu: false,
     writesInPlace: false,
-    record: (backend, inputs, attrs) => {
-      const { kernelFunc } = tf.getKernel(SEGMENT_SUM, 'tensorflow');
-      const sum = kernelFunc({ inputs, attrs: attrs as tf.NamedAttrMap, backend }) as tf.TensorInfo;
-      const { x, segmentIds } = inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
-      sums.set(backend.nodeOf(sum), { values: backend.nodeOf(x), rows: backend.nodeOf(segmentIds) });
-      return sum;
+    record: (backend, { x, segmentIds }, { numSegments }) => {
+      const { recording } = backend;
+      const [values, rows] = [x, segmentIds].map((tensor) => backend.nodeOf(tensor as tf.TensorInfo)) as [Node, Node];
+      const count = recording.constant(Int32Array.of(Number(numSegments)), [], 'int32');
+      const attributes = [
+        typeAttribute('T', TF_DTYPE[values.dtype]),
+        typeAttribute('Tindices', TF_DTYPE.int32),
+        typeAttribute('Tnumsegments', TF_DTYPE.int32),
+      ];
+      const [sum] = recording.emit(SEGMENT_SUM, [values, rows, count], attributes, 1);
+      return backend.tensorOf({ ...(sum as Node), rowSum: { values, rows } }, SEGMENT_SUM);
     },
   },
   {

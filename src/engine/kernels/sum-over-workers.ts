@@ -1,6 +1,7 @@
 // The kernels `SumOverWorkers` and `SumRowsOverWorkers` of src/fused.ts: TensorFlow's own collectives, over gRPC, or NCCL between GPUs.
 import type * as tf from '@tensorflow/tfjs';
 import { TF_ATTR, TF_DTYPE, type OperationAttribute, type OutputNumber } from '../load/addon.js';
+import { Lazy } from '../recording/lazy.js';
 import type { Node } from '../recording/node.js';
 import type { Recording } from '../recording/recording.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
@@ -14,6 +15,10 @@ const text = (name: string, value: string): OperationAttribute => ({ name, type:
 /** Attributes of both kernels: `workers`, `instance`, `timeoutSeconds`, `isLow`. */
 type Attributes = Readonly<Record<string, unknown>>;
 
+function numberOf(recording: Recording, value: number): OutputNumber {
+  return recording.constant(Int32Array.of(value), [], 'int32').full.value;
+}
+
 /** An operation that all workers run together. It fails when another worker is `timeoutSeconds` late. */
 function collective(
   recording: Recording,
@@ -21,9 +26,7 @@ function collective(
   value: OutputNumber,
   { workers, instance, timeoutSeconds }: Attributes,
 ): OutputNumber {
-  const keys = [workers, GROUP, instance].map((key) =>
-    recording.full(recording.constant(Int32Array.of(Number(key)), [], 'int32')),
-  );
+  const keys = [workers, GROUP, instance].map((key) => numberOf(recording, Number(key)));
   return recording.output(
     type,
     [value, ...keys, []],
@@ -51,8 +54,8 @@ export const WORKER_SUM_KERNELS: readonly GraphKernel[] = [
     record: (backend, { x }, attributes) => {
       const { recording } = backend;
       const node = backend.nodeOf(x as tf.TensorInfo);
-      const full = sumOf(recording, recording.full(node), attributes);
-      return backend.tensorOf({ shape: node.shape, dtype: node.dtype, full, low: null }, 'SumOverWorkers');
+      const sum = Lazy.of(sumOf(recording, node.full.value, attributes));
+      return backend.tensorOf(recording.value(node.shape, node.dtype, sum), 'SumOverWorkers');
     },
   },
   {
@@ -62,18 +65,18 @@ export const WORKER_SUM_KERNELS: readonly GraphKernel[] = [
     record: (backend, { x, rows }, attributes) => {
       const { recording } = backend;
       const [table, ids] = [x, rows].map((tensor) => backend.nodeOf(tensor as tf.TensorInfo)) as [Node, Node];
-      const axis = recording.full(recording.constant(Int32Array.of(0), [], 'int32'));
-      const last = recording.full(recording.constant(Int32Array.of(-1), [], 'int32'));
-      const values = recording.full(table);
-      const all = collective(recording, 'CollectiveGatherV2', recording.full(ids), {
+      const axis = numberOf(recording, 0);
+      const last = numberOf(recording, -1);
+      const values = table.full.value;
+      const all = collective(recording, 'CollectiveGatherV2', ids.full.value, {
         ...attributes,
         instance: Number(attributes['instance']) ^ 1,
       });
       const sum = sumOf(recording, recording.output('GatherV2', [values, all, axis], []), attributes);
       // A row that several examples read is there as often, each time with the same sum.
       const indices = recording.output('ExpandDims', [all, last], []);
-      const full = recording.output('TensorScatterUpdate', [values, indices, sum], []);
-      return backend.tensorOf({ shape: table.shape, dtype: table.dtype, full, low: null }, 'SumRowsOverWorkers');
+      const updated = Lazy.of(recording.output('TensorScatterUpdate', [values, indices, sum], []));
+      return backend.tensorOf(recording.value(table.shape, table.dtype, updated), 'SumRowsOverWorkers');
     },
   },
 ];

@@ -1,34 +1,56 @@
 // A value inside a recording, and the part of the recording that variables and in-place updates use.
 import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
 import type { Dependencies } from './dependencies.js';
+import type { Lazy } from './lazy.js';
 import type { PredictionPrecision } from './precision.js';
 import type { GraphDType } from './tensorflow-values.js';
 
-/** A result inside a recording. It exists in float32, in the recording's low precision, or in both; each is computed from the other on first use. */
+/** A result inside a recording, in two forms. The operations of a form are added when it is first asked for: only what is read is computed. */
 export interface Node {
   readonly shape: number[];
   readonly dtype: GraphDType;
-  full: OutputNumber | null;
-  low: OutputNumber | null;
+  /** In float32 (or int32, or bool). */
+  readonly full: Lazy<OutputNumber>;
+  /** In the recording's low precision. */
+  readonly low: Lazy<OutputNumber>;
   /** Set for results of low-precision convolutions, and for results computed from them in that precision. */
   readonly isConvolved?: true;
   /** Set when this is a variable's value after an in-place update. */
   readonly update?: { of: InPlaceUpdate; variable: Updatable };
-  /** Set for a matrix whose transpose exists: products use it, other operations only when `full` is null. */
+  /** Set for a matrix whose transpose exists, which products read. */
   readonly transposeOf?: Node;
   /** Set for a matrix that is packed for products: its bytes. */
   readonly packed?: OutputNumber;
-  /** Set for a product with a packed matrix that may not be in the graph yet. */
+  /** Set for a product with a packed matrix, of which later operations may become a part. */
   readonly product?: PackedProduct;
+  /** Set for the result of an operation that may be part of attention. */
+  readonly origin?: Origin;
+  /** Set for a sum of rows, which the optimizer reads as rows. */
+  readonly rowSum?: RowSum;
 }
 
-/** `x W^T`, perhaps with a bias and GELU: added to the graph when its value is first used. */
+/** `x W^T`, perhaps with a bias and GELU. */
 export interface PackedProduct {
-  x: Node;
-  packed: OutputNumber;
+  readonly x: Node;
+  readonly packed: OutputNumber;
   /** `[out]`; null: none so far. */
-  bias: Node | null;
-  withGelu: boolean;
+  readonly bias: Node | null;
+  readonly withGelu: boolean;
+}
+
+/** The operation that made a node. */
+export interface Origin {
+  readonly type: string;
+  readonly inputs: readonly Node[];
+  readonly attributes: readonly OperationAttribute[];
+}
+
+/** The parts of `UnsortedSegmentSum`. */
+export interface RowSum {
+  /** `[n, width] float32`, the summands. */
+  readonly values: Node;
+  /** `[n] int32`: the row of the sum to which each belongs; negative ones are ignored. */
+  readonly rows: Node;
 }
 
 /** The part of a recording that adds operations. */
@@ -48,14 +70,16 @@ export interface Recorder {
   /** The first output of an operation, whatever its dtype and shape. */
   output(
     type: string,
-    inputs: readonly OutputNumber[],
+    inputs: readonly (OutputNumber | readonly OutputNumber[])[],
     attributes: readonly OperationAttribute[],
     controls?: readonly number[],
   ): OutputNumber;
+  /** The node of a value, given by its float32 (or int32, or bool) form. */
+  value(shape: number[], dtype: GraphDType, full: Lazy<OutputNumber>): Node;
   /** A known array. Equal small ones are one node. */
   constant(values: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): Node;
-  /** The float32 (or int32, or bool) form of a node. */
-  full(node: Node): OutputNumber;
+  /** A matrix given by its transpose. */
+  transposed(matrix: Node): Node;
   /** The bfloat16 form of a node, when it exists. */
   bfloat16(node: Node): OutputNumber | null;
 }
@@ -71,11 +95,10 @@ export interface Updatable {
   readAfter(recording: Recorder, operation: number): OutputNumber;
 }
 
-/** An operation that writes into variables; `operation` is null until it is added. */
+/** An operation that writes into variables. */
 export interface InPlaceUpdate {
-  type: string;
-  variables: readonly Updatable[];
-  inputs: readonly Node[];
-  attributes: readonly OperationAttribute[];
-  operation: number | null;
+  readonly type: string;
+  readonly variables: readonly Updatable[];
+  /** Its number: it is added when a result is first read, as late as possible. */
+  readonly operation: Lazy<number>;
 }

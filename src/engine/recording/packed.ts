@@ -1,7 +1,8 @@
 // Fused operations of prediction: products with packed matrices include bias and GELU, attention is one operation.
 import { isSameShape } from '../../shapes.js';
-import { TF_ATTR, type OperationAttribute, type OutputNumber } from '../load/addon.js';
-import type { Node, PackedProduct, Recorder } from './node.js';
+import { TF_ATTR, type OutputNumber } from '../load/addon.js';
+import { Lazy } from './lazy.js';
+import type { Node, Origin, PackedProduct, Recorder } from './node.js';
 import type { OperationTable } from './operation-traits.js';
 import type { PredictionPrecision } from './precision.js';
 
@@ -21,61 +22,63 @@ export const PREDICTION_OPERATIONS: OperationTable = {
   VisualbertUnpack: { ownsResult: true },
 };
 
-/** The product of `x` and the transpose of a packed matrix, not added to the graph yet. */
-export function packedProduct(x: Node, matrix: Node, packed: OutputNumber): Node {
-  return pending([x.shape[0] ?? 0, matrix.shape[0] ?? 0], { x, packed, bias: null, withGelu: false });
+/** A matrix given by its packed bytes; operations that are no products read it unpacked. */
+export function packedMatrix(recording: Recorder, shape: number[], packed: OutputNumber): Node {
+  const unpacked = new Lazy(() => {
+    const values = recording.output('VisualbertUnpack', [packed], []);
+    return recording.output('EnsureShape', [values], [{ name: 'shape', type: TF_ATTR.shape, value: shape }]);
+  });
+  return { ...recording.value(shape, 'float32', unpacked), packed };
 }
 
-/** Adds a product to the graph. */
-export function addProduct(recording: Recorder, { x, packed, bias, withGelu }: PackedProduct, width: number): Node {
-  const added = bias ?? recording.constant(new Float32Array(width), [width], 'float32');
-  const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
-  const { nodes } = recording.operation('VisualbertPackedProduct', [recording.full(x), packed, recording.full(added)], [gelu]); // prettier-ignore
-  return nodes[0] as Node; // the operation has one output
+/** The product of `x` and the transpose of a packed matrix. */
+export function packedProduct(recording: Recorder, x: Node, matrix: Node, packed: OutputNumber): Node {
+  const shape = [x.shape[0] ?? 0, matrix.shape[0] ?? 0];
+  return productNode(recording, shape, { x, packed, bias: null, withGelu: false });
 }
 
-function pending(shape: number[], product: PackedProduct): Node {
-  return { shape, dtype: 'float32', full: null, low: null, product };
-}
-
-/** The operation that made a node of attention. */
-interface Origin {
-  type: string;
-  inputs: readonly Node[];
-  attributes: readonly OperationAttribute[];
+/** The product is added to the graph when its value is first read: never, where it became part of another. */
+function productNode(recording: Recorder, shape: number[], product: PackedProduct): Node {
+  const { x, packed, bias, withGelu } = product;
+  const width = shape[1] ?? 0;
+  const added = new Lazy(() => {
+    const addend = bias ?? recording.constant(new Float32Array(width), [width], 'float32');
+    const gelu = { name: 'gelu', type: TF_ATTR.int, value: withGelu ? 1 : 0 };
+    return recording.output('VisualbertPackedProduct', [x.full.value, packed, addend.full.value], [gelu]);
+  });
+  return { ...recording.value(shape, 'float32', added), product };
 }
 
 /** Recognizes operations that can be fused into an earlier one, or several that one can replace. */
 export class Fusions {
-  private readonly origins = new WeakMap<Node, Origin>();
-
   constructor(private readonly recording: Recorder) {}
 
   /** The node of the fused operation; null if nothing can be fused. Operations that it replaces are never run. */
   match(type: string, inputs: readonly Node[]): Node | null {
+    const { recording } = this;
     const [first, second] = inputs;
     const product = first?.product;
     if (type === 'Transpose') return this.attention(inputs);
     if (first === undefined || product === undefined || product.withGelu) return null;
-    if (type === 'VisualbertGelu') return pending(first.shape, { ...product, withGelu: true });
+    if (type === 'VisualbertGelu') return productNode(recording, first.shape, { ...product, withGelu: true });
     const isBias =
       type === 'Add' && product.bias === null && second?.shape.length === 1 && second.shape[0] === first.shape[1];
-    return isBias ? pending(first.shape, { ...product, bias: second }) : null;
+    return isBias ? productNode(recording, first.shape, { ...product, bias: second }) : null;
   }
 
-  /** Records an operation that may be part of attention. */
-  note(node: Node, type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): void {
-    if (PARTS.has(type)) this.origins.set(node, { type, inputs, attributes });
+  /** The results of an operation, marked where it may be part of attention. */
+  marked(results: Node[], origin: Origin): Node[] {
+    return PARTS.has(origin.type) ? results.map((node) => ({ ...node, origin })) : results;
   }
 
   /** `merge(softmax(scale split(q) split(k)^T + bias) split(v))`, as src/layers/attention.ts writes it. */
   private attention([joined, order]: readonly Node[]): Node | null {
     if (!this.swapsHeads(order)) return null;
-    const weighted = this.originOf(joined, 'BatchMatMulV2');
-    const softmax = this.originOf(weighted?.inputs[0], 'VisualbertSoftmax');
-    const scores = this.originOf(softmax?.inputs[0], 'BatchMatMulV2');
+    const weighted = originOf(joined, 'BatchMatMulV2');
+    const softmax = originOf(weighted?.inputs[0], 'VisualbertSoftmax');
+    const scores = originOf(softmax?.inputs[0], 'BatchMatMulV2');
     const [queries, keys, values] = [scores?.inputs[0], scores?.inputs[1], weighted?.inputs[1]].map((node) => {
-      const split = this.originOf(node, 'Transpose');
+      const split = originOf(node, 'Transpose');
       return split !== null && this.swapsHeads(split.inputs[1]) ? split.inputs[0] : undefined;
     });
     const bias = softmax?.inputs[1];
@@ -84,13 +87,8 @@ export class Fusions {
     if (softmax === null || bias === undefined || !plain || turnsQueries === true || turnsKeys !== true) return null;
     if (queries === undefined || keys === undefined || values === undefined || !isSameShape(keys.shape, values.shape))
       return null;
-    const inputs = [queries, keys, values, bias].map((node) => this.recording.full(node));
+    const inputs = [queries, keys, values, bias].map((node) => node.full.value);
     return this.recording.operation('VisualbertAttention', inputs, softmax.attributes).nodes[0] ?? null;
-  }
-
-  private originOf(node: Node | undefined, type: string): Origin | null {
-    const found = node === undefined ? undefined : this.origins.get(node);
-    return found?.type === type ? found : null;
   }
 
   /** Whether a permutation of axes swaps `[b, s, n, d]` and `[b, n, s, d]`. Equal small constants are one node. */
@@ -101,6 +99,11 @@ export class Fusions {
 
 /** Operations that attention is made of. */
 const PARTS: ReadonlySet<string> = new Set(['Transpose', 'BatchMatMulV2', 'VisualbertSoftmax']);
+
+function originOf(node: Node | undefined, type: string): Origin | null {
+  const origin = node?.origin;
+  return origin?.type === type ? origin : null;
+}
 
 function flags(origin: Origin | null): boolean[] {
   return ['adj_x', 'adj_y'].map(

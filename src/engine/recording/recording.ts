@@ -16,9 +16,10 @@ import type { PredictionPrecision } from './precision.js';
 import { Dependencies } from './dependencies.js';
 import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
 import { InPlaceUpdates } from './in-place-updates.js';
+import { Lazy } from './lazy.js';
 import type { Node, Recorder } from './node.js';
 import { PathMap } from './path-map.js';
-import { addProduct, Fusions, packedProduct } from './packed.js';
+import { Fusions, packedProduct } from './packed.js';
 import { groupInputs } from './operation-definitions.js';
 import type { OperationTable, OperationTraits } from './operation-traits.js';
 
@@ -63,8 +64,7 @@ export class Recording implements Recorder {
     const joined = this.fusions?.match(type, inputs) ?? null;
     if (joined !== null) return [joined];
     const nodes = this.emitAlone(type, inputs, attributes, outputCount);
-    if (nodes[0] !== undefined) this.fusions?.note(nodes[0], type, inputs, attributes);
-    return nodes;
+    return this.fusions?.marked(nodes, { type, inputs, attributes }) ?? nodes;
   }
 
   private emitAlone(
@@ -79,7 +79,7 @@ export class Recording implements Recorder {
     const references = groupInputs(
       this.graph,
       type,
-      inputs.map((node) => this.full(node)),
+      inputs.map((node) => node.full.value),
     );
     const { nodes } = this.operation(type, references, attributes);
     if (nodes.length < outputCount) {
@@ -108,12 +108,22 @@ export class Recording implements Recorder {
             'give it a fixed shape (masks and padding instead of selecting rows)',
         );
       }
-      const low = dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16;
-      const node: Node = { shape, dtype: known, full: low ? null : reference, low: low ? reference : null };
+      if (dtype === TF_DTYPE.bfloat16 || dtype === TF_DTYPE.float16) return [this.lowValue(shape, reference)];
       const needsCast = dtype === TF_DTYPE.int64 || dtype === TF_DTYPE.uint8;
-      return [needsCast ? { ...node, full: this.cast(reference, TF_DTYPE.int32) } : node];
+      return [this.value(shape, known, Lazy.of(needsCast ? this.cast(reference, TF_DTYPE.int32) : reference))];
     });
     return { operation, nodes };
+  }
+
+  value(shape: number[], dtype: GraphDType, full: Lazy<OutputNumber>): Node {
+    const low = new Lazy(() => this.cast(full.value, this.lowDtype ?? TF_DTYPE.float32));
+    return { shape, dtype, full, low };
+  }
+
+  /** The node of a float32 value that an operation returned in low precision. */
+  private lowValue(shape: number[], low: OutputNumber): Node {
+    const full = new Lazy(() => this.cast(low, TF_DTYPE.float32));
+    return { shape, dtype: 'float32', full, low: Lazy.of(low) };
   }
 
   output(
@@ -144,40 +154,21 @@ export class Recording implements Recorder {
     return added;
   }
 
-  /** The float32 (or int32, or bool) form of a node. */
-  full(node: Node): OutputNumber {
-    const { product, packed, shape } = node;
-    if (product !== undefined) node.full ??= this.full(addProduct(this, product, shape[1] ?? 0));
-    if (packed !== undefined && node.full === null) {
-      const values = this.output('VisualbertUnpack', [packed], []);
-      node.full = this.output('EnsureShape', [values], [{ name: 'shape', type: TF_ATTR.shape, value: shape }]);
-    }
-    if (node.update !== undefined)
-      node.full ??= node.update.variable.readAfter(this, this.updates.operationOf(node.update.of));
-    if (node.transposeOf !== undefined) node.full ??= this.full(this.transposed(node.transposeOf));
-    node.full ??= this.cast(node.low ?? 0, TF_DTYPE.float32);
-    return node.full;
-  }
-
   /** The same value, available only after `signal`: computations from it wait, and are not merged with earlier ones. */
   after(node: Node, signal: Node): Node {
-    const waits = [this.graph.operationOf(signal.full ?? signal.low ?? this.full(signal))];
-    const late = (reference: OutputNumber, dtype: number): OutputNumber =>
-      this.output('Identity', [reference], [typeAttribute('T', dtype)], waits);
-    const { shape, dtype } = node;
-    if (node.low === null || this.lowDtype === null)
-      return { shape, dtype, low: null, full: late(this.full(node), TF_DTYPE[dtype]) };
-    return {
-      shape,
-      dtype,
-      low: late(node.low, this.lowDtype),
-      full: node.full === null ? null : late(node.full, TF_DTYPE[dtype]),
-    };
+    const present = !signal.full.isMade && signal.low.isMade ? signal.low : signal.full;
+    const waits = [this.graph.operationOf(present.value)];
+    const late = ({ value }: Lazy<OutputNumber>, dtype: number): OutputNumber =>
+      this.output('Identity', [value], [typeAttribute('T', dtype)], waits);
+    const { shape, dtype, full, low } = node;
+    if (!low.isMade || this.lowDtype === null) return this.value(shape, dtype, Lazy.of(late(full, TF_DTYPE[dtype])));
+    const lateLow = this.lowValue(shape, late(low, this.lowDtype));
+    return full.isMade ? { ...lateLow, full: Lazy.of(late(full, TF_DTYPE[dtype])) } : lateLow;
   }
 
   /** A node whose value later assignments do not change: a copy where memory might be shared. */
   kept(node: Node): Node {
-    const reference = this.full(node);
+    const reference = node.full.value;
     if (this.dependencies.ownsResult(this.graph.operationOf(reference))) return node;
     return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
   }
@@ -208,7 +199,7 @@ export class Recording implements Recorder {
   private fill(value: number, shape: readonly number[], dtype: GraphDType): Node {
     const sizes = this.constant(Int32Array.from(shape), [shape.length], 'int32');
     const scalar = this.constant(typedArray([value], dtype), [], dtype);
-    return this.only(this.operation('Fill', [this.full(sizes), this.full(scalar)], []));
+    return this.only(this.operation('Fill', [sizes.full.value, scalar.full.value], []));
   }
 
   private arrayConstant(data: NativeArray['data'], shape: readonly number[], dtype: GraphDType): Node {
@@ -223,7 +214,7 @@ export class Recording implements Recorder {
     const plain = inputs.every(({ shape }) => shape.length === 2);
     const [x, matrix] = inputs as readonly [Node, Node];
     if (plain && matrix.packed !== undefined && !flag('adj_x') && flag('adj_y'))
-      return packedProduct(x, matrix, matrix.packed);
+      return packedProduct(this, x, matrix, matrix.packed);
     const [type, ...flags] = plain ? ['MatMul', 'transpose_a', 'transpose_b'] : ['BatchMatMulV2', 'adj_x', 'adj_y'];
     const low = this.lowDtype !== null && inputs[0]?.dtype === 'float32';
     const operands = [flag('adj_x'), flag('adj_y')].map((isTransposed, i) => {
@@ -232,7 +223,7 @@ export class Recording implements Recorder {
         ? { node: node.transposeOf, isTransposed: !isTransposed }
         : { node, isTransposed };
     });
-    const references = operands.map(({ node }) => (low ? this.lowered(node) : this.full(node)));
+    const references = operands.map(({ node }) => (low ? node.low : node.full).value);
     const transposes = operands.map(({ isTransposed }, i) => ({
       name: flags[i] ?? '',
       type: TF_ATTR.bool,
@@ -241,10 +232,12 @@ export class Recording implements Recorder {
     return this.only(this.operation(type ?? '', references, transposes));
   }
 
-  /** A matrix with rows and columns exchanged. */
-  private transposed(matrix: Node): Node {
-    const order = this.constant(Int32Array.of(1, 0), [2], 'int32');
-    return this.only(this.operation('Transpose', [this.full(matrix), this.full(order)], []));
+  transposed(matrix: Node): Node {
+    const full = new Lazy(() => {
+      const order = this.constant(Int32Array.of(1, 0), [2], 'int32');
+      return this.output('Transpose', [matrix.full.value, order.full.value], []);
+    });
+    return { ...this.value([...matrix.shape].reverse(), matrix.dtype, full), transposeOf: matrix };
   }
 
   /** The operation on low-precision inputs, where they exist already and the result is as exact; else null. */
@@ -257,12 +250,12 @@ export class Recording implements Recorder {
       followsConvolutions = false,
     } = this.traitsOf(type);
     if (convolves && this.lowDtype !== null) return this.emitConvolved(type, inputs, attributes);
-    if (first === undefined || first.full !== null || first.low === null) return null;
+    if (first === undefined || first.full.isMade || !first.low.isMade) return null;
     if (followsConvolutions && first.isConvolved === true) return this.emitConvolved(type, inputs, attributes);
     const count = movesValues ? 1 : bfloat16Inputs;
     if (count > 0) {
-      const low = inputs.slice(0, count).map((node) => (movesValues ? node.low : this.bfloat16(node)));
-      const references = [...low, ...inputs.slice(count).map((node) => this.full(node))];
+      const low = inputs.slice(0, count).map((node) => (movesValues ? node.low.value : this.bfloat16(node)));
+      const references = [...low, ...inputs.slice(count).map((node) => node.full.value)];
       return low.includes(null)
         ? null
         : this.operation(type, references as OutputNumber[], this.loweredAttributes(attributes)).nodes;
@@ -274,7 +267,7 @@ export class Recording implements Recorder {
       second?.shape.length === 1 &&
       second.shape[0] === first.shape.at(-1)
     ) {
-      return this.operation('BiasAdd', [first.low, this.lowered(second)], []).nodes;
+      return this.operation('BiasAdd', [first.low.value, second.low.value], []).nodes;
     }
     return null;
   }
@@ -283,21 +276,16 @@ export class Recording implements Recorder {
   private emitConvolved(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] {
     const [first, second] = inputs;
     const isBias = type === 'Add' && first?.shape.length === 4 && second?.shape.length === 1;
-    const references = inputs.map((node) => (node.dtype === 'float32' ? this.lowered(node) : this.full(node)));
+    const references = inputs.map((node) => (node.dtype === 'float32' ? node.low : node.full).value);
     const { nodes } = isBias
       ? this.operation('BiasAdd', references, [])
       : this.operation(type, groupInputs(this.graph, type, references), this.loweredAttributes(attributes));
     return nodes.map((node) => ({ ...node, isConvolved: true }));
   }
 
-  private lowered(node: Node): OutputNumber {
-    node.low ??= this.cast(this.full(node), this.lowDtype ?? TF_DTYPE.float32);
-    return node.low;
-  }
-
   /** The bfloat16 form of a node, when it exists. */
   bfloat16(node: Node): OutputNumber | null {
-    return this.lowDtype === TF_DTYPE.bfloat16 ? node.low : null;
+    return this.lowDtype === TF_DTYPE.bfloat16 && node.low.isMade ? node.low.value : null;
   }
 
   /** Attributes of an operation whose float32 input has low precision. */

@@ -121,15 +121,15 @@ class CompiledFunction {
         state.record(recording, () => {
           const tensors = Object.entries(inputs).map(([name, { shape, dtype }]) => {
             const node = recording.placeholder(name, shape, dtype);
-            feeds.set(name, recording.full(node));
+            feeds.set(name, node.full.value);
             return [name, state.backend.tensorOf(node, `input "${name}"`)] as const;
           });
           const outputs: unknown = this.fn(Object.fromEntries(tensors));
           for (const [name, tensor] of Object.entries(requireTensors(outputs))) {
             const result = state.backend.nodeOf(tensor);
-            const isInput = [...feeds.values()].includes(recording.full(result)); // TensorFlow cannot fetch a fed output
+            const isInput = [...feeds.values()].includes(result.full.value); // TensorFlow cannot fetch a fed output
             const node = isInput || recording.updates.areUsed ? recording.kept(result) : result;
-            fetches.push({ name, reference: recording.full(node), dtype: node.dtype });
+            fetches.push({ name, reference: node.full.value, dtype: node.dtype });
           }
         }),
       );

@@ -67,11 +67,13 @@ export class Filling {
       const recording = new Recording(graph, `filling/${this.count++}`, OPERATIONS);
       const value = recording.placeholder('value', [], dtype);
       const sizes = recording.constant(Int32Array.from(shape), [shape.length], 'int32');
-      const references = [recording.full(sizes), recording.full(value)];
-      feeds.push([recording.full(value), { dtype: TF_DTYPE[dtype], shape: [], data: typedArray([fill], dtype) }]);
-      const [filled] = recording.operation('Fill', references, []).nodes;
-      const inputs = [resource.handle, filled === undefined ? -1 : recording.full(filled)];
-      return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', TF_DTYPE[dtype])]).operation;
+      feeds.push([value.full.value, { dtype: TF_DTYPE[dtype], shape: [], data: typedArray([fill], dtype) }]);
+      const filled = recording.output('Fill', [sizes.full.value, value.full.value], []);
+      return recording.operation(
+        'AssignVariableOp',
+        [resource.handle, filled],
+        [typeAttribute('dtype', TF_DTYPE[dtype])],
+      ).operation;
     });
     const resources = pending.map(({ variable }) => variable.resource);
     await access.enter(resources, feeds, targets);

@@ -6,7 +6,7 @@ import { firstOutput, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } f
 import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/graph-backend.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
-import { packingOf, type Packing } from '../recording/packed.js';
+import { packedMatrix, packingOf, type Packing } from '../recording/packed.js';
 import type { PredictionPrecision } from '../recording/precision.js';
 import type { Node, Recorder } from '../recording/node.js';
 import type { Recording } from '../recording/recording.js';
@@ -133,7 +133,6 @@ export class StateVariable implements SessionVariable {
   }
 
   private addRead(recording: Recorder): Node {
-    const { shape, dtype } = this;
     const { resource, low } = this.location;
     const bytes = ({ handle }: Resource): OutputNumber =>
       recording.output('ReadVariableOp', [handle], [typeAttribute('dtype', TF_DTYPE.uint8)]);
@@ -142,10 +141,9 @@ export class StateVariable implements SessionVariable {
       if (value === undefined) throw new EngineError(`The variable "${this.name}" cannot be read`);
       return value;
     };
-    const absent = { shape, dtype, full: null, low: null };
-    if (resource.packing !== null) return { ...absent, packed: bytes(resource) };
+    if (resource.packing !== null) return packedMatrix(recording, this.shape, bytes(resource));
     const node = read(resource);
-    if (low === null) return resource.isTransposed ? { ...absent, transposeOf: node } : node;
+    if (low === null) return resource.isTransposed ? recording.transposed(node) : node;
     if (low.packing !== null) return low.packing === recording.precision ? { ...node, packed: bytes(low) } : node;
     return low.dtype === recording.lowDtype ? { ...node, transposeOf: read(low) } : node;
   }
@@ -162,11 +160,11 @@ export class StateVariable implements SessionVariable {
         `The variable "${this.name}" is read-only in this state: leave it out of readOnly to assign it`,
       );
     }
-    if (value.update?.variable === this) return recording.updates.operationOf(value.update.of);
+    if (value.update?.variable === this) return value.update.of.operation.value;
     const read = this.reads.get(recording)?.full;
-    const before = read === undefined || read === null ? [] : [recording.graph.operationOf(read)];
+    const before = read?.isMade === true ? [recording.graph.operationOf(read.value)] : [];
     const { handle, dtype } = this.resource;
-    const inputs = [handle, recording.full(recording.kept(value))];
+    const inputs = [handle, recording.kept(value).full.value];
     return recording.operation('AssignVariableOp', inputs, [typeAttribute('dtype', dtype)], before).operation;
   }
 }

@@ -32,7 +32,9 @@ describe("Winograd's convolution", () => {
     for (const isRelu of [false, true]) {
       const convolve = compile(
         (inputs) => ({
-          y: fused('WinogradConvolution', { ...inputs, ...weights }, { dilation, isRelu })?.[0] ?? tf.scalar(0),
+          y:
+            fused('WinogradConvolution', { x: inputs['x'] as tf.Tensor, ...weights }, { dilation, isRelu })?.[0] ??
+            tf.scalar(0),
         }),
         { state, name: 'convolve' },
       );

@@ -1,0 +1,23 @@
+// A value that is made when it is first asked for.
+
+export class Lazy<Value> {
+  private made: { readonly value: Value } | null = null;
+
+  constructor(private readonly make: () => Value) {}
+
+  /** A value that is there already. */
+  static of<Value>(value: Value): Lazy<Value> {
+    const lazy = new Lazy(() => value);
+    lazy.made = { value };
+    return lazy;
+  }
+
+  get isMade(): boolean {
+    return this.made !== null;
+  }
+
+  get value(): Value {
+    this.made ??= { value: this.make() };
+    return this.made.value;
+  }
+}
