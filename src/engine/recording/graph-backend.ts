@@ -58,25 +58,23 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
   class Backend extends nodeKernelBackendClass() implements GraphBackend {
     private readonly entries = new WeakMap<tf.DataId, Entry>();
     private entryCount = 0;
-    private current: Recording | null = null;
-    private own: ReadonlySet<tf.Variable> = new Set();
+    /** The recording under way, and the variables that it may assign. */
+    private current: { recording: Recording; own: ReadonlySet<tf.Variable> } | null = null;
 
     get recording(): Recording {
-      if (this.current !== null) return this.current;
+      if (this.current !== null) return this.current.recording;
       throw new EngineError(
         `The backend '${GRAPH}' only records compiled functions; call compile(), or select another backend with tf.setBackend()`,
       );
     }
 
     record<T>(recording: Recording, own: ReadonlySet<tf.Variable>, record: () => T): T {
-      const outer = this.current;
-      if (outer !== null)
+      if (this.current !== null)
         throw new EngineError(
           'compile: a compiled function cannot be called while another is recorded; call its plain function',
         );
       return onGraph(() => {
-        this.current = recording;
-        this.own = own;
+        this.current = { recording, own };
         try {
           return record();
         } finally {
@@ -239,7 +237,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     private capture(tensor: tf.TensorInfo): Node {
       const { dataId, shape, dtype } = tensor;
       const variable = Object.values(engine.registeredVariables).find(
-        (candidate) => candidate.dataId === dataId && !this.own.has(candidate), // own ones may have been assigned this tensor
+        (candidate) => candidate.dataId === dataId && this.current?.own.has(candidate) !== true, // own ones may have been assigned this tensor
       );
       if (variable !== undefined) {
         throw new EngineError(

@@ -1,6 +1,8 @@
 // Compiled functions against the same functions run eagerly, their state, their order and their errors.
+import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { collectGarbage } from '../../../src/engine/load/collect-garbage.js';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { ReadOnlyMatrices, Tensors } from '../../../src/engine/session/contract.js';
 import type { RawTensor, RawTensors } from '../../../src/raw-tensor.js';
@@ -302,6 +304,19 @@ describe('compile', () => {
     const { trace } = await product.profile({ x: float([1, 3], 1, 1, 1) });
     expect(trace.traceEvents.map(({ name }) => name)).toContain('_MklMatMul');
     await finish(state, w);
+  });
+
+  test('keeps no variable of a state that was disposed', async () => {
+    if (!hasEngine) return;
+    const variable = await (async () => {
+      const { w, state } = await oneVariable();
+      await compile(({ x }) => ({ y: tf.matMul(x as tf.Tensor, w) }), { state })({ x: float([1, 3], 1, 1, 1) });
+      await finish(state, w);
+      return new WeakRef(w);
+    })();
+    await setImmediate(); // a WeakRef keeps its target until the end of the turn
+    collectGarbage();
+    expect(variable.deref()).toBeUndefined();
   });
 
   test('frees every tensor', async () => {
