@@ -4,11 +4,9 @@ import type { CollatedBatch, PipelineAccess } from '../pipelines/create.js';
 import type { HeadScores } from '../pipelines/head.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
-import type { RunFunction } from '../training/step/runner.js';
 import { attentionRow, relevanceRow, rolloutRow } from './methods.js';
 import type { StudiedExample } from './studied-example.js';
-import { type LayerAttention, prepareTrace, runTrace, TARGET, type TracedBatch, type TracedModel } from './trace.js';
+import { type LayerAttention, prepareTrace, runTrace, TARGET, type TracedBatch } from './trace.js';
 
 /** A sequence with its words and the number of its regions. */
 export type SequenceParts = Pick<StudiedExample, 'sequence' | 'words' | 'regions'>;
@@ -39,18 +37,7 @@ export async function traceBatch(
   const data = new Float32Array(sizeOf(shape));
   explained.scores.forEach((score, row) => (data[row * (data.length / examples.length) + score] = 1));
   const padded = pad({ ...inputs, [TARGET]: { dtype: 'float32', shape, data } }, examples.length);
-  return runTrace(traceOf(model, forward, output), padded.inputs);
-}
-
-/** Traces by forward pass, which records each once for each shape of its inputs. */
-const traces = new WeakMap<ForwardPass, RunFunction>();
-
-function traceOf(model: TracedModel, forward: ForwardPass, output: string): RunFunction {
-  const known = traces.get(forward);
-  if (known !== undefined) return known;
-  const trace = prepareTrace(model, forward, output); // a model has one output that is explained
-  traces.set(forward, trace);
-  return trace;
+  return runTrace(prepareTrace(model, forward, output), padded.inputs);
 }
 
 /** Rows by the methods that read attention. */

@@ -30,13 +30,13 @@ export interface CollatedBatch {
   inputs: Record<string, RawTensor>;
 }
 
-/** The parts of all pipelines that are not disposed. */
-const accesses = new WeakMap<object, unknown>();
+/** Where a pipeline has its parts; null once it is disposed. */
+const ACCESS = Symbol('access');
 
 /** The parts of a pipeline. @throws ConfigError for anything else */
 export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): PipelineAccess<T> {
-  const access = accesses.get(pipeline) as PipelineAccess<T> | undefined;
-  if (access === undefined) throw new ConfigError('expected a pipeline made by pipeline() and not disposed');
+  const access = (pipeline as { [ACCESS]?: PipelineAccess<T> | null } | null | undefined)?.[ACCESS] ?? null;
+  if (access === null) throw new ConfigError('expected a pipeline made by pipeline() and not disposed');
   return access;
 }
 
@@ -46,7 +46,7 @@ export function createPipeline<T extends PipelineName>(
   batchSize = DEFAULT_BATCH_SIZE,
 ): Pipeline<T> {
   const { task, head, model, forward, isBorrowed } = parts;
-  const access = createAccess(parts, batchSize);
+  const access: PipelineAccess<T> = createAccess(parts, batchSize);
   const { collate, run } = access;
   type Input = PipelineInput<T>;
   type Output = PipelineOutput<T>;
@@ -66,16 +66,18 @@ export function createPipeline<T extends PipelineName>(
       ? collected(() => stream(given as readonly Input[]))
       : first(() => stream([given as Input]));
   };
-  const pipeline = Object.assign(call, {
+  const members = {
     task,
     compiled: forward.compiled,
+    [ACCESS]: access as PipelineAccess<T> | null,
     dispose: async (): Promise<void> => {
-      if (!accesses.delete(pipeline)) return;
+      if (pipeline[ACCESS] === null) return;
+      pipeline[ACCESS] = null;
       await forward.dispose();
       if (isBorrowed !== true) model.dispose();
     },
-  }) as Pipeline<T>;
-  accesses.set(pipeline, access);
+  };
+  const pipeline = Object.assign(call, members) as Pipeline<T> & typeof members;
   return pipeline;
 }
 

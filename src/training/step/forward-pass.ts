@@ -8,7 +8,7 @@ import { type StepInputs, type TrainableModel } from './trainable-model.js';
 export interface ForwardPass {
   readonly compiled: boolean;
   outputs(inputs: StepInputs): Promise<RawTensors>;
-  /** Prepares another function of the same parameters, such as one with gradients. */
+  /** Prepares another function of the same parameters, such as one with gradients: once for each name. */
   prepare(fn: StepFunction, name: string): RunFunction;
   dispose(): Promise<void>;
 }
@@ -24,10 +24,15 @@ export function forwardPassOver(model: TrainableModel, runner: StepRunner): Forw
     (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
     'forward',
   );
+  const prepared = new Map<string, RunFunction>();
   return {
     compiled: runner.compiled,
     outputs: async (inputs) => forward(model.prepareArrays(await readInputs(inputs)).arrays),
-    prepare: (fn, name) => runner.prepare(fn, name),
+    prepare: (fn, name) => {
+      const run = prepared.get(name) ?? runner.prepare(fn, name);
+      prepared.set(name, run);
+      return run;
+    },
     dispose: () => runner.dispose(),
   };
 }
