@@ -38,7 +38,7 @@ const OPERATIONS = Object.fromEntries(
   Object.values(TRANSFORMS).flatMap(({ input, output }) => [input, output].map((name) => [name, { ownsResult: true }])),
 ) satisfies OperationTable;
 
-/** Transformed filters by the node of the filter, which several convolutions may share. */
+/** Transformed filters by the node of the filter, which several convolutions may share. Beside the nodes, which know of no kernel. */
 const transformed = new WeakMap<Node, Node>();
 
 interface Operands {

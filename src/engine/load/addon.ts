@@ -1,5 +1,6 @@
 // The types of the native addon (native/graph/), and one graph of it as an object.
 import { EngineError } from '../../errors.js';
+import { inputPattern, type InputPattern } from './operation-definition.js';
 
 /** dtypes as TensorFlow numbers them. */
 export const TF_DTYPE = {
@@ -110,6 +111,8 @@ export class NativeGraph {
   private readonly handle: Handle<'graph'>;
   /** The operation of each output. */
   private readonly owners: number[] = [];
+  /** Of the types of operations asked for so far. */
+  private readonly patterns = new Map<string, InputPattern>();
 
   /**
    * @param target of the server that runs the session; empty: the session runs in this process.
@@ -148,9 +151,13 @@ export class NativeGraph {
     return owner;
   }
 
-  /** The serialized `tensorflow.OpDef`. @throws EngineError for an operation that TensorFlow does not have. */
-  definition(type: string): Uint8Array {
-    return new Uint8Array(this.addon.operationDefinition(this.handle, type));
+  /** Which inputs of an operation are lists. @throws EngineError for an operation that TensorFlow does not have. */
+  inputPattern(type: string): InputPattern {
+    const known = this.patterns.get(type);
+    if (known !== undefined) return known;
+    const pattern = inputPattern(new Uint8Array(this.addon.operationDefinition(this.handle, type)));
+    this.patterns.set(type, pattern);
+    return pattern;
   }
 
   /** Runs on a worker thread. Feeds are copied before this returns. Rejects with EngineError. */

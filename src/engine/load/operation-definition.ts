@@ -1,21 +1,13 @@
-// What TensorFlow says about its operations' inputs: which of them are lists.
+// What TensorFlow says about an operation's inputs: which of them are lists.
 import { PbfReader } from 'pbf';
-import type { NativeGraph } from '../load/addon.js';
 
 /** True for each input argument that takes a list of tensors. */
 export type InputPattern = readonly boolean[];
 
-const patterns = new Map<string, InputPattern>();
-
-/** @throws EngineError for an operation that TensorFlow does not have. */
-function inputPattern(graph: NativeGraph, type: string): InputPattern {
-  let pattern = patterns.get(type);
-  if (pattern === undefined) {
-    const inputs = new PbfReader(graph.definition(type)).readFields<{ isList: boolean }[]>(readDefinition, []);
-    pattern = inputs.map(({ isList }) => isList);
-    patterns.set(type, pattern);
-  }
-  return pattern;
+/** @param definition the serialized `tensorflow.OpDef`. */
+export function inputPattern(definition: Uint8Array): InputPattern {
+  const inputs = new PbfReader(definition).readFields<{ isList: boolean }[]>(readDefinition, []);
+  return inputs.map(({ isList }) => isList);
 }
 
 /** `tensorflow.OpDef`: its input arguments. */
@@ -29,8 +21,7 @@ function readArgument(tag: number, argument: { isList: boolean }, reader: PbfRea
 }
 
 /** tfjs's kernels pass the members of a list one by one: groups them as the operation expects. At most one input may be a list. */
-export function groupInputs<T>(graph: NativeGraph, type: string, inputs: readonly T[]): (T | T[])[] {
-  const pattern = inputPattern(graph, type);
+export function groupInputs<T>(pattern: InputPattern, inputs: readonly T[]): (T | T[])[] {
   const list = pattern.indexOf(true);
   if (list < 0) return [...inputs];
   const end = inputs.length - (pattern.length - list - 1);

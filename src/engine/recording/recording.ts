@@ -11,6 +11,7 @@ import {
   type OperationAttribute,
   type OutputNumber,
 } from '../load/addon.js';
+import { groupInputs } from '../load/operation-definition.js';
 import { currentCaller } from './caller.js';
 import type { PredictionPrecision } from './precision.js';
 import { Dependencies } from './dependencies.js';
@@ -20,7 +21,6 @@ import { Lazy } from './lazy.js';
 import type { Node, Recorder } from './node.js';
 import { PathMap } from './path-map.js';
 import { Fusions, packedProduct } from './packed.js';
-import { groupInputs } from './operation-definitions.js';
 import type { OperationTable, OperationTraits } from './operation-traits.js';
 
 /** Arrays up to this many elements are written into the graph; larger uniform ones become a Fill. */
@@ -76,11 +76,8 @@ export class Recording implements Recorder {
     if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
     const lowResult = this.emitLow(type, inputs, attributes);
     if (lowResult !== null) return lowResult;
-    const references = groupInputs(
-      this.graph,
-      type,
-      inputs.map((node) => node.full.value),
-    );
+    const numbers = inputs.map((node) => node.full.value);
+    const references = groupInputs(this.graph.inputPattern(type), numbers);
     const { nodes } = this.operation(type, references, attributes);
     if (nodes.length < outputCount) {
       throw new EngineError(
@@ -279,7 +276,11 @@ export class Recording implements Recorder {
     const references = inputs.map((node) => (node.dtype === 'float32' ? node.low : node.full).value);
     const { nodes } = isBias
       ? this.operation('BiasAdd', references, [])
-      : this.operation(type, groupInputs(this.graph, type, references), this.loweredAttributes(attributes));
+      : this.operation(
+          type,
+          groupInputs(this.graph.inputPattern(type), references),
+          this.loweredAttributes(attributes),
+        );
     return nodes.map((node) => ({ ...node, isConvolved: true }));
   }
 
