@@ -1,5 +1,6 @@
 // A value inside a recording, and the part of the recording that variables and in-place updates use.
 import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addon.js';
+import { EngineError } from '../../errors.js';
 import type { Dependencies } from './dependencies.js';
 import type { Lazy } from './lazy.js';
 import type { PredictionPrecision } from './precision.js';
@@ -101,4 +102,10 @@ export interface InPlaceUpdate {
   readonly variables: readonly Updatable[];
   /** Its number: it is added when a result is first read, as late as possible. */
   readonly operation: Lazy<number>;
+}
+
+/** The result of an operation that has one. @throws EngineError for an operation without. */
+export function only({ nodes: [node] }: { nodes: readonly Node[] }): Node {
+  if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
+  return node;
 }

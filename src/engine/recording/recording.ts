@@ -1,30 +1,26 @@
-// One function being recorded: adds operations under its own name scope and shares equal constants.
+// One function being recorded: adds operations under its own name scope.
 import type * as tf from '@tensorflow/tfjs';
 import { EngineError, errorMessage } from '../../errors.js';
-import { sizeOf } from '../../shapes.js';
 import {
   firstOutput,
   TF_ATTR,
   TF_DTYPE,
-  type NativeArray,
   type NativeGraph,
   type OperationAttribute,
   type OutputNumber,
 } from '../load/addon.js';
 import { groupInputs } from '../load/operation-definition.js';
 import { currentCaller } from './caller.js';
+import { Constants } from './constants.js';
 import type { PredictionPrecision } from './precision.js';
 import { Dependencies } from './dependencies.js';
-import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, typedArray, type GraphDType } from './tensorflow-values.js';
+import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from './tensorflow-values.js';
 import { InPlaceUpdates } from './in-place-updates.js';
 import { Lazy } from './lazy.js';
-import type { Node, Recorder } from './node.js';
-import { PathMap } from './path-map.js';
+import { LowPrecision } from './low-precision.js';
+import { type Node, only, type Recorder } from './node.js';
 import { Fusions, packedProduct } from './packed.js';
 import type { OperationTable, OperationTraits } from './operation-traits.js';
-
-/** Arrays up to this many elements are written into the graph; larger uniform ones become a Fill. */
-const SMALL = 16;
 
 export class Recording implements Recorder {
   /** Operations added so far. */
@@ -34,8 +30,8 @@ export class Recording implements Recorder {
   readonly dependencies = new Dependencies();
   /** The operations that write into variables. */
   readonly updates: InPlaceUpdates = new InPlaceUpdates(this);
-  /** Small arrays, by dtype, rank, sizes and the bits of their values. */
-  private readonly constants = new PathMap<string | number, Node>();
+  private readonly constants = new Constants(this);
+  private readonly lowPrecision = new LowPrecision(this);
   private readonly fusions: Fusions | null;
 
   /**
@@ -56,7 +52,7 @@ export class Recording implements Recorder {
   /** An input of the function. */
   placeholder(name: string, shape: readonly number[], dtype: GraphDType): Node {
     const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'shape', type: TF_ATTR.shape, value: shape }];
-    return this.only(this.operation('Placeholder', [], attributes, [], `input/${name}`));
+    return only(this.operation('Placeholder', [], attributes, [], `input/${name}`));
   }
 
   /** A tfjs kernel's operation on nodes. @throws EngineError when TensorFlow rejects it, or a shape depends on data. */
@@ -74,7 +70,7 @@ export class Recording implements Recorder {
     outputCount: number,
   ): Node[] {
     if (type === 'BatchMatMulV2') return [this.matMul(inputs, attributes)];
-    const lowResult = this.emitLow(type, inputs, attributes);
+    const lowResult = this.lowPrecision.emit(type, inputs, attributes, this.traitsOf(type));
     if (lowResult !== null) return lowResult;
     const numbers = inputs.map((node) => node.full.value);
     const references = groupInputs(this.graph.inputPattern(type), numbers);
@@ -167,42 +163,15 @@ export class Recording implements Recorder {
   kept(node: Node): Node {
     const reference = node.full.value;
     if (this.dependencies.ownsResult(this.graph.operationOf(reference))) return node;
-    return this.only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
+    return only(this.operation('DeepCopy', [reference], [typeAttribute('T', TF_DTYPE[node.dtype])]));
   }
 
-  /** A known array. Equal small ones share a node; large uniform ones are filled at run time. */
   constant(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
-    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
-      throw new EngineError(
-        `A ${dtype} tensor cannot be recorded${currentCaller()}; compiled functions use float32, int32 and bool`,
-      );
-    }
-    const data = typedArray(values as ArrayLike<number>, dtype);
-    const count = sizeOf(shape);
-    if (count > SMALL)
-      return data.every((value) => value === data[0])
-        ? this.fill(data[0] ?? 0, shape, dtype)
-        : this.arrayConstant(data, shape, dtype);
-    // By their bits, so that 0 and -0 are two constants.
-    const bits = data instanceof Float32Array ? new Int32Array(data.buffer, data.byteOffset, data.length) : data;
-    const path = [dtype, shape.length, ...shape, ...bits];
-    return this.constants.get(path, () => this.arrayConstant(data, shape, dtype));
+    return this.constants.of(values, shape, dtype);
   }
 
   private traitsOf(type: string): OperationTraits {
     return this.operations[type] ?? {};
-  }
-
-  private fill(value: number, shape: readonly number[], dtype: GraphDType): Node {
-    const sizes = this.constant(Int32Array.from(shape), [shape.length], 'int32');
-    const scalar = this.constant(typedArray([value], dtype), [], dtype);
-    return this.only(this.operation('Fill', [sizes.full.value, scalar.full.value], []));
-  }
-
-  private arrayConstant(data: NativeArray['data'], shape: readonly number[], dtype: GraphDType): Node {
-    const value: NativeArray = { dtype: TF_DTYPE[dtype], shape, data };
-    const attributes = [typeAttribute('dtype', TF_DTYPE[dtype]), { name: 'value', type: TF_ATTR.tensor, value }];
-    return this.only(this.operation('Const', [], attributes));
   }
 
   /** Matrix products use TensorFlow's plain MatMul, which can be fused with later operations, with low-precision inputs where set. */
@@ -226,7 +195,7 @@ export class Recording implements Recorder {
       type: TF_ATTR.bool,
       value: isTransposed,
     }));
-    return this.only(this.operation(type ?? '', references, transposes));
+    return only(this.operation(type ?? '', references, transposes));
   }
 
   transposed(matrix: Node): Node {
@@ -237,70 +206,12 @@ export class Recording implements Recorder {
     return { ...this.value([...matrix.shape].reverse(), matrix.dtype, full), transposeOf: matrix };
   }
 
-  /** The operation on low-precision inputs, where they exist already and the result is as exact; else null. */
-  private emitLow(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] | null {
-    const [first, second] = inputs;
-    const {
-      movesValues = false,
-      bfloat16Inputs = 0,
-      convolves = false,
-      followsConvolutions = false,
-    } = this.traitsOf(type);
-    if (convolves && this.lowDtype !== null) return this.emitConvolved(type, inputs, attributes);
-    if (first === undefined || first.full.isMade || !first.low.isMade) return null;
-    if (followsConvolutions && first.isConvolved === true) return this.emitConvolved(type, inputs, attributes);
-    const count = movesValues ? 1 : bfloat16Inputs;
-    if (count > 0) {
-      const low = inputs.slice(0, count).map((node) => (movesValues ? node.low.value : this.bfloat16(node)));
-      const references = [...low, ...inputs.slice(count).map((node) => node.full.value)];
-      return low.includes(null)
-        ? null
-        : this.operation(type, references as OutputNumber[], this.loweredAttributes(attributes)).nodes;
-    }
-    // A matrix product and its bias: one operation, rounded once, as in PyTorch's autocast.
-    if (
-      type === 'Add' &&
-      first.shape.length > 1 &&
-      second?.shape.length === 1 &&
-      second.shape[0] === first.shape.at(-1)
-    ) {
-      return this.operation('BiasAdd', [first.low.value, second.low.value], []).nodes;
-    }
-    return null;
-  }
-
-  /** The operation entirely in low precision, as PyTorch's autocast computes between two convolutions. */
-  private emitConvolved(type: string, inputs: readonly Node[], attributes: readonly OperationAttribute[]): Node[] {
-    const [first, second] = inputs;
-    const isBias = type === 'Add' && first?.shape.length === 4 && second?.shape.length === 1;
-    const references = inputs.map((node) => (node.dtype === 'float32' ? node.low : node.full).value);
-    const { nodes } = isBias
-      ? this.operation('BiasAdd', references, [])
-      : this.operation(
-          type,
-          groupInputs(this.graph.inputPattern(type), references),
-          this.loweredAttributes(attributes),
-        );
-    return nodes.map((node) => ({ ...node, isConvolved: true }));
-  }
-
   /** The bfloat16 form of a node, when it exists. */
   bfloat16(node: Node): OutputNumber | null {
     return this.lowDtype === TF_DTYPE.bfloat16 && node.low.isMade ? node.low.value : null;
   }
 
-  /** Attributes of an operation whose float32 input has low precision. */
-  private loweredAttributes(attributes: readonly OperationAttribute[]): OperationAttribute[] {
-    return attributes.map((attribute) => (attribute.name === 'T' ? { ...attribute, value: this.lowDtype } : attribute));
-  }
-
   private cast(reference: OutputNumber, dtype: number): OutputNumber {
     return this.output('Cast', [reference], [typeAttribute('DstT', dtype)]);
-  }
-
-  private only({ nodes }: { nodes: Node[] }): Node {
-    const [node] = nodes;
-    if (node === undefined) throw new EngineError('an operation without output cannot be used as a value');
-    return node;
   }
 }
