@@ -1,35 +1,19 @@
 // The tfjs backend `graph`: its kernels are tfjs-node's, but each operation is added to a TensorFlow graph instead of being executed.
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.js';
-import type { RawTensor } from '../../raw-tensor.js';
 import { nodeKernelBackendClass, type NodeKernelBackend } from '../load/kernel-backend.js';
 import type { NativeEngine } from '../load/native.js';
 import type { OperationAttribute } from '../load/addon.js';
 import { currentCaller } from './caller.js';
+import { Entries, type SessionVariable } from './entries.js';
 import { typedArray, type GraphDType } from './tensorflow-values.js';
-import type { Node, Updatable } from './node.js';
+import type { Node } from './node.js';
 import type { Recording } from './recording.js';
 
 export const GRAPH = 'graph';
 
 /** Arrays that a function captures become constants of its graph; larger ones must be inputs or variables of the state. */
 const LARGEST_CAPTURE_BYTES = 4 << 20;
-
-/** A variable whose values are in a session. */
-export interface SessionVariable extends Updatable {
-  /** The tfjs variable's data while its values are in the session. */
-  readonly dataId: tf.DataId;
-  /** False once the tfjs variable was disposed. */
-  readonly isAlive: boolean;
-  /** The values after every run called so far. */
-  read(): Promise<RawTensor>;
-}
-
-type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
-  | { kind: 'node'; node: Node; recording: Recording; operation: string }
-  | { kind: 'values'; values: tf.BackendValues }
-  | { kind: 'variable'; variable: SessionVariable }
-);
 
 /** What recordings and states need besides tfjs's backend interface. */
 export interface GraphBackend extends NodeKernelBackend {
@@ -56,8 +40,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
   const engine = tf.engine();
 
   class Backend extends nodeKernelBackendClass() implements GraphBackend {
-    private readonly entries = new WeakMap<tf.DataId, Entry>();
-    private entryCount = 0;
+    private readonly entries = new Entries();
     /** The recording under way, and the variables that it may assign. */
     private current: { recording: Recording; own: ReadonlySet<tf.Variable> } | null = null;
 
@@ -104,30 +87,27 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     }
 
     tensorOf(node: Node, operation: string): tf.Tensor {
-      const { shape, dtype } = node;
-      const dataId = this.add({ kind: 'node', refCount: 1, shape, dtype, node, recording: this.recording, operation });
-      return engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, this);
+      return engine.makeTensorFromTensorInfo(this.infoOf(node, operation), this);
     }
 
     alias(tensor: tf.TensorInfo): tf.TensorInfo {
-      const { shape, dtype } = tensor;
-      const node = this.nodeOf(tensor);
-      const dataId = this.add({
-        kind: 'node',
-        refCount: 1,
-        shape,
-        dtype,
-        node,
-        recording: this.recording,
-        operation: 'Identity',
-      });
+      return this.infoOf(this.nodeOf(tensor), 'Identity', tensor);
+    }
+
+    private infoOf(
+      node: Node,
+      operation: string,
+      { shape, dtype }: Pick<tf.TensorInfo, 'shape' | 'dtype'> = node,
+    ): tf.TensorInfo {
+      const { recording } = this;
+      const dataId = this.entries.add({ kind: 'node', refCount: 1, shape, dtype, node, recording, operation });
       return { dataId, shape, dtype };
     }
 
     refer<T>(variable: SessionVariable, use: (reference: tf.Tensor) => T): T {
       const { dataId, shape, dtype } = variable;
-      if (this.entries.has(dataId)) this.incRef(dataId);
-      else this.add({ kind: 'variable', refCount: 2, shape, dtype, variable }, dataId); // one for the reference, one for the state
+      if (this.entries.get(dataId) !== undefined) this.incRef(dataId);
+      else this.entries.add({ kind: 'variable', refCount: 2, shape, dtype, variable }, dataId); // one for the reference, one for the state
       return onGraph(() => {
         const reference = engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, this);
         const result = use(reference);
@@ -185,7 +165,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     }
 
     override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
-      return this.add({ kind: 'values', refCount: 1, shape, dtype, values });
+      return this.entries.add({ kind: 'values', refCount: 1, shape, dtype, values });
     }
 
     override move(
@@ -195,7 +175,7 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
       dtype: tf.DataType,
       refCount: number,
     ): void {
-      this.add({ kind: 'values', refCount, shape, dtype, values }, dataId);
+      this.entries.add({ kind: 'values', refCount, shape, dtype, values }, dataId);
     }
 
     override refCount(dataId: tf.DataId): number {
@@ -209,28 +189,16 @@ export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
     }
 
     override disposeData(dataId: tf.DataId, force = false): boolean {
-      const entry = this.entries.get(dataId);
-      if (entry === undefined) return true;
-      entry.refCount--;
-      if (!force && entry.refCount > 0) return false;
-      this.entries.delete(dataId);
-      this.entryCount--;
-      return true;
+      return this.entries.release(dataId, force);
     }
 
     override numDataIds(): number {
-      return this.entryCount;
+      return this.entries.count;
     }
 
     /** The backend that has the data of a live tensor. */
     private ownerOf(dataId: tf.DataId): tf.KernelBackend | undefined {
       return (engine.state.tensorInfo as WeakMap<tf.DataId, { backend: tf.KernelBackend }>).get(dataId)?.backend;
-    }
-
-    private add(entry: Entry, dataId: tf.DataId = {}): tf.DataId {
-      this.entries.set(dataId, entry);
-      this.entryCount++;
-      return dataId;
     }
 
     /** A tensor of another backend: a constant of the graph. */

@@ -78,7 +78,7 @@ class CompiledFunction {
     const startsAtOnce = this.state.isIdle && this.present(signature) !== undefined;
     const arrays = startsAtOnce ? inputs : copyOf(inputs);
     return this.state.enqueue(async () => {
-      this.state.requireUnassigned();
+      this.state.held.requireUnassigned();
       const ready = this.present(signature) ?? (await this.record(arrays, signature));
       return this.run(ready, arrays, runOptions);
     });
@@ -118,7 +118,7 @@ class CompiledFunction {
     let targets: number[];
     try {
       targets = tf.tidy(() =>
-        state.record(recording, () => {
+        state.held.record(recording, () => {
           const tensors = Object.entries(inputs).map(([name, { shape, dtype }]) => {
             const node = recording.placeholder(name, shape, dtype);
             feeds.set(name, node.full.value);

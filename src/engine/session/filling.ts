@@ -1,10 +1,10 @@
 // Fills the variables that are created inside a session, in parallel with recording; runs wait for it.
-import { TF_DTYPE, type NativeArray, type NativeGraph, type OutputNumber } from '../load/addon.js';
+import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js';
 import { OPERATIONS } from '../kernels/graph-kernels.js';
 import { typeAttribute, typedArray } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
 import type { StateVariable } from './state-variable.js';
-import type { VariableAccess } from './variable-access.js';
+import type { Session } from './session.js';
 
 interface Unfilled {
   variable: StateVariable;
@@ -17,7 +17,7 @@ export class Filling {
   private underWay: Promise<unknown> | null = null;
   private count = 0;
 
-  constructor(private readonly session: () => { graph: NativeGraph; access: VariableAccess }) {}
+  constructor(private readonly session: Session) {}
 
   add(variable: StateVariable, fill: number): void {
     this.pending.push({ variable, fill });
@@ -58,7 +58,7 @@ export class Filling {
 
   /** The values are fed, so that TensorFlow cannot fold them into arrays inside the graph. */
   private async fill(): Promise<void> {
-    const { graph, access } = this.session();
+    const { graph, access } = this.session;
     const pending = this.pending;
     this.pending = [];
     const feeds: [OutputNumber, NativeArray][] = [];

@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { firstOutput, TF_ATTR, TF_DTYPE, type NativeGraph, type OutputNumber } from '../load/addon.js';
 import { currentCaller } from '../recording/caller.js';
-import type { SessionVariable } from '../recording/graph-backend.js';
+import type { SessionVariable } from '../recording/entries.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
 import { packedMatrix, packingOf, type Packing } from '../recording/packed.js';
 import type { PredictionPrecision } from '../recording/precision.js';

@@ -5,22 +5,24 @@ import { type RawTensor, rawTensorProblem, type ReadTensor } from '../../raw-ten
 import { isSameShape } from '../../shapes.js';
 import { loadNative, type NativeEngine } from '../load/native.js';
 import { OPERATIONS } from '../kernels/graph-kernels.js';
-import { NativeGraph, TF_DTYPE, type GraphAddon, type Handle, type NativeArray } from '../load/addon.js';
+import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
 import type { State, StateOptions, VariableSpec } from './contract.js';
 import { Filling } from './filling.js';
+import { HeldVariables } from './held-variables.js';
 import { requireExact, requireFreeVariables, requireVariableSpec } from './checks.js';
 import { fillIn, moveIn } from './move-in.js';
 import type { PredictionPrecision } from '../recording/precision.js';
-import type { GraphBackend, SessionVariable } from '../recording/graph-backend.js';
+import type { SessionVariable } from '../recording/entries.js';
+import type { GraphBackend } from '../recording/graph-backend.js';
 import { nodeName, type GraphDType } from '../recording/tensorflow-values.js';
 import { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';
 import { graphBackend } from './register.js';
 import { RunQueue } from './run-queue.js';
+import { Session } from './session.js';
 import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';
 import { StateVariable, type StateVariableSpec } from './state-variable.js';
-import { VariableAccess } from './variable-access.js';
 import { requireOptions } from '../../options.js';
 
 /**
@@ -42,19 +44,15 @@ export async function createState(
 
 export class SessionState implements State {
   readonly backend: GraphBackend;
+  readonly held: HeldVariables;
   readonly log: (line: string) => void;
-  private graph: NativeGraph;
-  private access: VariableAccess;
   private readonly addon: GraphAddon;
-  private readonly config: Uint8Array;
-  /** Target of the server that runs the session; empty: none. */
-  private readonly target: string;
+  private readonly session: Session;
   private readonly bound: SignatureBound;
   private readonly readOnly: StateOptions['readOnly'];
   /** Whether read-only matrices are packed, and operations on them fused. */
   private readonly packs: boolean;
-  private readonly sessionVariables = new Map<string, StateVariable>();
-  private readonly filling = new Filling(() => ({ graph: this.graph, access: this.access }));
+  private readonly filling: Filling;
   private readonly queue = new RunQueue({
     beforeEach: () => this.filling.start(),
     closed: () =>
@@ -84,21 +82,21 @@ export class SessionState implements State {
     }
     this.addon = native.graph as GraphAddon;
     this.backend = graphBackend(native);
+    this.held = new HeldVariables(this.backend);
     this.bound = new SignatureBound(maxSignatures);
     this.readOnly = readOnly;
     this.packs = readOnly?.packs === true && !native.binding.isUsingGpuDevice() && !native.info.xla;
     if (readOnly?.precision === 'int8' && !this.packs)
       throw new EngineError('int8 runs only on the CPU, with packs: true; use bf16 or fp16 here');
     this.log = log;
-    this.target = server?.target ?? '';
     const worker = server === undefined ? {} : { worker: server.worker };
-    this.config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, ...worker });
-    this.graph = new NativeGraph(this.addon, this.config, this.target);
-    this.access = new VariableAccess(this.graph);
+    const config = sessionConfig({ intraOpThreads, interOpThreads, xla: native.info.xla, ...worker });
+    this.session = new Session(this.addon, config, server?.target ?? '');
+    this.filling = new Filling(this.session);
   }
 
   get variables(): ReadonlyMap<string, tf.Variable> {
-    return new Map([...this.sessionVariables].map(([name, { tfVariable }]) => [name, tfVariable]));
+    return this.held.tfVariables;
   }
 
   addVariable(name: string, spec: VariableSpec): tf.Variable {
@@ -155,17 +153,18 @@ export class SessionState implements State {
     const values = new Map<StateVariable, RawTensor>();
     const ended = this.queue.end(async () => {
       await this.filling.settled().catch(() => undefined); // given variables have values even if added ones failed
-      for (const variable of this.sessionVariables.values()) {
+      for (const variable of this.held.all) {
         if (variable.given && variable.isAlive) values.set(variable, await this.valueInPlace(variable));
       }
-      this.graph.close();
+      this.session.graph.close();
     });
     await ended.catch((error: unknown) => {
       this.ending = null; // the session is unchanged
       throw error;
     });
-    for (const variable of this.sessionVariables.values()) {
-      this.backend.release(variable);
+    const variables = this.held.all;
+    this.held.clear();
+    for (const variable of variables) {
       const value = values.get(variable);
       if (value !== undefined) {
         const tensor = tf.tensor(value.data, value.shape, value.dtype);
@@ -173,7 +172,6 @@ export class SessionState implements State {
         tensor.dispose();
       } else if (variable.isAlive) variable.tfVariable.dispose();
     }
-    this.sessionVariables.clear();
   }
 
   /** Moves variables in, a bounded number of bytes at a time, and frees their arrays; or fills them with `values`. */
@@ -187,11 +185,12 @@ export class SessionState implements State {
       const given = values === undefined;
       return this.register({ name, shape: variable.shape, dtype, given, readIn, isPacked: this.packs }, () => variable);
     });
-    await this.enqueue(() => this.access.enter(entering.flatMap(({ resources }) => resources)));
+    await this.enqueue(() => this.session.access.enter(entering.flatMap(({ resources }) => resources)));
     const write = (variable: StateVariable, value: NativeArray): Promise<void> =>
       this.enqueue(() => this.assign(variable, value));
-    if (values !== undefined) return fillIn(entering, this.addon, values, write, (variable) => this.refer(variable));
-    await moveIn(entering, this.addon, write, (variable) => this.refer(variable));
+    if (values !== undefined)
+      return fillIn(entering, this.addon, values, write, (variable) => this.held.refer(variable));
+    await moveIn(entering, this.addon, write, (variable) => this.held.refer(variable));
   }
 
   private precisionOf(name: string): PredictionPrecision | undefined {
@@ -216,7 +215,7 @@ export class SessionState implements State {
 
   /** Whether the recording belongs to the current session. */
   has(recording: Recording): boolean {
-    return recording.graph === this.graph;
+    return recording.graph === this.session.graph;
   }
 
   /** Starts a recording in the current graph, or in a new one when it is full. Call only inside a job. */
@@ -224,7 +223,7 @@ export class SessionState implements State {
     if (this.recordingsInGraph >= this.bound.value) await this.rebuild();
     this.recordingsInGraph++;
     const scope = nodeName(/^[A-Za-z]/.test(name) ? name : `f${name}`); // TensorFlow's names begin with a letter
-    return new Recording(this.graph, `${scope}_${this.recordings++}`, OPERATIONS, precision, this.packs);
+    return new Recording(this.session.graph, `${scope}_${this.recordings++}`, OPERATIONS, precision, this.packs);
   }
 
   /** Call when a signature of an earlier session was recorded again. */
@@ -232,74 +231,31 @@ export class SessionState implements State {
     this.bound.grow(recording.operationCount);
   }
 
-  /** @throws EngineError when a variable was assigned outside of a compiled function: the session's value is different and is kept. */
-  requireUnassigned(): void {
-    const assigned = [...this.sessionVariables.values()].filter((variable) => variable.isReassigned);
-    if (assigned.length === 0) return;
-    for (const variable of assigned) this.refer(variable);
-    throw new EngineError(
-      `The variable "${assigned[0]?.name}" was assigned outside of a compiled function, which does not reach the session; use state.write, or assign it inside`,
-    );
-  }
-
-  /** Records with every variable readable and assignable. Returns the operations that assign at the end of the run. */
-  record(recording: Recording, run: () => void): number[] {
-    const own = new Set([...this.sessionVariables.values()].map(({ tfVariable }) => tfVariable));
-    return this.backend.record(recording, own, () => {
-      try {
-        run();
-        const assigned = [...this.sessionVariables.values()].filter((variable) => variable.isReassigned);
-        const values = assigned.map((variable) => [variable, this.backend.nodeOf(variable.tfVariable)] as const);
-        values.sort(([, a], [, b]) => Number(a.update !== undefined) - Number(b.update !== undefined)); // updates in place come last
-        const operations = values.map(([variable, value]) => variable.assignAtEnd(recording, value));
-        recording.updates.requireSafe();
-        return [...new Set(operations)];
-      } finally {
-        for (const variable of this.sessionVariables.values()) {
-          if (variable.isReassigned) this.refer(variable);
-        }
-      }
-    });
-  }
-
-  /** Makes the tfjs variable refer to the value in the session. */
-  private refer(variable: StateVariable): void {
-    this.backend.refer(variable, (reference) => variable.tfVariable.assign(reference));
-  }
-
   private register(spec: StateVariableSpec, bind: (stored: SessionVariable) => tf.Variable): StateVariable {
     const { name } = spec;
     this.queue.requireOpen();
-    if (this.sessionVariables.has(name)) throw new EngineError(`The state already has a variable "${name}"`);
-    const variable = new StateVariable(spec, this.graph, () => this.read(name), bind);
-    this.sessionVariables.set(name, variable);
-    return variable;
+    return this.held.add(name, () => new StateVariable(spec, this.session.graph, () => this.read(name), bind));
   }
 
   private require(name: string): StateVariable {
     this.queue.requireOpen();
-    const variable = this.sessionVariables.get(name);
-    if (variable === undefined)
-      throw new EngineError(
-        `The state has no variable "${name}"; it has ${[...this.sessionVariables.keys()].slice(0, 5).join(', ')}, ...`,
-      );
-    return variable;
+    return this.held.require(name);
   }
 
   private valueOf(variable: StateVariable): Promise<RawTensor> {
     requireExact(variable);
-    return this.whenFilled(async () => rawTensor(await this.access.read(variable.resource), variable.dtype));
+    return this.whenFilled(async () => rawTensor(await this.session.access.read(variable.resource), variable.dtype));
   }
 
   /** The value without a copy, in the session's memory. */
   private async valueInPlace(variable: StateVariable): Promise<RawTensor> {
     requireExact(variable);
-    return rawTensor(await this.access.share(variable.resource), variable.dtype);
+    return rawTensor(await this.session.access.share(variable.resource), variable.dtype);
   }
 
   private assign({ resources, dtype }: StateVariable, value: NativeArray): Promise<void> {
     return this.whenFilled(async () => {
-      for (const resource of resources) await this.access.write(resource, value, TF_DTYPE[dtype]);
+      for (const resource of resources) await this.session.access.write(resource, value, TF_DTYPE[dtype]);
     });
   }
 
@@ -309,18 +265,8 @@ export class SessionState implements State {
       `compile: ${this.recordingsInGraph} signatures are recorded (at most ${this.bound.value}): starting a new session with the same state`,
     );
     await this.filling.settled();
-    const filled = [...this.sessionVariables.values()].filter((variable) => !this.filling.isPending(variable)); // the others have no values to move
-    const values: Handle<'tensor'>[] = [];
-    for (const resource of filled.flatMap((variable) => variable.resources))
-      values.push(await this.access.hold(resource));
-    this.graph.close();
-    this.graph = new NativeGraph(this.addon, this.config, this.target);
-    this.access = new VariableAccess(this.graph);
-    for (const variable of this.sessionVariables.values()) variable.moveTo(this.graph);
-    const entered = filled.flatMap((variable) => variable.resources);
-    await this.access.enter(entered);
-    for (const [index, resource] of entered.entries())
-      await this.access.restore(resource, values[index] as Handle<'tensor'>);
+    const filled = this.held.all.filter((variable) => !this.filling.isPending(variable)); // the others have no values to move
+    await this.session.restart(this.held.all, filled);
     this.recordingsInGraph = 0;
   }
 }
