@@ -30,7 +30,7 @@ export class Constants {
       return data.every((value) => value === data[0])
         ? this.fill(data[0] ?? 0, shape, dtype)
         : this.arrayConstant(data, shape, dtype);
-    // By their bits, so that 0 and -0 are two constants.
+    // Compared by their bits, so that 0 and -0 are two constants.
     const bits = data instanceof Float32Array ? new Int32Array(data.buffer, data.byteOffset, data.length) : data;
     const path = [dtype, shape.length, ...shape, ...bits];
     return this.small.get(path, () => this.arrayConstant(data, shape, dtype));

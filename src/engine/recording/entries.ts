@@ -1,4 +1,4 @@
-// What the backend `graph` has in place of data: for each data id, what it stands for and how often it is referred to.
+// The backend `graph`'s table of data: for each data id, its value and its reference count.
 import type * as tf from '@tensorflow/tfjs';
 import type { RawTensor } from '../../raw-tensor.js';
 import type { Node, Updatable } from './node.js';
@@ -14,7 +14,7 @@ export interface SessionVariable extends Updatable {
   read(): Promise<RawTensor>;
 }
 
-/** What a data id stands for: a result of a recording, an array, or a variable of a session. */
+/** The value of a data id: a result of a recording, an array, or a variable of a session. */
 export type Entry = { refCount: number; shape: number[]; dtype: tf.DataType } & (
   | { kind: 'node'; node: Node; recording: Recording; operation: string }
   | { kind: 'values'; values: tf.BackendValues }
@@ -25,7 +25,7 @@ export class Entries {
   private readonly entries = new WeakMap<tf.DataId, Entry>();
   private liveCount = 0;
 
-  /** Number of data ids that are referred to. */
+  /** Number of data ids with references. */
   get count(): number {
     return this.liveCount;
   }

@@ -1,11 +1,11 @@
-// A value that is made when it is first asked for.
+// A value that is created at its first use.
 
 export class Lazy<Value> {
   private made: { readonly value: Value } | null = null;
 
   constructor(private readonly make: () => Value) {}
 
-  /** A value that is there already. */
+  /** A value that exists already. */
   static of<Value>(value: Value): Lazy<Value> {
     const lazy = new Lazy(() => value);
     lazy.made = { value };

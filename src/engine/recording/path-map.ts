@@ -9,7 +9,7 @@ interface Branch<Key, Value> {
 export class PathMap<Key, Value extends object> {
   private readonly root: Branch<Key, Value> = { value: undefined, branches: new Map() };
 
-  /** The value of a sequence; made, and kept, when there is none yet. */
+  /** The value of a sequence; created and stored when there is none yet. */
   get(path: Iterable<Key>, make: () => Value): Value {
     let branch = this.root;
     for (const key of path) {

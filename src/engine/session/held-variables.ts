@@ -28,7 +28,7 @@ export class HeldVariables {
     return variable;
   }
 
-  /** @throws EngineError for a name that none has. */
+  /** @throws EngineError for an unknown name. */
   require(name: string): StateVariable {
     const variable = this.byName.get(name);
     if (variable === undefined)
@@ -75,7 +75,7 @@ export class HeldVariables {
     return this.all.filter((variable) => variable.isReassigned);
   }
 
-  /** Lets go of all variables. */
+  /** Releases all variables. */
   clear(): void {
     for (const variable of this.all) this.backend.release(variable);
     this.byName.clear();

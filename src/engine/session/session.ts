@@ -23,7 +23,7 @@ export class Session {
     return this.current.access;
   }
 
-  /** Begins anew with an empty graph and the same variables, of which those in `filled` keep their values. */
+  /** Starts again with an empty graph and the same variables, of which those in `filled` keep their values. */
   async restart(variables: readonly StateVariable[], filled: readonly StateVariable[]): Promise<void> {
     const values: Handle<'tensor'>[] = [];
     for (const resource of filled.flatMap(({ resources }) => resources)) values.push(await this.access.hold(resource));
