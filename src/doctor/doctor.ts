@@ -9,6 +9,7 @@ import { enginesFolder, packageVersion } from '../engine/load/paths.js';
 import { errorMessage } from '../errors.js';
 import { isSwitchedOn } from '../platform/hub/cache.js';
 import { PUBLIC_HUB } from '../platform/hub/options.js';
+import { proxiedFetch } from '../platform/hub/proxied-fetch.js';
 import { tryBackends } from './backends.js';
 import type { MachineReport } from './contract.js';
 import { folderState, instructions, nvidiaDriver, optionalPackages, processorName, withoutHome } from './machine.js';
@@ -64,7 +65,7 @@ async function hubState(): Promise<MachineReport['hub']> {
   const address = process.env['HF_ENDPOINT'] ?? PUBLIC_HUB;
   if (isSwitchedOn('HF_HUB_OFFLINE')) return { address, problem: 'not tried: HF_HUB_OFFLINE is set' };
   try {
-    const { status } = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(HUB_LIMIT_MS) });
+    const { status } = await proxiedFetch(address, { method: 'HEAD', signal: AbortSignal.timeout(HUB_LIMIT_MS) });
     return { address, problem: status >= 500 ? `status ${status}` : null };
   } catch (error) {
     const { cause } = error as { cause?: unknown };

@@ -1,5 +1,10 @@
 // Requests to a hub: headers, timeouts, final errors, and retries.
 import { HubError } from '../../errors.js';
+import { proxiedFetch } from './proxied-fetch.js';
+
+/** Remedies for a hub that cannot be reached. */
+const UNREACHABLE =
+  'check the network; set HTTPS_PROXY behind a proxy, HF_ENDPOINT for a mirror, or HF_HUB_OFFLINE=1 to use only downloaded files';
 
 /** The credentials of a request. */
 export interface Access {
@@ -74,14 +79,17 @@ export class TransferWatch {
   }
 }
 
+/** No answer from the server; further attempts may get one. */
+class Unreachable extends HubError {}
+
 /** Sends a request. @throws HubError when there is no answer */
 export async function request(url: string, init: RequestInit): Promise<Response> {
   const watch = init.signal === undefined ? new TransferWatch() : null;
   try {
-    return await fetch(url, watch === null ? init : { ...init, signal: watch.signal });
+    return await proxiedFetch(url, watch === null ? init : { ...init, signal: watch.signal });
   } catch (error) {
     const { message, cause } = error as Error & { cause?: { message?: string; code?: string } };
-    throw new HubError(`${url}: no answer (${cause?.message || cause?.code || message})`);
+    throw new Unreachable(`${url}: no answer (${cause?.message || cause?.code || message})`);
   } finally {
     watch?.stop();
   }
@@ -133,7 +141,8 @@ export async function withRetries<T>(
       const wished = error instanceof Busy && error.waitMs > 0 ? error.waitMs : 0;
       if (failures >= MAX_ATTEMPTS || wished > LONGEST_WAIT_MS) {
         const text = error instanceof HubError ? error.message : `${url}: ${(error as Error).message}`;
-        throw new HubError(`${text}; tried ${failures} times, try again later`);
+        const remedy = error instanceof Unreachable ? UNREACHABLE : 'try again later';
+        throw new HubError(`${text}; tried ${failures} times; ${remedy}`);
       }
       await new Promise((resolve) => setTimeout(resolve, Math.max(wished, FIRST_WAIT_MS * 2 ** (failures - 1))));
     }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { hubFile, type HubOptions } from '../../../src/platform/node.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
@@ -242,7 +242,31 @@ describe('hubFile', () => {
     };
     expect(await fetchFile('config.json')).not.toBeNull();
     onAny = (_request, response) => void response.writeHead(429, { 'retry-after': '3600' }).end();
-    await expect(fetchFile('other.json')).rejects.toThrow(/answered 429; tried 1 times, try again later/);
+    await expect(fetchFile('other.json')).rejects.toThrow(/answered 429; tried 1 times; try again later/);
+  });
+
+  test('uses the proxy of the environment', async () => {
+    const tunnels: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }: IncomingMessage, client: Socket) => {
+      tunnels.push(url);
+      const hub = connect((server.address() as AddressInfo).port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        hub.pipe(client).pipe(hub);
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    process.env['http_proxy'] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const path = await hubFile(REPO, 'config.json', { cacheDir, endpoint: 'http://hub.invalid' });
+    expect(readFileSync(path ?? '')).toEqual(CONFIG);
+    expect(new Set(tunnels)).toEqual(new Set(['hub.invalid:80']));
+    proxy.close();
+    proxy.closeAllConnections();
+  });
+
+  test('says what to do when the hub cannot be reached', async () => {
+    await expect(hubFile(REPO, 'config.json', { cacheDir, endpoint: 'http://127.0.0.1:1' })).rejects.toThrow(
+      /no answer \(.+\); tried 4 times; check the network; set HTTPS_PROXY .*HF_ENDPOINT .*HF_HUB_OFFLINE=1/,
+    );
   });
 
   test('returns cached files when the hub is unreachable, and reports missing ones', async () => {
