@@ -10,7 +10,7 @@ import { requireKinds } from '../options.js';
 /** Larger than any film still, and small enough for memory. */
 const MAX_PIXELS = 1 << 26;
 /** Uncompressed size of MAX_PIXELS with four channels of 16 bits. */
-export const MAX_FILE_BYTES = MAX_PIXELS * 8;
+const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
 /** Options of `decodePicture`. */
 export interface DecodeOptions {

@@ -1,13 +1,17 @@
 // Loads a picture from a path, an address, or the bytes of a file.
 import { fileURLToPath } from 'node:url';
-import { isUrl, openSource, shortAddress } from '#platform';
+import { isUrl, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
-import { type DecodeOptions, decodePicture, MAX_FILE_BYTES, readPicture } from './decode.js';
+import { fetchSmallFile } from '../platform/small-file.js';
+import { type DecodeOptions, decodePicture, readPicture } from './decode.js';
 import type { RgbImage } from './rgb-image.js';
+
+/** Larger than the photographs on web pages; a server that sends more is not believed. */
+const MAX_DOWNLOAD_BYTES = 64 << 20;
 
 /**
  * Reads and decodes a picture: a file's path, an address (http, https, data, file), or bytes.
- * @throws DataError when it does not exist, and as `decodePicture` does.
+ * @throws DataError when it does not exist, cannot be downloaded (at most 64 MiB, without 30 s of silence, within 5 minutes), and as `decodePicture` does.
  */
 export async function loadPicture(picture: string | URL | Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
   if (ArrayBuffer.isView(picture)) return decodePicture(picture, `picture of ${picture.byteLength} bytes`, options);
@@ -18,14 +22,7 @@ export async function loadPicture(picture: string | URL | Uint8Array, options: D
 }
 
 async function downloadPicture(url: string): Promise<Uint8Array> {
-  const fail = (message: string): DataError => new DataError(`${shortAddress(url)}: expected a picture: ${message}`);
-  const source = await openSource(url).catch((error: unknown) => {
-    throw fail(errorMessage(error));
+  return fetchSmallFile(url, { maxBytes: MAX_DOWNLOAD_BYTES }).catch((error: unknown) => {
+    throw new DataError(`${shortAddress(url)}: expected a picture: ${errorMessage(error)}`);
   });
-  try {
-    if (source.size > MAX_FILE_BYTES) throw fail(`${source.size} bytes, more than any picture has`);
-    return await source.read(0, source.size);
-  } finally {
-    await source.close();
-  }
 }

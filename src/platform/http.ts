@@ -66,11 +66,6 @@ function causeOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
 }
 
-/** Text at an address. @throws HubError */
-export async function fetchText(url: string): Promise<string> {
-  return new TextDecoder().decode(await bodyOf(url, await fetchOk(url)));
-}
-
 /** Whether a file exists at an address. An HTML page counts as "not found". @throws HubError for any other failure */
 export async function urlExists(url: string): Promise<boolean> {
   if (!/^https?:/i.test(url)) return true;

@@ -8,8 +8,9 @@ import { DataError, errorMessage } from '../errors.js';
 import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
 import { createFileSink, openFile, readWhole } from './files.js';
 import { isUrl } from './addresses.js';
-import { fetchText, urlExists } from './http.js';
+import { urlExists } from './http.js';
 import { openUrl } from './http-source.js';
+import { fetchText } from './small-file.js';
 import { readDefinition } from './tokenizer-definition.js';
 import { textTokenizer } from './tokenizer.js';
 

@@ -1,0 +1,70 @@
+// Downloads into memory from servers that send too much, too slowly, or nothing.
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { HubError } from '../../src/errors.js';
+import { setFetch } from '../../src/platform/http.js';
+import { type DownloadLimits, fetchSmallFile } from '../../src/platform/small-file.js';
+import { loadPicture } from '../../src/pictures/load.js';
+
+/** The servers' ways to misbehave. */
+const ANSWERS: Record<string, (response: ServerResponse) => void> = {
+  '/small': (response) => void response.end('a few bytes'),
+  '/announced': (response) => void response.writeHead(200, { 'content-length': 1 << 30 }).write('x'),
+  '/endless': (response) => {
+    const piece = Buffer.alloc(1 << 20);
+    const send = (): void => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on('drain', send);
+    send();
+  },
+  '/silent': () => undefined,
+  '/stalled': (response) => void response.write('x'),
+  '/slow': (response) => {
+    const timer = setInterval(() => response.write('x'), 10);
+    response.on('close', () => clearInterval(timer));
+  },
+};
+let server: Server;
+let address = '';
+beforeAll(async () => {
+  server = createServer((request, response) => ANSWERS[request.url ?? '']?.(response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const LIMITS: DownloadLimits = { maxBytes: 4 << 20, silenceMs: 200, totalMs: 1000 };
+
+test('a small file is read whole, from a server and from a data URL', async () => {
+  for (const url of [`${address}/small`, 'data:,a%20few%20bytes'])
+    expect(new TextDecoder().decode(await fetchSmallFile(url, LIMITS))).toBe('a few bytes');
+});
+
+test.each([
+  ['/announced', 'expected at most 4 MiB, the server announces 1073741824 bytes'],
+  ['/endless', 'expected at most 4 MiB, the server sends more'],
+  ['/silent', 'the server sent nothing for 0.2 s'],
+  ['/stalled', 'the server sent nothing for 0.2 s'],
+  ['/slow', 'the download took longer than 1 s'],
+])('%s: %s', async (path, message) => {
+  const error: unknown = await fetchSmallFile(`${address}${path}`, LIMITS).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(HubError);
+  expect((error as HubError).message).toContain(`${address}${path}: ${message}`);
+});
+
+test('the limits of time hold for a fetch that ignores the signal', async () => {
+  setFetch(() => new Promise(() => undefined));
+  await expect(fetchSmallFile(address, LIMITS)).rejects.toThrow('the server sent nothing for 0.2 s');
+  setFetch(null);
+});
+
+test.each(['/announced', '/endless'])('pictures are at most 64 MiB: %s', async (path) => {
+  await expect(loadPicture(`${address}${path}`)).rejects.toThrow(
+    `${address}${path}: expected a picture: ${address}${path}: expected at most 64 MiB`,
+  );
+});
