@@ -46,6 +46,29 @@ export function errorMessage(error: unknown): string {
   return isError ? (error as Error).message : String(error);
 }
 
+/** What the operating system's codes say of a path, with what to do. */
+export const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or folder; check the path, relative ones begin at the current folder',
+  ENOTDIR: 'no such file or folder, since a part of the path is a file; check the path',
+  EISDIR: 'expected a file, found a folder; name a file',
+  EEXIST: 'something is there already; choose another path, or move it away',
+  EACCES: 'permission denied; change its permissions, or choose another path',
+  EPERM: 'the system does not permit it; change its permissions, or choose another path',
+  EROFS: 'the disk is read-only; choose a path on another one',
+  ENOSPC: 'the disk is full; free some space, or choose a path on another one',
+  EDQUOT: 'the disk quota is used up; free some space, or choose a path on another disk',
+  ENAMETOOLONG: 'the name is too long; choose a shorter one',
+  EMFILE: 'too many files are open; raise the limit (ulimit -n)',
+  EADDRINUSE: 'another program listens there; choose another port',
+  EADDRNOTAVAIL: 'this machine has no such address; choose another host',
+};
+
+/** The message of an error of the operating system in words, with what to do; of any other error as it is. */
+export function systemMessage(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return SYSTEM_PROBLEMS[String(code)] ?? errorMessage(error);
+}
+
 /**
  * Adds the file's name to an error of the operating system, which calls on an open file do not name (a full disk: "ENOSPC: no space left
  * on device, write"). Other errors are returned unchanged.

@@ -115,6 +115,7 @@ const EDGES: Record<string, readonly string[]> = {
     'features',
     'models',
     'models/pretrained',
+    'pictures',
     'pipelines',
     'platform',
     'processing',

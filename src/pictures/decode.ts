@@ -1,7 +1,7 @@
 // Decodes pictures of any common format to 8-bit RGB: as shown on a screen, or with the exact values that Pillow reads.
 import { readFile, stat } from 'node:fs/promises';
 import type * as SharpModule from 'sharp';
-import { DataError, errorMessage } from '../errors.js';
+import { DataError, errorMessage, systemMessage } from '../errors.js';
 import { pictureKind } from './kind.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
@@ -63,14 +63,22 @@ export async function readPicture(path: string, options: DecodeOptions = {}): Pr
 
 /** The bytes of a picture file. @throws DataError when it is absent, not a file, or larger than any picture. */
 export async function readPictureFile(path: string): Promise<Uint8Array> {
-  try {
-    const stats = await stat(path);
-    if (!stats.isFile()) throw new Error('not a file');
-    if (stats.size > MAX_FILE_BYTES) throw new Error(`${stats.size} bytes, more than any picture has`);
-    return await readFile(path);
-  } catch (error) {
-    throw new DataError(`${path}: expected a picture: ${errorMessage(error)}`);
-  }
+  await requirePictureFile(path);
+  return readFile(path).catch(noPicture(path));
+}
+
+/** Checks that a picture is a file. @throws DataError when it is absent, not a file, or larger than any picture. */
+export async function requirePictureFile(path: string): Promise<void> {
+  const stats = await stat(path).catch(noPicture(path));
+  if (!stats.isFile()) noPicture(path)(new Error('not a file; name a file'));
+  if (stats.size > MAX_FILE_BYTES)
+    noPicture(path)(new Error(`${stats.size} bytes, more than any picture has; make it smaller`));
+}
+
+function noPicture(path: string): (error: unknown) => never {
+  return (error) => {
+    throw new DataError(`${path}: expected a picture: ${systemMessage(error)}`);
+  };
 }
 
 /** Drops transparency, or blends with white. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isUrl, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
 import { fetchSmallFile } from '../platform/small-file.js';
-import { type DecodeOptions, decodePicture, readPicture } from './decode.js';
+import { type DecodeOptions, decodePicture, readPicture, requirePictureFile } from './decode.js';
 import type { RgbImage } from './rgb-image.js';
 
 /** Larger than the photographs on web pages; a server that sends more is not believed. */
@@ -19,6 +19,14 @@ export async function loadPicture(picture: string | URL | Uint8Array, options: D
   if (where.startsWith('file:')) return readPicture(fileURLToPath(where), options);
   if (!isUrl(where)) return readPicture(where, options);
   return decodePicture(await downloadPicture(where), shortAddress(where), options);
+}
+
+/** Checks that a picture is there, where it is a file. @throws DataError as `loadPicture` does. */
+export async function requirePicture(picture: string | URL | Uint8Array): Promise<void> {
+  if (ArrayBuffer.isView(picture)) return;
+  const where = String(picture);
+  if (where.startsWith('file:')) await requirePictureFile(fileURLToPath(where));
+  else if (!isUrl(where)) await requirePictureFile(where);
 }
 
 async function downloadPicture(url: string): Promise<Uint8Array> {

@@ -4,7 +4,7 @@ import { access, constants, type FileHandle, mkdir, open, readFile, rename, rm, 
 import { dirname, resolve } from 'node:path';
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
-import { DataError } from '../errors.js';
+import { DataError, systemMessage } from '../errors.js';
 import { removeLeftovers, temporaryBeside } from './temporary-files.js';
 
 /** One call of the operating system reads at most 2 GiB. */
@@ -19,24 +19,18 @@ const WRITE_PIECE = 1 << 20;
 /** A flush to disk starts after this many bytes, in parallel with further writes, so that `close` has little left to flush. */
 const SYNC_EVERY = 64 << 20;
 
-/** The kind of a path that is not a file. */
+/** What a path leads to. */
 function kindOf(stats: Stats): string {
+  if (stats.isFile()) return 'a file';
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO';
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-/** The most frequent errors of paths, in words. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file: its parent is not a folder',
-  EACCES: 'permission denied',
-};
-
 /** Converts an error of the operating system into a DataError. */
 function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
-    throw new DataError(`${path}: cannot be read: ${REASONS[error.code ?? ''] ?? error.message}`, { cause: error });
+    throw new DataError(`${path}: cannot be read: ${systemMessage(error)}`, { cause: error });
   };
 }
 
@@ -46,7 +40,7 @@ function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
  */
 export async function requireFile(path: string): Promise<void> {
   const stats = await stat(path).catch(unreadable(path));
-  if (!stats.isFile()) throw new DataError(`${path}: expected a file, found ${kindOf(stats)}`);
+  if (!stats.isFile()) throw new DataError(`${path}: expected a file, found ${kindOf(stats)}; name a file`);
 }
 
 /** All bytes of a file. @throws DataError for a folder, FIFO, socket or device, and for an unreadable file */
@@ -98,15 +92,29 @@ export async function openFile(path: string): Promise<ByteSource> {
 
 /**
  * Creates a folder and those above it.
- * @throws Error of the operating system, naming the folder that cannot be written
+ * @throws DataError when a file is in the way; Error of the operating system, naming the folder that cannot be written
  */
 export async function makeFolder(path: string): Promise<void> {
   const folder = resolve(path);
   try {
     await makeLevels(folder);
   } catch (error) {
+    await requireNoFileAt(folder, path);
     await requireWritable(dirname(folder)); // names the folder that cannot be written
     throw error;
+  }
+}
+
+/** Checks that neither a folder to create nor one above it is a file. @param named the folder, as the caller named it */
+async function requireNoFileAt(folder: string, named: string): Promise<void> {
+  const stats = await stat(folder).catch(() => null);
+  if (stats === null) {
+    if (dirname(folder) !== folder) await requireNoFileAt(dirname(folder), named);
+  } else if (!stats.isDirectory()) {
+    const place = folder === resolve(named) ? '' : ` at ${folder}`;
+    throw new DataError(
+      `${named}: expected a folder, found ${kindOf(stats)}${place}; choose another path, or move it away`,
+    );
   }
 }
 
@@ -140,16 +148,17 @@ export async function createFileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);
   await makeFolder(folder);
   const present = await stat(path).catch(() => null);
-  if (present?.isFile() === false) throw new DataError(`${path}: expected a file to write, found ${kindOf(present)}`);
+  if (present?.isFile() === false)
+    throw new DataError(`${path}: expected a file to write, found ${kindOf(present)}; name a file`);
   await removeLeftovers(folder);
   const temporary = temporaryBeside(path);
-  const handle = await open(temporary, 'wx');
-  /** Adds the path to errors of a full or failing disk, which do not contain it. */
+  /** Names the path in errors of the operating system: those of a full disk name none, others the temporary file. */
   const naming = async <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: NodeJS.ErrnoException) => {
-      if (error.code === undefined || error.path !== undefined) throw error;
-      throw Object.assign(new Error(`${path}: ${error.message}`, { cause: error }), { code: error.code });
+      if (error.code === undefined || (error.path !== undefined && error.path !== temporary)) throw error;
+      throw Object.assign(new Error(`${path}: ${error.message}`, { cause: error }), { code: error.code, path });
     });
+  const handle = await naming(open(temporary, 'wx'));
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let isOpen = true;

@@ -5,6 +5,7 @@ import { loadConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
 import { type DetectorIdentity, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
+import { requirePicture } from '../pictures/load.js';
 import type { HubProgress } from '../platform/hub/options.js';
 import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
 import { webFile } from '../platform/hub/web-file.js';
@@ -49,7 +50,7 @@ export interface OpenedQuestion {
 
 /**
  * Loads a checkpoint and a detector for a question about pictures; published files are downloaded if missing.
- * @throws ConfigError when the checkpoint's detector is unknown and none is given; CheckpointError, HubError for unavailable weights.
+ * @throws DataError for a picture that is not there; ConfigError when the checkpoint's detector is unknown and none is given; CheckpointError, HubError for unavailable weights.
  * @example
  * const asked = { model: 'runs/vqa', pictures: ['photo.jpg'], text: 'What is the man eating?', detector: 'runs/detector' };
  * const { input, close } = await openQuestion(asked);
@@ -59,6 +60,7 @@ export interface OpenedQuestion {
 export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
   requireOptions('openQuestion', options);
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
+  for (const picture of pictures) await requirePicture(picture); // before anything is downloaded
   const files = await locatePretrained(model, watched(onProgress));
   const trainedWith = await readTrainedDetector(files);
   const answers = options.answers ?? (await publishedAnswers(files, onProgress));

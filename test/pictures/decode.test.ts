@@ -68,7 +68,7 @@ describe('decoding', () => {
     huge.writeUInt32BE(60_000, 16);
     huge.writeUInt32BE(60_000, 20);
     await expect(decodePicture(huge, 'huge')).rejects.toThrow('huge: could not be decoded');
-    await expect(readPicture(join(folder, 'none.jpg'))).rejects.toThrow('none.jpg: expected a picture: ENOENT');
+    await expect(readPicture(join(folder, 'none.jpg'))).rejects.toThrow('none.jpg: expected a picture: no such file');
     await expect(readPicture(folder)).rejects.toThrow('expected a picture: not a file');
     for (const text of [
       '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',

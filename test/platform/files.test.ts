@@ -37,8 +37,12 @@ describe('makeFolder', () => {
   test('names the folder that cannot be created', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
-    await expect(makeFolder(file)).rejects.toThrow(/EEXIST.*file'/);
-    await expect(makeFolder(join(file, 'below'))).rejects.toThrow(/ENOTDIR.*below'/);
+    await expect(makeFolder(file)).rejects.toThrow(
+      new DataError(`${file}: expected a folder, found a file; choose another path, or move it away`),
+    );
+    await expect(makeFolder(join(file, 'below'))).rejects.toThrow(
+      `below: expected a folder, found a file at ${file}; choose`,
+    );
     if (await isFolder('/proc/self')) await expect(makeFolder('/proc/new/deep')).rejects.toThrow(/'\/proc/);
   });
 });

@@ -81,7 +81,7 @@ describe('VCR pictures', () => {
   test.each([
     [{ img_fn: '../still.jpg' }, /val.jsonl, line 1: expected a path inside the folder of images/],
     [{ metadata_fn: '/etc/passwd' }, /expected a path inside the folder/],
-    [{ img_fn: 'other.jpg' }, /other.jpg: expected a picture: ENOENT/],
+    [{ img_fn: 'other.jpg' }, /other.jpg: expected a picture: no such file/],
     [
       { img_fn: 'still.json' },
       /still.json: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format/,
