@@ -10,7 +10,20 @@ export function warnAboutDetector(
 ): void {
   if (trainedWith === null || !used || isSameDetector(trainedWith, used) !== false) return;
   warnOnce(
-    `${features}: regions of ${detectorText(used)}, and the checkpoint was trained with those of ${detectorText(trainedWith)}. Features of another ` +
-      'detector are out of distribution (VQA 2.0 falls from 71% to 40 to 46%): use that detector, or train with these features',
+    lookWarning(trainedWith, used, features) ??
+      `${features}: regions of ${detectorText(used)}, and the checkpoint was trained with those of ${detectorText(trainedWith)}. Features of another ` +
+        'detector are out of distribution (VQA 2.0 falls from 71% to 40 to 46%): use that detector, or train with these features',
   );
+}
+
+/** Of the same boxes, described by their pixels in another way: the options that differ. Null for other differences. */
+function lookWarning(
+  { pixels: learnt, ...finder }: DetectorIdentity,
+  { pixels: made, ...other }: DetectorIdentity,
+  features: string,
+): string | null {
+  if (learnt === undefined || made === undefined || isSameDetector(finder, other) === false) return null;
+  const names = (['look', 'cells'] as const).filter((name) => learnt[name] !== made[name]);
+  const settings = (of: typeof made): string => names.map((name) => `\`${name}\` ${of[name]}`).join(' and ');
+  return `${features}: its regions are described with ${settings(made)}, and the checkpoint was trained with ${settings(learnt)}; give ${settings(learnt)}`;
 }
