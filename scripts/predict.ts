@@ -2,7 +2,7 @@
 // for loading the model; for a file about as long as an evaluation.
 import { predictionOptions, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import { commandByTask, type ExampleArguments, exampleFlags, givenExamples } from './flags/examples.js';
+import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withStored } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
 import { COMPUTING_FLAGS, type ComputingArguments, computingOptions, JSON_FLAG } from './flags/results.js';
@@ -89,10 +89,15 @@ async function predictFile(flags: PredictArguments, output: string): Promise<voi
   const task = flags.task ?? run?.task;
   if (task === undefined)
     throw new Error('Give the task of the model (predict vqa --model ID), or a run (--run FOLDER).');
+  const given = givenExamples(flags);
+  const data =
+    run === null || flags.run === undefined
+      ? given
+      : await withStored(flags.run, run, flags.task, given, predictionOptions);
   await runEvaluation(
     {
       ...{ task, model: sourceOf(flags), purpose: 'predict' },
-      data: { ...predictionOptions(run?.data ?? {}), ...givenExamples(flags) },
+      data,
       ...computingOptions(flags),
     },
     { output, shard: shardOf(flags.shard), json: flags.json },

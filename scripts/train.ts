@@ -20,6 +20,7 @@ import {
   type TrainResult,
   type TrainRun,
 } from '../src/node.js';
+import { requireStoredPaths } from '../src/runs/stored-paths.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import type { TaskName } from './flags/examples.js';
@@ -135,6 +136,11 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
     throw new Error(
       `${given['outputDir']}: expected a run of the task ${task}, found one of ${run.task}; resume it with visualbert train ${run.task}.`,
     );
+  const replaced = new Set(Object.keys(given));
+  await requireStoredPaths(
+    given['outputDir'],
+    Object.fromEntries(Object.entries(run.data).filter(([name]) => !replaced.has(name))),
+  );
   const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // applies to one start only
   return sortSettings({
     model: run.model,

@@ -10,6 +10,7 @@ import {
   TASK_OPTIONS,
   validationOptions,
 } from '../../src/node.js';
+import { requireStoredPaths } from '../../src/runs/stored-paths.js';
 import { flagsOf, givenValues, type Shape } from './settings.js';
 
 export type TaskName = (typeof TASK_NAMES)[number];
@@ -104,11 +105,37 @@ export async function chosenExamples(
     const settings = await readRun(run);
     if (!hasValidation(settings.data) && !Object.keys(given).some((name) => optionRole(name).namesExamples === true))
       console.error('the run has no validation examples: evaluating on its training examples');
-    return { task: task ?? settings.task, model: run, data: { ...validationOptions(settings.data), ...given } };
+    return {
+      task: task ?? settings.task,
+      model: run,
+      data: await withStored(run, settings, task, given, validationOptions),
+    };
   }
   if (model === undefined || task === undefined)
     throw new Error('Give a run (--run FOLDER), or a task and a model (evaluate vqa --model ID).');
   return { task, model, data: given };
+}
+
+/**
+ * The data of a run with what flags name, which replaces the run's.
+ * @param of which of the run's options apply
+ * @throws ConfigError for a run of a task whose data are others, and for files of the run that are not there
+ */
+export async function withStored(
+  run: string,
+  { task: own, data }: Awaited<ReturnType<typeof readRun>>,
+  task: TaskName | undefined,
+  given: Record<string, unknown>,
+  of: (data: Record<string, unknown>) => Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const stored = Object.entries(of(data)).filter(([name]) => !(name in given));
+  const foreign = task === undefined ? [] : stored.filter(([name]) => !(name in TASK_OPTIONS[task].shape));
+  if (foreign.length > 0)
+    throw new Error(
+      `${run}: a run of the task ${own}, whose data are not those of ${task}; leave out ${task}, or give the model alone (--model ${run}) with the data of ${task}`,
+    );
+  await requireStoredPaths(run, Object.fromEntries(stored));
+  return { ...Object.fromEntries(stored), ...given };
 }
 
 function withoutValidation(shape: Shape): Shape {

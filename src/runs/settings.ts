@@ -4,6 +4,7 @@ import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
 import { ConfigError, errorMessage } from '../errors.js';
 import {
+  defined,
   expected,
   oneOf,
   OptionsError,
@@ -13,8 +14,9 @@ import {
   requirePath,
   text,
 } from '../options.js';
-import { TRAINING_ARGUMENTS } from '../training/arguments.js';
-import { optionRole, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
+import { dataFromStart, fromStart } from './stored-paths.js';
+import { resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
+import { optionRole, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
 export interface RunSettings {
@@ -48,6 +50,7 @@ const storedSchema = z.object({
   ...RUN_OPTIONS,
   data: z.record(z.string(), z.unknown(), { error: expected('the options of a task') }),
   arguments: z.looseObject(TRAINING_ARGUMENTS, { error: expected('the arguments of a run') }),
+  startedIn: z.string().optional(), // runs of earlier versions have none
 });
 
 /** The settings of a run folder, with the arguments' defaults filled in. */
@@ -102,15 +105,45 @@ export async function readSettings(path: string): Promise<Record<string, unknown
   }
 }
 
+/** Checks the arguments and the options of the task together. @throws OptionsError naming all that cannot be used */
+export function requireSettings({ task, data, arguments: given }: RunSettings): void {
+  const errors = [() => resolveTrainingArguments(given), () => resolveTaskOptions(task, data)].flatMap((resolve) => {
+    try {
+      resolve();
+      return [];
+    } catch (error) {
+      if (error instanceof OptionsError) return [error];
+      throw error;
+    }
+  });
+  const [first, second] = errors;
+  if (first === undefined) return;
+  if (second === undefined) throw first;
+  const [problems, known] = [errors.flatMap((error) => error.problems), errors.flatMap((error) => error.known)];
+  throw new OptionsError('settings', problems, known);
+}
+
 /** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has settings that are none */
 export async function readRun(dir: string): Promise<StoredRun> {
   requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);
   if (!(await exists(path))) throw await noRun(dir);
   const run = storedSchema.safeParse(await readSettings(path));
-  if (run.success) return run.data;
+  if (run.success) return foundFromHere(run.data);
   const problems = run.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new ConfigError(`${path}: ${problems.join('; ')}`);
+}
+
+/** The settings with paths that lead to their files from here. */
+async function foundFromHere(run: StoredRun): Promise<StoredRun> {
+  const { model, modelConfig, data, startedIn } = run;
+  const config = typeof modelConfig === 'string' ? await fromStart(modelConfig, startedIn) : modelConfig;
+  return {
+    ...run,
+    model: await fromStart(model, startedIn),
+    ...defined({ modelConfig: config }),
+    data: await dataFromStart(data, startedIn),
+  };
 }
 
 /** Maximum number of run folders to suggest. */

@@ -14,7 +14,7 @@ import type { LeftOutImage } from '../tasks/shared/opened-task.js';
 import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
-import { type RunSettings } from './settings.js';
+import { requireSettings, type RunSettings } from './settings.js';
 import { requireKinds, requireOptions } from '../options.js';
 
 /** Examples that are read at once. */
@@ -58,6 +58,7 @@ export async function openTrainRun(
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
+  requireSettings(settings);
   const resolved = resolveTrainingArguments(settings.arguments); // first: data and model take longer to open
   const given = flatTrainingArguments(resolved);
   const { seed, outputDir, resume } = resolved;
@@ -89,7 +90,7 @@ export async function openTrainRun(
       ...watching,
       readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir, { trainedWith: opened.detector }),
-      settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data },
+      settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data, startedIn: process.cwd() },
       fixedSettings: fixedSettingsOf(settings, model.config),
     });
     return {

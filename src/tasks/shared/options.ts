@@ -207,6 +207,11 @@ export function resolveTaskOptions<N extends TaskOptionName>(
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 
+/** The options with paths; those of validation examples have the same kind as what they replace. */
+export const PATH_OPTIONS: ReadonlySet<string> = new Set([
+  ...['questions', 'annotations', 'data', 'captions', 'entities', 'split', 'features', 'answers', 'vocabulary'],
+]);
+
 /** The options of all tasks by name: a name has the same meaning in every task. */
 export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
   {},
