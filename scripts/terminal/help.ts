@@ -5,6 +5,8 @@ const [LEAST_WIDTH, MOST_WIDTH, PIPE_WIDTH] = [40, 100, 80];
 const LEAST_TEXT = 30;
 /** Indentation of a description below its flag. */
 const BELOW = 4;
+/** The end of a line that goes on. */
+const CONTINUED = ' \\';
 
 /**
  * The width of help texts: the variable COLUMNS, else the width of the terminal, else 80.
@@ -17,7 +19,10 @@ export function helpWidth(asked: string | undefined, terminal: number | undefine
 
 /** Wraps a help text of yargs, whose rows have two or more spaces between flag, description and type. */
 export function foldHelp(help: string, width: number): string {
-  const blocks = help.split('\n\n').map((block) => foldBlock(block.split('\n').map(rowOf), width));
+  const blocks = help.split('\n\n').map((block) => {
+    const rows = block.split('\n').map(rowOf);
+    return foldBlock(rows, width, rows[0]?.first === 'Examples:' ? foldCommand : fold);
+  });
   return blocks.map((lines) => lines.join('\n')).join('\n\n');
 }
 
@@ -34,13 +39,14 @@ function rowOf(line: string): Row {
   return { indent: line.length - line.trimStart().length, first, text: others.join(' ') };
 }
 
-function foldBlock(rows: readonly Row[], width: number): string[] {
+/** @param foldFirst makes lines of a flag, a command or a sentence */
+function foldBlock(rows: readonly Row[], width: number, foldFirst: typeof fold): string[] {
   const starts = rows.filter(({ text }) => text !== '').map(({ indent, first }) => indent + first.length + 2);
   const fitting = starts.filter((start) => start <= width / 2);
   const column = Math.max(0, ...fitting);
   const isWide = fitting.length > starts.length / 2 && width - column >= LEAST_TEXT;
   return rows.flatMap(({ indent, first, text }) => {
-    const head = fold(first, width, indent, indent === 0 ? 0 : indent + 2);
+    const head = foldFirst(first, width, indent, indent === 0 ? 0 : indent + 2);
     if (text === '') return head;
     const start = isWide ? column : indent + BELOW;
     const [beside = '', ...below] = fold(text, width, start, start);
@@ -50,9 +56,21 @@ function foldBlock(rows: readonly Row[], width: number): string[] {
   });
 }
 
+/** A command line in several, which a shell takes as one: no quoted text is parted. */
+function foldCommand(command: string, width: number, indent: number, hanging: number): string[] {
+  const words = command.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  const isShort = indent + command.length <= width;
+  const lines = foldWords(words, isShort ? width : width - CONTINUED.length, indent, hanging);
+  return lines.map((line, i) => (i < lines.length - 1 ? line + CONTINUED : line));
+}
+
 /** Lines of whole words. @param hanging indent of all lines but the first */
 function fold(text: string, width: number, indent: number, hanging: number): string[] {
-  const [first = '', ...others] = text.split(' ');
+  return foldWords(text.split(' '), width, indent, hanging);
+}
+
+function foldWords(words: readonly string[], width: number, indent: number, hanging: number): string[] {
+  const [first = '', ...others] = words;
   const lines = [' '.repeat(indent) + first];
   for (const word of others) {
     const longer = `${lines.at(-1)} ${word}`;
