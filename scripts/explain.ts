@@ -148,7 +148,7 @@ async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments
     pairs,
   });
   await writeExplanationPage(output, data);
-  console.log(output);
+  console.log(flags.json ? JSON.stringify({ question, images: opened.images, output }, null, 2) : output);
 }
 
 async function printNumbers({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type ServeOptions,
   setLogger,
 } from '../src/node.js';
+import { printError } from './command-line.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
@@ -37,6 +38,7 @@ interface ServeArguments
   limitSeconds?: number;
   logLevel: LogLevel;
   json: boolean;
+  debug?: boolean;
 }
 
 const MEGABYTE = 2 ** 20;
@@ -123,7 +125,7 @@ const serve: CommandModule<object, ServeArguments> = {
       void server.close().then(
         () => process.exit(0),
         (error: unknown) => {
-          console.error(error);
+          printError(error, flags.debug === true);
           process.exit(1);
         },
       );

@@ -59,6 +59,10 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
     });
     bar.stop();
     console.log(json ? JSON.stringify({ output, ...made }, null, 2) : extractionText(made, output));
+    if (!made.isFinished)
+      console.error(
+        `stopped by ${signals.received}; run the same command again to continue (finished images are in ${output}.part)`,
+      );
   } finally {
     downloads.stop();
     bar.stop();
@@ -73,9 +77,7 @@ function extractionText({ images, earlier, dim, detector, badImages, isFinished 
     ...badImages.slice(0, SHOWN_IMAGES).map(({ reason }) => `  ${reason}`),
     ...(more > 0 ? [`  and ${more} more (--json lists all)`] : []),
     `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,
-    isFinished
-      ? `written to ${output}`
-      : `stopped; run the same command again to continue (finished images are in ${output}.part)`,
+    ...(isFinished ? [`written to ${output}`] : []),
   ].join('\n');
 }
 
