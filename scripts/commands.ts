@@ -1,8 +1,8 @@
 // The subcommands of `visualbert`: one file each in this folder, registered by name here.
-import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs';
+import yargs, { type Argv, type CommandModule, type FallbackCompletionFunction } from 'yargs';
 import { setLogger, TASK_NAMES, WORKER_LOST, WorkerError } from '../src/node.js';
-import { EXIT_CODES, type Known, printError, requireNumbers, requireOnce, usageText } from './command-line.js';
-import { completions, type FlagKinds } from './completion.js';
+import { EXIT_CODES, printError } from './command-line.js';
+import { completions, completionScript, type FlagKinds, SHELLS } from './completion.js';
 import { command as ask } from './ask.js';
 import { command as convert } from './convert.js';
 import { command as data } from './data.js';
@@ -17,8 +17,10 @@ import { command as merge } from './merge.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as serve } from './serve.js';
+import { requireNumbers, requireOnce, requireValues } from './flags/checks.js';
 import { inFlags } from './flags/words.js';
 import { foldHelp, helpWidth } from './terminal/help.js';
+import { type Known, usageText } from './terminal/usage.js';
 import { command as train } from './train.js';
 
 /** The commands with their subcommands. */
@@ -40,20 +42,31 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   train: TASK_NAMES,
 };
 
-/** The flags of the requested command as yargs has parsed their definitions; its types omit this method. */
-const flagKinds = (parser: Argv): FlagKinds & { key: Readonly<Record<string, unknown>> } =>
-  (parser as unknown as { getOptions(): FlagKinds & { key: Record<string, unknown> } }).getOptions();
+/** What yargs knows of a command line; its types omit these methods. */
+interface ParserState {
+  /** The flags of the requested command. */
+  getOptions(): FlagKinds & { key: Record<string, unknown>; alias: Record<string, readonly string[]> };
+  /** The requested command and its subcommand: `features`, `pack <features..>`. */
+  getInternalMethods(): { getContext(): { fullCommands: readonly string[] } };
+}
+
+const stateOf = (parser: Argv): ParserState => parser as unknown as ParserState;
 
 /** The command whose arguments are wrong, with its flags and subcommands. */
 function asked(args: readonly string[], parser: Argv): Known {
   const flag = args.findIndex((word) => word.startsWith('-'));
   const [first = '', second = ''] = flag < 0 ? args : args.slice(0, flag);
   const below = COMMANDS[first] ?? Object.keys(COMMANDS);
-  const words = first in COMMANDS ? [first, ...(below.includes(second) ? [second] : [])] : [];
+  const isCommand = first in COMMANDS || first === 'completion';
+  const words = isCommand ? [first, ...(below.includes(second) ? [second] : [])] : [];
+  const { key, alias } = stateOf(parser).getOptions();
+  const { fullCommands } = stateOf(parser).getInternalMethods().getContext();
   return {
     command: ['visualbert', ...words].join(' '),
-    flags: Object.keys(flagKinds(parser).key),
+    args,
+    flags: [...Object.keys(key), ...Object.values(alias).flat()],
     commands: words.length === 2 ? [] : below,
+    positionals: [...(fullCommands.at(-1) ?? '').matchAll(/[<[](\w+)(?:\.\.)?[>\]]/g)].map(([, name = '']) => name),
   };
 }
 
@@ -62,8 +75,19 @@ const completer =
   (args: readonly string[], parser: Argv): FallbackCompletionFunction =>
   (_word, _flags, find, done) =>
     find((error, found = []) => {
-      if (error === null) done([...completions(args, flagKinds(parser), found)]);
+      if (error === null) done([...completions(args, stateOf(parser).getOptions(), found)]);
     });
+
+const COMPLETION: CommandModule<object, { shell?: (typeof SHELLS)[number] }> = {
+  command: 'completion [shell]',
+  describe: 'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc',
+  builder: (yargs: Argv) =>
+    yargs
+      .positional('shell', { choices: SHELLS, describe: 'whose script', defaultDescription: 'the one of $SHELL' })
+      .example('$0 completion >> ~/.bashrc', 'for bash')
+      .example('$0 completion zsh >> ~/.zshrc', 'for zsh'),
+  handler: ({ shell }) => console.log(completionScript(shell ?? (process.env.SHELL?.endsWith('zsh') ? 'zsh' : 'bash'))),
+};
 
 /** The parser of a command line, without the node and the script before it. */
 export function createParser(args: readonly string[]): Argv {
@@ -86,11 +110,10 @@ export function createParser(args: readonly string[]): Argv {
     .command(score)
     .command(serve)
     .command(train)
-    .completion(
-      'completion',
-      'Print a script for shell completion: add it to ~/.bashrc or ~/.zshrc',
-      completer(args, parser),
-    )
+    .command(COMPLETION)
+    .completion('completion-words', false, completer(args, parser)) // what the script calls
+    .help('help', 'show this help')
+    .version('version', 'show the version')
     .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
     .example('$0 ask photo.jpg "What is the man riding?"', 'answer a question about a picture')
     .example('$0 train vqa --help', 'the flags of one task')
@@ -102,6 +125,7 @@ export function createParser(args: readonly string[]): Argv {
     .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
     .strict()
     .check(requireOnce)
+    .check((flags, known) => requireValues(flags, known, args))
     .check((flags, known) => requireNumbers(flags, known, args))
     .wrap(null); // foldHelp does
 }
@@ -113,8 +137,9 @@ function printOutput(output: string): void {
   console.log(output.startsWith('visualbert ') ? foldHelp(output, width) : output);
 }
 
-/** Runs a command line. An error ends the process with exit code 1, the loss of another worker with WORKER_LOST. */
-export async function runCommand(args: readonly string[]): Promise<void> {
+/** Runs a command line; `-h` is `--help`. An error ends the process with exit code 1, the loss of another worker with WORKER_LOST. */
+export async function runCommand(given: readonly string[]): Promise<void> {
+  const args = given.map((word) => (word === '-h' ? '--help' : word)); // as an alias of yargs it would indent every flag of a help text
   setLogger({
     info: (text) => console.error(inFlags(text)),
     warn: (text) => console.error(`warning: ${inFlags(text)}`),

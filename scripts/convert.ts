@@ -47,47 +47,47 @@ export const command: CommandModule<object, ConvertArguments> = {
       .positional('checkpoint', {
         type: 'string',
         demandOption: true,
-        describe: 'File, folder, address or repository id',
+        describe: 'file, folder, address or repository id',
       })
-      .positional('outDir', { type: 'string', demandOption: true, describe: 'Folder to write' })
+      .positional('outDir', { type: 'string', demandOption: true, describe: 'folder to write' })
       .option('architecture', {
         choices: ARCHITECTURES,
-        describe: 'The class to convert to',
+        describe: 'the class to convert to',
         defaultDescription: 'inferred from its heads',
       })
       .option('config', {
         type: 'string',
-        describe: 'Folder or repository whose config.json to use',
+        describe: 'folder or repository whose config.json to use',
         defaultDescription: 'next to the checkpoint, else inferred from its shapes',
       })
       .option('base', {
         type: 'string',
-        describe: 'For a LoRA adapter: folder, file or repository of the model it was trained on',
+        describe: 'for a LoRA adapter: folder, file or repository of the model it was trained on',
       })
       .option('format', {
         choices: ['safetensors', 'pytorch', 'tfjs', 'onnx'] as const,
         default: 'safetensors' as const,
-        describe: 'Format of the weights; tfjs is for the web, onnx for onnxruntime (model.onnx, with the graph)',
+        describe: 'format of the weights; tfjs is for the web, onnx for onnxruntime (model.onnx, with the graph)',
       })
       .option('dtype', {
         choices: ['float32', 'float16', 'bfloat16'] as const,
         describe: 'dtype to store',
         defaultDescription: 'as in the source',
       })
-      .option('quantization', { choices: ['float16', 'uint8'] as const, describe: 'Make the format tfjs smaller' })
+      .option('quantization', { choices: ['float16', 'uint8'] as const, describe: 'make the format tfjs smaller' })
       .option('max-shard-size', {
         type: 'string',
-        describe: 'Largest file, such as 500MB',
+        describe: 'largest file, such as 500MB',
         defaultDescription: '5GB; 4MiB for tfjs; 2GiB for onnx',
       })
       .option('allow-incomplete', {
         type: 'boolean',
         default: false,
-        describe: 'Convert even if some keys match no parameter or some parameters have no source',
+        describe: 'convert even if some keys match no parameter or some parameters have no source',
       })
       .option('detector', {
         choices: DETECTOR_NAMES,
-        describe: 'The checkpoint is this region detector (.bin, .pth, .pkl)',
+        describe: 'the checkpoint is this region detector (.bin, .pth, .pkl)',
       })
       .conflicts('detector', ['architecture', 'config', 'base', 'dtype', 'quantization', 'max-shard-size'])
       .options(JSON_FLAG)

@@ -19,17 +19,17 @@ const install: CommandModule<object, InstallArguments> = {
       .option('gpu', {
         type: 'boolean',
         default: false,
-        describe: 'With the CUDA 12 and cuDNN 9 libraries, about 3 GB; Linux x64, needs only the NVIDIA driver',
+        describe: 'with the CUDA 12 and cuDNN 9 libraries, about 3 GB; Linux x64, needs only the NVIDIA driver',
       })
       .option('tensorflow', {
         type: 'string',
-        describe: 'TensorFlow version, such as 2.20.0',
+        describe: 'version of TensorFlow, such as 2.20.0',
         defaultDescription: 'the tested one',
       })
       .option('if-missing', {
         type: 'boolean',
         default: false,
-        describe: 'Keep an installed engine of any version, and print nothing',
+        describe: 'keep an installed engine of any version, and print nothing',
       })
       .options(JSON_FLAG)
       .example('$0 engine install', 'install for the CPU; a second call is instant')

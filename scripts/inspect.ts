@@ -17,10 +17,10 @@ export const command: CommandModule<object, InspectArguments> = {
       .positional('checkpoint', {
         type: 'string',
         demandOption: true,
-        describe: 'File, folder, address or repository id',
+        describe: 'file, folder, address or repository id',
       })
       .options(JSON_FLAG)
-      .option('keys', { type: 'boolean', default: true, describe: 'List every key (--no-keys: the summary only)' })
+      .option('keys', { type: 'boolean', default: true, describe: 'list every key (--no-keys: the summary only)' })
       .example('$0 inspect pytorch_model.bin', 'a table of its tensors and a summary')
       .example('$0 inspect uclanlp/visualbert-vqa --no-keys', 'the summary of a repository'),
   handler: async ({ checkpoint, json, keys }: ArgumentsCamelCase<InspectArguments>) => {

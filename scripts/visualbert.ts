@@ -3,13 +3,15 @@
 
 import { exitCodeOf } from './results/signal-exit.js';
 
+/** Commands with subcommands: the second word of others is a file or a question. */
+const WITH_COMMANDS = ['data', 'engine', 'evaluate', 'explain', 'features', 'predict', 'score', 'train'];
+
 /** Ends the command, unless there are other listeners: a training run saves first, a progress bar restores the terminal. */
 function endBySignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
-  const args = process.argv.slice(2);
-  const flag = args.findIndex((word) => word.startsWith('-'));
-  const words = args.slice(0, flag < 0 ? 2 : Math.min(2, flag));
-  console.error(`${['visualbert', ...words].join(' ')}: stopped by ${signal} before its end`);
+  const [first = '', second = ''] = process.argv.slice(2);
+  const words = WITH_COMMANDS.includes(first) && !second.startsWith('-') ? [first, second] : [first];
+  console.error(`${['visualbert', ...words].join(' ').trim()}: stopped by ${signal} before its end`);
   process.exit(exitCodeOf(signal));
 }
 

@@ -50,3 +50,9 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
+
+/** A text without characters that steer a terminal: `\\u001b` for an escape. Bytes of other files end up in messages about them. */
+export function printable(text: string): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(/(?![\t\n])[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
+}

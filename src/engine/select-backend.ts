@@ -127,7 +127,7 @@ export function requireTrainingEngine(options: NativeOptions = {}): void {
     loadNative(options);
   } catch (error) {
     throw new EngineError(
-      `Training needs the native engine. ${errorMessage(error)}\nPrediction and evaluation run without it, on WebAssembly; ` +
+      `Training needs the native engine. ${errorMessage(error)} Prediction and evaluation run without it, on WebAssembly; ` +
         "--backend wasm (in code selectBackend({ backend: 'wasm' })) trains on that too, slowly, though six times faster than cpu.",
       { cause: error },
     );

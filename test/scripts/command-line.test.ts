@@ -2,32 +2,30 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
-import { errorText, requireNumbers, usageText } from '../../scripts/command-line.js';
+import { errorText } from '../../scripts/command-line.js';
+import { RANGES, requireNumbers, requireValues } from '../../scripts/flags/checks.js';
+import { usageText } from '../../scripts/terminal/usage.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
-import { ConfigError, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
+import { ALL_TASK_OPTIONS, ConfigError, kebab, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
+import { COMMANDS } from '../../scripts/commands.js';
+import { helpOf } from '../helpers/command-line/parse.js';
 import { flagOf } from '../../scripts/flags/words.js';
 import { COMMAND, visualbert } from '../helpers/command-line/command.js';
 
-const known = { command: 'visualbert train vqa', flags: ['learning-rate', 'epochs'], commands: ['vqa', 'nlvr2'] };
+const known = {
+  ...{ command: 'visualbert train vqa', args: [], flags: ['learning-rate', 'epochs', 'keys'] },
+  ...{ commands: ['vqa', 'nlvr2'], positionals: ['checkpoint', 'outDir'] },
+};
 
 describe('a command line that yargs refuses', () => {
   test.each([
-    [
-      'Unknown argument: lerning-rate',
-      'unknown flag --lerning-rate, did you mean --learning-rate?; `visualbert train vqa --help` lists the flags',
-    ],
-    [
-      'Unknown arguments: lerningRate, lerning-rate',
-      'unknown flag --lerning-rate, did you mean --learning-rate?; `visualbert train vqa --help` lists the flags',
-    ],
-    ['Unknown argument: color', 'unknown flag --color; `visualbert train vqa --help` lists the flags'],
     [
       'Missing required arguments: data, output',
       'expected --data and --output; `visualbert train vqa --help` lists the flags',
     ],
     [
       'Not enough non-option arguments: got 0, need at least 1',
-      'expected at least 1 argument without a flag (a file, a folder or the like), received 0; `visualbert train vqa --help` shows which',
+      'expected <checkpoint> <outDir>, received no <checkpoint> and no <outDir>; `visualbert train vqa --help` says what to give',
     ],
     [
       'Not enough arguments following: epochs',
@@ -41,14 +39,26 @@ describe('a command line that yargs refuses', () => {
   ])('%s', (message, text) => {
     expect(usageText(message, known)).toBe(text);
   });
+
+  test.each([
+    [['--lerning-rate', '1'], '--lerning-rate, did you mean --learning-rate?'],
+    [['--lerningRate=1'], '--lerningRate, did you mean --learning-rate?'],
+    [['model', '--no-such'], '--no-such'],
+    [['-x'], '-x'],
+  ])('%j: an unknown flag as it was typed, whatever yargs says first', (args, words) => {
+    for (const message of ['Name a task.', 'Unknown argument: such', 'Missing required argument: data'])
+      expect(usageText(message, { ...known, args })).toBe(
+        `unknown flag ${words}; \`visualbert train vqa --help\` lists the flags`,
+      );
+    const fine = ['--learningRate', '-1', '--no-keys', '--', '--file'];
+    expect(usageText('Name a task.', { ...known, args: fine })).toBe('Name a task.');
+  });
 });
 
 test('a word too many, a number that is none: the message names it', () => {
-  process.argv.push('extra');
   expect(usageText('Unknown argument: extra', { ...known, commands: [] })).toBe(
     'unexpected argument extra; `visualbert train vqa --help` lists the arguments of `visualbert train vqa`',
   );
-  process.argv.pop();
   for (const args of [
     ['--epochs', 'many'],
     ['--top', '1', '--epochs=many'],
@@ -56,7 +66,33 @@ test('a word too many, a number that is none: the message names it', () => {
     expect(() => requireNumbers({ epochs: NaN }, { number: ['top', 'epochs'] }, args)).toThrow(
       '--epochs: expected a number, received "many"',
     );
+  const ranged = { number: ['port'], alias: {} };
+  for (const port of [-1, 65536, 0.5, Infinity])
+    expect(() => requireNumbers({ port }, ranged, [])).toThrow(
+      `--port: expected a whole number from 0 to 65535, received ${port}`,
+    );
+  expect(requireNumbers({ port: 0 }, ranged, [])).toBe(true);
 });
+
+test('a flag without its value: the message names it as it was typed', () => {
+  const flags = { string: ['run', 'question'], alias: { question: ['statement'] } };
+  const empty = (name: string): string =>
+    `--${name}: expected a value, received an empty one; give one, or leave --${name} out`;
+  expect(() => requireValues({ run: '' }, flags, ['--run', '--other'])).toThrow(empty('run'));
+  expect(() => requireValues({ question: [] }, flags, ['--statement'])).toThrow(empty('statement'));
+  expect(requireValues({ run: '' }, flags, [])).toBe(true); // a positional of that name
+});
+
+test('every flag with a number has a range: its own, or that of a setting', async () => {
+  const settings = new Set(Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS }).map(kebab));
+  for (const [command, below] of Object.entries(COMMANDS))
+    for (const words of [[command], ...below.map((name) => [command, name])]) {
+      const names = [...(await helpOf(words.join(' '))).matchAll(/--([a-z-]+) .*\[number\]/g)].map(
+        ([, name = '']) => name,
+      );
+      expect([words, names.filter((name) => !(name in RANGES) && !settings.has(name))]).toEqual([words, []]);
+    }
+}, 60_000);
 
 describe('an error of the library', () => {
   test('names settings by their flags, and nothing else', () => {
@@ -110,9 +146,11 @@ describe('an error of the library', () => {
       code: 'ENOENT',
       path: '/a',
     });
-    expect(errorText(missing)).toBe('/a: no such file or folder');
+    expect(errorText(missing)).toBe(
+      '/a: no such file or folder; check the path, relative ones begin at the current folder',
+    );
     expect(errorText(new ConfigError("a.json: cannot be read: ENOENT: no such file or directory, stat 'a.json'"))).toBe(
-      'a.json: cannot be read: no such file or folder',
+      'a.json: cannot be read: no such file or folder; check the path, relative ones begin at the current folder',
     );
     expect(errorText(new ConfigError('dir: has no config.json; pass { config }, or convert it'))).toBe(
       'dir: has no config.json; convert it',

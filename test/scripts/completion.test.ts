@@ -29,6 +29,8 @@ describe('completion', () => {
     ['evaluate ', TASK_NAMES.join(' ')],
     ['train vqa --precision ', 'fp32 bf16 fp16'],
     ['predict --precision b', 'bf16'],
+    ['predict --precision=b', '--precision=bf16'],
+    ['completion ', 'bash zsh'],
     ['evaluate --backend ', 'tensorflow webgpu wasm cpu'],
     ['explain --method re', 'relevance'],
     ['predict nlvr2 --prec', '--precision'],
@@ -60,11 +62,10 @@ const bash = ['/bin/bash', '/usr/bin/bash'].find(existsSync);
     const script = `
     visualbert() { "${process.execPath}" "${resolve(COMMAND)}" "$@"; }
     source <(visualbert completion)
-    COMP_WORDS=(visualbert evaluate vqa --precision b); COMP_CWORD=4
-    _visualbert_yargs_completions
-    echo "\${COMPREPLY[@]}"`;
+    offer() { COMP_WORDS=(visualbert evaluate vqa --precision "$@"); COMP_CWORD=$(($# + 3)); _visualbert_completions; echo "\${COMPREPLY[@]}"; }
+    offer b; offer =; offer = b`;
     const { stdout, stderr } = spawnSync(bash as string, ['-c', script], { encoding: 'utf8' });
-    expect({ stdout, stderr }).toEqual({ stdout: 'bf16\n', stderr: '' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'bf16\nfp32 bf16 fp16 int8\nbf16\n', stderr: '' });
   },
   60_000,
 );

@@ -120,13 +120,13 @@ const packing = (name: string): string => `features pack ${features} --output ${
     expect(shell(`$vb ${args} > /dev/full`)).toEqual({
       status: 1,
       out: '',
-      err: 'standard output: the disk is full\n',
+      err: 'standard output: the disk is full; free some space, or choose a path on another one\n',
     });
   });
 
   test('the same for a run, which is complete on disk', () => {
     const { status, err } = shell(`$vb ${training('full')} > /dev/full`);
     expect(status).toBe(1);
-    expect(err).toContain('standard output: the disk is full\n');
+    expect(err).toContain('standard output: the disk is full; free some space, or choose a path on another one\n');
   });
 });
