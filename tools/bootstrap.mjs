@@ -58,7 +58,7 @@ function requireGpu() {
 
 function installPackages() {
   if (packagesAreInstalled()) return;
-  console.error('npm packages: installing');
+  console.error('npm packages: installing into node_modules, which takes about a minute');
   // Set by the npm that started this script.
   const npm = process.env.npm_execpath;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
@@ -87,7 +87,7 @@ function build() {
     modified('tsconfig.build.json'),
   );
   if (modified('dist/.built') > newest) return;
-  console.error('TypeScript: building');
+  console.error('TypeScript: building, about half a minute');
   const status = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
   if (status !== 0) process.exit(status);
   writeFileSync('dist/.built', '');

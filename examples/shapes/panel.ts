@@ -22,7 +22,10 @@ const LINE_HEIGHT = 20;
 const [TEXT_SIZE, ANSWER_SIZE] = [15, 14];
 const ANSWERS = 3;
 const BAR_HEIGHT = 26;
-const [INK, PAPER, BAR, RIGHT, WRONG] = ['#1f2937', '#ffffff', '#bfdbfe', '#047857', '#b91c1c'];
+const PAPER = '#ffffff';
+/** Of its texts and bars, on white. */
+export const PANEL_COLORS = { ink: '#1f2937', bar: '#bfdbfe', right: '#047857', wrong: '#b91c1c' } as const;
+const { ink: INK, bar: BAR, right: RIGHT, wrong: WRONG } = PANEL_COLORS;
 
 /** Whether the most likely answer is the right one. */
 export function isRight({ answers, truth }: Prediction): boolean {
@@ -69,7 +72,7 @@ function textLine(
   x: number,
   y: number,
   size: number,
-  { color = INK, isBold = false, anchor = 'start' } = {},
+  { color = INK as string, isBold = false, anchor = 'start' } = {},
 ): Markup {
   return html`<text
     x="${x}"

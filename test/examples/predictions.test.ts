@@ -50,10 +50,10 @@ test('the picture is a PNG of three columns, with text', async () => {
   'the page goes through its predictions by button and key, all or the wrong ones',
   async () => {
     const path = join(folder, 'page.html');
-    writeFileSync(path, predictionPage('Predictions', PREDICTIONS));
+    writeFileSync(path, predictionPage('Predictions', [...PREDICTIONS.slice(1), ...PREDICTIONS.slice(0, 1)]));
     const browser = await openChromium();
     try {
-      const page = await browser.newPage();
+      const page = await browser.newPage({ viewport: { width: 800, height: 800 }, colorScheme: 'dark' });
       const problems: string[] = [];
       page.on('pageerror', (error) => problems.push(error.message));
       page.on('console', (message) => problems.push(message.text()));
@@ -69,6 +69,16 @@ test('the picture is a PNG of three columns, with text', async () => {
       expect([await place(), (await shown())[0]]).toEqual(['1 of 2', expect.stringContaining('scene 1? no')]);
       await page.click('#previous');
       expect(await shown()).toEqual([expect.stringContaining('scene 3? no')]);
+      await page.uncheck('#wrong');
+      await page.keyboard.press('End');
+      expect(await place()).toBe('4 of 4');
+      await page.keyboard.press('Home');
+      expect([await place(), (await shown())[0]]).toEqual(['1 of 4', expect.stringContaining('scene 2? yes')]);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.getByText('1 to 3 of 4').waitFor();
+      expect((await shown()).length).toBe(3);
+      await page.click('#next');
+      expect([await place(), (await shown()).length]).toEqual(['4 of 4', 1]);
       expect(problems).toEqual([]);
     } finally {
       await browser.close();
