@@ -33,19 +33,21 @@ function wordsOf(error: unknown): string {
     return [...error.problems.map(problemText), ...remedy].join('; ');
   }
   const message = error instanceof Error ? error.message : String(error);
-  const {
-    code = '',
-    path,
-    address,
-    port,
-  } = (error ?? {}) as NodeJS.ErrnoException & { address?: string; port?: number };
-  const where = path ?? (port === undefined ? undefined : `${address}:${port}`);
-  if (where !== undefined && code in SYSTEM_PROBLEMS) return `${where}: ${SYSTEM_PROBLEMS[code]}`;
+  const { code = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  const place = placeOf(error);
+  if (place !== undefined && code in SYSTEM_PROBLEMS) return `${place}: ${SYSTEM_PROBLEMS[code]}`;
   if (isFault(error))
     return `${message}. This is a bug in visualbert-tfjs: please report it with the output of --debug (${BUGS})`;
   return inFlags(message)
     .replace(SYSTEM_TEXT, (text, name: string) => SYSTEM_PROBLEMS[name] ?? text)
     .replace(FOR_CODE, '');
+}
+
+/** The path, or the address, of an error of the operating system. */
+function placeOf(error: unknown): string | undefined {
+  type SystemError = NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string };
+  const { path, address, port, hostname } = (error ?? {}) as SystemError;
+  return path ?? (port === undefined ? hostname : `${address}:${port}`);
 }
 
 /** The text of an option's problem, with the name of its flag. Unknown options come from a config file, which uses the names of the code. */

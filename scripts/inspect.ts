@@ -1,6 +1,7 @@
 // visualbert inspect: lists the contents of a checkpoint and the class that loads it. Reads headers only.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
+import { fold } from './terminal/help.js';
 import { counted, inspectCheckpoint, type Inspection } from '../src/node.js';
 
 interface InspectArguments {
@@ -25,15 +26,28 @@ export const command: CommandModule<object, InspectArguments> = {
       .example('$0 inspect uclanlp/visualbert-vqa --no-keys', 'the summary of a repository'),
   handler: async ({ checkpoint, json, keys }: ArgumentsCamelCase<InspectArguments>) => {
     const inspection = await inspectCheckpoint(checkpoint);
+    const width = outputWidth();
     console.log(
       json
         ? JSON.stringify(inspection, null, 2)
-        : [...(keys ? table(inspection) : []), ...summary(inspection)].join('\n'),
+        : [
+            ...(keys ? table(inspection, width) : []),
+            ...summary(inspection).flatMap((line) => fold(line, width, 0, SUMMARY_INDENT)),
+          ].join('\n'),
     );
   },
 };
 
-function table({ tensors }: Inspection): string[] {
+/** Columns of the terminal: a pipe takes whole lines, unless COLUMNS asks for others. */
+function outputWidth(): number {
+  return Number(process.env.COLUMNS) || process.stdout.columns || Infinity;
+}
+
+/** Of the summary's texts behind their names. */
+const SUMMARY_INDENT = 'loads as:  '.length;
+
+/** A row for each tensor, on narrow terminals with the key above the rest. */
+function table({ tensors }: Inspection, width: number): string[] {
   const rows = tensors.map(({ key, dtype, shape, bytes, meaning }) => [
     key,
     dtype,
@@ -43,15 +57,14 @@ function table({ tensors }: Inspection): string[] {
   ]);
   const columns = [['key', 'dtype', 'shape', 'size', 'parameter'], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...columns.map((row) => row[column]?.length ?? 0)));
-  return [
-    ...columns.map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    ),
-    '',
+  const padded = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ');
+  const lines = columns.map((row) => padded(row).trimEnd());
+  if (Math.max(...lines.map(({ length }) => length)) <= width) return [...lines, ''];
+  const below = ([key = '', ...cells]: readonly string[]): string[] => [
+    key,
+    ...fold(cells.filter((cell) => cell !== '').join('  '), width, 4, 4),
   ];
+  return [...columns.flatMap(below), ''];
 }
 
 function summary({

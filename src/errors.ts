@@ -60,6 +60,7 @@ export const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long; choose a shorter one',
   EMFILE: 'too many files are open; raise the limit (ulimit -n)',
   EADDRINUSE: 'another program listens there; choose another port',
+  ENOTFOUND: 'no machine of that name is known; check the name and the network',
   EADDRNOTAVAIL: 'this machine has no such address; choose another host',
 };
 
@@ -67,6 +68,11 @@ export const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
 export function systemMessage(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
   return SYSTEM_PROBLEMS[String(code)] ?? errorMessage(error);
+}
+
+/** What is wrong with a text that JSON.parse refused, with what to do. */
+export function notJson(error: unknown): string {
+  return `is not JSON (${errorMessage(error).slice(0, 120)}); correct it or get it again`;
 }
 
 /**

@@ -1,5 +1,6 @@
 // Formats the problems of a file for `data check`: a few lines of each kind, and the number of the others.
 import { counted, type OwnTaskName, type RecordProblem } from '../../src/node.js';
+import { printable } from '../../src/words.js';
 
 /** Number of lines of one kind that are printed. */
 const SHOWN = 3;
@@ -20,7 +21,7 @@ export function problemLines(problems: readonly RecordProblem[], before = ''): s
   return [...kinds.values()].flatMap((alike) => {
     // "and 1 more" would be as long as the line that it replaces.
     const shown = alike.length > SHOWN + 1 ? alike.slice(0, SHOWN) : alike;
-    const lines = shown.map(({ where, problem }) => `${before}${where}: ${problem}`);
+    const lines = shown.map(({ where, problem }) => printable(`${before}${where}: ${problem}`));
     const more = alike.length - shown.length;
     return more === 0 ? lines : [...lines, `${before}and ${more} more of this kind (--json lists all)`];
   });

@@ -65,7 +65,7 @@ function foldCommand(command: string, width: number, indent: number, hanging: nu
 }
 
 /** Lines of whole words. @param hanging indent of all lines but the first */
-function fold(text: string, width: number, indent: number, hanging: number): string[] {
+export function fold(text: string, width: number, indent: number, hanging: number): string[] {
   return foldWords(text.split(' '), width, indent, hanging);
 }
 

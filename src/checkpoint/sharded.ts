@@ -1,5 +1,5 @@
 // A checkpoint in several files with an index, as transformers writes them, read as one.
-import { CheckpointError, errorMessage } from '../errors.js';
+import { CheckpointError, notJson } from '../errors.js';
 import type { StoredTensor, TensorFile } from './tensor-file.js';
 
 /** Far more shards than any BERT has; bounds what a hostile index can open. */
@@ -11,7 +11,7 @@ export function shardsOfIndex(indexText: string, indexName: string): Map<string,
   try {
     index = JSON.parse(indexText);
   } catch (error) {
-    throw new CheckpointError(`${indexName}: is not JSON (${errorMessage(error).slice(0, 120)}); get the file again`);
+    throw new CheckpointError(`${indexName}: ${notJson(error)}`);
   }
   const map = (index as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {

@@ -1,6 +1,6 @@
 // Reads TensorFlow.js's own weights format for the web: model.json with a manifest, and shards that browsers cache one by one.
 import type { ByteSource } from '../byte-source.js';
-import { CheckpointError, errorMessage } from '../errors.js';
+import { CheckpointError, notJson } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { type DerivedTensor, withDerivedTensors } from './derived-tensors.js';
 import { DTYPE_BYTES, fromFloat32, type StoredDType } from './dtypes.js';
@@ -69,7 +69,7 @@ function parseManifest(text: string, fail: (reason: string) => never): { paths: 
   try {
     manifest = (JSON.parse(text) as { weightsManifest?: unknown } | null)?.weightsManifest;
   } catch (error) {
-    return fail(`is not JSON (${errorMessage(error).slice(0, 120)})`);
+    return fail(notJson(error));
   }
   if (!Array.isArray(manifest)) return fail('has no weightsManifest; expected a model.json of TensorFlow.js');
   return manifest.map((group: unknown) => {

@@ -1,6 +1,6 @@
 // JSON files: objects next to the weights of a pretrained model, and JSON as transformers writes it.
 import { readText } from '#platform';
-import { CheckpointError, type DataError, errorMessage } from '../errors.js';
+import { CheckpointError, type DataError, notJson } from '../errors.js';
 import type { PretrainedFiles } from './locate.js';
 
 /**
@@ -19,7 +19,7 @@ export async function readJsonObject(
   try {
     json = JSON.parse(await readText(path));
   } catch (error) {
-    throw new Problem(`${path}: is not JSON (${errorMessage(error).slice(0, 120)}); correct it or get it again`);
+    throw new Problem(`${path}: ${notJson(error)}`);
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
   throw new Problem(`${path}: expected a JSON object`);

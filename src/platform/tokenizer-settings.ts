@@ -1,5 +1,5 @@
 // The settings in tokenizer_config.json, special_tokens_map.json and added_tokens.json, read like transformers' BertTokenizerFast.
-import { DataError, errorMessage } from '../errors.js';
+import { DataError, notJson } from '../errors.js';
 import { warnOnce } from '../logger.js';
 import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
 
@@ -115,7 +115,7 @@ export function readObject(files: TokenizerFiles, file: keyof TokenizerFiles, fo
   try {
     json = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
-    throw new DataError(`${fileIn(folder, file)}: expected JSON (${errorMessage(error).slice(0, 120)})`);
+    throw new DataError(`${fileIn(folder, file)}: ${notJson(error)}`);
   }
   if (!isTable(json)) throw new DataError(`${fileIn(folder, file)}: expected a JSON object, found ${brief(json)}`);
   return json;

@@ -1,7 +1,7 @@
 // The model of a run: loaded with a head for the task's classes, or created from a configuration.
 import { readText } from '#platform';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
-import { ConfigError, errorMessage } from '../errors.js';
+import { ConfigError, errorMessage, notJson } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { areUnnamed, isAuthorsVqaHead, UNKNOWN_ANSWER } from '../processing/answer-vocabulary.js';
@@ -75,9 +75,12 @@ export async function readModelConfig(source: string | Record<string, unknown>):
 }
 
 async function readJson(path: string): Promise<Record<string, unknown>> {
+  const text = await readText(path).catch((error: unknown) => {
+    throw new ConfigError(errorMessage(error));
+  });
   try {
-    return JSON.parse(await readText(path)) as Record<string, unknown>;
+    return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new ConfigError(`${path}: expected a JSON file (${errorMessage(error)})`);
+    throw new ConfigError(`${path}: ${notJson(error)}`);
   }
 }

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import { exists, isFolder, listFolder, readText } from '#platform';
 import { z } from 'zod';
-import { ConfigError, errorMessage } from '../errors.js';
+import { ConfigError, errorMessage, notJson } from '../errors.js';
 import {
   defined,
   expected,
@@ -12,6 +12,7 @@ import {
   requireKinds,
   requireOptions,
   requirePath,
+  shown,
   text,
 } from '../options.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
@@ -96,12 +97,19 @@ function homesOf(task: TaskOptionName): ReadonlyMap<string, Home> {
 
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
+  const text = await readText(path).catch((error: unknown) => {
+    throw new ConfigError(errorMessage(error));
+  });
+  const parsed = parsedJson(path, text.replace(/^\s*\/\/.*$/gm, ''));
+  if (isTable(parsed)) return parsed;
+  throw new ConfigError(`${path}: expected a JSON object of settings, received ${shown(parsed)}`);
+}
+
+function parsedJson(path: string, text: string): unknown {
   try {
-    const parsed: unknown = JSON.parse((await readText(path)).replace(/^\s*\/\/.*$/gm, ''));
-    if (isTable(parsed)) return parsed;
-    throw new ConfigError('received another value');
+    return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new ConfigError(`${path}: expected a JSON object of settings (${errorMessage(error)})`);
+    throw new ConfigError(`${path}: ${notJson(error)}`);
   }
 }
 

@@ -36,8 +36,8 @@ describe('sortSettings', () => {
 
 describe('readRun', () => {
   test.each([
-    ['null', /run.json: expected a JSON object of settings \(received another value\)/],
-    ['{', /run.json: expected a JSON object of settings \(/],
+    ['null', /run.json: expected a JSON object of settings, received null/],
+    ['{', /run.json: is not JSON \(/],
     [
       '{}',
       /run.json: task: expected one of vqa, nlvr.*, received none; data: expected the options of a task, received none; arguments: /,

@@ -72,7 +72,9 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
 
 /** Ensures that one process at a time writes a store. */
 async function lockStore(path: string): Promise<() => Promise<void>> {
-  const attempt = await tryLock(`${path}.lock`);
+  const attempt = await tryLock(`${path}.lock`).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === undefined ? error : Object.assign(error, { path }); // the lock is no file of the user's
+  });
   if ('release' in attempt) return attempt.release;
   throw new DataError(
     `${path}: ${describeHolder(attempt.holder)} is writing it; wait for it, or stop it and start again to continue its work`,

@@ -2,7 +2,7 @@
 import { type HubOptions, isFolder, listFolder, openSource, readText } from '#platform';
 import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
-import { CheckpointError, ConfigError, errorMessage } from '../../errors.js';
+import { CheckpointError, ConfigError, notJson } from '../../errors.js';
 import { isPlainPickle, openPickledTensors } from '../../formats/pickled-tensors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
@@ -59,7 +59,7 @@ async function readObject(path: string): Promise<Record<string, unknown>> {
     const json: unknown = JSON.parse(await readText(path));
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
   } catch (error) {
-    throw new CheckpointError(`${path}: is not JSON (${errorMessage(error).slice(0, 120)}); correct or remove it`);
+    throw new CheckpointError(`${path}: ${notJson(error)}`);
   }
   throw new CheckpointError(`${path}: expected a JSON object`);
 }
