@@ -113,7 +113,7 @@ export function createParser(args: readonly string[]): Argv {
     .command(COMPLETION)
     .completion('completion-words', false, completer(args, parser)) // what the script calls
     .help('help', 'show this help')
-    .version('version', 'show the version')
+    .describe('version', 'show the version')
     .option('debug', { type: 'boolean', default: false, describe: 'show the stack of an error' })
     .example('$0 ask photo.jpg "What is the man riding?"', 'answer a question about a picture')
     .example('$0 train vqa --help', 'the flags of one task')

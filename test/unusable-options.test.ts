@@ -222,7 +222,7 @@ describe('arguments of a wrong kind', () => {
 
 test('a file that is not there is named', async () => {
   const absent = join(tmpdir(), 'absent');
-  const message = `${absent}: cannot be read: no such file`;
+  const message = `${absent}: cannot be read: no such file or folder; check the path, relative ones begin at the current folder`;
   const checkpoint = 'test/fixtures/checkpoints/tiny-vqa';
   for (const call of [
     () => visualbert.VisualBertProcessor.fromPretrained(checkpoint, { vocabulary: absent }),

@@ -14,7 +14,7 @@ import { areUnnamed } from '../processing/answer-vocabulary.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import { type AnyOneInput, openLocatedInput, type OneInputOptions } from './one-input.js';
 import { openDetectorLike } from './open-picture-detector.js';
-import { defined, requireOptions } from '../options.js';
+import { defined, requireKinds, requireOptions } from '../options.js';
 
 /** The default checkpoint: the authors' for VQA 2.0. */
 export const DEFAULT_ASKED_MODEL = 'uclanlp/visualbert-vqa';
@@ -60,6 +60,7 @@ export interface OpenedQuestion {
 export async function openQuestion(options: QuestionOptions): Promise<OpenedQuestion> {
   requireOptions('openQuestion', options);
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
+  requireKinds('openQuestion', { 'a list': { pictures } });
   for (const picture of pictures) await requirePicture(picture); // before anything is downloaded
   const files = await locatePretrained(model, watched(onProgress));
   const trainedWith = await readTrainedDetector(files);
