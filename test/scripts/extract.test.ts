@@ -77,7 +77,7 @@ const KILLS = [1, 5, 6, 13, 20];
         env: { ...process.env, VISUALBERT_BACKEND: '' },
       });
       let text = '';
-      child.stdout.on('data', (data: Buffer) => (text += data.toString()));
+      child.stderr.on('data', (data: Buffer) => (text += data.toString()));
       const poll = setInterval(() => {
         if (!existsSync(`${output}.part.jsonl`) || readFileSync(`${output}.part.jsonl`, 'utf8').split('\n').length < 4)
           return;
