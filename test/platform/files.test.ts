@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountSmallDisk } from '../helpers/machine/small-disk.js';
 import { writeWhole } from '../../src/byte-sink.js';
@@ -119,6 +119,13 @@ describe('openSource of a file', () => {
     server.close();
   });
 });
+
+(existsSync('/sys/kernel') ? test : test.skip)(
+  'a folder that cannot be written names the file, not a temporary one',
+  async () => {
+    await expect(createSink('/sys/x.json')).rejects.toMatchObject({ path: '/sys/x.json', code: 'EACCES' });
+  },
+);
 
 const small = mountSmallDisk('64k');
 afterAll(() => small.remove());
