@@ -6,7 +6,7 @@ import { warnAboutDetector } from '../../src/processing/detector-warning.js';
 
 const warnings: string[] = [];
 setLogger({ info: () => undefined, warn: (text) => warnings.push(text) });
-afterEach(() => warnings.splice(0));
+afterEach(() => void warnings.splice(0));
 
 const ofPixels = (look: 'form' | 'colors', cells: number): DetectorIdentity => ({
   name: null,
