@@ -33,7 +33,7 @@ export function usageText(message: string, { command, args, flags, commands, pos
   }
   if (unknown !== undefined) {
     const names = [...new Set(unknown.split(', '))];
-    if (commands.length === 0) return `unexpected argument ${names.join(' ')}; ${lists}what \`${command}\` takes`;
+    if (commands.length === 0) return `unexpected argument ${names.join(' ')}; ${lists}the arguments of \`${command}\``;
     return `unknown command ${names.join(' ')}${nearest(names[0] ?? '', commands, '')}; ${lists}the commands`;
   }
   if (missing !== undefined) {
