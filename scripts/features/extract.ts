@@ -24,12 +24,13 @@ interface ExtractArguments extends BackendArguments {
   batchSize: number;
   precision: Precision;
   column?: string;
+  nameBy: 'file' | 'path';
   skipBadImages: boolean;
   json: boolean;
 }
 
 async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<void> {
-  const { pictures, detector, output, half: isHalf, batchSize, precision, column, skipBadImages, json } = flags;
+  const { pictures, detector, output, half: isHalf, batchSize, precision, column, nameBy, skipBadImages, json } = flags;
   const shard = shardOf(flags.shard);
   await useBackend(flags, 'infer');
   const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
@@ -48,6 +49,7 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
         batchSize,
         precision,
         column,
+        nameBy,
         skipBadImages,
         signal: stop.signal,
       },
@@ -117,6 +119,11 @@ const extractModule: CommandModule<object, ExtractArguments> = {
           describe: 'leave out and list pictures that cannot be read or have no regions',
         },
         column: { type: 'string', describe: 'column of pictures in Parquet files with several' },
+        'name-by': {
+          choices: ['file', 'path'] as const,
+          default: 'file' as const,
+          describe: 'what the image ids are: names of files, or paths below the given folder or archive',
+        },
         ...JSON_FLAG,
         ...BACKEND_FLAGS,
       })

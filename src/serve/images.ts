@@ -5,7 +5,7 @@ import { type PictureDetector, pictureReader } from '../features/picture-detecto
 import { type RegionFeatures, type RegionFeatureSource, requireUsable } from '../features/region-features.js';
 import { cachedSource } from '../features/wrappers.js';
 import { imageKey } from '../image-key.js';
-import { openPictures } from '../pictures/sources/open.js';
+import { nameByOf, openPictures } from '../pictures/sources/open.js';
 import type { PictureSource } from '../pictures/sources/source.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
@@ -51,7 +51,8 @@ export class ServedImages {
     const source = features === undefined ? null : await openRegionFeatures(features, pixels);
     try {
       if (source !== null) warnAboutDetector(await readTrainedDetector(model), source.detector, source.name);
-      const opened = pictures === undefined ? null : await openPictures(pictures);
+      const opened =
+        pictures === undefined ? null : await openPictures(pictures, { nameBy: nameByOf(source?.ids() ?? []) });
       return new ServedImages(source && cachedSource(source, CACHED_BYTES), opened, detector ?? null);
     } catch (error) {
       await source?.close();

@@ -8,7 +8,7 @@ import { firstRegions, type RegionFeatures, type RegionFeatureSource } from '../
 import { decodePicture } from '../pictures/decode.js';
 import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
-import { openPictures } from '../pictures/sources/open.js';
+import { nameByOf, openPictures } from '../pictures/sources/open.js';
 import { COCO_CLASSES } from './coco-classes.js';
 import { requireOptions } from '../options.js';
 
@@ -42,7 +42,7 @@ export async function drawRegions(options: DrawRegionsOptions): Promise<{ image:
   try {
     const image = options.image ?? onlyImage(source);
     const regions = firstRegions(await source.read(image), maxBoxes);
-    const picture = await readImage(pictures, image);
+    const picture = await readImage(pictures, image, source);
     requireSize(regions, picture, `${source.name}, image ${image}`);
     const boxes = await labelledBoxes(regions, source, options);
     const bytes = await drawBoxes(picture, boxes.reverse(), output); // the most likely on top
@@ -60,8 +60,12 @@ function onlyImage(source: RegionFeatureSource): string {
 }
 
 /** The picture of an image; a single one may have any name. */
-async function readImage(pictures: string | readonly string[], image: string): Promise<RgbImage> {
-  const source = await openPictures(pictures);
+async function readImage(
+  pictures: string | readonly string[],
+  image: string,
+  features: RegionFeatureSource,
+): Promise<RgbImage> {
+  const source = await openPictures(pictures, { nameBy: nameByOf(features.ids()) });
   try {
     const [first, second] = source.ids;
     const id = first !== undefined && second === undefined ? first : image;

@@ -8,7 +8,7 @@ import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
-import type { PictureSource } from '../pictures/sources/source.js';
+import type { NameBy, PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
@@ -28,6 +28,8 @@ export interface ExtractOptions
   pictures: string | readonly string[];
   /** The column of Parquet files with several columns of pictures. */
   column?: string | undefined;
+  /** What the ids are; see `openPictures`. Default `file`. */
+  nameBy?: NameBy | undefined;
   /** A detector's name, or the folder of a converted one. */
   detector: string;
   /** The store to write. */
@@ -67,8 +69,8 @@ export interface Extraction {
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
   requireOptions('extractFeatures', options);
-  const { pictures, column, output, half = false, precision, onProgress } = options;
-  const source = await openPictures(pictures, { column });
+  const { pictures, column, nameBy, output, half = false, precision, onProgress } = options;
+  const source = await openPictures(pictures, { column, nameBy });
   try {
     const batches = batchesOf(source, options);
     const folder = await findDetector(options.detector, { onProgress });
@@ -79,7 +81,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
         ...{
           dim: detector.dim,
           dtype: half ? 'float16' : 'float32',
-          origin: `visualbert features extract${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}`,
+          origin: `visualbert features extract${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
         },
         ...{ columns: columnsOf(detector), detector: stored, shard: options.shard },
       });

@@ -101,6 +101,28 @@ describe('extractFeatures', () => {
     await expect(extractFeatures({ pictures, detector, output: inRoot('no.vbf'), shard })).rejects.toThrow(message);
   });
 
+  test('of files of one name, named by their paths, in parts that can be joined and drawn', async () => {
+    const twice = inRoot('twice');
+    for (const name of ['left', 'right']) {
+      mkdirSync(join(twice, name), { recursive: true });
+      copyFileSync(join(pictures, 'a.png'), join(twice, name, 'a.png'));
+    }
+    const given = { pictures: twice, detector };
+    await expect(extractFeatures({ ...given, output: inRoot('twice.vbf') })).rejects.toThrow('--name-by path');
+    const parts = [1, 2].map((index) => ({ output: inRoot(`twice-${index}.vbf`), shard: { index, count: 2 } }));
+    for (const part of parts) await extractFeatures({ ...given, ...part, nameBy: 'path' });
+    const features = inRoot('twice.vbf');
+    await mergeStores(
+      parts.map(({ output }) => output),
+      features,
+    );
+    const store = await openFeatureStore(features);
+    expect([...store.ids()]).toEqual(['left/a', 'right/a']);
+    await store.close();
+    const drawn = await drawRegions({ features, pictures: twice, image: 'right/a', output: inRoot('right.png') });
+    expect(drawn.image).toBe('right/a');
+  });
+
   test('names a bad picture, or leaves bad ones out and lists them', async () => {
     const mixed = inRoot('mixed');
     mkdirSync(mixed);

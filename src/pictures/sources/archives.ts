@@ -5,7 +5,7 @@ import { DataError } from '../../errors.js';
 import { readTarDirectory } from '../../formats/tar.js';
 import { readZipEntry } from '../../formats/zip-entry.js';
 import { PICTURE_FILE } from '../kind.js';
-import { type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
+import { type NameBy, type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
 
 /** COCO has 164 thousand pictures, Visual Genome 108 thousand. */
 const MAX_PICTURES = 2_000_000;
@@ -13,20 +13,20 @@ const MAX_PICTURES = 2_000_000;
 const MAX_PICTURE_BYTES = 1 << 29;
 
 /** The pictures of a zip archive; other files are skipped. @throws DataError or CheckpointError when it is damaged. */
-export async function openZipPictures(source: ByteSource): Promise<PictureSource> {
+export async function openZipPictures(source: ByteSource, nameBy: NameBy): Promise<PictureSource> {
   const directory = await readZipDirectory(source, { allowDeflated: true, maxEntries: MAX_PICTURES });
   const entries = [...directory.values()].filter(({ name }) => isPicture(name));
   return ofArchive(
     source,
     entries.map((entry) => {
       const where = `${source.name}, ${entry.name}`;
-      return { id: pictureId(entry.name), where, read: () => readZipEntry(source, entry, where) };
+      return { id: pictureId(entry.name, nameBy), where, read: () => readZipEntry(source, entry, where) };
     }),
   );
 }
 
 /** The pictures of a tar archive; other files are skipped. @throws DataError when it is damaged or cut short. */
-export async function openTarPictures(source: ByteSource): Promise<PictureSource> {
+export async function openTarPictures(source: ByteSource, nameBy: NameBy): Promise<PictureSource> {
   const entries = (await readTarDirectory(source)).filter(({ name }) => isPicture(name));
   return ofArchive(
     source,
@@ -36,7 +36,7 @@ export async function openTarPictures(source: ByteSource): Promise<PictureSource
         if (size > MAX_PICTURE_BYTES) throw new DataError(`${where}: ${size} bytes, more than any picture has`);
         return source.read(position, size);
       };
-      return { id: pictureId(name), where, read };
+      return { id: pictureId(name, nameBy), where, read };
     }),
   );
 }

@@ -1,9 +1,9 @@
 // Pictures in files: a folder and those inside it, a pattern, a list, or single files.
 import { readText } from '#platform';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { glob } from 'tinyglobby';
 import { readPictureFile } from '../decode.js';
-import { type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
+import { type NameBy, type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
 
 /** The files of a folder and those inside it, by path; hidden ones are skipped. */
 export async function filesBelow(folder: string): Promise<string[]> {
@@ -15,18 +15,30 @@ export async function filesMatching(pattern: string): Promise<string[]> {
   return (await glob(pattern.replaceAll('\\', '/'), { absolute: true, expandDirectories: false })).sort();
 }
 
-/** Pictures by their paths. @throws DataError when there is none. */
-export function openPictureFiles(name: string, paths: readonly string[]): PictureSource {
-  return pictureSource(name, paths.map(entryOf));
+/** The folder of a pattern: its path up to the first part with a wildcard. */
+export function folderOfPattern(pattern: string): string {
+  const parts = pattern.replaceAll('\\', '/').split('/');
+  const first = parts.findIndex((part) => /[*?{[]/.test(part));
+  return parts.slice(0, first).join('/') || (pattern.startsWith('/') ? '/' : '.');
+}
+
+/** Pictures by their paths, which are named relative to `root`. @throws DataError when there is none. */
+export function openPictureFiles(name: string, paths: readonly string[], root: string, nameBy: NameBy): PictureSource {
+  return pictureSource(
+    name,
+    paths.map((path) => entryOf(path, relative(root, path), nameBy)),
+  );
 }
 
 /** The pictures of a list, one path per line, relative to the list's folder. @throws DataError when it is empty. */
-export async function openPictureList(path: string): Promise<PictureSource> {
+export async function openPictureList(path: string, nameBy: NameBy): Promise<PictureSource> {
   const lines = (await readText(path)).split(/\r?\n/).map((line) => line.trim());
-  const paths = lines.filter((line) => line !== '').map((line) => resolve(dirname(path), line));
-  return openPictureFiles(path, paths);
+  const entries = lines
+    .filter((line) => line !== '')
+    .map((line) => entryOf(resolve(dirname(path), line), line, nameBy));
+  return pictureSource(path, entries);
 }
 
-function entryOf(path: string): PictureEntry {
-  return { id: pictureId(path), where: path, read: () => readPictureFile(path) };
+function entryOf(path: string, named: string, nameBy: NameBy): PictureEntry {
+  return { id: pictureId(named, nameBy), where: path, read: () => readPictureFile(path) };
 }

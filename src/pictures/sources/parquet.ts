@@ -2,7 +2,7 @@
 import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { openParquet, type ParquetFile } from '../../formats/parquet.js';
-import { pictureId, type PictureSource, pictureSource } from './source.js';
+import { type NameBy, pictureId, type PictureSource, pictureSource } from './source.js';
 
 /** Names of columns of plain bytes; a struct with `bytes` may have any name. */
 const PICTURE_COLUMNS = ['image', 'img', 'picture', 'photo', 'jpg', 'png', 'webp'];
@@ -15,10 +15,10 @@ const ID_COLUMNS = ['image_id', 'img_id', 'id', '__key__', 'file_name', 'filenam
  * @param column the column of pictures, where the file has several.
  * @throws DataError when the file is damaged, or has none or several columns of pictures.
  */
-export async function openParquetPictures(source: ByteSource, column?: string): Promise<PictureSource> {
+export async function openParquetPictures(source: ByteSource, nameBy: NameBy, column?: string): Promise<PictureSource> {
   const table = await openParquet(source);
   const bytes = pictureColumn(table, source.name, column);
-  const ids = await idsOf(table, bytes, pictureId(source.name));
+  const ids = await idsOf(table, bytes, pictureId(source.name), nameBy);
   const readGroup = lastGroup(table, bytes);
   const entries = ids.map((id, row) => {
     const where = `${source.name}, row ${row} (image ${id})`;
@@ -47,19 +47,19 @@ function pictureColumn({ columns }: ParquetFile, name: string, asked: string | u
   return structs.includes(only) ? `${only}.bytes` : only;
 }
 
-async function idsOf(table: ParquetFile, bytes: string, name: string): Promise<string[]> {
+async function idsOf(table: ParquetFile, bytes: string, name: string, nameBy: NameBy): Promise<string[]> {
   const path = bytes.replace(/bytes$/, 'path');
   const column =
     ID_COLUMNS.find((name) => table.columns.includes(name)) ??
     (path !== bytes && table.columns.includes(path) ? path : undefined);
   const values = column === undefined ? [] : await table.values(column, 0, table.rows);
   const isNamed = values.length === table.rows && values.every((value) => value !== null && value !== '');
-  return Array.from({ length: table.rows }, (_, row) => (isNamed ? idOf(values[row]) : `${name}-${row}`));
+  return Array.from({ length: table.rows }, (_, row) => (isNamed ? idOf(values[row], nameBy) : `${name}-${row}`));
 }
 
-function idOf(value: unknown): string {
+function idOf(value: unknown, nameBy: NameBy): string {
   const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
-  return pictureId(text);
+  return pictureId(text, nameBy);
 }
 
 /** Reads pictures by row; the last decoded row group is kept. */

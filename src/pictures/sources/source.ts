@@ -31,6 +31,7 @@ export function pictureSource(
   name: string,
   entries: readonly PictureEntry[],
   close: () => Promise<void> = async () => undefined,
+  advice = "name pictures by their paths (nameBy: 'path', --name-by path)",
 ): PictureSource {
   if (entries.length === 0) throw new DataError(`${name}: holds no pictures`);
   const byKey = new Map<string, PictureEntry>();
@@ -38,7 +39,7 @@ export function pictureSource(
     const before = byKey.get(imageKey(entry.id));
     if (before !== undefined) {
       throw new DataError(
-        `${entry.where}: is image ${entry.id}, like ${before.where}; pictures are named by their files, so give the folders one by one`,
+        `${entry.where}: is image ${entry.id}, like ${before.where}; ${posix.dirname(entry.where) === posix.dirname(before.where) ? 'leave one of them out' : advice}`,
       );
     }
     byKey.set(imageKey(entry.id), entry);
@@ -64,17 +65,32 @@ export function pictureSource(
 }
 
 /** Several sources as one, in their order. @throws DataError when two pictures are the same image. */
-export function joinPictures(sources: readonly PictureSource[]): PictureSource {
+export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy): PictureSource {
   const [first, ...others] = sources;
   if (first !== undefined && others.length === 0) return first;
   const entries = sources.flatMap((source) =>
     source.ids.map((id) => ({ id, where: `${source.name}, image ${id}`, read: () => source.read(id) })),
   );
   const close = async (): Promise<void> => void (await Promise.all(sources.map((source) => source.close())));
-  return pictureSource(sources.map(({ name }) => name).join(' + '), entries, close);
+  const name = sources.map((source) => source.name).join(' + ');
+  return pictureSource(name, entries, close, nameBy === 'path' ? 'give the folder that holds both' : undefined);
 }
 
-/** The id of a picture by its path: the name of its file without folders and ending. */
-export function pictureId(path: string): string {
-  return posix.parse(path.replaceAll('\\', '/')).name;
+/** What names a picture: its file, or its path below the folder or archive that was given. */
+export type NameBy = 'file' | 'path';
+
+/** The id of a picture by its path, without ending; with `file` also without folders. */
+export function pictureId(path: string, nameBy: NameBy = 'file'): string {
+  const { dir, name } = posix.parse(posix.normalize(path.replaceAll('\\', '/')));
+  return nameBy === 'file' ? name : posix.join(dir, name).replace(/^\/+/, '');
+}
+
+/** The same pictures with ids that start with the name of their source, for several sources named by paths. */
+export function withPrefix(source: PictureSource, prefix: string): PictureSource {
+  const start = `${prefix}/`;
+  return {
+    ...source,
+    ids: source.ids.map((id) => start + id),
+    read: (id) => source.read(id.startsWith(start) ? id.slice(start.length) : id),
+  };
 }

@@ -76,6 +76,45 @@ describe('pictures in files', () => {
   });
 });
 
+describe('pictures named by their paths', () => {
+  const byPath = { nameBy: 'path' } as const;
+
+  test('of a folder, a pattern and a list, relative to it', async () => {
+    write('a/x.jpg', 'b/x.jpg', 'b/c/x.jpg', 'y.jpg');
+    await expect(openPictures(folder)).rejects.toThrow(
+      "x.jpg; name pictures by their paths (nameBy: 'path', --name-by path)",
+    );
+    await withPictures(
+      folder,
+      async (source) => {
+        expect(source.ids).toEqual(['a/x', 'b/c/x', 'b/x', 'y']);
+        expect(Buffer.from(await source.read('b/x')).equals(FILES[0] as Buffer)).toBe(true);
+      },
+      byPath,
+    );
+    await withPictures(join(folder, '*', 'x.jpg'), async ({ ids }) => expect(ids).toEqual(['a/x', 'b/x']), byPath);
+    writeFileSync(join(folder, 'list.txt'), './b/x.jpg\na/x.jpg\n');
+    await withPictures(join(folder, 'list.txt'), async ({ ids }) => expect(ids).toEqual(['b/x', 'a/x']), byPath);
+  });
+
+  test('of several folders and archives start with their names', async () => {
+    write('a/x.jpg', 'b/x.jpg');
+    const archives = ['stored.zip', 'ustar.tar'].map((name) => join(ARCHIVES, name));
+    await withPictures(
+      [join(folder, 'a'), join(folder, 'b'), ...archives],
+      async (source) => {
+        expect(source.ids.slice(0, 2)).toEqual(['a/x', 'b/x']);
+        expect(source.ids.slice(2).map((id) => id.split('/')[0])).toEqual([
+          ...Array(3).fill('stored'),
+          ...Array(3).fill('ustar'),
+        ]);
+        for (const id of source.ids) expect(await source.read(id)).toBeInstanceOf(Uint8Array);
+      },
+      byPath,
+    );
+  });
+});
+
 describe('pictures in archives', () => {
   test.each(['stored.zip', 'deflated.zip', 'ustar.tar', 'pax.tar', 'gnu.tar'])('of %s', (name) =>
     withPictures(join(ARCHIVES, name), async (source) => {
