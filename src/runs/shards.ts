@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { ConfigError, DataError } from '../errors.js';
 import { locateModel } from '../models/pretrained/open-weights.js';
-import { requireOptions, requirePaths } from '../options.js';
+import { requireOptions, requirePaths, shown } from '../options.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { inShardOrder, type Shard } from '../shard.js';
 import { openTask } from '../tasks/open-task.js';
@@ -100,12 +100,22 @@ export async function mergeEvaluations(
 /** @throws DataError when two parts are of different evaluations */
 function requireSameEvaluation({ name, traits }: EvaluationPart, first: EvaluationPart): void {
   const common = ({ shard: _, batches: __, ...rest }: PartTraits): Record<string, unknown> => rest;
-  const [here, there] = [common(traits), common(first.traits)];
-  const differs = Object.keys(here).filter((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
-  if (differs.length === 0) return;
-  const text = (values: Record<string, unknown>): string =>
-    differs.map((key) => `${key} ${JSON.stringify(values[key])}`).join(', ');
-  throw new DataError(`${name}: is of another evaluation than ${first.name}: ${text(here)}, there ${text(there)}`);
+  const differing = differences(common(traits), common(first.traits));
+  if (differing.length === 0) return;
+  throw new DataError(`${name}: is of another evaluation than ${first.name}: ${differing.join('; ')}`);
+}
+
+/** What differs between two values, one text for each name, inside of inner objects too: `data.features is "a", there "b"`. */
+function differences(here: unknown, there: unknown, name = ''): string[] {
+  if (!isTable(here) || !isTable(there))
+    return JSON.stringify(here) === JSON.stringify(there) ? [] : [`${name} is ${shown(here)}, there ${shown(there)}`];
+  return Object.keys({ ...here, ...there }).flatMap((key) =>
+    differences(here[key], there[key], name === '' ? key : `${name}.${key}`),
+  );
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** CRC-32 of a model's weights, in the order of their names. */

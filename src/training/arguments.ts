@@ -5,8 +5,12 @@ import { expected, number, parseOptions, text, truth, wholeNumber } from '../opt
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
 const count = wholeNumber(1);
+const expectedInterval = expected('epoch, never or a whole number above 0');
 const interval = z.union([z.literal('epoch'), z.literal('never'), count], {
-  error: expected('epoch, never or a whole number above 0'),
+  error: ({ input }) =>
+    typeof input === 'string' && /^\d+$/.test(input)
+      ? `${expectedInterval({ input })}; write ${input} without quotes`
+      : expectedInterval({ input }),
 });
 
 /** Default warmup share of a run, from the authors' recipes. */

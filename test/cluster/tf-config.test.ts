@@ -13,9 +13,30 @@ describe('clusterFromTfConfig', () => {
     expect(clusterFromTfConfig(text(cluster, 'worker', 1))).toEqual({ addresses, worker: 2 });
   });
 
+  test('takes an index given as text', () => {
+    const config = JSON.stringify({ cluster: { worker: ['a:1', 'b:65535'] }, task: { type: 'worker', index: '1' } });
+    expect(clusterFromTfConfig(config)).toEqual({ addresses: ['a:1', 'b:65535'], worker: 1 });
+  });
+
   test.each([
     ['no JSON', '{', /TF_CONFIG: expected/],
-    ['a parameter server', text({ ps: ['a:1'], worker: ['b:1'] }, 'worker', 0), /Unrecognized key.*ps/],
+    ['a parameter server', text({ ps: ['a:1'], worker: ['b:1'] }, 'worker', 0), /parameter servers are not supported/],
+    ['the task of one', text({ worker: ['b:1'] }, 'ps', 0), /parameter servers are not supported.*leave out "ps"/],
+    ['an evaluator', text({ worker: ['b:1'], evaluator: ['a:1'] }, 'worker', 0), /evaluators are not supported/],
+    ['the task of an evaluator', text({ worker: ['b:1'] }, 'evaluator', 0), /evaluators are not supported/],
+    ['another kind of task', text({ worker: ['b:1'] }, 'master', 0), /"chief"\|"worker"/],
+    ['an index that is no number', text({ worker: ['b:1'] }, 'worker', -1), /task.index/],
+    [
+      'a port out of range',
+      text({ worker: ['a:1', 'b:99999'] }, 'worker', 0),
+      /b:99999: .* 1 to 65535, received 99999/,
+    ],
+    ['port 0', text({ worker: ['a:0'] }, 'worker', 0), /a:0: expected a port from 1/],
+    [
+      'a port of worker 0 without one after it',
+      text({ worker: ['a:65535', 'b:1'] }, 'worker', 1),
+      /a:65535: expected a port from 1 to 65534 \(worker 0 also uses the one after it\)/,
+    ],
     ['an address without a port', text({ worker: ['a'] }, 'worker', 0), /host:port/],
     ['a task that is not there', text({ worker: ['a:1'] }, 'worker', 1), /worker 1, which the cluster does not have/],
     ['one address twice', text({ worker: ['a:1', 'a:1'] }, 'worker', 0), /expected different addresses/],

@@ -75,12 +75,17 @@ test('parts of different evaluations, other examples and other files are refused
   await expect(mergeEvaluations([first, third])).rejects.toThrow('missing part 2/3');
   const other = join(root, 'other.safetensors');
   await evaluateShard({ ...options, batchSize: 3, shard: { index: 2, count: 3 }, output: other });
-  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: batchSize 3, there batchSize 2/);
+  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: batchSize is 3, there 2$/);
+  const elsewhere = records('elsewhere.jsonl', (image) => ({ text: 'a dog', image, label: 'no' }));
+  await evaluateShard({ ...options, data: { ...options.data, data: elsewhere }, shard: { index: 2, count: 3 }, output: other });
+  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(
+    /another evaluation than .*: data\.data is "[^"]*elsewhere.jsonl", there "[^"]*texts.jsonl"; fingerprint is [^;]*, there [^;]*$/,
+  );
   const weights = join(options.model, 'model.safetensors');
   const bytes = readFileSync(weights);
   writeFileSync(weights, bytes.fill(0, bytes.length - 4));
   await evaluateShard({ ...options, shard: { index: 2, count: 3 }, output: other });
-  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: checksum \d+, there/);
+  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: checksum is \d+, there \d+$/);
   await expect(mergeEvaluations([weights])).rejects.toThrow('expected a part that evaluate or predict wrote with --shard');
   records('texts.jsonl', (image) => ({ text: 'another text', image, label: 'no' }));
   await expect(mergeEvaluations([first, second, third])).rejects.toThrow('its examples have changed since');

@@ -34,6 +34,13 @@ describe('the arguments of a run', () => {
     expect(flatTrainingArguments(resolved)).toMatchObject({ maxGradNorm: 0 });
   });
 
+  test('are refused with a hint when a number of a config file is in quotes', () => {
+    expect(() => resolveTrainingArguments({ outputDir: 'a', saveEvery: '10' })).toThrow(
+      'saveEvery: expected epoch, never or a whole number above 0, received "10"; write 10 without quotes',
+    );
+    expect(() => resolveTrainingArguments({ outputDir: 'a', saveEvery: 'day' })).toThrow(/above 0, received "day"$/);
+  });
+
   test('give the step its warmup, its seed and the end of its schedule', async () => {
     await useBackend();
     const optionsOf = (given: object): object =>
