@@ -3,9 +3,8 @@ import { HubError } from '../../src/index.js';
 
 /** The name of the browser's cache for model files. */
 const CACHE = 'visualbert-models';
-/** The files of a model except its shards. Which of the tokenizer's files exist depends on the model. */
-const FILES = [
-  'config.json',
+/** Files that not every model has; those of the tokenizer differ. */
+const OPTIONAL_FILES = [
   'processor_config.json',
   'vocab.txt',
   'tokenizer.json',
@@ -14,7 +13,8 @@ const FILES = [
   'added_tokens.json',
 ];
 const DETECTOR_FILES = ['config.json', 'model.safetensors'];
-const NEEDED = new Set(['config.json', 'model.json']);
+const UNREACHABLE =
+  "the server cannot be reached, and the browser's cache does not have the file; check the network, then load the model again";
 
 export interface DownloadOptions {
   signal: AbortSignal;
@@ -25,27 +25,28 @@ interface RemoteFile {
   url: string;
   bytes: number;
   isCached: boolean;
+  /** Why the file cannot be had; null where it can. */
+  problem: string | null;
 }
 
 /**
- * Brings all files of a model into the cache. A file that is there is fetched again only where the server has another one now; without a
- * network, a model that is there in full is taken as it is.
- * @throws HubError for what the server does not have; DOMException `AbortError`. Files that have arrived whole are kept.
+ * Downloads all files of a model into the cache. A cached file is downloaded again only if the server has another version; a model that is
+ * complete in the cache needs no network.
+ * @throws HubError for a file that neither the server nor the cache has; the signal's reason. Complete files are kept.
  */
 export async function downloadModel(address: string, { signal, onProgress }: DownloadOptions): Promise<void> {
   const cache = await caches.open(CACHE);
   const manifest = await look(cache, `${address}/model.json`, signal);
-  if (manifest === null) throw new HubError(`${address}: has no model.json; convert the model with --format tfjs`);
+  requireFile(manifest);
   if (!manifest.isCached) await fetchInto(cache, manifest.url, signal, () => undefined);
   const { weightsManifest } = (await (await cache.match(manifest.url))?.json()) as {
     weightsManifest: { paths: string[] }[];
   };
-  const names = [...FILES, ...weightsManifest.flatMap(({ paths }) => paths)];
-  const shards = new Set(names.slice(FILES.length));
+  const shards = weightsManifest.flatMap(({ paths }) => paths);
+  const names = ['config.json', ...shards, ...OPTIONAL_FILES];
   const looked = await Promise.all(names.map((name) => look(cache, `${address}/${name}`, signal)));
-  const missing = names.filter((name, i) => looked[i] === null && (NEEDED.has(name) || shards.has(name)));
-  if (missing.length > 0) throw new HubError(`${address}: lacks ${missing.join(', ')}`);
-  const files = looked.filter((file) => file !== null);
+  looked.slice(0, 1 + shards.length).forEach(requireFile);
+  const files = looked.filter(({ problem }) => problem === null);
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let loaded = files.filter(({ isCached }) => isCached).reduce((sum, { bytes }) => sum + bytes, 0);
   onProgress(loaded, total);
@@ -54,14 +55,19 @@ export async function downloadModel(address: string, { signal, onProgress }: Dow
   }
 }
 
-/** Brings a detector's files into the cache. @throws HubError, DOMException as `downloadModel` */
+/** Downloads a detector's files into the cache. @throws HubError and the signal's reason, as `downloadModel` */
 export async function downloadDetector(address: string, signal: AbortSignal): Promise<void> {
   const cache = await caches.open(CACHE);
   for (const name of DETECTOR_FILES) {
     const file = await look(cache, `${address}/${name}`, signal);
-    if (file === null) throw new HubError(`${address}: has no ${name}`);
+    requireFile(file);
     if (!file.isCached) await fetchInto(cache, file.url, signal, () => undefined);
   }
+}
+
+/** @throws HubError for a file that cannot be had */
+function requireFile({ url, problem }: RemoteFile): void {
+  if (problem !== null) throw new HubError(`${url}: ${problem}`);
 }
 
 /** Answers requests for a model's files out of the cache alone: what was not downloaded, is not there. */
@@ -75,21 +81,23 @@ export async function emptyCache(): Promise<void> {
   await caches.delete(CACHE);
 }
 
-/** Compares the server's file with the cached one; null if the server has none. */
-async function look(cache: Cache, url: string, signal: AbortSignal): Promise<RemoteFile | null> {
+/** Compares the server's file with the cached one. */
+async function look(cache: Cache, url: string, signal: AbortSignal): Promise<RemoteFile> {
   const cached = await cache.match(url);
   let head: Response;
   try {
     head = await fetch(url, { method: 'HEAD', cache: 'no-cache', signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    return cached === undefined ? null : { url, bytes: sizeOf(cached), isCached: true };
+    if (cached !== undefined) return { url, bytes: sizeOf(cached), isCached: true, problem: null };
+    return { url, bytes: 0, isCached: false, problem: UNREACHABLE };
   }
-  const isPage = head.headers.get('content-type')?.startsWith('text/html') ?? false; // what some servers send for a missing file
-  if (!head.ok || isPage) return null;
+  const isPage = head.headers.get('content-type')?.startsWith('text/html') ?? false; // some servers send one for a missing file
   const isSame = (name: string): boolean => head.headers.get(name) === (cached?.headers.get(name) ?? null);
   const isCached = cached !== undefined && ['etag', 'last-modified', 'content-length'].every(isSame);
-  return { url, bytes: sizeOf(head), isCached };
+  const isThere = head.ok && !isPage;
+  const problem = isThere ? null : `the server has no such file (it answered ${isPage ? 'a web page' : head.status})`;
+  return { url, bytes: sizeOf(head), isCached, problem };
 }
 
 /** Downloads a file completely before it is cached. */
@@ -99,16 +107,21 @@ async function fetchInto(
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  const response = await fetch(url, { cache: 'no-cache', signal });
-  if (!response.ok || response.body === null) throw new HubError(`${url}: the server answered ${response.status}`);
   const parts: Uint8Array<ArrayBuffer>[] = [];
-  for (const reader = response.body.getReader(); ;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-    onBytes(value.byteLength);
+  try {
+    const { ok, status, headers, body } = await fetch(url, { cache: 'no-cache', signal });
+    if (!ok || body === null) throw new HubError(`${url}: the server answered ${status}`);
+    for (const reader = body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+      onBytes(value.byteLength);
+    }
+    await cache.put(url, new Response(new Blob(parts), { headers }));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // fetch and read throw TypeErrors when a connection fails
+    throw new HubError(`${url}: the connection was lost; complete files are kept, and Load continues the download`);
   }
-  await cache.put(url, new Response(new Blob(parts), { headers: response.headers }));
 }
 
 function sizeOf({ headers }: Response): number {

@@ -52,6 +52,21 @@ export async function learnColor(
   onStep: (step: number, loss: number) => Promise<void>,
 ): Promise<Model> {
   const grown = await withAnswer(before, color);
+  try {
+    await fineTune(grown, color, random, onStep);
+  } catch (error) {
+    grown.model.dispose();
+    throw error;
+  }
+  return grown;
+}
+
+async function fineTune(
+  grown: Model,
+  color: NewColor,
+  random: RandomStream,
+  onStep: (step: number, loss: number) => Promise<void>,
+): Promise<void> {
   const examples = colorExamples(color, EXAMPLES, random);
   const inputs = await grown.processor({
     text: examples.map(({ question }) => question),
@@ -72,7 +87,6 @@ export async function learnColor(
     const batch = { ...inputs, labels: { dtype: 'float32' as const, shape: [EXAMPLES, classes], data: labels } };
     for (let i = 1; i <= STEPS; i++) await onStep(i, (await step.run(batch)).loss);
   } finally {
-    await step.dispose(); // the parameters are the model's again
+    await step.dispose(); // moves the parameters back into the model
   }
-  return grown;
 }

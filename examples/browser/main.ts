@@ -10,16 +10,19 @@ import {
   type pixelFeatures,
   RegionDetector,
   setFetch,
+  tf,
 } from '../../src/index.js';
 import { drawScene } from '../shapes/draw.js';
 import { questionsAbout } from '../shapes/questions.js';
 import { RandomStream } from '../shapes/random-stream.js';
 import { SHAPES_RECIPE } from '../shapes/recipe.js';
 import { createScene, NEW_COLORS, type NewColor, type Scene } from '../shapes/scene.js';
+import { type Action, Actions } from './actions.js';
+import { clearAnswer, showAnswer } from './answer-view.js';
 import { BACKENDS, type Backend, bestBackend, chooseBackend } from './backends.js';
 import { downloadDetector, downloadModel, emptyCache, fetchFromCache } from './download.js';
 import { colorExamples, learnColor, regionsOf } from './learn.js';
-import { type Model, openModel, zipOf } from './model.js';
+import { type Model, openModel, questionLength, zipOf } from './model.js';
 import { showScene } from './scene-view.js';
 
 /** Models that the example was built with. */
@@ -27,6 +30,7 @@ const MODELS = { 'models/float16': 'half precision', 'models/uint8': '8 bits' };
 /** The detector of the same scenes. */
 const DETECTOR = 'models/detector';
 const TEST_EXAMPLES = 40;
+const STOPPED = 'the download was stopped; complete files are kept, and Load continues it';
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const [address, backend, method, word] = ['address', 'backend', 'method', 'word'].map((id) =>
@@ -39,7 +43,7 @@ const random = new RandomStream(seed >>> 0, 'scenes');
 let scene: Scene = createScene('scene', random, {});
 let loaded: (Model & { ask: Pipeline<'visual-question-answering'> }) | null = null;
 let detector: RegionDetector | null = null;
-let download = new AbortController();
+const actions = new Actions({ setBusy, say, usualStatus });
 
 function fill(select: HTMLSelectElement, options: readonly (readonly [value: string, text: string])[]): void {
   select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
@@ -49,80 +53,64 @@ function say(text: string): void {
   find<HTMLOutputElement>('status').value = text;
 }
 
-/** Runs what a button starts; the page shows an error as its status. */
-function run(task: () => Promise<void>): void {
-  find('app').inert = true;
-  task()
-    .catch((error: unknown) => say(error instanceof Error ? error.message : String(error)))
-    .finally(() => {
-      find('app').inert = loaded === null;
-      find<HTMLButtonElement>('abort').disabled = true;
-    });
+function usualStatus(): string {
+  if (loaded === null) return 'choose a model and load it';
+  return `${loaded.model.numParameters()} parameters on ${tf.getBackend()}`;
+}
+
+/** Load stays enabled: it replaces the running action. */
+function setBusy(isBusy: boolean): void {
+  find('app').inert = isBusy || loaded === null;
+  find<HTMLButtonElement>('forget').disabled = isBusy;
+  find<HTMLButtonElement>('abort').disabled = true;
 }
 
 async function use(model: Model): Promise<void> {
   loaded = { ...model, ask: await pipeline('visual-question-answering', model) };
 }
 
-async function load(): Promise<void> {
-  await loaded?.ask.dispose();
-  loaded?.model.dispose();
-  loaded = null;
-  await detector?.dispose();
-  detector = null;
-  download = new AbortController();
-  find<HTMLButtonElement>('abort').disabled = false;
-  const progress = find<HTMLProgressElement>('progress');
+async function load(signal: AbortSignal): Promise<string | undefined> {
   const place = new URL(address.value, location.href).href;
+  const finder = new URL(DETECTOR, location.href).href;
+  const [chosen, progress] = [backend.value as Backend, find<HTMLProgressElement>('progress')];
+  progress.value = 0;
+  find<HTMLButtonElement>('abort').disabled = false;
   await downloadModel(place, {
-    signal: download.signal,
+    signal,
     onProgress: (loadedBytes, totalBytes) => {
       progress.value = totalBytes === 0 ? 0 : loadedBytes / totalBytes;
       say(`${(loadedBytes / 1e6).toFixed(2)} of ${(totalBytes / 1e6).toFixed(2)} MB`);
     },
   });
-  const finder = new URL(DETECTOR, location.href).href;
-  await downloadDetector(finder, download.signal);
-  await chooseBackend(backend.value as Backend);
+  await downloadDetector(finder, signal);
+  find<HTMLButtonElement>('abort').disabled = true;
+  await loaded?.ask.dispose();
+  loaded?.model.dispose();
+  loaded = null;
+  await detector?.dispose();
+  detector = null;
+  find<HTMLOutputElement>('learnt').value = '';
+  find('curve').replaceChildren();
+  say(`starting ${chosen}`);
+  await chooseBackend(chosen);
   setFetch(fetchFromCache);
   await use(await openModel(place));
   detector = await RegionDetector.fromPretrained(finder);
   find<HTMLButtonElement>('save').disabled = true;
-  say(`${(loaded as unknown as Model).model.numParameters()} parameters on ${backend.value}`);
-  await answer();
+  return answer();
 }
 
-/** Shows the answers to the question, and what they rest on. */
-async function answer(): Promise<void> {
+/** Shows the answers to the question, and the relevance of words and regions. */
+async function answer(): Promise<string | undefined> {
   if (loaded === null) return;
+  clearAnswer();
   const shown = find<HTMLInputElement>('detect').checked ? await detectedRegions(scene) : regionsOf(scene);
   const input = { question: question.value, regions: shown };
-  const { answers, words, images } = await explain(loaded.ask, input, { method: method.value as ExplanationMethod });
-  find('answers').replaceChildren(
-    ...answers.map(({ label, score }) => {
-      const item = document.createElement('li');
-      item.style.setProperty('--share', `${100 * score}%`);
-      item.dataset['score'] = String(score);
-      item.append(span(label), span(`${(100 * score).toFixed(1)}%`));
-      return item;
-    }),
-  );
-  const regions = images[0]?.regions.map(({ score }) => score) ?? [];
-  const heat = (score: number, all: readonly number[]): number =>
-    Math.max(0, score / Math.max(1e-12, ...all.map(Math.abs)));
-  const ofWords = words.map(({ score }) => score);
-  find('words').replaceChildren(
-    ...words.map(({ text, score }) => {
-      const one = span(`${text} `);
-      one.style.setProperty('--heat', String(heat(score, ofWords)));
-      return one;
-    }),
-  );
+  const heats = showAnswer(await explain(loaded.ask, input, { method: method.value as ExplanationMethod }));
   const boxes = Array.from({ length: shown.count }, (_, i) => [...shown.boxes.subarray(4 * i, 4 * i + 4)]);
-  showScene(
-    { ...scene, boxes },
-    regions.map((score) => heat(score, regions)),
-  );
+  showScene({ ...scene, boxes }, heats);
+  const { read, total } = await questionLength(loaded, question.value);
+  if (read < total) return `the question is too long: the model read the first ${read} of its ${total} word pieces`;
 }
 
 /** The regions that the detector finds in the picture alone. */
@@ -131,12 +119,6 @@ async function detectedRegions(drawn: Scene): Promise<ReturnType<typeof pixelFea
   const [regions] = await pixelDetector(detector, SHAPES_RECIPE.features).detect([drawScene(drawn)]);
   if (regions === undefined) throw new Error('the detector gave nothing for the picture');
   return regions;
-}
-
-function span(text: string): HTMLElement {
-  const element = document.createElement('span');
-  element.textContent = text;
-  return element;
 }
 
 function newScene(drawn: Scene): void {
@@ -157,16 +139,18 @@ async function accuracy(color: NewColor): Promise<number> {
   return examples.filter((example, i) => answers?.[i]?.[0]?.answer === example.answer).length / TEST_EXAMPLES;
 }
 
-async function learn(): Promise<void> {
+async function learn(signal: AbortSignal): Promise<string | undefined> {
   if (loaded === null) return;
   const color = word.value as NewColor;
-  if (loaded.processor.answers?.classOf(color) !== null) return say(`the model knows ${color} already`);
+  if (loaded.processor.answers?.classOf(color) !== null) return `the model knows ${color} already`;
+  say('learning');
   const before = await accuracy(color);
   const points: [number, number][] = [];
   const { ask, ...model } = loaded;
   await ask.dispose();
   loaded = null;
   const grown = await learnColor(model, color, new RandomStream(0, `learn ${color}`), async (step, loss) => {
+    signal.throwIfAborted();
     points.push([step, loss]);
     if (step % 5 > 0) return;
     find('curve').innerHTML = String(lineChart('loss', [{ name: 'loss', points }]));
@@ -181,22 +165,28 @@ async function learn(): Promise<void> {
   if (example === undefined) return;
   newScene(example.scene);
   question.value = example.question;
-  await answer();
+  return answer();
 }
 
-async function save(): Promise<void> {
+async function save(): Promise<string | undefined> {
   if (loaded === null) return;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([await zipOf(loaded)], { type: 'application/zip' }));
   link.download = 'visualbert.zip';
   link.click();
   URL.revokeObjectURL(link.href);
+  return `saved as ${link.download}`;
 }
 
-function onSubmit(id: string, task: () => Promise<void>): void {
+async function forget(): Promise<string> {
+  await emptyCache();
+  return 'the cache is empty';
+}
+
+function onSubmit(id: string, action: Action): void {
   find(id).addEventListener('submit', (event) => {
     event.preventDefault();
-    run(task);
+    actions.start(action);
   });
 }
 
@@ -218,16 +208,18 @@ newScene(scene);
 onSubmit('loading', load);
 onSubmit('asking', answer);
 onSubmit('learning', learn);
-method.addEventListener('change', () => run(answer));
-find('detect').addEventListener('change', () => run(answer));
-find('abort').addEventListener('click', () => download.abort());
-find('forget').addEventListener('click', () => run(emptyCache));
-find('save').addEventListener('click', () => run(save));
+method.addEventListener('change', () => actions.start(answer));
+find('detect').addEventListener('change', () => actions.start(answer));
+find('abort').addEventListener('click', () => actions.stop(STOPPED));
+find('forget').addEventListener('click', () => actions.start(forget));
+find('save').addEventListener('click', () => actions.start(save));
 find('new-scene').addEventListener('click', () => {
   newScene(createScene('scene', random, {}));
-  run(answer);
+  actions.start(answer);
 });
 backend.value = await bestBackend();
 backend.disabled = false; // not before: a choice would be lost
 find<HTMLButtonElement>('load').disabled = false;
-say('choose a model and load it');
+say(usualStatus());
+// Opens the page offline. Browsers allow service workers on https and localhost only.
+if ('serviceWorker' in navigator) await navigator.serviceWorker.register('./service-worker.js');

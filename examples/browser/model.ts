@@ -21,6 +21,17 @@ export async function openModel(address: string): Promise<Model> {
   return { model, processor: await VisualBertProcessor.fromPretrained(address, { defaultTask: 'vqa' }) };
 }
 
+/** [CLS], [MASK] and [SEP] */
+const SPECIAL_TOKENS = 3;
+
+/** How many word pieces a question has, and how many of them the model reads. */
+export async function questionLength({ processor }: Model, question: string): Promise<{ read: number; total: number }> {
+  const { tokenizer, task } = processor;
+  const unlimited = new VisualBertProcessor({ tokenizer, task, maxLength: Number.MAX_SAFE_INTEGER });
+  const [cut, whole] = await Promise.all([processor, unlimited].map((one) => one.encodeText(question)));
+  return { read: (cut?.ids.length ?? 0) - SPECIAL_TOKENS, total: (whole?.ids.length ?? 0) - SPECIAL_TOKENS };
+}
+
 /** The same model with one more answer, whose class starts with weights of 0. The model before is disposed. */
 export async function withAnswer({ model, processor }: Model, answer: string): Promise<Model> {
   const answers = [...(processor.answers?.answers ?? []), answer];

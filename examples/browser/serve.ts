@@ -3,9 +3,27 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { preview } from 'vite';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
 import { buildPage } from './build.js';
 
 const OUT_DIR = resolve('dist', 'browser-example');
+
+const flags = await yargs(hideBin(process.argv))
+  .scriptName('npm run example:browser --')
+  .usage(
+    '$0 [options]\n\nBuilds a page in which the model of the quickstart answers and learns, and opens it. Runs the quickstart first if necessary.',
+  )
+  .options({
+    open: { type: 'boolean', default: true, describe: 'open the page in the browser' },
+    port: {
+      type: 'number',
+      default: 4173,
+      describe: 'of the server on this computer; the next free one if it is taken',
+    },
+  })
+  .strict()
+  .parseAsync();
 
 let run = lastRun();
 if (run === null) {
@@ -17,9 +35,11 @@ if (run === null) {
 if (run === null) throw new Error('the quickstart left no model in runs/quickstart');
 console.log(`Building the page with the model of ${run}`);
 await buildPage({ run: join(run, 'real', 'vqa'), detector: join(run, 'detector') }, OUT_DIR);
-const server = await preview({ configFile: false, build: { outDir: OUT_DIR }, preview: { open: true } });
-server.printUrls();
-console.log('Ctrl-C stops the server.');
+const server = await preview({
+  ...{ configFile: false, build: { outDir: OUT_DIR } },
+  preview: { port: flags.port, open: flags.open },
+});
+console.log(`Page: ${server.resolvedUrls?.local[0]} (Ctrl-C stops the server)`);
 
 /** The newest run of the quickstart that has a model. */
 function lastRun(): string | null {

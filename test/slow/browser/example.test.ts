@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Page } from 'playwright-core';
+import { preview } from 'vite';
 import { buildPage } from '../../../examples/browser/build.js';
 import { colorExamples, regionsOf } from '../../../examples/browser/learn.js';
 import { SHAPES_DETECTOR } from '../../../examples/shapes/detector.js';
@@ -201,21 +202,87 @@ let opened: Site;
     600_000,
   );
 
-  test('loads the model from the cache without a network, reports an empty cache, and can be aborted', async () => {
+  const statusIs = (page: Page, expected: RegExp): Promise<unknown> =>
+    page.waitForFunction(
+      ({ source }) => new RegExp(source).test(document.getElementById('status')?.textContent ?? ''),
+      expected,
+    );
+
+  test('loads the model from the cache without a network, and says what is missing without it', async () => {
     const page = await open('wasm');
     await page.context().setOffline(true);
     await page.click('#load');
-    await page.waitForSelector('main:not([inert])');
-    expect(await page.textContent('#status')).toContain('parameters on wasm');
+    await statusIs(page, /^\d+ parameters on wasm$/);
     await page.click('#forget');
-    await page.waitForSelector('main:not([inert])');
+    await statusIs(page, /^the cache is empty$/);
     await page.click('#load');
-    await page.waitForFunction(() => document.getElementById('status')?.textContent?.includes('has no model.json'));
+    await statusIs(page, /model\.json: the server cannot be reached, .*check the network/);
     await page.context().setOffline(false);
+    await page.click('#load');
+    await statusIs(page, /^\d+ parameters on wasm$/);
+    await page.close();
+  }, 100_000);
+
+  test('stops a download, keeps the model before, and clears the message at the next action', async () => {
+    const page = await open('wasm');
+    await page.click('#forget');
+    await statusIs(page, /^the cache is empty$/);
     await page.route('**/*.bin', () => undefined); // never answered
     await page.click('#load');
     await page.click('#abort:not([disabled])');
-    await page.waitForFunction(() => /abort/i.test(document.getElementById('status')?.textContent ?? ''));
+    await statusIs(page, /^the download was stopped; complete files are kept, and Load continues it$/);
+    await page.fill('#question', ' ');
+    await page.press('#question', 'Enter');
+    await statusIs(page, /expected a text that is not blank/);
+    await page.fill('#question', 'Is there a red thing?');
+    await page.press('#question', 'Enter');
+    await statusIs(page, /^\d+ parameters on wasm$/);
+    await page.close();
+  }, 100_000);
+
+  test('finishes an answer before another backend is loaded, and stops learning for it', async () => {
+    const page = await open('webgl');
+    const loadOn = async (backend: string): Promise<void> => {
+      await page.selectOption('#backend', backend);
+      await page.click('#load');
+      await statusIs(page, new RegExp(`^\\d+ parameters on ${backend}$`));
+    };
+    await page.press('#question', 'Enter');
+    await loadOn('wasm');
+    await page.click('#learn');
+    await statusIs(page, /^learning$/);
+    await loadOn('cpu');
+    expect(await page.textContent('#learnt')).toBe('');
+    await page.close();
+  }, 100_000);
+
+  test('says how much of a long question was read', async () => {
+    const page = await open('wasm');
+    await ask(page, `what color ${'is the thing '.repeat(80)}`);
+    const [, read, total] = /read the first (\d+) of its (\d+) word pieces/.exec(
+      (await page.textContent('#status')) ?? '',
+    ) as RegExpExecArray;
+    expect(Number(total)).toBe(2 + 3 * 80 + 1); // with its question mark
+    expect(Number(read)).toBe(SHAPES_RECIPE.model.maxPositionEmbeddings - 3);
+    await page.close();
+  }, 100_000);
+
+  test('opens without its server after the first visit', async () => {
+    const server = await preview({
+      configFile: false,
+      logLevel: 'silent',
+      build: { outDir: site },
+      preview: { port: 0 },
+    });
+    const page = await opened.browser.newPage();
+    await page.goto(server.resolvedUrls?.local[0] ?? '');
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await server.close();
+    await page.reload();
+    await statusIs(page, /^choose a model and load it$/);
+    await page.selectOption('#backend', 'wasm');
+    await page.click('#load');
+    await statusIs(page, /the server cannot be reached/);
     await page.close();
   }, 100_000);
 });
