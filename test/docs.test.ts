@@ -1,14 +1,16 @@
 // Runs every TypeScript block of the README and of docs/, with small stand-ins for checkpoints and features.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import typescript from 'typescript';
 import * as surface from '../src/node.js';
+import { cacheRoot } from '../src/cache-root.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { PAGES } from './helpers/command-line/shell-blocks.js';
 import { tinyModel } from './helpers/models/tiny-model.js';
 import { temporaryFolder } from './helpers/files/temporary-folder.js';
+import { DETECTOR_FILES, narrowDetector } from './vision/narrow.js';
 
 interface Block {
   page: string;
@@ -62,6 +64,58 @@ if (!hasEngine) process.stderr.write(`skipped: blocks that train on the engine; 
 
 const WORDS = '[PAD] [UNK] [CLS] [SEP] [MASK] what is the man eating who apple a in cat color it ? .'.split(' ');
 
+/** What blocks name and a test has no copy of, with what stands in for it. */
+const STAND_INS: readonly (readonly [string, string])[] = [
+  // the preset with few channels, as `pytorch_model.bin` has it
+  ["detector: 'vg-r101-c4'", `detector: ${JSON.stringify(narrowDetector('vg-r101-c4'))}`],
+];
+
+/** What TensorFlow.js prints in Node when a block imports the browser's entry. */
+const HINT = /^\n?=+\nHi, looks like you are running TensorFlow\.js in Node\.js\..*\n=+\n/m;
+
+/** Answers requests to example.org from the current folder. */
+const SERVER = `
+import { existsSync, readFileSync } from 'node:fs';
+const { fetch } = globalThis;
+globalThis.fetch = async (url, init) => {
+  const { hostname, pathname } = new URL(url);
+  if (hostname !== 'example.org') return fetch(url, init);
+  const path = '.' + pathname;
+  return existsSync(path) ? new Response(readFileSync(path)) : new Response(null, { status: 404 });
+};
+`;
+
+/** A detector of random weights, as `findDetector` finds it in the package's cache, and the engine in the same cache. */
+async function writeCache(cache: string): Promise<void> {
+  mkdirSync(cache);
+  const installed = cacheRoot();
+  for (const name of existsSync(installed) ? readdirSync(installed) : [])
+    if (name !== 'detectors') symlinkSync(join(installed, name), join(cache, name));
+  const folder = join(cache, 'detectors', 'mmf-x101');
+  const head = { kind: 'layers', width: 2048 } as const;
+  const detector = new surface.TrainableDetector({ ...narrowDetector('detectron1-r101-fpn'), head }, { seed: 1 });
+  await detector.savePretrained(folder);
+  detector.dispose();
+  const config = join(folder, 'config.json');
+  const settings = JSON.parse(readFileSync(config, 'utf8')) as object;
+  writeFileSync(config, JSON.stringify({ ...settings, name: 'mmf-x101' }));
+}
+
+/** A model with answers in the web format, and one for onnxruntime. */
+async function writeConverted(files: string, vqa: string): Promise<void> {
+  const named = join(root, 'named');
+  const model = tinyModel('VisualBertForQuestionAnswering', {
+    vocabSize: WORDS.length,
+    numLabels: 3,
+    id2label: { 0: '<unk>', 1: 'yes', 2: 'no' },
+  });
+  await model.savePretrained(named);
+  model.dispose();
+  writeFileSync(join(named, 'vocab.txt'), `${WORDS.join('\n')}\n`);
+  await surface.convertCheckpoint(named, { outDir: join(files, 'web'), format: 'tfjs' });
+  await surface.convertCheckpoint(vqa, { outDir: join(files, 'onnx'), format: 'onnx' });
+}
+
 let root = '';
 beforeAll(async () => {
   root = temporaryFolder();
@@ -86,22 +140,33 @@ beforeAll(async () => {
     join(files, 'trainval_resnet101_faster_rcnn_genome_36.tsv'),
     ['397133', 10, 10, 3, boxes, regions].join('\t') + '\n',
   );
+  writeFileSync(join(files, 'server.mjs'), SERVER);
+  copyFileSync(join('test', 'fixtures', 'vcr', 'still.jpg'), join(files, 'photo.jpg'));
+  copyFileSync(join('test', 'fixtures', 'vision', DETECTOR_FILES['vg-r101-c4']), join(files, 'pytorch_model.bin'));
+  await writeCache(join(root, 'cache'));
+  await writeConverted(files, hubSnapshot(cache, 'uclanlp/visualbert-vqa'));
 });
 
 /** Runs code as a module of a project that has the package, and gives what it printed. */
 function run(name: string, code: string): { stdout: string; folder: string } {
   const folder = projectFolder(name);
-  const { outputText } = typescript.transpileModule(code, {
+  const small = STAND_INS.reduce((text, [named, standIn]) => text.replace(named, standIn), code);
+  const { outputText } = typescript.transpileModule(small, {
     compilerOptions: { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 },
   });
   writeFileSync(join(folder, 'first.mjs'), outputText);
-  const { stdout, stderr, status } = node(folder, 'first.mjs');
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const { stdout, stderr, status } = node(folder, '--import', './server.mjs', 'first.mjs');
+  expect({ status, stderr: stderr.replace(HINT, '') }).toEqual({ status: 0, stderr: '' });
   return { stdout, folder };
 }
 
 function node(folder: string, ...args: string[]): SpawnSyncReturns<string> {
-  const env = { ...process.env, HF_HUB_CACHE: join(root, 'hub'), HF_HUB_OFFLINE: '1' };
+  const env = {
+    ...process.env,
+    HF_HUB_CACHE: join(root, 'hub'),
+    HF_HUB_OFFLINE: '1',
+    VISUALBERT_CACHE: join(root, 'cache'),
+  };
   return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env });
 }
 
@@ -110,6 +175,8 @@ function projectFolder(name: string): string {
   const folder = join(root, name.replace(/\W+/g, '-'));
   mkdirSync(join(folder, 'node_modules', '@tensorflow'), { recursive: true });
   symlinkSync(resolve('.'), join(folder, 'node_modules', 'visualbert-tfjs'));
+  for (const other of ['onnxruntime-node', '@tensorflow/tfjs-backend-webgpu'])
+    symlinkSync(resolve('node_modules', other), join(folder, 'node_modules', other));
   for (const file of readdirSync(join(root, 'files'))) symlinkSync(join(root, 'files', file), join(folder, file));
   return folder;
 }
@@ -130,6 +197,19 @@ describe('blocks of the README and docs', () => {
       ({ mark, above }) => mark !== '' && !(mark === 'no-run' && /^<!-- no-run: .+ -->$/.test(above)),
     );
     expect(silent.map(({ page, line }) => `${page}:${line}`)).toEqual([]);
+  });
+
+  const unrun = BLOCKS.filter(({ mark }) => mark === 'no-run');
+  test.each(unrun)('$page:$line has the right types, at least', ({ page, line, above, code }) => {
+    process.stderr.write(`${page}:${line}: only its types are checked;${above.replace(/<!--.*?no-run:|-->/g, '')}\n`);
+    const path = join(projectFolder(`types ${page} ${line}`), 'block.mts');
+    writeFileSync(path, code);
+    const program = typescript.createProgram([path], {
+      ...{ module: typescript.ModuleKind.NodeNext, target: typescript.ScriptTarget.ES2022, strict: true },
+      ...{ noEmit: true, skipLibCheck: true, types: [], preserveSymlinks: false },
+    });
+    const messages = typescript.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
+    expect(messages).toEqual([]);
   });
 
   for (const block of BLOCKS.filter((one) => one.mark === '' && one !== FIRST_RESULT)) {
@@ -155,6 +235,23 @@ describe('blocks of the README and docs', () => {
     expect(readdirSync(join(folder, 'my-visualbert')).sort()).toEqual(['config.json', 'model.safetensors']);
   },
 );
+
+test('every table is whole: a header, a line of dashes, and rows of as many cells', () => {
+  const damaged = PAGES.flatMap((page) => {
+    const lines = readFileSync(page, 'utf8')
+      .replace(/^```[\s\S]*?^```/gm, (block) => block.replace(/[^\n]/g, ''))
+      .split('\n');
+    const isRow = (line: string | undefined): boolean => line?.startsWith('|') ?? false;
+    const cells = (line = ''): number => line.replace(/`[^`]*`|\\\|/g, '').split('|').length;
+    return lines.flatMap((line, i) => {
+      if (!isRow(line)) return [];
+      const first = lines.findLastIndex((one, j) => j <= i && !isRow(one)) + 1;
+      const isWhole = /^\|(?: ?:?-+:? ?\|)+$/.test(lines[first + 1] ?? '') && cells(line) === cells(lines[first]);
+      return isWhole ? [] : [`${page}:${i + 1}`];
+    });
+  });
+  expect(damaged).toEqual([]);
+});
 
 test('every page of docs is in the sidebar of the site', () => {
   const config = readFileSync('docs/.vitepress/config.mts', 'utf8');
