@@ -14,6 +14,7 @@ const JOBS = {
   'test:gpu': [...JEST, '--config', 'jest.gpu.config.mjs', '--runInBand'],
   quickstart: ['dist/examples/quickstart.js'],
   'example:browser': ['dist/examples/browser/serve.js'],
+  docs: ['tools/build-docs.mjs'],
   bench: ['dist/bench/run.js'],
   'gpu-report': ['dist/bench/gpu/report.js'],
 };
@@ -28,9 +29,9 @@ process.chdir(ROOT);
 requireNode();
 if (job === 'test:gpu') requireGpu();
 installPackages();
-build();
-// The report installs its own.
-if (job !== 'gpu-report') installEngine(job === 'test:gpu' ? ['--gpu'] : ['--if-missing']);
+if (job !== 'docs') build(); // the site is made from the sources
+// The report installs its own engine.
+if (!['docs', 'gpu-report'].includes(job)) installEngine(job === 'test:gpu' ? ['--gpu'] : ['--if-missing']);
 process.exit(run(process.execPath, [...program, ...rest]));
 
 function run(command, args, options = {}) {

@@ -9,6 +9,15 @@ function apiSidebar(): DefaultTheme.SidebarItem[] {
   return existsSync(API) ? (JSON.parse(readFileSync(API, 'utf8')) as DefaultTheme.SidebarItem[]) : [];
 }
 
+/** Addresses relative to the page, so that the site also opens from disk, without a server. */
+function relativeAddresses(html: string, file: string): string {
+  const up = '../'.repeat(file.split('/').length - 1) || './';
+  return html.replace(/\b(href|src)="\/(?!\/)([^"]*)"/g, (_, name: string, path: string) => {
+    const [, folder = '', rest = ''] = /^([^#?]*)(.*)$/.exec(path) ?? [];
+    return `${name}="${up}${folder}${folder === '' || folder.endsWith('/') ? 'index.html' : ''}${rest}"`;
+  });
+}
+
 const page = (text: string, link: string): DefaultTheme.SidebarItem => ({ text, link });
 
 const guide: DefaultTheme.SidebarItem[] = [
@@ -64,6 +73,7 @@ export default defineConfig({
   lang: 'en',
   outDir: '../dist/docs',
   cleanUrls: false,
+  transformHtml: (html, _, { page: source }) => relativeAddresses(html, source),
   themeConfig: {
     search: { provider: 'local' },
     nav: [
