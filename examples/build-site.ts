@@ -10,6 +10,10 @@ import { build } from 'vite';
 export async function buildSite(root: string, outDir: string, alias: Record<string, string> = {}): Promise<void> {
   await build({
     ...{ root, base: './', configFile: false, logLevel: 'error', resolve: { alias } },
-    build: { outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+    build: {
+      ...{ outDir: resolve(outDir), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 4000 },
+      // Comments in zod that Rollup ignores.
+      rollupOptions: { onwarn: (warning, warn) => (warning.code === 'INVALID_ANNOTATION' ? undefined : warn(warning)) },
+    },
   });
 }
