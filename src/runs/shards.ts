@@ -59,7 +59,7 @@ export interface MergedEvaluation extends RunEvaluation, Pick<EvaluateRunOptions
 
 /**
  * Merges the outputs of all parts, in any order: metrics and predictions equal those of one evaluation, bit for bit. Examples are read again.
- * @param output file for the predictions, in the evaluation server's format.
+ * @param options `output`: file for the predictions, in the evaluation server's format.
  * @throws ConfigError when a part is missing or given twice, or predictions have no `output`; DataError for a file that is not a part, or parts of different evaluations
  */
 export async function mergeEvaluations(
