@@ -113,22 +113,26 @@ function parsedJson(path: string, text: string): unknown {
   }
 }
 
-/** Checks the arguments and the options of the task together. @throws OptionsError naming all that cannot be used */
-export function requireSettings({ task, data, arguments: given }: RunSettings): void {
-  const errors = [() => resolveTrainingArguments(given), () => resolveTaskOptions(task, data)].flatMap((resolve) => {
-    try {
-      resolve();
-      return [];
-    } catch (error) {
-      if (error instanceof OptionsError) return [error];
-      throw error;
-    }
-  });
-  const [first, second] = errors;
-  if (first === undefined) return;
-  if (second === undefined) throw first;
-  const [problems, known] = [errors.flatMap((error) => error.problems), errors.flatMap((error) => error.known)];
-  throw new OptionsError('settings', problems, known);
+/** The arguments of a run. @throws OptionsError naming all that cannot be used, with the options of the task that cannot */
+export function resolveArguments({ task, data, arguments: given }: RunSettings): ReturnType<typeof resolveTrainingArguments> {
+  try {
+    return resolveTrainingArguments(given);
+  } catch (error) {
+    const other = error instanceof OptionsError ? problemsOf(() => resolveTaskOptions(task, data)) : null;
+    if (!(error instanceof OptionsError) || other === null) throw error;
+    throw new OptionsError('settings', [...error.problems, ...other.problems], [...error.known, ...other.known]);
+  }
+}
+
+/** What is wrong with options; null when they can be used. */
+function problemsOf(resolve: () => unknown): OptionsError | null {
+  try {
+    resolve();
+    return null;
+  } catch (error) {
+    if (error instanceof OptionsError) return error;
+    throw error;
+  }
 }
 
 /** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has settings that are none */

@@ -2,7 +2,7 @@
 import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
-import { flatTrainingArguments, resolveTrainingArguments, type TrainingArguments } from '../training/arguments.js';
+import { flatTrainingArguments, type TrainingArguments } from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
@@ -14,7 +14,7 @@ import type { LeftOutImage } from '../tasks/shared/opened-task.js';
 import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../training/task.js';
-import { requireSettings, type RunSettings } from './settings.js';
+import { resolveArguments, type RunSettings } from './settings.js';
 import { requireKinds, requireOptions } from '../options.js';
 
 /** Examples that are read at once. */
@@ -58,8 +58,7 @@ export async function openTrainRun(
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
-  requireSettings(settings);
-  const resolved = resolveTrainingArguments(settings.arguments); // first: data and model take longer to open
+  const resolved = resolveArguments(settings); // first: data and model take longer to open
   const given = flatTrainingArguments(resolved);
   const { seed, outputDir, resume } = resolved;
   const writes = (watching.cluster?.server.worker ?? 0) === 0;
