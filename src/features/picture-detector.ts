@@ -2,11 +2,12 @@
 import { shortAddress } from '#platform';
 import { ConfigError, DataError } from '../errors.js';
 import { shown } from '../options.js';
+import type { RgbImage } from '../pictures/rgb-image.js';
 import type { PixelFeatureOptions } from './pixel-options.js';
 import type { RegionFeatures } from './region-features.js';
 
 /** A picture: a file's path, an address, or the bytes of a file. */
-export type Picture = string | URL | Uint8Array;
+export type Picture = string | URL | Uint8Array | ArrayBuffer | Blob;
 
 /** Finds regions in pictures and describes them. `RegionDetector` is one. */
 export interface PictureDetector {
@@ -22,7 +23,42 @@ export interface PictureDetector {
 
 /** Whether an input is a picture, not regions. */
 export function isPicture(input: unknown): input is Picture {
-  return typeof input === 'string' || input instanceof URL || ArrayBuffer.isView(input);
+  return typeof input === 'string' || input instanceof URL || byteCount(input) !== null;
+}
+
+/**
+ * Checks what is given as a picture: one, or its pixels.
+ * @throws ConfigError saying what was received
+ */
+export function requirePictureInput(owner: string, input: unknown): asserts input is Picture | RgbImage {
+  if (isPicture(input) || hasFields(input, 'width', 'height', 'rgb')) return;
+  const isRegions = hasFields(input, 'features', 'dim', 'count');
+  throw new ConfigError(
+    `${owner}: expected a picture (a path, an address, the bytes of a file, or pixels { width, height, rgb }), received ` +
+      (isRegions
+        ? 'region features; they need no detector: give them as visualEmbeds to a processor, as regions to a pipeline'
+        : kindOf(input)),
+  );
+}
+
+function hasFields(value: unknown, ...names: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && names.every((name) => name in value);
+}
+
+/** `a list`, `an object with width, height, data`, `5`. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value !== 'object' || value === null) return shown(value);
+  const name = (value.constructor as { name?: string } | undefined)?.name ?? 'Object';
+  if (name !== 'Object') return `a value of the class ${name}`;
+  const fields = Object.keys(value);
+  return fields.length === 0 ? 'an empty object' : `an object with ${fields.slice(0, 8).join(', ')}`;
+}
+
+/** The size of a picture that is given as bytes; null for another value. */
+function byteCount(input: unknown): number | null {
+  if (input instanceof Blob) return input.size;
+  return ArrayBuffer.isView(input) || input instanceof ArrayBuffer ? input.byteLength : null;
 }
 
 /**
@@ -37,6 +73,7 @@ export function pictureReader(detector: PictureDetector | undefined): (picture: 
   const pending = new Map<unknown, Promise<RegionFeatures>>();
   let last: Promise<unknown> = Promise.resolve();
   return async (picture) => {
+    requirePictureInput('image', picture);
     if (detector === undefined) throw missingDetector();
     const key = picture instanceof URL ? picture.href : picture;
     const known = pending.get(key);
@@ -51,7 +88,8 @@ export function pictureReader(detector: PictureDetector | undefined): (picture: 
 async function detectOne(detector: PictureDetector, picture: Picture): Promise<RegionFeatures> {
   const [regions] = await detector.detect([picture]);
   if (regions !== undefined && regions.count > 0) return regions;
-  const name = ArrayBuffer.isView(picture) ? `a picture of ${picture.byteLength} bytes` : shortAddress(String(picture));
+  const bytes = byteCount(picture);
+  const name = bytes === null ? shortAddress(String(picture)) : `a picture of ${bytes} bytes`;
   throw new DataError(`${name}: the detector found no regions`);
 }
 

@@ -13,7 +13,12 @@ const MAX_DOWNLOAD_BYTES = 64 << 20;
  * Reads and decodes a picture: a file's path, an address (http, https, data, file), or bytes.
  * @throws DataError when it does not exist, cannot be downloaded (at most 64 MiB, without 30 s of silence, within 5 minutes), and as `decodePicture` does.
  */
-export async function loadPicture(picture: string | URL | Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+export async function loadPicture(
+  picture: string | URL | Uint8Array | ArrayBuffer | Blob,
+  options: DecodeOptions = {},
+): Promise<RgbImage> {
+  if (picture instanceof Blob) return loadPicture(await picture.arrayBuffer(), options);
+  if (picture instanceof ArrayBuffer) return loadPicture(new Uint8Array(picture), options);
   if (ArrayBuffer.isView(picture)) return decodePicture(picture, `picture of ${picture.byteLength} bytes`, options);
   const where = String(picture);
   if (where.startsWith('file:')) return readPicture(fileURLToPath(where), options);
@@ -22,8 +27,8 @@ export async function loadPicture(picture: string | URL | Uint8Array, options: D
 }
 
 /** Checks that a picture is there, where it is a file. @throws DataError as `loadPicture` does. */
-export async function requirePicture(picture: string | URL | Uint8Array): Promise<void> {
-  if (ArrayBuffer.isView(picture)) return;
+export async function requirePicture(picture: string | URL | Uint8Array | ArrayBuffer | Blob): Promise<void> {
+  if (typeof picture !== 'string' && !(picture instanceof URL)) return;
   const where = String(picture);
   if (where.startsWith('file:')) await requirePictureFile(fileURLToPath(where));
   else if (!isUrl(where)) await requirePictureFile(where);

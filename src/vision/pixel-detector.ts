@@ -1,10 +1,10 @@
 // Pixel features of the boxes that a detector finds, for models that were trained on pixel features.
-import { loadPicture } from '#vision';
-import { isPicture, type Picture, type PictureDetector } from '../features/picture-detector.js';
+import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import { pixelFeatureDim, pixelFeatures } from '../features/pixels.js';
 import { requireKinds } from '../options.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
+import { pixelsOf } from './read-picture.js';
 import type { RegionDetector } from './region-detector.js';
 
 /** Finds regions in pictures and computes their pixel features. */
@@ -34,9 +34,7 @@ export function pixelDetector(
     dim: pixelFeatureDim(options),
     pixels: options,
     detect: async (pictures) => {
-      const load = async (picture: Picture | RgbImage): Promise<RgbImage> =>
-        isPicture(picture) ? loadPicture(picture) : picture;
-      const images = await Promise.all(pictures.map(load));
+      const images = await Promise.all(pictures.map((picture) => pixelsOf('pixelDetector', picture)));
       const found = await detector.detect(images);
       return images.map((image, i) => pixelFeatures(image, boxRows(found[i]?.boxes ?? new Float32Array()), options));
     },

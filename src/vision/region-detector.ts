@@ -1,10 +1,10 @@
 // RegionDetector: detects regions with features in pictures.
 import * as tf from '@tensorflow/tfjs';
 import type { HubOptions } from '#platform';
-import { canCompileDetector, createCompiledPass, loadPicture } from '#vision';
+import { canCompileDetector, createCompiledPass } from '#vision';
 import type { Precision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
-import { isPicture, type Picture } from '../features/picture-detector.js';
+import type { Picture } from '../features/picture-detector.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { chooseRegions } from './detector/choose.js';
@@ -17,6 +17,7 @@ import type { DetectorNetwork } from './detector/network.js';
 import { batchPictures, type PictureBatch, preparePicture, type PreparedPicture } from './detector/preprocess.js';
 import { type DetectorChoice, openDetector } from './weights/open.js';
 import { planWeights } from './weights/plan.js';
+import { pixelsOf } from './read-picture.js';
 import { readNetwork } from './weights/read.js';
 import { defined, requireBatchSize, requireOptions, requirePath } from '../options.js';
 import { chunk } from '../chunk.js';
@@ -152,7 +153,7 @@ export class RegionDetector {
   }
 
   private async prepare(pictures: readonly (Picture | RgbImage)[], { shapes }: DetectorPass): Promise<PreparedBatch> {
-    const images = await Promise.all(pictures.map((picture) => (isPicture(picture) ? loadPicture(picture) : picture)));
+    const images = await Promise.all(pictures.map((picture) => pixelsOf('RegionDetector', picture)));
     const prepared = images.map((image) => preparePicture(image, this.config));
     return { images, prepared, batch: batchPictures(prepared, this.config, shapes) };
   }

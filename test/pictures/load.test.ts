@@ -34,6 +34,8 @@ test('a path, an address and bytes give the same picture', async () => {
     pathToFileURL(path),
     pathToFileURL(path).href,
     bytes,
+    new Uint8Array(bytes).buffer,
+    new Blob([bytes]),
     `${address}/photo.png`,
     new URL(`${address}/photo.png`),
     `data:image/png;base64,${bytes.toString('base64')}`,

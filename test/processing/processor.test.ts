@@ -81,6 +81,16 @@ describe('VisualBertProcessor', () => {
     expect(await nlvr2({ text: 'a', image: ['a.jpg', 'b.jpg'] })).toEqual(pair);
     expect(await nlvr2({ text: ['a'], image: [['a.jpg', 'b.jpg']] })).toEqual(pair);
     await expect(vqa({ text: 'a', image: 'a.jpg' })).rejects.toThrow('received a picture; give a detector');
+    for (const [image, received] of [
+      [regions(3, 2), 'region features; they need no detector: give them as visualEmbeds'],
+      [{ width: 2, height: 2, data: [] }, 'an object with width, height, data'],
+      [{}, 'an empty object'],
+      [new Map(), 'a value of the class Map'],
+      [5, '5'],
+    ])
+      await expect(vqa({ text: 'a', image: image as string, detector })).rejects.toThrow(
+        `image: expected a picture (a path, an address, the bytes of a file, or pixels { width, height, rgb }), received ${received as string}`,
+      );
     await expect(vqa({ text: ['a', 'b'], image: ['a.jpg'], detector })).rejects.toThrow(
       'one entry for each of the 2 texts',
     );

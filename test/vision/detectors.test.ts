@@ -11,6 +11,7 @@ import { runDetector } from '../../src/vision/detector/forward.js';
 import type { DetectorNetwork } from '../../src/vision/detector/network.js';
 import { createRegionCutter } from '../../src/vision/detector/pooling.js';
 import { batchPictures, preparePicture } from '../../src/vision/detector/preprocess.js';
+import { pixelDetector } from '../../src/vision/pixel-detector.js';
 import { type DetectedRegions, RegionDetector } from '../../src/vision/region-detector.js';
 import { openDetector } from '../../src/vision/weights/open.js';
 import { planWeights } from '../../src/vision/weights/plan.js';
@@ -42,6 +43,19 @@ function expectNear(received: ArrayLike<number>, expected: RawTensor, what: stri
     worst = Math.max(worst, Math.abs((received[i] as number) - (values[i] as number)));
   expect({ what, isNear: worst / largest < TOLERANCE, worst: worst / largest }).toMatchObject({ what, isNear: true });
 }
+
+test('what is no picture is named, by a detector and by one that describes boxes by their pixels', async () => {
+  const detector = new RegionDetector(narrowDetector('coco-r101-fpn'));
+  const regions = { features: new Float32Array(2), dim: 2, count: 1 };
+  const both = [detector, pixelDetector(detector, { cells: 2, look: 'form' })];
+  for (const one of both) {
+    await expect(one.detect([regions as unknown as string])).rejects.toThrow(
+      'received region features; they need no detector',
+    );
+    await expect(one.detect([{} as unknown as string])).rejects.toThrow('received an empty object');
+  }
+  await detector.dispose();
+});
 
 test('a detector whose first pass was refused is freed all the same', async () => {
   const before = tf.memory().numTensors;
