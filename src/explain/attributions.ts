@@ -6,7 +6,7 @@ import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import { attentionRow, relevanceRow, rolloutRow } from './methods.js';
 import type { StudiedExample } from './studied-example.js';
-import { type LayerAttention, prepareTrace, runTrace, TARGET, type TracedBatch } from './trace.js';
+import { type LayerAttention, preparedTrace, runTrace, TARGET, type TracedBatch } from './trace.js';
 
 /** A sequence with its words and the number of its regions. */
 export type SequenceParts = Pick<StudiedExample, 'sequence' | 'words' | 'regions'>;
@@ -37,7 +37,7 @@ export async function traceBatch(
   const data = new Float32Array(sizeOf(shape));
   explained.scores.forEach((score, row) => (data[row * (data.length / examples.length) + score] = 1));
   const padded = pad({ ...inputs, [TARGET]: { dtype: 'float32', shape, data } }, examples.length);
-  return runTrace(prepareTrace(model, forward, output), padded.inputs);
+  return runTrace(preparedTrace(model, forward, output), padded.inputs);
 }
 
 /** Rows by the methods that read attention. */

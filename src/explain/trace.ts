@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
 import type { StepTensors, TrainableModel } from '../training/step/trainable-model.js';
-import type { RunFunction } from '../training/step/runner.js';
+import type { RunFunction, StepFunction } from '../training/step/runner.js';
 import type { RawTensor } from '../raw-tensor.js';
 
 /** One layer's attention over a sequence. */
@@ -23,13 +23,25 @@ export type TracedModel = TrainableModel & { readonly config: VisualBertConfig }
 /** The input that selects the explained scores, as factors of the output. */
 export const TARGET = 'explainedTarget';
 
+/** The traces of each forward pass by the output that they explain, so that a pass records each of them once. */
+const traces = new WeakMap<ForwardPass, Map<string, RunFunction>>();
+
+/** The trace of the output `name`, prepared on first use. @param forward of this model */
+export function preparedTrace(model: TracedModel, forward: ForwardPass, name: string): RunFunction {
+  const known = traces.get(forward) ?? new Map<string, RunFunction>();
+  traces.set(forward, known);
+  const trace = known.get(name) ?? forward.prepare(traceOf(model, name), `explain ${name}`);
+  known.set(name, trace);
+  return trace;
+}
+
 /**
  * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: returns `attention.<layer>` and
  * `gradient.<layer>` `[b, n, s, s]`, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
  * attend over the text alone, `[b, n, t, t]`, and one more layer over text and regions.
  */
-export function prepareTrace(model: TracedModel, forward: ForwardPass, name: string): RunFunction {
-  return forward.prepare(({ [TARGET]: target, ...inputs }) => {
+function traceOf(model: TracedModel, name: string): StepFunction {
+  return ({ [TARGET]: target, ...inputs }) => {
     const seen: tf.Tensor[] = [];
     const scores = (...changes: tf.Tensor[]): tf.Tensor => {
       const outputs = computeWith(model, inputs, (probabilities) => {
@@ -44,7 +56,7 @@ export function prepareTrace(model: TracedModel, forward: ForwardPass, name: str
     const attentions = seen.map((attention) => tf.clone(attention));
     tf.dispose(seen); // they were kept beyond the tape; their clones remain
     return { ...named('gradient', grads), ...named('attention', attentions) };
-  }, `explain ${name}`);
+  };
 }
 
 /** A function of model inputs that returns only `attention.<layer>`. */

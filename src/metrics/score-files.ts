@@ -107,7 +107,7 @@ export async function scoreFlickrFile(
     for (const { id, imageId, phrases } of await readFlickrEntities(entities, split)) {
       const regions = source === null ? undefined : (await source.read(imageId)).boxes;
       phrases.forEach(({ boxes, types }, phrase) => {
-        const named = predicted.get(`${id} ${phrase}`);
+        const named = predicted.get(id)?.get(String(phrase));
         if (named === undefined) throw new DataError(`${predictions}: no prediction for phrase ${phrase} of ${id}`);
         const found = matchingRegions(boxes, named);
         const isFindable = regions === undefined ? found.length > 0 : matchingRegions(boxes, regions).length > 0;
@@ -135,17 +135,19 @@ export async function scoreFlickrFile(
   return { scores: { ...overall, perPhraseType }, text };
 }
 
-/** The boxes of each phrase, flat, by `<sentence id> <number of the phrase>`. */
-async function readPhraseBoxes(path: string): Promise<Map<string, readonly number[]>> {
-  const found = new Map<string, readonly number[]>();
+/** The boxes of each phrase, flat, by the id of its sentence and its number. */
+async function readPhraseBoxes(path: string): Promise<ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>> {
+  const found = new Map<string, Map<string, readonly number[]>>();
   for (const record of await readJsonRecords(path)) {
     const object = asObject(record);
     const boxes = listField(object, 'boxes', record.where) as Box[];
     const isBox = (box: unknown): boolean => Array.isArray(box) && box.length === 4 && box.every(Number.isFinite);
     if (!boxes.every(isBox)) throw new DataError(`${record.where}: expected boxes as lists of four numbers`);
-    const key = `${idField(object, 'id', record.where)} ${idField(object, 'phrase', record.where)}`;
-    if (found.has(key)) throw new DataError(`${record.where}: a second prediction for the same phrase`);
-    found.set(key, boxes.flat());
+    const id = idField(object, 'id', record.where);
+    const phrase = idField(object, 'phrase', record.where);
+    const ofSentence = found.get(id) ?? new Map<string, readonly number[]>();
+    if (ofSentence.has(phrase)) throw new DataError(`${record.where}: a second prediction for the same phrase`);
+    found.set(id, ofSentence.set(phrase, boxes.flat()));
   }
   return found;
 }

@@ -8,7 +8,7 @@ import { type StepInputs, type TrainableModel } from './trainable-model.js';
 export interface ForwardPass {
   readonly compiled: boolean;
   outputs(inputs: StepInputs): Promise<RawTensors>;
-  /** Prepares another function of the same parameters, such as one with gradients: once for each name. */
+  /** Prepares another function of the same parameters, such as one with gradients; keep what it returns, since each call records anew. @param name for profiles and errors */
   prepare(fn: StepFunction, name: string): RunFunction;
   dispose(): Promise<void>;
 }
@@ -24,15 +24,10 @@ export function forwardPassOver(model: TrainableModel, runner: StepRunner): Forw
     (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
     'forward',
   );
-  const prepared = new Map<string, RunFunction>();
   return {
     compiled: runner.compiled,
     outputs: async (inputs) => forward(model.prepareArrays(await readInputs(inputs)).arrays),
-    prepare: (fn, name) => {
-      const run = prepared.get(name) ?? runner.prepare(fn, name);
-      prepared.set(name, run);
-      return run;
-    },
+    prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),
   };
 }

@@ -76,15 +76,22 @@ function composedRoiAlign(pixels: tf.Tensor2D, regions: LocatedRegions, options:
 function bySamples(regions: LocatedRegions, options: RoiAlignOptions): { rows: number[]; samples: Samples }[] {
   const steps = tf.tidy(() => tf.stack([1, 0].map((axis) => axisOf(regions, axis, options).step)).dataSync());
   const r = regions.boxes.shape[0];
-  const groups = new Map<string, { rows: number[]; samples: Samples }>();
+  const groups: { rows: number[]; samples: Samples }[] = [];
+  const byRows = new Map<number, Map<number, number[]>>();
   for (let i = 0; i < r; i++) {
     const samples = { rows: Math.ceil(steps[i] as number), columns: Math.ceil(steps[r + i] as number) };
-    const key = `${samples.rows} ${samples.columns}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { rows: [i], samples });
-    else group.rows.push(i);
+    const byColumns = byRows.get(samples.rows) ?? new Map<number, number[]>();
+    byRows.set(samples.rows, byColumns);
+    const known = byColumns.get(samples.columns);
+    if (known !== undefined) {
+      known.push(i);
+      continue;
+    }
+    const rows = [i];
+    byColumns.set(samples.columns, rows);
+    groups.push({ rows, samples });
   }
-  return [...groups.values()];
+  return groups;
 }
 
 function alignedInPieces(
