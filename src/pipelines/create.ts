@@ -89,7 +89,7 @@ export function createAccess<T extends PipelineName>(
   const { forward } = parts;
   const pad: PipelineAccess<T>['pad'] = (inputs, count) => {
     const size = forward.compiled ? Math.min(bucketOf(count, BATCH_BUCKETS), Math.max(count, batchSize)) : count;
-    return { size, inputs: size === count ? inputs : filledInputs({ inputs, count }, size) };
+    return { size, inputs: size === count ? inputs : filledInputs({ inputs, labels: [], count }, size) };
   };
   return {
     ...parts,

@@ -17,6 +17,11 @@ export interface Batch {
   inputs: Record<string, RawTensor>;
   /** Inputs of the whole batch, of any shape. */
   shared?: Record<string, RawTensor>;
+  /**
+   * Names of the inputs that are labels, which padding leaves out of the loss; empty for a batch without labels.
+   * Default: `labels` and `sentenceImageLabels`; a batch with neither of them must name its labels.
+   */
+  labels?: readonly string[];
   count: number;
 }
 

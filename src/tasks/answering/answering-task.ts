@@ -83,7 +83,10 @@ export async function openQuestions<R extends Question>(
       collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
         const inputs = processor.collate(examples, { buckets });
         const labels = softLabels(examples, kind, answers);
-        return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
+        const count = examples.length;
+        return labels === null
+          ? { inputs, labels: [], count }
+          : { inputs: { ...inputs, labels }, labels: ['labels'], count };
       },
       createMetric: () => createMetric(kind, predict),
       describe: (examples, outputs) =>

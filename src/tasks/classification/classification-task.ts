@@ -124,7 +124,10 @@ function createClassificationTask<R extends ClassifiedText>(parts: Classificatio
     collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
       const inputs = processor.collate(examples, { buckets });
       const labels = classLabels(examples);
-      return { inputs: labels === null ? inputs : { ...inputs, labels }, count: examples.length };
+      const count = examples.length;
+      return labels === null
+        ? { inputs, labels: [], count }
+        : { inputs: { ...inputs, labels }, labels: ['labels'], count };
     },
     createMetric: (): Metric<ClassifiedExample<R>> =>
       keepingMetric(

@@ -120,6 +120,7 @@ function createGroundingTask(name: string, processor: VisualBertProcessor): Task
           regionToPhrasePosition: { dtype: 'int32', shape: [b, p], data: positions },
           labels: { dtype: 'float32', shape: [b, p, v], data: labels },
         },
+        labels: ['labels'],
         count: b,
       };
     },

@@ -93,7 +93,12 @@ export function createPretrainingTask<R extends PretrainingRecord>(
             ),
           }
         : {};
-      return { inputs: { ...inputs, ...aligned, ...sentenceImageLabels(prepared) }, count: examples.length };
+      const matches = sentenceImageLabels(prepared);
+      return {
+        inputs: { ...inputs, ...aligned, ...matches },
+        labels: ['labels', ...Object.keys(matches)],
+        count: examples.length,
+      };
     },
     createMetric: () => createPretrainingMetric((example) => asked.get(example)),
     describe: (examples, outputs) =>

@@ -119,14 +119,15 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
         inputs['visualEmbeds']?.shape[2] ?? 0,
       );
       inputs['imageTextAlignment'] = { ...alignment, shape: [b, CHOICES, ...alignment.shape.slice(1)] };
-      if (examples.every(({ label }) => label !== null)) {
+      const isLabeled = examples.every(({ label }) => label !== null);
+      if (isLabeled) {
         inputs['labels'] = {
           dtype: 'int32',
           shape: [b],
           data: Int32Array.from(examples, ({ label }) => label as number),
         };
       }
-      return { inputs, count: b };
+      return { inputs, labels: isLabeled ? ['labels'] : [], count: b };
     },
     describe: (examples, outputs) =>
       probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row, names)),

@@ -1,5 +1,5 @@
 // Reads batches, and pads a short batch without changing its loss.
-import { ShapeError } from '../../errors.js';
+import { ConfigError, ShapeError } from '../../errors.js';
 import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { IGNORED_LABEL } from '../../scores.js';
 import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
@@ -15,7 +15,22 @@ export async function readBatch<E>(
   return { examples, batch: await task.collate(examples, options) };
 }
 
-const LABELS = new Set(['labels', 'sentenceImageLabels']);
+/** Labels of this package's classes, which a batch need not name. */
+const STANDARD_LABELS = ['labels', 'sentenceImageLabels'];
+
+/** The inputs that are labels. @throws ConfigError for those that are unknown */
+function labelsOf({ inputs, labels }: Batch): readonly string[] {
+  const found = (labels ?? STANDARD_LABELS).filter((name) => Object.hasOwn(inputs, name));
+  if (labels === undefined ? found.length > 0 : found.length === labels.length) return found;
+  const [expected, received] =
+    labels === undefined
+      ? [`labels, since none of its inputs is called ${STANDARD_LABELS.join(' or ')}`, 'none']
+      : ['names of its inputs as labels', labels.join(', ')];
+  throw new ConfigError(
+    `batch: expected ${expected}, received ${received} for the inputs ${Object.keys(inputs).join(', ')}; ` +
+      "name the inputs that are labels in the batch's labels ([] if it has none)",
+  );
+}
 
 /** The model's inputs of a batch as it is. */
 export function wholeInputs({ inputs, shared }: Batch): RawTensors {
@@ -26,16 +41,18 @@ export function wholeInputs({ inputs, shared }: Batch): RawTensors {
  * The model's inputs of a batch padded to exactly `size` examples, the shape of a recorded step: the last example is repeated with labels
  * that losses ignore (integers `IGNORED_LABEL`, soft labels 0), and `exampleCount` is the number of real ones. Loss and gradients are those
  * of the short batch.
- * @throws ShapeError for an input that has another number of examples on its first axis
+ * @throws ShapeError for an input that has another number of examples on its first axis; ConfigError for a batch whose labels are unknown
  */
-export function filledInputs({ inputs, shared, count }: Batch, size: number): RawTensors {
+export function filledInputs(batch: Batch, size: number): RawTensors {
+  const { inputs, shared, count } = batch;
+  const labels = labelsOf(batch);
   const filled: RawTensors = {
     exampleCount: { dtype: 'float32', shape: [], data: Float32Array.of(count) },
     ...shared,
   };
   for (const [name, tensor] of Object.entries(inputs)) {
     requireExamples(`batch: input ${name}`, tensor, count, 'put inputs of the whole batch into its shared');
-    filled[name] = size === count ? tensor : fillRows(tensor, size, LABELS.has(name));
+    filled[name] = size === count ? tensor : fillRows(tensor, size, labels.includes(name));
   }
   return filled;
 }

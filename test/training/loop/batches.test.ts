@@ -94,6 +94,7 @@ const paddingTask: Task<EncodedExample> = {
   greaterIsBetter: false,
   collate: async (examples, { buckets = DEFAULT_BUCKETS }) => ({
     inputs: padBatch(examples, { buckets, padId: 0 }),
+    labels: [],
     count: examples.length,
   }),
   createMetric: () => ({ update: () => undefined, compute: () => ({}) }),

@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { cutOutputs, filledInputs } from '../../../src/training/loop/batches.js';
+import type * as tf from '@tensorflow/tfjs';
+import type { RawTensor } from '../../../src/raw-tensor.js';
+import type { Batch } from '../../../src/training/task.js';
+import { createEagerForwardPass } from '../../../src/training/step/forward-pass.js';
+import { cutOutputs, filledInputs, readBatch, wholeInputs } from '../../../src/training/loop/batches.js';
 import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
 import { duration } from '../../../src/training/log/progress.js';
-import { points } from './tiny-task.js';
+import { pointModel, points, pointTask } from './tiny-task.js';
 
 const OPTIONS = { batchSize: 8, seed: 5, shuffle: true, groupByLength: false };
 const sorted = (batches: number[][]): number[] => batches.flat().sort((a, b) => a - b);
@@ -52,6 +56,43 @@ describe('filledInputs', () => {
     expect([...(filledInputs({ count: 2, inputs: { labels } }, 3)['labels']?.data ?? [])]).toEqual([
       0.5, 1, 0, 1, 0, 0,
     ]);
+  });
+
+  test('keeps the loss of a task whose labels have another name', async () => {
+    const named = ({ inputs: { labels, ...inputs }, count }: Batch): Batch => ({
+      inputs: { ...inputs, relevance: labels as RawTensor },
+      labels: ['relevance'],
+      count,
+    });
+    const [dataset, order] = [points(3, 1), { seed: 0, epoch: 0, training: true }];
+    const task = {
+      ...pointTask,
+      collate: async (...given: Parameters<typeof pointTask.collate>) => named(await pointTask.collate(...given)),
+    };
+    const { batch: short } = await readBatch(task, dataset, [0, 1, 2], order);
+    const model = pointModel();
+    const forward = createEagerForwardPass({
+      ...model,
+      compute: ({ relevance, ...inputs }, options) =>
+        model.compute({ ...inputs, labels: relevance as tf.Tensor }, options),
+    });
+    const [whole, filled] = await Promise.all([wholeInputs(short), filledInputs(short, 8)].map(forward.outputs));
+    expect(whole?.['loss']?.data[0]).toBeGreaterThan(0);
+    expect(filled?.['loss']?.data[0]).toBeCloseTo(whole?.['loss']?.data[0] as number, 6);
+    await forward.dispose();
+    model.dispose();
+  });
+
+  test('refuses labels that it cannot know', () => {
+    const { ids } = batch.inputs;
+    const advice = "name the inputs that are labels in the batch's labels ([] if it has none)";
+    expect(() => filledInputs({ count: 2, inputs: { ids, relevance: ids } }, 4)).toThrow(
+      `batch: expected labels, since none of its inputs is called labels or sentenceImageLabels, received none for the inputs ids, relevance; ${advice}`,
+    );
+    expect(() => filledInputs({ ...batch, labels: ['label'] }, 4)).toThrow(
+      `batch: expected names of its inputs as labels, received label for the inputs ids, labels; ${advice}`,
+    );
+    expect(filledInputs({ count: 2, inputs: { ids }, labels: [] }, 4)['ids']?.shape).toEqual([4, 3]);
   });
 
   test('is undone in the outputs', () => {
