@@ -20,6 +20,7 @@ import {
   type TrainResult,
   type TrainRun,
 } from '../src/node.js';
+import { argumentsToResume } from '../src/runs/settings.js';
 import { requireStoredPaths } from '../src/runs/stored-paths.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -141,12 +142,11 @@ async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArgumen
     given['outputDir'],
     Object.fromEntries(Object.entries(run.data).filter(([name]) => !replaced.has(name))),
   );
-  const saved = Object.entries(run.arguments).filter(([key]) => key !== 'stopAfter'); // applies to one start only
   return sortSettings({
     model: run.model,
     ...(run.modelConfig === undefined ? {} : { modelConfig: run.modelConfig }),
     ...run.data,
-    ...Object.fromEntries(saved),
+    ...argumentsToResume(run.arguments),
     ...given,
   });
 }

@@ -3,12 +3,9 @@ import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config/config.js';
 import { readBatch } from '../training/loop/batches.js';
 import type { Dataset, Task } from '../training/task.js';
-import { resolveTaskOptions } from '../tasks/shared/options.js';
+import { optionRole, resolveTaskOptions } from '../tasks/shared/options.js';
 import { predictionOptions, type RunSettings } from './settings.js';
 import { fingerprintOf } from '../tasks/shared/fingerprint.js';
-
-/** Options of location and reading speed, which may change between two starts. */
-const FREE_OPTIONS = new Set(['features', 'entities', 'cacheMb']);
 
 /** Number of examples whose inputs are compared: all of a small data set, a quick sample of a large one. */
 const SAMPLED = 64;
@@ -20,7 +17,7 @@ export function fixedSettingsOf(
   { extra: _, ...config }: VisualBertConfig,
 ): Record<string, unknown> {
   const options = Object.entries(predictionOptions(resolveTaskOptions(task, data)));
-  const fields = [...options.filter(([name]) => !FREE_OPTIONS.has(name)), ...Object.entries(config)];
+  const fields = [...options.filter(([name]) => optionRole(name).variesByStart !== true), ...Object.entries(config)];
   return Object.fromEntries(
     fields.map(([name, value]) => [
       name,

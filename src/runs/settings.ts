@@ -16,7 +16,7 @@ import {
   text,
 } from '../options.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
-import { resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
+import { argumentRole, resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
@@ -177,6 +177,11 @@ async function runsIn(dir: string): Promise<string[]> {
   return names.filter((_, i) => found[i]).map((name) => join(dir, name));
 }
 
+/** The stored arguments of a run that apply to its next start too. */
+export function argumentsToResume(stored: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(stored).filter(([name]) => argumentRole(name).isOfOneStart !== true));
+}
+
 /** Whether a run has validation examples. */
 export function hasValidation(data: Record<string, unknown>): boolean {
   requireKinds('hasValidation', { 'an object': { data } });
@@ -192,9 +197,9 @@ export function validationOptions(data: Record<string, unknown>): Record<string,
   const options: Record<string, unknown> = {};
   const replaced: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {
-    const { validates } = optionRole(name);
+    const { validates, isStoredInRun } = optionRole(name);
     if (validates !== undefined) replaced[validates] = value;
-    else if (name !== 'vocabulary' && name !== 'answers') options[name] = value; // the run folder has its own
+    else if (isStoredInRun !== true) options[name] = value;
   }
   return { ...options, ...replaced };
 }

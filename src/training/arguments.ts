@@ -25,9 +25,21 @@ function inRun<T extends z.ZodType>(
   return option.unwrap().default(value).describe(description);
 }
 
+/** Metadata of an argument besides its check and help text. */
+interface ArgumentRole {
+  /** Whether it may vary between the starts of a run: results do not depend on it. */
+  variesByStart?: true;
+  /** Whether it may vary between workers: folders, and what only worker 0 uses. */
+  variesByWorker?: true;
+  /** Whether it applies to one start of a run only. */
+  isOfOneStart?: true;
+}
+
+const VARIES = { variesByStart: true, variesByWorker: true } satisfies ArgumentRole;
+
 /** What a run trains on, and for how long. */
 const extent = {
-  outputDir: text('a folder').describe('folder of the run: model, checkpoints, metrics, report'),
+  outputDir: text('a folder').meta(VARIES).describe('folder of the run: model, checkpoints, metrics, report'),
   epochs: number('a number above 0', (x) => x > 0)
     .default(3)
     .describe('number of epochs'),
@@ -63,19 +75,32 @@ const course = {
   shuffle: truth().default(true).describe('shuffle the examples in every epoch'),
   groupByLength: truth().default(false).describe('batch examples of similar length'),
   evaluateEvery: interval.default('epoch').describe('epoch, never, or a number of updates'),
-  saveEvery: interval.default('epoch').describe('epoch, never, or a number of updates; evaluations also save'),
-  keepCheckpoints: count.default(2).describe('number of newest checkpoints to keep, besides the best one'),
-  patience: count.optional().describe('number of evaluations without improvement after which the run stops'),
-  logEvery: count.default(10).describe('number of updates between two log lines'),
-  histograms: truth().default(false).describe('write histograms of all parameters for TensorBoard'),
+  saveEvery: interval
+    .default('epoch')
+    .meta({ variesByStart: true } satisfies ArgumentRole)
+    .describe('epoch, never, or a number of updates; evaluations also save'),
+  keepCheckpoints: count.default(2).meta(VARIES).describe('number of newest checkpoints to keep, besides the best one'),
+  patience: count
+    .optional()
+    .meta(VARIES)
+    .describe('number of evaluations without improvement after which the run stops'),
+  logEvery: count.default(10).meta(VARIES).describe('number of updates between two log lines'),
+  histograms: truth().default(false).meta(VARIES).describe('write histograms of all parameters for TensorBoard'),
   stopAfter: count
     .optional()
+    .meta({ variesByStart: true, isOfOneStart: true } satisfies ArgumentRole)
     .describe('save and stop after this number of updates in this process; --resume continues'),
-  resume: truth().default(false).describe('resume from the newest checkpoint in outputDir'),
+  resume: truth().default(false).meta(VARIES).describe('resume from the newest checkpoint in outputDir'),
 };
 
 /** Names, checks, defaults and descriptions of all arguments, in the order of help and docs. */
 export const TRAINING_ARGUMENTS = { ...extent, ...stepArguments, ...course };
+
+/** The metadata of an argument; empty for an unknown name. */
+export function argumentRole(name: string): ArgumentRole {
+  const known: Readonly<Record<string, z.ZodType>> = TRAINING_ARGUMENTS;
+  return (known[name]?.meta() ?? {}) as ArgumentRole;
+}
 
 /** The arguments as they are given and stored: in one object. */
 const flatSchema = z

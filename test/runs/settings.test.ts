@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
+import { ALL_TASK_OPTIONS, optionRole, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -81,4 +82,14 @@ describe('readRun', () => {
     writeFileSync(path, '// a preset\n{\n  // its task\n  "task": "nlvr"\n}\n');
     expect(await readSettings(path)).toEqual({ task: 'nlvr' });
   });
+});
+
+test('the options of every task state which may vary between starts, and which a run folder stores', () => {
+  const namesWith = (role: keyof ReturnType<typeof optionRole>): string[] =>
+    Object.keys(ALL_TASK_OPTIONS).filter((name) => optionRole(name)[role] === true);
+  expect(namesWith('variesByStart').sort()).toEqual(['cacheMb', 'entities', 'features']);
+  expect(namesWith('isStoredInRun').sort()).toEqual(['answers', 'vocabulary']);
+  for (const { shape } of Object.values(TASK_OPTIONS)) {
+    for (const [name, option] of Object.entries(shape)) expect({ ...option.meta(), description: '' }).toEqual({ ...optionRole(name), description: '' });
+  }
 });

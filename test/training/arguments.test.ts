@@ -1,6 +1,7 @@
 // The arguments of a run: given and stored in one object, used with those of the step apart.
 import { describe, expect, test } from '@jest/globals';
 import {
+  argumentRole,
   flatTrainingArguments,
   resolveTrainingArguments,
   stepOptionsOf,
@@ -39,6 +40,16 @@ describe('the arguments of a run', () => {
       'saveEvery: expected epoch, never or a whole number above 0, received "10"; write 10 without quotes',
     );
     expect(() => resolveTrainingArguments({ outputDir: 'a', saveEvery: 'day' })).toThrow(/above 0, received "day"$/);
+  });
+
+  test('state which of them may vary between starts and workers', () => {
+    const namesWith = (role: keyof ReturnType<typeof argumentRole>): string[] =>
+      Object.keys(TRAINING_ARGUMENTS).filter((name) => argumentRole(name)[role] === true);
+    const ofWorkers = ['outputDir', 'keepCheckpoints', 'patience', 'logEvery', 'histograms', 'resume'];
+    expect(namesWith('variesByWorker')).toEqual(ofWorkers);
+    expect(namesWith('variesByStart').sort()).toEqual([...ofWorkers, 'saveEvery', 'stopAfter'].sort());
+    expect(namesWith('isOfOneStart')).toEqual(['stopAfter']);
+    expect(argumentRole('hiddenSize')).toEqual({});
   });
 
   test('give the step its warmup, its seed and the end of its schedule', async () => {

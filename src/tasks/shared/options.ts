@@ -17,12 +17,18 @@ export interface OptionRole {
   validates?: string;
   /** Whether it names examples, labels or words, so that it does not apply to other examples of a run. */
   namesExamples?: true;
+  /** Whether it may vary between the starts of a run: locations and reading speed, which results do not depend on. */
+  variesByStart?: true;
+  /** Whether a run folder has its own copy of the file, which opens other examples of the run. */
+  isStoredInRun?: true;
 }
 
 /** An option that names examples, labels or words. */
-function ofExamples<S extends z.ZodType>(schema: S, description: string): S {
-  return schema.meta({ description, namesExamples: true } satisfies OptionRole & { description: string });
+function ofExamples<S extends z.ZodType>(schema: S, description: string, role: OptionRole = {}): S {
+  return schema.meta({ description, namesExamples: true, ...role } satisfies OptionRole & { description: string });
 }
+
+const VARIES = { variesByStart: true } satisfies OptionRole;
 
 /** The counterpart of an option for validation examples. */
 function validating<S extends z.ZodType>(validates: string, schema: S, description: string): z.ZodOptional<S> {
@@ -47,16 +53,20 @@ const common = {
   vocabulary: ofExamples(
     path.optional(),
     "vocab.txt; default: the model's; for a new model built from the training texts",
+    { isStoredInRun: true },
   ),
   grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
   cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
   look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
   cacheMb: number('a number of at least 0', (x) => x >= 0)
     .default(256)
+    .meta(VARIES)
     .describe('size of the cache of region features, in MB'),
 };
 
-const features = paths.describe('region features: a file or folder in any format of docs/data.md; several are joined');
+const features = paths
+  .meta(VARIES)
+  .describe('region features: a file or folder in any format of docs/data.md; several are joined');
 
 const vqa = z.strictObject({
   questions: ofExamples(paths, 'VQA 2.0 questions (.json, .gz), or easy-VQA questions.json; several are joined'),
@@ -67,6 +77,7 @@ const vqa = z.strictObject({
   answers: ofExamples(
     path.optional(),
     "list of answers (.txt, .json); default: the model's, else built from the training answers",
+    { isStoredInRun: true },
   ),
   minimumAnswerCount: ofExamples(
     wholeNumber(1).default(9),
@@ -78,7 +89,10 @@ const vqa = z.strictObject({
 const nlvr = z.strictObject({
   data: ofExamples(paths, 'NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
   validationData: validating('data', paths, 'validation statements'),
-  features: features.optional().describe('region features of the pictures; default: the structured scenes'),
+  features: features
+    .optional()
+    .meta(VARIES)
+    .describe('region features of the pictures; default: the structured scenes'),
   ...common,
 });
 
@@ -104,7 +118,7 @@ const places = truth()
   .describe("append each region's position in the picture to its features (2048 + 6)");
 
 const flickr = z.strictObject({
-  entities: path.describe('folder of Flickr30k Entities, with Sentences and Annotations'),
+  entities: path.meta(VARIES).describe('folder of Flickr30k Entities, with Sentences and Annotations'),
   split: ofExamples(path, 'list of image ids: train.txt, val.txt or test.txt'),
   validationSplit: validating('split', path, 'list of validation image ids'),
   features,
@@ -138,7 +152,9 @@ const own = {
 const classification = z.strictObject({ ...own, ...common });
 const answering = z.strictObject({
   ...own,
-  answers: ofExamples(path.optional(), "list of answers (.txt, .json); default: the model's, else those of the data"),
+  answers: ofExamples(path.optional(), "list of answers (.txt, .json); default: the model's, else those of the data", {
+    isStoredInRun: true,
+  }),
   ...common,
 });
 const grounding = z.strictObject({ ...own, places, ...common });

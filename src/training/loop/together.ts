@@ -5,14 +5,11 @@ import { TrainingError } from '../../errors.js';
 import { listenForStop } from '../../platform/stop-signals.js';
 import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
-import { flatTrainingArguments, stepOptionsOf } from '../arguments.js';
+import { argumentRole, flatTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { updatesOf } from './updates.js';
 import { Validation } from './validation.js';
-
-/** Arguments that may differ between workers: folders, and those used only by worker 0. */
-const OWN_ARGUMENTS = new Set(['outputDir', 'resume', 'logEvery', 'keepCheckpoints', 'histograms', 'patience']);
 
 /** Compares data, arguments and settings of all workers. @throws TrainingError naming a worker and what differs */
 export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): Promise<void> {
@@ -24,7 +21,7 @@ export async function requireAgreement<E>(plan: RunPlan<E>, cluster: Cluster): P
     'the parameters of the model': shapes.join('; '),
     ...Object.fromEntries(
       Object.entries({ ...fixedSettings, ...flatTrainingArguments(given) }).flatMap(([name, value]) =>
-        OWN_ARGUMENTS.has(name) ? [] : [[name, JSON.stringify(value) ?? 'not set'] as const],
+        argumentRole(name).variesByWorker === true ? [] : [[name, JSON.stringify(value) ?? 'not set'] as const],
       ),
     ),
   };

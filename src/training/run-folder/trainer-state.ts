@@ -1,6 +1,6 @@
 // The trainer state in a checkpoint, and the comparison of settings when a run resumes.
 import { TrainingError } from '../../errors.js';
-import { type TrainingArguments } from '../arguments.js';
+import { argumentRole, type TrainingArguments } from '../arguments.js';
 
 /** The best evaluation so far. */
 export interface BestEvaluation {
@@ -46,18 +46,6 @@ export function finiteOf(metrics: Readonly<Record<string, number>>): Record<stri
   return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
 }
 
-/** Arguments that may differ when a run resumes: they affect logs and files, not results. */
-const FREE_ARGUMENTS = new Set([
-  'outputDir',
-  'resume',
-  'logEvery',
-  'keepCheckpoints',
-  'stopAfter',
-  'patience',
-  'saveEvery',
-  'histograms',
-]);
-
 /**
  * Checks that a checkpoint belongs to this run.
  * @throws TrainingError naming each setting that differs, or the examples when they do
@@ -86,7 +74,7 @@ export function requireSameRun(
 function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
   return Object.keys({ ...saved, ...now }).flatMap((key) => {
     const [before, after] = [saved, now].map((all) => JSON.stringify(all[key]));
-    return FREE_ARGUMENTS.has(key) || before === after
+    return argumentRole(key).variesByStart === true || before === after
       ? []
       : [`\`${key}\` was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
   });
