@@ -1,7 +1,6 @@
 // visualbert train: fine-tunes a VisualBERT on a task. VQA 2.0 from COCO pre-training takes about 20 GB of features and, on one GPU, a day.
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { existsSync } from 'node:fs';
 import {
   type Cluster,
   counted,
@@ -94,8 +93,7 @@ function taskCommand(task: TaskName): CommandModule<object, TrainArguments> {
         ) as unknown as Argv<TrainArguments>,
     handler: async (flags) => {
       if (isLauncher(flags) && !flags.dryRun) {
-        const { outputDir } = (await settingsOf(task, flags)).arguments;
-        process.exitCode = await launch(flags, async () => existsSync(join(String(outputDir), 'run.json')));
+        process.exitCode = await launch(flags, await settingsOf(task, flags));
         return;
       }
       await useBackend(flags, 'train');

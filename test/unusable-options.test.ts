@@ -56,6 +56,7 @@ const CALLS: Record<string, (value: never) => unknown> = {
   evaluateExplanations: (value) => visualbert.evaluateExplanations(value),
   evaluateHeads: (value) => visualbert.evaluateHeads(value),
   openTrainRun: (value) => visualbert.openTrainRun(value),
+  requireStartable: (value) => visualbert.requireStartable(value),
   openOneInput: (value) => visualbert.openOneInput(value),
   openQuestion: (value) => visualbert.openQuestion(value),
   settings: (value) => visualbert.sortSettings(value),
@@ -100,6 +101,7 @@ describe.each(Object.entries(CALLS))('options of %s', (name, call) => {
 /** What is not called options. */
 const EXPECTED: Record<string, string> = {
   openTrainRun: 'expected the settings of a run, from sortSettings',
+  requireStartable: 'expected the settings of a run, from sortSettings',
 };
 
 describe.each(Object.entries(PATHS))('a path of %s', (name, call) => {

@@ -1,5 +1,15 @@
 // The flags of training over several processes, started here or listed in the variable TF_CONFIG.
-import { type Cluster, clusterFromTfConfig, joinCluster, launchWorkers } from '../../src/node.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Cluster,
+  clusterFromTfConfig,
+  joinCluster,
+  launchWorkers,
+  requireStartable,
+  type RunSettings,
+} from '../../src/node.js';
+import { type BackendArguments } from './backend.js';
 
 export const WORKER_FLAGS = {
   workers: {
@@ -39,18 +49,43 @@ export function isLauncher({ workers = 1 }: WorkerArguments): boolean {
   return workers > 1 && process.env['TF_CONFIG'] === undefined;
 }
 
-/** Starts this command once for each worker. Returns the exit code. @param canResume whether a restart can resume the run */
-export function launch(
-  { workers = 1, maxRestarts, workerTimeout }: WorkerArguments,
-  canResume: () => Promise<boolean>,
+/**
+ * Starts this command once for each worker, after the checks that need neither data nor model. Returns the exit code.
+ * @throws ConfigError for settings with which all workers would fail
+ */
+export async function launch(
+  { workers = 1, maxRestarts, workerTimeout, backend }: WorkerArguments & BackendArguments,
+  settings: RunSettings,
 ): Promise<number> {
+  if (backend !== undefined && backend !== 'tensorflow')
+    throw new Error(`--workers: needs the native engine, received --backend ${backend}; leave out one of them`);
+  const { step } = await requireStartable(settings, workers);
   const command = process.argv.slice(1);
   return launchWorkers({
     ...{ workers, maxRestarts, timeoutSeconds: workerTimeout },
-    command: async (start) =>
-      start > 0 && !command.includes('--resume') && (await canResume()) ? [...command, '--resume'] : command,
+    command: (start) => (start === 0 ? Promise.resolve(command) : resumeCommand(command, settings, step)),
     log: (line) => console.error(line),
   });
+}
+
+/** The command after a restart: it resumes the run, and makes what is left of `stopAfter`; null if that is nothing. @param startedAt updates before the first start */
+async function resumeCommand(
+  command: readonly string[],
+  settings: RunSettings,
+  startedAt: number,
+): Promise<readonly string[] | null> {
+  const resumed = { ...settings, arguments: { ...settings.arguments, resume: true } };
+  const { step, arguments: given } = await requireStartable(resumed);
+  const { outputDir, stopAfter } = given;
+  const resume = !command.includes('--resume') && existsSync(join(outputDir, 'run.json')) ? ['--resume'] : [];
+  if (stopAfter === undefined) return [...command, ...resume];
+  const left = stopAfter - (step - startedAt);
+  if (left < 1) return null;
+  const names = ['--stop-after', '--stopAfter'];
+  const others = command.filter(
+    (word, i) => !names.includes(word.split('=')[0] ?? '') && !names.includes(command[i - 1] ?? ''),
+  );
+  return [...others, ...resume, '--stop-after', `${left}`];
 }
 
 /** Joins the cluster in TF_CONFIG; null if it is not set or has one worker. @throws ConfigError when it contradicts --workers */

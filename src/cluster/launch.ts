@@ -13,8 +13,8 @@ export const WORKER_LOST = 138;
 export interface LaunchOptions {
   /** Number of processes. */
   workers: number;
-  /** Arguments of Node for a start, by its number from 0. */
-  command: (start: number) => Promise<readonly string[]>;
+  /** Arguments of Node for a start, by its number from 0. Null when nothing is left to do after a worker was lost. */
+  command: (start: number) => Promise<readonly string[] | null>;
   /** How often workers may be restarted. */
   maxRestarts: number;
   /** How long the others may take to end after one has ended. */
@@ -40,7 +40,9 @@ export async function launchWorkers(options: LaunchOptions): Promise<number> {
   if (!Number.isSafeInteger(workers) || workers < 1)
     throw new ConfigError(`launchWorkers: workers: expected a whole number above 0, received ${String(workers)}`);
   for (let start = 0; ; start++) {
-    const { ends, isStopped } = await runOnce(options, start);
+    const command = await options.command(start);
+    if (command === null) return 0;
+    const { ends, isStopped } = await runOnce(options, command);
     const failed = ends.find(({ code }) => code !== 0 && code !== null && code !== WORKER_LOST);
     const lost = ends.findIndex(({ code, signal }) => signal !== null || code === WORKER_LOST);
     if (failed !== undefined) return failed.code ?? 1;
@@ -55,10 +57,11 @@ export async function launchWorkers(options: LaunchOptions): Promise<number> {
   }
 }
 
-async function runOnce(options: LaunchOptions, start: number): Promise<{ ends: End[]; isStopped: boolean }> {
-  const { workers, timeoutSeconds } = options;
+async function runOnce(
+  { workers, timeoutSeconds }: LaunchOptions,
+  command: readonly string[],
+): Promise<{ ends: End[]; isStopped: boolean }> {
   const addresses = (await freePorts(workers)).map((port) => `127.0.0.1:${port}`);
-  const command = await options.command(start);
   const children = addresses.map((_, worker) => startWorker(command, addresses, worker));
   let isStopped = false;
   const forward = (signal: NodeJS.Signals): void => {

@@ -2,11 +2,17 @@
 import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
 import { type TrainerOptions } from '../training/loop/trainer-options.js';
-import { flatTrainingArguments, type TrainingArguments } from '../training/arguments.js';
+import {
+  flatTrainingArguments,
+  requireWholeShares,
+  type ResolvedTrainingArguments,
+  type TrainingArguments,
+} from '../training/arguments.js';
 import type { LoadingReport } from '../models/pretrained/types.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
 import { pictureReader } from '../tasks/shared/notes.js';
+import { resolveTaskOptions } from '../tasks/shared/options.js';
 import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
 import type { Architecture } from '../models/pretrained/classify.js';
@@ -45,6 +51,25 @@ export interface TrainRun {
 export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
+}
+
+/**
+ * Checks what needs neither data nor model: the arguments and the options of the task, that the workers can share a batch, and that the folder holds no other run.
+ * @returns the arguments with all defaults filled in, and the updates that the run has already made
+ * @throws ConfigError for arguments, options, a number of workers or a folder that do not fit
+ */
+export async function requireStartable(
+  settings: RunSettings,
+  workers = 1,
+): Promise<{ arguments: ResolvedTrainingArguments; step: number }> {
+  requireOptions('requireStartable', settings, 'the settings of a run, from sortSettings');
+  const resolved = resolveArguments(settings);
+  const { outputDir, resume } = resolved;
+  requireWholeShares(resolved, workers);
+  const store = new CheckpointStore(outputDir);
+  await requireFreeFolder(outputDir, resume, store);
+  resolveTaskOptions(settings.task, settings.data);
+  return { arguments: resolved, step: (await store.steps()).at(-1) ?? 0 };
 }
 
 /**

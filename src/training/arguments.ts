@@ -1,6 +1,7 @@
 // The arguments of a training run: its own and the options of its step. Flags, config files, types, help and docs are generated from them.
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { ConfigError } from '../errors.js';
 import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
 
@@ -89,7 +90,9 @@ const course = {
   stopAfter: count
     .optional()
     .meta({ variesByStart: true, isOfOneStart: true } satisfies ArgumentRole)
-    .describe('save and stop after this number of updates in this process; --resume continues'),
+    .describe(
+      'save and stop after this number of updates since this start, restarts by --workers included; --resume continues',
+    ),
   resume: truth().default(false).meta(VARIES).describe('resume from the newest checkpoint in outputDir'),
 };
 
@@ -124,6 +127,14 @@ export type ResolvedTrainingArguments = z.output<typeof nestedSchema>;
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
   const given = parseOptions('TrainingArguments', flatSchema, options);
   return nestedSchema.parse({ ...given, step: given });
+}
+
+/** Workers share each batch equally. @throws ConfigError when their number does not divide it */
+export function requireWholeShares({ batchSize }: Pick<ResolvedTrainingArguments, 'batchSize'>, workers: number): void {
+  if (batchSize % workers === 0) return;
+  throw new ConfigError(
+    `Trainer: batchSize: expected a multiple of the ${workers} workers, which share each batch, received ${batchSize}`,
+  );
 }
 
 /** Resolved arguments in one object, as run.json and checkpoints store them; `resolveTrainingArguments` is the inverse. */

@@ -122,6 +122,25 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     expect(twice.stderr).toMatch(/--batch-size was given 2 times \(8, 4\); give it once/);
   });
 
+  test('--workers refuses what no worker could train before it starts any', async () => {
+    const files = writeNlvrFiles();
+    const args = (...given: string[]): string[] => [
+      ...['train', 'nlvr', '--model-config', files.modelConfig, '--output-dir', join(files.folder, 'refused')],
+      ...['--data', files.train, '--max-steps', '1', ...given],
+    ];
+    const refused = await Promise.all([
+      visualbert(args('--batch-size', '24', '--workers', '5')),
+      visualbert(args('--workers', '0')),
+      visualbert(args('--workers', '2', '--backend', 'cpu')),
+    ]);
+    expect(refused.map(({ code, stdout, stderr }) => [code, stdout, stderr.trim()])).toEqual([
+      [1, '', '--batch-size: expected a multiple of the 5 workers, which share each batch, received 24'],
+      [1, '', '--workers: expected a whole number of at least 1, received 0'],
+      [1, '', '--workers: needs the native engine, received --backend cpu; leave out one of them'],
+    ]);
+    expect(existsSync(join(files.folder, 'refused'))).toBe(false);
+  });
+
   test('a run is what later commands say it is: its task, its settings, what it was validated on', async () => {
     const files = writeNlvrFiles();
     const run = join(files.folder, 'it is a run');

@@ -1,6 +1,6 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Independent of vision and language.
 import { ConfigError } from '../../errors.js';
-import { type ResolvedTrainingArguments, stepOptionsOf } from '../arguments.js';
+import { requireWholeShares, type ResolvedTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { writeReport } from '../report/report.js';
 import { CheckpointStore } from '../run-folder/checkpoints.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
@@ -34,11 +34,7 @@ export class Trainer<E> {
     if (train.length === 0) throw new ConfigError('Trainer: expected training examples, received an empty data set');
     if (validation?.length === 0)
       throw new ConfigError('Trainer: expected validation examples, received an empty data set; leave validation out');
-    if (cluster !== null && batchSize % cluster.count !== 0) {
-      throw new ConfigError(
-        `Trainer: batchSize: expected a multiple of the ${cluster.count} workers, which share each batch, received ${batchSize}`,
-      );
-    }
+    requireWholeShares(given, cluster?.count ?? 1);
     const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
     const totalSteps = maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs));
     const fittedBuckets = once(async () => {

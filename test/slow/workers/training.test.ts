@@ -34,6 +34,18 @@ test.each([0, 1])('killed, worker %i is started again, and the run ends as if no
   await expectSameRun(run);
 });
 
+test('--stop-after counts from the start of the command, also after a restart of the workers', async () => {
+  expect((await visualbert([...argsOf('counted'), '--workers', '2', '--stop-after', '2'])).code).toBe(0);
+  const { code, stdout, stderr } = await visualbert(
+    [...argsOf('counted'), '--workers', '2', '--resume', '--stop-after=8'],
+    'evaluation after step 6',
+    (launcher) => process.kill(childrenOf(launcher)[1] ?? NaN, 'SIGKILL'),
+  );
+  expect(stderr).toContain('starting all workers again');
+  expect(stdout).toContain('stopped after step 10 of 12');
+  expect(code).toBe(0);
+});
+
 test('a run that was stopped goes on with another number of workers', async () => {
   expect((await visualbert([...argsOf('changed'), '--workers', '2', '--stop-after', '5'])).code).toBe(0);
   expect((await visualbert([...argsOf('changed'), '--workers', '4', '--resume'])).code).toBe(0);
