@@ -1,5 +1,6 @@
 // visualbert ask: answers a question about a picture. A few seconds on a CPU, mostly for the detector, which the first call downloads.
 import type { Argv, CommandModule } from 'yargs';
+import { detectorText, isOfGivenBoxes, networkText } from '../src/features/detector-identity.js';
 import { openQuestion, type OpenedQuestion, type PredictionPrecision } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
 import { checkpointFlags } from './flags/checkpoint.js';
@@ -106,11 +107,13 @@ function originOf({ model, detector, trainedWith, isInDistribution }: OpenedQues
 
 /** Whether the regions come from the detector that the model was trained with. */
 function distributionLine({ model, detector, trainedWith, isInDistribution }: OpenedQuestion): string {
-  const used = detector.name ?? 'a detector of your own';
-  if (isInDistribution === null)
+  const used = detectorText(detector);
+  if (isInDistribution === true) return `in distribution: yes (${detector.name ?? used})`;
+  if (trainedWith === null)
     return `in distribution: unknown (${model} does not name the detector that it was trained with)`;
-  if (isInDistribution) return `in distribution: yes (${used})`;
-  const trained = trainedWith?.name ?? 'another detector';
-  const other = trained === used ? `other weights of ${trained}` : trained;
-  return `in distribution: no (${model} was trained with ${other}, these regions are of ${used})`;
+  const known = isInDistribution === false ? 'no' : 'unknown';
+  const trained = `${model} was trained with ${detectorText(trainedWith)}`;
+  return isOfGivenBoxes(trainedWith) && known === 'unknown'
+    ? `in distribution: ${known} (${trained}; here ${networkText(detector)} finds such boxes)`
+    : `in distribution: ${known} (${trained}, these regions are of ${used})`;
 }

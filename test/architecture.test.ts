@@ -180,7 +180,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['node', 'runs'],
+  scripts: ['features', 'node', 'runs'],
   examples: ['index', 'node'],
 };
 

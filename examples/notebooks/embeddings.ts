@@ -6,6 +6,10 @@
 import { findDetector, RegionDetector, VisualBertModel, VisualBertProcessor } from '../../src/node.js';
 
 const [text = 'A man is riding a horse.', ...pictures] = process.argv.slice(2);
+if (pictures.length === 0) {
+  console.error('Give a text and at least one picture: embeddings.js "A man is riding a horse." left.jpg right.jpg');
+  process.exit(1);
+}
 const { DETECTOR = 'detectron1-r101-fpn', MODEL = 'uclanlp/visualbert-nlvr2-coco-pre' } = process.env;
 
 // Step 1: the detector. The notebook takes detectron2's Mask R-CNN with a choice of boxes that is one class off, and features from before a ReLU

@@ -1,5 +1,6 @@
 // The type of model in a checkpoint, by model_type in config.json and by its keys: anything that is not a BERT is refused by name.
 import { CheckpointError } from '../errors.js';
+import { DETECTOR_TYPE } from '../models/pretrained/detector-type.js';
 
 /** Kinds that convert. RoBERTa, XLM-R and CamemBERT are one architecture. */
 export type ModelFamily = 'visual_bert' | 'bert' | 'roberta';
@@ -76,6 +77,10 @@ export function familyOf(file: string, json: object | null, names: Iterable<stri
 function requireFamily(file: string, type: string, source: string): ModelFamily {
   const family = Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
   if (family !== undefined) return family;
+  if (type === DETECTOR_TYPE)
+    throw new CheckpointError(
+      `${file}: is already a region detector of this package; use its folder as it is (--detector of ask, serve and features extract)`,
+    );
   const reason = Object.hasOwn(OTHERS, type) ? `: ${OTHERS[type]}` : '';
   throw new CheckpointError(
     `${file}: ${source} a model of type "${type}", which is not a BERT${reason}; BERT, RoBERTa, XLM-RoBERTa and CamemBERT convert`,

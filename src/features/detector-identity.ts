@@ -31,7 +31,7 @@ export function isSameDetector(
   if (a.name !== null && b.name !== null && a.name !== b.name) return false;
   if (a.weights !== undefined && b.weights !== undefined) return a.weights === b.weights;
   if (a.name !== null && a.name === b.name) return true;
-  return a.pixels !== undefined && hasNoNetwork(a) && hasNoNetwork(b) ? true : null;
+  return isOfGivenBoxes(a) && isOfGivenBoxes(b) ? true : null;
 }
 
 /** Whether no network is known that found the boxes. */
@@ -41,17 +41,20 @@ function hasNoNetwork({ name, weights }: DetectorIdentity): boolean {
 
 /** `mmf-x101`, or `a detector with the weights 1a2b3c4d`; then the kind of pixel features, if its boxes have them. */
 export function detectorText(identity: DetectorIdentity): string {
-  return (
-    (hasNoNetwork(identity) && identity.pixels !== undefined ? 'given boxes' : networkText(identity)) +
-    pixelsText(identity)
-  );
+  return (isOfGivenBoxes(identity) ? 'given boxes' : networkText(identity)) + pixelsText(identity);
+}
+
+/** Whether regions are given boxes, described by their pixels. */
+export function isOfGivenBoxes(identity: DetectorIdentity): boolean {
+  return hasNoNetwork(identity) && identity.pixels !== undefined;
 }
 
 function pixelsText({ pixels }: DetectorIdentity): string {
   return pixels === undefined ? '' : `, with pixel features (${pixels.look}, ${pixels.cells} x ${pixels.cells} cells)`;
 }
 
-function networkText({ name, weights }: DetectorIdentity): string {
+/** `mmf-x101 with the weights 1a2b3c4d`: the network alone. */
+export function networkText({ name, weights }: DetectorIdentity): string {
   const digits = weights === undefined ? '' : ` with the weights ${weights.slice(0, 8)}`;
   return `${name ?? 'a detector'}${digits}`;
 }

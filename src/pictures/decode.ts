@@ -41,7 +41,10 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
     const isStored = as === 'stored';
     const open = (): SharpModule.Sharp =>
       sharp(bytes, { ignoreIcc: isStored, failOn: 'error', limitInputPixels: maxPixels });
-    const { space, hasProfile } = await open().metadata();
+    // The header alone, without sharp's limit: its error does not name the size.
+    const { space, hasProfile, width: w, height: h } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    if (w * h > maxPixels)
+      throw new DataError(`${w} x ${h} pixels, expected at most ${maxPixels} in all; make it smaller`);
     const isPlainCmyk = space === 'cmyk' && (isStored || hasProfile !== true);
     const upright = isStored ? open() : open().autoOrient();
     const colours = isPlainCmyk

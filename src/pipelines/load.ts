@@ -171,9 +171,12 @@ function requireWidth(
 ): void {
   const dim = detector?.dim;
   if (dim === undefined || dim === visualEmbeddingDim || dim + BOX_FEATURE_DIM === visualEmbeddingDim) return;
+  const pixels = detector?.pixels === undefined ? trainedWith?.pixels : undefined;
   throw new ConfigError(
-    `detector: expected regions ${visualEmbeddingDim} wide for ${where}, received ${dim} from the detector ${detector?.name ?? ''}; use the detector ` +
-      `that it was trained with${trainedWith === null ? '' : `, ${detectorText(trainedWith)}`}`,
+    `detector: expected regions ${visualEmbeddingDim} wide for ${where}, received ${dim} from the detector ${detector?.name ?? 'of your own'}; ` +
+      (pixels === undefined
+        ? `use the detector that it was trained with${trainedWith === null ? '' : `, ${detectorText(trainedWith)}`}`
+        : `it was trained with pixel features: give pixelDetector(detector, { cells: ${pixels.cells}, look: '${pixels.look}' }), or open the detector with openPictureDetector`),
   );
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
 import { loadConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
-import { type DetectorIdentity, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
+import { type DetectorIdentity, detectorText, isOfGivenBoxes, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
 import { requirePicture } from '../pictures/load.js';
 import type { HubProgress } from '../platform/hub/options.js';
@@ -97,9 +97,16 @@ function detectorOf(model: string, trainedWith: DetectorIdentity | null): string
       `${model}: was trained with the boxes of VCR's annotations, described by a feature extractor of its own: make its features with \`visualbert features vcr\``,
     );
   if (trainedWith !== null && trainedWith.name !== null) return trainedWith.name;
-  throw new ConfigError(
-    `${model}: the detector that it was trained with is unknown; give its name or folder (--detector)`,
-  );
+  throw new ConfigError(`${model}: ${unlocatedText(trainedWith)} (--detector)`);
+}
+
+/** What is known of a detector without a name, and what to give. */
+function unlocatedText(trainedWith: DetectorIdentity | null): string {
+  if (trainedWith === null) return 'the detector that it was trained with is unknown; give its name or folder';
+  const trained = `was trained with ${detectorText(trainedWith)}`;
+  return isOfGivenBoxes(trainedWith)
+    ? `${trained}; give the folder of a detector that finds such boxes`
+    : `${trained}, whose folder is unknown; give it`;
 }
 
 /** The list of answers of a published checkpoint without one. */

@@ -69,7 +69,7 @@ async function readImage(
   try {
     const [first, second] = source.ids;
     const id = first !== undefined && second === undefined ? first : image;
-    return await decodePicture(await source.read(id), `${source.name}, image ${id}`);
+    return await decodePicture(await source.read(id), source.where(id));
   } finally {
     await source.close();
   }

@@ -158,14 +158,16 @@ async function findRegions(source: PictureSource, ids: readonly string[], detect
     const one = read[i];
     if (typeof one === 'string') return { id, reason: one };
     const found = regions[next++] as DetectedRegions;
-    return found.count > 0 ? { id, regions: found } : { id, reason: `image ${id}: the detector found no regions` };
+    return found.count > 0
+      ? { id, regions: found }
+      : { id, reason: `${source.where(id)}: the detector found no regions` };
   });
 }
 
 /** The pixels of a picture, or why it cannot be read. */
 async function readOne(source: PictureSource, id: string): Promise<RgbImage | string> {
   try {
-    return await decodePicture(await source.read(id), `image ${id}`);
+    return await decodePicture(await source.read(id), source.where(id));
   } catch (error) {
     if (isBadData(error)) return errorMessage(error);
     throw error;

@@ -147,6 +147,7 @@ describe('RoBERTa and its kin', () => {
     ['albert', /type "albert", which is not a BERT: its layers share one set/],
     ['electra', /type "electra", which is not a BERT: its embeddings/],
     ['deberta-v2', /type "deberta-v2"/],
+    ['visualbert_region_detector', /is already a region detector of this package; use its folder as it is/],
     ['layoutlm', /type "layoutlm", which is not a BERT; BERT, RoBERTa/],
     ['bert', /its keys are those of a roberta, its config\.json describes a bert/],
   ])('a config.json of type %s beside it is refused by name', async (type, reason) => {

@@ -6,6 +6,7 @@ import { VCR_FEATURE_EXTRACTOR } from '../../src/features/detector-identity.js';
 import { setLogger } from '../../src/logger.js';
 import { pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { readPicture } from '../../src/pictures/decode.js';
+import { pipeline } from '../../src/pipelines/pipeline.js';
 import { publishedCheckpoint } from '../../src/platform/hub/published-checkpoints.js';
 import { openQuestion } from '../../src/runs/ask.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
@@ -114,6 +115,18 @@ describe('openQuestion', () => {
     expect(warnings).toEqual([]);
     await detector.dispose();
     await opened.close();
+    await expect(openQuestion({ ...question, model })).rejects.toThrow(
+      'was trained with given boxes, with pixel features (colors, 2 x 2 cells); give the folder of a detector that finds such boxes (--detector)',
+    );
+    const loaded = await RegionDetector.fromPretrained(inRoot('unnamed'));
+    await expect(pipeline('visual-question-answering', model, { detector: loaded })).rejects.toThrow(
+      /from the detector of your own; .*pixelDetector\(detector, \{ cells: 2, look: 'colors' \}\)/,
+    );
+    await loaded.dispose();
+    writeFileSync(settings, JSON.stringify({ ...saved, detector: { name: null, weights: 'e'.repeat(64) } }));
+    await expect(openQuestion({ ...question, model })).rejects.toThrow(
+      'was trained with a detector with the weights eeeeeeee, whose folder is unknown; give it (--detector)',
+    );
   });
 
   test('with a VCR checkpoint reports that it needs other features', async () => {

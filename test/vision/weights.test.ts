@@ -12,6 +12,7 @@ import { DETECTOR_NAMES, namedDetector } from '../../src/vision/detector/presets
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { convertDetector } from '../../src/vision/weights/convert.js';
 import { useBackend } from '../helpers/backend.js';
+import { writeDetector } from '../helpers/models/small-detector.js';
 import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
@@ -85,6 +86,13 @@ describe('weights', () => {
     writeFileSync(cut, bytes.subarray(0, 50_000));
     await expect(RegionDetector.fromPretrained(cut, { detector: 'coco-r101-fpn' })).rejects.toThrow(
       /cut.pkl: .*cut off/,
+    );
+  });
+
+  test('a converted detector under a name that it does not have is recognised as converted', async () => {
+    const own = await writeDetector(temporaryFolder(), 'coco-r101-fpn');
+    await expect(convertDetector(own, { outDir: temporaryFolder(), detector: 'coco-r101-fpn' })).rejects.toThrow(
+      'it is already a detector of this package: use its folder as it is, without a name',
     );
   });
 

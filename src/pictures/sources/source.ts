@@ -12,6 +12,8 @@ export interface PictureSource {
   readonly ids: readonly string[];
   /** The bytes of a picture, in a format that `decodePicture` reads. @throws DataError naming source and picture. */
   read(id: string): Promise<Uint8Array>;
+  /** The picture's file, and its archive or table, for errors. @throws DataError when there is no such picture */
+  where(id: string): string;
   close(): Promise<void>;
 }
 
@@ -44,12 +46,17 @@ export function pictureSource(
     }
     byKey.set(imageKey(entry.id), entry);
   }
+  const entryOf = (id: string): PictureEntry => {
+    const entry = byKey.get(imageKey(id));
+    if (entry === undefined) throw new DataError(`${name}: has no picture of image ${id}`);
+    return entry;
+  };
   return {
     name,
     ids: entries.map(({ id }) => id),
+    where: (id) => entryOf(id).where,
     read: async (id) => {
-      const entry = byKey.get(imageKey(id));
-      if (entry === undefined) throw new DataError(`${name}: has no picture of image ${id}`);
+      const entry = entryOf(id);
       const bytes = await entry.read().catch((error: unknown) => {
         const message = errorMessage(error);
         if (error instanceof DataError && message.startsWith(entry.where)) throw error;
@@ -69,7 +76,7 @@ export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy):
   const [first, ...others] = sources;
   if (first !== undefined && others.length === 0) return first;
   const entries = sources.flatMap((source) =>
-    source.ids.map((id) => ({ id, where: `${source.name}, image ${id}`, read: () => source.read(id) })),
+    source.ids.map((id) => ({ id, where: source.where(id), read: () => source.read(id) })),
   );
   const close = async (): Promise<void> => void (await Promise.all(sources.map((source) => source.close())));
   const name = sources.map((source) => source.name).join(' + ');
@@ -88,9 +95,11 @@ export function pictureId(path: string, nameBy: NameBy = 'file'): string {
 /** The same pictures with ids that start with the name of their source, for several sources named by paths. */
 export function withPrefix(source: PictureSource, prefix: string): PictureSource {
   const start = `${prefix}/`;
+  const withoutStart = (id: string): string => (id.startsWith(start) ? id.slice(start.length) : id);
   return {
     ...source,
     ids: source.ids.map((id) => start + id),
-    read: (id) => source.read(id.startsWith(start) ? id.slice(start.length) : id),
+    where: (id) => source.where(withoutStart(id)),
+    read: (id) => source.read(withoutStart(id)),
   };
 }

@@ -5,13 +5,11 @@ import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError, ConfigError, notJson } from '../../errors.js';
 import { isPlainPickle, openPickledTensors } from '../../formats/pickled-tensors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
+import { DETECTOR_TYPE } from '../../models/pretrained/detector-type.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
 import { checkedDetectorConfig } from '../detector/check-config.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { DETECTOR_NAMES, namedDetector } from '../detector/presets.js';
-
-/** Marks the `config.json` of a converted detector. */
-export const MODEL_TYPE = 'visualbert_region_detector';
 
 /** Selects the detector. */
 export interface DetectorChoice {
@@ -46,7 +44,7 @@ function givenSettings(detector: string | DetectorConfig): Omit<OpenedDetector, 
 async function savedSettings(files: PretrainedFiles): Promise<Omit<OpenedDetector, 'file'>> {
   const path = await files.find('config.json');
   const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
-  if (type !== MODEL_TYPE) {
+  if (type !== DETECTOR_TYPE) {
     throw new ConfigError(
       `${files.name}: expected the name of its detector, one of ${DETECTOR_NAMES.join(', ')}, or a converted detector's config.json next to it`,
     );

@@ -104,7 +104,7 @@ function requireComplete({ file, layout, layers }: WeightPlan, missing: string[]
     );
   throw new CheckpointError(
     [
-      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; give the name of its detector`,
+      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; ${layout.name === 'own' ? 'it is already a detector of this package: use its folder as it is, without a name' : 'give the name of its detector'}`,
       ...lines,
     ].join('\n'),
   );

@@ -6,7 +6,7 @@ import { jsonText } from '../../platform/json-file.js';
 import type { ReadTensor } from '../../raw-tensor.js';
 import type { DetectorConfig } from '../detector/config.js';
 import { detectorTensors } from '../detector/specification.js';
-import { MODEL_TYPE } from './open.js';
+import { DETECTOR_TYPE } from '../../models/pretrained/detector-type.js';
 
 /** The weights in the folder of a detector. */
 export const WEIGHTS_FILE = 'model.safetensors';
@@ -19,7 +19,7 @@ export async function writeFolder(
 ): Promise<void> {
   await makeFolder(dir);
   await writeWhole(await createSink(joinPath(dir, WEIGHTS_FILE)), (sink) => writeSafetensors(sink, [...tensors]));
-  const settings = { model_type: MODEL_TYPE, name, ...config };
+  const settings = { model_type: DETECTOR_TYPE, name, ...config };
   await writeTextAtomic(joinPath(dir, 'config.json'), jsonText(settings));
 }
 
