@@ -49,8 +49,7 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
  * @throws ConfigError naming what was received
  */
 export function requireOptions(owner: string, value: unknown, what = 'an object of options'): void {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isObject) throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
+  if (!isTable(value)) throw new ConfigError(`${owner}: expected ${what}, received ${shown(value)}`);
 }
 
 /** @throws OptionsError for anything but an object, and for unknown options, which would otherwise be ignored */
@@ -85,6 +84,11 @@ export function requirePaths(owner: string, paths: string | readonly string[]): 
   return all;
 }
 
+/** Whether a value is an object with names, such as one of JSON: no list, not null. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null;
 const has = (value: unknown, ...methods: readonly PropertyKey[]): boolean =>
   isObject(value) && methods.every((name) => typeof value[name] === 'function');
@@ -95,7 +99,7 @@ const KINDS = {
   'a path': (value) => typeof value === 'string' && value !== '',
   'a list': (value) => has(value, Symbol.iterator),
   'a Map': (value) => has(value, 'get', 'keys', Symbol.iterator),
-  'an object': (value) => isObject(value) && !Array.isArray(value),
+  'an object': isTable,
   'a function': (value) => typeof value === 'function',
   'an array of numbers': (value) => ArrayBuffer.isView(value) || Array.isArray(value),
   bytes: (value) => ArrayBuffer.isView(value),

@@ -41,3 +41,9 @@ export async function requireConfigJson(files: PretrainedFiles): Promise<ConfigJ
       '`visualbert convert` makes a VisualBERT of a plain BERT or RoBERTa',
   );
 }
+
+/** The class that a config.json names first; null where it names none. */
+export function namedClass({ architectures }: Readonly<Record<string, unknown>>): string | null {
+  const [first] = Array.isArray(architectures) ? (architectures as unknown[]) : [];
+  return first === undefined ? null : String(first);
+}

@@ -1,6 +1,6 @@
 // The allowed values of each field of a VisualBertConfig: one table, for configurations from code and from untrusted files.
 import { ConfigError } from '../errors.js';
-import { shown } from '../options.js';
+import { isTable, shown } from '../options.js';
 
 /** Far above any encoder; bounds what a damaged or hostile config.json can make a program build. */
 const MAX_LAYERS = 1000;
@@ -42,10 +42,6 @@ const table = (expected: string, holds: (key: string, value: unknown) => boolean
   expected,
   holds: (value) => isTable(value) && Object.entries(value).every(([key, item]) => holds(key, item)),
 });
-
-function isTable(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 const FIELDS: Readonly<Record<string, FieldCheck>> = {
   vocabSize: size,

@@ -1,5 +1,6 @@
 // Checks of a conversion plan: each error names the keys or parameters.
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
+import { namedClass } from '../config/config-json.js';
 import { CheckpointError } from '../errors.js';
 import type { Architecture, CheckpointTraits } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
@@ -28,8 +29,8 @@ export function declaredClassifier(
   json: Readonly<Record<string, unknown>> | null,
   { architecture: seen, numLabels }: Pick<CheckpointTraits, 'architecture' | 'numLabels'>,
 ): Architecture | null {
-  const [named] = Array.isArray(json?.['architectures']) ? (json['architectures'] as unknown[]) : [];
-  if (typeof named !== 'string' || seen === null || !hasClassifier(seen) || !hasClassifier(named)) return null;
+  const named = namedClass(json ?? {});
+  if (named === null || seen === null || !hasClassifier(seen) || !hasClassifier(named)) return null;
   return named === 'VisualBertForMultipleChoice' && numLabels !== 1 ? null : named;
 }
 

@@ -8,7 +8,7 @@ import type { ConfigJson } from '../config/config-json.js';
 import { requireLayers, someKeys } from '../models/pretrained/explain.js';
 import { nonTensorError } from '../models/pretrained/match-keys.js';
 import { requireFloats } from '../models/pretrained/quantised.js';
-import { DECODER_TIES, differingTies, VISUAL_TABLES } from '../models/pretrained/ties.js';
+import { DECODER_TIES, differingTies, tiedDecoder, VISUAL_TABLES } from '../models/pretrained/ties.js';
 import { fateOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
 import { familyOf } from './model-type.js';
 import {
@@ -117,7 +117,7 @@ export async function planConversion(
     sources: new Map(
       [...expected.keys()].flatMap((name) => (sources.has(name) ? [[name, sources.get(name) as string] as const] : [])),
     ),
-    aliases: expected.has('cls.predictions.bias') && config.tieWordEmbeddings ? DECODER_TIES : new Map(),
+    aliases: expected.has('cls.predictions.bias') ? tiedDecoder(config) : new Map(),
     aside,
     skipped: [...skipped, ...unmatched.map(({ key, reason }) => ({ key, reason }))],
     missing,

@@ -4,7 +4,6 @@ import { Classifier } from '../layers/classifier.js';
 import type { WeightInitializer } from '../layers/initializers.js';
 import { MaskedLmHead } from '../layers/masked-lm-head.js';
 import { built } from './backbone.js';
-import { DECODER_TIES } from './pretrained/ties.js';
 
 /** `cls.predictions` of transformers. */
 export function createMaskedLmHead(config: VisualBertConfig, initializer: WeightInitializer): MaskedLmHead {
@@ -18,9 +17,4 @@ export function createSeqRelationship(config: VisualBertConfig, initializer: Wei
   const { initializerRange, hiddenSize } = config;
   const args = { name: 'cls.seq_relationship', numLabels: 2, hiddenDropoutProb: 0, initializerRange, initializer };
   return built(new Classifier(args), [null, hiddenSize]);
-}
-
-/** The decoder's names and the parameters that they are tied to; empty for an untied decoder. */
-export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMap<string, string> {
-  return tieWordEmbeddings ? DECODER_TIES : new Map();
 }

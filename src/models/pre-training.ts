@@ -10,7 +10,8 @@ import { Backbone, firstPositions, flattened, type ComputeContext } from './back
 import { requirePositions, sharedSpecs } from './inputs/specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs/inputs.js';
 import { crossEntropy } from './losses.js';
-import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
+import { createMaskedLmHead, createSeqRelationship } from './pre-training-heads.js';
+import { tiedDecoder } from './pretrained/ties.js';
 import type { ModelOutputs } from './outputs.js';
 import type { ModelOptions, ModelParts } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';

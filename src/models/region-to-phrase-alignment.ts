@@ -9,7 +9,8 @@ import { Backbone, built, flatPositions, flattened, type ComputeContext } from '
 import { requirePositions, sharedSpecs } from './inputs/specs.js';
 import type { CheckedInputs, InputSpecs, TensorInputs } from './inputs/inputs.js';
 import { klDivergence } from './losses.js';
-import { createMaskedLmHead, createSeqRelationship, tiedDecoder } from './pre-training-heads.js';
+import { createMaskedLmHead, createSeqRelationship } from './pre-training-heads.js';
+import { tiedDecoder } from './pretrained/ties.js';
 import type { LogitsOutputs } from './outputs.js';
 import type { ModelOptions, ModelParts } from './contract.js';
 import { VisualBertPreTrainedModel } from './pretrained-model.js';

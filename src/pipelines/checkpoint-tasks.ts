@@ -1,5 +1,6 @@
 // The tasks that a checkpoint can do, by the class that its config.json names.
 import { VisualBertConfig } from '../config/config.js';
+import { namedClass } from '../config/config-json.js';
 import { ConfigError } from '../errors.js';
 import type { PipelineName } from './contract.js';
 import { PIPELINE_NAMES, tasksOfClass } from './tasks.js';
@@ -11,11 +12,10 @@ export async function tasksOfCheckpoint(where: string): Promise<[PipelineName, .
 
 /** The same for a loaded configuration. @param where names the checkpoint in errors */
 export function tasksOfConfig(where: string, { extra }: VisualBertConfig): [PipelineName, ...PipelineName[]] {
-  const { architectures } = extra;
-  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
-  const [first, ...others] = tasksOfClass(name).filter((task) => task !== 'feature-extraction');
+  const name = namedClass(extra);
+  const [first, ...others] = tasksOfClass(name ?? '').filter((task) => task !== 'feature-extraction');
   if (first !== undefined) return [first, ...others];
   throw new ConfigError(
-    `${where}: its config.json names no class that gives answers (architectures: ${name || 'none'}); tasks are ${PIPELINE_NAMES.join(', ')}`,
+    `${where}: its config.json names no class that gives answers (architectures: ${name ?? 'none'}); tasks are ${PIPELINE_NAMES.join(', ')}`,
   );
 }

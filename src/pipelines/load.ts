@@ -1,5 +1,6 @@
 // Loads the parts of a pipeline: the class that config.json names, its processor, and its head.
 import { loadConfig, type VisualBertConfig } from '../config/config.js';
+import { namedClass } from '../config/config-json.js';
 import { ConfigError } from '../errors.js';
 import type { ModelClass } from '../models/contract.js';
 import type { FromPretrainedOptions } from '../models/pretrained/types.js';
@@ -184,12 +185,11 @@ function requireWidth(
 function requireClass<T extends PipelineName>(
   task: T,
   where: string,
-  { extra: { architectures } }: VisualBertConfig,
+  { extra }: VisualBertConfig,
   { Model }: PipelineDefinition<T>,
 ): void {
-  if (Model.className === VisualBertModel.className || !Array.isArray(architectures)) return;
-  const [found] = architectures.map(String);
-  if (found === undefined || found === Model.className) return;
+  const found = namedClass(extra);
+  if (Model.className === VisualBertModel.className || found === null || found === Model.className) return;
   const others = tasksOfClass(found);
   throw new ConfigError(
     `${task}: expected a checkpoint of ${Model.className}, received ${where}, whose config.json names ${found}` +

@@ -1,6 +1,7 @@
 // The settings in tokenizer_config.json, special_tokens_map.json and added_tokens.json, read like transformers' BertTokenizerFast.
 import { DataError, notJson } from '../errors.js';
 import { warnOnce } from '../logger.js';
+import { isTable } from '../options.js';
 import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
 
 /** A token that is matched before words are split, in tokenizer.json's form. */
@@ -217,10 +218,6 @@ function flagOf(json: Json, key: string, where: string): boolean | null {
   if (value === undefined || value === null) return null;
   if (typeof value === 'boolean') return value;
   throw new DataError(`${where}: expected true or false for ${key}, found ${brief(value)}`);
-}
-
-function isTable(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function brief(value: unknown): string {

@@ -6,6 +6,7 @@ import { ConfigError, errorMessage, notJson } from '../errors.js';
 import {
   defined,
   expected,
+  isTable,
   oneOf,
   OptionsError,
   parseOptions,
@@ -17,7 +18,7 @@ import {
 } from '../options.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
 import { argumentRole, resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
-import { optionRole, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
+import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
 export interface RunSettings {
@@ -64,7 +65,7 @@ export type StoredRun = z.output<typeof storedSchema>;
 export function sortSettings(given: Record<string, unknown>): RunSettings {
   requireOptions('settings', given);
   const { task, ...rest } = given;
-  if (!isTask(task)) throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(task)}`);
+  requireTask(task);
   const homes = homesOf(task);
   const sorted: Record<Home, Record<string, unknown>> = { run: {}, data: {}, arguments: {} };
   const unknown: string[] = [];
@@ -212,10 +213,3 @@ export function predictionOptions(data: Record<string, unknown>): Record<string,
   );
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isTask(name: unknown): name is TaskOptionName {
-  return (TASK_NAMES as readonly unknown[]).includes(name);
-}

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { ConfigError, DataError } from '../errors.js';
 import { locateModel } from '../models/pretrained/open-weights.js';
-import { requireOptions, requirePaths, shown } from '../options.js';
+import { isTable, requireOptions, requirePaths, shown } from '../options.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { inShardOrder, type Shard } from '../shard.js';
 import { openTask } from '../tasks/open-task.js';
@@ -112,10 +112,6 @@ function differences(here: unknown, there: unknown, name = ''): string[] {
   return Object.keys({ ...here, ...there }).flatMap((key) =>
     differences(here[key], there[key], name === '' ? key : `${name}.${key}`),
   );
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** CRC-32 of a model's weights, in the order of their names. */

@@ -1,5 +1,4 @@
 // Opens a task by its name: the only file that imports all tasks.
-import { ConfigError } from '../errors.js';
 import { openAnswering } from './answering/own-answering.js';
 import { openFlickr } from './grounding/flickr.js';
 import { openGrounding } from './grounding/own-grounding.js';
@@ -7,7 +6,7 @@ import { openClassification } from './classification/own-classification.js';
 import { openNlvr } from './classification/nlvr.js';
 import { openNlvr2 } from './classification/nlvr2.js';
 import type { OpenedTask, TaskContext } from './shared/opened-task.js';
-import { resolveTaskOptions, TASK_NAMES, type TaskOptionName } from './shared/options.js';
+import { requireTask, resolveTaskOptions } from './shared/options.js';
 import { openPretraining } from './pretraining/captions.js';
 import { openFlickrPretraining, openNlvr2Pretraining, openVqaPretraining } from './pretraining/task-data.js';
 import { openVcr } from './vcr/vcr.js';
@@ -19,7 +18,7 @@ import { openVqa } from './answering/vqa.js';
  * @throws ConfigError for an unknown task or option; DataError for invalid data.
  */
 export async function openTask(name: string, options: unknown, context: TaskContext): Promise<OpenedTask> {
-  if (!isTaskName(name)) throw new ConfigError(`unknown task ${name}; the tasks are ${TASK_NAMES.join(', ')}`);
+  requireTask(name);
   switch (name) {
     case 'vqa':
       return openVqa(resolveTaskOptions('vqa', options), context);
@@ -48,8 +47,4 @@ export async function openTask(name: string, options: unknown, context: TaskCont
     case 'pretraining':
       return openPretraining(resolveTaskOptions('pretraining', options), context);
   }
-}
-
-function isTaskName(name: string): name is TaskOptionName {
-  return (TASK_NAMES as readonly string[]).includes(name);
 }

@@ -1,9 +1,9 @@
 // The arguments of a training run: its own and the options of its step. Flags, config files, types, help and docs are generated from them.
-import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
 import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
+import { isNativeBackend } from './step/runner.js';
 
 const count = wholeNumber(1);
 const expectedInterval = expected('epoch, never or a whole number above 0');
@@ -150,11 +150,6 @@ export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: numb
     seed,
     totalSteps,
     warmupSteps: step.warmupSteps ?? Math.ceil(warmupRatio * totalSteps),
-    compile: step.compile ?? hasNativeBackend(),
+    compile: step.compile ?? isNativeBackend(),
   };
-}
-
-function hasNativeBackend(): boolean {
-  tf.backend(); // starts the backend whose name is read next
-  return tf.getBackend() === 'tensorflow';
 }

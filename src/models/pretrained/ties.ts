@@ -1,4 +1,5 @@
 // Tied parameters: the decoder that shares the word table, and visual tables that start as copies of text tables.
+import type { VisualBertConfig } from '../../config/config.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { fromFloat32 } from '../../checkpoint/dtypes.js';
 import { isSameShape } from '../../shapes.js';
@@ -11,6 +12,11 @@ export const DECODER_TIES: ReadonlyMap<string, string> = new Map([
   ['cls.predictions.decoder.weight', WORD_TABLE],
   ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
 ]);
+
+/** The decoder's names and the parameters that they are tied to; empty for an untied decoder. */
+export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMap<string, string> {
+  return tieWordEmbeddings ? DECODER_TIES : new Map();
+}
 
 /** Visual tables -> the text tables that they are copies of where no file fills them (`specialVisualInitialize`). */
 export const VISUAL_TABLES: ReadonlyMap<string, string> = new Map([

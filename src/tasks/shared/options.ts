@@ -210,6 +210,12 @@ export type CommonOptions = z.output<z.ZodObject<typeof common>>;
 /** Names of the tasks. */
 export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskOptionName[];
 
+/** @throws ConfigError for anything but the name of a task */
+export function requireTask(name: unknown): asserts name is TaskOptionName {
+  if (!(TASK_NAMES as readonly unknown[]).includes(name))
+    throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(name)}`);
+}
+
 /**
  * Checks options and fills in the defaults.
  * @throws OptionsError naming every unknown, missing or unusable option
@@ -218,8 +224,7 @@ export function resolveTaskOptions<N extends TaskOptionName>(
   name: N,
   options: unknown,
 ): z.output<(typeof TASK_OPTIONS)[N]> {
-  if (!Object.hasOwn(TASK_OPTIONS, name))
-    throw new ConfigError(`task: expected one of ${Object.keys(TASK_OPTIONS).join(', ')}, received ${String(name)}`);
+  requireTask(name);
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 

@@ -7,6 +7,7 @@ import type { LoadableModel } from '../../models/pretrained/types.js';
 import { shown } from '../../options.js';
 import { createCompiledRunner } from './compiled-step.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
+import { isNativeBackend } from './runner.js';
 import { type TrainableModel } from './trainable-model.js';
 
 export interface ForwardPassOptions {
@@ -46,10 +47,10 @@ export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
 }
 
 function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean {
-  tf.backend(); // starts the backend whose name is read next
+  const isNative = isNativeBackend();
   if (compile !== undefined && typeof compile !== 'boolean')
     throw new ConfigError(`compile: expected true or false, received ${shown(compile)}`);
-  const isCompiled = compile ?? tf.getBackend() === 'tensorflow';
+  const isCompiled = compile ?? isNative;
   if (!isCompiled && precision !== 'fp32')
     throw new ConfigError(`precision "${precision}" needs the native engine; use fp32 on ${tf.getBackend()}`);
   return isCompiled;

@@ -31,6 +31,12 @@ export interface StepRunner {
   dispose(): Promise<void>;
 }
 
+/** Whether the native engine is the current backend, which this starts. */
+export function isNativeBackend(): boolean {
+  tf.backend(); // starts the backend whose name is read next
+  return tf.getBackend() === 'tensorflow';
+}
+
 /** Runs every function op by op on the current backend. The parameters stay in the model's variables. */
 export function createEagerRunner(parameters: ReadonlyMap<string, tf.Variable>): StepRunner {
   const variables = new Map(parameters);

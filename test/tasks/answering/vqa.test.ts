@@ -191,6 +191,8 @@ describe('VQA task', () => {
     await expect(openTask('vqa', { questions, feature: features }, context)).rejects.toThrow(
       /unknown feature; known: questions/,
     );
-    await expect(openTask('gqa', {}, context)).rejects.toThrow('unknown task gqa; the tasks are vqa, nlvr, nlvr2, vcr');
+    await expect(openTask('gqa', {}, context)).rejects.toThrow(
+      /^task: expected one of vqa, nlvr, nlvr2, vcr.*, received gqa$/,
+    );
   });
 });
