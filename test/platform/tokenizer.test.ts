@@ -81,7 +81,7 @@ describe.each([
 
   test.each([
     ['tokenizer_config.json', '{"do_lower_case": "false"}', 'expected true or false for do_lower_case, found "false"'],
-    ['tokenizer_config.json', '{"do_lower_case":', 'expected JSON'],
+    ['tokenizer_config.json', '{"do_lower_case":', 'is not JSON'],
     ['tokenizer_config.json', '[]', 'expected a JSON object, found []'],
     ['tokenizer_config.json', '{"added_tokens_decoder":{"a":{"content":"b"}}}', 'expected the id of an added token'],
     ['tokenizer_config.json', '{"added_tokens_decoder":{"1":{"lstrip":true}}}', 'expected a token as text'],
