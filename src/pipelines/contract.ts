@@ -160,11 +160,26 @@ export interface PipelineOptions extends HubOptions {
   allowFreshWeights?: boolean;
 }
 
+/** Each of them once: the compiler rejects an absent or unknown name. */
+const OPTION_NAMES = {
+  answers: true,
+  textForm: true,
+  maxLength: true,
+  maxRegions: true,
+  detector: true,
+  batchSize: true,
+  allowFreshWeights: true,
+  revision: true,
+  subfolder: true,
+  cacheDir: true,
+  token: true,
+  localFilesOnly: true,
+  endpoint: true,
+  onProgress: true,
+} satisfies Record<keyof PipelineOptions, true>;
+
 /** Their names. */
-export const PIPELINE_OPTIONS = [
-  ...['answers', 'textForm', 'maxLength', 'maxRegions', 'detector', 'batchSize', 'allowFreshWeights'],
-  ...['revision', 'subfolder', 'cacheDir', 'token', 'localFilesOnly', 'endpoint', 'onProgress'],
-] as const;
+export const PIPELINE_OPTIONS: readonly string[] = Object.keys(OPTION_NAMES);
 
 /**
  * Answers inputs of one task. A list returns a list, an async iterable an async iterable, in the order of the inputs: both are read in
