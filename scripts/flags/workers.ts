@@ -9,6 +9,8 @@ import {
   requireStartable,
   type RunSettings,
 } from '../../src/node.js';
+import { JOIN_DEFAULTS } from '../../src/cluster/join.js';
+import { WIRE_PRECISIONS, type WirePrecision } from '../../src/training/step/worker-group.js';
 import { type BackendArguments } from './backend.js';
 
 export const WORKER_FLAGS = {
@@ -25,13 +27,13 @@ export const WORKER_FLAGS = {
   },
   'worker-timeout': {
     type: 'number',
-    default: 60,
+    default: JOIN_DEFAULTS.timeoutSeconds,
     describe: 'seconds to wait for a worker before all workers end with an error',
     group: 'Workers:',
   },
   'exchange-precision': {
-    choices: ['fp32', 'bf16'] as const,
-    default: 'fp32',
+    choices: WIRE_PRECISIONS,
+    default: JOIN_DEFAULTS.wire,
     describe: 'precision of the gradients that workers exchange',
     group: 'Workers:',
   },
@@ -41,7 +43,7 @@ export interface WorkerArguments {
   workers?: number;
   maxRestarts: number;
   workerTimeout: number;
-  exchangePrecision: 'fp32' | 'bf16';
+  exchangePrecision: WirePrecision;
 }
 
 /** Whether this process only starts the workers. */

@@ -4,7 +4,8 @@ import { startServer, type WorkerAddresses } from '../engine/session/server.js';
 import { loadNative } from '../engine/load/native.js';
 import { packageVersion } from '../engine/load/paths.js';
 import { ConfigError, EngineError, errorMessage } from '../errors.js';
-import { requireOptions } from '../options.js';
+import { defined, requireOptions } from '../options.js';
+import type { WirePrecision } from '../training/step/worker-group.js';
 import { workerName } from './channel.js';
 import type { Cluster } from './contract.js';
 import { openHub } from './hub.js';
@@ -15,8 +16,11 @@ export interface JoinOptions {
   /** Seconds to wait for a worker, at the start and between its messages. Default 60. */
   timeoutSeconds?: number;
   /** Precision in which gradients are sent between workers. Default fp32. */
-  wire?: 'fp32' | 'bf16';
+  wire?: WirePrecision;
 }
+
+/** The defaults of `JoinOptions`. */
+export const JOIN_DEFAULTS = { timeoutSeconds: 60, wire: 'fp32' } as const satisfies Required<JoinOptions>;
 
 /**
  * Joins a cluster and waits until all its workers have. Once in a process: TensorFlow's server serves until the process ends. It listens on
@@ -27,7 +31,7 @@ export async function joinCluster(named: WorkerAddresses, options: JoinOptions =
   requireOptions('joinCluster', named, 'the addresses of the workers and the number of this one');
   requireOptions('joinCluster', options);
   const { addresses, worker } = named;
-  const { timeoutSeconds = 60, wire = 'fp32' } = options;
+  const { timeoutSeconds, wire } = { ...JOIN_DEFAULTS, ...defined(options) };
   if (!Array.isArray(addresses) || typeof addresses[worker] !== 'string')
     throw new ConfigError(
       `joinCluster: worker: expected the number of one of the addresses, received ${String(worker)}`,
