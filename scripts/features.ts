@@ -3,27 +3,25 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   counted,
   inspectFeatures,
-  LOOKS,
   openRegionFeatures,
   packFeatures,
-  type PixelFeatureOptions,
   writeNpyFolder,
   writeTsvFeatures,
   writeVcrFeatures,
 } from '../src/node.js';
+import { IMAGE_FEATURE_OPTIONS, type ImageFeatureOptions } from '../src/features/pixel-options.js';
+import { defined } from '../src/options.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { command as draw } from './features/draw.js';
 import { command as extract } from './features/extract.js';
 import { JSON_FLAG } from './flags/results.js';
+import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
 
-interface FeatureArguments {
+interface FeatureArguments extends Partial<ImageFeatureOptions> {
   features: string[];
-  grid?: number;
-  cells?: number;
-  look?: PixelFeatureOptions['look'];
 }
 
 interface InspectArguments extends FeatureArguments {
@@ -62,18 +60,10 @@ const withFeatures = (yargs: Argv): Argv =>
       describe:
         'a .tsv, .vbf, .safetensors, .pt, .arrow, LMDB or HDF5 file, or a folder of .npy, .npz, .pt, .arrow or .png files; several are joined',
     })
-    .options({
-      grid: { type: 'number', describe: 'features from pictures: patches along each side' },
-      cells: { type: 'number', describe: 'features from pictures: cells along each side of a region' },
-      look: { choices: LOOKS, describe: 'features from pictures: colors of the cells, or form and one color' },
-    });
+    .options(flagsOf(IMAGE_FEATURE_OPTIONS));
 
 const open = ({ features, grid, cells, look }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
-  openRegionFeatures(features, {
-    ...(grid === undefined ? {} : { grid }),
-    ...(cells === undefined ? {} : { cells }),
-    ...(look === undefined ? {} : { look }),
-  });
+  openRegionFeatures(features, defined({ grid, cells, look }));
 
 async function inspect(flags: ArgumentsCamelCase<InspectArguments>): Promise<void> {
   const source = await open(flags);

@@ -180,7 +180,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['features', 'node', 'runs'],
+  scripts: ['cluster', 'features', 'node', 'runs', 'training/step'],
   examples: ['index', 'node'],
 };
 

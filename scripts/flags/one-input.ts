@@ -3,12 +3,12 @@ import {
   type AnyOneInput,
   openOneInput,
   openQuestion,
-  type PixelFeatureOptions,
   type PredictionPrecision,
   predictionOptions,
   readRun,
   TASK_OPTIONS,
 } from '../../src/node.js';
+import { IMAGE_FEATURE_OPTIONS, type ImageFeatureOptions } from '../../src/features/pixel-options.js';
 import { sourceOf } from './checkpoint.js';
 import { flagsOf } from './settings.js';
 import { DETECTOR_DESCRIPTION } from './stores.js';
@@ -56,11 +56,11 @@ export const PICTURE_FLAGS = {
 
 /** Flags of features and answers, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
-  const { features, answers, grid, cells, look } = TASK_OPTIONS.vqa.shape;
-  return flagsOf({ features, answers, grid, cells, look }, group);
+  const { features, answers } = TASK_OPTIONS.vqa.shape;
+  return flagsOf({ features, answers, ...IMAGE_FEATURE_OPTIONS }, group);
 }
 
-export interface OneInputArguments {
+export interface OneInputArguments extends Partial<ImageFeatureOptions> {
   run?: string;
   model?: string;
   question?: string;
@@ -72,14 +72,9 @@ export interface OneInputArguments {
   object?: string[];
   phrase?: string[];
   answers?: string;
-  grid?: number;
-  cells?: number;
-  look?: PixelFeatureOptions['look'];
   precision?: PredictionPrecision;
   allowFreshWeights?: boolean;
 }
-
-type PixelArguments = Pick<OneInputArguments, 'grid' | 'cells' | 'look'>;
 
 /** The options of features from pictures: those of flags, else those of the run. */
 export async function pixelsOf({
@@ -87,8 +82,8 @@ export async function pixelsOf({
   grid,
   cells,
   look,
-}: PixelArguments & Pick<OneInputArguments, 'run'>): Promise<PixelArguments> {
-  const made: PixelArguments = run === undefined ? {} : predictionOptions((await readRun(run)).data);
+}: Partial<ImageFeatureOptions> & Pick<OneInputArguments, 'run'>): Promise<Partial<ImageFeatureOptions>> {
+  const made: Partial<ImageFeatureOptions> = run === undefined ? {} : predictionOptions((await readRun(run)).data);
   return defined({ grid: grid ?? made.grid, cells: cells ?? made.cells, look: look ?? made.look });
 }
 

@@ -2,6 +2,7 @@
 import type { Options } from 'yargs';
 import { z } from 'zod';
 import { kebab } from '../../src/node.js';
+import { defined } from '../../src/options.js';
 import { inFlags } from './words.js';
 
 export type Schema = z.core.$ZodType;
@@ -10,13 +11,13 @@ export type Schema = z.core.$ZodType;
 export type Shape = Readonly<Record<string, Schema>>;
 
 /** One flag per field, in kebab-case; without yargs defaults, which would override the values of a config file. */
-export function flagsOf(shape: Shape, group: string): Record<string, Options> {
+export function flagsOf(shape: Shape, group?: string): Record<string, Options> {
   return Object.fromEntries(
     describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
       const kind = kindOf(unwrapped(shape[name] as Schema).type);
       const shown = fallback === undefined ? {} : { defaultDescription: fallback };
       const describe = isRequired ? `${inFlags(meaning)} [required]` : inFlags(meaning);
-      return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', group }];
+      return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', ...defined({ group }) }];
     }),
   );
 }

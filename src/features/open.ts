@@ -9,7 +9,8 @@ import { openFeatureStore } from './store/read.js';
 import { isFeatureFile, openFolderFeatures } from './readers/folder.js';
 import { isHdf5 } from '../formats/hdf5.js';
 import { openHdf5Features } from './readers/hdf5.js';
-import { type ImageFeatureOptions, openImageFeatures } from './readers/pictures.js';
+import { IMAGE_FEATURE_DEFAULTS, type ImageFeatureOptions } from './pixel-options.js';
+import { openImageFeatures } from './readers/pictures.js';
 import { isLmdb } from '../formats/lmdb.js';
 import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './readers/lmdb.js';
 import type { RegionFeatureSource } from './region-features.js';
@@ -23,9 +24,6 @@ export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
   /** The width that the model reads, its `visualEmbeddingDim`: it distinguishes grids `[h, w, d]` and `[d, h, w]` where their shape does not. */
   dim?: number;
 }
-
-/** 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
-const DEFAULT_IMAGE_OPTIONS: ImageFeatureOptions = { grid: 8, cells: 8, look: 'colors' };
 
 type Open = (path: string, dim?: number) => Promise<RegionFeatureSource>;
 
@@ -99,7 +97,7 @@ async function openFolder(path: string, options: OpenFeatureOptions): Promise<Re
       options,
     );
   if (names.some((name) => name.endsWith('.png')))
-    return openImageFeatures(path, { ...DEFAULT_IMAGE_OPTIONS, ...options });
+    return openImageFeatures(path, { ...IMAGE_FEATURE_DEFAULTS, ...options });
   throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);
 }
 

@@ -1,4 +1,6 @@
-// How the pixels of a region become its features.
+// How pixels become features: names, checks, defaults and help texts, defined once; tasks and commands take their options from them.
+import { z } from 'zod';
+import { oneOf, wholeNumber } from '../options.js';
 
 /** `colors` suits patches of a picture, `form` objects in boxes. */
 export const LOOKS = ['colors', 'form'] as const;
@@ -13,3 +15,19 @@ export interface PixelFeatureOptions {
    */
   look: (typeof LOOKS)[number];
 }
+
+/** Options of features that are made from pictures. */
+export interface ImageFeatureOptions extends PixelFeatureOptions {
+  /** Without boxes: patches along each side of a picture. */
+  grid: number;
+}
+
+/** By default 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
+export const IMAGE_FEATURE_OPTIONS = {
+  grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
+  cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
+  look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
+} satisfies { [K in keyof ImageFeatureOptions]: z.ZodDefault<z.ZodType<ImageFeatureOptions[K]>> };
+
+/** The defaults of `IMAGE_FEATURE_OPTIONS`. */
+export const IMAGE_FEATURE_DEFAULTS: Readonly<ImageFeatureOptions> = z.object(IMAGE_FEATURE_OPTIONS).parse({});

@@ -1,5 +1,5 @@
 // Options of a server, and the interface of a running one.
-import type { PixelFeatureOptions } from '../features/pixel-options.js';
+import type { ImageFeatureOptions } from '../features/pixel-options.js';
 import type { Logger } from '../logger.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import type { NodePipelineOptions } from '../pipelines/node-pipeline.js';
@@ -30,7 +30,7 @@ export interface ServeOptions extends Pick<
   /** Region features by image id, in any form that `openRegionFeatures` accepts. Without them requests contain regions. */
   features?: string | readonly string[];
   /** Options of features made from pixels, as in training. */
-  pixels?: { grid?: number; cells?: number; look?: PixelFeatureOptions['look'] };
+  pixels?: Partial<ImageFeatureOptions>;
   /** Pictures of the images for the page, in any form that `openPictures` accepts. */
   pictures?: string | readonly string[];
   /** Default 127.0.0.1. Any other than a loopback address needs a token. */

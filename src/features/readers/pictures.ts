@@ -7,7 +7,7 @@ import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
-import type { PixelFeatureOptions } from '../pixel-options.js';
+import type { ImageFeatureOptions } from '../pixel-options.js';
 import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../pixels.js';
 import { decodePng } from '../../pictures/png.js';
 import { indexedSource, indexIds } from '../indexed-source.js';
@@ -16,11 +16,6 @@ import type { RegionFeatureSource } from '../region-features.js';
 /** File in the folder with the boxes of its images: `{ "<image id>": [[x1, y1, x2, y2], ...] }`. */
 const BOXES_FILE = 'boxes.json';
 const boxesFile = z.record(z.string(), z.array(z.array(z.number()).length(4)));
-
-export interface ImageFeatureOptions extends PixelFeatureOptions {
-  /** Without boxes: patches along each side of a picture. */
-  grid: number;
-}
 
 /**
  * Opens a folder (and those inside it) of PNG pictures. Regions are the boxes of `boxes.json` in it, else a grid of patches.

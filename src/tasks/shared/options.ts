@@ -1,6 +1,6 @@
 // The options of every task: names, checks, defaults and help texts, defined once; commands make their flags from them.
 import { z } from 'zod';
-import { LOOKS } from '../../features/pixel-options.js';
+import { IMAGE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
 import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
@@ -55,9 +55,7 @@ const common = {
     "vocab.txt; default: the model's; for a new model built from the training texts",
     { isStoredInRun: true },
   ),
-  grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
-  cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
-  look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
+  ...IMAGE_FEATURE_OPTIONS,
   cacheMb: number('a number of at least 0', (x) => x >= 0)
     .default(256)
     .meta(VARIES)
