@@ -1,8 +1,6 @@
 // visualbert serve: serves a checkpoint over HTTP, with a web page. Starts in seconds and runs until a signal ends it.
 import type { Argv, CommandModule } from 'yargs';
 import {
-  LOG_LEVELS,
-  type LogLevel,
   DETECTOR_NAMES,
   listenForStop,
   openPictureDetector,
@@ -16,19 +14,19 @@ import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backen
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
+import { flagsOf } from './flags/settings.js';
 import { defined } from '../src/options.js';
+import { type ListenOptions, SERVE_LIMITS, SERVE_OPTIONS } from '../src/serve/options.js';
 
 interface ServeArguments
   extends
     BackendArguments,
+    ListenOptions,
     Pick<OneInputArguments, 'run' | 'model' | 'features' | 'answers' | 'grid' | 'cells' | 'look'> {
   pictures?: string[];
   detector?: string;
-  host: string;
-  port: number;
   /** False for `--no-token`. */
   token?: string | false;
-  batchSize?: number;
   precision: PredictionPrecision;
   allowFreshWeights: boolean;
   limitBody?: number;
@@ -36,13 +34,26 @@ interface ServeArguments
   limitCharacters?: number;
   limitWaiting?: number;
   limitSeconds?: number;
-  logLevel: LogLevel;
   json: boolean;
   debug?: boolean;
 }
 
 const MEGABYTE = 2 ** 20;
-const [IMAGES, LISTEN, LIMITS] = ["Images (default: the run's options):", 'Listen:', 'Limits:'];
+const [IMAGES, LISTEN] = ["Images (default: the run's options):", 'Listen:'];
+const { host, port, logLevel, batchSize } = SERVE_OPTIONS;
+const { bodyBytes, regions, characters, waiting, seconds } = SERVE_LIMITS;
+
+/** The limits by their flags; that of the body is in MB. */
+const LIMITS = {
+  limitBody: bodyBytes
+    .unwrap()
+    .default(bodyBytes.parse(undefined) / MEGABYTE)
+    .describe(`${bodyBytes.description} in MB`),
+  limitRegions: regions,
+  limitCharacters: characters,
+  limitWaiting: waiting,
+  limitSeconds: seconds,
+};
 
 const serve: CommandModule<object, ServeArguments> = {
   command: 'serve',
@@ -71,42 +82,18 @@ const serve: CommandModule<object, ServeArguments> = {
           describe: `detects regions in uploaded pictures: a name (${DETECTOR_NAMES.join(', ')}) or folder`,
           group: IMAGES,
         },
-        host: {
-          type: 'string',
-          default: '127.0.0.1',
-          describe: 'address to listen on; any but a loopback address requires a token',
-          group: LISTEN,
-        },
-        port: { type: 'number', default: 8000, describe: 'port; 0 for a free one', group: LISTEN },
+        ...flagsOf({ host, port, logLevel }, LISTEN),
         token: {
           type: 'string',
           describe: 'token that requests must send (Authorization: Bearer TOKEN); --no-token: none',
           defaultDescription: '$VISUALBERT_TOKEN',
           group: LISTEN,
         },
-        'log-level': {
-          choices: LOG_LEVELS,
-          default: 'info' as const,
-          describe: 'level of the log, JSON lines on standard error',
-          group: LISTEN,
-        },
         json: { ...JSON_FLAG.json, describe: 'print the address as JSON', group: LISTEN },
-        'batch-size': { type: 'number', describe: 'maximum number of requests per batch; default 16' },
+        ...flagsOf({ batchSize }),
         precision: precisionFlag(),
         ...FRESH_WEIGHTS_FLAG,
-        'limit-body': { type: 'number', describe: "maximum size of a request's body in MB; default 8", group: LIMITS },
-        'limit-regions': {
-          type: 'number',
-          describe: 'maximum number of regions of a request; default 256',
-          group: LIMITS,
-        },
-        'limit-characters': { type: 'number', describe: 'maximum length of a text; default 2000', group: LIMITS },
-        'limit-waiting': { type: 'number', describe: 'maximum number of waiting requests; default 256', group: LIMITS },
-        'limit-seconds': {
-          type: 'number',
-          describe: 'maximum seconds for receiving a request, and for waiting; default 30',
-          group: LIMITS,
-        },
+        ...flagsOf(LIMITS, 'Limits:'),
         ...BACKEND_FLAGS,
       })
       .example('$0 serve --run runs/vqa --features val_36.vbf --pictures val2014', 'then open http://127.0.0.1:8000')
@@ -137,10 +124,17 @@ const serve: CommandModule<object, ServeArguments> = {
 export const command = serve as CommandModule;
 
 async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
-  const { host, port, precision, allowFreshWeights, logLevel } = flags;
+  const { precision, allowFreshWeights } = flags;
+  const listening = defined({
+    host: flags.host,
+    port: flags.port,
+    logLevel: flags.logLevel,
+    batchSize: flags.batchSize,
+  });
   const model = sourceOf(flags);
   const opened = flags.detector === undefined ? undefined : await openPictureDetector(model, flags.detector);
-  if (flags.token === false) console.error(`--no-token: every request to ${host} is answered`);
+  if (flags.token === false)
+    console.error(`--no-token: every request to ${flags.host ?? host.parse(undefined)} is answered`);
   const limits = defined({
     bodyBytes: flags.limitBody === undefined ? undefined : flags.limitBody * MEGABYTE,
     regions: flags.limitRegions,
@@ -150,7 +144,8 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
   });
   return {
     model,
-    ...{ host, port, precision, allowFreshWeights, logLevel, limits },
+    ...listening,
+    ...{ precision, allowFreshWeights, limits },
     pixels: await pixelsOf(flags),
     ...defined({
       features: flags.features,
@@ -158,7 +153,6 @@ async function optionsOf(flags: ServeArguments): Promise<ServeOptions> {
       pictures: flags.pictures,
       detector: opened?.detector,
       token: flags.token ?? process.env.VISUALBERT_TOKEN,
-      batchSize: flags.batchSize,
     }),
   };
 }

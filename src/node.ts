@@ -183,8 +183,9 @@ export type { OpenedPictureDetector } from './runs/open-picture-detector.js';
 export { DEFAULT_ASKED_MODEL, openQuestion } from './runs/ask.js';
 export type { OpenedQuestion, QuestionOptions } from './runs/ask.js';
 export { serve } from './serve/serve.js';
-export { LOG_LEVELS } from './serve/contract.js';
-export type { LogLevel, RunningServer, ServeLimits, ServeOptions } from './serve/contract.js';
+export { LOG_LEVELS } from './serve/options.js';
+export type { LogLevel, ServeLimits } from './serve/options.js';
+export type { RunningServer, ServeOptions } from './serve/contract.js';
 export { openOneInput } from './runs/one-input.js';
 export type { AnyOneInput, OneInput, OneInputOptions } from './runs/one-input.js';
 export {

@@ -38,6 +38,7 @@ export function parseOptions<S extends z.ZodObject>(owner: string, schema: S, op
   const known = Object.keys(schema.shape);
   const problems = parsed.error.issues.map((issue): OptionProblem => {
     if (issue.code !== 'unrecognized_keys') return { name: issue.path.join('.') || null, problem: issue.message };
+    if (issue.path.length > 0) return { name: issue.path.join('.'), problem: `unknown ${issue.keys.join(', ')}` };
     return { name: null, problem: unknownText(issue.keys, known) };
   });
   throw new OptionsError(owner, problems, known);

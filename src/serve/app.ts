@@ -1,6 +1,5 @@
 // The HTTP application: Fastify with limits, checks, API document and routes.
 import type { FastifyInstance } from 'fastify';
-import type { LogLevel, ServeLimits } from './contract.js';
 import { handleFailures } from './failures.js';
 import { guard } from './guard.js';
 import { addImageRoutes } from './image-routes.js';
@@ -8,6 +7,7 @@ import type { ServerMetrics } from './metrics.js';
 import { addPage } from './page/page.js';
 import { addModelRoutes } from './model-routes.js';
 import type { ServerPackages } from './packages.js';
+import type { LogLevel, ResolvedLimits } from './options.js';
 import { requestSchemas } from './schemas.js';
 import type { ModelService } from './service.js';
 import { addStateRoutes } from './state-routes.js';
@@ -16,7 +16,7 @@ import type { ServedName } from './tasks.js';
 export interface AppOptions {
   host: string;
   token: string | null;
-  limits: Required<ServeLimits>;
+  limits: ResolvedLimits;
   logLevel: LogLevel;
   metrics: ServerMetrics;
   /** Why the server is not ready for requests; null when it is. */

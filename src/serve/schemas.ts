@@ -1,7 +1,7 @@
 // Schemas of requests and responses: checked by zod, shown in the API's document.
 import { z } from 'zod';
 import { EXPLANATION_METHODS } from '../explain/contract.js';
-import type { ServeLimits } from './contract.js';
+import type { ResolvedLimits } from './options.js';
 
 /** Maximum width of region features. */
 const MAX_DIM = 16_384;
@@ -46,7 +46,7 @@ export interface RequestSchemas {
 }
 
 /** The parts of requests within the server's limits. */
-export function requestSchemas({ regions: maxRegions, characters }: Required<ServeLimits>): RequestSchemas {
+export function requestSchemas({ regions: maxRegions, characters }: ResolvedLimits): RequestSchemas {
   const text = z.string().max(characters).regex(/\S/, { error: 'expected a text, received an empty one' });
   const coordinate = z.number().min(-MAX_SIDE).max(MAX_SIDE);
   const side = z.number().positive().max(MAX_SIDE);

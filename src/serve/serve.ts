@@ -6,18 +6,16 @@ import { tasksOfCheckpoint } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline } from '../pipelines/contract.js';
 import { pipeline } from '../pipelines/node-pipeline.js';
 import { createApp } from './app.js';
-import { DEFAULT_LIMITS, type RunningServer, type ServeLimits, type ServeOptions } from './contract.js';
+import type { RunningServer, ServeOptions } from './contract.js';
 import { tokenFor } from './guard.js';
 import { ServedImages } from './images.js';
 import { createMetrics } from './metrics.js';
+import { resolveServeOptions } from './options.js';
 import { importServerPackages } from './packages.js';
 import { ModelService } from './service.js';
 import { SERVED_NAMES, type ServedName } from './tasks.js';
 import { defined, requireOptions } from '../options.js';
 
-const DEFAULT_HOST = '127.0.0.1';
-const DEFAULT_PORT = 8000;
-const DEFAULT_BATCH_SIZE = 16;
 /** The usual number of regions per image, for warming up without a store. */
 const USUAL_REGIONS = 36;
 
@@ -33,24 +31,14 @@ const USUAL_REGIONS = 36;
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
   requireOptions('serve', given);
-  const {
-    model,
-    features,
-    pixels,
-    pictures,
-    host = DEFAULT_HOST,
-    port = DEFAULT_PORT,
-    token,
-    limits,
-    logLevel = 'info',
-    batchSize = DEFAULT_BATCH_SIZE,
-    ...options
-  } = given;
+  const { model, features, pixels, pictures, token, ...others } = given;
+  const { host: givenHost, port: givenPort, logLevel: level, batchSize: most, limits, ...options } = others;
+  const resolved = resolveServeOptions({ host: givenHost, port: givenPort, logLevel: level, batchSize: most, limits });
+  const { host, port, logLevel, batchSize, limits: bounds } = resolved;
   const asked = tokenFor(host, token);
   const packages = await importServerPackages();
   const { task: named, detector, ...loading } = options;
   const task = requireServed(named ?? (await tasksOfCheckpoint(model))[0]);
-  const bounds = requireLimits({ ...DEFAULT_LIMITS, ...limits });
   const images = await ServedImages.open({ model, ...defined({ features, pixels, pictures, detector }) });
   const metrics = createMetrics(packages);
   let service: ModelService<ServedName> | null = null;
@@ -94,13 +82,6 @@ function requireServed(task: string): ServedName {
       `serve: expected a task that can be served, received ${task}; these are ${SERVED_NAMES.join(', ')}`,
     );
   return found;
-}
-
-function requireLimits(limits: Required<ServeLimits>): Required<ServeLimits> {
-  for (const [name, value] of Object.entries(limits))
-    if (!(value > 0 && value < Infinity))
-      throw new ConfigError(`limits.${name}: expected a number above 0, received ${value}`);
-  return limits;
 }
 
 /** Runs the task's sample with the first image of the store, or with regions of zeros. */
