@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { detectorText, isOfGivenBoxes, networkText } from '../src/features/detector-identity.js';
 import { openQuestion, type OpenedQuestion, type PredictionPrecision } from '../src/node.js';
+import { DEFAULT_TOP_K } from '../src/scores.js';
 import { createDownloadBar } from './results/count-bar.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -51,7 +52,7 @@ const ask: CommandModule<object, AskArguments> = {
           defaultDescription: 'the one that the model was trained with',
           group: 'Run:',
         },
-        'top-k': { type: 'number', alias: 'top', default: 5, describe: 'number of answers' },
+        'top-k': { type: 'number', alias: 'top', default: DEFAULT_TOP_K, describe: 'number of answers' },
         precision: precisionFlag('Run:'),
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,

@@ -16,6 +16,7 @@ import {
   type TextLimit,
   VisualBertProcessor,
 } from '../src/node.js';
+import { DEFAULT_MAX_LENGTH } from '../src/processing/processor-options.js';
 import { JSON_FLAG } from './flags/results.js';
 import { inFlags } from './flags/words.js';
 import { checkSummary, problemLines } from './results/record-problems.js';
@@ -51,7 +52,11 @@ const shared = (yargs: Argv): Argv<DataArguments> =>
         describe: 'region features; images without features are reported as problems',
       },
       model: { type: 'string', describe: 'folder or hub id of the model whose tokenizer measures the texts' },
-      'max-text-length': { type: 'number', default: 128, describe: 'longest text in word pieces, as in training' },
+      'max-text-length': {
+        type: 'number',
+        default: DEFAULT_MAX_LENGTH,
+        describe: 'longest text in word pieces, as in training',
+      },
       ...JSON_FLAG,
     })
     .example('$0 data check train.jsonl --features features.tsv --model uclanlp/visualbert-nlvr2-coco-pre', '')

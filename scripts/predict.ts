@@ -1,6 +1,7 @@
 // visualbert predict: answers one question, or writes the evaluation server's file for a test set. A second on a CPU for one question, mostly
 // for loading the model; for a file about as long as an evaluation.
 import { predictionOptions, readRun } from '../src/node.js';
+import { DEFAULT_TOP_K } from '../src/scores.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withStored } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
@@ -28,7 +29,7 @@ export const command = commandByTask<PredictArguments>(
       ...COMPUTING_FLAGS,
       ...JSON_FLAG,
       ...ONE_INPUT_FLAGS,
-      top: { type: 'number', default: 5, describe: 'number of answers', group: 'One question:' },
+      top: { type: 'number', default: DEFAULT_TOP_K, describe: 'number of answers', group: 'One question:' },
       output: {
         type: 'string',
         describe: 'file to write in the format of the evaluation server; labels are not required',

@@ -2,6 +2,9 @@
 import { ConfigError } from './errors.js';
 import { shown } from './options.js';
 
+/** How many of the best answers are returned by default. */
+export const DEFAULT_TOP_K = 5;
+
 /** The integer label that losses ignore. */
 export const IGNORED_LABEL = -100;
 

@@ -180,7 +180,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['cluster', 'features', 'node', 'runs', 'serve', 'training/step'],
+  scripts: ['cluster', 'features', 'node', 'pipelines', 'processing', 'runs', 'serve', 'training/step'],
   examples: ['index', 'node'],
 };
 

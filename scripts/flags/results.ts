@@ -1,6 +1,7 @@
 // Flags that commands with results share.
 import { counted, type LeftOutImage, type PredictionPrecision, PREDICTION_PRECISIONS } from '../../src/node.js';
 import { defined } from '../../src/options.js';
+import { DEFAULT_BATCH_SIZE } from '../../src/pipelines/create.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
@@ -33,7 +34,7 @@ interface PrecisionFlag {
 
 /** For commands that read many examples. */
 export const COMPUTING_FLAGS = {
-  'batch-size': { type: 'number', describe: 'examples in one batch; default 32', group: 'Run:' },
+  'batch-size': { type: 'number', describe: `examples in one batch; default ${DEFAULT_BATCH_SIZE}`, group: 'Run:' },
   precision: precisionFlag('Run:'),
   ...FRESH_WEIGHTS_FLAG,
 } as const;

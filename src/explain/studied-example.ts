@@ -4,7 +4,7 @@ import type { PipelineInput, PipelineName, Pipeline } from '../pipelines/contrac
 import { accessTo, type PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
 import { type HeadScores, ranked, scoresOf } from '../pipelines/head.js';
-import { softmax } from '../scores.js';
+import { DEFAULT_TOP_K, softmax } from '../scores.js';
 import type { ExplainedAnswer } from './contract.js';
 import { type Word, wordsOf } from './words.js';
 
@@ -14,8 +14,6 @@ export interface Subject {
   asked?: number | undefined;
   topK?: number | undefined;
 }
-
-const DEFAULT_TOP = 5;
 
 /** An input whose answer is explained. */
 export interface StudiedExample {
@@ -44,7 +42,7 @@ export interface StudiedExample {
 export async function studyExample<T extends PipelineName>(
   pipeline: Pipeline<T>,
   input: PipelineInput<T>,
-  { answer, asked = 0, topK = DEFAULT_TOP }: Subject,
+  { answer, asked = 0, topK = DEFAULT_TOP_K }: Subject,
 ): Promise<StudiedExample> {
   const access = accessTo(pipeline);
   const { head, processor, task } = access;

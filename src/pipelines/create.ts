@@ -10,7 +10,8 @@ import { collateExamples, type PipelineExample } from './example.js';
 import type { Reading } from './head.js';
 import type { PipelineParts } from './load.js';
 
-const DEFAULT_BATCH_SIZE = 32;
+/** Examples per batch of a pipeline or an evaluation. */
+export const DEFAULT_BATCH_SIZE = 32;
 /** Batches of a recorded forward pass are padded to these sizes, so that few are recorded. */
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 

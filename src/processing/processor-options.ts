@@ -7,6 +7,9 @@ import { ConfigError } from '../errors.js';
 import { shown } from '../options.js';
 import { TASK_NAMES, type TaskName } from './text-forms.js';
 
+/** Longest text in word pieces, in the authors' training and by default. */
+export const DEFAULT_MAX_LENGTH = 128;
+
 /** Options of a processor; `VisualBertProcessor.fromPretrained` reads them from a model's files. */
 export interface ProcessorOptions {
   tokenizer: TextTokenizer;
@@ -18,7 +21,7 @@ export interface ProcessorOptions {
   classCount?: number | null;
   /** Width of the model's region features; checked when given. */
   visualEmbeddingDim?: number | null;
-  /** Longest text in word pieces, special tokens included. Default 128; at most the model's positions. */
+  /** Longest text in word pieces, special tokens included. Default `DEFAULT_MAX_LENGTH`; at most the model's positions. */
   maxLength?: number;
   /** Number of the model's positions; null if unknown. */
   maxPositionEmbeddings?: number | null;

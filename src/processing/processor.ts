@@ -4,21 +4,23 @@ import { type DetectorIdentity, parseDetectorIdentity } from '../features/detect
 import { type Picture, type PictureDetector, pictureReader } from '../features/picture-detector.js';
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
-import { softmax } from '../scores.js';
+import { DEFAULT_TOP_K, softmax } from '../scores.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import { type AnswerVocabulary, noAnswerNames } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
 import { warnAboutDetector } from './detector-warning.js';
 import { encodeText, encodeWords } from './encode-text.js';
 import { loadProcessor, saveProcessor } from './load-processor.js';
-import { type LoadProcessorOptions, type ProcessorOptions, requireProcessorOptions } from './processor-options.js';
+import {
+  DEFAULT_MAX_LENGTH,
+  type LoadProcessorOptions,
+  type ProcessorOptions,
+  requireProcessorOptions,
+} from './processor-options.js';
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
 import type { TaskName } from './text-forms.js';
 import { defined, requireKinds, requireOptions, shown } from '../options.js';
-
-/** Maximum text length in the authors' training. */
-const AUTHORS_MAX_LENGTH = 128;
 
 /** An answer with its class and probability. */
 export interface DecodedAnswer {
@@ -68,7 +70,7 @@ export class VisualBertProcessor extends Callable {
     this.classCount = options.classCount ?? null;
     this.visualEmbeddingDim = options.visualEmbeddingDim ?? null;
     this.maxPositions = options.maxPositionEmbeddings ?? Infinity;
-    this.maxLength = Math.min(options.maxLength ?? AUTHORS_MAX_LENGTH, this.maxPositions);
+    this.maxLength = Math.min(options.maxLength ?? DEFAULT_MAX_LENGTH, this.maxPositions);
     this.maxRegions = options.maxRegions ?? Infinity;
     this.trainedWith = options.trainedWith ?? null;
     this.readPicture = this.pictureReader(options.detector);
@@ -189,7 +191,7 @@ export class VisualBertProcessor extends Callable {
    */
   decodeAnswers(logits: RawTensor | TensorLike, options: { topK?: number } = {}): DecodedAnswer[][] {
     requireKinds('decodeAnswers', { 'an object': { logits, options } });
-    const { topK = 5 } = options;
+    const { topK = DEFAULT_TOP_K } = options;
     const { answers } = this;
     if (answers === null) throw noAnswerNames('decodeAnswers');
     const { shape, data } = valuesOf(logits);

@@ -4,6 +4,7 @@ import type { Box } from '../boxes.js';
 import { type JsonRecord, readJsonRecords } from '../formats/json.js';
 import { checkOwnRecords, OWN_SCHEMAS, type OwnTaskName, type RecordProblem, requireOwnTask } from './own.js';
 import { approximateLength } from '../processing/approximate-length.js';
+import { DEFAULT_MAX_LENGTH } from '../processing/processor-options.js';
 import { missingImages, recordWarnings, type TextLimit } from './own-warnings.js';
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionFeatures, RegionFeatureSource } from '../features/region-features.js';
@@ -54,7 +55,7 @@ interface Summary {
 }
 
 /** The default length of training, with a lower bound of the texts' lengths. */
-const DEFAULT_LIMIT: TextLimit = { longest: 128, lengthOf: approximateLength, isEstimate: true };
+const DEFAULT_LIMIT: TextLimit = { longest: DEFAULT_MAX_LENGTH, lengthOf: approximateLength, isEstimate: true };
 
 /** Describes a file of own data, and its images in the region features when these are given. */
 export async function ownDataStats(

@@ -3,6 +3,7 @@ import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../training/loop/evaluate.js';
 import type { ForwardPassOptions } from '../training/step/forward.js';
 import type { ForwardPass } from '../training/step/forward-pass.js';
+import { DEFAULT_BATCH_SIZE } from '../pipelines/create.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
@@ -26,8 +27,6 @@ export interface EvaluateRunOptions {
   allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;
 }
-
-const DEFAULT_BATCH_SIZE = 32;
 
 /** Seed of the buckets, which are fitted to a sample of the examples. */
 export const EVALUATION_SEED = 0;

@@ -2,10 +2,9 @@
 import { VisualBertForQuestionAnswering } from '../../models/question-answering.js';
 import { noAnswerNames } from '../../processing/answer-vocabulary.js';
 import { type HeadScores, type PipelineDefinition, ranked, wholeRow } from '../head.js';
+import { DEFAULT_TOP_K } from '../../scores.js';
 import { requireOneImage } from '../regions.js';
 import { warnAboutMaskSlot } from '../warnings.js';
-
-const DEFAULT_ANSWERS = 5;
 
 export const questionAnswering: PipelineDefinition<'visual-question-answering'> = {
   Model: VisualBertForQuestionAnswering,
@@ -34,7 +33,7 @@ export const questionAnswering: PipelineDefinition<'visual-question-answering'> 
         warnAboutMaskSlot(text, processor);
         return { sequences: [{ text, regions: images }], labels: [] };
       },
-      decode: (reading, { topK = DEFAULT_ANSWERS }) =>
+      decode: (reading, { topK = DEFAULT_TOP_K }) =>
         ranked(scores, reading, topK).map(({ index, score }) => ({
           answer: label(index),
           index,

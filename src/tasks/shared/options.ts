@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { IMAGE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
+import { DEFAULT_MAX_LENGTH } from '../../processing/processor-options.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
 import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
 import { ConfigError } from '../../errors.js';
@@ -42,7 +43,7 @@ const common = {
     paths,
     'region features of the validation examples, if in other files (easy-VQA numbers both splits from 0)',
   ),
-  maxTextLength: wholeNumber(4, 512).default(128).describe('maximum length of a text in word pieces'),
+  maxTextLength: wholeNumber(4, 512).default(DEFAULT_MAX_LENGTH).describe('maximum length of a text in word pieces'),
   maxRegions: wholeNumber(1).optional().describe('maximum number of regions per image'),
   regions: oneOf(['real', 'zeroed', 'shuffled'])
     .default('real')
