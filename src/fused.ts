@@ -29,34 +29,34 @@ interface WorkerSum {
 
 /**
  * What each kernel takes and returns; all float32. The engine has them for TensorFlow on the CPU (`engine/kernels`), `webgpu` some of them, and
- * others, for WebGPU, where what counts is the number of kernels. What else is to know about a kernel is part of its definition there.
+ * others, for WebGPU, where what counts is the number of kernels. Everything else about a kernel is in its definition there.
  */
 export interface FusedKernels {
-  /** To y, in the exact (erf) form. */
+  /** Returns y, in the exact (erf) form. */
   FusedGelu: Kernel<'x'>;
-  /** To dx. */
+  /** Returns dx. */
   FusedGeluGrad: Kernel<'dy' | 'x'>;
-  /** To y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`. */
+  /** Returns y: also its own gradient. Bit for bit the mask of `philoxUniform >= rate`. */
   FusedDropout: Kernel<'x' | 'key', Dropout>;
-  /** To y, over the last axis. */
+  /** Returns y, over the last axis. */
   FusedLayerNorm: Kernel<'x' | 'weight' | 'bias', Epsilon>;
-  /** To y and `x + residual`. */
+  /** Returns y and `x + residual`. */
   FusedAddLayerNorm: Kernel<'x' | 'residual' | 'weight' | 'bias', Epsilon>;
-  /** To y and `dropout(x) + residual`; on WebGPU alone. */
+  /** Returns y and `dropout(x) + residual`; on WebGPU alone. */
   FusedDropoutAddLayerNorm: Kernel<'x' | 'residual' | 'weight' | 'bias' | 'key', Epsilon & Dropout>;
-  /** To gradients of x, weight and bias. */
+  /** Returns gradients of x, weight and bias. */
   FusedLayerNormGrad: Kernel<'dy' | 'x' | 'weight', Epsilon>;
-  /** To gradients of x before dropout, residual, weight and bias; x is the sum that `FusedDropoutAddLayerNorm` returns. */
+  /** Returns gradients of x before dropout, residual, weight and bias; x is the sum that `FusedDropoutAddLayerNorm` returns. */
   FusedDropoutAddLayerNormGrad: Kernel<'dy' | 'x' | 'weight' | 'key', Epsilon & Dropout>;
-  /** To `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`. */
+  /** Returns `softmax(scale * scores + bias)` over the last axis, bias `[b, 1, 1, s]`. */
   FusedSoftmax: Kernel<'scores', { scale: number }, 'bias'>;
-  /** To the softmax and `dropout(softmax)`; on WebGPU alone. */
+  /** Returns the softmax and `dropout(softmax)`; on WebGPU alone. */
   FusedSoftmaxDropout: Kernel<'scores' | 'key', { scale: number } & Dropout, 'bias'>;
-  /** To the gradient of the scores; y is the softmax. */
+  /** Returns the gradient of the scores; y is the softmax. */
   FusedSoftmaxGrad: Kernel<'dy' | 'y', { scale: number }>;
   /** The same for `dropout(softmax)`; on WebGPU alone. */
   FusedSoftmaxDropoutGrad: Kernel<'dy' | 'y' | 'key', { scale: number } & Dropout>;
-  /** To `x W^T + b`; on WebGPU alone. */
+  /** Returns `x W^T + b`; on WebGPU alone. */
   FusedLinear: Kernel<'x' | 'weight' | 'bias'>;
   /** `[b q, n d]` and `[b s, n d]` to `x y^T` of each head, `[b, n, q, s]`; on WebGPU alone. */
   HeadScores: Kernel<'x' | 'y', { b: number; n: number }>;
@@ -66,22 +66,22 @@ export interface FusedKernels {
    */
   HeadMixture: Kernel<'maps' | 'x', { isTransposed: boolean }>;
   /**
-   * To the loss of src/models/losses.ts, and two tensors that `CrossEntropyGrad` takes as moments and divisor. Labels have the rows of the
+   * Returns the loss of src/models/losses.ts, and two tensors that `CrossEntropyGrad` takes as moments and divisor. Labels have the rows of the
    * logits, or one. On WebGPU alone, like the next three.
    */
   CrossEntropy: Kernel<'logits' | 'labels', { smoothing: number }>;
   CrossEntropyGrad: Kernel<'dy' | 'logits' | 'labels' | 'moments' | 'divisor', { smoothing: number }>;
-  /** To the loss and moments. */
+  /** Returns the loss and moments. */
   KlDivergence: Kernel<'logits' | 'labels' | 'count'>;
   /** The divisor is the count. */
   KlDivergenceGrad: Kernel<'dy' | 'logits' | 'labels' | 'moments' | 'divisor'>;
   /** Of a matrix `[m, n]` to `[n]`. */
   ColumnSums: Kernel<'x'>;
-  /** To a scalar. */
+  /** Returns a scalar. */
   SumOfSquares: Kernel<'x'>;
   /** Of any number of tensors, whatever their names, to one scalar; on WebGPU alone. */
   SumOfAllSquares: Kernel<string>;
-  /** To the new parameter and moments; for BertAdam too. */
+  /** Returns the new parameter and moments; for BertAdam too. */
   FusedAdamW: Kernel<
     'parameter' | 'first' | 'second' | 'gradient' | 'norm' | 'rate' | 'firstCorrection' | 'secondCorrection',
     {
@@ -94,24 +94,24 @@ export interface FusedKernels {
       skipNonFinite: boolean;
     }
   >;
-  /** To the maxima of regions, `[r, bins, bins, c]`. */
+  /** Returns the maxima of regions, `[r, bins, bins, c]`. */
   RoiPool: Kernel<RegionInputs>;
-  /** To the means of samples in regions, `[r, bins, bins, c]`. */
+  /** Returns the means of samples in regions, `[r, bins, bins, c]`. */
   RoiAlign: Kernel<RegionInputs, { sampling: number; isAligned: boolean }>;
   /** Of `[b, h, w, in]` and `[k, k, in / groups, out]`; zero-padded to keep its size unless x is padded already. */
   GroupedConvolution: Kernel<'x' | 'filter', { stride: number; dilation: number; isPadded: boolean }>;
   /** 3 x 3, zero-padded to keep the size of x; only in recordings. */
   WinogradConvolution: Kernel<'x' | 'filter' | 'bias', { dilation: number; isRelu: boolean }>;
-  /** To a bool: whether every value is finite. */
+  /** Returns a bool: whether every value is finite. */
   AllFinite: Kernel<'x'>;
-  /** To the sum of x over the workers of a cluster, which all must run the kernel of this instance with the same shape of x; only in recordings. */
+  /** Returns the sum of x over the workers of a cluster, which all must run the kernel of this instance with the same shape of x; only in recordings. */
   SumOverWorkers: Kernel<'x', WorkerSum>;
   /**
    * The same for a matrix that is zero outside the rows numbered in rows `[k]` int32, which may repeat; every worker has the same k. Only rows
    * that some worker names are exchanged.
    */
   SumRowsOverWorkers: Kernel<'x' | 'rows', WorkerSum>;
-  /** To x: see `after`. */
+  /** Returns x: see `after`. */
   After: Kernel<'x' | 'signal'>;
 }
 

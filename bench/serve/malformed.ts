@@ -29,7 +29,7 @@ const RAW: readonly string[] = [
 const HUGE = 500_000;
 const PATHS = ['/v1/answer', '/v1/explain', '/v1/regions', '/v1/ground', '/v1/images/..%2F..%2Fetc%2Fpasswd', '/%ff'];
 
-/** Sends malformed requests, so many at once. @returns responses by status; 0 for closed connections */
+/** Sends `count` malformed requests, `clients` at a time. @returns responses by status; 0 for closed connections */
 export async function fuzz(url: string, count: number, clients: number): Promise<Map<number, number>> {
   const random = new RandomStream(7, 'malformed requests');
   const statuses = new Map<number, number>();

@@ -23,9 +23,9 @@ export interface StepOptions {
   without: readonly string[];
   /** Folder for a trace of one of our steps. */
   profiles?: string;
-  /** Takes lines on how it goes. */
+  /** Receives progress lines. */
   log: (line: string) => void;
-  /** Takes what belongs to the result beside its rows. */
+  /** Receives the text that accompanies the rows of the result. */
   print: (text: string) => void;
 }
 

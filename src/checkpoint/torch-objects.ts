@@ -1,5 +1,5 @@
 // The names allowed in torch.save's pickles: storages, tensors as views of them, and a few inert containers.
-import { DTYPE_BYTES, type StoredDType } from './dtypes.js';
+import type { StoredDType } from './dtypes.js';
 import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
 
 /** A block of numbers next to the pickle. */
@@ -188,11 +188,6 @@ export const TORCH_RULES: PickleRules = {
     return new TorchStorage(key, STORAGE_DTYPES[type.name] ?? null, type.name, natural(elements), viewOffset);
   },
 };
-
-/** Bytes of a storage. */
-export function storageBytes(storage: TorchStorage): number {
-  return storage.elements * (storage.dtype === null ? 0 : DTYPE_BYTES[storage.dtype]);
-}
 
 function natural(value: PickleValue | undefined): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {

@@ -6,7 +6,7 @@ import { errorMessage } from '../errors.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
 import { sizeOf } from '../shapes.js';
 import { parameterShapes } from '../models/model-classes.js';
-import { fateOf, type Layout, type SourceKeys, sourceKeys } from './key-map.js';
+import { useOf, type Layout, type SourceKeys, sourceKeys } from './key-map.js';
 import { openCheckpoint } from './open.js';
 import { settingsOf } from './source-config.js';
 
@@ -60,9 +60,9 @@ function describe(file: TensorFile, notes: readonly string[]): Inspection {
   const { layout, nameOf, wrappers, problems } = keysOf(file);
   const renamed = new Map<string, StoredTensor>();
   const tensors = [...file.tensors.values()].map((tensor): InspectedTensor => {
-    const fate = layout === null ? { skip: 'unknown layout' } : fateOf(nameOf.get(tensor.name) ?? tensor.name, layout);
-    if ('to' in fate) renamed.set(fate.to, tensor);
-    const meaning = 'to' in fate ? fate.to : 'skip' in fate ? fate.skip : `${fate.aside}, a file of its own`;
+    const use = layout === null ? { skip: 'unknown layout' } : useOf(nameOf.get(tensor.name) ?? tensor.name, layout);
+    if ('to' in use) renamed.set(use.to, tensor);
+    const meaning = 'to' in use ? use.to : 'skip' in use ? use.skip : `${use.aside}, a file of its own`;
     const { name: key, dtype, shape } = tensor;
     return { key, dtype, shape, bytes: sizeOf(shape) * DTYPE_BYTES[dtype], meaning };
   });

@@ -4,7 +4,7 @@ import { bufferMeaning, unwrapKeys } from '../models/pretrained/wrappers.js';
 import type { ModelFamily } from './model-type.js';
 
 /** What a table does with a key: a new name, a file of its own next to the model, or nothing, with the reason. */
-export type Fate = { to: string } | { aside: 'detector' } | { skip: string };
+export type KeyUse = { to: string } | { aside: 'detector' } | { skip: string };
 
 /** A family of checkpoints and how its keys are renamed. */
 export interface Layout {
@@ -112,8 +112,8 @@ export function layoutOfFamily(layout: Layout, family: ModelFamily | null): Layo
   return family === 'roberta' ? (LAYOUTS.find(({ name }) => name === 'roberta') ?? layout) : layout;
 }
 
-/** What becomes of a key whose name without wrappers is `name`. */
-export function fateOf(name: string, layout: Layout): Fate {
+/** The use of a key whose name without wrappers is `name`. */
+export function useOf(name: string, layout: Layout): KeyUse {
   if (/(^|\.)detector\./.test(name)) return { aside: 'detector' };
   const buffer = bufferMeaning(name);
   if (buffer !== null) return { skip: buffer };

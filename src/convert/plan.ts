@@ -9,7 +9,7 @@ import { requireLayers, someKeys } from '../models/pretrained/explain.js';
 import { nonTensorError } from '../models/pretrained/match-keys.js';
 import { requireFloats } from '../models/pretrained/quantised.js';
 import { DECODER_TIES, differingTies, tiedDecoder, VISUAL_TABLES } from '../models/pretrained/ties.js';
-import { fateOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
+import { useOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
 import { familyOf } from './model-type.js';
 import {
   declaredClassifier,
@@ -145,21 +145,21 @@ interface SortedKeys {
 function sortKeys(file: TensorFile, { nameOf }: SourceKeys, layout: Layout): SortedKeys {
   const sorted: SortedKeys = { renamed: new Map(), others: new Map(), aside: new Map(), skipped: [] };
   for (const [key, unwrapped] of nameOf) {
-    const fate = fateOf(unwrapped, layout);
+    const use = useOf(unwrapped, layout);
     const tensor = file.tensors.get(key);
     const what = file.nonTensors?.get(key);
-    if (what !== undefined) sorted.others.set(key, { name: 'to' in fate ? fate.to : '', what });
+    if (what !== undefined) sorted.others.set(key, { name: 'to' in use ? use.to : '', what });
     if (tensor === undefined) continue;
-    if ('skip' in fate) sorted.skipped.push({ key, reason: fate.skip });
-    else if ('aside' in fate) {
-      const list = sorted.aside.get(fate.aside) ?? [];
-      const inside = key.slice(key.indexOf(`${fate.aside}.`) + fate.aside.length + 1);
-      sorted.aside.set(fate.aside, [...list, [key, inside]]);
+    if ('skip' in use) sorted.skipped.push({ key, reason: use.skip });
+    else if ('aside' in use) {
+      const list = sorted.aside.get(use.aside) ?? [];
+      const inside = key.slice(key.indexOf(`${use.aside}.`) + use.aside.length + 1);
+      sorted.aside.set(use.aside, [...list, [key, inside]]);
     } else {
-      const other = sorted.renamed.get(fate.to);
+      const other = sorted.renamed.get(use.to);
       if (other !== undefined)
-        throw new CheckpointError(`${file.name}: keys "${other.name}" and "${key}" both mean ${fate.to}`);
-      sorted.renamed.set(fate.to, tensor);
+        throw new CheckpointError(`${file.name}: keys "${other.name}" and "${key}" both mean ${use.to}`);
+      sorted.renamed.set(use.to, tensor);
     }
   }
   return sorted;

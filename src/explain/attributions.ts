@@ -5,17 +5,17 @@ import type { HeadScores } from '../pipelines/head.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import { attentionRow, relevanceRow, rolloutRow } from './methods.js';
-import type { StudiedExample } from './studied-example.js';
+import type { ExplainedExample } from './explained-example.js';
 import { type LayerAttention, preparedTrace, runTrace, TARGET, type TracedBatch } from './trace.js';
 
 /** A sequence with its words and the number of its regions. */
-export type SequenceParts = Pick<StudiedExample, 'sequence' | 'words' | 'regions'>;
+export type SequenceParts = Pick<ExplainedExample, 'sequence' | 'words' | 'regions'>;
 
 /** The relevance of all positions for one position of the sequence, text first, then regions. */
 export type RowOf = (position: number) => Float64Array;
 
 /** The layers of the explained sequence, with the gradient of the answer's score. */
-export async function traceExample(study: StudiedExample): Promise<LayerAttention[]> {
+export async function traceExample(study: ExplainedExample): Promise<LayerAttention[]> {
   const { access, scores, example, asked, answer, sequence, sequenceIndex, regions } = study;
   const batch = access.collate([example]);
   const [reading] = await access.run(batch);
@@ -67,7 +67,7 @@ export function sharesOf(
 }
 
 /** The attention of each word to each other word and each region: the mean of its pieces' rows. */
-export function wordRows(rowOf: RowOf, study: StudiedExample): { words: number[]; regions: number[] }[] {
+export function wordRows(rowOf: RowOf, study: ExplainedExample): { words: number[]; regions: number[] }[] {
   return study.words.map(({ positions }) => {
     const rows = positions.map(rowOf);
     const mean = Array.from(

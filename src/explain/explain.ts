@@ -6,7 +6,7 @@ import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contrac
 import { rowsOf, sharesOf, traceExample, wordRows } from './attributions.js';
 import { EXPLANATION_METHODS, type ExplainedImage, type ExplainOptions, type Explanation } from './contract.js';
 import { leaveOutEach, leaveOutPairs } from './leave-out.js';
-import { studyExample, type StudiedExample } from './studied-example.js';
+import { explainedExample, type ExplainedExample } from './explained-example.js';
 import type { LayerAttention } from './trace.js';
 
 /**
@@ -28,7 +28,7 @@ export async function explain<T extends PipelineName>(
     throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
   if (method !== 'attention' && (options.layer !== undefined || options.head !== undefined))
     throw new ConfigError(`explain: layer and head belong to the method attention, not to ${method}`);
-  const study = await studyExample(pipeline, input, options);
+  const study = await explainedExample(pipeline, input, options);
   if (method === 'leave-out') {
     const falls = await leaveOutEach(study);
     const explanation = explanationOf(study, falls);
@@ -51,7 +51,7 @@ const EXPLAIN_OPTIONS = ['method', 'answer', 'asked', 'layer', 'head', 'pairs', 
 
 /** An explanation from the scores of each word and each region. */
 function explanationOf(
-  { words, answer, answers, sequence, example, asked, access }: StudiedExample,
+  { words, answer, answers, sequence, example, asked, access }: ExplainedExample,
   scores: { words: readonly number[]; regions: readonly number[] },
 ): Omit<Explanation, 'method'> {
   let start = 0;

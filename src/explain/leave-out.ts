@@ -3,7 +3,7 @@ import { lengthBatches } from '../pipelines/batching.js';
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
 import { scoresOf } from '../pipelines/head.js';
 import { softmax } from '../scores.js';
-import type { StudiedExample } from './studied-example.js';
+import type { ExplainedExample } from './explained-example.js';
 import { withoutPositions } from './words.js';
 
 /** What the model does not see of an example: text positions are removed, regions masked. */
@@ -16,7 +16,7 @@ export interface Removal {
 const BATCH_SIZE = 32;
 
 /** The drop for each word and each region. A word whose state the head reads cannot be left out: its drop is 0. */
-export async function leaveOutEach(study: StudiedExample): Promise<{ words: number[]; regions: number[] }> {
+export async function leaveOutEach(study: ExplainedExample): Promise<{ words: number[]; regions: number[] }> {
   const { words, regions, answer } = study;
   const probabilities = await probabilitiesWithout(study, [
     ...words.map(({ positions }) => ({ positions })),
@@ -28,7 +28,7 @@ export async function leaveOutEach(study: StudiedExample): Promise<{ words: numb
 
 /** `[words][regions]`: the drop without the region, minus that drop when the word is removed as well. */
 export async function leaveOutPairs(
-  study: StudiedExample,
+  study: ExplainedExample,
   single: { words: readonly number[]; regions: readonly number[] },
 ): Promise<number[][]> {
   const { words, regions, answer } = study;
@@ -48,7 +48,7 @@ export async function leaveOutPairs(
 }
 
 /** The probability of the explained answer for each removal. */
-export async function probabilitiesWithout(study: StudiedExample, removals: readonly Removal[]): Promise<number[]> {
+export async function probabilitiesWithout(study: ExplainedExample, removals: readonly Removal[]): Promise<number[]> {
   const { access, scores, answer } = study;
   const examples = removals.map((removal) => exampleWithout(study, removal));
   const probabilities: number[] = [];
@@ -63,7 +63,7 @@ export async function probabilitiesWithout(study: StudiedExample, removals: read
 
 /** The example for one question, without the removed parts; of several choices only the answer's changes. */
 function exampleWithout(
-  { example, sequence, sequenceIndex, position, asked }: StudiedExample,
+  { example, sequence, sequenceIndex, position, asked }: ExplainedExample,
   { positions = [], regions = [] }: Removal,
 ): PipelineExample {
   const removed = new Set(positions.includes(position) ? [] : positions);

@@ -36,7 +36,7 @@ export interface RegionFeatureSource {
   readonly detector?: StoredDetector | undefined;
   /** Columns that all regions have besides features and boxes. */
   readonly columns?: readonly RegionColumn[] | undefined;
-  /** The ids of all images, as the files spell them. */
+  /** The ids of all images, as the files write them. */
   ids(): Iterable<string>;
   /** Whether there are features for an image, in any spelling that `imageKey` unites. */
   has(id: string): boolean;

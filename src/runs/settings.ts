@@ -66,16 +66,16 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   requireOptions('settings', given);
   const { task, ...rest } = given;
   requireTask(task);
-  const homes = homesOf(task);
-  const sorted: Record<Home, Record<string, unknown>> = { run: {}, data: {}, arguments: {} };
+  const sections = sectionsOf(task);
+  const sorted: Record<Section, Record<string, unknown>> = { run: {}, data: {}, arguments: {} };
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(rest)) {
-    const home = homes.get(name);
-    if (home === undefined) unknown.push(name);
-    else sorted[home][name] = value;
+    const section = sections.get(name);
+    if (section === undefined) unknown.push(name);
+    else sorted[section][name] = value;
   }
   if (unknown.length > 0) {
-    const known = ['task', ...homes.keys()];
+    const known = ['task', ...sections.keys()];
     const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
     throw new OptionsError('settings', [{ name: null, problem }], known);
   }
@@ -84,11 +84,11 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
 }
 
 /** The part of a run's settings that a setting belongs to. */
-type Home = 'run' | 'data' | 'arguments';
+type Section = 'run' | 'data' | 'arguments';
 
 /** Where each setting of a run of a task belongs, by its name. */
-function homesOf(task: TaskOptionName): ReadonlyMap<string, Home> {
-  const of = (home: Home, shape: object): [string, Home][] => Object.keys(shape).map((name) => [name, home]);
+function sectionsOf(task: TaskOptionName): ReadonlyMap<string, Section> {
+  const of = (section: Section, shape: object): [string, Section][] => Object.keys(shape).map((name) => [name, section]);
   return new Map([
     ...of('run', RUN_OPTIONS),
     ...of('data', TASK_OPTIONS[task].shape),
@@ -136,7 +136,7 @@ function problemsOf(resolve: () => unknown): OptionsError | null {
   }
 }
 
-/** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has settings that are none */
+/** The settings of a run folder. @throws ConfigError when the folder holds no run, or its run.json has invalid settings */
 export async function readRun(dir: string): Promise<StoredRun> {
   requirePath('readRun', dir);
   const path = join(dir, RUN_FILE);

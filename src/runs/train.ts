@@ -48,7 +48,7 @@ export interface TrainRun {
 }
 
 /** Options of progress, callbacks, profiling and cluster, which do not change the result of training. */
-export interface WatchingOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
+export interface MonitoringOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
 }
@@ -78,7 +78,7 @@ export async function requireStartable(
  */
 export async function openTrainRun(
   settings: RunSettings,
-  options: WatchingOptions = {},
+  options: MonitoringOptions = {},
 ): Promise<TrainRun> {
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;

@@ -39,7 +39,7 @@ interface ArgumentRole {
 const VARIES = { variesByStart: true, variesByWorker: true } satisfies ArgumentRole;
 
 /** What a run trains on, and for how long. */
-const extent = {
+const dataArguments = {
   outputDir: text('a folder').meta(VARIES).describe('folder of the run: model, checkpoints, metrics, report'),
   epochs: number('a number above 0', (x) => x > 0)
     .default(3)
@@ -68,7 +68,7 @@ const stepArguments = {
 };
 
 /** The random numbers of a run, the order of its examples, and when it evaluates, saves, logs and ends. */
-const course = {
+const runArguments = {
   seed: inRun(STEP_OPTIONS.seed, 0, 'seed of data order, masking and dropout'),
   warmupRatio: number('a number from 0 to 1', (x) => x >= 0 && x <= 1)
     .optional()
@@ -97,7 +97,7 @@ const course = {
 };
 
 /** Names, checks, defaults and descriptions of all arguments, in the order of help and docs. */
-export const TRAINING_ARGUMENTS = { ...extent, ...stepArguments, ...course };
+export const TRAINING_ARGUMENTS = { ...dataArguments, ...stepArguments, ...runArguments };
 
 /** The metadata of an argument; empty for an unknown name. */
 export function argumentRole(name: string): ArgumentRole {
@@ -113,7 +113,7 @@ const flatSchema = z
     'expected warmupSteps or warmupRatio, received both; give one of them',
   );
 /** The arguments as they are used: those of the step apart. */
-const nestedSchema = z.object({ ...extent, ...course, step: z.object(stepArguments) });
+const nestedSchema = z.object({ ...dataArguments, ...runArguments, step: z.object(stepArguments) });
 
 /** The arguments of a run, all optional but `outputDir`. */
 export type TrainingArguments = z.input<typeof flatSchema>;

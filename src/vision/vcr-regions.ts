@@ -11,7 +11,7 @@ import { boxOnCanvas, normalised, vcrCanvas } from './vcr-canvas.js';
 import type { VcrFeatureExtractor } from './vcr-feature-extractor.js';
 import { requireKinds } from '../options.js';
 
-/** Class indices of COCO's names as VCR spells them, from 1; 0 is background. */
+/** Class indices of COCO's names as VCR writes them, from 1; 0 is background. */
 const KINDS: ReadonlyMap<string, number> = new Map(COCO_CLASSES.map((name, i) => [name.replaceAll(' ', ''), i + 1]));
 
 /** A picture prepared for the feature extractor. */

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { rowsOf, traceExample } from '../../src/explain/attributions.js';
 import { explain } from '../../src/explain/explain.js';
-import { studyExample } from '../../src/explain/studied-example.js';
+import { explainedExample } from '../../src/explain/explained-example.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { useBackend } from '../helpers/backend.js';
@@ -70,7 +70,7 @@ describe.each(readdirSync(FOLDER))('%s', (name) => {
     )) as Pipeline<PipelineName>;
     const input = inputOf(expected);
     const { asked } = expected;
-    const study = await studyExample(pipe, input, { asked });
+    const study = await explainedExample(pipe, input, { asked });
     expect(study.answer.index).toBe(expected.answer);
     expect(study.answer.score).toBeCloseTo(expected.probability, 5);
     expect(study.position).toBe(expected.position);

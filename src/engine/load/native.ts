@@ -112,10 +112,10 @@ export function requireSameOptions(options: NativeOptions): void {
   requireNativeOptions(options);
   if (loaded === null) return;
   for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
-    const [wish, present] = [options[key], loaded.info[key]];
-    if (wish === undefined || wish === 0 || wish === present) continue;
+    const [requested, present] = [options[key], loaded.info[key]];
+    if (requested === undefined || requested === 0 || requested === present) continue;
     throw new EngineError(
-      `The engine runs with ${key} ${present} and cannot change to ${wish}: set it before the first tensor is created.`,
+      `The engine runs with ${key} ${present} and cannot change to ${requested}: set it before the first tensor is created.`,
     );
   }
 }

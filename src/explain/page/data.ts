@@ -3,7 +3,7 @@ import type { RegionFeatures } from '../../features/region-features.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../../pipelines/contract.js';
 import { type RowOf, rowsOf, sharesOf, traceExample, wordRows } from '../attributions.js';
 import { leaveOutEach, leaveOutPairs } from '../leave-out.js';
-import { studyExample, type StudiedExample } from '../studied-example.js';
+import { explainedExample, type ExplainedExample } from '../explained-example.js';
 import type { LayerAttention } from '../trace.js';
 import { base64Of } from '../../html/picture-url.js';
 import { requireKinds } from '../../options.js';
@@ -75,12 +75,12 @@ export async function pageDataOf<T extends PipelineName>(
 ): Promise<PageData> {
   requireKinds('pageDataOf', { 'a function': { pipeline }, 'an object': { options } });
   const { text, pictures = [], names = [], asked, answers: wanted = DEFAULT_ANSWERS, pairs = false } = options;
-  const best = await studyExample(pipeline, input, { asked, topK: Infinity });
+  const best = await explainedExample(pipeline, input, { asked, topK: Infinity });
   const isChoice = best.example.sequences.length > 1;
   const shown = isChoice ? best.answers : best.answers.slice(0, wanted);
   const subjects: PageSubject[] = [];
   for (const { index } of shown) {
-    const study = await studyExample(pipeline, input, { asked, answer: index });
+    const study = await explainedExample(pipeline, input, { asked, answer: index });
     subjects.push(await subjectOf(study, { pairs, withAttention: isChoice || subjects.length === 0 }));
   }
   return {
@@ -93,7 +93,7 @@ export async function pageDataOf<T extends PipelineName>(
 }
 
 async function subjectOf(
-  study: StudiedExample,
+  study: ExplainedExample,
   { pairs, withAttention }: { pairs: boolean; withAttention: boolean },
 ): Promise<PageSubject> {
   const layers = await traceExample(study);
@@ -134,7 +134,7 @@ function packedAttention(
 }
 
 function imagesOf(
-  { sequence }: StudiedExample,
+  { sequence }: ExplainedExample,
   pictures: readonly (string | null)[],
   names: readonly string[],
 ): PageImage[] {

@@ -41,7 +41,7 @@ export function hubUrl(
   return `${endpoint.replace(/\/+$/, '')}/${repoId}/resolve/${encodeURIComponent(revision)}/${path}`;
 }
 
-/** True for `name` or `owner/name` as the hub spells ids. */
+/** True for `name` or `owner/name` as the hub writes ids. */
 export function isRepoId(text: string): boolean {
   return /^[\w.-]+(\/[\w.-]+)?$/.test(text) && !/(^|\/)\.{1,2}(\/|$)|--|\.\./.test(text);
 }

@@ -20,7 +20,7 @@ export function judgingMetric<E, J>({ judge, add, compute }: JudgingMetric<E, J>
   };
 }
 
-/** One that keeps all that it judges, and has nothing to say about none. */
+/** One that keeps all that it judges, and returns no metrics without examples. */
 export function keepingMetric<E, J>(
   judge: JudgingMetric<E, J>['judge'],
   metrics: (kept: readonly J[]) => Record<string, number>,

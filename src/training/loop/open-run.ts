@@ -16,7 +16,7 @@ import { createTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
-import { synchronise } from './together.js';
+import { synchronise } from './workers.js';
 
 /** A run that is ready to start. Closing it returns the parameters to the model. */
 export interface OpenRun<E> extends RunContext<E> {

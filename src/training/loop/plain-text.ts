@@ -1,4 +1,4 @@
-// Plain data as JSON text with the numbers that JSON has not: NaN and the infinities, which outputs of a diverged model hold.
+// Plain data as JSON text with the numbers that JSON cannot represent: NaN and the infinities, which outputs of a diverged model hold.
 
 /** Under which name such a number is written. */
 const NOT_FINITE = 'not finite';

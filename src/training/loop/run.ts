@@ -6,7 +6,7 @@ import { Evaluations } from './evaluations.js';
 import { isDue, isEvaluationDue, type RunContext } from './run-context.js';
 import { countPadding } from './padding.js';
 import { saveCheckpoint } from './saving.js';
-import { agreedEnd, agreedEvaluation } from './together.js';
+import { agreedEnd, agreedEvaluation } from './workers.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
 import { type Update, updatesOf } from './updates.js';
 

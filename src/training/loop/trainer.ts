@@ -9,7 +9,7 @@ import { epochBatches } from './data-order.js';
 import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
-import { requireAgreement, trainAsWorker, withOthers } from './together.js';
+import { requireAgreement, trainAsWorker, withCluster } from './workers.js';
 import { separateOptions, type TrainerOptions, type TrainResult } from './trainer-options.js';
 
 /** Maximum number of shapes of training batches. */
@@ -86,7 +86,7 @@ export class Trainer<E> {
   async train(): Promise<TrainResult> {
     const { cluster } = this.plan;
     if (cluster === null) return this.trainLocked();
-    return withOthers(cluster, async () => {
+    return withCluster(cluster, async () => {
       await requireAgreement(this.plan, cluster);
       return cluster.server.worker === 0 ? this.trainLocked() : trainAsWorker(this.plan, cluster);
     });

@@ -79,11 +79,11 @@ function applyGradients(
     ? new Map([...gradients].map(([name, gradient]) => [name, sumOfSquares(gradient)]))
     : null;
   const gradientNorm = squares === null ? totalNorm([...gradients.values()]) : normOf([...squares.values()]);
-  const health = tf.add(gradientNorm, loss);
-  const isFinite = skipNonFinite ? tf.isFinite(health) : null;
+  const finiteCheck = tf.add(gradientNorm, loss);
+  const isFinite = skipNonFinite ? tf.isFinite(finiteCheck) : null;
   const limitsOf = (norm: tf.Scalar): Limits => ({
     clipping: {
-      norm: skipNonFinite ? tf.add(norm, tf.mul(health, 0)) : norm,
+      norm: skipNonFinite ? tf.add(norm, tf.mul(finiteCheck, 0)) : norm,
       maxNorm: maxGradNorm,
       skipNonFinite,
     },

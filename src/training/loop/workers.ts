@@ -107,7 +107,7 @@ async function workerEpochs<E>(run: WorkerRun<E>): Promise<EndReason> {
  * Runs this worker until its end, or the failure of another. At the end all wait for worker 0, which may still evaluate and save.
  * After a failure the process must exit: a sum that waits for a lost worker blocks the session.
  */
-export async function withOthers(cluster: Cluster, work: () => Promise<TrainResult>): Promise<TrainResult> {
+export async function withCluster(cluster: Cluster, work: () => Promise<TrainResult>): Promise<TrainResult> {
   const whole = async (): Promise<TrainResult> => {
     const result = await work();
     await cluster.exchange('the end', null);

@@ -16,7 +16,7 @@ export interface Subject {
 }
 
 /** An input whose answer is explained. */
-export interface StudiedExample {
+export interface ExplainedExample {
   access: PipelineAccess<PipelineName>;
   scores: HeadScores;
   example: PipelineExample;
@@ -39,11 +39,11 @@ export interface StudiedExample {
  * Reads an input and chooses the answer to explain.
  * @throws ConfigError for a task without answers, an answer that the model does not have, or an absent phrase or mask
  */
-export async function studyExample<T extends PipelineName>(
+export async function explainedExample<T extends PipelineName>(
   pipeline: Pipeline<T>,
   input: PipelineInput<T>,
   { answer, asked = 0, topK = DEFAULT_TOP_K }: Subject,
-): Promise<StudiedExample> {
+): Promise<ExplainedExample> {
   const access = accessTo(pipeline);
   const { head, processor, task } = access;
   const { scores } = head;
