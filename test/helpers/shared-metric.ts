@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { type RawTensor } from '../../src/raw-tensor.js';
 import { type Task } from '../../src/training/task.js';
-import { fromText, toText } from '../../src/training/loop/plain-text.js';
+import { fromText, toText } from '../../src/training/loop/json-numbers.js';
 
 /** Judges examples on another worker, one by one, and expects the metrics of one process. */
 export function expectSharedMetric<E>(task: Task<E>, examples: readonly E[], outputs: Record<string, RawTensor>): void {

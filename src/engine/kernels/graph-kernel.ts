@@ -1,4 +1,4 @@
-// A kernel of the backend `graph` that replaces tfjs-node's: all that the engine knows of it.
+// The interface of kernels that replace those of tfjs-node in the backend `graph`.
 import type * as tf from '@tensorflow/tfjs';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { OperationTable } from '../recording/operation-traits.js';

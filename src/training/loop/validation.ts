@@ -11,11 +11,11 @@ import {
   evaluationBuckets,
   LossMean,
 } from './evaluate.js';
-import { fromText, toText } from './plain-text.js';
+import { fromText, toText } from './json-numbers.js';
 import { type RunContext } from './run-context.js';
 import { type EndReason } from './trainer-options.js';
 
-/** What an evaluation gave. */
+/** The result of an evaluation. */
 export interface Validated {
   /** Null when it was stopped; of workers other than worker 0 empty. */
   metrics: Record<string, number> | null;
@@ -23,7 +23,7 @@ export interface Validated {
   stoppedBy: EndReason | null;
 }
 
-/** What a worker found in one batch. */
+/** The results of a worker for one batch. */
 interface Part {
   judged: readonly unknown[];
   notes: readonly ExampleNote[];
