@@ -44,6 +44,10 @@ const flags = await yargs(hideBin(process.argv))
     },
   })
   .strict()
+  .check(({ seed }) => {
+    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return true;
+    throw new Error(`--seed: expected a whole number from 0 to ${2 ** 32 - 1}, received ${seed}`);
+  })
   .parseAsync();
 
 const started = performance.now();

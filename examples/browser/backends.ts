@@ -7,7 +7,7 @@ import { EngineError, tf } from '../../src/index.js';
 export const BACKENDS = ['webgpu', 'webgl', 'wasm', 'cpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** Makes a backend the current one. @throws EngineError where the browser has none */
+/** Makes a backend the current one. @throws EngineError where the browser has none; the current one then stays */
 export async function chooseBackend(backend: Backend): Promise<void> {
   if (backend === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu');
   if (backend === 'wasm') {
@@ -18,8 +18,12 @@ export async function chooseBackend(backend: Backend): Promise<void> {
       'tfjs-backend-wasm-threaded-simd.wasm': threadedUrl,
     });
   }
+  const before = tf.engine().backendName;
   const isThere = await tf.setBackend(backend).catch(() => false);
-  if (!isThere) throw new EngineError(`this browser cannot compute on ${backend}; choose another backend`);
+  if (!isThere) {
+    if (before) await tf.setBackend(before);
+    throw new EngineError(`this browser cannot compute on ${backend}; choose another backend`);
+  }
   await tf.ready();
 }
 

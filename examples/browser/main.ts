@@ -84,6 +84,8 @@ async function load(signal: AbortSignal): Promise<string | undefined> {
   });
   await downloadDetector(finder, signal);
   find<HTMLButtonElement>('abort').disabled = true;
+  say(`starting ${chosen}`);
+  await chooseBackend(chosen);
   await loaded?.ask.dispose();
   loaded?.model.dispose();
   loaded = null;
@@ -91,8 +93,6 @@ async function load(signal: AbortSignal): Promise<string | undefined> {
   detector = null;
   find<HTMLOutputElement>('learnt').value = '';
   find('curve').replaceChildren();
-  say(`starting ${chosen}`);
-  await chooseBackend(chosen);
   setFetch(fetchFromCache);
   await use(await openModel(place));
   detector = await RegionDetector.fromPretrained(finder);
@@ -103,6 +103,7 @@ async function load(signal: AbortSignal): Promise<string | undefined> {
 /** Shows the answers to the question, and the relevance of words and regions. */
 async function answer(): Promise<string | undefined> {
   if (loaded === null) return;
+  if (question.value.trim() === '') return 'the question is blank; type one';
   clearAnswer();
   const shown = find<HTMLInputElement>('detect').checked ? await detectedRegions(scene) : regionsOf(scene);
   const input = { question: question.value, regions: shown };

@@ -23,6 +23,10 @@ const flags = await yargs(hideBin(process.argv))
     },
   })
   .strict()
+  .check(({ port }) => {
+    if (Number.isInteger(port) && port >= 0 && port <= 65535) return true;
+    throw new Error(`--port: expected a whole number from 0 to 65535, received ${port}`);
+  })
   .parseAsync();
 
 let run = lastRun();

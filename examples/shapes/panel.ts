@@ -24,7 +24,7 @@ const ANSWERS = 3;
 const BAR_HEIGHT = 26;
 const PAPER = '#ffffff';
 /** Of its texts and bars, on white. */
-export const PANEL_COLORS = { ink: '#1f2937', bar: '#bfdbfe', right: '#047857', wrong: '#b91c1c' } as const;
+export const PANEL_COLORS = { ink: '#1f2937', bar: '#bfdbfe', right: '#065f46', wrong: '#991b1b' } as const;
 const { ink: INK, bar: BAR, right: RIGHT, wrong: WRONG } = PANEL_COLORS;
 
 /** Whether the most likely answer is the right one. */

@@ -12,8 +12,8 @@ export const BASE_STYLE: string = css`
     --paper: #ffffff;
     --mark: #b45309;
     --box: #f59e0b;
-    --right: #059669;
-    --wrong: #dc2626;
+    --right: #065f46;
+    --wrong: #991b1b;
   }
   @media (prefers-color-scheme: dark) {
     :root {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { EngineError, errorMessage } from '../../errors.js';
+import { DataError, EngineError, errorMessage } from '../../errors.js';
 import { makeFolder } from '../../platform/files.js';
 import { withLock } from '../../platform/lock-file.js';
 import { buildAddon, findCompiler } from './build-addon.js';
@@ -126,7 +126,7 @@ function explainFileError(error: unknown, plan: WheelPlan): unknown {
       `No space left in ${enginesFolder()} (${code}): ${gigabytes(plan.unpackedBytes)} are needed. Free some, or set VISUALBERT_CACHE to a folder on another disk.`,
     );
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST') {
+  if (code === 'ENOTDIR' || code === 'EEXIST' || error instanceof DataError) {
     return new EngineError(
       `The cache ${enginesFolder()} is not a folder (${errorMessage(error)}): set VISUALBERT_CACHE to one.`,
     );

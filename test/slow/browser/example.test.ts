@@ -233,7 +233,7 @@ let opened: Site;
     await statusIs(page, /^the download was stopped; complete files are kept, and Load continues it$/);
     await page.fill('#question', ' ');
     await page.press('#question', 'Enter');
-    await statusIs(page, /expected a text that is not blank/);
+    await statusIs(page, /^the question is blank; type one$/);
     await page.fill('#question', 'Is there a red thing?');
     await page.press('#question', 'Enter');
     await statusIs(page, /^\d+ parameters on wasm$/);
@@ -253,6 +253,17 @@ let opened: Site;
     await statusIs(page, /^learning$/);
     await loadOn('cpu');
     expect(await page.textContent('#learnt')).toBe('');
+    await page.close();
+  }, 100_000);
+
+  test('keeps the model when the browser lacks the chosen backend', async () => {
+    const page = await open('wasm');
+    await page.evaluate(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
+    await page.selectOption('#backend', 'webgpu');
+    await page.click('#load');
+    await statusIs(page, /^this browser cannot compute on webgpu; choose another backend$/);
+    expect((await ask(page, 'Is there a red thing?')).size).toBeGreaterThan(0);
+    await statusIs(page, /^\d+ parameters on wasm$/);
     await page.close();
   }, 100_000);
 
