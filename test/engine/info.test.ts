@@ -46,7 +46,7 @@ describe('without an engine', () => {
 
   test('training stops and says what to install', () => {
     expect(() => requireTrainingEngine()).toThrow(
-      /Training needs the native engine.*visualbert engine install`\.\nPrediction and evaluation run without it/s,
+      /Training needs the native engine.*visualbert engine install`\. Prediction and evaluation run without it/s,
     );
   });
 
