@@ -1,5 +1,5 @@
 // convertCheckpoint: any checkpoint people have of a VisualBERT, or of a BERT to start from, becomes a folder that transformers reads.
-import { createSink, exists, joinPath, makeFolder, readText, writeTextAtomic } from '#platform';
+import { createSink, joinPath, makeFolder, readText, removeFile, writeTextAtomic } from '#platform';
 import { writeWhole } from '../byte-sink.js';
 import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.js';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
@@ -122,7 +122,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
     const aside = await writeAside(file, plan, outDir);
     await writeTextAtomic(joinPath(outDir, 'config.json'), jsonText(config));
     if (format !== 'onnx') await removeOldWeights(outDir, written); // model.onnx may lie next to the weights
-    const copied = await copyProcessor(located, outDir);
+    const copied = await replaceProcessor(located, outDir);
     return {
       source: file.name,
       layout: plan.layout,
@@ -190,12 +190,16 @@ async function writeAside(file: TensorFile, plan: ConversionPlan, folder: string
   return aside;
 }
 
-async function copyProcessor(files: PretrainedFiles, folder: string): Promise<string[]> {
+/** Copies the files of the tokenizer and the processor; those of another model, which would be read with the new weights, are removed. */
+async function replaceProcessor(files: PretrainedFiles, folder: string): Promise<string[]> {
   const copied: string[] = [];
   for (const name of [...TOKENIZER_FILES, PROCESSOR_FILE]) {
     const path = await files.find(name);
     const target = joinPath(folder, name);
-    if (path === null || (await exists(target))) continue;
+    if (path === null) {
+      await removeFile(target);
+      continue;
+    }
     await writeTextAtomic(target, await readText(path));
     copied.push(name);
   }

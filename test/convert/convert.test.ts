@@ -70,6 +70,29 @@ async function expectNamedValues(
 }
 
 describe('convertCheckpoint', () => {
+  test.each(['safetensors', 'tfjs'] as const)(
+    'to %s removes from its folder the tokenizer and the processor of another model',
+    async (format) => {
+      const outDir = temporaryFolder();
+      const stale = ['vocab.txt', 'tokenizer.json', 'tokenizer_config.json', 'processor_config.json'];
+      for (const name of [...stale, 'notes.txt']) writeFileSync(join(outDir, name), 'of another model');
+      const source = temporaryFolder();
+      cpSync(`${FOLDER}/authors-vqa.th`, join(source, 'vqa.th'));
+      writeFileSync(join(source, 'vocab.txt'), '[PAD]\n');
+      const { files } = await convertCheckpoint(join(source, 'vqa.th'), {
+        outDir,
+        format,
+        config: SMALL.with({ numLabels: 5 }),
+      });
+      expect(readFileSync(join(outDir, 'vocab.txt'), 'utf8')).toBe('[PAD]\n');
+      expect(files).toContain('vocab.txt');
+      expect([...stale, 'notes.txt'].filter((name) => existsSync(join(outDir, name)))).toEqual([
+        'vocab.txt',
+        'notes.txt',
+      ]);
+    },
+  );
+
   test.each([
     ['pretraining', 'VisualBertForPreTraining', {}],
     ['vqa', 'VisualBertForQuestionAnswering', { numLabels: 5 }],
