@@ -139,6 +139,13 @@ async function requireWritable(folder: string): Promise<void> {
   });
 }
 
+/** Checks the path of a file to write. @throws DataError when it leads to a folder, a device or anything else that is not a file */
+export async function requireFilePath(path: string): Promise<void> {
+  const present = await stat(path).catch(() => null);
+  if (present?.isFile() === false)
+    throw new DataError(`${path}: expected a file to write, found ${kindOf(present)}; name a file`);
+}
+
 /**
  * A sink over a file: bytes go to a temporary file in its folder, which is flushed to disk and renamed on `close`.
  * Missing folders are created; temporary files of dead processes are removed.
@@ -147,9 +154,7 @@ async function requireWritable(folder: string): Promise<void> {
 export async function createFileSink(path: string): Promise<ByteSink> {
   const folder = dirname(path);
   await makeFolder(folder);
-  const present = await stat(path).catch(() => null);
-  if (present?.isFile() === false)
-    throw new DataError(`${path}: expected a file to write, found ${kindOf(present)}; name a file`);
+  await requireFilePath(path);
   await removeLeftovers(folder);
   const temporary = temporaryBeside(path);
   /** Names the path in errors of the operating system: those of a full disk name none, others the temporary file. */

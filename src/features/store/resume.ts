@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, readText, writeTextAtomic } from '#platform';
 import { DataError, withFileName } from '../../errors.js';
+import { requireFilePath } from '../../platform/files.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import {
   isEntry,
@@ -46,6 +47,7 @@ export interface StoreWriter {
  */
 export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
   await makeFolder(dirname(path));
+  await requireFilePath(path);
   const release = await lockStore(path);
   const [part, journal] = [`${path}.part`, `${path}.part.jsonl`];
   let [file, log]: (FileHandle | null)[] = [null, null];

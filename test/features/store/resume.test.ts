@@ -74,6 +74,9 @@ describe('a store over several runs', () => {
     expect(readFileSync(`${path}.part`)).toEqual(before);
     await finishedAfter(path);
     await expect(resumeStore(path, TRAITS)).rejects.toThrow(/already exists; remove it/);
+    await expect(resumeStore('/dev/null', TRAITS)).rejects.toThrow(
+      '/dev/null: expected a file to write, found a device; name a file',
+    );
   });
 
   test("is written by one process at a time; one that is gone is in nobody's way", async () => {
