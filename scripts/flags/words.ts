@@ -5,7 +5,16 @@ import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../
 const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top' };
 
 /** Options with flags that are neither task options nor arguments of a run. */
-const OTHER_OPTIONS = ['allowFreshWeights', 'allowIncomplete', 'maxShardSize', 'interOpThreads', 'gpuMemoryGrowth'];
+const OTHER_OPTIONS = [
+  'method',
+  'layer',
+  'head',
+  'allowFreshWeights',
+  'allowIncomplete',
+  'maxShardSize',
+  'interOpThreads',
+  'gpuMemoryGrowth',
+];
 
 const NAMES = [
   ...Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED }),
@@ -23,7 +32,7 @@ const CAMEL_NAME = new RegExp(
   'g',
 );
 /** Prefixes that name a function or class of the library. */
-const CALLER = /^(?:TrainingArguments|Trainer|createTrainingStep|decodeAnswers|convertCheckpoint): /;
+const CALLER = /^(?:TrainingArguments|Trainer|createTrainingStep|decodeAnswers|convertCheckpoint|explain): /;
 
 /** The flag of an option: `--learning-rate`. Null for any other name. */
 export function flagOf(name: string): string | null {

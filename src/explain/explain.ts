@@ -27,7 +27,9 @@ export async function explain<T extends PipelineName>(
   if (!EXPLANATION_METHODS.includes(method))
     throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
   if (method !== 'attention' && (options.layer !== undefined || options.head !== undefined))
-    throw new ConfigError(`explain: layer and head belong to the method attention, not to ${method}`);
+    throw new ConfigError(
+      `explain: \`layer\` and \`head\` belong to method: 'attention', not to method: '${method}'; give method: 'attention', or leave them out`,
+    );
   const study = await explainedExample(pipeline, input, options);
   if (method === 'leave-out') {
     const falls = await leaveOutEach(study);

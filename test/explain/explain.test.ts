@@ -153,7 +153,9 @@ describe('explain', () => {
     await expect(explain(ask, input, { asked: 1 })).rejects.toThrow('expected asked from 0 to 0, received 1');
     await expect(explain(ask, input, { method: 'attention', layer: 2 })).rejects.toThrow('layer from 0 to 1');
     await expect(explain(ask, input, { method: 'attention', head: 4 })).rejects.toThrow('head from 0 to 3');
-    await expect(explain(ask, input, { head: 1 })).rejects.toThrow('belong to the method attention');
+    await expect(explain(ask, input, { head: 1 })).rejects.toThrow(
+      "`layer` and `head` belong to method: 'attention', not to method: 'relevance'",
+    );
     await ask.dispose();
     await expect(explain(ask, input)).rejects.toThrow('not disposed');
     const folder = await writeCheckpoint('VisualBertModel');
