@@ -58,7 +58,6 @@ const ask: CommandModule<object, AskArguments> = {
         ...JSON_FLAG,
         ...BACKEND_FLAGS,
       })
-      .conflicts('run', 'model')
       .example('$0 ask photo.jpg "What is the man riding?"', "the authors' VQA model")
       .example('$0 ask photo.jpg "What color is the bus?" --run runs/vqa --detector runs/detector', 'your own')
       .example(

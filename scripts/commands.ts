@@ -17,7 +17,7 @@ import { command as merge } from './merge.js';
 import { command as predict } from './predict.js';
 import { command as score } from './score.js';
 import { command as serve } from './serve.js';
-import { requireNumbers, requireOnce, requireValues } from './flags/checks.js';
+import { requireArguments, requireNumbers, requireOnce, requireOneCheckpoint, requireValues } from './flags/checks.js';
 import { inFlags } from './flags/words.js';
 import { foldHelp, helpWidth } from './terminal/help.js';
 import { type Known, usageText } from './terminal/usage.js';
@@ -52,6 +52,12 @@ interface ParserState {
 
 const stateOf = (parser: Argv): ParserState => parser as unknown as ParserState;
 
+/** Names of the arguments without flags of the requested command. */
+function positionalsOf(parser: Argv): string[] {
+  const { fullCommands } = stateOf(parser).getInternalMethods().getContext();
+  return [...(fullCommands.at(-1) ?? '').matchAll(/[<[](\w+)(?:\.\.)?[>\]]/g)].map(([, name = '']) => name);
+}
+
 /** The command whose arguments are wrong, with its flags and subcommands. */
 function asked(args: readonly string[], parser: Argv): Known {
   const flag = args.findIndex((word) => word.startsWith('-'));
@@ -60,13 +66,12 @@ function asked(args: readonly string[], parser: Argv): Known {
   const isCommand = first in COMMANDS || first === 'completion';
   const words = isCommand ? [first, ...(below.includes(second) ? [second] : [])] : [];
   const { key, alias } = stateOf(parser).getOptions();
-  const { fullCommands } = stateOf(parser).getInternalMethods().getContext();
   return {
     command: ['visualbert', ...words].join(' '),
     args,
     flags: [...Object.keys(key), ...Object.values(alias).flat()],
     commands: words.length === 2 ? [] : below,
-    positionals: [...(fullCommands.at(-1) ?? '').matchAll(/[<[](\w+)(?:\.\.)?[>\]]/g)].map(([, name = '']) => name),
+    positionals: positionalsOf(parser),
   };
 }
 
@@ -127,6 +132,8 @@ export function createParser(args: readonly string[]): Argv {
     .check(requireOnce)
     .check((flags, known) => requireValues(flags, known, args))
     .check((flags, known) => requireNumbers(flags, known, args))
+    .check((flags) => requireArguments(flags, positionalsOf(parser)))
+    .check(requireOneCheckpoint)
     .wrap(null); // foldHelp does
 }
 

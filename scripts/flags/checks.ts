@@ -34,6 +34,29 @@ export function requireValues(flags: Flags, known: Flags, args: readonly string[
   return true;
 }
 
+/**
+ * A check of all commands, of their arguments without flags.
+ * @throws Error naming an argument that was given as an empty text
+ */
+export function requireArguments(flags: Flags, names: readonly string[]): true {
+  for (const name of names)
+    if ([flags[name]].flat().includes(''))
+      throw new Error(`<${name}>: expected a value, received an empty one; give one`);
+  return true;
+}
+
+/**
+ * A check of all commands.
+ * @throws Error when both flags that name a checkpoint were given
+ */
+export function requireOneCheckpoint({ run, model }: Flags): true {
+  if (run !== undefined && model !== undefined)
+    throw new Error(
+      '--run, --model: expected one of them, received both; give --run FOLDER for a run, or --model for any other model',
+    );
+  return true;
+}
+
 /** What the number of a flag may be. */
 interface Range {
   least: number;
@@ -78,8 +101,10 @@ export function requireNumbers(flags: Flags, known: Flags, args: readonly string
     const value = flags[name];
     if (typeof value !== 'number') continue;
     const typed = typedName(name, known, args) ?? name;
-    if (Number.isNaN(value))
-      throw new Error(`--${typed}: expected a number, received ${JSON.stringify(typedValue(typed, args))}`);
+    const text = typedValue(typed, args);
+    if (Number.isNaN(value) || text?.trim() === '')
+      // an empty text counts as 0
+      throw new Error(`--${typed}: expected a number, received ${JSON.stringify(text ?? '')}`);
     const range = RANGES[name];
     if (range !== undefined && !isWithin(value, range))
       throw new Error(`--${typed}: expected ${rangeText(range)}, received ${value}`);
@@ -103,8 +128,10 @@ function typedName(name: string, known: Flags, args: readonly string[]): string 
   return [name, ...others].find((one) => args.some((word) => word === `--${one}` || word.startsWith(`--${one}=`)));
 }
 
-function typedValue(name: string, args: readonly string[]): string {
+/** The value of a flag as it was typed; undefined for a default. */
+function typedValue(name: string, args: readonly string[]): string | undefined {
   const place = args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-  const word = args[place] ?? '';
-  return (word.includes('=') ? word.slice(word.indexOf('=') + 1) : args[place + 1]) ?? '';
+  const word = args[place];
+  if (word === undefined) return undefined;
+  return word.includes('=') ? word.slice(word.indexOf('=') + 1) : args[place + 1];
 }

@@ -5,6 +5,8 @@ const [LEAST_WIDTH, MOST_WIDTH, PIPE_WIDTH] = [40, 100, 80];
 const LEAST_TEXT = 30;
 /** Indentation of a description below its flag. */
 const BELOW = 4;
+/** The default that yargs gives every list of arguments, even one that must be given. */
+const EMPTY_DEFAULT = ' [default: []]';
 /** The end of a line that goes on. */
 const CONTINUED = ' \\';
 
@@ -19,10 +21,13 @@ export function helpWidth(asked: string | undefined, terminal: number | undefine
 
 /** Wraps a help text of yargs, whose rows have two or more spaces between flag, description and type. */
 export function foldHelp(help: string, width: number): string {
-  const blocks = help.split('\n\n').map((block) => {
-    const rows = block.split('\n').map(rowOf);
-    return foldBlock(rows, width, rows[0]?.first === 'Examples:' ? foldCommand : fold);
-  });
+  const blocks = help
+    .replaceAll(EMPTY_DEFAULT, '')
+    .split('\n\n')
+    .map((block) => {
+      const rows = block.split('\n').map(rowOf);
+      return foldBlock(rows, width, rows[0]?.first === 'Examples:' ? foldCommand : fold);
+    });
   return blocks.map((lines) => lines.join('\n')).join('\n\n');
 }
 

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { errorText } from '../../scripts/command-line.js';
 import { RANGES, requireNumbers, requireValues } from '../../scripts/flags/checks.js';
+import { foldHelp } from '../../scripts/terminal/help.js';
 import { usageText } from '../../scripts/terminal/usage.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ALL_TASK_OPTIONS, ConfigError, kebab, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
 import { COMMANDS } from '../../scripts/commands.js';
-import { helpOf } from '../helpers/command-line/parse.js';
+import { helpOf, refusal } from '../helpers/command-line/parse.js';
 import { flagOf } from '../../scripts/flags/words.js';
 import { COMMAND, visualbert } from '../helpers/command-line/command.js';
 
@@ -81,6 +82,47 @@ test('a flag without its value: the message names it as it was typed', () => {
   expect(() => requireValues({ run: '' }, flags, ['--run', '--other'])).toThrow(empty('run'));
   expect(() => requireValues({ question: [] }, flags, ['--statement'])).toThrow(empty('statement'));
   expect(requireValues({ run: '' }, flags, [])).toBe(true); // a positional of that name
+});
+
+test.each([
+  [['convert', 'V', ''], '<outDir>'],
+  [['features', 'inspect', ''], '<features>'],
+  [['features', 'pack', '', '--output', 'b.vbf'], '<features>'],
+  [['merge', ''], '<parts>'],
+  [['score', 'vqa', '', '--annotations', 'a.json'], '<result>'],
+  [['data', 'check', ''], '<file>'],
+  [['ask', '', 'what'], '<picture>'],
+])('%j: an empty argument is named', async (words, name) => {
+  expect(await refusal(words)).toBe(`${name}: expected a value, received an empty one; give one`);
+});
+
+test('an empty number is none, and not 0', async () => {
+  for (const words of [
+    ['serve', '--port', ''],
+    ['serve', '--port='],
+    ['serve', '--port', ' '],
+  ])
+    expect(await refusal(words)).toMatch(/^--port: expected a number, received " ?"$/);
+  expect(await refusal(['predict', '--top='])).toBe('--top: expected a number, received ""');
+  expect(await refusal(['serve', '--port', '0'])).toBe(null);
+});
+
+test.each([
+  ['evaluate'],
+  ['predict'],
+  ['explain'],
+  ['ground', '--question', 'a', '--phrase', 'b'],
+  ['serve'],
+  ['ask', 'a', 'b'],
+])('%s refuses a run together with a model', async (...words) => {
+  expect(await refusal([...words, '--run', 'a', '--model', 'b'])).toMatch(
+    /^--run, --model: expected one of them, received both; /,
+  );
+  expect(await refusal([...words, '--run', 'a'])).toBe(null);
+});
+
+test('help shows no default of a list that must be given', async () => {
+  expect(foldHelp(await helpOf('merge'), 100)).toMatch(/the files of all parts.*\[required\]\n/);
 });
 
 test('every flag with a number has a range: its own, or that of a setting', async () => {
