@@ -50,10 +50,10 @@ function placeOf(error: unknown): string | undefined {
   return path ?? (port === undefined ? hostname : `${address}:${port}`);
 }
 
-/** The text of an option's problem, with the name of its flag. Unknown options come from a config file, which uses the names of the code. */
+/** The text of an option's problem, with the name of its flag. Unknown options come from a config file, named before them, which uses the names of the code. */
 function problemText({ name, problem }: OptionProblem): string {
   const [option = '', ...path] = name?.split('.') ?? [];
-  if (name === null) return problem.startsWith('unknown') ? problem : inFlags(problem);
+  if (name === null) return /(?:^|: )unknown /.test(problem) ? problem : inFlags(problem);
   return `${[flagOf(option) ?? option, ...path].join('.')}: ${inFlags(problem)}`;
 }
 

@@ -1,17 +1,14 @@
 // visualbert train: fine-tunes a VisualBERT on a task. VQA 2.0 from COCO pre-training takes about 20 GB of features and, on one GPU, a day.
 import { join } from 'node:path';
-import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import type { Argv, CommandModule } from 'yargs';
 import {
   type Cluster,
   counted,
   createProgress,
   openTrainRun,
-  readRun,
-  readSettings,
   RUN_OPTIONS,
   shellWord,
   type RunSettings,
-  sortSettings,
   TASK_DESCRIPTIONS,
   TASK_NAMES,
   TASK_OPTIONS,
@@ -19,14 +16,13 @@ import {
   type TrainResult,
   type TrainRun,
 } from '../src/node.js';
-import { argumentsToResume } from '../src/runs/settings.js';
-import { requireStoredPaths } from '../src/runs/stored-paths.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import type { TaskName } from './flags/examples.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { exitCodeOf } from './results/signal-exit.js';
-import { flagsOf, givenValues } from './flags/settings.js';
+import { settingsOf } from './flags/run-settings.js';
+import { flagsOf } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
 import { isLauncher, joinNamedCluster, launch, WORKER_FLAGS, type WorkerArguments } from './flags/workers.js';
 
@@ -118,35 +114,6 @@ async function withOthers(cluster: Cluster, training: Promise<void>): Promise<vo
   } catch (error) {
     throw await cluster.fail(error);
   }
-}
-
-/** The settings of the run to resume, overridden by the config file, then by flags. */
-async function settingsOf(task: TaskName, flags: ArgumentsCamelCase<TrainArguments>): Promise<RunSettings> {
-  const taskFlags = givenValues(flags, TASK_OPTIONS[task].shape);
-  const trainingFlags = givenValues(flags, TRAINING_ARGUMENTS);
-  const file = flags.config === undefined ? {} : await readSettings(flags.config);
-  const ownFlags = givenValues(flags, RUN_OPTIONS);
-  const given: Record<string, unknown> = { task, ...file, ...ownFlags, ...taskFlags, ...trainingFlags };
-  if (given['task'] !== task)
-    throw new Error(`${flags.config}: its settings are for train ${String(given['task'])}, not for train ${task}.`);
-  if (given['resume'] !== true || typeof given['outputDir'] !== 'string') return sortSettings(given);
-  const run = await readRun(given['outputDir']);
-  if (run.task !== task)
-    throw new Error(
-      `${given['outputDir']}: expected a run of the task ${task}, found one of ${run.task}; resume it with visualbert train ${run.task}.`,
-    );
-  const replaced = new Set(Object.keys(given));
-  await requireStoredPaths(
-    given['outputDir'],
-    Object.fromEntries(Object.entries(run.data).filter(([name]) => !replaced.has(name))),
-  );
-  return sortSettings({
-    model: run.model,
-    ...(run.modelConfig === undefined ? {} : { modelConfig: run.modelConfig }),
-    ...run.data,
-    ...argumentsToResume(run.arguments),
-    ...given,
-  });
 }
 
 async function train(

@@ -68,7 +68,16 @@ function isSameHead(
 
 /** The configuration of a new model, from fields or a file of them. @throws ConfigError for unknown fields */
 export async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
-  const fields = typeof source === 'string' ? await readJson(source) : source;
+  if (typeof source !== 'string') return configOf(source);
+  const fields = await readJson(source);
+  try {
+    return configOf(fields);
+  } catch (error) {
+    throw new ConfigError(`modelConfig: '${source}': ${errorMessage(error).replace(/^VisualBertConfig: /, '')}`);
+  }
+}
+
+function configOf(fields: Record<string, unknown>): VisualBertConfig {
   return Object.keys(fields).some((key) => key.includes('_'))
     ? VisualBertConfig.fromJSON(fields)
     : new VisualBertConfig(fields);

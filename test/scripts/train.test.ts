@@ -117,7 +117,13 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     writeFileSync(config, JSON.stringify({ ...settings, learningrate: 1 }));
     const refused = await visualbert(['train', 'nlvr', '--backend', 'cpu', '--config', config, '--output-dir', run]);
     expect(refused).toMatchObject({ code: 1 });
-    expect(refused.stderr).toMatch(/unknown setting learningrate for task nlvr; known: task, model, modelConfig, data/);
+    expect(refused.stderr).toContain(
+      `${config}: unknown setting learningrate for task nlvr; known: task, model, modelConfig, data`,
+    );
+    writeFileSync(config, JSON.stringify({ hiddenWidth: 3 }));
+    const fresh = ['--model-config', config, '--data', files.train, '--output-dir', run];
+    const unknown = await visualbert(['train', 'nlvr', '--backend', 'cpu', ...fresh]);
+    expect(unknown.stderr).toMatch(/^--model-config \S+: unknown field hiddenWidth; the fields are vocabSize/);
     const twice = await visualbert(['train', 'nlvr', '--config', config, '--batch-size', '8', '--batch-size', '4']);
     expect(twice.stderr).toMatch(/--batch-size was given 2 times \(8, 4\); give it once/);
   });
