@@ -115,7 +115,8 @@ export function fitWidth(regions: RegionFeatures, visualEmbeddingDim: number): R
       dim + BOX_FEATURE_DIM === visualEmbeddingDim ? ' (boxes and the image size would complete them)' : '';
     throw new DataError(
       `visualEmbeds: expected regions ${visualEmbeddingDim} wide (the model's visualEmbeddingDim), received ${dim}${missing}. The authors' checkpoints take ` +
-        '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of that detector or set visualEmbeddingDim',
+        '2048 (vqa), 1024 (nlvr2), 512 (vcr); use features of the detector that the model was trained with, or a model with ' +
+        `visualEmbeddingDim ${dim}`,
     );
   }
   const wide = new Float32Array(count * visualEmbeddingDim);
