@@ -70,9 +70,19 @@ export function systemMessage(error: unknown): string {
   return SYSTEM_PROBLEMS[String(code)] ?? errorMessage(error);
 }
 
-/** What is wrong with a text that JSON.parse refused, with what to do. */
-export function notJson(error: unknown): string {
+/**
+ * What is wrong with a text that JSON.parse refused, with what to do.
+ * @param text the text; one that begins like no object or list is probably another file
+ */
+export function notJson(error: unknown, text?: string): string {
+  if (text !== undefined && !/^\s*[{[]/.test(text))
+    return `expected JSON, found ${textStart(text.trimStart().slice(0, 20))}; check the path`;
   return `is not JSON (${errorMessage(error).slice(0, 120)}); correct it or get it again`;
+}
+
+/** The beginning of a text that is not the expected one, for messages. */
+export function textStart(start: string): string {
+  return start === '' ? 'nothing, the file is empty' : JSON.stringify(start);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Records of JSON files, plain or gzip, an array or JSON lines: each record is parsed on its own, so that an error names the damaged one.
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { DataError, errorMessage, notJson } from '../errors.js';
+import { DataError, errorMessage, notJson, textStart } from '../errors.js';
 import { endOfValue, members, parseAt, skipSpace, tryParse } from './json-scan.js';
 import { readWhole } from '../platform/files.js';
 
@@ -73,9 +73,8 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 function describeStart(bytes: Uint8Array, start: number): string {
-  if (start >= bytes.length) return 'nothing, the file is empty';
   if (['255,254', '254,255'].includes(bytes.subarray(0, 2).join())) return 'UTF-16; save the file as UTF-8';
-  return JSON.stringify(new TextDecoder().decode(bytes.subarray(start, start + 20)));
+  return textStart(new TextDecoder().decode(bytes.subarray(start, start + 20)));
 }
 
 /** After a byte order mark. */

@@ -90,6 +90,6 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new ConfigError(`${path}: ${notJson(error)}`);
+    throw new ConfigError(`${path}: ${notJson(error, text)}`);
   }
 }

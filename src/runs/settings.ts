@@ -110,7 +110,7 @@ function parsedJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new ConfigError(`${path}: ${notJson(error)}`);
+    throw new ConfigError(`${path}: ${notJson(error, text)}`);
   }
 }
 

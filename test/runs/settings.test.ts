@@ -39,6 +39,8 @@ describe('readRun', () => {
   test.each([
     ['null', /run.json: expected a JSON object of settings, received null/],
     ['{', /run.json: is not JSON \(/],
+    ['\u007fELF', /run.json: expected JSON, found "\u007fELF"; check the path/],
+    ['', /run.json: expected JSON, found nothing, the file is empty; check the path/],
     [
       '{}',
       /run.json: task: expected one of vqa, nlvr.*, received none; data: expected the options of a task, received none; arguments: /,
