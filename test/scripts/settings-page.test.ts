@@ -9,7 +9,9 @@ test('docs/settings.md is the page that the schemas make (node tools/write-setti
 
 test('states flag, name, default and meaning of a setting', () => {
   const page = settingsPage();
-  expect(page).toContain('| `--weight-decay` | `weightDecay` | `0.01` | weight decay, except for biases and layer norms |');
+  expect(page).toContain(
+    '| `--weight-decay` | `weightDecay` | `0.01` | weight decay, except for biases and layer norms |',
+  );
   expect(page).toContain('| `--output-dir` | `outputDir` | required |');
   expect(page).toContain('## Data of `vqa`, `vqa-pretraining`');
 });
