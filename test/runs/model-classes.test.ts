@@ -4,26 +4,12 @@ import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
-import { VisualBertForMultipleChoice } from '../../src/models/multiple-choice.js';
-import { VisualBertForPreTraining } from '../../src/models/pre-training.js';
-import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
-import { VisualBertForRegionToPhraseAlignment } from '../../src/models/region-to-phrase-alignment.js';
-import { VisualBertModel } from '../../src/models/visual-bert-model.js';
-import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
+import { MODEL_CLASSES } from '../../src/models/model-classes.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { openTask } from '../../src/tasks/open-task.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy, npz, writeFeatureFolder } from '../helpers/files/numpy-files.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
-
-const CLASSES = {
-  VisualBertModel,
-  VisualBertForMultipleChoice,
-  VisualBertForPreTraining,
-  VisualBertForQuestionAnswering,
-  VisualBertForRegionToPhraseAlignment,
-  VisualBertForVisualReasoning,
-};
 
 const folder = temporaryFolder();
 const lines = (name: string, ...records: unknown[]): string => {
@@ -162,7 +148,7 @@ describe('tasks and models', () => {
     test(`${name} batches give a loss and metrics`, async () => {
       const opened = await openTask(name, options, { purpose: 'train', model: null });
       const small = { hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 8 };
-      const model = new CLASSES[opened.modelClass](new VisualBertConfig({ ...small, ...opened.config }), { seed: 0 });
+      const model = new MODEL_CLASSES[opened.modelClass](new VisualBertConfig({ ...small, ...opened.config }), { seed: 0 });
       const examples = await Promise.all(Array.from({ length: opened.data.length }, (_, i) => opened.data.example(i)));
       const { inputs } = await opened.task.collate(examples, { seed: 0, epoch: 0, training: true });
       const { loss, ...rest } = model.forward(inputs) as unknown as Record<string, tf.Tensor>;

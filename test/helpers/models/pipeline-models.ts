@@ -6,7 +6,7 @@ import { VisualBertProcessor } from '../../../src/processing/processor.js';
 import type { TaskName } from '../../../src/processing/text-forms.js';
 import { buildVocabulary } from '../../../src/processing/word-vocabulary.js';
 import { uniformValues } from '../../../src/random/values.js';
-import { MODEL_CLASSES } from '../parity/fixture-model.js';
+import { MODEL_CLASSES } from '../../../src/models/model-classes.js';
 import { temporaryFolder } from '../files/temporary-folder.js';
 
 /** Width of the regions of `regionsOfImage`. */

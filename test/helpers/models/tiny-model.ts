@@ -6,7 +6,7 @@ import type { ModelOptions } from '../../../src/models/contract.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { sizeOf } from '../../../src/shapes.js';
-import { MODEL_CLASSES } from '../parity/fixture-model.js';
+import { MODEL_CLASSES } from '../../../src/models/model-classes.js';
 
 export type ModelName = keyof typeof MODEL_CLASSES;
 export const MODEL_NAMES = Object.keys(MODEL_CLASSES) as ModelName[];

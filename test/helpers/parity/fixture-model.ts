@@ -3,24 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import type { WeightInitializer } from '../../../src/layers/initializers.js';
 import type { ModelInputs } from '../../../src/models/inputs/inputs.js';
-import { VisualBertForMultipleChoice } from '../../../src/models/multiple-choice.js';
-import { VisualBertForPreTraining } from '../../../src/models/pre-training.js';
+import { MODEL_CLASSES } from '../../../src/models/model-classes.js';
 import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-model.js';
-import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
-import { VisualBertForRegionToPhraseAlignment } from '../../../src/models/region-to-phrase-alignment.js';
-import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
-import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { section, type Fixture } from './fixture.js';
-
-/** Every class by its name. */
-export const MODEL_CLASSES = {
-  VisualBertModel,
-  VisualBertForMultipleChoice,
-  VisualBertForPreTraining,
-  VisualBertForQuestionAnswering,
-  VisualBertForRegionToPhraseAlignment,
-  VisualBertForVisualReasoning,
-};
 
 /** A model of the fixture's class with its weights; every weight must be in the fixture with the model's shape. */
 export function modelOf({ name: fixture, meta, tensors }: Fixture): VisualBertPreTrainedModel {

@@ -12,22 +12,14 @@ import { RandomStream } from '../../../examples/shapes/random-stream.js';
 import { SHAPES_RECIPE } from '../../../examples/shapes/recipe.js';
 import { questionsAbout } from '../../../examples/shapes/questions.js';
 import { createScene, type Scene } from '../../../examples/shapes/scene.js';
-import {
-  buildVocabulary,
-  pipeline,
-  pixelFeatureDim,
-  RegionDetector,
-  TrainableDetector,
-  VisualBertConfig,
-  VisualBertForQuestionAnswering,
-  VisualBertProcessor,
-} from '../../../src/node.js';
+import { pipeline, RegionDetector, TrainableDetector, VisualBertForQuestionAnswering } from '../../../src/node.js';
 import { readZipDirectory } from '../../../src/checkpoint/zip-reader.js';
 import { readZipEntry } from '../../../src/formats/zip-entry.js';
 import { openSource } from '../../../src/platform/node.js';
 import { hasChromium } from '../../helpers/machine/chromium.js';
 import { findPython, runPython } from '../../helpers/machine/python.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
+import { saveShapesRun } from '../../helpers/models/shapes-run.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** Other orders of sums, and other polynomials for erf and exp. */
@@ -40,7 +32,6 @@ const QUESTIONS = [
   '🟥 red?\u00a0no',
 ];
 const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
-const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
 /** transformers reads the saved folder: what it misses, and the weights that were trained. */
 const READ_IN_PYTHON = `
@@ -65,22 +56,10 @@ let opened: Site;
 
 (hasChromium('the browser example is driven') ? describe : describe.skip)('the browser example', () => {
   beforeAll(async () => {
-    const vocabulary = buildVocabulary([
+    await saveShapesRun(
+      run,
       'how many red blue things are there is a what color the thing in top left square where s no',
-    ]);
-    const model = new VisualBertForQuestionAnswering(
-      new VisualBertConfig({
-        ...SHAPES_RECIPE.model,
-        vocabSize: vocabulary.length,
-        visualEmbeddingDim: pixelFeatureDim(SHAPES_RECIPE.features),
-        id2label: { ...ANSWERS },
-      }),
-      { seed: 1 },
     );
-    await model.savePretrained(run);
-    model.dispose();
-    writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
-    await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
     const finder = new TrainableDetector(SHAPES_DETECTOR, { seed: 4 });
     await finder.savePretrained(detector);
     finder.dispose();

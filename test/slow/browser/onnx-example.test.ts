@@ -1,28 +1,19 @@
 // The page of examples/onnx, built and driven in Chromium: onnxruntime-web answers as `forward` does.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { regionsOf } from '../../../examples/browser/learn.js';
 import { buildOnnxPage } from '../../../examples/onnx/build.js';
 import { RandomStream } from '../../../examples/shapes/random-stream.js';
-import { SHAPES_RECIPE } from '../../../examples/shapes/recipe.js';
 import { createScene } from '../../../examples/shapes/scene.js';
-import {
-  buildVocabulary,
-  pipeline,
-  pixelFeatureDim,
-  VisualBertConfig,
-  VisualBertForQuestionAnswering,
-  VisualBertProcessor,
-} from '../../../src/node.js';
+import { pipeline } from '../../../src/node.js';
 import { hasChromium } from '../../helpers/machine/chromium.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
+import { saveShapesRun } from '../../helpers/models/shapes-run.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 /** Other orders of sums. */
 const TOLERANCE = 1e-5;
 const QUESTIONS = ['How many red things are there?', 'Is there a blue square in the top left?'];
-const ANSWERS = ['<unk>', 'yes', 'no', 'red', 'blue', '0', '1'];
 
 const folder = temporaryFolder();
 const [run, site] = [join(folder, 'run'), join(folder, 'site')];
@@ -30,20 +21,7 @@ let opened: Site;
 
 (hasChromium('the onnxruntime example is driven') ? describe : describe.skip)('the onnxruntime example', () => {
   beforeAll(async () => {
-    const vocabulary = buildVocabulary(['how many red blue things are there is a square in the top left']);
-    const model = new VisualBertForQuestionAnswering(
-      new VisualBertConfig({
-        ...SHAPES_RECIPE.model,
-        vocabSize: vocabulary.length,
-        visualEmbeddingDim: pixelFeatureDim(SHAPES_RECIPE.features),
-        id2label: { ...ANSWERS },
-      }),
-      { seed: 1 },
-    );
-    await model.savePretrained(run);
-    model.dispose();
-    writeFileSync(join(run, 'vocab.txt'), vocabulary.join('\n'));
-    await (await VisualBertProcessor.fromPretrained(run, { task: 'vqa' })).savePretrained(run);
+    await saveShapesRun(run, 'how many red blue things are there is a square in the top left');
     await buildOnnxPage(run, site);
     opened = await openSite(site);
   }, 120_000);
