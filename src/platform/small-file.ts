@@ -1,4 +1,5 @@
 // Downloads of whole files into memory, with limits of bytes and time: the server may be a stranger's, or broken.
+import { joinBytes } from '../byte-sink.js';
 import { HubError } from '../errors.js';
 import { shortAddress } from './addresses.js';
 import { brokenOff, fetchOk } from './http.js';
@@ -80,11 +81,5 @@ async function download(
     size += value.byteLength;
     await requireFits(size, 'sends more');
   }
-  const whole = new Uint8Array(size);
-  let filled = 0;
-  for (const piece of pieces) {
-    whole.set(piece, filled);
-    filled += piece.byteLength;
-  }
-  return whole;
+  return joinBytes(pieces);
 }
