@@ -1,11 +1,11 @@
 // The model of a run: loaded with a head for the task's classes, or created from a configuration.
-import { readText } from '#platform';
 import { VisualBertConfig, type VisualBertConfigOptions } from '../config/config.js';
-import { ConfigError, errorMessage, notJson } from '../errors.js';
+import { ConfigError, errorMessage } from '../errors.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { areUnnamed, isAuthorsVqaHead, UNKNOWN_ANSWER } from '../processing/answer-vocabulary.js';
 import type { Architecture } from '../models/pretrained/classify.js';
+import { readConfigJson } from './config-json.js';
 
 export interface RunModelOptions {
   modelClass: Architecture;
@@ -69,7 +69,7 @@ function isSameHead(
 /** The configuration of a new model, from fields or a file of them. @throws ConfigError for unknown fields */
 export async function readModelConfig(source: string | Record<string, unknown>): Promise<VisualBertConfig> {
   if (typeof source !== 'string') return configOf(source);
-  const fields = await readJson(source);
+  const fields = (await readConfigJson(source)) as Record<string, unknown>;
   try {
     return configOf(fields);
   } catch (error) {
@@ -81,15 +81,4 @@ function configOf(fields: Record<string, unknown>): VisualBertConfig {
   return Object.keys(fields).some((key) => key.includes('_'))
     ? VisualBertConfig.fromJSON(fields)
     : new VisualBertConfig(fields);
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  const text = await readText(path).catch((error: unknown) => {
-    throw new ConfigError(errorMessage(error));
-  });
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new ConfigError(`${path}: ${notJson(error, text)}`);
-  }
 }

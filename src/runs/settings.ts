@@ -1,8 +1,8 @@
 // The settings of a run: checked, stored as run.json in its folder, and read by resume, evaluate and predict.
 import { dirname, join } from 'node:path';
-import { exists, isFolder, listFolder, readText } from '#platform';
+import { exists, isFolder, listFolder } from '#platform';
 import { z } from 'zod';
-import { ConfigError, errorMessage, notJson } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import {
   defined,
   expected,
@@ -16,6 +16,7 @@ import {
   shown,
   text,
 } from '../options.js';
+import { readConfigJson } from './config-json.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
 import { argumentRole, resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
@@ -98,20 +99,9 @@ function sectionsOf(task: TaskOptionName): ReadonlyMap<string, Section> {
 
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
 export async function readSettings(path: string): Promise<Record<string, unknown>> {
-  const text = await readText(path).catch((error: unknown) => {
-    throw new ConfigError(errorMessage(error));
-  });
-  const parsed = parsedJson(path, text.replace(/^\s*\/\/.*$/gm, ''));
+  const parsed = await readConfigJson(path, (text) => text.replace(/^\s*\/\/.*$/gm, ''));
   if (isTable(parsed)) return parsed;
   throw new ConfigError(`${path}: expected a JSON object of settings, received ${shown(parsed)}`);
-}
-
-function parsedJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new ConfigError(`${path}: ${notJson(error, text)}`);
-  }
 }
 
 /** The arguments of a run. @throws OptionsError naming all that cannot be used, with the options of the task that cannot */
