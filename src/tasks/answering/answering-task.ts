@@ -18,6 +18,7 @@ import {
   type Splits,
   type TaskExample,
 } from '../shared/datasets.js';
+import { labelledBatch } from '../shared/labels.js';
 import { logitRows } from '../shared/logits.js';
 import { keepingMetric } from '../shared/metric.js';
 import { notedAnswers, notedImages } from '../shared/notes.js';
@@ -82,11 +83,7 @@ export async function openQuestions<R extends Question>(
       greaterIsBetter: true,
       collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
         const inputs = processor.collate(examples, { buckets });
-        const labels = softLabels(examples, kind, answers);
-        const count = examples.length;
-        return labels === null
-          ? { inputs, labels: [], count }
-          : { inputs: { ...inputs, labels }, labels: ['labels'], count };
+        return labelledBatch(inputs, softLabels(examples, kind, answers), examples.length);
       },
       createMetric: () => createMetric(kind, predict),
       describe: (examples, outputs) =>

@@ -13,7 +13,7 @@ import {
   type Splits,
   type TaskExample,
 } from '../shared/datasets.js';
-import { requireLabels } from '../shared/labels.js';
+import { labelledBatch, requireLabels } from '../shared/labels.js';
 import { indexOfMax, logitRows, ranking } from '../shared/logits.js';
 import { keepingMetric } from '../shared/metric.js';
 import { NOTED_ANSWERS, notedImages } from '../shared/notes.js';
@@ -123,11 +123,7 @@ function createClassificationTask<R extends ClassifiedText>(parts: Classificatio
     greaterIsBetter: true,
     collate: async (examples, { buckets = DEFAULT_BUCKETS }) => {
       const inputs = processor.collate(examples, { buckets });
-      const labels = classLabels(examples);
-      const count = examples.length;
-      return labels === null
-        ? { inputs, labels: [], count }
-        : { inputs: { ...inputs, labels }, labels: ['labels'], count };
+      return labelledBatch(inputs, classLabels(examples), examples.length);
     },
     createMetric: (): Metric<ClassifiedExample<R>> =>
       keepingMetric(

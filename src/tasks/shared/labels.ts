@@ -1,5 +1,7 @@
-// The check of labels, which every record needs for training and evaluation.
+// Labels of records: the check that training and evaluation have them, and their place in a batch.
 import { ConfigError } from '../../errors.js';
+import type { RawTensor, RawTensors } from '../../raw-tensor.js';
+import type { Batch } from '../../training/task.js';
 import type { Purpose } from './opened-task.js';
 
 export interface LabelNeed<R> {
@@ -26,4 +28,9 @@ export function requireLabels<R>(records: readonly R[], { task, purpose, what, i
   throw new ConfigError(
     `${name(first)}: expected ${what}, received none; to ${purpose}, task ${task} needs ${what} in each record, and ${count}${hint}`,
   );
+}
+
+/** A batch with the labels of its examples; `null` when they have none. */
+export function labelledBatch(inputs: RawTensors, labels: RawTensor | null, count: number): Batch {
+  return labels === null ? { inputs, labels: [], count } : { inputs: { ...inputs, labels }, labels: ['labels'], count };
 }

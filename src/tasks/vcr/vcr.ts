@@ -13,7 +13,7 @@ import { mapSplits, readAll, readSplits, type RecordKind, recordDatasets } from 
 import { logitRows, ranking } from '../shared/logits.js';
 import { keepingMetric } from '../shared/metric.js';
 import { notedImages } from '../shared/notes.js';
-import { requireLabels } from '../shared/labels.js';
+import { labelledBatch, requireLabels } from '../shared/labels.js';
 import type { OpenedTask, PredictionWriter, TaskContext } from '../shared/opened-task.js';
 import type { VcrOptions } from '../shared/options.js';
 import { collectPredictions, jsonLines } from '../shared/predictions.js';
@@ -119,15 +119,9 @@ function createVcrTask({ mode, names }: VcrOptions, processor: VisualBertProcess
         inputs['visualEmbeds']?.shape[2] ?? 0,
       );
       inputs['imageTextAlignment'] = { ...alignment, shape: [b, CHOICES, ...alignment.shape.slice(1)] };
-      const isLabeled = examples.every(({ label }) => label !== null);
-      if (isLabeled) {
-        inputs['labels'] = {
-          dtype: 'int32',
-          shape: [b],
-          data: Int32Array.from(examples, ({ label }) => label as number),
-        };
-      }
-      return { inputs, labels: isLabeled ? ['labels'] : [], count: b };
+      const isLabelled = examples.every(({ label }) => label !== null);
+      const data = Int32Array.from(examples, ({ label }) => label as number);
+      return labelledBatch(inputs, isLabelled ? { dtype: 'int32', shape: [b], data } : null, b);
     },
     describe: (examples, outputs) =>
       probabilities(examples, outputs).map((row, i) => noteOf(examples[i] as VcrExample, row, names)),
