@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createSink } from '../src/platform/node.js';
 import { writeWhole } from '../src/byte-sink.js';
-import { ZipWriter } from '../src/checkpoint/zip-writer.js';
+import { ZipWriter } from '../src/formats/zip/zip-writer.js';
 import * as surface from '../src/node.js';
 import { useBackend } from './helpers/backend.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';

@@ -1,7 +1,7 @@
 // Tensors computed from those of a file: scales applied, rows moved, adapters merged, without changing the file.
 import { CheckpointError } from '../errors.js';
 import { sizeOf } from '../shapes.js';
-import { DTYPE_BYTES, type StoredDType, toFloat32 } from './dtypes.js';
+import { DTYPE_BYTES, type StoredDType, toFloat32 } from '../stored-dtype.js';
 import type { StoredTensor, TensorFile } from './tensor-file.js';
 
 /** A tensor that is computed when it is read. */

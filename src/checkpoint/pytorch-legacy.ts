@@ -1,10 +1,10 @@
 // Reading the torch.save stream of PyTorch before 1.6: five pickles, then every storage as its length and its bytes.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
-import { DTYPE_BYTES } from './dtypes.js';
-import { PickleEnd } from './pickle-bytes.js';
-import { readPickle } from './pickle.js';
-import type { PickleRules, PickleValue } from './pickle-values.js';
+import { DTYPE_BYTES } from '../stored-dtype.js';
+import { PickleEnd } from '../formats/pickle/pickle-bytes.js';
+import { readPickle } from '../formats/pickle/pickle.js';
+import type { PickleRules, PickleValue } from '../formats/pickle/pickle-values.js';
 import type { TorchObject } from './pytorch.js';
 import { TORCH_RULES, TorchStorage } from './torch-objects.js';
 

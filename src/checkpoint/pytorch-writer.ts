@@ -2,9 +2,9 @@
 import type { ByteSink } from '../byte-sink.js';
 import { CheckpointError } from '../errors.js';
 import { sizeOf } from '../shapes.js';
-import type { StoredDType } from './dtypes.js';
+import type { StoredDType } from '../stored-dtype.js';
 import { requireBytes, type TensorToWrite } from './safetensors.js';
-import { ZipWriter } from './zip-writer.js';
+import { ZipWriter } from '../formats/zip/zip-writer.js';
 import { requireKinds } from '../options.js';
 
 /** The folder inside the archive; torch uses the file's name, but reads any. */

@@ -1,13 +1,13 @@
 // Reading torch.save archives (PyTorch 1.6 and later): a zip of one pickle and one stored entry per storage.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError } from '../errors.js';
-import { DTYPE_BYTES } from './dtypes.js';
-import { readPickle } from './pickle.js';
-import type { PickleValue } from './pickle-values.js';
+import { DTYPE_BYTES } from '../stored-dtype.js';
+import { readPickle } from '../formats/pickle/pickle.js';
+import type { PickleValue } from '../formats/pickle/pickle-values.js';
 import { findStateDict } from './state-dict.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile, type TensorFileFormat } from './tensor-file.js';
 import { TORCH_RULES, type TorchStorage, TorchTensor } from './torch-objects.js';
-import { readZipDirectory, type ZipEntry } from './zip-reader.js';
+import { readZipDirectory, type ZipEntry } from '../formats/zip/zip-reader.js';
 
 /** BERT's pickle has 50 KB, one of a thousand layers a few MB. */
 const MAX_PICKLE_BYTES = 64 << 20;

@@ -3,7 +3,7 @@ import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError, errorMessage } from '../errors.js';
 import { sizeOf } from '../shapes.js';
-import { DTYPE_BYTES, isStoredDType, type StoredDType } from './dtypes.js';
+import { DTYPE_BYTES, isStoredDType, type StoredDType } from '../stored-dtype.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
 import { requireKinds } from '../options.js';
 

@@ -1,6 +1,6 @@
 // Finds the state dict in what a torch.save file holds: the dict of tensors itself, or one inside a training wrapper.
 import { CheckpointError } from '../errors.js';
-import { PickleGlobal, type PickleValue } from './pickle-values.js';
+import { PickleGlobal, type PickleValue } from '../formats/pickle/pickle-values.js';
 
 /** Names under which training programs store the model's weights, in order of preference. */
 const WRAPPER_NAMES = [

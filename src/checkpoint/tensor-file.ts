@@ -2,7 +2,7 @@
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError, errorMessage } from '../errors.js';
 import { sizeOf } from '../shapes.js';
-import { DTYPE_BYTES, type StoredDType, toFloat32 } from './dtypes.js';
+import { DTYPE_BYTES, type StoredDType, toFloat32 } from '../stored-dtype.js';
 
 /** The name of a file format. */
 export type TensorFileFormat = 'safetensors' | 'pytorch' | 'pytorch-legacy' | 'tfjs' | 'sharded' | 'pickle';

@@ -3,7 +3,7 @@ import type { ByteSource } from '../byte-source.js';
 import { CheckpointError, notJson } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { type DerivedTensor, withDerivedTensors } from './derived-tensors.js';
-import { DTYPE_BYTES, fromFloat32, type StoredDType } from './dtypes.js';
+import { DTYPE_BYTES, fromFloat32, type StoredDType } from '../stored-dtype.js';
 import { type LocatedTensor, locatedTensorFile, type TensorFile } from './tensor-file.js';
 
 interface Affine {

@@ -1,7 +1,7 @@
 // Writes TensorFlow.js's own weights format for the web: plain tfjs reads it, and browsers cache its shards one by one.
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import { sizeOf } from '../shapes.js';
-import { DTYPE_BYTES, fromFloat32, isFloating, type StoredDType, toFloat32 } from './dtypes.js';
+import { DTYPE_BYTES, fromFloat32, isFloating, type StoredDType, toFloat32 } from '../stored-dtype.js';
 import { requireBytes, type TensorToWrite } from './safetensors.js';
 import type { WeightEntry } from './tfjs-reader.js';
 

@@ -1,6 +1,6 @@
 // The names allowed in torch.save's pickles: storages, tensors as views of them, and a few inert containers.
-import type { StoredDType } from './dtypes.js';
-import { PickleGlobal, type PickleRules, type PickleValue } from './pickle-values.js';
+import type { StoredDType } from '../stored-dtype.js';
+import { PickleGlobal, type PickleRules, type PickleValue } from '../formats/pickle/pickle-values.js';
 
 /** A block of numbers next to the pickle. */
 export class TorchStorage {

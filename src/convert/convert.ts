@@ -1,7 +1,7 @@
 // convertCheckpoint: any checkpoint people have of a VisualBERT, or of a BERT to start from, becomes a folder that transformers reads.
 import { createSink, joinPath, makeFolder, readText, removeFile, writeTextAtomic } from '#platform';
 import { writeWhole } from '../byte-sink.js';
-import { fromFloat32, isFloating, type StoredDType } from '../checkpoint/dtypes.js';
+import { fromFloat32, isFloating, type StoredDType } from '../stored-dtype.js';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-writer.js';

@@ -1,5 +1,5 @@
 // What a checkpoint is, from its headers alone: keys, shapes, dtypes, and which class would load it with what missing.
-import { DTYPE_BYTES, type StoredDType } from '../checkpoint/dtypes.js';
+import { DTYPE_BYTES, type StoredDType } from '../stored-dtype.js';
 import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig } from '../config/config.js';
 import { errorMessage } from '../errors.js';

@@ -1,8 +1,8 @@
 // The regions of one image from named arrays, with the names and shapes of the common extractors.
-import type { PickleValue } from '../checkpoint/pickle-values.js';
+import type { PickleValue } from '../formats/pickle/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
-import { numbersOf } from '../formats/numpy-pickle.js';
+import { numbersOf } from '../formats/pickle/numpy-pickle.js';
 import { regionRows, withoutBatchAxis } from './feature-axes.js';
 import { stackedNumbers } from './nested-lists.js';
 import { firstRegions, type RegionFeatures } from './region-features.js';

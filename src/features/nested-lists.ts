@@ -1,8 +1,8 @@
 // Joins lists of numbers, lists or arrays into one array, for Python programs that store features as lists.
-import type { PickleValue } from '../checkpoint/pickle-values.js';
+import type { PickleValue } from '../formats/pickle/pickle-values.js';
 import { DataError } from '../errors.js';
 import type { NumericArray } from '../formats/npy.js';
-import { PickledArray } from '../formats/numpy-pickle.js';
+import { PickledArray } from '../formats/pickle/numpy-pickle.js';
 import { isSameShape } from '../shapes.js';
 
 /** Three axes of a grid and a batch axis; also stops at a list that contains itself. */

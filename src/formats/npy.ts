@@ -1,5 +1,5 @@
 // numpy arrays: the `.npy` format, any numeric dtype, byte order and axis order, as float32.
-import { type StoredDType, toFloat32 } from '../checkpoint/dtypes.js';
+import { type StoredDType, toFloat32 } from '../stored-dtype.js';
 import { DataError } from '../errors.js';
 
 /** Numbers in C order. */

@@ -1,11 +1,11 @@
 // numpy's `.npz`: a zip of `.npy` arrays, stored or deflated.
 import type { ByteSource } from '../byte-source.js';
-import type { PickleValue } from '../checkpoint/pickle-values.js';
-import { readZipDirectory, type ZipEntry } from '../checkpoint/zip-reader.js';
+import type { PickleValue } from './pickle/pickle-values.js';
+import { readZipDirectory, type ZipEntry } from './zip/zip-reader.js';
 import { DataError } from '../errors.js';
 import { holdsObjects, type NumericArray, readNpy, readNpyHeader } from './npy.js';
-import { readNpyObject } from './numpy-pickle.js';
-import { readZipEntry } from './zip-entry.js';
+import { readNpyObject } from './pickle/numpy-pickle.js';
+import { readZipEntry } from './zip/zip-entry.js';
 
 /** The arrays of a `.npz` by name, read on request. */
 export interface NpzFile {

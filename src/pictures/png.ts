@@ -1,7 +1,7 @@
 // Reads and writes PNG files as 8-bit RGB.
 import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
-import { crc32 } from '../checkpoint/crc32.js';
+import { crc32 } from '../formats/zip/crc32.js';
 import { DataError, errorMessage } from '../errors.js';
 import type { RgbImage } from './rgb-image.js';
 import { requireKinds } from '../options.js';

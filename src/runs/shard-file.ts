@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { createSink, openSource } from '#platform';
 import { z } from 'zod';
 import { writeWhole } from '../byte-sink.js';
-import type { StoredDType } from '../checkpoint/dtypes.js';
+import type { StoredDType } from '../stored-dtype.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
 import { DataError } from '../errors.js';

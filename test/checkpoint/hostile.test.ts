@@ -5,7 +5,7 @@ import { memorySink } from '../../src/byte-sink.js';
 import { bytesSource } from '../../src/byte-source.js';
 import { openTensorFile } from '../../src/checkpoint/open.js';
 import { openSharded, shardsOfIndex } from '../../src/checkpoint/sharded.js';
-import { ZipWriter } from '../../src/checkpoint/zip-writer.js';
+import { ZipWriter } from '../../src/formats/zip/zip-writer.js';
 import { CheckpointError } from '../../src/errors.js';
 
 const FOLDER = 'test/fixtures/checkpoints';

@@ -1,7 +1,7 @@
 // Writes a graph with its parameters: model.onnx, and the parameters in files of their own where one file cannot hold them.
 import { createSink, joinPath } from '#platform';
 import { type ByteSink, joinBytes, writeWhole } from '../../byte-sink.js';
-import { DTYPE_BYTES, fromFloat32 } from '../../checkpoint/dtypes.js';
+import { DTYPE_BYTES, fromFloat32 } from '../../stored-dtype.js';
 import { removeOldFiles } from '../../models/pretrained/write-weights.js';
 import { sizeOf, transposed } from '../../shapes.js';
 import type { GraphParameter, OnnxGraph } from './graph-builder.js';

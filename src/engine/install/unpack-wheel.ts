@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import { openSource } from '#platform';
 import { fileDigest } from '../../platform/file-digest.js';
-import { readZipDirectory, type ZipEntry } from '../../checkpoint/zip-reader.js';
+import { readZipDirectory, type ZipEntry } from '../../formats/zip/zip-reader.js';
 import { CheckpointError, EngineError } from '../../errors.js';
 
 /** TensorFlow's wheel has some 20,000 files. */

@@ -7,7 +7,7 @@ import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { decodeArray, holdsObjects, readNpyHeader } from '../../formats/npy.js';
 import { openNpz } from '../../formats/npz.js';
-import { readNpyObject } from '../../formats/numpy-pickle.js';
+import { readNpyObject } from '../../formats/pickle/numpy-pickle.js';
 import { widthFoundSource } from '../indexed-source.js';
 import type { RegionFeatures, RegionFeatureSource } from '../region-features.js';
 import { arraysOfDict, type NamedArrays, regionsOfArrays } from '../named-arrays.js';

@@ -5,7 +5,7 @@ import { DataError } from '../../errors.js';
 import type { NumericArray } from '../../formats/npy.js';
 import { sizeOf } from '../../shapes.js';
 import { type Hdf5File, openHdf5 } from '../../formats/hdf5.js';
-import { readNumpyPickle } from '../../formats/numpy-pickle.js';
+import { readNumpyPickle } from '../../formats/pickle/numpy-pickle.js';
 import { widthFoundSource } from '../indexed-source.js';
 import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
 import { BOX_NAMES, COUNT_NAMES, FEATURE_NAMES, ID_NAMES, regionsOfArrays } from '../named-arrays.js';

@@ -4,7 +4,7 @@ import { exists, isFolder, joinPath, openSource } from '#platform';
 import { type ByteSource, bytesSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { type LmdbEntry, lmdbEntries } from '../../formats/lmdb.js';
-import { readNumpyPickle } from '../../formats/numpy-pickle.js';
+import { readNumpyPickle } from '../../formats/pickle/numpy-pickle.js';
 import { widthFoundSource } from '../indexed-source.js';
 import { openedWith, type RegionFeatures, type RegionFeatureSource } from '../region-features.js';
 import { arraysOfDict, type NamedArrays, regionsOfArrays } from '../named-arrays.js';

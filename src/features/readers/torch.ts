@@ -1,11 +1,11 @@
 // A torch.save file of one image: a dict of tensors, numbers and lists of them, or only the features.
 import type { ByteSource } from '../../byte-source.js';
 import { readTorchObject } from '../../checkpoint/open.js';
-import type { PickleValue } from '../../checkpoint/pickle-values.js';
+import type { PickleValue } from '../../formats/pickle/pickle-values.js';
 import { torchTensorFile } from '../../checkpoint/pytorch.js';
 import { TorchTensor } from '../../checkpoint/torch-objects.js';
 import type { NumericArray } from '../../formats/npy.js';
-import { numbersOf } from '../../formats/numpy-pickle.js';
+import { numbersOf } from '../../formats/pickle/numpy-pickle.js';
 import { type NamedArrays, withInfo } from '../named-arrays.js';
 import { stackedNumbers } from '../nested-lists.js';
 

@@ -3,7 +3,7 @@
 // Layout: 8 bytes of magic; for each image its features [count, dim] (float16 or float32, little endian), then boxes [count, 4] float32, then
 // the columns that the index names [count] int32 or float32; an index in JSON; 28 bytes of tail (offset and length of the index as float64, its CRC-32, magic).
 import { crc32 } from 'node:zlib';
-import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import { fromFloat32 } from '../../stored-dtype.js';
 import { DataError } from '../../errors.js';
 import type { StoredDetector } from '../detector-identity.js';
 import type { Shard } from '../../shard.js';

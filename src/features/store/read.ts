@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { openSource } from '#platform';
 import type { ByteSource } from '../../byte-source.js';
-import { toFloat32 } from '../../checkpoint/dtypes.js';
+import { toFloat32 } from '../../stored-dtype.js';
 import { DataError } from '../../errors.js';
 import { indexedSource } from '../indexed-source.js';
 import { parseStoredDetector } from '../detector-identity.js';

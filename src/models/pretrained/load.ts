@@ -1,5 +1,5 @@
 // Loads a pretrained model: finds its files, creates the model without drawing weights, and fills its parameters one by one.
-import type { StoredDType } from '../../checkpoint/dtypes.js';
+import type { StoredDType } from '../../stored-dtype.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { loadConfig, VisualBertConfig } from '../../config/config.js';
 import { CheckpointError, ConfigError } from '../../errors.js';

@@ -1,6 +1,6 @@
 // LoRA adapters of PEFT: a folder of low-rank changes to a base model. Merged when the base is given.
 import { type DerivedTensor, withDerivedTensors } from '../../checkpoint/derived-tensors.js';
-import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import { fromFloat32 } from '../../stored-dtype.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { PretrainedFiles } from '../../platform/locate.js';

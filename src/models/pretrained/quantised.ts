@@ -1,5 +1,5 @@
 // Weights stored as integers: bitsandbytes' 8 bits are read with their scales, other kinds are rejected by name.
-import { fromFloat32, isFloating } from '../../checkpoint/dtypes.js';
+import { fromFloat32, isFloating } from '../../stored-dtype.js';
 import { type DerivedTensor, withDerivedTensors } from '../../checkpoint/derived-tensors.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';

@@ -1,6 +1,6 @@
 // Saves a model in transformers' layout: config.json, and weights in safetensors or PyTorch's format, in shards above a size.
 import { joinPath, makeFolder, writeTextAtomic } from '#platform';
-import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import { fromFloat32 } from '../../stored-dtype.js';
 import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';

@@ -1,7 +1,7 @@
 // Tied parameters: the decoder that shares the word table, and visual tables that start as copies of text tables.
 import type { VisualBertConfig } from '../../config/config.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
-import { fromFloat32 } from '../../checkpoint/dtypes.js';
+import { fromFloat32 } from '../../stored-dtype.js';
 import { isSameShape } from '../../shapes.js';
 
 /** The parameter of word vectors. */

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../../config/config.js';
 import type { HubOptions } from '#platform';
 import type { WeightInitializer } from '../../layers/initializers.js';
-import type { StoredDType } from '../../checkpoint/dtypes.js';
+import type { StoredDType } from '../../stored-dtype.js';
 import type { TensorFileFormat } from '../../checkpoint/tensor-file.js';
 
 /** Options of `fromPretrained`. */

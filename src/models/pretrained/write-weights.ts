@@ -1,7 +1,7 @@
 // Writes the weights of a model folder: one file or shards with an index, in either format.
 import { createSink, joinPath, listFolder, removeFile, writeTextAtomic } from '#platform';
 import { writeWhole } from '../../byte-sink.js';
-import { DTYPE_BYTES } from '../../checkpoint/dtypes.js';
+import { DTYPE_BYTES } from '../../stored-dtype.js';
 import { writePytorch } from '../../checkpoint/pytorch-writer.js';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';

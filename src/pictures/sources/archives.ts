@@ -1,9 +1,9 @@
 // Pictures in zip and tar archives, read without unpacking.
 import type { ByteSource } from '../../byte-source.js';
-import { readZipDirectory } from '../../checkpoint/zip-reader.js';
+import { readZipDirectory } from '../../formats/zip/zip-reader.js';
 import { DataError } from '../../errors.js';
 import { readTarDirectory } from '../../formats/tar.js';
-import { readZipEntry } from '../../formats/zip-entry.js';
+import { readZipEntry } from '../../formats/zip/zip-entry.js';
 import { PICTURE_FILE } from '../kind.js';
 import { type NameBy, type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
 

@@ -1,6 +1,6 @@
 // The start of a run over several workers: copies the variables and counts of worker 0 to all, with a checksum to verify them.
 import * as tf from '@tensorflow/tfjs';
-import { crc32 } from '../../checkpoint/crc32.js';
+import { crc32 } from '../../formats/zip/crc32.js';
 import { type ReadTensor } from '../../raw-tensor.js';
 import { type StepFunction } from './runner.js';
 import { sumOverWorkers } from './update/worker-sums.js';

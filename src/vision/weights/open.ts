@@ -3,7 +3,7 @@ import { type HubOptions, isFolder, listFolder, openSource, readText } from '#pl
 import { openTensorFile } from '../../checkpoint/open.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError, ConfigError, notJson } from '../../errors.js';
-import { isPlainPickle, openPickledTensors } from '../../formats/pickled-tensors.js';
+import { isPlainPickle, openPickledTensors } from '../../checkpoint/pickled-tensors.js';
 import { locatePretrained, type PretrainedFiles } from '../../platform/locate.js';
 import { DETECTOR_TYPE } from '../../models/pretrained/detector-type.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { bytesSource } from '../../../src/byte-source.js';
 import { DataError } from '../../../src/errors.js';
 import { lmdbEntries } from '../../../src/formats/lmdb.js';
-import { numbersOf, readNumpyPickle } from '../../../src/formats/numpy-pickle.js';
+import { numbersOf, readNumpyPickle } from '../../../src/formats/pickle/numpy-pickle.js';
 import { openRegionFeatures } from '../../../src/features/open.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../../src/features/region-features.js';
 import { uniformValues } from '../../../src/random/values.js';

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { crc32 } from '../../../src/checkpoint/crc32.js';
+import { crc32 } from '../../../src/formats/zip/crc32.js';
 
 /** A `.npy` as numpy writes it. */
 export function npy(values: ArrayBufferView | number[], shape: number[], dtype = '<f4', fortran = false): Buffer {

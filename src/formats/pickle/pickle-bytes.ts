@@ -1,5 +1,5 @@
 // Reads the bytes of a pickle sequentially: the numbers, texts and lines of its opcodes.
-import { CheckpointError } from '../errors.js';
+import { CheckpointError } from '../../errors.js';
 
 /** No integer of a checkpoint is longer. */
 const MAX_INTEGER_BYTES = 256;

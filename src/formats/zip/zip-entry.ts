@@ -1,9 +1,9 @@
 // Reads an entry of a zip archive, stored or deflated, and compares its checksum.
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
-import type { ByteSource } from '../byte-source.js';
-import type { ZipEntry } from '../checkpoint/zip-reader.js';
-import { DataError, errorMessage } from '../errors.js';
+import type { ByteSource } from '../../byte-source.js';
+import type { ZipEntry } from './zip-reader.js';
+import { DataError, errorMessage } from '../../errors.js';
 
 /** Larger than the features of any image or any picture; bounds the size of inflated entries. */
 const MAX_ENTRY_BYTES = 1 << 30;

@@ -1,4 +1,4 @@
-// The dtypes of checkpoint files and their conversion to and from float32. Bytes are little endian, as on every machine Node runs on.
+// The dtypes of numbers in files, and their conversion to and from float32. Bytes are little endian, as on every machine Node runs on.
 
 /** dtypes as safetensors writes them. */
 export type StoredDType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';

@@ -1,7 +1,7 @@
 // Writes a zip archive of stored entries with aligned data, as torch.save does (zip64 where sizes need it), streaming.
-import type { ByteSink } from '../byte-sink.js';
+import type { ByteSink } from '../../byte-sink.js';
 import { crc32 } from './crc32.js';
-import { requireKinds } from '../options.js';
+import { requireKinds } from '../../options.js';
 
 /** torch aligns each storage to this, so that it can be mapped into memory. */
 const ALIGNMENT = 64;

@@ -1,10 +1,10 @@
 // Weights as a plain pickle of numpy arrays, as Detectron and detectron2 publish them, read as a TensorFile.
 import type { ByteSource } from '../byte-source.js';
-import { findStateDict } from '../checkpoint/state-dict.js';
-import type { StoredTensor, TensorFile } from '../checkpoint/tensor-file.js';
+import { findStateDict } from './state-dict.js';
+import type { StoredTensor, TensorFile } from './tensor-file.js';
 import { CheckpointError, DataError, errorMessage } from '../errors.js';
-import { decodeArray, holdsObjects } from './npy.js';
-import { PickledArray, readNumpyPickle } from './numpy-pickle.js';
+import { decodeArray, holdsObjects } from '../formats/npy.js';
+import { PickledArray, readNumpyPickle } from '../formats/pickle/numpy-pickle.js';
 
 /** How a pickle of protocol 2 and later begins, and how torch.save's first pickle does. */
 const PICKLE = /^\x80[\x02-\x05]/;

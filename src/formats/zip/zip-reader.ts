@@ -1,7 +1,7 @@
 // The directory of a zip archive, read through random access. Written here because torch.save needs what archive libraries hide: the offset
 // of each stored entry's bytes in the file (so that a tensor is read straight into its array), in browsers too, and strict checks.
-import type { ByteSource } from '../byte-source.js';
-import { CheckpointError } from '../errors.js';
+import type { ByteSource } from '../../byte-source.js';
+import { CheckpointError } from '../../errors.js';
 
 /** An entry; its bytes are stored as they are, unless it is deflated. */
 export interface ZipEntry {

@@ -1,9 +1,9 @@
 // Pickles of numpy arrays, numbers and plain containers, as MMF and VOLTA store features. They are never executed.
-import { readPickle } from '../checkpoint/pickle.js';
-import { PickleGlobal, type PickleObject, type PickleRules, type PickleValue } from '../checkpoint/pickle-values.js';
-import { CheckpointError, DataError } from '../errors.js';
-import { decodeBase64 } from './base64.js';
-import { type ArrayLayout, decodeArray, holdsObjects, type NumericArray, readNpyHeader } from './npy.js';
+import { readPickle } from './pickle.js';
+import { PickleGlobal, type PickleObject, type PickleRules, type PickleValue } from './pickle-values.js';
+import { CheckpointError, DataError } from '../../errors.js';
+import { decodeBase64 } from '../base64.js';
+import { type ArrayLayout, decodeArray, holdsObjects, type NumericArray, readNpyHeader } from '../npy.js';
 
 /** numpy's description of one value, such as `f4`, with a byte order. */
 class PickledDType implements PickleObject {
