@@ -269,6 +269,25 @@ describe('architecture', () => {
     expect(Object.keys(EDGES).filter((from) => reached(from, new Set()).has(from))).toEqual([]);
   });
 
+  test('the table of docs/architecture.md is in the order of the imports', () => {
+    const [table = ''] = readFileSync('docs/architecture.md', 'utf8').split('\n## ');
+    const cells = [...table.matchAll(/^\| (files in `src`|`.*?`) \|/gm)].map(([, cell = '']) => cell);
+    const rows = cells.map((cell) =>
+      cell.startsWith('files')
+        ? ['shared']
+        : [...cell.matchAll(/`(?:src\/)?([\w/-]+?)(?:\/|\.ts)?`/g)].map(([, name = '']) => name),
+    );
+    const rowOf = (module: string): number => {
+      const row = rows.findIndex((names) => names.includes(module));
+      return row < 0 && module.includes('/') ? rowOf(dirname(module)) : row; // engine/load stands in the row of engine
+    };
+    const listed = Object.entries(EDGES).filter(([from]) => !['scripts', 'examples'].includes(from));
+    const upwards = listed.flatMap(([from, edges]) =>
+      edges.filter((to) => rowOf(to) < rowOf(from) || rowOf(to) < 0).map((to) => `${from} -> ${to}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
   test('nothing that is built imports a test', () => {
     const wrong = [...SOURCES, ...files(join(ROOT, 'bench'))].flatMap((path) =>
       importsOf(path)
