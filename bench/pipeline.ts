@@ -12,7 +12,7 @@ import {
   VisualBertProcessor,
 } from '../src/node.js';
 import { DEFAULT_BUCKETS } from '../src/processing/batch.js';
-import { createForwardPass } from '../src/training/step/forward.js';
+import { createForwardPass } from '../src/inference/open-forward-pass.js';
 import { pipelineCheckpoint, pipelineRegions } from './data/pipeline-checkpoint.js';
 import { mean, median } from './report/statistics.js';
 import { makeVqaQuestions } from './data/vqa-questions.js';

@@ -133,10 +133,10 @@ export type {
   CompileOptions,
   State,
   StateOptions,
-  Tensors,
   TraceEvent,
   VariableSpec,
 } from './engine/session/contract.js';
+export type { Tensors } from './raw-tensor.js';
 export type { Precision, PredictionPrecision } from './engine/recording/precision.js';
 export { PRECISIONS, PREDICTION_PRECISIONS } from './engine/recording/precision.js';
 export { operationTable, operationTimes } from './engine/session/operation-times.js';
@@ -146,8 +146,8 @@ export type { BackendChoice, BackendName, BackendOptions } from './engine/select
 export { createTrainingStep } from './training/step/compiled-step.js';
 export { pipeline } from './pipelines/node-pipeline.js';
 export type { NodePipelineOptions } from './pipelines/node-pipeline.js';
-export { evaluateTask } from './training/loop/evaluate.js';
-export type { EvaluateOptions } from './training/loop/evaluate.js';
+export { evaluateTask } from './evaluation/evaluate.js';
+export type { EvaluateOptions } from './evaluation/evaluate.js';
 export { Trainer } from './training/loop/trainer.js';
 export type {
   EndReason,
@@ -205,4 +205,4 @@ export { inspectCheckpoint } from './convert/inspect.js';
 export type { InspectedTensor, Inspection } from './convert/inspect.js';
 export { writeReport } from './training/report/report.js';
 export type { PictureReader } from './training/report/example-cards.js';
-export type { ExampleNote } from './training/task.js';
+export type { ExampleNote } from './evaluation/task.js';

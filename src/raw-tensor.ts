@@ -1,4 +1,5 @@
-// Tensors outside any backend, exchanged between files, collators, workers and the compiled step.
+// Tensors as arrays, outside any backend: exchanged between files, collators, workers and the compiled step.
+import type * as tf from '@tensorflow/tfjs';
 import { sizeOf } from './shapes.js';
 
 /** dtypes that tfjs can hold. */
@@ -16,6 +17,9 @@ export type ReadTensor = (name: string) => Promise<RawTensor>;
 
 /** Arrays by name. */
 export type RawTensors = Record<string, RawTensor>;
+
+/** Tensors of a backend by name. */
+export type Tensors = Record<string, tf.Tensor>;
 
 /** The array that holds the values of each dtype. */
 export const RAW_ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;

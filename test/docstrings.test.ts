@@ -13,7 +13,7 @@ import { REGION_DIM, regionsOfImage, writeCheckpoint } from './helpers/models/pi
 import { writeDetector } from './helpers/models/small-detector.js';
 import { tinyModel, type ModelName } from './helpers/models/tiny-model.js';
 import { drawnPicture } from './helpers/parity/fixtures.js';
-import { pointModel, points, pointTask } from './training/loop/tiny-task.js';
+import { pointModel, points, pointTask } from './helpers/tiny-task.js';
 import { DETECTOR_FILES, narrowDetector } from './vision/narrow.js';
 import { temporaryFolder } from './helpers/files/temporary-folder.js';
 

@@ -8,7 +8,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { convertCheckpoint, evaluateRun, onnxInputs, type PredictionPrecision } from '../../src/node.js';
 import { openTask } from '../../src/tasks/open-task.js';
-import { evaluateTask } from '../../src/training/loop/evaluate.js';
+import { evaluateTask } from '../../src/evaluation/evaluate.js';
 import { prepareEasyVqa } from '../data/easy-vqa-data.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
 import { benchCache, requirePython } from '../subjects/python-env.js';

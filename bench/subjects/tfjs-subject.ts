@@ -8,7 +8,7 @@ import type { StoredModel } from '../../src/models/pretrained/load.js';
 import * as api from '../../src/node.js';
 import { sortSettings } from '../../src/runs/settings.js';
 import { openTrainRun } from '../../src/runs/train.js';
-import { loadForwardPass } from '../../src/training/step/forward.js';
+import { loadForwardPass } from '../../src/inference/open-forward-pass.js';
 import { SILENT_PROGRESS } from '../../src/training/log/progress.js';
 import { type RawTensor } from '../../src/node.js';
 import { answerCommands, memory } from './commands.js';

@@ -5,7 +5,7 @@ import { lengthBatches } from '../pipelines/batching.js';
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
 import type { HeadScores } from '../pipelines/head.js';
 import type { RawTensor } from '../raw-tensor.js';
-import type { Metric } from '../training/task.js';
+import type { Metric } from '../evaluation/task.js';
 import { type RankedParts, RANKINGS, type RankingName, rankParts } from './rank-parts.js';
 import { withoutPositions } from './words.js';
 

@@ -1,9 +1,10 @@
 // The attention probabilities of every layer, and the gradient of one score with respect to them.
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
-import type { StepTensors, TrainableModel } from '../training/step/trainable-model.js';
-import type { RunFunction, StepFunction } from '../training/step/runner.js';
+import type { ForwardPass } from '../inference/forward-pass.js';
+import type { RunnableModel } from '../inference/runnable-model.js';
+import type { Tensors } from '../raw-tensor.js';
+import type { RunFunction, TensorFunction } from '../inference/runner.js';
 import type { RawTensor } from '../raw-tensor.js';
 
 /** One layer's attention over a sequence. */
@@ -18,7 +19,7 @@ export interface LayerAttention {
 }
 
 /** A model that can be traced. */
-export type TracedModel = TrainableModel & { readonly config: VisualBertConfig };
+export type TracedModel = RunnableModel & { readonly config: VisualBertConfig };
 
 /** The input that selects the explained scores, as factors of the output. */
 export const TARGET = 'explainedTarget';
@@ -40,7 +41,7 @@ export function preparedTrace(model: TracedModel, forward: ForwardPass, name: st
  * `gradient.<layer>` `[b, n, s, s]`, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
  * attend over the text alone, `[b, n, t, t]`, and one more layer over text and regions.
  */
-function traceOf(model: TracedModel, name: string): StepFunction {
+function traceOf(model: TracedModel, name: string): TensorFunction {
   return ({ [TARGET]: target, ...inputs }) => {
     const seen: tf.Tensor[] = [];
     const scores = (...changes: tf.Tensor[]): tf.Tensor => {
@@ -70,18 +71,18 @@ export function prepareAttention(model: TracedModel, forward: ForwardPass): RunF
 
 function computeWith(
   model: TracedModel,
-  inputs: StepTensors,
+  inputs: Tensors,
   attentionHook: (probabilities: tf.Tensor) => tf.Tensor,
-): StepTensors {
-  return model.compute(inputs, { training: false, dropoutKey: null, attentionHook }) as StepTensors;
+): Tensors {
+  return model.compute(inputs, { training: false, dropoutKey: null, attentionHook }) as Tensors;
 }
 
-function named(name: string, tensors: readonly tf.Tensor[]): StepTensors {
+function named(name: string, tensors: readonly tf.Tensor[]): Tensors {
   return Object.fromEntries(tensors.map((tensor, layer) => [`${name}.${layer}`, tensor]));
 }
 
 /** The shape of each layer's attention, in the order in which the layers run. */
-function attentionShapes(config: VisualBertConfig, { inputIds, visualEmbeds }: StepTensors): number[][] {
+function attentionShapes(config: VisualBertConfig, { inputIds, visualEmbeds }: Tensors): number[][] {
   const { numHiddenLayers, numAttentionHeads, prunedHeads, bypassTransformer } = config;
   const [t = 0] = inputIds?.shape.slice(-1) ?? [];
   const rows = (inputIds?.size ?? 0) / t; // examples times choices

@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.js';
 import { requireKnown } from '../options.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { bucketOf } from '../processing/batch.js';
-import { cutOutputs, filledInputs } from '../training/loop/batches.js';
+import { cutOutputs, filledInputs } from '../inference/fill-batch.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';

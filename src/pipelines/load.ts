@@ -20,7 +20,7 @@ import { imagesOf, isSourced, readRegions } from './regions.js';
 import { definitionOf, PIPELINE_NAMES, tasksOfClass } from './tasks.js';
 import { warnAboutAnswerOrder, warnAboutBoxes } from './warnings.js';
 import { defined, requireOptions, shown } from '../options.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
+import type { ForwardPass } from '../inference/forward-pass.js';
 
 /** The parts of a pipeline. */
 export interface PipelineParts<T extends PipelineName> {

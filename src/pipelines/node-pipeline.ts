@@ -1,7 +1,7 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { openModel } from '../models/open-model.js';
-import { createForwardPass, loadForwardPass } from '../training/step/forward.js';
+import { createForwardPass, loadForwardPass } from '../inference/open-forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';

@@ -1,7 +1,7 @@
 // pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
 import * as tf from '@tensorflow/tfjs';
 import { loadModel } from '../models/open-model.js';
-import { createEagerForwardPass } from '../training/step/forward-pass.js';
+import { createEagerForwardPass } from '../inference/forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';

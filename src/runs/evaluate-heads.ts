@@ -8,7 +8,7 @@ import { collateExamples, type PipelineExample, regionCount, sizeOfExample } fro
 import type { GroundingExample } from '../tasks/grounding/grounding.js';
 import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
-import type { RunFunction } from '../training/step/runner.js';
+import type { RunFunction } from '../inference/runner.js';
 import { withForwardPass } from './forward-pass.js';
 import { batchSizeOf } from './evaluate.js';
 import { type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';

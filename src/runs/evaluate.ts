@@ -1,8 +1,8 @@
 // Runs a model over a task's examples: metrics of labelled ones, and the evaluation server's file.
 import { MODEL_CLASSES } from '../models/model-classes.js';
-import { evaluateTask } from '../training/loop/evaluate.js';
-import type { ForwardPassOptions } from '../training/step/forward.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
+import { evaluateTask } from '../evaluation/evaluate.js';
+import type { ForwardPassOptions } from '../inference/open-forward-pass.js';
+import type { ForwardPass } from '../inference/forward-pass.js';
 import { DEFAULT_BATCH_SIZE } from '../pipelines/create.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';

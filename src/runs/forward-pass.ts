@@ -3,8 +3,8 @@ import type { ModelClass } from '../models/contract.js';
 import { openModel } from '../models/open-model.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { freshWeightsOfAnswers } from '../pipelines/load.js';
-import { type ForwardPassOptions, loadForwardPass } from '../training/step/forward.js';
-import type { ForwardPass } from '../training/step/forward-pass.js';
+import { type ForwardPassOptions, loadForwardPass } from '../inference/open-forward-pass.js';
+import type { ForwardPass } from '../inference/forward-pass.js';
 
 /** A model to load. */
 export interface EvaluatedModel<M> extends Pick<ForwardPassOptions, 'precision'> {

@@ -1,8 +1,8 @@
 // What must be equal when a run resumes, besides the trainer's arguments: the options and content of examples, and the model's configuration.
 import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config/config.js';
-import { readBatch } from '../training/loop/batches.js';
-import type { Dataset, Task } from '../training/task.js';
+import { readBatch } from '../evaluation/read-batch.js';
+import type { Dataset, Task } from '../evaluation/task.js';
 import { optionRole, resolveTaskOptions } from '../tasks/shared/options.js';
 import { predictionOptions, type RunSettings } from './settings.js';
 import { fingerprintOf } from '../tasks/shared/fingerprint.js';

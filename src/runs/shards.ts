@@ -6,7 +6,7 @@ import { isTable, requireOptions, requirePaths, shown } from '../options.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { inShardOrder, type Shard } from '../shard.js';
 import { openTask } from '../tasks/open-task.js';
-import { evaluateTask } from '../training/loop/evaluate.js';
+import { evaluateTask } from '../evaluation/evaluate.js';
 import {
   batchSizeOf,
   EVALUATION_SEED,

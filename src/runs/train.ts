@@ -19,7 +19,7 @@ import type { Architecture } from '../models/pretrained/classify.js';
 import type { LeftOutImage } from '../tasks/shared/opened-task.js';
 import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
-import type { Dataset } from '../training/task.js';
+import type { Dataset } from '../evaluation/task.js';
 import { resolveArguments, type RunSettings } from './settings.js';
 import { requireKinds, requireOptions } from '../options.js';
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError } from '../errors.js';
 import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
 import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
-import { isNativeBackend } from './step/runner.js';
+import { isNativeBackend } from '../inference/native-backend.js';
 
 const count = wholeNumber(1);
 const expectedInterval = expected('epoch, never or a whole number above 0');

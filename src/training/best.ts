@@ -1,5 +1,5 @@
 // Compares two evaluations.
-import { type Task } from './task.js';
+import { type Task } from '../evaluation/task.js';
 
 /**
  * Whether metrics are better than the best so far: by the primary metric, then by a lower validation loss, which differs even

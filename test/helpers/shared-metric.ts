@@ -1,7 +1,7 @@
 // Checks that the data of a metric can be sent between workers as text.
 import { expect } from '@jest/globals';
 import { type RawTensor } from '../../src/raw-tensor.js';
-import { type Task } from '../../src/training/task.js';
+import { type Task } from '../../src/evaluation/task.js';
 import { fromText, toText } from '../../src/training/loop/json-numbers.js';
 
 /** Judges examples on another worker, one by one, and expects the metrics of one process. */

@@ -103,8 +103,6 @@ export interface State {
   dispose(): Promise<void>;
 }
 
-/** Tensors by name. */
-export type Tensors = Record<string, tf.Tensor>;
 /** Options of a compiled function. */
 export interface CompileOptions {
   state: State;

@@ -9,7 +9,7 @@ import { DataError } from '../../errors.js';
 import { warnOnce } from '../../logger.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { counted } from '../../words.js';
-import type { ExampleNote, Metric, Task } from '../../training/task.js';
+import type { ExampleNote, Metric, Task } from '../../evaluation/task.js';
 import {
   onceEach,
   readRegions,

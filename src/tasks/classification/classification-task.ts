@@ -4,7 +4,7 @@ import { DEFAULT_BUCKETS } from '../../processing/batch.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import { softmax } from '../../scores.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import type { ExampleNote, Metric, Task } from '../../training/task.js';
+import type { ExampleNote, Metric, Task } from '../../evaluation/task.js';
 import {
   onceEach,
   readRegions,

@@ -9,7 +9,7 @@ import { softmax } from '../../scores.js';
 import { openedWith } from '../../features/region-features.js';
 import { DataError } from '../../errors.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import type { ExampleNote, Metric, NotedImage, Task } from '../../training/task.js';
+import type { ExampleNote, Metric, NotedImage, Task } from '../../evaluation/task.js';
 import { type RecordKind, recordDatasets, type Splits, type TaskExample } from '../shared/datasets.js';
 import { ranking } from '../shared/logits.js';
 import { judgingMetric } from '../shared/metric.js';

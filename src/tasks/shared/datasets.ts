@@ -7,7 +7,7 @@ import { DataError } from '../../errors.js';
 import type { EncodedExample, EncodedText } from '../../processing/batch.js';
 import { warnAboutDetector } from '../../processing/detector-warning.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
-import type { Dataset } from '../../training/task.js';
+import type { Dataset } from '../../evaluation/task.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { LeftOutImage, OpenedTask } from './opened-task.js';
 import type { TaskRegions } from './regions.js';

@@ -1,7 +1,7 @@
 // Labels of records: the check that training and evaluation have them, and their place in a batch.
 import { ConfigError } from '../../errors.js';
 import type { RawTensor, RawTensors } from '../../raw-tensor.js';
-import type { Batch } from '../../training/task.js';
+import type { Batch } from '../../inference/fill-batch.js';
 import type { Purpose } from './opened-task.js';
 
 export interface LabelNeed<R> {

@@ -1,6 +1,6 @@
 // Metrics over what is kept of each example: plain data, so that several workers can share an evaluation.
 import type { RawTensor } from '../../raw-tensor.js';
-import type { Metric } from '../../training/task.js';
+import type { Metric } from '../../evaluation/task.js';
 
 /** A metric in its parts. */
 export interface JudgingMetric<E, J> {

@@ -11,7 +11,7 @@ import { pictureUrl } from '../../html/picture-url.js';
 import { warnOnce } from '../../logger.js';
 import type { RawTensor } from '../../raw-tensor.js';
 import { softmax } from '../../scores.js';
-import type { ExampleNote, NotedImage } from '../../training/task.js';
+import type { ExampleNote, NotedImage } from '../../evaluation/task.js';
 
 /** Number of answers in a note. */
 export const NOTED_ANSWERS = 5;

@@ -4,7 +4,7 @@ import type { DetectorIdentity } from '../../features/detector-identity.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
 import type { VisualBertProcessor } from '../../processing/processor.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import type { Dataset, Task } from '../../training/task.js';
+import type { Dataset, Task } from '../../evaluation/task.js';
 
 /** Train: labels are needed. Evaluate: labels are needed, metrics are complete. Predict: labels are optional. */
 export type Purpose = 'train' | 'evaluate' | 'predict';

@@ -8,7 +8,7 @@ import { openedWith } from '../../features/region-features.js';
 import { scoreVcr, type VcrPrediction } from '../../metrics/vcr.js';
 import { readVcr, type VcrRecord } from '../../records/vcr.js';
 import type { RawTensor } from '../../raw-tensor.js';
-import type { ExampleNote, Metric, Task } from '../../training/task.js';
+import type { ExampleNote, Metric, Task } from '../../evaluation/task.js';
 import { mapSplits, readAll, readSplits, type RecordKind, recordDatasets } from '../shared/datasets.js';
 import { logitRows, ranking } from '../shared/logits.js';
 import { keepingMetric } from '../shared/metric.js';

@@ -5,7 +5,7 @@ import { type StepProfiler } from '../log/step-profiler.js';
 import { type CheckpointStore } from '../run-folder/checkpoints.js';
 import { type TrainerState } from '../run-folder/trainer-state.js';
 import { type TrainingStep } from '../step/contract.js';
-import { type FittedBuckets } from './buckets.js';
+import { type FittedBuckets } from '../../evaluation/buckets.js';
 import { type StopSignals } from '../../platform/stop-signals.js';
 import { type RunParts } from './trainer-options.js';
 

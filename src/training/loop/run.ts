@@ -4,7 +4,7 @@ import { type Pause, TimeLeft } from '../log/time-left.js';
 import { type StepResult } from '../step/contract.js';
 import { Evaluations } from './evaluations.js';
 import { isDue, isEvaluationDue, type RunContext } from './run-context.js';
-import { countPadding } from './padding.js';
+import { countPadding } from '../../evaluation/padding.js';
 import { saveCheckpoint } from './saving.js';
 import { agreedEnd, agreedEvaluation } from './workers.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';

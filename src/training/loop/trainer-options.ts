@@ -3,7 +3,7 @@ import { type Cluster } from '../../cluster/contract.js';
 import { requireOptions } from '../../options.js';
 import { createProgress, type Progress } from '../log/progress.js';
 import { type PictureReader } from '../report/example-cards.js';
-import { type Dataset, type Task } from '../task.js';
+import { type Dataset, type Task } from '../../evaluation/task.js';
 import { type TrainableModel } from '../step/trainable-model.js';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';
 import { type ResolvedTrainingArguments, resolveTrainingArguments, type TrainingArguments } from '../arguments.js';

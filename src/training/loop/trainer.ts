@@ -4,8 +4,8 @@ import { requireWholeShares, type ResolvedTrainingArguments, stepOptionsOf } fro
 import { writeReport } from '../report/report.js';
 import { CheckpointStore } from '../run-folder/checkpoints.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
-import { fitBuckets } from './buckets.js';
-import { epochBatches } from './data-order.js';
+import { fitBuckets } from '../../evaluation/buckets.js';
+import { epochBatches } from '../../evaluation/data-order.js';
 import { openRun } from './open-run.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';

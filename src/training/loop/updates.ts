@@ -3,10 +3,12 @@ import { type Cluster } from '../../cluster/contract.js';
 import { type Buckets } from '../../processing/batch.js';
 import { prefetch } from '../../prefetch.js';
 import { type RawTensors } from '../../raw-tensor.js';
-import { type Batch, type CollateOptions } from '../task.js';
-import { filledInputs, readBatch, wholeInputs } from './batches.js';
-import { epochBatches } from './data-order.js';
-import { MASKS } from './padding.js';
+import type { CollateOptions } from '../../evaluation/task.js';
+import type { Batch } from '../../inference/fill-batch.js';
+import { readBatch } from '../../evaluation/read-batch.js';
+import { filledInputs, wholeInputs } from '../../inference/fill-batch.js';
+import { epochBatches } from '../../evaluation/data-order.js';
+import { MASKS } from '../../evaluation/padding.js';
 import { type RunContext } from './run-context.js';
 
 /** Updates whose batches are prepared while a step runs. */

@@ -1,8 +1,8 @@
 // The validation examples of a run: one process evaluates them, or several workers share them batch by batch.
 import { type Cluster } from '../../cluster/contract.js';
 import { type Buckets } from '../../processing/batch.js';
-import { type Dataset, type ExampleNote, type Metric } from '../task.js';
-import { evaluationBatches } from './data-order.js';
+import { type Dataset, type ExampleNote, type Metric } from '../../evaluation/task.js';
+import { evaluationBatches } from '../../evaluation/data-order.js';
 import {
   evaluateBatches,
   type EvaluatedBatch,
@@ -10,7 +10,7 @@ import {
   evaluateTask,
   evaluationBuckets,
   LossMean,
-} from './evaluate.js';
+} from '../../evaluation/evaluate.js';
 import { fromText, toText } from './json-numbers.js';
 import { type RunContext } from './run-context.js';
 import { type EndReason } from './trainer-options.js';

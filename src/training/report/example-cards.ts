@@ -3,7 +3,7 @@ import { counted } from '../../words.js';
 import { boxedPicture } from '../../html/boxes.js';
 import { type Fragment, html, type Markup } from '../../html/escape.js';
 import { legend } from '../../html/line-chart.js';
-import { type ExampleNote, type NotedImage } from '../task.js';
+import { type ExampleNote, type NotedImage } from '../../evaluation/task.js';
 
 /** Reads a picture as a data URL; null without one. */
 export type PictureReader = (imageId: string) => Promise<string | null>;

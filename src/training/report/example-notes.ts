@@ -1,5 +1,5 @@
 // Collects a report's facts about evaluated examples: the confusion of answers, and the best, worst and first examples.
-import { type ExampleNote } from '../task.js';
+import { type ExampleNote } from '../../evaluation/task.js';
 
 /** A summary of an evaluation. */
 export interface NotesSummary {

@@ -2,7 +2,7 @@
 import type { ChromeTrace } from '../../engine/session/contract.js';
 import type { RawTensors, ReadTensor } from '../../raw-tensor.js';
 import type { ResolvedStepOptions } from './options.js';
-import type { StepInputs, StepOutputs } from './trainable-model.js';
+import type { InputValues, OutputTensors } from '../../inference/runnable-model.js';
 
 /** The result of one update. */
 export interface StepResult {
@@ -30,14 +30,14 @@ export interface TrainingStep {
    * Inputs must stay unchanged until the promise settles.
    * @param shares of each batch among the examples of the update; required with several workers, relative to all their examples
    */
-  run(inputs: StepInputs | readonly StepInputs[], shares?: readonly number[]): Promise<StepResult>;
+  run(inputs: InputValues | readonly InputValues[], shares?: readonly number[]): Promise<StepResult>;
   /**
    * `run` with TensorFlow's own timeline of the update, or of its last batch with accumulation.
    * The first call for a signature includes one-time work; profile a later one.
    * @throws ConfigError when the step is eager
    */
   profile(
-    inputs: StepInputs | readonly StepInputs[],
+    inputs: InputValues | readonly InputValues[],
     shares?: readonly number[],
   ): Promise<{ result: StepResult; trace: ChromeTrace }>;
   /**
@@ -46,9 +46,9 @@ export interface TrainingStep {
    */
   synchronise(): Promise<string>;
   /** Forward pass without dropout on the current parameters. The caller owns the tensors. */
-  evaluate(inputs: StepInputs): Promise<StepOutputs>;
+  evaluate(inputs: InputValues): Promise<OutputTensors>;
   /** Like `evaluate`, with arrays instead of tensors (without hidden states and attentions). */
-  outputs(inputs: StepInputs): Promise<RawTensors>;
+  outputs(inputs: InputValues): Promise<RawTensors>;
   /** Exchanges the parameters with their moving average while `use` runs. @throws ConfigError without `emaDecay`. */
   withAverage<T>(use: () => Promise<T>): Promise<T>;
   /** Writes moments, step, seed and schedule into a folder. */

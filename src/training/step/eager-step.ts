@@ -2,7 +2,7 @@
 import { ConfigError } from '../../errors.js';
 import { type TrainingStep } from './contract.js';
 import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
-import { createEagerRunner } from './runner.js';
+import { createEagerRunner } from '../../inference/eager-runner.js';
 import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { ModelTrainingStep } from './training-step.js';
 import { requireOptions } from '../../options.js';
@@ -35,5 +35,5 @@ export async function createEagerTrainingStep(
       `createTrainingStep: precision "${options.precision}" needs compile: true; use fp32 to run eagerly`,
     );
   }
-  return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model)));
+  return ModelTrainingStep.create(model, options, createEagerRunner(parametersOf(model)), null);
 }

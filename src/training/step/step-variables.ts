@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { INITIAL_LOSS_SCALE, type LossScale } from './update/loss-scale.js';
 import { type ResolvedStepOptions } from './options.js';
 import { createParameterGroups } from './parameter-groups.js';
-import { type StepFunction, type StepRunner } from './runner.js';
+import { type TensorFunction, type Runner } from '../../inference/runner.js';
 import { type TrainableModel } from './trainable-model.js';
 import { type TrainedParameter } from './update/update.js';
 
@@ -19,7 +19,7 @@ export class StepVariables {
   /** @throws ConfigError when a pattern of `freeze` matches nothing, or nothing is left to train */
   constructor(
     private readonly model: TrainableModel,
-    private readonly runner: StepRunner,
+    private readonly runner: Runner,
     options: ResolvedStepOptions,
   ) {
     this.lossScale =
@@ -79,13 +79,13 @@ export class StepVariables {
   }
 
   /** Sets the averages to the current parameters. */
-  readonly startAverages: StepFunction = () => {
+  readonly startAverages: TensorFunction = () => {
     for (const { parameter, average } of this.parameters.values()) average?.assign(parameter.clone());
     return {};
   };
 
   /** Exchanges every parameter with its average. */
-  readonly exchangeAverages: StepFunction = () => {
+  readonly exchangeAverages: TensorFunction = () => {
     for (const { parameter, average } of this.parameters.values()) {
       if (average === null) continue;
       const kept = parameter.clone();

@@ -2,12 +2,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { crc32 } from '../../formats/zip/crc32.js';
 import { type ReadTensor } from '../../raw-tensor.js';
-import { type StepFunction } from './runner.js';
+import { type TensorFunction } from '../../inference/runner.js';
 import { sumOverWorkers } from './update/worker-sums.js';
 import { type WorkerGroup } from './worker-group.js';
 
 /** A function that sets every variable, and its input `counts`, to the values of worker 0: a sum to which the others add zeros. */
-export function createBroadcast(variables: ReadonlyMap<string, tf.Variable>, group: WorkerGroup): StepFunction {
+export function createBroadcast(variables: ReadonlyMap<string, tf.Variable>, group: WorkerGroup): TensorFunction {
   const isFirst = group.server.worker === 0;
   const ofFirst = (x: tf.Tensor, name: string): tf.Tensor =>
     sumOverWorkers(isFirst ? x : tf.zerosLike(x), `broadcast ${name}`, group);

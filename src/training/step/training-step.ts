@@ -5,14 +5,23 @@ import { ConfigError } from '../../errors.js';
 import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';
 import { FunctionCache } from './function-cache.js';
-import { flattenOutputs, type OutputFlags, outputFlags, rawScalar, toOutputs, readInputs } from './inputs.js';
+import {
+  flattenOutputs,
+  type OutputFlags,
+  outputFlags,
+  rawScalar,
+  toOutputs,
+  readInputs,
+} from '../../inference/arrays.js';
 import { readOptimizerState, type SavedLossScale, writeOptimizerState } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';
-import { type RunFunction, type StepRunner } from './runner.js';
+import { type RunFunction, type Runner } from '../../inference/runner.js';
 import { GOOD_STEPS, LOSS_SCALE, StepVariables } from './step-variables.js';
 import { checksumOf, createBroadcast } from './synchronise.js';
-import { type StepInputs, type StepOutputs, type TrainableModel } from './trainable-model.js';
+import type { TrainableModel } from './trainable-model.js';
+import type { InputValues, OutputTensors } from '../../inference/runnable-model.js';
 import { Updater } from './updater.js';
+import { type WorkerGroup } from './worker-group.js';
 
 /** The step over a runner, eager or compiled. */
 export class ModelTrainingStep implements TrainingStep {
@@ -34,10 +43,11 @@ export class ModelTrainingStep implements TrainingStep {
   private constructor(
     private readonly model: TrainableModel,
     options: ResolvedStepOptions,
-    private readonly runner: StepRunner,
+    private readonly runner: Runner,
+    private readonly workers: WorkerGroup | null,
   ) {
     this.variables = new StepVariables(model, runner, options);
-    this.updater = new Updater(model, options, runner, this.variables);
+    this.updater = new Updater(model, options, runner, workers, this.variables);
     this.forwards = new FunctionCache(isSameFlags, (flags) =>
       runner.prepare(
         (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null, ...flags })),
@@ -49,14 +59,19 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   /** Creates a step that holds the model's parameters; on failure they are returned. */
-  static async create(model: TrainableModel, options: ResolvedStepOptions, runner: StepRunner): Promise<TrainingStep> {
+  static async create(
+    model: TrainableModel,
+    options: ResolvedStepOptions,
+    runner: Runner,
+    workers: WorkerGroup | null,
+  ): Promise<TrainingStep> {
     try {
       if (options.labelSmoothing > 0 && model.smoothsLabels !== true) {
         throw new ConfigError(
           'createTrainingStep: labelSmoothing needs a head that chooses one of several classes; leave it out for this model',
         );
       }
-      const step = new ModelTrainingStep(model, options, runner);
+      const step = new ModelTrainingStep(model, options, runner, workers);
       model.holdParameters(step);
       if (options.emaDecay !== undefined) await step.startAverages({});
       return step;
@@ -82,12 +97,12 @@ export class ModelTrainingStep implements TrainingStep {
     return this.updater.options;
   }
 
-  run(inputs: StepInputs | readonly StepInputs[], shares?: readonly number[]): Promise<StepResult> {
+  run(inputs: InputValues | readonly InputValues[], shares?: readonly number[]): Promise<StepResult> {
     return this.queue.add(() => this.updater.update(inputs, shares, (update, arrays) => update(arrays)));
   }
 
   profile(
-    inputs: StepInputs | readonly StepInputs[],
+    inputs: InputValues | readonly InputValues[],
     shares?: readonly number[],
   ): Promise<{ result: StepResult; trace: ChromeTrace }> {
     if (!this.compiled) {
@@ -106,11 +121,11 @@ export class ModelTrainingStep implements TrainingStep {
     });
   }
 
-  async evaluate(inputs: StepInputs): Promise<StepOutputs> {
+  async evaluate(inputs: InputValues): Promise<OutputTensors> {
     return toOutputs(await this.outputs(inputs));
   }
 
-  outputs(inputs: StepInputs): Promise<RawTensors> {
+  outputs(inputs: InputValues): Promise<RawTensors> {
     return this.queue.add(async () => {
       const { arrays } = this.model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
       return this.forwards.get(outputFlags(inputs))(arrays);
@@ -161,7 +176,7 @@ export class ModelTrainingStep implements TrainingStep {
 
   synchronise(): Promise<string> {
     return this.queue.add(async () => {
-      const { workers } = this.runner;
+      const { workers } = this;
       if (workers === null) throw new ConfigError('TrainingStep.synchronise: the step has no workers');
       const variables = this.variables.all();
       const broadcast = this.runner.prepare(createBroadcast(variables, workers), 'broadcast');

@@ -3,17 +3,19 @@ import { ConfigError } from '../../errors.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import { type StepResult } from './contract.js';
 import { FunctionCache } from './function-cache.js';
-import { readInputs } from './inputs.js';
+import { readInputs } from '../../inference/arrays.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { type SavedOptions } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';
-import { type RunFunction, type StepRunner } from './runner.js';
+import { type RunFunction, type Runner } from '../../inference/runner.js';
 import { createSchedule } from './schedule.js';
 import { type StepVariables } from './step-variables.js';
-import { type StepInputs, type TrainableModel } from './trainable-model.js';
+import type { TrainableModel } from './trainable-model.js';
+import type { InputValues } from '../../inference/runnable-model.js';
 import { fedFunction, fedInputs } from './update/feeds.js';
 import { type Summed } from './update/gradients.js';
 import { createUpdate, type UpdateOptions } from './update/update.js';
+import { type WorkerGroup } from './worker-group.js';
 
 /** The position of a batch in its update, on which the update's function depends. */
 interface BatchPosition {
@@ -45,7 +47,8 @@ export class Updater {
   constructor(
     private readonly model: TrainableModel,
     options: ResolvedStepOptions,
-    private readonly runner: StepRunner,
+    private readonly runner: Runner,
+    private readonly workers: WorkerGroup | null,
     private readonly variables: StepVariables,
   ) {
     this.optimization = optimizationOf(options);
@@ -66,7 +69,7 @@ export class Updater {
 
   /** One update; `runLast` runs its last or only batch. @throws ConfigError for no examples, or no shares with several workers */
   async update(
-    inputs: StepInputs | readonly StepInputs[],
+    inputs: InputValues | readonly InputValues[],
     shares: readonly number[] | undefined,
     runLast: (update: RunFunction, arrays: RawTensors) => Promise<RawTensors>,
   ): Promise<StepResult> {
@@ -78,7 +81,7 @@ export class Updater {
         `TrainingStep.run: expected at least one example, received ${batches.length} empty batches; leave the update out`,
       );
     }
-    const { workers } = this.runner;
+    const { workers } = this;
     if (workers !== null && shares?.length !== batches.length)
       throw new ConfigError(
         'TrainingStep.run: with several workers each batch needs its share of the update; pass shares',
@@ -114,7 +117,7 @@ export class Updater {
     const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.options;
     const { rule } = this.optimization;
     const { parameters, lossScale } = this.variables;
-    const { workers } = this.runner;
+    const { workers } = this;
     const options: UpdateOptions = {
       ...{ rule, lossScale, workers, maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing },
     };
@@ -138,7 +141,7 @@ function isSamePosition(a: BatchPosition, b: BatchPosition): boolean {
   return a.isOnly === b.isOnly && a.isLast === b.isLast && isSameSet;
 }
 
-function isList(inputs: StepInputs | readonly StepInputs[]): inputs is readonly StepInputs[] {
+function isList(inputs: InputValues | readonly InputValues[]): inputs is readonly InputValues[] {
   return Array.isArray(inputs);
 }
 

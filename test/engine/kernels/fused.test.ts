@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
-import type { Tensors } from '../../../src/engine/session/contract.js';
+import type { Tensors } from '../../../src/raw-tensor.js';
 import { createState } from '../../../src/engine/session/state.js';
 import { clipFactor, normOf, sumOfSquares } from '../../../src/training/step/update/clip.js';
 import { createUpdateRule, type Slots } from '../../../src/training/step/optimizer.js';

@@ -2,7 +2,8 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
-import type { CompileOptions, Tensors, VariableSpec } from '../../../src/engine/session/contract.js';
+import type { CompileOptions, VariableSpec } from '../../../src/engine/session/contract.js';
+import type { Tensors } from '../../../src/raw-tensor.js';
 import { createState } from '../../../src/engine/session/state.js';
 import { EngineError, ShapeError } from '../../../src/errors.js';
 import type { RawTensors } from '../../../src/raw-tensor.js';

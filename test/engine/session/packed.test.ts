@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../../../src/engine/recording/precision.js';
 import { compile } from '../../../src/engine/session/compile.js';
-import type { Tensors } from '../../../src/engine/session/contract.js';
+import type { Tensors } from '../../../src/raw-tensor.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
 import { activationFunction } from '../../../src/layers/activations.js';
 import { attend, attentionBias } from '../../../src/layers/attention.js';

@@ -7,7 +7,7 @@ import type { ChromeTrace, TraceEvent } from '../../../src/engine/session/contra
 import { operationTable, operationTimes } from '../../../src/engine/session/operation-times.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { useBackend } from '../../helpers/backend.js';
-import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { pointModel, points, pointTask } from '../../helpers/tiny-task.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;

@@ -1,6 +1,6 @@
 // The remaining time of a run, with a simulated clock.
 import { describe, expect, test } from '@jest/globals';
-import { lineProgress } from '../../../src/training/log/progress.js';
+import { duration, lineProgress } from '../../../src/training/log/progress.js';
 import { type Pause, TimeLeft } from '../../../src/training/log/time-left.js';
 
 /** A run of 100 updates with an evaluation after every 20 and a save after every 10 in between. */
@@ -80,4 +80,8 @@ describe('the time left', () => {
       'step 100 of 100: loss 0.5000, rate 1.00e-4',
     ]);
   });
+});
+
+test('durations are short to read', () => {
+  expect([4, 64, 3605, -1].map(duration)).toEqual(['4 s', '1 min 04 s', '1 h 00 min', '0 s']);
 });

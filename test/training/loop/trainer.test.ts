@@ -6,7 +6,7 @@ import { readMetrics } from '../../../src/training/log/metrics-log.js';
 import { lineProgress, SILENT_PROGRESS } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainerOptions, type TrainResult } from '../../../src/training/loop/trainer-options.js';
-import { type Point, pointModel, points, pointTask } from './tiny-task.js';
+import { type Point, pointModel, points, pointTask } from '../../helpers/tiny-task.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));

@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { NoteCollector, notesTable, type NotesSummary } from '../../../src/training/report/example-notes.js';
 import { SILENT_PROGRESS } from '../../../src/training/log/progress.js';
-import { type ExampleNote } from '../../../src/training/task.js';
+import { type ExampleNote } from '../../../src/evaluation/task.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
-import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { pointModel, points, pointTask } from '../../helpers/tiny-task.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 beforeAll(() => tf.setBackend('cpu'));

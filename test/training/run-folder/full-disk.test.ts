@@ -9,7 +9,7 @@ import { lineProgress } from '../../../src/training/log/progress.js';
 import { Trainer } from '../../../src/training/loop/trainer.js';
 import { type TrainResult } from '../../../src/training/loop/trainer-options.js';
 import { mountSmallDisk } from '../../helpers/machine/small-disk.js';
-import { pointModel, points, pointTask } from '../loop/tiny-task.js';
+import { pointModel, points, pointTask } from '../../helpers/tiny-task.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const small = mountSmallDisk();

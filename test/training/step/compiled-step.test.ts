@@ -6,7 +6,7 @@ import { VisualBertForQuestionAnswering } from '../../../src/models/question-ans
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type RawTensor } from '../../../src/raw-tensor.js';
-import { filledInputs } from '../../../src/training/loop/batches.js';
+import { filledInputs } from '../../../src/inference/fill-batch.js';
 import { createTrainingStep } from '../../../src/training/step/compiled-step.js';
 import { type TrainingStepOptions } from '../../../src/training/step/options.js';
 import { type TrainingStep } from '../../../src/training/step/contract.js';

@@ -1,12 +1,10 @@
 // A stand-in model whose gradients are its inputs: loss = sum over parameters of parameter * input of the same name, batch mean.
 import * as tf from '@tensorflow/tfjs';
-import {
-  type StepContext,
-  type StepOutputs,
-  type StepTensors,
-  type TrainableModel,
-} from '../../../src/training/step/trainable-model.js';
-import { prepareArrays } from '../array-inputs.js';
+import type { TrainableModel } from '../../../src/training/step/trainable-model.js';
+import type { ComputeContext } from '../../../src/models/backbone.js';
+import type { Tensors } from '../../../src/raw-tensor.js';
+import type { OutputTensors } from '../../../src/inference/runnable-model.js';
+import { prepareArrays } from '../../helpers/array-inputs.js';
 
 /** Inputs are `[b, ...shape]`, one per parameter; a parameter without input gets no gradient. */
 export function linearModel(
@@ -22,7 +20,7 @@ export function linearModel(
     namedParameters: () => parameters,
     prepareArrays,
     holdParameters: () => undefined,
-    compute: (inputs: StepTensors, _: StepContext): StepOutputs => ({
+    compute: (inputs: Tensors, _: ComputeContext): OutputTensors => ({
       loss: tf.addN(
         [...parameters].flatMap(([name, parameter]) => {
           const input = inputs[name];

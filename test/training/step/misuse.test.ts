@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { createTrainingStep } from '../../../src/training/step/eager-step.js';
-import type { StepInputs } from '../../../src/training/step/trainable-model.js';
+import type { InputValues } from '../../../src/inference/runnable-model.js';
 import { ConfigError, ShapeError } from '../../../src/errors.js';
 import { tinyInputs, tinyModel } from '../../helpers/models/tiny-model.js';
 
@@ -13,7 +13,7 @@ beforeAll(() => tf.setBackend('cpu'));
 test.each([null, undefined, 5])('inputs that are %s are a ShapeError for each way of running', async (none) => {
   const model = tinyModel(NAME);
   const step = await createTrainingStep(model, { learningRate: 1e-3, compile: false });
-  const inputs = none as unknown as StepInputs;
+  const inputs = none as unknown as InputValues;
   for (const call of [step.run(inputs), step.evaluate(inputs), step.outputs(inputs)]) {
     await expect(call).rejects.toThrow(ShapeError);
     await expect(call).rejects.toThrow(`expected inputs by name, such as { inputIds, visualEmbeds }, received ${none}`);

@@ -1,10 +1,10 @@
 // Values that change between updates. They are no inputs of the model, but enter a prepared function as inputs: one recording serves every update.
 import type * as tf from '@tensorflow/tfjs';
 import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
-import { rawScalar } from '../inputs.js';
+import { rawScalar } from '../../../inference/arrays.js';
 import { type UpdateScalars } from '../optimizer.js';
-import { type StepFunction } from '../runner.js';
-import { type StepTensors } from '../trainable-model.js';
+import { type TensorFunction } from '../../../inference/runner.js';
+import type { Tensors } from '../../../raw-tensor.js';
 
 /** Scalars float32, except the key. */
 export interface Feeds<S, K = S> extends UpdateScalars<S> {
@@ -18,15 +18,15 @@ export interface Feeds<S, K = S> extends UpdateScalars<S> {
 export type FeedTensors = Feeds<tf.Scalar, tf.Tensor1D>;
 
 /** An update as a function of a batch and its feeds. */
-export type UpdateFunction = (batch: StepTensors, feeds: FeedTensors) => StepTensors;
+export type UpdateFunction = (batch: Tensors, feeds: FeedTensors) => Tensors;
 
 /** Prefix of the feeds' names in the one table of inputs that a runner's functions take. */
 const PREFIX = 'update/';
 
 /** An update as a function that a runner can prepare. Its inputs are those of `fedInputs`. */
-export function fedFunction(update: UpdateFunction): StepFunction {
+export function fedFunction(update: UpdateFunction): TensorFunction {
   return (inputs) => {
-    const [batch, feeds]: [StepTensors, StepTensors] = [{}, {}];
+    const [batch, feeds]: [Tensors, Tensors] = [{}, {}];
     for (const [name, tensor] of Object.entries(inputs)) {
       if (name.startsWith(PREFIX)) feeds[name.slice(PREFIX.length)] = tensor;
       else batch[name] = tensor;

@@ -1,7 +1,10 @@
 // The loss of one batch and its gradients, and their sums over the batches of an accumulated update.
 import * as tf from '@tensorflow/tfjs';
 import { type LossScale } from './loss-scale.js';
-import { type StepContext, type StepOutputs, type StepTensors, type TrainableModel } from '../trainable-model.js';
+import type { TrainableModel } from '../trainable-model.js';
+import type { ComputeContext } from '../../../models/backbone.js';
+import type { Tensors } from '../../../raw-tensor.js';
+import type { OutputTensors } from '../../../inference/runnable-model.js';
 
 /** Gradients by parameter name, in the order of the parameters; parameters that the batch does not train have none. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
@@ -25,8 +28,8 @@ export interface Accumulation {
 export function computeGradients(
   model: TrainableModel,
   parameters: ReadonlyMap<string, tf.Variable>,
-  batch: StepTensors,
-  context: StepContext,
+  batch: Tensors,
+  context: ComputeContext,
   lossScale: LossScale | null,
   weight: tf.Scalar | null,
 ): { loss: tf.Tensor; gradients: Gradients } {
@@ -67,8 +70,8 @@ export function storeSums(totals: Gradients, sums: ReadonlyMap<string, tf.Variab
   );
 }
 
-function lossOf(model: TrainableModel, batch: StepTensors, context: StepContext): tf.Scalar {
-  const { loss } = model.compute(batch, context) as StepOutputs;
+function lossOf(model: TrainableModel, batch: Tensors, context: ComputeContext): tf.Scalar {
+  const { loss } = model.compute(batch, context) as OutputTensors;
   if (loss === undefined) {
     throw new TypeError(
       `expected labels among the inputs ${Object.keys(batch).join(', ')}, the model returned no loss; give labels`,

@@ -7,7 +7,9 @@ import { sumGradients, sumOverWorkers } from './worker-sums.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
 import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '../optimizer.js';
 import { type WorkerGroup } from '../worker-group.js';
-import { type StepContext, type StepTensors, type TrainableModel } from '../trainable-model.js';
+import type { TrainableModel } from '../trainable-model.js';
+import type { ComputeContext } from '../../../models/backbone.js';
+import type { Tensors } from '../../../raw-tensor.js';
 
 /** A trained parameter with its slots and group. */
 export interface TrainedParameter extends GroupFactors {
@@ -46,9 +48,9 @@ export function createUpdate(
 ): UpdateFunction {
   const variables = new Map([...parameters].map(([name, { parameter }]) => [name, parameter]));
   const { gradientCheckpointing, labelSmoothing, lossScale, workers } = options;
-  return (batch, feeds): StepTensors => {
+  return (batch, feeds): Tensors => {
     const { dropoutKey, share } = feeds;
-    const context: StepContext = { training: true, dropoutKey, gradientCheckpointing, labelSmoothing };
+    const context: ComputeContext = { training: true, dropoutKey, gradientCheckpointing, labelSmoothing };
     const isWeighted = workers !== null && accumulation === null;
     const own = computeGradients(model, variables, batch, context, lossScale, isWeighted ? share : null);
     const loss =
@@ -72,7 +74,7 @@ function applyGradients(
   gradients: Gradients,
   parameters: ReadonlyMap<string, TrainedParameter>,
   { loss, feeds, options }: { loss: tf.Tensor; feeds: FeedTensors; options: UpdateOptions },
-): StepTensors {
+): Tensors {
   const { lossScale, rule, maxGradNorm } = options;
   const skipNonFinite = options.skipNonFinite || lossScale !== null;
   const squares = rule.clipsPerParameter

@@ -8,12 +8,12 @@ import {
   INITIAL_LOSS_SCALE,
 } from '../../../../src/training/step/update/loss-scale.js';
 import { resolveStepOptions, type TrainingStepOptions } from '../../../../src/training/step/options.js';
-import { createEagerRunner } from '../../../../src/training/step/runner.js';
+import { createEagerRunner } from '../../../../src/inference/eager-runner.js';
 import { ModelTrainingStep } from '../../../../src/training/step/training-step.js';
 import { type TrainingStep } from '../../../../src/training/step/contract.js';
 import { type TrainerModel } from '../../../../src/training/loop/trainer-options.js';
 import { useBackend } from '../../../helpers/backend.js';
-import { pointModel, points, pointTask } from '../../loop/tiny-task.js';
+import { pointModel, points, pointTask } from '../../../helpers/tiny-task.js';
 import { temporaryFolder } from '../../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
@@ -75,6 +75,7 @@ describe('a step in float16', () => {
             model,
             resolveStepOptions(options),
             createEagerRunner(model.namedParameters()),
+            null,
           );
       const all: number[] = [];
       for (let i = 0; i < 6; i++) {

@@ -1,14 +1,15 @@
 // Runs a task's examples through a model and computes the task's metrics.
-import { type Buckets } from '../../processing/batch.js';
-import { prefetch } from '../../prefetch.js';
-import { type RawTensor } from '../../raw-tensor.js';
-import { cutOutputs, filledInputs, readBatch, wholeInputs } from './batches.js';
+import { type Buckets } from '../processing/batch.js';
+import { prefetch } from '../prefetch.js';
+import { type RawTensor } from '../raw-tensor.js';
+import { readBatch } from './read-batch.js';
+import { cutOutputs, filledInputs, wholeInputs } from '../inference/fill-batch.js';
 import { fitBuckets } from './buckets.js';
 import { evaluationBatches } from './data-order.js';
-import { type Dataset, type Task } from '../task.js';
-import { requireBatchSize, requireKinds, requireOptions } from '../../options.js';
-import { itemsOfShard, type Shard } from '../../shard.js';
-import { counted } from '../../words.js';
+import { type Dataset, type Task } from './task.js';
+import { requireBatchSize, requireKinds, requireOptions } from '../options.js';
+import { itemsOfShard, type Shard } from '../shard.js';
+import { counted } from '../words.js';
 
 /** Options of `evaluateTask`. */
 export interface EvaluateOptions<E> {

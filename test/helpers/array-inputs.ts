@@ -1,8 +1,9 @@
 // Inputs of stand-in models: arrays whose first axis is the examples.
 import { type RawTensor } from '../../src/raw-tensor.js';
-import { type StepInputs, type TrainableModel } from '../../src/training/step/trainable-model.js';
+import type { TrainableModel } from '../../src/training/step/trainable-model.js';
+import type { InputValues } from '../../src/inference/runnable-model.js';
 
-export function prepareArrays(inputs: StepInputs): ReturnType<TrainableModel['prepareArrays']> {
+export function prepareArrays(inputs: InputValues): ReturnType<TrainableModel['prepareArrays']> {
   const arrays = inputs as Record<string, RawTensor>;
   return {
     arrays,

@@ -1,5 +1,5 @@
 // Measures the share of padding in batches.
-import { type Batch } from '../task.js';
+import type { Batch } from '../inference/fill-batch.js';
 
 /** Masks of tokens and regions: 1 in use, 0 padding. */
 export const MASKS = ['attentionMask', 'visualAttentionMask'] as const;

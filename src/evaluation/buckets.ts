@@ -1,7 +1,7 @@
 // Lengths that batches are padded to, fitted to a data set: little padding, and few shapes, since each shape is recorded once.
-import { bucketOf, type Buckets, DEFAULT_BUCKETS, NO_BUCKETS } from '../../processing/batch.js';
-import { type Dataset, type Task } from '../task.js';
-import { readBatch } from './batches.js';
+import { bucketOf, type Buckets, DEFAULT_BUCKETS, NO_BUCKETS } from '../processing/batch.js';
+import { type Dataset, type Task } from './task.js';
+import { readBatch } from './read-batch.js';
 import { MASKS } from './padding.js';
 
 /** Buckets, and the padding expected with them. */

@@ -1,5 +1,6 @@
-// The interfaces of data sets and tasks that the trainer uses, independent of vision and language.
+// The interfaces of data sets and tasks, for training and evaluation.
 import { type Buckets } from '../processing/batch.js';
+import { type Batch } from '../inference/fill-batch.js';
 import { type RawTensor } from '../raw-tensor.js';
 
 /** Examples by index. `fingerprint` changes when the examples do; a resumed run compares it. */
@@ -9,20 +10,6 @@ export interface Dataset<E> {
   example(index: number): Promise<E>;
   /** Approximate lengths without reading the example: text tokens and regions, to group batches and fit buckets. */
   sizeOf?(index: number): { text: number; regions: number };
-}
-
-/** Model inputs by their camelCase names, labels included, and the number of examples. */
-export interface Batch {
-  /** `[count, ...]`: the first axis has the examples. */
-  inputs: Record<string, RawTensor>;
-  /** Inputs of the whole batch, of any shape. */
-  shared?: Record<string, RawTensor>;
-  /**
-   * Names of the inputs that are labels, which padding leaves out of the loss; empty for a batch without labels.
-   * Default: `labels` and `sentenceImageLabels`; a batch with neither of them must name its labels.
-   */
-  labels?: readonly string[];
-  count: number;
 }
 
 /** Collects examples with the model's outputs; `compute` returns the metrics over all of them. */

@@ -2,15 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { writeWhole } from '../../../src/byte-sink.js';
-import { writeSafetensors } from '../../../src/checkpoint/safetensors.js';
-import { createSink } from '../../../src/platform/node.js';
-import { philoxUniform } from '../../../src/random/philox-uniform.js';
-import { uniformValues } from '../../../src/random/values.js';
-import { type Dataset, type Task } from '../../../src/training/task.js';
-import { type StepTensors } from '../../../src/training/step/trainable-model.js';
-import { type TrainerModel } from '../../../src/training/loop/trainer-options.js';
-import { prepareArrays } from '../array-inputs.js';
+import { writeWhole } from '../../src/byte-sink.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
+import { createSink } from '../../src/platform/node.js';
+import { philoxUniform } from '../../src/random/philox-uniform.js';
+import { uniformValues } from '../../src/random/values.js';
+import { type Dataset, type Task } from '../../src/evaluation/task.js';
+import type { Tensors } from '../../src/raw-tensor.js';
+import { type TrainerModel } from '../../src/training/loop/trainer-options.js';
+import { prepareArrays } from './array-inputs.js';
 
 export interface Point {
   x: number[];
@@ -95,7 +95,7 @@ export function pointModel(seed = 0): TrainerModel & { dispose(): void } {
     namedParameters: () => parameters,
     prepareArrays,
     holdParameters: () => undefined,
-    compute: ({ x, labels }: StepTensors, { training, dropoutKey }) => {
+    compute: ({ x, labels }: Tensors, { training, dropoutKey }) => {
       const points = x as tf.Tensor2D;
       const kept =
         training && dropoutKey !== null

@@ -1,39 +1,12 @@
+// Batches padded to the size of a recorded function.
 import { describe, expect, test } from '@jest/globals';
 import type * as tf from '@tensorflow/tfjs';
-import type { RawTensor } from '../../../src/raw-tensor.js';
-import type { Batch } from '../../../src/training/task.js';
-import { createEagerForwardPass } from '../../../src/training/step/forward-pass.js';
-import { cutOutputs, filledInputs, readBatch, wholeInputs } from '../../../src/training/loop/batches.js';
-import { epochBatches, evaluationBatches } from '../../../src/training/loop/data-order.js';
-import { duration } from '../../../src/training/log/progress.js';
-import { pointModel, points, pointTask } from './tiny-task.js';
-
-const OPTIONS = { batchSize: 8, seed: 5, shuffle: true, groupByLength: false };
-const sorted = (batches: number[][]): number[] => batches.flat().sort((a, b) => a - b);
-
-describe('epochBatches', () => {
-  test('holds every example once, in an order of seed and epoch alone', () => {
-    const data = points(37, 1);
-    const batches = epochBatches(data, 2, OPTIONS);
-    expect(batches.map(({ length }) => length)).toEqual([8, 8, 8, 8, 5]);
-    expect(sorted(batches)).toEqual(Array.from({ length: 37 }, (_, i) => i));
-    expect(epochBatches(data, 2, OPTIONS)).toEqual(batches);
-    expect(epochBatches(data, 3, OPTIONS)).not.toEqual(batches);
-    expect(epochBatches(data, 2, { ...OPTIONS, seed: 6 })).not.toEqual(batches);
-  });
-
-  test('puts like lengths together when asked, the short batch last', () => {
-    const data = points(700, 1);
-    const spread = (batches: number[][]): number =>
-      Math.max(...batches.map((batch) => Math.max(...batch.map((i) => i % 7)) - Math.min(...batch.map((i) => i % 7))));
-    const grouped = epochBatches(data, 0, { ...OPTIONS, groupByLength: true });
-    expect(sorted(grouped)).toEqual(Array.from({ length: 700 }, (_, i) => i));
-    expect(grouped.at(-1)).toHaveLength(4);
-    expect(spread(grouped)).toBeLessThanOrEqual(1);
-    expect(spread(epochBatches(data, 0, OPTIONS))).toBeGreaterThan(3);
-    expect(spread(evaluationBatches(data, 8))).toBeLessThanOrEqual(1);
-  });
-});
+import type { RawTensor } from '../../src/raw-tensor.js';
+import type { Batch } from '../../src/inference/fill-batch.js';
+import { createEagerForwardPass } from '../../src/inference/forward-pass.js';
+import { readBatch } from '../../src/evaluation/read-batch.js';
+import { cutOutputs, filledInputs, wholeInputs } from '../../src/inference/fill-batch.js';
+import { pointModel, points, pointTask } from '../helpers/tiny-task.js';
 
 describe('filledInputs', () => {
   const batch = {
@@ -107,8 +80,4 @@ describe('filledInputs', () => {
       "output mean: expected 4 examples on the first axis, received []; name outputs of the whole batch in the task's sharedOutputs",
     );
   });
-});
-
-test('durations are short to read', () => {
-  expect([4, 64, 3605, -1].map(duration)).toEqual(['4 s', '1 min 04 s', '1 h 00 min', '0 s']);
 });

@@ -1,18 +1,20 @@
-// Reads batches, and pads a short batch without changing its loss.
-import { ConfigError, ShapeError } from '../../errors.js';
-import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
-import { IGNORED_LABEL } from '../../scores.js';
-import { type Batch, type CollateOptions, type Dataset, type Task } from '../task.js';
+// Pads a short batch to the size of a recorded function without changing its loss, and cuts the padding off the outputs.
+import { ConfigError, ShapeError } from '../errors.js';
+import type { RawTensor, RawTensors } from '../raw-tensor.js';
+import { IGNORED_LABEL } from '../scores.js';
 
-/** Reads and collates the examples of one batch. */
-export async function readBatch<E>(
-  task: Task<E>,
-  dataset: Dataset<E>,
-  indices: readonly number[],
-  options: CollateOptions,
-): Promise<{ examples: E[]; batch: Batch }> {
-  const examples = await Promise.all(indices.map((index) => dataset.example(index)));
-  return { examples, batch: await task.collate(examples, options) };
+/** Model inputs by their camelCase names, labels included, and the number of examples. */
+export interface Batch {
+  /** `[count, ...]`: the first axis has the examples. */
+  inputs: RawTensors;
+  /** Inputs of the whole batch, of any shape. */
+  shared?: RawTensors;
+  /**
+   * Names of the inputs that are labels, which padding leaves out of the loss; empty for a batch without labels.
+   * Default: `labels` and `sentenceImageLabels`; a batch with neither of them must name its labels.
+   */
+  labels?: readonly string[];
+  count: number;
 }
 
 /** Labels of this package's classes, which a batch need not name. */
@@ -75,7 +77,7 @@ export function cutOutputs(
   outputs: RawTensors,
   size: number,
   count: number,
-  shared: NonNullable<Task<unknown>['sharedOutputs']> = [],
+  shared: readonly string[] = [],
 ): RawTensors {
   if (size === count) return outputs;
   return Object.fromEntries(

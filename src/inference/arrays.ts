@@ -1,8 +1,9 @@
-// Inputs and outputs of a step as arrays and as tensors.
+// Inputs and outputs of a model as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { ModelInputs } from '../../models/inputs/inputs.js';
-import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../../raw-tensor.js';
-import { type StepInputs, type StepOutputs, type StepTensors } from './trainable-model.js';
+import type { ModelInputs } from '../models/inputs/inputs.js';
+import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../raw-tensor.js';
+import type { Tensors } from '../raw-tensor.js';
+import type { InputValues, OutputTensors } from './runnable-model.js';
 
 /** Which lists of outputs a forward pass returns. */
 export interface OutputFlags {
@@ -11,7 +12,7 @@ export interface OutputFlags {
 }
 
 /** The flags among the inputs. */
-export function outputFlags(inputs: StepInputs): OutputFlags {
+export function outputFlags(inputs: InputValues): OutputFlags {
   const { outputAttentions, outputHiddenStates } = inputs as ModelInputs;
   return {
     ...(outputAttentions === undefined ? {} : { outputAttentions }),
@@ -29,18 +30,18 @@ export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {
 }
 
 /** Reads the tensors of inputs asynchronously, so that the device is not blocked. Disposed ones remain, for the model's error. */
-export async function readInputs(inputs: StepInputs): Promise<StepInputs> {
+export async function readInputs(inputs: InputValues): Promise<InputValues> {
   if (typeof inputs !== 'object' || inputs === null) return inputs; // the model throws the error
   const isRead = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor && !value.isDisposed;
   const entries = Object.entries(inputs).map(async ([name, value]) => [
     name,
     isRead(value) ? await readRaw(value) : value,
   ]);
-  return Object.fromEntries(await Promise.all(entries)) as StepInputs;
+  return Object.fromEntries(await Promise.all(entries)) as InputValues;
 }
 
 /** Tensors of raw inputs, owned by the caller. */
-export function toTensors(raw: RawTensors): StepTensors {
+export function toTensors(raw: RawTensors): Tensors {
   return Object.fromEntries(
     Object.entries(raw).map(([name, { data, shape, dtype }]) => [name, tf.tensor(data, shape, dtype)]),
   );
@@ -52,9 +53,9 @@ export function rawScalar(value: number): RawTensor {
 }
 
 /** Outputs by flat names: lists become `hiddenStates.0`, `hiddenStates.1` and so on. */
-export function flattenOutputs(outputs: object): StepTensors {
-  const flat: StepTensors = {};
-  for (const [name, value] of Object.entries(outputs as StepOutputs)) {
+export function flattenOutputs(outputs: object): Tensors {
+  const flat: Tensors = {};
+  for (const [name, value] of Object.entries(outputs as OutputTensors)) {
     if (Array.isArray(value)) value.forEach((tensor: tf.Tensor, index) => (flat[`${name}.${index}`] = tensor));
     else if (value !== undefined) flat[name] = value as tf.Tensor;
   }
@@ -62,12 +63,12 @@ export function flattenOutputs(outputs: object): StepTensors {
 }
 
 /** Tensors of flat raw outputs, with lists restored. The caller owns them. */
-export function toOutputs(raw: RawTensors): StepOutputs {
+export function toOutputs(raw: RawTensors): OutputTensors {
   const outputs: Record<string, tf.Tensor | tf.Tensor[]> = {};
   for (const [name, tensor] of Object.entries(toTensors(raw))) {
     const [, list, index] = /^(.*)\.(\d+)$/.exec(name) ?? [];
     if (list === undefined) outputs[name] = tensor;
     else ((outputs[list] ??= []) as tf.Tensor[])[Number(index)] = tensor;
   }
-  return outputs as StepOutputs;
+  return outputs as OutputTensors;
 }

@@ -1,14 +1,14 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
-import type { PredictionPrecision } from '../../engine/recording/precision.js';
-import { ConfigError } from '../../errors.js';
-import type { StoredModel } from '../../models/pretrained/load.js';
-import type { LoadableModel } from '../../models/pretrained/types.js';
-import { shown } from '../../options.js';
-import { createCompiledRunner } from './compiled-step.js';
+import type { PredictionPrecision } from '../engine/recording/precision.js';
+import { ConfigError } from '../errors.js';
+import type { StoredModel } from '../models/pretrained/load.js';
+import type { LoadableModel } from '../models/pretrained/types.js';
+import { shown } from '../options.js';
+import { createCompiledRunner } from './compiled-runner.js';
 import { createEagerForwardPass, type ForwardPass, forwardPassOver } from './forward-pass.js';
-import { isNativeBackend } from './runner.js';
-import { type TrainableModel } from './trainable-model.js';
+import { isNativeBackend } from './native-backend.js';
+import type { RunnableModel } from './runnable-model.js';
 
 export interface ForwardPassOptions {
   /** Default: true if the native engine is the backend. */
@@ -18,7 +18,7 @@ export interface ForwardPassOptions {
 }
 
 /** Inference without dropout, recorded by default if the native engine is the backend. @throws ConfigError for a low precision without it */
-export async function createForwardPass(model: TrainableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
+export async function createForwardPass(model: RunnableModel, options: ForwardPassOptions = {}): Promise<ForwardPass> {
   return compiles(options) ? createCompiledForwardPass(model, options) : createEagerForwardPass(model);
 }
 
@@ -27,7 +27,7 @@ export async function createForwardPass(model: TrainableModel, options: ForwardP
  * cannot be used after the pass is disposed, and must be disposed too.
  * @throws ConfigError for a low precision without the native engine; what `open` throws; CheckpointError
  */
-export async function loadForwardPass<M extends LoadableModel & TrainableModel>(
+export async function loadForwardPass<M extends LoadableModel & RunnableModel>(
   open: () => Promise<StoredModel<M>>,
   options: ForwardPassOptions = {},
 ): Promise<{ model: M; forward: ForwardPass }> {
@@ -58,11 +58,11 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
 
 /** @param values reads the values of a parameter, for a model without values. */
 async function createCompiledForwardPass(
-  model: TrainableModel,
+  model: RunnableModel,
   { precision = 'fp32' }: ForwardPassOptions,
   values?: (name: string) => Promise<Float32Array>,
 ): Promise<ForwardPass> {
-  const runner = await createCompiledRunner(model, precision, {
+  const runner = await createCompiledRunner(model.namedParameters(), precision, {
     readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },
     ...(values === undefined ? {} : { values }),
   });
