@@ -15,6 +15,12 @@ const MEMORY_GOAL = 1;
 /** Tolerance relative to the largest value; bf16 may choose other boxes and is not compared. */
 const AGREEMENT = 1e-4;
 
+/** Boxes [count * 4] and features [count * width] of the regions that a side found. */
+interface Found {
+  boxes: readonly number[];
+  features: readonly number[];
+}
+
 export interface DetectorBenchOptions {
   python: string;
   rounds: number;
@@ -55,7 +61,7 @@ async function measureDetector(
     await theirs.ask({ do: 'start', name, config, folder, precision, threads });
     const times: [number[], number[]] = [[], []];
     const cpuTimes: [number[], number[]] = [[], []];
-    const found: { boxes: number[]; features: number[] }[] = [];
+    const found: Found[] = [];
     for (let round = 0; round < rounds; round++) {
       for (const [i, subject] of subjects.entries()) {
         const { ms = [], cpuMs, boxes, features } = await subject.ask({ do: 'run', count: 1 });
@@ -83,9 +89,8 @@ async function measureDetector(
       row('processor time of a picture', median(cpuTimes[0]), median(cpuTimes[1]), null, 'ms'),
       row('peak memory', await peak(ours), await peak(theirs), MEMORY_GOAL, 'MB'),
       ...(precision === 'fp32'
-        ? (['boxes', 'features'] as const).map(
-            (what) =>
-            row(`largest difference of ${what}, of the largest`, apart(found[0]?.[what], found[1]?.[what]), null, AGREEMENT, ''), // prettier-ignore
+        ? Object.entries(differences(found[0] as Found, found[1] as Found)).map(
+            ([what, value]) => row(`largest difference of ${what}, of the largest`, value, null, AGREEMENT, ''), // prettier-ignore
           )
         : []),
     ];
@@ -105,9 +110,38 @@ function detectorFolder(python: string, name: string, config: string): string {
   return folder;
 }
 
-/** Infinity if their numbers differ. */
-function apart(a: readonly number[] = [], b: readonly number[] = []): number {
-  if (a.length !== b.length || a.length === 0) return Infinity;
-  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0) / largest;
+/**
+ * The largest differences of boxes and features, relative to the largest value. Each of our regions is compared with the one of theirs whose box is nearest,
+ * since rounding changes the order of regions with almost equal scores. Infinity when the regions are not the same.
+ */
+function differences(ours: Found, theirs: Found): { boxes: number; features: number } {
+  const [a, b] = [rowsOf(ours), rowsOf(theirs)];
+  const nearest = a.map(({ box }) => {
+    const distances = b.map((other) => distance(box, other.box));
+    return distances.indexOf(Math.min(...distances));
+  });
+  const isSame = a.length > 0 && a.length === b.length && new Set(nearest).size === b.length;
+  const difference = (what: 'box' | 'features'): number => {
+    if (!isSame) return Infinity;
+    const largest = Math.max(...b.map((row) => distance(row[what], [])));
+    return (
+      Math.max(...a.map((row, i) => distance(row[what], b[nearest[i] as number]?.[what] as readonly number[]))) /
+      largest
+    );
+  };
+  return { boxes: difference('box'), features: difference('features') };
+}
+
+function rowsOf({ boxes, features }: Found): { box: readonly number[]; features: readonly number[] }[] {
+  const count = boxes.length / 4;
+  const width = features.length / count;
+  return Array.from({ length: count }, (_, i) => ({
+    box: boxes.slice(4 * i, 4 * (i + 1)),
+    features: features.slice(width * i, width * (i + 1)),
+  }));
+}
+
+/** The largest difference of two vectors' values; a missing value is 0. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? 0))), 0);
 }

@@ -26,7 +26,8 @@ interface Positions {
 
 /**
  * Resizes a picture. Pixels are points at the centre of their squares; shrinking does not average.
- * @see `torch.nn.functional.interpolate(mode='bilinear', align_corners=False)`; `cv2.resize(interpolation=INTER_LINEAR)` of float32
+ * @see `torch.nn.functional.interpolate(mode='bilinear', align_corners=False)`; `cv2.resize(interpolation=INTER_LINEAR)` of float32, by OpenCV's own
+ * code: Intel's IPP, which some of its builds use for large pictures, rounds positions differently, and its values differ by up to 0.007 of 255
  */
 export function resizeLinear(image: RgbImage, { width, height, rule, scale }: ResizeLinearOptions): FloatPixels {
   const columns = positions(image.width, width, rule, scale);
