@@ -4,6 +4,7 @@ import type { WeightInitializer } from '../layers/initializers.js';
 import type { WeightedLayer } from '../layers/weighted-layer.js';
 import type { ReadTensor } from '../raw-tensor.js';
 import type { Backbone } from './backbone.js';
+import type { LoadingReport } from './pretrained/types.js';
 
 /** Options of a new model. */
 export interface ModelOptions {
@@ -11,6 +12,12 @@ export interface ModelOptions {
   seed?: number;
   /** Makes the initial value of each parameter instead of the seed. */
   initializer?: WeightInitializer;
+}
+
+/** Options of a model that is loaded. */
+export interface LoadedModelOptions extends ModelOptions {
+  /** The use of every key of its file. */
+  loadingReport?: () => LoadingReport;
 }
 
 /** Options of one pass. */
@@ -30,7 +37,7 @@ export interface ParameterHolder {
 /** A class that can be loaded. */
 export interface ModelClass<M> {
   readonly className: string;
-  new (config: VisualBertConfig, options: ModelOptions & { addPoolingLayer?: boolean }): M;
+  new (config: VisualBertConfig, options: LoadedModelOptions & { addPoolingLayer?: boolean }): M;
 }
 
 /** The layers of a class. */

@@ -18,7 +18,7 @@ import {
 } from './inputs/inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
 import type {
-  ModelOptions,
+  LoadedModelOptions,
   ForwardOptions,
   ParameterHolder,
   ModelClass,
@@ -53,10 +53,9 @@ export abstract class VisualBertPreTrainedModel<
   O extends ModelOutputs = ModelOutputs,
   P extends ModelParts = ModelParts,
 > {
-  /** The report of `fromPretrained`; null for a fresh model. */
-  loadingReport: LoadingReport | null = null;
   protected parts: P;
   private currentConfig: VisualBertConfig;
+  private readonly currentReport: (() => LoadingReport) | undefined;
   private readonly parameters = new Parameters(
     () => this.className,
     () => this.parts.layers,
@@ -64,17 +63,18 @@ export abstract class VisualBertPreTrainedModel<
 
   protected constructor(
     config: VisualBertConfig,
-    options: ModelOptions,
+    options: LoadedModelOptions,
     private readonly createParts: PartsFactory<P>,
   ) {
     requireOptions(new.target.name, options);
-    const { seed = 0, initializer } = options;
+    const { seed = 0, initializer, loadingReport } = options;
     if (!(config instanceof VisualBertConfig)) {
       throw new ConfigError(
         `${new.target.name}: expected a VisualBertConfig, received ${kindOf(config)}; write new VisualBertConfig({ ... })`,
       );
     }
     this.currentConfig = config;
+    this.currentReport = loadingReport;
     prepareWebGpu();
     this.parts = createParts(config, initializer ?? seededInitializer(seed));
     if (initializer === undefined && config.specialVisualInitialize) this.parts.backbone.embeddings.copyTextTables();
@@ -82,6 +82,11 @@ export abstract class VisualBertPreTrainedModel<
 
   get config(): VisualBertConfig {
     return this.currentConfig;
+  }
+
+  /** The report of `fromPretrained`; null for a fresh model. */
+  get loadingReport(): LoadingReport | null {
+    return this.currentReport?.() ?? null;
   }
 
   /** transformers' name of the class, as config.json lists it. */

@@ -1,5 +1,10 @@
 // Tensors with a shape but no data: parameters that are filled from a file need no memory before.
 import * as tf from '@tensorflow/tfjs';
+import type { VisualBertConfig } from '../../config/config.js';
+import type { WeightInitializer } from '../../layers/initializers.js';
+
+/** Creates a model whose parameters have no data yet. */
+export type HollowFactory<M> = (config: VisualBertConfig, initializer: WeightInitializer) => M;
 
 /** Makes hollow tensors. */
 export interface HollowTensors {

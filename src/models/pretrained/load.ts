@@ -13,7 +13,7 @@ import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
 import { fillParameters, type ParameterValues, storedValues } from './fill-parameters.js';
 import { freshWeightsText, isHead, reasonInKeys } from './fresh-weights.js';
-import { hollowTensors } from './hollow.js';
+import { type HollowFactory, hollowTensors } from './hollow.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
 import { type LocatedModel, locateModel } from './open-weights.js';
 import { requireFloats } from './quantised.js';
@@ -27,8 +27,6 @@ export interface StoredModel<M> {
   read(name: string): Promise<Float32Array>;
   /** Fills every parameter. @throws CheckpointError */
   fill(): Promise<void>;
-  /** The use of every key; complete once all values are read. */
-  report(): LoadingReport;
   /** Closes the file. */
   close(): Promise<void>;
 }
@@ -43,12 +41,12 @@ export async function loadPretrained<M extends LoadableModel>(
   className: string,
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},
-): Promise<{ model: M; report: LoadingReport }> {
+): Promise<M> {
   const stored = await openPretrained(where, className, create, options);
-  const { model, report } = stored;
+  const { model } = stored;
   try {
     await stored.fill();
-    return { model, report: report() };
+    return model;
   } catch (error) {
     model.dispose();
     throw error;
@@ -74,13 +72,14 @@ export async function openPretrained<M extends LoadableModel>(
   const file = await located.open();
   try {
     requireLayers(file.name, traitsOfFile(file).numHiddenLayers, config);
-    const { model, values, report: found } = await openNew(file, className, create, config, options);
     const report = (): LoadingReport => ({
-      ...found,
+      ...usage,
       source: located.files.name,
       nonFiniteKeys: values.nonFiniteKeys(),
-      notes: [...notes, ...found.notes],
+      notes: [...notes, ...usage.notes],
     });
+    const reporting: HollowFactory<M> = (settings, initializer) => create(settings, initializer, report);
+    const { model, values, usage } = await openNew(file, className, reporting, config, options);
     const fresh = options.allowFreshWeights === true ? null : freshWeightsText(className, report());
     if (fresh !== null && options.allowFreshWeights === false) {
       model.dispose();
@@ -92,7 +91,6 @@ export async function openPretrained<M extends LoadableModel>(
       model,
       read: (name) => values.read(name, array),
       fill: () => fillParameters(model.namedParameters(), values),
-      report,
       close: () => file.close(),
     };
   } catch (error) {
@@ -138,10 +136,10 @@ async function configOf(
 async function openNew<M extends LoadableModel>(
   file: TensorFile,
   className: string,
-  create: ModelFactory<M>,
+  create: HollowFactory<M>,
   config: VisualBertConfig,
   { seed = 0, ignoreMismatchedSizes = false, newHead = false }: FromPretrainedOptions,
-): Promise<{ model: M; values: ParameterValues; report: Omit<LoadingReport, 'source' | 'nonFiniteKeys'> }> {
+): Promise<{ model: M; values: ParameterValues; usage: Omit<LoadingReport, 'source' | 'nonFiniteKeys'> }> {
   const { model, inits, tied, named, untiedKeys, dispose } = await makeHollow(file, create, config);
   try {
     const parameters = model.namedParameters();
@@ -170,7 +168,7 @@ async function openNew<M extends LoadableModel>(
       copies,
       fresh: (name, shape) => draw(name, shape, inits.get(name) ?? { kind: 'zeros' }),
     });
-    const report = {
+    const usage = {
       format: file.format,
       parameterCount: parameters.size,
       missingKeys: [...missingKeys],
@@ -183,7 +181,7 @@ async function openNew<M extends LoadableModel>(
       storedDtypes: countDtypes(file),
       notes: named.nonTensors.length === 0 ? [] : [`keys without a tensor: ${named.nonTensors.join(', ')}`],
     };
-    return { model, values, report };
+    return { model, values, usage };
   } catch (error) {
     model.dispose();
     throw error;
@@ -204,7 +202,7 @@ function textTables(parameters: ReadonlyMap<string, unknown>, missing: ReadonlyS
 /** A model without data, the initializer of its parameters, and the file's keys by its names. It is untied if the file's tied parameters differ. */
 async function makeHollow<M extends LoadableModel>(
   file: TensorFile,
-  create: ModelFactory<M>,
+  create: HollowFactory<M>,
   config: VisualBertConfig,
 ): Promise<{
   model: M;

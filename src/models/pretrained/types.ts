@@ -63,8 +63,15 @@ export interface LoadableModel {
   dispose(): void;
 }
 
-/** Creates a model; `initializer` makes every parameter's initial value. */
-export type ModelFactory<M extends LoadableModel> = (config: VisualBertConfig, initializer: WeightInitializer) => M;
+/**
+ * Creates a model; `initializer` makes every parameter's initial value. `report` gives the use of every key once the model is opened, with the
+ * keys that are not finite among the values read so far.
+ */
+export type ModelFactory<M extends LoadableModel> = (
+  config: VisualBertConfig,
+  initializer: WeightInitializer,
+  report: () => LoadingReport,
+) => M;
 
 /** Options of `savePretrained`. */
 export interface SavePretrainedOptions {
