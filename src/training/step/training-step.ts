@@ -185,7 +185,7 @@ export class ModelTrainingStep implements TrainingStep {
         counts: { dtype: 'float32', shape: [2], data: Float32Array.of(step, skipped) },
       });
       const [firstStep = NaN, firstSkipped = NaN] = counts?.data ?? [];
-      this.updater.counts = { step: firstStep, skipped: firstSkipped };
+      this.updater.restore({ step: firstStep, skipped: firstSkipped });
       const checksum = await this.runner.lend((read) => checksumOf([...variables.keys()], read));
       return `${firstStep} ${firstSkipped} ${checksum}`;
     });

@@ -1,4 +1,4 @@
-// The updates of a model's parameters: their count and rate, and one prepared function for each position of a batch in its update.
+// The updates of a model's parameters: their count and rate, and one prepared function for each role of a batch in its update.
 import { ConfigError } from '../../errors.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import { type StepResult } from './contract.js';
@@ -17,8 +17,8 @@ import { type Summed } from './update/gradients.js';
 import { createUpdate, type UpdateOptions } from './update/update.js';
 import { type WorkerGroup } from './worker-group.js';
 
-/** The position of a batch in its update, on which the update's function depends. */
-interface BatchPosition {
+/** The role of a batch in its update, on which the update's function depends. */
+interface BatchRole {
   /** Whether it is the whole update. */
   isOnly: boolean;
   isLast: boolean;
@@ -40,9 +40,9 @@ export interface Counts {
 
 /** Makes the updates of a step, one at a time: an update reads the counts that the one before has written. */
 export class Updater {
-  counts: Counts = { step: 0, skipped: 0 };
+  private currentCounts: Counts = { step: 0, skipped: 0 };
   private optimization: Optimization;
-  private readonly functions: FunctionCache<BatchPosition, RunFunction>;
+  private readonly functions: FunctionCache<BatchRole, RunFunction>;
 
   constructor(
     private readonly model: TrainableModel,
@@ -52,17 +52,22 @@ export class Updater {
     private readonly variables: StepVariables,
   ) {
     this.optimization = optimizationOf(options);
-    this.functions = new FunctionCache(isSamePosition, (position) => this.prepareUpdate(position));
+    this.functions = new FunctionCache(isSameRole, (role) => this.prepareUpdate(role));
   }
 
   get options(): ResolvedStepOptions {
     return this.optimization.options;
   }
 
-  /** Goes on from a saved state. */
-  restore(counts: Counts, saved: SavedOptions): void {
+  /** The updates made so far, those of a saved state included. */
+  get counts(): Readonly<Counts> {
+    return this.currentCounts;
+  }
+
+  /** Goes on from the counts of a saved state or another worker, and from saved options. */
+  restore(counts: Counts, saved: SavedOptions = this.options): void {
     const { beta1, beta2, epsilon } = this.options;
-    this.counts = counts;
+    this.currentCounts = counts;
     this.optimization = optimizationOf({ ...this.options, ...saved });
     if (saved.beta1 !== beta1 || saved.beta2 !== beta2 || saved.epsilon !== epsilon) this.functions.clear();
   }
@@ -107,12 +112,12 @@ export class Updater {
     }
     const gradientNorm = numberOf(end, 'gradientNorm');
     const isSkipped = this.skipsNonFinite && !Number.isFinite(numberOf(end, 'loss') + gradientNorm);
-    this.counts = { step: step + 1, skipped: skipped + Number(isSkipped) };
+    this.currentCounts = { step: step + 1, skipped: skipped + Number(isSkipped) };
     const scale = this.variables.lossScale === null ? {} : { lossScale: numberOf(end, 'lossScale') };
     return { loss, gradientNorm, learningRate: rate, ...scale };
   }
 
-  private prepareUpdate({ isOnly, isLast, earlier }: BatchPosition): RunFunction {
+  private prepareUpdate({ isOnly, isLast, earlier }: BatchRole): RunFunction {
     const accumulation = isOnly ? null : { sums: this.variables.accumulators(), earlier, isLast };
     const { maxGradNorm, emaDecay, skipNonFinite, gradientCheckpointing, labelSmoothing } = this.options;
     const { rule } = this.optimization;
@@ -136,7 +141,7 @@ function optimizationOf(options: ResolvedStepOptions): Optimization {
   return { options, schedule: createSchedule(options), rule: createUpdateRule(options.optimizer, options) };
 }
 
-function isSamePosition(a: BatchPosition, b: BatchPosition): boolean {
+function isSameRole(a: BatchRole, b: BatchRole): boolean {
   const isSameSet = a.earlier.size === b.earlier.size && [...a.earlier].every((name) => b.earlier.has(name));
   return a.isOnly === b.isOnly && a.isLast === b.isLast && isSameSet;
 }

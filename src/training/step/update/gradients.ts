@@ -12,7 +12,7 @@ export type Gradients = ReadonlyMap<string, tf.Tensor>;
 /** Names of the parameters with a gradient from earlier batches of the update: batches with other inputs may train other parameters. */
 export type Summed = ReadonlySet<string>;
 
-/** The position of a batch in an update of several batches. */
+/** The role of a batch in an update of several batches. */
 export interface Accumulation {
   /** Variables for the sum of each parameter's gradients. */
   sums: ReadonlyMap<string, tf.Variable>;
