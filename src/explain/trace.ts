@@ -1,6 +1,7 @@
 // The attention probabilities of every layer, and the gradient of one score with respect to them.
 import * as tf from '@tensorflow/tfjs';
 import type { VisualBertConfig } from '../config/config.js';
+import { flattenList, listOf } from '../inference/arrays.js';
 import type { ForwardPass } from '../inference/forward-pass.js';
 import type { RunnableModel } from '../inference/runnable-model.js';
 import type { Tensors } from '../raw-tensor.js';
@@ -37,8 +38,8 @@ export function preparedTrace(model: TracedModel, forward: ForwardPass, name: st
 }
 
 /**
- * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: returns `attention.<layer>` and
- * `gradient.<layer>` `[b, n, s, s]`, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
+ * A function of model inputs and `explainedTarget`, which has the shape of the output `name`: returns the lists `attention` and
+ * `gradient`, `[b, n, s, s]` of each layer, gradients of the sum of target times output. With `bypassTransformer` the encoder's layers
  * attend over the text alone, `[b, n, t, t]`, and one more layer over text and regions.
  */
 function traceOf(model: TracedModel, name: string): TensorFunction {
@@ -56,16 +57,16 @@ function traceOf(model: TracedModel, name: string): TensorFunction {
     const { grads } = tf.valueAndGrads(scores)(changes, target);
     const attentions = seen.map((attention) => tf.clone(attention));
     tf.dispose(seen); // they were kept beyond the tape; their clones remain
-    return { ...named('gradient', grads), ...named('attention', attentions) };
+    return { ...flattenList('gradient', grads), ...flattenList('attention', attentions) };
   };
 }
 
-/** A function of model inputs that returns only `attention.<layer>`. */
+/** A function of model inputs that returns only the list `attention`. */
 export function prepareAttention(model: TracedModel, forward: ForwardPass): RunFunction {
   return forward.prepare((inputs) => {
     const seen: tf.Tensor[] = [];
     computeWith(model, inputs, (probabilities) => (seen.push(probabilities), probabilities));
-    return named('attention', seen);
+    return flattenList('attention', seen);
   }, 'attention');
 }
 
@@ -75,10 +76,6 @@ function computeWith(
   attentionHook: (probabilities: tf.Tensor) => tf.Tensor,
 ): Tensors {
   return model.compute(inputs, { training: false, dropoutKey: null, attentionHook }) as Tensors;
-}
-
-function named(name: string, tensors: readonly tf.Tensor[]): Tensors {
-  return Object.fromEntries(tensors.map((tensor, layer) => [`${name}.${layer}`, tensor]));
 }
 
 /** The shape of each layer's attention, in the order in which the layers run. */
@@ -116,12 +113,11 @@ export interface TracedBatch {
 /** Runs a trace for a batch. */
 export async function runTrace(trace: RunFunction, inputs: Record<string, RawTensor>): Promise<TracedBatch> {
   const traced = await trace(inputs);
-  const count = Object.keys(traced).filter((name) => name.startsWith('attention.')).length;
+  const gradients = listOf(traced, 'gradient');
   return {
     layersOf: (sequence) =>
-      Array.from({ length: count }, (_, layer) => {
-        const attention = traced[`attention.${layer}`] as RawTensor;
-        const gradient = traced[`gradient.${layer}`];
+      listOf(traced, 'attention').map((attention, layer) => {
+        const gradient = gradients[layer];
         const [, heads = 0, padded = 0] = attention.shape;
         const positions = positionsOf(sequence, padded);
         return {

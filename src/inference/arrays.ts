@@ -1,6 +1,7 @@
 // Inputs and outputs of a model as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
 import type { ModelInputs } from '../models/inputs/inputs.js';
+import type { ModelOutputs } from '../models/outputs.js';
 import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../raw-tensor.js';
 import type { Tensors } from '../raw-tensor.js';
 import type { InputValues, OutputTensors } from './runnable-model.js';
@@ -52,23 +53,39 @@ export function rawScalar(value: number): RawTensor {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
-/** Outputs by flat names: lists become `hiddenStates.0`, `hiddenStates.1` and so on. */
+/** The outputs of a model that are lists, with a tensor for each layer. */
+const LIST_OUTPUTS = ['hiddenStates', 'attentions'] as const satisfies readonly (keyof ModelOutputs)[];
+
+/** A list of tensors by flat names: `attentions` becomes `attentions.0`, `attentions.1` and so on. */
+export function flattenList(name: string, tensors: readonly tf.Tensor[]): Tensors {
+  return Object.fromEntries(tensors.map((tensor, index) => [`${name}.${index}`, tensor]));
+}
+
+/** The list that `flattenList` made flat; empty if it is absent. */
+export function listOf<T>(flat: Readonly<Record<string, T>>, name: string): T[] {
+  const list: T[] = [];
+  for (let item = flat[`${name}.0`]; item !== undefined; item = flat[`${name}.${list.length}`]) list.push(item);
+  return list;
+}
+
+/** Outputs by flat names. */
 export function flattenOutputs(outputs: object): Tensors {
-  const flat: Tensors = {};
-  for (const [name, value] of Object.entries(outputs as OutputTensors)) {
-    if (Array.isArray(value)) value.forEach((tensor: tf.Tensor, index) => (flat[`${name}.${index}`] = tensor));
-    else if (value !== undefined) flat[name] = value as tf.Tensor;
-  }
-  return flat;
+  const { hiddenStates = [], attentions = [], ...tensors } = outputs as ModelOutputs;
+  const present = Object.entries(tensors).filter(([, tensor]) => tensor !== undefined);
+  return {
+    ...(Object.fromEntries(present) as Tensors),
+    ...flattenList('hiddenStates', hiddenStates),
+    ...flattenList('attentions', attentions),
+  };
 }
 
 /** Tensors of flat raw outputs, with lists restored. The caller owns them. */
 export function toOutputs(raw: RawTensors): OutputTensors {
-  const outputs: Record<string, tf.Tensor | tf.Tensor[]> = {};
-  for (const [name, tensor] of Object.entries(toTensors(raw))) {
-    const [, list, index] = /^(.*)\.(\d+)$/.exec(name) ?? [];
-    if (list === undefined) outputs[name] = tensor;
-    else ((outputs[list] ??= []) as tf.Tensor[])[Number(index)] = tensor;
-  }
-  return outputs as OutputTensors;
+  const tensors = toTensors(raw);
+  const lists = LIST_OUTPUTS.map((name) => [name, listOf(tensors, name)] as const).filter(
+    ([, list]) => list.length > 0,
+  );
+  const listed = new Set(lists.flatMap(([, list]) => list));
+  const single = Object.entries(tensors).filter(([, tensor]) => !listed.has(tensor));
+  return Object.fromEntries([...single, ...lists]);
 }

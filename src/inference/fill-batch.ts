@@ -1,5 +1,6 @@
 // Pads a short batch to the size of a recorded function without changing its loss, and cuts the padding off the outputs.
 import { ConfigError, ShapeError } from '../errors.js';
+import type { ModelOutputs } from '../models/outputs.js';
 import type { RawTensor, RawTensors } from '../raw-tensor.js';
 import { IGNORED_LABEL } from '../scores.js';
 
@@ -69,6 +70,9 @@ function fillRows(tensor: RawTensor, size: number, isLabel: boolean): RawTensor 
   return { dtype: tensor.dtype, shape: [size, ...rest], data };
 }
 
+/** Outputs of this package's classes that belong to the whole batch. */
+const SHARED_OUTPUTS: readonly (keyof ModelOutputs)[] = ['loss'];
+
 /**
  * The outputs of a batch of `size` examples without the padding of `filledInputs`. `loss` and the `shared` outputs belong to the whole batch;
  * all others have the examples on their first axis. @throws ShapeError otherwise
@@ -80,9 +84,10 @@ export function cutOutputs(
   shared: readonly string[] = [],
 ): RawTensors {
   if (size === count) return outputs;
+  const isShared = new Set([...SHARED_OUTPUTS, ...shared]);
   return Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => {
-      if (name === 'loss' || shared.includes(name)) return [name, tensor];
+      if (isShared.has(name)) return [name, tensor];
       requireExamples(`output ${name}`, tensor, size, "name outputs of the whole batch in the task's sharedOutputs");
       const [, ...rest] = tensor.shape;
       const data = tensor.data.subarray(0, (tensor.data.length / size) * count) as RawTensor['data'];

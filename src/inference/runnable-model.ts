@@ -9,7 +9,7 @@ import type { RawTensors } from '../raw-tensor.js';
 /** Inputs by camelCase name, in any form that a model's `forward` accepts: tensors (never disposed), raw arrays, nested lists. */
 export type InputValues = ModelInputs | Record<string, InputValue | null | undefined>;
 
-/** Outputs of one forward pass; lists are hidden states or attentions. */
+/** Outputs of one forward pass: tensors, and the lists `hiddenStates` and `attentions`. */
 export interface OutputTensors {
   loss?: tf.Scalar;
   [name: string]: tf.Tensor | readonly tf.Tensor[] | undefined;

@@ -1,10 +1,9 @@
 // Values that change between updates. They are no inputs of the model, but enter a prepared function as inputs: one recording serves every update.
 import type * as tf from '@tensorflow/tfjs';
-import { type RawTensor, type RawTensors } from '../../../raw-tensor.js';
 import { rawScalar } from '../../../inference/arrays.js';
 import { type UpdateScalars } from '../optimizer.js';
 import { type TensorFunction } from '../../../inference/runner.js';
-import type { Tensors } from '../../../raw-tensor.js';
+import type { RawTensors, Tensors } from '../../../raw-tensor.js';
 
 /** Scalars float32, except the key. */
 export interface Feeds<S, K = S> extends UpdateScalars<S> {
@@ -20,34 +19,34 @@ export type FeedTensors = Feeds<tf.Scalar, tf.Tensor1D>;
 /** An update as a function of a batch and its feeds. */
 export type UpdateFunction = (batch: Tensors, feeds: FeedTensors) => Tensors;
 
-/** Prefix of the feeds' names in the one table of inputs that a runner's functions take. */
-const PREFIX = 'update/';
+/** The input of a prepared function that holds each feed: names that no input of a model has. */
+const FEED_INPUTS = {
+  dropoutKey: 'update/dropoutKey',
+  share: 'update/share',
+  rate: 'update/rate',
+  firstCorrection: 'update/firstCorrection',
+  secondCorrection: 'update/secondCorrection',
+} as const satisfies Record<keyof FeedTensors, string>;
 
 /** An update as a function that a runner can prepare. Its inputs are those of `fedInputs`. */
 export function fedFunction(update: UpdateFunction): TensorFunction {
+  const ofUpdate = new Set<string>(Object.values(FEED_INPUTS));
   return (inputs) => {
-    const [batch, feeds]: [Tensors, Tensors] = [{}, {}];
-    for (const [name, tensor] of Object.entries(inputs)) {
-      if (name.startsWith(PREFIX)) feeds[name.slice(PREFIX.length)] = tensor;
-      else batch[name] = tensor;
-    }
-    return update(batch, feeds as unknown as FeedTensors);
+    const batch = Object.fromEntries(Object.entries(inputs).filter(([name]) => !ofUpdate.has(name)));
+    const feeds = Object.entries(FEED_INPUTS).map(([feed, input]) => [feed, inputs[input]]);
+    return update(batch, Object.fromEntries(feeds) as FeedTensors);
   };
 }
 
 /** The inputs of a prepared `fedFunction`. */
-export function fedInputs(batch: RawTensors, values: Feeds<number, readonly number[]>): RawTensors {
-  const named = Object.entries(rawFeeds(values)).map(([name, value]: [string, RawTensor]) => [PREFIX + name, value]);
-  return { ...batch, ...(Object.fromEntries(named) as RawTensors) };
-}
-
-function rawFeeds({ dropoutKey, ...scalars }: Feeds<number, readonly number[]>): Feeds<RawTensor> {
+export function fedInputs(batch: RawTensors, { dropoutKey, ...scalars }: Feeds<number, readonly number[]>): RawTensors {
   const { rate, firstCorrection, secondCorrection, share } = scalars;
   return {
-    dropoutKey: { dtype: 'int32', shape: [dropoutKey.length], data: Int32Array.from(dropoutKey) },
-    rate: rawScalar(rate),
-    firstCorrection: rawScalar(firstCorrection),
-    secondCorrection: rawScalar(secondCorrection),
-    share: rawScalar(share),
+    ...batch,
+    [FEED_INPUTS.dropoutKey]: { dtype: 'int32', shape: [dropoutKey.length], data: Int32Array.from(dropoutKey) },
+    [FEED_INPUTS.rate]: rawScalar(rate),
+    [FEED_INPUTS.firstCorrection]: rawScalar(firstCorrection),
+    [FEED_INPUTS.secondCorrection]: rawScalar(secondCorrection),
+    [FEED_INPUTS.share]: rawScalar(share),
   };
 }
