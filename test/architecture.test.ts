@@ -30,7 +30,7 @@ const EDGES: Record<string, readonly string[]> = {
   'engine/session': ['engine/kernels', 'engine/load', 'engine/recording'],
   engine: ['engine/kernels', 'engine/load', 'webgpu'],
   features: ['checkpoint', 'formats', 'pictures', 'platform', 'random'],
-  processing: ['features', 'platform'],
+  processing: ['config', 'features', 'platform'],
   records: ['features', 'formats', 'platform', 'processing'],
   metrics: ['features', 'formats', 'platform', 'processing', 'records'],
   vision: [

@@ -14,7 +14,7 @@ import {
 import { DataError, errorMessage } from '../errors.js';
 import { type DetectorIdentity, parseDetectorIdentity } from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
-import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
+import { publishedCheckpoint } from '../config/published-checkpoints.js';
 import { jsonText, readJsonObject } from '../platform/json-file.js';
 import { locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';

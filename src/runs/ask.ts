@@ -7,7 +7,7 @@ import { type DetectorIdentity, detectorText, isOfGivenBoxes, isSameDetector, VC
 import type { Picture } from '../features/picture-detector.js';
 import { requirePicture } from '../pictures/load.js';
 import type { HubProgress } from '../platform/hub/options.js';
-import { publishedCheckpoint } from '../platform/hub/published-checkpoints.js';
+import { publishedCheckpoint } from '../config/published-checkpoints.js';
 import { webFile } from '../platform/hub/web-file.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { areUnnamed } from '../processing/answer-vocabulary.js';

@@ -7,7 +7,7 @@ import { setLogger } from '../../src/logger.js';
 import { pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { readPicture } from '../../src/pictures/decode.js';
 import { pipeline } from '../../src/pipelines/pipeline.js';
-import { publishedCheckpoint } from '../../src/platform/hub/published-checkpoints.js';
+import { publishedCheckpoint } from '../../src/config/published-checkpoints.js';
 import { openQuestion } from '../../src/runs/ask.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { findDetector } from '../../src/vision/weights/find.js';

@@ -5,7 +5,7 @@ import { loadConfig, VisualBertConfig } from '../../config/config.js';
 import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
-import { PUBLISHED_CHECKPOINTS } from '../../platform/hub/published-checkpoints.js';
+import { PUBLISHED_CHECKPOINTS } from '../../config/published-checkpoints.js';
 import { isSameShape } from '../../shapes.js';
 import type { PretrainedPlace } from '../../platform/locate.js';
 import { traitsOfFile } from './classify.js';
