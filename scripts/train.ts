@@ -12,13 +12,13 @@ import {
   TASK_DESCRIPTIONS,
   TASK_NAMES,
   TASK_OPTIONS,
+  type TaskName,
   TRAINING_ARGUMENTS,
   type TrainResult,
   type TrainRun,
 } from '../src/node.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
-import type { TaskName } from './flags/examples.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { exitCodeOf } from './results/signal-exit.js';
 import { settingsOf } from './flags/run-settings.js';

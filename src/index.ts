@@ -131,7 +131,7 @@ export type {
   Explanation,
   ExplanationMethod,
 } from './explain/contract.js';
-export type { TaskName } from './processing/text-forms.js';
+export type { TextFormName } from './processing/text-forms.js';
 export type { VcrToken } from './processing/vcr-names.js';
 export {
   AnswerVocabulary,

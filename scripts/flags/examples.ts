@@ -8,12 +8,11 @@ import {
   TASK_DESCRIPTIONS,
   TASK_NAMES,
   TASK_OPTIONS,
+  type TaskName,
   validationOptions,
 } from '../../src/node.js';
 import { requireStoredPaths } from '../../src/runs/stored-paths.js';
 import { flagsOf, givenValues, type Shape } from './settings.js';
-
-export type TaskName = (typeof TASK_NAMES)[number];
 
 /** The flags of commands over the examples of a run, or of a task and a model. */
 export interface ExampleArguments {

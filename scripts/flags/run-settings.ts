@@ -7,11 +7,11 @@ import {
   type RunSettings,
   sortSettings,
   TASK_OPTIONS,
+  type TaskName,
   TRAINING_ARGUMENTS,
 } from '../../src/node.js';
 import { argumentsToResume } from '../../src/runs/settings.js';
 import { requireStoredPaths } from '../../src/runs/stored-paths.js';
-import type { TaskName } from './examples.js';
 import { givenValues } from './settings.js';
 
 /** The settings of the run to resume, overridden by the config file, then by flags. */

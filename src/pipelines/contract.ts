@@ -2,7 +2,7 @@
 import type { HubOptions } from '#platform';
 import type { PictureDetector } from '../features/picture-detector.js';
 import type { DecodedAnswer } from '../processing/processor.js';
-import type { TaskName } from '../processing/text-forms.js';
+import type { TextFormName } from '../processing/text-forms.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { RegionsOfImage } from './regions.js';
@@ -147,7 +147,7 @@ export interface PipelineOptions extends HubOptions {
   /** File with the list of answers, for a checkpoint without one (uclanlp/visualbert-vqa). */
   answers?: string;
   /** Text form; default: the checkpoint's own (processor_config.json), else the authors' for this task. */
-  textForm?: TaskName;
+  textForm?: TextFormName;
   /** Longest text in word pieces; default the checkpoint's, else 128. */
   maxLength?: number;
   /** Maximum number of regions per image, the first ones; default the checkpoint's, else all. */

@@ -4,7 +4,7 @@ import type { RegionFeatures } from '../features/region-features.js';
 import type { ModelClass } from '../models/contract.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
-import type { TaskName } from '../processing/text-forms.js';
+import type { TextFormName } from '../processing/text-forms.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import { bestClasses, softmax } from '../scores.js';
@@ -19,7 +19,7 @@ export interface PipelineDefinition<T extends PipelineName> {
   /** The form of an input, for errors. */
   input: string;
   /** Text form for checkpoints without one. */
-  textForm: TaskName;
+  textForm: TextFormName;
   createHead(context: HeadContext): PipelineHead<T>;
 }
 

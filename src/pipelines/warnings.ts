@@ -5,14 +5,14 @@ import { warnOnce } from '../logger.js';
 import type { EncodedText } from '../processing/batch.js';
 import type { VisualBertProcessor } from '../processing/processor.js';
 import { BOX_FEATURE_DIM } from '../processing/region-inputs.js';
-import type { TaskName } from '../processing/text-forms.js';
+import type { TextFormName } from '../processing/text-forms.js';
 
 /** Width of the authors' features with box coordinates: 2048 and 6. */
 const WIDTH_WITH_BOXES = 2054;
 /** Largest value that counts as a share of the picture: boxes may extend past its edge. */
 const LARGEST_SHARE = 1.5;
 /** Text forms of tasks with one image: their checkpoints were trained with visual type 0 only. */
-const ONE_IMAGE: readonly TaskName[] = ['vqa', 'vcr', 'flickr', 'pretraining', 'nlvr'];
+const ONE_IMAGE: readonly TextFormName[] = ['vqa', 'vcr', 'flickr', 'pretraining', 'nlvr'];
 
 /** A VQA head reads the token before the last [SEP], which was [MASK] in training: without it VQA 2.0 falls from 70.8% to 40 to 46%. */
 export function warnAboutMaskSlot({ ids }: EncodedText, { tokenizer, task }: VisualBertProcessor): void {
@@ -36,7 +36,7 @@ export function warnAboutAnswerOrder({ id2label }: VisualBertConfig, { answers }
 }
 
 /** Warns of several images for a checkpoint that was trained with one. */
-export function warnAboutVisualTypes(images: number, task: TaskName): void {
+export function warnAboutVisualTypes(images: number, task: TextFormName): void {
   if (images < 2 || !ONE_IMAGE.includes(task)) return;
   warnOnce(
     `regions: ${images} images are distinguished by the visual types 0 to ${images - 1}, and this checkpoint (text form ${task}) was trained with type 0 ` +

@@ -3,7 +3,7 @@ import { DataError } from '../errors.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import type { EncodedText } from './batch.js';
 import { cutPair } from './cut-pair.js';
-import { type TaskName, textForm } from './text-forms.js';
+import { type TextFormName, textForm } from './text-forms.js';
 
 /** Maximum length of a text, and whether longer ones are truncated. */
 export interface TextLimit {
@@ -20,7 +20,7 @@ export interface TextLimit {
  */
 export async function encodeText(
   tokenizer: TextTokenizer,
-  task: TaskName,
+  task: TextFormName,
   text: string,
   pair: string | undefined,
   { maxLength, truncation }: TextLimit,

@@ -5,7 +5,7 @@ import type { PictureDetector } from '../features/picture-detector.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';
 import { ConfigError } from '../errors.js';
 import { shown } from '../options.js';
-import { TASK_NAMES, type TaskName } from './text-forms.js';
+import { TEXT_FORM_NAMES, type TextFormName } from './text-forms.js';
 
 /** Longest text in word pieces, in the authors' training and by default. */
 export const DEFAULT_MAX_LENGTH = 128;
@@ -14,7 +14,7 @@ export const DEFAULT_MAX_LENGTH = 128;
 export interface ProcessorOptions {
   tokenizer: TextTokenizer;
   /** Task whose text form and visual types to use. Default `plain`. */
-  task?: TaskName;
+  task?: TextFormName;
   /** The answers of the classes, for `decodeAnswers`. */
   answers?: AnswerVocabulary | null;
   /** Number of classes in the model's config; null when it has none. */
@@ -41,7 +41,7 @@ export interface LoadProcessorOptions extends Omit<
   /** A file of answers, for checkpoints without them (uclanlp/visualbert-vqa). */
   answers?: string;
   /** The task of checkpoints that do not state one in processor_config.json. Default `plain`. */
-  defaultTask?: TaskName;
+  defaultTask?: TextFormName;
   /** A vocab.txt to replace the model's vocabulary; case, accents and special tokens remain those of the model's files. */
   vocabulary?: string;
   revision?: string;
@@ -56,7 +56,8 @@ export function requireProcessorOptions({ task, maxLength, maxRegions }: Process
   const refuse = (name: string, what: string, received: unknown): never => {
     throw new ConfigError(`${name}: expected ${what}, received ${shown(received)}`);
   };
-  if (task !== undefined && !TASK_NAMES.includes(task)) refuse('task', `one of ${TASK_NAMES.join(', ')}`, task);
+  if (task !== undefined && !TEXT_FORM_NAMES.includes(task))
+    refuse('task', `one of ${TEXT_FORM_NAMES.join(', ')}`, task);
   for (const [name, value] of Object.entries({ maxLength, maxRegions }))
     if (value !== undefined && value !== Infinity && !(Number.isSafeInteger(value) && value >= 1))
       refuse(name, 'a whole number of at least 1', value);

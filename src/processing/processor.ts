@@ -19,7 +19,7 @@ import {
 } from './processor-options.js';
 import { type ProcessorInputs, regionsOfPictures, regionsOfTexts, textsOf } from './processor-inputs.js';
 import { fitWidth, type TensorLike, valuesOf } from './region-inputs.js';
-import type { TaskName } from './text-forms.js';
+import type { TextFormName } from './text-forms.js';
 import { defined, requireKinds, requireOptions, shown } from '../options.js';
 
 /** An answer with its class and probability. */
@@ -49,7 +49,7 @@ const Callable = function (this: unknown): unknown {
  */
 export class VisualBertProcessor extends Callable {
   readonly tokenizer: TextTokenizer;
-  readonly task: TaskName;
+  readonly task: TextFormName;
   readonly answers: AnswerVocabulary | null;
   readonly classCount: number | null;
   readonly visualEmbeddingDim: number | null;

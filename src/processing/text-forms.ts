@@ -1,9 +1,9 @@
 // The authors' form of each task's text, so that checkpoints read what they were trained on.
 
-/** The tasks with a text form. `plain`: the text is unchanged. */
-export const TASK_NAMES = ['plain', 'vqa', 'nlvr', 'nlvr2', 'vcr', 'flickr', 'pretraining'] as const;
-/** Names of the tasks that text forms exist for. */
-export type TaskName = (typeof TASK_NAMES)[number];
+/** The text forms, named after the task that reads each. `plain`: the text is unchanged. */
+export const TEXT_FORM_NAMES = ['plain', 'vqa', 'nlvr', 'nlvr2', 'vcr', 'flickr', 'pretraining'] as const;
+/** The name of a text form. */
+export type TextFormName = (typeof TEXT_FORM_NAMES)[number];
 
 /** The text between [CLS] and [SEP]. */
 export interface TextForm {
@@ -34,10 +34,10 @@ export function vqaQuestionWords(question: string): string {
 }
 
 /**
- * The text form of a task. A VQA question ends in `? [MASK]`: the head reads the token before [SEP], which must be that [MASK].
+ * A text in its form. A VQA question ends in `? [MASK]`: the head reads the token before [SEP], which must be that [MASK].
  * Without it VQA 2.0 accuracy falls from the paper's 70.8% to 40 to 46%.
  */
-export function textForm(task: TaskName, text: string): TextForm {
-  if (task === 'vqa') return { body: vqaQuestionWords(text), ending: '?', hasSlot: true };
+export function textForm(name: TextFormName, text: string): TextForm {
+  if (name === 'vqa') return { body: vqaQuestionWords(text), ending: '?', hasSlot: true };
   return { body: text, ending: '', hasSlot: false };
 }

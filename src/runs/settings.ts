@@ -19,11 +19,11 @@ import {
 import { readConfigJson } from './config-json.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
 import { argumentRole, resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
-import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskOptionName } from '../tasks/shared/options.js';
+import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
 export interface RunSettings {
-  task: TaskOptionName;
+  task: TaskName;
   model: string | null;
   modelConfig?: string | Record<string, unknown> | undefined;
   /** Options of the task. */
@@ -88,7 +88,7 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
 type Section = 'run' | 'data' | 'arguments';
 
 /** Where each setting of a run of a task belongs, by its name. */
-function sectionsOf(task: TaskOptionName): ReadonlyMap<string, Section> {
+function sectionsOf(task: TaskName): ReadonlyMap<string, Section> {
   const of = (section: Section, shape: object): [string, Section][] => Object.keys(shape).map((name) => [name, section]);
   return new Map([
     ...of('run', RUN_OPTIONS),

@@ -176,7 +176,7 @@ export const TASK_OPTIONS = {
 } as const;
 
 /** A short description of each task. */
-export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
+export const TASK_DESCRIPTIONS: Readonly<Record<TaskName, string>> = {
   vqa: 'questions about images: VQA 2.0 and its layout, easy-VQA',
   nlvr: 'statements about three drawn boxes',
   nlvr2: 'statements about a pair of photographs',
@@ -192,8 +192,8 @@ export const TASK_DESCRIPTIONS: Readonly<Record<TaskOptionName, string>> = {
   grounding: 'your own sentences with phrases and boxes',
 };
 
-/** Names of the options of tasks. */
-export type TaskOptionName = keyof typeof TASK_OPTIONS;
+/** The name of a task. */
+export type TaskName = keyof typeof TASK_OPTIONS;
 export type VqaOptions = z.output<typeof vqa>;
 export type NlvrOptions = z.output<typeof nlvr>;
 export type Nlvr2Options = z.output<typeof nlvr2>;
@@ -207,10 +207,10 @@ export type PretrainingOptions = z.output<typeof pretraining>;
 export type CommonOptions = z.output<z.ZodObject<typeof common>>;
 
 /** Names of the tasks. */
-export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskOptionName[];
+export const TASK_NAMES = Object.keys(TASK_OPTIONS) as TaskName[];
 
 /** @throws ConfigError for anything but the name of a task */
-export function requireTask(name: unknown): asserts name is TaskOptionName {
+export function requireTask(name: unknown): asserts name is TaskName {
   if (!(TASK_NAMES as readonly unknown[]).includes(name))
     throw new ConfigError(`task: expected one of ${TASK_NAMES.join(', ')}, received ${String(name)}`);
 }
@@ -219,10 +219,7 @@ export function requireTask(name: unknown): asserts name is TaskOptionName {
  * Checks options and fills in the defaults.
  * @throws OptionsError naming every unknown, missing or unusable option
  */
-export function resolveTaskOptions<N extends TaskOptionName>(
-  name: N,
-  options: unknown,
-): z.output<(typeof TASK_OPTIONS)[N]> {
+export function resolveTaskOptions<N extends TaskName>(name: N, options: unknown): z.output<(typeof TASK_OPTIONS)[N]> {
   requireTask(name);
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }

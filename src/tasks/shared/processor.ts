@@ -3,7 +3,7 @@ import { createTokenizer } from '#platform';
 import type { VisualBertConfigOptions } from '../../config/config.js';
 import { loadVocabulary } from '../../processing/load-processor.js';
 import { VisualBertProcessor } from '../../processing/processor.js';
-import type { TaskName } from '../../processing/text-forms.js';
+import type { TextFormName } from '../../processing/text-forms.js';
 import { buildVocabulary } from '../../processing/word-vocabulary.js';
 import type { TaskContext } from './opened-task.js';
 import type { CommonOptions } from './options.js';
@@ -13,7 +13,7 @@ import type { CommonOptions } from './options.js';
  * @param visualEmbeddingDim width of a new model's regions, if it differs from the features'.
  */
 export async function taskProcessor(
-  task: TaskName,
+  task: TextFormName,
   options: CommonOptions & { answers?: string | undefined },
   { model, purpose, maxPositionEmbeddings = Infinity }: TaskContext,
   texts: () => Iterable<string>,

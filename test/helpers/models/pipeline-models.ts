@@ -3,7 +3,7 @@ import { VisualBertConfig, type VisualBertConfigOptions } from '../../../src/con
 import type { RegionColumn, RegionFeatures } from '../../../src/features/region-features.js';
 import { createTokenizer } from '../../../src/platform/node.js';
 import { VisualBertProcessor } from '../../../src/processing/processor.js';
-import type { TaskName } from '../../../src/processing/text-forms.js';
+import type { TextFormName } from '../../../src/processing/text-forms.js';
 import { buildVocabulary } from '../../../src/processing/word-vocabulary.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { MODEL_CLASSES } from '../../../src/models/model-classes.js';
@@ -17,7 +17,7 @@ export const VOCABULARY = buildVocabulary([WORDS]);
 /** Writes a checkpoint with fixed weights that are far from 0, its vocabulary and, with `task`, its text form. */
 export async function writeCheckpoint(
   name: keyof typeof MODEL_CLASSES,
-  { task, config = {} }: { task?: TaskName; config?: VisualBertConfigOptions } = {},
+  { task, config = {} }: { task?: TextFormName; config?: VisualBertConfigOptions } = {},
 ): Promise<string> {
   const folder = temporaryFolder();
   const sizes = { hiddenSize: 12, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 9 };
