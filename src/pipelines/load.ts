@@ -8,7 +8,7 @@ import { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { detectorText } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { VisualBertModel } from '../models/visual-bert-model.js';
-import { isLocated, locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../platform/locate.js';
+import { isLocated, locatePretrained, type PretrainedFiles, type PretrainedSource } from '../platform/locate.js';
 import { loadProcessor } from '../processing/load-processor.js';
 import { VisualBertProcessor } from '../processing/processor.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
@@ -52,7 +52,7 @@ export interface PipelineModel {
 }
 
 /** What a pipeline is loaded from. */
-export type PipelinePlace = PretrainedPlace | PipelineModel;
+export type PipelineSource = PretrainedSource | PipelineModel;
 
 /**
  * Loads a task's parts from a folder, an address or a repository of the hub, or from a model in memory.
@@ -61,7 +61,7 @@ export type PipelinePlace = PretrainedPlace | PipelineModel;
  */
 export async function loadParts<T extends PipelineName>(
   task: T,
-  where: PipelinePlace,
+  where: PipelineSource,
   options: PipelineOptions,
   passes: ForwardPasses,
 ): Promise<PipelineParts<T>> {
@@ -81,7 +81,7 @@ export async function loadParts<T extends PipelineName>(
 
 async function readParts<T extends PipelineName>(
   task: T,
-  where: PretrainedPlace,
+  where: PretrainedSource,
   definition: PipelineDefinition<T>,
   {
     answers,

@@ -5,7 +5,7 @@ import { createForwardPass, loadForwardPass } from '../inference/open-forward-pa
 import { requireBatchSize, requireKnown } from '../options.js';
 import { type Pipeline, PIPELINE_OPTIONS, type PipelineName, type PipelineOptions } from './contract.js';
 import { createPipeline } from './create.js';
-import { loadParts, type PipelineModel, type PipelinePlace } from './load.js';
+import { loadParts, type PipelineModel, type PipelineSource } from './load.js';
 
 /** Options of `pipeline` in Node. */
 export interface NodePipelineOptions extends PipelineOptions {
@@ -34,14 +34,14 @@ export async function pipeline<T extends PipelineName>(
 /** `pipeline` of files that may be located already. */
 export async function openPipeline<T extends PipelineName>(
   task: T,
-  place: PipelinePlace,
+  source: PipelineSource,
   given: NodePipelineOptions,
 ): Promise<Pipeline<T>> {
   requireKnown('pipeline', given, [...PIPELINE_OPTIONS, 'precision', 'compile']);
   const { precision, compile, ...options } = given;
   requireBatchSize(options.batchSize);
   const computing = { compile, ...(precision === undefined ? {} : { precision }) };
-  const parts = await loadParts(task, place, options, {
+  const parts = await loadParts(task, source, options, {
     load: (Model, files, loading) => loadForwardPass(() => openModel(Model, files, loading), computing),
     around: (model) => createForwardPass(model, computing),
   });

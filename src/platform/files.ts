@@ -111,9 +111,9 @@ async function requireNoFileAt(folder: string, named: string): Promise<void> {
   if (stats === null) {
     if (dirname(folder) !== folder) await requireNoFileAt(dirname(folder), named);
   } else if (!stats.isDirectory()) {
-    const place = folder === resolve(named) ? '' : ` at ${folder}`;
+    const where = folder === resolve(named) ? '' : ` at ${folder}`;
     throw new DataError(
-      `${named}: expected a folder, found ${kindOf(stats)}${place}; choose another path, or move it away`,
+      `${named}: expected a folder, found ${kindOf(stats)}${where}; choose another path, or move it away`,
     );
   }
 }

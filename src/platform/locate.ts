@@ -17,13 +17,13 @@ export interface PretrainedFiles {
 const WEIGHTS_FILE = /\.(safetensors|bin|pt|pth|th|ckpt|pkl|json)$/;
 
 /** Where a pretrained model is, or its files where they are located already. */
-export type PretrainedPlace = string | PretrainedFiles;
+export type PretrainedSource = string | PretrainedFiles;
 
 /**
  * Resolves `where`: an existing folder or file first, then an address, then a repository id. Located files stay as they are.
  * @throws CheckpointError when it is none of them. HubError later, from `find`.
  */
-export async function locatePretrained(where: PretrainedPlace, options: HubOptions = {}): Promise<PretrainedFiles> {
+export async function locatePretrained(where: PretrainedSource, options: HubOptions = {}): Promise<PretrainedFiles> {
   if (isLocated(where)) return where;
   const { find, ...files } = await resolved(where, options);
   const found = new Map<string, Promise<string | null>>();
@@ -35,7 +35,7 @@ export async function locatePretrained(where: PretrainedPlace, options: HubOptio
   return { ...files, find: findOnce };
 }
 
-/** Whether a place is a model's files. */
+/** Whether a source is a model's files. */
 export function isLocated(where: unknown): where is PretrainedFiles {
   const { name, find } = (where ?? {}) as Partial<PretrainedFiles>;
   return typeof name === 'string' && typeof find === 'function';

@@ -16,7 +16,7 @@ import { type DetectorIdentity, parseDetectorIdentity } from '../features/detect
 import { warnOnce } from '../logger.js';
 import { publishedCheckpoint } from '../config/published-checkpoints.js';
 import { jsonText, readJsonObject } from '../platform/json-file.js';
-import { locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../platform/locate.js';
+import { locatePretrained, type PretrainedFiles, type PretrainedSource } from '../platform/locate.js';
 import { withVocabulary } from '../platform/tokenizer-definition.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
 import {
@@ -42,7 +42,7 @@ type Json = Record<string, unknown>;
  * @throws DataError for damaged files, a vocabulary of another size than the model's table, and answers of another head
  */
 export async function loadProcessor(
-  where: PretrainedPlace,
+  where: PretrainedSource,
   { answers, vocabulary, task, defaultTask, maxLength, maxRegions, detector, ...location }: LoadProcessorOptions,
 ): Promise<ProcessorOptions> {
   const files = await locatePretrained(where, location);
@@ -78,7 +78,7 @@ export async function loadProcessor(
  * Null when it is in neither.
  */
 export async function readTrainedDetector(
-  where: PretrainedPlace,
+  where: PretrainedSource,
   location: Pick<LoadProcessorOptions, 'revision' | 'cacheDir' | 'token' | 'localFilesOnly' | 'subfolder'> = {},
 ): Promise<DetectorIdentity | null> {
   const files = await locatePretrained(where, location);

@@ -7,7 +7,7 @@ import { seededInitializer, type WeightInit } from '../../layers/initializers.js
 import { warnOnce } from '../../logger.js';
 import { PUBLISHED_CHECKPOINTS } from '../../config/published-checkpoints.js';
 import { isSameShape } from '../../shapes.js';
-import type { PretrainedPlace } from '../../platform/locate.js';
+import type { PretrainedSource } from '../../platform/locate.js';
 import { traitsOfFile } from './classify.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
@@ -37,7 +37,7 @@ export interface StoredModel<M> {
  * @throws what `openPretrained` throws; CheckpointError for tensors that cannot be read
  */
 export async function loadPretrained<M extends LoadableModel>(
-  where: PretrainedPlace,
+  where: PretrainedSource,
   className: string,
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},
@@ -61,7 +61,7 @@ export async function loadPretrained<M extends LoadableModel>(
  * @throws CheckpointError for damaged files, wrong shapes, files of other models, or missing parameters that may not be fresh; ConfigError; HubError.
  */
 export async function openPretrained<M extends LoadableModel>(
-  where: PretrainedPlace,
+  where: PretrainedSource,
   className: string,
   create: ModelFactory<M>,
   options: FromPretrainedOptions = {},

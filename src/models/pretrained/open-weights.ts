@@ -6,7 +6,7 @@ import { openTfjs } from '../../checkpoint/tfjs-reader.js';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { adapterError } from '../../config/adapter.js';
 import { CheckpointError, DataError } from '../../errors.js';
-import { locatePretrained, type PretrainedFiles, type PretrainedPlace } from '../../platform/locate.js';
+import { locatePretrained, type PretrainedFiles, type PretrainedSource } from '../../platform/locate.js';
 import { ADAPTER_WEIGHTS, mergeLora, readLoraConfig } from './lora.js';
 import { withScales } from './quantised.js';
 
@@ -54,7 +54,7 @@ export interface LocatedModel {
 
 /** Finds a model's files. With `base`, `where` is an adapter: its own config.json overrides that of the base. */
 export async function locateModel(
-  where: PretrainedPlace,
+  where: PretrainedSource,
   options: HubOptions & { base?: string },
 ): Promise<LocatedModel> {
   const { base, ...hub } = options;

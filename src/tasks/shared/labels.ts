@@ -1,4 +1,4 @@
-// Labels of records: the check that training and evaluation have them, and their place in a batch.
+// Labels of records: the check that training and evaluation have them, and the batch with them.
 import { ConfigError } from '../../errors.js';
 import type { RawTensor, RawTensors } from '../../raw-tensor.js';
 import type { Batch } from '../../inference/fill-batch.js';
