@@ -9,7 +9,7 @@ import {
   writeTsvFeatures,
   writeVcrFeatures,
 } from '../src/node.js';
-import { IMAGE_FEATURE_OPTIONS, type ImageFeatureOptions } from '../src/features/pixel-options.js';
+import { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../src/features/pixel-options.js';
 import { defined } from '../src/options.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -20,7 +20,7 @@ import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
 
-interface FeatureArguments extends Partial<ImageFeatureOptions> {
+interface FeatureArguments extends Partial<PictureFeatureOptions> {
   features: string[];
 }
 
@@ -60,7 +60,7 @@ const withFeatures = (yargs: Argv): Argv =>
       describe:
         'a .tsv, .vbf, .safetensors, .pt, .arrow, LMDB or HDF5 file, or a folder of .npy, .npz, .pt, .arrow or .png files; several are joined',
     })
-    .options(flagsOf(IMAGE_FEATURE_OPTIONS));
+    .options(flagsOf(PICTURE_FEATURE_OPTIONS));
 
 const open = ({ features, grid, cells, look }: FeatureArguments): ReturnType<typeof openRegionFeatures> =>
   openRegionFeatures(features, defined({ grid, cells, look }));

@@ -8,7 +8,7 @@ import {
   readRun,
   TASK_OPTIONS,
 } from '../../src/node.js';
-import { IMAGE_FEATURE_OPTIONS, type ImageFeatureOptions } from '../../src/features/pixel-options.js';
+import { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../../src/features/pixel-options.js';
 import { sourceOf } from './checkpoint.js';
 import { flagsOf } from './settings.js';
 import { DETECTOR_DESCRIPTION } from './stores.js';
@@ -57,10 +57,10 @@ export const PICTURE_FLAGS = {
 /** Flags of features and answers, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
   const { features, answers } = TASK_OPTIONS.vqa.shape;
-  return flagsOf({ features, answers, ...IMAGE_FEATURE_OPTIONS }, group);
+  return flagsOf({ features, answers, ...PICTURE_FEATURE_OPTIONS }, group);
 }
 
-export interface OneInputArguments extends Partial<ImageFeatureOptions> {
+export interface OneInputArguments extends Partial<PictureFeatureOptions> {
   run?: string;
   model?: string;
   question?: string;
@@ -82,8 +82,8 @@ export async function pixelsOf({
   grid,
   cells,
   look,
-}: Partial<ImageFeatureOptions> & Pick<OneInputArguments, 'run'>): Promise<Partial<ImageFeatureOptions>> {
-  const made: Partial<ImageFeatureOptions> = run === undefined ? {} : predictionOptions((await readRun(run)).data);
+}: Partial<PictureFeatureOptions> & Pick<OneInputArguments, 'run'>): Promise<Partial<PictureFeatureOptions>> {
+  const made: Partial<PictureFeatureOptions> = run === undefined ? {} : predictionOptions((await readRun(run)).data);
   return defined({ grid: grid ?? made.grid, cells: cells ?? made.cells, look: look ?? made.look });
 }
 

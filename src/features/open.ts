@@ -9,8 +9,8 @@ import { openFeatureStore } from './store/read.js';
 import { isFeatureFile, openFolderFeatures } from './readers/folder.js';
 import { isHdf5 } from '../formats/hdf5.js';
 import { openHdf5Features } from './readers/hdf5.js';
-import { IMAGE_FEATURE_DEFAULTS, type ImageFeatureOptions } from './pixel-options.js';
-import { openImageFeatures } from './readers/pictures.js';
+import { PICTURE_FEATURE_DEFAULTS, type PictureFeatureOptions } from './pixel-options.js';
+import { openPictureFeatures } from './readers/pictures.js';
 import { isLmdb } from '../formats/lmdb.js';
 import { ALLENNLP_FILES, LMDB_FILE, openLmdbFeatures } from './readers/lmdb.js';
 import type { RegionFeatureSource } from './region-features.js';
@@ -20,7 +20,7 @@ import { openTsvFeatures } from './readers/tsv.js';
 import { requireOptions, requirePaths } from '../options.js';
 
 /** Options of `openRegionFeatures`. */
-export interface OpenFeatureOptions extends Partial<ImageFeatureOptions> {
+export interface OpenFeatureOptions extends Partial<PictureFeatureOptions> {
   /** The width that the model reads, its `visualEmbeddingDim`: it distinguishes grids `[h, w, d]` and `[d, h, w]` where their shape does not. */
   dim?: number;
 }
@@ -97,7 +97,7 @@ async function openFolder(path: string, options: OpenFeatureOptions): Promise<Re
       options,
     );
   if (names.some((name) => name.endsWith('.png')))
-    return openImageFeatures(path, { ...IMAGE_FEATURE_DEFAULTS, ...options });
+    return openPictureFeatures(path, { ...PICTURE_FEATURE_DEFAULTS, ...options });
   throw new DataError(`${path}: expected ${EXPECTED}; found ${names.slice(0, 3).join(', ') || 'nothing'}`);
 }
 

@@ -17,17 +17,17 @@ export interface PixelFeatureOptions {
 }
 
 /** Options of features that are made from pictures. */
-export interface ImageFeatureOptions extends PixelFeatureOptions {
+export interface PictureFeatureOptions extends PixelFeatureOptions {
   /** Without boxes: patches along each side of a picture. */
   grid: number;
 }
 
 /** By default 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
-export const IMAGE_FEATURE_OPTIONS = {
+export const PICTURE_FEATURE_OPTIONS = {
   grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
   cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),
   look: oneOf(LOOKS).default('colors').describe('features from pictures: colors of the cells, or form and one color'),
-} satisfies { [K in keyof ImageFeatureOptions]: z.ZodDefault<z.ZodType<ImageFeatureOptions[K]>> };
+} satisfies { [K in keyof PictureFeatureOptions]: z.ZodDefault<z.ZodType<PictureFeatureOptions[K]>> };
 
-/** The defaults of `IMAGE_FEATURE_OPTIONS`. */
-export const IMAGE_FEATURE_DEFAULTS: Readonly<ImageFeatureOptions> = z.object(IMAGE_FEATURE_OPTIONS).parse({});
+/** The defaults of `PICTURE_FEATURE_OPTIONS`. */
+export const PICTURE_FEATURE_DEFAULTS: Readonly<PictureFeatureOptions> = z.object(PICTURE_FEATURE_OPTIONS).parse({});

@@ -3,7 +3,7 @@ import { loadConfig, type VisualBertConfig } from '../config/config.js';
 import { ConfigError, DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
-import type { ImageFeatureOptions } from '../features/pixel-options.js';
+import type { PictureFeatureOptions } from '../features/pixel-options.js';
 import type { RegionFeatureSource } from '../features/region-features.js';
 import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
@@ -31,7 +31,7 @@ export interface OneInputOptions extends Pick<
   /** Id of the image; not needed when the features hold only one. NLVR2: two ids. */
   images?: readonly string[] | undefined;
   /** Options of features made from pixels, as in training. */
-  pixels?: Partial<ImageFeatureOptions>;
+  pixels?: Partial<PictureFeatureOptions>;
   /** Choices of a VCR question. */
   choices?: readonly string[] | undefined;
   /** Kinds of the objects that tags such as [0] name in the question and its choices. */

@@ -1,5 +1,5 @@
 // Options of a server, and the interface of a running one.
-import type { ImageFeatureOptions } from '../features/pixel-options.js';
+import type { PictureFeatureOptions } from '../features/pixel-options.js';
 import type { Logger } from '../logger.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import type { NodePipelineOptions } from '../pipelines/node-pipeline.js';
@@ -17,7 +17,7 @@ export interface ServeOptions
   /** Region features by image id, in any form that `openRegionFeatures` accepts. Without them requests contain regions. */
   features?: string | readonly string[];
   /** Options of features made from pixels, as in training. */
-  pixels?: Partial<ImageFeatureOptions>;
+  pixels?: Partial<PictureFeatureOptions>;
   /** Pictures of the images for the page, in any form that `openPictures` accepts. */
   pictures?: string | readonly string[];
   /** Token required as `Authorization: Bearer TOKEN`; false requires none on any address. Default: none on loopback. */

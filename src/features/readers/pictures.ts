@@ -7,7 +7,7 @@ import { readWhole } from '../../platform/files.js';
 import { DataError } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
 import { readJson } from '../../formats/json.js';
-import type { ImageFeatureOptions } from '../pixel-options.js';
+import type { PictureFeatureOptions } from '../pixel-options.js';
 import { gridBoxes, pixelFeatureDim, pixelFeatures } from '../pixels.js';
 import { decodePng } from '../../pictures/png.js';
 import { indexedSource, indexIds } from '../indexed-source.js';
@@ -21,9 +21,9 @@ const boxesFile = z.record(z.string(), z.array(z.array(z.number()).length(4)));
  * Opens a folder (and those inside it) of PNG pictures. Regions are the boxes of `boxes.json` in it, else a grid of patches.
  * @throws DataError when there is no picture, or a picture has no boxes.
  */
-export async function openImageFeatures(
+export async function openPictureFeatures(
   folder: string,
-  { grid, cells, look }: ImageFeatureOptions,
+  { grid, cells, look }: PictureFeatureOptions,
 ): Promise<RegionFeatureSource> {
   const names = await readdir(folder, { recursive: true });
   const files = names.filter((name) => name.endsWith('.png')).sort();

@@ -1,6 +1,6 @@
 // The options of every task: names, checks, defaults and help texts, defined once; commands make their flags from them.
 import { z } from 'zod';
-import { IMAGE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
+import { PICTURE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { DEFAULT_MAX_LENGTH } from '../../processing/processor-options.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
@@ -56,7 +56,7 @@ const common = {
     "vocab.txt; default: the model's; for a new model built from the training texts",
     { isStoredInRun: true },
   ),
-  ...IMAGE_FEATURE_OPTIONS,
+  ...PICTURE_FEATURE_OPTIONS,
   cacheMb: number('a number of at least 0', (x) => x >= 0)
     .default(256)
     .meta(VARIES)
