@@ -8,8 +8,8 @@ import { defined, requireOptions } from '../options.js';
 import type { WirePrecision } from '../training/step/worker-group.js';
 import { workerName } from './channel.js';
 import type { Cluster } from './contract.js';
-import { openHub } from './hub.js';
-import { openSpoke } from './spoke.js';
+import { openCoordinator } from './coordinator.js';
+import { openMember } from './member.js';
 
 /** Options of `joinCluster`. */
 export interface JoinOptions {
@@ -42,7 +42,7 @@ export async function joinCluster(named: WorkerAddresses, options: JoinOptions =
   const { tensorflow } = loadNative().info;
   const server = startServer({ addresses, worker });
   const identity = { 'the version of visualbert-tfjs': packageVersion(), 'that of TensorFlow': tensorflow };
-  const channel = await (worker === 0 ? openHub : openSpoke)({ addresses, worker, timeoutSeconds, identity });
+  const channel = await (worker === 0 ? openCoordinator : openMember)({ addresses, worker, timeoutSeconds, identity });
   return { ...channel, server, count: addresses.length, timeoutSeconds, wire };
 }
 

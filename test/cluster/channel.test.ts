@@ -2,8 +2,8 @@
 import { connect, createServer, type Server } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
-import { openHub } from '../../src/cluster/hub.js';
-import { openSpoke } from '../../src/cluster/spoke.js';
+import { openCoordinator } from '../../src/cluster/coordinator.js';
+import { openMember } from '../../src/cluster/member.js';
 import { EngineError, TrainingError, WorkerError } from '../../src/errors.js';
 import { freePorts } from '../helpers/machine/ports.js';
 
@@ -16,7 +16,7 @@ const IDENTITY = { 'the version': '1' };
 
 function open(addresses: readonly string[], worker: number, more: Partial<ChannelOptions> = {}): Promise<Channel> {
   const options = { addresses, worker, timeoutSeconds: 20, identity: IDENTITY, ...more };
-  return worker === 0 ? openHub(options) : openSpoke(options);
+  return worker === 0 ? openCoordinator(options) : openMember(options);
 }
 
 async function openAll(
@@ -89,14 +89,14 @@ describe('the channel of a cluster', () => {
 
   test('sends strangers and other clusters away, and goes on', async () => {
     const addresses = await addressesOf(2);
-    const hub = open(addresses, 0);
+    const coordinator = open(addresses, 0);
     const stranger = connect(Number(addresses[0]?.split(':')[1]) + 1, '127.0.0.1', () =>
       stranger.write('GET / HTTP/1.1\n'),
     );
     stranger.on('error', () => undefined);
     const other = await messageOf(open([addresses[0] ?? '', '127.0.0.1:1'], 1));
     expect(other.message).toContain('belongs to another cluster');
-    const channels = await Promise.all([hub, open(addresses, 1)]);
+    const channels = await Promise.all([coordinator, open(addresses, 1)]);
     const [first, second] = await Promise.all(channels.map((channel, worker) => channel.exchange('x', worker)));
     expect([first, second]).toEqual([[0, 1], [0, 1]]); // prettier-ignore
     for (const channel of channels) channel.leave();

@@ -1,7 +1,7 @@
 // An evaluation shared by several workers, all in this process: the same metrics, notes and stops as in one process.
 import { describe, expect, test } from '@jest/globals';
-import { openHub } from '../../../src/cluster/hub.js';
-import { openSpoke } from '../../../src/cluster/spoke.js';
+import { openCoordinator } from '../../../src/cluster/coordinator.js';
+import { openMember } from '../../../src/cluster/member.js';
 import { type Cluster } from '../../../src/cluster/contract.js';
 import { type RawTensors } from '../../../src/raw-tensor.js';
 import { uniformValues } from '../../../src/random/values.js';
@@ -41,7 +41,7 @@ async function outputs({ x }: RawTensors): Promise<RawTensors> {
 async function clusterOf(count: number): Promise<Cluster[]> {
   const addresses = (await freePorts(count)).map((port) => `127.0.0.1:${port}`);
   const channels = addresses.map((_, worker) =>
-    (worker === 0 ? openHub : openSpoke)({ addresses, worker, timeoutSeconds: 20, identity: {} }),
+    (worker === 0 ? openCoordinator : openMember)({ addresses, worker, timeoutSeconds: 20, identity: {} }),
   );
   return (await Promise.all(channels)).map((channel, worker) => ({
     ...channel,

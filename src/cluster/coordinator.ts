@@ -1,4 +1,4 @@
-// Worker 0's end of the channel: waits for all others, joins their values, and reports failures to all.
+// The coordinator, worker 0's end of the channel: waits for all others, joins their values, and reports failures to all.
 import { createServer, type Server, type Socket } from 'node:net';
 import { EngineError, errorMessage, TrainingError } from '../errors.js';
 import {
@@ -21,7 +21,7 @@ import { readLines } from './line-socket.js';
  * Opens the channel once all workers have connected.
  * @throws WorkerError naming those that did not connect; TrainingError naming one that differs; EngineError when the port cannot be opened
  */
-export async function openHub(options: ChannelOptions): Promise<Channel> {
+export async function openCoordinator(options: ChannelOptions): Promise<Channel> {
   const { addresses, timeoutSeconds } = options;
   const server = createServer();
   const gathering = new Gathering(addresses.length);

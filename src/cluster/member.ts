@@ -1,4 +1,4 @@
-// The channel's end on every worker but 0: connects to worker 0, which may start later.
+// A member, the channel's end on every worker but 0: connects to worker 0, which may start later.
 import { connect, type Socket } from 'node:net';
 import { errorMessage, WorkerError } from '../errors.js';
 import { type Channel, channelAddress, ChannelEnd, channelOf, type ChannelOptions, workerName } from './channel.js';
@@ -12,7 +12,7 @@ const RETRY_MS = 200;
  * Opens the channel once worker 0 says that all have connected.
  * @throws WorkerError naming who did not connect; TrainingError naming what differs
  */
-export async function openSpoke(options: ChannelOptions): Promise<Channel> {
+export async function openMember(options: ChannelOptions): Promise<Channel> {
   const { addresses, worker, identity, timeoutSeconds } = options;
   const socket = await connectTo(options);
   const end = new ChannelEnd(
@@ -24,14 +24,14 @@ export async function openSpoke(options: ChannelOptions): Promise<Channel> {
   const complete = new Promise<void>((whole) => (onComplete = whole));
   const lines = readLines(socket, {
     onMessage: (message) => {
-      end.receive(hub, message);
+      end.receive(coordinator, message);
       const { name, values, complete: isComplete } = message;
       if (isComplete === true) onComplete();
       if (typeof name === 'string' && Array.isArray(values)) end.exchanges.settle(name, values as Message[]);
     },
-    onEnd: (reason) => end.lose(hub, reason),
+    onEnd: (reason) => end.lose(coordinator, reason),
   });
-  const hub = end.add(0, lines);
+  const coordinator = end.add(0, lines);
   lines.send({ hello: worker, addresses, identity });
   const longest = 2 * timeoutSeconds; // worker 0 waits half of it for the others, and names them
   await end.completed(complete, longest, () => `${workerName(0, addresses)} did not begin within ${longest} s`);
