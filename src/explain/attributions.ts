@@ -18,8 +18,8 @@ export type RowOf = (position: number) => Float64Array;
 export async function traceExample(study: ExplainedExample): Promise<LayerAttention[]> {
   const { access, scores, example, asked, answer, sequence, sequenceIndex, regions } = study;
   const batch = access.collate([example]);
-  const [reading] = await access.run(batch);
-  const { shape } = reading?.outputs[scores.output] as RawTensor;
+  const [computed] = await access.run(batch);
+  const { shape } = computed?.outputs[scores.output] as RawTensor;
   const score = scores.span(example, asked, shape).start + answer.index;
   const { layersOf } = await traceBatch(access, scores, batch, { scores: [score], shape });
   const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;

@@ -52,15 +52,15 @@ export async function explainedExample<T extends PipelineName>(
   const questions = head.asked === null ? 1 : Math.max(1, example.labels.length);
   if (!Number.isInteger(asked) || asked < 0 || asked >= questions)
     throw new ConfigError(`explain: expected asked from 0 to ${questions - 1}, received ${asked}`);
-  const [reading] = await access.run(access.collate([example]));
-  if (reading === undefined) throw new ConfigError('explain: expected one input');
+  const [computed] = await access.run(access.collate([example]));
+  if (computed === undefined) throw new ConfigError('explain: expected one input');
   const described = ({ index, score }: { index: number; score: number }): ExplainedAnswer => ({
     label: scores.label(index, example),
     index,
     score,
   });
-  const answers = ranked(scores, reading, topK, asked).map(described);
-  const probabilities = softmax(scoresOf(scores, reading, asked));
+  const answers = ranked(scores, computed, topK, asked).map(described);
+  const probabilities = softmax(scoresOf(scores, computed, asked));
   const index =
     answer === undefined ? (answers[0]?.index ?? 0) : classOf(answer, probabilities.length, scores, example);
   const { sequence: sequenceIndex, position } = scores.readAt(example, asked, index);

@@ -53,9 +53,9 @@ export async function probabilitiesWithout(study: ExplainedExample, removals: re
   const examples = removals.map((removal) => exampleWithout(study, removal));
   const probabilities: number[] = [];
   for (const indices of lengthBatches(examples.map(sizeOfExample), BATCH_SIZE)) {
-    const readings = await access.run(access.collate(indices.map((index) => examples[index] as PipelineExample)));
-    readings.forEach((reading, i) => {
-      probabilities[indices[i] as number] = softmax(scoresOf(scores, reading))[answer.index] as number;
+    const computed = await access.run(access.collate(indices.map((index) => examples[index] as PipelineExample)));
+    computed.forEach((one, i) => {
+      probabilities[indices[i] as number] = softmax(scoresOf(scores, one))[answer.index] as number;
     });
   }
   return probabilities;

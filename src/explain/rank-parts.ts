@@ -31,9 +31,9 @@ export async function rankParts(
   { numbers, seed }: { numbers: readonly number[]; seed: number },
 ): Promise<RankedParts[]> {
   const batch = access.collate(examples);
-  const readings = await access.run(batch);
-  const { shape } = readings[0]?.outputs[scores.output] as RawTensor;
-  const answers = readings.map((reading) => ranked(scores, reading, 1)[0]?.index ?? 0);
+  const computed = await access.run(batch);
+  const { shape } = computed[0]?.outputs[scores.output] as RawTensor;
+  const answers = computed.map((one) => ranked(scores, one, 1)[0]?.index ?? 0);
   const indices = answers.map((answer, i) => scores.span(examples[i] as PipelineExample, 0, shape).start + answer);
   const { layersOf } = await traceBatch(access, scores, batch, { scores: indices, shape });
   const textLength = batch.inputs['inputIds']?.shape.at(-1) ?? 0;

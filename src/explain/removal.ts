@@ -87,8 +87,8 @@ export class RemovalTest<E> {
       JUDGED_TOGETHER,
     )) {
       const chosen = indices.map((index) => removals[index] as Removed<E>);
-      const readings = await this.access.run(this.access.collate(chosen.map(({ seen }) => seen)));
-      readings.forEach(({ outputs, row }, i) => {
+      const computed = await this.access.run(this.access.collate(chosen.map(({ seen }) => seen)));
+      computed.forEach(({ outputs, row }, i) => {
         const { example, keys } = chosen[i] as Removed<E>;
         const one = { [this.scores.output]: rowOf(outputs[this.scores.output] as RawTensor, row) };
         for (const key of keys) this.metricOf(key).update([example], one);

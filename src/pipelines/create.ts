@@ -7,7 +7,7 @@ import { cutOutputs, filledInputs } from '../inference/fill-batch.js';
 import { batchedResults } from './batching.js';
 import type { CallOptions, Pipeline, PipelineInput, PipelineName, PipelineOutput } from './contract.js';
 import { collateExamples, type PipelineExample } from './example.js';
-import type { Reading } from './head.js';
+import type { ExampleOutputs } from './head.js';
 import type { PipelineParts } from './load.js';
 
 /** Examples per batch of a pipeline or an evaluation. */
@@ -22,7 +22,7 @@ export interface PipelineAccess<T extends PipelineName> extends PipelineParts<T>
   /** Pads inputs of `count` examples to a recorded batch size; unchanged where nothing is recorded. */
   pad(inputs: Record<string, RawTensor>, count: number): { inputs: Record<string, RawTensor>; size: number };
   /** Returns each example with its row of the outputs. */
-  run(batch: CollatedBatch): Promise<Reading[]>;
+  run(batch: CollatedBatch): Promise<ExampleOutputs[]>;
 }
 
 /** Examples and their model inputs. */
@@ -59,7 +59,7 @@ export function createPipeline<T extends PipelineName>(
       return batchedResults(inputs, batchSize, {
         encode: (input) => head.encode(input),
         collate,
-        run: async (batch) => (await run(batch)).map((reading) => head.decode(reading, options)),
+        run: async (batch) => (await run(batch)).map((computed) => head.decode(computed, options)),
       });
     };
     if (isAsyncIterable<Input>(given)) return stream(given);

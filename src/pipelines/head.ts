@@ -38,7 +38,7 @@ export interface PipelineHead<T extends PipelineName> {
   /** The input with the predicted positions; null when there is none. */
   readonly asked: AskedInput | null;
   /** The result of one example. */
-  decode(reading: Reading, options: CallOptions<T>): PipelineOutput<T>;
+  decode(computed: ExampleOutputs, options: CallOptions<T>): PipelineOutput<T>;
   /** How to read its scores; null for a task without scores. */
   readonly scores: HeadScores | null;
 }
@@ -58,7 +58,7 @@ export interface HeadScores {
 }
 
 /** One example and its row of a batch's outputs. */
-export interface Reading {
+export interface ExampleOutputs {
   example: PipelineExample;
   outputs: Record<string, RawTensor>;
   row: number;
@@ -67,7 +67,7 @@ export interface Reading {
 }
 
 /** The scores of question `asked`. */
-export function scoresOf(scores: HeadScores, { outputs, row, example }: Reading, asked = 0): ArrayLike<number> {
+export function scoresOf(scores: HeadScores, { outputs, row, example }: ExampleOutputs, asked = 0): ArrayLike<number> {
   const { shape, data } = outputs[scores.output] as RawTensor;
   const { start, count } = scores.span(example, asked, shape);
   const offset = row * sizeOf(shape.slice(1)) + start;
@@ -77,11 +77,11 @@ export function scoresOf(scores: HeadScores, { outputs, row, example }: Reading,
 /** The most likely classes with their probabilities, best first. @throws ConfigError for a `topK` below 1 */
 export function ranked(
   scores: HeadScores,
-  reading: Reading,
+  computed: ExampleOutputs,
   topK: number,
   asked = 0,
 ): { index: number; score: number }[] {
-  return bestClasses(softmax(scoresOf(scores, reading, asked)), topK, scores.excluded);
+  return bestClasses(softmax(scoresOf(scores, computed, asked)), topK, scores.excluded);
 }
 
 /** All scores of a row, for heads with one question per example. */

@@ -28,7 +28,7 @@ export interface TaggedQuestion {
   objects: readonly string[];
 }
 
-export interface TaggedReading {
+export interface TaggedQuestionOptions {
   processor: VisualBertProcessor;
   alignment: Alignment;
   names: Naming;
@@ -44,7 +44,7 @@ export interface TaggedReading {
 export async function readTaggedQuestion(
   { context, choices, objects }: TaggedQuestion,
   regions: RegionFeatures,
-  { processor, alignment, names, chosen = [...choices.keys()] }: TaggedReading,
+  { processor, alignment, names, chosen = [...choices.keys()] }: TaggedQuestionOptions,
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
   if (regions.count !== objects.length + 1) {
     throw new DataError(

@@ -10,7 +10,7 @@ import type { PictureSource } from '../pictures/sources/source.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
 import type { ServeOptions } from './contract.js';
-import { reading, RequestError } from './request-error.js';
+import { RequestError, withInputErrors } from './request-error.js';
 
 /** Size of the cache of regions: clients ask several questions about one image. */
 const CACHED_BYTES = 128 * 2 ** 20;
@@ -115,7 +115,8 @@ export class ServedImages {
     const key = createHash('sha256').update(picture).digest('base64');
     const known = this.detected.get(key);
     const regions =
-      known ?? alone(() => reading(async () => requireUsable(await pictureReader(detector)(picture), 'picture')));
+      known ??
+      alone(() => withInputErrors(async () => requireUsable(await pictureReader(detector)(picture), 'picture')));
     this.detected.delete(key);
     this.detected.set(key, regions);
     const [oldest] = this.detected.keys();

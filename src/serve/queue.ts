@@ -1,6 +1,6 @@
 // The queue of requests for the model: those that arrive while it runs are joined into the next batch.
 import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
-import type { Reading } from '../pipelines/head.js';
+import type { ExampleOutputs } from '../pipelines/head.js';
 import { RequestError } from './request-error.js';
 
 export interface QueueOptions {
@@ -33,7 +33,7 @@ export class ModelQueue {
   private lastSeconds = 0;
 
   constructor(
-    private readonly run: (examples: readonly PipelineExample[]) => Promise<Reading[]>,
+    private readonly run: (examples: readonly PipelineExample[]) => Promise<ExampleOutputs[]>,
     private readonly options: QueueOptions,
   ) {}
 
@@ -48,8 +48,8 @@ export class ModelQueue {
   }
 
   /** The model's outputs for an example. @throws RequestError 503 */
-  example(example: PipelineExample, signal?: AbortSignal): Promise<Reading> {
-    return this.add({ example, work: null }, signal) as Promise<Reading>;
+  example(example: PipelineExample, signal?: AbortSignal): Promise<ExampleOutputs> {
+    return this.add({ example, work: null }, signal) as Promise<ExampleOutputs>;
   }
 
   /** Runs work that uses the model, not concurrently with a batch. @throws RequestError 503 */
@@ -121,8 +121,8 @@ export class ModelQueue {
   /** When a batch fails, its examples run one by one, so that only the faulty one fails. */
   private async runBatch(jobs: readonly Job[]): Promise<void> {
     try {
-      const readings = await this.run(jobs.map(({ example }) => example as PipelineExample));
-      jobs.forEach(({ resolve }, i) => resolve(readings[i]));
+      const computed = await this.run(jobs.map(({ example }) => example as PipelineExample));
+      jobs.forEach(({ resolve }, i) => resolve(computed[i]));
     } catch (error) {
       if (jobs.length === 1) jobs[0]?.reject(error);
       else for (const job of jobs) await this.runBatch([job]);

@@ -17,7 +17,7 @@ export class RequestError extends Error {
 }
 
 /** Runs a function that reads a request's input: its input errors become RequestErrors with 422. */
-export async function reading<T>(work: () => Promise<T>): Promise<T> {
+export async function withInputErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

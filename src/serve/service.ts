@@ -7,7 +7,7 @@ import { accessTo, type PipelineAccess } from '../pipelines/create.js';
 import type { PipelineExample } from '../pipelines/example.js';
 import type { ServedImages } from './images.js';
 import { ModelQueue, type QueueOptions } from './queue.js';
-import { reading } from './request-error.js';
+import { withInputErrors } from './request-error.js';
 import type { ImageBody, TaskResponse } from './schemas.js';
 import { callOptions, SERVED_TASKS, type ServedName, type ServedTask } from './tasks.js';
 
@@ -59,7 +59,7 @@ export class ModelService<T extends ServedName> {
   /** @throws RequestError saying what was expected */
   async explain({ regions, ...body }: TaskBody, options: ExplainOptions, signal: AbortSignal): Promise<Explanation> {
     const input = this.task.inputOf(body, await this.regionsOf(regions));
-    return this.queue.alone(() => reading(() => explain(this.pipeline, input, options)), signal);
+    return this.queue.alone(() => withInputErrors(() => explain(this.pipeline, input, options)), signal);
   }
 
   /** The regions of an image, for the page. */
@@ -98,7 +98,7 @@ export class ModelService<T extends ServedName> {
   }
 
   private encode(body: Readonly<Record<string, unknown>>, images: readonly RegionFeatures[]): Promise<PipelineExample> {
-    return reading(() => this.access.head.encode(this.task.inputOf(body, images)));
+    return withInputErrors(() => this.access.head.encode(this.task.inputOf(body, images)));
   }
 
   private regionsOf(regions: ImageBody | readonly ImageBody[]): Promise<RegionFeatures[]> {

@@ -1,4 +1,4 @@
-// Reading real PyTorch and safetensors files: values equal PyTorch's.
+// ExampleOutputs real PyTorch and safetensors files: values equal PyTorch's.
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { bytesSource } from '../../src/byte-source.js';

@@ -52,8 +52,8 @@ describe('RemovalTest', () => {
     const logitOf = async (i: number, hidden: readonly number[]): Promise<number> => {
       const { sequences, labels } = examples[i]?.seen ?? { sequences: [], labels: [] };
       const changed = { sequences: sequences.map((one) => ({ ...one, hidden })), labels };
-      const [reading] = await access.run(access.collate([changed]));
-      return (reading?.outputs['logits'] as RawTensor).data[0] as number;
+      const [computed] = await access.run(access.collate([changed]));
+      return (computed?.outputs['logits'] as RawTensor).data[0] as number;
     };
     const ofAll = async (hidden: (i: number) => readonly number[]): Promise<number> =>
       (await logitOf(0, hidden(0))) + (await logitOf(1, hidden(1)));

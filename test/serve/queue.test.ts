@@ -1,7 +1,7 @@
 // The queue of requests: batches, limits, and cancelled requests.
 import { describe, expect, test } from '@jest/globals';
 import type { PipelineExample } from '../../src/pipelines/example.js';
-import type { Reading } from '../../src/pipelines/head.js';
+import type { ExampleOutputs } from '../../src/pipelines/head.js';
 import { ModelQueue, type QueueOptions } from '../../src/serve/queue.js';
 
 /** An example of a number of choices, known by its text. */
@@ -18,7 +18,7 @@ function queueOf(options: Partial<QueueOptions> = {}): {
 } {
   const batches: string[][] = [];
   let release = (): void => undefined;
-  const run = async (examples: readonly PipelineExample[]): Promise<Reading[]> => {
+  const run = async (examples: readonly PipelineExample[]): Promise<ExampleOutputs[]> => {
     batches.push(examples.map(({ labels: [name = ''] }) => name));
     await new Promise<void>((resolve) => (release = resolve));
     if (examples.some(({ labels }) => labels[0] === 'bad')) throw new Error('bad');

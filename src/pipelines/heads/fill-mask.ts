@@ -39,10 +39,10 @@ export const fillMask: PipelineDefinition<'fill-mask'> = {
           labels: asked.map((position) => `[MASK] at ${position}`),
         };
       },
-      decode: (reading, { topK = DEFAULT_WORDS }) =>
-        (reading.example.sequences[0]?.asked ?? []).map((position, asked) => ({
+      decode: (computed, { topK = DEFAULT_WORDS }) =>
+        (computed.example.sequences[0]?.asked ?? []).map((position, asked) => ({
           position,
-          words: ranked(scores, reading, topK, asked).map(({ index, score }) => ({
+          words: ranked(scores, computed, topK, asked).map(({ index, score }) => ({
             word: word(index),
             id: index,
             score,

@@ -30,8 +30,8 @@ export const imageTextMatching: PipelineDefinition<'image-text-matching'> = {
         ]);
         return { sequences: [{ text, regions: images, asked: [] }], labels: [] };
       },
-      decode: (reading) => {
-        const [, score = 0] = softmax(scoresOf(scores, reading));
+      decode: (computed) => {
+        const [, score = 0] = softmax(scoresOf(scores, computed));
         return { score, matches: score >= 0.5 };
       },
     };

@@ -26,9 +26,9 @@ export const multipleChoice: PipelineDefinition<'visual-multiple-choice'> = {
       asked: null,
       scores,
       encode: (input) => encodeChoices(input, context),
-      decode: (reading, { topK = Infinity }) =>
-        ranked(scores, reading, topK).map(({ index, score }) => ({
-          choice: reading.example.labels[index] as string,
+      decode: (computed, { topK = Infinity }) =>
+        ranked(scores, computed, topK).map(({ index, score }) => ({
+          choice: computed.example.labels[index] as string,
           index,
           score,
         })),

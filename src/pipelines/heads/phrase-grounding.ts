@@ -49,12 +49,12 @@ export const phraseGrounding: PipelineDefinition<'phrase-grounding'> = {
         const labels = spans.map(({ first, last }) => words.slice(first, last + 1).join(' '));
         return { sequences: [{ text, regions: images, asked }], labels };
       },
-      decode: (reading, { topK = DEFAULT_REGIONS }) => {
-        const { example } = reading;
+      decode: (computed, { topK = DEFAULT_REGIONS }) => {
+        const { example } = computed;
         const boxes = example.sequences[0]?.regions[0]?.boxes;
         return example.labels.map((phrase, asked) => ({
           phrase,
-          regions: ranked(scores, reading, topK, asked).map(({ index, score }) => ({
+          regions: ranked(scores, computed, topK, asked).map(({ index, score }) => ({
             index,
             score,
             ...(boxes === undefined ? {} : { box: boxAt(boxes, index) }),

@@ -33,8 +33,8 @@ export const questionAnswering: PipelineDefinition<'visual-question-answering'> 
         warnAboutMaskSlot(text, processor);
         return { sequences: [{ text, regions: images }], labels: [] };
       },
-      decode: (reading, { topK = DEFAULT_TOP_K }) =>
-        ranked(scores, reading, topK).map(({ index, score }) => ({
+      decode: (computed, { topK = DEFAULT_TOP_K }) =>
+        ranked(scores, computed, topK).map(({ index, score }) => ({
           answer: label(index),
           index,
           score,

@@ -29,8 +29,8 @@ export const visualReasoning: PipelineDefinition<'visual-reasoning'> = {
         warnAboutVisualTypes(images.length, processor.task);
         return { sequences: [{ text, regions: images }], labels: [] };
       },
-      decode: (reading, { topK = Infinity }) =>
-        ranked(scores, reading, topK).map(({ index, score }) => ({
+      decode: (computed, { topK = Infinity }) =>
+        ranked(scores, computed, topK).map(({ index, score }) => ({
           label: label(index),
           index,
           score,

@@ -1,12 +1,12 @@
 // The texts of a VCR record: question, or question and answer, with answers or rationales as choices.
-import { type AlignedText, readTaggedQuestion, type TaggedReading } from '../../processing/aligned-text.js';
+import { type AlignedText, readTaggedQuestion, type TaggedQuestionOptions } from '../../processing/aligned-text.js';
 import { nameObjects, type Naming, VCR_NAMES, type VcrToken, type VcrWord } from '../../processing/vcr-names.js';
 import type { RegionFeatures, RegionFeatureSource } from '../../features/region-features.js';
 import type { VcrRecord } from '../../records/vcr.js';
 import { DataError, errorMessage } from '../../errors.js';
 import type { VcrOptions } from '../shared/options.js';
 
-export interface VcrReading extends TaggedReading {
+export interface VcrQuestionOptions extends TaggedQuestionOptions {
   source: RegionFeatureSource;
   /** The answer that follows the question; null for none. */
   given: number | null;
@@ -45,13 +45,13 @@ function contextOf({ question, answers }: VcrRecord, given: number | null): read
 export async function readVcrQuestion(
   record: VcrRecord,
   mode: VcrOptions['mode'],
-  { source, given, ...reading }: VcrReading,
+  { source, given, ...options }: VcrQuestionOptions,
 ): Promise<{ regions: RegionFeatures; choices: AlignedText[] }> {
   const { annotId, imageId, objects, answers, rationales } = record;
   const regions = await source.read(imageId);
   const choices = mode === 'answer' ? answers : rationales;
   try {
-    return await readTaggedQuestion({ context: contextOf(record, given), choices, objects }, regions, reading);
+    return await readTaggedQuestion({ context: contextOf(record, given), choices, objects }, regions, options);
   } catch (error) {
     throw new DataError(`${source.name}: annotation ${annotId}: ${errorMessage(error)}`, { cause: error });
   }

@@ -80,8 +80,8 @@ function questionKind(
     fingerprint: ({ record, given }) => `${mode} ${given} ${JSON.stringify(record)}`,
     example: async (question, _, source) => {
       const { record, given } = question;
-      const reading = { given, processor, source, alignment, names };
-      const { regions, choices } = await readVcrQuestion(record, mode, reading);
+      const options = { given, processor, source, alignment, names };
+      const { regions, choices } = await readVcrQuestion(record, mode, options);
       return {
         ...question,
         choices: choices.map(({ text }) => ({ text, regions: [regions] })),

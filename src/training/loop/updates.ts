@@ -26,13 +26,13 @@ export interface Update {
 }
 
 /** The parts of a run that reading updates needs. */
-type Reading<E> = Pick<
+type RunData<E> = Pick<
   RunContext<E>,
   'task' | 'train' | 'arguments' | 'trainingStep' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
 >;
 
 /** The remaining updates of an epoch. */
-export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenerator<Update> {
+export async function* updatesOf<E>(run: RunData<E>, epoch: number): AsyncGenerator<Update> {
   const { trainingStep, stepsPerEpoch, train, cluster, arguments: given } = run;
   const { batchSize, accumulationSteps, seed, shuffle, groupByLength } = given;
   const batches = epochBatches(train, epoch, { batchSize, seed, shuffle, groupByLength });
@@ -55,7 +55,7 @@ export async function* updatesOf<E>(run: Reading<E>, epoch: number): AsyncGenera
 }
 
 async function readWhole<E>(
-  { task, train, trainingStep, arguments: { batchSize } }: Reading<E>,
+  { task, train, trainingStep, arguments: { batchSize } }: RunData<E>,
   indices: readonly number[][],
   options: CollateOptions,
 ): Promise<Update> {
@@ -81,7 +81,7 @@ interface Share {
  * a share of 0. All workers pad to the same length, so that dropout draws the same numbers as in one process.
  */
 async function readShare<E>(
-  { task, train, arguments: { batchSize } }: Reading<E>,
+  { task, train, arguments: { batchSize } }: RunData<E>,
   cluster: Cluster,
   { number, indices, options }: Share,
 ): Promise<Update> {

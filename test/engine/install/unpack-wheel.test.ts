@@ -1,4 +1,4 @@
-// Reading wheels: the wanted files in their layout, and errors for damaged archives.
+// ExampleOutputs wheels: the wanted files in their layout, and errors for damaged archives.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
