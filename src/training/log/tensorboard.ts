@@ -10,7 +10,7 @@ import { requireKinds, requireOptions, requirePath } from '../../options.js';
 const SESSION_START = 1;
 const DT_STRING = 7;
 const DT_FLOAT = 1;
-const HISTOGRAM_BUCKETS = 30;
+const HISTOGRAM_BINS = 30;
 
 /** Writes the fields of a message. */
 type Fields = (writer: PbfWriter) => void;
@@ -62,10 +62,10 @@ export class TensorBoardWriter {
   /** The distribution of values under a tag. */
   histogram(step: number, tag: string, values: ArrayLike<number>): void {
     requireKinds('TensorBoardWriter.histogram', { 'a list': { values } });
-    const buckets = histogramBuckets(values);
-    const content = new Uint8Array(new Float32Array(buckets.flat()).buffer);
+    const bins = histogramBins(values);
+    const content = new Uint8Array(new Float32Array(bins.flat()).buffer);
     const rows: Fields = (tensor) => tensor.writeBytesField(4, content);
-    const table = { dtype: DT_FLOAT, shape: [buckets.length, 3], values: rows };
+    const table = { dtype: DT_FLOAT, shape: [bins.length, 3], values: rows };
     this.summary(step, [tensorValue(tag, table, 'histograms')]);
   }
 
@@ -167,18 +167,18 @@ function writeSetting(value: PbfWriter, setting: number | string | boolean): voi
 }
 
 /** Rows of (left, right, count), as TensorBoard's histogram plugin reads them. */
-function histogramBuckets(values: ArrayLike<number>): [number, number, number][] {
+function histogramBins(values: ArrayLike<number>): [number, number, number][] {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {
     low = Math.min(low, values[i] as number);
     high = Math.max(high, values[i] as number);
   }
   if (!(low < high)) return values.length === 0 ? [] : [[low - 0.5, low + 0.5, values.length]];
-  const width = (high - low) / HISTOGRAM_BUCKETS;
-  const counts = new Array<number>(HISTOGRAM_BUCKETS).fill(0);
+  const width = (high - low) / HISTOGRAM_BINS;
+  const counts = new Array<number>(HISTOGRAM_BINS).fill(0);
   for (let i = 0; i < values.length; i++) {
-    const bucket = Math.min(HISTOGRAM_BUCKETS - 1, Math.floor(((values[i] as number) - low) / width));
-    counts[bucket] = (counts[bucket] as number) + 1;
+    const bin = Math.min(HISTOGRAM_BINS - 1, Math.floor(((values[i] as number) - low) / width));
+    counts[bin] = (counts[bin] as number) + 1;
   }
   return counts.map((count, i) => [low + i * width, low + (i + 1) * width, count]);
 }

@@ -7,9 +7,9 @@ import { sizeOf } from '../../../shapes.js';
 import { type Gradients } from './gradients.js';
 import { type WorkerGroup } from '../worker-group.js';
 
-/** Gradients are joined into buckets of this many float32: summing many small tensors would add the network's latency each time. */
-const BUCKET_ELEMENTS = 6 << 20; // 24 MB, about the 25 MB of torch's DistributedDataParallel
-/** Larger gradients get their own bucket: joining them would only cost a copy. */
+/** Gradients are joined into chunks of this many float32: summing many small tensors would add the network's latency each time. */
+const CHUNK_ELEMENTS = 6 << 20; // 24 MB, about the 25 MB of torch's DistributedDataParallel
+/** Larger gradients get their own chunk: joining them would only cost a copy. */
 const LARGE_ELEMENTS = 1 << 20;
 
 /** The sum of `x` over the workers. @param name of the sum, the same on all workers and unique in a run */
@@ -36,7 +36,7 @@ function sumRows(x: tf.Tensor, rows: tf.Tensor, name: string, group: WorkerGroup
 }
 
 /**
- * The sums of all gradients, in buckets in reverse order of the parameters, roughly the order of the backward pass.
+ * The sums of all gradients, in chunks in reverse order of the parameters, roughly the order of the backward pass.
  * @param rowsRead rows of matrices that are 0 elsewhere: only those are sent
  */
 export function sumGradients(
@@ -50,30 +50,30 @@ export function sumGradients(
     const sum = gradient === undefined ? null : sumRows(gradient, rows, `rows of ${name}`, group);
     if (sum !== null) sums.set(name, sum);
   }
-  for (const bucket of bucketsOf([...gradients].filter(([name]) => !sums.has(name)))) {
-    const [first] = bucket;
+  for (const chunk of chunksOf([...gradients].filter(([name]) => !sums.has(name)))) {
+    const [first] = chunk;
     if (first === undefined) continue;
-    const key = `gradients ${bucket.map(([name]) => name).join()}`;
+    const key = `gradients ${chunk.map(([name]) => name).join()}`;
     const sum = (x: tf.Tensor): tf.Tensor => sumOverWorkers(x, key, group, group.wire === 'bf16');
-    if (bucket.length === 1) {
+    if (chunk.length === 1) {
       sums.set(first[0], sum(first[1]));
       continue;
     }
-    const joined = sum(tf.concat(bucket.map(([, gradient]) => tf.reshape(gradient, [-1]))));
+    const joined = sum(tf.concat(chunk.map(([, gradient]) => tf.reshape(gradient, [-1]))));
     const parts = tf.split(
       joined,
-      bucket.map(([, { size }]) => size),
+      chunk.map(([, { size }]) => size),
     );
-    bucket.forEach(([name, { shape }], i) => sums.set(name, tf.reshape(parts[i] as tf.Tensor, shape)));
+    chunk.forEach(([name, { shape }], i) => sums.set(name, tf.reshape(parts[i] as tf.Tensor, shape)));
   }
   return new Map([...gradients.keys()].map((name) => [name, sums.get(name) as tf.Tensor]));
 }
 
-function bucketsOf(gradients: readonly (readonly [string, tf.Tensor])[]): [name: string, gradient: tf.Tensor][][] {
+function chunksOf(gradients: readonly (readonly [string, tf.Tensor])[]): [name: string, gradient: tf.Tensor][][] {
   const large: [string, tf.Tensor][][] = [];
   let open: [string, tf.Tensor][] = [];
   let size = 0;
-  const buckets = [...gradients].reverse().flatMap(([name, gradient]) => {
+  const chunks = [...gradients].reverse().flatMap(([name, gradient]) => {
     const entry: [string, tf.Tensor] = [name, gradient];
     const elements = sizeOf(entry[1].shape);
     if (elements >= LARGE_ELEMENTS) {
@@ -82,10 +82,10 @@ function bucketsOf(gradients: readonly (readonly [string, tf.Tensor])[]): [name:
     }
     open.push(entry);
     size += elements;
-    if (size < BUCKET_ELEMENTS) return [];
+    if (size < CHUNK_ELEMENTS) return [];
     const full = open;
     [open, size] = [[], 0];
     return [full];
   });
-  return [...large, ...buckets, ...(open.length === 0 ? [] : [open])];
+  return [...large, ...chunks, ...(open.length === 0 ? [] : [open])];
 }
