@@ -24,25 +24,25 @@ const STORAGE_TYPES: Readonly<Record<StoredDType, string>> = {
 };
 
 /**
- * Writes a torch.save archive that `torch.load(weights_only=True)` and transformers read. Aliases share one storage, as tied weights do.
+ * Writes a torch.save archive that `torch.load(weights_only=True)` and transformers read. Tied tensors share one storage.
  * One tensor at a time is in memory. Does not close the sink.
- * @throws CheckpointError when a tensor's bytes do not fit its shape, or an alias names no earlier tensor.
+ * @throws CheckpointError when a tensor's bytes do not fit its shape, or it is tied to none of the earlier ones.
  */
 export async function writePytorch(sink: ByteSink, tensors: Iterable<TensorToWrite>): Promise<void> {
   requireKinds('writePytorch', { 'a destination of bytes': { sink }, 'a list': { tensors } });
   const list = [...tensors];
   const storages = new Map<string, number>();
-  for (const { name, aliasOf } of list) {
-    const shared = aliasOf === undefined ? storages.size : storages.get(aliasOf);
+  for (const { name, tiedTo } of list) {
+    const shared = tiedTo === undefined ? storages.size : storages.get(tiedTo);
     if (shared === undefined)
-      throw new CheckpointError(`${sink.name}: "${name}" is an alias of "${aliasOf}", which is not written before it`);
+      throw new CheckpointError(`${sink.name}: "${name}" is tied to "${tiedTo}", which is not written before it`);
     storages.set(name, shared);
   }
   const zip = new ZipWriter(sink);
   await zip.add(`${ROOT}/data.pkl`, stateDictPickle(list, storages));
   await zip.add(`${ROOT}/byteorder`, new TextEncoder().encode('little'));
   for (const tensor of list) {
-    if (tensor.aliasOf === undefined)
+    if (tensor.tiedTo === undefined)
       await zip.add(`${ROOT}/data/${storages.get(tensor.name)}`, await requireBytes(tensor, sink.name));
   }
   await zip.add(`${ROOT}/version`, new TextEncoder().encode('3\n'));

@@ -21,7 +21,7 @@ export interface TensorToWrite {
   /** Row-major little-endian bytes. */
   bytes(): Promise<Uint8Array> | Uint8Array;
   /** Name of an earlier tensor with the same data: written once where the format supports it (PyTorch), left out elsewhere (safetensors). */
-  aliasOf?: string;
+  tiedTo?: string;
 }
 
 /**
@@ -132,7 +132,7 @@ function isNaturals(value: unknown): value is number[] {
 const DTYPE_ORDER: readonly StoredDType[] = ['I64', 'F64', 'F32', 'I32', 'BF16', 'F16', 'I16', 'I8', 'U8', 'BOOL'];
 
 /**
- * Writes a safetensors file, byte for byte as the reference would: tensors by dtype, then by name; aliases are left out.
+ * Writes a safetensors file, byte for byte as the reference would: tensors by dtype, then by name; tied ones are left out.
  * One tensor at a time is in memory. Does not close the sink.
  * @throws CheckpointError when a tensor's bytes do not fit its shape.
  */
@@ -143,7 +143,7 @@ export async function writeSafetensors(
 ): Promise<void> {
   requireKinds('writeSafetensors', { 'a destination of bytes': { sink }, 'a list': { tensors } });
   const sorted = [...tensors]
-    .filter((tensor) => tensor.aliasOf === undefined)
+    .filter((tensor) => tensor.tiedTo === undefined)
     .sort((a, b) => DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) || compareUtf8(a.name, b.name));
   let offset = 0;
   const entries = sorted.map(({ name, dtype, shape }): [string, object] => {

@@ -12,7 +12,7 @@ const DEFAULT_SHARD_BYTES = 4 << 20;
 export type WebQuantization = 'float16' | 'uint8';
 
 /**
- * Writes shards and, last, model.json, which plain tfjs reads with `tf.io.loadWeights`. Aliases are left out.
+ * Writes shards and, last, model.json, which plain tfjs reads with `tf.io.loadWeights`. Tied tensors are left out.
  * @param createSink makes the sink of a file.
  * @returns the names of the files written.
  */
@@ -21,7 +21,7 @@ export async function writeTfjs(
   tensors: Iterable<TensorToWrite>,
   { quantization, shardBytes = DEFAULT_SHARD_BYTES }: { quantization?: WebQuantization; shardBytes?: number } = {},
 ): Promise<string[]> {
-  const list = [...tensors].filter(({ aliasOf }) => aliasOf === undefined);
+  const list = [...tensors].filter(({ tiedTo }) => tiedTo === undefined);
   const totalBytes = list.reduce(
     (total, { shape, ...tensor }) => total + sizeOf(shape) * DTYPE_BYTES[webDtype({ ...tensor, shape }, quantization)],
     0,

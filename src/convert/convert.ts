@@ -157,9 +157,9 @@ async function writeTensors(
 
 function tensorsOf(file: TensorFile, plan: ConversionPlan, dtype: ConvertOptions['dtype']): TensorToWrite[] {
   const tensors = [...plan.sources].map(([name, key]) => tensorToWrite(file, key, name, dtype));
-  for (const [alias, name] of plan.aliases) {
+  for (const [second, name] of plan.tiedWeights) {
     const target = tensors.find((tensor) => tensor.name === name);
-    if (target !== undefined) tensors.push({ ...target, name: alias, aliasOf: name });
+    if (target !== undefined) tensors.push({ ...target, name: second, tiedTo: name });
   }
   return tensors;
 }

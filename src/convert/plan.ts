@@ -43,7 +43,7 @@ export interface ConversionPlan {
   /** Parameter -> key of the source, in the order of the class. */
   sources: Map<string, string>;
   /** Second name of a tied parameter -> its name. */
-  aliases: ReadonlyMap<string, string>;
+  tiedWeights: ReadonlyMap<string, string>;
   /** Keys that go to a file of their own: name of the file -> [key, new name]. */
   aside: Map<string, [string, string][]>;
   skipped: SkippedKey[];
@@ -117,7 +117,7 @@ export async function planConversion(
     sources: new Map(
       [...expected.keys()].flatMap((name) => (sources.has(name) ? [[name, sources.get(name) as string] as const] : [])),
     ),
-    aliases: expected.has('cls.predictions.bias') ? tiedDecoder(config) : new Map(),
+    tiedWeights: expected.has('cls.predictions.bias') ? tiedDecoder(config) : new Map(),
     aside,
     skipped: [...skipped, ...unmatched.map(({ key, reason }) => ({ key, reason }))],
     missing,

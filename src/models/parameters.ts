@@ -36,7 +36,7 @@ export class Parameters {
         const { data, ...rest } = await read(name);
         state.set(name, { ...rest, data: data.slice() });
       }
-      for (const [alias, name] of tied) state.set(alias, state.get(name) as RawTensor);
+      for (const [second, name] of tied) state.set(second, state.get(name) as RawTensor);
       return state;
     });
   }

@@ -33,12 +33,12 @@ describe('writeSafetensors', () => {
     expect(Buffer.from(sink.bytes()).equals(readFileSync(`${FOLDER}/varied.safetensors`))).toBe(true);
   });
 
-  test('leaves aliases out', async () => {
+  test('leaves tied tensors out', async () => {
     const sink = memorySink('copy');
     const tensor = { dtype: 'F32' as const, shape: [1], bytes: () => new Uint8Array(4) };
     await writeSafetensors(sink, [
       { name: 'a', ...tensor },
-      { name: 'b', aliasOf: 'a', ...tensor },
+      { name: 'b', tiedTo: 'a', ...tensor },
     ]);
     expect([...(await openTensorFile(bytesSource(sink.bytes(), 'x'))).tensors.keys()]).toEqual(['a']);
   });
@@ -56,7 +56,7 @@ describe('writePytorch', () => {
   test('round trips every dtype bit for bit and keeps ties', async () => {
     const file = await open('varied.bin');
     const sink = memorySink('copy');
-    const list = copies(file).map((t) => (t.name === 'tied.second' ? { ...t, aliasOf: 'tied.first' } : t));
+    const list = copies(file).map((t) => (t.name === 'tied.second' ? { ...t, tiedTo: 'tied.first' } : t));
     await writePytorch(sink, list);
     const copy = await openTensorFile(bytesSource(sink.bytes(), 'copy'));
     expect([...copy.tensors.keys()]).toEqual([...file.tensors.keys()]);
@@ -75,9 +75,9 @@ describe('writePytorch', () => {
     expect(new Set(positions)).toEqual(new Set([0]));
   });
 
-  test('refuses an alias of a tensor that does not come before it', async () => {
-    const tensor = { name: 'a', dtype: 'F32' as const, shape: [1], bytes: () => new Uint8Array(4), aliasOf: 'b' };
-    await expect(writePytorch(memorySink('x'), [tensor])).rejects.toThrow('"a" is an alias of "b"');
+  test('refuses a tensor tied to one that does not come before it', async () => {
+    const tensor = { name: 'a', dtype: 'F32' as const, shape: [1], bytes: () => new Uint8Array(4), tiedTo: 'b' };
+    await expect(writePytorch(memorySink('x'), [tensor])).rejects.toThrow('"a" is tied to "b"');
   });
 });
 

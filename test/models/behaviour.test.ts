@@ -102,7 +102,7 @@ describe.each(MODEL_NAMES)('%s', (name) => {
     expect(new Set(names).size).toBe(names.length);
     const state = await model.stateDict();
     expect([...state.keys()]).toEqual([...names, ...model.tiedWeights.keys()]);
-    for (const [alias, target] of model.tiedWeights) expect(state.get(alias)).toBe(state.get(target));
+    for (const [second, target] of model.tiedWeights) expect(state.get(second)).toBe(state.get(target));
     const total = names.reduce((sum, key) => sum + (state.get(key)?.data.length ?? 0), 0);
     expect(model.numParameters()).toBe(total);
     const tables = [...state].filter(([key]) => key.endsWith('embeddings.weight'));

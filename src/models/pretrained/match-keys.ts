@@ -75,14 +75,14 @@ export function matchKeys(
     else if (parameters.has(name) || tied.has(name)) keyOf.set(name, key);
     else unexpected.push(key);
   }
-  for (const [alias, name] of tied) {
-    const [aliasKey, key] = [keyOf.get(alias), keyOf.get(name)];
-    if (parameters.has(alias)) {
-      if (aliasKey === undefined && key !== undefined) keyOf.set(alias, key);
-    } else if (aliasKey !== undefined) {
-      keyOf.delete(alias);
-      if (key === undefined) keyOf.set(name, aliasKey);
-      else ignored.push(aliasKey);
+  for (const [second, name] of tied) {
+    const [secondKey, key] = [keyOf.get(second), keyOf.get(name)];
+    if (parameters.has(second)) {
+      if (secondKey === undefined && key !== undefined) keyOf.set(second, key);
+    } else if (secondKey !== undefined) {
+      keyOf.delete(second);
+      if (key === undefined) keyOf.set(name, secondKey);
+      else ignored.push(secondKey);
     }
   }
   return { keyOf, unexpected, ignored };

@@ -38,9 +38,9 @@ function tensorsOf({ shapes, tiedWeights, read }: SavableModel, dtype: keyof typ
   const tensors = [...shapes].map(([name, shape]): TensorToWrite => {
     return { name, dtype: stored, shape, bytes: async () => fromFloat32(stored, await read(name)) };
   });
-  for (const [alias, name] of tiedWeights) {
+  for (const [second, name] of tiedWeights) {
     const target = tensors.find((tensor) => tensor.name === name);
-    if (target !== undefined) tensors.push({ ...target, name: alias, aliasOf: name });
+    if (target !== undefined) tensors.push({ ...target, name: second, tiedTo: name });
   }
   return tensors;
 }

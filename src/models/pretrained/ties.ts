@@ -34,8 +34,8 @@ export async function differingTies(
   tied: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const differing: string[] = [];
-  for (const [alias, name] of tied) {
-    const [a, b] = [tensorOf(alias), tensorOf(name)];
+  for (const [second, name] of tied) {
+    const [a, b] = [tensorOf(second), tensorOf(name)];
     if (a === undefined || b === undefined || a.location === b.location) continue;
     if (!isSameShape(a.shape, b.shape) || !(await sameData(file, a, b))) differing.push(a.name);
   }

@@ -64,17 +64,17 @@ export async function removeOldFiles(folder: string, pattern: RegExp, written: R
   }
 }
 
-/** Splits in order; an alias stays with its tensor. */
+/** Splits in order; a tied tensor stays with the one that it is tied to. */
 function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
   const shards: TensorToWrite[][] = [];
   let freeBytes = 0;
-  for (const tensor of tensors.filter(({ aliasOf }) => aliasOf === undefined)) {
+  for (const tensor of tensors.filter(({ tiedTo }) => tiedTo === undefined)) {
     const bytes = bytesOf(tensor);
     if (bytes > freeBytes || shards.length === 0) {
       shards.push([]);
       freeBytes = limit;
     }
-    shards.at(-1)?.push(tensor, ...tensors.filter(({ aliasOf }) => aliasOf === tensor.name));
+    shards.at(-1)?.push(tensor, ...tensors.filter(({ tiedTo }) => tiedTo === tensor.name));
     freeBytes -= bytes;
   }
   return shards.length === 0 ? [[]] : shards;
@@ -89,9 +89,9 @@ function indexText(
   let total = 0;
   shards.forEach((tensors, i) => {
     for (const tensor of tensors) {
-      if (tensor.aliasOf !== undefined && format === 'safetensors') continue;
+      if (tensor.tiedTo !== undefined && format === 'safetensors') continue;
       map[tensor.name] = fileOf(i);
-      if (tensor.aliasOf === undefined) total += bytesOf(tensor);
+      if (tensor.tiedTo === undefined) total += bytesOf(tensor);
     }
   });
   return jsonText({ metadata: { total_size: total }, weight_map: map });
