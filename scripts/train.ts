@@ -183,10 +183,10 @@ const REASONS: Record<string, string> = {
 
 /** The plan of the run as data. */
 function planData(run: TrainRun, { task, model }: RunSettings): Record<string, unknown> {
-  const { trainer, modelClass, parameterCount, exampleCount, validationCount, newHead, leftOut } = run;
+  const { trainer, architecture, parameterCount, exampleCount, validationCount, newHead, leftOut } = run;
   const { totalSteps, stepsPerEpoch } = trainer;
   return {
-    ...{ task, model, modelClass, parameterCount, exampleCount, validationCount, totalSteps, stepsPerEpoch },
+    ...{ task, model, architecture, parameterCount, exampleCount, validationCount, totalSteps, stepsPerEpoch },
     ...{ freshWeights: freshWeights(run), newHead, leftOut, arguments: run.arguments },
   };
 }
@@ -200,8 +200,8 @@ function planOf(run: TrainRun, { task, model }: RunSettings, padding: number | n
   return [
     `task ${task}: ${counted(exampleCount, 'training example')}, ${validationCount === 0 ? 'no validation examples' : `${counted(validationCount, 'validation example')}`}`,
     ...leftOutLines(run.leftOut),
-    `model ${run.modelClass}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
-    ...(newHead === null ? [] : [newHeadText(newHead, run.modelClass)]),
+    `model ${run.architecture}, ${parameterCount.toLocaleString('en')} parameters, ${model === null ? 'fresh weights' : `from ${model}`}`,
+    ...(newHead === null ? [] : [newHeadText(newHead, run.architecture)]),
     ...(fresh.length > 0 ? [`fresh weights for ${fresh.join(', ')}`] : []),
     `${counted(trainer.totalSteps, 'update')} of ${counted(batchSize * accumulationSteps, 'example')} (${counted(epochs, 'epoch')} of ${trainer.stepsPerEpoch}), ${step.precision}, into ${outputDir}`,
     ...(padding === null ? [] : [paddingText(padding, groupByLength)]),
@@ -224,10 +224,10 @@ function freshWeights({ loadingReport }: TrainRun): string[] {
 /** Only the head of a question-answering model depends on a list of answers. */
 function newHeadText(
   { classes, before }: NonNullable<TrainRun['newHead']>,
-  modelClass: TrainRun['modelClass'],
+  architecture: TrainRun['architecture'],
 ): string {
   const remedy =
-    modelClass === 'VisualBertForQuestionAnswering'
+    architecture === 'VisualBertForQuestionAnswering'
       ? '; keep it with --answers FILE and the list of answers that it was trained with'
       : '';
   return `new head for the ${counted(classes, 'class', 'classes')} of the data; the checkpoint has ${before}${remedy}`;

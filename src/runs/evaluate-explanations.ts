@@ -54,12 +54,12 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
   const batchSize = batchSizeOf(options);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
-    const [pipelineTask] = tasksOfClass(opened.modelClass);
+    const [pipelineTask] = tasksOfClass(opened.architecture);
     const isJudged = JUDGED_TASKS.includes(pipelineTask);
     if (pipelineTask === undefined || !isJudged)
       throw new ConfigError(`task ${name}: explanations are evaluated on questions, statements or choices with correct answers`);
     const { allowFreshWeights } = options;
-    const loaded = { Model: MODEL_CLASSES[opened.modelClass], where: source, allowFreshWeights };
+    const loaded = { Model: MODEL_CLASSES[opened.architecture], where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
       const head = headOf(pipelineTask, opened, model.config);
       const parts = { task: pipelineTask, model, processor: opened.processor, head, forward };

@@ -52,7 +52,7 @@ export async function withOpenedRun<T>(
 ): Promise<T> {
   const opened = await openTask(task, data, { purpose, model: where });
   try {
-    const model = { Model: MODEL_CLASSES[opened.modelClass], where, allowFreshWeights, precision };
+    const model = { Model: MODEL_CLASSES[opened.architecture], where, allowFreshWeights, precision };
     return await withForwardPass(model, (forward) => use(opened, forward));
   } finally {
     await opened.close();

@@ -8,7 +8,7 @@ import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from './config-json.js';
 
 export interface RunModelOptions {
-  modelClass: Architecture;
+  architecture: Architecture;
   /** Folder or hub id to start from; null: fresh weights of `modelConfig`. */
   model: string | null;
   /** Fields of VisualBertConfig in camelCase or snake_case, or a JSON file of them. */
@@ -29,8 +29,8 @@ export interface RunModelOptions {
  * parameters that may not be fresh
  */
 export async function createRunModel(options: RunModelOptions): Promise<VisualBertPreTrainedModel> {
-  const { modelClass, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights } = options;
-  const Model = MODEL_CLASSES[modelClass];
+  const { architecture, model, modelConfig, dataConfig, hasGivenClasses = false, seed, allowFreshWeights } = options;
+  const Model = MODEL_CLASSES[architecture];
   if (model === null) {
     if (modelConfig === undefined) {
       throw new ConfigError(

@@ -31,7 +31,7 @@ export interface TrainRun {
   readonly trainer: Trainer<unknown>;
   /** The arguments with all defaults filled in, as run.json stores them. */
   readonly arguments: TrainingArguments;
-  readonly modelClass: Architecture;
+  readonly architecture: Architecture;
   readonly parameterCount: number;
   readonly exampleCount: number;
   readonly validationCount: number;
@@ -97,7 +97,7 @@ export async function openTrainRun(
   const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: source, ...sizes, seed });
   try {
     const model = await createRunModel({
-      modelClass: opened.modelClass,
+      architecture: opened.architecture,
       model: source,
       modelConfig,
       dataConfig: opened.config,
@@ -120,7 +120,7 @@ export async function openTrainRun(
     return {
       trainer,
       arguments: given,
-      modelClass: opened.modelClass,
+      architecture: opened.architecture,
       parameterCount: model.numParameters(),
       exampleCount: opened.data.length,
       validationCount: opened.validation?.length ?? 0,

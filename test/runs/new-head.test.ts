@@ -50,8 +50,8 @@ async function start(
   const run = await openTrainRun({ task: 'vqa', model: unnamed, data, arguments: { outputDir: join(folder, 'run') } });
   await run.close();
   const opened = await openTask('vqa', data, { purpose: 'train', model: unnamed });
-  const { modelClass, config: dataConfig, hasGivenClasses = false } = opened;
-  const model = await createRunModel({ modelClass, model: unnamed, dataConfig, hasGivenClasses, seed: 0, allowFreshWeights: true }); // prettier-ignore
+  const { architecture, config: dataConfig, hasGivenClasses = false } = opened;
+  const model = await createRunModel({ architecture, model: unnamed, dataConfig, hasGivenClasses, seed: 0, allowFreshWeights: true }); // prettier-ignore
   const weight = model.namedParameters().get('cls.weight')?.dataSync();
   const { id2label: labels } = model.config;
   await opened.close();
@@ -86,8 +86,8 @@ test('a head with other names is replaced, one with the same names kept', async 
   saved.dispose();
   const replaced = async (names: readonly string[]): Promise<string[]> => {
     const dataConfig = { id2label: id2label(names) };
-    const modelClass = 'VisualBertForQuestionAnswering' as const;
-    const options = { modelClass, model: named, dataConfig, hasGivenClasses: true, seed: 0, allowFreshWeights: true };
+    const architecture = 'VisualBertForQuestionAnswering' as const;
+    const options = { architecture, model: named, dataConfig, hasGivenClasses: true, seed: 0, allowFreshWeights: true };
     const model = await createRunModel(options);
     const keys = model.loadingReport?.mismatchedKeys.map(({ key }) => key).sort() ?? [];
     model.dispose();

@@ -91,7 +91,7 @@ export async function openQuestions<R extends Question>(
           noteOf(examples[i] as TaskExample<R>, kind, notedAnswers(answers, row)),
         ),
     } satisfies Task<TaskExample<R>>,
-    modelClass: 'VisualBertForQuestionAnswering' as const,
+    architecture: 'VisualBertForQuestionAnswering' as const,
     processor,
     ...(await recordDatasets(splits, source, processor, () => questionRecords(kind, processor))),
     config: {

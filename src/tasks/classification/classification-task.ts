@@ -75,7 +75,7 @@ export async function classificationTask<R extends ClassifiedText>(
   });
   return {
     task: createClassificationTask(parts),
-    modelClass: 'VisualBertForVisualReasoning',
+    architecture: 'VisualBertForVisualReasoning',
     processor,
     ...(await recordDatasets(parts, source, processor, () => textKind<R>(processor))),
     config: {

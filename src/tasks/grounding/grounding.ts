@@ -51,7 +51,7 @@ export async function openPhrases(
     const processor = await taskProcessor('flickr', options, context, texts, visualEmbeddingDim);
     return {
       task: createGroundingTask(name, processor),
-      modelClass: 'VisualBertForRegionToPhraseAlignment' as const,
+      architecture: 'VisualBertForRegionToPhraseAlignment' as const,
       processor,
       ...(await recordDatasets(splits, source, processor, () => sentenceKind(processor))),
       config: newModelFields(processor, visualEmbeddingDim, context),

@@ -41,7 +41,7 @@ export async function openMaskedTexts<R extends PretrainingRecord>(
     });
     return {
       task: createPretrainingTask<R>({ ...kind, processor }),
-      modelClass: 'VisualBertForPreTraining' as const,
+      architecture: 'VisualBertForPreTraining' as const,
       processor,
       ...(await recordDatasets(splits, source, processor, recordKind)),
       config: newModelFields(processor, width, context),

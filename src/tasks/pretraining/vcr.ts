@@ -37,7 +37,7 @@ export async function openVcrPretraining(
   const texts = mapSplits(splits, (records) => records.flatMap(textsOf));
   return openedWith(await taskRegions(options.features, options, context), async (source) => ({
     task: createPretrainingTask<VcrText>({ name: NAME, processor, compose: ({ matches }) => ({ matches }) }),
-    modelClass: 'VisualBertForPreTraining' as const,
+    architecture: 'VisualBertForPreTraining' as const,
     processor,
     ...(await recordDatasets(texts, source, processor, () => textKind(options, processor))),
     config: newModelFields(processor, source.dim, context),

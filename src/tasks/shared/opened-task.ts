@@ -40,7 +40,7 @@ export interface LeftOutImage {
 /** A task with its open data sets; `close` releases their files. */
 export interface OpenedTask<E = unknown> {
   readonly task: Task<E>;
-  readonly modelClass: Architecture;
+  readonly architecture: Architecture;
   readonly processor: VisualBertProcessor;
   /** The examples of `questions`, `data`, ...: for `train` the training examples, else those to evaluate or predict. */
   readonly data: Dataset<E>;

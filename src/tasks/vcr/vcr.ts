@@ -53,7 +53,7 @@ export async function openVcr(options: VcrOptions, context: TaskContext): Promis
   const questions = mapSplits(splits, (records) => questionsOf(records, options.mode, context));
   return openedWith(await taskRegions(options.features, options, context), async (source) => ({
     task: createVcrTask(options, processor),
-    modelClass: 'VisualBertForMultipleChoice' as const,
+    architecture: 'VisualBertForMultipleChoice' as const,
     processor,
     ...(await recordDatasets(questions, source, processor, () => questionKind(options, processor))),
     config: newModelFields(processor, source.dim, context),

@@ -25,11 +25,11 @@ describe('statement tasks', () => {
     ['nlvr1/dev.json', 'nlvr1/test.json', 'nlvr1/hidden.json', 'nlvr1/train_examples.recovered.jsonl'],
     async (dev, ...train) => {
       const options = { data: train, validationData: dev };
-      const { data, validation, config, task, modelClass } = await openTask('nlvr', options, {
+      const { data, validation, config, task, architecture } = await openTask('nlvr', options, {
         purpose: 'train',
         model: null,
       });
-      expect([data.length, validation?.length, modelClass]).toEqual([2975, 989, 'VisualBertForVisualReasoning']);
+      expect([data.length, validation?.length, architecture]).toEqual([2975, 989, 'VisualBertForVisualReasoning']);
       expect(config).toMatchObject({ visualEmbeddingDim: 19, id2label: { 0: 'False', 1: 'True' } });
       const examples = await Promise.all([0, 1, 2].map((i) => validation?.example(i)));
       const { inputs } = await task.collate(examples, seeding);

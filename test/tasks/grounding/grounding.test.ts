@@ -89,7 +89,10 @@ describe('grounding', () => {
   test('labels matching regions at the last piece of each phrase, with places as six more features', async () => {
     const { folder, split, features } = entities();
     const opened = await openTask('flickr', { entities: folder, split, features }, { purpose: 'train', model: null });
-    expect([opened.modelClass, opened.config.visualEmbeddingDim]).toEqual(['VisualBertForRegionToPhraseAlignment', 8]);
+    expect([opened.architecture, opened.config.visualEmbeddingDim]).toEqual([
+      'VisualBertForRegionToPhraseAlignment',
+      8,
+    ]);
     const examples = (await Promise.all([0, 1].map((i) => opened.data.example(i)))) as GroundingExample[];
     const { inputs } = await opened.task.collate(examples, { seed: 0, epoch: 0, training: true });
     const pieces = opened.processor.tokenizer.tokens(examples[0]?.text.ids ?? []);
@@ -139,7 +142,7 @@ describe('grounding', () => {
     const { folder, split, features } = entities();
     const options = { entities: folder, split, features };
     const opened = await openTask('flickr-pretraining', options, { purpose: 'train', model: null });
-    expect([opened.modelClass, opened.config.visualEmbeddingDim]).toEqual(['VisualBertForPreTraining', 8]);
+    expect([opened.architecture, opened.config.visualEmbeddingDim]).toEqual(['VisualBertForPreTraining', 8]);
     expect(opened.data.length).toBe(2); // the sentence without a box is left out, as for grounding
     const examples = await Promise.all([0, 1].map((i) => opened.data.example(i)));
     const { inputs } = await opened.task.collate(examples, { seed: 0, epoch: 0, training: true });

@@ -64,12 +64,12 @@ describe('pre-training task', () => {
       };
       const ids = [...new Set(annotations.map(({ image_id }) => String(image_id)))];
       const features = writeFeatureFolder(join(folder, 'coco'), ids, 3, 4);
-      const { task, data, config, processor, modelClass } = await openTask(
+      const { task, data, config, processor, architecture } = await openTask(
         'pretraining',
         { captions: path, features },
         { purpose: 'train', model: null },
       );
-      expect([data.length, modelClass]).toEqual([40, 'VisualBertForPreTraining']);
+      expect([data.length, architecture]).toEqual([40, 'VisualBertForPreTraining']);
       expect(config).toEqual({ vocabSize: processor.tokenizer.vocabularySize, visualEmbeddingDim: 4 });
       const examples = await Promise.all(annotations.map((_, i) => data.example(i)));
       const collate = async (epoch: number): Promise<Record<string, RawTensor>> =>

@@ -79,10 +79,10 @@ describe('VCR', () => {
     const {
       task,
       data: dataset,
-      modelClass,
+      architecture,
       processor,
     } = await openTask('vcr', { data, features }, { purpose: 'train', model: null });
-    expect([modelClass, dataset.length]).toEqual(['VisualBertForMultipleChoice', 2]);
+    expect([architecture, dataset.length]).toEqual(['VisualBertForMultipleChoice', 2]);
     const { inputs } = await task.collate([await dataset.example(0), await dataset.example(1)], seeding);
     expect(inputs['inputIds']?.shape).toEqual([2, 4, 16]);
     expect(inputs['visualEmbeds']?.shape).toEqual([2, 4, 8, 2]);
@@ -132,7 +132,7 @@ describe('VCR', () => {
       await openTask('vcr', { data, features }, context),
       await openTask('vcr-pretraining', { data, features }, context),
     ];
-    expect([opened.modelClass, opened.data.length]).toEqual(['VisualBertForPreTraining', 16]);
+    expect([opened.architecture, opened.data.length]).toEqual(['VisualBertForPreTraining', 16]);
     const examples = await Promise.all(Array.from({ length: 8 }, (_, i) => opened.data.example(i)));
     const all = await opened.task.collate(examples, seeding);
     expect([...(all.inputs['sentenceImageLabels']?.data ?? [])]).toEqual([0, 1, 0, 0, 0, 0, 0, 1]);
