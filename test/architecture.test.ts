@@ -272,6 +272,19 @@ describe('architecture', () => {
     expect(Object.fromEntries(sorted)).toEqual(EDGES);
   });
 
+  test('a file directly in src is imported by several modules', () => {
+    const users = new Map<string, Set<string>>();
+    for (const path of SOURCES) {
+      for (const specifier of importsOf(path)) {
+        const target = resolveImport(path, specifier);
+        if (target === null || moduleOf(target) !== 'shared') continue;
+        users.set(target, (users.get(target) ?? new Set()).add(moduleOf(path)));
+      }
+    }
+    const single = [...users].filter(([, modules]) => modules.size < 2);
+    expect(single.map(([path, modules]) => `${relative(ROOT, path)}: only by ${[...modules].join()}`)).toEqual([]);
+  });
+
   test('modules form no cycle', () => {
     const reached = (from: string, seen: Set<string>): Set<string> => {
       for (const to of EDGES[from] ?? []) {
