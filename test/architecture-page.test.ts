@@ -28,7 +28,7 @@ function identifiers(text: string): string[] {
 }
 
 describe('the page on the architecture', () => {
-  const steps = [...section('Two walks').matchAll(/```\n([^]*?)```/g)].flatMap(([, block = '']) =>
+  const steps = [...section('Three walks').matchAll(/```\n([^]*?)```/g)].flatMap(([, block = '']) =>
     block.trimEnd().split('\n'),
   );
 
