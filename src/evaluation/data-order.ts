@@ -27,9 +27,9 @@ export function epochBatches(dataset: Dataset<unknown>, epoch: number, options: 
   if (!shuffle) return batches;
   // The short batch stays last; the others are shuffled, so that an epoch does not run from long to short.
   const whole = batches.filter((batch) => batch.length === batchSize);
-  const positions = permutation(whole.length, seed, ~epoch);
+  const shuffled = permutation(whole.length, seed, ~epoch);
   return [
-    ...Array.from(positions, (position) => whole[position] as number[]),
+    ...Array.from(shuffled, (index) => whole[index] as number[]),
     ...batches.filter((batch) => batch.length < batchSize),
   ];
 }
