@@ -1,25 +1,9 @@
 // Inputs and outputs of a model as arrays and as tensors.
 import * as tf from '@tensorflow/tfjs';
-import type { ModelInputs } from '../models/inputs/inputs.js';
 import type { ModelOutputs } from '../models/outputs.js';
 import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../raw-tensor.js';
 import type { Tensors } from '../raw-tensor.js';
 import type { InputValues, OutputTensors } from './runnable-model.js';
-
-/** Which lists of outputs a forward pass returns. */
-export interface OutputFlags {
-  outputAttentions?: boolean;
-  outputHiddenStates?: boolean;
-}
-
-/** The flags among the inputs. */
-export function outputFlags(inputs: InputValues): OutputFlags {
-  const { outputAttentions, outputHiddenStates } = inputs as ModelInputs;
-  return {
-    ...(outputAttentions === undefined ? {} : { outputAttentions }),
-    ...(outputHiddenStates === undefined ? {} : { outputHiddenStates }),
-  };
-}
 
 /** The values of a tensor with its shape. */
 export async function readRaw(tensor: tf.Tensor): Promise<RawTensor> {

@@ -1,6 +1,8 @@
 // A model's forward pass on arrays, over any runner.
+import { type ModelInputs, type OutputFlags, outputFlags } from '../models/inputs/inputs.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { flattenOutputs, readInputs } from './arrays.js';
+import { FunctionCache } from './function-cache.js';
 import { createEagerRunner } from './eager-runner.js';
 import type { RunnableModel, InputValues } from './runnable-model.js';
 import type { RunFunction, Runner, TensorFunction } from './runner.js';
@@ -8,6 +10,7 @@ import type { RunFunction, Runner, TensorFunction } from './runner.js';
 /** Holds the model's parameters until `dispose`. */
 export interface ForwardPass {
   readonly compiled: boolean;
+  /** Outputs by name; lists under flat names, such as `attentions.0`. */
   outputs(inputs: InputValues): Promise<RawTensors>;
   /** Prepares another function of the same parameters, such as one with gradients; keep what it returns, since each call records anew. @param name for profiles and errors */
   prepare(fn: TensorFunction, name: string): RunFunction;
@@ -21,14 +24,23 @@ export function createEagerForwardPass(model: RunnableModel): ForwardPass {
 
 /** Inference without dropout over a runner that has the model's parameters. */
 export function forwardPassOver(model: RunnableModel, runner: Runner): ForwardPass {
-  const forward = runner.prepare(
-    (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null })),
-    'forward',
+  const forwards = new FunctionCache<OutputFlags, RunFunction>(isSameFlags, (flags) =>
+    runner.prepare(
+      (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null, ...flags })),
+      'forward',
+    ),
   );
   return {
     compiled: runner.compiled,
-    outputs: async (inputs) => forward(model.prepareArrays(await readInputs(inputs)).arrays),
+    outputs: async (inputs) => {
+      const { arrays } = model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
+      return forwards.get(outputFlags(inputs as ModelInputs))(arrays);
+    },
     prepare: (fn, name) => runner.prepare(fn, name),
     dispose: () => runner.dispose(),
   };
+}
+
+function isSameFlags(a: OutputFlags, b: OutputFlags): boolean {
+  return a.outputAttentions === b.outputAttentions && a.outputHiddenStates === b.outputHiddenStates;
 }

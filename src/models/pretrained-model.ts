@@ -14,6 +14,7 @@ import {
   checkInputs,
   type InputSpecs,
   type ModelInputs,
+  outputFlags,
   type TensorInputs,
 } from './inputs/inputs.js';
 import { toTuple, type ModelOutputs } from './outputs.js';
@@ -124,13 +125,9 @@ export abstract class VisualBertPreTrainedModel<
     this.parameters.requireOwn();
     return tf.tidy(() => {
       const tensors = this.prepare(inputs);
-      const { outputAttentions, outputHiddenStates, returnDict = this.config.returnDict } = inputs;
+      const { returnDict = this.config.returnDict } = inputs;
       const dropoutKey = training ? philoxKey(requireSeed(this.className, seed) ?? randomSeed(), 0) : null;
-      const flags = {
-        ...(outputAttentions !== undefined && { outputAttentions }),
-        ...(outputHiddenStates !== undefined && { outputHiddenStates }),
-      };
-      const outputs = this.compute(tensors, { training, dropoutKey, ...flags });
+      const outputs = this.compute(tensors, { training, dropoutKey, ...outputFlags(inputs) });
       return (returnDict ? { ...outputs } : toTuple(outputs)) as tf.TensorContainer;
     }) as O | (tf.Tensor | tf.Tensor[])[];
   }

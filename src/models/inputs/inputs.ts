@@ -1,6 +1,7 @@
 // Inputs of a model by name, and their checks against the form that a class requires.
 import type * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../../errors.js';
+import { defined } from '../../options.js';
 import { CheckedInput, type InputKind, type InputValue } from './checked-input.js';
 
 /**
@@ -43,6 +44,14 @@ export interface ModelInputs {
   outputHiddenStates?: boolean;
   /** false: returns an array in the order of transformers instead of an object. */
   returnDict?: boolean;
+}
+
+/** Which lists of outputs a forward pass returns. */
+export type OutputFlags = Pick<ModelInputs, 'outputAttentions' | 'outputHiddenStates'>;
+
+/** The flags among the inputs that are set. */
+export function outputFlags({ outputAttentions, outputHiddenStates }: OutputFlags): OutputFlags {
+  return defined({ outputAttentions, outputHiddenStates });
 }
 
 /** The tensor inputs of `compute`. */

@@ -4,15 +4,8 @@ import { RunQueue } from '../../engine/session/run-queue.js';
 import { ConfigError } from '../../errors.js';
 import { type RawTensors, type ReadTensor } from '../../raw-tensor.js';
 import { type StepResult, type TrainingStep } from './contract.js';
-import { FunctionCache } from './function-cache.js';
-import {
-  flattenOutputs,
-  type OutputFlags,
-  outputFlags,
-  rawScalar,
-  toOutputs,
-  readInputs,
-} from '../../inference/arrays.js';
+import { type ForwardPass, forwardPassOver } from '../../inference/forward-pass.js';
+import { rawScalar, toOutputs } from '../../inference/arrays.js';
 import { readOptimizerState, type SavedLossScale, writeOptimizerState } from './optimizer-state.js';
 import { type ResolvedStepOptions } from './options.js';
 import { type RunFunction, type Runner } from '../../inference/runner.js';
@@ -27,7 +20,7 @@ import { type WorkerGroup } from './worker-group.js';
 export class ModelTrainingStep implements TrainingStep {
   private readonly variables: StepVariables;
   private readonly updater: Updater;
-  private readonly forwards: FunctionCache<OutputFlags, RunFunction>;
+  private readonly forward: ForwardPass;
   private readonly startAverages: RunFunction;
   private readonly exchangeAverages: RunFunction;
   /**
@@ -48,12 +41,7 @@ export class ModelTrainingStep implements TrainingStep {
   ) {
     this.variables = new StepVariables(model, runner, options);
     this.updater = new Updater(model, options, runner, workers, this.variables);
-    this.forwards = new FunctionCache(isSameFlags, (flags) =>
-      runner.prepare(
-        (batch) => flattenOutputs(model.compute(batch, { training: false, dropoutKey: null, ...flags })),
-        'evaluate',
-      ),
-    );
+    this.forward = forwardPassOver(model, runner);
     this.startAverages = runner.prepare(this.variables.startAverages, 'start-averages');
     this.exchangeAverages = runner.prepare(this.variables.exchangeAverages, 'exchange');
   }
@@ -126,10 +114,7 @@ export class ModelTrainingStep implements TrainingStep {
   }
 
   outputs(inputs: InputValues): Promise<RawTensors> {
-    return this.queue.add(async () => {
-      const { arrays } = this.model.prepareArrays(await readInputs(inputs)); // before the flags, since it reports invalid inputs
-      return this.forwards.get(outputFlags(inputs))(arrays);
-    });
+    return this.queue.add(() => this.forward.outputs(inputs));
   }
 
   async withAverage<T>(use: () => Promise<T>): Promise<T> {
@@ -219,8 +204,4 @@ export class ModelTrainingStep implements TrainingStep {
 async function readLossScale(read: ReadTensor): Promise<SavedLossScale> {
   const scalar = async (name: string): Promise<number> => (await read(name)).data[0] ?? NaN;
   return { scale: await scalar(LOSS_SCALE), goodSteps: await scalar(GOOD_STEPS) };
-}
-
-function isSameFlags(a: OutputFlags, b: OutputFlags): boolean {
-  return a.outputAttentions === b.outputAttentions && a.outputHiddenStates === b.outputHiddenStates;
 }

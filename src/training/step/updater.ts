@@ -2,7 +2,7 @@
 import { ConfigError } from '../../errors.js';
 import { type RawTensors } from '../../raw-tensor.js';
 import { type StepResult } from './contract.js';
-import { FunctionCache } from './function-cache.js';
+import { FunctionCache } from '../../inference/function-cache.js';
 import { readInputs } from '../../inference/arrays.js';
 import { createUpdateRule, type UpdateRule } from './optimizer.js';
 import { type SavedOptions } from './optimizer-state.js';

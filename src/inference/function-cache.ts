@@ -1,6 +1,6 @@
 // Caches functions by key; keys are compared by content.
 
-/** A step's functions of one kind, such as one per position of a batch in its update. */
+/** Prepared functions of one kind, such as one for each role of a batch in its update. */
 export class FunctionCache<K, F> {
   private entries: { key: K; made: F }[] = [];
 
