@@ -74,8 +74,8 @@ export function requirePath(owner: string, value: unknown, what = 'a path'): voi
 
 /** @throws ConfigError for a batch size that is not a positive whole number; undefined is the default */
 export function requireBatchSize(batchSize: number | undefined): void {
-  if (batchSize === undefined || (Number.isSafeInteger(batchSize) && batchSize >= 1)) return;
-  throw new ConfigError(`batchSize: expected a whole number of at least 1, received ${shown(batchSize)}`);
+  const { error } = BATCH_SIZE.optional().safeParse(batchSize);
+  if (error !== undefined) throw new ConfigError(`batchSize: ${error.issues[0]?.message}`);
 }
 
 /** One path or several, as a list. @throws ConfigError for anything but a path */
@@ -146,6 +146,11 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): z.Zo
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
   return number(`a whole number ${range}`, (x) => Number.isSafeInteger(x) && x >= least && x <= most);
 }
+
+/** The number of examples in a batch. */
+export const BATCH_SIZE = wholeNumber(1);
+/** A seed of Philox. */
+export const SEED = wholeNumber(-(2 ** 31), 2 ** 32 - 1);
 
 /** True or false. */
 export function truth(): z.ZodBoolean {

@@ -1,7 +1,7 @@
 // Opens a training run: data, model and trainer.
 import { prefetch } from '../prefetch.js';
 import { Trainer } from '../training/loop/trainer.js';
-import { type TrainerOptions } from '../training/loop/trainer-options.js';
+import { type TrainerParts } from '../training/loop/trainer-options.js';
 import {
   flatTrainingArguments,
   requireWholeShares,
@@ -21,7 +21,7 @@ import { CheckpointStore } from '../training/run-folder/checkpoints.js';
 import { requireFreeFolder } from '../training/run-folder/run-folder.js';
 import type { Dataset } from '../evaluation/task.js';
 import { resolveArguments, type RunSettings } from './settings.js';
-import { requireKinds, requireOptions } from '../options.js';
+import { defined, requireKinds, requireOptions } from '../options.js';
 
 /** Examples that are read at once. */
 const READ_AHEAD = 8;
@@ -48,7 +48,7 @@ export interface TrainRun {
 }
 
 /** Options of progress, callbacks, profiling and cluster, which do not change the result of training. */
-export interface MonitoringOptions extends Pick<TrainerOptions<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
+export interface MonitoringOptions extends Pick<TrainerParts<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
 }
@@ -84,11 +84,10 @@ export async function openTrainRun(
   const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
   const resolved = resolveArguments(settings); // first: data and model take longer to open
-  const given = flatTrainingArguments(resolved);
   const { seed, outputDir, resume } = resolved;
   const writes = (watching.cluster?.server.worker ?? 0) === 0;
   if (!resume && writes) await requireFreeFolder(outputDir, resume, new CheckpointStore(outputDir));
-  const { model: source, modelConfig, ...rest } = settings;
+  const { model: source, modelConfig } = settings;
   const made = source === null && modelConfig !== undefined ? await readModelConfig(modelConfig) : null;
   const sizes =
     made === null
@@ -105,21 +104,20 @@ export async function openTrainRun(
       seed,
       allowFreshWeights: true,
     });
-    const trainer = new Trainer({
+    const parts: TrainerParts<unknown> = {
       model,
       task: opened.task,
       train: await withSample(opened.data, opened.task, seed),
       ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
-      ...given,
       ...watching,
       readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir, { trainedWith: opened.detector }),
-      settings: { model: source, ...(modelConfig === undefined ? {} : { modelConfig }), data: rest.data, startedIn: process.cwd() },
+      settings: { model: source, ...defined({ modelConfig }), data: settings.data, startedIn: process.cwd() },
       fixedSettings: fixedSettingsOf(settings, model.config),
-    });
+    };
     return {
-      trainer,
-      arguments: given,
+      trainer: new Trainer(parts, resolved),
+      arguments: flatTrainingArguments(resolved),
       architecture: opened.architecture,
       parameterCount: model.numParameters(),
       exampleCount: opened.data.length,

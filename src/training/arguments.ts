@@ -1,8 +1,8 @@
 // The arguments of a training run: its own and the options of its step. Flags, config files, types, help and docs are generated from them.
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
-import { expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
-import { STEP_OPTIONS, type TrainingStepOptions } from './step/options.js';
+import { BATCH_SIZE, expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
+import { completeStepOptions, type ResolvedStepOptions, STEP_OPTIONS } from './step/options.js';
 import { isNativeBackend } from '../inference/native-backend.js';
 
 const count = wholeNumber(1);
@@ -45,8 +45,8 @@ const dataArguments = {
     .default(3)
     .describe('number of epochs'),
   maxSteps: count.optional().describe('maximum number of updates; overrides epochs'),
-  batchSize: count.default(32).describe('batch size'),
-  evaluationBatchSize: count.optional().describe('batch size of evaluations; default batchSize'),
+  batchSize: BATCH_SIZE.default(32).describe('batch size'),
+  evaluationBatchSize: BATCH_SIZE.optional().describe('batch size of evaluations; default batchSize'),
   accumulationSteps: count.default(1).describe('batches whose gradients are accumulated for one update'),
 };
 
@@ -112,21 +112,23 @@ const flatSchema = z
     ({ warmupSteps, warmupRatio }) => warmupSteps === undefined || warmupRatio === undefined,
     'expected warmupSteps or warmupRatio, received both; give one of them',
   );
-/** The arguments as they are used: those of the step apart. */
-const nestedSchema = z.object({ ...dataArguments, ...runArguments, step: z.object(stepArguments) });
+type FlatArguments = z.output<typeof flatSchema>;
+type StepArguments = Pick<FlatArguments, keyof typeof stepArguments>;
 
 /** The arguments of a run, all optional but `outputDir`. */
 export type TrainingArguments = z.input<typeof flatSchema>;
 /** The arguments of a run with all defaults filled in; `step` holds the options of its training step. */
-export type ResolvedTrainingArguments = z.output<typeof nestedSchema>;
+export type ResolvedTrainingArguments = Omit<FlatArguments, keyof StepArguments> & { step: StepArguments };
 
 /**
  * Checks arguments and fills in the defaults.
  * @throws ConfigError naming every unknown key and every value out of its range
  */
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
-  const given = parseOptions('TrainingArguments', flatSchema, options);
-  return nestedSchema.parse({ ...given, step: given });
+  const given = Object.entries(parseOptions('TrainingArguments', flatSchema, options));
+  const isOfStep = ([name]: [string, unknown]): boolean => name in stepArguments;
+  const own = given.filter((argument) => !isOfStep(argument));
+  return { ...Object.fromEntries(own), step: Object.fromEntries(given.filter(isOfStep)) } as ResolvedTrainingArguments;
 }
 
 /** Workers share each batch equally. @throws ConfigError when their number does not divide it */
@@ -143,13 +145,13 @@ export function flatTrainingArguments({ step, ...own }: ResolvedTrainingArgument
 }
 
 /** The options of a run's training step. @param totalSteps updates in the whole run */
-export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: number): TrainingStepOptions {
+export function stepOptionsOf(given: ResolvedTrainingArguments, totalSteps: number): ResolvedStepOptions {
   const { step, seed, warmupRatio = DEFAULT_WARMUP_RATIO } = given;
-  return {
+  return completeStepOptions({
     ...step,
     seed,
     totalSteps,
     warmupSteps: step.warmupSteps ?? Math.ceil(warmupRatio * totalSteps),
     compile: step.compile ?? isNativeBackend(),
-  };
+  });
 }

@@ -12,7 +12,7 @@ import { runEnvironment } from '../run-folder/environment.js';
 import { loadParameters } from '../run-folder/load-parameters.js';
 import { requireFreeFolder } from '../run-folder/run-folder.js';
 import { environmentChanges, requireSameRun, type TrainerState } from '../run-folder/trainer-state.js';
-import { createTrainingStep } from '../step/compiled-step.js';
+import { openTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { type RunContext, type RunPlan } from './run-context.js';
 import { publishBest } from './saving.js';
@@ -35,7 +35,7 @@ export async function openRun<E>(plan: RunPlan<E>): Promise<OpenRun<E>> {
   const checkpoint = resume ? await store.newest((line) => progress.line(line)) : null;
   const profiler = plan.profile === null ? null : new StepProfiler(plan.profile, (line) => progress.line(line));
   if (checkpoint !== null) await loadParameters(model, checkpoint.dir);
-  const trainingStep = await createTrainingStep(model, stepOptionsOf(given, totalSteps), plan.cluster);
+  const trainingStep = await openTrainingStep(model, stepOptionsOf(given, totalSteps), plan.cluster);
   const signals = listenForStop((signal) => progress.line(`${signal}: saving, then stopping`));
   const close = async (): Promise<void> => {
     progress.stop();

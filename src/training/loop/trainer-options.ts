@@ -6,7 +6,7 @@ import { type PictureReader } from '../report/example-cards.js';
 import { type Dataset, type Task } from '../../evaluation/task.js';
 import { type TrainableModel } from '../step/trainable-model.js';
 import { type BestEvaluation } from '../run-folder/trainer-state.js';
-import { type ResolvedTrainingArguments, resolveTrainingArguments, type TrainingArguments } from '../arguments.js';
+import { type TrainingArguments } from '../arguments.js';
 import { type StepResult } from '../step/contract.js';
 
 /** A model that the trainer can save. */
@@ -60,14 +60,8 @@ export type RunParts<E> = Required<Omit<TrainerParts<E>, 'validation' | 'profile
   cluster: Cluster | null;
 };
 
-/**
- * Separates the options of a trainer.
- * @throws ConfigError for a missing part, and for arguments that are unknown or out of range
- */
-export function separateOptions<E>(options: TrainerOptions<E>): {
-  parts: RunParts<E>;
-  given: ResolvedTrainingArguments;
-} {
+/** Separates the parts of a run, with their defaults, from what else an object of options holds. @throws ConfigError for a missing part */
+export function separateParts<E>(options: TrainerParts<E>): { parts: RunParts<E>; others: object } {
   requireOptions('Trainer', options);
   const {
     model,
@@ -82,17 +76,14 @@ export function separateOptions<E>(options: TrainerOptions<E>): {
     readPicture = async () => null,
     settings = {},
     fixedSettings = {},
-    ...given
+    ...others
   } = options;
   for (const [name, value] of Object.entries({ model, task, train }))
     requireOptions(`Trainer: ${name}`, value, `an object, see TrainerOptions`);
   const needed = { model, task, train };
   const watching = { callbacks, progress, profile, cluster };
   const stored = { saveAssets, readPicture, settings, fixedSettings };
-  return {
-    parts: { ...needed, validation, ...watching, ...stored },
-    given: resolveTrainingArguments(given),
-  };
+  return { parts: { ...needed, validation, ...watching, ...stored }, others };
 }
 
 /** Why a run ended. */

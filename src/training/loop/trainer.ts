@@ -1,21 +1,13 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Independent of vision and language.
-import { ConfigError } from '../../errors.js';
-import { requireWholeShares, type ResolvedTrainingArguments, stepOptionsOf } from '../arguments.js';
+import { type ResolvedTrainingArguments, resolveTrainingArguments } from '../arguments.js';
 import { writeReport } from '../report/report.js';
-import { CheckpointStore } from '../run-folder/checkpoints.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
-import { fitBuckets } from '../../evaluation/buckets.js';
-import { epochBatches } from '../../evaluation/data-order.js';
 import { openRun } from './open-run.js';
+import { planRun } from './plan.js';
 import { type RunPlan } from './run-context.js';
 import { Run } from './run.js';
 import { requireAgreement, trainAsWorker, withCluster } from './workers.js';
-import { separateOptions, type TrainerOptions, type TrainResult } from './trainer-options.js';
-
-/** Maximum number of shapes of training batches. */
-const MAX_SHAPES = 8;
-/** The same with gradient accumulation, which records each shape for the first, middle and last batch of an update. */
-const MAX_ACCUMULATED_SHAPES = 3;
+import { separateParts, type TrainerOptions, type TrainerParts, type TrainResult } from './trainer-options.js';
 
 /**
  * One run, in one folder.
@@ -27,31 +19,12 @@ export class Trainer<E> {
   private readonly plan: RunPlan<E>;
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
-  constructor(options: TrainerOptions<E>) {
-    const { parts, given } = separateOptions(options);
-    const { task, train, validation, cluster } = parts;
-    const { batchSize, accumulationSteps, epochs, maxSteps, outputDir } = given;
-    if (train.length === 0) throw new ConfigError('Trainer: expected training examples, received an empty data set');
-    if (validation?.length === 0)
-      throw new ConfigError('Trainer: expected validation examples, received an empty data set; leave validation out');
-    requireWholeShares(given, cluster?.count ?? 1);
-    const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / accumulationSteps);
-    const totalSteps = maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * epochs));
-    const fittedBuckets = once(async () => {
-      const isCompiled = stepOptionsOf(given, totalSteps).compile === true;
-      return fitBuckets(task, train, {
-        batches: epochBatches(train, 0, given),
-        batchCount: totalSteps * accumulationSteps,
-        maxShapes: accumulationSteps === 1 ? MAX_SHAPES : MAX_ACCUMULATED_SHAPES,
-        seed: given.seed,
-        ...(isCompiled ? { batchSize } : {}),
-      });
-    });
-    this.plan = {
-      ...parts,
-      ...{ arguments: given, stepsPerEpoch, totalSteps, fittedBuckets },
-      store: new CheckpointStore(outputDir),
-    };
+  constructor(options: TrainerOptions<E>);
+  /** With arguments that are resolved, as `resolveTrainingArguments` returns them. */
+  constructor(parts: TrainerParts<E>, resolved: ResolvedTrainingArguments);
+  constructor(options: TrainerParts<E>, resolved?: ResolvedTrainingArguments) {
+    const { parts, others } = separateParts(options);
+    this.plan = planRun(parts, resolved ?? resolveTrainingArguments(others));
   }
 
   get arguments(): ResolvedTrainingArguments {
@@ -119,10 +92,4 @@ export class Trainer<E> {
       await run.close();
     }
   }
-}
-
-/** Caches the promise of the first call. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
 }

@@ -3,7 +3,7 @@ import { type Cluster } from '../../cluster/contract.js';
 import { differenceOf } from '../../cluster/difference.js';
 import { TrainingError } from '../../errors.js';
 import { listenForStop } from '../../platform/stop-signals.js';
-import { createTrainingStep } from '../step/compiled-step.js';
+import { openTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
 import { argumentRole, flatTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
@@ -60,7 +60,7 @@ export async function agreedEvaluation(cluster: Cluster, step: number, isMade: b
 /** Trains on every worker but worker 0, which logs and saves. */
 export async function trainAsWorker<E>(plan: RunPlan<E>, cluster: Cluster): Promise<TrainResult> {
   const { model, totalSteps, arguments: given } = plan;
-  const trainingStep = await createTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
+  const trainingStep = await openTrainingStep(model, stepOptionsOf(given, totalSteps), cluster);
   const signals = listenForStop(() => undefined);
   await synchronise(trainingStep, cluster);
   const reason = await workerEpochs({ ...plan, cluster, trainingStep, signals });

@@ -1,7 +1,7 @@
 // createTrainingStep in Node: the step recorded as a graph of the native engine.
 import { ConfigError } from '../../errors.js';
 import { createCompiledRunner } from '../../inference/compiled-runner.js';
-import { resolveStepOptions, type TrainingStepOptions } from './options.js';
+import { type ResolvedStepOptions, resolveStepOptions, type TrainingStepOptions } from './options.js';
 import { parametersOf, type TrainableModel } from './trainable-model.js';
 import { createEagerTrainingStep } from './eager-step.js';
 import { ModelTrainingStep } from './training-step.js';
@@ -20,12 +20,20 @@ export async function createTrainingStep(
   options: TrainingStepOptions,
   workers: WorkerGroup | null = null,
 ): Promise<TrainingStep> {
-  const resolved = resolveStepOptions(options);
-  const { compile: compiles, precision } = resolved;
+  return openTrainingStep(model, resolveStepOptions(options), workers);
+}
+
+/** createTrainingStep with options that are resolved, such as those of a run. */
+export async function openTrainingStep(
+  model: TrainableModel,
+  options: ResolvedStepOptions,
+  workers: WorkerGroup | null,
+): Promise<TrainingStep> {
+  const { compile: compiles, precision } = options;
   if (!compiles && workers !== null)
     throw new ConfigError('createTrainingStep: several workers need the compiled step; leave out compile: false');
-  if (!compiles) return createEagerTrainingStep(model, resolved);
+  if (!compiles) return createEagerTrainingStep(model, options);
   const server = workers === null ? {} : { server: workers.server };
   const runner = await createCompiledRunner(parametersOf(model), precision, server);
-  return ModelTrainingStep.create(model, resolved, runner, workers);
+  return ModelTrainingStep.create(model, options, runner, workers);
 }

@@ -1,7 +1,7 @@
 // Options of a training step: their names, checks, defaults and help texts, defined once. A run's arguments contain them.
 import { z } from 'zod';
 import { PRECISIONS } from '../../engine/recording/precision.js';
-import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
+import { expected, number, oneOf, parseOptions, SEED, text, truth, wholeNumber } from '../../options.js';
 import { OPTIMIZERS } from './optimizer.js';
 import { SCHEDULES } from './schedule.js';
 
@@ -66,9 +66,7 @@ export const STEP_OPTIONS = {
       'precision of matrix products; fp16 scales the loss, for GPUs without bf16; bf16 and fp16 require the compiled step',
     ),
   compile: truth().default(true).describe('record the step as a graph of the native engine; false runs it eagerly'),
-  seed: wholeNumber(-(2 ** 31), 2 ** 32 - 1)
-    .default(0)
-    .describe('seed of dropout'),
+  seed: SEED.default(0).describe('seed of dropout'),
 };
 
 const schema = z.strictObject(STEP_OPTIONS);
@@ -84,7 +82,11 @@ export interface ResolvedStepOptions extends Required<Omit<z.output<typeof schem
 
 /** Fills in the defaults. @throws ConfigError for an unknown option or name, or a number out of its range. */
 export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOptions {
-  const given = parseOptions('createTrainingStep', schema, options);
+  return completeStepOptions(parseOptions('createTrainingStep', schema, options));
+}
+
+/** Fills in the defaults that depend on other options. */
+export function completeStepOptions(given: z.output<typeof schema>): ResolvedStepOptions {
   const isAdamW = given.optimizer === 'adamw';
   return {
     ...given,
