@@ -1,8 +1,6 @@
 // visualbert ask: answers a question about a picture. A few seconds on a CPU, mostly for the detector, which the first call downloads.
 import type { Argv, CommandModule } from 'yargs';
-import { detectorText, isOfGivenBoxes, networkText } from '../src/features/detector-identity.js';
-import { openQuestion, type OpenedQuestion, type PredictionPrecision } from '../src/node.js';
-import { DEFAULT_TOP_K } from '../src/scores.js';
+import { openQuestion, type OpenedQuestion } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -10,20 +8,22 @@ import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 import { onePass } from './flags/one-input.js';
 import { DETECTOR_DESCRIPTION } from './flags/stores.js';
+import { type ComputingOptions, detectorText, isOfGivenBoxes, networkText, TOP_K } from './flags/internal.js';
+import { flagsOf } from './flags/settings.js';
 
-interface AskArguments extends BackendArguments {
+interface AskArguments extends BackendArguments, Omit<ComputingOptions, 'batchSize'> {
   picture: string[];
   model?: string;
   run?: string;
   detector?: string;
   answers?: string;
-  topK: number;
-  precision: PredictionPrecision;
-  allowFreshWeights: boolean;
+  topK?: number;
   json: boolean;
 }
 
 const CHECKPOINT = checkpointFlags('Run:');
+const { 'top-k': top } = flagsOf({ topK: TOP_K });
+const TOP_FLAG = { 'top-k': { ...top, alias: 'top' } };
 
 const ask: CommandModule<object, AskArguments> = {
   command: 'ask <picture..>',
@@ -52,8 +52,8 @@ const ask: CommandModule<object, AskArguments> = {
           defaultDescription: 'the one that the model was trained with',
           group: 'Run:',
         },
-        'top-k': { type: 'number', alias: 'top', default: DEFAULT_TOP_K, describe: 'number of answers' },
-        precision: precisionFlag('Run:'),
+        ...TOP_FLAG,
+        ...precisionFlag('Run:'),
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         ...BACKEND_FLAGS,

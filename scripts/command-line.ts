@@ -1,9 +1,8 @@
 // Errors of the command line as one paragraph that names flags, exit codes.
 import { styleText } from 'node:util';
 import { type OptionProblem, OptionsError } from '../src/node.js';
-import { SYSTEM_PROBLEMS } from '../src/errors.js';
-import { printable } from '../src/words.js';
 import { flagOf, inFlags } from './flags/words.js';
+import { printable, SYSTEM_PROBLEMS } from './flags/internal.js';
 
 export const EXIT_CODES = `Exit codes: 0 done; 1 an error, or \`data check\`, \`features inspect\` and \`doctor\` found problems (warnings alone: 0); 130 and 143 stopped by Ctrl-C or SIGTERM (train saves first); 138 another worker of \`train\` was lost (start again with --resume). NO_COLOR=1 prints without colors, --debug the stack of an error.`;
 

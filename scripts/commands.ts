@@ -128,10 +128,10 @@ export function createParser(args: readonly string[]): Argv {
     )
     .epilogue(EXIT_CODES)
     .demandCommand(1, 'Name a command; `visualbert --help` lists them.')
+    .middleware((flags) => requireNumbers(flags, { ...stateOf(parser).getOptions() }, args), true)
     .strict()
     .check(requireOnce)
     .check((flags, known) => requireValues(flags, known, args))
-    .check((flags, known) => requireNumbers(flags, known, args))
     .check((flags) => requireArguments(flags, positionalsOf(parser)))
     .check(requireOneCheckpoint)
     .wrap(null); // foldHelp does

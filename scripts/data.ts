@@ -10,14 +10,15 @@ import {
   openRegionFeatures,
   OWN_EXAMPLES,
   OWN_TASKS,
+  TASK_OPTIONS,
   ownDataStats,
   type OwnDataStats,
   approximateLength,
   type TextLimit,
   VisualBertProcessor,
 } from '../src/node.js';
-import { DEFAULT_MAX_LENGTH } from '../src/processing/processor-options.js';
 import { JSON_FLAG } from './flags/results.js';
+import { flagsOf } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
 import { checkSummary, problemLines } from './results/record-problems.js';
 
@@ -26,7 +27,7 @@ interface DataArguments {
   task?: (typeof OWN_TASKS)[number];
   features?: string[];
   model?: string;
-  maxTextLength: number;
+  maxTextLength?: number;
   json: boolean;
 }
 
@@ -36,6 +37,8 @@ interface ConvertArguments {
   output: string;
   json: boolean;
 }
+
+const { maxTextLength } = TASK_OPTIONS.classification.shape;
 
 const FORMAT = OWN_TASKS.map(
   (task) => `${task}:\n${OWN_EXAMPLES[task].map((record) => `  ${JSON.stringify(record)}`).join('\n')}`,
@@ -52,11 +55,7 @@ const shared = (yargs: Argv): Argv<DataArguments> =>
         describe: 'region features; images without features are reported as problems',
       },
       model: { type: 'string', describe: 'folder or hub id of the model whose tokenizer measures the texts' },
-      'max-text-length': {
-        type: 'number',
-        default: DEFAULT_MAX_LENGTH,
-        describe: 'longest text in word pieces, as in training',
-      },
+      ...flagsOf({ maxTextLength }),
       ...JSON_FLAG,
     })
     .example('$0 data check train.jsonl --features features.tsv --model uclanlp/visualbert-nlvr2-coco-pre', '')
@@ -74,9 +73,10 @@ async function statsOf(flags: DataArguments): Promise<OwnDataStats> {
 }
 
 /** The length of texts: a lower bound from their words, or exact with a model's tokenizer. */
-async function textLimit({ model, maxTextLength }: DataArguments, task: string): Promise<TextLimit> {
-  if (model === undefined) return { longest: maxTextLength, lengthOf: approximateLength, isEstimate: true };
-  const { tokenizer, maxLength } = await VisualBertProcessor.fromPretrained(model, { maxLength: maxTextLength });
+async function textLimit({ model, maxTextLength: given }: DataArguments, task: string): Promise<TextLimit> {
+  const longest = maxTextLength.parse(given);
+  if (model === undefined) return { longest, lengthOf: approximateLength, isEstimate: true };
+  const { tokenizer, maxLength } = await VisualBertProcessor.fromPretrained(model, { maxLength: longest });
   const special = task === 'answering' ? 4 : 2; // [CLS], [SEP]; a question ends in ? [MASK]
   return {
     longest: maxLength,

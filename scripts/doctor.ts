@@ -1,8 +1,8 @@
 // visualbert doctor: reports what this machine has, which backends work, what is missing and the command that fixes each problem.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
-import { gigabytes } from '../src/words.js';
 import { counted, examineMachine, type MachineReport } from '../src/node.js';
+import { gigabytes } from './flags/internal.js';
 
 export const command: CommandModule<object, { json: boolean }> = {
   command: 'doctor',

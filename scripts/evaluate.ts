@@ -2,11 +2,12 @@
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
-import { COMPUTING_FLAGS, type ComputingArguments, computingOptions, JSON_FLAG } from './flags/results.js';
+import { COMPUTING_FLAGS, computingOptions, JSON_FLAG } from './flags/results.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { runEvaluation } from './results/evaluation.js';
+import { type ComputingOptions } from './flags/internal.js';
 
-interface EvaluateArguments extends BackendArguments, ExampleArguments, ComputingArguments {
+interface EvaluateArguments extends BackendArguments, ExampleArguments, ComputingOptions {
   output?: string;
   shard?: string;
   json: boolean;

@@ -3,10 +3,9 @@ import { readFile } from 'node:fs/promises';
 import {
   type AnyOneInput,
   evaluateExplanations,
+  type EvaluateExplanationsOptions,
   evaluateHeads,
-  EXPLANATION_METHODS,
   type ExplainOptions,
-  type ExplanationMethod,
   explain as explainInput,
   pageDataOf,
   type PipelineName,
@@ -20,23 +19,24 @@ import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } fr
 import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
-import { defined } from '../src/options.js';
+import { flagsOf, givenValues } from './flags/settings.js';
+import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS } from './flags/internal.js';
 
-interface ExplainArguments extends BackendArguments, OneInputArguments, ExampleArguments {
+interface ExplainArguments
+  extends
+    BackendArguments,
+    OneInputArguments,
+    ExampleArguments,
+    Pick<ExplainOptions, 'method' | 'layer' | 'head' | 'pairs'>,
+    Pick<EvaluateExplanationsOptions, 'limit' | 'seed'> {
   answer?: string;
-  method: ExplanationMethod;
-  layer?: number;
-  head?: number;
-  pairs: boolean;
   output?: string;
   json: boolean;
-  allowFreshWeights: boolean;
   evaluate: boolean;
   heads: boolean;
-  limit?: number;
-  seed: number;
 }
 
+const { method, answer, layer, head, pairs } = EXPLAIN_OPTIONS;
 const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
@@ -53,21 +53,8 @@ export const command = commandByTask<ExplainArguments>(
         describe: 'a phrase of the sentence; the first is explained',
         group: 'One question:',
       },
-      answer: { type: 'string', describe: 'the answer to explain; default: the most likely one', group: WHAT },
-      method: {
-        choices: EXPLANATION_METHODS,
-        default: 'relevance' as const,
-        describe: 'method of the numbers; a page has all methods',
-        group: WHAT,
-      },
-      layer: { type: 'number', describe: 'attention layer, from 0; default: the last', group: WHAT },
-      head: { type: 'number', describe: 'attention head, from 0; default: the mean of all', group: WHAT },
-      pairs: {
-        type: 'boolean',
-        default: false,
-        describe: 'also leave out each word together with each region',
-        group: WHAT,
-      },
+      ...flagsOf({ method, layer, head, pairs }, WHAT),
+      answer: { type: 'string', describe: answer.description, group: WHAT }, // a number too is the text of an answer
       output: { type: 'string', describe: 'HTML file to write', group: 'Result:' },
       picture: {
         ...PICTURE_FLAGS.picture,
@@ -88,8 +75,7 @@ export const command = commandByTask<ExplainArguments>(
         describe: 'accuracy of the most attended region for phrases, by layer and head (flickr, grounding)',
         group: MANY,
       },
-      limit: { type: 'number', describe: 'maximum number of examples', group: MANY },
-      seed: { type: 'number', default: 0, describe: 'seed of the random order', group: MANY },
+      ...flagsOf(EXPLANATION_EVALUATION_OPTIONS, MANY),
       ...exampleFlags(task),
       ...BACKEND_FLAGS,
     },
@@ -152,9 +138,11 @@ async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments
 }
 
 async function printNumbers({ pipeline, input }: OneInput<PipelineName>, flags: ExplainArguments): Promise<void> {
-  const { answer, method, layer, head, pairs } = flags;
-  const options: ExplainOptions = { method, pairs, ...defined({ answer, layer, head }) };
-  const explanation = await explainInput(pipeline, input, options);
+  const explanation = await explainInput(
+    pipeline,
+    input,
+    givenValues({ ...flags }, { method, answer, layer, head, pairs }),
+  );
   console.log(
     flags.json ? JSON.stringify({ question: flags.question, ...explanation }, null, 2) : explanationTable(explanation),
   );

@@ -9,8 +9,6 @@ import {
   writeTsvFeatures,
   writeVcrFeatures,
 } from '../src/node.js';
-import { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../src/features/pixel-options.js';
-import { defined } from '../src/options.js';
 import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { command as draw } from './features/draw.js';
@@ -19,6 +17,7 @@ import { JSON_FLAG } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
+import { defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './flags/internal.js';
 
 interface FeatureArguments extends Partial<PictureFeatureOptions> {
   features: string[];

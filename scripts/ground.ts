@@ -12,14 +12,16 @@ import {
   PICTURE_FLAGS,
 } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
+import { TOP_K } from './flags/internal.js';
+import { flagsOf } from './flags/settings.js';
 
 interface GroundArguments extends BackendArguments, OneInputArguments {
-  top: number;
+  top?: number;
   json: boolean;
-  allowFreshWeights: boolean;
 }
 
 const { question, image } = ONE_INPUT_FLAGS;
+const TOP_REGIONS = TOP_K.unwrap().default(3).describe('number of regions per phrase');
 
 const ground: CommandModule<object, GroundArguments> = {
   command: 'ground',
@@ -37,10 +39,10 @@ const ground: CommandModule<object, GroundArguments> = {
         },
         image,
         ...PICTURE_FLAGS,
-        top: { type: 'number', default: 3, describe: 'number of regions per phrase' },
+        ...flagsOf({ top: TOP_REGIONS }),
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
-        precision: precisionFlag(),
+        ...precisionFlag(),
         ...featureFlags("Features (default: the run's options):"),
         ...BACKEND_FLAGS,
       })
@@ -56,7 +58,7 @@ const ground: CommandModule<object, GroundArguments> = {
         throw new Error(
           `Expected a checkpoint for phrase-grounding, received one for ${opened.task}: use \`visualbert predict\`.`,
         );
-      const phrases = await opened.pipeline(opened.input, { topK: flags.top });
+      const phrases = await opened.pipeline(opened.input, { topK: TOP_REGIONS.parse(flags.top) });
       if (flags.json) console.log(JSON.stringify({ sentence: flags.question, phrases }, null, 2));
       else console.log(phrases.map(linesOf).join('\n'));
     } finally {

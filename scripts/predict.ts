@@ -1,23 +1,22 @@
 // visualbert predict: answers one question, or writes the evaluation server's file for a test set. A second on a CPU for one question, mostly
 // for loading the model; for a file about as long as an evaluation.
 import { predictionOptions, readRun } from '../src/node.js';
-import { DEFAULT_TOP_K } from '../src/scores.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withStored } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
-import { COMPUTING_FLAGS, type ComputingArguments, computingOptions, JSON_FLAG } from './flags/results.js';
+import { COMPUTING_FLAGS, computingOptions, JSON_FLAG } from './flags/results.js';
+import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { runEvaluation } from './results/evaluation.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
+import { type ComputingOptions, TOP_K } from './flags/internal.js';
 
-interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingArguments {
-  top: number;
+interface PredictArguments extends BackendArguments, ExampleArguments, OneInputArguments, ComputingOptions {
+  top?: number;
   json: boolean;
   output?: string;
   shard?: string;
-  precision: ComputingArguments['precision'];
-  allowFreshWeights: boolean;
 }
 
 export const command = commandByTask<PredictArguments>(
@@ -29,7 +28,7 @@ export const command = commandByTask<PredictArguments>(
       ...COMPUTING_FLAGS,
       ...JSON_FLAG,
       ...ONE_INPUT_FLAGS,
-      top: { type: 'number', default: DEFAULT_TOP_K, describe: 'number of answers', group: 'One question:' },
+      ...flagsOf({ top: TOP_K }, 'One question:'),
       output: {
         type: 'string',
         describe: 'file to write in the format of the evaluation server; labels are not required',

@@ -4,7 +4,6 @@ import {
   DETECTOR_NAMES,
   listenForStop,
   openPictureDetector,
-  type PredictionPrecision,
   serve as startServer,
   type ServeOptions,
   setLogger,
@@ -15,20 +14,25 @@ import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { featureFlags, type OneInputArguments, pixelsOf } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
-import { defined } from '../src/options.js';
-import { type ListenOptions, SERVE_LIMITS, SERVE_OPTIONS } from '../src/serve/options.js';
+import {
+  type ComputingOptions,
+  defined,
+  type PictureFeatureOptions,
+  type ListenOptions,
+  SERVE_LIMITS,
+  SERVE_OPTIONS,
+} from './flags/internal.js';
 
 interface ServeArguments
   extends
     BackendArguments,
     ListenOptions,
-    Pick<OneInputArguments, 'run' | 'model' | 'features' | 'answers' | 'grid' | 'cells' | 'look'> {
+    Pick<OneInputArguments, 'run' | 'model' | 'features' | 'answers' | keyof PictureFeatureOptions>,
+    Omit<ComputingOptions, 'batchSize'> {
   pictures?: string[];
   detector?: string;
   /** False for `--no-token`. */
   token?: string | false;
-  precision: PredictionPrecision;
-  allowFreshWeights: boolean;
   limitBody?: number;
   limitRegions?: number;
   limitCharacters?: number;
@@ -91,7 +95,7 @@ const serve: CommandModule<object, ServeArguments> = {
         },
         json: { ...JSON_FLAG.json, describe: 'print the address as JSON', group: LISTEN },
         ...flagsOf({ batchSize }),
-        precision: precisionFlag(),
+        ...precisionFlag(),
         ...FRESH_WEIGHTS_FLAG,
         ...flagsOf(LIMITS, 'Limits:'),
         ...BACKEND_FLAGS,

@@ -5,6 +5,7 @@ import {
   type Cluster,
   counted,
   createProgress,
+  gatherSettings,
   openTrainRun,
   RUN_OPTIONS,
   shellWord,
@@ -21,8 +22,7 @@ import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { JSON_FLAG, leftOutLines } from './flags/results.js';
 import { exitCodeOf } from './results/signal-exit.js';
-import { settingsOf } from './flags/run-settings.js';
-import { flagsOf } from './flags/settings.js';
+import { flagsOf, givenValues } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
 import { isLauncher, joinNamedCluster, launch, WORKER_FLAGS, type WorkerArguments } from './flags/workers.js';
 
@@ -35,6 +35,11 @@ interface TrainArguments extends BackendArguments, WorkerArguments {
 }
 
 const PROFILE_FILE = 'profile.json';
+
+function settingsOf(task: TaskName, flags: TrainArguments): Promise<RunSettings> {
+  const shape = { ...RUN_OPTIONS, ...TASK_OPTIONS[task].shape, ...TRAINING_ARGUMENTS };
+  return gatherSettings(task, givenValues({ ...flags }, shape), flags.config);
+}
 
 export const command: CommandModule = {
   command: 'train',

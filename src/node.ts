@@ -164,6 +164,7 @@ export type { MetricsEntry } from './training/log/metrics-log.js';
 export { createProgress, duration, lineProgress, SILENT_PROGRESS } from './training/log/progress.js';
 export type { Progress } from './training/log/progress.js';
 export { TensorBoardWriter } from './training/log/tensorboard.js';
+export { gatherSettings } from './runs/gather-settings.js';
 export { openTrainRun, requireStartable } from './runs/train.js';
 export type { TrainRun } from './runs/train.js';
 export { evaluateRun } from './runs/evaluate.js';

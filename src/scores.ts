@@ -1,9 +1,16 @@
 // Scores of classes: probabilities, the best classes, and the label that stands for none.
+import { z } from 'zod';
 import { ConfigError } from './errors.js';
-import { shown } from './options.js';
+import { expected, shown, wholeNumber } from './options.js';
 
 /** How many of the best answers are returned by default. */
 export const DEFAULT_TOP_K = 5;
+
+/** How many of the best answers are returned; Infinity for all. */
+export const TOP_K = z
+  .union([wholeNumber(1), z.literal(Infinity)], { error: expected('a whole number of at least 1') })
+  .default(DEFAULT_TOP_K)
+  .describe('number of answers');
 
 /** The integer label that losses ignore. */
 export const IGNORED_LABEL = -100;

@@ -123,6 +123,7 @@ const EDGES: Record<string, readonly string[]> = {
   runs: [
     'checkpoint',
     'config',
+    'engine/recording',
     'evaluation',
     'explain',
     'features',
@@ -196,7 +197,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['cluster', 'features', 'node', 'pipelines', 'processing', 'runs', 'serve', 'training/step'],
+  scripts: ['cluster', 'engine', 'explain', 'features', 'node', 'runs', 'serve', 'vision'],
   examples: ['index', 'node'],
 };
 
@@ -283,6 +284,13 @@ describe('architecture', () => {
     }
     const single = [...users].filter(([, modules]) => modules.size < 2);
     expect(single.map(([path, modules]) => `${relative(ROOT, path)}: only by ${[...modules].join()}`)).toEqual([]);
+  });
+
+  test('commands import the public surface, and what else they need in one file', () => {
+    const isPublic = (specifier: string): boolean => !/\/src\//.test(specifier) || specifier.endsWith('/src/node.js');
+    const internal = join(ROOT, 'scripts', 'flags', 'internal.ts');
+    const others = files(join(ROOT, 'scripts')).filter((path) => path !== internal && !importsOf(path).every(isPublic));
+    expect(others).toEqual([]);
   });
 
   test('modules form no cycle', () => {

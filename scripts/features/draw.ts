@@ -1,17 +1,16 @@
 // visualbert features draw: the regions of one image over its picture.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { counted, drawRegions } from '../../src/node.js';
+import { counted, drawRegions, type DrawRegionsOptions } from '../../src/node.js';
 import { JSON_FLAG } from '../flags/results.js';
+import { flagsOf } from '../flags/settings.js';
 import { OUTPUT_FLAG } from '../flags/stores.js';
+import { DRAW_OPTIONS } from '../flags/internal.js';
 
-interface DrawArguments {
+interface DrawArguments extends Pick<DrawRegionsOptions, keyof typeof DRAW_OPTIONS> {
   features: string[];
   pictures: string[];
   image?: string;
   output: string;
-  maxBoxes: number;
-  labels?: string;
-  attributeLabels?: string;
   json: boolean;
 }
 
@@ -45,12 +44,7 @@ const drawModule: CommandModule<object, DrawArguments> = {
         },
         image: { type: 'string', describe: 'id of the image; required if the features have several images' },
         output: { ...OUTPUT_FLAG.output, describe: 'picture to write: .png, .jpg or .webp' },
-        'max-boxes': { type: 'number', default: 36, describe: 'maximum number of regions' },
-        labels: {
-          type: 'string',
-          describe: 'file with class names, one per line, such as objects_vocab.txt; default: COCO names, else numbers',
-        },
-        'attribute-labels': { type: 'string', describe: 'file with attribute names, such as attributes_vocab.txt' },
+        ...flagsOf(DRAW_OPTIONS),
         ...JSON_FLAG,
       })
       .example(

@@ -1,36 +1,25 @@
 // visualbert features extract: detects regions in pictures and writes them into a store. About a second per picture on a CPU with the larger detectors; resumable.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import {
-  counted,
-  extractFeatures,
-  type Extraction,
-  listenForStop,
-  type Precision,
-  PRECISIONS,
-} from '../../src/node.js';
+import { counted, extractFeatures, type Extraction, type ExtractOptions, listenForStop } from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { exitCodeOf } from '../results/signal-exit.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { shardFlag, shardOf } from '../flags/shard.js';
 import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
-import { DETECTOR_DESCRIPTION, HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
+import { flagsOf, givenValues } from '../flags/settings.js';
+import { DETECTOR_DESCRIPTION, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
+import { EXTRACT_OPTIONS } from '../flags/internal.js';
 
-interface ExtractArguments extends BackendArguments {
+interface ExtractArguments extends BackendArguments, Pick<ExtractOptions, keyof typeof EXTRACT_OPTIONS> {
   pictures: string[];
   detector: string;
   output: string;
-  half: boolean;
   shard?: string;
-  batchSize: number;
-  precision: Precision;
-  column?: string;
-  nameBy: 'file' | 'path';
-  skipBadImages: boolean;
   json: boolean;
 }
 
 async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<void> {
-  const { pictures, detector, output, half: isHalf, batchSize, precision, column, nameBy, skipBadImages, json } = flags;
+  const { pictures, detector, output, json } = flags;
   const shard = shardOf(flags.shard);
   await useBackend(flags, 'infer');
   const [bar, downloads, stop] = [createCountBar('images'), createDownloadBar(), new AbortController()];
@@ -40,19 +29,8 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
   });
   try {
     const made = await extractFeatures({
-      ...{
-        pictures,
-        detector,
-        output,
-        half: isHalf,
-        shard,
-        batchSize,
-        precision,
-        column,
-        nameBy,
-        skipBadImages,
-        signal: stop.signal,
-      },
+      ...givenValues({ ...flags }, EXTRACT_OPTIONS),
+      ...{ pictures, detector, output, shard, signal: stop.signal },
       onProgress: downloads.update,
       onImage: (done, all) => {
         downloads.stop();
@@ -101,29 +79,8 @@ const extractModule: CommandModule<object, ExtractArguments> = {
           describe: DETECTOR_DESCRIPTION,
         },
         output: { ...OUTPUT_FLAG.output, describe: 'store to write (.vbf)' },
-        ...HALF_FLAG,
         shard: shardFlag('the pictures'),
-        'batch-size': {
-          type: 'number',
-          default: 1,
-          describe: 'pictures per batch, padded to one size: faster, but padding affects regions at the edges',
-        },
-        precision: {
-          choices: PRECISIONS,
-          default: 'fp32' as const,
-          describe: 'precision of convolutions and matrix products',
-        },
-        'skip-bad-images': {
-          type: 'boolean',
-          default: false,
-          describe: 'leave out and list pictures that cannot be read or have no regions',
-        },
-        column: { type: 'string', describe: 'column of pictures in Parquet files with several' },
-        'name-by': {
-          choices: ['file', 'path'] as const,
-          default: 'file' as const,
-          describe: 'what the image ids are: names of files, or paths below the given folder or archive',
-        },
+        ...flagsOf(EXTRACT_OPTIONS),
         ...JSON_FLAG,
         ...BACKEND_FLAGS,
       })

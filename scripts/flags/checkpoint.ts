@@ -1,5 +1,5 @@
 // Flags of commands that load a checkpoint, from a run or elsewhere.
-import { defined } from '../../src/options.js';
+import { defined } from './internal.js';
 
 interface CheckpointFlag {
   type: 'string';

@@ -1,4 +1,4 @@
-// Checks of all flags of all commands, before anything is read: each given once, with a value, numbers in their range.
+// Checks of all flags of all commands, before anything is read: each given once, with a value. The ranges of numbers are in their schemas.
 import { kebab } from '../../src/node.js';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -57,46 +57,11 @@ export function requireOneCheckpoint({ run, model }: Flags): true {
   return true;
 }
 
-/** What the number of a flag may be. */
-interface Range {
-  least: number;
-  most?: number;
-  /** Whether it may have a fraction; `least` itself is then too little. */
-  isFraction?: true;
-}
-
-const [COUNT, INDEX, ABOVE_ZERO]: Range[] = [{ least: 1 }, { least: 0 }, { least: 0, isFraction: true }] as const;
-
-/** The ranges of flags that are no settings: those are checked with all that a config file holds. */
-export const RANGES: Readonly<Record<string, Range>> = {
-  'batch-size': COUNT,
-  head: INDEX,
-  'inter-op-threads': COUNT,
-  layer: INDEX,
-  limit: COUNT,
-  'limit-body': ABOVE_ZERO,
-  'limit-characters': COUNT,
-  'limit-regions': COUNT,
-  'limit-seconds': ABOVE_ZERO,
-  'limit-waiting': COUNT,
-  'max-boxes': COUNT,
-  'max-restarts': INDEX,
-  'max-text-length': { least: 4, most: 512 },
-  port: { least: 0, most: 65535 },
-  seed: { least: -(2 ** 31), most: 2 ** 32 - 1 },
-  threads: COUNT,
-  top: COUNT,
-  'top-k': COUNT,
-  'worker-timeout': ABOVE_ZERO,
-  workers: COUNT,
-  ...{ cells: COUNT, grid: COUNT },
-};
-
 /**
- * A check of all commands, as `requireOnce`.
- * @throws Error naming a flag of a number with a value that is none, or that is out of its range
+ * A check of all commands, before the numbers are compared with their ranges.
+ * @throws Error naming a flag of a number with a value that is none
  */
-export function requireNumbers(flags: Flags, known: Flags, args: readonly string[]): true {
+export function requireNumbers(flags: Flags, known: Flags, args: readonly string[]): void {
   for (const name of known['number'] as readonly string[]) {
     const value = flags[name];
     if (typeof value !== 'number') continue;
@@ -105,21 +70,7 @@ export function requireNumbers(flags: Flags, known: Flags, args: readonly string
     if (Number.isNaN(value) || text?.trim() === '')
       // an empty text counts as 0
       throw new Error(`--${typed}: expected a number, received ${JSON.stringify(text ?? '')}`);
-    const range = RANGES[name];
-    if (range !== undefined && !isWithin(value, range))
-      throw new Error(`--${typed}: expected ${rangeText(range)}, received ${value}`);
   }
-  return true;
-}
-
-function isWithin(value: number, { least, most = Infinity, isFraction }: Range): boolean {
-  if (isFraction) return value > least && value < Infinity;
-  return Number.isSafeInteger(value) && value >= least && value <= most;
-}
-
-function rangeText({ least, most, isFraction }: Range): string {
-  if (isFraction) return `a number above ${least}`;
-  return `a whole number ${most === undefined ? `of at least ${least}` : `from ${least} to ${most}`}`;
 }
 
 /** The one of a flag's names that was typed. */

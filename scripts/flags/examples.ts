@@ -11,8 +11,8 @@ import {
   type TaskName,
   validationOptions,
 } from '../../src/node.js';
-import { requireStoredPaths } from '../../src/runs/stored-paths.js';
 import { flagsOf, givenValues, type Shape } from './settings.js';
+import { requireStoredPaths } from './internal.js';
 
 /** The flags of commands over the examples of a run, or of a task and a model. */
 export interface ExampleArguments {

@@ -8,11 +8,10 @@ import {
   readRun,
   TASK_OPTIONS,
 } from '../../src/node.js';
-import { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../../src/features/pixel-options.js';
 import { sourceOf } from './checkpoint.js';
 import { flagsOf } from './settings.js';
 import { DETECTOR_DESCRIPTION } from './stores.js';
-import { defined } from '../../src/options.js';
+import { type ComputingOptions, defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './internal.js';
 
 const GROUP = 'One question:';
 
@@ -60,7 +59,7 @@ export function featureFlags(group: string): ReturnType<typeof flagsOf> {
   return flagsOf({ features, answers, ...PICTURE_FEATURE_OPTIONS }, group);
 }
 
-export interface OneInputArguments extends Partial<PictureFeatureOptions> {
+export interface OneInputArguments extends Partial<PictureFeatureOptions>, Omit<ComputingOptions, 'batchSize'> {
   run?: string;
   model?: string;
   question?: string;
@@ -72,8 +71,6 @@ export interface OneInputArguments extends Partial<PictureFeatureOptions> {
   object?: string[];
   phrase?: string[];
   answers?: string;
-  precision?: PredictionPrecision;
-  allowFreshWeights?: boolean;
 }
 
 /** The options of features from pictures: those of flags, else those of the run. */
@@ -89,17 +86,7 @@ export async function pixelsOf({
 
 /** Opens the checkpoint with the input of the flags; a run's options apply to its features. */
 export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
-  const {
-    question,
-    features,
-    image,
-    choice,
-    object,
-    phrase,
-    answers,
-    precision = 'fp32',
-    allowFreshWeights = false,
-  } = flags;
+  const { question, features, image, choice, object, phrase, answers, precision, allowFreshWeights = false } = flags;
   if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
   if (question.trim() === '')
     throw new Error(
@@ -133,7 +120,7 @@ async function openPicture(
     features,
     phrase,
     answers,
-    precision = 'fp32',
+    precision,
     allowFreshWeights = false,
     ...rest
   }: OneInputArguments,
@@ -163,6 +150,8 @@ export function percent(score: number): string {
 }
 
 /** Options of a single pass: recording would cost more than it saves, but low precisions require it. */
-export function onePass(precision: PredictionPrecision): { compile: false } | { precision: PredictionPrecision } {
+export function onePass(
+  precision: PredictionPrecision = 'fp32',
+): { compile: false } | { precision: PredictionPrecision } {
   return precision === 'fp32' ? { compile: false } : { precision };
 }

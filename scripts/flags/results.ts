@@ -1,53 +1,26 @@
 // Flags that commands with results share.
-import { counted, type LeftOutImage, type PredictionPrecision, PREDICTION_PRECISIONS } from '../../src/node.js';
-import { defined } from '../../src/options.js';
-import { DEFAULT_BATCH_SIZE } from '../../src/pipelines/create.js';
+import { counted, type LeftOutImage } from '../../src/node.js';
+import { flagsOf, givenValues } from './settings.js';
+import { COMPUTING_OPTIONS, type ComputingOptions } from './internal.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
+const { precision, allowFreshWeights } = COMPUTING_OPTIONS;
+
 /** For commands that load a model for inference. */
-export const FRESH_WEIGHTS_FLAG = {
-  'allow-fresh-weights': {
-    type: 'boolean',
-    default: false,
-    describe: 'only warn if the file lacks parameters of the model, which are then initialized randomly',
-    group: 'Run:',
-  },
-} as const;
+export const FRESH_WEIGHTS_FLAG = flagsOf({ allowFreshWeights }, 'Run:');
 
 /** For commands that predict. */
-export function precisionFlag(group?: string): PrecisionFlag {
-  return {
-    choices: PREDICTION_PRECISIONS,
-    default: 'fp32',
-    describe: 'precision of matrix products',
-    ...defined({ group }),
-  };
-}
-
-interface PrecisionFlag {
-  choices: readonly PredictionPrecision[];
-  default: PredictionPrecision;
-  describe: string;
-  group?: string;
+export function precisionFlag(group?: string): ReturnType<typeof flagsOf> {
+  return flagsOf({ precision }, group);
 }
 
 /** For commands that read many examples. */
-export const COMPUTING_FLAGS = {
-  'batch-size': { type: 'number', describe: `examples in one batch; default ${DEFAULT_BATCH_SIZE}`, group: 'Run:' },
-  precision: precisionFlag('Run:'),
-  ...FRESH_WEIGHTS_FLAG,
-} as const;
-
-export interface ComputingArguments {
-  batchSize?: number;
-  precision: PredictionPrecision;
-  allowFreshWeights: boolean;
-}
+export const COMPUTING_FLAGS = flagsOf(COMPUTING_OPTIONS, 'Run:');
 
 /** The options of the given flags. */
-export function computingOptions({ batchSize, precision, allowFreshWeights }: ComputingArguments): ComputingArguments {
-  return { precision, allowFreshWeights, ...defined({ batchSize }) };
+export function computingOptions(flags: ComputingOptions): ComputingOptions {
+  return givenValues({ ...flags }, COMPUTING_OPTIONS);
 }
 
 /** Number of left-out images that are shown; `--json` lists all. */

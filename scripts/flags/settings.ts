@@ -2,19 +2,24 @@
 import type { Options } from 'yargs';
 import { z } from 'zod';
 import { kebab } from '../../src/node.js';
-import { defined } from '../../src/options.js';
 import { inFlags } from './words.js';
+import { defined } from './internal.js';
 
 export type Schema = z.core.$ZodType;
 
 /** Options by their camelCase names. */
 export type Shape = Readonly<Record<string, Schema>>;
 
-/** One flag per field, in kebab-case; without yargs defaults, which would override the values of a config file. */
+/**
+ * One flag per field, in kebab-case; without yargs defaults, which would override the values of a config file. Numbers are checked while the
+ * command line is parsed, before anything is read.
+ */
 export function flagsOf(shape: Shape, group?: string): Record<string, Options> {
   return Object.fromEntries(
     describedOptions(shape).map(({ name, flag, fallback, isRequired, meaning }) => {
-      const kind = kindOf(unwrapped(shape[name] as Schema).type);
+      const schema = shape[name] as Schema;
+      const kind = kindOf(unwrapped(schema).type);
+      if (kind.type === 'number') kind.coerce = (value: unknown) => checkedNumber(flag, schema, value);
       const shown = fallback === undefined ? {} : { defaultDescription: fallback };
       const describe = isRequired ? `${inFlags(meaning)} [required]` : inFlags(meaning);
       return [flag, { ...kind, describe, ...shown, requiresArg: kind.type !== 'boolean', ...defined({ group }) }];
@@ -96,6 +101,14 @@ function kindOf(schema: Schema): Options {
     default:
       return { type: 'string' };
   }
+}
+
+/** @throws Error for a number that the schema refuses; what is none, or given twice, other checks refuse */
+function checkedNumber(flag: string, schema: Schema, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isNaN(value)) return value;
+  const { error } = z.safeParse(schema, value);
+  if (error !== undefined) throw new Error(`--${flag}: ${error.issues[0]?.message}`);
+  return value;
 }
 
 function numberIfDigits(value: string): string | number {

@@ -1,11 +1,11 @@
 // Flags of commands that write or describe region features.
+import { flagsOf } from './settings.js';
 import { DETECTOR_NAMES, type StoredDetector } from '../../src/node.js';
+import { EXTRACT_OPTIONS } from './internal.js';
 
 export const DETECTOR_DESCRIPTION = `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`;
 
-export const HALF_FLAG = {
-  half: { type: 'boolean', default: false, describe: 'store half floats: half the size, 11 significant bits' },
-} as const;
+export const HALF_FLAG = flagsOf({ half: EXTRACT_OPTIONS.half });
 export const OUTPUT_FLAG = {
   output: { type: 'string', demandOption: true, describe: 'file or folder to write' },
 } as const;

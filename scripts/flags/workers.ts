@@ -5,45 +5,32 @@ import {
   type Cluster,
   clusterFromTfConfig,
   joinCluster,
+  type JoinOptions,
   launchWorkers,
   requireStartable,
   type RunSettings,
 } from '../../src/node.js';
-import { JOIN_DEFAULTS } from '../../src/cluster/join.js';
-import { WIRE_PRECISIONS, type WirePrecision } from '../../src/training/step/worker-group.js';
 import { type BackendArguments } from './backend.js';
+import { flagsOf } from './settings.js';
+import { JOIN_OPTIONS, LAUNCH_OPTIONS } from './internal.js';
 
-export const WORKER_FLAGS = {
-  workers: {
-    type: 'number',
-    describe: 'processes on this machine that share each batch, one for each GPU or group of cores; default: 1',
-    group: 'Workers:',
+const { workers, maxRestarts } = LAUNCH_OPTIONS;
+
+export const WORKER_FLAGS = flagsOf(
+  {
+    workers,
+    maxRestarts: maxRestarts.describe(`with --workers: ${maxRestarts.description}`),
+    workerTimeout: JOIN_OPTIONS.timeoutSeconds,
+    exchangePrecision: JOIN_OPTIONS.wire,
   },
-  'max-restarts': {
-    type: 'number',
-    default: 3,
-    describe: 'with --workers: maximum number of restarts from the last checkpoint after a worker is lost',
-    group: 'Workers:',
-  },
-  'worker-timeout': {
-    type: 'number',
-    default: JOIN_DEFAULTS.timeoutSeconds,
-    describe: 'seconds to wait for a worker before all workers end with an error',
-    group: 'Workers:',
-  },
-  'exchange-precision': {
-    choices: WIRE_PRECISIONS,
-    default: JOIN_DEFAULTS.wire,
-    describe: 'precision of the gradients that workers exchange',
-    group: 'Workers:',
-  },
-} as const;
+  'Workers:',
+);
 
 export interface WorkerArguments {
   workers?: number;
-  maxRestarts: number;
-  workerTimeout: number;
-  exchangePrecision: WirePrecision;
+  maxRestarts?: number;
+  workerTimeout?: number;
+  exchangePrecision?: JoinOptions['wire'];
 }
 
 /** Whether this process only starts the workers. */

@@ -10,7 +10,7 @@ export interface FoundAnswers {
 }
 
 /** The answers of a checkpoint of any task; one list per mask. */
-export async function answersOf(opened: AnyOneInput, topK: number): Promise<FoundAnswers[]> {
+export async function answersOf(opened: AnyOneInput, topK?: number): Promise<FoundAnswers[]> {
   switch (opened.task) {
     case 'visual-question-answering': {
       const found = await opened.pipeline(opened.input, { topK });

@@ -1,6 +1,6 @@
 // Formats the problems of a file for `data check`: a few lines of each kind, and the number of the others.
 import { counted, type OwnTaskName, type RecordProblem } from '../../src/node.js';
-import { printable } from '../../src/words.js';
+import { printable } from '../flags/internal.js';
 
 /** Number of lines of one kind that are printed. */
 const SHOWN = 3;

@@ -1,26 +1,31 @@
 // Makes this process a worker of a cluster: its server, then the rendezvous of all.
 import { createServer } from 'node:net';
+import { z } from 'zod';
 import { startServer, type WorkerAddresses } from '../engine/session/server.js';
 import { loadNative } from '../engine/load/native.js';
 import { packageVersion } from '../engine/load/paths.js';
 import { ConfigError, EngineError, errorMessage } from '../errors.js';
-import { defined, requireOptions } from '../options.js';
-import type { WirePrecision } from '../training/step/worker-group.js';
+import { number, oneOf, parseOptions, requireOptions } from '../options.js';
+import { WIRE_PRECISIONS } from '../training/step/worker-group.js';
 import { workerName } from './channel.js';
 import type { Cluster } from './contract.js';
 import { openCoordinator } from './coordinator.js';
 import { openMember } from './member.js';
 
-/** Options of `joinCluster`. */
-export interface JoinOptions {
-  /** Seconds to wait for a worker, at the start and between its messages. Default 60. */
-  timeoutSeconds?: number;
-  /** Precision in which gradients are sent between workers. Default fp32. */
-  wire?: WirePrecision;
-}
+/** How the workers of a cluster exchange: names, checks, defaults and help texts. */
+export const JOIN_OPTIONS = {
+  timeoutSeconds: number('a number above 0', (x) => x > 0)
+    .default(60)
+    .describe(
+      'seconds to wait for a worker, at the start and between its messages, before all workers end with an error',
+    ),
+  wire: oneOf(WIRE_PRECISIONS).default('fp32').describe('precision of the gradients that workers exchange'),
+};
 
-/** The defaults of `JoinOptions`. */
-export const JOIN_DEFAULTS = { timeoutSeconds: 60, wire: 'fp32' } as const satisfies Required<JoinOptions>;
+const schema = z.strictObject(JOIN_OPTIONS);
+
+/** Options of `joinCluster`. */
+export type JoinOptions = z.input<typeof schema>;
 
 /**
  * Joins a cluster and waits until all its workers have. Once in a process: TensorFlow's server serves until the process ends. It listens on
@@ -29,15 +34,12 @@ export const JOIN_DEFAULTS = { timeoutSeconds: 60, wire: 'fp32' } as const satis
  */
 export async function joinCluster(named: WorkerAddresses, options: JoinOptions = {}): Promise<Cluster> {
   requireOptions('joinCluster', named, 'the addresses of the workers and the number of this one');
-  requireOptions('joinCluster', options);
   const { addresses, worker } = named;
-  const { timeoutSeconds, wire } = { ...JOIN_DEFAULTS, ...defined(options) };
+  const { timeoutSeconds, wire } = parseOptions('joinCluster', schema, options);
   if (!Array.isArray(addresses) || typeof addresses[worker] !== 'string')
     throw new ConfigError(
       `joinCluster: worker: expected the number of one of the addresses, received ${String(worker)}`,
     );
-  if (!(timeoutSeconds > 0))
-    throw new ConfigError(`joinCluster: timeoutSeconds: expected a number above 0, received ${timeoutSeconds}`);
   await requireFreePort(worker, addresses);
   const { tensorflow } = loadNative().info;
   const server = startServer({ addresses, worker });

@@ -2,23 +2,31 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { ConfigError } from '../errors.js';
-import { requireOptions } from '../options.js';
+import { z } from 'zod';
+import { parseOptions, wholeNumber } from '../options.js';
 import { freePorts } from './free-ports.js';
+import { JOIN_OPTIONS } from './join.js';
 
 /** Exit code of a worker that lost another one: among the codes on which Kubeflow restarts a process, the one for users. */
 export const WORKER_LOST = 138;
 
+/** How many workers there are and how often they restart: names, checks, defaults and help texts. */
+export const LAUNCH_OPTIONS = {
+  workers: wholeNumber(1)
+    .default(1)
+    .describe('processes on this machine that share each batch, one for each GPU or group of cores'),
+  maxRestarts: wholeNumber(0)
+    .default(3)
+    .describe('maximum number of restarts from the last checkpoint after a worker is lost'),
+  timeoutSeconds: JOIN_OPTIONS.timeoutSeconds.describe('seconds that the others may take to end after one has ended'),
+};
+
+const schema = z.object(LAUNCH_OPTIONS);
+
 /** Options of `launchWorkers`. */
-export interface LaunchOptions {
-  /** Number of processes. */
-  workers: number;
+export interface LaunchOptions extends z.input<typeof schema> {
   /** Arguments of Node for a start, by its number from 0. Null when nothing is left to do after a worker was lost. */
   command: (start: number) => Promise<readonly string[] | null>;
-  /** How often workers may be restarted. */
-  maxRestarts: number;
-  /** How long the others may take to end after one has ended. */
-  timeoutSeconds: number;
   /** Receives a line about each restart. */
   log: (line: string) => void;
 }
@@ -32,17 +40,15 @@ interface End {
 /**
  * Runs the workers until all have ended. Worker 0 writes to the terminal, error lines of the others begin with their number. Workers share the cores, and each
  * sees one GPU of those that this process sees. Returns the exit code: that of a worker that failed, else that of worker 0.
- * @throws ConfigError for a number of workers that is not a whole number above 0
+ * @throws ConfigError for numbers of workers or restarts that cannot be used
  */
 export async function launchWorkers(options: LaunchOptions): Promise<number> {
-  requireOptions('launchWorkers', options);
-  const { workers, maxRestarts, log } = options;
-  if (!Number.isSafeInteger(workers) || workers < 1)
-    throw new ConfigError(`launchWorkers: workers: expected a whole number above 0, received ${String(workers)}`);
+  const { workers, maxRestarts, timeoutSeconds } = parseOptions('launchWorkers', schema, options);
+  const { log } = options;
   for (let start = 0; ; start++) {
     const command = await options.command(start);
     if (command === null) return 0;
-    const { ends, isStopped } = await runOnce(options, command);
+    const { ends, isStopped } = await runOnce({ workers, timeoutSeconds }, command);
     const failed = ends.find(({ code }) => code !== 0 && code !== null && code !== WORKER_LOST);
     const lost = ends.findIndex(({ code, signal }) => signal !== null || code === WORKER_LOST);
     if (failed !== undefined) return failed.code ?? 1;
@@ -58,7 +64,7 @@ export async function launchWorkers(options: LaunchOptions): Promise<number> {
 }
 
 async function runOnce(
-  { workers, timeoutSeconds }: LaunchOptions,
+  { workers, timeoutSeconds }: Pick<z.output<typeof schema>, 'workers' | 'timeoutSeconds'>,
   command: readonly string[],
 ): Promise<{ ends: End[]; isStopped: boolean }> {
   const addresses = (await freePorts(workers)).map((port) => `127.0.0.1:${port}`);

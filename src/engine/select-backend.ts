@@ -12,13 +12,14 @@ import { createKernelBackend } from './load/kernel-backend.js';
 import { findEngine } from './load/find-engine.js';
 import {
   loadNative,
+  NATIVE_OPTIONS,
   type NativeOptions,
   requireNativeOptions,
   requireOneTfjs,
   requireSameOptions,
 } from './load/native.js';
 import type { DeviceKind } from './load/engine-id.js';
-import { requireKinds } from '../options.js';
+import { oneOf, requireKinds } from '../options.js';
 import { importWebGpu } from './load/webgpu.js';
 import { prepareWebGpu } from '../webgpu/prepare.js';
 
@@ -27,9 +28,18 @@ export const BACKEND_NAMES = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 /** Names of the backends. */
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
+/** The backend, and the options of the native engine, which are read once, when it is loaded. */
+export const BACKEND_OPTIONS = {
+  backend: oneOf(BACKEND_NAMES)
+    .optional()
+    .describe(
+      'default: VISUALBERT_BACKEND, else the best that works; training does not fall back from the native engine to another',
+    ),
+  ...NATIVE_OPTIONS,
+};
+
 /** The engine's own options are read once, when it is loaded. */
 export interface BackendOptions extends NativeOptions {
-  /** The backend to use; absent: `VISUALBERT_BACKEND`, else the best that works. */
   backend?: BackendName;
 }
 

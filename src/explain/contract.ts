@@ -1,4 +1,7 @@
-// Types of explanations: the relevance of each word and each region to an answer.
+// Options and results of explanations: the relevance of each word and each region to an answer.
+import { z } from 'zod';
+import { expected, oneOf, truth, wholeNumber } from '../options.js';
+import { TOP_K } from '../scores.js';
 
 /**
  * `attention`: the attention probabilities of a layer (default the last), of one head or the mean of all.
@@ -10,23 +13,27 @@ export const EXPLANATION_METHODS = ['attention', 'rollout', 'relevance', 'leave-
 /** Names of the methods of explanation. */
 export type ExplanationMethod = (typeof EXPLANATION_METHODS)[number];
 
+const index = (): z.ZodNumber => wholeNumber(0);
+
+/** What `explain` explains, and how: names, checks, defaults and help texts. */
+export const EXPLAIN_OPTIONS = {
+  method: oneOf(EXPLANATION_METHODS).default('relevance').describe('method of the numbers; a page has all methods'),
+  answer: z
+    .union([z.string(), index()], { error: expected('the text or the class of an answer') })
+    .optional()
+    .describe('the answer to explain; default: the most likely one'),
+  asked: index().default(0).describe('number of the phrase or mask, from 0, where the input has several'),
+  layer: index().optional().describe('layer of the method attention, from 0; default: the last'),
+  head: index().optional().describe('head of the method attention, from 0; default: the mean of all'),
+  pairs: truth()
+    .default(false)
+    .describe('with leave-out: also leave out each word together with each region, one forward pass per pair'),
+  topK: TOP_K,
+};
+
+export const explainSchema = z.strictObject(EXPLAIN_OPTIONS);
 /** Options of `explain`. */
-export interface ExplainOptions {
-  /** Default `relevance`. */
-  method?: ExplanationMethod;
-  /** The answer to explain: its text or its class. Default: the most likely one. */
-  answer?: string | number;
-  /** Index of the phrase or mask, where the input has several. Default 0. */
-  asked?: number;
-  /** Of `attention`, from 0. Default: the last one. */
-  layer?: number;
-  /** Of `attention`, from 0. Default: the mean of all. */
-  head?: number;
-  /** With `leave-out`: also leave out each word together with each region, one forward pass per pair. Default false. */
-  pairs?: boolean;
-  /** How many answers to list. Default 5. */
-  topK?: number;
-}
+export type ExplainOptions = z.input<typeof explainSchema>;
 
 /** An answer with its probability. */
 export interface ExplainedAnswer {

@@ -1,10 +1,10 @@
 // explain(): why a pipeline gives an answer, as scores of the words and regions that it read.
 import { boxAt } from '../boxes.js';
 import { ConfigError } from '../errors.js';
-import { requireKinds, requireKnown } from '../options.js';
+import { parseOptions, requireKinds } from '../options.js';
 import type { Pipeline, PipelineInput, PipelineName } from '../pipelines/contract.js';
 import { rowsOf, sharesOf, traceExample, wordRows } from './attributions.js';
-import { EXPLANATION_METHODS, type ExplainedImage, type ExplainOptions, type Explanation } from './contract.js';
+import { type ExplainedImage, type ExplainOptions, explainSchema, type Explanation } from './contract.js';
 import { leaveOutEach, leaveOutPairs } from './leave-out.js';
 import { explainedExample, type ExplainedExample } from './explained-example.js';
 import type { LayerAttention } from './trace.js';
@@ -22,15 +22,12 @@ export async function explain<T extends PipelineName>(
   options: ExplainOptions = {},
 ): Promise<Explanation> {
   requireKinds('explain', { 'a function': { pipeline } });
-  requireKnown('explain', options, EXPLAIN_OPTIONS);
-  const { method = 'relevance', pairs = false } = options;
-  if (!EXPLANATION_METHODS.includes(method))
-    throw new ConfigError(`explain: expected method ${EXPLANATION_METHODS.join(', ')}, received ${String(method)}`);
-  if (method !== 'attention' && (options.layer !== undefined || options.head !== undefined))
+  const { method, pairs, ...given } = parseOptions('explain', explainSchema, options);
+  if (method !== 'attention' && (given.layer !== undefined || given.head !== undefined))
     throw new ConfigError(
       `explain: \`layer\` and \`head\` belong to method: 'attention', not to method: '${method}'; give method: 'attention', or leave them out`,
     );
-  const study = await explainedExample(pipeline, input, options);
+  const study = await explainedExample(pipeline, input, given);
   if (method === 'leave-out') {
     const falls = await leaveOutEach(study);
     const explanation = explanationOf(study, falls);
@@ -38,7 +35,7 @@ export async function explain<T extends PipelineName>(
   }
   const layers = await traceExample(study);
   const rows = rowsOf(layers, study);
-  const { layer = layers.length - 1, head = null } = options;
+  const { layer = layers.length - 1, head = null } = given;
   if (method === 'attention') requireLayer(layers, layer, head);
   const rowOf = method === 'attention' ? rows.attention(layer, head) : rows[method];
   return {
@@ -48,8 +45,6 @@ export async function explain<T extends PipelineName>(
     pairs: wordRows(rowOf, study).map(({ regions }) => regions),
   };
 }
-
-const EXPLAIN_OPTIONS = ['method', 'answer', 'asked', 'layer', 'head', 'pairs', 'topK'];
 
 /** An explanation from the scores of each word and each region. */
 function explanationOf(
@@ -78,6 +73,6 @@ function requireLayer(layers: readonly LayerAttention[], layer: number, head: nu
   const heads = layers[layer]?.heads;
   if (heads === undefined)
     throw new ConfigError(`explain: expected a layer from 0 to ${layers.length - 1}, received ${layer}`);
-  if (head !== null && !(Number.isInteger(head) && head >= 0 && head < heads))
+  if (head !== null && head >= heads)
     throw new ConfigError(`explain: expected a head from 0 to ${heads - 1} of layer ${layer}, received ${head}`);
 }

@@ -5,15 +5,11 @@ import { accessTo, type PipelineAccess } from '../pipelines/create.js';
 import { type PipelineExample, regionCount, type Sequence } from '../pipelines/example.js';
 import { type HeadScores, ranked, scoresOf } from '../pipelines/head.js';
 import { DEFAULT_TOP_K, softmax } from '../scores.js';
-import type { ExplainedAnswer } from './contract.js';
+import type { ExplainedAnswer, ExplainOptions } from './contract.js';
 import { type Word, wordsOf } from './words.js';
 
 /** What is explained. */
-export interface Subject {
-  answer?: string | number | undefined;
-  asked?: number | undefined;
-  topK?: number | undefined;
-}
+export type Subject = Pick<ExplainOptions, 'answer' | 'asked' | 'topK'>;
 
 /** An input whose answer is explained. */
 export interface ExplainedExample {
@@ -50,7 +46,7 @@ export async function explainedExample<T extends PipelineName>(
   if (scores === null) throw new ConfigError(`explain: ${task} gives no answer that could be explained`);
   const example = await head.encode(input);
   const questions = head.asked === null ? 1 : Math.max(1, example.labels.length);
-  if (!Number.isInteger(asked) || asked < 0 || asked >= questions)
+  if (asked >= questions)
     throw new ConfigError(`explain: expected asked from 0 to ${questions - 1}, received ${asked}`);
   const [computed] = await access.run(access.collate([example]));
   if (computed === undefined) throw new ConfigError('explain: expected one input');

@@ -1,4 +1,5 @@
 // Evaluates the explanations of a model on a task's labelled examples.
+import { z } from 'zod';
 import { ConfigError } from '../errors.js';
 import { type RemovalCurve, RemovalTest, type SeenExample } from '../explain/removal.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
@@ -12,25 +13,26 @@ import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
-import { batchSizeOf } from './evaluate.js';
+import { batchSizeOf, type ComputingOptions } from './evaluate.js';
 import { withForwardPass } from './forward-pass.js';
-import { requireOptions } from '../options.js';
+import { parseOptions, SEED, wholeNumber } from '../options.js';
+
+/** Which examples are evaluated, in which order: names, checks, defaults and help texts. */
+export const EXPLANATION_EVALUATION_OPTIONS = {
+  limit: wholeNumber(1).optional().describe('maximum number of examples, the first ones'),
+  seed: SEED.default(0).describe('seed of the random order'),
+};
+
+export const explanationEvaluationSchema = z.object(EXPLANATION_EVALUATION_OPTIONS);
 
 /** Options of `evaluateExplanations`. */
-export interface EvaluateExplanationsOptions {
+export interface EvaluateExplanationsOptions
+  extends Omit<ComputingOptions, 'precision'>, z.input<typeof explanationEvaluationSchema> {
   task: string;
   /** Folder or hub id of the model. */
   model: string;
   /** Options of the task: which examples, which features. */
   data: Record<string, unknown>;
-  /** Maximum number of examples, the first ones. */
-  limit?: number | undefined;
-  /** Seed of the random order. Default 0. */
-  seed?: number;
-  /** Default 32. */
-  batchSize?: number;
-  /** Continue with a warning if the model's file lacks parameters, which are then random. Default false: throws. */
-  allowFreshWeights?: boolean;
 }
 
 /** Result of `evaluateExplanations`. */
@@ -49,8 +51,8 @@ const PORTION = 256;
  * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
-  requireOptions('evaluateExplanations', options);
-  const { task: name, model: source, data, seed = 0 } = options;
+  const { limit, seed } = parseOptions('evaluateExplanations', explanationEvaluationSchema, options);
+  const { task: name, model: source, data } = options;
   const batchSize = batchSizeOf(options);
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
@@ -64,7 +66,7 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
       const head = headOf(pipelineTask, opened, model.config);
       const parts = { task: pipelineTask, model, processor: opened.processor, head, forward };
       const access = createAccess(parts, batchSize);
-      return testRemovals(opened, access, { ...options, seed, batchSize });
+      return testRemovals(opened, access, { limit, seed, batchSize });
     });
   } finally {
     await opened.close();
@@ -90,7 +92,7 @@ function headOf(
 async function testRemovals(
   opened: OpenedTask,
   access: PipelineAccess<PipelineName>,
-  { limit = Infinity, seed, batchSize }: EvaluateExplanationsOptions & { seed: number; batchSize: number },
+  { limit = Infinity, seed, batchSize }: { limit: number | undefined; seed: number; batchSize: number },
 ): Promise<ExplanationEvaluation> {
   const { scores } = access.head;
   if (scores === null) throw new ConfigError(`task ${access.task}: it has no answers to explain`);

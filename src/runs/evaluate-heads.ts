@@ -11,8 +11,8 @@ import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { RunFunction } from '../inference/runner.js';
 import { withForwardPass } from './forward-pass.js';
 import { batchSizeOf } from './evaluate.js';
-import { type EvaluateExplanationsOptions, portionsOf } from './evaluate-explanations.js';
-import { requireOptions } from '../options.js';
+import { type EvaluateExplanationsOptions, explanationEvaluationSchema, portionsOf } from './evaluate-explanations.js';
+import { parseOptions } from '../options.js';
 
 /**
  * For each layer and head how often the region that a phrase's last word attends to most matches the phrase (Flickr30k Entities or own
@@ -20,8 +20,8 @@ import { requireOptions } from '../options.js';
  * @throws ConfigError for data without phrases
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
-  requireOptions('evaluateHeads', options);
-  const { task: name, model: source, data, limit = Infinity } = options;
+  const { limit = Infinity } = parseOptions('evaluateHeads', explanationEvaluationSchema, options);
+  const { task: name, model: source, data } = options;
   const batchSize = batchSizeOf(options);
   if (name !== 'flickr' && name !== 'grounding')
     throw new ConfigError(`task ${name}: attention heads are evaluated on sentences with phrases; give data of flickr or grounding`);

@@ -1,30 +1,39 @@
 // Runs a model over a task's examples: metrics of labelled ones, and the evaluation server's file.
+import type { z } from 'zod';
+import { PREDICTION_PRECISIONS } from '../engine/recording/precision.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../evaluation/evaluate.js';
-import type { ForwardPassOptions } from '../inference/open-forward-pass.js';
 import type { ForwardPass } from '../inference/forward-pass.js';
 import { DEFAULT_BATCH_SIZE } from '../pipelines/create.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
-import { requireBatchSize, requireOptions } from '../options.js';
+import { BATCH_SIZE, oneOf, requireBatchSize, requireOptions, truth } from '../options.js';
+
+/** How a model runs over examples: names, checks, defaults and help texts. */
+export const COMPUTING_OPTIONS = {
+  batchSize: BATCH_SIZE.default(DEFAULT_BATCH_SIZE).describe('examples in one batch'),
+  precision: oneOf(PREDICTION_PRECISIONS)
+    .default('fp32')
+    .describe('precision of matrix products; others than fp32 need the native engine'),
+  allowFreshWeights: truth()
+    .default(false)
+    .describe('only warn if the file lacks parameters of the model, which are then initialized randomly'),
+};
+
+/** How a model runs over examples. */
+export type ComputingOptions = z.input<z.ZodObject<typeof COMPUTING_OPTIONS>>;
 
 /** Options of `evaluateRun`. */
-export interface EvaluateRunOptions {
+export interface EvaluateRunOptions extends ComputingOptions {
   task: string;
   /** Folder or hub id of the model. */
   model: string;
   /** Options of the task: which examples, which features. */
   data: Record<string, unknown>;
   purpose: Extract<Purpose, 'evaluate' | 'predict'>;
-  /** Default 32. */
-  batchSize?: number;
   /** File for the predictions, in the evaluation server's format. */
   output?: string;
-  /** Precision of matrix products; others than `fp32` need the native engine. Default `fp32`. */
-  precision?: NonNullable<ForwardPassOptions['precision']>;
-  /** Continue with a warning if the model's file lacks parameters, which are then random. Default false: throws. */
-  allowFreshWeights?: boolean;
   onBatch?: (done: number, total: number) => void;
 }
 

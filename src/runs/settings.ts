@@ -18,7 +18,7 @@ import {
 } from '../options.js';
 import { readConfigJson } from './config-json.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
-import { argumentRole, resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
+import { resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
 import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskName } from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
@@ -59,6 +59,9 @@ const storedSchema = z.object({
 /** The settings of a run folder, with the arguments' defaults filled in. */
 export type StoredRun = z.output<typeof storedSchema>;
 
+/** Settings as they are given (in a config file, in flags, by a run), by the part of a run that they belong to. */
+export type SettingsByPart = Record<'run' | 'data' | 'arguments', Record<string, unknown>>;
+
 /**
  * Sorts the settings of one object (a config file, flags) into those of the model, the task and the trainer.
  * @throws ConfigError for an unknown key or task
@@ -67,34 +70,39 @@ export function sortSettings(given: Record<string, unknown>): RunSettings {
   requireOptions('settings', given);
   const { task, ...rest } = given;
   requireTask(task);
-  const sections = sectionsOf(task);
-  const sorted: Record<Section, Record<string, unknown>> = { run: {}, data: {}, arguments: {} };
-  const unknown: string[] = [];
-  for (const [name, value] of Object.entries(rest)) {
-    const section = sections.get(name);
-    if (section === undefined) unknown.push(name);
-    else sorted[section][name] = value;
-  }
-  if (unknown.length > 0) {
-    const known = ['task', ...sections.keys()];
-    const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
-    throw new OptionsError('settings', [{ name: null, problem }], known);
-  }
-  const { run, ...others } = sorted;
+  return runSettings(task, settingsByPart(task, rest));
+}
+
+/** The settings of a run of a task. @throws OptionsError for a model or its configuration that cannot be used */
+export function runSettings(task: TaskName, { run, ...others }: SettingsByPart): RunSettings {
   return { task, ...parseOptions('settings', runSchema, run), ...others };
 }
 
-/** The part of a run's settings that a setting belongs to. */
-type Section = 'run' | 'data' | 'arguments';
+/** @param file which holds the settings. @throws OptionsError naming it, and every setting that the task does not have */
+export function settingsByPart(task: TaskName, given: Record<string, unknown>, file?: string): SettingsByPart {
+  const parts = partsOf(task);
+  const sorted: SettingsByPart = { run: {}, data: {}, arguments: {} };
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(given)) {
+    const part = parts.get(name);
+    if (part === undefined) unknown.push(name);
+    else sorted[part][name] = value;
+  }
+  if (unknown.length === 0) return sorted;
+  const known = ['task', ...parts.keys()];
+  const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
+  throw new OptionsError('settings', [{ name: null, problem: file === undefined ? problem : `${file}: ${problem}` }], known);
+}
 
 /** Where each setting of a run of a task belongs, by its name. */
-function sectionsOf(task: TaskName): ReadonlyMap<string, Section> {
-  const of = (section: Section, shape: object): [string, Section][] => Object.keys(shape).map((name) => [name, section]);
-  return new Map([
-    ...of('run', RUN_OPTIONS),
-    ...of('data', TASK_OPTIONS[task].shape),
-    ...of('arguments', TRAINING_ARGUMENTS),
-  ]);
+function partsOf(task: TaskName): ReadonlyMap<string, keyof SettingsByPart> {
+  const shapes: Record<keyof SettingsByPart, object> = {
+    run: RUN_OPTIONS,
+    data: TASK_OPTIONS[task].shape,
+    arguments: TRAINING_ARGUMENTS,
+  };
+  const parts = Object.keys(shapes) as (keyof SettingsByPart)[];
+  return new Map(parts.flatMap((part) => Object.keys(shapes[part]).map((name) => [name, part] as const)));
 }
 
 /** Reads a JSON file of settings; lines that begin with // are comments. @throws ConfigError when it is not JSON */
@@ -166,11 +174,6 @@ async function runsIn(dir: string): Promise<string[]> {
   const names = (await isFolder(dir)) ? await listFolder(dir) : [];
   const found = await Promise.all(names.map((name) => exists(join(dir, name, RUN_FILE))));
   return names.filter((_, i) => found[i]).map((name) => join(dir, name));
-}
-
-/** The stored arguments of a run that apply to its next start too. */
-export function argumentsToResume(stored: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(stored).filter(([name]) => argumentRole(name).isOfOneStart !== true));
 }
 
 /** Whether a run has validation examples. */

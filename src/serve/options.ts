@@ -1,6 +1,6 @@
 // The options of a server with checks, defaults and help texts, defined once; the command makes its flags from them.
 import { z } from 'zod';
-import { number, oneOf, parseOptions, text, wholeNumber } from '../options.js';
+import { BATCH_SIZE, number, oneOf, parseOptions, text, wholeNumber } from '../options.js';
 
 /** Levels of the server log, from most to least verbose. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -14,7 +14,7 @@ export const SERVE_OPTIONS = {
     .describe('address to listen on; any but a loopback address requires a token'),
   port: wholeNumber(0, 65535).default(8000).describe('port; 0 for a free one'),
   logLevel: oneOf(LOG_LEVELS).default('info').describe('level of the log, JSON lines on standard error'),
-  batchSize: wholeNumber(1).default(16).describe('maximum number of requests per batch'),
+  batchSize: BATCH_SIZE.default(16).describe('maximum number of requests per batch'),
 };
 
 const limit = (): z.ZodNumber => number('a number above 0', (x) => x > 0);

@@ -1,5 +1,6 @@
 // Draws the regions of one image over its picture, with the names of their classes.
 import { createSink, readText } from '#platform';
+import { z } from 'zod';
 import { boxAt } from '../boxes.js';
 import { writeWhole } from '../byte-sink.js';
 import { DataError } from '../errors.js';
@@ -10,12 +11,23 @@ import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { nameByOf, openPictures } from '../pictures/sources/open.js';
 import { COCO_CLASSES } from './coco-classes.js';
-import { requireOptions } from '../options.js';
+import { parseOptions, text, wholeNumber } from '../options.js';
 
-const DEFAULT_MAX_BOXES = 36;
+/** What is drawn: names, checks, defaults and help texts. */
+export const DRAW_OPTIONS = {
+  maxBoxes: wholeNumber(1).default(36).describe('maximum number of regions, the first ones'),
+  labels: text('a path')
+    .optional()
+    .describe(
+      'file with class names, one per line, such as objects_vocab.txt; text after a comma is ignored; default: COCO names for COCO detectors, else numbers',
+    ),
+  attributeLabels: text('a path').optional().describe('file with attribute names, such as attributes_vocab.txt'),
+};
+
+const schema = z.object(DRAW_OPTIONS);
 
 /** Arguments of `drawRegions`. */
-export interface DrawRegionsOptions {
+export interface DrawRegionsOptions extends z.input<typeof schema> {
   /** Region features with boxes, in any form that `openRegionFeatures` accepts. */
   features: string | readonly string[];
   /** The picture, or a source that holds it under the image's id, in any form that `openPictures` accepts. */
@@ -24,11 +36,6 @@ export interface DrawRegionsOptions {
   image?: string | undefined;
   /** The file to write: .png, .jpg or .webp. */
   output: string;
-  /** Number of regions drawn, the first ones. Default 36. */
-  maxBoxes?: number;
-  /** File of class names, one per line; text after a comma is ignored. Default: COCO's names for COCO detectors, else indices. */
-  labels?: string | undefined;
-  attributeLabels?: string | undefined;
 }
 
 /**
@@ -36,8 +43,8 @@ export interface DrawRegionsOptions {
  * @throws DataError when the image or picture is missing, its regions have no boxes, or their picture size differs.
  */
 export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
-  requireOptions('drawRegions', options);
-  const { features, pictures, output, maxBoxes = DEFAULT_MAX_BOXES } = options;
+  const { maxBoxes } = parseOptions('drawRegions', schema, options);
+  const { features, pictures, output } = options;
   const source = await openRegionFeatures(features);
   try {
     const image = options.image ?? onlyImage(source);

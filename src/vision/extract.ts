@@ -1,4 +1,6 @@
 // Writes the region features of a data set's pictures into a new or continued store; reads pictures while others are computed.
+import { z } from 'zod';
+import { PRECISIONS } from '../engine/recording/precision.js';
 import { DataError, errorMessage } from '../errors.js';
 import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
@@ -8,12 +10,12 @@ import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { openPictures } from '../pictures/sources/open.js';
-import type { NameBy, PictureSource } from '../pictures/sources/source.js';
+import { NAMED_BY, type PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';
-import { type DetectedRegions, type DetectorComputation, RegionDetector } from './region-detector.js';
+import { type DetectedRegions, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
-import { requireBatchSize, requireOptions } from '../options.js';
+import { BATCH_SIZE, oneOf, parseOptions, text, truth } from '../options.js';
 import { chunk } from '../chunk.js';
 import { itemsOfShard, type Shard } from '../shard.js';
 import { counted } from '../words.js';
@@ -21,27 +23,33 @@ import { counted } from '../words.js';
 /** Batches that are read ahead of the detector. */
 const BATCHES_AHEAD = 2;
 
+/** How features are computed and stored: names, checks, defaults and help texts. */
+export const EXTRACT_OPTIONS = {
+  half: truth().default(false).describe('store half floats: half the size, 11 significant bits'),
+  batchSize: BATCH_SIZE.default(1).describe(
+    'pictures per batch, padded to one size: faster, but padding affects regions at the edges',
+  ),
+  precision: oneOf(PRECISIONS).default('fp32').describe('precision of convolutions and matrix products'),
+  skipBadImages: truth().default(false).describe('leave out and list pictures that cannot be read or have no regions'),
+  column: text('the name of a column').optional().describe('column of pictures in Parquet files with several'),
+  nameBy: oneOf(NAMED_BY)
+    .default('file')
+    .describe('what the image ids are: names of files, or paths below the given folder or archive'),
+};
+
+const schema = z.object(EXTRACT_OPTIONS);
+type Resolved = z.output<typeof schema>;
+
 /** Arguments of `extractFeatures`. */
-export interface ExtractOptions
-  extends Pick<FindDetectorOptions, 'onProgress'>, Pick<DetectorComputation, 'precision'> {
+export interface ExtractOptions extends Pick<FindDetectorOptions, 'onProgress'>, z.input<typeof schema> {
   /** Folders, patterns, lists, archives, tables or files, as `openPictures` accepts them. */
   pictures: string | readonly string[];
-  /** The column of Parquet files with several columns of pictures. */
-  column?: string | undefined;
-  /** What the ids are; see `openPictures`. Default `file`. */
-  nameBy?: NameBy | undefined;
   /** A detector's name, or the folder of a converted one. */
   detector: string;
   /** The store to write. */
   output: string;
-  /** Store half floats: half the size, 11 bits of precision. Default false. */
-  half?: boolean;
   /** The part of the pictures to process. Default: all. */
   shard?: Shard | undefined;
-  /** Pictures at a time, padded to one size; see `DetectOptions`. Default 1. */
-  batchSize?: number;
-  /** Skip pictures that cannot be read or have no regions. Default false: the first one throws. */
-  skipBadImages?: boolean;
   /** Stops after the current batch; finished pictures are kept. */
   signal?: AbortSignal;
   /** Called after each picture, and first for all pictures of earlier runs. */
@@ -68,11 +76,15 @@ export interface Extraction {
  * @throws ConfigError for an invalid shard or detector; DataError for pictures that cannot be read, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
-  requireOptions('extractFeatures', options);
-  const { pictures, column, nameBy, output, half = false, precision, onProgress } = options;
+  const { column, nameBy, half, precision, batchSize, skipBadImages } = parseOptions(
+    'extractFeatures',
+    schema,
+    options,
+  );
+  const { pictures, output, shard, onProgress } = options;
   const source = await openPictures(pictures, { column, nameBy });
   try {
-    const batches = batchesOf(source, options);
+    const batches = batchesOf(source, batchSize, shard);
     const folder = await findDetector(options.detector, { onProgress });
     const detector = await RegionDetector.fromPretrained(folder, { precision });
     try {
@@ -81,12 +93,12 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
         ...{
           dim: detector.dim,
           dtype: half ? 'float16' : 'float32',
-          origin: `visualbert features extract${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
+          origin: `visualbert features extract${precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
         },
-        ...{ columns: columnsOf(detector), detector: stored, shard: options.shard },
+        ...{ columns: columnsOf(detector), detector: stored, shard },
       });
       try {
-        const made = await writePictures(source, batches, { detector, writer }, options);
+        const made = await writePictures(source, batches, { detector, writer }, { ...options, skipBadImages });
         if (made.isFinished) await writer.finish();
         return { ...made, images: writer.done.size, dim: detector.dim, detector: stored };
       } finally {
@@ -101,8 +113,11 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
 }
 
 /** The shard's share of the batches of all pictures: padding affects the edges, so batches must not depend on the shard. */
-function batchesOf({ ids }: PictureSource, { batchSize = 1, shard }: ExtractOptions): readonly (readonly string[])[] {
-  requireBatchSize(batchSize);
+function batchesOf(
+  { ids }: PictureSource,
+  batchSize: number,
+  shard: Shard | undefined,
+): readonly (readonly string[])[] {
   const batches = chunk(ids, batchSize);
   return shard === undefined ? batches : itemsOfShard(batches, shard, counted(batches.length, 'batch', 'batches'));
 }
@@ -122,7 +137,7 @@ async function writePictures(
   source: PictureSource,
   batches: readonly (readonly string[])[],
   { detector, writer }: { detector: RegionDetector; writer: StoreWriter },
-  { skipBadImages = false, signal, onImage }: ExtractOptions,
+  { skipBadImages, signal, onImage }: Pick<Resolved, 'skipBadImages'> & Pick<ExtractOptions, 'signal' | 'onImage'>,
 ): Promise<Pick<Extraction, 'earlier' | 'badImages' | 'isFinished'>> {
   const earlier = writer.done.size;
   const all = batches.flat().length;

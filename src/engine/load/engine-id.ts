@@ -2,12 +2,15 @@
 import { EngineError } from '../../errors.js';
 
 /** What an engine computes on: `gpu` adds the CUDA 12 and cuDNN 9 libraries. */
-export type DeviceKind = 'cpu' | 'gpu';
+export const DEVICE_KINDS = ['cpu', 'gpu'] as const;
+/** What an engine computes on. */
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 /** @throws EngineError for an unknown device. @param what the setting that names it, for the error. */
 export function requireDeviceKind(what: string, name: string): DeviceKind {
-  if (name === 'cpu' || name === 'gpu') return name;
-  throw new EngineError(`${what}: expected cpu or gpu, received '${name}'.`);
+  const known = DEVICE_KINDS.find((kind) => kind === name);
+  if (known !== undefined) return known;
+  throw new EngineError(`${what}: expected ${DEVICE_KINDS.join(' or ')}, received '${name}'.`);
 }
 
 /** The TensorFlow version that the package is tested with. */

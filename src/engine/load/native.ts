@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { EngineError, errorMessage } from '../../errors.js';
+import { oneOf, truth, wholeNumber } from '../../options.js';
 import { inThisRealm, type TfjsBinding } from './binding.js';
 import { findEngine } from './find-engine.js';
-import { type DeviceKind, type EngineId, requireDeviceKind } from './engine-id.js';
+import { DEVICE_KINDS, type EngineId } from './engine-id.js';
 import { addonFile, addonSources, librariesFolder, tfjsNodeFolder } from './paths.js';
 import { requireCpu } from './requirements.js';
 
@@ -28,21 +30,34 @@ export interface ResolvedNativeOptions {
   readonly xla: boolean;
 }
 
+/** The options that TensorFlow reads once, when it is loaded: names, checks and help texts. */
+export const NATIVE_OPTIONS = {
+  device: oneOf(DEVICE_KINDS)
+    .optional()
+    .describe('which native engine, when both are installed; default: VISUALBERT_DEVICE, else the one installed last'),
+  threads: wholeNumber(0).optional().describe('threads of one operation; default, and for 0: one per core'),
+  interOpThreads: wholeNumber(0)
+    .optional()
+    .describe(
+      'operations of a recorded function that run in parallel; default, and for 0: 1, since each uses all cores',
+    ),
+  gpuMemoryGrowth: truth()
+    .optional()
+    .describe(
+      'allocate GPU memory as needed instead of all at once; default: yes, or what TF_FORCE_GPU_ALLOW_GROWTH says',
+    ),
+  xla: truth()
+    .optional()
+    .describe('let XLA compile parts of recorded functions; default: no, or what TF_XLA_FLAGS says'),
+};
+
 /** Options that TensorFlow reads once, when it is loaded. */
-export interface NativeOptions {
-  /** Threads of one op; 0 or absent: as many as the machine has cores. */
-  threads?: number;
-  /** Ops that may run at once; 0 or absent: 1, since each uses all cores. Eager tfjs always runs one op at a time. */
-  interOpThreads?: number;
-  /** Let XLA compile clusters of ops of recorded functions; absent: false, or what `TF_XLA_FLAGS` says. */
-  xla?: boolean;
+export interface NativeOptions extends z.input<z.ZodObject<typeof NATIVE_OPTIONS>> {
   /** Show TensorFlow's own log lines. */
   verbose?: boolean;
-  /** Which engine, when several are installed; absent: `VISUALBERT_DEVICE`, else the one that was installed last. */
-  device?: DeviceKind;
-  /** Let TensorFlow allocate GPU memory as needed instead of all at the start; absent: true, or what `TF_FORCE_GPU_ALLOW_GROWTH` says. */
-  gpuMemoryGrowth?: boolean;
 }
+
+const NAMES = Object.keys(NATIVE_OPTIONS) as (keyof typeof NATIVE_OPTIONS)[];
 
 const require = createRequire(import.meta.url);
 let loaded: NativeEngine | null = null;
@@ -96,22 +111,19 @@ function resolveOptions({ threads, interOpThreads, xla, gpuMemoryGrowth }: Nativ
   };
 }
 
-/** @throws EngineError for an invalid number of threads, and for an unknown device. */
+/** @throws EngineError for an option that cannot be used. */
 export function requireNativeOptions(options: NativeOptions): void {
-  for (const key of ['threads', 'interOpThreads'] as const) {
-    const { [key]: count = 0 } = options;
-    if (!Number.isSafeInteger(count) || count < 0) {
-      throw new EngineError(`${key}: expected a whole number of at least 0 (0: the default), received ${count}.`);
-    }
+  for (const name of NAMES) {
+    const { error } = NATIVE_OPTIONS[name].safeParse(options[name]);
+    if (error !== undefined) throw new EngineError(`${name}: ${error.issues[0]?.message}.`);
   }
-  if (options.device !== undefined) requireDeviceKind('device', options.device);
 }
 
 /** @throws EngineError for invalid options, and when the engine is loaded with other options: TensorFlow reads them once. */
 export function requireSameOptions(options: NativeOptions): void {
   requireNativeOptions(options);
   if (loaded === null) return;
-  for (const key of ['threads', 'interOpThreads', 'xla', 'device', 'gpuMemoryGrowth'] as const) {
+  for (const key of NAMES) {
     const [requested, present] = [options[key], loaded.info[key]];
     if (requested === undefined || requested === 0 || requested === present) continue;
     throw new EngineError(

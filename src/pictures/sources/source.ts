@@ -84,7 +84,9 @@ export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy):
 }
 
 /** What names a picture: its file, or its path below the folder or archive that was given. */
-export type NameBy = 'file' | 'path';
+export const NAMED_BY = ['file', 'path'] as const;
+/** What the ids of pictures are. */
+export type NameBy = (typeof NAMED_BY)[number];
 
 /** The id of a picture by its path, without ending; with `file` also without folders. */
 export function pictureId(path: string, nameBy: NameBy = 'file'): string {
