@@ -12,7 +12,7 @@ import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
 import type { SavePretrainedOptions } from '../models/pretrained/types.js';
-import { byteCount, removeOldWeights, writeWeights } from '../models/pretrained/write-weights.js';
+import { byteCount, removeOldWeights, writeWeights, withTied } from '../models/pretrained/write-weights.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
@@ -156,12 +156,10 @@ async function writeTensors(
 }
 
 function tensorsOf(file: TensorFile, plan: ConversionPlan, dtype: ConvertOptions['dtype']): TensorToWrite[] {
-  const tensors = [...plan.sources].map(([name, key]) => tensorToWrite(file, key, name, dtype));
-  for (const [second, name] of plan.tiedWeights) {
-    const target = tensors.find((tensor) => tensor.name === name);
-    if (target !== undefined) tensors.push({ ...target, name: second, tiedTo: name });
-  }
-  return tensors;
+  return withTied(
+    [...plan.sources].map(([name, key]) => tensorToWrite(file, key, name, dtype)),
+    plan.tiedWeights,
+  );
 }
 
 function tensorToWrite(file: TensorFile, key: string, name: string, dtype: ConvertOptions['dtype']): TensorToWrite {

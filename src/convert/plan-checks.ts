@@ -5,7 +5,7 @@ import { CheckpointError } from '../errors.js';
 import type { Architecture, CheckpointTraits } from '../models/pretrained/classify.js';
 import { someKeys } from '../models/pretrained/explain.js';
 import { isTextOnly, type Layout } from './key-map.js';
-import { isHead } from '../models/pretrained/fresh-weights.js';
+import { isHead } from '../models/pretrained/parameter-names.js';
 import { isSameShape } from '../shapes.js';
 
 /** A key that is not converted, and why. */

@@ -6,9 +6,9 @@ import { parameterShapes } from '../models/model-classes.js';
 import { type Architecture, traitsOf } from '../models/pretrained/classify.js';
 import type { ConfigJson } from '../config/config-json.js';
 import { requireLayers, someKeys } from '../models/pretrained/explain.js';
-import { nonTensorError } from '../models/pretrained/match-keys.js';
+import { joinTied, nonTensorError } from '../models/pretrained/match-keys.js';
 import { requireFloats } from '../models/pretrained/quantised.js';
-import { DECODER_TIES, differingTies, tiedDecoder, VISUAL_TABLES } from '../models/pretrained/ties.js';
+import { DECODER_TIES, differingTies, tiedDecoder, visualTables } from '../models/pretrained/ties.js';
 import { useOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
 import { familyOf } from './model-type.js';
 import {
@@ -100,9 +100,10 @@ export async function planConversion(
     if (/^(visual_bert|cls|attention)\./.test(name)) throw nonTensorError(file.name, key, what);
     skipped.push({ key, reason: `holds ${what}, not a tensor` });
   }
-  skipped.push(...tie(renamed, expected));
+  for (const { value, name } of joinTied(renamed, expected, DECODER_TIES))
+    skipped.push({ key: value.name, reason: `the same data as ${name}` });
   const { sources, unmatched } = assignKeys(renamed, expected, architecture);
-  if (isTextOnly(layout)) copyVisualTables(sources, architecture);
+  if (isTextOnly(layout)) copyVisualTables(sources, expected);
   const missing = [...expected.keys()].filter((name) => !sources.has(name));
   requireFloats(file, sources.values());
   requireShapes(file, sources, expected);
@@ -165,22 +166,6 @@ function sortKeys(file: TensorFile, { nameOf }: SourceKeys, layout: Layout): Sor
   return sorted;
 }
 
-/** Fills in a tied parameter from its twin (decoder and word table). Returns the keys that add no data. */
-function tie(renamed: Map<string, StoredTensor>, expected: ReadonlyMap<string, number[]>): SkippedKey[] {
-  const skipped: SkippedKey[] = [];
-  for (const [name, target] of DECODER_TIES) {
-    const [own, shared] = [renamed.get(name), renamed.get(target)];
-    if (own !== undefined && shared === undefined) renamed.set(target, own);
-    if (expected.has(name)) {
-      if (own === undefined && shared !== undefined) renamed.set(name, shared);
-    } else if (own !== undefined) {
-      renamed.delete(name);
-      skipped.push({ key: own.name, reason: `the same data as ${target}` });
-    }
-  }
-  return skipped;
-}
-
 /** The base model's parameters have no prefix of their own. */
 function nameIn(architecture: Architecture, name: string): string {
   return architecture === 'VisualBertModel' ? name.replace(/^visual_bert\./, '') : name;
@@ -201,14 +186,10 @@ function assignKeys(
   return { sources, unmatched };
 }
 
-function copyVisualTables(sources: Map<string, string>, architecture: Architecture): void {
-  for (const [visual, text] of VISUAL_TABLES) {
-    const [target, source] = [visual, text].map((name) => nameIn(architecture, `visual_bert.${name}`)) as [
-      string,
-      string,
-    ];
-    const key = sources.get(source);
-    if (key !== undefined && !sources.has(target)) sources.set(target, key);
+function copyVisualTables(sources: Map<string, string>, expected: ReadonlyMap<string, number[]>): void {
+  for (const [visual, text] of visualTables(expected)) {
+    const key = sources.get(text);
+    if (key !== undefined && !sources.has(visual)) sources.set(visual, key);
   }
 }
 

@@ -1,7 +1,7 @@
 // Lengths that batches are padded to, fitted to a data set: little padding, and few shapes, since each shape is recorded once.
 import { bucketOf, type Buckets, DEFAULT_BUCKETS, NO_BUCKETS } from '../processing/batch.js';
 import { type Dataset, type Task } from './task.js';
-import { readBatch } from './read-batch.js';
+import { evenSample, readBatch } from './read-batch.js';
 import { MASKS } from './padding.js';
 
 /** Buckets, and the padding expected with them. */
@@ -73,8 +73,7 @@ async function calibrated<E>(
   sizeOf: (index: number) => Lengths,
   seed: number,
 ): Promise<(index: number) => Lengths> {
-  const count = Math.min(SAMPLED, dataset.length);
-  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
+  const indices = evenSample(dataset.length, SAMPLED);
   const { batch } = await readBatch(task, dataset, indices, { seed, epoch: 0, training: false, buckets: NO_BUCKETS });
   const [textMask, regionMask] = MASKS.map((name) => batch.inputs[name]);
   const lengths = (mask: typeof textMask): number[] => (mask === undefined ? [] : usedLengths(mask.data, mask.shape));

@@ -12,3 +12,9 @@ export async function readBatch<E>(
   const examples = await Promise.all(indices.map((index) => dataset.example(index)));
   return { examples, batch: await task.collate(examples, options) };
 }
+
+/** Indices of at most `most` examples, evenly spaced over all. */
+export function evenSample(length: number, most: number): number[] {
+  const count = Math.min(most, length);
+  return Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+}

@@ -137,3 +137,11 @@ export async function openedWith<T, R extends { close(): Promise<void> }>(
     throw error;
   }
 }
+
+/** The image of a source that holds one. @throws DataError when it holds none or several */
+export function onlyImage(source: RegionFeatureSource): string {
+  const [first, second] = source.ids();
+  if (first === undefined) throw new DataError(`${source.name}: it holds no image`);
+  if (second === undefined) return first;
+  throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); choose one with --image`);
+}

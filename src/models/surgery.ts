@@ -1,4 +1,5 @@
 // New parameter values for a changed architecture: another vocabulary, or fewer attention heads.
+import { encoderLayerOf } from './pretrained/parameter-names.js';
 import * as tf from '@tensorflow/tfjs';
 import { requireField } from '../config/fields.js';
 import { ConfigError } from '../errors.js';
@@ -134,7 +135,7 @@ export function prunedParameter(before: PrunedHeads, after: PrunedHeads, heads: 
     Array.from({ length: heads }, (_, head) => head).filter((head) => !removed[layer]?.includes(head));
   return (name, value, shape) => {
     if (`${value.shape}` === `${shape}`) return tf.clone(value);
-    const layer = Number(/encoder\.layer\.(\d+)\./.exec(name)?.[1]);
+    const layer = encoderLayerOf(name) ?? NaN;
     const axis = name.endsWith('attention.output.dense.weight') ? 1 : 0;
     return tf.tidy(() => keptHeadsOf(value, axis, left(before, layer), left(after, layer)));
   };

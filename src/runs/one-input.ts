@@ -1,10 +1,10 @@
 // One input for a checkpoint, from a user's text: the task follows from the checkpoint's class, regions come from feature files or pictures.
 import { loadConfig, type VisualBertConfig } from '../config/config.js';
-import { ConfigError, DataError } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
 import type { Picture } from '../features/picture-detector.js';
 import type { PictureFeatureOptions } from '../features/pixel-options.js';
-import type { RegionFeatureSource } from '../features/region-features.js';
+import { onlyImage } from '../features/region-features.js';
 import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
 import { type NodePipelineOptions, openPipeline } from '../pipelines/node-pipeline.js';
@@ -90,7 +90,7 @@ async function readImages(
   const source = await openRegionFeatures(features, { ...pixels, dim });
   try {
     warnAboutDetector(await readTrainedDetector(files), source.detector, source.name);
-    const chosen = chooseImages(source, images);
+    const chosen = images ?? [onlyImage(source)];
     return { images: chosen, regions: await Promise.all(chosen.map((id) => source.read(id))) };
   } finally {
     await source.close();
@@ -134,13 +134,3 @@ function tagsOf(text: string): VcrToken[] {
     return token === '' ? [] : [tags === undefined ? token : tags.split(',').map(Number)];
   });
 }
-
-function chooseImages(source: RegionFeatureSource, images: readonly string[] | undefined): readonly string[] {
-  if (images !== undefined) return images;
-  const [first, second] = source.ids();
-  if (first === undefined) throw new DataError(`${source.name}: it holds no image`);
-  if (second !== undefined)
-    throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); choose one with --image`);
-  return [first];
-}
-

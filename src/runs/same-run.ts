@@ -1,7 +1,8 @@
 // What must be equal when a run resumes, besides the trainer's arguments: the options and content of examples, and the model's configuration.
 import { createHash } from 'node:crypto';
 import type { VisualBertConfig } from '../config/config.js';
-import { readBatch } from '../evaluation/read-batch.js';
+import { chunk } from '../chunk.js';
+import { evenSample, readBatch } from '../evaluation/read-batch.js';
 import type { Dataset, Task } from '../evaluation/task.js';
 import { optionRole, resolveTaskOptions } from '../tasks/shared/options.js';
 import { predictionOptions, type RunSettings } from './settings.js';
@@ -33,11 +34,8 @@ export function fixedSettingsOf(
  */
 export async function withSample<E>(dataset: Dataset<E>, task: Task<E>, seed: number): Promise<Dataset<E>> {
   const hash = createHash('sha256').update(dataset.fingerprint);
-  const count = Math.min(SAMPLED, dataset.length);
-  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * dataset.length) / count));
-  for (let i = 0; i < count; i += BATCH) {
-    const seeding = { seed, epoch: 0, training: false };
-    const { batch } = await readBatch(task, dataset, indices.slice(i, i + BATCH), seeding);
+  for (const indices of chunk(evenSample(dataset.length, SAMPLED), BATCH)) {
+    const { batch } = await readBatch(task, dataset, indices, { seed, epoch: 0, training: false });
     for (const [name, { dtype, shape, data }] of Object.entries(batch.inputs)) {
       hash.update(`${name} ${dtype} ${shape.join()}`);
       hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

@@ -5,7 +5,7 @@ import { boxAt } from '../boxes.js';
 import { writeWhole } from '../byte-sink.js';
 import { DataError } from '../errors.js';
 import { openRegionFeatures } from '../features/open.js';
-import { firstRegions, type RegionFeatures, type RegionFeatureSource } from '../features/region-features.js';
+import { firstRegions, onlyImage, type RegionFeatures, type RegionFeatureSource } from '../features/region-features.js';
 import { decodePicture } from '../pictures/decode.js';
 import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
@@ -58,12 +58,6 @@ export async function drawRegions(options: DrawRegionsOptions): Promise<{ image:
   } finally {
     await source.close();
   }
-}
-
-function onlyImage(source: RegionFeatureSource): string {
-  const [first, second] = source.ids();
-  if (first !== undefined && second === undefined) return first;
-  throw new DataError(`${source.name}: it holds several images (${first}, ${second}, ...); choose one with --image`);
 }
 
 /** The picture of an image; a single one may have any name. */

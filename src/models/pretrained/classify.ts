@@ -1,4 +1,5 @@
 // Infers the class, widths and labels of a checkpoint in transformers' layout from names and shapes.
+import { encoderLayerOf } from './parameter-names.js';
 import type { StoredTensor, TensorFile } from '../../checkpoint/tensor-file.js';
 import { VISUALBERT_MARK } from './match-keys.js';
 import { unwrapKeys } from './wrappers.js';
@@ -33,7 +34,7 @@ type Tensors = ReadonlyMap<string, Pick<StoredTensor, 'shape'>>;
 /** The traits of a checkpoint's keys, with or without the `visual_bert.` prefix. */
 export function traitsOf(tensors: Tensors): CheckpointTraits {
   const shapeOf = (key: string): number[] | undefined => (tensors.get(`visual_bert.${key}`) ?? tensors.get(key))?.shape;
-  const layers = [...tensors.keys()].map((key) => Number(/(?:^|\.)encoder\.layer\.(\d+)\./.exec(key)?.[1] ?? -1));
+  const layers = [...tensors.keys()].map((key) => encoderLayerOf(key) ?? -1);
   return {
     architecture: architectureOf(tensors),
     hiddenSize: shapeOf('embeddings.word_embeddings.weight')?.[1] ?? null,

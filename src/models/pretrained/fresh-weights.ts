@@ -1,13 +1,12 @@
 // Messages about parameters that a checkpoint did not fill: how many, which, and the likely reason.
 import { someKeys } from './explain.js';
+import { encoderLayerOf, isHead } from './parameter-names.js';
 import type { LoadingReport } from './types.js';
 import { WRAPPERS } from './wrappers.js';
 import { requireKinds } from '../../options.js';
 
 type Keys = Pick<LoadingReport, 'missingKeys' | 'unexpectedKeys'>;
 
-/** Whether a parameter belongs to the head of its class. */
-export const isHead = (name: string): boolean => /^(cls|attention)\./.test(name);
 const isPreTrainingHead = (name: string): boolean => /(^|\.)cls\.(predictions|seq_relationship)\./.test(name);
 
 /** Reasons by the keys of a file; the first match is used. */
@@ -51,7 +50,7 @@ export function likelyReason(keys: Keys): string | null {
     return 'a checkpoint that was saved without its pooling layer';
   if (missingKeys.some((name) => name.includes('embeddings.visual_projection.')))
     return 'a plain BERT: it has no weights for image regions, which have to be trained';
-  if (missingKeys.every((name) => /encoder\.layer\.\d+\./.test(name) || isHead(name)))
+  if (missingKeys.every((name) => encoderLayerOf(name) !== null || isHead(name)))
     return 'some encoder layers are missing: the file is incomplete, or config.json belongs to a larger model';
   if (missingKeys.every((name) => name.includes('additional_layer.') || isHead(name)))
     return 'the configuration says bypass_transformer, and the checkpoint has no additional layer';

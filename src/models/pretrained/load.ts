@@ -12,12 +12,13 @@ import { traitsOfFile } from './classify.js';
 import { foreignError, mismatchError, requireLayers } from './explain.js';
 import { createSwap } from './fill.js';
 import { fillParameters, type ParameterValues, storedValues } from './fill-parameters.js';
-import { freshWeightsText, isHead, reasonInKeys } from './fresh-weights.js';
+import { freshWeightsText, reasonInKeys } from './fresh-weights.js';
 import { type HollowFactory, hollowTensors } from './hollow.js';
+import { isHead } from './parameter-names.js';
 import { matchKeys, type NamedKeys, nameKeys } from './match-keys.js';
 import { type LocatedModel, locateModel } from './open-weights.js';
 import { requireFloats } from './quantised.js';
-import { differingTies, VISUAL_TABLES } from './ties.js';
+import { differingTies, visualTables } from './ties.js';
 import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory } from './types.js';
 
 /** A model whose parameters have no data yet: their values are still in the file. */
@@ -192,11 +193,7 @@ async function openNew<M extends LoadableModel>(
 
 /** Missing visual tables -> the text tables of the file that they are copied from (`specialVisualInitialize`). */
 function textTables(parameters: ReadonlyMap<string, unknown>, missing: ReadonlySet<string>): Map<string, string> {
-  const pairs = [...VISUAL_TABLES].map(([visual, text]): [string, string] => {
-    const prefix = parameters.has(visual) ? '' : 'visual_bert.';
-    return [prefix + visual, prefix + text];
-  });
-  return new Map(pairs.filter(([visual, text]) => parameters.has(visual) && parameters.has(text) && missing.has(visual) && !missing.has(text))); // prettier-ignore
+  return new Map([...visualTables(parameters)].filter(([visual, text]) => missing.has(visual) && !missing.has(text)));
 }
 
 /** A model without data, the initializer of its parameters, and the file's keys by its names. It is untied if the file's tied parameters differ. */

@@ -75,15 +75,29 @@ export function matchKeys(
     else if (parameters.has(name) || tied.has(name)) keyOf.set(name, key);
     else unexpected.push(key);
   }
+  const unused = joinTied(keyOf, parameters, tied);
+  return { keyOf, unexpected, ignored: [...ignored, ...unused.map(({ value }) => value)] };
+}
+
+/**
+ * Fills in tied parameters from their twins (decoder and word table), and takes away second names that are no parameters.
+ * @returns the second names that add no data, with their values
+ */
+export function joinTied<T>(
+  valueOf: Map<string, T>,
+  parameters: { has(name: string): boolean },
+  tied: ReadonlyMap<string, string>,
+): { value: T; name: string }[] {
+  const unused: { value: T; name: string }[] = [];
   for (const [second, name] of tied) {
-    const [secondKey, key] = [keyOf.get(second), keyOf.get(name)];
+    const [own, shared] = [valueOf.get(second), valueOf.get(name)];
     if (parameters.has(second)) {
-      if (secondKey === undefined && key !== undefined) keyOf.set(second, key);
-    } else if (secondKey !== undefined) {
-      keyOf.delete(second);
-      if (key === undefined) keyOf.set(name, secondKey);
-      else ignored.push(secondKey);
+      if (own === undefined && shared !== undefined) valueOf.set(second, shared);
+    } else if (own !== undefined) {
+      valueOf.delete(second);
+      if (shared === undefined) valueOf.set(name, own);
+      else unused.push({ value: own, name });
     }
   }
-  return { keyOf, unexpected, ignored };
+  return unused;
 }

@@ -5,7 +5,7 @@ import type { TensorToWrite } from '../../checkpoint/safetensors.js';
 import { ConfigError } from '../../errors.js';
 import type { SavableModel, SavePretrainedOptions } from './types.js';
 import { jsonText } from '../../platform/json-file.js';
-import { removeOldWeights, writeWeights } from './write-weights.js';
+import { removeOldWeights, withTied, writeWeights } from './write-weights.js';
 import { requireKinds, requirePath } from '../../options.js';
 
 const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
@@ -38,9 +38,5 @@ function tensorsOf({ shapes, tiedWeights, read }: SavableModel, dtype: keyof typ
   const tensors = [...shapes].map(([name, shape]): TensorToWrite => {
     return { name, dtype: stored, shape, bytes: async () => fromFloat32(stored, await read(name)) };
   });
-  for (const [second, name] of tiedWeights) {
-    const target = tensors.find((tensor) => tensor.name === name);
-    if (target !== undefined) tensors.push({ ...target, name: second, tiedTo: name });
-  }
-  return tensors;
+  return withTied(tensors, tiedWeights);
 }

@@ -19,10 +19,19 @@ export function tiedDecoder({ tieWordEmbeddings }: VisualBertConfig): ReadonlyMa
 }
 
 /** Visual tables -> the text tables that they are copies of where no file fills them (`specialVisualInitialize`). */
-export const VISUAL_TABLES: ReadonlyMap<string, string> = new Map([
+const VISUAL_TABLES: ReadonlyMap<string, string> = new Map([
   ['embeddings.visual_token_type_embeddings.weight', 'embeddings.token_type_embeddings.weight'],
   ['embeddings.visual_position_embeddings.weight', 'embeddings.position_embeddings.weight'],
 ]);
+
+/** The visual tables of a model -> the text tables, with the prefix that its parameters have. */
+export function visualTables(parameters: { has(name: string): boolean }): ReadonlyMap<string, string> {
+  const named = [...VISUAL_TABLES].map(([visual, text]): [string, string] => {
+    const prefix = parameters.has(visual) ? '' : 'visual_bert.';
+    return [prefix + visual, prefix + text];
+  });
+  return new Map(named.filter(([visual, text]) => parameters.has(visual) && parameters.has(text)));
+}
 
 /**
  * Finds tied parameters whose data in the file differs from that of the first name. Returns their keys.

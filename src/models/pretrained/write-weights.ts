@@ -52,6 +52,16 @@ export async function writeWeights(
   return written;
 }
 
+/** The tensors, with their second names at the end. @param tied second names -> names */
+export function withTied(tensors: readonly TensorToWrite[], tied: ReadonlyMap<string, string>): TensorToWrite[] {
+  const targets = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const shared = [...tied].flatMap(([second, name]): TensorToWrite[] => {
+    const target = targets.get(name);
+    return target === undefined ? [] : [{ ...target, name: second, tiedTo: name }];
+  });
+  return [...tensors, ...shared];
+}
+
 /** Removes the weights of an earlier save from a folder. */
 export function removeOldWeights(folder: string, written: ReadonlySet<string>): Promise<void> {
   return removeOldFiles(folder, WEIGHT_FILE, written);

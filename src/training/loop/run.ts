@@ -8,7 +8,7 @@ import { countPadding } from '../../evaluation/padding.js';
 import { saveCheckpoint } from './saving.js';
 import { agreedEnd, agreedEvaluation } from './workers.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
-import { type Update, updatesOf } from './updates.js';
+import { remainingUpdates, type Update } from './updates.js';
 
 /** One start of a run. */
 export class Run<E> {
@@ -52,7 +52,7 @@ export class Run<E> {
   }
 
   private async epochs(): Promise<EndReason> {
-    const { trainingStep, totalSteps, stepsPerEpoch, state } = this.context;
+    const { state } = this.context;
     // evaluate first if the run was stopped between an update and its evaluation
     const wasDue = this.startedAt > 0 && isEvaluationDue(this.context, this.startedAt);
     const isPending = wasDue && state.evaluatedStep !== this.startedAt;
@@ -62,16 +62,12 @@ export class Run<E> {
       this.timeLeft.pause(this.startedAt);
       if (reason !== null) return reason;
     } else if (this.evaluations.stopsEarly()) return 'early';
-    for (let epoch = Math.floor(this.startedAt / stepsPerEpoch); trainingStep.step < totalSteps; epoch++) {
-      const reason = await this.epoch(epoch);
-      if (reason !== null) return reason;
-    }
-    return 'finished';
+    return (await this.remainingUpdates()) ?? 'finished';
   }
 
-  private async epoch(epoch: number): Promise<EndReason | null> {
+  private async remainingUpdates(): Promise<EndReason | null> {
     const { trainingStep, totalSteps, callbacks, cluster, arguments: given } = this.context;
-    for await (const update of updatesOf(this.context, epoch)) {
+    for await (const update of remainingUpdates(this.context)) {
       const ofOthers = cluster === null ? null : await agreedEnd(cluster, trainingStep.step, null);
       if (ofOthers !== null) return this.endWithOthers(ofOthers);
       const started = performance.now();
@@ -81,7 +77,7 @@ export class Run<E> {
       this.logUpdate(result, update, (performance.now() - started) / 1000);
       const answers = await Promise.all(callbacks.map((callback) => callback.onStep?.(trainingStep.step, result)));
       const reason = await this.afterStep(answers.includes('stop'));
-      if (reason !== null || trainingStep.step >= totalSteps) return reason;
+      if (reason !== null) return reason;
     }
     return null;
   }

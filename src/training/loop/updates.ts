@@ -28,11 +28,22 @@ export interface Update {
 /** The parts of a run that reading updates needs. */
 type RunData<E> = Pick<
   RunContext<E>,
-  'task' | 'train' | 'arguments' | 'trainingStep' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
+  'task' | 'train' | 'arguments' | 'trainingStep' | 'totalSteps' | 'stepsPerEpoch' | 'fittedBuckets' | 'cluster'
 >;
 
+/** The remaining updates of a run, for a step that makes each before it asks for the next. */
+export async function* remainingUpdates<E>(run: RunData<E>): AsyncGenerator<Update> {
+  const { trainingStep, totalSteps, stepsPerEpoch } = run;
+  for (let epoch = Math.floor(trainingStep.step / stepsPerEpoch); trainingStep.step < totalSteps; epoch++) {
+    for await (const update of updatesOf(run, epoch)) {
+      yield update;
+      if (trainingStep.step >= totalSteps) return;
+    }
+  }
+}
+
 /** The remaining updates of an epoch. */
-export async function* updatesOf<E>(run: RunData<E>, epoch: number): AsyncGenerator<Update> {
+async function* updatesOf<E>(run: RunData<E>, epoch: number): AsyncGenerator<Update> {
   const { trainingStep, stepsPerEpoch, train, cluster, arguments: given } = run;
   const { batchSize, accumulationSteps, seed, shuffle, groupByLength } = given;
   const batches = epochBatches(train, epoch, { batchSize, seed, shuffle, groupByLength });

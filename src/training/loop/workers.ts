@@ -8,7 +8,7 @@ import { type TrainingStep } from '../step/contract.js';
 import { argumentRole, flatTrainingArguments, stepOptionsOf } from '../arguments.js';
 import { isEvaluationDue, type RunContext, type RunPlan } from './run-context.js';
 import { type EndReason, type TrainResult } from './trainer-options.js';
-import { updatesOf } from './updates.js';
+import { remainingUpdates } from './updates.js';
 import { Validation } from './validation.js';
 
 /** Compares data, arguments and settings of all workers. @throws TrainingError naming a worker and what differs */
@@ -80,7 +80,7 @@ export async function trainAsWorker<E>(plan: RunPlan<E>, cluster: Cluster): Prom
 type WorkerRun<E> = RunPlan<E> & Pick<RunContext<E>, 'trainingStep' | 'signals'> & { cluster: Cluster };
 
 async function workerEpochs<E>(run: WorkerRun<E>): Promise<EndReason> {
-  const { totalSteps, stepsPerEpoch, cluster, trainingStep, signals } = run;
+  const { cluster, trainingStep, signals } = run;
   const validation = run.validation === null ? null : new Validation(run, run.validation);
   /** Takes part in an evaluation. Returns why all stopped in it. */
   const evaluate = async (): Promise<EndReason | null> => {
@@ -90,15 +90,12 @@ async function workerEpochs<E>(run: WorkerRun<E>): Promise<EndReason> {
   };
   const atStart = await evaluate(); // a run that was stopped before an evaluation that was due
   if (atStart !== null) return atStart;
-  for (let epoch = Math.floor(trainingStep.step / stepsPerEpoch); trainingStep.step < totalSteps; epoch++) {
-    for await (const { inputs, shares } of updatesOf(run, epoch)) {
-      const reason = await agreedEnd(cluster, trainingStep.step, signals.received);
-      if (reason !== null) return reason;
-      await trainingStep.run(inputs, shares);
-      const stoppedBy = await evaluate();
-      if (stoppedBy !== null) return stoppedBy;
-      if (trainingStep.step >= totalSteps) break;
-    }
+  for await (const { inputs, shares } of remainingUpdates(run)) {
+    const reason = await agreedEnd(cluster, trainingStep.step, signals.received);
+    if (reason !== null) return reason;
+    await trainingStep.run(inputs, shares);
+    const stoppedBy = await evaluate();
+    if (stoppedBy !== null) return stoppedBy;
   }
   return 'finished';
 }

@@ -11,11 +11,6 @@ import { type ResolvedStepOptions, resolveStepOptions } from './options.js';
 export const OPTIMIZER_STATE_FILE = 'optimizer.safetensors';
 
 /** Options restored with the state, on which the next steps depend. */
-export type SavedOptions = Pick<
-  ResolvedStepOptions,
-  'optimizer' | 'seed' | 'schedule' | 'learningRate' | 'warmupSteps' | 'totalSteps' | 'beta1' | 'beta2' | 'epsilon'
->;
-
 const SAVED_OPTIONS = [
   'optimizer',
   'seed',
@@ -27,6 +22,8 @@ const SAVED_OPTIONS = [
   'beta2',
   'epsilon',
 ] as const;
+
+export type SavedOptions = Pick<ResolvedStepOptions, (typeof SAVED_OPTIONS)[number]>;
 
 /** The state of loss scaling between two updates. */
 export interface SavedLossScale {

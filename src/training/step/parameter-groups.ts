@@ -1,4 +1,5 @@
 // Parameter groups: weight decay, layer-wise learning rates and frozen parameters.
+import { encoderLayerOf } from '../../models/pretrained/parameter-names.js';
 import { ConfigError } from '../../errors.js';
 import { type GroupFactors } from './optimizer.js';
 
@@ -33,7 +34,7 @@ export function createParameterGroups(
   }
   const trained = names.filter((name) => !patterns.some(({ matches }) => matches(name)));
   if (trained.length === 0) throw new ConfigError('freeze: every parameter is frozen; leave some to train');
-  const top = 2 + Math.max(-1, ...names.map((name) => encoderLayer(name) ?? -1));
+  const top = 2 + Math.max(-1, ...names.map((name) => encoderLayerOf(name) ?? -1));
   return new Map(
     trained.map((name) => [
       name,
@@ -44,14 +45,9 @@ export function createParameterGroups(
 
 /** Height of a parameter's layer: 0 for the embeddings, then the encoder's layers from 1, and `top` above them. */
 function heightOf(name: string, top: number): number {
-  const layer = encoderLayer(name);
+  const layer = encoderLayerOf(name);
   if (layer !== null) return layer + 1;
   return /(^|\.)embeddings\./.test(name) ? 0 : top;
-}
-
-function encoderLayer(name: string): number | null {
-  const match = /(?:^|\.)encoder\.layer\.(\d+)\./.exec(name);
-  return match === null ? null : Number(match[1]);
 }
 
 function matcher(pattern: string): (name: string) => boolean {

@@ -7,6 +7,8 @@ import { type TensorFunction, type Runner } from '../../inference/runner.js';
 import { type TrainableModel } from './trainable-model.js';
 import { type TrainedParameter } from './update/update.js';
 
+/** Kinds of variables of each parameter, named as in torch.optim.Adam. */
+const [FIRST, SECOND, AVERAGE] = ['exp_avg', 'exp_avg_sq', 'average'] as const;
 /** Variables of a scaled loss. */
 export const [LOSS_SCALE, GOOD_STEPS] = ['loss_scale', 'good_steps'] as const;
 
@@ -37,9 +39,9 @@ export class StepVariables {
     this.parameters = new Map(
       [...groups].map(([name, factors]) => {
         const parameter = variables.get(name) as tf.Variable;
-        const first = add('exp_avg', name, parameter);
-        const second = add('exp_avg_sq', name, parameter);
-        const average = options.emaDecay === undefined ? null : add('average', name, parameter);
+        const first = add(FIRST, name, parameter);
+        const second = add(SECOND, name, parameter);
+        const average = options.emaDecay === undefined ? null : add(AVERAGE, name, parameter);
         return [name, { ...factors, parameter, first, second, average }];
       }),
     );
@@ -57,9 +59,9 @@ export class StepVariables {
   /** All variables that persist between updates, by name; the sums do not. */
   all(): Map<string, tf.Variable> {
     const entries = [...this.parameters].flatMap(([name, { first, second, average }]) => [
-      [`exp_avg.${name}`, first] as const,
-      [`exp_avg_sq.${name}`, second] as const,
-      ...(average === null ? [] : [[`average.${name}`, average] as const]),
+      [`${FIRST}.${name}`, first] as const,
+      [`${SECOND}.${name}`, second] as const,
+      ...(average === null ? [] : [[`${AVERAGE}.${name}`, average] as const]),
     ]);
     const { lossScale } = this;
     const scales =
@@ -70,9 +72,7 @@ export class StepVariables {
   /** Shapes of the tensors of an optimizer state, by name. */
   savedShapes(): Map<string, readonly number[]> {
     const entries = [...this.parameters];
-    const kinds = entries.some(([, { average }]) => average !== null)
-      ? ['exp_avg', 'exp_avg_sq', 'average']
-      : ['exp_avg', 'exp_avg_sq'];
+    const kinds = [FIRST, SECOND, ...(entries.some(([, { average }]) => average !== null) ? [AVERAGE] : [])];
     return new Map(
       kinds.flatMap((kind) => entries.map(([name, { parameter }]) => [`${kind}.${name}`, parameter.shape] as const)),
     );
