@@ -5,7 +5,15 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { encodePng, evaluateRun, openTrainRun, pipeline, pixelDetector, RegionDetector } from '../src/node.js';
+import {
+  encodePng,
+  evaluateRun,
+  openTrainRun,
+  pipeline,
+  pixelDetector,
+  RegionDetector,
+  TRAINING_ARGUMENTS,
+} from '../src/node.js';
 import { DETECTOR_TRAINING, detectionExample, SHAPES_DETECTOR, trainDetector } from './shapes/detector.js';
 import { drawScene } from './shapes/draw.js';
 import { precisionOn, writeFoundBoxes } from './shapes/found.js';
@@ -45,8 +53,9 @@ const flags = await yargs(hideBin(process.argv))
   })
   .strict()
   .check(({ seed }) => {
-    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return true;
-    throw new Error(`--seed: expected a whole number from 0 to ${2 ** 32 - 1}, received ${seed}`);
+    const { error } = TRAINING_ARGUMENTS.seed.safeParse(seed);
+    if (error === undefined) return true;
+    throw new Error(`--seed: ${error.issues[0]?.message}`);
   })
   .parseAsync();
 

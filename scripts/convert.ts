@@ -1,6 +1,8 @@
 // visualbert convert: converts a checkpoint of VisualBERT or BERT to a folder that transformers and this package load; also converts region detectors.
+import { CONVERT_OPTIONS } from './flags/internal.js';
 import { JSON_FLAG } from './flags/results.js';
-import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { flagsOf, givenValues } from './flags/settings.js';
+import type { Argv, CommandModule } from 'yargs';
 import {
   ConfigError,
   type ConversionReport,
@@ -14,31 +16,15 @@ import {
   VisualBertConfig,
 } from '../src/node.js';
 
-const ARCHITECTURES = [
-  'VisualBertModel',
-  'VisualBertForPreTraining',
-  'VisualBertForQuestionAnswering',
-  'VisualBertForMultipleChoice',
-  'VisualBertForVisualReasoning',
-  'VisualBertForRegionToPhraseAlignment',
-] as const;
-
-interface ConvertArguments {
+interface ConvertArguments extends Pick<ConvertOptions, keyof typeof CONVERT_OPTIONS> {
   checkpoint: string;
   outDir: string;
-  architecture: (typeof ARCHITECTURES)[number] | undefined;
-  config: string | undefined;
-  base: string | undefined;
-  format: 'safetensors' | 'pytorch' | 'tfjs' | 'onnx';
-  quantization: 'float16' | 'uint8' | undefined;
-  dtype: 'float32' | 'float16' | 'bfloat16' | undefined;
-  'max-shard-size': string | undefined;
-  'allow-incomplete': boolean;
-  detector: DetectorName | undefined;
+  config?: string;
+  detector?: DetectorName;
   json: boolean;
 }
 
-export const command: CommandModule<object, ConvertArguments> = {
+const convert: CommandModule<object, ConvertArguments> = {
   command: 'convert <checkpoint> <outDir>',
   describe:
     "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT or RoBERTa) or a region detector to a folder",
@@ -50,40 +36,11 @@ export const command: CommandModule<object, ConvertArguments> = {
         describe: 'file, folder, address or repository id',
       })
       .positional('outDir', { type: 'string', demandOption: true, describe: 'folder to write' })
-      .option('architecture', {
-        choices: ARCHITECTURES,
-        describe: 'the class to convert to',
-        defaultDescription: 'inferred from its heads',
-      })
+      .options(flagsOf(CONVERT_OPTIONS))
       .option('config', {
         type: 'string',
         describe: 'folder or repository whose config.json to use',
         defaultDescription: 'next to the checkpoint, else inferred from its shapes',
-      })
-      .option('base', {
-        type: 'string',
-        describe: 'for a LoRA adapter: folder, file or repository of the model it was trained on',
-      })
-      .option('format', {
-        choices: ['safetensors', 'pytorch', 'tfjs', 'onnx'] as const,
-        default: 'safetensors' as const,
-        describe: 'format of the weights; tfjs is for the web, onnx for onnxruntime (model.onnx, with the graph)',
-      })
-      .option('dtype', {
-        choices: ['float32', 'float16', 'bfloat16'] as const,
-        describe: 'dtype to store',
-        defaultDescription: 'as in the source',
-      })
-      .option('quantization', { choices: ['float16', 'uint8'] as const, describe: 'make the format tfjs smaller' })
-      .option('max-shard-size', {
-        type: 'string',
-        describe: 'largest file, such as 500MB',
-        defaultDescription: '5GB; 4MiB for tfjs; 2GiB for onnx',
-      })
-      .option('allow-incomplete', {
-        type: 'boolean',
-        default: false,
-        describe: 'convert even if some keys match no parameter or some parameters have no source',
       })
       .option('detector', {
         choices: DETECTOR_NAMES,
@@ -94,19 +51,15 @@ export const command: CommandModule<object, ConvertArguments> = {
       .example('$0 convert vqa.th visualbert-vqa', "the authors' checkpoint")
       .example('$0 convert runs/vqa onnx --format onnx', 'a trained model for onnxruntime')
       .example('$0 convert model_final.pkl detector --detector coco-r101-fpn', 'a region detector')
-      .example('$0 convert bert-base-uncased start --architecture VisualBertForPreTraining', 'start from a plain BERT'),
-  handler: async ({
-    checkpoint,
-    json,
-    config,
-    base,
-    architecture,
-    dtype,
-    ...rest
-  }: ArgumentsCamelCase<ConvertArguments>) => {
-    const { outDir, format, quantization, maxShardSize, allowIncomplete, detector } = rest;
+      .example(
+        '$0 convert bert-base-uncased start --architecture VisualBertForPreTraining',
+        'start from a plain BERT',
+      ) as unknown as Argv<ConvertArguments>,
+  handler: async (flags) => {
+    const { checkpoint, outDir, config, detector, json } = flags;
+    const options = givenValues({ ...flags }, CONVERT_OPTIONS);
     if (detector !== undefined) {
-      if (format !== 'safetensors' || allowIncomplete) {
+      if ((flags.format ?? 'safetensors') !== 'safetensors' || flags.allowIncomplete === true) {
         throw new ConfigError(
           'convert: detectors are only written as complete safetensors; leave out --format and --allow-incomplete',
         );
@@ -115,21 +68,13 @@ export const command: CommandModule<object, ConvertArguments> = {
       console.log(json ? JSON.stringify(report, null, 2) : detectorText(report, outDir));
       return;
     }
-    const options: ConvertOptions = {
-      outDir,
-      format,
-      allowIncomplete,
-      ...(maxShardSize !== undefined && { maxShardSize }),
-      ...(quantization !== undefined && { quantization }),
-      ...(architecture !== undefined && { architecture }),
-      ...(base !== undefined && { base }),
-      ...(dtype !== undefined && { dtype }),
-      ...(config !== undefined && { config: await VisualBertConfig.fromPretrained(config) }),
-    };
-    const report = await convertCheckpoint(checkpoint, options);
+    const named = config === undefined ? {} : { config: await VisualBertConfig.fromPretrained(config) };
+    const report = await convertCheckpoint(checkpoint, { outDir, ...options, ...named });
     console.log(json ? JSON.stringify(report, null, 2) : text(report, outDir));
   },
 };
+
+export const command = convert as CommandModule;
 
 function text(
   { source, layout, architecture, converted, skipped, aside, missing, wrappers, notes, files }: ConversionReport,

@@ -5,6 +5,7 @@ import {
   listenForStop,
   openPictureDetector,
   serve as startServer,
+  SERVE_OPTIONS,
   type ServeOptions,
   setLogger,
 } from '../src/node.js';
@@ -20,7 +21,6 @@ import {
   type PictureFeatureOptions,
   type ListenOptions,
   SERVE_LIMITS,
-  SERVE_OPTIONS,
 } from './flags/internal.js';
 
 interface ServeArguments

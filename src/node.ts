@@ -184,7 +184,7 @@ export type { OpenedPictureDetector } from './runs/open-picture-detector.js';
 export { DEFAULT_ASKED_MODEL, openQuestion } from './runs/ask.js';
 export type { OpenedQuestion, QuestionOptions } from './runs/ask.js';
 export { serve } from './serve/serve.js';
-export { LOG_LEVELS } from './serve/options.js';
+export { LOG_LEVELS, SERVE_OPTIONS } from './serve/options.js';
 export type { LogLevel, ServeLimits } from './serve/options.js';
 export type { RunningServer, ServeOptions } from './serve/contract.js';
 export { openOneInput } from './runs/one-input.js';
@@ -201,7 +201,8 @@ export {
 export type { RunSettings, StoredRun } from './runs/settings.js';
 
 export { convertCheckpoint } from './convert/convert.js';
-export type { ConversionReport, ConvertOptions } from './convert/convert.js';
+export type { ConversionReport } from './convert/convert.js';
+export type { ConvertOptions } from './convert/options.js';
 export { inspectCheckpoint } from './convert/inspect.js';
 export type { InspectedTensor, Inspection } from './convert/inspect.js';
 export { writeReport } from './training/report/report.js';

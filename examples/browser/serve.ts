@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { preview } from 'vite';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { SERVE_OPTIONS } from '../../src/node.js';
 import { buildPage } from './build.js';
 
 const OUT_DIR = resolve('dist', 'browser-example');
@@ -24,8 +25,9 @@ const flags = await yargs(hideBin(process.argv))
   })
   .strict()
   .check(({ port }) => {
-    if (Number.isInteger(port) && port >= 0 && port <= 65535) return true;
-    throw new Error(`--port: expected a whole number from 0 to 65535, received ${port}`);
+    const { error } = SERVE_OPTIONS.port.safeParse(port);
+    if (error === undefined) return true;
+    throw new Error(`--port: ${error.issues[0]?.message}`);
   })
   .parseAsync();
 

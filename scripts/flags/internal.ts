@@ -1,6 +1,7 @@
 // What the commands use beyond the public surface: schemas of options, which flags are made from, and texts. Only this file imports it.
 export { JOIN_OPTIONS } from '../../src/cluster/join.js';
 export { LAUNCH_OPTIONS } from '../../src/cluster/launch.js';
+export { CONVERT_OPTIONS } from '../../src/convert/options.js';
 export { BACKEND_OPTIONS } from '../../src/engine/select-backend.js';
 export { SYSTEM_PROBLEMS } from '../../src/errors.js';
 export { EXPLAIN_OPTIONS } from '../../src/explain/contract.js';
@@ -11,7 +12,7 @@ export { EXPLANATION_EVALUATION_OPTIONS } from '../../src/runs/evaluate-explanat
 export { COMPUTING_OPTIONS, type ComputingOptions } from '../../src/runs/evaluate.js';
 export { requireStoredPaths } from '../../src/runs/stored-paths.js';
 export { TOP_K } from '../../src/scores.js';
-export { type ListenOptions, SERVE_LIMITS, SERVE_OPTIONS } from '../../src/serve/options.js';
+export { type ListenOptions, SERVE_LIMITS } from '../../src/serve/options.js';
 export { DRAW_OPTIONS } from '../../src/vision/draw-regions.js';
 export { EXTRACT_OPTIONS } from '../../src/vision/extract.js';
 export { gigabytes, printable } from '../../src/words.js';

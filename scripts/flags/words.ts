@@ -1,25 +1,18 @@
 // Translates option names in messages of the library (`outputDir`, `resume: true`) to flags.
+import { BACKEND_OPTIONS, COMPUTING_OPTIONS, CONVERT_OPTIONS, EXPLAIN_OPTIONS } from './internal.js';
 import { ALL_TASK_OPTIONS, kebab, RUN_OPTIONS, TRAINING_ARGUMENTS } from '../../src/node.js';
 
 /** Options whose flags have other names. */
 const RENAMED: Readonly<Record<string, string>> = { maxLength: 'max-text-length', topK: 'top' };
 
-/** Options with flags that are neither task options nor arguments of a run. */
-const OTHER_OPTIONS = [
-  'method',
-  'layer',
-  'head',
-  'allowFreshWeights',
-  'allowIncomplete',
-  'maxShardSize',
-  'interOpThreads',
-  'gpuMemoryGrowth',
-];
+const { method, layer, head } = EXPLAIN_OPTIONS;
+const { allowFreshWeights } = COMPUTING_OPTIONS;
+const { allowIncomplete, maxShardSize } = CONVERT_OPTIONS;
+const { interOpThreads, gpuMemoryGrowth } = BACKEND_OPTIONS;
+/** Options of other functions that messages name. */
+const OTHER_OPTIONS = { method, layer, head, allowFreshWeights, allowIncomplete, maxShardSize, interOpThreads, gpuMemoryGrowth }; // prettier-ignore
 
-const NAMES = [
-  ...Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED }),
-  ...OTHER_OPTIONS,
-];
+const NAMES = Object.keys({ ...ALL_TASK_OPTIONS, ...TRAINING_ARGUMENTS, ...RUN_OPTIONS, ...RENAMED, ...OTHER_OPTIONS });
 const OPTION_NAMES = new Set(NAMES);
 
 const anyOf = (names: readonly string[]): string => `(${names.join('|')})`;

@@ -9,7 +9,9 @@ import type { WeightEntry } from './tfjs-reader.js';
 const DEFAULT_SHARD_BYTES = 4 << 20;
 
 /** How weights are compressed: half precision, or 256 steps between the minimum and the maximum of each matrix. */
-export type WebQuantization = 'float16' | 'uint8';
+export const WEB_QUANTIZATIONS = ['float16', 'uint8'] as const;
+/** How the weights of the web format are made smaller. */
+export type WebQuantization = (typeof WEB_QUANTIZATIONS)[number];
 
 /**
  * Writes shards and, last, model.json, which plain tfjs reads with `tf.io.loadWeights`. Tied tensors are left out.

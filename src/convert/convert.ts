@@ -4,38 +4,20 @@ import { writeWhole } from '../byte-sink.js';
 import { fromFloat32, isFloating, type StoredDType } from '../stored-dtype.js';
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
-import { type WebQuantization, writeTfjs } from '../checkpoint/tfjs-writer.js';
+import { writeTfjs } from '../checkpoint/tfjs-writer.js';
 import { ConfigError } from '../errors.js';
-import { MODEL_CLASSES } from '../models/model-classes.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
 import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
-import type { SavePretrainedOptions } from '../models/pretrained/types.js';
 import { byteCount, removeOldWeights, writeWeights, withTied } from '../models/pretrained/write-weights.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';
 import { onnxWriter } from './onnx/export.js';
 import { openCheckpoint } from './open.js';
-import { type ConversionPlan, planConversion, type PlanOptions } from './plan.js';
-import { requireOptions, requirePath } from '../options.js';
-
-/** Formats of tensors by name; `onnx` holds a graph as well. */
-type TensorFormat = 'safetensors' | 'pytorch' | 'tfjs';
-
-/** Options of `convertCheckpoint`. */
-export interface ConvertOptions extends PlanOptions, Pick<SavePretrainedOptions, 'maxShardSize'> {
-  /** The folder to write. */
-  outDir: string;
-  /** The model that the source, a LoRA adapter of PEFT, was trained on: it is merged onto it. Folder, file, address or repository id. */
-  base?: string;
-  /** Default `safetensors`. `tfjs` is for the web: model.json and shards of 4 MB. `onnx` is for other runtimes: model.onnx with the graph. */
-  format?: TensorFormat | 'onnx';
-  /** Of the format `tfjs`: half precision, or 8 bits for matrices. Default: none. */
-  quantization?: WebQuantization;
-  /** Store floating tensors in this dtype. Default: as the source stores them, bit for bit. */
-  dtype?: 'float32' | 'float16' | 'bfloat16';
-}
+import { type ConvertOptions, convertSchema } from './options.js';
+import { type ConversionPlan, planConversion } from './plan.js';
+import { parseOptions } from '../options.js';
 
 /** What a conversion did with every key and every parameter. */
 export interface ConversionReport {
@@ -58,6 +40,9 @@ export interface ConversionReport {
   files: string[];
 }
 
+/** Formats of tensors by name; `onnx` holds a graph as well. */
+type TensorFormat = Exclude<ConvertOptions['format'], 'onnx' | undefined>;
+
 const STORED: Record<NonNullable<ConvertOptions['dtype']>, 'F32' | 'F16' | 'BF16'> = {
   float32: 'F32',
   float16: 'F16',
@@ -77,17 +62,8 @@ const NAMES: Partial<Record<StoredDType, string>> = {
  * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`).
  */
 export async function convertCheckpoint(source: string, given: ConvertOptions): Promise<ConversionReport> {
-  requireOptions('convertCheckpoint', given);
-  const { outDir, base, format = 'safetensors', quantization, maxShardSize, dtype, ...options } = given;
-  requirePath('convertCheckpoint (outDir)', outDir, 'the path of a folder to write');
-  if (options.architecture !== undefined && !Object.hasOwn(MODEL_CLASSES, options.architecture)) {
-    throw new ConfigError(
-      `convertCheckpoint: expected architecture ${Object.keys(MODEL_CLASSES).join(', ')}, received ${String(options.architecture)}`,
-    );
-  }
-  if (dtype !== undefined && !Object.hasOwn(STORED, dtype)) {
-    throw new ConfigError(`convertCheckpoint: expected dtype float32, float16 or bfloat16, received ${dtype}`);
-  }
+  const parsed = parseOptions('convertCheckpoint', convertSchema, given);
+  const { outDir, base, format, quantization, maxShardSize, dtype, ...options } = parsed;
   if (quantization !== undefined && format !== 'tfjs') {
     const remedy = format === 'onnx' ? "quantise model.onnx with onnxruntime's tools" : 'use dtype';
     throw new ConfigError(
@@ -103,7 +79,7 @@ export async function convertCheckpoint(source: string, given: ConvertOptions): 
   try {
     const found = await readConfigJson(located);
     const plan = await planConversion(opened, found, options);
-    if (options.allowIncomplete !== true) {
+    if (!options.allowIncomplete) {
       requireTokenizer(opened.name, found?.json ?? null, (await located.find('tokenizer.json')) !== null);
     }
     const { file } = plan;

@@ -10,6 +10,7 @@ import { joinTied, nonTensorError } from '../models/pretrained/match-keys.js';
 import { requireFloats } from '../models/pretrained/quantised.js';
 import { DECODER_TIES, differingTies, tiedDecoder, visualTables } from '../models/pretrained/ties.js';
 import { useOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
+import type { ConvertOptions } from './options.js';
 import { familyOf } from './model-type.js';
 import {
   declaredClassifier,
@@ -24,14 +25,7 @@ import { moveEmbeddings } from './roberta.js';
 import { sourceConfig } from './source-config.js';
 
 /** Choices of the caller. */
-export interface PlanOptions {
-  /** The class to convert to. Default: what the checkpoint's heads say, and config.json about a classifier. */
-  architecture?: Architecture;
-  /** Default: the config.json next to the checkpoint, else what its shapes say. */
-  config?: VisualBertConfig;
-  /** Go on although keys fit no parameter of the class or parameters have no source. Both are listed. Default false. */
-  allowIncomplete?: boolean;
-}
+export type PlanOptions = Pick<ConvertOptions, 'architecture' | 'config' | 'allowIncomplete'>;
 
 /** A conversion before it is carried out. */
 export interface ConversionPlan {

@@ -2,7 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import { exists, isUrl } from '#platform';
 import { ConfigError } from '../errors.js';
-import { optionRole, PATH_OPTIONS } from '../tasks/shared/options.js';
+import { optionRole } from '../tasks/shared/options.js';
 
 /** A path that does not exist from here, but from the folder in which training was started, as it is there. */
 export async function fromStart<P extends string | null>(path: P, startedIn: string | undefined): Promise<P | string> {
@@ -17,7 +17,7 @@ export async function dataFromStart(
   startedIn: string | undefined,
 ): Promise<Record<string, unknown>> {
   const found = Object.entries(data).map(async ([name, value]): Promise<[string, unknown]> => {
-    if (!isPathOption(name)) return [name, value];
+    if (optionRole(name).isPath !== true) return [name, value];
     const paths = await Promise.all(pathsOf(value).map((path) => fromStart(path, startedIn)));
     return [name, Array.isArray(value) ? paths : (paths[0] ?? value)];
   });
@@ -31,16 +31,12 @@ export async function dataFromStart(
  */
 export async function requireStoredPaths(run: string, data: Record<string, unknown>): Promise<void> {
   for (const [name, value] of Object.entries(data)) {
-    for (const path of isPathOption(name) ? pathsOf(value) : []) {
+    for (const path of optionRole(name).isPath === true ? pathsOf(value) : []) {
       if (isUrl(path) || (await exists(path))) continue;
       const remedy = isAbsolute(path) ? 'give' : 'start the command in the folder in which training was started, or give';
       throw new ConfigError(`${path}: no such file or folder; the run ${run} names it as \`${name}\`: ${remedy} \`${name}\``);
     }
   }
-}
-
-function isPathOption(name: string): boolean {
-  return PATH_OPTIONS.has(optionRole(name).validates ?? name);
 }
 
 function pathsOf(value: unknown): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
-import { ALL_TASK_OPTIONS, optionRole, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
+import { ALL_TASK_OPTIONS, optionRole, roleOf, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -91,7 +91,9 @@ test('the options of every task state which may vary between starts, and which a
     Object.keys(ALL_TASK_OPTIONS).filter((name) => optionRole(name)[role] === true);
   expect(namesWith('variesByStart').sort()).toEqual(['cacheMb', 'entities', 'features']);
   expect(namesWith('isStoredInRun').sort()).toEqual(['answers', 'vocabulary']);
+  const paths = namesWith('isPath').map((name) => optionRole(name).validates ?? name);
+  expect([...new Set(paths)].sort()).toEqual(['annotations', 'answers', 'captions', 'data', 'entities', 'features', 'questions', 'split', 'vocabulary']);
   for (const { shape } of Object.values(TASK_OPTIONS)) {
-    for (const [name, option] of Object.entries(shape)) expect({ ...option.meta(), description: '' }).toEqual({ ...optionRole(name), description: '' });
+    for (const [name, option] of Object.entries(shape)) expect({ ...roleOf(option), description: '' }).toEqual({ ...optionRole(name), description: '' });
   }
 });

@@ -7,15 +7,19 @@ import { NAMINGS } from '../../processing/vcr-names.js';
 import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
 import { ConfigError } from '../../errors.js';
 
-const path = text('a path');
+const isPath = { isPath: true } satisfies OptionRole;
+const path = text('a path').meta(isPath);
 const paths = z
   .union([path, z.array(path).min(1)], { error: expected('a path or several') })
-  .transform((value) => (typeof value === 'string' ? [value] : value));
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .meta(isPath);
 
 /** Metadata of an option besides its check and help text. */
 export interface OptionRole {
   /** The option that it replaces when a run's validation examples are opened. */
   validates?: string;
+  /** Whether its values are paths, or addresses. */
+  isPath?: true;
   /** Whether it names examples, labels or words, so that it does not apply to other examples of a run. */
   namesExamples?: true;
   /** Whether it may vary between the starts of a run: locations and reading speed, which results do not depend on. */
@@ -88,10 +92,7 @@ const vqa = z.strictObject({
 const nlvr = z.strictObject({
   data: ofExamples(paths, 'NLVR statements (.json lines) with structured scenes, or with pictures named in --features'),
   validationData: validating('data', paths, 'validation statements'),
-  features: features
-    .optional()
-    .meta(VARIES)
-    .describe('region features of the pictures; default: the structured scenes'),
+  features: features.optional().describe('region features of the pictures; default: the structured scenes'),
   ...common,
 });
 
@@ -224,11 +225,6 @@ export function resolveTaskOptions<N extends TaskName>(name: N, options: unknown
   return parseOptions(`task ${name}`, TASK_OPTIONS[name], options) as z.output<(typeof TASK_OPTIONS)[N]>;
 }
 
-/** The options with paths; those of validation examples have the same kind as what they replace. */
-export const PATH_OPTIONS: ReadonlySet<string> = new Set([
-  ...['questions', 'annotations', 'data', 'captions', 'entities', 'split', 'features', 'answers', 'vocabulary'],
-]);
-
 /** The options of all tasks by name: a name has the same meaning in every task. */
 export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assign(
   {},
@@ -237,5 +233,12 @@ export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assi
 
 /** The metadata of an option; empty for an unknown name. */
 export function optionRole(name: string): OptionRole {
-  return (ALL_TASK_OPTIONS[name]?.meta() ?? {}) as OptionRole;
+  return roleOf(ALL_TASK_OPTIONS[name]);
+}
+
+/** The metadata of a schema, with that of the schema that it makes optional or gives a default. */
+export function roleOf(schema: z.ZodType | undefined): OptionRole {
+  if (schema === undefined) return {};
+  const { innerType } = schema.def as { innerType?: z.ZodType };
+  return { ...roleOf(innerType), ...schema.meta() };
 }
