@@ -10,6 +10,8 @@ export const MATCHING_OVERLAP = 0.5;
 /**
  * Intersection over union, in [0, 1]; 0 for boxes without area.
  * @see uclanlp/visualbert `flickr_ban/utils.py`, calculate_iou: widths are x2 - x1, without the pixel that some tools add
+ * @example
+ * intersectionOverUnion([0, 0, 2, 2], [1, 0, 3, 2]); // 2 / 6
  */
 export function intersectionOverUnion(a: Box, b: Box): number {
   requireKinds('intersectionOverUnion', { 'a list': { a, b } });
@@ -27,7 +29,11 @@ export function boxAt(boxes: ArrayLike<number>, i: number): Box {
   return [boxes[4 * i] as number, boxes[4 * i + 1] as number, boxes[4 * i + 2] as number, boxes[4 * i + 3] as number];
 }
 
-/** The regions that overlap any of the boxes by half at least. */
+/**
+ * The regions that overlap any of the boxes by half at least.
+ * @example
+ * matchingRegions([[0, 0, 2, 2]], [0, 0, 2, 3, 5, 5, 6, 6]); // [0]: its overlap is 4 / 6
+ */
 export function matchingRegions(boxes: readonly Box[], regions: ArrayLike<number>): number[] {
   requireKinds('matchingRegions', { 'a list': { boxes, regions } });
   const matches: number[] = [];

@@ -19,7 +19,13 @@ export interface MemorySink extends ByteSink {
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
-/** An empty sink in memory. */
+/**
+ * An empty sink in memory.
+ * @example
+ * const sink = memorySink('weights');
+ * await sink.write(Uint8Array.of(1, 2));
+ * sink.bytes(); // Uint8Array [1, 2]
+ */
 export function memorySink(name: string): MemorySink {
   let parts: Uint8Array[] = [];
   return {

@@ -14,7 +14,12 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-/** Bytes in memory as a source. */
+/**
+ * Bytes in memory as a source.
+ * @example
+ * const source = bytesSource(await readFile('runs/vqa/model.safetensors'), 'model.safetensors');
+ * const { tensors } = await openTensorFile(source);
+ */
 export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
   requireKinds('bytesSource', { bytes: { bytes } });
   const slice = (offset: number, length: number): Uint8Array => {

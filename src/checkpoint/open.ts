@@ -27,6 +27,10 @@ const OTHER_FORMATS: readonly [RegExp, string][] = [
 /**
  * Opens a checkpoint: safetensors, torch.save archive or legacy torch.save stream. Reads headers only; closes the source on failure.
  * @throws CheckpointError naming the file, and offset or key where there is one.
+ * @example
+ * const file = await openTensorFile(bytesSource(await readFile('runs/vqa/model.safetensors'), 'model.safetensors'));
+ * for (const [key, { dtype, shape }] of file.tensors) console.log(key, dtype, shape); // cls.bias F32 [ 4 ], ...
+ * await file.close();
  */
 export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
   requireKinds('openTensorFile', { 'a source of bytes': { source } });

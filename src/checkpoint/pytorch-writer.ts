@@ -27,6 +27,10 @@ const STORAGE_TYPES: Readonly<Record<StoredDType, string>> = {
  * Writes a torch.save archive that `torch.load(weights_only=True)` and transformers read. Tied tensors share one storage.
  * One tensor at a time is in memory. Does not close the sink.
  * @throws CheckpointError when a tensor's bytes do not fit its shape, or it is tied to none of the earlier ones.
+ * @example
+ * const sink = memorySink('weights');
+ * const bytes = async () => new Uint8Array(Float32Array.of(1, 2).buffer);
+ * await writePytorch(sink, [{ name: 'w', dtype: 'F32', shape: [2], bytes }]);
  */
 export async function writePytorch(sink: ByteSink, tensors: Iterable<TensorToWrite>): Promise<void> {
   requireKinds('writePytorch', { 'a destination of bytes': { sink }, 'a list': { tensors } });

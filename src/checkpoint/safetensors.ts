@@ -135,6 +135,10 @@ const DTYPE_ORDER: readonly StoredDType[] = ['I64', 'F64', 'F32', 'I32', 'BF16',
  * Writes a safetensors file, byte for byte as the reference would: tensors by dtype, then by name; tied ones are left out.
  * One tensor at a time is in memory. Does not close the sink.
  * @throws CheckpointError when a tensor's bytes do not fit its shape.
+ * @example
+ * const sink = memorySink('weights');
+ * const bytes = async () => new Uint8Array(Float32Array.of(1, 2).buffer);
+ * await writeSafetensors(sink, [{ name: 'w', dtype: 'F32', shape: [2], bytes }]);
  */
 export async function writeSafetensors(
   sink: ByteSink,

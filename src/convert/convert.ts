@@ -60,6 +60,8 @@ const NAMES: Partial<Record<StoredDType, string>> = {
  * Converts a checkpoint: a file, a folder, an address or a repository, in any layout of the key map. Nothing is written before every
  * key and every parameter is accounted for. Tensors are streamed.
  * @throws CheckpointError when the source is damaged, or keys or parameters are left over (see `allowIncomplete`).
+ * @example
+ * const { architecture, converted, files } = await convertCheckpoint('runs/vqa', { outDir: 'half', dtype: 'float16' });
  */
 export async function convertCheckpoint(source: string, given: ConvertOptions): Promise<ConversionReport> {
   const parsed = parseOptions('convertCheckpoint', convertSchema, given);

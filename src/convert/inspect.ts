@@ -46,6 +46,8 @@ export interface Inspection {
 /**
  * Inspects a checkpoint file, folder, address or repository. Reads headers only, so that its size does not matter.
  * @throws CheckpointError
+ * @example
+ * const { architecture, layout, tensors, missing } = await inspectCheckpoint('runs/vqa');
  */
 export async function inspectCheckpoint(where: string): Promise<Inspection> {
   const { file, notes } = await openCheckpoint(where);

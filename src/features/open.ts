@@ -53,6 +53,10 @@ const EXPECTED =
  * Opens the region features of one or several paths as one source, in any format of `docs/data.md`, recognised by the ending of a file, its
  * first bytes, or what a folder holds.
  * @throws DataError when a path is absent or of no known format, or the widths differ.
+ * @example
+ * const source = await openRegionFeatures('features.vbf');
+ * const { features, count, dim } = await source.read('1'); // [count, dim] float32
+ * await source.close();
  */
 export async function openRegionFeatures(
   paths: string | readonly string[],

@@ -12,7 +12,11 @@ const BOX_SCALE = 8;
 /** A colour distance (of values 0 to 1) that is ignored: noise, shading. */
 const FAINT_CONTRAST = 0.05;
 
-/** Width of a feature. */
+/**
+ * Width of a feature.
+ * @example
+ * pixelFeatureDim({ cells: 8, look: 'colors' }); // 8 * 8 cells of 3 colours, and 6 numbers of the box: 198
+ */
 export function pixelFeatureDim(options: PixelFeatureOptions): number {
   requireKinds('pixelFeatureDim', { 'an object': { options } });
   const { cells, look } = options;
@@ -24,6 +28,10 @@ export function pixelFeatureDim(options: PixelFeatureOptions): number {
  * Colours are scaled from 0..255 to -2..2, contrasts from 0..1 to -1..3.
  * @param boxes one [x1, y1, x2, y2] in pixels for each region; x2 and y2 are exclusive, fractions count.
  * @throws DataError when a box is empty or leaves the picture.
+ * @example
+ * const picture = await readPicture('photo.jpg');
+ * const boxes = gridBoxes(picture.width, picture.height, 4);
+ * const { count, dim, features } = pixelFeatures(picture, boxes, { cells: 8, look: 'colors' }); // [16, 198]
  */
 export function pixelFeatures(
   image: RgbImage,
@@ -44,7 +52,11 @@ export function pixelFeatures(
   return { features, count: boxes.length, dim, boxes: Float32Array.from(boxes.flat()), imageWidth, imageHeight };
 }
 
-/** Boxes that divide a picture into `n` x `n` equal patches, row by row. */
+/**
+ * Boxes that divide a picture into `n` x `n` equal patches, row by row.
+ * @example
+ * gridBoxes(64, 32, 2); // [[0, 0, 32, 16], [32, 0, 64, 16], [0, 16, 32, 32], [32, 16, 64, 32]]
+ */
 export function gridBoxes(width: number, height: number, n: number): number[][] {
   return Array.from({ length: n * n }, (_, i) => {
     const [row, column] = [Math.floor(i / n), i % n];

@@ -24,6 +24,10 @@ export interface FeatureReport {
 
 /**
  * Describes features by reading up to `limit` images spread over all of them (Infinity: every one, which checks the whole file).
+ * @example
+ * const source = await openRegionFeatures('features.vbf');
+ * const { images, dim, regions, problems } = await inspectFeatures(source, Infinity);
+ * await source.close();
  */
 export async function inspectFeatures(source: RegionFeatureSource, limit = 100): Promise<FeatureReport> {
   requireKinds('inspectFeatures', { 'region features': { source } });
@@ -88,7 +92,14 @@ export async function writeTsvFeatures(source: RegionFeatureSource, path: string
   });
 }
 
-/** Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost. @throws DataError for an id that is not a file name. */
+/**
+ * Writes a folder with one `.npy` `[regions, dim]` float32 for each image. Boxes are lost.
+ * @throws DataError for an id that is not a file name.
+ * @example
+ * const source = await openRegionFeatures('features.vbf');
+ * await writeNpyFolder(source, 'npy'); // npy/1.npy
+ * await source.close();
+ */
 export async function writeNpyFolder(source: RegionFeatureSource, folder: string): Promise<void> {
   requireKinds('writeNpyFolder', { 'region features': { source }, 'a path': { folder } });
   for (const id of source.ids()) {

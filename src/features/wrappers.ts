@@ -8,7 +8,14 @@ import { indexedSource } from './indexed-source.js';
 import { missingImage, type RegionFeatures, type RegionFeatureSource } from './region-features.js';
 import { requireKinds } from '../options.js';
 
-/** Several sources as one, as train2014 and val2014 are two files; of an image in both the first is used. @throws DataError when their widths differ. */
+/**
+ * Several sources as one, as train2014 and val2014 are two files; of an image in both the first is used.
+ * @throws DataError when their widths differ.
+ * @example
+ * const other = memorySource('more', [['2', regions]]);
+ * const both = joinSources([memorySource('regions', [['1', regions]]), other]);
+ * [...both.ids()]; // ['1', '2']
+ */
 export function joinSources(sources: readonly RegionFeatureSource[]): RegionFeatureSource {
   requireKinds('joinSources', { 'a list': { sources } });
   const [first, ...others] = sources;
@@ -56,7 +63,12 @@ export function warnAboutMixture(first: RegionFeatureSource, other: RegionFeatur
   );
 }
 
-/** Features given in memory: id -> regions. */
+/**
+ * Features given in memory: id -> regions.
+ * @example
+ * const source = memorySource('regions', [['42', regions]]);
+ * await source.read('42');
+ */
 export function memorySource(name: string, entries: Iterable<readonly [string, RegionFeatures]>): RegionFeatureSource {
   requireKinds('memorySource', { 'a list': { entries } });
   const all = [...entries];
@@ -69,7 +81,14 @@ export function memorySource(name: string, entries: Iterable<readonly [string, R
   });
 }
 
-/** A least-recently-used cache of up to `maxBytes` of features, since several questions ask about one image. */
+/**
+ * A least-recently-used cache of up to `maxBytes` of features, since several questions ask about one image.
+ * @example
+ * const source = cachedSource(await openRegionFeatures('features.vbf'), 256 * 2 ** 20);
+ * await source.read('1'); // from the file
+ * await source.read('1'); // from memory
+ * await source.close();
+ */
 export function cachedSource(source: RegionFeatureSource, maxBytes: number): RegionFeatureSource {
   const kept = new Map<string, RegionFeatures>(); // in order of last use
   let bytes = 0;
@@ -92,7 +111,11 @@ export function cachedSource(source: RegionFeatureSource, maxBytes: number): Reg
   };
 }
 
-/** The control without vision: as many regions, all zero. */
+/**
+ * The control without vision: as many regions, all zero.
+ * @example
+ * const { features } = await withoutRegions(memorySource('regions', [['42', regions]])).read('42'); // zeros
+ */
 export function withoutRegions(source: RegionFeatureSource): RegionFeatureSource {
   requireKinds('withoutRegions', { 'region features': { source } });
   return {

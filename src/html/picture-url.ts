@@ -10,7 +10,12 @@ const KINDS: readonly [type: string, at: number, head: readonly number[]][] = [
   ['image/gif', 0, [0x47, 0x49, 0x46, 0x38]],
 ];
 
-/** The bytes of a picture's file as a data URL. @throws DataError when they are not PNG, JPEG, WebP or GIF */
+/**
+ * The bytes of a picture's file as a data URL.
+ * @throws DataError when they are not PNG, JPEG, WebP or GIF
+ * @example
+ * pictureUrl(await readFile('photo.jpg'), 'photo.jpg'); // 'data:image/jpeg;base64,...'
+ */
 export function pictureUrl(bytes: Uint8Array, name: string): string {
   requireKinds('pictureUrl', { bytes: { bytes } });
   const kind = KINDS.find(([, at, head]) => head.every((byte, i) => bytes[at + i] === byte));

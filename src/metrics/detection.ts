@@ -23,6 +23,10 @@ const MOST_DETECTIONS = 100;
  * that no better detection has matched is at least `overlap`.
  * @throws DataError when the numbers of pictures and detections differ.
  * @see cocodataset/cocoapi `PythonAPI/pycocotools/cocoeval.py`: areas of all sizes, no crowds
+ * @example
+ * const box = [10, 10, 20, 20];
+ * const found = { boxes: [box, [50, 50, 60, 60]], classes: [1, 1], scores: [0.9, 0.5] };
+ * meanAveragePrecision([found], [{ boxes: [box], classes: [1] }]); // 100: the wrong detection comes after the right one
  */
 export function meanAveragePrecision(
   detections: readonly Detections[],

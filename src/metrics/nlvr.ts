@@ -22,6 +22,9 @@ export function sentenceGroup(identifier: string): string {
  * Scores predictions (identifier -> true or false).
  * @throws DataError when a statement has no prediction or no label.
  * @see https://github.com/lil-lab/nlvr/blob/master/nlvr2/eval/metrics.py
+ * @example
+ * const statement = { identifier: 'dev-0-0-0', sentence: 'Both are dogs.', label: true, imageIds: ['a', 'b'] };
+ * scoreNlvr([statement], new Map([['dev-0-0-0', true]]));
  */
 export function scoreNlvr(statements: readonly Statement[], predictions: ReadonlyMap<string, boolean>): NlvrScores {
   requireKinds('scoreNlvr', { 'a list': { statements }, 'a Map': { predictions } });

@@ -56,6 +56,9 @@ export function countVcr(records: readonly VcrRecord[], predictions: ReadonlyMap
 /**
  * The leaderboard's CSV: annot_id, answer_0..3 and rationale_conditioned_on_a0_0..3 to a3_0..3.
  * @throws DataError for a prediction without one of the 20 probabilities.
+ * @example
+ * const each = [0.7, 0.1, 0.1, 0.1];
+ * vcrCsv(new Map([['test-0', { answers: each, rationales: { 0: each, 1: each, 2: each, 3: each } }]]));
  */
 export function vcrCsv(predictions: ReadonlyMap<string, VcrPrediction>): string {
   requireKinds('vcrCsv', { 'a Map': { predictions } });

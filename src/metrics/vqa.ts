@@ -44,6 +44,10 @@ export interface VqaScores {
 /**
  * Scores predictions (question id -> answer) over all annotations, in the annotations' order.
  * @throws DataError when a question has no prediction, or a prediction has no question.
+ * @example
+ * const answers = Array.from({ length: 10 }, (_, i) => ({ answer: i < 9 ? 'yes' : 'no', source: String(i) }));
+ * const annotation = { questionId: '1', questionType: 'is', answerType: 'yes/no', usualAnswer: 'yes', answers };
+ * scoreVqa([annotation], new Map([['1', 'yes']])).overall; // 100: at least three others gave this answer
  */
 export function scoreVqa(annotations: readonly VqaAnnotation[], predictions: ReadonlyMap<string, string>): VqaScores {
   requireKinds('scoreVqa', { 'a list': { annotations }, 'a Map': { predictions } });

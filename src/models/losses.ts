@@ -26,6 +26,8 @@ export function smoothedLabels(labels: tf.Tensor, smoothing: number): tf.Tensor 
  * Differs: PyTorch returns NaN when there is no label.
  * @param logits `[m, c] float32`. @param labels `[m] int32`. @param smoothing share of a label that is spread over all classes.
  * @returns a scalar.
+ * @example
+ * crossEntropy(tf.tensor2d([[2, 0], [0, 2]]), tf.tensor1d([0, 1], 'int32')); // log(1 + exp(-2)) = 0.1269
  */
 export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0): tf.Scalar {
   requireKinds('crossEntropy', { 'a tensor': { logits, labels } });
@@ -62,7 +64,10 @@ export function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing = 0
  * Kullback-Leibler divergence of soft labels from `softmax(logits)`: `sum(y (log y - log softmax(logits))) / count`, where 0 log 0 = 0.
  * Labels need not sum to 1. This is PyTorch's `KLDivLoss(reduction="batchmean")`.
  * @param logits `[b, ..., c] float32`. @param labels broadcast to the shape of `logits`.
- * @param count scalar float32: examples in the batch. @returns a scalar.
+ * @param count scalar float32: examples in the batch.
+ * @returns a scalar.
+ * @example
+ * klDivergence(tf.zeros([1, 2]), tf.tensor2d([[1, 0]]), tf.scalar(1)); // log(2) = 0.6931
  */
 export function klDivergence(logits: tf.Tensor, labels: tf.Tensor, count: tf.Scalar): tf.Scalar {
   requireKinds('klDivergence', { 'a tensor': { logits, labels, count } });

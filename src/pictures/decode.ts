@@ -59,7 +59,12 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
   }
 }
 
-/** Reads and decodes a picture file. @throws DataError when it is absent, and as `decodePicture` does. */
+/**
+ * Reads and decodes a picture file.
+ * @throws DataError when it is absent, and as `decodePicture` does.
+ * @example
+ * const { width, height, rgb } = await readPicture('photo.jpg'); // rgb: [height, width, 3]
+ */
 export async function readPicture(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
   return decodePicture(await readPictureFile(path), path, options);
 }

@@ -63,6 +63,8 @@ function normaliseWords(text: string): string {
 /**
  * The official normalisation of an answer: punctuation, case, number words, articles, contractions.
  * @see GT-Vision-Lab/VQA `PythonEvaluationTools/vqaEvaluation/vqaEval.py` at a013f0043c1e
+ * @example
+ * normaliseAnswer('The two dogs!'); // '2 dogs'
  */
 export function normaliseAnswer(answer: string): string {
   requireKinds('normaliseAnswer', { 'a text': { answer } });

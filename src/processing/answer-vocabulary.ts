@@ -94,6 +94,9 @@ export interface BuildAnswersOptions {
  * The vocabulary of a data set: `<unk>`, then the normalised answers that are the most common one of enough questions, by descending count
  * (ties in the order of their first question).
  * @throws DataError when no answer is frequent enough.
+ * @example
+ * const annotations = ['yes', 'Yes.', 'no'].map((usualAnswer) => ({ usualAnswer }));
+ * buildAnswers(annotations, { minimumCount: 2 }).answers; // ['<unk>', 'yes']
  */
 export function buildAnswers(
   annotations: readonly { readonly usualAnswer: string }[],
@@ -118,6 +121,8 @@ export function buildAnswers(
 /**
  * Reads a list of answers: a text file with one per line, a JSON array, or a JSON object answer -> class or class -> answer.
  * @throws DataError when it is damaged, or classes are missing or used twice.
+ * @example
+ * parseAnswers('yes\nno\n', 'answers.txt').classOf('no'); // 1
  */
 export function parseAnswers(text: string, name: string): AnswerVocabulary {
   requireKinds('parseAnswers', { 'a text': { text } });

@@ -33,7 +33,12 @@ export const DEFAULT_BUCKETS: Buckets = {
 /** No buckets: every batch is as long as its longest example. */
 export const NO_BUCKETS: Buckets = { text: [], regions: [] };
 
-/** The smallest bucket of at least `length`, else `length`. */
+/**
+ * The smallest bucket of at least `length`, else `length`.
+ * @example
+ * bucketOf(5, [4, 8, 16]); // 8
+ * bucketOf(20, [4, 8, 16]); // 20
+ */
 export function bucketOf(length: number, buckets: readonly number[]): number {
   requireKinds('bucketOf', { 'a list': { buckets } });
   return buckets.find((size) => size >= length) ?? length;
@@ -55,6 +60,10 @@ export interface PadOptions {
  * `visualEmbeds [b, v, d] float32`, `visualAttentionMask`, `visualTokenTypeIds` `[b, v] int32`. Padding is at the end, masked 0.
  * The regions of several images follow one another and have the image's index (0, 1) as visual type, as the authors join them for NLVR2.
  * @throws DataError when the examples have features of different widths.
+ * @example
+ * const text = (ids) => ({ ids, typeIds: ids.map(() => 0) });
+ * const examples = [[101, 7, 102], [101, 102]].map((ids) => ({ text: text(ids), regions: [] }));
+ * const { inputIds } = padBatch(examples, { buckets: { text: [4], regions: [] }, padId: 0 }); // [2, 4]: 101 7 102 0, 101 102 0 0
  */
 export function padBatch(examples: readonly EncodedExample[], options: PadOptions): Record<string, RawTensor> {
   requireKinds('padBatch', { 'a list': { examples }, 'an object': { options } });

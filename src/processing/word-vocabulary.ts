@@ -7,6 +7,9 @@ const WORD = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
 /**
  * The pieces of a vocab.txt: the special tokens, every word and punctuation mark of the texts (lower case, most frequent first, then by code), and
  * single characters, also as continuations, so that every word of known letters can be encoded.
+ * @example
+ * const pieces = buildVocabulary(['A dog runs.', 'A cat.']);
+ * pieces.includes('dog'); // true
  */
 export function buildVocabulary(texts: Iterable<string>, options: { minimumCount?: number } = {}): string[] {
   requireKinds('buildVocabulary', { 'a list': { texts }, 'an object': { options } });

@@ -20,6 +20,8 @@ export interface PhiloxUniformAttrs extends tf.NamedAttrMap {
  * @param key `[2] int32`: seed and step; or `[3]` with the number of a worker, which draws the numbers after those of lower workers, each of the
  * same shape. @param salt uint32, such as `hash32` of the site's path.
  * @throws ShapeError with a worker, for a number of elements that is not a multiple of 4
+ * @example
+ * const values = philoxUniform([2, 3], philoxKey(0, 1), 42); // [2, 3] float32, the same on every backend
  */
 export function philoxUniform(shape: readonly number[], key: tf.Tensor1D, salt: number): tf.Tensor {
   requireKinds('philoxUniform', { 'a list': { shape }, 'a tensor': { key } });

@@ -5,6 +5,8 @@ import { requireKinds } from '../options.js';
 /**
  * `count` float32 in [0, 1) of the stream (seed, step, salt): bit for bit the values of the kernel `PhiloxUniform`.
  * @param firstBlock number of skipped blocks of four values
+ * @example
+ * uniformValues(2, 7, 0, 42); // [0.7603, 0.3524], as philoxUniform([2], philoxKey(7, 0), 42)
  */
 export function uniformValues(count: number, seed: number, step: number, salt: number, firstBlock = 0): Float32Array {
   const bits = philoxBits(count, seed, step, salt, firstBlock);
@@ -22,7 +24,11 @@ export interface NormalOptions {
   mean?: number;
 }
 
-/** `count` float32 of a plain (not truncated) normal distribution, by Box and Muller in float64. */
+/**
+ * `count` float32 of a plain (not truncated) normal distribution, by Box and Muller in float64.
+ * @example
+ * normalValues(3, { seed: 0, name: 'w', stddev: 0.02 }); // [-0.0156, 0.0062, -0.0083]
+ */
 export function normalValues(count: number, options: NormalOptions): Float32Array {
   requireKinds('normalValues', { 'an object': { options } });
   const { seed, name, stddev, mean = 0 } = options;
@@ -38,7 +44,11 @@ export function normalValues(count: number, options: NormalOptions): Float32Arra
   return values;
 }
 
-/** A permutation of 0 to n - 1 for a seed and epoch (Fisher and Yates). */
+/**
+ * A permutation of 0 to n - 1 for a seed and epoch (Fisher and Yates).
+ * @example
+ * permutation(4, 0, 1); // [3, 1, 0, 2]
+ */
 export function permutation(n: number, seed: number, epoch: number): Int32Array {
   const bits = philoxBits(n, seed, epoch, hash32('permutation'));
   const order = Int32Array.from({ length: n }, (_, i) => i);

@@ -57,6 +57,10 @@ export type AnyOneInput = { [T in PipelineName]: OneInput<T> }[PipelineName];
 /**
  * Reads the regions of the images, loads the checkpoint and makes its input.
  * @throws ConfigError for a checkpoint without a task, or an input that lacks regions, choices or phrases; DataError for an absent image
+ * @example
+ * const { pipeline: ask, input, close } = await openOneInput({ model: 'runs/vqa', text: 'What color is the bus?', features: 'features.vbf' });
+ * const answers = await ask(input);
+ * await close();
  */
 export async function openOneInput(options: OneInputOptions): Promise<AnyOneInput> {
   requireOptions('openOneInput', options);

@@ -65,6 +65,10 @@ export type SettingsByPart = Record<'run' | 'data' | 'arguments', Record<string,
 /**
  * Sorts the settings of one object (a config file, flags) into those of the model, the task and the trainer.
  * @throws ConfigError for an unknown key or task
+ * @example
+ * const settings = sortSettings({ task: 'nlvr', data: 'train.json', outputDir: 'runs/nlvr', epochs: 5 });
+ * settings.data; // { data: 'train.json' }
+ * settings.arguments; // { outputDir: 'runs/nlvr', epochs: 5 }
  */
 export function sortSettings(given: Record<string, unknown>): RunSettings {
   requireOptions('settings', given);
@@ -176,7 +180,11 @@ async function runsIn(dir: string): Promise<string[]> {
   return names.filter((_, i) => found[i]).map((name) => join(dir, name));
 }
 
-/** Whether a run has validation examples. */
+/**
+ * Whether a run has validation examples.
+ * @example
+ * hasValidation({ data: 'train.json', validationData: 'dev.json' }); // true
+ */
 export function hasValidation(data: Record<string, unknown>): boolean {
   requireKinds('hasValidation', { 'an object': { data } });
   return Object.keys(data).some((name) => {
@@ -185,7 +193,11 @@ export function hasValidation(data: Record<string, unknown>): boolean {
   });
 }
 
-/** The options that open a run's validation examples: `validationQuestions` becomes `questions`, and so on. */
+/**
+ * The options that open a run's validation examples: `validationQuestions` becomes `questions`, and so on.
+ * @example
+ * validationOptions({ data: 'train.json', validationData: 'dev.json', maxRegions: 36 }); // { data: 'dev.json', maxRegions: 36 }
+ */
 export function validationOptions(data: Record<string, unknown>): Record<string, unknown> {
   requireKinds('validationOptions', { 'an object': { data } });
   const options: Record<string, unknown> = {};
@@ -198,7 +210,11 @@ export function validationOptions(data: Record<string, unknown>): Record<string,
   return { ...options, ...replaced };
 }
 
-/** The options of a run that apply to predictions of other examples: their form, and the location of features. */
+/**
+ * The options of a run that apply to predictions of other examples: their form, and the location of features.
+ * @example
+ * predictionOptions({ data: 'train.json', features: 'train.vbf', maxRegions: 36 }); // { features: 'train.vbf', maxRegions: 36 }
+ */
 export function predictionOptions(data: Record<string, unknown>): Record<string, unknown> {
   requireKinds('predictionOptions', { 'an object': { data } });
   return Object.fromEntries(

@@ -123,6 +123,10 @@ export type ResolvedTrainingArguments = Omit<FlatArguments, keyof StepArguments>
 /**
  * Checks arguments and fills in the defaults.
  * @throws ConfigError naming every unknown key and every value out of its range
+ * @example
+ * const { epochs, step } = resolveTrainingArguments({ outputDir: 'runs/mine', learningRate: 1e-3 });
+ * epochs; // 3
+ * step.learningRate; // 0.001
  */
 export function resolveTrainingArguments(options: unknown): ResolvedTrainingArguments {
   const given = Object.entries(parseOptions('TrainingArguments', flatSchema, options));

@@ -15,7 +15,14 @@ const METHODS: readonly [value: string, name: string][] = [
   ['attention', 'attention of a layer'],
 ];
 
-/** Writes the page to a file, atomically. */
+/**
+ * Writes the page to a file, atomically.
+ * @example
+ * const ask = await pipeline('visual-question-answering', 'runs/vqa');
+ * const text = 'What color is the bus?';
+ * const data = await pageDataOf(ask, { question: text, regions }, { text, pictures: [] });
+ * await writeExplanationPage('why.html', data);
+ */
 export async function writeExplanationPage(path: string, data: PageData): Promise<void> {
   requireKinds('writeExplanationPage', { 'a path': { path } });
   await writeTextAtomic(path, explanationPage(data));

@@ -21,6 +21,8 @@ export interface PackOptions {
 /**
  * Writes the features of a source into one store, image by image, with its detector.
  * @throws DataError when an image is missing or a value does not fit a half float; ConfigError for an invalid shard
+ * @example
+ * await packFeatures(memorySource('regions', [['1', regions]]), 'packed.vbf', { half: true });
  */
 export async function packFeatures(
   source: RegionFeatureSource,

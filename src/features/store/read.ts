@@ -31,6 +31,10 @@ const MAX_INDEX_BYTES = 1 << 30;
 /**
  * Opens a store; only its index is read. Each image's checksum is compared when it is read.
  * @throws DataError when the file is not a store, is cut short or damaged.
+ * @example
+ * const store = await openFeatureStore('features.vbf');
+ * [...store.ids()]; // ['1']
+ * await store.close();
  */
 export async function openFeatureStore(path: string): Promise<RegionFeatureSource> {
   requirePath('openFeatureStore', path);
@@ -57,7 +61,12 @@ export async function openFeatureStore(path: string): Promise<RegionFeatureSourc
   });
 }
 
-/** Whether a file begins as a store does. @throws DataError when it cannot be read */
+/**
+ * Whether a file begins as a store does.
+ * @throws DataError when it cannot be read
+ * @example
+ * await isFeatureStore('features.vbf'); // true
+ */
 export async function isFeatureStore(path: string): Promise<boolean> {
   requirePath('isFeatureStore', path);
   const source = await openSource(path);

@@ -219,6 +219,8 @@ export function requireTask(name: unknown): asserts name is TaskName {
 /**
  * Checks options and fills in the defaults.
  * @throws OptionsError naming every unknown, missing or unusable option
+ * @example
+ * const { data, maxTextLength } = resolveTaskOptions('nlvr', { data: 'train.json' }); // ['train.json'], 128
  */
 export function resolveTaskOptions<N extends TaskName>(name: N, options: unknown): z.output<(typeof TASK_OPTIONS)[N]> {
   requireTask(name);
@@ -231,7 +233,11 @@ export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assi
   ...Object.values(TASK_OPTIONS).map(({ shape }) => shape),
 );
 
-/** The metadata of an option; empty for an unknown name. */
+/**
+ * The metadata of an option; empty for an unknown name.
+ * @example
+ * optionRole('validationQuestions').validates; // 'questions'
+ */
 export function optionRole(name: string): OptionRole {
   return roleOf(ALL_TASK_OPTIONS[name]);
 }

@@ -40,6 +40,8 @@ export class MetricsLog {
 /**
  * The lines of a metrics.jsonl; empty without the file. Invalid lines are ignored, such as the incomplete last line of a killed
  * process or zeros after a power failure, so that the run can resume.
+ * @example
+ * const entries = await readMetrics('runs/vqa/metrics.jsonl');
  */
 export async function readMetrics(path: string): Promise<MetricsEntry[]> {
   requirePath('readMetrics', path);

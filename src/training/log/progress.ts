@@ -70,7 +70,13 @@ function barProgress(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-/** Plain lines, at most one every ten seconds. */
+/**
+ * Plain lines, at most one every ten seconds.
+ * @example
+ * const progress = lineProgress((text) => console.log(text));
+ * progress.start(100, 0);
+ * progress.update(1, { loss: 0.7, learningRate: 1e-5, secondsLeft: 60 });
+ */
 export function lineProgress(write: (text: string) => void, now: () => number = () => Date.now() / 1000): Progress {
   let [total, shownAt] = [0, -Infinity];
   return {
@@ -88,7 +94,12 @@ export function lineProgress(write: (text: string) => void, now: () => number = 
   };
 }
 
-/** Seconds as `1 h 02 min`, `3 min 04 s` or `5 s`. */
+/**
+ * Seconds as `1 h 02 min`, `3 min 04 s` or `5 s`.
+ * @example
+ * duration(3720); // '1 h 02 min'
+ * duration(184); // '3 min 04 s'
+ */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const two = (value: number): string => String(value).padStart(2, '0');

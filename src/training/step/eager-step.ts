@@ -10,6 +10,11 @@ import { requireOptions } from '../../options.js';
 /**
  * A training step over the model's parameters, run eagerly: `compile` is false unless given.
  * @throws ConfigError for options out of range, and for `compile: true`, which needs `visualbert-tfjs/node` and its engine.
+ * @example
+ * const step = await createTrainingStep(model, { learningRate: 1e-3 });
+ * const { inputs } = await task.collate([await train.example(0)], { seed: 0, epoch: 0, training: true });
+ * const { loss } = await step.run([inputs]);
+ * await step.dispose(); // the model has the new parameters
  */
 export async function createTrainingStep(
   model: TrainableModel,

@@ -146,6 +146,9 @@ export const DETECTOR_NAMES = Object.keys(PRESETS) as readonly DetectorName[];
  * | `coco-r101-fpn` | detectron2's Mask R-CNN R-101 FPN 3x on COCO | 10 to 100 x 1024 (fc7) |
  * | `coco-r101-fpn-notebook` | the same, with the notebook's choice of regions | 10 to 100 x 1024 |
  * @throws ConfigError for another name.
+ * @example
+ * const { choice } = namedDetector('vg-r101-c4');
+ * choice.maxBoxes; // 36
  */
 export function namedDetector(name: string): DetectorConfig {
   if (!Object.hasOwn(PRESETS, name)) {
