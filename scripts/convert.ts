@@ -1,5 +1,6 @@
 // visualbert convert: converts a checkpoint of VisualBERT or BERT to a folder that transformers and this package load; also converts region detectors.
 import { CONVERT_OPTIONS } from './flags/internal.js';
+import { CHECKPOINT_ARGUMENT } from './flags/checkpoint.js';
 import { JSON_FLAG } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
 import type { Argv, CommandModule } from 'yargs';
@@ -30,11 +31,7 @@ const convert: CommandModule<object, ConvertArguments> = {
     "Convert a checkpoint (transformers, uclanlp's .th, MMF, plain BERT or RoBERTa) or a region detector to a folder",
   builder: (yargs: Argv) =>
     yargs
-      .positional('checkpoint', {
-        type: 'string',
-        demandOption: true,
-        describe: 'file, folder, address or repository id',
-      })
+      .positional('checkpoint', CHECKPOINT_ARGUMENT)
       .positional('outDir', { type: 'string', demandOption: true, describe: 'folder to write' })
       .options(flagsOf(CONVERT_OPTIONS))
       .option('config', {

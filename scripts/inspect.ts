@@ -1,5 +1,6 @@
 // visualbert inspect: lists the contents of a checkpoint and the class that loads it. Reads headers only.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { CHECKPOINT_ARGUMENT } from './flags/checkpoint.js';
 import { JSON_FLAG } from './flags/results.js';
 import { fold } from './terminal/help.js';
 import { counted, inspectCheckpoint, type Inspection } from '../src/node.js';
@@ -15,11 +16,7 @@ export const command: CommandModule<object, InspectArguments> = {
   describe: 'Show the keys, shapes and dtypes of a checkpoint, its class, and what is missing',
   builder: (yargs: Argv) =>
     yargs
-      .positional('checkpoint', {
-        type: 'string',
-        demandOption: true,
-        describe: 'file, folder, address or repository id',
-      })
+      .positional('checkpoint', CHECKPOINT_ARGUMENT)
       .options(JSON_FLAG)
       .option('keys', { type: 'boolean', default: true, describe: 'list every key (--no-keys: the summary only)' })
       .example('$0 inspect pytorch_model.bin', 'a table of its tensors and a summary')

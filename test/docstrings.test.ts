@@ -11,7 +11,7 @@ import { useBackend } from './helpers/backend.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { REGION_DIM, regionsOfImage, writeCheckpoint } from './helpers/models/pipeline-models.js';
 import { writeDetector } from './helpers/models/small-detector.js';
-import { tinyModel, type ModelName } from './helpers/models/tiny-model.js';
+import { writePublishedModels } from './helpers/models/published-models.js';
 import { drawnPicture } from './helpers/parity/fixtures.js';
 import { pointModel, points, pointTask } from './helpers/tiny-task.js';
 import { DETECTOR_FILES, narrowDetector } from './vision/narrow.js';
@@ -72,17 +72,7 @@ const environment = { ...process.env };
 let root = '';
 
 async function writeHub(cache: string): Promise<void> {
-  const checkpoints: [string, ModelName, object][] = [
-    ['uclanlp/visualbert-vqa-coco-pre', 'VisualBertForPreTraining', { visualEmbeddingDim: 2048 }],
-    ['uclanlp/visualbert-vqa', 'VisualBertForQuestionAnswering', { visualEmbeddingDim: 2048, numLabels: 3129 }],
-    ['uclanlp/visualbert-vcr', 'VisualBertForMultipleChoice', { visualEmbeddingDim: 512 }],
-    ['uclanlp/visualbert-nlvr2', 'VisualBertForVisualReasoning', { visualEmbeddingDim: 1024, numLabels: 2 }],
-  ];
-  for (const [id, name, config] of checkpoints) {
-    const model = tinyModel(name, { vocabSize: WORDS.length, maxPositionEmbeddings: 64, ...config });
-    await model.savePretrained(hubSnapshot(cache, id));
-    model.dispose();
-  }
+  await writePublishedModels(cache, WORDS.length);
   for (const id of ['bert-base-uncased', 'uclanlp/visualbert-vqa'])
     writeFileSync(join(hubSnapshot(cache, id), 'vocab.txt'), `${WORDS.join('\n')}\n`);
 }

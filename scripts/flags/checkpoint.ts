@@ -7,6 +7,13 @@ interface CheckpointFlag {
   group?: string;
 }
 
+/** A checkpoint of any kind, as an argument without a flag. */
+export const CHECKPOINT_ARGUMENT = {
+  type: 'string',
+  demandOption: true,
+  describe: 'file, folder, address or repository id',
+} as const;
+
 /** Flags that name a checkpoint; `sourceOf` returns the one that was given. */
 export function checkpointFlags(group?: string): { run: CheckpointFlag; model: CheckpointFlag } {
   const flag = { type: 'string', ...defined({ group }) } as const;

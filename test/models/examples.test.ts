@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as surface from '../../src/node.js';
 import { useBackend } from '../helpers/backend.js';
 import { hubSnapshot } from '../helpers/files/hub-cache.js';
-import { tinyModel, type ModelName } from '../helpers/models/tiny-model.js';
+import { writePublishedModels } from '../helpers/models/published-models.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const { tf } = surface;
@@ -36,17 +36,7 @@ describe('docs/examples.md', () => {
     await useBackend();
     process.env['HF_HUB_CACHE'] = cache;
     process.env['HF_HUB_OFFLINE'] = '1';
-    const checkpoints: [string, ModelName, object][] = [
-      ['uclanlp/visualbert-vqa-coco-pre', 'VisualBertForPreTraining', { visualEmbeddingDim: 2048 }],
-      ['uclanlp/visualbert-vqa', 'VisualBertForQuestionAnswering', { visualEmbeddingDim: 2048, numLabels: 3129 }],
-      ['uclanlp/visualbert-vcr', 'VisualBertForMultipleChoice', { visualEmbeddingDim: 512 }],
-      ['uclanlp/visualbert-nlvr2', 'VisualBertForVisualReasoning', { visualEmbeddingDim: 1024, numLabels: 2 }],
-    ];
-    for (const [id, name, config] of checkpoints) {
-      const model = tinyModel(name, { vocabSize: 64, maxPositionEmbeddings: 64, ...config });
-      await model.savePretrained(hubSnapshot(cache, id), { format: 'pytorch' });
-      model.dispose();
-    }
+    await writePublishedModels(cache, 64, 'pytorch');
     writeFileSync(join(hubSnapshot(cache, 'bert-base-uncased'), 'vocab.txt'), `${WORDS.split(' ').join('\n')}\n`);
   });
   afterAll(() => {
