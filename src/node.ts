@@ -114,7 +114,8 @@ export {
   TASK_NAMES,
   TASK_OPTIONS,
 } from './tasks/shared/options.js';
-export type { OptionRole, TaskName } from './tasks/shared/options.js';
+export type { OptionRole } from './tasks/shared/option-role.js';
+export type { TaskName } from './tasks/shared/options.js';
 
 export { examineMachine } from './doctor/doctor.js';
 export type { BackendTrial, MachineProblem, MachineReport, OptionalPackage } from './doctor/contract.js';

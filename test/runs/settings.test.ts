@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
-import { ALL_TASK_OPTIONS, optionRole, roleOf, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
+import { roleOf } from '../../src/tasks/shared/option-role.js';
+import { ALL_TASK_OPTIONS, optionRole, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const folder = temporaryFolder();

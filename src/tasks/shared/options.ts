@@ -3,42 +3,10 @@ import { z } from 'zod';
 import { PICTURE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { DEFAULT_MAX_LENGTH } from '../../processing/processor-options.js';
+import { ofExamples, type OptionRole, path, paths, roleOf, validating, VARIES } from './option-role.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { expected, number, oneOf, parseOptions, text, truth, wholeNumber } from '../../options.js';
+import { number, oneOf, parseOptions, truth, wholeNumber } from '../../options.js';
 import { ConfigError } from '../../errors.js';
-
-const isPath = { isPath: true } satisfies OptionRole;
-const path = text('a path').meta(isPath);
-const paths = z
-  .union([path, z.array(path).min(1)], { error: expected('a path or several') })
-  .transform((value) => (typeof value === 'string' ? [value] : value))
-  .meta(isPath);
-
-/** Metadata of an option besides its check and help text. */
-export interface OptionRole {
-  /** The option that it replaces when a run's validation examples are opened. */
-  validates?: string;
-  /** Whether its values are paths, or addresses. */
-  isPath?: true;
-  /** Whether it names examples, labels or words, so that it does not apply to other examples of a run. */
-  namesExamples?: true;
-  /** Whether it may vary between the starts of a run: locations and reading speed, which results do not depend on. */
-  variesByStart?: true;
-  /** Whether a run folder has its own copy of the file, which opens other examples of the run. */
-  isStoredInRun?: true;
-}
-
-/** An option that names examples, labels or words. */
-function ofExamples<S extends z.ZodType>(schema: S, description: string, role: OptionRole = {}): S {
-  return schema.meta({ description, namesExamples: true, ...role } satisfies OptionRole & { description: string });
-}
-
-const VARIES = { variesByStart: true } satisfies OptionRole;
-
-/** The counterpart of an option for validation examples. */
-function validating<S extends z.ZodType>(validates: string, schema: S, description: string): z.ZodOptional<S> {
-  return schema.optional().meta({ description, validates } satisfies OptionRole & { description: string });
-}
 
 /** Options of every task with regions. */
 const common = {
@@ -240,11 +208,4 @@ export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assi
  */
 export function optionRole(name: string): OptionRole {
   return roleOf(ALL_TASK_OPTIONS[name]);
-}
-
-/** The metadata of a schema, with that of the schema that it makes optional or gives a default. */
-export function roleOf(schema: z.ZodType | undefined): OptionRole {
-  if (schema === undefined) return {};
-  const { innerType } = schema.def as { innerType?: z.ZodType };
-  return { ...roleOf(innerType), ...schema.meta() };
 }
