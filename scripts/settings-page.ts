@@ -1,5 +1,6 @@
 // Generates docs/settings.md, the options and arguments of a run, from their schemas.
 import { TASK_OPTIONS, TRAINING_ARGUMENTS } from '../src/node.js';
+import { STEP_OPTIONS } from './flags/internal.js';
 import { describedOptions, type OptionDescription, type Shape } from './flags/settings.js';
 
 /** The page as Markdown. `node tools/write-settings-page.mjs` writes it; a test compares it. */
@@ -12,10 +13,13 @@ export function settingsPage(): string {
     '',
     '## Training',
     '',
-    '`TrainingArguments`. The options of `createTrainingStep` have the same names but other defaults: `weightDecay` and `warmupSteps` are 0,',
-    '`maxGradNorm` is none for `adamw`, and `schedule` is constant without `totalSteps`.',
+    '`TrainingArguments`.',
     '',
     ...table(describedOptions(TRAINING_ARGUMENTS)),
+    '',
+    'The options of `createTrainingStep` have the same names. These have other defaults, or no flag:',
+    '',
+    ...table(describedOptions(ownStepOptions()), ['name', 'default', 'meaning']),
   ];
   const common = commonOptions();
   parts.push('', '## Data of every task', '', ...table(common));
@@ -25,6 +29,12 @@ export function settingsPage(): string {
     parts.push('', `## Data of ${tasks.map((task) => `\`${task}\``).join(', ')}`, '', ...table(own));
   }
   return `${parts.join('\n')}\n`;
+}
+
+/** The options of a training step that differ from the arguments of a run. */
+function ownStepOptions(): Shape {
+  const ofRun: Shape = TRAINING_ARGUMENTS;
+  return Object.fromEntries(Object.entries(STEP_OPTIONS).filter(([name, schema]) => ofRun[name] !== schema));
 }
 
 /** Options that every task has with the same meaning. */
@@ -45,14 +55,22 @@ function shapesByTasks(): [tasks: string[], shape: Shape][] {
   return [...groups.values()];
 }
 
-function table(options: readonly OptionDescription[]): string[] {
-  const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('{', '&#123;');
-  return [
-    '| flag | name | default | meaning |',
-    '|---|---|---|---|',
-    ...options.map(
-      ({ flag, name, fallback, isRequired, meaning }) =>
-        `| \`--${flag}\` | \`${name}\` | ${isRequired ? 'required' : fallback === undefined ? '' : `\`${fallback}\``} | ${cell(meaning)} |`,
-    ),
-  ];
+/** The cells of an option by the column. */
+const CELLS = {
+  flag: ({ flag }: OptionDescription) => `\`--${flag}\``,
+  name: ({ name }: OptionDescription) => `\`${name}\``,
+  default: ({ fallback, isRequired }: OptionDescription) =>
+    isRequired ? 'required' : fallback === undefined ? '' : `\`${fallback}\``,
+  meaning: ({ meaning }: OptionDescription) =>
+    meaning.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('{', '&#123;'),
+};
+type Column = keyof typeof CELLS;
+
+function table(
+  options: readonly OptionDescription[],
+  columns: readonly Column[] = ['flag', 'name', 'default', 'meaning'],
+): string[] {
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = `|${columns.map(() => '---|').join('')}`;
+  return [row(columns), rule, ...options.map((option) => row(columns.map((column) => CELLS[column](option))))];
 }
