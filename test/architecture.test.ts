@@ -54,6 +54,7 @@ const EDGES: Record<string, readonly string[]> = {
     'formats',
     'inference',
     'models',
+    'models/pretrained',
     'platform',
     'random',
   ],
@@ -197,7 +198,7 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['cluster', 'engine', 'explain', 'features', 'node', 'runs', 'serve', 'vision'],
+  scripts: ['cluster', 'convert', 'engine', 'explain', 'features', 'node', 'runs', 'serve', 'training/step', 'vision'],
   examples: ['index', 'node'],
 };
 
