@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { cacheRoot } from '../cache-root.js';
 import { loadConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
-import { type DetectorIdentity, detectorText, isOfGivenBoxes, isSameDetector, VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
+import {
+  type DetectorIdentity,
+  detectorText,
+  isOfGivenBoxes,
+  isSameDetector,
+  VCR_FEATURE_EXTRACTOR,
+} from '../features/detector-identity.js';
 import type { Picture } from '../features/picture-detector.js';
 import { requirePicture } from '../pictures/load.js';
 import type { HubProgress } from '../platform/hub/options.js';

@@ -59,7 +59,9 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
     const [pipelineTask] = tasksOfClass(opened.architecture);
     const isJudged = JUDGED_TASKS.includes(pipelineTask);
     if (pipelineTask === undefined || !isJudged)
-      throw new ConfigError(`task ${name}: explanations are evaluated on questions, statements or choices with correct answers`);
+      throw new ConfigError(
+        `task ${name}: explanations are evaluated on questions, statements or choices with correct answers`,
+      );
     const { allowFreshWeights } = options;
     const loaded = { Model: MODEL_CLASSES[opened.architecture], where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
@@ -102,7 +104,10 @@ async function testRemovals(
   const count = Math.min(limit, data.length);
   for await (const examples of portionsOf(opened, count)) {
     const seen = examples.map((example): SeenExample<unknown> => ({ example, seen: seenOf(example as Seen) }));
-    for (const indices of lengthBatches(seen.map((one) => sizeOfExample(one.seen)), batchSize))
+    for (const indices of lengthBatches(
+      seen.map((one) => sizeOfExample(one.seen)),
+      batchSize,
+    ))
       await test.add(indices.map((index) => seen[index] as SeenExample<unknown>));
   }
   return { count, metric: task.primaryMetric, curves: test.curves() };

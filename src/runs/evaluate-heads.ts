@@ -24,7 +24,9 @@ export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, '
   const { task: name, model: source, data } = options;
   const batchSize = batchSizeOf(options);
   if (name !== 'flickr' && name !== 'grounding')
-    throw new ConfigError(`task ${name}: attention heads are evaluated on sentences with phrases; give data of flickr or grounding`);
+    throw new ConfigError(
+      `task ${name}: attention heads are evaluated on sentences with phrases; give data of flickr or grounding`,
+    );
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
     const { allowFreshWeights } = options;

@@ -3,7 +3,14 @@ import { ConfigError } from '../errors.js';
 import { defined } from '../options.js';
 import type { TaskName } from '../tasks/shared/options.js';
 import { argumentRole } from '../training/arguments.js';
-import { readRun, readSettings, type RunSettings, runSettings, settingsByPart, type SettingsByPart } from './settings.js';
+import {
+  readRun,
+  readSettings,
+  type RunSettings,
+  runSettings,
+  settingsByPart,
+  type SettingsByPart,
+} from './settings.js';
 import { requireStoredPaths } from './stored-paths.js';
 
 /**
@@ -38,7 +45,8 @@ function joined(first: SettingsByPart, second: SettingsByPart): SettingsByPart {
 
 async function fileSettings(path: string, task: TaskName): Promise<SettingsByPart> {
   const { task: named = task, ...settings } = await readSettings(path);
-  if (named !== task) throw new ConfigError(`${path}: its settings are for train ${String(named)}, not for train ${task}.`);
+  if (named !== task)
+    throw new ConfigError(`${path}: its settings are for train ${String(named)}, not for train ${task}.`);
   return settingsByPart(task, settings, path);
 }
 

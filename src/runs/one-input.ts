@@ -90,7 +90,8 @@ async function readImages(
   { features, images, pixels = {} }: OneInputOptions,
   dim: number,
 ): Promise<{ images: readonly string[]; regions: readonly RegionsOfImage[] }> {
-  if (features === undefined) throw new ConfigError('expected region features, or pictures with a detector; received neither');
+  if (features === undefined)
+    throw new ConfigError('expected region features, or pictures with a detector; received neither');
   const source = await openRegionFeatures(features, { ...pixels, dim });
   try {
     warnAboutDetector(await readTrainedDetector(files), source.detector, source.name);

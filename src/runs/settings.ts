@@ -19,7 +19,14 @@ import {
 import { readConfigJson } from './config-json.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
 import { resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
-import { optionRole, requireTask, resolveTaskOptions, TASK_NAMES, TASK_OPTIONS, type TaskName } from '../tasks/shared/options.js';
+import {
+  optionRole,
+  requireTask,
+  resolveTaskOptions,
+  TASK_NAMES,
+  TASK_OPTIONS,
+  type TaskName,
+} from '../tasks/shared/options.js';
 
 /** A run's settings by their part. */
 export interface RunSettings {
@@ -95,7 +102,11 @@ export function settingsByPart(task: TaskName, given: Record<string, unknown>, f
   if (unknown.length === 0) return sorted;
   const known = ['task', ...parts.keys()];
   const problem = `unknown setting ${unknown.join(', ')} for task ${task}; known: ${known.join(', ')}`;
-  throw new OptionsError('settings', [{ name: null, problem: file === undefined ? problem : `${file}: ${problem}` }], known);
+  throw new OptionsError(
+    'settings',
+    [{ name: null, problem: file === undefined ? problem : `${file}: ${problem}` }],
+    known,
+  );
 }
 
 /** Where each setting of a run of a task belongs, by its name. */
@@ -117,7 +128,11 @@ export async function readSettings(path: string): Promise<Record<string, unknown
 }
 
 /** The arguments of a run. @throws OptionsError naming all that cannot be used, with the options of the task that cannot */
-export function resolveArguments({ task, data, arguments: given }: RunSettings): ReturnType<typeof resolveTrainingArguments> {
+export function resolveArguments({
+  task,
+  data,
+  arguments: given,
+}: RunSettings): ReturnType<typeof resolveTrainingArguments> {
   try {
     return resolveTrainingArguments(given);
   } catch (error) {
@@ -221,4 +236,3 @@ export function predictionOptions(data: Record<string, unknown>): Record<string,
     Object.entries(validationOptions(data)).filter(([name]) => optionRole(name).namesExamples !== true),
   );
 }
-

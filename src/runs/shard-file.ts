@@ -85,7 +85,8 @@ export async function* outputsOf(parts: readonly EvaluationPart[]): AsyncGenerat
     }
     for (let batch = 0; batch < traits.batches; batch++) {
       const keys = keysOf.get(batch);
-      if (keys === undefined) throw new DataError(`${name}: its batch ${batch} of ${traits.batches} is missing; make this part again`);
+      if (keys === undefined)
+        throw new DataError(`${name}: its batch ${batch} of ${traits.batches} is missing; make this part again`);
       const outputs: RawTensors = {};
       for (const key of keys) outputs[key.slice(key.indexOf('.') + 1)] = await readOutput(file, key);
       yield outputs;

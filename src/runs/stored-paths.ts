@@ -33,8 +33,12 @@ export async function requireStoredPaths(run: string, data: Record<string, unkno
   for (const [name, value] of Object.entries(data)) {
     for (const path of optionRole(name).isPath === true ? pathsOf(value) : []) {
       if (isUrl(path) || (await exists(path))) continue;
-      const remedy = isAbsolute(path) ? 'give' : 'start the command in the folder in which training was started, or give';
-      throw new ConfigError(`${path}: no such file or folder; the run ${run} names it as \`${name}\`: ${remedy} \`${name}\``);
+      const remedy = isAbsolute(path)
+        ? 'give'
+        : 'start the command in the folder in which training was started, or give';
+      throw new ConfigError(
+        `${path}: no such file or folder; the run ${run} names it as \`${name}\`: ${remedy} \`${name}\``,
+      );
     }
   }
 }

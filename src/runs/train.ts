@@ -48,7 +48,10 @@ export interface TrainRun {
 }
 
 /** Options of progress, callbacks, profiling and cluster, which do not change the result of training. */
-export interface MonitoringOptions extends Pick<TrainerParts<unknown>, 'progress' | 'callbacks' | 'profile' | 'cluster'> {
+export interface MonitoringOptions extends Pick<
+  TrainerParts<unknown>,
+  'progress' | 'callbacks' | 'profile' | 'cluster'
+> {
   /** Folders with the pictures of the report's examples, by image id; default: those among the features. */
   pictures?: readonly string[];
 }
@@ -76,10 +79,7 @@ export async function requireStartable(
  * Opens data and model for a run.
  * @throws ConfigError, DataError, CheckpointError, HubError: for settings or files that do not fit, before training begins
  */
-export async function openTrainRun(
-  settings: RunSettings,
-  options: MonitoringOptions = {},
-): Promise<TrainRun> {
+export async function openTrainRun(settings: RunSettings, options: MonitoringOptions = {}): Promise<TrainRun> {
   requireKinds('openTrainRun', { 'an object': { options } });
   const { pictures = [], ...watching } = options;
   requireOptions('openTrainRun', settings, 'the settings of a run, from sortSettings');
@@ -124,7 +124,8 @@ export async function openTrainRun(
       validationCount: opened.validation?.length ?? 0,
       loadingReport: model.loadingReport,
       leftOut: opened.leftOut,
-      readExamples: (onExample) => readExamples([opened.data, ...(opened.validation === null ? [] : [opened.validation])], onExample),
+      readExamples: (onExample) =>
+        readExamples([opened.data, ...(opened.validation === null ? [] : [opened.validation])], onExample),
       newHead: newHeadOf(model),
       close: async () => {
         model.dispose();

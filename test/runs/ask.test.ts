@@ -28,7 +28,10 @@ beforeAll(async () => {
   setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
   const id2label = { 0: 'yes', 1: 'no', 2: 'red' };
   const config = { id2label, visualEmbeddingDim: WIDTH };
-  renameSync(await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config }), inRoot('visualbert-vqa'));
+  renameSync(
+    await writeCheckpoint('VisualBertForQuestionAnswering', { task: 'vqa', config }),
+    inRoot('visualbert-vqa'),
+  );
   cpSync(inRoot('visualbert-vqa'), inRoot('own'), { recursive: true });
   process.env['VISUALBERT_CACHE'] = inRoot('cache');
   await writeDetector(inRoot('cache/detectors/mmf-x101'), 'mmf-x101');
@@ -131,7 +134,9 @@ describe('openQuestion', () => {
 
   test('with a VCR checkpoint reports that it needs other features', async () => {
     cpSync(inRoot('own'), inRoot('visualbert-vcr'), { recursive: true });
-    await expect(openQuestion({ ...question, model: inRoot('visualbert-vcr') })).rejects.toThrow('visualbert features vcr');
+    await expect(openQuestion({ ...question, model: inRoot('visualbert-vcr') })).rejects.toThrow(
+      'visualbert features vcr',
+    );
   });
 });
 
@@ -153,7 +158,9 @@ describe('findDetector', () => {
     await expect(findDetector('vg-r101-c4', { localFilesOnly: true })).rejects.toThrow(
       /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*download https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
     );
-    await expect(findDetector(picture)).rejects.toThrow(/or the folder of one; write it from this file with `visualbert convert/);
+    await expect(findDetector(picture)).rejects.toThrow(
+      /or the folder of one; write it from this file with `visualbert convert/,
+    );
     await expect(findDetector('absent')).rejects.toThrow('expected the name of a detector (vg-r101-c4, ');
   });
 });

@@ -28,14 +28,23 @@ function records(name: string, record: (image: string, i: number) => object): st
 }
 
 test('curves begin at the accuracy of an evaluation and end at one value for all orders', async () => {
-  const model = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'plain', config: { id2label: { 0: 'yes', 1: 'no' } } });
-  const data = records('classification.jsonl', (image, i) => ({ text: 'the dog is red', image, label: i % 2 ? 'no' : 'yes' }));
+  const model = await writeCheckpoint('VisualBertForVisualReasoning', {
+    task: 'plain',
+    config: { id2label: { 0: 'yes', 1: 'no' } },
+  });
+  const data = records('classification.jsonl', (image, i) => ({
+    text: 'the dog is red',
+    image,
+    label: i % 2 ? 'no' : 'yes',
+  }));
   const options = { task: 'classification', model, data: { data, features } };
   const { metrics } = await evaluateRun({ ...options, purpose: 'evaluate' });
   const { count, metric, curves } = await evaluateExplanations(options);
   expect([count, metric, curves.length]).toEqual([5, 'accuracy', 16]);
   for (const { accuracies } of curves) expect(accuracies[0]).toBe(metrics['accuracy']);
-  expect(new Set(curves.filter(({ parts }) => parts === 'regions').map(({ accuracies }) => accuracies.at(-1))).size).toBe(1);
+  expect(
+    new Set(curves.filter(({ parts }) => parts === 'regions').map(({ accuracies }) => accuracies.at(-1))).size,
+  ).toBe(1);
   expect((await evaluateExplanations({ ...options, limit: 2 })).count).toBe(2);
   await expect(evaluateHeads(options)).rejects.toThrow('sentences with phrases');
 });
@@ -44,12 +53,19 @@ test('heads are evaluated on the phrases of sentences, whatever head the checkpo
   const model = await writeCheckpoint('VisualBertForPreTraining', { task: 'pretraining' });
   const data = records('grounding.jsonl', (image) => ({
     ...{ text: 'a red ball near the dog', image },
-    phrases: [{ words: [1, 2], boxes: [[0, 5, 12, 30]] }, { words: [5, 5], boxes: [[20, 5, 32, 30]] }],
+    phrases: [
+      { words: [1, 2], boxes: [[0, 5, 12, 30]] },
+      { words: [5, 5], boxes: [[20, 5, 32, 30]] },
+    ],
   }));
-  const { heads, baseline, phrases } = await evaluateHeads({ task: 'grounding', model, data: { data, features, places: false } });
+  const { heads, baseline, phrases } = await evaluateHeads({
+    task: 'grounding',
+    model,
+    data: { data, features, places: false },
+  });
   expect([heads.length, heads[0]?.length, phrases]).toEqual([2, 4, 10]);
   expect(baseline).toEqual({ region: 0, accuracy: 0.5 }); // one phrase of each image lies in region 0, the other in region 2
-  await expect(evaluateExplanations({ task: 'grounding', model, data: { data, features, places: false } })).rejects.toThrow(
-    'evaluated on questions',
-  );
+  await expect(
+    evaluateExplanations({ task: 'grounding', model, data: { data, features, places: false } }),
+  ).rejects.toThrow('evaluated on questions');
 });

@@ -22,7 +22,13 @@ setLogger({ info: () => undefined, warn: (message) => void warnings.push(message
 beforeAll(async () => {
   await useBackend();
   const vocabulary = buildVocabulary(['what is it']);
-  const sizes = { hiddenSize: 12, numHiddenLayers: 1, numAttentionHeads: 4, intermediateSize: 9, visualEmbeddingDim: 4 };
+  const sizes = {
+    hiddenSize: 12,
+    numHiddenLayers: 1,
+    numAttentionHeads: 4,
+    intermediateSize: 9,
+    visualEmbeddingDim: 4,
+  };
   const config = new VisualBertConfig({ ...sizes, vocabSize: vocabulary.length, id2label: { 0: 'dog', 1: 'cat' } });
   const body = new VisualBertModel(config, { seed: 1 });
   await body.savePretrained(model);
@@ -38,7 +44,8 @@ afterAll(() => {
   setLogger(null);
 });
 
-const REFUSAL = /2 of \d+ parameters are not in .*: cls\.(weight|bias), cls\.(weight|bias)\. Likely reason: a checkpoint without a head/;
+const REFUSAL =
+  /2 of \d+ parameters are not in .*: cls\.(weight|bias), cls\.(weight|bias)\. Likely reason: a checkpoint without a head/;
 
 test('evaluate names the parameters and the likely reason', async () => {
   const options = { task: 'answering', model, data };

@@ -148,7 +148,9 @@ describe('tasks and models', () => {
     test(`${name} batches give a loss and metrics`, async () => {
       const opened = await openTask(name, options, { purpose: 'train', model: null });
       const small = { hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 8 };
-      const model = new MODEL_CLASSES[opened.architecture](new VisualBertConfig({ ...small, ...opened.config }), { seed: 0 });
+      const model = new MODEL_CLASSES[opened.architecture](new VisualBertConfig({ ...small, ...opened.config }), {
+        seed: 0,
+      });
       const examples = await Promise.all(Array.from({ length: opened.data.length }, (_, i) => opened.data.example(i)));
       const { inputs } = await opened.task.collate(examples, { seed: 0, epoch: 0, training: true });
       const { loss, ...rest } = model.forward(inputs) as unknown as Record<string, tf.Tensor>;

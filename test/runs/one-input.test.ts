@@ -15,7 +15,8 @@ const features = temporaryFolder();
 
 beforeAll(async () => {
   await useBackend();
-  for (const id of ['left', 'right']) writeFileSync(join(features, `${id}.npy`), npy(regionsOfImage(1, 3).features, [3, REGION_DIM]));
+  for (const id of ['left', 'right'])
+    writeFileSync(join(features, `${id}.npy`), npy(regionsOfImage(1, 3).features, [3, REGION_DIM]));
 });
 
 async function open(
@@ -31,7 +32,11 @@ test('the task is that of the class; of pre-training a [MASK] decides', async ()
   const image = { images: ['left'] };
   const tasks = [];
   for (const opened of [
-    await open('VisualBertForQuestionAnswering', { text: 'what is it ?', ...image }, { id2label: { 0: 'dog', 1: 'ball' } }),
+    await open(
+      'VisualBertForQuestionAnswering',
+      { text: 'what is it ?', ...image },
+      { id2label: { 0: 'dog', 1: 'ball' } },
+    ),
     await open('VisualBertForVisualReasoning', { text: 'the dog is red', images: ['left', 'right'] }),
     await open('VisualBertForPreTraining', { text: 'a [MASK] dog', ...image }),
     await open('VisualBertForPreTraining', { text: 'a red dog', ...image }),
@@ -40,12 +45,23 @@ test('the task is that of the class; of pre-training a [MASK] decides', async ()
     tasks.push(opened.task);
     await opened.close();
   }
-  expect(tasks).toEqual(['visual-question-answering', 'visual-reasoning', 'fill-mask', 'image-text-matching', 'phrase-grounding']);
+  expect(tasks).toEqual([
+    'visual-question-answering',
+    'visual-reasoning',
+    'fill-mask',
+    'image-text-matching',
+    'phrase-grounding',
+  ]);
 });
 
 test('tags of a text with objects become tags, and words stay words', async () => {
   const opened = await open('VisualBertForMultipleChoice', {
-    ...{ text: 'why is [0] near [0,1] ?', choices: ['[1] is red', 'no'], objects: ['person', 'ball'], images: ['left'] },
+    ...{
+      text: 'why is [0] near [0,1] ?',
+      choices: ['[1] is red', 'no'],
+      objects: ['person', 'ball'],
+      images: ['left'],
+    },
   });
   expect(opened.input).toMatchObject({
     question: ['why', 'is', [0], 'near', [0, 1], '?'],
@@ -57,10 +73,14 @@ test('tags of a text with objects become tags, and words stay words', async () =
 
 test('an image must be named where the features hold several, and a question is about one', async () => {
   const answers = { id2label: { 0: 'dog', 1: 'ball' } };
-  await expect(open('VisualBertForQuestionAnswering', { text: 'what ?' }, answers)).rejects.toThrow('choose one with --image');
+  await expect(open('VisualBertForQuestionAnswering', { text: 'what ?' }, answers)).rejects.toThrow(
+    'choose one with --image',
+  );
   const both = { text: 'what ?', images: ['left', 'right'] };
   await expect(open('VisualBertForQuestionAnswering', both, answers)).rejects.toThrow('expected one image, received 2');
-  await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow('no class that gives answers');
+  await expect(open('VisualBertModel', { text: 'what ?', images: ['left'] })).rejects.toThrow(
+    'no class that gives answers',
+  );
 });
 
 test("the model's width distinguishes the axes of a grid whose shape does not", async () => {
@@ -91,7 +111,9 @@ async function hubOf(folder: string, asked: string[]): Promise<Server> {
 
 test('a hub is asked for each file once', async () => {
   const before = { ...process.env };
-  const model = await writeCheckpoint('VisualBertForQuestionAnswering', { config: { id2label: { 0: 'dog', 1: 'ball' } } });
+  const model = await writeCheckpoint('VisualBertForQuestionAnswering', {
+    config: { id2label: { 0: 'dog', 1: 'ball' } },
+  });
   const asked: string[] = [];
   const server = await hubOf(model, asked);
   const cache = temporaryFolder();

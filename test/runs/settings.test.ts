@@ -62,7 +62,9 @@ describe('readRun', () => {
   test('reports a folder that does not exist or contains no run, and names runs next to it', async () => {
     const runs = temporaryFolder();
     const made = 'expected one that `visualbert train --output-dir FOLDER` made';
-    await expect(readRun(join(runs, 'a'))).rejects.toThrow(new ConfigError(`${join(runs, 'a')}: no such folder; ${made}`));
+    await expect(readRun(join(runs, 'a'))).rejects.toThrow(
+      new ConfigError(`${join(runs, 'a')}: no such folder; ${made}`),
+    );
     mkdirSync(join(runs, 'b'));
     writeFileSync(join(runs, 'b', 'run.json'), '{}');
     const there = `; there is ${join(runs, 'b')}`;
@@ -93,8 +95,19 @@ test('the options of every task state which may vary between starts, and which a
   expect(namesWith('variesByStart').sort()).toEqual(['cacheMb', 'entities', 'features']);
   expect(namesWith('isStoredInRun').sort()).toEqual(['answers', 'vocabulary']);
   const paths = namesWith('isPath').map((name) => optionRole(name).validates ?? name);
-  expect([...new Set(paths)].sort()).toEqual(['annotations', 'answers', 'captions', 'data', 'entities', 'features', 'questions', 'split', 'vocabulary']);
+  expect([...new Set(paths)].sort()).toEqual([
+    'annotations',
+    'answers',
+    'captions',
+    'data',
+    'entities',
+    'features',
+    'questions',
+    'split',
+    'vocabulary',
+  ]);
   for (const { shape } of Object.values(TASK_OPTIONS)) {
-    for (const [name, option] of Object.entries(shape)) expect({ ...roleOf(option), description: '' }).toEqual({ ...optionRole(name), description: '' });
+    for (const [name, option] of Object.entries(shape))
+      expect({ ...roleOf(option), description: '' }).toEqual({ ...optionRole(name), description: '' });
   }
 });

@@ -18,7 +18,13 @@ const COUNT = 3;
 
 beforeAll(async () => {
   await useBackend();
-  await writeTsvFeatures(memorySource('images', IMAGES.map((id, i) => [id, regionsOfImage(i, 3 + (i % 4))] as const)), features);
+  await writeTsvFeatures(
+    memorySource(
+      'images',
+      IMAGES.map((id, i) => [id, regionsOfImage(i, 3 + (i % 4))] as const),
+    ),
+    features,
+  );
 });
 
 function records(name: string, record: (image: string, i: number) => object): string {
@@ -41,7 +47,10 @@ async function inParts(name: string, options: EvaluateRunOptions): Promise<strin
 const TEXTS = ['the dog is red', 'a dog', 'is the ball near the red dog'];
 
 async function classification(): Promise<EvaluateRunOptions> {
-  const model = await writeCheckpoint('VisualBertForVisualReasoning', { task: 'plain', config: { id2label: { 0: 'yes', 1: 'no' } } });
+  const model = await writeCheckpoint('VisualBertForVisualReasoning', {
+    task: 'plain',
+    config: { id2label: { 0: 'yes', 1: 'no' } },
+  });
   const data = records('texts.jsonl', (image, i) => ({ text: TEXTS[i % 3], image, label: i % 2 ? 'no' : 'yes' }));
   return { task: 'classification', model, data: { data, features }, purpose: 'evaluate', batchSize: 2 };
 }
@@ -62,9 +71,20 @@ test('phrases in sentences as well, whose outputs differ in shape from batch to 
   const model = await writeCheckpoint('VisualBertForRegionToPhraseAlignment', { task: 'flickr' });
   const data = records('phrases.jsonl', (image, i) => ({
     ...{ text: 'a red ball near the dog', image },
-    phrases: [[1, 2], [5, 5]].slice(i % 2).map((words) => ({ words, boxes: [[0, 5, 12, 30]] })),
+    phrases: [
+      [1, 2],
+      [5, 5],
+    ]
+      .slice(i % 2)
+      .map((words) => ({ words, boxes: [[0, 5, 12, 30]] })),
   }));
-  const options = { task: 'grounding', model, data: { data, features, places: false }, purpose: 'evaluate' as const, batchSize: 2 };
+  const options = {
+    task: 'grounding',
+    model,
+    data: { data, features, places: false },
+    purpose: 'evaluate' as const,
+    batchSize: 2,
+  };
   const { count, metrics } = await evaluateRun(options);
   expect(await mergeEvaluations(await inParts('phrases', options))).toMatchObject({ count, metrics });
 });
@@ -75,9 +95,16 @@ test('parts of different evaluations, other examples and other files are refused
   await expect(mergeEvaluations([first, third])).rejects.toThrow('missing part 2/3');
   const other = join(root, 'other.safetensors');
   await evaluateShard({ ...options, batchSize: 3, shard: { index: 2, count: 3 }, output: other });
-  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: batchSize is 3, there 2$/);
+  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(
+    /another evaluation than .*: batchSize is 3, there 2$/,
+  );
   const elsewhere = records('elsewhere.jsonl', (image) => ({ text: 'a dog', image, label: 'no' }));
-  await evaluateShard({ ...options, data: { ...options.data, data: elsewhere }, shard: { index: 2, count: 3 }, output: other });
+  await evaluateShard({
+    ...options,
+    data: { ...options.data, data: elsewhere },
+    shard: { index: 2, count: 3 },
+    output: other,
+  });
   await expect(mergeEvaluations([first, other, third])).rejects.toThrow(
     /another evaluation than .*: data\.data is "[^"]*elsewhere.jsonl", there "[^"]*texts.jsonl"; fingerprint is [^;]*, there [^;]*$/,
   );
@@ -85,9 +112,15 @@ test('parts of different evaluations, other examples and other files are refused
   const bytes = readFileSync(weights);
   writeFileSync(weights, bytes.fill(0, bytes.length - 4));
   await evaluateShard({ ...options, shard: { index: 2, count: 3 }, output: other });
-  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(/another evaluation than .*: checksum is \d+, there \d+$/);
-  await expect(mergeEvaluations([weights])).rejects.toThrow('expected a part that evaluate or predict wrote with --shard');
+  await expect(mergeEvaluations([first, other, third])).rejects.toThrow(
+    /another evaluation than .*: checksum is \d+, there \d+$/,
+  );
+  await expect(mergeEvaluations([weights])).rejects.toThrow(
+    'expected a part that evaluate or predict wrote with --shard',
+  );
   records('texts.jsonl', (image) => ({ text: 'another text', image, label: 'no' }));
   await expect(mergeEvaluations([first, second, third])).rejects.toThrow('its examples have changed since');
-  await expect(evaluateShard({ ...options, shard: { index: 1, count: 7 }, output: other })).rejects.toThrow('expected at most 6 parts of 6 batches');
+  await expect(evaluateShard({ ...options, shard: { index: 1, count: 7 }, output: other })).rejects.toThrow(
+    'expected at most 6 parts of 6 batches',
+  );
 });

@@ -35,7 +35,10 @@ async function writeModel(): Promise<string> {
     'added_tokens.json': `{"<loc1>": ${PIECES.length}, "Fluffy": ${PIECES.length + 1}}`,
   };
   const { json } = readDefinition({ ...files, 'vocab.txt': PIECES.join('\n') });
-  for (const [file, text] of Object.entries({ ...files, 'tokenizer.json': JSON.stringify({ ...json, added_tokens: [] }) }))
+  for (const [file, text] of Object.entries({
+    ...files,
+    'tokenizer.json': JSON.stringify({ ...json, added_tokens: [] }),
+  }))
     writeFileSync(join(model, file), text);
   return model;
 }

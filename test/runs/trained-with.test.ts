@@ -2,7 +2,7 @@
 import { memorySource } from '../../src/features/wrappers.js';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll,  beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { StoredDetector } from '../../src/features/detector-identity.js';
 import { packFeatures } from '../../src/features/store/pack.js';
 import { openFeatureStore } from '../../src/features/store/read.js';
@@ -65,7 +65,11 @@ afterAll(() => {
   setLogger(null);
 });
 
-const data = (features: string): Record<string, unknown> => ({ questions, annotations, features: join(folder, features) });
+const data = (features: string): Record<string, unknown> => ({
+  questions,
+  annotations,
+  features: join(folder, features),
+});
 const aboutVg = [expect.stringMatching(/vg\.vbf: regions of vg-r101-c4 .* trained with those of mmf-x101/)];
 
 test('a run remembers the detector of its features, without its settings', async () => {
