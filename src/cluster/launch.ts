@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { parseOptions, wholeNumber } from '../options.js';
+import { parseOptions, requireKinds, wholeNumber } from '../options.js';
 import { freePorts } from './free-ports.js';
 import { JOIN_OPTIONS } from './join.js';
 
@@ -44,9 +44,10 @@ interface End {
  */
 export async function launchWorkers(options: LaunchOptions): Promise<number> {
   const { workers, maxRestarts, timeoutSeconds } = parseOptions('launchWorkers', schema, options);
-  const { log } = options;
+  const { command: commandOf, log } = options;
+  requireKinds('launchWorkers', { 'a function': { command: commandOf, log } });
   for (let start = 0; ; start++) {
-    const command = await options.command(start);
+    const command = await commandOf(start);
     if (command === null) return 0;
     const { ends, isStopped } = await runOnce({ workers, timeoutSeconds }, command);
     const failed = ends.find(({ code }) => code !== 0 && code !== null && code !== WORKER_LOST);

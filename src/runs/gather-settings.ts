@@ -1,7 +1,7 @@
 // Joins the settings of a run from where they are given: the run that it resumes, a config file, flags.
 import { ConfigError } from '../errors.js';
-import { defined } from '../options.js';
-import type { TaskName } from '../tasks/shared/options.js';
+import { defined, requireOptions } from '../options.js';
+import { requireTask, type TaskName } from '../tasks/shared/options.js';
 import { argumentRole } from '../training/arguments.js';
 import {
   readRun,
@@ -27,6 +27,8 @@ export async function gatherSettings(
   given: Record<string, unknown>,
   configFile?: string,
 ): Promise<RunSettings> {
+  requireTask(task);
+  requireOptions('gatherSettings', given);
   const own = settingsByPart(task, given);
   const started = configFile === undefined ? own : joined(await fileSettings(configFile, task), own);
   const { outputDir, resume } = started.arguments;

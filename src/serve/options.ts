@@ -24,9 +24,9 @@ export const SERVE_LIMITS = {
   bodyBytes: limit()
     .default(8 * 2 ** 20)
     .describe("maximum size of a request's body"),
-  regions: limit().default(256).describe('maximum number of regions of a request'),
-  characters: limit().default(2000).describe('maximum length of a text'),
-  waiting: limit().default(256).describe('maximum number of waiting requests; others are answered with 503'),
+  regions: wholeNumber(1).default(256).describe('maximum number of regions of a request'),
+  characters: wholeNumber(1).default(2000).describe('maximum length of a text'),
+  waiting: wholeNumber(1).default(256).describe('maximum number of waiting requests; others are answered with 503'),
   seconds: limit().default(30).describe('maximum seconds for receiving a request, and for waiting'),
 };
 

@@ -58,7 +58,7 @@ describe('backends', () => {
 
   test.each<[BackendOptions, RegExp]>([
     [{ backend: 'webgl' as BackendName }, /^backend: expected tensorflow, webgpu, wasm, cpu, received 'webgl'/],
-    [{ device: 'tpu' as 'gpu' }, /^device: expected cpu or gpu, received 'tpu'/],
+    [{ device: 'tpu' as 'gpu' }, /^device: expected one of cpu, gpu, received "tpu"/],
     [{ backend: 'wasm', device: 'gpu' }, /^device gpu: only the native engine has devices, received backend wasm/],
     [{ backend: 'wasm', threads: -1 }, /^threads: expected a whole number/],
   ])('%p is refused by name', async (wish, message) => {

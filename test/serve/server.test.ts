@@ -97,7 +97,7 @@ describe('a server', () => {
   test('that cannot start leaves nothing open', async () => {
     await expect(serve({ model: vqa, features: join(folder, 'absent.vbf') })).rejects.toThrow('no such file');
     await expect(serve({ model: vqa, limits: { waiting: 0 } })).rejects.toThrow(
-      'limits.waiting: expected a number above 0',
+      'limits.waiting: expected a whole number of at least 1',
     );
     await expect(serve({ model: vqa, task: 'feature-extraction' })).rejects.toThrow(
       'expected a task that can be served, received feature-extraction',
