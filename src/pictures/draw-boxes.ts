@@ -9,7 +9,7 @@ import { importSharp } from './sharp.js';
 export interface LabelledBox {
   /** x1, y1, x2, y2 in pixels. */
   box: readonly [number, number, number, number];
-  /** Boxes of one group have the same colour. */
+  /** Boxes of one group have the same color. */
   group: number;
   label: string;
 }
@@ -18,7 +18,7 @@ export interface LabelledBox {
 const FORMATS = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' } as const;
 /** Shares of the picture's longer side, and a minimum in pixels. */
 const [LINE_SHARE, TEXT_SHARE, LEAST_TEXT] = [1 / 400, 1 / 60, 11];
-/** Golden angle, which gives consecutive groups distinct colours. */
+/** Golden angle, which gives consecutive groups distinct colors. */
 const HUE_STEP = 137.508;
 /** Width of a character relative to the line height, for the background of a label. */
 const CHARACTER = 0.56;
@@ -51,11 +51,11 @@ function overlaySvg({ width, height }: RgbImage, boxes: readonly LabelledBox[]):
   const side = Math.max(width, height);
   const [line, text] = [Math.max(1, side * LINE_SHARE), Math.max(LEAST_TEXT, side * TEXT_SHARE)];
   const drawn = boxes.map(({ box: [x1, y1, x2, y2], group, label }) => {
-    const colour = `hsl(${Math.round((group * HUE_STEP) % 360)}, 85%, 40%)`;
+    const color = `hsl(${Math.round((group * HUE_STEP) % 360)}, 85%, 40%)`;
     const plate = Math.min(width, label.length * text * CHARACTER + text / 2);
     const [x, y] = [Math.max(0, Math.min(x1, width - plate)), y1 >= text * 1.25 ? y1 - text * 1.25 : y1];
-    return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none" stroke="${colour}" stroke-width="${line}"/>
-<rect x="${x}" y="${y}" width="${plate}" height="${text * 1.25}" fill="${colour}"/>
+    return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none" stroke="${color}" stroke-width="${line}"/>
+<rect x="${x}" y="${y}" width="${plate}" height="${text * 1.25}" fill="${color}"/>
 <text x="${x + text / 4}" y="${y + text}" font-size="${text}" fill="white">${escapeHtml(label.replace(/\p{Cc}/gu, ' '))}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Liberation Sans, Arial, sans-serif">${drawn.join('')}</svg>`;

@@ -176,7 +176,7 @@ describe('settings', () => {
 
   test.each([
     [{ classes: 0 }, /DetectorConfig: classes: Too small/],
-    [{ colour: 'RGB' }, /Unrecognized key: "colour"/],
+    [{ color: 'RGB' }, /Unrecognized key: "color"/],
     [{ pyramid: 0 }, /head.kind: expected layers with a pyramid, else res5/],
     [{ feature: 'mean' }, /feature: expected mean with the head res5/],
     [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, /choice.thresholds: .*expected array/],
