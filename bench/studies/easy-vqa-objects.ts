@@ -25,8 +25,10 @@ const DETECTOR: DetectorConfig = {
   ...SHAPES_DETECTOR,
   input: { ...SHAPES_DETECTOR.input, size: 64, maxSize: 128 },
   classes: EASY_SHAPES.length,
+  classNames: EASY_SHAPES,
   isClassAgnostic: false,
   attributes: EASY_COLORS.length,
+  attributeNames: EASY_COLORS,
 };
 const STEPS = 500;
 
