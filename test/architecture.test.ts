@@ -169,6 +169,7 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   node: [
+    'checkpoint',
     'cluster',
     'convert',
     'doctor',
