@@ -54,7 +54,7 @@ export async function readTorchStream(source: ByteSource): Promise<TorchObject> 
   const keys = await next();
   if (!Array.isArray(keys)) return fail('its list of storages is missing; the file is damaged');
 
-  const ranges = new Map<string, { position: number; limit: number }>();
+  const ranges = new Map<string, { offset: number; limit: number }>();
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined)
@@ -68,11 +68,11 @@ export async function readTorchStream(source: ByteSource): Promise<TorchObject> 
     const elements = Number(new DataView(header.buffer, header.byteOffset, STORAGE_HEADER_BYTES).getBigInt64(0, true));
     if (elements !== storage.elements)
       return fail(`${where} has ${elements} elements, its pickle says ${storage.elements}; the file is damaged`);
-    const position = at + STORAGE_HEADER_BYTES;
-    const limit = position + elements * DTYPE_BYTES[storage.dtype];
+    const offset = at + STORAGE_HEADER_BYTES;
+    const limit = offset + elements * DTYPE_BYTES[storage.dtype];
     if (!(limit <= source.size))
       return fail(`${where} ends at byte ${limit}, the file at ${source.size}; it is cut off`);
-    ranges.set(storage.key, { position, limit });
+    ranges.set(storage.key, { offset, limit });
     at = limit;
   }
   return { format: 'pytorch-legacy', value, locate: ({ key }) => ranges.get(key) };

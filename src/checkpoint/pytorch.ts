@@ -17,7 +17,7 @@ export interface TorchObject {
   readonly format: TensorFileFormat;
   readonly value: PickleValue;
   /** Where the bytes of a storage lie; undefined when the file lacks them. */
-  locate(storage: TorchStorage): { position: number; limit: number } | undefined;
+  locate(storage: TorchStorage): { offset: number; limit: number } | undefined;
 }
 
 /**
@@ -47,18 +47,18 @@ export async function readTorchArchive(source: ByteSource): Promise<TorchObject>
     throw new CheckpointError(
       `${source.name}: its pickle of ${pickle.size} bytes is larger than that of any checkpoint`,
     );
-  const bytes = await source.read(pickle.position, pickle.size);
-  const { value } = readPickle(bytes, TORCH_RULES, source.name, pickle.position);
+  const bytes = await source.read(pickle.offset, pickle.size);
+  const { value } = readPickle(bytes, TORCH_RULES, source.name, pickle.offset);
   const locate: TorchObject['locate'] = (storage) => {
     const entry = entries.get(`${root}data/${storage.key}`);
-    return entry && { position: entry.position, limit: entry.position + entry.size };
+    return entry && { offset: entry.offset, limit: entry.offset + entry.size };
   };
   return { format: 'pytorch', value, locate };
 }
 
 async function requireLittleEndian(source: ByteSource, entry: ZipEntry | undefined): Promise<void> {
   if (entry === undefined || entry.size > 16) return;
-  const order = new TextDecoder().decode(await source.read(entry.position, entry.size));
+  const order = new TextDecoder().decode(await source.read(entry.offset, entry.size));
   if (order !== 'little')
     throw new CheckpointError(
       `${source.name}: its numbers are ${order}-endian; save it again on a little-endian machine`,
@@ -100,13 +100,13 @@ export function torchTensorFile(
         `${source.name}: tensor "${name}" lies in storage ${storage.key}, which the file lacks`,
       );
     const bytes = storage.elements * DTYPE_BYTES[storage.dtype];
-    if (!(range.position + bytes <= range.limit)) {
+    if (!(range.offset + bytes <= range.limit)) {
       throw new CheckpointError(
-        `${source.name}: storage ${storage.key} of tensor "${name}" takes ${bytes} bytes, the file holds ${range.limit - range.position} of them; it is cut off or damaged`,
+        `${source.name}: storage ${storage.key} of tensor "${name}" takes ${bytes} bytes, the file holds ${range.limit - range.offset} of them; it is cut off or damaged`,
       );
     }
-    const position = range.position + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
-    located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, position, limit: range.limit });
+    const offset = range.offset + (storage.viewOffset + tensor.offset) * DTYPE_BYTES[dtype];
+    located.set(name, { dtype, shape: tensor.shape, strides: tensor.strides, offset, limit: range.limit });
   }
   return locatedTensorFile(source, format, located, metadata);
 }

@@ -60,7 +60,7 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
     if (dataStart + end > source.size) {
       fail(`tensor "${name}" ends at byte ${dataStart + end}, the file at ${source.size}; it is cut off, get it again`);
     }
-    located.set(name, { dtype, shape, strides: null, position: dataStart + begin, limit: dataStart + end });
+    located.set(name, { dtype, shape, strides: null, offset: dataStart + begin, limit: dataStart + end });
     expected = end;
   }
   if (dataStart + expected !== source.size) {

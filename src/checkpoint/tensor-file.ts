@@ -35,44 +35,6 @@ export interface TensorFile {
   close(): Promise<void>;
 }
 
-/** A tensor of an inspected file and what it means. */
-export interface InspectedTensor {
-  key: string;
-  dtype: StoredDType;
-  shape: number[];
-  bytes: number;
-  /** The parameter it fills, or why it fills none. */
-  meaning: string;
-}
-
-/** What a file holds, from its header. */
-export interface InspectedFile {
-  source: string;
-  format: TensorFileFormat;
-  tensors: InspectedTensor[];
-  parameters: number;
-  tensorBytes: number;
-  fileBytes: number;
-  /** What the file says besides its tensors. */
-  metadata: Record<string, string>;
-}
-
-/** Lists the tensors of a file. @param meaningOf what a key means */
-export function inspectFile(file: TensorFile, meaningOf: (key: string) => string): InspectedFile {
-  const tensors = [...file.tensors.values()].map(({ name: key, dtype, shape }): InspectedTensor => {
-    return { key, dtype, shape, bytes: sizeOf(shape) * DTYPE_BYTES[dtype], meaning: meaningOf(key) };
-  });
-  return {
-    source: file.name,
-    format: file.format,
-    tensors,
-    parameters: tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
-    tensorBytes: tensors.reduce((total, { bytes }) => total + bytes, 0),
-    fileBytes: file.size,
-    metadata: file.metadata,
-  };
-}
-
 /** A tensor as a strided view of bytes in a source. */
 export interface LocatedTensor {
   dtype: StoredDType;
@@ -80,7 +42,7 @@ export interface LocatedTensor {
   /** In elements; null for row-major. */
   strides: number[] | null;
   /** Byte offset of the first element. */
-  position: number;
+  offset: number;
   /** Byte offset after the last byte that the tensor may touch. */
   limit: number;
 }
@@ -107,7 +69,7 @@ export function locatedTensorFile(
     const strides = tensor.strides === null || isRowMajor(tensor.shape, tensor.strides) ? null : tensor.strides;
     const elements = sizeOf(tensor.shape);
     const bytes = elements * DTYPE_BYTES[tensor.dtype];
-    const end = tensor.position + spanOf(tensor.shape, strides) * DTYPE_BYTES[tensor.dtype];
+    const end = tensor.offset + spanOf(tensor.shape, strides) * DTYPE_BYTES[tensor.dtype];
     if (!(end <= tensor.limit && tensor.limit <= source.size)) {
       fail(
         name,
@@ -120,7 +82,7 @@ export function locatedTensorFile(
         `[${tensor.shape.join(', ')}] repeats a few stored values ${bytes} bytes long; save it with .contiguous()`,
       );
     }
-    const location = `${tensor.position}:${tensor.dtype}:${tensor.shape.join(',')}:${strides?.join(',') ?? ''}`;
+    const location = `${tensor.offset}:${tensor.dtype}:${tensor.shape.join(',')}:${strides?.join(',') ?? ''}`;
     tensors.set(name, { name, dtype: tensor.dtype, shape: [...tensor.shape], location });
     views.set(name, { ...tensor, strides });
   }
@@ -137,7 +99,7 @@ export function locatedTensorFile(
   const readBytes = async (name: string): Promise<Uint8Array> => {
     const tensor = require(name);
     const bytes = new Uint8Array(spanOf(tensor.shape, tensor.strides) * DTYPE_BYTES[tensor.dtype]);
-    await fill(name, bytes, tensor.position);
+    await fill(name, bytes, tensor.offset);
     return tensor.strides === null ? bytes : gather(bytes, tensor.shape, tensor.strides, DTYPE_BYTES[tensor.dtype]);
   };
 
@@ -151,14 +113,14 @@ export function locatedTensorFile(
     if (tensor.strides !== null) {
       toFloat32(tensor.dtype, await readBytes(name), values);
     } else if (tensor.dtype === 'F32') {
-      await fill(name, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), tensor.position);
+      await fill(name, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), tensor.offset);
     } else {
       const width = DTYPE_BYTES[tensor.dtype];
       const piece = new Uint8Array(Math.min(PIECE_BYTES, elements * width));
       for (let done = 0; done < elements;) {
         const count = Math.min(piece.byteLength / width, elements - done);
         const part = piece.subarray(0, count * width);
-        await fill(name, part, tensor.position + done * width);
+        await fill(name, part, tensor.offset + done * width);
         toFloat32(tensor.dtype, part, values.subarray(done, done + count));
         done += count;
       }

@@ -46,7 +46,7 @@ export async function openTfjs(
         const { dtype, affine } = storageOf(weight, fail);
         if (located.has(weight.name)) fail(`weight "${weight.name}" occurs twice`);
         const end = at + sizeOf(weight.shape) * DTYPE_BYTES[dtype];
-        located.set(weight.name, { dtype, shape: weight.shape, strides: null, position: at, limit: end });
+        located.set(weight.name, { dtype, shape: weight.shape, strides: null, offset: at, limit: end });
         if (affine !== null) affines.set(weight.name, affine);
         at = end;
       }

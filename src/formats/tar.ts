@@ -6,7 +6,7 @@ import { DataError } from '../errors.js';
 export interface TarEntry {
   name: string;
   /** Byte offset of its data in the archive. */
-  position: number;
+  offset: number;
   size: number;
 }
 
@@ -38,19 +38,19 @@ export async function readTarDirectory(source: ByteSource): Promise<TarEntry[]> 
     if (block.every((byte) => byte === 0)) return entries;
     requireChecksum(block, source, at);
     const size = numberAt(block, 124, 12);
-    const position = at + BLOCK;
-    const next = position + Math.ceil(size / BLOCK) * BLOCK;
-    if (!(size >= 0 && position + size <= source.size)) {
+    const offset = at + BLOCK;
+    const next = offset + Math.ceil(size / BLOCK) * BLOCK;
+    if (!(size >= 0 && offset + size <= source.size)) {
       throw new DataError(
         `${source.name}: the file at byte ${at} of the tar archive would be ${size} bytes long; it is cut short or damaged`,
       );
     }
     const type = textAt(block, 156, 1);
-    if (type === 'L' || type === 'x') longName = (await nameIn(source, position, size, type)) ?? longName;
+    if (type === 'L' || type === 'x') longName = (await nameIn(source, offset, size, type)) ?? longName;
     else if (type !== 'g' && type !== 'K') {
       const name = longName ?? shortName(block);
       longName = null;
-      if (FILE_TYPES.includes(type)) entries.push({ name, position, size });
+      if (FILE_TYPES.includes(type)) entries.push({ name, offset, size });
       if (entries.length > MAX_ENTRIES) throw new DataError(`${source.name}: more than ${MAX_ENTRIES} files`);
     }
     at = next;
@@ -70,9 +70,9 @@ function shortName(block: Uint8Array): string {
 }
 
 /** The long name that GNU's tar (`L`) or a pax header (`x`) gives the file that follows. */
-async function nameIn(source: ByteSource, position: number, size: number, type: 'L' | 'x'): Promise<string | null> {
+async function nameIn(source: ByteSource, offset: number, size: number, type: 'L' | 'x'): Promise<string | null> {
   if (size > MAX_NAME_BYTES) throw new DataError(`${source.name}: a name of ${size} bytes; the tar archive is damaged`);
-  const text = new TextDecoder().decode(await source.read(position, size));
+  const text = new TextDecoder().decode(await source.read(offset, size));
   return type === 'L' ? text.replace(/\0.*$/s, '') : (/(?:^|\n)\d+ path=([^\n]*)\n/.exec(text)?.[1] ?? null);
 }
 

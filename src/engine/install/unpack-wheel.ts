@@ -45,14 +45,14 @@ export async function unpackWheel(
       yield chunk;
     }
   };
-  for (const { name, position, packedSize, isDeflated } of entries) {
+  for (const { name, offset, packedSize, isDeflated } of entries) {
     const target = join(folder, name);
     await mkdir(dirname(target), { recursive: true });
     if (packedSize === 0) {
       await writeFile(target, '');
       continue;
     }
-    const source = createReadStream(path, { start: position, end: position + packedSize - 1, highWaterMark: 1 << 20 });
+    const source = createReadStream(path, { start: offset, end: offset + packedSize - 1, highWaterMark: 1 << 20 });
     const bytes = createWriteStream(target, { highWaterMark: 1 << 20 });
     if (isDeflated) await pipeline(source, createInflateRaw({ chunkSize: 1 << 20 }), counted, bytes);
     else await pipeline(source, counted, bytes);

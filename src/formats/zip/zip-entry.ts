@@ -12,7 +12,7 @@ const MAX_ENTRY_BYTES = 1 << 30;
 export async function readZipEntry(source: ByteSource, entry: ZipEntry, where: string): Promise<Uint8Array> {
   if (Math.max(entry.size, entry.packedSize) > MAX_ENTRY_BYTES)
     throw new DataError(`${where}: its size is ${entry.size} bytes, more than any array or picture`);
-  const packed = await source.read(entry.position, entry.packedSize);
+  const packed = await source.read(entry.offset, entry.packedSize);
   const bytes = entry.isDeflated ? await inflate(packed, entry.size, where) : packed;
   if (crc32(bytes) !== entry.checksum) throw new DataError(`${where}: the checksum is wrong; the file is damaged`);
   return bytes;

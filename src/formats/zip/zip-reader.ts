@@ -7,7 +7,7 @@ import { CheckpointError } from '../../errors.js';
 export interface ZipEntry {
   name: string;
   /** Byte offset of its data in the file. */
-  position: number;
+  offset: number;
   size: number;
   /** Bytes in the file: less than `size` for a deflated entry. */
   packedSize: number;
@@ -45,13 +45,13 @@ export async function readZipDirectory(
   const fail = (text: string): never => {
     throw new CheckpointError(`${source.name}: ${text}`);
   };
-  const { count, offset, size } = await readEndRecord(source, fail);
+  const { count, offset: directoryOffset, size } = await readEndRecord(source, fail);
   if (size > maxEntries * MAX_BYTES_PER_ENTRY || count > maxEntries) {
     fail(`its zip directory of ${size} bytes with ${count} entries is larger than that of any checkpoint`);
   }
-  if (!(offset + size <= source.size))
-    fail(`its zip directory at byte ${offset} leaves the file of ${source.size} bytes; the file is cut off`);
-  const directory = await source.read(offset, size);
+  if (!(directoryOffset + size <= source.size))
+    fail(`its zip directory at byte ${directoryOffset} leaves the file of ${source.size} bytes; the file is cut off`);
+  const directory = await source.read(directoryOffset, size);
 
   const listed = parseDirectory(directory, count, allowDeflated, fail);
   const entries = new Map<string, ZipEntry>();
@@ -61,16 +61,17 @@ export async function readZipDirectory(
     (a, b) => a.header - b.header,
   )) {
     if (entries.has(name)) fail(`zip entry "${name}" occurs twice`);
-    if (!(header + LOCAL_HEADER_BYTES <= offset)) fail(`zip entry "${name}" begins at byte ${header}, after the data`);
+    if (!(header + LOCAL_HEADER_BYTES <= directoryOffset))
+      fail(`zip entry "${name}" begins at byte ${header}, after the data`);
     if (header < previousEnd) fail(`zip entries "${previousName}" and "${name}" overlap at byte ${header}`);
     const local = viewOf(await source.read(header, LOCAL_HEADER_BYTES));
     if (local.getUint32(0, true) !== LOCAL_HEADER)
       fail(`zip entry "${name}": no entry begins at byte ${header}; the file is damaged`);
-    const position = header + LOCAL_HEADER_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
-    if (!(position + bytes <= offset))
-      fail(`zip entry "${name}" of ${bytes} bytes at ${position} leaves the archive; the file is cut off or damaged`);
-    entries.set(name, { name, position, size, packedSize: bytes, isDeflated, checksum });
-    previousEnd = position + bytes;
+    const offset = header + LOCAL_HEADER_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
+    if (!(offset + bytes <= directoryOffset))
+      fail(`zip entry "${name}" of ${bytes} bytes at ${offset} leaves the archive; the file is cut off or damaged`);
+    entries.set(name, { name, offset, size, packedSize: bytes, isDeflated, checksum });
+    previousEnd = offset + bytes;
     previousName = name;
   }
   return entries;
@@ -109,7 +110,7 @@ async function readEndRecord(
   return { count: number(32), size: number(40), offset: number(48) };
 }
 
-interface ListedEntry extends Omit<ZipEntry, 'position'> {
+interface ListedEntry extends Omit<ZipEntry, 'offset'> {
   header: number;
 }
 

@@ -30,11 +30,11 @@ export async function openTarPictures(source: ByteSource, nameBy: NameBy): Promi
   const entries = (await readTarDirectory(source)).filter(({ name }) => isPicture(name));
   return ofArchive(
     source,
-    entries.map(({ name, position, size }) => {
+    entries.map(({ name, offset, size }) => {
       const where = `${source.name}, ${name}`;
       const read = async (): Promise<Uint8Array> => {
         if (size > MAX_PICTURE_BYTES) throw new DataError(`${where}: ${size} bytes, more than any picture has`);
-        return source.read(position, size);
+        return source.read(offset, size);
       };
       return { id: pictureId(name, nameBy), where, read };
     }),
