@@ -152,6 +152,16 @@ export const BATCH_SIZE = wholeNumber(1);
 /** A seed of Philox. */
 export const SEED = wholeNumber(-(2 ** 31), 2 ** 32 - 1);
 
+/** The options of something else, which checks them. */
+export function table(what: string): z.ZodRecord<z.ZodString, z.ZodUnknown> {
+  return z.record(z.string(), z.unknown(), { error: expected(what) });
+}
+
+/** A function to be called. */
+export function callback<F extends (...args: never[]) => unknown>(): z.ZodCustom<F, F> {
+  return z.custom<F>((value) => typeof value === 'function', { error: expected('a function') });
+}
+
 /** True or false. */
 export function truth(): z.ZodBoolean {
   return z.boolean({ error: expected('true or false') });

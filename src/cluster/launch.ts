@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { parseOptions, requireKinds, wholeNumber } from '../options.js';
+import { callback, parseOptions, wholeNumber } from '../options.js';
 import { freePorts } from './free-ports.js';
 import { JOIN_OPTIONS } from './join.js';
 
@@ -21,10 +21,14 @@ export const LAUNCH_OPTIONS = {
   timeoutSeconds: JOIN_OPTIONS.timeoutSeconds.describe('seconds that the others may take to end after one has ended'),
 };
 
-const schema = z.object(LAUNCH_OPTIONS);
+const schema = z.strictObject({
+  ...LAUNCH_OPTIONS,
+  command: callback<(start: number) => Promise<readonly string[] | null>>(),
+  log: callback<(line: string) => void>(),
+});
 
 /** Options of `launchWorkers`. */
-export interface LaunchOptions extends z.input<typeof schema> {
+export interface LaunchOptions extends z.input<z.ZodObject<typeof LAUNCH_OPTIONS>> {
   /** Arguments of Node for a start, by its number from 0. Null when nothing is left to do after a worker was lost. */
   command: (start: number) => Promise<readonly string[] | null>;
   /** Receives a line about each restart. */
@@ -43,9 +47,13 @@ interface End {
  * @throws ConfigError for numbers of workers or restarts that cannot be used
  */
 export async function launchWorkers(options: LaunchOptions): Promise<number> {
-  const { workers, maxRestarts, timeoutSeconds } = parseOptions('launchWorkers', schema, options);
-  const { command: commandOf, log } = options;
-  requireKinds('launchWorkers', { 'a function': { command: commandOf, log } });
+  const {
+    workers,
+    maxRestarts,
+    timeoutSeconds,
+    command: commandOf,
+    log,
+  } = parseOptions('launchWorkers', schema, options);
   for (let start = 0; ; start++) {
     const command = await commandOf(start);
     if (command === null) return 0;

@@ -1,5 +1,5 @@
 // Runs a model over a task's examples: metrics of labelled ones, and the evaluation server's file.
-import type { z } from 'zod';
+import { z } from 'zod';
 import { PREDICTION_PRECISIONS } from '../engine/recording/precision.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../evaluation/evaluate.js';
@@ -8,7 +8,7 @@ import { DEFAULT_BATCH_SIZE } from '../pipelines/create.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
-import { BATCH_SIZE, oneOf, requireBatchSize, requireOptions, truth } from '../options.js';
+import { BATCH_SIZE, callback, oneOf, parseOptions, requireBatchSize, table, text, truth } from '../options.js';
 
 /** How a model runs over examples: names, checks, defaults and help texts. */
 export const COMPUTING_OPTIONS = {
@@ -37,6 +37,19 @@ export interface EvaluateRunOptions extends ComputingOptions {
   onBatch?: (done: number, total: number) => void;
 }
 
+/** The checks of `EvaluateRunOptions`. */
+export const evaluateRunSchema = z.strictObject({
+  ...COMPUTING_OPTIONS,
+  task: text('the name of a task'),
+  model: text('a folder or hub id'),
+  data: table('the options of a task'),
+  purpose: oneOf(['evaluate', 'predict']),
+  output: text('a path').optional(),
+  onBatch: callback<(done: number, total: number) => void>().optional(),
+});
+
+type Resolved = z.output<typeof evaluateRunSchema>;
+
 /** Seed of the buckets, which are fitted to a sample of the examples. */
 export const EVALUATION_SEED = 0;
 
@@ -49,14 +62,13 @@ export interface RunEvaluation {
 
 /** Evaluates all examples. @throws ConfigError, DataError for settings or data that do not fit */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
-  requireOptions('evaluateRun', options);
-  const batchSize = batchSizeOf(options);
-  return withOpenedRun(options, (opened, forward) => judgeOutputs(opened, forward, { ...options, batchSize }));
+  const resolved = parseOptions('evaluateRun', evaluateRunSchema, options);
+  return withOpenedRun(resolved, (opened, forward) => judgeOutputs(opened, forward, resolved));
 }
 
 /** Opens the examples and the model of an evaluation, and closes both after `use`. */
 export async function withOpenedRun<T>(
-  { task, model: where, data, purpose, allowFreshWeights, precision = 'fp32' }: EvaluateRunOptions,
+  { task, model: where, data, purpose, allowFreshWeights, precision }: Omit<Resolved, 'output' | 'onBatch'>,
   use: (opened: OpenedTask, forward: ForwardPass) => Promise<T>,
 ): Promise<T> {
   const opened = await openTask(task, data, { purpose, model: where });
@@ -81,12 +93,7 @@ export type OutputSource = Pick<ForwardPass, 'outputs' | 'compiled'>;
 export async function judgeOutputs(
   opened: OpenedTask,
   source: OutputSource,
-  {
-    purpose,
-    batchSize,
-    output,
-    onBatch,
-  }: Pick<EvaluateRunOptions, 'purpose' | 'output' | 'onBatch'> & { batchSize: number },
+  { purpose, batchSize, output, onBatch }: Pick<Resolved, 'purpose' | 'batchSize' | 'output' | 'onBatch'>,
 ): Promise<RunEvaluation> {
   const predictions = output === undefined ? null : opened.createPredictions();
   const order: number[] = [];

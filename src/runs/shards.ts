@@ -1,16 +1,17 @@
 // Evaluations on several machines: each stores the model's outputs for its part of the batches, and a merge computes the metrics.
 import { crc32 } from 'node:zlib';
+import { z } from 'zod';
 import { ConfigError, DataError } from '../errors.js';
 import { locateModel } from '../models/pretrained/open-weights.js';
-import { isTable, requireOptions, requirePaths, shown } from '../options.js';
+import { isTable, parseOptions, requirePaths, shown, text } from '../options.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { inShardOrder, type Shard } from '../shard.js';
 import { openTask } from '../tasks/open-task.js';
 import { evaluateTask } from '../evaluation/evaluate.js';
 import {
-  batchSizeOf,
   EVALUATION_SEED,
   type EvaluateRunOptions,
+  evaluateRunSchema,
   judgeOutputs,
   type RunEvaluation,
   withOpenedRun,
@@ -24,17 +25,18 @@ export interface EvaluateShardOptions extends EvaluateRunOptions {
   output: string;
 }
 
+const evaluateShardSchema = evaluateRunSchema.extend({ shard: z.custom<Shard>(), output: text('a path') });
+
 /**
  * Runs a part of an evaluation's batches, as `evaluateRun` would run them, and writes the model's outputs.
  * @returns the number of examples in the part.
  * @throws ConfigError, DataError for invalid settings, data or shard
  */
 export async function evaluateShard(options: EvaluateShardOptions): Promise<Pick<RunEvaluation, 'count' | 'leftOut'>> {
-  requireOptions('evaluateShard', options);
-  const { task, model: source, data, purpose, precision = 'fp32', shard, output, onBatch } = options;
-  const batchSize = batchSizeOf(options);
+  const resolved = parseOptions('evaluateShard', evaluateShardSchema, options);
+  const { task, model: source, data, purpose, precision, batchSize, shard, output, onBatch } = resolved;
   const checksum = await weightsChecksum(source);
-  return withOpenedRun(options, async (opened, forward) => {
+  return withOpenedRun(resolved, async (opened, forward) => {
     const batches: RawTensors[] = [];
     let count = 0;
     await evaluateTask({
@@ -57,6 +59,8 @@ export async function evaluateShard(options: EvaluateShardOptions): Promise<Pick
 /** The result of a merge: an evaluation, and its task, model and purpose. */
 export interface MergedEvaluation extends RunEvaluation, Pick<EvaluateRunOptions, 'task' | 'model' | 'purpose'> {}
 
+const mergeSchema = evaluateRunSchema.pick({ output: true, onBatch: true });
+
 /**
  * Merges the outputs of all parts, in any order: metrics and predictions equal those of one evaluation, bit for bit. Examples are read again.
  * @param options `output`: file for the predictions, in the evaluation server's format.
@@ -66,9 +70,8 @@ export async function mergeEvaluations(
   paths: readonly string[],
   options: Pick<EvaluateRunOptions, 'output' | 'onBatch'> = {},
 ): Promise<MergedEvaluation> {
-  requireOptions('mergeEvaluations', options);
+  const { output, onBatch } = parseOptions('mergeEvaluations', mergeSchema, options);
   const all = requirePaths('mergeEvaluations', paths);
-  const { output, onBatch } = options;
   const opened: EvaluationPart[] = [];
   try {
     for (const path of all) opened.push(await openPart(path));
@@ -86,7 +89,7 @@ export async function mergeEvaluations(
       const evaluation = await judgeOutputs(
         examples,
         { compiled: false, outputs: async () => (await stored.next()).value as RawTensors },
-        { purpose, batchSize, ...(output !== undefined && { output }), ...(onBatch !== undefined && { onBatch }) },
+        { purpose, batchSize, output, onBatch },
       );
       return { ...evaluation, task, model, purpose };
     } finally {
