@@ -28,7 +28,7 @@ export function errorText(error: unknown): string {
 function wordsOf(error: unknown): string {
   if (error instanceof OptionsError) {
     const isMissing = error.problems.some(({ problem }) => problem.endsWith(', received none'));
-    const remedy = isMissing ? ['give what is missing: --help behind the command explains it'] : [];
+    const remedy = isMissing ? ["give what is missing; the command's --help explains it"] : [];
     return [...error.problems.map(problemText), ...remedy].join('; ');
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -61,7 +61,7 @@ const EDGES: Record<string, readonly string[]> = {
   evaluation: ['inference', 'processing', 'random'],
   training: ['evaluation', 'inference', 'training/step'],
   'training/log': ['engine/session', 'platform'],
-  'training/report': ['evaluation', 'html', 'platform', 'training', 'training/log'],
+  'training/report': ['evaluation', 'html', 'platform', 'training', 'training/log', 'training/run-folder'],
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
   cluster: ['engine/load', 'engine/session', 'training/step'],
   'training/loop': [
@@ -169,7 +169,6 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   node: [
-    'checkpoint',
     'cluster',
     'convert',
     'doctor',
@@ -199,7 +198,19 @@ const EDGES: Record<string, readonly string[]> = {
     'training/step',
     'vision',
   ],
-  scripts: ['cluster', 'convert', 'engine', 'explain', 'features', 'node', 'runs', 'serve', 'training/step', 'vision'],
+  scripts: [
+    'cluster',
+    'convert',
+    'engine',
+    'explain',
+    'features',
+    'node',
+    'runs',
+    'serve',
+    'training/run-folder',
+    'training/step',
+    'vision',
+  ],
   examples: ['index', 'node'],
 };
 

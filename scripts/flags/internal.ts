@@ -13,6 +13,7 @@ export { COMPUTING_OPTIONS, type ComputingOptions } from '../../src/runs/evaluat
 export { requireStoredPaths } from '../../src/runs/stored-paths.js';
 export { TOP_K } from '../../src/scores.js';
 export { type ListenOptions, SERVE_LIMITS } from '../../src/serve/options.js';
+export { RUN_FILE } from '../../src/training/run-folder/run-folder.js';
 export { STEP_OPTIONS } from '../../src/training/step/options.js';
 export { DRAW_OPTIONS } from '../../src/vision/draw-regions.js';
 export { EXTRACT_OPTIONS } from '../../src/vision/extract.js';

@@ -12,7 +12,7 @@ import {
 } from '../../src/node.js';
 import { type BackendArguments } from './backend.js';
 import { flagsOf } from './settings.js';
-import { JOIN_OPTIONS, LAUNCH_OPTIONS } from './internal.js';
+import { JOIN_OPTIONS, LAUNCH_OPTIONS, RUN_FILE } from './internal.js';
 
 const { workers, maxRestarts } = LAUNCH_OPTIONS;
 
@@ -66,7 +66,7 @@ async function resumeCommand(
   const resumed = { ...settings, arguments: { ...settings.arguments, resume: true } };
   const { step, arguments: given } = await requireStartable(resumed);
   const { outputDir, stopAfter } = given;
-  const resume = !command.includes('--resume') && existsSync(join(outputDir, 'run.json')) ? ['--resume'] : [];
+  const resume = !command.includes('--resume') && existsSync(join(outputDir, RUN_FILE)) ? ['--resume'] : [];
   if (stopAfter === undefined) return [...command, ...resume];
   const left = stopAfter - (step - startedAt);
   if (left < 1) return null;

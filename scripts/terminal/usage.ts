@@ -6,7 +6,7 @@ import { kebab } from '../../src/node.js';
 export interface Known {
   /** The command as a person types it: its `--help` says more. */
   command: string;
-  /** The words behind `visualbert`. */
+  /** The words after `visualbert`. */
   args: readonly string[];
   /** Names of its flags, without dashes. */
   flags: readonly string[];

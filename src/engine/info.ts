@@ -4,7 +4,6 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { errorMessage } from '../errors.js';
-import type { GraphAddon } from './load/addon.js';
 import { cudaReport, type CudaReport } from './load/cuda.js';
 import { enginesFolder } from './load/paths.js';
 import { loadNative } from './load/native.js';
@@ -26,7 +25,6 @@ export interface EngineInfo {
   devices: string[];
   /** Threads of one op. */
   threads: number;
-  /** Whether TensorFlow computes with oneDNN; false without an engine. */
   oneDnn: boolean;
   cache: string;
   installed: InstalledEngine[];
@@ -41,10 +39,12 @@ export async function engineInfo(): Promise<EngineInfo> {
     cache: enginesFolder(),
     installed: await installedEngines(),
     threads: availableParallelism(),
+    // The engine turns oneDNN on where TensorFlow's libraries have it, unless the user turns it off.
+    oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
     node: process.version,
   };
   try {
-    const { binding, graph, info } = loadNative();
+    const { binding, info } = loadNative();
     const gpu = binding.isUsingGpuDevice();
     return {
       ...base,
@@ -52,13 +52,11 @@ export async function engineInfo(): Promise<EngineInfo> {
       problem: null,
       device: info.device,
       threads: info.threads,
-      oneDnn: (graph as GraphAddon | null)?.usesOneDnn() ?? false,
       devices: ['/device:CPU:0', ...(gpu ? ['/device:GPU:0'] : [])],
       cuda: info.device === 'gpu' ? cudaReport(info.folder, mappedFiles()) : null,
     };
   } catch (error) {
-    const problem = errorMessage(error);
-    return { ...base, tensorflow: null, problem, device: null, devices: [], oneDnn: false, cuda: null };
+    return { ...base, tensorflow: null, problem: errorMessage(error), device: null, devices: [], cuda: null };
   }
 }
 

@@ -1,4 +1,4 @@
-// Encodes texts as word pieces with special tokens, in the form of a task and within a maximum length.
+// Encodes texts as word pieces with special tokens, in a text form and within a maximum length.
 import { DataError } from '../errors.js';
 import type { TextTokenizer } from '../text-tokenizer.js';
 import type { EncodedText } from './batch.js';
@@ -14,19 +14,19 @@ export interface TextLimit {
 }
 
 /**
- * Encodes a text in the form of the task with [CLS] and [SEP]. A long text is cut at its end (but keeps the [MASK] slot); the texts of a
+ * Encodes a text in a text form with [CLS] and [SEP]. A long text is cut at its end (but keeps the [MASK] slot); the texts of a
  * pair are cut at the front, see `cutPair`.
  * @throws DataError for a text that is too long and may not be cut, and for a maximum length below the special tokens
  */
 export async function encodeText(
   tokenizer: TextTokenizer,
-  task: TextFormName,
+  formName: TextFormName,
   text: string,
   pair: string | undefined,
   { maxLength, truncation }: TextLimit,
 ): Promise<EncodedText> {
   const { cls, sep, mask } = tokenizer.special;
-  const form = textForm(task, text);
+  const form = textForm(formName, text);
   const ending = [...(await tokenizer.encode(form.ending)), ...(form.hasSlot ? [mask] : [])];
   const body = await tokenizer.encode(form.body);
   const paired = pair === undefined ? null : await tokenizer.encode(pair);

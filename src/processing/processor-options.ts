@@ -40,7 +40,7 @@ export interface LoadProcessorOptions extends Omit<
 > {
   /** A file of answers, for checkpoints without them (uclanlp/visualbert-vqa). */
   answers?: string;
-  /** The task of checkpoints that do not state one in processor_config.json. Default `plain`. */
+  /** The text form of checkpoints that do not state one in processor_config.json. Default `plain`. */
   defaultTask?: TextFormName;
   /** A vocab.txt to replace the model's vocabulary; case, accents and special tokens remain those of the model's files. */
   vocabulary?: string;

@@ -14,11 +14,13 @@ import {
   requireOptions,
   requirePath,
   shown,
+  table,
   text,
 } from '../options.js';
 import { readConfigJson } from './config-json.js';
 import { dataFromStart, fromStart } from './stored-paths.js';
 import { resolveTrainingArguments, TRAINING_ARGUMENTS } from '../training/arguments.js';
+import { RUN_FILE } from '../training/run-folder/run-folder.js';
 import {
   optionRole,
   requireTask,
@@ -39,8 +41,6 @@ export interface RunSettings {
   arguments: Record<string, unknown>;
 }
 
-const RUN_FILE = 'run.json';
-
 /** The settings of a run that belong neither to its task nor to its training. */
 export const RUN_OPTIONS = {
   model: text('a folder or hub id').nullable().default(null).describe('folder or hub id to start from'),
@@ -58,7 +58,7 @@ const runSchema = z.strictObject(RUN_OPTIONS);
 const storedSchema = z.object({
   task: oneOf(TASK_NAMES),
   ...RUN_OPTIONS,
-  data: z.record(z.string(), z.unknown(), { error: expected('the options of a task') }),
+  data: table('the options of a task'),
   arguments: z.looseObject(TRAINING_ARGUMENTS, { error: expected('the arguments of a run') }),
   startedIn: z.string().optional(), // runs of earlier versions have none
 });

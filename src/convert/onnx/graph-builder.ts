@@ -1,5 +1,5 @@
 // Builds an ONNX graph node by node. Values are the names that ONNX gives them.
-import { ATTRIBUTE_TYPES, DATA_TYPES, type Message, type OnnxDType } from './messages.js';
+import { ATTRIBUTE_TYPES, DATA_TYPES, type OnnxMessage, type OnnxDType } from './messages.js';
 
 /** The name of a tensor in the graph. */
 export type Value = string;
@@ -23,10 +23,10 @@ export interface GraphParameter {
 /** A graph but for the values of its parameters. */
 export interface OnnxGraph {
   name: string;
-  nodes: readonly Message[];
-  inputs: readonly Message[];
-  outputs: readonly Message[];
-  constants: readonly Message[];
+  nodes: readonly OnnxMessage[];
+  inputs: readonly OnnxMessage[];
+  outputs: readonly OnnxMessage[];
+  constants: readonly OnnxMessage[];
   parameters: readonly GraphParameter[];
 }
 
@@ -38,10 +38,10 @@ export interface OnnxGraph {
  * g.output('y', 'float32', ['batch', 12], g.add('Mul', [x, g.float(2)]));
  */
 export class GraphBuilder {
-  private readonly nodes: Message[] = [];
-  private readonly inputs: Message[] = [];
-  private readonly outputs: Message[] = [];
-  private readonly constants = new Map<Value, Message>();
+  private readonly nodes: OnnxMessage[] = [];
+  private readonly inputs: OnnxMessage[] = [];
+  private readonly outputs: OnnxMessage[] = [];
+  private readonly constants = new Map<Value, OnnxMessage>();
   private readonly parameters = new Map<Value, GraphParameter>();
 
   /** Adds an input of the graph. */
@@ -96,7 +96,7 @@ export class GraphBuilder {
     return this.constant(`int64:[${values.join(',')}]`, content);
   }
 
-  private constant(name: Value, tensor: Message): Value {
+  private constant(name: Value, tensor: OnnxMessage): Value {
     this.constants.set(name, { ...tensor, name });
     return name;
   }
@@ -125,12 +125,12 @@ export class GraphBuilder {
   }
 }
 
-function valueInfo(name: string, dtype: OnnxDType, axes: readonly Axis[]): Message {
-  const dim = axes.map((axis): Message => (typeof axis === 'number' ? { dimValue: axis } : { dimParam: axis }));
+function valueInfo(name: string, dtype: OnnxDType, axes: readonly Axis[]): OnnxMessage {
+  const dim = axes.map((axis): OnnxMessage => (typeof axis === 'number' ? { dimValue: axis } : { dimParam: axis }));
   return { name, type: { tensorType: { elemType: DATA_TYPES[dtype], shape: { dim } } } };
 }
 
-function attributeOf(name: string, value: AttributeValue): Message {
+function attributeOf(name: string, value: AttributeValue): OnnxMessage {
   if (typeof value === 'number') return { name, i: value, type: ATTRIBUTE_TYPES.int };
   if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float };
   return { name, ints: value, type: ATTRIBUTE_TYPES.ints };

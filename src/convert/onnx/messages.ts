@@ -2,10 +2,10 @@
 import { PbfWriter } from 'pbf';
 
 /** A message: its fields by name. A field that is absent is not written; a list is written element by element. */
-export interface Message {
+export interface OnnxMessage {
   readonly [field: string]: FieldValue | readonly FieldValue[];
 }
-type FieldValue = number | string | Message;
+type FieldValue = number | string | OnnxMessage;
 
 /** The kind of a field: of one protobuf type, or another message. */
 type FieldKind = 'int' | 'float' | 'string' | MessageName;
@@ -72,7 +72,7 @@ const LENGTH_DELIMITED = 2;
  * A message as protobuf.
  * @see https://github.com/onnx/onnx/blob/v1.16.0/onnx/onnx.proto
  */
-export function encodeMessage(kind: MessageName, message: Message): Uint8Array {
+export function encodeMessage(kind: MessageName, message: OnnxMessage): Uint8Array {
   const writer = new PbfWriter();
   writeFields(kind, message, writer);
   return writer.finish();
@@ -86,7 +86,7 @@ export function fieldHeader(field: number, byteCount: number): Uint8Array {
   return writer.finish();
 }
 
-function writeFields(kind: MessageName, message: Message, writer: PbfWriter): void {
+function writeFields(kind: MessageName, message: OnnxMessage, writer: PbfWriter): void {
   const schema: Readonly<Record<string, readonly [field: number, kind: FieldKind]>> = SCHEMA[kind];
   for (const [name, value] of Object.entries(message)) {
     const known = schema[name];
@@ -99,5 +99,5 @@ function writeField([field, kind]: readonly [number, FieldKind], value: FieldVal
   if (kind === 'int') writer.writeVarintField(field, value as number);
   else if (kind === 'float') writer.writeFloatField(field, value as number);
   else if (kind === 'string') writer.writeStringField(field, value as string);
-  else writer.writeMessage(field, (message, inner) => writeFields(kind, message, inner), value as Message);
+  else writer.writeMessage(field, (message, inner) => writeFields(kind, message, inner), value as OnnxMessage);
 }

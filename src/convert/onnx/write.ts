@@ -5,7 +5,7 @@ import { DTYPE_BYTES, fromFloat32 } from '../../stored-dtype.js';
 import { removeOldFiles } from '../../models/pretrained/write-weights.js';
 import { sizeOf, transposed } from '../../shapes.js';
 import type { GraphParameter, OnnxGraph } from './graph-builder.js';
-import { DATA_TYPES, encodeMessage, EXTERNAL, fieldHeader, type Message, STREAMED_FIELDS } from './messages.js';
+import { DATA_TYPES, encodeMessage, EXTERNAL, fieldHeader, type OnnxMessage, STREAMED_FIELDS } from './messages.js';
 
 /** Has LayerNormalization; newer operators are not needed, and every runtime since 2023 reads it. */
 const OPERATOR_SET = 17;
@@ -132,13 +132,13 @@ function layoutOf(
 
 /** A parameter's field of the graph, up to its values. */
 function parameterHead({ value, shape, byteCount }: StoredParameter, location: Location | undefined): Uint8Array {
-  const tensor: Message = { dims: shape, dataType: DATA_TYPES.float32, name: value };
+  const tensor: OnnxMessage = { dims: shape, dataType: DATA_TYPES.float32, name: value };
   if (location === undefined) {
     const start = joinBytes([encodeMessage('Tensor', tensor), fieldHeader(STREAMED_FIELDS.rawData, byteCount)]);
     return joinBytes([fieldHeader(STREAMED_FIELDS.initializer, start.byteLength + byteCount), start]);
   }
   const externalData = Object.entries({ location: location.file, offset: location.offset, length: byteCount }).map(
-    ([key, entry]): Message => ({ key, value: String(entry) }),
+    ([key, entry]): OnnxMessage => ({ key, value: String(entry) }),
   );
   const whole = encodeMessage('Tensor', { ...tensor, externalData, dataLocation: EXTERNAL });
   return joinBytes([fieldHeader(STREAMED_FIELDS.initializer, whole.byteLength), whole]);

@@ -21,8 +21,8 @@ export interface WheelPlan {
   wheels: readonly Wheel[];
   /** Size of the unpacked libraries. */
   unpackedBytes: number;
-  /** What of it has not been tested; null where it has. */
-  caveat: string | null;
+  /** False where the package has not been tested yet. */
+  tested: boolean;
 }
 
 /** The machine that an engine is chosen for. */
@@ -109,8 +109,7 @@ interface Row {
   bytes: number;
   extra: readonly Wheel[];
   unpackedBytes: number;
-  /** What DEFAULT_TENSORFLOW has not been tested on; null where it has. */
-  caveat: string | null;
+  tested: boolean;
 }
 
 const GB = 1e9;
@@ -125,7 +124,7 @@ const TABLE: readonly Row[] = [
     bytes: 274_000_871,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    caveat: null,
+    tested: true,
   },
   {
     platform: 'linux',
@@ -137,7 +136,7 @@ const TABLE: readonly Row[] = [
     bytes: 572_611_111,
     extra: CUDA_WHEELS,
     unpackedBytes: 6 * GB,
-    caveat: 'not tested on a graphics card',
+    tested: false,
   },
   {
     platform: 'linux',
@@ -149,7 +148,7 @@ const TABLE: readonly Row[] = [
     bytes: 281_946_471,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    caveat: 'tested under emulation (QEMU), not on an ARM machine',
+    tested: false,
   },
   {
     platform: 'darwin',
@@ -161,7 +160,7 @@ const TABLE: readonly Row[] = [
     bytes: 223_488_205,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    caveat: 'not tested on a Mac',
+    tested: false,
   },
 ];
 
@@ -200,7 +199,7 @@ export function wheelPlan(host: Host, device: DeviceKind, tensorflow: string = D
     device,
     wheels: [main, ...row.extra],
     unpackedBytes: row.unpackedBytes,
-    caveat: pinned ? row.caveat : `not tested with TensorFlow ${tensorflow}`,
+    tested: row.tested && pinned,
   };
 }
 

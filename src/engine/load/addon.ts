@@ -89,7 +89,6 @@ export interface GraphAddon {
   allFinite(values: Float32Array): boolean;
   endProcess(code: number): never;
   returnMemory(): void;
-  usesOneDnn(): boolean;
   run(
     graph: Handle<'graph'>,
     feeds: Feeds,

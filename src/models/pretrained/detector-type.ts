@@ -1,4 +1,4 @@
-// The model_type that tells the folder of a detector from that of a checkpoint.
+// The model_type in the config.json of a detector's folder.
 
 /** Marks the `config.json` of a converted detector. */
 export const DETECTOR_TYPE = 'visualbert_region_detector';

@@ -1,4 +1,4 @@
-// What the name of a parameter tells, with or without the prefix `visual_bert.`.
+// What the name of a parameter says about it, with or without the prefix `visual_bert.`.
 
 /** Whether a parameter belongs to the head of its class. */
 export function isHead(name: string): boolean {

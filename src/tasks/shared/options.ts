@@ -81,9 +81,7 @@ const pretraining = z.strictObject({
   ...common,
 });
 
-const places = truth()
-  .default(true)
-  .describe("append each region's position in the picture to its features (2048 + 6)");
+const places = truth().default(true).describe("append each region's box to its features (2048 + 6)");
 
 const flickr = z.strictObject({
   entities: path.meta(VARIES).describe('folder of Flickr30k Entities, with Sentences and Annotations'),

@@ -10,7 +10,7 @@ import { StepProfiler } from '../log/step-profiler.js';
 import { type Checkpoint } from '../run-folder/checkpoints.js';
 import { runEnvironment } from '../run-folder/environment.js';
 import { loadParameters } from '../run-folder/load-parameters.js';
-import { requireFreeFolder } from '../run-folder/run-folder.js';
+import { requireFreeFolder, RUN_FILE } from '../run-folder/run-folder.js';
 import { environmentChanges, requireSameRun, type TrainerState } from '../run-folder/trainer-state.js';
 import { openTrainingStep } from '../step/compiled-step.js';
 import { type TrainingStep } from '../step/contract.js';
@@ -90,7 +90,7 @@ async function openFolder<E>(plan: RunPlan<E>, state: TrainerState, startedAt: n
   const { name, primaryMetric, greaterIsBetter } = task;
   const { started, environment, arguments: given } = state;
   const run = { task: name, primaryMetric, greaterIsBetter, started, arguments: given, ...settings, environment };
-  await writeTextAtomic(join(outputDir, 'run.json'), jsonText(run));
+  await writeTextAtomic(join(outputDir, RUN_FILE), jsonText(run));
   await plan.saveAssets(outputDir);
   const log = await RunLog.open(outputDir, { step: startedAt, evaluatedStep: state.evaluatedStep, run });
   if (state.best !== null) await publishBest(plan, state.best, startedAt);

@@ -6,6 +6,7 @@ import { requireOptions } from '../../options.js';
 import { isBetter } from '../best.js';
 import { type MetricsEntry, readMetrics } from '../log/metrics-log.js';
 import { METRICS_FILE } from '../log/run-log.js';
+import { RUN_FILE } from '../run-folder/run-folder.js';
 import { type NotesSummary } from './example-notes.js';
 
 export const EXAMPLES_FILE = 'examples.json';
@@ -40,7 +41,7 @@ const NOT_METRICS = new Set(['event', 'step', 'epoch', 'seconds']);
 /** @throws DataError when run.json is missing or not JSON */
 export async function readRunFacts(runDir: string): Promise<RunFacts> {
   const entries = await readMetrics(join(runDir, METRICS_FILE));
-  const settings = await readRunSettings(join(runDir, 'run.json'));
+  const settings = await readRunSettings(join(runDir, RUN_FILE));
   const evaluations = entries.filter(({ event }) => event === 'evaluate');
   return {
     settings,

@@ -7,6 +7,8 @@ import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import { type CheckpointStore, publishFiles } from './checkpoints.js';
 import { OPTIMIZER_STATE_FILE } from '../step/optimizer-state.js';
 
+/** The file with a run's settings. */
+export const RUN_FILE = 'run.json';
 /** Folder inside a checkpoint with the averaged model. */
 export const AVERAGE = 'average';
 const MODEL = 'model.safetensors';

@@ -46,7 +46,7 @@ export function commandLines(): { page: string; line: number; words: string[] }[
   });
 }
 
-/** The words of a command as a shell takes them: without a comment, what is behind a pipe or `&`, and variables before it. */
+/** The words of a command as a shell takes them: without a comment, what follows a pipe or `&`, and variables before it. */
 export function wordsOf(text: string): string[] {
   const found = text.matchAll(/(?<=^|\s)(?:#.*$|[|;&>].*$|(?:"[^"]*"|'[^']*'|[^\s"'])+)/g);
   const words = [...found].map(([word]) => word);
