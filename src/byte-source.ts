@@ -7,6 +7,8 @@ export interface ByteSource {
   readonly name: string;
   /** Size in bytes. */
   readonly size: number;
+  /** Of an open file of this machine, for native code. */
+  readonly descriptor?: number;
   /** `length` bytes from `offset`. The result may share memory with the source and must not be written to. Rejects when the range leaves the source. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Fills `target` with the bytes from `offset`, without an intermediate copy where the source can. */

@@ -15,7 +15,7 @@ export { setLogger } from './logger.js';
 export { setFetch } from './platform/http.js';
 export type { Fetch } from './platform/http.js';
 export type { Logger } from './logger.js';
-export type { RawDType, RawTensor, RawTensors } from './raw-tensor.js';
+export type { FloatsInFile, RawDType, RawTensor, RawTensors } from './raw-tensor.js';
 export { ZipWriter } from './formats/zip/zip-writer.js';
 export { bytesSource } from './byte-source.js';
 export type { ByteSource } from './byte-source.js';

@@ -21,6 +21,16 @@ export type RawTensors = Record<string, RawTensor>;
 /** Tensors of a backend by name. */
 export type Tensors = Record<string, tf.Tensor>;
 
+/** float32 values of a file of this machine, row-major and little-endian. */
+export interface FloatsInFile {
+  /** Of the open file. */
+  descriptor: number;
+  /** Byte offset of the first. */
+  offset: number;
+  /** Called by whoever reads them. */
+  onRead(areFinite: boolean): void;
+}
+
 /** The array that holds the values of each dtype. */
 export const RAW_ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 

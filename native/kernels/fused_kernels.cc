@@ -178,6 +178,7 @@ void register_fused_kernels() {
   register_region_kernels();
   register_winograd_kernels();
   register_packed_kernels();
+  register_file_kernels();
   define<ColumnSumsKernel, shapes_columns>({"VisualbertColumnSums", {"x: T"}, {"sums: float"}, {kFloats}, false});
   define<GeluKernel, shapes_first>({"VisualbertGelu", {"x: T"}, {"y: T"}, {kFloats}, false});
   define<GeluGradientKernel, shapes_first>({"VisualbertGeluGrad", {"dy: T", "x: T"}, {"dx: T"}, {kFloats}, false});

@@ -16,6 +16,7 @@ void register_winograd_kernels();
 
 // Prediction:
 void register_packed_kernels();
+void register_file_kernels();
 
 }  // namespace visualbert
 

@@ -26,7 +26,9 @@ struct PackKernel {
     pack_header(packing, rows, depth, bytes);
     const PackedMatrix packed = packed_matrix(bytes, size);
     const float* matrix = call.data(0, rows * depth);
-    parallel_for(packed.count(), 1, [&](int64_t from, int64_t to, int) { pack_panels(packed, matrix, from, to); });
+    parallel_for(packed.count(), 1, [&](int64_t from, int64_t to, int) {
+      for (int64_t index = from; index < to; ++index) pack_panel(packed, matrix + index * kPanel * depth, index);
+    });
   }
   Packing packing;
 };

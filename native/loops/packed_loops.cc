@@ -174,32 +174,30 @@ void pack_header(Packing packing, int64_t rows, int64_t depth, uint8_t* target) 
   std::memcpy(target, &header, sizeof header);
 }
 
-void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, int64_t to) {
+void pack_panel(const PackedMatrix& packed, const float* rows, int64_t index) {
   const int64_t depth = packed.depth;
-  for (int64_t index = from; index < to; ++index) {
-    uint8_t* panel = const_cast<uint8_t*>(packed.panels) + index * packed.panel_bytes();
-    const int64_t first = index * kPanel, width = std::min(kPanel, packed.rows - first);
-    if (width < kPanel || depth % group_of(packed.packing) != 0) std::memset(panel, 0, static_cast<size_t>(packed.panel_bytes()));
-    float* scales = const_cast<float*>(packed.scales) + first;
-    int32_t* sums = const_cast<int32_t*>(packed.sums) + first;
-    if (packed.packing == Packing::kInt8) {
-      std::fill(scales, scales + kPanel, 0.0f);
-      std::fill(sums, sums + kPanel, 0);
-      for (int64_t c = 0; c < width; ++c) scales[c] = largest(matrix + (first + c) * depth, depth) / 127.0f;
-    }
-    // A few values of every row at a time: the cache lines that they are scattered over stay cached.
-    for (int64_t begin = 0; begin < depth; begin += kPanel) {
-      const int64_t end = std::min(begin + kPanel, depth);
-      for (int64_t c = 0; c < width; ++c) {
-        const float* row = matrix + (first + c) * depth;
-        if (packed.packing == Packing::kFloat32) {
-          float* to = reinterpret_cast<float*>(panel) + c;
-          for (int64_t k = begin; k < end; ++k) to[k * kPanel] = row[k];
-        } else if (packed.packing == Packing::kBfloat16) {
-          pack_bfloat16(row, begin, end, c, reinterpret_cast<uint16_t*>(panel));
-        } else {
-          sums[c] += pack_bytes(row, begin, end, c, scales[c], reinterpret_cast<int8_t*>(panel));
-        }
+  uint8_t* panel = const_cast<uint8_t*>(packed.panels) + index * packed.panel_bytes();
+  const int64_t first = index * kPanel, width = std::min(kPanel, packed.rows - first);
+  if (width < kPanel || depth % group_of(packed.packing) != 0) std::memset(panel, 0, static_cast<size_t>(packed.panel_bytes()));
+  float* scales = const_cast<float*>(packed.scales) + first;
+  int32_t* sums = const_cast<int32_t*>(packed.sums) + first;
+  if (packed.packing == Packing::kInt8) {
+    std::fill(scales, scales + kPanel, 0.0f);
+    std::fill(sums, sums + kPanel, 0);
+    for (int64_t c = 0; c < width; ++c) scales[c] = largest(rows + c * depth, depth) / 127.0f;
+  }
+  // A few values of every row at a time: the cache lines that they are scattered over stay cached.
+  for (int64_t begin = 0; begin < depth; begin += kPanel) {
+    const int64_t end = std::min(begin + kPanel, depth);
+    for (int64_t c = 0; c < width; ++c) {
+      const float* row = rows + c * depth;
+      if (packed.packing == Packing::kFloat32) {
+        float* to = reinterpret_cast<float*>(panel) + c;
+        for (int64_t k = begin; k < end; ++k) to[k * kPanel] = row[k];
+      } else if (packed.packing == Packing::kBfloat16) {
+        pack_bfloat16(row, begin, end, c, reinterpret_cast<uint16_t*>(panel));
+      } else {
+        sums[c] += pack_bytes(row, begin, end, c, scales[c], reinterpret_cast<int8_t*>(panel));
       }
     }
   }

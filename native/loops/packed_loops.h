@@ -27,10 +27,10 @@ struct PackedMatrix {
 };
 
 size_t packed_bytes(Packing packing, int64_t rows, int64_t depth);
-// Writes the header of a packed matrix of `packed_bytes` bytes to `target`; pack_panels writes the rest.
+// Writes the header of a packed matrix of `packed_bytes` bytes to `target`; pack_panel writes the rest.
 void pack_header(Packing packing, int64_t rows, int64_t depth, uint8_t* target);
-// Packs panels from..to of `matrix` [rows, depth].
-void pack_panels(const PackedMatrix& packed, const float* matrix, int64_t from, int64_t to);
+// Packs one panel of a matrix; `rows` are its rows, one after the other.
+void pack_panel(const PackedMatrix& packed, const float* rows, int64_t index);
 // The packed matrix in `bytes`. Throws for bytes that pack_header did not begin.
 PackedMatrix packed_matrix(const uint8_t* bytes, size_t size);
 // Writes the values, rounded as they were packed, to `matrix` [rows, depth].

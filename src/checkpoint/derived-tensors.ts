@@ -42,6 +42,7 @@ export function withDerivedTensors(
       const tensor = derived.get(name);
       return tensor === undefined ? file.readBytes(name) : readDerived(name, tensor);
     },
+    floatsInFile: (name) => (derived.has(name) ? null : (file.floatsInFile?.(name) ?? null)),
     readFloat32: async (name, target) => {
       const tensor = derived.get(name);
       if (tensor === undefined) return file.readFloat32(name, target);

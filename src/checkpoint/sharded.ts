@@ -62,6 +62,7 @@ export async function openSharded(
       nonTensors: new Map([...shards.values()].flatMap((shard) => [...(shard.nonTensors ?? [])])),
       size: [...shards.values()].reduce((total, shard) => total + shard.size, 0),
       readFloat32: (name, target) => ownerOf(name).readFloat32(name, target),
+      floatsInFile: (name) => ownerOf(name).floatsInFile?.(name) ?? null,
       readBytes: (name) => ownerOf(name).readBytes(name),
       close,
     };

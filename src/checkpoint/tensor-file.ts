@@ -1,6 +1,7 @@
 // A checkpoint file as named tensors that are read one by one, whatever its format: each tensor is a strided view of bytes in the file.
 import type { ByteSource } from '../byte-source.js';
 import { CheckpointError, errorMessage } from '../errors.js';
+import type { FloatsInFile } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import { DTYPE_BYTES, type StoredDType, toFloat32 } from '../stored-dtype.js';
 
@@ -30,6 +31,8 @@ export interface TensorFile {
   readonly size: number;
   /** Row-major float32 values, whatever the stored dtype. Fills `target` when given, without a copy of the bytes where it can. @throws CheckpointError */
   readFloat32(name: string, target?: Float32Array): Promise<Float32Array>;
+  /** Where a file of this machine holds exactly the values of `readFloat32`; null for tensors that have to be converted or computed. */
+  floatsInFile?(name: string): Pick<FloatsInFile, 'descriptor' | 'offset'> | null;
   /** Row-major little-endian bytes in the stored dtype. @throws CheckpointError */
   readBytes(name: string): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -134,6 +137,11 @@ export function locatedTensorFile(
     metadata,
     size: source.size,
     readFloat32,
+    floatsInFile: (name) => {
+      const { dtype, strides, offset } = require(name);
+      const { descriptor } = source;
+      return descriptor === undefined || dtype !== 'F32' || strides !== null ? null : { descriptor, offset };
+    },
     readBytes,
     close: () => source.close(),
   };

@@ -1,5 +1,6 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import * as tf from '@tensorflow/tfjs';
+import type { StateOptions } from '../engine/session/contract.js';
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
@@ -56,11 +57,11 @@ function compiles({ compile, precision = 'fp32' }: ForwardPassOptions): boolean 
   return isCompiled;
 }
 
-/** @param values reads the values of a parameter, for a model without values. */
+/** @param values the values of a parameter, for a model without values. */
 async function createCompiledForwardPass(
   model: RunnableModel,
   { precision = 'fp32' }: ForwardPassOptions,
-  values?: (name: string) => Promise<Float32Array>,
+  values?: StateOptions['values'],
 ): Promise<ForwardPass> {
   const runner = await createCompiledRunner(model.namedParameters(), precision, {
     readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },

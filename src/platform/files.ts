@@ -79,6 +79,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   return {
     name: path,
     size,
+    descriptor: handle.fd,
     readInto,
     read: async (offset, length) => {
       requireInside(offset, length);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { bytesSource } from '../../src/byte-source.js';
 import { openTensorFile } from '../../src/checkpoint/open.js';
 import type { TensorFile } from '../../src/checkpoint/tensor-file.js';
+import { openFile } from '../../src/platform/files.js';
 
 interface Expected {
   dtype: string;
@@ -61,6 +62,24 @@ describe.each([
 });
 
 describe('openTensorFile', () => {
+  test.each(['varied.safetensors', 'varied.bin'])('knows where float32 values lie in %s', async (name) => {
+    const file = await openTensorFile(await openFile(`${FOLDER}/${name}`));
+    const bytes = readFileSync(`${FOLDER}/${name}`);
+    let found = 0;
+    for (const { name: key, dtype } of file.tensors.values()) {
+      const location = file.floatsInFile?.(key) ?? null;
+      if (dtype !== 'F32') expect(location).toBeNull();
+      if (location === null) continue; // views have no location
+      found++;
+      const want = await file.readFloat32(key);
+      const stored = Uint8Array.from(bytes.subarray(location.offset, location.offset + want.byteLength));
+      expect(new Float32Array(stored.buffer)).toEqual(want);
+    }
+    expect(found).toBeGreaterThan(0);
+    await file.close();
+    expect((await open(name)).floatsInFile?.([...file.tensors.keys()][0] ?? '')).toBeNull(); // bytes in memory
+  });
+
   test('gives bytes of views in row-major order and the stored dtype', async () => {
     for (const key of ['half.view', 'int64', 'transposed', 'bool']) {
       const [a, b] = [

@@ -11,7 +11,7 @@
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../recording/precision.js';
-import type { RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
+import type { FloatsInFile, RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 /** Options of `createState`. */
 export interface StateOptions {
@@ -30,11 +30,11 @@ export interface StateOptions {
   /** The server of this process in a cluster, which then runs the session: its functions may use `SumOverWorkers`. Default: none. */
   server?: WorkerServer;
   /**
-   * Initial values by the variable's name, where the variables do not hold them yet: requested one after another, each used before the next but
-   * one is requested. Matrices of `readOnly` are then kept only in the form that products read, and `dispose` disposes the variables instead of
+   * Initial values by the variable's name, where the variables do not hold them yet: requested one after another, arrays used before the next but
+   * one is requested. Values in a file are read without an array in JavaScript. Matrices of `readOnly` are then kept only in the form that products read, and `dispose` disposes the variables instead of
    * restoring their values. Default: the variables' own.
    */
-  values?: (name: string) => Promise<Float32Array>;
+  values?: (name: string) => Promise<Float32Array | FloatsInFile>;
   /** Receives one line per event: signatures recorded, sessions rebuilt. Default: none. */
   log?: (line: string) => void;
 }

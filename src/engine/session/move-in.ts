@@ -1,15 +1,18 @@
 // The initial values of a session's variables: moved from tfjs variables or read from elsewhere, so that a model is never in memory twice.
 import { setImmediate } from 'node:timers/promises';
+import { EngineError, errorMessage } from '../../errors.js';
 import { collectGarbage } from '../load/collect-garbage.js';
 import { TF_DTYPE, type GraphAddon, type NativeArray } from '../load/addon.js';
 import { typedArray } from '../recording/tensorflow-values.js';
+import type { FloatsInFile } from '../../raw-tensor.js';
 import type { StateVariable } from './state-variable.js';
+import type { FileArray } from './variable-access.js';
 
 /** Bytes moved between two garbage collections: bounds the extra memory of moving a model. */
 const COLLECTED_BYTES = 32 << 20;
 
-/** Writes a value, whose array is copied before this returns. */
-type Write = (variable: StateVariable, value: NativeArray) => Promise<void>;
+/** Writes a value; an array is copied before this returns. */
+type Write<Value> = (variable: StateVariable, value: Value) => Promise<void>;
 /** Frees the tfjs variable's own array: from then on the variable refers to the value in the session. */
 type Release = (variable: StateVariable) => void;
 
@@ -17,7 +20,7 @@ type Release = (variable: StateVariable) => void;
 export async function moveIn(
   variables: readonly StateVariable[],
   addon: Pick<GraphAddon, 'returnMemory'>,
-  write: Write,
+  write: Write<NativeArray>,
   release: Release,
 ): Promise<void> {
   let bytes = 0;
@@ -30,7 +33,7 @@ export async function moveIn(
 }
 
 /** Returns the bytes moved. A separate function, so that nothing refers to the array when garbage is collected. */
-async function moveOne(variable: StateVariable, write: Write, release: Release): Promise<number> {
+async function moveOne(variable: StateVariable, write: Write<NativeArray>, release: Release): Promise<number> {
   const data = typedArray(variable.tfVariable.dataSync(), variable.dtype);
   release(variable);
   await write(variable, native(variable, data));
@@ -41,18 +44,24 @@ async function moveOne(variable: StateVariable, write: Write, release: Release):
 export async function fillIn(
   variables: readonly StateVariable[],
   addon: Pick<GraphAddon, 'returnMemory'>,
-  values: (name: string) => Promise<Float32Array>,
-  write: Write,
+  values: (name: string) => Promise<Float32Array | FloatsInFile>,
+  write: Write<NativeArray | FileArray>,
   release: Release,
 ): Promise<void> {
   let [written, bytes] = [Promise.resolve(), 0];
   const fillOne = async (variable: StateVariable): Promise<number> => {
-    const data = typedArray(await values(variable.name), variable.dtype);
+    const found = await values(variable.name);
+    const value =
+      'descriptor' in found ? { ...found, shape: variable.shape } : native(variable, typedArray(found, variable.dtype));
     await written;
     release(variable);
-    written = write(variable, native(variable, data));
+    written = write(variable, value).catch((error: unknown) => {
+      throw new EngineError(`The values of "${variable.name}" cannot be read: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    });
     written.catch(() => undefined); // reported when the next one is written
-    return data.byteLength;
+    return 'data' in value ? value.data.byteLength : 0;
   };
   try {
     for (const variable of variables) {

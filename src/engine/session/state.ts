@@ -23,6 +23,7 @@ import { Session } from './session.js';
 import { sessionConfig } from './session-config.js';
 import { SignatureBound } from './signature-bound.js';
 import { StateVariable, type StateVariableSpec } from './state-variable.js';
+import type { FileArray } from './variable-access.js';
 import { requireOptions } from '../../options.js';
 
 /**
@@ -186,7 +187,7 @@ export class SessionState implements State {
       return this.register({ name, shape: variable.shape, dtype, given, readIn, isPacked: this.packs }, () => variable);
     });
     await this.enqueue(() => this.session.access.enter(entering.flatMap(({ resources }) => resources)));
-    const write = (variable: StateVariable, value: NativeArray): Promise<void> =>
+    const write = (variable: StateVariable, value: NativeArray | FileArray): Promise<void> =>
       this.enqueue(() => this.assign(variable, value));
     if (values !== undefined)
       return fillIn(entering, this.addon, values, write, (variable) => this.held.refer(variable));
@@ -253,9 +254,11 @@ export class SessionState implements State {
     return rawTensor(await this.session.access.share(variable.resource), variable.dtype);
   }
 
-  private assign({ resources, dtype }: StateVariable, value: NativeArray): Promise<void> {
+  private assign({ resources, dtype }: StateVariable, value: NativeArray | FileArray): Promise<void> {
+    const { access } = this.session;
     return this.whenFilled(async () => {
-      for (const resource of resources) await this.session.access.write(resource, value, TF_DTYPE[dtype]);
+      for (const resource of resources)
+        await ('data' in value ? access.write(resource, value, TF_DTYPE[dtype]) : access.writeFile(resource, value));
     });
   }
 

@@ -12,6 +12,7 @@ import {
   type OperationAttribute,
   type OutputNumber,
 } from '../load/addon.js';
+import type { FloatsInFile } from '../../raw-tensor.js';
 import { PACKINGS, type Packing } from '../recording/packed.js';
 import { PathMap } from '../recording/path-map.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
@@ -38,6 +39,17 @@ interface Writer extends Reader {
   assign: number;
 }
 
+/** Operations that write the values of a file into any resource of a kind; `value` is their location. */
+interface FileWriter extends Writer {
+  /** Whether all values are finite. */
+  areFinite: OutputNumber;
+}
+
+/** Values of a file, and the shape that they have. */
+export interface FileArray extends FloatsInFile {
+  shape: readonly number[];
+}
+
 /** What operations on a resource depend on. */
 type Kind = number | boolean | Packing | null;
 
@@ -51,6 +63,7 @@ export class VariableAccess {
   /** By dtype, transposition and packing; writers by the dtype of what is written, too. */
   private readonly readers = new PathMap<Kind, Reader>();
   private readonly writers = new PathMap<Kind, Writer>();
+  private readonly fileWriters = new PathMap<Kind, FileWriter>();
   private operationCount = 0;
 
   constructor(private readonly graph: NativeGraph) {}
@@ -84,6 +97,16 @@ export class VariableAccess {
   async write(resource: Resource, value: NativeArray, dtype: number): Promise<void> {
     const { feed, value: input, assign } = this.writing(resource, dtype);
     await this.graph.run([feed, [input, value]], [], [assign]);
+  }
+
+  /** Writes values of a file, in the resource's form. They are never in an array as a whole where the matrix is packed. */
+  async writeFile(resource: Resource, { descriptor, offset, shape, onRead }: FileArray): Promise<void> {
+    const writer = this.fileWriters.get(kindOf(resource), () => this.addFileWriter(resource));
+    const numbers = BigUint64Array.from([descriptor, offset, ...shape], BigInt);
+    const location = { dtype: TF_DTYPE.uint64, shape: [numbers.length], data: numbers };
+    const feeds: Feeds = [this.feedOf(resource, writer), [writer.value, location]];
+    const { results } = await this.graph.run(feeds, [writer.areFinite], [writer.assign]);
+    onRead(new Uint8Array(results[0]?.buffer ?? [])[0] === 1);
   }
 
   /** The content of a resource, unchanged, for `restore` in another session. */
@@ -123,9 +146,27 @@ export class VariableAccess {
   private addWriter({ dtype: stored, isTransposed, packing, handle }: Resource, dtype: number): Writer {
     const { number, variable } = this.addVariable(handle);
     const value = this.addPlaceholder(dtype);
-    const kept = packing === null ? this.addCast(value, isTransposed, dtype, stored) : this.addPack(value, packing);
-    const { operation: assign } = this.add('AssignVariableOp', [variable, kept], [typeAttribute('dtype', stored)]);
-    return { number, value, assign };
+    const kept =
+      packing === null
+        ? this.addCast(value, isTransposed, dtype, stored)
+        : firstOutput(this.addPack('VisualbertPack', value, packing));
+    return { number, value, assign: this.addAssign(variable, kept, stored) };
+  }
+
+  private addFileWriter({ dtype: stored, isTransposed, packing, handle }: Resource): FileWriter {
+    const { number, variable } = this.addVariable(handle);
+    const value = this.addPlaceholder(TF_DTYPE.uint64);
+    const { outputs } =
+      packing === null
+        ? this.add('VisualbertReadFile', [value], [])
+        : this.addPack('VisualbertPackFile', value, packing);
+    const [read, areFinite] = outputs.map((output) => output.number) as [OutputNumber, OutputNumber];
+    const kept = packing === null ? this.addCast(read, isTransposed, TF_DTYPE.float32, stored) : read;
+    return { number, value, assign: this.addAssign(variable, kept, stored), areFinite };
+  }
+
+  private addAssign(variable: OutputNumber, value: OutputNumber, dtype: number): number {
+    return this.add('AssignVariableOp', [variable, value], [typeAttribute('dtype', dtype)]).operation;
   }
 
   private addCast(value: OutputNumber, isTransposed: boolean, dtype: number, stored: number): OutputNumber {
@@ -133,9 +174,8 @@ export class VariableAccess {
     return dtype === stored ? turned : firstOutput(this.add('Cast', [turned], [typeAttribute('DstT', stored)]));
   }
 
-  private addPack(matrix: OutputNumber, packing: Packing): OutputNumber {
-    const attribute = { name: 'packing', type: TF_ATTR.int, value: PACKINGS[packing] };
-    return firstOutput(this.add('VisualbertPack', [matrix], [attribute]));
+  private addPack(type: string, input: OutputNumber, packing: Packing): ReturnType<NativeGraph['add']> {
+    return this.add(type, [input], [{ name: 'packing', type: TF_ATTR.int, value: PACKINGS[packing] }]);
   }
 
   /** A variable chosen by a fed number, on the device of `handle`; operations that use it run there too. */

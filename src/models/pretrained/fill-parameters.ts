@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { fused, hasKernel } from '../../fused.js';
+import type { FloatsInFile } from '../../raw-tensor.js';
 import { sizeOf } from '../../shapes.js';
 import { createFiller, type Filler } from './fill.js';
 
@@ -22,6 +23,8 @@ export interface ValueSources {
 export interface ParameterValues {
   /** Values of one parameter; `array` provides memory for values of the file. @throws CheckpointError */
   read(name: string, array: (size: number) => Float32Array): Promise<Float32Array>;
+  /** The location of a parameter's values in a file of this machine; null where `read` is needed. */
+  inFile(name: string): FloatsInFile | null;
   /** Keys of the file whose values, read so far, are not all finite. */
   nonFiniteKeys(): string[];
 }
@@ -34,9 +37,18 @@ export function storedValues(
 ): ParameterValues {
   const nonFinite = new Set<string>();
   const shapes = new Map([...parameters].map(([name, { shape }]) => [name, shape]));
+  const sourceOf = (name: string): string => copies.get(name) ?? name;
+  const note = (key: string, areFinite: boolean): void => {
+    if (!areFinite) nonFinite.add(key);
+  };
   return {
+    inFile: (name) => {
+      const key = keyOf.get(sourceOf(name));
+      const location = key === undefined ? undefined : file.floatsInFile?.(key);
+      return key === undefined || !location ? null : { ...location, onRead: (areFinite) => note(key, areFinite) };
+    },
     read: async (name, array) => {
-      const source = copies.get(name) ?? name;
+      const source = sourceOf(name);
       const key = keyOf.get(source);
       const shape = shapes.get(source) ?? [];
       if (key === undefined) {
@@ -46,7 +58,7 @@ export function storedValues(
         return values;
       }
       const values = await file.readFloat32(key, array(sizeOf(shape)));
-      if (!allFinite(values)) nonFinite.add(key);
+      note(key, allFinite(values));
       return values;
     },
     nonFiniteKeys: () => [...keyOf.values()].filter((key) => nonFinite.has(key)),

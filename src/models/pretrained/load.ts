@@ -6,6 +6,7 @@ import { CheckpointError, ConfigError } from '../../errors.js';
 import { seededInitializer, type WeightInit } from '../../layers/initializers.js';
 import { warnOnce } from '../../logger.js';
 import { PUBLISHED_CHECKPOINTS } from '../../config/published-checkpoints.js';
+import type { FloatsInFile } from '../../raw-tensor.js';
 import { isSameShape } from '../../shapes.js';
 import type { PretrainedSource } from '../../platform/locate.js';
 import { traitsOfFile } from './classify.js';
@@ -24,8 +25,8 @@ import type { FromPretrainedOptions, LoadableModel, LoadingReport, ModelFactory 
 /** A model whose parameters have no data yet: their values are still in the file. */
 export interface StoredModel<M> {
   model: M;
-  /** Values of one parameter, valid until the next but one is read. @throws CheckpointError */
-  read(name: string): Promise<Float32Array>;
+  /** Values of one parameter, valid until the next but one is read, or their location in a file, until `close`. @throws CheckpointError */
+  read(name: string): Promise<Float32Array | FloatsInFile>;
   /** Fills every parameter. @throws CheckpointError */
   fill(): Promise<void>;
   /** Closes the file. */
@@ -90,7 +91,7 @@ export async function openPretrained<M extends LoadableModel>(
     const { array } = createSwap();
     return {
       model,
-      read: (name) => values.read(name, array),
+      read: async (name) => values.inFile(name) ?? values.read(name, array),
       fill: () => fillParameters(model.namedParameters(), values),
       close: () => file.close(),
     };

@@ -1,15 +1,18 @@
 // Products with packed matrices, and operations fused into them, against the same formulas computed eagerly.
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { PredictionPrecision } from '../../../src/engine/recording/precision.js';
 import { compile } from '../../../src/engine/session/compile.js';
-import type { Tensors } from '../../../src/raw-tensor.js';
+import type { StateOptions } from '../../../src/engine/session/contract.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
 import { activationFunction } from '../../../src/layers/activations.js';
 import { attend, attentionBias } from '../../../src/layers/attention.js';
 import { linear } from '../../../src/layers/linear.js';
-import type { RawTensor } from '../../../src/raw-tensor.js';
+import type { FloatsInFile, RawTensor, Tensors } from '../../../src/raw-tensor.js';
 import { useBackend } from '../../helpers/backend.js';
+import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 let hasEngine = false;
 beforeAll(async () => {
@@ -176,6 +179,60 @@ describe('packed matrices', () => {
       expect(weights.weight.isDisposed && weights.bias.isDisposed).toBe(true);
     },
   );
+
+  test.each([
+    ['fp32', true],
+    ['bf16', true],
+    ['bf16', false],
+    ['int8', true],
+  ] as const)('read their values from a file in %s (packed: %s) as from arrays', async (precision, packs) => {
+    if (!hasEngine) return;
+    const values: Record<string, RawTensor & { data: Float32Array }> = { weight: waves([70, 19], 0.7), bias: waves([70], 1.3) }; // prettier-ignore
+    (values['bias'] as RawTensor).data[7] = Infinity;
+    const path = join(temporaryFolder(), 'values');
+    writeFileSync(path, Buffer.concat([Buffer.alloc(6), ...Object.values(values).map(({ data }) => Buffer.from(data.buffer))])); // prettier-ignore
+    const file = openSync(path, 'r');
+    const found: [string, boolean][] = [];
+    const sources: StateOptions['values'][] = [
+      async (name) => values[name]?.data ?? new Float32Array(),
+      async (name) => ({
+        descriptor: file,
+        offset: name === 'weight' ? 6 : 6 + 4 * 70 * 19,
+        onRead: (areFinite) => void found.push([name, areFinite]),
+      }),
+    ];
+    const results: ArrayLike<number>[] = [];
+    for (const source of sources) {
+      const weights = { weight: tf.variable(tf.zeros([70, 19])), bias: tf.variable(tf.zeros([70])) };
+      const readOnly = { matrices: (name: string) => name === 'weight', precision, packs };
+      const state = await createState(new Map(Object.entries(weights)), { readOnly, values: source });
+      const run = compile(({ x }) => ({ y: linear(x as tf.Tensor, weights) }), { state, precision });
+      results.push((await run({ x: waves([3, 19], 0.37) }))['y']?.data ?? []);
+      await state.dispose();
+    }
+    closeSync(file);
+    expect(results[1]).toEqual(results[0]);
+    expect(found).toEqual([
+      ['weight', true],
+      ['bias', false],
+    ]);
+  });
+
+  test('name the values that a file is too short for', async () => {
+    if (!hasEngine) return;
+    const path = join(temporaryFolder(), 'short');
+    writeFileSync(path, Buffer.alloc(40));
+    const file = openSync(path, 'r');
+    for (const packs of [true, false]) {
+      const weight = tf.tidy(() => tf.variable(tf.zeros([3, 4])));
+      const readOnly = { matrices: () => packs, precision: 'fp32', packs } as const;
+      const values = async (): Promise<FloatsInFile> => ({ descriptor: file, offset: 4, onRead: () => undefined });
+      await expect(createState(new Map([['weight', weight]]), { readOnly, values })).rejects.toThrow(
+        'The values of "weight" cannot be read: byte 40 of the file: it ends there',
+      );
+    }
+    closeSync(file);
+  });
 
   test('leave nothing behind where their values cannot be read', async () => {
     if (!hasEngine) return;

@@ -7,6 +7,7 @@ import { memorySink } from '../../../src/byte-sink.js';
 import { type TensorToWrite, writeSafetensors } from '../../../src/checkpoint/safetensors.js';
 import { VisualBertConfig } from '../../../src/config/config.js';
 import { CheckpointError } from '../../../src/errors.js';
+import { openModel } from '../../../src/models/open-model.js';
 import { openTensorPath } from '../../../src/models/pretrained/open-weights.js';
 import { savePretrained } from '../../../src/models/pretrained/save.js';
 import type { FromPretrainedOptions, LoadingReport } from '../../../src/models/pretrained/types.js';
@@ -15,6 +16,7 @@ import type { VisualBertPreTrainedModel } from '../../../src/models/pretrained-m
 import { VisualBertForQuestionAnswering } from '../../../src/models/question-answering.js';
 import { VisualBertModel } from '../../../src/models/visual-bert-model.js';
 import { VisualBertForVisualReasoning } from '../../../src/models/visual-reasoning.js';
+import { loadForwardPass } from '../../../src/inference/open-forward-pass.js';
 import { useBackend } from '../../helpers/backend.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
@@ -25,8 +27,9 @@ const expected = JSON.parse(readFileSync(`${FOLDER}/tiny.json`, 'utf8')) as {
 };
 
 let scratch: string;
+let hasEngine = false;
 beforeAll(async () => {
-  await useBackend();
+  hasEngine = (await useBackend()).backend === 'tensorflow';
   scratch = temporaryFolder();
 });
 
@@ -191,6 +194,13 @@ describe('loadPretrained', () => {
       ),
     );
     expect((await loadVqa(poisoned)).loadingReport?.nonFiniteKeys).toEqual(['cls.bias']);
+    if (!hasEngine) return;
+    const open = (): ReturnType<typeof openModel<VisualBertForQuestionAnswering>> =>
+      openModel(VisualBertForQuestionAnswering, poisoned, {});
+    const { model, forward } = await loadForwardPass(open); // reads the file inside the session
+    expect(report(model).nonFiniteKeys).toEqual(['cls.bias']);
+    await forward.dispose();
+    model.dispose();
   });
 
   test('prefers safetensors to a pytorch_model.bin in the same folder', async () => {
