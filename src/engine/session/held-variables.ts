@@ -38,16 +38,19 @@ export class HeldVariables {
     return variable;
   }
 
-  /** Makes the tfjs variable refer to the value in the session. */
-  refer(variable: StateVariable): void {
-    this.backend.refer(variable, (reference) => variable.tfVariable.assign(reference));
+  /** Makes tfjs variables refer to the values in the session. */
+  refer(...variables: readonly StateVariable[]): void {
+    this.backend.whileCurrent(() => {
+      for (const variable of variables)
+        this.backend.refer(variable, (reference) => variable.tfVariable.assign(reference));
+    });
   }
 
   /** @throws EngineError when a variable was assigned outside of a compiled function: the session's value is different and is kept. */
   requireUnassigned(): void {
     const [first, ...others] = this.reassigned;
     if (first === undefined) return;
-    for (const variable of [first, ...others]) this.refer(variable);
+    this.refer(first, ...others);
     throw new EngineError(
       `The variable "${first.name}" was assigned outside of a compiled function, which does not reach the session; use state.write, or assign it inside`,
     );
@@ -65,7 +68,7 @@ export class HeldVariables {
         recording.updates.requireSafe();
         return [...new Set(operations)];
       } finally {
-        for (const variable of this.reassigned) this.refer(variable);
+        this.refer(...this.reassigned);
       }
     });
   }

@@ -46,7 +46,6 @@ export async function fillIn(
   addon: Pick<GraphAddon, 'returnMemory'>,
   values: (name: string) => Promise<Float32Array | FloatsInFile>,
   write: Write<NativeArray | FileArray>,
-  release: Release,
 ): Promise<void> {
   let [written, bytes] = [Promise.resolve(), 0];
   const fillOne = async (variable: StateVariable): Promise<number> => {
@@ -54,7 +53,6 @@ export async function fillIn(
     const value =
       'descriptor' in found ? { ...found, shape: variable.shape } : native(variable, typedArray(found, variable.dtype));
     await written;
-    release(variable);
     written = write(variable, value).catch((error: unknown) => {
       throw new EngineError(`The values of "${variable.name}" cannot be read: ${errorMessage(error)}`, {
         cause: error,

@@ -189,8 +189,10 @@ export class SessionState implements State {
     await this.enqueue(() => this.session.access.enter(entering.flatMap(({ resources }) => resources)));
     const write = (variable: StateVariable, value: NativeArray | FileArray): Promise<void> =>
       this.enqueue(() => this.assign(variable, value));
-    if (values !== undefined)
-      return fillIn(entering, this.addon, values, write, (variable) => this.held.refer(variable));
+    if (values !== undefined) {
+      this.held.refer(...entering);
+      return fillIn(entering, this.addon, values, write);
+    }
     await moveIn(entering, this.addon, write, (variable) => this.held.refer(variable));
   }
 
