@@ -10,6 +10,7 @@ export default {
   },
   moduleNameMapper: {
     '^#platform$': '<rootDir>/src/platform/node.ts',
+    '^#tf$': '<rootDir>/src/tfjs/node.ts',
     '^#vision$': '<rootDir>/src/vision/host/node.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -1,6 +1,6 @@
 // `node dist/bench/webgpu.js`: counts the WebGPU commands of a training step of base size; with `--composed`, without our kernels.
 // Results are not read, so a software device is enough: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import * as api from '../src/node.js';
 import { countGpuCommands, type GpuCommands } from './machine/gpu-commands.js';
 

@@ -1,5 +1,5 @@
 // Formulas that some backends compute in one kernel, in one pass over memory. Each call has a composed form for other backends.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** The names of a kernel's inputs, its attributes, and inputs that may be absent. */
 interface Kernel<Inputs extends string, Attributes = Record<never, never>, Optional extends string = never> {

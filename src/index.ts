@@ -1,6 +1,6 @@
 // The public surface for browser and Node: config, layers, models, losses, processor, checkpoints from bytes or a URL, the eager step.
 /** The copy of TensorFlow.js that the package computes with. */
-export * as tf from '@tensorflow/tfjs';
+export { tf } from '#tf';
 export {
   ConfigError,
   ShapeError,

@@ -3,9 +3,6 @@ import { prepareBackend } from './engine/select-backend.js';
 
 export * from './index.js';
 
-/** The one copy of TensorFlow.js that the package and the native kernels share: the object that `require('@tensorflow/tfjs')` returns. */
-export { default as tf } from '@tensorflow/tfjs';
-
 /** The backend chosen on import, with the reason if it is not the native engine. `selectBackend` changes it. */
 export const startBackend = await prepareBackend();
 

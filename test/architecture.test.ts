@@ -11,6 +11,7 @@ const ROOT = resolve('.');
  */
 const EDGES: Record<string, readonly string[]> = {
   shared: [],
+  tfjs: [],
   random: [],
   html: [],
   platform: [],
@@ -335,6 +336,12 @@ describe('architecture', () => {
       edges.filter((to) => rowOf(to) < rowOf(from) || rowOf(to) < 0).map((to) => `${from} -> ${to}`),
     );
     expect(upwards).toEqual([]);
+  });
+
+  test('TensorFlow.js is imported through #tf, which Node loads faster', () => {
+    const loads = (text: string): boolean => /(import|export)(?! type)[^;]*from '@tensorflow\/tfjs'/.test(text);
+    const found = [...SOURCES, ...files(join(ROOT, 'bench'))].filter((path) => loads(readFileSync(path, 'utf8')));
+    expect(found.map((path) => relative(ROOT, path))).toEqual([join('src', 'tfjs', 'browser.ts')]);
   });
 
   test('nothing that is built imports a test', () => {

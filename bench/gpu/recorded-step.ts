@@ -1,5 +1,5 @@
 // Records training steps as on a GPU, in a process with TensorFlow's GPU libraries and no card, and places their operations. Prints StepPlacement[].
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { GraphAddon, Handle } from '../../src/engine/load/addon.js';
 import { loadNative } from '../../src/engine/load/native.js';
 import {

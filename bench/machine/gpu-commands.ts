@@ -1,5 +1,5 @@
 // Counts the commands sent to a WebGPU device: compute dispatches, submissions, buffers, and copies to the host.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 export interface GpuCommands {
   dispatches: number;

@@ -1,5 +1,5 @@
 // The rate of a large matrix product on this machine, and the operations of a training step: their ratio is the efficiency.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import * as api from '../../src/node.js';
 
 /** Products in one run: enough to make the start of the run negligible. */

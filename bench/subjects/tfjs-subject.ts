@@ -1,7 +1,7 @@
 // Our process of a measurement, which runs the code of src/; see subject.ts for its commands.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { openModel } from '../../src/models/open-model.js';
 import type { VisualBertPreTrainedModel } from '../../src/models/pretrained-model.js';
 import type { StoredModel } from '../../src/models/pretrained/load.js';

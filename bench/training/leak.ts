@@ -1,5 +1,5 @@
 // Measures memory leaks of training: tensors and resident bytes over many small steps.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import * as api from '../../src/node.js';
 import { type RawTensor } from '../../src/node.js';
 import { median } from '../report/statistics.js';

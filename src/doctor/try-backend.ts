@@ -1,6 +1,6 @@
 // A program: computes a product of matrices and its gradient on one backend and prints a BackendTrial and facts about the engine. Runs in a process
 // of its own because a backend that does not fit the machine may crash it.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { engineInfo } from '../engine/info.js';
 import { type BackendName, selectBackend } from '../engine/select-backend.js';
 import { errorMessage } from '../errors.js';

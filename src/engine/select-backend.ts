@@ -1,7 +1,7 @@
 // Chooses the tfjs backend: the native engine when it is installed, else WebAssembly, else plain JavaScript.
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type * as Wasm from '@tensorflow/tfjs-backend-wasm';
 import { EngineError, errorMessage } from '../errors.js';
 import { registerAllFinite } from './kernels/all-finite.js';

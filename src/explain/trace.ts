@@ -1,5 +1,5 @@
 // The attention probabilities of every layer, and the gradient of one score with respect to them.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { flattenList, listOf } from '../inference/arrays.js';
 import type { ForwardPass } from '../inference/forward-pass.js';

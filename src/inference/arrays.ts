@@ -1,5 +1,5 @@
 // Inputs and outputs of a model as arrays and as tensors.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { ModelOutputs } from '../models/outputs.js';
 import { RAW_ARRAYS, type RawTensor, type RawTensors } from '../raw-tensor.js';
 import type { Tensors } from '../raw-tensor.js';

@@ -1,5 +1,5 @@
 // Runs functions of tensors op by op on the current backend of tfjs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { RawTensor } from '../raw-tensor.js';
 import { readRaw, toTensors } from './arrays.js';
 import type { Runner } from './runner.js';

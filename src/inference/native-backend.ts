@@ -1,5 +1,5 @@
 // Whether recorded functions are the default.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** Whether the native engine is the current backend, which this starts. */
 export function isNativeBackend(): boolean {

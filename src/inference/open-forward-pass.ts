@@ -1,5 +1,5 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { StateOptions } from '../engine/session/contract.js';
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';

@@ -1,5 +1,5 @@
 // The activations that transformers names for BERT models (its ACT2FN), as functions of tensors.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ConfigError } from '../errors.js';
 import { fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';

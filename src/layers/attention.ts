@@ -1,5 +1,5 @@
 // Multi-head attention as pure functions of tensors.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused, hasKernel } from '../fused.js';
 import { dropout, droppingKey, type CallContext, type DropoutSite } from './dropout.js';
 import { attentionScores, weightedValues } from './head-products.js';

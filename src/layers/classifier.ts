@@ -1,5 +1,5 @@
 // A classification head: dropout, an optional transform, then one affine map.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Activation, activationFunction, activationName } from './activations.js';
 import { hash32 } from '../random/philox.js';
 import { only, requireDim } from '../shapes.js';

@@ -1,5 +1,5 @@
 // Dropout whose mask is a pure function of seed, step and dropout site: the same on every backend, eager or compiled.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../fused.js';
 import { philoxUniform, requireWholeBlocks } from '../random/philox-uniform.js';
 import { withGradient } from './with-gradient.js';

@@ -1,5 +1,5 @@
 // Text tokens and image regions as one sequence of vectors.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';
 import { dropout, type CallContext, type DropoutSite } from './dropout.js';

@@ -1,5 +1,5 @@
 // One layer of the BERT encoder: self-attention and feed-forward, each with dropout, residual and layer norm.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Activation, activationFunction, activationName } from './activations.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { hash32 } from '../random/philox.js';

@@ -1,5 +1,5 @@
 // The two products of attention, of all heads at once. The heads of a token are adjacent in its row.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused, hasKernel } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 

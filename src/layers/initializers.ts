@@ -1,5 +1,5 @@
 // Initial values of weights: a function of the parameter's full name, so that adding a layer changes no other weight.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { normalValues } from '../random/values.js';
 import { sizeOf } from '../shapes.js';
 

@@ -1,5 +1,5 @@
 // Layer normalisation over the last axis, with the gradient written out.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused, hasKernel } from '../fused.js';
 import { type CallContext, droppingKey, dropout, type DropoutSite } from './dropout.js';
 import { withGradient } from './with-gradient.js';

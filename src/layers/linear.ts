@@ -1,5 +1,5 @@
 // The affine map of PyTorch: weight [out, in], nothing transposed in memory.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { after, fused } from '../fused.js';
 import { withGradient } from './with-gradient.js';
 

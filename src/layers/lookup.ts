@@ -1,5 +1,5 @@
 // Rows of a table by index, with a gradient that sums rows instead of multiplying by a dense one-hot matrix.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import './segment-sum.js'; // the kernel of the gradient
 import { withGradient } from './with-gradient.js';
 

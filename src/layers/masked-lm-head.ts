@@ -1,5 +1,5 @@
 // Scores of every vocabulary word at each position: dense, activation, layer norm, then a decoder that may share the word table.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Activation, activationFunction, activationName } from './activations.js';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';

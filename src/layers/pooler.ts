@@ -1,5 +1,5 @@
 // The sentence view of the encoder output: first token, dense, tanh.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { only, requireDim } from '../shapes.js';
 import { linear, type LinearWeights } from './linear.js';
 import { WeightedLayer, type WeightedLayerArgs } from './weighted-layer.js';

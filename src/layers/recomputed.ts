@@ -1,5 +1,5 @@
 // Gradient checkpointing: values inside a block are freed at once and computed again for the gradient.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { after } from '../fused.js';
 import { gradientsInside, withGradient } from './with-gradient.js';
 

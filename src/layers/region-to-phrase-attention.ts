@@ -1,5 +1,5 @@
 // Scores of each region for each phrase: one attention head, before its softmax.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ShapeError } from '../errors.js';
 import { requireDim } from '../shapes.js';
 import { MASKED_SCORE } from './attention.js';

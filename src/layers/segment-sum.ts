@@ -1,6 +1,6 @@
 // Sums rows by segment, the gradient of a table lookup, where tfjs 4.22 lacks it (wasm) or takes quadratic time (cpu). With it every
 // model can be trained on those backends too, slowly.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 const UNSORTED_SEGMENT_SUM = 'UnsortedSegmentSum';
 

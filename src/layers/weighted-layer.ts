@@ -1,5 +1,5 @@
 // The base class of our layers: weights named as in PyTorch, their initial values, and the dropout key.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { philoxKey } from '../random/philox-uniform.js';
 import { seededInitializer, type WeightInit, type WeightInitializer } from './initializers.js';
 import type { LinearWeights } from './linear.js';

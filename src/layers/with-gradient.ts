@@ -1,5 +1,5 @@
 // Operations with hand-written gradients, which need less memory and fewer operations than those that tfjs derives.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** The result of the forward pass, and the tensors that the backward pass needs. */
 export interface ForwardResult {

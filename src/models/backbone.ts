@@ -1,5 +1,5 @@
 // The backbone of every class: embeddings, encoder and pooler, as in transformers' VisualBertModel.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { attentionBias } from '../layers/attention.js';
 import type { CallContext } from '../layers/dropout.js';

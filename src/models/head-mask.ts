@@ -1,5 +1,5 @@
 // Head masks: factors of the attention probabilities, in every shape that transformers accepted.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ShapeError } from '../errors.js';
 
 /**

@@ -1,5 +1,5 @@
 // The losses of the tasks, reduced as in PyTorch, with hand-written gradients.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../fused.js';
 import { withGradient } from '../layers/with-gradient.js';
 import { requireKinds } from '../options.js';

@@ -1,5 +1,5 @@
 // VisualBERT for pre-training: masked words and whether text and image belong together.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { Classifier } from '../layers/classifier.js';

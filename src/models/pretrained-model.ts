@@ -1,5 +1,5 @@
 // The base of every VisualBERT class: checked calls, parameters by name, loading and saving.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { VisualBertConfig } from '../config/config.js';
 import { prepareWebGpu } from '../webgpu/prepare.js';
 import { ConfigError, ShapeError } from '../errors.js';

@@ -1,5 +1,5 @@
 // VisualBERT for visual question answering: scores of the answers, read at the [MASK] before the last [SEP].
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { RawTensor } from '../raw-tensor.js';

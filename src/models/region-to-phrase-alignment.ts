@@ -1,5 +1,5 @@
 // VisualBERT for grounding phrases: scores of each region for each phrase of the text.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import { lookup } from '../layers/lookup.js';

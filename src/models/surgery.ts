@@ -1,6 +1,6 @@
 // New parameter values for a changed architecture: another vocabulary, or fewer attention heads.
 import { encoderLayerOf } from './pretrained/parameter-names.js';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { requireField } from '../config/fields.js';
 import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';

@@ -1,5 +1,5 @@
 // The loss of one batch and its gradient for every parameter.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ConfigError } from '../errors.js';
 import { philoxKey } from '../random/philox-uniform.js';
 import type { ModelInputs } from './inputs/inputs.js';

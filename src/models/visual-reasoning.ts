@@ -1,5 +1,5 @@
 // VisualBERT for statements about images: one class per text and its images.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../config/config.js';
 import { ShapeError } from '../errors.js';
 import type { Pooler } from '../layers/pooler.js';

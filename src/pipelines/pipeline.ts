@@ -1,5 +1,5 @@
 // pipeline() for browser and Node: op by op on the current backend (WebGPU, WebGL or WebAssembly).
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { loadModel } from '../models/open-model.js';
 import { createEagerForwardPass } from '../inference/forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';

@@ -1,5 +1,5 @@
 // The kernel `PhiloxUniform`: random numbers inside a computation, equal bit for bit on every backend. The engine registers it for TensorFlow.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ShapeError } from '../errors.js';
 import { sizeOf } from '../shapes.js';
 import { WORDS_PER_BLOCK } from './philox.js';

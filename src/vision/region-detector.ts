@@ -1,5 +1,5 @@
 // RegionDetector: detects regions with features in pictures.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
 import type { Precision } from '../engine/recording/precision.js';

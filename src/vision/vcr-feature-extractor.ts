@@ -1,5 +1,5 @@
 // Computes VCR's region features from boxes of a film still, with the frozen ResNet of the authors' VCR checkpoints.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { openTensorFile } from '../checkpoint/open.js';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { openSource } from '#platform';

@@ -1,5 +1,5 @@
 // Computes the region features of one VCR picture: the whole picture first, then each object in the order of the annotation.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import type { RegionFeatures } from '../features/region-features.js';
 import { readVcrMetadata, type VcrImage } from '../records/vcr-images.js';

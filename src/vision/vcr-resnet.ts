@@ -1,5 +1,5 @@
 // Reads the ResNet of the authors' VCR checkpoints (torchvision's names) with batch norms folded into the convolutions.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { BATCH_NORM_EPSILON, foldBatchNorm } from './layers/batch-norm.js';
 import { type Convolution, createConvolution, outputsOf } from './layers/convolution.js';
 import type { Bottleneck } from './layers/resnet.js';

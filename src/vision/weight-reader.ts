@@ -1,5 +1,5 @@
 // Reads the weights of a frozen network by name, checks their shapes, and rejects unused ones.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { TensorFile } from '../checkpoint/tensor-file.js';
 import { CheckpointError } from '../errors.js';
 

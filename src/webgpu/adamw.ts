@@ -1,5 +1,5 @@
 // The update of parameters on WebGPU: one kernel per parameter, which updates parameter and moments in place, and the norm of all gradients.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { sizeOf } from '../shapes.js';
 import {
   type Attributes,

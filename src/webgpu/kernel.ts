@@ -1,5 +1,5 @@
 // Runs kernels written in WGSL through tfjs's WebGPU backend: any number of inputs and results, as flat arrays.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** What of tfjs's backend the kernels and `prepareWebGpu` need. */
 export interface WebGpuBackend {

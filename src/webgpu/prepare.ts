@@ -1,6 +1,6 @@
 // Prepares tfjs's WebGPU backend: registers our kernels, fixes its softmax, and makes device errors, which tfjs only reports to a callback, throw
 // at the next read of results.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError } from '../errors.js';
 import type { WebGpuBackend } from './kernel.js';
 import { registerWebGpuKernels } from './register.js';

@@ -1,5 +1,5 @@
 // The kernels of src/fused.ts that WebGPU has, registered with tfjs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { UPDATE_KERNELS } from './adamw.js';
 import { COLUMN_KERNELS } from './column-sums.js';
 import { GELU_KERNELS } from './gelu.js';

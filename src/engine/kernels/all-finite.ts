@@ -1,5 +1,5 @@
 // The kernel `AllFinite` of src/fused.ts: reads a tensor's values without a copy, on all cores.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { FusedKernel } from '../../fused.js';
 import type { GraphAddon } from '../load/addon.js';
 

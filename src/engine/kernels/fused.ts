@@ -1,5 +1,5 @@
 // The kernels of src/fused.ts that are one operation each, eager and recorded: a new one is one more entry.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { TF_ATTR, type OperationAttribute } from '../load/addon.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';
 import { GROUPED_CONVOLUTION } from './grouped-convolution.js';

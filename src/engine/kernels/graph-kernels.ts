@@ -1,5 +1,5 @@
 // Kernels of the backend `graph`: tfjs-node's, except those that would read values while recording.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { Node } from '../recording/node.js';

@@ -1,5 +1,5 @@
 // Kernels of src/fused.ts that are one operation each: the same definition serves eager calls and recordings.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { FusedKernel, FusedKernels } from '../../fused.js';
 import type { OperationAttribute } from '../load/addon.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';

@@ -1,5 +1,5 @@
 // The kernel `PhiloxUniform` on TensorFlow, eager and recorded: bit for bit the numbers of src/random.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError } from '../../errors.js';
 import { blocksBefore, PHILOX_UNIFORM, type PhiloxUniformAttrs } from '../../random/philox-uniform.js';
 import type { NodeKernelBackend } from '../load/kernel-backend.js';

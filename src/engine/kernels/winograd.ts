@@ -1,5 +1,5 @@
 // The kernel `WinogradConvolution` of recordings: a 3 x 3 convolution as 36 matrix products, with a quarter of the multiplications.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { after, type FusedKernel } from '../../fused.js';
 import { TF_ATTR } from '../load/addon.js';
 import type { GraphBackend } from '../recording/graph-backend.js';

@@ -1,5 +1,5 @@
 // The tfjs backend `graph`: its kernels are tfjs-node's, but each operation is added to a TensorFlow graph instead of being executed.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError } from '../../errors.js';
 import { nodeKernelBackendClass, type NodeKernelBackend } from '../load/kernel-backend.js';
 import type { NativeEngine } from '../load/native.js';

@@ -1,5 +1,5 @@
 // Checks of the variables that a state holds or creates.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ConfigError, EngineError } from '../../errors.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import type { VariableSpec } from './contract.js';

@@ -1,5 +1,5 @@
 // compile(): records a function of tensors once for each signature of its inputs, and runs the recording.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError, errorMessage } from '../../errors.js';
 import { type RawTensor, type RawTensors } from '../../raw-tensor.js';
 import { TF_DTYPE, type NativeArray, type OutputNumber } from '../load/addon.js';

@@ -1,5 +1,5 @@
 // Registers the backend `graph` with its kernels.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { createKernelBackend } from '../load/kernel-backend.js';
 import type { NativeEngine } from '../load/native.js';
 import { createGraphBackend, GRAPH, type GraphBackend } from '../recording/graph-backend.js';

@@ -1,5 +1,5 @@
 // The signature of a call: names, dtypes and shapes of its inputs. A function is recorded once for each.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ShapeError } from '../../errors.js';
 import { rawTensorProblem, type RawDType, type RawTensors } from '../../raw-tensor.js';
 import { PathMap } from '../recording/path-map.js';

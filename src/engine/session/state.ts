@@ -1,5 +1,5 @@
 // A State: variables in one TensorFlow session, and the queue of runs over them.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError, ShapeError } from '../../errors.js';
 import { type RawTensor, rawTensorProblem, type ReadTensor } from '../../raw-tensor.js';
 import { isSameShape } from '../../shapes.js';

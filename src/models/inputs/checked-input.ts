@@ -1,5 +1,5 @@
 // One input in any form: tensors, raw arrays and nested lists are checked, and become tensors or arrays.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { errorMessage, ShapeError } from '../../errors.js';
 import { warnOnce } from '../../logger.js';
 import { type RawTensor, rawTensorProblem } from '../../raw-tensor.js';

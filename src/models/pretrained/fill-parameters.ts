@@ -1,5 +1,5 @@
 // The values of a model's parameters: read from a file, drawn from the seed, or copied from another table.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { fused, hasKernel } from '../../fused.js';
 import type { FloatsInFile } from '../../raw-tensor.js';

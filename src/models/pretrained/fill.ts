@@ -1,5 +1,5 @@
 // Arrays for filling tensors: one shared array where the backend copies its input, one for each tensor where it keeps it.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** Arrays of this size and above are shared where the backend copies; smaller tensors always get their own array. */
 const PROBE_ELEMENTS = 1 << 15;

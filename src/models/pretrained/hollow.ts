@@ -1,5 +1,5 @@
 // Tensors with a shape but no data: parameters that are filled from a file need no memory before.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { VisualBertConfig } from '../../config/config.js';
 import type { WeightInitializer } from '../../layers/initializers.js';
 

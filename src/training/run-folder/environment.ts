@@ -1,6 +1,6 @@
 // The environment, which may change the last bits of a run: stored in every checkpoint and compared on resume.
 import { availableParallelism } from 'node:os';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { loadNative } from '../../engine/load/native.js';
 import { packageVersion } from '../../engine/load/paths.js';
 import { type RunEnvironment } from './trainer-state.js';

@@ -1,6 +1,6 @@
 // Loads the weights of a checkpoint into an existing model: strict, by name and shape.
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { openSource } from '#platform';
 import { openSafetensors } from '../../checkpoint/safetensors.js';
 import { CheckpointError } from '../../errors.js';

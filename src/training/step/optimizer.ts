@@ -1,5 +1,5 @@
 // The two update rules as pure functions of one parameter's tensors, for the eager and the compiled step.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../../fused.js';
 
 export const OPTIMIZERS = ['adamw', 'bertadam'] as const;

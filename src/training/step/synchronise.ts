@@ -1,5 +1,5 @@
 // The start of a run over several workers: copies the variables and counts of worker 0 to all, with a checksum to verify them.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { crc32 } from '../../formats/zip/crc32.js';
 import { type ReadTensor } from '../../raw-tensor.js';
 import { type TensorFunction } from '../../inference/runner.js';

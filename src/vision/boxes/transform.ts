@@ -1,5 +1,5 @@
 // Applies predicted deltas to boxes, and clips boxes to the picture.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type BoxConvention, extentOf } from './convention.js';
 
 /** Largest growth: from 16 to 1000 pixels. */

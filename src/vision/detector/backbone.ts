@@ -1,5 +1,5 @@
 // Pictures to feature maps: the stages of the ResNet and the feature pyramid.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { convolve } from '../layers/convolution.js';
 import { type Bounds, boundsOf, halved, onPictures } from '../layers/bounds.js';
 import { runStage, stemPool } from '../layers/resnet.js';

@@ -1,5 +1,5 @@
 // A detector's network as a recorded graph of the native engine: one run from pixels to outputs, off the event loop.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { Precision } from '../../engine/recording/precision.js';
 import { compile } from '../../engine/session/compile.js';
 import { createState } from '../../engine/session/state.js';

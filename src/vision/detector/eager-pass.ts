@@ -1,5 +1,5 @@
 // A detector's forward pass op by op on the current backend; suppression runs in plain arrays, which are read without blocking.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { suppress } from '../boxes/suppress.js';
 import { featureMaps } from './backbone.js';
 import type { DetectorConfig } from './config.js';

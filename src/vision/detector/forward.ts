@@ -1,5 +1,5 @@
 // The detector as a function of tensors, up to the choice of boxes. Every shape depends only on those of the inputs.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { clipBoxes, HEAD_WEIGHTS, moveBoxes } from '../boxes/transform.js';
 import { featureMaps, type FeatureMaps } from './backbone.js';
 import type { DetectorConfig } from './config.js';

@@ -1,5 +1,5 @@
 // The head of a detector: features, class scores, box deltas and attributes of each region.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Bottleneck, runStage } from '../layers/resnet.js';
 import { relu } from '../layers/relu.js';
 import type { DetectorConfig } from './config.js';

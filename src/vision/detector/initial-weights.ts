@@ -1,5 +1,5 @@
 // Random initial weights of a detector: a function of the seed and of each weight's name.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { normalValues } from '../../random/values.js';
 import { sizeOf } from '../../shapes.js';
 import type { DetectorConfig } from './config.js';

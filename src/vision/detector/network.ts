@@ -1,5 +1,5 @@
 // A detector's tensors in the form of the computation: filters in TensorFlow's layout, blocks, layers.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Convolution, createConvolution } from '../layers/convolution.js';
 import type { Bottleneck } from '../layers/resnet.js';
 import { type DetectorConfig, STAGE_BLOCKS } from './config.js';

@@ -1,5 +1,5 @@
 // Pools regions from the feature maps.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { after } from '../../fused.js';
 import { type BoxConvention, extentOf } from '../boxes/convention.js';
 import { pixelTable, locateRegions, slicedRegions } from '../layers/region-maps.js';

@@ -1,5 +1,5 @@
 // The region proposal network: moves and scores anchors, then suppresses overlapping ones.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { createAnchors } from '../boxes/anchors.js';
 import { extentOf } from '../boxes/convention.js';
 import { clipBoxes, moveBoxes, PROPOSAL_WEIGHTS } from '../boxes/transform.js';

@@ -1,6 +1,6 @@
 // Bounds of pictures on padded maps: a few map shapes serve pictures of many sizes. Values outside the bounds are kept at 0, like the padding of
 // a convolution, so that results do not depend on the amount of padding.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** The part of maps `[b, h, w, c]` that belongs to their pictures. */
 export type Bounds = {

@@ -1,5 +1,5 @@
 // Convolutions for inference, grouped or not, with PyTorch's padding, in NHWC.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../../fused.js';
 import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { relu } from './relu.js';

@@ -1,5 +1,5 @@
 // Feature maps of several images and scales as one table of pixels, so that regions of all of them are pooled at once.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { RegionInputs } from '../../fused.js';
 import { type Bounds, boundsOf } from './bounds.js';
 

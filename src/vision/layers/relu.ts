@@ -1,5 +1,5 @@
 // ReLU whose gradient needs only its result.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { withGradient } from '../../layers/with-gradient.js';
 
 /**

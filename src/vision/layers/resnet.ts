@@ -1,5 +1,5 @@
 // Stem pooling and stages of bottleneck blocks of a ResNet or ResNeXt at inference.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type Convolution, convolve, padded } from './convolution.js';
 import { type Bounds, onPictures } from './bounds.js';
 import { relu } from './relu.js';

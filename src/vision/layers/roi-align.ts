@@ -1,5 +1,5 @@
 // RoIAlign: pools boxes of any size from feature maps into grids of one size, without rounding their borders.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../../fused.js';
 import { gradientsInside, withGradient } from '../../layers/with-gradient.js';
 import { kernelInputs, type PixelTable, type LocatedRegions, slicedRegions, someRegions } from './region-maps.js';

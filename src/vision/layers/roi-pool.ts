@@ -1,5 +1,5 @@
 // RoIPool: max-pools boxes of any size from a feature map into grids of one size, with rounded borders.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused, hasKernel } from '../../fused.js';
 import { kernelInputs, type LocatedRegions, type PixelTable, slicedRegions } from './region-maps.js';
 

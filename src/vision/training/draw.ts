@@ -1,5 +1,5 @@
 // Samples the anchors or proposals of a training step, with their target objects.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { philoxUniform } from '../../random/philox-uniform.js';
 import {
   flatRows,

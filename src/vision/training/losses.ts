@@ -1,5 +1,5 @@
 // The losses of a region detector, as in torchvision: means over the sampled boxes.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** Difference at which smooth L1 changes from quadratic to linear. @see pytorch/vision `rpn.py`, `roi_heads.py` */
 const SMOOTH = 1 / 9;

@@ -1,5 +1,5 @@
 // Matches the boxes of a detector with objects, and samples the boxes of a training step.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** Thresholds of matching. */
 export interface MatchOptions {

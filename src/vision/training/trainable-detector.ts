@@ -1,5 +1,5 @@
 // A trainable region detector: both stages are trained at once, each with its losses.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { ConfigError, ShapeError } from '../../errors.js';
 import { withGradient } from '../../layers/with-gradient.js';
 import { hash32 } from '../../random/philox.js';

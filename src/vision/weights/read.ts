@@ -1,5 +1,5 @@
 // Reads a detector's weights from any layout layer by layer, folds batch norms, and moves the background to the last class.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import { createNetwork, createPart, type DetectorNetwork, type NetworkPart } from '../detector/network.js';

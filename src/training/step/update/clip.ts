@@ -1,5 +1,5 @@
 // Gradient norms and clipping, like torch.nn.utils.clip_grad_norm_.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { fused } from '../../../fused.js';
 import { sumOf } from './sum.js';
 

@@ -1,5 +1,5 @@
 // The loss of one batch and its gradients, and their sums over the batches of an accumulated update.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { type LossScale } from './loss-scale.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { ComputeContext } from '../../../models/backbone.js';

@@ -1,5 +1,5 @@
 // Dynamic loss scaling: float16 gradients underflow unless the loss is large, and overflow when it is too large.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** The initial scale and how it changes: the constants of torch.amp.GradScaler. */
 export const INITIAL_LOSS_SCALE = 2 ** 16;

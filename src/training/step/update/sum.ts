@@ -1,5 +1,5 @@
 // Sums of any number of tensors, on every backend.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 
 /** WebGPU guarantees 8 buffers per kernel, one for the result. tfjs's AddN binds one per input, and silently gives wrong sums beyond. */
 const MOST_INPUTS = 7;

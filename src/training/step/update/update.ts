@@ -1,5 +1,5 @@
 // One update as a function of tensors: gradients, accumulation, clipping, optimizer, moving average.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { clipFactor, normOf, sumOfSquares, totalNorm } from './clip.js';
 import { type FeedTensors, type UpdateFunction } from './feeds.js';
 import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';

@@ -1,5 +1,5 @@
 // Sums over the workers of a cluster, for recorded updates: operations of the graph that overlap with the rest of the backward pass.
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '#tf';
 import { EngineError } from '../../../errors.js';
 import { fused } from '../../../fused.js';
 import { hash32 } from '../../../random/philox.js';
