@@ -1,18 +1,22 @@
 // Pictures in files: a folder and those inside it, a pattern, a list, or single files.
 import { readText } from '#platform';
 import { dirname, relative, resolve } from 'node:path';
-import { glob } from 'tinyglobby';
 import { readPictureFile } from '../decode.js';
 import { type NameBy, type PictureEntry, pictureId, type PictureSource, pictureSource } from './source.js';
 
 /** The files of a folder and those inside it, by path; hidden ones are skipped. */
 export async function filesBelow(folder: string): Promise<string[]> {
-  return (await glob('**', { cwd: folder, absolute: true, expandDirectories: false })).sort();
+  return globbed('**', folder);
 }
 
 /** The files that match a pattern such as `photos/2014/*.jpg`, by path. */
 export async function filesMatching(pattern: string): Promise<string[]> {
-  return (await glob(pattern.replaceAll('\\', '/'), { absolute: true, expandDirectories: false })).sort();
+  return globbed(pattern.replaceAll('\\', '/'));
+}
+
+async function globbed(pattern: string, folder = '.'): Promise<string[]> {
+  const { glob } = await import('tinyglobby'); // loaded only where it is needed
+  return (await glob(pattern, { cwd: folder, absolute: true, expandDirectories: false })).sort();
 }
 
 /** The folder of a pattern: its path up to the first part with a wildcard. */
