@@ -27,6 +27,9 @@ struct Header {
 static_assert(sizeof(Header) == 64, "panels begin at a cache line");
 constexpr char kMagic[8] = {'V', 'B', 'p', 'a', 'c', 'k', 'e', 'd'};
 
+constexpr int64_t kColumnBytes = 4;         // adjacent values of one column
+constexpr int64_t kSliceBytes = 128 << 10;  // of a panel, multiplied with all rows while it is in the second cache
+
 // Number of adjacent values of a row of W, and bytes per value.
 int64_t group_of(Packing packing) { return packing == Packing::kFloat32 ? 1 : packing == Packing::kBfloat16 ? 2 : 4; }
 int64_t value_bytes(Packing packing) { return 4 / group_of(packing); }
@@ -37,7 +40,7 @@ int64_t offset_in_panel(int64_t group, int64_t c, int64_t k) { return k / group 
 
 template <typename Scratch>
 Scratch* scratch(int which, size_t count) {
-  static thread_local std::vector<uint8_t> kept[3];  // grows to what the largest product needs
+  static thread_local std::vector<uint8_t> kept[4];  // grows to what the largest product needs
   std::vector<uint8_t>& memory = kept[which];
   if (memory.size() < count * sizeof(Scratch) + 64) memory.resize(count * sizeof(Scratch) + 64);
   return reinterpret_cast<Scratch*>(memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64);
@@ -142,8 +145,12 @@ VISUALBERT_WIDE int32_t pack_bytes(const float* row, int64_t begin, int64_t end,
   return sum;
 }
 
-// Fetches what is in the cache already. A null address would cost a page walk at each step.
-Ahead in_cache(const float* panels) { return {reinterpret_cast<const char*>(panels), 0}; }
+// sums [rows, 32] = rows of x times a panel in the cache.
+void multiply_tile(const Tiles& tiles, int64_t rows, const float* x, int64_t stride, const float* panel, int64_t depth, float* sums) {
+  std::fill(sums, sums + rows * kPanel, 0.0f);
+  const Ahead cached{reinterpret_cast<const char*>(panel), 0};  // a null address would cost a page walk at each step
+  for (int64_t column = 0; column < kPanel; column += tiles.columns) tiles.tile[rows - 1](x, stride, panel + column, depth, sums + column, cached);
+}
 
 // Calls work(first, count) for blocks of at most `most` rows and nearly equal size.
 template <typename Work>
@@ -281,29 +288,37 @@ void multiply(const PackedMatrix& matrix, const ProductRows& rows, const float* 
   const Tiles& tiles = tiles_for(matrix.packing);
   const bool is_given = rows.form_ == Form::kGiven, is_quantized = rows.scales_ != nullptr;
   const uint8_t* x = is_given ? reinterpret_cast<const uint8_t*>(rows.x_) : rows.made_;
-  const int64_t row_bytes = rows.stride_ * rows.value_bytes();
-  const int64_t bytes = matrix.panel_bytes();
-  // Each block of rows fetches its share of the next panel: with few rows, panels come from memory as fast as they are computed with.
-  const int64_t passes = kPanel / tiles.columns * (rows.stride_ / group_of(matrix.packing));
-  alignas(64) float sums[kMostTileRows * kPanel];
+  const int64_t row_bytes = rows.stride_ * rows.value_bytes(), group = group_of(matrix.packing);
+  const int64_t longest = kSliceBytes / (kPanel * kColumnBytes) * group;
+  float* sums = scratch<float>(3, static_cast<size_t>(rows.rows_ * kPanel));
   for (int64_t panel = from; panel < to; ++panel) {
     const int64_t first = panel * kPanel, width = std::min(kPanel, matrix.rows - first);
-    const uint8_t* at = matrix.panels + panel * bytes;
-    each_block(rows.rows_, tiles.rows, [&](int64_t row, int64_t count) {
-      const int64_t share = bytes * count / rows.rows_;
-      const Ahead ahead{reinterpret_cast<const char*>(at + bytes + bytes * row / rows.rows_), share / passes};
-      tiles.tile[count - 1](x + row * row_bytes, rows.stride_, at, rows.stride_, sums, ahead);
-      for (int64_t i = 0; i < count; ++i) {
-        float* out = y + (row + i) * matrix.rows + first;
-        if (is_quantized) {
-          finish_bytes(reinterpret_cast<const int32_t*>(sums) + i * kPanel, matrix.sums + first, rows.zeros_[row + i], matrix.scales + first,
-                       rows.scales_[row + i], bias + first, out, width);
-        } else {
-          finish_float(sums + i * kPanel, bias + first, out, width);
-        }
-        if (with_gelu) gelu(out, out, width);
+    std::fill(sums, sums + rows.rows_ * kPanel, 0.0f);
+    for (int64_t begin = 0; begin < rows.stride_; begin += longest) {
+      const int64_t depth = std::min(longest, rows.stride_ - begin), steps = depth / group;
+      const char* slice = reinterpret_cast<const char*>(matrix.panels + panel * matrix.panel_bytes()) + begin / group * kPanel * kColumnBytes;
+      const int64_t bytes = steps * kPanel * kColumnBytes;
+      // Each tile fetches its share of the next slice: with few rows, weights come from memory as fast as they are computed with.
+      for (int64_t column = 0; column < kPanel; column += tiles.columns) {
+        each_block(rows.rows_, tiles.rows, [&](int64_t row, int64_t count) {
+          const int64_t parts = kPanel / tiles.columns * rows.rows_, part = column / tiles.columns * rows.rows_ + row;
+          const Ahead ahead{slice + bytes + bytes * part / parts, bytes * count / parts / steps};
+          tiles.tile[count - 1](x + row * row_bytes + begin * rows.value_bytes(), rows.stride_, slice + column * kColumnBytes, depth,
+                                sums + row * kPanel + column, ahead);
+        });
       }
-    });
+    }
+    for (int64_t row = 0; row < rows.rows_; ++row) {
+      const float* sum = sums + row * kPanel;
+      float* out = y + row * matrix.rows + first;
+      if (is_quantized) {
+        finish_bytes(reinterpret_cast<const int32_t*>(sum), matrix.sums + first, rows.zeros_[row], matrix.scales + first, rows.scales_[row],
+                     bias + first, out, width);
+      } else {
+        finish_float(sum, bias + first, out, width);
+      }
+      if (with_gelu) gelu(out, out, width);
+    }
   }
 }
 
@@ -327,12 +342,12 @@ void attend(const Head& head) {
   alignas(64) float sums[kMostTileRows * kPanel];
   each_block(head.query_count, tiles.rows, [&](int64_t row, int64_t count) {
     for (int64_t panel = 0; panel < key_panels; ++panel) {
-      tiles.tile[count - 1](head.queries + row * head.stride, head.stride, keys + panel * kPanel * head.size, head.size, sums, in_cache(keys));
+      multiply_tile(tiles, count, head.queries + row * head.stride, head.stride, keys + panel * kPanel * head.size, head.size, sums);
       for (int64_t i = 0; i < count; ++i) std::copy(sums + i * kPanel, sums + (i + 1) * kPanel, scores + i * width + panel * kPanel);
     }
     for (int64_t i = 0; i < count; ++i) softmax_row(scores + i * width, head.bias, head.scale, scores + i * width, head.key_count);
     for (int64_t panel = 0; panel < size_panels; ++panel) {
-      tiles.tile[count - 1](scores, width, values + panel * kPanel * head.key_count, head.key_count, sums, in_cache(values));
+      multiply_tile(tiles, count, scores, width, values + panel * kPanel * head.key_count, head.key_count, sums);
       const int64_t first = panel * kPanel, last = std::min(first + kPanel, head.size);
       for (int64_t i = 0; i < count; ++i) {
         std::copy(sums + i * kPanel, sums + i * kPanel + (last - first), head.result + (row + i) * head.stride + first);

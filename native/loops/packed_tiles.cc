@@ -40,18 +40,19 @@ VISUALBERT_INLINE void store(void* address, const Vector& value) {
   std::memcpy(address, &value, sizeof value);
 }
 
-// Sums of `Rows` rows by `Vectors` vectors of four-byte lanes, from zero to `kPanel` columns of memory.
+// Sums of `Rows` rows by `Vectors` vectors of four-byte lanes, in rows of `kPanel` columns in memory.
 template <typename Vector, int Rows, int Vectors>
-VISUALBERT_INLINE void clear(Vector (&sum)[Rows][Vectors]) {
+VISUALBERT_INLINE void load_sums(const void* sums, Vector (&sum)[Rows][Vectors]) {
+  const int32_t* from = static_cast<const int32_t*>(sums);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) sum[i][j] = Vector{};
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = load<Vector>(from + i * kPanel + j * int(sizeof(Vector) / 4));
   }
 }
 template <typename Vector, int Rows, int Vectors>
-VISUALBERT_INLINE void store_sums(void* sums, int first, const Vector (&sum)[Rows][Vectors]) {
-  int32_t* out = static_cast<int32_t*>(sums) + first;
+VISUALBERT_INLINE void store_sums(void* sums, const Vector (&sum)[Rows][Vectors]) {
+  int32_t* out = static_cast<int32_t*>(sums);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
@@ -59,30 +60,26 @@ VISUALBERT_INLINE void store_sums(void* sums, int first, const Vector (&sum)[Row
   }
 }
 
-// `Rows` rows by `Vectors` vectors at a time, left to right.
 template <int Bytes, int Rows, int Vectors>
 VISUALBERT_INLINE void float_tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
   using V = typename Lanes<Bytes>::Floats;
   constexpr int kLanes = Lanes<Bytes>::kCount;
-  const float* row = static_cast<const float*>(x);
-  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
-    const float* b = static_cast<const float*>(panel) + first;
-    V sum[Rows][Vectors];
-    clear(sum);
-    for (int64_t k = 0; k < depth; ++k, b += kPanel) {
-      ahead.fetch();
-      V column[Vectors];
+  const float *row = static_cast<const float*>(x), *b = static_cast<const float*>(panel);
+  V sum[Rows][Vectors];
+  load_sums(sums, sum);
+  for (int64_t k = 0; k < depth; ++k, b += kPanel) {
+    ahead.fetch();
+    V column[Vectors];
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) column[j] = load<V>(b + j * kLanes);
+    for (int j = 0; j < Vectors; ++j) column[j] = load<V>(b + j * kLanes);
 #pragma GCC unroll 16
-      for (int i = 0; i < Rows; ++i) {
-        const float value = row[i * stride + k];
+    for (int i = 0; i < Rows; ++i) {
+      const float value = row[i * stride + k];
 #pragma GCC unroll 16
-        for (int j = 0; j < Vectors; ++j) sum[i][j] += column[j] * value;
-      }
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += column[j] * value;
     }
-    store_sums(sums, first, sum);
   }
+  store_sums(sums, sum);
 }
 
 // A pair of bfloat16 values is one integer; each is the upper half of a float32.
@@ -92,28 +89,26 @@ VISUALBERT_INLINE void bfloat16_tile(const void* x, int64_t stride, const void* 
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const float* row = static_cast<const float*>(x);
-  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
-    const int32_t* b = static_cast<const int32_t*>(panel) + first;
-    V sum[Rows][Vectors];
-    clear(sum);
-    for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
-      ahead.fetch();
-      V even[Vectors], odd[Vectors];
+  const int32_t* b = static_cast<const int32_t*>(panel);
+  V sum[Rows][Vectors];
+  load_sums(sums, sum);
+  for (int64_t k = 0; k < depth; k += 2, b += kPanel) {
+    ahead.fetch();
+    V even[Vectors], odd[Vectors];
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) {
-        const I pairs = load<I>(b + j * kLanes);
-        even[j] = (V)(pairs << 16);
-        odd[j] = (V)(pairs & static_cast<int32_t>(0xffff0000u));
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < Rows; ++i) {
-        const float *value = row + i * stride + k;
-#pragma GCC unroll 16
-        for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
-      }
+    for (int j = 0; j < Vectors; ++j) {
+      const I pairs = load<I>(b + j * kLanes);
+      even[j] = (V)(pairs << 16);
+      odd[j] = (V)(pairs & static_cast<int32_t>(0xffff0000u));
     }
-    store_sums(sums, first, sum);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const float* value = row + i * stride + k;
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + even[j] * value[0] + odd[j] * value[1];
+    }
   }
+  store_sums(sums, sum);
 }
 
 template <int Bytes, int Rows, int Vectors>
@@ -121,24 +116,23 @@ VISUALBERT_INLINE void byte_tile(const void* x, int64_t stride, const void* pane
   using I = typename Lanes<Bytes>::Integers;
   constexpr int kLanes = Lanes<Bytes>::kCount;
   const uint8_t* row = static_cast<const uint8_t*>(x);
-  for (int first = 0; first < kPanel; first += Vectors * kLanes) {
-    const int32_t* b = static_cast<const int32_t*>(panel) + first;
-    I sum[Rows][Vectors];
-    clear(sum);
-    for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+  const int32_t* b = static_cast<const int32_t*>(panel);
+  I sum[Rows][Vectors];
+  load_sums(sums, sum);
+  for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+    ahead.fetch();
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) {
-        const I four = load<I>(b + j * kLanes);
+    for (int j = 0; j < Vectors; ++j) {
+      const I four = load<I>(b + j * kLanes);
 #pragma GCC unroll 16
-        for (int i = 0; i < Rows; ++i) {
-          const uint8_t* value = row + i * stride + k;
-          sum[i][j] += (four << 24 >> 24) * value[0] + (four << 16 >> 24) * value[1] + (four << 8 >> 24) * value[2] +
-                       (four >> 24) * value[3];
-        }
+      for (int i = 0; i < Rows; ++i) {
+        const uint8_t* value = row + i * stride + k;
+        sum[i][j] += (four << 24 >> 24) * value[0] + (four << 16 >> 24) * value[1] + (four << 8 >> 24) * value[2] +
+                     (four >> 24) * value[3];
       }
     }
-    store_sums(sums, first, sum);
   }
+  store_sums(sums, sum);
 }
 
 // A processor generation: the function `tile` for 1 to kRows rows, compiled for it.
@@ -164,41 +158,39 @@ VISUALBERT_GENERATION(Bfloat16Avx2, bfloat16_tile, 32, 1, 6, VISUALBERT_AVX2)
 VISUALBERT_GENERATION(FloatAvx512, float_tile, 64, 2, 14, VISUALBERT_AVX512)
 VISUALBERT_GENERATION(Bfloat16Avx512, bfloat16_tile, 64, 2, 12, VISUALBERT_AVX512)
 
-// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four. Sixteen columns at a time.
+// Bytes are multiplied as pairs of 16-bit integers: the even and the odd ones of each four.
 struct ByteAvx2 {
   static constexpr int kRows = 6, kColumns = 16;
   template <int Count>
   VISUALBERT_AVX2 static void tile(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead) {
     const int16_t* row = static_cast<const int16_t*>(x);
-    for (int first = 0; first < kPanel; first += 16) {
-      const int32_t* b = static_cast<const int32_t*>(panel) + first;
-      __m256i sum[Count][2];
-      clear(sum);
-      for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
-        ahead.fetch();
+    const int32_t* b = static_cast<const int32_t*>(panel);
+    __m256i sum[Count][2];
+    load_sums(sums, sum);
+    for (int64_t k = 0; k < depth; k += 4, b += kPanel) {
+      ahead.fetch();
 #pragma GCC unroll 2
-        for (int odd = 0; odd < 2; ++odd) {
-          __m256i column[2];
+      for (int odd = 0; odd < 2; ++odd) {
+        __m256i column[2];
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; ++j) {
+          const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
+          column[j] = _mm256_srai_epi16(odd ? four : _mm256_slli_epi16(four, 8), 8);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < Count; ++i) {
+          int32_t pair;
+          std::memcpy(&pair, row + i * stride + k + 2 * odd, sizeof pair);
+          const __m256i value = _mm256_set1_epi32(pair);
 #pragma GCC unroll 2
           for (int j = 0; j < 2; ++j) {
-            const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * j));
-            column[j] = _mm256_srai_epi16(odd ? four : _mm256_slli_epi16(four, 8), 8);
-          }
-#pragma GCC unroll 8
-          for (int i = 0; i < Count; ++i) {
-            int32_t pair;
-            std::memcpy(&pair, row + i * stride + k + 2 * odd, sizeof pair);
-            const __m256i value = _mm256_set1_epi32(pair);
-#pragma GCC unroll 2
-            for (int j = 0; j < 2; ++j) {
-              sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(value, column[j]));
-              asm("" : "+x"(sum[i][j]));  // one sum after the other: all products at once need more registers than there are
-            }
+            sum[i][j] = _mm256_add_epi32(sum[i][j], _mm256_madd_epi16(value, column[j]));
+            asm("" : "+x"(sum[i][j]));  // one sum after the other: all products at once need more registers than there are
           }
         }
       }
-      store_sums(sums, first, sum);
     }
+    store_sums(sums, sum);
   }
 };
 
@@ -209,7 +201,7 @@ struct Bfloat16Native {
                                                                                    int64_t depth, void* sums, Ahead ahead) {
     const uint16_t *row = static_cast<const uint16_t*>(x), *b = static_cast<const uint16_t*>(panel);
     __m512 sum[Count][2];
-    clear(sum);
+    load_sums(sums, sum);
     for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanel) {
       ahead.fetch();
       const __m512bh left = (__m512bh)_mm512_loadu_si512(b), right = (__m512bh)_mm512_loadu_si512(b + kPanel);
@@ -222,7 +214,7 @@ struct Bfloat16Native {
         sum[i][1] = _mm512_dpbf16_ps(sum[i][1], value, right);
       }
     }
-    store_sums(sums, 0, sum);
+    store_sums(sums, sum);
   }
 };
 
@@ -233,7 +225,7 @@ struct ByteVnni {
                                                                                    int64_t depth, void* sums, Ahead ahead) {
     const uint8_t *row = static_cast<const uint8_t*>(x), *b = static_cast<const uint8_t*>(panel);
     __m512i sum[Count][2];
-    clear(sum);
+    load_sums(sums, sum);
     for (int64_t k = 0; k < depth; k += 4, b += 4 * kPanel) {
       ahead.fetch();
       const __m512i left = _mm512_loadu_si512(b), right = _mm512_loadu_si512(b + 2 * kPanel);
@@ -246,7 +238,7 @@ struct ByteVnni {
         sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], value, right);
       }
     }
-    store_sums(sums, 0, sum);
+    store_sums(sums, sum);
   }
 };
 

@@ -18,10 +18,10 @@ struct Ahead {
   }
 };
 
-// sums [rows, 32] = rows of x, `stride` elements apart, times a panel. `depth` is the padded number of values.
+// Adds the products of rows of x, `stride` elements apart, with some columns of a panel to sums [rows, 32]. `depth` is a padded number of values.
 using Tile = void (*)(const void* x, int64_t stride, const void* panel, int64_t depth, void* sums, Ahead ahead);
 
-// Products with 1 to `rows` rows: the fastest functions for this processor. They pass over `columns` of the 32 at a time.
+// Products with 1 to `rows` rows and `columns` of the 32 columns: the fastest functions for this processor.
 struct Tiles {
   int rows, columns;
   Tile tile[kMostTileRows];

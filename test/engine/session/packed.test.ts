@@ -95,6 +95,28 @@ describe('packed matrices', () => {
     tf.dispose(Object.values(weights));
   });
 
+  // Products are computed slice by slice: of 1024 inputs in fp32, 2048 in bf16, 4096 in int8.
+  test.each([
+    ['fp32', 2100, 1e-4],
+    ['bf16', 4200, 0.3],
+    ['int8', 8300, 1],
+  ] as const)('add up the slices of many inputs in %s', async (precision, depth, tolerance) => {
+    if (!hasEngine) return;
+    const [weight, bias, x] = [waves([35, depth], 0.7), waves([35], 1.3), waves([8, depth], 0.37)];
+    const { weights, state } = await layer(weight, bias, precision);
+    const run = compile((inputs) => ({ y: linear(inputs['x'] as tf.Tensor, weights) }), { state, precision });
+    const { y } = await run({ x });
+    const expected = Array.from({ length: 8 * 35 }, (_, i) => {
+      const [row, column] = [depth * Math.floor(i / 35), depth * (i % 35)];
+      let sum = bias.data[i % 35] ?? NaN;
+      for (let k = 0; k < depth; k++) sum += (x.data[row + k] ?? NaN) * (weight.data[column + k] ?? NaN);
+      return sum;
+    });
+    expect(largestDifference(y?.data ?? [], expected)).toBeLessThan(tolerance);
+    await state.dispose();
+    tf.dispose(Object.values(weights));
+  });
+
   test('keep products of exact matrices in float32 where others are int8', async () => {
     if (!hasEngine) return;
     const [weight, bias, x] = [waves([33, 8], 0.7), waves([33], 1.3), waves([3, 8], 0.37)];
