@@ -76,7 +76,6 @@ struct ReadFileKernel {
     int64_t count = 1;
     for (int64_t size : file.shape()) count *= size;
     float* values = call.shaped_output<float>(0, file.shape());
-    use_large_pages(values, static_cast<size_t>(count) * sizeof(float));
     parallel_for(count, kPiece, [&](int64_t from, int64_t to, int) {
       for (int64_t at = from; at < to; at += kPiece) file.read(at, std::min(at + kPiece, to), values + at);
     });
@@ -92,7 +91,7 @@ struct PackFileKernel {
     if (file.shape().size() != 2) throw std::runtime_error("expected a matrix");
     const int64_t rows = file.shape()[0], depth = file.shape()[1];
     const size_t size = packed_bytes(packing, rows, depth);
-    uint8_t* bytes = call.byte_output(0, static_cast<int64_t>(size));
+    uint8_t* bytes = call.shaped_output<uint8_t>(0, {static_cast<int64_t>(size)});
     pack_header(packing, rows, depth, bytes);
     const PackedMatrix packed = packed_matrix(bytes, size);
     parallel_for(packed.count(), 1, [&](int64_t from, int64_t to, int) {

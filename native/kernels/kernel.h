@@ -5,10 +5,6 @@
 #include <tensorflow/c/kernels.h>
 #include <tensorflow/c/ops.h>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
@@ -35,18 +31,6 @@ inline int64_t width_of(TF_Tensor* tensor) {
 
 constexpr const char* kFloats = "T: {float, bfloat16}";
 constexpr int64_t kGrain = 4096;  // a loop over fewer elements is not worth splitting
-
-// Asks for pages of 2 MB where whole ones lie in this memory, which nothing has written yet: each page costs time when it is first touched.
-inline void use_large_pages(void* memory, size_t bytes) {
-#if defined(__linux__)
-  constexpr uintptr_t kPage = 2 << 20;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + kPage - 1) / kPage * kPage;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / kPage * kPage;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#else
-  (void)memory, (void)bytes;
-#endif
-}
 
 // The dtype of an element: uint16_t holds a bfloat16.
 template <typename T>
@@ -96,11 +80,6 @@ class Call {
     const int rank = static_cast<int>(shape.size());
     TF_Tensor* tensor = TF_AllocateOutput(context_, index, dtype_of<T>(), shape.data(), rank, elements * sizeof(T), status_);
     return static_cast<T*>(TF_TensorData(keep(tensor)));
-  }
-  uint8_t* byte_output(int index, int64_t count) {
-    uint8_t* bytes = shaped_output<uint8_t>(index, {count});
-    use_large_pages(bytes, static_cast<size_t>(count));
-    return bytes;
   }
 
   // Sets an existing tensor as an output.

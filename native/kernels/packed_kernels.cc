@@ -22,7 +22,7 @@ struct PackKernel {
     if (TF_NumDims(input) != 2) throw std::runtime_error("expected a matrix");
     const int64_t rows = TF_Dim(input, 0), depth = TF_Dim(input, 1);
     const size_t size = packed_bytes(packing, rows, depth);
-    uint8_t* bytes = call.byte_output(0, static_cast<int64_t>(size));
+    uint8_t* bytes = call.shaped_output<uint8_t>(0, {static_cast<int64_t>(size)});
     pack_header(packing, rows, depth, bytes);
     const PackedMatrix packed = packed_matrix(bytes, size);
     const float* matrix = call.data(0, rows * depth);
