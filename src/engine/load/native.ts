@@ -18,6 +18,8 @@ export interface NativeEngine {
   /** Our addon `visualbert_graph`, loaded on first use; callers cast it to its type. Null when it was not compiled from the current sources. */
   readonly graph: object | null;
   readonly info: EngineId & ResolvedNativeOptions & { folder: string };
+  /** Returns the memory of the libraries' code and constants to the system; what is used again is mapped anew from its file cache. */
+  dropLibraryPages(): void;
 }
 
 /** The options of a loaded engine, with all defaults filled in. */
@@ -87,8 +89,9 @@ export function loadNative(options: NativeOptions = {}): NativeEngine {
         return (graph ??= graphFile !== undefined && existsSync(graphFile) ? inThisRealm(require(graphFile)) : null);
       },
       info: { ...id, folder: librariesFolder(id), ...resolved },
+      dropLibraryPages: () => loader?.dropLibraryPages(),
     };
-    loader?.dropLibraryPages();
+    loaded.dropLibraryPages(); // 240 MB that only loading needs
     return loaded;
   } catch (error) {
     throw new EngineError(
@@ -138,7 +141,6 @@ interface Loader {
   setDefault(name: string, value: string): void;
   holdStderr(): void;
   releaseStderr(): string;
-  /** Gives back the memory that only loading the libraries needed. */
   dropLibraryPages(): void;
 }
 

@@ -35,11 +35,13 @@ export async function createState(
   options: StateOptions = {},
 ): Promise<SessionState> {
   requireOptions('createState', options);
-  const state = new SessionState(loadNative(), options);
+  const native = loadNative();
+  const state = new SessionState(native, options);
   await state.take(variables, options.values).catch(async (error: unknown) => {
     if (options.values !== undefined) await state.dispose(); // there is nothing to restore
     throw error;
   });
+  native.dropLibraryPages(); // runs need half of those that creating a session needs
   return state;
 }
 
