@@ -28,7 +28,7 @@ const EDGES: Record<string, readonly string[]> = {
   'engine/install': ['engine/load', 'formats', 'platform'],
   'engine/recording': ['engine/load'],
   'engine/kernels': ['engine/load', 'engine/recording', 'random'],
-  'engine/session': ['engine/kernels', 'engine/load', 'engine/recording'],
+  'engine/session': ['engine/kernels', 'engine/load', 'engine/recording', 'platform'],
   engine: ['engine/kernels', 'engine/load', 'webgpu'],
   features: ['checkpoint', 'formats', 'pictures', 'platform', 'random'],
   processing: ['config', 'features', 'platform'],
@@ -64,7 +64,7 @@ const EDGES: Record<string, readonly string[]> = {
   'training/log': ['engine/session', 'platform'],
   'training/report': ['evaluation', 'html', 'platform', 'training', 'training/log', 'training/run-folder'],
   'training/run-folder': ['checkpoint', 'engine/load', 'platform', 'training', 'training/step'],
-  cluster: ['engine/load', 'engine/session', 'training/step'],
+  cluster: ['engine/load', 'engine/session', 'platform', 'training/step'],
   'training/loop': [
     'cluster',
     'evaluation',
@@ -146,7 +146,7 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   doctor: ['engine', 'engine/install', 'engine/load', 'platform'],
-  serve: ['explain', 'features', 'html', 'pictures', 'pipelines', 'processing'],
+  serve: ['explain', 'features', 'html', 'pictures', 'pipelines', 'platform', 'processing'],
   index: [
     'checkpoint',
     'config',

@@ -1,6 +1,7 @@
 // The coordinator, worker 0's end of the channel: waits for all others, joins their values, and reports failures to all.
 import { createServer, type Server, type Socket } from 'node:net';
 import { EngineError, errorMessage, TrainingError } from '../errors.js';
+import { isLoopback } from '../platform/loopback.js';
 import {
   type Channel,
   channelAddress,
@@ -14,7 +15,6 @@ import {
 import type { Message } from './contract.js';
 import { differenceOf } from './difference.js';
 import { Gathering } from './exchanges.js';
-import { isLoopback } from '../engine/session/loopback.js';
 import { readLines } from './line-socket.js';
 
 /**

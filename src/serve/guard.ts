@@ -1,8 +1,8 @@
 // Access control: tokens, host names, and security headers for browsers.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ConfigError } from '../errors.js';
+import { isLoopback } from '../platform/loopback.js';
 import { RequestError } from './request-error.js';
 
 declare module 'fastify' {
@@ -16,11 +16,6 @@ declare module 'fastify' {
 const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** Whether an address is reachable only from this machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
 
 /**
  * The token that requests need; null for none.

@@ -2,10 +2,10 @@
 import { isMainThread } from 'node:worker_threads';
 import { PbfWriter } from 'pbf';
 import { EngineError, errorMessage } from '../../errors.js';
+import { isLoopback } from '../../platform/loopback.js';
 import type { GraphAddon } from '../load/addon.js';
 import { loadNative } from '../load/native.js';
 import type { WorkerServer } from './contract.js';
-import { isLoopback } from './loopback.js';
 import { JOB, sessionConfig } from './session-config.js';
 
 /** The workers of a cluster, and which of them this process is. */
