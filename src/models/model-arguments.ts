@@ -1,5 +1,4 @@
 // Checks of a model's arguments: seeds, and patterns of parameter names.
-import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../errors.js';
 
 /** The kind of a value, for errors. */
@@ -23,21 +22,19 @@ export function randomSeed(): number {
 }
 
 /**
- * The parameters whose names match: `*` stands for any part of a name.
+ * The names of parameters that match: `*` stands for any part of a name.
  * @throws ConfigError when none matches, or the pattern is invalid.
  */
-export function matchingParameters(
-  who: string,
-  parameters: ReadonlyMap<string, tf.Variable>,
-  pattern: string | RegExp,
-): Map<string, tf.Variable> {
+export function matchingNames(who: string, names: readonly string[], pattern: string | RegExp): string[] {
   if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
     throw new ConfigError(`${who}: expected a pattern such as visual_bert.embeddings.*, received ${kindOf(pattern)}`);
   }
   const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const expression =
     typeof pattern === 'string' ? new RegExp(`^${pattern.split('*').map(literal).join('.*')}$`) : pattern;
-  const matching = new Map([...parameters].filter(([name]) => expression.test(name)));
-  if (matching.size > 0) return matching;
-  throw new ConfigError(`${who}: no parameter matches ${String(pattern)}; namedParameters() lists the names`);
+  const matching = names.filter((name) => expression.test(name));
+  if (matching.length > 0) return matching;
+  throw new ConfigError(
+    `${who}: no parameter matches ${String(pattern)}; namedParameters() lists the names, such as ${names[0]}, and * stands for any part of one`,
+  );
 }

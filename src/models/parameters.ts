@@ -5,7 +5,7 @@ import type { WeightedLayer } from '../layers/weighted-layer.js';
 import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { ParameterHolder } from './contract.js';
-import { matchingParameters } from './model-arguments.js';
+import { matchingNames } from './model-arguments.js';
 
 /** The parameters in the layers of a model. */
 export class Parameters {
@@ -61,9 +61,10 @@ export class Parameters {
 
   /** Returns the names that match. @throws ConfigError when none does */
   setTrainable(pattern: string | RegExp, trainable: boolean): string[] {
-    const matching = matchingParameters(this.who(), this.named(), pattern);
-    for (const variable of matching.values()) variable.trainable = trainable;
-    return [...matching.keys()];
+    const parameters = this.named();
+    const matching = matchingNames(this.who(), [...parameters.keys()], pattern);
+    for (const name of matching) (parameters.get(name) as tf.Variable).trainable = trainable;
+    return matching;
   }
 
   /** Gives them to a step, or (null) takes them back. @throws ConfigError when another step holds them */

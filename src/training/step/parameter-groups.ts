@@ -1,4 +1,5 @@
 // Parameter groups: weight decay, layer-wise learning rates and frozen parameters.
+import { matchingNames } from '../../models/model-arguments.js';
 import { encoderLayerOf } from '../../models/pretrained/parameter-names.js';
 import { ConfigError } from '../../errors.js';
 import { type GroupFactors } from './optimizer.js';
@@ -24,15 +25,8 @@ export function createParameterGroups(
   names: readonly string[],
   { weightDecay, layerDecay, freeze }: GroupOptions,
 ): Map<string, GroupFactors> {
-  const patterns = freeze.map((pattern) => ({ pattern, matches: matcher(pattern) }));
-  for (const { pattern, matches } of patterns) {
-    if (!names.some(matches)) {
-      throw new ConfigError(
-        `freeze: "${pattern}" matches no parameter; names look like "${names[0]}", * matches any part`,
-      );
-    }
-  }
-  const trained = names.filter((name) => !patterns.some(({ matches }) => matches(name)));
+  const frozen = new Set(freeze.flatMap((pattern) => matchingNames('freeze', names, pattern)));
+  const trained = names.filter((name) => !frozen.has(name));
   if (trained.length === 0) throw new ConfigError('freeze: every parameter is frozen; leave some to train');
   const top = 2 + Math.max(-1, ...names.map((name) => encoderLayerOf(name) ?? -1));
   return new Map(
@@ -48,10 +42,4 @@ function heightOf(name: string, top: number): number {
   const layer = encoderLayerOf(name);
   if (layer !== null) return layer + 1;
   return /(^|\.)embeddings\./.test(name) ? 0 : top;
-}
-
-function matcher(pattern: string): (name: string) => boolean {
-  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
-  const expression = new RegExp(`^${escaped}$`);
-  return (name) => expression.test(name);
 }
