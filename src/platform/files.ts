@@ -230,8 +230,8 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
   }
 }
 
-/** A rename survives a power cut only once its folder is on disk. Windows cannot open folders and does not need it. */
-async function syncFolder(folder: string): Promise<void> {
+/** Puts renames in a folder on disk, which survive a power cut only then. Windows cannot open folders and does not need it. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

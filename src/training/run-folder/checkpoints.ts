@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeFolder, writeTextAtomic } from '#platform';
 import { CheckpointError, errorMessage } from '../../errors.js';
+import { syncFolder } from '../../platform/files.js';
 import { jsonText } from '../../platform/json-file.js';
 import { removeLeftovers, temporaryBeside } from '../../platform/temporary-files.js';
 
@@ -223,10 +224,4 @@ async function sumOf(handle: FileHandle): Promise<{ bytes: number; crc32: number
     checksum = crc32(buffer.subarray(0, bytesRead), checksum);
     bytes += bytesRead;
   }
-}
-
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(dir, 'r');
-  await handle.sync().finally(() => handle.close());
 }
