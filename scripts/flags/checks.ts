@@ -27,7 +27,7 @@ export function requireValues(flags: Flags, known: Flags, args: readonly string[
   for (const name of known['string'] as readonly string[]) {
     const values = [flags[name]].flat();
     const isEmpty = flags[name] !== undefined && (values.length === 0 || values.includes(''));
-    const typed = typedName(name, known, args);
+    const typed = typedName(namesOf(name, known), args);
     if (isEmpty && typed !== undefined && !WITHOUT_VALUE.includes(name))
       throw new Error(`--${typed}: expected a value, received an empty one; give one, or leave --${typed} out`);
   }
@@ -65,7 +65,7 @@ export function requireNumbers(flags: Flags, known: Flags, args: readonly string
   for (const name of known['number'] as readonly string[]) {
     const value = flags[name];
     if (typeof value !== 'number') continue;
-    const typed = typedName(name, known, args) ?? name;
+    const typed = typedName(namesOf(name, known), args) ?? name;
     const text = typedValue(typed, args);
     if (Number.isNaN(value) || text?.trim() === '')
       // an empty text counts as 0
@@ -73,10 +73,15 @@ export function requireNumbers(flags: Flags, known: Flags, args: readonly string
   }
 }
 
+/** The name of a flag and its aliases. */
+function namesOf(name: string, known: Flags): readonly string[] {
+  const aliases = known['alias'] as Readonly<Record<string, readonly string[]>> | undefined;
+  return [name, ...(aliases?.[name] ?? [])];
+}
+
 /** The one of a flag's names that was typed. */
-function typedName(name: string, known: Flags, args: readonly string[]): string | undefined {
-  const others = (known['alias'] as Readonly<Record<string, readonly string[]>> | undefined)?.[name] ?? [];
-  return [name, ...others].find((one) => args.some((word) => word === `--${one}` || word.startsWith(`--${one}=`)));
+export function typedName(names: readonly string[], args: readonly string[]): string | undefined {
+  return names.find((name) => args.some((word) => word === `--${name}` || word.startsWith(`--${name}=`)));
 }
 
 /** The value of a flag as it was typed; undefined for a default. */

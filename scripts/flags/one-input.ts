@@ -9,6 +9,7 @@ import {
   TASK_OPTIONS,
 } from '../../src/node.js';
 import { sourceOf } from './checkpoint.js';
+import { typedName } from './checks.js';
 import { flagsOf } from './settings.js';
 import { DETECTOR_DESCRIPTION } from './stores.js';
 import { type ComputingOptions, defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './internal.js';
@@ -88,10 +89,10 @@ export async function pixelsOf({
 export async function openInput(flags: OneInputArguments): Promise<AnyOneInput> {
   const { question, features, image, choice, object, phrase, answers, precision, allowFreshWeights = false } = flags;
   if (question === undefined) throw new Error('Give the question or sentence (--question TEXT).');
-  if (question.trim() === '')
-    throw new Error(
-      `${typedFlag(['question', ...ONE_INPUT_FLAGS.question.alias])}: expected a text that is not blank.`,
-    );
+  if (question.trim() === '') {
+    const typed = typedName(['question', ...ONE_INPUT_FLAGS.question.alias], process.argv) ?? 'question';
+    throw new Error(`--${typed}: expected a text that is not blank.`);
+  }
   if (flags.detector !== undefined) return openPicture(flags, question);
   if (features === undefined)
     throw new Error(
@@ -135,13 +136,6 @@ async function openPicture(
     ...onePass(precision),
   });
   return { ...input, close } as AnyOneInput;
-}
-
-/** The name of a flag that was typed, of its several names. */
-function typedFlag(names: readonly string[]): string {
-  const isTyped = (name: string): boolean =>
-    process.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-  return `--${names.find(isTyped) ?? names[0]}`;
 }
 
 /** `12.3%`, five characters before the sign. */
