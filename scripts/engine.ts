@@ -2,6 +2,7 @@
 import cliProgress from 'cli-progress';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { JSON_FLAG } from './flags/results.js';
+import { megabytes } from './results/count-bar.js';
 import { engineInfo, installEngine, removeEngines, type EngineInfo, type InstallProgress } from '../src/node.js';
 
 interface InstallArguments {
@@ -71,7 +72,7 @@ const remove: CommandModule<object, { json: boolean }> = {
     const removed = await removeEngines();
     if (json) return console.log(JSON.stringify({ removed }, null, 2));
     if (removed.length === 0) console.log('No engine is installed.');
-    for (const engine of removed) console.log(`removed ${engine.folder} (${megabytes(engine.bytes)})`);
+    for (const engine of removed) console.log(`removed ${engine.folder} (${megabytes(engine.bytes)} MB)`);
   },
 };
 
@@ -96,7 +97,7 @@ function infoText(report: EngineInfo): string {
     `Threads     ${report.threads}`,
     `oneDNN      ${report.oneDnn ? 'on' : 'off'}`,
     `Cache       ${report.cache}`,
-    ...report.installed.map((engine) => `            ${engine.name}  ${megabytes(engine.bytes)}`),
+    ...report.installed.map((engine) => `            ${engine.name}  ${megabytes(engine.bytes)} MB`),
   ];
   if (report.cuda !== null) {
     lines.push(`Driver      ${report.cuda.driver.detail}`);
@@ -104,10 +105,6 @@ function infoText(report: EngineInfo): string {
       lines.push(`${library.name.padEnd(12)}${library.state}: ${library.detail}`);
   }
   return lines.join('\n');
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
 }
 
 /** A bar on a terminal, one line per stage otherwise. */
@@ -125,11 +122,11 @@ function progressPrinter(): { show: (progress: InstallProgress) => void; stop: (
       last = label;
       if (total > 0 && process.stderr.isTTY) {
         bar = new cliProgress.SingleBar({
-          format: `${label} {bar} {percentage}% of ${megabytes(total)}`,
+          format: `${label} {bar} {percentage}% of ${megabytes(total)} MB`,
           stream: process.stderr,
         });
         bar.start(total, done);
-      } else console.error(total > 0 ? `${label} (${megabytes(total)})` : label);
+      } else console.error(total > 0 ? `${label} (${megabytes(total)} MB)` : label);
     }
     bar?.update(done);
   };

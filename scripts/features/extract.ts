@@ -5,7 +5,7 @@ import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { exitCodeOf } from '../results/signal-exit.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { shardFlag, shardOf } from '../flags/shard.js';
-import { JSON_FLAG, SHOWN_IMAGES } from '../flags/results.js';
+import { JSON_FLAG, reasonLines } from '../flags/results.js';
 import { flagsOf, givenValues } from '../flags/settings.js';
 import { DETECTOR_DESCRIPTION, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
 import { EXTRACT_OPTIONS } from '../flags/internal.js';
@@ -51,11 +51,9 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
 }
 
 function extractionText({ images, earlier, dim, detector, badImages, isFinished }: Extraction, output: string): string {
-  const more = badImages.length - SHOWN_IMAGES;
   return [
     ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
-    ...badImages.slice(0, SHOWN_IMAGES).map(({ reason }) => `  ${reason}`),
-    ...(more > 0 ? [`  and ${more} more (--json lists all)`] : []),
+    ...reasonLines(badImages.map(({ reason }) => reason)),
     `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,
     ...(isFinished ? [`written to ${output}`] : []),
   ].join('\n');

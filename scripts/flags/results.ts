@@ -23,17 +23,24 @@ export function computingOptions(flags: ComputingOptions): ComputingOptions {
   return givenValues({ ...flags }, COMPUTING_OPTIONS);
 }
 
-/** Number of left-out images that are shown; `--json` lists all. */
-export const SHOWN_IMAGES = 20;
+/** Number of left-out images that are shown. */
+const SHOWN_IMAGES = 20;
+
+/** The reasons why images were left out, one a line: the first ones, and how many more `--json` lists. */
+export function reasonLines(reasons: readonly string[]): string[] {
+  const more = reasons.length - SHOWN_IMAGES;
+  return [
+    ...reasons.slice(0, SHOWN_IMAGES).map((reason) => `  ${reason}`),
+    ...(more > 0 ? [`  and ${counted(more, 'image')} more (--json lists all)`] : []),
+  ];
+}
 
 /** The images whose examples were left out, with the reasons. */
 export function leftOutLines(images: readonly LeftOutImage[]): string[] {
   if (images.length === 0) return [];
   const examples = images.reduce((sum, { examples: count }) => sum + count, 0);
-  const more = images.length - SHOWN_IMAGES;
   return [
     `left out ${counted(examples, 'example')} of ${counted(images.length, 'image')} without usable regions:`,
-    ...images.slice(0, SHOWN_IMAGES).map(({ id, reason }) => `  image ${id}: ${reason}`),
-    ...(more > 0 ? [`  and ${counted(more, 'image')} more (--json lists all)`] : []),
+    ...reasonLines(images.map(({ id, reason }) => `image ${id}: ${reason}`)),
   ];
 }

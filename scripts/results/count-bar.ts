@@ -62,7 +62,8 @@ function createBar(format: string, stream: NodeJS.WriteStream): cliProgress.Sing
   });
 }
 
-function megabytes(bytes: number): number {
+/** Bytes in whole megabytes. */
+export function megabytes(bytes: number): number {
   return Math.round(bytes / 1e6);
 }
 
