@@ -3,6 +3,18 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { benchCache } from '../subjects/python-env.js';
 
+/** The flag of studies that cache what has run. */
+export const AGAIN_FLAG = { again: { boolean: true, default: false, describe: 'ignore cached runs' } } as const;
+
+/** The flags of studies with `KeptRuns`. */
+export const KEPT_RUNS_FLAGS = {
+  minutes: { number: true, default: Infinity, describe: 'start no run after so many minutes' },
+  ...AGAIN_FLAG,
+} as const;
+
+/** The flag of studies over several seeds, without its description. */
+export const SEEDS_FLAG = { array: true as const, number: true as const, default: [0, 1, 2] };
+
 export class KeptRuns {
   readonly folder: string;
   private readonly started = performance.now();

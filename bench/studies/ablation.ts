@@ -6,7 +6,7 @@ import { hideBin } from 'yargs/helpers';
 import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
 import { type TwinPaths, twinPaths } from '../../examples/shapes/write-twins.js';
 import { mean, standardError } from '../report/statistics.js';
-import { KeptRuns } from '../data/kept-runs.js';
+import { KeptRuns, KEPT_RUNS_FLAGS, SEEDS_FLAG } from '../data/kept-runs.js';
 import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -14,9 +14,8 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nTrains the variants and writes the table into docs/results.md. Runs that are done are kept in the cache, so a stopped ' +
       'comparison goes on where it was. About 11 minutes for each seed on 2 cores.',
   )
-  .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'seeds of data, weights and order' })
-  .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .option('seeds', { ...SEEDS_FLAG, describe: 'seeds of data, weights and order' })
+  .options(KEPT_RUNS_FLAGS)
   .strict()
   .parseAsync();
 

@@ -9,7 +9,7 @@ import { type DetectionExample, type DetectorConfig } from '../../src/node.js';
 import { prepareEasyVqa } from '../data/easy-vqa-data.js';
 import { EASY_COLORS, EASY_SHAPES, easyVqaObjects } from '../data/easy-vqa-objects.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
-import { KeptRuns } from '../data/kept-runs.js';
+import { KeptRuns, KEPT_RUNS_FLAGS, SEEDS_FLAG } from '../data/kept-runs.js';
 import { requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
 import { mean, standardError } from '../report/statistics.js';
@@ -39,10 +39,9 @@ const flags = await yargs(hideBin(process.argv))
     defaultDescription: "the authors' package on PyPI",
     describe: 'folder with train, test and answers.txt of easy-VQA',
   })
-  .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run for each' })
   .option('epochs', { number: true, default: 8, describe: 'epochs of the model' })
-  .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .option('seeds', { ...SEEDS_FLAG, describe: 'one run for each' })
+  .options(KEPT_RUNS_FLAGS)
   .strict()
   .parseAsync();
 

@@ -7,6 +7,7 @@ import { hideBin } from 'yargs/helpers';
 import { VisualBertConfig } from '../../src/node.js';
 import { prepareEasyVqa, writeForPython } from '../data/easy-vqa-data.js';
 import { fetchEasyVqa } from '../data/fetch-easy-vqa.js';
+import { AGAIN_FLAG, SEEDS_FLAG } from '../data/kept-runs.js';
 import { mean, median, standardError } from '../report/statistics.js';
 import { benchCache, pythonFile, requirePython } from '../subjects/python-env.js';
 import { writeSection } from '../report/results.js';
@@ -27,7 +28,6 @@ const flags = await yargs(hideBin(process.argv))
     defaultDescription: "the authors' package on PyPI",
     describe: 'folder with train, test and answers.txt of easy-VQA',
   })
-  .option('seeds', { array: true, number: true, default: [0, 1, 2], describe: 'one run of each side for each' })
   .option('epochs', { number: true, default: 2, describe: 'epochs of each run' })
   .option('minutes', { number: true, default: 30, describe: 'time of the long run here; 0 leaves it out' })
   .option('precision', {
@@ -35,7 +35,8 @@ const flags = await yargs(hideBin(process.argv))
     default: 'fp32' as const,
     describe: 'precision of our runs',
   })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .option('seeds', { ...SEEDS_FLAG, describe: 'one run of each side for each' })
+  .options(AGAIN_FLAG)
   .strict()
   .parseAsync();
 

@@ -7,7 +7,7 @@ import { trainTwin, type Twin, twinData, TWINS, writeTwins } from '../../example
 import { twinPaths } from '../../examples/shapes/write-twins.js';
 import { evaluateExplanations, evaluateHeads } from '../../src/node.js';
 import { mean, standardError } from '../report/statistics.js';
-import { KeptRuns } from '../data/kept-runs.js';
+import { KeptRuns, KEPT_RUNS_FLAGS, SEEDS_FLAG } from '../data/kept-runs.js';
 import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -15,9 +15,8 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nTrains twins over seeds, judges their explanations and heads, and writes the tables into docs/results.md. Runs that are done are kept ' +
       'in the cache, so a stopped command goes on where it was. About 20 minutes on 2 cores.',
   )
-  .option('seeds', { number: true, array: true, default: [0, 1, 2], describe: 'seeds of weights and order' })
-  .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .option('seeds', { ...SEEDS_FLAG, describe: 'seeds of weights and order' })
+  .options(KEPT_RUNS_FLAGS)
   .strict()
   .parseAsync();
 

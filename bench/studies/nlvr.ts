@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { AGAIN_FLAG } from '../data/kept-runs.js';
 import {
   createTrainingStep,
   type Dataset,
@@ -39,7 +40,7 @@ const flags = await yargs(hideBin(process.argv))
   .option('steps', { number: true, default: 200, describe: 'training steps' })
   .option('batch', { number: true, default: 32, describe: 'statements in a step' })
   .option('seed', { number: true, default: 0, describe: 'seed of the weights and of the order' })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .options(AGAIN_FLAG)
   .strict()
   .parseAsync();
 

@@ -5,7 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { trainTwin, type Twin, TWINS, writeTwins } from '../../examples/shapes/twins.js';
 import { twinPaths } from '../../examples/shapes/write-twins.js';
-import { KeptRuns } from '../data/kept-runs.js';
+import { KeptRuns, KEPT_RUNS_FLAGS } from '../data/kept-runs.js';
 import { writeSection } from '../report/results.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -13,8 +13,7 @@ const flags = await yargs(hideBin(process.argv))
     '$0 [flags]\n\nTrains every twin and writes the table into docs/results.md. Runs that are done are kept in the cache, so a stopped ' +
       'command goes on where it was. About 7 minutes on 2 cores.',
   )
-  .option('minutes', { number: true, default: Infinity, describe: 'start no run after so many minutes' })
-  .option('again', { boolean: true, default: false, describe: 'ignore cached runs' })
+  .options(KEPT_RUNS_FLAGS)
   .strict()
   .parseAsync();
 
