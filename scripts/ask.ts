@@ -1,6 +1,6 @@
 // visualbert ask: answers a question about a picture. A few seconds on a CPU, mostly for the detector, which the first call downloads.
 import type { Argv, CommandModule } from 'yargs';
-import { openQuestion, type OpenedQuestion } from '../src/node.js';
+import { DEFAULT_ASKED_MODEL, openQuestion, type OpenedQuestion } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
@@ -39,7 +39,7 @@ const ask: CommandModule<object, AskArguments> = {
       })
       .options({
         ...CHECKPOINT,
-        model: { ...CHECKPOINT.model, defaultDescription: 'uclanlp/visualbert-vqa' },
+        model: { ...CHECKPOINT.model, defaultDescription: DEFAULT_ASKED_MODEL },
         answers: {
           type: 'string',
           describe: 'list of answers, for a model without one',

@@ -53,10 +53,10 @@ const convert: CommandModule<object, ConvertArguments> = {
         'start from a plain BERT',
       ) as unknown as Argv<ConvertArguments>,
   handler: async (flags) => {
-    const { checkpoint, outDir, config, detector, json } = flags;
+    const { checkpoint, outDir, config, detector, format, json } = flags;
     const options = givenValues({ ...flags }, CONVERT_OPTIONS);
     if (detector !== undefined) {
-      if ((flags.format ?? 'safetensors') !== 'safetensors' || flags.allowIncomplete === true) {
+      if ((format !== undefined && format !== 'safetensors') || flags.allowIncomplete === true) {
         throw new ConfigError(
           'convert: detectors are only written as complete safetensors; leave out --format and --allow-incomplete',
         );

@@ -44,11 +44,6 @@ export function exampleFlags(task: TaskName | undefined): Record<string, Options
 /** Descriptions of options whose own descriptions differ between tasks. */
 const BY_TASK: Readonly<Record<string, string>> = {
   data: 'files of the examples, see --help of the task',
-  features: 'region features: a file or folder in any format of docs/data.md; several are joined',
-  questions: 'the questions (VQA 2.0, easy-VQA)',
-  captions: 'the captions (COCO)',
-  entities: 'folder of Flickr30k Entities',
-  split: 'list of image ids',
   answers: 'list of answers (.txt, .json); default: of the model',
 };
 

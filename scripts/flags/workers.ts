@@ -34,8 +34,8 @@ export interface WorkerArguments {
 }
 
 /** Whether this process only starts the workers. */
-export function isLauncher({ workers = 1 }: WorkerArguments): boolean {
-  return workers > 1 && process.env['TF_CONFIG'] === undefined;
+export function isLauncher({ workers }: WorkerArguments): boolean {
+  return workers !== undefined && workers > 1 && process.env['TF_CONFIG'] === undefined;
 }
 
 /**
@@ -43,7 +43,7 @@ export function isLauncher({ workers = 1 }: WorkerArguments): boolean {
  * @throws ConfigError for settings with which all workers would fail
  */
 export async function launch(
-  { workers = 1, maxRestarts, workerTimeout, backend }: WorkerArguments & BackendArguments,
+  { workers, maxRestarts, workerTimeout, backend }: WorkerArguments & BackendArguments,
   settings: RunSettings,
 ): Promise<number> {
   if (backend !== undefined && backend !== 'tensorflow')
