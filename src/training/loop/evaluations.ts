@@ -8,31 +8,27 @@ import { EXAMPLES_FILE } from '../report/run-facts.js';
 import { finiteOf } from '../run-folder/trainer-state.js';
 import { isBetter } from '../best.js';
 import { type RunContext } from './run-context.js';
-import { type EndReason } from './trainer-options.js';
-import { Validation } from './validation.js';
+import { type Validated, Validation } from './validation.js';
 
 /** Evaluates the validation examples of a run. */
 export class Evaluations<E> {
   /** Metrics of the last evaluation since this start. */
   last: Record<string, number> | null = null;
-  /** Why all workers stopped the last evaluation. */
-  stoppedBy: EndReason | null = null;
   private readonly validation: Validation<E> | null;
 
   constructor(private readonly run: RunContext<E>) {
     this.validation = run.validation === null ? null : new Validation(run, run.validation);
   }
 
-  /** Evaluates the current weights, or their moving average if used, and logs the result. Null when a signal interrupted it. */
-  async evaluate(): Promise<Record<string, number> | null> {
+  /** Evaluates the current weights, or their moving average if used, and logs the result. No metrics when a signal interrupted it. */
+  async evaluate(): Promise<Validated> {
     const { trainingStep, log, progress, stepsPerEpoch } = this.run;
-    if (this.validation === null) return null;
+    if (this.validation === null) return { metrics: null, stoppedBy: null };
     const { step } = trainingStep;
     const started = performance.now();
     const notes = new NoteCollector();
     const { metrics, stoppedBy } = await this.validation.evaluate((found) => found.forEach((note) => notes.add(note)));
-    this.stoppedBy = stoppedBy;
-    if (metrics === null) return null;
+    if (metrics === null) return { metrics, stoppedBy };
     const seconds = (performance.now() - started) / 1000;
     this.last = metrics;
     const isBest = this.rank(step, metrics);
@@ -40,7 +36,7 @@ export class Evaluations<E> {
     await this.logDetails(step, notes.summary(), isBest);
     const shown = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toFixed(4))}`);
     progress.line(`evaluation after step ${step}: ${shown.join(', ')}${isBest ? ' (best)' : ''}, ${duration(seconds)}`);
-    return metrics;
+    return { metrics, stoppedBy };
   }
 
   /** Whether early stopping ends the run here: too many evaluations in a row without improvement. */

@@ -130,10 +130,10 @@ export class Run<E> {
 
   private async evaluateAndSave(): Promise<EndReason | null> {
     const { callbacks, signals, trainingStep } = this.context;
-    const metrics = await this.evaluations.evaluate();
+    const { metrics, stoppedBy } = await this.evaluations.evaluate();
     await saveCheckpoint(this.context); // without metrics after a signal: the evaluation is then pending
-    this.isEndAgreed ||= this.evaluations.stoppedBy !== null;
-    if (metrics === null) return signals.received ?? this.evaluations.stoppedBy;
+    this.isEndAgreed ||= stoppedBy !== null;
+    if (metrics === null) return signals.received ?? stoppedBy;
     const answers = await Promise.all(callbacks.map((callback) => callback.onEvaluate?.(trainingStep.step, metrics)));
     if (answers.includes('stop')) return 'callback';
     return this.evaluations.stopsEarly() ? 'early' : signals.received;
