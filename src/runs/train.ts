@@ -94,6 +94,7 @@ export async function openTrainRun(settings: RunSettings, options: MonitoringOpt
       ? {}
       : { maxPositionEmbeddings: made.maxPositionEmbeddings, visualEmbeddingDim: made.visualEmbeddingDim };
   const opened = await openTask(settings.task, settings.data, { purpose: 'train', model: source, ...sizes, seed });
+  let close = (): Promise<void> => opened.close();
   try {
     const model = await createRunModel({
       architecture: opened.architecture,
@@ -104,6 +105,10 @@ export async function openTrainRun(settings: RunSettings, options: MonitoringOpt
       seed,
       allowFreshWeights: true,
     });
+    close = async () => {
+      model.dispose();
+      await opened.close();
+    };
     const parts: TrainerParts<unknown> = {
       model,
       task: opened.task,
@@ -127,13 +132,10 @@ export async function openTrainRun(settings: RunSettings, options: MonitoringOpt
       readExamples: (onExample) =>
         readExamples([opened.data, ...(opened.validation === null ? [] : [opened.validation])], onExample),
       newHead: newHeadOf(model),
-      close: async () => {
-        model.dispose();
-        await opened.close();
-      },
+      close,
     };
   } catch (error) {
-    await opened.close();
+    await close();
     throw error;
   }
 }

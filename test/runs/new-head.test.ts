@@ -1,6 +1,7 @@
 // The initial head of a run: the checkpoint's if its classes are those of the data, else a new one.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForQuestionAnswering } from '../../src/models/question-answering.js';
@@ -34,19 +35,24 @@ beforeAll(async () => {
   write('unnamed/vocab.txt', vocabulary.join('\n'));
 });
 
-/** What `train vqa` starts from: its plan, and whether the head is that of the checkpoint. */
-async function start(
-  options: Record<string, unknown>,
-): Promise<{ newHead: unknown; isKept: boolean; labels: Readonly<Record<number, string>> }> {
+/** The data of two questions. */
+function twoQuestions(options: Record<string, unknown>): Record<string, unknown> {
   const questions = { questions: [1, 2].map((id) => ({ question_id: id, image_id: id, question: 'What is it?' })) };
   const annotations = { annotations: [1, 2].map((id) => ({ question_id: id, answers: [{ answer: answers[id] }] })) };
-  const data = {
+  return {
     questions: write('q.json', JSON.stringify(questions)),
     annotations: write('a.json', JSON.stringify(annotations)),
     features: writeFeatureFolder(join(folder, 'features'), ['1', '2'], 3, 4),
     minimumAnswerCount: 1,
     ...options,
   };
+}
+
+/** What `train vqa` starts from: its plan, and whether the head is that of the checkpoint. */
+async function start(
+  options: Record<string, unknown>,
+): Promise<{ newHead: unknown; isKept: boolean; labels: Readonly<Record<number, string>> }> {
+  const data = twoQuestions(options);
   const run = await openTrainRun({ task: 'vqa', model: unnamed, data, arguments: { outputDir: join(folder, 'run') } });
   await run.close();
   const opened = await openTask('vqa', data, { purpose: 'train', model: unnamed });
@@ -95,4 +101,18 @@ test('a head with other names is replaced, one with the same names kept', async 
   };
   expect(await replaced(answers)).toEqual([]);
   expect(await replaced(['a', 'b', 'c'])).toEqual(['cls.bias', 'cls.weight']);
+});
+
+test('a run that cannot be opened frees its model', async () => {
+  const settings = {
+    task: 'vqa' as const,
+    model: unnamed,
+    data: twoQuestions({}),
+    arguments: { outputDir: join(folder, 'other') },
+  };
+  const before = tf.memory().numTensors;
+  await expect(openTrainRun(settings, { callback: [] } as object)).rejects.toThrow(
+    /^Trainer: unknown callback; known: model, task, train, /,
+  );
+  expect(tf.memory().numTensors).toBe(before);
 });

@@ -1,5 +1,6 @@
 // Trains a model on a task: epochs, evaluations, checkpoints, early stopping, and exact resuming. Independent of vision and language.
 import { type ResolvedTrainingArguments, resolveTrainingArguments } from '../arguments.js';
+import { requireKnown } from '../../options.js';
 import { writeReport } from '../report/report.js';
 import { lockRunFolder, makeRunFolder } from '../run-folder/run-folder.js';
 import { openRun } from './open-run.js';
@@ -20,10 +21,11 @@ export class Trainer<E> {
 
   /** @throws ConfigError for arguments that are unknown or out of range, and for an empty data set */
   constructor(options: TrainerOptions<E>);
-  /** With arguments that are resolved, as `resolveTrainingArguments` returns them. */
+  /** @internal With arguments that are resolved: those of a run that is opened from its settings. */
   constructor(parts: TrainerParts<E>, resolved: ResolvedTrainingArguments);
   constructor(options: TrainerParts<E>, resolved?: ResolvedTrainingArguments) {
     const { parts, others } = separateParts(options);
+    if (resolved !== undefined) requireKnown('Trainer', others, Object.keys(parts));
     this.plan = planRun(parts, resolved ?? resolveTrainingArguments(others));
   }
 
