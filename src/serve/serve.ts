@@ -41,20 +41,23 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   const task = requireServed(named ?? (await tasksOfCheckpoint(model))[0]);
   const images = await ServedImages.open({ model, ...defined({ features, pixels, pictures, detector }) });
   const metrics = createMetrics(packages);
-  let service: ModelService<ServedName> | null = null;
+  const loaded = await pipeline(task, model, { ...loading, batchSize }).catch(async (error: unknown) => {
+    await images.close();
+    throw error;
+  });
+  const queue = { batchSize, waiting: bounds.waiting, seconds: bounds.seconds, onBatch: metrics.observeBatch };
+  const service = new ModelService(loaded as Pipeline<ServedName>, images, queue);
   try {
-    const loaded = (await pipeline(task, model, { ...loading, batchSize })) as Pipeline<ServedName>;
-    const queue = { batchSize, waiting: bounds.waiting, seconds: bounds.seconds, onBatch: metrics.observeBatch };
-    const running = (service = new ModelService(loaded, images, queue));
-    const state = { isWarm: false, isClosing: false };
+    let isWarm = false;
+    const closing = new AbortController();
     const problem = (): string | null => {
-      if (!state.isWarm) return 'the model is warming up';
-      return running.queue.isFull ? 'busy: the queue of requests is full' : null;
+      if (!isWarm) return 'the model is warming up';
+      return service.queue.isFull ? 'busy: the queue of requests is full' : null;
     };
-    const app = await createApp(packages, running, { host, token: asked, limits: bounds, logLevel, metrics, problem });
-    app.addHook('onSend', async (_, reply) => void (state.isClosing && reply.header('connection', 'close')));
+    const app = await createApp(packages, service, { host, token: asked, limits: bounds, logLevel, metrics, problem });
+    app.addHook('onSend', async (_, reply) => void (closing.signal.aborted && reply.header('connection', 'close')));
     await app.listen({ host, port });
-    const ready = warmUp(running).then(() => void (state.isWarm = true));
+    const ready = warmUp(service, closing.signal).then(() => void (isWarm = true));
     ready.catch((error: unknown) => app.log.error(error, 'warming up the model failed'));
     const { port: taken } = app.server.address() as AddressInfo;
     return {
@@ -63,14 +66,14 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
       log: app.log,
       ready,
       close: async () => {
-        state.isClosing = true;
+        closing.abort();
         const late = setTimeout(() => app.server.closeAllConnections(), 1000 * bounds.seconds);
         await app.close().finally(() => clearTimeout(late));
-        await running.close();
+        await service.close();
       },
     };
   } catch (error) {
-    await (service?.close() ?? images.close());
+    await service.close();
     throw error;
   }
 }
@@ -85,7 +88,7 @@ function requireServed(task: string): ServedName {
 }
 
 /** Runs the task's sample with the first image of the store, or with regions of zeros. */
-async function warmUp(service: ModelService<ServedName>): Promise<void> {
+async function warmUp(service: ModelService<ServedName>, signal: AbortSignal): Promise<void> {
   const { images, task } = service;
   const [id] = images.search('', 0, 1).ids;
   const { visualEmbeddingDim: dim } = service.describe();
@@ -94,5 +97,5 @@ async function warmUp(service: ModelService<ServedName>): Promise<void> {
     features: new Float32Array(USUAL_REGIONS * dim),
   };
   const regions = id === undefined ? zeros : await images.regionsOf(id);
-  await service.warmUp(task.inputOf(task.sample, task.hasSeveralImages ? [regions, regions] : [regions]));
+  await service.warmUp(task.inputOf(task.sample, task.hasSeveralImages ? [regions, regions] : [regions]), signal);
 }

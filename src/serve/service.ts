@@ -24,7 +24,6 @@ export class ModelService<T extends ServedName> {
   readonly task: ServedTask<T>;
   readonly queue: ModelQueue;
   private readonly access: PipelineAccess<T>;
-  private isClosing = false;
 
   constructor(
     readonly pipeline: Pipeline<T>,
@@ -79,10 +78,10 @@ export class ModelService<T extends ServedName> {
     };
   }
 
-  /** Runs an input in batches of each size that is recorded, so that no request waits for a recording. */
-  async warmUp(input: PipelineInput<T>): Promise<void> {
+  /** Runs an input in batches of each size that is recorded, so that no request waits for a recording. @param signal ends it after a batch */
+  async warmUp(input: PipelineInput<T>, signal: AbortSignal): Promise<void> {
     const example = await this.access.head.encode(input);
-    for (let size = 1; !this.isClosing; size = Math.min(2 * size, this.options.batchSize)) {
+    for (let size = 1; !signal.aborted; size = Math.min(2 * size, this.options.batchSize)) {
       const examples: PipelineExample[] = Array.from({ length: size }, () => example);
       await this.queue.alone(() => this.access.run(this.access.collate(examples)));
       if (size >= this.options.batchSize) return;
@@ -91,7 +90,6 @@ export class ModelService<T extends ServedName> {
 
   /** Finishes waiting and running requests, and frees the model. */
   async close(): Promise<void> {
-    this.isClosing = true;
     await this.queue.idle();
     await this.pipeline.dispose();
     await this.images.close();
