@@ -90,6 +90,12 @@ export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The names of the values that differ between two tables, compared as JSON. */
+export function differingNames<T extends object>(one: T, other: T): (keyof T & string)[] {
+  const names = Object.keys({ ...one, ...other }) as (keyof T & string)[];
+  return names.filter((name) => JSON.stringify(one[name]) !== JSON.stringify(other[name]));
+}
+
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null;
 const has = (value: unknown, ...methods: readonly PropertyKey[]): boolean =>
   isObject(value) && methods.every((name) => typeof value[name] === 'function');

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../errors.js';
 import { locateModel } from '../models/pretrained/open-weights.js';
-import { isTable, parseOptions, requirePaths, shown, text } from '../options.js';
+import { differingNames, isTable, parseOptions, requirePaths, shown, text } from '../options.js';
 import type { RawTensors } from '../raw-tensor.js';
 import { inShardOrder, type Shard } from '../shard.js';
 import { openTask } from '../tasks/open-task.js';
@@ -108,13 +108,14 @@ function requireSameEvaluation({ name, traits }: EvaluationPart, first: Evaluati
   throw new DataError(`${name}: is of another evaluation than ${first.name}: ${differing.join('; ')}`);
 }
 
-/** What differs between two values, one text for each name, inside of inner objects too: `data.features is "a", there "b"`. */
-function differences(here: unknown, there: unknown, name = ''): string[] {
-  if (!isTable(here) || !isTable(there))
-    return JSON.stringify(here) === JSON.stringify(there) ? [] : [`${name} is ${shown(here)}, there ${shown(there)}`];
-  return Object.keys({ ...here, ...there }).flatMap((key) =>
-    differences(here[key], there[key], name === '' ? key : `${name}.${key}`),
-  );
+/** What differs between two tables, one text for each name, inside of inner tables too: `data.features is "a", there "b"`. */
+function differences(here: Record<string, unknown>, there: Record<string, unknown>, prefix = ''): string[] {
+  return differingNames(here, there).flatMap((name) => {
+    const [own, other] = [here[name], there[name]];
+    return isTable(own) && isTable(other)
+      ? differences(own, other, `${prefix}${name}.`)
+      : [`${prefix}${name} is ${shown(own)}, there ${shown(other)}`];
+  });
 }
 
 /** CRC-32 of a model's weights, in the order of their names. */

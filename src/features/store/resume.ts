@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, readText, writeTextAtomic } from '#platform';
 import { DataError, withFileName } from '../../errors.js';
+import { differingNames } from '../../options.js';
 import { requireFilePath } from '../../platform/files.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import {
@@ -148,9 +149,7 @@ async function readJournal(journal: string, traits: StoreTraits, path: string): 
 /** The differences between the traits of two runs; null when there is none. */
 function changedTraits(begun: unknown, now: StoreTraits): string | null {
   const [before, after] = [fieldsOf(begun), fieldsOf(now)];
-  const changed = Object.keys({ ...before, ...after }).filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  );
+  const changed = differingNames(before, after);
   if (changed.length === 0) return null;
   const text = (fields: Record<string, unknown>): string =>
     changed.map((name) => `${name} ${JSON.stringify(fields[name])}`).join(', ');

@@ -1,5 +1,6 @@
 // The trainer state in a checkpoint, and the comparison of settings when a run resumes.
 import { TrainingError } from '../../errors.js';
+import { differingNames } from '../../options.js';
 import { argumentRole, type TrainingArguments } from '../arguments.js';
 
 /** The best evaluation so far. */
@@ -72,18 +73,12 @@ export function requireSameRun(
 }
 
 function differences(saved: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys({ ...saved, ...now }).flatMap((key) => {
-    const [before, after] = [saved, now].map((all) => JSON.stringify(all[key]));
-    return argumentRole(key).variesByStart === true || before === after
-      ? []
-      : [`\`${key}\` was ${before ?? 'not set'}, is ${after ?? 'not set'}`];
-  });
+  const fixed = differingNames(saved, now).filter((name) => argumentRole(name).variesByStart !== true);
+  const text = (value: unknown): string => JSON.stringify(value) ?? 'not set';
+  return fixed.map((name) => `\`${name}\` was ${text(saved[name])}, is ${text(now[name])}`);
 }
 
 /** Differences in the environment, one line each, with which the result is not bit-identical. */
 export function environmentChanges(saved: RunEnvironment, now: RunEnvironment): string[] {
-  return Object.entries(now).flatMap(([key, value]) => {
-    const before = saved[key as keyof RunEnvironment];
-    return before === value ? [] : [`${key} was ${before}, is ${value}`];
-  });
+  return differingNames(saved, now).map((name) => `${name} was ${saved[name]}, is ${now[name]}`);
 }
