@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { namedDetector } from '../src/node.js';
 import { markdownTable, type Row } from './report/rows.js';
 import { median } from './report/statistics.js';
-import { benchCache, canImport, packageRoot, pythonFile } from './subjects/python-env.js';
+import { benchCache, canImport, checkoutFolder, pythonFile } from './subjects/python-env.js';
 import { Subject } from './subjects/subject.js';
 
 /** The names of their files, as published by their authors. */
@@ -52,7 +52,7 @@ async function measureDetector(
 ): Promise<Row[]> {
   const config = namedDetector(name);
   const folder = detectorFolder(python, name, JSON.stringify(config));
-  const ours = new Subject(`tfjs compiled ${precision}`, process.execPath, [join(packageRoot(), 'dist', 'bench', 'subjects', 'detector-subject.js')]); // prettier-ignore
+  const ours = new Subject(`tfjs compiled ${precision}`, process.execPath, [join(checkoutFolder(), 'dist', 'bench', 'subjects', 'detector-subject.js')]); // prettier-ignore
   const theirs = new Subject(`PyTorch eager ${precision}`, python, [pythonFile('detector.py')]);
   const subjects = [ours, theirs];
   try {

@@ -5,7 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { readVcrImages, readVcrScene, selectBackend, VcrFeatureExtractor, vcrRegions } from '../src/node.js';
 import { median } from './report/statistics.js';
-import { benchCache, canImport, packageRoot } from './subjects/python-env.js';
+import { benchCache, canImport, checkoutFolder } from './subjects/python-env.js';
 import { readTensors } from './subjects/tensors.js';
 
 const REPEATS = 7;
@@ -23,7 +23,7 @@ if (!canImport(python, 'torch, torchvision.ops, PIL, matplotlib, safetensors')) 
   throw new Error(`${python} cannot import torch, torchvision, PIL, matplotlib and safetensors; set VISUALBERT_PYTHON`);
 }
 const folder = join(benchCache(), 'vcr');
-const maker = join(packageRoot(), 'test', 'fixtures', 'make_vcr.py');
+const maker = join(checkoutFolder(), 'test', 'fixtures', 'make_vcr.py');
 const theirs = JSON.parse(execFileSync(python, [maker, '--full', folder], { encoding: 'utf8' })) as Measurements;
 
 interface Measurements {

@@ -7,7 +7,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { enginesFolder } from '../../src/engine/load/paths.js';
 import { cudaReport } from '../../src/engine/load/cuda.js';
-import { canImport, packageRoot } from '../subjects/python-env.js';
+import { canImport, checkoutFolder } from '../subjects/python-env.js';
 import { dryReport } from './dry.js';
 
 const flags = await yargs(hideBin(process.argv))
@@ -62,7 +62,7 @@ function installEngine(): void {
 /** Runs a program and shows its errors; `output` is its standard output. */
 function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): { ok: boolean; output: string } {
   const { status, stdout, error } = spawnSync(program, args, {
-    ...{ cwd: packageRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
+    ...{ cwd: checkoutFolder(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
     env: { ...process.env, VISUALBERT_DEVICE: 'gpu', ...env },
   });
   return { ok: status === 0, output: error === undefined ? stdout : `${program}: ${error.message}` };

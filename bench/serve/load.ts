@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { packageRoot, pythonFile } from '../subjects/python-env.js';
+import { checkoutFolder, pythonFile } from '../subjects/python-env.js';
 
 /** A server in a process of its own. */
 export interface ServedProcess {
@@ -32,7 +32,7 @@ const POLL_MS = 200;
 /** `visualbert serve`. */
 export function startOurs(files: ServerFiles): Promise<ServedProcess> {
   const { model, store, threads, batch } = files;
-  const command = join(packageRoot(), 'dist', 'scripts', 'visualbert.js');
+  const command = join(checkoutFolder(), 'dist', 'scripts', 'visualbert.js');
   const settings = ['--threads', `${threads}`, '--batch-size', `${batch}`, '--log-level', 'warn'];
   return start('visualbert serve', process.execPath, (port) => [
     ...[command, 'serve', '--model', model, '--features', store, '--port', `${port}`, '--backend', 'tensorflow'],

@@ -66,10 +66,10 @@ export function canImport(python: string, modules: string): boolean {
 
 /** A file of bench/python, from the sources or from the build. */
 export function pythonFile(name: string): string {
-  return join(packageRoot(), 'bench', 'python', name);
+  return join(checkoutFolder(), 'bench', 'python', name);
 }
 
 /** The checkout, whose Python files and data are needed by measurements. */
-export function packageRoot(): string {
+export function checkoutFolder(): string {
   return process.cwd();
 }

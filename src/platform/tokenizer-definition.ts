@@ -7,7 +7,7 @@ import {
   fileIn,
   type Json,
   readObject,
-  readSettings,
+  readTokenizerSettings,
   type SpecialName,
   type TokenizerSettings,
   tokensOfJson,
@@ -37,7 +37,7 @@ const GENERIC_CLASSES = new Set(['PreTrainedTokenizer', 'TokenizersBackend']);
  * @throws DataError when files are damaged, none has a vocabulary, or a special token is missing
  */
 export function readDefinition(files: TokenizerFiles, folder = ''): TokenizerDefinition {
-  const settings = readSettings(files, folder);
+  const settings = readTokenizerSettings(files, folder);
   const given = readObject(files, 'tokenizer.json', folder);
   const model = (given['model'] ?? {}) as Json;
   const isWordPiece = model['type'] === 'WordPiece' || (model['type'] === undefined && model['merges'] === undefined);

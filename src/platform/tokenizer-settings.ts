@@ -66,7 +66,7 @@ export function fileIn(folder: string, file: string): string {
  * @throws DataError for a file that is damaged or holds other types than expected
  * @see huggingface/transformers 5.24 `tokenization_utils_base.py`, _from_pretrained; `tokenization_utils_tokenizers.py`, __init__
  */
-export function readSettings(files: TokenizerFiles, folder: string): TokenizerSettings {
+export function readTokenizerSettings(files: TokenizerFiles, folder: string): TokenizerSettings {
   const where = fileIn(folder, 'tokenizer_config.json');
   const config = readObject(files, 'tokenizer_config.json', folder);
   const decoder = config['added_tokens_decoder'];

@@ -11,7 +11,7 @@ import {
 import type { LoadingReport } from '../models/pretrained/types.js';
 import type { VisualBertPreTrainedModel } from '../models/pretrained-model.js';
 import { createRunModel, readModelConfig } from './model-classes.js';
-import { pictureReader } from '../tasks/shared/notes.js';
+import { folderPictures } from '../tasks/shared/notes.js';
 import { resolveTaskOptions } from '../tasks/shared/options.js';
 import { openTask } from '../tasks/open-task.js';
 import { fixedSettingsOf, withSample } from './same-run.js';
@@ -115,7 +115,7 @@ export async function openTrainRun(settings: RunSettings, options: MonitoringOpt
       train: await withSample(opened.data, opened.task, seed),
       ...(opened.validation === null ? {} : { validation: await withSample(opened.validation, opened.task, seed) }),
       ...watching,
-      readPicture: await pictureReader([...featurePaths(settings.data), ...pictures]),
+      readPicture: await folderPictures([...featurePaths(settings.data), ...pictures]),
       saveAssets: (dir) => opened.processor.savePretrained(dir, { trainedWith: opened.detector }),
       settings: { model: source, ...defined({ modelConfig }), data: settings.data, startedIn: process.cwd() },
       fixedSettings: fixedSettingsOf(settings, model.config),

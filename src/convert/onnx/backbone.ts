@@ -22,7 +22,7 @@ export interface BackboneValues {
 }
 
 /** Chooses the states that a head reads: `[b, s, h]` to `[b, q, h]`. */
-export type Choice = (states: Value) => Value;
+export type StateChoice = (states: Value) => Value;
 
 /**
  * The states of the sequence, `[b, s, h]`, or those that `choose` takes, `[b, q, h]`: the last layer then computes no others.
@@ -33,7 +33,7 @@ export function backbone(
   prefix: string,
   inputs: BackboneValues,
   config: VisualBertConfig,
-  choose: Choice = (states) => states,
+  choose: StateChoice = (states) => states,
 ): Value {
   const embedded = embeddings(g, `${prefix}embeddings`, inputs, config);
   const mask = g.add('Concat', [inputs.attentionMask, inputs.visualAttentionMask], { axis: 1 });
@@ -57,7 +57,7 @@ function encoder(
   embedded: Value,
   bias: Value,
   config: VisualBertConfig,
-  choose: Choice,
+  choose: StateChoice,
 ): Value {
   const { numHiddenLayers, numAttentionHeads, prunedHeads } = config;
   let x = embedded;

@@ -1,7 +1,7 @@
 // Every class of the family as an ONNX graph: its inputs, the body, its head and its outputs, named as in transformers.
 import type { VisualBertConfig } from '../../config/config.js';
 import type { Architecture } from '../../models/pretrained/classify.js';
-import { backbone, type BackboneValues, type Choice } from './backbone.js';
+import { backbone, type BackboneValues, type StateChoice } from './backbone.js';
 import { type Axis, GraphBuilder, type OnnxGraph, type Value } from './graph-builder.js';
 import { DATA_TYPES } from './messages.js';
 import { classifier, linear, maskedLmHead, pooler, regionToPhraseAttention } from './layers.js';
@@ -89,12 +89,12 @@ function joinChoices(g: GraphBuilder, inputs: BackboneValues, sizes: Value): Bac
   return Object.fromEntries(joined) as BackboneValues;
 }
 
-function firstPosition(g: GraphBuilder): Choice {
+function firstPosition(g: GraphBuilder): StateChoice {
   return (states) => g.slice(states, 1, g.integers(0), g.integers(1));
 }
 
 /** Where the authors read the answer: number `sum(attention_mask) - 2` of each row. */
-function lastTokenButOne(g: GraphBuilder, mask: Value): Choice {
+function lastTokenButOne(g: GraphBuilder, mask: Value): StateChoice {
   const attended = g.add('Cast', [g.add('Not', [g.add('Equal', [mask, g.integer(0)])])], { to: DATA_TYPES.int64 });
   const counts = g.add('ReduceSum', [attended, g.integers(1)], { keepdims: 1 }); // [b, 1]
   const positions = g.add('Max', [g.add('Sub', [counts, g.integer(2)]), g.integer(0)]);

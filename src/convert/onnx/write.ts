@@ -103,7 +103,7 @@ async function writeData(
 }
 
 /** The bytes of model.onnx but for the values in it. The graph is its last field, and the parameters are those of the graph. */
-interface Layout {
+interface FileLayout {
   start: Uint8Array;
   /** What precedes the values of each parameter, or is the parameter where its values lie elsewhere. */
   heads: Uint8Array[];
@@ -114,7 +114,7 @@ function layoutOf(
   { name, nodes: node, inputs: input, outputs: output, constants: initializer }: OnnxGraph,
   parameters: readonly StoredParameter[],
   locations: ReadonlyMap<string, Location>,
-): Layout {
+): FileLayout {
   const model = encodeMessage('Model', {
     irVersion: IR_VERSION,
     producerName: 'visualbert-tfjs',

@@ -65,7 +65,7 @@ export interface NativeResult {
 const RESULTS = { copied: 0, held: 1, shared: 2 } as const;
 
 /** Values by the output that they are fed to. */
-export type Feeds = readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[];
+export type FedValues = readonly (readonly [OutputNumber, NativeArray | Handle<'tensor'>])[];
 
 /** The functions of native/graph/graph.cc. */
 export interface GraphAddon {
@@ -91,7 +91,7 @@ export interface GraphAddon {
   returnMemory(): void;
   run(
     graph: Handle<'graph'>,
-    feeds: Feeds,
+    feeds: FedValues,
     fetches: readonly OutputNumber[],
     targets: readonly number[],
     runOptions: Uint8Array,
@@ -162,7 +162,7 @@ export class NativeGraph {
 
   /** Runs on a worker thread. Feeds are copied before this returns. Rejects with EngineError. */
   async run(
-    feeds: Feeds,
+    feeds: FedValues,
     fetches: readonly OutputNumber[],
     targets: readonly number[],
     runOptions: Uint8Array = NO_OPTIONS,
@@ -174,7 +174,7 @@ export class NativeGraph {
 
   /** The values of outputs, left in native memory to be fed to another graph. */
   async hold(
-    feeds: Feeds,
+    feeds: FedValues,
     fetches: readonly OutputNumber[],
     targets: readonly number[] = [],
   ): Promise<Handle<'tensor'>[]> {
@@ -187,7 +187,7 @@ export class NativeGraph {
   }
 
   /** The values of outputs in TensorFlow's own memory: for variables that no later run writes. */
-  async share(feeds: Feeds, fetches: readonly OutputNumber[]): Promise<NativeResult[]> {
+  async share(feeds: FedValues, fetches: readonly OutputNumber[]): Promise<NativeResult[]> {
     return (await this.start(feeds, fetches, [], NO_OPTIONS, RESULTS.shared)).results as NativeResult[];
   }
 
@@ -197,7 +197,7 @@ export class NativeGraph {
   }
 
   private start(
-    feeds: Feeds,
+    feeds: FedValues,
     fetches: readonly OutputNumber[],
     targets: readonly number[],
     runOptions: Uint8Array,

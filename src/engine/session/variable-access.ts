@@ -4,7 +4,7 @@ import {
   firstOutput,
   TF_ATTR,
   TF_DTYPE,
-  type Feeds,
+  type FedValues,
   type Handle,
   type NativeArray,
   type NativeGraph,
@@ -69,7 +69,7 @@ export class VariableAccess {
   constructor(private readonly graph: NativeGraph) {}
 
   /** Registers resources, which can then be read and written. @param targets further operations of the same run. */
-  async enter(resources: readonly Resource[], feeds: Feeds = [], targets: readonly number[] = []): Promise<void> {
+  async enter(resources: readonly Resource[], feeds: FedValues = [], targets: readonly number[] = []): Promise<void> {
     if (resources.length === 0) return;
     const handles = resources.map(({ handle }) => handle);
     const held = await this.graph.hold(feeds, handles, targets);
@@ -104,7 +104,7 @@ export class VariableAccess {
     const writer = this.fileWriters.get(kindOf(resource), () => this.addFileWriter(resource));
     const numbers = BigUint64Array.from([descriptor, offset, ...shape], BigInt);
     const location = { dtype: TF_DTYPE.uint64, shape: [numbers.length], data: numbers };
-    const feeds: Feeds = [this.feedOf(resource, writer), [writer.value, location]];
+    const feeds: FedValues = [this.feedOf(resource, writer), [writer.value, location]];
     const { results } = await this.graph.run(feeds, [writer.areFinite], [writer.assign]);
     onRead(new Uint8Array(results[0]?.buffer ?? [])[0] === 1);
   }
@@ -122,17 +122,17 @@ export class VariableAccess {
     await this.graph.run([feed, [value, tensor]], [], [assign]);
   }
 
-  private reading(resource: Resource): { feed: Feeds[number]; value: OutputNumber } {
+  private reading(resource: Resource): { feed: FedValues[number]; value: OutputNumber } {
     const reader = this.readers.get(kindOf(resource), () => this.addReader(resource));
     return { feed: this.feedOf(resource, reader), value: reader.value };
   }
 
-  private writing(resource: Resource, dtype: number): { feed: Feeds[number]; value: OutputNumber; assign: number } {
+  private writing(resource: Resource, dtype: number): { feed: FedValues[number]; value: OutputNumber; assign: number } {
     const writer = this.writers.get([...kindOf(resource), dtype], () => this.addWriter(resource, dtype));
     return { feed: this.feedOf(resource, writer), value: writer.value, assign: writer.assign };
   }
 
-  private feedOf({ handle }: Resource, { number }: Reader): Feeds[number] {
+  private feedOf({ handle }: Resource, { number }: Reader): FedValues[number] {
     return [number, this.numbers.get(handle) as NativeArray]; // only entered resources are read
   }
 

@@ -4,10 +4,10 @@ import { DataError } from '../../errors.js';
 import type { FlatTable } from '../flat-table.js';
 import { decodeArray, type NumericArray } from '../npy.js';
 import { damaged } from './damage.js';
-import type { Layout } from './schema.js';
+import type { ColumnLayout } from './schema.js';
 
 /** A batch of rows: the location of its buffers in the file. */
-export interface Batch {
+export interface RecordBatch {
   rows: number;
   /** Values and nulls of each layout node. */
   nodes: (readonly [length: number, nulls: number])[];
@@ -19,7 +19,7 @@ export interface Batch {
 const MAX_VALUES = 1 << 28;
 
 /** The batch that a message describes, whose buffers begin at byte `body`. @throws DataError when it is compressed or damaged. */
-export function readBatch(source: ByteSource, header: FlatTable, body: number): Batch {
+export function readRecordBatch(source: ByteSource, header: FlatTable, body: number): RecordBatch {
   if (header.table(3) !== null)
     throw new DataError(`${source.name}: is compressed; write it with pyarrow.ipc.IpcWriteOptions(compression=None)`);
   const rows = header.int64(0);
@@ -32,7 +32,7 @@ export function readBatch(source: ByteSource, header: FlatTable, body: number): 
 export class BatchReader {
   constructor(
     private readonly source: ByteSource,
-    private readonly batch: Batch,
+    private readonly batch: RecordBatch,
     private readonly column: string,
   ) {}
 
@@ -41,7 +41,7 @@ export class BatchReader {
   }
 
   /** Rows `[from, to)` of a layout, as `[to - from, ...]`. */
-  async numbers(layout: Layout, from: number, to: number): Promise<NumericArray> {
+  async numbers(layout: ColumnLayout, from: number, to: number): Promise<NumericArray> {
     this.requireNoNulls(layout);
     if (layout.kind === 'number') {
       const shape = [to - from];
@@ -62,7 +62,7 @@ export class BatchReader {
   }
 
   /** All rows as texts. */
-  async ids(layout: Layout): Promise<string[]> {
+  async ids(layout: ColumnLayout): Promise<string[]> {
     this.requireNoNulls(layout);
     const { rows } = this.batch;
     if (layout.kind === 'text') {
@@ -105,7 +105,7 @@ export class BatchReader {
     return this.source.read(offset + from, to - from);
   }
 
-  private requireNoNulls(layout: Layout): void {
+  private requireNoNulls(layout: ColumnLayout): void {
     const nulls = layout.kind === 'other' ? 0 : (this.batch.nodes[layout.node]?.[1] ?? 0);
     if (nulls !== 0) throw new DataError(`${this.where}: holds ${nulls} nulls; every image needs its values`);
   }

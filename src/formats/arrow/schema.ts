@@ -5,11 +5,11 @@ import type { FlatTable } from '../flat-table.js';
 import { damaged } from './damage.js';
 
 /** How the values of a column are laid out in the buffers of a batch. */
-export type Layout =
+export type ColumnLayout =
   | { kind: 'number'; dtype: string; bytes: number; node: number; buffer: number }
   | { kind: 'text'; offsetBytes: number; node: number; buffer: number }
-  | { kind: 'list'; offsetBytes: number; node: number; buffer: number; child: Layout }
-  | { kind: 'rows'; size: number; node: number; child: Layout }
+  | { kind: 'list'; offsetBytes: number; node: number; buffer: number; child: ColumnLayout }
+  | { kind: 'rows'; size: number; node: number; child: ColumnLayout }
   | { kind: 'other'; what: string };
 
 const MAX_FIELDS = 10_000;
@@ -36,18 +36,18 @@ const BUFFERS: Readonly<Record<string, number>> = {
 };
 
 /** The layouts of all columns. Nodes and buffers are numbered through the fields, parents before children. */
-export function readSchema(source: ByteSource, schema: FlatTable): Map<string, Layout> {
+export function readSchema(source: ByteSource, schema: FlatTable): Map<string, ColumnLayout> {
   if (schema.int16(0) !== 0)
     throw new DataError(`${source.name}: is big-endian; write it again on a little-endian machine`);
   let [node, buffer, fields] = [0, 0, 0];
-  const layoutOf = (field: FlatTable): Layout => {
+  const layoutOf = (field: FlatTable): ColumnLayout => {
     if (++fields > MAX_FIELDS) throw damaged(source, `more than ${MAX_FIELDS} fields`);
     const type = field.table(3);
     const isDictionary = field.table(4) !== null;
     const what = isDictionary ? 'Dictionary' : (TYPES[field.uint8(2)] ?? `type ${field.uint8(2)}`);
     const first = { node: node++, buffer: buffer + 1 }; // after the validity bitmap
-    const children = (): Layout[] => (isDictionary ? [] : field.tables(5).map(layoutOf));
-    const child = (): Layout => children()[0] ?? { kind: 'other', what: `${what} of nothing` };
+    const children = (): ColumnLayout[] => (isDictionary ? [] : field.tables(5).map(layoutOf));
+    const child = (): ColumnLayout => children()[0] ?? { kind: 'other', what: `${what} of nothing` };
     const isLarge = what.startsWith('Large');
     switch (what) {
       case 'Int':

@@ -4,10 +4,10 @@
 // memory runs out. Only the part of the format that feature tables use is supported: numbers, texts and lists.
 import type { ByteSource } from '../../byte-source.js';
 import type { NumericArray } from '../npy.js';
-import { type Batch, BatchReader, readBatch } from './batch.js';
+import { type RecordBatch, BatchReader, readRecordBatch } from './batch.js';
 import { checked, damaged } from './damage.js';
 import { messages } from './messages.js';
-import { type Layout, readSchema } from './schema.js';
+import { type ColumnLayout, readSchema } from './schema.js';
 
 /** An open Arrow file. Rows are numbered through all batches. */
 export interface ArrowTable {
@@ -28,24 +28,25 @@ const [SCHEMA, DICTIONARY, BATCH] = [1, 2, 3];
  * @see https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc
  */
 export async function openArrow(source: ByteSource): Promise<ArrowTable> {
-  let layouts: Map<string, Layout> | null = null;
-  const batches: Batch[] = [];
+  let layouts: Map<string, ColumnLayout> | null = null;
+  const batches: RecordBatch[] = [];
   for await (const { type, header, body } of messages(source)) {
     if (type === SCHEMA && layouts === null) layouts = checked(source, () => readSchema(source, header));
-    else if (type === BATCH && layouts !== null) batches.push(checked(source, () => readBatch(source, header, body)));
+    else if (type === BATCH && layouts !== null)
+      batches.push(checked(source, () => readRecordBatch(source, header, body)));
     else if (type !== DICTIONARY) throw damaged(source, `a message of type ${type} at byte ${body}`);
   }
   if (layouts === null) throw damaged(source, 'it has no schema');
   const columns = layouts;
   const starts = startsOf(batches);
-  const layoutOf = (column: string): Layout => columns.get(column) ?? { kind: 'other', what: 'no column' };
+  const layoutOf = (column: string): ColumnLayout => columns.get(column) ?? { kind: 'other', what: 'no column' };
   return {
     columns: [...columns.keys()],
     rows: starts.at(-1) ?? 0,
     numbers: async (column, row) => {
       const index = batchOf(starts, row);
       const inBatch = row - (starts[index] as number);
-      const reader = new BatchReader(source, batches[index] as Batch, column);
+      const reader = new BatchReader(source, batches[index] as RecordBatch, column);
       const { shape, data } = await reader.numbers(layoutOf(column), inBatch, inBatch + 1);
       return { shape: shape.slice(1), data };
     },
@@ -59,7 +60,7 @@ export async function openArrow(source: ByteSource): Promise<ArrowTable> {
 }
 
 /** First row of each batch, and the number of all rows. */
-function startsOf(batches: readonly Batch[]): number[] {
+function startsOf(batches: readonly RecordBatch[]): number[] {
   const starts = [0];
   for (const { rows } of batches) starts.push((starts.at(-1) as number) + rows);
   return starts;

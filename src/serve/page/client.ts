@@ -5,7 +5,7 @@ import type { PagePictures } from './pictures.js';
 import type { PageRequests } from './requests.js';
 
 /** The parts of the page. */
-export interface PageParts {
+export interface ClientParts {
   elements: PageElements;
   requests: PageRequests;
   pictures: PagePictures;
@@ -13,7 +13,7 @@ export interface PageParts {
 }
 
 /** Fills the page. Its source is sent to the browser, so it must not use anything from outside. */
-export function runPage({ elements, requests, pictures, groupsOf }: PageParts): void {
+export function runPage({ elements, requests, pictures, groupsOf }: ClientParts): void {
   const { json } = requests;
   const { find, create, percent, largestOf } = elements;
   const FIELD_NAMES: Record<string, string> = {

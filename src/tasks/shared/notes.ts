@@ -45,7 +45,7 @@ const PICTURE_FILE = /\.(png|jpe?g|webp|gif)$/i;
  * Pictures by image id, as data URLs: of the folders among the paths, at any depth, by file name. Warns once of a file that cannot be read
  * or is not a picture, and omits it.
  */
-export async function pictureReader(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
+export async function folderPictures(paths: readonly string[]): Promise<(imageId: string) => Promise<string | null>> {
   const files = new Map<string, string>();
   for (const path of paths) {
     if (!(await isFolder(path))) continue;

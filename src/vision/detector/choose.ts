@@ -4,7 +4,7 @@ import { byScore, suppress, suppressor } from '../boxes/suppress.js';
 import type { ChoiceConfig, DetectorConfig } from './config.js';
 
 /** Outputs for the `n` proposals of one picture. */
-export interface Candidates {
+export interface RatedProposals {
   /** `[n, 4]` in pixels of the resized picture. */
   proposals: Float32Array;
   /** `[n, classes + 1]`: probabilities, background last. */
@@ -19,7 +19,7 @@ export interface Candidates {
 }
 
 /** Regions of one picture, by descending scores. */
-export interface Choice {
+export interface ChosenRegions {
   /** Rows of the proposals. */
   rows: number[];
   /** `[m, 4]`: x1, y1, x2, y2 in pixels of the original picture. */
@@ -34,7 +34,7 @@ type BestClass = Extract<ChoiceConfig, { rule: 'best-class' }>;
 type EveryClass = Extract<ChoiceConfig, { rule: 'every-class' }>;
 
 /** Applies the configured rule. Returns all regions when there are fewer than `minBoxes`. */
-export function chooseRegions(candidates: Candidates, { choice, classes, boxes }: DetectorConfig): Choice {
+export function chooseRegions(candidates: RatedProposals, { choice, classes, boxes }: DetectorConfig): ChosenRegions {
   const chosen =
     choice.rule === 'best-class'
       ? byBestClass(candidates, classes, boxes, choice)
@@ -43,13 +43,22 @@ export function chooseRegions(candidates: Candidates, { choice, classes, boxes }
 }
 
 /** Differs: boxes that end in the padding, as in some originals, are clipped to the picture. */
-function insidePicture(boxes: Float32Array, { width, height }: Candidates, convention: BoxConvention): Float32Array {
+function insidePicture(
+  boxes: Float32Array,
+  { width, height }: RatedProposals,
+  convention: BoxConvention,
+): Float32Array {
   const extent = extentOf(convention);
   return boxes.map((side, i) => Math.min(side, (i % 2 === 0 ? width : height) - extent));
 }
 
 /** @see huggingface/transformers `research_projects/visual_bert/modeling_frcnn.py`, do_nms */
-function byBestClass(candidates: Candidates, classes: number, convention: BoxConvention, choice: BestClass): Choice {
+function byBestClass(
+  candidates: RatedProposals,
+  classes: number,
+  convention: BoxConvention,
+  choice: BestClass,
+): ChosenRegions {
   const { probabilities, moved = candidates.proposals, scale } = candidates;
   const best = bestClasses(probabilities, classes);
   let rows: number[] = [];
@@ -64,7 +73,12 @@ function byBestClass(candidates: Candidates, classes: number, convention: BoxCon
 }
 
 /** @see facebookresearch/mmf `extract_features_vmb.py`; peteanderson80/bottom-up-attention `generate_tsv.py` */
-function byEveryClass(candidates: Candidates, classes: number, convention: BoxConvention, choice: EveryClass): Choice {
+function byEveryClass(
+  candidates: RatedProposals,
+  classes: number,
+  convention: BoxConvention,
+  choice: EveryClass,
+): ChosenRegions {
   const { proposals, probabilities, scale } = candidates;
   const n = proposals.length / 4;
   const original = scaledBoxes(proposals, null, scale);
@@ -78,7 +92,7 @@ function byEveryClass(candidates: Candidates, classes: number, convention: BoxCo
 
 /** For each proposal the best score of the classes in which it is not suppressed; 0 when there are none. */
 function keptScores(
-  { probabilities, moved, scale }: Candidates,
+  { probabilities, moved, scale }: RatedProposals,
   proposals: Float32Array,
   classes: number,
   convention: BoxConvention,
@@ -102,7 +116,7 @@ function keptScores(
 }
 
 /** Boxes of one class from `[n, classes, 4]`. */
-function boxesOfClass(moved: Float32Array, c: number, classes: number, scale: Candidates['scale']): Float32Array {
+function boxesOfClass(moved: Float32Array, c: number, classes: number, scale: RatedProposals['scale']): Float32Array {
   const rows = Array.from({ length: moved.length / 4 / classes }, (_, i) => i * classes + c);
   return scaledBoxes(moved, rows, scale);
 }
@@ -132,7 +146,11 @@ function rowsOf(
 }
 
 /** Boxes (of some rows) in pixels of the original picture. */
-function scaledBoxes(boxes: Float32Array, rows: readonly number[] | null, { x, y }: Candidates['scale']): Float32Array {
+function scaledBoxes(
+  boxes: Float32Array,
+  rows: readonly number[] | null,
+  { x, y }: RatedProposals['scale'],
+): Float32Array {
   const count = rows?.length ?? boxes.length / 4;
   return Float32Array.from(
     { length: count * 4 },

@@ -29,7 +29,7 @@ export interface Drawn {
  * Samples boxes `[b, n, 4]` with their target objects `[b, g, 4]`.
  * Random by the key of an update, `[2]` int32, and the salt of a stage; a null key takes the first ones.
  */
-export function drawBoxes(
+export function sampleWithObjects(
   boxes: tf.Tensor3D,
   objects: tf.Tensor3D,
   match: MatchOptions,

@@ -18,7 +18,7 @@ import { propose, type RatedAnchors, rateAnchors } from '../detector/proposals.j
 import { detectorLayers } from '../detector/specification.js';
 import { writeDetector } from '../weights/write.js';
 import { type BoxTargets, boxLoss, classLoss, deltasOfClass, type HeadTargets, objectnessLoss } from './losses.js';
-import { drawBoxes, type Drawn } from './draw.js';
+import { sampleWithObjects, type Drawn } from './draw.js';
 import type { SampleSize } from './matching.js';
 
 /** Matching thresholds of anchors and proposals. @see pytorch/vision `faster_rcnn.py` */
@@ -173,7 +173,7 @@ export class TrainableDetector {
     const deltas: tf.Tensor3D = tf.concat(rated.map((level) => level.deltas), 1); // prettier-ignore
     const [b] = logits.shape;
     const all: tf.Tensor3D = tf.tile(tf.expandDims(anchors) as tf.Tensor3D, [b, 1, 1]);
-    const drawn = drawBoxes(all, objects as tf.Tensor3D, ANCHOR_MATCH, this.samples.anchors, [key, ANCHOR_SALT]); // prettier-ignore
+    const drawn = sampleWithObjects(all, objects as tf.Tensor3D, ANCHOR_MATCH, this.samples.anchors, [key, ANCHOR_SALT]); // prettier-ignore
     const targets = this.targetsOf(drawn, PROPOSAL_WEIGHTS);
     return {
       objectness: objectnessLoss(tf.gather(tf.reshape(logits, [-1]), drawn.rows), targets),
@@ -192,7 +192,7 @@ export class TrainableDetector {
     const objects = boxes as tf.Tensor3D;
     const candidates: tf.Tensor3D = tf.concat([proposals, objects], 1); // [b, p + g, 4]: the objects are added to the proposals
     const [b] = candidates.shape;
-    const drawn = drawBoxes(candidates, objects, PROPOSAL_MATCH, this.samples.proposals, [key, PROPOSAL_SALT]); // prettier-ignore
+    const drawn = sampleWithObjects(candidates, objects, PROPOSAL_MATCH, this.samples.proposals, [key, PROPOSAL_SALT]); // prettier-ignore
     const targets: HeadTargets = {
       ...this.targetsOf(drawn, HEAD_WEIGHTS),
       classes: drawn.ofObject(classes, config.classes),
