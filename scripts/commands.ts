@@ -162,5 +162,5 @@ export async function runCommand(given: readonly string[]): Promise<void> {
       end(isUsage ? new Error(usageText(error?.message ?? message, asked(args, parser))) : error);
     })
     .parseAsync(args, {}, (_error, _flags, output) => printOutput(output))
-    .catch(end); // what a command rejects with: where its output has a callback, yargs does not call `fail` for it
+    .catch(end); // rejections of commands: yargs does not call `fail` for them when `parseAsync` has a callback
 }

@@ -59,7 +59,7 @@ export function requireOneCheckpoint({ run, model }: Flags): true {
 
 /**
  * A check of all commands, before the numbers are compared with their ranges.
- * @throws Error naming a flag of a number with a value that is none
+ * @throws Error naming a flag that takes a number and was given anything else
  */
 export function requireNumbers(flags: Flags, known: Flags, args: readonly string[]): void {
   for (const name of known['number'] as readonly string[]) {

@@ -103,7 +103,7 @@ function kindOf(schema: Schema): Options {
   }
 }
 
-/** @throws Error for a number that the schema refuses; what is none, or given twice, other checks refuse */
+/** @throws Error for a number that the schema refuses. Other checks refuse values that are not numbers, and repeated flags. */
 function checkedNumber(flag: string, schema: Schema, value: unknown): unknown {
   if (typeof value !== 'number' || Number.isNaN(value)) return value;
   const { error } = z.safeParse(schema, value);

@@ -52,7 +52,7 @@ export function usageText(message: string, { command, args, flags, commands, pos
   return message;
 }
 
-/** The words that look like flags and are none, as they were typed. */
+/** The words that look like flags but are unknown, as they were typed. */
 function unknownFlags(args: readonly string[], flags: readonly string[]): string[] {
   const end = args.indexOf('--');
   const words = (end < 0 ? args : args.slice(0, end)).filter((word) => /^--?[^-\d.]/.test(word));

@@ -17,7 +17,7 @@ export interface PictureDetector {
   readonly name?: string | null;
   /** Width of the features, if known in advance. */
   readonly dim?: number;
-  /** How it describes the boxes that it finds, where by their pixels. */
+  /** How it describes its boxes, if it does so by their pixels and not by a network. */
   readonly pixels?: Readonly<PixelFeatureOptions>;
 }
 

@@ -23,7 +23,7 @@ export interface OpenedPictureDetector {
  * Loads a detector for a checkpoint. A checkpoint that was trained on pixel features (see `pixelFeatures`) gets pixel features of the detector's boxes.
  * @param model run folder, model folder or hub id
  * @param where a detector's name or folder
- * @throws ConfigError for what is no detector; CheckpointError, HubError for weights that cannot be had
+ * @throws ConfigError when `where` names no detector; CheckpointError, HubError when its weights cannot be read or downloaded
  * @example
  * const { detector, dispose } = await openPictureDetector('runs/vqa', 'runs/detector');
  * const ask = await pipeline('visual-question-answering', 'runs/vqa', { detector });
