@@ -33,7 +33,7 @@ extern "C" {
 HIDDEN char __libc_single_threaded = 0;
 }
 
-// Since GCC 4.2, for exceptions thrown by signal handlers, which there are none of; libstdc++ itself takes this one on older systems.
+// Since GCC 4.2, for exceptions thrown by signal handlers; there are none here. libstdc++ itself uses this fallback on older systems.
 extern "C" HIDDEN _Unwind_Ptr _Unwind_GetIPInfo(_Unwind_Context* context, int* is_before_instruction) {
   *is_before_instruction = 0;
   return _Unwind_GetIP(context);
