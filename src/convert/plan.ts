@@ -7,6 +7,7 @@ import { type Architecture, traitsOf } from '../models/pretrained/classify.js';
 import type { ConfigJson } from '../config/config-json.js';
 import { requireLayers, someKeys } from '../models/pretrained/explain.js';
 import { joinTied, nonTensorError } from '../models/pretrained/match-keys.js';
+import { isParameterName } from '../models/pretrained/parameter-names.js';
 import { requireFloats } from '../models/pretrained/quantised.js';
 import { DECODER_TIES, differingTies, tiedDecoder, visualTables } from '../models/pretrained/ties.js';
 import { useOf, isTextOnly, type Layout, LAYOUTS, layoutOfFamily, type SourceKeys, sourceKeys } from './key-map.js';
@@ -91,7 +92,7 @@ export async function planConversion(
   requireLayers(file.name, traits.numHiddenLayers, config);
   const expected = parameterShapes(architecture, config);
   for (const [key, { name, what }] of others) {
-    if (/^(visual_bert|cls|attention)\./.test(name)) throw nonTensorError(file.name, key, what);
+    if (isParameterName(name)) throw nonTensorError(file.name, key, what);
     skipped.push({ key, reason: `holds ${what}, not a tensor` });
   }
   for (const { value, name } of joinTied(renamed, expected, DECODER_TIES))

@@ -4,6 +4,7 @@ import type { StateOptions } from '../engine/session/contract.js';
 import type { PredictionPrecision } from '../engine/recording/precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
+import { isAboveEncoder, isLinearWeight } from '../models/pretrained/parameter-names.js';
 import type { LoadableModel } from '../models/pretrained/types.js';
 import { shown } from '../options.js';
 import { createCompiledRunner } from './compiled-runner.js';
@@ -63,19 +64,10 @@ async function createCompiledForwardPass(
   { precision = 'fp32' }: ForwardPassOptions,
   values?: StateOptions['values'],
 ): Promise<ForwardPass> {
+  // Layers above the encoder cost little, and their rounding errors are visible in the scores.
   const runner = await createCompiledRunner(model.namedParameters(), precision, {
-    readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isOfHead },
+    readOnly: { matrices: isLinearWeight, precision, packs: true, exact: isAboveEncoder },
     ...(values === undefined ? {} : { values }),
   });
   return forwardPassOver(model, runner);
-}
-
-/** Whether a parameter belongs to the layers of the scores, which cost little and whose rounding errors are visible. */
-function isOfHead(name: string): boolean {
-  return !/(^|\.)(encoder|additional_layer|embeddings)\./.test(name);
-}
-
-/** Whether a parameter is the weight `[out, in]` of a linear layer, not an embedding table. */
-function isLinearWeight(name: string): boolean {
-  return name.endsWith('.weight') && !name.endsWith('_embeddings.weight');
 }

@@ -6,6 +6,7 @@ import type { RawTensor, ReadTensor } from '../raw-tensor.js';
 import { sizeOf } from '../shapes.js';
 import type { ParameterHolder } from './contract.js';
 import { matchingNames } from './model-arguments.js';
+import { isEmbeddingTable } from './pretrained/parameter-names.js';
 
 /** The parameters in the layers of a model. */
 export class Parameters {
@@ -53,9 +54,10 @@ export class Parameters {
 
   /** Number of values. */
   count({ onlyTrainable = false, excludeEmbeddings = false }): number {
-    const excluded = excludeEmbeddings ? /embeddings\.weight$/ : /^$/;
     return [...this.named()]
-      .filter(([name, variable]) => (variable.trainable || !onlyTrainable) && !excluded.test(name))
+      .filter(
+        ([name, variable]) => (variable.trainable || !onlyTrainable) && !(excludeEmbeddings && isEmbeddingTable(name)),
+      )
       .reduce((total, [, { shape }]) => total + sizeOf(shape), 0);
   }
 

@@ -1,6 +1,6 @@
 // New parameter values for a changed architecture: another vocabulary, or fewer attention heads.
-import { encoderLayerOf } from './pretrained/parameter-names.js';
 import { tf } from '#tf';
+import { encoderLayerOf, isDecoderBias, joinsAttentionHeads } from './pretrained/parameter-names.js';
 import { requireField } from '../config/fields.js';
 import { ConfigError } from '../errors.js';
 import { normalValues } from '../random/values.js';
@@ -41,7 +41,7 @@ export function resizedParameter(
 ): ChangedParameter {
   return (name, value, shape) => {
     if (`${value.shape}` === `${shape}`) return tf.clone(value);
-    if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing && name.endsWith('.decoder.bias'));
+    if (shape.length === 1) return resizedBias(value, vocabSize, meanResizing && isDecoderBias(name));
     return resizedTable(value, vocabSize, { name, initializerRange, meanResizing, seed });
   };
 }
@@ -136,7 +136,7 @@ export function prunedParameter(before: PrunedHeads, after: PrunedHeads, heads: 
   return (name, value, shape) => {
     if (`${value.shape}` === `${shape}`) return tf.clone(value);
     const layer = encoderLayerOf(name) ?? NaN;
-    const axis = name.endsWith('attention.output.dense.weight') ? 1 : 0;
+    const axis = joinsAttentionHeads(name) ? 1 : 0;
     return tf.tidy(() => keptHeadsOf(value, axis, left(before, layer), left(after, layer)));
   };
 }

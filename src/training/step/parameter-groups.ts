@@ -1,6 +1,6 @@
 // Parameter groups: weight decay, layer-wise learning rates and frozen parameters.
 import { matchingNames } from '../../models/model-arguments.js';
-import { encoderLayerOf } from '../../models/pretrained/parameter-names.js';
+import { encoderLayerOf, isDecayed, isOfEmbeddings } from '../../models/pretrained/parameter-names.js';
 import { ConfigError } from '../../errors.js';
 import { type GroupFactors } from './optimizer.js';
 
@@ -10,11 +10,6 @@ export interface GroupOptions {
   layerDecay: number;
   /** Parameters whose names match one of these are not trained. `*` matches any characters. */
   freeze: readonly string[];
-}
-
-/** Whether weight decay applies: not to biases and scales of layer norms, as in the authors' code and transformers. */
-export function isDecayed(name: string): boolean {
-  return !name.includes('bias') && !name.includes('LayerNorm.weight');
 }
 
 /**
@@ -41,5 +36,5 @@ export function createParameterGroups(
 function heightOf(name: string, top: number): number {
   const layer = encoderLayerOf(name);
   if (layer !== null) return layer + 1;
-  return /(^|\.)embeddings\./.test(name) ? 0 : top;
+  return isOfEmbeddings(name) ? 0 : top;
 }
