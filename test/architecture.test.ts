@@ -24,7 +24,7 @@ const EDGES: Record<string, readonly string[]> = {
   webgpu: ['random'],
   'models/inputs': ['config'],
   models: ['config', 'layers', 'models/inputs', 'models/pretrained', 'platform', 'random', 'webgpu'],
-  'engine/load': [],
+  'engine/load': ['platform'],
   'engine/install': ['engine/load', 'formats', 'platform'],
   'engine/recording': ['engine/load'],
   'engine/kernels': ['engine/load', 'engine/recording', 'random'],

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import typescript from 'typescript';
 import * as surface from '../src/node.js';
-import { cacheRoot } from '../src/cache-root.js';
+import { cacheRoot } from '../src/platform/cache-root.js';
 import { hubSnapshot } from './helpers/files/hub-cache.js';
 import { PAGES } from './helpers/command-line/shell-blocks.js';
 import { tinyModel } from './helpers/models/tiny-model.js';

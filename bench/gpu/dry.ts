@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheRoot } from '../../src/cache-root.js';
+import { cacheRoot } from '../../src/platform/cache-root.js';
 import { installAddons } from '../../src/engine/install/install.js';
 import { installLibraries } from '../../src/engine/install/libraries.js';
 import { currentHost, wheelPlan } from '../../src/engine/install/wheel-table.js';

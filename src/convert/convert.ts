@@ -9,7 +9,7 @@ import { ConfigError } from '../errors.js';
 import type { Architecture } from '../models/pretrained/classify.js';
 import { readConfigJson } from '../config/config-json.js';
 import type { PretrainedFiles } from '../platform/locate.js';
-import { PROCESSOR_FILE, TOKENIZER_FILES } from '../text-tokenizer.js';
+import { PROCESSOR_FILE, TOKENIZER_FILES } from '../platform/tokenizers/text-tokenizer.js';
 import { byteCount, removeOldWeights, writeWeights, withTied } from '../models/pretrained/write-weights.js';
 import { jsonText } from '../platform/json-file.js';
 import { requireTokenizer } from './model-type.js';

@@ -1,6 +1,6 @@
 // The words of a sequence, joined from word pieces, and the sequence without some of them.
 import type { Sequence } from '../pipelines/example.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 
 /** A word and the text positions of its pieces. */
 export interface Word {

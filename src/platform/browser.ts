@@ -1,14 +1,14 @@
 // The platform of the browser: addresses instead of folders, no hub cache, the JavaScript tokenizer.
 import type { ByteSink } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
-import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
+import type { TextTokenizer, TokenizerFiles } from './tokenizers/text-tokenizer.js';
 import { type HubOptions, hubUrl } from './hub/options.js';
 import { urlExists } from './http.js';
 import { openUrl } from './http-source.js';
 import { fetchText } from './small-file.js';
-import { encoderOf } from './javascript-tokenizer.js';
-import { readDefinition } from './tokenizer-definition.js';
-import { textTokenizer } from './tokenizer.js';
+import { encoderOf } from './tokenizers/javascript-tokenizer.js';
+import { readDefinition } from './tokenizers/tokenizer-definition.js';
+import { textTokenizer } from './tokenizers/tokenizer.js';
 
 export { fileName, folderOf, isUrl, joinPath, shortAddress } from './addresses.js';
 export { isRepoId } from './hub/options.js';

@@ -5,14 +5,14 @@ import type * as tokenizers from 'tokenizers';
 import { type ByteSink, writeWhole } from '../byte-sink.js';
 import type { ByteSource } from '../byte-source.js';
 import { DataError, errorMessage } from '../errors.js';
-import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
+import type { TextTokenizer, TokenizerFiles } from './tokenizers/text-tokenizer.js';
 import { createFileSink, openFile, readWhole } from './files.js';
 import { isUrl } from './addresses.js';
 import { urlExists } from './http.js';
 import { openUrl } from './http-source.js';
 import { fetchText } from './small-file.js';
-import { readDefinition } from './tokenizer-definition.js';
-import { textTokenizer } from './tokenizer.js';
+import { readDefinition } from './tokenizers/tokenizer-definition.js';
+import { textTokenizer } from './tokenizers/tokenizer.js';
 
 export { makeFolder, removeFile } from './files.js';
 export { fileName, folderOf, isUrl, joinPath, shortAddress } from './addresses.js';

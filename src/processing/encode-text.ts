@@ -1,6 +1,6 @@
 // Encodes texts as word pieces with special tokens, in a text form and within a maximum length.
 import { DataError } from '../errors.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 import type { EncodedText } from './batch.js';
 import { cutPair } from './cut-pair.js';
 import { type TextFormName, textForm } from './text-forms.js';

@@ -17,8 +17,13 @@ import { warnOnce } from '../logger.js';
 import { publishedCheckpoint } from '../config/published-checkpoints.js';
 import { jsonText, readJsonObject } from '../platform/json-file.js';
 import { locatePretrained, type PretrainedFiles, type PretrainedSource } from '../platform/locate.js';
-import { withVocabulary } from '../platform/tokenizer-definition.js';
-import { PROCESSOR_FILE, TOKENIZER_FILES, type TextTokenizer, type TokenizerFiles } from '../text-tokenizer.js';
+import { withVocabulary } from '../platform/tokenizers/tokenizer-definition.js';
+import {
+  PROCESSOR_FILE,
+  TOKENIZER_FILES,
+  type TextTokenizer,
+  type TokenizerFiles,
+} from '../platform/tokenizers/text-tokenizer.js';
 import {
   type AnswerVocabulary,
   areUnnamed,

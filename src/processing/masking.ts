@@ -1,7 +1,7 @@
 // Masked language modelling: which word pieces are hidden, and what replaces them.
 import type { RawTensor } from '../raw-tensor.js';
 import { IGNORED_LABEL } from '../scores.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 import { type Buckets, bucketOf, type EncodedText } from './batch.js';
 import { requireKinds } from '../options.js';
 

@@ -1,5 +1,5 @@
 // Options of a processor, and of loading one.
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 import type { DetectorIdentity } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import type { AnswerVocabulary } from './answer-vocabulary.js';

@@ -5,7 +5,7 @@ import { type Picture, type PictureDetector, pictureReader } from '../features/p
 import { firstRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RawTensor } from '../raw-tensor.js';
 import { DEFAULT_TOP_K, softmax } from '../scores.js';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from '../platform/tokenizers/text-tokenizer.js';
 import { type AnswerVocabulary, noAnswerNames } from './answer-vocabulary.js';
 import { type Buckets, type EncodedExample, type EncodedText, NO_BUCKETS, padBatch } from './batch.js';
 import { warnAboutDetector } from './detector-warning.js';

@@ -1,6 +1,6 @@
 // Opens a question about a picture: the checkpoint, the detector, and whether it is the one of the checkpoint's training.
 import { join } from 'node:path';
-import { cacheRoot } from '../cache-root.js';
+import { cacheRoot } from '../platform/cache-root.js';
 import { loadConfig } from '../config/config.js';
 import { ConfigError, errorMessage, HubError } from '../errors.js';
 import {

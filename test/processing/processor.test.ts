@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { createTokenizer } from '#platform';
 import { setLogger } from '../../src/logger.js';
-import { readDefinition } from '../../src/platform/tokenizer-definition.js';
+import { readDefinition } from '../../src/platform/tokenizers/tokenizer-definition.js';
 import { AnswerVocabulary } from '../../src/processing/answer-vocabulary.js';
 import { DEFAULT_BUCKETS } from '../../src/processing/batch.js';
 import { VisualBertProcessor } from '../../src/processing/processor.js';

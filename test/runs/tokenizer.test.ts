@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { VisualBertConfig } from '../../src/config/config.js';
 import { VisualBertForVisualReasoning } from '../../src/models/visual-reasoning.js';
-import { readDefinition } from '../../src/platform/tokenizer-definition.js';
+import { readDefinition } from '../../src/platform/tokenizers/tokenizer-definition.js';
 import { uniformValues } from '../../src/random/values.js';
 import { evaluateRun } from '../../src/runs/evaluate.js';
 import { openTrainRun } from '../../src/runs/train.js';

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../errors.js';
-import { cacheRoot } from '../../cache-root.js';
+import { cacheRoot } from '../../platform/cache-root.js';
 import type { EngineId } from './engine-id.js';
 
 /** The C++ sources of one addon and the name of its file. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { exists, hubFile, type HubOptions, isFolder, isUrl, makeFolder } from '#platform';
 import { CheckpointError, ConfigError, errorMessage } from '../../errors.js';
 import { info } from '../../logger.js';
-import { cacheRoot } from '../../cache-root.js';
+import { cacheRoot } from '../../platform/cache-root.js';
 import { withLock } from '../../platform/lock-file.js';
 import { webFile } from '../../platform/hub/web-file.js';
 import { DETECTOR_NAMES, type DetectorName } from '../detector/presets.js';

@@ -2,7 +2,7 @@
 import { createTokenizer as createBrowserTokenizer } from '../../../src/platform/browser.js';
 import { createTokenizer as createNodeTokenizer } from '../../../src/platform/node.js';
 import { DataError } from '../../../src/errors.js';
-import type { TokenizerFiles } from '../../../src/text-tokenizer.js';
+import type { TokenizerFiles } from '../../../src/platform/tokenizers/text-tokenizer.js';
 import { damaged, generator, type Random } from '../files/damage.js';
 
 const FOLDER = '/the/folder';

@@ -1,8 +1,8 @@
 // The settings in tokenizer_config.json, special_tokens_map.json and added_tokens.json, read like transformers' BertTokenizerFast.
-import { DataError, notJson } from '../errors.js';
-import { warnOnce } from '../logger.js';
-import { isTable } from '../options.js';
-import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
+import { DataError, notJson } from '../../errors.js';
+import { warnOnce } from '../../logger.js';
+import { isTable } from '../../options.js';
+import type { SpecialTokenIds, TokenizerFiles } from './text-tokenizer.js';
 
 /** A token that is matched before words are split, in tokenizer.json's form. */
 export interface AddedToken {

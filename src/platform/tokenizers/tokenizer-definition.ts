@@ -1,7 +1,7 @@
 // A tokenizer as one tokenizer.json, whatever its files: the form that tokenizer libraries read, with all ids assigned.
-import { DataError } from '../errors.js';
-import { warnOnce } from '../logger.js';
-import type { SpecialTokenIds, TokenizerFiles } from '../text-tokenizer.js';
+import { DataError } from '../../errors.js';
+import { warnOnce } from '../../logger.js';
+import type { SpecialTokenIds, TokenizerFiles } from './text-tokenizer.js';
 import {
   type AddedToken,
   fileIn,

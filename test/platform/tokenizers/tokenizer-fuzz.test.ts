@@ -1,7 +1,7 @@
 // Two hundred damaged tokenizers in Node and in the browser; the slow tier has more.
 import { expect, test } from '@jest/globals';
-import { setLogger } from '../../src/logger.js';
-import { fuzzTokenizers } from '../helpers/fuzz/fuzz-tokenizers.js';
+import { setLogger } from '../../../src/logger.js';
+import { fuzzTokenizers } from '../../helpers/fuzz/fuzz-tokenizers.js';
 
 test('damaged files of a tokenizer are read or refused by an error that names the folder', async () => {
   setLogger({ info: () => undefined, warn: () => undefined });

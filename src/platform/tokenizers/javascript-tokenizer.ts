@@ -1,6 +1,6 @@
 // The JavaScript tokenizer library, corrected to give the ids of the native one.
 import { Tokenizer } from '@huggingface/tokenizers';
-import type { TextTokenizer } from '../text-tokenizer.js';
+import type { TextTokenizer } from './text-tokenizer.js';
 import { tokenSplitter } from './added-tokens.js';
 import type { NumberedToken, TokenizerDefinition } from './tokenizer-definition.js';
 

@@ -1,6 +1,6 @@
 // The package's tokenizer over any tokenizer library.
-import { DataError } from '../errors.js';
-import type { TextTokenizer, TokenizerFiles } from '../text-tokenizer.js';
+import { DataError } from '../../errors.js';
+import type { TextTokenizer, TokenizerFiles } from './text-tokenizer.js';
 import type { TokenizerDefinition } from './tokenizer-definition.js';
 
 /** A tokenizer of a definition; `encode` returns the ids of a text without special tokens around it. */

@@ -1,12 +1,12 @@
 // The two tokenizer libraries behind one interface.
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { setLogger } from '../../src/logger.js';
-import * as browser from '../../src/platform/browser.js';
-import * as node from '../../src/platform/node.js';
-import { readDefinition } from '../../src/platform/tokenizer-definition.js';
-import type { TokenizerFiles } from '../../src/text-tokenizer.js';
-import { testWithData } from '../helpers/files/shared-data.js';
+import { setLogger } from '../../../src/logger.js';
+import * as browser from '../../../src/platform/browser.js';
+import * as node from '../../../src/platform/node.js';
+import { readDefinition } from '../../../src/platform/tokenizers/tokenizer-definition.js';
+import type { TokenizerFiles } from '../../../src/platform/tokenizers/text-tokenizer.js';
+import { testWithData } from '../../helpers/files/shared-data.js';
 
 const vocabulary = '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nwhat\nis\nun\n##aff\n##able\n?\n';
 
