@@ -135,8 +135,8 @@ export type {
   VariableSpec,
 } from './engine/session/contract.js';
 export type { Tensors } from './raw-tensor.js';
-export type { Precision, PredictionPrecision } from './engine/recording/precision.js';
-export { PRECISIONS, PREDICTION_PRECISIONS } from './engine/recording/precision.js';
+export type { Precision, PredictionPrecision } from './precision.js';
+export { PRECISIONS, PREDICTION_PRECISIONS } from './precision.js';
 export { operationTable, operationTimes } from './engine/session/operation-times.js';
 export type { OperationTime } from './engine/session/operation-times.js';
 export { BACKEND_NAMES, requireTrainingEngine, selectBackend } from './engine/select-backend.js';

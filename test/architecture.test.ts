@@ -36,7 +36,6 @@ const EDGES: Record<string, readonly string[]> = {
   metrics: ['features', 'formats', 'platform', 'processing', 'records'],
   vision: [
     'checkpoint',
-    'engine/recording',
     'engine/session',
     'features',
     'layers',
@@ -47,10 +46,9 @@ const EDGES: Record<string, readonly string[]> = {
     'records',
   ],
   convert: ['checkpoint', 'config', 'layers', 'models', 'models/pretrained', 'platform'],
-  inference: ['engine/recording', 'engine/session', 'models', 'models/inputs', 'models/pretrained'],
+  inference: ['engine/session', 'models', 'models/inputs', 'models/pretrained'],
   'training/step': [
     'checkpoint',
-    'engine/recording',
     'engine/session',
     'formats',
     'inference',
@@ -111,21 +109,11 @@ const EDGES: Record<string, readonly string[]> = {
     'tasks/shared',
     'tasks/vcr',
   ],
-  pipelines: [
-    'config',
-    'engine/recording',
-    'features',
-    'inference',
-    'models',
-    'models/pretrained',
-    'platform',
-    'processing',
-  ],
+  pipelines: ['config', 'features', 'inference', 'models', 'models/pretrained', 'platform', 'processing'],
   explain: ['config', 'evaluation', 'features', 'html', 'inference', 'pipelines', 'platform', 'random'],
   runs: [
     'checkpoint',
     'config',
-    'engine/recording',
     'evaluation',
     'explain',
     'features',
@@ -176,7 +164,6 @@ const EDGES: Record<string, readonly string[]> = {
     'engine',
     'engine/install',
     'engine/load',
-    'engine/recording',
     'engine/session',
     'evaluation',
     'explain',
@@ -240,7 +227,7 @@ const HOSTED: Readonly<Record<string, string>> = { '#platform': 'src/platform', 
 function files(dir: string): string[] {
   return readdirSync(dir).flatMap((name) => {
     const path = join(dir, name);
-    return statSync(path).isDirectory() ? files(path) : path.endsWith('.ts') ? [path] : [];
+    return statSync(path).isDirectory() ? files(path) : /\.c?ts$/.test(path) ? [path] : [];
   });
 }
 

@@ -1,6 +1,6 @@
 // Runs functions of tensors as recorded graphs of the native engine.
 import type * as tf from '@tensorflow/tfjs';
-import type { PredictionPrecision } from '../engine/recording/precision.js';
+import type { PredictionPrecision } from '../precision.js';
 import { compile } from '../engine/session/compile.js';
 import type { StateOptions } from '../engine/session/contract.js';
 import { createState } from '../engine/session/state.js';

@@ -1,7 +1,7 @@
 // A model's forward pass in Node: recorded on the native engine, op by op elsewhere.
 import { tf } from '#tf';
 import type { StateOptions } from '../engine/session/contract.js';
-import type { PredictionPrecision } from '../engine/recording/precision.js';
+import type { PredictionPrecision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import type { StoredModel } from '../models/pretrained/load.js';
 import { isAboveEncoder, isLinearWeight } from '../models/pretrained/parameter-names.js';

@@ -1,5 +1,5 @@
 // pipeline() in Node: on the native engine where it is installed, op by op on WebAssembly elsewhere.
-import type { PredictionPrecision } from '../engine/recording/precision.js';
+import type { PredictionPrecision } from '../precision.js';
 import { openModel } from '../models/open-model.js';
 import { createForwardPass, loadForwardPass } from '../inference/open-forward-pass.js';
 import { requireBatchSize, requireKnown } from '../options.js';

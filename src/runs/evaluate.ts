@@ -1,6 +1,6 @@
 // Runs a model over a task's examples: metrics of labelled ones, and the evaluation server's file.
 import { z } from 'zod';
-import { PREDICTION_PRECISIONS } from '../engine/recording/precision.js';
+import { PREDICTION_PRECISIONS } from '../precision.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { evaluateTask } from '../evaluation/evaluate.js';
 import type { ForwardPass } from '../inference/forward-pass.js';

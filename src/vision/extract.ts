@@ -1,6 +1,6 @@
 // Writes the region features of a data set's pictures into a new or continued store; reads pictures while others are computed.
 import { z } from 'zod';
-import { PRECISIONS } from '../engine/recording/precision.js';
+import { PRECISIONS } from '../precision.js';
 import { DataError, errorMessage } from '../errors.js';
 import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';

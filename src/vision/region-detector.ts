@@ -2,7 +2,7 @@
 import { tf } from '#tf';
 import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
-import type { Precision } from '../engine/recording/precision.js';
+import type { Precision } from '../precision.js';
 import { ConfigError } from '../errors.js';
 import type { Picture } from '../features/picture-detector.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';

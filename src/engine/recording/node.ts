@@ -3,7 +3,7 @@ import type { NativeGraph, OperationAttribute, OutputNumber } from '../load/addo
 import { EngineError } from '../../errors.js';
 import type { Dependencies } from './dependencies.js';
 import type { Lazy } from './lazy.js';
-import type { PredictionPrecision } from './precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import type { GraphDType } from './tensorflow-values.js';
 
 /** A result inside a recording, in two forms. The operations of a form are added when it is first asked for: only what is read is computed. */

@@ -4,7 +4,7 @@ import { TF_ATTR, type OutputNumber } from '../load/addon.js';
 import { Lazy } from './lazy.js';
 import type { Node, Origin, PackedProduct, Recorder } from './node.js';
 import type { OperationTable } from './operation-traits.js';
-import type { PredictionPrecision } from './precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 
 /** The element types of packed matrices, as numbered in native/loops/packed_loops.h. */
 export const PACKINGS = { fp32: 0, bf16: 1, int8: 2 } as const;

@@ -12,7 +12,7 @@ import {
 import { groupInputs } from '../load/operation-definition.js';
 import { currentCaller } from './caller.js';
 import { Constants } from './constants.js';
-import type { PredictionPrecision } from './precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import { Dependencies } from './dependencies.js';
 import { DTYPE_NAMES, LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from './tensorflow-values.js';
 import { InPlaceUpdates } from './in-place-updates.js';

@@ -1,6 +1,6 @@
 // dtypes, names and values as recordings and TensorFlow write them.
 import { TF_ATTR, TF_DTYPE, type OperationAttribute } from '../load/addon.js';
-import type { PredictionPrecision } from './precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 
 /** dtypes of tensors inside a recording. */
 export type GraphDType = 'float32' | 'int32' | 'bool';

@@ -7,7 +7,7 @@ import { callerOf } from '../recording/caller.js';
 import { chromeTrace } from './chrome-trace.js';
 import type { ChromeTrace, Compiled, CompileOptions } from './contract.js';
 import type { Tensors } from '../../raw-tensor.js';
-import type { PredictionPrecision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import type { GraphDType } from '../recording/tensorflow-values.js';
 import type { Recording } from '../recording/recording.js';
 import { rawTensor } from './raw-result.js';

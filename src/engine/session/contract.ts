@@ -10,7 +10,7 @@
 //   const { loss } = await step({ inputIds: { dtype: 'int32', shape: [2, 5], data }, rate: ... });
 //   await state.dispose();                                                     // values go back into the tf.Variables
 import type * as tf from '@tensorflow/tfjs';
-import type { PredictionPrecision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import type { FloatsInFile, RawTensor, RawTensors, ReadTensor } from '../../raw-tensor.js';
 
 /** Options of `createState`. */

@@ -7,7 +7,7 @@ import { currentCaller } from '../recording/caller.js';
 import type { SessionVariable } from '../recording/entries.js';
 import { LOW_DTYPES, nodeName, typeAttribute, type GraphDType } from '../recording/tensorflow-values.js';
 import { packedMatrix, packingOf, type Packing } from '../recording/packed.js';
-import type { PredictionPrecision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import type { Node, Recorder } from '../recording/node.js';
 import type { Recording } from '../recording/recording.js';
 import type { Resource } from './variable-access.js';

@@ -11,7 +11,7 @@ import { Filling } from './filling.js';
 import { HeldVariables } from './held-variables.js';
 import { requireExact, requireFreeVariables, requireVariableSpec } from './checks.js';
 import { fillIn, moveIn } from './move-in.js';
-import type { PredictionPrecision } from '../recording/precision.js';
+import type { PredictionPrecision } from '../../precision.js';
 import type { SessionVariable } from '../recording/entries.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
 import { nodeName, type GraphDType } from '../recording/tensorflow-values.js';

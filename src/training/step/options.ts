@@ -1,6 +1,6 @@
 // Options of a training step: their names, checks, defaults and help texts, defined once. A run's arguments contain them.
 import { z } from 'zod';
-import { PRECISIONS } from '../../engine/recording/precision.js';
+import { PRECISIONS } from '../../precision.js';
 import { expected, number, oneOf, parseOptions, SEED, text, truth, wholeNumber } from '../../options.js';
 import { OPTIMIZERS } from './optimizer.js';
 import { SCHEDULES } from './schedule.js';

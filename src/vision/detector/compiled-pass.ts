@@ -1,6 +1,6 @@
 // A detector's network as a recorded graph of the native engine: one run from pixels to outputs, off the event loop.
 import { tf } from '#tf';
-import type { Precision } from '../../engine/recording/precision.js';
+import type { Precision } from '../../precision.js';
 import { compile } from '../../engine/session/compile.js';
 import { createState } from '../../engine/session/state.js';
 import type { RawTensors } from '../../raw-tensor.js';

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import type { PredictionPrecision } from '../../../src/engine/recording/precision.js';
+import type { PredictionPrecision } from '../../../src/precision.js';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { StateOptions } from '../../../src/engine/session/contract.js';
 import { createState, type SessionState } from '../../../src/engine/session/state.js';
