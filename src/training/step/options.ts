@@ -22,6 +22,15 @@ const gradientBound = z.codec(
   },
 );
 
+/** Defaults that depend on the optimizer, as in PyTorch and in the authors' code. */
+const OPTIMIZER_DEFAULTS: Readonly<
+  Record<(typeof OPTIMIZERS)[number], { epsilon: number; maxGradNorm: number | null }>
+> = {
+  adamw: { epsilon: 1e-8, maxGradNorm: null },
+  bertadam: { epsilon: 1e-6, maxGradNorm: 1 },
+};
+const { adamw, bertadam } = OPTIMIZER_DEFAULTS;
+
 /** The options by name. A run's defaults, where they differ, are in `training/arguments.ts`. */
 export const STEP_OPTIONS = {
   optimizer: oneOf(OPTIMIZERS).default('adamw').describe("adamw as in PyTorch, or the authors' bertadam"),
@@ -34,11 +43,15 @@ export const STEP_OPTIONS = {
   weightDecay: atLeast0.default(0).describe('weight decay, except for biases and layer norms'),
   beta1: below1.default(0.9).describe('decay rate of the first moment'),
   beta2: below1.default(0.999).describe('decay rate of the second moment'),
-  epsilon: atLeast0.optional().describe('added to the root of the second moment; default 1e-8, bertadam 1e-6'),
+  epsilon: atLeast0
+    .optional()
+    .describe(
+      `added to the root of the second moment; default ${adamw.epsilon.toExponential()}, bertadam ${bertadam.epsilon.toExponential()}`,
+    ),
   maxGradNorm: gradientBound
     .optional()
     .describe(
-      'maximum gradient norm, over all parameters (bertadam: of each); 0 for no clipping; default none, bertadam 1',
+      `maximum gradient norm, over all parameters (bertadam: of each); 0 for no clipping; default ${adamw.maxGradNorm ?? 'none'}, bertadam ${bertadam.maxGradNorm}`,
     ),
   layerDecay: upTo1.default(1).describe('factor of the learning rate per layer, from the head down to the embeddings'),
   freeze: z
@@ -87,13 +100,13 @@ export function resolveStepOptions(options: TrainingStepOptions): ResolvedStepOp
 
 /** Fills in the defaults that depend on other options. */
 export function completeStepOptions(given: z.output<typeof schema>): ResolvedStepOptions {
-  const isAdamW = given.optimizer === 'adamw';
+  const defaults = OPTIMIZER_DEFAULTS[given.optimizer];
   return {
     ...given,
     schedule: given.schedule ?? (given.totalSteps === undefined ? 'constant' : 'linear'),
     warmupSteps: given.warmupSteps ?? 0,
-    epsilon: given.epsilon ?? (isAdamW ? 1e-8 : 1e-6),
-    maxGradNorm: given.maxGradNorm === undefined ? (isAdamW ? null : 1) : given.maxGradNorm,
+    epsilon: given.epsilon ?? defaults.epsilon,
+    maxGradNorm: given.maxGradNorm === undefined ? defaults.maxGradNorm : given.maxGradNorm,
     totalSteps: given.totalSteps,
     emaDecay: given.emaDecay,
   };
