@@ -35,7 +35,7 @@ const REPORTED_STEPS = 100;
 /** Minimum mean average precision of the detector on held-out scenes, in percent. */
 const LEAST_PRECISION = 90;
 
-/** Accuracy in percent: on scenes whose colour-shape pairs all occur in training, and on pairs that never do. */
+/** Accuracy in percent: on scenes whose color-shape pairs all occur in training, and on pairs that never do. */
 type Accuracies = Record<Task, { known: number; fresh: number }>;
 
 const flags = await yargs(hideBin(process.argv))
@@ -64,7 +64,7 @@ const folder = await newFolder(join('runs', 'quickstart'));
 console.log('Drawing scenes');
 const data = await writeShapesData(join(folder, 'data'), { ...SHAPES_RECIPE.data, seed: flags.seed });
 const paths = shapesPaths(join(folder, 'data'));
-console.log(`Colour-shape pairs excluded from training: ${[...data.newPairs].join(', ')}`);
+console.log(`Color-shape pairs excluded from training: ${[...data.newPairs].join(', ')}`);
 
 const accuracies = await trainBoth(join(folder, 'real'), 'real');
 print('with the picture', accuracies);

@@ -20,7 +20,7 @@ export const command: CommandModule<object, { json: boolean }> = {
 };
 
 function reportLines(report: MachineReport): string[] {
-  const { engine, backends, cache, hub, optional, problems } = report;
+  const { engine, caveat, backends, cache, hub, optional, problems } = report;
   const line = (name: string, text: string): string => `${name.padEnd(13)}${text}`;
   const free = cache.freeBytes === null ? '' : `, ${gigabytes(cache.freeBytes)} free`;
   return [
@@ -34,6 +34,7 @@ function reportLines(report: MachineReport): string[] {
     line('addons', report.prebuilt ?? 'to be compiled'),
     line('cache', `${cache.folder}${free}${cache.isWritable ? '' : ', not writable'}`),
     line('engine', engine?.tensorflow ? `TensorFlow ${engine.tensorflow}, ${engine.device}` : 'none works'),
+    ...(caveat === null ? [] : [line('', caveat)]),
     ...(engine?.installed ?? []).map(({ name, bytes }) => line('', `${name}, ${gigabytes(bytes)}`)),
     line('hub', hub.problem === null ? `${hub.address} answers` : `${hub.address}: ${hub.problem}`),
     '',

@@ -47,8 +47,7 @@ const install: CommandModule<object, InstallArguments> = {
     if (ifMissing && !result.changed) return;
     const what = `TensorFlow ${result.tensorflow} for ${result.platform} ${result.arch}, ${result.device}`;
     console.log(`${what}: ${result.changed ? 'installed' : 'already installed'} in ${result.folder}`);
-    if (!result.tested)
-      console.log('The package has not been tested with this version: please report whether it works.');
+    if (result.caveat !== null) console.log(`This engine is ${result.caveat}: please report whether it works.`);
   },
 };
 
@@ -95,7 +94,7 @@ function infoText(report: EngineInfo): string {
     `Node        ${report.node}`,
     `Devices     ${report.devices.join(', ') || '-'}`,
     `Threads     ${report.threads}`,
-    `oneDNN      ${report.oneDnn ? 'on' : 'off'}`,
+    `oneDNN      ${report.tensorflow === null ? '-' : report.oneDnn ? 'on' : 'off'}`,
     `Cache       ${report.cache}`,
     ...report.installed.map((engine) => `            ${engine.name}  ${megabytes(engine.bytes)} MB`),
   ];

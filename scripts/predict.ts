@@ -39,7 +39,7 @@ export const command = commandByTask<PredictArguments>(
       ...BACKEND_FLAGS,
     },
     examples: [
-      ['$0 predict --run runs/vqa --question "What colour is the bus?" --features val_36.tsv --image 42', '', 'vqa'],
+      ['$0 predict --run runs/vqa --question "What color is the bus?" --features val_36.tsv --image 42', '', 'vqa'],
       [
         '$0 predict --model uclanlp/visualbert-vqa --answers answers_vqa.txt --question "Is it raining?" --features features/ --image 42',
         'a published model',

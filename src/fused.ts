@@ -27,6 +27,17 @@ interface WorkerSum {
   isLow: boolean;
 }
 
+/** Scalars of an update. */
+type UpdateNumbers = 'norm' | 'rate' | 'firstCorrection' | 'secondCorrection';
+
+interface UpdateAttributes {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  maxNorm: number;
+  skipNonFinite: boolean;
+}
+
 /**
  * What each kernel takes and returns; all float32. The engine has them for TensorFlow on the CPU (`engine/kernels`), `webgpu` some of them, and
  * others, for WebGPU, where what counts is the number of kernels. Everything else about a kernel is in its definition there.
@@ -83,17 +94,14 @@ export interface FusedKernels {
   SumOfAllSquares: Kernel<string>;
   /** Returns the new parameter and moments; for BertAdam too. */
   FusedAdamW: Kernel<
-    'parameter' | 'first' | 'second' | 'gradient' | 'norm' | 'rate' | 'firstCorrection' | 'secondCorrection',
-    {
-      beta1: number;
-      beta2: number;
-      epsilon: number;
-      decay: number;
-      rateFactor: number;
-      maxNorm: number;
-      skipNonFinite: boolean;
-    }
+    'parameter' | 'first' | 'second' | 'gradient' | UpdateNumbers,
+    UpdateAttributes & { decay: number; rateFactor: number }
   >;
+  /**
+   * The same for parameters of one norm, with the inputs `parameter0`, `first0`, `second0`, `gradient0`, `parameter1` and so on, to which the lists
+   * belong; returns all parameters and moments in this order; on WebGPU alone.
+   */
+  FusedAdamWOfMany: Kernel<string, UpdateAttributes & { decays: readonly number[]; rateFactors: readonly number[] }>;
   /** Returns the maxima of regions, `[r, bins, bins, c]`. */
   RoiPool: Kernel<RegionInputs>;
   /** Returns the means of samples in regions, `[r, bins, bins, c]`. */

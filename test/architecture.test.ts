@@ -158,6 +158,7 @@ const EDGES: Record<string, readonly string[]> = {
     'vision',
   ],
   node: [
+    'checkpoint',
     'cluster',
     'convert',
     'doctor',

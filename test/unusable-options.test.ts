@@ -68,6 +68,8 @@ const CALLS: Record<string, (value: never) => unknown> = {
 /** The same for paths; those of models are in test/models/misuse.test.ts. */
 const PATHS: Record<string, (value: never) => unknown> = {
   'RegionDetector.fromPretrained': (value) => visualbert.RegionDetector.fromPretrained(value),
+  findDetector: (value) => visualbert.findDetector(value),
+  inspectDetector: (value) => visualbert.inspectDetector(value),
   openFeatureStore: (value) => visualbert.openFeatureStore(value),
   openRegionFeatures: (value) => visualbert.openRegionFeatures(value),
   openPictures: (value) => visualbert.openPictures(value),

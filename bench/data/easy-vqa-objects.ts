@@ -10,7 +10,7 @@ export const EASY_COLORS = ['black', 'blue', 'brown', 'gray', 'green', 'red', 't
 /** Minimum difference of a shape's pixels from the corner's, summed over red, green and blue. */
 const LEAST_DIFFERENCE = 60;
 
-/** The pictures whose shape and colour follow from the training questions, with the box around the shape. */
+/** The pictures whose shape and color follow from the training questions, with the box around the shape. */
 export function easyVqaObjects({
   questions,
   features,

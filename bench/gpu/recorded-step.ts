@@ -3,7 +3,10 @@ import { tf } from '#tf';
 import type { GraphAddon, Handle } from '../../src/engine/load/addon.js';
 import { loadNative } from '../../src/engine/load/native.js';
 import {
+  type ChromeTrace,
   createTrainingStep,
+  type OperationTime,
+  operationTimes,
   selectBackend,
   VisualBertConfig,
   VisualBertForPreTraining,
@@ -21,6 +24,8 @@ export interface StepPlacement {
   placement: Placement;
   /** Loss of the step, run on the CPU with the operations of a card. */
   loss: number;
+  /** Operations that a run of the step executes, by type; null without XLA. */
+  executed: OperationTime[] | null;
 }
 
 const native = loadNative({ device: 'gpu' });
@@ -61,6 +66,12 @@ const kernelsOf = (type: string): Kernel[] => {
   return known;
 };
 
+/** The third profile: XLA compiles a cluster when it is run for the second time. */
+async function executedWithXla(profile: () => Promise<{ trace: ChromeTrace }>): Promise<OperationTime[]> {
+  for (let i = 0; i < 2; i++) await profile();
+  return operationTimes((await profile()).trace);
+}
+
 const placed: StepPlacement[] = [];
 for (const { create, inputs } of CASES) {
   for (const precision of ['fp32', 'bf16', 'fp16'] as const) {
@@ -68,8 +79,9 @@ for (const { create, inputs } of CASES) {
     const step = await createTrainingStep(model, { precision, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 });
     const { loss } = await step.run(inputs);
     if (graph === null) throw new Error('the step made no graph');
+    const executed = native.info.xla ? await executedWithXla(() => step.profile(inputs)) : null;
     const placement = placeOnGpu(graphNodes(new Uint8Array(addon.graphDefinition(graph))), kernelsOf);
-    placed.push({ model: model.constructor.name, precision, placement, loss });
+    placed.push({ model: model.constructor.name, precision, placement, loss, executed });
     await step.dispose();
     model.dispose();
   }

@@ -18,7 +18,7 @@ const flags = await yargs(hideBin(process.argv))
   .option('dry', {
     boolean: true,
     default: false,
-    describe: 'check the placement of a recorded step, without a card',
+    describe: 'without a card: place recorded steps, and run the tests on the CPU with the operations of a card',
   })
   .option('out', { string: true, default: 'gpu-report.md', describe: 'the file to write' })
   .strict()
@@ -32,6 +32,9 @@ if (flags.dry) {
   const { text, isPlaced } = await dryReport();
   sections.push(text);
   if (!isPlaced) process.exitCode = 1;
+  sections.push(
+    testSection('Tests, rehearsed on the CPU', { VISUALBERT_GPU_REHEARSAL: '1', TF_CPP_MIN_LOG_LEVEL: '3' }),
+  );
 } else {
   requireCard();
   installEngine();

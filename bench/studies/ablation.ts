@@ -95,7 +95,7 @@ function report(): string {
 
 \`npm run build && node dist/bench/studies/ablation.js\`
 
-The rows of the paper's ablations that concern pre-training and fusion, on the quickstart's scenes of coloured shapes (\`examples/shapes/\`) instead of
+The rows of the paper's ablations that concern pre-training and fusion, on the quickstart's scenes of colored shapes (\`examples/shapes/\`) instead of
 photographs: a model of 2 layers and 64 units, ${PRETRAINING.maxSteps} updates of pre-training at a peak rate of ${PRETRAINING.learningRate} on the captions of ${DATA.trainScenes} scenes (masked words, and whether the
 caption belongs to the picture), then ${TUNING_STEPS} updates of fine-tuning on few examples: ${DATA.perTemplate} of each of five kinds of questions (VQA) or six kinds of
 statements (NLVR), batch 32. Accuracy in percent on ${DATA.testScenes} held-out scenes, mean and standard error over seeds ${flags.seeds.join(', ')} (data, weights and order); the

@@ -163,7 +163,7 @@ function report(): string {
 
 \`npm run build && node dist/bench/studies/easy-vqa.js\`
 
-38,575 questions on 4,000 pictures, tested on 9,673 questions on 1,000 others. Regions are the 64 patches of each picture (8 x 8 pixels, their colours and
+38,575 questions on 4,000 pictures, tested on 9,673 questions on 1,000 others. Regions are the 64 patches of each picture (8 x 8 pixels, their colors and
 their position); nothing was pre-trained. \`visualbert train vqa\` with hidden size 128, 4 layers and 4 heads, batch 64, rate 1e-3 (a tenth of the steps to warm up, then
 linear to 0), dropout 0.1, ${flags.precision}, ${flags.epochs} epochs; the same model, data and arguments with transformers on PyTorch, each side with its own initial weights and
 order. The question alone reaches ${QUESTION_ONLY.toFixed(1)}%. The time of an epoch is ${stepsPerEpoch} times that of an update in runs of ${TIMED_STEPS} updates that took

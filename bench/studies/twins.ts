@@ -46,7 +46,7 @@ const text = `## A synthetic twin of every task
 
 \`npm run build && node dist/bench/studies/twins.js\`
 
-The quickstart's scenes of coloured shapes (\`examples/shapes/\`) in the file format of every task: 3000 scenes to train on, 300 others to test on. A model
+The quickstart's scenes of colored shapes (\`examples/shapes/\`) in the file format of every task: 3000 scenes to train on, 300 others to test on. A model
 of 2 layers and 64 units, batch 32, peak rate 1.5e-3, seed ${SEED}. Metrics are in percent on the test split; \`npm run test:slow\` requires those of the column
 "must reach". "Without a picture": guessing by the frequency of the answers; for masked words, which often follow from their neighbours, the
 same training with zeroed regions. Some twins start from another one, like the phases of the paper.

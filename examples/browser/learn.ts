@@ -1,4 +1,4 @@
-// Teaches the model a new colour word with twenty questions about new scenes; the encoder is frozen.
+// Teaches the model a new color word with twenty questions about new scenes; the encoder is frozen.
 import { createTrainingStep, pixelFeatures } from '../../src/index.js';
 import { drawScene } from '../shapes/draw.js';
 import { aloneIn, CORNERS } from '../shapes/questions.js';
@@ -22,7 +22,7 @@ export function regionsOf(scene: Scene): ReturnType<typeof pixelFeatures> {
   return pixelFeatures(drawScene(scene), scene.boxes, SHAPES_RECIPE.features);
 }
 
-/** Questions for the colour of a thing that is alone in its corner: every second one is about the new colour. */
+/** Questions for the color of a thing that is alone in its corner: every second one is about the new color. */
 export function colorExamples(color: NewColor, count: number, random: RandomStream): Example[] {
   const examples: Example[] = [];
   while (examples.length < count) {
@@ -42,7 +42,7 @@ export function colorExamples(color: NewColor, count: number, random: RandomStre
 }
 
 /**
- * Adds the colour to the answers and fine-tunes the head on twenty examples. The model before is disposed.
+ * Adds the color to the answers and fine-tunes the head on twenty examples. The model before is disposed.
  * @param onStep called after each update with its number, from 1, and its loss
  */
 export async function learnColor(

@@ -5,6 +5,7 @@
 // The first run downloads the detector and the checkpoint. DETECTOR and MODEL (environment variables) name others: names or folders.
 import { findDetector, RegionDetector, VisualBertModel, VisualBertProcessor } from '../../src/node.js';
 
+process.prependListener('uncaughtException', ({ message }) => [console.error(message), process.exit(1)]); // a failed download, for instance
 const [text = 'A man is riding a horse.', ...pictures] = process.argv.slice(2);
 if (pictures.length === 0) {
   console.error('Give a text and at least one picture: embeddings.js "A man is riding a horse." left.jpg right.jpg');

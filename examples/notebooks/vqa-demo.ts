@@ -6,6 +6,7 @@
 // for a checkpoint without one: Pythia's answers_vqa.txt for the authors'.
 import { findDetector, RegionDetector, VisualBertForQuestionAnswering, VisualBertProcessor } from '../../src/node.js';
 
+process.prependListener('uncaughtException', ({ message }) => [console.error(message), process.exit(1)]); // a failed download, for instance
 const [picture = 'photo.jpg', ...questions] = process.argv.slice(2);
 const { DETECTOR = 'mmf-x101', MODEL = 'uclanlp/visualbert-vqa', ANSWERS } = process.env;
 

@@ -12,7 +12,7 @@ export interface Asked {
 /** A question or statement about one scene. */
 export interface Probe extends Asked {
   readonly sceneId: string;
-  /** The colour-shape pairs that the answer depends on. */
+  /** The color-shape pairs that the answer depends on. */
   readonly pairs: readonly string[];
 }
 

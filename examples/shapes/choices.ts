@@ -16,7 +16,7 @@ export interface ChoiceRecord {
 type Token = string | readonly number[];
 
 /**
- * A question for the colours of two things, with their shapes as the rationale; null if no two things differ in both.
+ * A question for the colors of two things, with their shapes as the rationale; null if no two things differ in both.
  * Every thing is labelled "person", as most objects of VCR are, so that only its tag identifies it.
  */
 export function choiceAbout({ id, things }: Scene, random: RandomStream): ChoiceRecord | null {

@@ -10,7 +10,7 @@ import { drawScene } from './draw.js';
 import { RandomStream } from './random-stream.js';
 import { COLORS, type Scene, SCENE_SIZE, SHAPES, outlineOf } from './scene.js';
 
-/** Classes are `SHAPES`, attributes `COLORS`. */
+/** Its classes are shapes, its attributes colors. */
 export const SHAPES_DETECTOR: DetectorConfig = {
   backbone: {
     depth: 14,
@@ -37,9 +37,11 @@ export const SHAPES_DETECTOR: DetectorConfig = {
   pooling: { kind: 'roi-align', bins: 5, sampling: 2, isAligned: true },
   head: { kind: 'layers', width: 96 },
   classes: SHAPES.length,
+  classNames: SHAPES,
   // What a thing of an unknown pair is taken for does not move its box.
   isClassAgnostic: true,
   attributes: COLORS.length,
+  attributeNames: COLORS,
   feature: 'fc7',
   choice: { rule: 'best-class', thresholds: [0.3], minScore: 0.1, minBoxes: 1, maxBoxes: 8 },
 };

@@ -41,7 +41,7 @@ function inStar(x: number, y: number): boolean {
   return ex * py - ey * (px - 1) >= 0;
 }
 
-/** The picture of a scene: things of one colour each on a grey background that shades from top to bottom. */
+/** The picture of a scene: things of one color each on a grey background that shades from top to bottom. */
 export function drawScene({ things, background }: Scene): RgbImage {
   const size = SCENE_SIZE;
   const rgb = new Uint8Array(size * size * 3);

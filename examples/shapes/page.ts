@@ -6,7 +6,7 @@ const STYLE = `
   main { display: flex; gap: 1em; justify-content: center; margin: 1em 0; }
   article { flex: 0 1 30em; min-width: 0; padding: 1em; border: 1px solid var(--line); border-radius: 8px; }
   article[hidden] { display: none; }
-  /* The panel has the colours of paper: here those of the page, which may be dark. */
+  /* The panel has the colors of paper: here those of the page, which may be dark. */
   text[fill="${PANEL_COLORS.ink}"] { fill: var(--ink); }
   text[fill="${PANEL_COLORS.right}"] { fill: var(--right); }
   text[fill="${PANEL_COLORS.wrong}"] { fill: var(--wrong); }

@@ -16,7 +16,7 @@ export function pairStatements(scenes: readonly Scene[], perTemplate: number, ra
 }
 
 /**
- * All statements about a pair: which images have a thing of a colour or a shape.
+ * All statements about a pair: which images have a thing of a color or a shape.
  * For 'either', one image or none has it; for 'both', both or one; for 'side', one has it: to a model that cannot distinguish left from right,
  * both answers are equally likely.
  */

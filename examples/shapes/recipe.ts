@@ -6,7 +6,7 @@ export type Task = (typeof TASKS)[number];
 
 export const SHAPES_RECIPE = {
   data: { trainScenes: 3000, testScenes: 300, perTemplate: 3000 },
-  /** A box holds one thing: its form on 6 x 6 cells, and its colour. */
+  /** A box holds one thing: its form on 6 x 6 cells, and its color. */
   features: { cells: 6, look: 'form' },
   model: {
     hiddenSize: 64,

@@ -1,9 +1,9 @@
-// Random scenes of coloured shapes: their positions, and the boxes that a detector would propose.
+// Random scenes of colored shapes: their positions, and the boxes that a detector would propose.
 import { type RandomStream } from './random-stream.js';
 
 export const COLORS = ['red', 'yellow', 'green', 'blue', 'purple'] as const;
 export const SHAPES = ['circle', 'square', 'triangle', 'cross', 'star'] as const;
-/** Colours that no data set has: the browser example teaches them. */
+/** Colors that no data set has: the browser example teaches them. */
 export const NEW_COLORS = ['orange', 'cyan', 'pink'] as const;
 export type Color = (typeof COLORS)[number];
 export type NewColor = (typeof NEW_COLORS)[number];
@@ -24,7 +24,7 @@ export interface Thing {
   readonly x: number;
   readonly y: number;
   readonly radius: number;
-  /** 0 to 1: how bright and how saturated this thing's colour is, and how far its hue is shifted. */
+  /** 0 to 1: how bright and how saturated this thing's color is, and how far its hue is shifted. */
   readonly brightness: number;
   readonly saturation: number;
   readonly hueShift: number;
@@ -48,7 +48,7 @@ function isColor(word: string): word is Color {
   return (COLORS as readonly string[]).includes(word);
 }
 
-/** The things of a colour or of a shape. */
+/** The things of a color or of a shape. */
 export function thingsThatAre(word: Color | Shape, { things }: Pick<Scene, 'things'>): Thing[] {
   return things.filter(({ color, shape }) => color === word || shape === word);
 }
@@ -71,7 +71,7 @@ export function boxOf({ x, y }: Thing, { boxes }: Scene): readonly number[] {
   return box;
 }
 
-/** A fifth of all colour-shape pairs, every colour and every shape once: they are excluded from training. */
+/** A fifth of all color-shape pairs, every color and every shape once: they are excluded from training. */
 export function heldOutPairs(random: RandomStream): ReadonlySet<string> {
   const shapes = random.shuffled(SHAPES);
   return new Set(COLORS.map((color, i) => pairOf({ color, shape: shapes[i] as Shape })));
@@ -112,7 +112,7 @@ export function createScene(
   return { id, things, background: [random.between(0, 255), random.between(0, 255)], boxes };
 }
 
-/** Often repeats a colour or a shape that is there already, so that there is something to count. */
+/** Often repeats a color or a shape that is there already, so that there is something to count. */
 function createKind(
   kinds: readonly Pick<Thing, 'color' | 'shape'>[],
   random: RandomStream,

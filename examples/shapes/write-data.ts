@@ -9,7 +9,7 @@ import { RandomStream } from './random-stream.js';
 import { createScene, heldOutPairs, type Scene } from './scene.js';
 import { statementsAbout } from './statements.js';
 
-/** `test-new`: scenes with colour-shape pairs that no other split shows; its questions depend on them. */
+/** `test-new`: scenes with color-shape pairs that no other split shows; its questions depend on them. */
 export const SPLITS = ['train', 'validation', 'test', 'test-new'] as const;
 export type Split = (typeof SPLITS)[number];
 
@@ -30,7 +30,7 @@ export interface ShapesSplit {
 }
 
 export interface ShapesData {
-  /** The colour-shape pairs, such as 'red circle', that only `test-new` shows. */
+  /** The color-shape pairs, such as 'red circle', that only `test-new` shows. */
   readonly newPairs: ReadonlySet<string>;
   readonly splits: Readonly<Record<Split, ShapesSplit>>;
 }

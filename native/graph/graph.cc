@@ -14,6 +14,11 @@
 #include "loops/fused_loops.h"
 #include "parallel.h"
 
+namespace tensorflow {
+// Of TensorFlow's libraries, without a header in its wheels.
+bool IsMklEnabled() __attribute__((weak));
+}  // namespace tensorflow
+
 namespace visualbert {
 namespace {
 
@@ -91,6 +96,13 @@ napi_value ReturnMemory(napi_env, napi_value*, size_t) {
   return nullptr;
 }
 
+// usesOneDnn(): whether TensorFlow replaces operations by oneDNN's, which depends on its build, on the processor and on TF_ENABLE_ONEDNN_OPTS.
+napi_value UsesOneDnn(napi_env env, napi_value*, size_t) {
+  napi_value result;
+  napi_get_boolean(env, tensorflow::IsMklEnabled != nullptr && tensorflow::IsMklEnabled(), &result);
+  return result;
+}
+
 napi_value Initialize(napi_env env, napi_value exports) {
   try {
     static std::once_flag once;  // each worker thread initializes the addon again, but TensorFlow has one registry per process
@@ -115,6 +127,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
   export_function<AllFinite>(env, exports, "allFinite");
   export_function<EndProcess>(env, exports, "endProcess");
   export_function<ReturnMemory>(env, exports, "returnMemory");
+  export_function<UsesOneDnn>(env, exports, "usesOneDnn");
   return exports;
 }
 

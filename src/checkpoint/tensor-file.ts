@@ -38,6 +38,44 @@ export interface TensorFile {
   close(): Promise<void>;
 }
 
+/** A tensor of an inspected file and what it means. */
+export interface InspectedTensor {
+  key: string;
+  dtype: StoredDType;
+  shape: number[];
+  bytes: number;
+  /** The parameter it fills, or why it fills none. */
+  meaning: string;
+}
+
+/** What a file holds, from its header. */
+export interface InspectedFile {
+  source: string;
+  format: TensorFileFormat;
+  tensors: InspectedTensor[];
+  parameters: number;
+  tensorBytes: number;
+  fileBytes: number;
+  /** What the file says besides its tensors. */
+  metadata: Record<string, string>;
+}
+
+/** Lists the tensors of a file. @param meaningOf what a key means */
+export function inspectFile(file: TensorFile, meaningOf: (key: string) => string): InspectedFile {
+  const tensors = [...file.tensors.values()].map(({ name: key, dtype, shape }): InspectedTensor => {
+    return { key, dtype, shape, bytes: sizeOf(shape) * DTYPE_BYTES[dtype], meaning: meaningOf(key) };
+  });
+  return {
+    source: file.name,
+    format: file.format,
+    tensors,
+    parameters: tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
+    tensorBytes: tensors.reduce((total, { bytes }) => total + bytes, 0),
+    fileBytes: file.size,
+    metadata: file.metadata,
+  };
+}
+
 /** A tensor as a strided view of bytes in a source. */
 export interface LocatedTensor {
   dtype: StoredDType;

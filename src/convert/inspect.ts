@@ -1,29 +1,15 @@
 // What a checkpoint is, from its headers alone: keys, shapes, dtypes, and which class would load it with what missing.
-import { DTYPE_BYTES, type StoredDType } from '../stored-dtype.js';
-import type { StoredTensor, TensorFile, TensorFileFormat } from '../checkpoint/tensor-file.js';
+import { type InspectedFile, inspectFile, type StoredTensor, type TensorFile } from '../checkpoint/tensor-file.js';
 import { VisualBertConfig } from '../config/config.js';
 import { errorMessage } from '../errors.js';
 import { type Architecture, type CheckpointTraits, traitsOf } from '../models/pretrained/classify.js';
-import { sizeOf } from '../shapes.js';
 import { parameterShapes } from '../models/model-classes.js';
 import { useOf, type Layout, type SourceKeys, sourceKeys } from './key-map.js';
 import { openCheckpoint } from './open.js';
 import { settingsOf } from './source-config.js';
 
-/** A tensor of a checkpoint and what it means. */
-export interface InspectedTensor {
-  key: string;
-  dtype: StoredDType;
-  shape: number[];
-  bytes: number;
-  /** The parameter it fills, or why it fills none. */
-  meaning: string;
-}
-
 /** What `inspectCheckpoint` found. */
-export interface Inspection {
-  source: string;
-  format: TensorFileFormat;
+export interface Inspection extends InspectedFile {
   /** Whose names the keys have; null for a checkpoint of another kind of model. */
   layout: Layout['name'] | null;
   /** What is around the names: wrappers such as `_orig_mod. (torch.compile)`, and the attribute that held the model. */
@@ -33,12 +19,6 @@ export interface Inspection {
   traits: CheckpointTraits;
   /** Parameters of that class that no key fills. */
   missing: string[];
-  tensors: InspectedTensor[];
-  parameters: number;
-  tensorBytes: number;
-  fileBytes: number;
-  /** What the file says besides its tensors. */
-  metadata: Record<string, string>;
   /** What keeps it from being loaded or converted as it is. */
   notes: string[];
 }
@@ -61,28 +41,20 @@ export async function inspectCheckpoint(where: string): Promise<Inspection> {
 function describe(file: TensorFile, notes: readonly string[]): Inspection {
   const { layout, nameOf, wrappers, problems } = keysOf(file);
   const renamed = new Map<string, StoredTensor>();
-  const tensors = [...file.tensors.values()].map((tensor): InspectedTensor => {
-    const use = layout === null ? { skip: 'unknown layout' } : useOf(nameOf.get(tensor.name) ?? tensor.name, layout);
-    if ('to' in use) renamed.set(use.to, tensor);
-    const meaning = 'to' in use ? use.to : 'skip' in use ? use.skip : `${use.aside}, a file of its own`;
-    const { name: key, dtype, shape } = tensor;
-    return { key, dtype, shape, bytes: sizeOf(shape) * DTYPE_BYTES[dtype], meaning };
+  const contents = inspectFile(file, (key) => {
+    const use = layout === null ? { skip: 'unknown layout' } : useOf(nameOf.get(key) ?? key, layout);
+    if ('to' in use) renamed.set(use.to, file.tensors.get(key) as StoredTensor);
+    return 'to' in use ? use.to : 'skip' in use ? use.skip : `${use.aside}, a file of its own`;
   });
   const traits = traitsOf(renamed);
   const { architecture } = traits;
   return {
-    source: file.name,
-    format: file.format,
+    ...contents,
     layout: layout?.name ?? null,
     wrappers,
     architecture,
     traits,
     missing: architecture === null ? [] : missingOf(file, architecture, traits, renamed),
-    tensors,
-    parameters: tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
-    tensorBytes: tensors.reduce((total, { bytes }) => total + bytes, 0),
-    fileBytes: file.size,
-    metadata: file.metadata,
     notes: [...notes, ...problems],
   };
 }

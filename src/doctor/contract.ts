@@ -47,6 +47,8 @@ export interface MachineReport {
   prebuilt: string | null;
   /** Null where loading it ended the process that tried: see `backends`. */
   engine: EngineInfo | null;
+  /** What of the engine has not been tested on such a machine; null where it has, and without an engine. */
+  caveat: string | null;
   backends: readonly BackendTrial[];
   cache: { folder: string; isWritable: boolean; freeBytes: number | null };
   /** The hub that weights are downloaded from; `problem` is null when it answers. */

@@ -3,9 +3,10 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { findCompiler } from '../engine/install/build-addon.js';
 import { hasPrebuiltAddons, platformPackage } from '../engine/install/prebuilt.js';
-import { currentHost } from '../engine/install/wheel-table.js';
-import { DEFAULT_TENSORFLOW } from '../engine/load/engine-id.js';
+import { currentHost, wheelPlan } from '../engine/install/wheel-table.js';
+import { DEFAULT_TENSORFLOW, type DeviceKind } from '../engine/load/engine-id.js';
 import { enginesFolder, packageVersion } from '../engine/load/paths.js';
+import type { EngineInfo } from '../engine/info.js';
 import { errorMessage } from '../errors.js';
 import { isSwitchedOn } from '../platform/hub/cache.js';
 import { PUBLIC_HUB } from '../platform/hub/options.js';
@@ -53,12 +54,18 @@ export async function examineMachine(): Promise<MachineReport> {
       cache: withoutHome(engine.cache),
       installed: engine.installed.map((installed) => ({ ...installed, folder: withoutHome(installed.folder) })),
     },
+    caveat: caveatOf(engine),
     backends,
     cache,
     hub,
     optional: optionalPackages(),
   };
   return { ...report, problems: problemsOf(report) };
+}
+
+function caveatOf(engine: EngineInfo | null): string | null {
+  if (!engine?.tensorflow) return null;
+  return wheelPlan(currentHost(), engine.device as DeviceKind, engine.tensorflow).caveat;
 }
 
 async function hubState(): Promise<MachineReport['hub']> {

@@ -4,6 +4,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { errorMessage } from '../errors.js';
+import type { GraphAddon } from './load/addon.js';
 import { cudaReport, type CudaReport } from './load/cuda.js';
 import { enginesFolder } from './load/paths.js';
 import { loadNative } from './load/native.js';
@@ -25,6 +26,7 @@ export interface EngineInfo {
   devices: string[];
   /** Threads of one op. */
   threads: number;
+  /** Whether TensorFlow computes with oneDNN; false without an engine. */
   oneDnn: boolean;
   cache: string;
   installed: InstalledEngine[];
@@ -39,12 +41,10 @@ export async function engineInfo(): Promise<EngineInfo> {
     cache: enginesFolder(),
     installed: await installedEngines(),
     threads: availableParallelism(),
-    // The engine turns oneDNN on where TensorFlow's libraries have it, unless the user turns it off.
-    oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
     node: process.version,
   };
   try {
-    const { binding, info } = loadNative();
+    const { binding, graph, info } = loadNative();
     const gpu = binding.isUsingGpuDevice();
     return {
       ...base,
@@ -52,11 +52,13 @@ export async function engineInfo(): Promise<EngineInfo> {
       problem: null,
       device: info.device,
       threads: info.threads,
+      oneDnn: (graph as GraphAddon | null)?.usesOneDnn() ?? false,
       devices: ['/device:CPU:0', ...(gpu ? ['/device:GPU:0'] : [])],
       cuda: info.device === 'gpu' ? cudaReport(info.folder, mappedFiles()) : null,
     };
   } catch (error) {
-    return { ...base, tensorflow: null, problem: errorMessage(error), device: null, devices: [], cuda: null };
+    const problem = errorMessage(error);
+    return { ...base, tensorflow: null, problem, device: null, devices: [], oneDnn: false, cuda: null };
   }
 }
 

@@ -10,8 +10,8 @@ export interface PixelFeatureOptions {
   /** Cells along each side of the grid that a region is averaged onto. */
   cells: number;
   /**
-   * `colors`: the RGB colour of each cell. `form`: how much the colour of each cell differs from the mean of the region's edge cells,
-   * and the mean colour weighted by these differences.
+   * `colors`: the RGB color of each cell. `form`: how much the color of each cell differs from the mean of the region's edge cells,
+   * and the mean color weighted by these differences.
    */
   look: (typeof LOOKS)[number];
 }
@@ -22,7 +22,7 @@ export interface PictureFeatureOptions extends PixelFeatureOptions {
   grid: number;
 }
 
-/** By default 8 x 8 patches of 8 x 8 colours: every pixel of a 64 x 64 picture. */
+/** By default 8 x 8 patches of 8 x 8 colors: every pixel of a 64 x 64 picture. */
 export const PICTURE_FEATURE_OPTIONS = {
   grid: wholeNumber(1).default(8).describe('features from pictures: patches along each side'),
   cells: wholeNumber(1).default(8).describe('features from pictures: cells along each side of a region'),

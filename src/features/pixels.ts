@@ -9,7 +9,7 @@ import { requireKinds } from '../options.js';
 const BOX_WIDTH = 6;
 /** Boxes are scaled to -4..4, so that six numbers count as much as the pixels. */
 const BOX_SCALE = 8;
-/** A colour distance (of values 0 to 1) that is ignored: noise, shading. */
+/** A color distance (of values 0 to 1) that is ignored: noise, shading. */
 const FAINT_CONTRAST = 0.05;
 
 /**
@@ -25,7 +25,7 @@ export function pixelFeatureDim(options: PixelFeatureOptions): number {
 
 /**
  * Describes each region by its pixels, then by its box: (x1, y1, x2, y2, width, height) as shares of the picture, scaled to -4..4.
- * Colours are scaled from 0..255 to -2..2, contrasts from 0..1 to -1..3.
+ * Colors are scaled from 0..255 to -2..2, contrasts from 0..1 to -1..3.
  * @param boxes one [x1, y1, x2, y2] in pixels for each region; x2 and y2 are exclusive, fractions count.
  * @throws DataError when a box is empty or leaves the picture.
  * @example
@@ -68,7 +68,7 @@ function scaleColor(value: number): number {
   return (value - 0.5) * 4;
 }
 
-/** The contrast of every cell with the mean of the edge cells, 1 for the strongest, and the mean colour weighted by contrast. */
+/** The contrast of every cell with the mean of the edge cells, 1 for the strongest, and the mean color weighted by contrast. */
 function formOf(colors: readonly number[], cells: number): number[] {
   const colorOf = (cell: number): number[] => colors.slice(cell * 3, cell * 3 + 3);
   const all = Array.from({ length: cells * cells }, (_, cell) => cell);

@@ -6,7 +6,7 @@ export type Corners = readonly number[];
 
 /** Boxes drawn in one style. */
 export interface BoxGroup {
-  /** Class of the group, by which a stylesheet colours it: `boxes`, `expected`, `predicted` are in the shared style. */
+  /** Class of the group, by which a stylesheet colors it: `boxes`, `expected`, `predicted` are in the shared style. */
   kind: string;
   boxes: readonly Corners[];
   /** Line thickness, as a multiple of a thin line for the picture's size. Default 1. */

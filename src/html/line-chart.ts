@@ -86,7 +86,7 @@ function markLine(x: number, label: string): Markup {
     >`;
 }
 
-/** The names of lines with their colours; by default those of a chart. */
+/** The names of lines with their colors; by default those of a chart. */
 export function legend(names: readonly string[], colors: readonly string[] = COLORS): Markup {
   const entries = names.map(
     (name, i): Fragment => html`<span><i style="background: ${colors[i % colors.length] ?? ''}"></i>${name}</span>`,

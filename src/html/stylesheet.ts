@@ -1,4 +1,4 @@
-// The style that all pages share: light and dark colours, text, tables, charts, and boxes over pictures.
+// The style that all pages share: light and dark colors, text, tables, charts, and boxes over pictures.
 import { css } from './escape.js';
 
 export const BASE_STYLE: string = css`

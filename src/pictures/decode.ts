@@ -15,8 +15,8 @@ const MAX_FILE_BYTES = MAX_PIXELS * 8;
 /** Options of `decodePicture`. */
 export interface DecodeOptions {
   /**
-   * `shown` (default): rotated as the camera recorded, colours converted to sRGB, transparency over white. `stored`: the bytes of Pillow's
-   * `Image.open(path).convert('RGB')`, which ignores rotation and colour profile and drops transparency, as in the training of most
+   * `shown` (default): rotated as the camera recorded, colors converted to sRGB, transparency over white. `stored`: the bytes of Pillow's
+   * `Image.open(path).convert('RGB')`, which ignores rotation and color profile and drops transparency, as in the training of most
    * networks (for AVIF a byte may differ by one). 16 bits are cut to 8.
    */
   as?: 'shown' | 'stored';
@@ -47,10 +47,10 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
       throw new DataError(`${w} x ${h} pixels, expected at most ${maxPixels} in all; make it smaller`);
     const isPlainCmyk = space === 'cmyk' && (isStored || hasProfile !== true);
     const upright = isStored ? open() : open().autoOrient();
-    const colours = isPlainCmyk
+    const colors = isPlainCmyk
       ? upright.pipelineColourspace('cmyk').toColourspace('cmyk')
       : upright.toColourspace('srgb');
-    const { data, info } = await colours.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const { data, info } = await colors.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
     if (isPlainCmyk) return { width, height, rgb: rgbOfCmyk(data) };
     return { width, height, rgb: channels === 3 ? new Uint8Array(data) : rgbOfRgba(data, isStored) };

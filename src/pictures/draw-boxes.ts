@@ -9,22 +9,24 @@ import { importSharp } from './sharp.js';
 export interface LabelledBox {
   /** x1, y1, x2, y2 in pixels. */
   box: readonly [number, number, number, number];
-  /** Boxes of one group have the same colour. */
+  /** Boxes of one group have the same color. */
   group: number;
   label: string;
 }
 
 /** Formats of a drawn picture, by the ending of its file. */
 const FORMATS = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' } as const;
-/** Shares of the picture's longer side, and a minimum in pixels. */
-const [LINE_SHARE, TEXT_SHARE, LEAST_TEXT] = [1 / 400, 1 / 60, 11];
-/** Golden angle, which gives consecutive groups distinct colours. */
+/** Smaller pictures are enlarged to at least this longer side, in pixels: their labels would cover them. */
+const LEAST_SIDE = 800;
+/** Shares of the drawn picture's longer side. */
+const [LINE_SHARE, TEXT_SHARE] = [1 / 400, 1 / 60];
+/** Golden angle, which gives consecutive groups distinct colors. */
 const HUE_STEP = 137.508;
 /** Width of a character relative to the line height, for the background of a label. */
 const CHARACTER = 0.56;
 
 /**
- * The bytes of a picture with boxes and labels; later boxes are drawn over earlier ones.
+ * The bytes of a picture with boxes and labels; later boxes are drawn over earlier ones. A small picture is enlarged by a whole factor.
  * @param path determines the format by its ending (.png, .jpg, .webp), and names the picture in errors.
  * @throws DataError for another ending, or without sharp.
  */
@@ -38,24 +40,35 @@ export async function drawBoxes(image: RgbImage, boxes: readonly LabelledBox[], 
     );
   const sharp = await importSharp(path);
   const { width, height, rgb } = image;
-  const overlay = Buffer.from(overlaySvg(image, boxes));
+  const factor = Math.ceil(LEAST_SIDE / Math.max(width, height));
+  const size = { width: factor * width, height: factor * height };
+  const overlay = Buffer.from(overlaySvg(size, factor, boxes));
   if (boxes.length > 0 && !(await hasFonts(sharp)))
     warnOnce(
       `${path}: this machine has no fonts, the boxes are drawn without labels; install some (Debian: apt-get install fonts-dejavu-core)`,
     );
-  const drawn = sharp(rgb, { raw: { width, height, channels: 3 } }).composite([{ input: overlay }]);
-  return drawn.toFormat(format).toBuffer();
+  const enlarged = sharp(rgb, { raw: { width, height, channels: 3 } }).resize({ ...size, kernel: 'nearest' });
+  return enlarged
+    .composite([{ input: overlay }])
+    .toFormat(format)
+    .toBuffer();
 }
 
-function overlaySvg({ width, height }: RgbImage, boxes: readonly LabelledBox[]): string {
+/** Boxes and labels in a picture of the given size. @param factor by which the pixels of the boxes are enlarged */
+function overlaySvg(
+  { width, height }: { width: number; height: number },
+  factor: number,
+  boxes: readonly LabelledBox[],
+): string {
   const side = Math.max(width, height);
-  const [line, text] = [Math.max(1, side * LINE_SHARE), Math.max(LEAST_TEXT, side * TEXT_SHARE)];
-  const drawn = boxes.map(({ box: [x1, y1, x2, y2], group, label }) => {
-    const colour = `hsl(${Math.round((group * HUE_STEP) % 360)}, 85%, 40%)`;
+  const [line, text] = [side * LINE_SHARE, side * TEXT_SHARE];
+  const drawn = boxes.map(({ box, group, label }) => {
+    const [x1, y1, x2, y2] = box.map((edge) => edge * factor) as [number, number, number, number];
+    const color = `hsl(${Math.round((group * HUE_STEP) % 360)}, 85%, 40%)`;
     const plate = Math.min(width, label.length * text * CHARACTER + text / 2);
     const [x, y] = [Math.max(0, Math.min(x1, width - plate)), y1 >= text * 1.25 ? y1 - text * 1.25 : y1];
-    return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none" stroke="${colour}" stroke-width="${line}"/>
-<rect x="${x}" y="${y}" width="${plate}" height="${text * 1.25}" fill="${colour}"/>
+    return `<rect x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}" fill="none" stroke="${color}" stroke-width="${line}"/>
+<rect x="${x}" y="${y}" width="${plate}" height="${text * 1.25}" fill="${color}"/>
 <text x="${x + text / 4}" y="${y + text}" font-size="${text}" fill="white">${escapeHtml(label.replace(/\p{Cc}/gu, ' '))}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Liberation Sans, Arial, sans-serif">${drawn.join('')}</svg>`;

@@ -7,7 +7,7 @@ import type { RgbImage } from './rgb-image.js';
 import { requireKinds } from '../options.js';
 
 /**
- * Reads a PNG of any colour type; transparency is blended with white.
+ * Reads a PNG of any color type; transparency is blended with white.
  * @param name the file's name in errors. @throws DataError when the bytes are not a complete PNG.
  */
 export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {

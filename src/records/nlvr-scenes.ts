@@ -26,7 +26,7 @@ const COLORS = ['Yellow', 'Black', '#0099ff'];
 const SIZES = [10, 20, 30];
 const BOX_FEATURE_DIM = 6;
 
-/** Width of a scene region: kind, colour, size, box, and x1, y1, x2, y2, width, height in the box. */
+/** Width of a scene region: kind, color, size, box, and x1, y1, x2, y2, width, height in the box. */
 export const NLVR_FEATURE_DIM = KINDS.length + COLORS.length + SIZES.length + BOXES + BOX_FEATURE_DIM;
 
 /** Reads `structured_rep` of an NLVR record. @throws DataError when it is not three lists of known shapes. */
@@ -52,14 +52,14 @@ function readItem(record: JsonRecord): NlvrItem {
   if (!KINDS.includes(item.type))
     throw new DataError(`${where}: expected a square, triangle or circle, found ${item.type}`);
   if (!COLORS.includes(item.color))
-    throw new DataError(`${where}: expected the colour ${COLORS.join(', ')}, found ${item.color}`);
+    throw new DataError(`${where}: expected the color ${COLORS.join(', ')}, found ${item.color}`);
   if (!SIZES.includes(item.size))
     throw new DataError(`${where}: expected the size ${SIZES.join(', ')}, found ${item.size}`);
   return item;
 }
 
 /**
- * A scene as regions: each box, followed by its items. Kind, colour, size and box are one-hot (a box has no colour and no size),
+ * A scene as regions: each box, followed by its items. Kind, color, size and box are one-hot (a box has no color and no size),
  * corners and sides are shares of the box. Boxes are in the pixels of NLVR's 400 x 100 pictures.
  */
 export function sceneRegions(scene: NlvrScene): RegionFeatures {

@@ -190,7 +190,7 @@ export const OWN_EXAMPLES: Readonly<Record<OwnTaskName, readonly object[]>> = {
     { id: 'a2', text: 'the left bird is larger', images: ['IMG_3', 'IMG_4'], label: true },
   ],
   answering: [
-    { id: 'q1', question: 'What colour is the bus?', image: 'IMG_17', answers: { red: 1, orange: 0.3 } },
+    { id: 'q1', question: 'What color is the bus?', image: 'IMG_17', answers: { red: 1, orange: 0.3 } },
     { id: 'q2', question: 'How many dogs?', image: 'IMG_3', answers: ['2', '2', '3'] },
   ],
   grounding: [

@@ -10,7 +10,7 @@ import { decodePicture } from '../pictures/decode.js';
 import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { nameByOf, openPictures } from '../pictures/sources/open.js';
-import { COCO_CLASSES } from './coco-classes.js';
+import { attributeNamesOf, classNamesOf } from './class-names.js';
 import { parseOptions, text, wholeNumber } from '../options.js';
 
 /** What is drawn: names, checks, defaults and help texts. */
@@ -19,9 +19,11 @@ export const DRAW_OPTIONS = {
   labels: text('a path')
     .optional()
     .describe(
-      'file with class names, one per line, such as objects_vocab.txt; text after a comma is ignored; default: COCO names for COCO detectors, else numbers',
+      'file with class names, one per line, such as objects_vocab.txt; text after a comma is ignored; default: those that the detector has, else numbers',
     ),
-  attributeLabels: text('a path').optional().describe('file with attribute names, such as attributes_vocab.txt'),
+  attributeLabels: text('a path')
+    .optional()
+    .describe('file with attribute names, such as attributes_vocab.txt; default: those that the detector has'),
 };
 
 const schema = z.object(DRAW_OPTIONS);
@@ -89,9 +91,8 @@ async function labelledBoxes(
   { labels, attributeLabels }: DrawRegionsOptions,
 ): Promise<LabelledBox[]> {
   if (boxes === undefined) throw new DataError(`${name}: its regions have no boxes`);
-  const isOfCoco = /^(?:coco|detectron1)-/.test(detector?.name ?? '');
-  const classNames = labels === undefined ? (isOfCoco ? COCO_CLASSES : []) : await readNames(labels);
-  const attributeNames = attributeLabels === undefined ? [] : await readNames(attributeLabels);
+  const classNames = labels === undefined ? classNamesOf(detector) : await readNames(labels);
+  const attributeNames = attributeLabels === undefined ? attributeNamesOf(detector) : await readNames(attributeLabels);
   return Array.from({ length: count }, (_, i) => {
     const kind = classes?.[i];
     const attribute = attributeNames[attributes?.[i] ?? -1];

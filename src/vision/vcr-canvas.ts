@@ -8,7 +8,7 @@ import { roundHalfEven } from './round-half-even.js';
 export const CANVAS_WIDTH = 768;
 export const CANVAS_HEIGHT = 384;
 
-/** Mean and deviation of ImageNet's colours, R, G, B. */
+/** Mean and deviation of ImageNet's colors, R, G, B. */
 const MEAN = [0.485, 0.456, 0.406].map(Math.fround);
 const DEVIATION = [0.229, 0.224, 0.225].map(Math.fround);
 

@@ -4,7 +4,12 @@ import { tf } from '#tf';
 /** What of tfjs's backend the kernels and `prepareWebGpu` need. */
 export interface WebGpuBackend {
   readonly device: EventTarget & { readonly lost: Promise<{ reason: string; message: string }> };
-  readonly tensorMap: { get(dataId: object): { values: tf.BackendValues | null; readonly dtype: tf.DataType } };
+  readonly tensorMap: { get(dataId: object): TensorData };
+  readonly bufferManager: { acquireBuffer(size: number, usage: number): GPUBuffer };
+  readonly commandEncoder: GPUCommandEncoder;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  uploadToGPU(dataId: object): void;
   read(dataId: object): Promise<tf.BackendValues>;
   refCount(dataId: object): number;
   incRef(dataId: object): void;
@@ -17,6 +22,12 @@ export interface WebGpuBackend {
     uniforms: { type: string; data: number[] }[],
     output: tf.TensorInfo,
   ): tf.TensorInfo;
+}
+
+interface TensorData {
+  values: tf.BackendValues | null;
+  readonly dtype: tf.DataType;
+  resource?: GPUBuffer;
 }
 
 export type Inputs<Name extends string> = Readonly<Record<Name, tf.TensorInfo>>;
@@ -36,6 +47,8 @@ export interface Kernel {
   inputs: readonly string[];
   /** Arrays of f32 that are written, and may be read. */
   results: readonly string[];
+  /** Tensors of one number, read as `scalars.name`: four at most. */
+  scalars?: readonly string[];
   /** Numbers of a call, read as `uniforms.name`. */
   uniforms: Readonly<Record<string, 'i32' | 'u32' | 'f32'>>;
   code: string;
@@ -45,6 +58,8 @@ export interface Call {
   inputs: readonly tf.TensorInfo[];
   /** Shapes of new results, or float32 tensors to be written to, none of which is an input. */
   results: readonly (readonly number[] | tf.TensorInfo)[];
+  /** From `packScalars`, in the order of the kernel's names. */
+  scalars?: tf.TensorInfo;
   uniforms: Readonly<Record<string, number>>;
   workgroups: number;
 }
@@ -62,7 +77,7 @@ fn group() -> i32 {
 export function run(
   backend: WebGpuBackend,
   kernel: Kernel,
-  { inputs, results, uniforms, workgroups }: Call,
+  { inputs, results, scalars, uniforms, workgroups }: Call,
 ): tf.TensorInfo[] {
   const isEmpty = inputs.some(({ shape }) => tf.util.sizeFromShape(shape) === 0);
   const made = results.map((result) => {
@@ -80,7 +95,7 @@ export function run(
   }));
   backend.runWebGPUProgram(
     programOf(kernel, first.shape, workgroups),
-    [...given.map(flat), ...others],
+    [...given.map(flat), ...others, ...(scalars === undefined ? [] : [scalars])],
     'float32',
     numbers,
     first,
@@ -99,9 +114,29 @@ function flat({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
   return { dataId, shape: [tf.util.sizeFromShape(shape)], dtype };
 }
 
-/** tfjs's description of a kernel. It binds one result and any number of inputs: further results are inputs that are bound again, writable. */
+/** Bytes of the buffer of scalars: four float32. */
+const SCALARS_BYTES = 16;
+
+/**
+ * Copies scalars float32 into a buffer for `Call.scalars`, which does not count among the 8 of a kernel. It is the caller's: `disposeData` frees it,
+ * after the kernels that read it.
+ */
+export function packScalars(backend: WebGpuBackend, scalars: readonly tf.TensorInfo[]): tf.TensorInfo {
+  for (const { dataId } of scalars) backend.uploadToGPU(dataId);
+  const packed = backend.makeTensorInfo([SCALARS_BYTES / 4], 'float32');
+  const buffer = backend.bufferManager.acquireBuffer(SCALARS_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+  backend.tensorMap.get(packed.dataId).resource = buffer;
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  for (const [i, { dataId }] of scalars.entries())
+    backend.commandEncoder.copyBufferToBuffer(backend.tensorMap.get(dataId).resource as GPUBuffer, 0, buffer, 4 * i, 4);
+  return packed;
+}
+
+/** tfjs's description of a kernel. It binds one result and any number of inputs: further results are inputs that are bound again, writable, and scalars
+ * an input that is bound again as a uniform. */
 function programOf(
-  { name, inputs, results, uniforms, code }: Kernel,
+  { name, inputs, results, scalars, uniforms, code }: Kernel,
   outputShape: number[],
   workgroups: number,
 ): object {
@@ -109,6 +144,11 @@ function programOf(
   const binding = (result: string, at: number): string =>
     `@group(0) @binding(${at}) var<storage, read_write> ${result}: array<f32>;`;
   const bindings = results.map((result, i) => binding(result, i === 0 ? 0 : inputs.length + i));
+  if (scalars !== undefined) {
+    further.push('bound_scalars');
+    bindings.push(`struct Scalars { ${scalars.map((scalar) => `${scalar}: f32`).join(', ')} }
+@group(0) @binding(${inputs.length + results.length}) var<uniform> scalars: Scalars;`);
+  }
   return {
     constructor: { name },
     shaderKey: `visualbert_${name}`,

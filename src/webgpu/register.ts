@@ -9,6 +9,7 @@ import { LAYER_NORM_KERNELS } from './layer-norm.js';
 import { LOSS_KERNELS } from './losses.js';
 import { RANDOM_KERNELS } from './philox.js';
 import { SOFTMAX_KERNELS } from './softmax.js';
+import { SQUARE_KERNELS } from './sum-of-squares.js';
 
 const KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   ...RANDOM_KERNELS,
@@ -18,6 +19,7 @@ const KERNELS: Readonly<Record<string, WebGpuKernel>> = {
   ...SOFTMAX_KERNELS,
   ...HEAD_KERNELS,
   ...LOSS_KERNELS,
+  ...SQUARE_KERNELS,
   ...UPDATE_KERNELS,
   /** tfjs's own product with a bias: one dispatch where matMul and add are two. */
   FusedLinear: (backend: WebGpuBackend, { x, weight, bias }: Inputs<'x' | 'weight' | 'bias'>) => {

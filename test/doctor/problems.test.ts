@@ -19,6 +19,7 @@ const SOUND: Omit<MachineReport, 'problems'> = {
     prebuilt: null,
   },
   engine: ENGINE,
+  caveat: null,
   backends: [{ backend: 'tensorflow', problem: null, gigaflops: 100 }],
   cache: { folder: '~/.cache', isWritable: true, freeBytes: 1e10 },
   hub: { address: 'https://hub', problem: null },

@@ -49,6 +49,24 @@ if (!isBuilt) process.stderr.write(`skipped: ${FOLDER} is not built (npm run bui
     expect(lines[5]).toMatch(/^Is it red\? /);
   });
 
+  test.each([
+    ['vqa-demo.js', 'mmf-x101', [pictures[0] as string]],
+    ['embeddings.js', 'detectron1-r101-fpn', ['a dog', ...pictures]],
+  ])('%s ends with one line about a failed download', (name, detector, args) => {
+    const env = { ...process.env, HF_HUB_OFFLINE: '1', VISUALBERT_CACHE: join(root, 'empty') };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(FOLDER, name), ...args], {
+      env,
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^detector ${detector}: its weights are not in .* could not be downloaded \\(https:.*\\)\\. On a machine .*\n$`,
+      ),
+    );
+    expect(stderr.split('https:')).toHaveLength(2);
+  });
+
   test('Generate Embeddings: visual embeddings of each picture, then hidden states', () => {
     const lines = run('embeddings.js', checkpoints[1] as string, 'the small dog', ...pictures);
     expect(lines).toEqual([

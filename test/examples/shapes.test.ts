@@ -51,7 +51,7 @@ describe('the data set', () => {
     expect(other.newPairs).not.toEqual(data.newPairs);
   });
 
-  test('keeps a fifth of the pairs out of training: every colour and every shape once', () => {
+  test('keeps a fifth of the pairs out of training: every color and every shape once', () => {
     expect(data.newPairs.size).toBe((COLORS.length * SHAPES.length) / 5);
     const words = [...data.newPairs].flatMap((pair) => pair.split(' '));
     expect(words.sort()).toEqual([...COLORS, ...SHAPES].sort());
@@ -86,7 +86,7 @@ describe('the data set', () => {
 });
 
 describe('a scene', () => {
-  test('varies in position, size, colour and brightness', () => {
+  test('varies in position, size, color and brightness', () => {
     const things = data.splits.train.scenes.flatMap((scene) => scene.things);
     const spread = (measure: (thing: Thing) => number): number =>
       Math.max(...things.map(measure)) - Math.min(...things.map(measure));
@@ -142,7 +142,7 @@ describe('a scene', () => {
   });
 });
 
-test('the code that makes features contains no name of a shape or colour', () => {
+test('the code that makes features contains no name of a shape or color', () => {
   const text = ['features/pixels', 'pictures/png', 'features/readers/pictures']
     .map((name) => readFileSync(`src/${name}.ts`, 'utf8'))
     .join();

@@ -118,7 +118,7 @@ test('its rows are those of explain()', () => {
     await page.close();
   });
 
-  test('layer and head are chosen where attention is shown; leaving out has its colour for what helps others', async () => {
+  test('layer and head are chosen where attention is shown; leaving out has its color for what helps others', async () => {
     const page = await open('vqa');
     expect(await page.isVisible('#layer')).toBe(false);
     await page.selectOption('#method', 'attention');

@@ -5,7 +5,7 @@ import { decodePng, encodePng } from '../../src/pictures/png.js';
 import type { RgbImage } from '../../src/pictures/rgb-image.js';
 import { PNG } from 'pngjs';
 
-/** A picture from rows of colours. */
+/** A picture from rows of colors. */
 function picture(rows: readonly (readonly (readonly [number, number, number])[])[]): RgbImage {
   return { width: rows[0]?.length ?? 0, height: rows.length, rgb: Uint8Array.from(rows.flat(2)) };
 }
@@ -35,13 +35,13 @@ describe('PNG files', () => {
   });
 });
 
-describe('features from colours', () => {
+describe('features from colors', () => {
   const image = picture([
     [RED, BLUE],
     [BLACK, WHITE],
   ]);
 
-  test('hold the colour of each cell, row by row, scaled to -2..2, then the place', () => {
+  test('hold the color of each cell, row by row, scaled to -2..2, then the place', () => {
     const { features, count, dim } = pixelFeatures(image, [[0, 0, 2, 2]], { cells: 2, look: 'colors' });
     expect({ count, dim }).toEqual({ count: 1, dim: 18 });
     expect(dim).toBe(pixelFeatureDim({ cells: 2, look: 'colors' }));
@@ -66,7 +66,7 @@ describe('features from colours', () => {
 });
 
 describe('features from form', () => {
-  /** One cell of a colour in the middle of another. */
+  /** One cell of a color in the middle of another. */
   const dot = (inner: readonly [number, number, number], outer: readonly [number, number, number]): RgbImage =>
     picture([
       [outer, outer, outer],
@@ -77,7 +77,7 @@ describe('features from form', () => {
     ...pixelFeatures(image, [[0, 0, 3, 3]], { cells: 3, look: 'form' }).features,
   ];
 
-  test('describe what differs from the edge, and its colour', () => {
+  test('describe what differs from the edge, and its color', () => {
     const features = formOf(dot(WHITE, BLACK));
     expect(features).toHaveLength(pixelFeatureDim({ cells: 3, look: 'form' }));
     const contrast = Math.sqrt(3) / (Math.sqrt(3) + 0.05);
@@ -89,7 +89,7 @@ describe('features from form', () => {
     });
   });
 
-  test('give the same form for other colours, light on dark and dark on light', () => {
+  test('give the same form for other colors, light on dark and dark on light', () => {
     const [a, b] = [formOf(dot(WHITE, BLACK)), formOf(dot(BLACK, WHITE))];
     expect(a.slice(0, 9)).toEqual(b.slice(0, 9));
     expect(formOf(dot(RED, BLUE)).slice(0, 9)).not.toEqual(formOf(dot(BLUE, BLUE)).slice(0, 9));

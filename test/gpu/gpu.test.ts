@@ -4,16 +4,18 @@ import * as tf from '@tensorflow/tfjs';
 import { engineInfo } from '../../src/engine/info.js';
 import { loadNative } from '../../src/engine/load/native.js';
 import { selectBackend } from '../../src/engine/select-backend.js';
+import { isRehearsal, selectCard } from '../helpers/machine/card.js';
 
-await selectBackend({ device: 'gpu' });
+await selectCard();
+const withCard = isRehearsal ? test.skip : test;
 
 describe('the GPU engine', () => {
-  test('computes on the card', async () => {
+  withCard('computes on the card', async () => {
     expect(loadNative().binding.isUsingGpuDevice()).toBe(true);
     expect((await engineInfo()).devices).toContain('/device:GPU:0');
   });
 
-  test('lacks no CUDA library', async () => {
+  withCard('lacks no CUDA library', async () => {
     const { cuda } = await engineInfo();
     expect(cuda?.driver.present).toBe(true);
     expect(cuda?.libraries.filter((library) => library.state === 'missing')).toEqual([]);

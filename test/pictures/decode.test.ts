@@ -37,7 +37,7 @@ describe('decoding', () => {
     );
   });
 
-  test('brings colours of a wide profile to sRGB when shown, and leaves them when stored', async () => {
+  test('brings colors of a wide profile to sRGB when shown, and leaves them when stored', async () => {
     const rgb = new Uint8Array(48).map((_, i) => [220, 40 + i, 30][i % 3] ?? 0);
     const p3 = await sharp(rgb, { raw: { width: 4, height: 4, channels: 3 } })
       .withIccProfile('p3')

@@ -46,7 +46,7 @@ describe('NLVR', () => {
     },
   );
 
-  test('describes each box and item by kind, colour, size, box and place', async () => {
+  test('describes each box and item by kind, color, size, box and place', async () => {
     const item = { type: 'circle', color: '#0099ff', x_loc: 20, y_loc: 80, size: 20 };
     const [statement] = await readNlvr(
       file({ identifier: '1-0', sentence: 's', label: 'true', structured_rep: [[], [item], []] }),

@@ -1,5 +1,5 @@
 // Questions about pictures: the choice of the detector, and its warnings.
-import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { VCR_FEATURE_EXTRACTOR } from '../../src/features/detector-identity.js';
@@ -14,6 +14,7 @@ import { findDetector } from '../../src/vision/weights/find.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
 import { writeDetector, writePicture } from '../helpers/models/small-detector.js';
+import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const root = temporaryFolder();
@@ -154,13 +155,38 @@ describe('findDetector', () => {
     expect(await findDetector('mmf-x101')).toBe(inRoot('cache/detectors/mmf-x101'));
   });
 
+  test('takes the files of a converted detector in a repository of the hub', async () => {
+    const cacheDir = inRoot('hub');
+    const snapshot = hubSnapshot(cacheDir, 'someone/detector');
+    cpSync(inRoot('unnamed'), snapshot, { recursive: true });
+    const options = { cacheDir, localFilesOnly: true };
+    expect(await findDetector('someone/detector', options)).toBe(snapshot);
+    rmSync(join(snapshot, 'model.safetensors'));
+    await expect(findDetector('someone/detector', options)).rejects.toThrow(
+      'someone/detector: expected a repository with the files of a converted detector, found no model.safetensors; for the weights',
+    );
+    await expect(findDetector('someone/else', options)).rejects.toThrow(
+      'someone/else: not a folder; as a repository of the hub: ',
+    );
+  });
+
   test('names the source of weights that cannot be downloaded, and how to provide them', async () => {
-    await expect(findDetector('vg-r101-c4', { localFilesOnly: true })).rejects.toThrow(
-      /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 .*download https:\S+faster_rcnn_from_caffe_attr\.pkl; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
-    );
-    await expect(findDetector(picture)).rejects.toThrow(
-      /or the folder of one; write it from this file with `visualbert convert/,
-    );
-    await expect(findDetector('absent')).rejects.toThrow('expected the name of a detector (vg-r101-c4, ');
+    for (const where of [
+      'vg-r101-c4',
+      'unc-nlp/frcnn-vg-finetuned',
+      'https://nlp.cs.unc.edu/models/faster_rcnn_from_caffe_attr.pkl',
+    ])
+      await expect(findDetector(where, { localFilesOnly: true })).rejects.toThrow(
+        /^detector vg-r101-c4: its weights are not in .*vg-r101-c4 and could not be downloaded \(unc-nlp\/frcnn-vg-finetuned: .*; https:\S+faster_rcnn_from_caffe_attr\.pkl: .*download one of these files; then `visualbert convert FILE FOLDER --detector vg-r101-c4`/,
+      );
+    const thrown = await findDetector('mmf-x152', { localFilesOnly: true }).catch((error: Error) => error.message);
+    expect(thrown).toMatch(/download this file; then/);
+    expect(String(thrown).split('detectron_model_x152.pth')).toHaveLength(2); // once
+    for (const where of [picture, 'https://example.org/model.pth'])
+      await expect(findDetector(where)).rejects.toThrow(
+        `a folder or repository with one; write a folder from this file with \`visualbert convert ${where} FOLDER`,
+      );
+    for (const text of ['absent', 'no/such/folder'])
+      await expect(findDetector(text)).rejects.toThrow('expected the name of a detector (vg-r101-c4, ');
   });
 });

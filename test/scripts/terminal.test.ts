@@ -1,4 +1,4 @@
-// The command on a pseudo-terminal of `script` and in a pipe: colours, width, progress; and a full disk.
+// The command on a pseudo-terminal of `script` and in a pipe: colors, width, progress; and a full disk.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const isBuilt = existsSync(COMMAND);
 if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run build)\n`);
 if (!existsSync(SCRIPT)) process.stderr.write(`skipped: commands on a terminal, for there is no ${SCRIPT}\n`);
 
-/** Jest's workers set the first of these; with the last, Node prints no colours. */
+/** Jest's workers set the first of these; with the last, Node prints no colors. */
 const DISPLAY = ['FORCE_COLOR', 'NO_COLOR', 'COLUMNS', 'CI'];
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DISPLAY.includes(name)));
 const BASE = { ...ENVIRONMENT, TERM: 'xterm', VISUALBERT_BACKEND: '' };
@@ -55,7 +55,7 @@ const packing = (name: string): string => `features pack ${features} --output ${
 (isBuilt && existsSync(SCRIPT) ? describe : describe.skip)('on a terminal', () => {
   jest.setTimeout(120_000);
 
-  test('errors are red, and have no colour with NO_COLOR', () => {
+  test('errors are red, and have no color with NO_COLOR', () => {
     expect(onTerminal('nonsense')).toMatchObject({
       status: 1,
       out: expect.stringMatching(/^\u001b\[31munknown command nonsense; .*\u001b\[39m\r\n$/),
@@ -78,7 +78,7 @@ const packing = (name: string): string => `features pack ${features} --output ${
     expect(out).not.toContain('\u001b');
   });
 
-  test('a run and a command over images have a bar, without colours', () => {
+  test('a run and a command over images have a bar, without colors', () => {
     const { status, out } = onTerminal(training('bar'), { env: { NO_COLOR: '1' } });
     expect(status).toBe(0);
     expect(out).toMatch(/3\/3 \| loss \d\.\d{4} \| rate \S+ \| \S+ s left/);

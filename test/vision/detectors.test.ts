@@ -6,11 +6,15 @@ import { selectBackend } from '../../src/engine/select-backend.js';
 import type { RgbImage } from '../../src/pictures/rgb-image.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { featureMaps } from '../../src/vision/detector/backbone.js';
+import type { DetectorConfig } from '../../src/vision/detector/config.js';
 import { createCompiledPass } from '../../src/vision/detector/compiled-pass.js';
 import { runDetector } from '../../src/vision/detector/forward.js';
+import { regionVectors } from '../../src/vision/detector/head.js';
 import type { DetectorNetwork } from '../../src/vision/detector/network.js';
 import { createRegionCutter } from '../../src/vision/detector/pooling.js';
 import { batchPictures, preparePicture } from '../../src/vision/detector/preprocess.js';
+import { namedDetector } from '../../src/vision/detector/presets.js';
+import { runStage } from '../../src/vision/layers/resnet.js';
 import { pixelDetector } from '../../src/vision/pixel-detector.js';
 import { type DetectedRegions, RegionDetector } from '../../src/vision/region-detector.js';
 import { openDetector } from '../../src/vision/weights/open.js';
@@ -170,6 +174,71 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
     const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value / values.length, 0);
     // PyTorch's autocast, too, changes maps by a tenth: random weights pass on every rounding.
     expect(Math.abs(mean(objectness) / mean(wanted) - 1)).toBeLessThan(0.25);
+  });
+});
+
+/** Calls a function with the fixture's network for changed settings, and a batch of its first two pictures. */
+async function withChanges(
+  name: keyof typeof DETECTOR_FILES,
+  changes: Partial<DetectorConfig>,
+  use: (made: { config: DetectorConfig; network: DetectorNetwork; input: tf.Tensor4D; sizes: tf.Tensor2D }) => void,
+): Promise<void> {
+  const config = { ...narrowDetector(name), ...changes };
+  const opened = await openDetector(join(FOLDER, DETECTOR_FILES[name]), { detector: config });
+  const network = await readNetwork(planWeights(opened.file, config));
+  await opened.file.close();
+  const { pictures } = readFixture(name, 'vision').meta as unknown as { pictures: Record<string, [number, number]> };
+  const images = Object.values(pictures)
+    .slice(0, 2)
+    .map(([width, height]) => drawnPicture(width, height));
+  const { shape, pixels, sizes } = batchPictures(
+    images.map((image) => preparePicture(image, config)),
+    config,
+  );
+  try {
+    tf.tidy(() =>
+      use({ config, network, input: tf.tensor4d(pixels, shape), sizes: tf.tensor2d(sizes, [shape[0], 2]) }),
+    );
+  } finally {
+    tf.dispose(network as unknown as tf.TensorContainer);
+  }
+}
+
+test("the notebook's features are those of the detector before their ReLU", async () => {
+  const { feature } = namedDetector('coco-r101-fpn-notebook');
+  const { tensors } = readFixture('coco-r101-fpn', 'vision');
+  await withChanges('coco-r101-fpn', { feature }, ({ config, network, input, sizes }) => {
+    const { features } = runDetector(input, sizes, network, config);
+    const expected = tensors.get('batch/0/features') as RawTensor;
+    const first = features.slice([0, 0, 0], [1, expected.shape[0] as number, -1]);
+    expectNear(tf.relu(first).dataSync(), expected, 'features');
+    expect(tf.min(first).dataSync()[0]).toBeLessThan(0);
+  });
+});
+
+test('a last stage with a stride computes every second pixel of one with a dilation, on regions of RoIAlign too', async () => {
+  const pooling = { kind: 'roi-align', bins: 14, sampling: 0, isAligned: true } as const;
+  const head = { kind: 'res5', isDilated: false } as const;
+  await withChanges('vg-r101-c4', { pooling, head }, ({ config, network: strided, input }) => {
+    const boxes = tf.tensor2d([3, 5, 60, 70, 20, 0, 90, 31], [2, 4]);
+    const regions = createRegionCutter(
+      featureMaps(input, strided, config),
+      boxes,
+      tf.tensor1d([0, 1], 'int32'),
+      config,
+    );
+    const { features } = regionVectors(regions, 2, strided, config);
+    if (strided.head.kind !== 'res5') throw new Error('expected a last stage');
+    const dilated = strided.head.stage.map((block) => ({ ...block, stride: 1, dilation: 2 }) as const);
+    // At even pixels a dilation of 2 meets even pixels only.
+    const even = every(every(runStage(regions.cut(0, 2), dilated), 1, 2), 2, 2);
+    expect(even.shape).toEqual([2, 7, 7, 32]);
+    const expected = tf.mean(even, [1, 2]);
+    expectNear(
+      features.dataSync(),
+      { dtype: 'float32', shape: [2, 32], data: expected.dataSync() as Float32Array },
+      'means',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 // Features of pictures in a store: contents, stopping and resuming, shards, bad pictures.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { joinSources } from '../../src/features/wrappers.js';
@@ -182,9 +182,8 @@ describe('drawRegions', () => {
       image: 'b',
       boxes: 3,
     });
-    const [drawn, before] = [output, join(pictures, 'b.png')].map((path) => decodePng(readFileSync(path)));
-    expect(drawn).toMatchObject({ width: before?.width, height: before?.height });
-    expect(drawn?.rgb).not.toEqual(before?.rgb);
+    // 69 x 67 pixels, 12 times larger: the first whole factor that gives a side of 800.
+    expect(decodePng(readFileSync(output))).toMatchObject({ width: 828, height: 804 });
     const wrong = drawRegions({ features, pictures: join(pictures, 'c.png'), image: 'b', output });
     await expect(wrong).rejects.toThrow('expected a picture of 69 x 67 pixels, received 78 x 64');
     await expect(drawRegions({ features, pictures, output })).rejects.toThrow('choose one with --image');
@@ -198,6 +197,29 @@ describe('drawRegions', () => {
     writeFileSync(labels, Array.from({ length: 11 }, () => '</svg><image href="x"/> & "bus",coach').join('\n'));
     const output = inRoot('named.png');
     await drawRegions({ features: inRoot('whole.vbf'), pictures, image: 'a', output, labels, attributeLabels: labels });
-    expect(decodePng(readFileSync(output)).width).toBe(60);
+    expect(decodePng(readFileSync(output)).width).toBe(12 * 60);
+  });
+
+  test('shows the names that the detector has, as it shows those of files', async () => {
+    const [folder, features] = [inRoot('with-names'), inRoot('with-names.vbf')];
+    cpSync(detector, folder, { recursive: true });
+    const path = join(folder, 'config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { classes: number; attributes: number };
+    const [classNames, attributeNames] = [config.classes, config.attributes].map((count, i) =>
+      Array.from({ length: count }, (_, k) => `${i === 0 ? 'thing' : 'look'} ${k}`),
+    ) as [string[], string[]];
+    writeFileSync(path, JSON.stringify({ ...config, classNames, attributeNames }));
+    await extractFeatures({ pictures: join(pictures, 'a.png'), detector: folder, output: features });
+    const [labels, attributeLabels] = [inRoot('things.txt'), inRoot('looks.txt')];
+    writeFileSync(labels, classNames.join('\n'));
+    writeFileSync(attributeLabels, attributeNames.join('\n'));
+    const drawn = async (name: string, of: string, given: object = {}): Promise<Buffer> => {
+      await drawRegions({ features: of, pictures, image: 'a', output: inRoot(name), ...given });
+      return readFileSync(inRoot(name));
+    };
+    const own = await drawn('own.png', features);
+    const without = inRoot('whole.vbf');
+    expect(own.equals(await drawn('given.png', without, { labels, attributeLabels }))).toBe(true);
+    expect(own.equals(await drawn('numbers.png', without))).toBe(false);
   });
 });

@@ -1,5 +1,7 @@
 // Weights of detectors: every tensor of a foreign file is used or skipped with a reason, and conversion is exact.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -7,14 +9,18 @@ import { writeWhole } from '../../src/byte-sink.js';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { createSink } from '../../src/platform/node.js';
 import { checkedDetectorConfig } from '../../src/vision/detector/check-config.js';
-import { detectorTensors } from '../../src/vision/detector/specification.js';
+import type { DetectorConfig } from '../../src/vision/detector/config.js';
+import { detectorLayers, detectorTensors } from '../../src/vision/detector/specification.js';
 import { DETECTOR_NAMES, namedDetector } from '../../src/vision/detector/presets.js';
 import { RegionDetector } from '../../src/vision/region-detector.js';
 import { convertDetector } from '../../src/vision/weights/convert.js';
+import { inspectDetector } from '../../src/vision/weights/inspect.js';
+import { DETECTOR_LAYOUTS, type DetectorLayout } from '../../src/vision/weights/layouts.js';
 import { useBackend } from '../helpers/backend.js';
 import { writeDetector } from '../helpers/models/small-detector.js';
 import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { DETECTOR_FILES, narrowDetector } from './narrow.js';
+import { hubSnapshot } from '../helpers/files/hub-cache.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 const FOLDER = join('test', 'fixtures', 'vision');
@@ -141,6 +147,41 @@ describe('weights', () => {
     await detector.dispose();
   });
 
+  test('at an address and in a repository of the hub are those at the path', async () => {
+    const [folder, cacheDir] = [await writeDetector(temporaryFolder(), 'mmf-x101'), temporaryFolder()];
+    cpSync(folder, hubSnapshot(cacheDir, 'someone/detector'), { recursive: true });
+    const files: Record<string, string> = {
+      '/weights.pth': join(FOLDER, 'mmf-x101.pth'),
+      '/weights.pkl': join(FOLDER, 'coco-r101-fpn.pkl'),
+      ...Object.fromEntries(
+        ['config.json', 'model.safetensors'].map((name) => [`/detector/${name}`, join(folder, name)]),
+      ),
+    };
+    const server = createServer(({ url = '' }, response) => {
+      const path = files[url];
+      if (path === undefined) response.writeHead(404).end();
+      else response.writeHead(200).end(readFileSync(path));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const detected = async (...given: Parameters<typeof RegionDetector.fromPretrained>): Promise<unknown> => {
+      const detector = await RegionDetector.fromPretrained(...given);
+      const regions = await detector.detect([drawnPicture(60, 40)]);
+      await detector.dispose();
+      return regions;
+    };
+    const expected = await detected(folder);
+    const [mmf, coco] = [{ detector: narrowDetector('mmf-x101') }, { detector: narrowDetector('coco-r101-fpn') }];
+    expect(await detected(`${base}/weights.pth`, mmf)).toEqual(expected);
+    expect(await detected(`${base}/detector`)).toEqual(expected);
+    expect(await detected('someone/detector', { cacheDir, localFilesOnly: true })).toEqual(expected);
+    expect(await detected(`${base}/weights.pkl`, coco)).toEqual(
+      await detected(join(FOLDER, 'coco-r101-fpn.pkl'), coco),
+    );
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   test('fresh ones come of the seed', async () => {
     const config = narrowDetector('vg-r101-c4');
     const [a, b, c] = [0, 0, 1].map((seed) => new RegionDetector(config, { seed })) as [
@@ -157,6 +198,76 @@ describe('weights', () => {
     expect(tf.memory().numTensors).toBe(0);
   });
 });
+
+describe('inspectDetector', () => {
+  test.each(Object.entries(DETECTOR_FILES))('tells what %s is, before and after its conversion', async (name, file) => {
+    const config = narrowDetector(name);
+    const foreign = await inspectDetector(join(FOLDER, file));
+    // The fixtures have few channels, so that they are none of the known detectors.
+    expect(foreign).toMatchObject({ layout: KEYS[name]?.[0], name: null, candidates: [], config: null, dim: null });
+    expect(foreign?.notes).toEqual([expect.stringMatching(/^its settings are unknown: /)]);
+    expect(foreign?.tensors).toHaveLength(KEYS[name]?.[1] ?? 0);
+    const folder = await writeDetector(temporaryFolder(), name as keyof typeof DETECTOR_FILES);
+    const own = await inspectDetector(folder);
+    const rows = [...detectorTensors(config)].map(([key, shape]) => ({
+      ...{ key, dtype: 'F32', shape, meaning: key },
+      bytes: 4 * shape.reduce((a, b) => a * b, 1),
+    }));
+    expect(own).toMatchObject({ layout: 'own', format: 'safetensors', name, candidates: [], config, notes: [] });
+    expect(new Set(own?.tensors)).toEqual(new Set(rows));
+    expect(own?.dim).toBe(name === 'vg-r101-c4' ? 32 : 20);
+  });
+
+  test('names the known detectors that a published file fits, and what each tensor is for', async () => {
+    const path = join(scratch, 'model_final.safetensors');
+    await writeHeader(path, 'detectron2', namedDetector('coco-r101-fpn'));
+    const found = await inspectDetector(path);
+    expect(found).toMatchObject({
+      ...{ layout: 'detectron2', name: null, candidates: ['coco-r101-fpn', 'coco-r101-fpn-notebook'], notes: [] },
+      ...{ config: namedDetector('coco-r101-fpn'), dim: 1024, parameters: 60_850_528 },
+    });
+    expect(found?.classNames[0]).toBe('person');
+    const meanings = new Map(found?.tensors.map(({ key, meaning }) => [key, meaning]));
+    expect(meanings.get('roi_heads.box_head.fc1.bias')).toBe('head.fc6.bias');
+    expect(meanings.get('backbone.bottom_up.stem.conv1.norm.running_var')).toBe('folded into backbone.stem.conv1');
+  });
+
+  test('is null for a checkpoint of VisualBERT, and says what is missing of a detector', async () => {
+    const checkpoint = join('test', 'fixtures', 'checkpoints', 'tiny-vqa');
+    expect(await inspectDetector(checkpoint)).toBe(null);
+    expect(await inspectDetector(join(checkpoint, 'model.safetensors'))).toBe(null);
+    const folder = await writeDetector(temporaryFolder(), 'mmf-x101');
+    const path = join(folder, 'config.json');
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), attributes: 7 }));
+    expect((await inspectDetector(folder))?.notes).toEqual([expect.stringContaining('tensors missing: predictor.')]);
+    await expect(inspectDetector(join(scratch, 'nowhere'))).rejects.toThrow('nowhere: expected a folder');
+  });
+});
+
+/** A file of the size and header of a published one, without values. */
+async function writeHeader(path: string, name: DetectorLayout['name'], config: DetectorConfig): Promise<void> {
+  const layout = DETECTOR_LAYOUTS.find((one) => one.name === name) as DetectorLayout;
+  let end = 0;
+  const entries = detectorLayers(config).flatMap((layer) => {
+    const { weight, bias, norm } = layout.keysOf(layer, config);
+    const rows = [layer.shape[0] as number];
+    const keys = [
+      [weight, layer.shape] as const,
+      ...[bias, ...Object.values(norm ?? {})].map((key) => [key, rows] as const),
+    ];
+    return keys.flatMap(([key, shape]) => {
+      if (key === undefined) return [];
+      const start = end;
+      end += 4 * shape.reduce((a, b) => a * b, 1);
+      return [[key, { dtype: 'F32', shape, data_offsets: [start, end] }] as const];
+    });
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(path, Buffer.concat([length, header]));
+  truncateSync(path, 8 + header.length + end);
+}
 
 describe('settings', () => {
   test('of every named detector are consistent, and have the width that its features are known by', () => {
@@ -176,7 +287,9 @@ describe('settings', () => {
 
   test.each([
     [{ classes: 0 }, /DetectorConfig: classes: Too small/],
-    [{ colour: 'RGB' }, /Unrecognized key: "colour"/],
+    [{ color: 'RGB' }, /Unrecognized key: "color"/],
+    [{ classNames: ['cat', 'dog'] }, /classNames: expected 80, one for each class/],
+    [{ attributeNames: ['red'] }, /attributeNames: expected 0, one for each attribute/],
     [{ pyramid: 0 }, /head.kind: expected layers with a pyramid, else res5/],
     [{ feature: 'mean' }, /feature: expected mean with the head res5/],
     [{ choice: { rule: 'best-class', minBoxes: 1, maxBoxes: 2 } }, /choice.thresholds: .*expected array/],

@@ -42,8 +42,8 @@ export interface InstallResult extends EngineId {
   folder: string;
   /** False when everything was already installed. */
   changed: boolean;
-  /** False for platforms and versions that the package is not tested on. */
-  tested: boolean;
+  /** What of this platform and version has not been tested, as `not tested on a Mac`; null where it has. */
+  caveat: string | null;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
   const plan = wheelPlan(host, device, tensorflowVersion);
   requireCpu();
   const id: EngineId = { tensorflow: tensorflowVersion, device, platform: host.platform, arch: host.arch };
-  const result = { ...id, folder: librariesFolder(id), tested: plan.tested };
+  const result = { ...id, folder: librariesFolder(id), caveat: plan.caveat };
   if (isInstalled(id)) {
     await setActive(id);
     return { ...result, changed: false };

@@ -21,8 +21,8 @@ export interface WheelPlan {
   wheels: readonly Wheel[];
   /** Size of the unpacked libraries. */
   unpackedBytes: number;
-  /** False where the package has not been tested yet. */
-  tested: boolean;
+  /** What of it has not been tested; null where it has. */
+  caveat: string | null;
 }
 
 /** The machine that an engine is chosen for. */
@@ -109,7 +109,8 @@ interface Row {
   bytes: number;
   extra: readonly Wheel[];
   unpackedBytes: number;
-  tested: boolean;
+  /** What DEFAULT_TENSORFLOW has not been tested on; null where it has. */
+  caveat: string | null;
 }
 
 const GB = 1e9;
@@ -124,7 +125,7 @@ const TABLE: readonly Row[] = [
     bytes: 274_000_871,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    tested: true,
+    caveat: null,
   },
   {
     platform: 'linux',
@@ -136,7 +137,7 @@ const TABLE: readonly Row[] = [
     bytes: 572_611_111,
     extra: CUDA_WHEELS,
     unpackedBytes: 6 * GB,
-    tested: false,
+    caveat: 'not tested on a graphics card',
   },
   {
     platform: 'linux',
@@ -148,7 +149,7 @@ const TABLE: readonly Row[] = [
     bytes: 281_946_471,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    tested: false,
+    caveat: 'tested under emulation (QEMU), not on an ARM machine',
   },
   {
     platform: 'darwin',
@@ -160,7 +161,7 @@ const TABLE: readonly Row[] = [
     bytes: 223_488_205,
     extra: [],
     unpackedBytes: 0.9 * GB,
-    tested: false,
+    caveat: 'not tested on a Mac',
   },
 ];
 
@@ -199,7 +200,7 @@ export function wheelPlan(host: Host, device: DeviceKind, tensorflow: string = D
     device,
     wheels: [main, ...row.extra],
     unpackedBytes: row.unpackedBytes,
-    tested: row.tested && pinned,
+    caveat: pinned ? row.caveat : `not tested with TensorFlow ${tensorflow}`,
   };
 }
 

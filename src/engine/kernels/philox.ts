@@ -6,6 +6,7 @@ import type { NodeKernelBackend } from '../load/kernel-backend.js';
 import { TF_DTYPE, type OperationAttribute } from '../load/addon.js';
 import { typeAttribute } from '../recording/tensorflow-values.js';
 import type { GraphBackend } from '../recording/graph-backend.js';
+import type { Node } from '../recording/node.js';
 import type { GraphKernel } from './graph-kernel.js';
 
 /** `tensorflow.random.Algorithm.PHILOX`. */
@@ -16,6 +17,8 @@ const UNIFORM: OperationAttribute[] = [
   typeAttribute('dtype', TF_DTYPE.float32),
   typeAttribute('Tshape', TF_DTYPE.int32),
 ];
+
+const WORDS: OperationAttribute[] = [typeAttribute('dtype', TF_DTYPE.int32), typeAttribute('Tshape', TF_DTYPE.int32)];
 
 /** The inputs except the counter. Keys are int32 words, which TensorFlow reinterprets as uint64: tfjs has no such dtype. */
 function operands(
@@ -71,11 +74,27 @@ export const PHILOX_KERNEL: GraphKernel = {
       const toUint64 = (words: number): number => recording.output('Bitcast', [words], TO_UINT64);
       const counter = recordCounter(backend, key as tf.Tensor1D, attrs as unknown as PhiloxUniformAttrs);
       const inputs = [sizes, toUint64(keyWords), toUint64(counter), algorithm];
-      const [node] = recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
-      if (node === undefined) throw new EngineError('StatelessRandomUniformV2 gave no output');
+      const [node] = backend.usesXla
+        ? fractions(backend, recording.output('StatelessRandomUniformFullIntV2', inputs, WORDS))
+        : recording.operation('StatelessRandomUniformV2', inputs, UNIFORM).nodes;
+      if (node === undefined) throw new EngineError('the random numbers have no output');
       return backend.tensorOf(node, PHILOX_UNIFORM);
     }),
 };
+
+/**
+ * The numbers in [0, 1) that TensorFlow makes of random words: their low 23 bits are the fraction of a number in [1, 2). XLA compiles
+ * `StatelessRandomUniformV2` to other numbers, made of the high bits.
+ */
+function fractions(backend: GraphBackend, words: number): readonly Node[] {
+  const { recording } = backend;
+  const constant = (value: number, dtype: 'int32' | 'float32'): number =>
+    backend.nodeOf(tf.scalar(value, dtype)).full.value;
+  const fraction = recording.output('BitwiseAnd', [words, constant(0x7fffff, 'int32')], []);
+  const bits = recording.output('BitwiseOr', [fraction, constant(0x3f800000, 'int32')], []);
+  const floats = recording.output('Bitcast', [bits], [typeAttribute('type', TF_DTYPE.float32)]);
+  return recording.operation('Sub', [floats, constant(1, 'float32')], []).nodes;
+}
 
 /** The words of the first counter; a worker's first block is its number, which is fed, times the blocks of one worker. */
 function recordCounter(backend: GraphBackend, key: tf.Tensor1D, { shape, salt }: PhiloxUniformAttrs): number {

@@ -89,6 +89,7 @@ export interface GraphAddon {
   allFinite(values: Float32Array): boolean;
   endProcess(code: number): never;
   returnMemory(): void;
+  usesOneDnn(): boolean;
   run(
     graph: Handle<'graph'>,
     feeds: FedValues,

@@ -35,13 +35,16 @@ export interface GraphBackend extends NodeKernelBackend {
   release(variable: SessionVariable): void;
   /** The recording under way. @throws EngineError outside of one. */
   readonly recording: Recording;
+  /** Whether XLA compiles parts of the recordings. */
+  readonly usesXla: boolean;
 }
 
 /** The backend, not registered yet. */
-export function createGraphBackend({ binding }: NativeEngine): GraphBackend {
+export function createGraphBackend({ binding, info }: NativeEngine): GraphBackend {
   const engine = tf.engine();
 
   class Backend extends nodeKernelBackendClass() implements GraphBackend {
+    readonly usesXla = info.xla;
     private readonly entries = new Entries();
     /** The recording under way, and the variables that it may assign. */
     private current: { recording: Recording; own: ReadonlySet<tf.Variable> } | null = null;

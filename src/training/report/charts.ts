@@ -12,7 +12,7 @@ const TRAINING_CHARTS = {
   examplesPerSecond: 'examples per second',
   memoryMb: 'memory in MB',
 };
-/** Maximum number of lines per chart, so that their colours can be distinguished. */
+/** Maximum number of lines per chart, so that their colors can be distinguished. */
 const LINES_PER_CHART = 8;
 
 const NEGATIVE_LOSS =

@@ -43,6 +43,19 @@ export interface UpdateRule {
     group: GroupFactors,
     clipping: Clipping,
   ): Slots | null;
+  /** The same for all parameters with few kernels, in their order; null when the backend lacks it. */
+  updateTogether(
+    updates: readonly ParameterUpdate[],
+    scalars: UpdateScalars<tf.Scalar>,
+    clipping: Clipping,
+  ): Slots[] | null;
+}
+
+/** The update of one parameter among several. */
+export interface ParameterUpdate {
+  slots: Slots;
+  gradient: tf.Tensor;
+  group: GroupFactors;
 }
 
 /** How gradients are scaled before an update. */
@@ -82,6 +95,7 @@ export function adamW({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
       return { parameter: tf.sub(decayed, change), first: m, second: v };
     },
     updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
+    updateTogether: updateInFewKernels({ beta1, beta2, epsilon }),
   };
 }
 
@@ -102,6 +116,7 @@ export function bertAdam({ beta1, beta2, epsilon }: MomentOptions): UpdateRule {
     },
     // the same kernel: with corrections of 1, decay inside and before the update are the same formula
     updateAtOnce: updateInOneKernel({ beta1, beta2, epsilon }),
+    updateTogether: () => null, // each parameter has a norm of its own
   };
 }
 
@@ -112,6 +127,25 @@ function updateInOneKernel(moments: MomentOptions): UpdateRule['updateAtOnce'] {
     if (outputs === null) return null;
     const [parameter, first, second] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
     return { parameter, first, second };
+  };
+}
+
+function updateInFewKernels(moments: MomentOptions): UpdateRule['updateTogether'] {
+  return (updates, scalars, { norm, maxNorm, skipNonFinite }) => {
+    const tensors = updates.flatMap(({ slots, gradient }, i) =>
+      Object.entries({ ...slots, gradient }).map(([name, tensor]) => [`${name}${i}`, tensor] as const),
+    );
+    const attributes = {
+      ...{ ...moments, maxNorm: maxNorm ?? Infinity, skipNonFinite },
+      decays: updates.map(({ group }) => group.decay),
+      rateFactors: updates.map(({ group }) => group.rateFactor),
+    };
+    const outputs = fused('FusedAdamWOfMany', { ...Object.fromEntries(tensors), norm, ...scalars }, attributes);
+    if (outputs === null) return null;
+    return updates.map((_, i) => {
+      const [parameter, first, second] = outputs.slice(3 * i) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      return { parameter, first, second };
+    });
   };
 }
 

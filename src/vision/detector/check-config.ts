@@ -7,6 +7,8 @@ const count = z.int().nonnegative();
 const size = z.int().positive();
 const share = z.number().min(0).max(1);
 
+const names = z.array(z.string().min(1)).optional();
+
 const limits = { minBoxes: count, maxBoxes: size };
 
 const schema: z.ZodType<DetectorConfig> = z
@@ -47,8 +49,10 @@ const schema: z.ZodType<DetectorConfig> = z
       z.strictObject({ kind: z.literal('layers'), width: size }),
     ]),
     classes: size,
+    classNames: names,
     isClassAgnostic: z.boolean().optional(),
     attributes: count,
+    attributeNames: names,
     feature: z.enum(['mean', 'fc6', 'fc7', 'fc7-linear']),
     choice: z.discriminatedUnion('rule', [
       z.strictObject({
@@ -74,6 +78,7 @@ const schema: z.ZodType<DetectorConfig> = z
 /** Conflicts between settings. */
 function contradictions(config: DetectorConfig): { path: string[]; message: string }[] {
   const { pyramid, head, anchors, pooling, feature, input, choice } = config;
+  const { classes, classNames, attributes, attributeNames } = config;
   const isPyramid = pyramid > 0;
   const problems: [holds: boolean, path: string, message: string][] = [
     [(head.kind === 'layers') === isPyramid, 'head.kind', 'expected layers with a pyramid, else res5'],
@@ -85,6 +90,12 @@ function contradictions(config: DetectorConfig): { path: string[]; message: stri
     [!isPyramid || anchors.sizes.length === 5, 'anchors.sizes', 'expected 5 with a pyramid, one for each map'],
     [!isPyramid || pooling.kind === 'roi-align', 'pooling.kind', 'expected roi-align with a pyramid'],
     [!isPyramid || input.multipleOf % 32 === 0, 'input.multipleOf', 'expected a multiple of 32 with a pyramid'],
+    [(classNames?.length ?? classes) === classes, 'classNames', `expected ${classes}, one for each class`],
+    [
+      (attributeNames?.length ?? attributes) === attributes,
+      'attributeNames',
+      `expected ${attributes}, one for each attribute`,
+    ],
     [choice.minBoxes <= choice.maxBoxes, 'choice.minBoxes', `expected at most maxBoxes, ${choice.maxBoxes}`],
   ];
   return problems.filter(([holds]) => !holds).map(([, path, message]) => ({ path: path.split('.'), message }));

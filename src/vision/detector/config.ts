@@ -109,10 +109,14 @@ export interface DetectorConfig {
   head: HeadConfig;
   /** Number of classes, without background. */
   classes: number;
+  /** Their names, in the order of their indices. */
+  classNames?: readonly string[] | undefined;
   /** Whether all classes share one box per region (detectron2's CLS_AGNOSTIC_BBOX_REG). Default false. */
   isClassAgnostic?: boolean | undefined;
   /** Number of attributes; 0 for none. */
   attributes: number;
+  /** Their names. */
+  attributeNames?: readonly string[] | undefined;
   /** The features of each region: the mean over the last stage, or a layer of the head, before or after its ReLU. */
   feature: 'mean' | 'fc6' | 'fc7' | 'fc7-linear';
   choice: ChoiceConfig;

@@ -3,7 +3,7 @@ import { ConfigError } from '../../errors.js';
 import { checkedDetectorConfig } from './check-config.js';
 import type { DetectorConfig } from './config.js';
 
-/** ImageNet's mean colour in Caffe's models: blue, green, red. */
+/** ImageNet's mean color in Caffe's models: blue, green, red. */
 const CAFFE_MEAN = [102.9801, 115.9465, 122.7717] as const;
 const FPN_ANCHORS = { sizes: [32, 64, 128, 256, 512], ratios: [0.5, 1, 2] } as const;
 const RESNET_101 = {

@@ -90,7 +90,7 @@ const DETECTRON2: DetectorLayout = {
   matchesEndings: false,
   skipped: [
     [/\.num_batches_tracked$/, COUNTER],
-    [/^pixel_(mean|std)$/, 'the mean colour, part of the configuration'],
+    [/^pixel_(mean|std)$/, 'the mean color, part of the configuration'],
     [/anchor_generator\.cell_anchors/, ANCHORS],
     [/^roi_heads\.mask_head\./, MASKS],
     [/^roi_heads\.keypoint_head\./, KEYPOINTS],

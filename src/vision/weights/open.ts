@@ -31,8 +31,13 @@ export async function openDetector(
   { detector, ...options }: DetectorChoice & HubOptions = {},
 ): Promise<OpenedDetector> {
   const files = await locatePretrained(where, options);
-  const { name, config } = detector === undefined ? await savedSettings(files) : givenSettings(detector);
-  return { name, config, file: await openFile(where, files) };
+  const settings = detector === undefined ? await savedSettings(files) : givenSettings(detector);
+  if (settings === null) {
+    throw new ConfigError(
+      `${files.name}: expected the name of its detector, one of ${DETECTOR_NAMES.join(', ')}, or a converted detector's config.json next to it`,
+    );
+  }
+  return { ...settings, file: await openFile(where, files) };
 }
 
 function givenSettings(detector: string | DetectorConfig): Omit<OpenedDetector, 'file'> {
@@ -41,14 +46,11 @@ function givenSettings(detector: string | DetectorConfig): Omit<OpenedDetector, 
     : { name: null, config: checkedDetectorConfig(detector) };
 }
 
-async function savedSettings(files: PretrainedFiles): Promise<Omit<OpenedDetector, 'file'>> {
+/** The settings of a converted detector; null without its config.json. @throws ConfigError when they are invalid */
+export async function savedSettings(files: PretrainedFiles): Promise<Omit<OpenedDetector, 'file'> | null> {
   const path = await files.find('config.json');
   const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
-  if (type !== DETECTOR_TYPE) {
-    throw new ConfigError(
-      `${files.name}: expected the name of its detector, one of ${DETECTOR_NAMES.join(', ')}, or a converted detector's config.json next to it`,
-    );
-  }
+  if (type !== DETECTOR_TYPE) return null;
   return { name: typeof name === 'string' ? name : null, config: checkedDetectorConfig(config) };
 }
 
@@ -62,7 +64,8 @@ async function readObject(path: string): Promise<Record<string, unknown>> {
   throw new CheckpointError(`${path}: expected a JSON object`);
 }
 
-async function openFile(where: string, files: PretrainedFiles): Promise<TensorFile> {
+/** Opens the weights of a detector in any format. */
+export async function openFile(where: string, files: PretrainedFiles): Promise<TensorFile> {
   if (files.weights !== null && !files.weights.endsWith('.json')) return openAny(files.weights);
   const others = (await isFolder(where)) ? (await listFolder(where)).filter((name) => /\.(pkl|pth)$/.test(name)) : [];
   const [only] = others;

@@ -26,14 +26,20 @@ const WRAPPING = /^(module\.)+/;
 /** Most names listed in a message. */
 const SHOWN = 8;
 
+/** The layout of a detector's file; null for a file of anything else. */
+export function layoutOf({ tensors }: TensorFile): DetectorLayout | null {
+  const keys = [...tensors.keys()].map((key) => key.replace(WRAPPING, ''));
+  return DETECTOR_LAYOUTS.find(({ mark }) => keys.some((key) => mark.test(key))) ?? null;
+}
+
 /**
  * Plans the reading of a detector's weights.
  * @throws CheckpointError for an unknown layout, and naming all tensors that are missing, unexpected, or of another shape.
  */
 export function planWeights(file: TensorFile, config: DetectorConfig): WeightPlan {
   const stored = new Map([...file.tensors.keys()].map((key) => [key.replace(WRAPPING, ''), key]));
-  const layout = DETECTOR_LAYOUTS.find(({ mark }) => [...stored.keys()].some((key) => mark.test(key)));
-  if (layout === undefined) {
+  const layout = layoutOf(file);
+  if (layout === null) {
     throw new CheckpointError(
       `${file.name}: holds no region detector of a known layout (${DETECTOR_LAYOUTS.map(({ title }) => title).join(', ')}); its tensors are ${shown([...stored.keys()])}`,
     );

@@ -1,5 +1,6 @@
-// URLs of the published weights of the named detectors.
+// The published weights of the named detectors.
 import type { DetectorName } from '../detector/presets.js';
+import type { DetectorLayout } from './layouts.js';
 
 const MMF = 'https://dl.fbaipublicfiles.com/pythia/detectron_model';
 const DETECTRON =
@@ -8,18 +9,25 @@ const DETECTRON =
 const DETECTRON2 =
   'https://dl.fbaipublicfiles.com/detectron2/COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x/138205316/model_final_a3ec72.pkl';
 
-/**
- * URLs, tried in order; `owner/name/file` is a file on the hub.
- * @see facebookresearch/mmf `extract_features_vmb.py`; facebookresearch/Detectron and detectron2 `MODEL_ZOO.md`; airsplay/py-bottom-up-attention
- */
-export const PUBLISHED_WEIGHTS: Readonly<Record<DetectorName, readonly string[]>> = {
-  'vg-r101-c4': [
-    'unc-nlp/frcnn-vg-finetuned/pytorch_model.bin',
-    'https://nlp.cs.unc.edu/models/faster_rcnn_from_caffe_attr.pkl',
-  ],
-  'mmf-x101': [`${MMF}/detectron_model.pth`],
-  'mmf-x152': [`${MMF}/detectron_model_x152.pth`],
-  'detectron1-r101-fpn': [DETECTRON],
-  'coco-r101-fpn': [DETECTRON2],
-  'coco-r101-fpn-notebook': [DETECTRON2],
+/** Published weights. */
+export interface PublishedWeights {
+  layout: DetectorLayout['name'];
+  /** Addresses, tried in order; `owner/name/file` is a file on the hub. */
+  sources: readonly string[];
+}
+
+/** @see facebookresearch/mmf `extract_features_vmb.py`; facebookresearch/Detectron and detectron2 `MODEL_ZOO.md`; airsplay/py-bottom-up-attention */
+export const PUBLISHED_WEIGHTS: Readonly<Record<DetectorName, PublishedWeights>> = {
+  'vg-r101-c4': {
+    layout: 'detectron2',
+    sources: [
+      'unc-nlp/frcnn-vg-finetuned/pytorch_model.bin',
+      'https://nlp.cs.unc.edu/models/faster_rcnn_from_caffe_attr.pkl',
+    ],
+  },
+  'mmf-x101': { layout: 'maskrcnn-benchmark', sources: [`${MMF}/detectron_model.pth`] },
+  'mmf-x152': { layout: 'maskrcnn-benchmark', sources: [`${MMF}/detectron_model_x152.pth`] },
+  'detectron1-r101-fpn': { layout: 'caffe2', sources: [DETECTRON] },
+  'coco-r101-fpn': { layout: 'detectron2', sources: [DETECTRON2] },
+  'coco-r101-fpn-notebook': { layout: 'detectron2', sources: [DETECTRON2] },
 };

@@ -40,7 +40,12 @@ onLinuxX64('installEngine', () => {
   test('fetches the libraries, compiles every addon, and is instant the second time', async () => {
     const stages: InstallProgress['stage'][] = [];
     const first = await installEngine({ tensorflowVersion: VERSION, onProgress: ({ stage }) => stages.push(stage) });
-    expect(first).toMatchObject({ changed: true, tensorflow: VERSION, device: 'cpu', tested: false });
+    expect(first).toMatchObject({
+      changed: true,
+      tensorflow: VERSION,
+      device: 'cpu',
+      caveat: `not tested with TensorFlow ${VERSION}`,
+    });
     expect([...new Set(stages)]).toEqual(['download', 'verify', 'unpack', 'compile']);
     expect(readdirSync(join(first.folder, 'tensorflow')).sort()).toEqual([
       'include',
@@ -182,14 +187,15 @@ onLinuxX64('installEngine', () => {
 
 describe('wheelPlan', () => {
   test('Linux x64 gets tensorflow-cpu with its sha256', () => {
-    const { wheels } = wheelPlan(UBUNTU, 'cpu');
+    const { wheels, caveat } = wheelPlan(UBUNTU, 'cpu');
     expect(wheels.map(({ name, version }) => `${name} ${version}`)).toEqual(['tensorflow-cpu 2.21.0']);
     expect(wheels[0]?.sha256).toMatch(/^dcc8afd3/);
+    expect(caveat).toBeNull();
   });
 
   test('another version is left to the hash of the package index', () => {
     expect(wheelPlan(UBUNTU, 'cpu', '2.20.0')).toMatchObject({
-      tested: false,
+      caveat: 'not tested with TensorFlow 2.20.0',
       wheels: [{ version: '2.20.0', sha256: null }],
     });
   });

@@ -1,4 +1,6 @@
 // Random numbers on TensorFlow, eager and recorded, against the TypeScript of src/random.
+import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../../src/engine/session/compile.js';
@@ -21,6 +23,18 @@ const CASES = [
   { seed: -1, step: 2 ** 31 - 1, salt: 2 ** 32 - 1 },
 ];
 
+/** Prints random numbers of a compiled function, and the types of the operations that were executed. XLA is chosen once for a process. */
+const WITH_XLA = `
+const { createState, compile, selectBackend } = await import(${JSON.stringify(`file://${resolve('dist/src/node.js')}`)});
+const { philoxUniform } = await import(${JSON.stringify(`file://${resolve('dist/src/random/philox-uniform.js')}`)});
+await selectBackend({ backend: 'tensorflow', xla: true });
+const draw = compile(({ key }) => ({ values: philoxUniform([5, 3], key, 9) }), { state: await createState(new Map()) });
+const key = { dtype: 'int32', shape: [2], data: Int32Array.of(7, 3) };
+for (let i = 0; i < 2; i++) await draw({ key }); // XLA compiles what runs a second time
+const { outputs, trace } = await draw.profile({ key });
+console.log(JSON.stringify({ types: trace.traceEvents.map(({ name }) => name), bits: [...outputs.values.data] }));
+`;
+
 describe('PhiloxUniform', () => {
   test('draws the same bits eagerly on TensorFlow as in TypeScript', async () => {
     if (!hasEngine) return;
@@ -40,6 +54,15 @@ describe('PhiloxUniform', () => {
       expect(values).toEqual({ dtype: 'float32', shape: [5, 3], data: uniformValues(15, seed, step, salt) });
     }
     await state.dispose();
+  });
+
+  test('draws the same bits where XLA compiles the function', () => {
+    if (!hasEngine) return;
+    const { types, bits } = JSON.parse(
+      execFileSync(process.execPath, ['--input-type=module', '-e', WITH_XLA], { encoding: 'utf8' }),
+    ) as { types: string[]; bits: number[] };
+    expect(types).toContain('_XlaRun');
+    expect(Float32Array.from(bits)).toEqual(uniformValues(15, 7, 3, 9));
   });
 
   test('a worker draws what comes after the draws of the workers before it, eager, recorded and in the dropout kernel', async () => {

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { engineInfo } from '../../../src/engine/info.js';
 import { collectGarbage } from '../../../src/engine/load/collect-garbage.js';
 import { compile } from '../../../src/engine/session/compile.js';
 import type { ReadOnlyMatrices } from '../../../src/engine/session/contract.js';
@@ -304,6 +305,7 @@ describe('compile', () => {
     const product = compile(({ x }) => ({ y: tf.matMul(x as tf.Tensor, w) }), { state });
     const { trace } = await product.profile({ x: float([1, 3], 1, 1, 1) });
     expect(trace.traceEvents.map(({ name }) => name)).toContain('_MklMatMul');
+    expect((await engineInfo()).oneDnn).toBe(true);
     await finish(state, w);
   });
 

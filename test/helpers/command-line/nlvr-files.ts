@@ -14,7 +14,7 @@ export interface NlvrFiles {
 const COLORS = ['#0099ff', 'Yellow', 'Black'];
 const NAMES = ['blue', 'yellow', 'black'];
 
-/** Statements about the colour of one square in each of three boxes. */
+/** Statements about the color of one square in each of three boxes. */
 export function writeNlvrFiles(trainCount = 24, validationCount = 8): NlvrFiles {
   const folder = temporaryFolder();
   const lines = (count: number, seed: number): string => {

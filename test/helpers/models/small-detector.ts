@@ -19,7 +19,7 @@ export async function writeDetector(
   return folder;
 }
 
-/** Writes a picture with coloured shapes; other sizes give other ones. */
+/** Writes a picture with colored shapes; other sizes give other ones. */
 export function writePicture(path: string, width: number, height: number): string {
   writeFileSync(path, encodePng(drawnPicture(width, height)));
   return path;

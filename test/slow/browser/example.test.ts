@@ -141,7 +141,7 @@ let opened: Site;
   );
 
   test.each(BACKENDS)(
-    'learns a colour on %s, and saves a model with which Node gives the same answers',
+    'learns a color on %s, and saves a model with which Node gives the same answers',
     async (backend) => {
       const page = await open(backend);
       page.setDefaultTimeout(500_000); // software rendering, on machines that may be busy
@@ -156,7 +156,7 @@ let opened: Site;
       const saved = join(folder, `saved-${backend}`);
       await unpack(await download.path(), saved);
       await page.close();
-      // The page draws its first scene and question, then one with the new colour, out of one stream.
+      // The page draws its first scene and question, then one with the new color, out of one stream.
       const random = new RandomStream(5, 'scenes');
       random.pick(questionsAbout(createScene('scene', random, {})));
       const [example] = colorExamples('orange', 1, random);

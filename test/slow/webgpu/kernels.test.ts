@@ -4,7 +4,12 @@ import * as tf from '@tensorflow/tfjs';
 import { selectBackend } from '../../../src/engine/select-backend.js';
 import { blocksBefore, philoxUniform } from '../../../src/random/philox-uniform.js';
 import { uniformValues } from '../../../src/random/values.js';
-import { createUpdateRule, type Slots, type UpdateScalars } from '../../../src/training/step/optimizer.js';
+import {
+  createUpdateRule,
+  type GroupFactors,
+  type Slots,
+  type UpdateScalars,
+} from '../../../src/training/step/optimizer.js';
 import { totalNorm } from '../../../src/training/step/update/clip.js';
 import { useBackend } from '../../helpers/backend.js';
 import { expectEqualOn, KERNEL_CASES, type KernelCase, normal } from '../../helpers/kernels/kernel-cases.js';
@@ -67,41 +72,59 @@ if (!hasDevice) process.stderr.write('skipped: kernels of WebGPU, for there is n
 
   test('update with AdamW in place as the composed rule does, clipped, decayed, and not at all for a norm that is not finite', async () => {
     const rule = createUpdateRule('adamw', { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
-    const [group, shape] = [{ rateFactor: 0.5, decay: 0.01 }, [70, 71]];
+    // Two and one in a dispatch, and one without elements.
+    const shapes = [[70, 71], [3], [0, 4], [1000]];
+    const groups = shapes.map((_, i) => ({ rateFactor: 0.5 + i, decay: i === 1 ? 0 : 0.01 }));
     const names = ['parameter', 'first', 'second'] as const;
-    const start = (): tf.Tensor[] => names.map((name) => normal(shape, name, 0.1).abs());
+    const slotsOf = (tensors: readonly tf.Tensor[]): Slots =>
+      Object.fromEntries(names.map((name, i) => [name, tensors[i]])) as unknown as Slots;
+    const start = (): Slots[] => shapes.map((shape) => slotsOf(names.map((name) => normal(shape, name, 0.1).abs())));
+    const gradient = (index: number, at: number): tf.Tensor =>
+      normal(shapes[at] as number[], `gradient ${index} ${at}`);
     const scalarsOf = (index: number): UpdateScalars<tf.Scalar> =>
       Object.fromEntries(
         Object.entries(rule.scalars(index, 0.01)).map(([name, value]) => [name, tf.scalar(value)]),
       ) as unknown as UpdateScalars<tf.Scalar>;
-    const steps = [1, 8, NaN];
+    const norms = [1, 8, NaN];
     await tf.setBackend('cpu');
-    let [parameter, first, second] = start() as [tf.Tensor, tf.Tensor, tf.Tensor];
-    for (const [index, norm] of steps.entries()) {
-      if (!Number.isFinite(norm)) continue;
-      const clipped = tf.mul(normal(shape, `gradient ${index}`), Math.min(1, 2 / (norm + 1e-6)));
-      ({ parameter, first, second } = rule.update({ parameter, first, second }, clipped, scalarsOf(index), group));
-    }
-    const expected = await Promise.all([parameter, first, second].map((tensor) => tensor.data()));
+    const updated = start().map((slots, at) =>
+      norms.reduce((before, norm, index) => {
+        if (!Number.isFinite(norm)) return before;
+        const clipped = tf.mul(gradient(index, at), Math.min(1, 2 / (norm + 1e-6)));
+        return rule.update(before, clipped, scalarsOf(index), groups[at] as GroupFactors);
+      }, slots),
+    );
+    const dataOf = (slots: readonly Slots[]): Promise<tf.TypedArray[]> =>
+      Promise.all(slots.flatMap((one) => names.map((name) => one[name].data())));
+    const expected = await dataOf(updated);
 
     await tf.setBackend('webgpu');
-    const variables = tf.tidy(() => start().map((tensor) => tf.variable(tensor)));
-    const before = await (variables[0] as tf.Variable).data(); // now cached on the host
-    const kept = tf.clone(variables[0] as tf.Variable);
-    for (const [index, norm] of steps.entries()) {
-      tf.tidy(() => {
-        const slots = Object.fromEntries(names.map((name, i) => [name, variables[i]])) as unknown as Slots;
-        const clipping = { norm: tf.scalar(norm), maxNorm: 2, skipNonFinite: true };
-        const gradient = normal(shape, `gradient ${index}`);
-        const updated = rule.updateAtOnce(slots, gradient, scalarsOf(index), group, clipping) as Slots;
-        names.forEach((name, i) => (variables[i] as tf.Variable).assign(updated[name]));
-      });
+    for (const how of ['one by one', 'together']) {
+      const variables = tf.tidy(() => start().map((slots) => names.map((name) => tf.variable(slots[name]))));
+      const [first] = variables[0] as [tf.Variable];
+      const before = await first.data(); // now cached on the host
+      const kept = tf.clone(first);
+      for (const [index, norm] of norms.entries()) {
+        tf.tidy(() => {
+          const clipping = { norm: tf.scalar(norm), maxNorm: 2, skipNonFinite: true };
+          const updates = variables.map((slots, at) => ({
+            ...{ slots: slotsOf(slots), gradient: gradient(index, at), group: groups[at] as GroupFactors },
+          }));
+          const results =
+            how === 'together'
+              ? rule.updateTogether(updates, scalarsOf(index), clipping)
+              : updates.map((one) => rule.updateAtOnce(one.slots, one.gradient, scalarsOf(index), one.group, clipping));
+          variables.forEach((slots, at) =>
+            slots.forEach((variable, i) => variable.assign((results?.[at] as Slots)[names[i] as keyof Slots])),
+          );
+        });
+      }
+      const received = await dataOf(variables.map(slotsOf));
+      received.forEach((values, i) =>
+        values.forEach((value, j) => expect(Math.abs(value - (expected[i]?.[j] as number))).toBeLessThan(1e-6)),
+      );
+      expect(await kept.data()).toEqual(before);
+      tf.dispose([...variables.flat(), kept]);
     }
-    const received = await Promise.all(variables.map((variable) => variable.data()));
-    received.forEach((values, i) =>
-      values.forEach((value, j) => expect(Math.abs(value - (expected[i]?.[j] as number))).toBeLessThan(1e-6)),
-    );
-    expect(await kept.data()).toEqual(before);
-    tf.dispose([...variables, kept]);
   });
 });

@@ -47,19 +47,28 @@ function batch(t: number, seed: number): ModelInputs {
     await useBackend();
   });
 
-  test('takes at most 45 dispatches for an encoder layer, forward and backward', async () => {
-    const counts: number[] = [];
+  test('takes at most 45 dispatches for an encoder layer, forward and backward, and 11 to update its 16 parameters', async () => {
+    const gradients: number[] = [];
+    const updates: number[] = [];
     for (const layers of [1, 2]) {
       const model = modelOf(layers);
       takeCounts();
-      const { gradients } = await valueAndGradients(model, batch(5, 1), { training: true });
-      counts.push(takeCounts().dispatches);
-      tf.dispose([...gradients.values()]);
+      tf.dispose([...(await valueAndGradients(model, batch(5, 1), { training: true })).gradients.values()]);
+      const { dispatches } = takeCounts();
+      gradients.push(dispatches);
+      const step = await createTrainingStep(model, { learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1 });
+      takeCounts();
+      await step.run(batch(5, 1));
+      updates.push(takeCounts().dispatches - dispatches);
+      await step.dispose();
       model.dispose();
     }
-    const [one = 0, two = 0] = counts;
-    expect(two - one).toBeGreaterThan(20); // products alone
-    expect(two - one).toBeLessThanOrEqual(MOST_DISPATCHES);
+    const perLayer = ([one = 0, two = 0]: number[]): number => two - one;
+    expect(perLayer(gradients)).toBeGreaterThan(20); // products alone
+    expect(perLayer(gradients)).toBeLessThanOrEqual(MOST_DISPATCHES);
+    // Eight for pairs of parameters; their norm reads seven gradients in each.
+    expect(perLayer(updates)).toBeGreaterThanOrEqual(10);
+    expect(perLayer(updates)).toBeLessThanOrEqual(11);
   });
 
   test('copies loss and gradient norm to the host and nothing else, and gives all memory back', async () => {
@@ -69,8 +78,7 @@ function batch(t: number, seed: number): ModelInputs {
     for (const t of lengths) await step.run(batch(t, t)); // buffers of each size are kept for the next step
     await step.run(batch(5, 0));
     const before = tf.memory();
-    const steps = slowCount(200);
-    for (let i = 0; i < steps; i++) {
+    for (let i = 0; i < slowCount(500); i++) {
       takeCounts();
       await step.run(batch(lengths[i % lengths.length] as number, i));
       const { reads, readBytes } = takeCounts();

@@ -9,7 +9,7 @@ const seeding = { seed: 0, epoch: 0, training: true };
 describe('own questions', () => {
   test('answers questions with the scores of the data', async () => {
     const data = file(
-      { question: 'What colour?', image: 1, answers: { red: 1, pink: 0.3 } },
+      { question: 'What color?', image: 1, answers: { red: 1, pink: 0.3 } },
       { question: 'How many?', image: 2, answers: ['2', '2', '3', '2', '2'] },
       { question: 'Is it?', image: 3, answers: ['yes'] },
     );
@@ -27,7 +27,7 @@ describe('own questions', () => {
     expect(
       opened.task.describe?.(examples, { logits: { dtype: 'float32', shape: [3, 5], data: data3 } }),
     ).toMatchObject([
-      { text: 'What colour?', expected: 'red', predicted: 'pink', correct: 0.3, images: [{ id: '1' }] },
+      { text: 'What color?', expected: 'red', predicted: 'pink', correct: 0.3, images: [{ id: '1' }] },
       { text: 'How many?', expected: '2', predicted: '3', correct: 0.3 },
       { text: 'Is it?', expected: 'yes', predicted: 'yes', correct: 1 },
     ]);

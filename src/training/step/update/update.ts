@@ -5,7 +5,7 @@ import { type FeedTensors, type UpdateFunction } from './feeds.js';
 import { accumulate, type Accumulation, computeGradients, type Gradients, storeSums } from './gradients.js';
 import { sumGradients, sumOverWorkers } from './worker-sums.js';
 import { adjustLossScale, type LossScale } from './loss-scale.js';
-import { type Clipping, type GroupFactors, type Slots, type UpdateRule } from '../optimizer.js';
+import { type Clipping, type GroupFactors, type Slots, type UpdateRule, type UpdateScalars } from '../optimizer.js';
 import { type WorkerGroup } from '../worker-group.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { ComputeContext } from '../../../models/backbone.js';
@@ -92,40 +92,68 @@ function applyGradients(
     factor: maxGradNorm === null ? null : clipFactor(norm, maxGradNorm),
   });
   const shared = limitsOf(gradientNorm);
-  for (const [name, gradient] of gradients) {
-    const [entry, square] = [parameters.get(name), squares?.get(name)];
-    if (entry === undefined) continue;
-    const limits = (): Limits => (square === undefined ? shared : limitsOf(normOf([square])));
-    tf.tidy(() => updateParameter(entry, gradient, limits(), { feeds, options, isFinite }));
-  }
+  const trained = [...gradients].flatMap(([name, gradient]) => {
+    const entry = parameters.get(name);
+    return entry === undefined ? [] : [{ name, entry, gradient, slots: slotsOf(entry), group: entry }];
+  });
+  const context: UpdateContext = { feeds, options, isFinite };
+  tf.tidy(() => {
+    const together = rule.updateTogether(trained, scalarsOf(feeds), shared.clipping);
+    for (const [i, { name, entry, gradient }] of trained.entries()) {
+      const [updated, square] = [together?.[i], squares?.get(name)];
+      const limits = (): Limits => (square === undefined ? shared : limitsOf(normOf([square])));
+      tf.tidy(() =>
+        updated === undefined
+          ? updateParameter(entry, gradient, limits(), context)
+          : store(entry, updated, true, context),
+      );
+    }
+  });
   if (lossScale === null || isFinite === null) return { gradientNorm };
   return { gradientNorm, lossScale: adjustLossScale(lossScale, isFinite) };
 }
 
-/** Updates one parameter, in one kernel where the backend has it. @param isFinite null: non-finite updates are applied too */
+/** What the updates of all parameters share. `isFinite` is null where non-finite updates are applied too. */
+interface UpdateContext {
+  feeds: FeedTensors;
+  options: UpdateOptions;
+  isFinite: tf.Tensor | null;
+}
+
+const slotsOf = ({ parameter, first, second }: TrainedParameter): Slots => ({ parameter, first, second });
+const scalarsOf = ({ rate, firstCorrection, secondCorrection }: FeedTensors): UpdateScalars<tf.Scalar> => ({
+  ...{ rate, firstCorrection, secondCorrection },
+});
+
+/** Updates one parameter, in one kernel where the backend has it. */
 function updateParameter(
   entry: TrainedParameter,
   gradient: tf.Tensor,
   { clipping, factor }: Limits,
-  context: { feeds: FeedTensors; options: UpdateOptions; isFinite: tf.Tensor | null },
+  context: UpdateContext,
 ): void {
-  const { feeds, options, isFinite } = context;
-  const { rate, firstCorrection, secondCorrection } = feeds;
-  const scalars = { rate, firstCorrection, secondCorrection };
-  const slots: Slots = { parameter: entry.parameter, first: entry.first, second: entry.second };
-  const whole = options.rule.updateAtOnce(slots, gradient, scalars, entry, clipping);
+  const { rule } = context.options;
+  const [slots, scalars] = [slotsOf(entry), scalarsOf(context.feeds)];
+  const whole = rule.updateAtOnce(slots, gradient, scalars, entry, clipping);
   const composed = (): Slots => {
     const clipped = factor === null ? gradient : tf.mul(gradient, factor);
-    return options.rule.update(slots, clipped, scalars, entry);
+    return rule.update(slots, clipped, scalars, entry);
   };
-  const updated = whole ?? composed();
-  const assign = (variable: tf.Variable, value: tf.Tensor, isKept: tf.Tensor | null): void =>
-    variable.assign(isKept === null ? value : tf.where(isKept, value, variable));
-  const gate = whole === null ? isFinite : null; // the kernel checks the norm itself
-  assign(entry.first, updated.first, gate);
-  assign(entry.second, updated.second, gate);
-  assign(entry.parameter, updated.parameter, gate);
+  store(entry, whole ?? composed(), whole !== null, context);
+}
+
+/** Assigns the new values. @param isChecked whether a kernel has left those of a non-finite update as they were */
+function store(
+  entry: TrainedParameter,
+  updated: Slots,
+  isChecked: boolean,
+  { options, isFinite }: UpdateContext,
+): void {
+  const gate = isChecked ? null : isFinite;
+  for (const slot of ['first', 'second', 'parameter'] as const)
+    entry[slot].assign(gate === null ? updated[slot] : tf.where(gate, updated[slot], entry[slot]));
   if (entry.average === null) return;
   const change = tf.mul(tf.sub(updated.parameter, entry.average), 1 - (options.emaDecay ?? 0));
-  assign(entry.average, tf.add(entry.average, change), isFinite);
+  const average = tf.add(entry.average, change);
+  entry.average.assign(isFinite === null ? average : tf.where(isFinite, average, entry.average));
 }
