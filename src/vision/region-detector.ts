@@ -101,9 +101,9 @@ export class RegionDetector {
     requirePath('RegionDetector.fromPretrained', where);
     requireOptions('RegionDetector.fromPretrained', given);
     const { compile, precision, ...options } = given;
-    const { name, config, file } = await openDetector(where, options);
+    const { name, config, layout, file } = await openDetector(where, options);
     try {
-      const network = await readNetwork(planWeights(file, config));
+      const network = await readNetwork(planWeights(file, config, layout));
       return new RegionDetector(config, {
         ...{ name, network, compile, precision },
       });

@@ -1,5 +1,5 @@
 // Weights of detectors: every tensor of a foreign file is used or skipped with a reason, and conversion is exact.
-import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -74,7 +74,9 @@ describe.each(Object.entries(DETECTOR_FILES))('%s', (name, file) => {
     await expect(load({ isClassAgnostic: true })).rejects.toThrow(
       new RegExp(`  2 tensors of another shape: \\S*bbox_pred\\S* .* instead of \\[${rows[name]},`),
     );
-    await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(/tensors missing: .*22/);
+    await expect(load({ backbone: { ...config.backbone, depth: 101 } })).rejects.toThrow(
+      /tensors missing: \S+, .* and \d+ more$/m,
+    );
     await expect(RegionDetector.fromPretrained(path)).rejects.toThrow(
       /expected the name of its detector, one of vg-r101-c4/,
     );
@@ -99,6 +101,27 @@ describe('weights', () => {
     const own = await writeDetector(temporaryFolder(), 'coco-r101-fpn');
     await expect(convertDetector(own, { outDir: temporaryFolder(), detector: 'coco-r101-fpn' })).rejects.toThrow(
       'it is already a detector of this package: use its folder as it is, without a name',
+    );
+  });
+
+  test("of another detector with the same shapes are refused, naming the detector whose file's layout it is", async () => {
+    const path = join(scratch, 'published.safetensors');
+    await writeHeader(path, 'detectron2', namedDetector('coco-r101-fpn'));
+    const outDir = join(scratch, 'refused');
+    await expect(convertDetector(path, { outDir, detector: 'detectron1-r101-fpn' })).rejects.toThrow(
+      `${path}: expected the published file of this detector, in Detectron (Caffe2)'s layout, found one in detectron2's; ` +
+        'its tensors are those of coco-r101-fpn or coco-r101-fpn-notebook: give that name',
+    );
+    expect(existsSync(outDir)).toBe(false);
+    await expect(RegionDetector.fromPretrained(path, { detector: 'mmf-x101' })).rejects.toThrow(
+      "in maskrcnn-benchmark's layout, found one in detectron2's",
+    );
+    await expect(convertDetector(path, { outDir, detector: 'vg-r101-c4' })).rejects.toThrow(
+      /its tensors are those of coco-r101-fpn or coco-r101-fpn-notebook: give that name\n {2}\d+ tensors missing: (\S+, ){7}\S+ and \d+ more\n/,
+    );
+    const narrow = join(FOLDER, 'coco-r101-fpn.pkl');
+    await expect(convertDetector(narrow, { outDir, detector: 'coco-r101-fpn' })).rejects.toThrow(
+      'its tensors are of none of the named detectors (vg-r101-c4, ',
     );
   });
 

@@ -35,9 +35,9 @@ export async function convertDetector(source: string, given: ConvertDetectorOpti
   requireOptions('convertDetector', given);
   const { outDir, ...options } = given;
   requirePath('convertDetector (outDir)', outDir);
-  const { name, config, file } = await openDetector(source, options);
+  const { name, config, layout, file } = await openDetector(source, options);
   try {
-    const plan = planWeights(file, config);
+    const plan = planWeights(file, config, layout);
     await writeFolder(outDir, { name, config }, tensorsOf(plan));
     return {
       source: file.name,

@@ -5,11 +5,10 @@ import { requirePath } from '../../options.js';
 import { locatePretrained } from '../../platform/locate.js';
 import { type DetectorConfig, featureDim } from '../detector/config.js';
 import { attributeNamesOf, classNamesOf } from '../class-names.js';
-import { DETECTOR_NAMES, type DetectorName, namedDetector } from '../detector/presets.js';
+import { type DetectorName, namedDetector } from '../detector/presets.js';
 import type { DetectorLayout } from './layouts.js';
-import { PUBLISHED_WEIGHTS } from './published.js';
 import { openFile, savedSettings } from './open.js';
-import { layoutOf, planWeights, type WeightPlan } from './plan.js';
+import { candidatesOf, layoutOf, planWeights, type WeightPlan } from './plan.js';
 
 /** What `inspectDetector` found. */
 export interface DetectorInspection extends InspectedFile {
@@ -45,7 +44,7 @@ export async function inspectDetector(where: string): Promise<DetectorInspection
     const layout = layoutOf(file);
     if (layout === null) return null;
     const saved = layout.name === 'own' ? await savedSettings(files) : null;
-    return describe(file, layout.name, saved, candidatesOf(file, layout.name));
+    return describe(file, layout.name, saved, candidatesOf(file, layout));
   } finally {
     await file.close();
   }
@@ -72,12 +71,6 @@ function describe(
 
 const UNKNOWN =
   'its settings are unknown: no config.json of a converted detector is next to it, and it is none of the known detectors';
-
-/** The known detectors that a file of another project fits. */
-function candidatesOf(file: TensorFile, layout: DetectorLayout['name']): DetectorName[] {
-  const published = DETECTOR_NAMES.filter((name) => PUBLISHED_WEIGHTS[name].layout === layout);
-  return published.filter((name) => typeof tryPlan(file, namedDetector(name)) !== 'string');
-}
 
 /** The use of each tensor, or why the file does not fit the settings. */
 function tryPlan(file: TensorFile, config: DetectorConfig): WeightPlan | string {

@@ -9,7 +9,9 @@ import { DETECTOR_TYPE } from '../../models/pretrained/detector-type.js';
 import { openWeights, WEIGHT_FILES } from '../../models/pretrained/open-weights.js';
 import { checkedDetectorConfig } from '../detector/check-config.js';
 import type { DetectorConfig } from '../detector/config.js';
-import { DETECTOR_NAMES, namedDetector } from '../detector/presets.js';
+import { DETECTOR_NAMES, type DetectorName, namedDetector } from '../detector/presets.js';
+import type { DetectorLayout } from './layouts.js';
+import { PUBLISHED_WEIGHTS } from './published.js';
 
 /** Selects the detector. */
 export interface DetectorChoice {
@@ -22,6 +24,8 @@ export interface OpenedDetector {
   /** Preset name; null for custom settings. */
   name: string | null;
   config: DetectorConfig;
+  /** The layout that the file must have; null for any. */
+  layout: DetectorLayout['name'] | null;
   file: TensorFile;
 }
 
@@ -41,9 +45,9 @@ export async function openDetector(
 }
 
 function givenSettings(detector: string | DetectorConfig): Omit<OpenedDetector, 'file'> {
-  return typeof detector === 'string'
-    ? { name: detector, config: namedDetector(detector) }
-    : { name: null, config: checkedDetectorConfig(detector) };
+  if (typeof detector !== 'string') return { name: null, config: checkedDetectorConfig(detector), layout: null };
+  const config = namedDetector(detector);
+  return { name: detector, config, layout: PUBLISHED_WEIGHTS[detector as DetectorName].layout };
 }
 
 /** The settings of a converted detector; null without its config.json. @throws ConfigError when they are invalid */
@@ -51,7 +55,7 @@ export async function savedSettings(files: PretrainedFiles): Promise<Omit<Opened
   const path = await files.find('config.json');
   const { model_type: type, name, ...config } = path === null ? {} : await readObject(path);
   if (type !== DETECTOR_TYPE) return null;
-  return { name: typeof name === 'string' ? name : null, config: checkedDetectorConfig(config) };
+  return { name: typeof name === 'string' ? name : null, config: checkedDetectorConfig(config), layout: null };
 }
 
 async function readObject(path: string): Promise<Record<string, unknown>> {

@@ -2,8 +2,10 @@
 import type { TensorFile } from '../../checkpoint/tensor-file.js';
 import { CheckpointError } from '../../errors.js';
 import type { DetectorConfig } from '../detector/config.js';
+import { DETECTOR_NAMES, type DetectorName, namedDetector } from '../detector/presets.js';
 import { detectorLayers, type LayerSpec } from '../detector/specification.js';
 import { DETECTOR_LAYOUTS, type DetectorLayout, type LayerKeys } from './layouts.js';
+import { PUBLISHED_WEIGHTS } from './published.js';
 
 /** The keys of a layer in the file. */
 export interface PlannedLayer {
@@ -34,16 +36,62 @@ export function layoutOf({ tensors }: TensorFile): DetectorLayout | null {
 
 /**
  * Plans the reading of a detector's weights.
- * @throws CheckpointError for an unknown layout, and naming all tensors that are missing, unexpected, or of another shape.
+ * @param expected the layout that the file must have; null for any
+ * @throws CheckpointError for an unknown layout, and with the detector that the file holds, for another layout than the expected one and for
+ * tensors that are missing, unexpected, or of another shape.
  */
-export function planWeights(file: TensorFile, config: DetectorConfig): WeightPlan {
-  const stored = new Map([...file.tensors.keys()].map((key) => [key.replace(WRAPPING, ''), key]));
+export function planWeights(
+  file: TensorFile,
+  config: DetectorConfig,
+  expected: DetectorLayout['name'] | null = null,
+): WeightPlan {
   const layout = layoutOf(file);
   if (layout === null) {
     throw new CheckpointError(
-      `${file.name}: holds no region detector of a known layout (${DETECTOR_LAYOUTS.map(({ title }) => title).join(', ')}); its tensors are ${shown([...stored.keys()])}`,
+      `${file.name}: holds no region detector of a known layout (${DETECTOR_LAYOUTS.map(({ title }) => title).join(', ')}); its tensors are ${shown([...file.tensors.keys()])}`,
     );
   }
+  if (expected !== null && layout.name !== expected) throw otherLayout(file, layout, expected);
+  const { plan, faults } = fit(file, layout, config);
+  if (faults.length === 0) return plan;
+  throw new CheckpointError(
+    [
+      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; ${heldDetector(file, layout)}`,
+      ...faults.map(({ names, what }) => `  ${names.length} tensors ${what}: ${shown(names)}`),
+    ].join('\n'),
+  );
+}
+
+function otherLayout(file: TensorFile, layout: DetectorLayout, expected: DetectorLayout['name']): CheckpointError {
+  const title = DETECTOR_LAYOUTS.find(({ name }) => name === expected)?.title ?? expected;
+  return new CheckpointError(
+    `${file.name}: expected the published file of this detector, in ${title}'s layout, found one in ${layout.title}'s; ${heldDetector(file, layout)}`,
+  );
+}
+
+/** The named detectors whose tensors a file of another project holds. */
+export function candidatesOf(file: TensorFile, layout: DetectorLayout): DetectorName[] {
+  const published = DETECTOR_NAMES.filter((name) => PUBLISHED_WEIGHTS[name].layout === layout.name);
+  return published.filter((name) => fit(file, layout, namedDetector(name)).faults.length === 0);
+}
+
+/** The detector that a file holds, for messages. */
+function heldDetector(file: TensorFile, layout: DetectorLayout): string {
+  if (layout.name === 'own') return 'it is already a detector of this package: use its folder as it is, without a name';
+  const names = candidatesOf(file, layout);
+  return names.length === 0
+    ? `its tensors are of none of the named detectors (${DETECTOR_NAMES.join(', ')})`
+    : `its tensors are those of ${names.join(' or ')}: give that name`;
+}
+
+/** Names of tensors that do not fit a configuration. */
+interface Fault {
+  what: 'missing' | 'of another shape' | 'unexpected';
+  names: readonly string[];
+}
+
+function fit(file: TensorFile, layout: DetectorLayout, config: DetectorConfig): { plan: WeightPlan; faults: Fault[] } {
+  const stored = new Map([...file.tensors.keys()].map((key) => [key.replace(WRAPPING, ''), key]));
   const missing: string[] = [];
   const used = new Set<string>();
   const find = keyFinder(stored, layout);
@@ -75,9 +123,13 @@ export function planWeights(file: TensorFile, config: DetectorConfig): WeightPla
     if (reason === undefined) left.push(key);
     else skipped.push({ key, reason });
   }
-  const plan = { file, config, layout, layers, skipped };
-  requireComplete(plan, missing, left);
-  return plan;
+  const wrong = missing.length > 0 ? [] : layers.flatMap((planned) => wrongShapes(planned, { file, layout }));
+  const faults: Fault[] = [
+    { what: 'missing', names: missing },
+    { what: 'of another shape', names: wrong },
+    { what: 'unexpected', names: left },
+  ];
+  return { plan: { file, config, layout, layers, skipped }, faults: faults.filter(({ names }) => names.length > 0) };
 }
 
 /** Finds the stored key of a name. */
@@ -93,27 +145,6 @@ function keyFinder(
       if (key !== undefined || !rest.includes('.')) return key;
     }
   };
-}
-
-function requireComplete({ file, layout, layers }: WeightPlan, missing: string[], left: string[]): void {
-  const wrong = missing.length > 0 ? [] : layers.flatMap((planned) => wrongShapes(planned, { file, layout }));
-  const faults = [
-    [missing, 'missing'],
-    [wrong, 'of another shape'],
-    [left, 'unexpected'],
-  ] as const;
-  if (faults.every(([names]) => names.length === 0)) return;
-  const lines = faults
-    .filter(([names]) => names.length > 0)
-    .map(
-      ([names, what]) => `  ${names.length} tensors ${what}: ${what === 'missing' ? names.join(', ') : shown(names)}`,
-    );
-  throw new CheckpointError(
-    [
-      `${file.name}: a file in ${layout.title}'s layout that does not fit the configuration; ${layout.name === 'own' ? 'it is already a detector of this package: use its folder as it is, without a name' : 'give the name of its detector'}`,
-      ...lines,
-    ].join('\n'),
-  );
 }
 
 function wrongShapes({ layer, keys }: PlannedLayer, { file, layout }: Pick<WeightPlan, 'file' | 'layout'>): string[] {
