@@ -1,5 +1,6 @@
 // Identifies the detector that made region features, in stores, runs and checkpoints, and compares two identities.
 import { defined } from '../options.js';
+import { haveOtherNetworks } from './detector-networks.js';
 import { LOOKS, type PixelFeatureOptions } from './pixel-options.js';
 
 /** The detector that made some features. */
@@ -15,7 +16,7 @@ export interface DetectorIdentity {
 /** The name of the network inside the authors' VCR checkpoint, which describes given boxes. */
 export const VCR_FEATURE_EXTRACTOR = 'vcr-r50';
 
-/** A detector in the index of a store. */
+/** A detector with its settings, as in the index of a store. */
 export interface StoredDetector extends DetectorIdentity {
   /** Its settings, as in the config.json of a converted detector. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -23,15 +24,16 @@ export interface StoredDetector extends DetectorIdentity {
 
 /** Whether both make the same features; null when that is unknown. */
 export function isSameDetector(
-  a: DetectorIdentity | null | undefined,
-  b: DetectorIdentity | null | undefined,
+  a: StoredDetector | null | undefined,
+  b: StoredDetector | null | undefined,
 ): boolean | null {
   if (!a || !b) return null;
   if (pixelsText(a) !== pixelsText(b)) return false;
   if (a.name !== null && b.name !== null && a.name !== b.name) return false;
   if (a.weights !== undefined && b.weights !== undefined) return a.weights === b.weights;
   if (a.name !== null && a.name === b.name) return true;
-  return isOfGivenBoxes(a) && isOfGivenBoxes(b) ? true : null;
+  if (isOfGivenBoxes(a) && isOfGivenBoxes(b)) return true;
+  return haveOtherNetworks(a, b) ? false : null;
 }
 
 /** Whether no network is known that found the boxes. */
@@ -56,7 +58,7 @@ function pixelsText({ pixels }: DetectorIdentity): string {
 /** `mmf-x101 with the weights 1a2b3c4d`: the network alone. */
 export function networkText({ name, weights }: DetectorIdentity): string {
   const digits = weights === undefined ? '' : ` with the weights ${weights.slice(0, 8)}`;
-  return `${name ?? 'a detector'}${digits}`;
+  return `${name ?? (digits === '' ? 'a detector without a name' : 'a detector')}${digits}`;
 }
 
 /** The detector in a JSON file; null for anything else. */

@@ -15,6 +15,8 @@ export interface PictureDetector {
   detect(pictures: readonly Picture[]): Promise<readonly RegionFeatures[]>;
   /** Its name among the known detectors; null or absent for your own. */
   readonly name?: string | null;
+  /** Its settings, as in the config.json of a converted detector. */
+  readonly config?: Readonly<object>;
   /** Width of the features, if known in advance. */
   readonly dim?: number;
   /** How it describes its boxes, if it does so by their pixels and not by a network. */

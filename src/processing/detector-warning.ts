@@ -1,11 +1,16 @@
 // Warns of regions from another detector than the one that a checkpoint was trained with: the shapes fit, but the values are meaningless to it.
-import { type DetectorIdentity, detectorText, isSameDetector } from '../features/detector-identity.js';
+import {
+  type DetectorIdentity,
+  detectorText,
+  isSameDetector,
+  type StoredDetector,
+} from '../features/detector-identity.js';
 import { warnOnce } from '../logger.js';
 
 /** @param features the regions' name in the warning: a file, or the detector. */
 export function warnAboutDetector(
   trainedWith: DetectorIdentity | null,
-  used: DetectorIdentity | null | undefined,
+  used: StoredDetector | null | undefined,
   features: string,
 ): void {
   if (trainedWith === null || !used || isSameDetector(trainedWith, used) !== false) return;

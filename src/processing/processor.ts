@@ -133,8 +133,9 @@ export class VisualBertProcessor extends Callable {
   pictureReader(detector: PictureDetector | undefined): (picture: Picture) => Promise<RegionFeatures> {
     const read = pictureReader(detector);
     if (detector?.name !== undefined) {
-      const { name, pixels } = detector;
-      warnAboutDetector(this.trainedWith, { name, ...defined({ pixels }) }, 'detector');
+      const { name, pixels, config } = detector;
+      const settings = config && { ...config };
+      warnAboutDetector(this.trainedWith, { name, ...defined({ pixels, settings }) }, 'detector');
     }
     return read;
   }

@@ -76,7 +76,8 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
     ...defined({ precision }),
     ...watched(onProgress),
   });
-  const { detector, identity } = found;
+  const { detector } = found;
+  const { settings, ...identity } = found.identity;
   try {
     const input = await openLocatedInput(files, {
       ...rest,
@@ -88,7 +89,7 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
       await input.close();
       await found.dispose();
     };
-    const isInDistribution = isSameDetector(trainedWith, identity);
+    const isInDistribution = isSameDetector(trainedWith, { ...identity, ...defined({ settings }) });
     return { input, model, detector: identity, trainedWith, isInDistribution, close };
   } catch (error) {
     await found.dispose();

@@ -1,5 +1,5 @@
 // Opens a detector for a checkpoint: its regions get the same kind of features as those that the checkpoint was trained on.
-import type { DetectorIdentity } from '../features/detector-identity.js';
+import type { DetectorIdentity, StoredDetector } from '../features/detector-identity.js';
 import type { PictureDetector } from '../features/picture-detector.js';
 import { defined, requireOptions, requirePath } from '../options.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
@@ -14,7 +14,8 @@ export type PictureDetectorOptions = FindDetectorOptions & Pick<DetectorComputat
 /** A detector that was opened for a checkpoint. */
 export interface OpenedPictureDetector {
   detector: PictureDetector;
-  identity: DetectorIdentity;
+  /** Its name, weights and settings. */
+  identity: StoredDetector;
   /** Frees its weights. */
   dispose(): Promise<void>;
 }
@@ -52,7 +53,8 @@ export async function openDetectorLike(
   const folder = await findDetector(where, finding);
   const network = await RegionDetector.fromPretrained(folder, defined({ precision }));
   try {
-    const identity = { ...(await detectorIdentity(folder, network.name)), ...defined({ pixels }) };
+    const settings = { ...network.config };
+    const identity = { ...(await detectorIdentity(folder, network.name)), ...defined({ pixels }), settings };
     const detector = pixels === undefined ? network : pixelDetector(network, pixels);
     return { detector, identity, dispose: () => network.dispose() };
   } catch (error) {

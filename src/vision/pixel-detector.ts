@@ -2,7 +2,7 @@
 import type { Picture, PictureDetector } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import { pixelFeatureDim, pixelFeatures } from '../features/pixels.js';
-import { requireKinds } from '../options.js';
+import { defined, requireKinds } from '../options.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { pixelsOf } from './read-picture.js';
 import type { RegionDetector } from './region-detector.js';
@@ -25,12 +25,12 @@ export interface PixelDetector extends PictureDetector {
  * @see `pixelFeatures`
  */
 export function pixelDetector(
-  detector: Pick<RegionDetector, 'detect' | 'name'>,
+  detector: Pick<RegionDetector, 'detect' | 'name'> & Partial<Pick<RegionDetector, 'config'>>,
   options: PixelFeatureOptions,
 ): PixelDetector {
   requireKinds('pixelDetector', { 'an object': { detector, options } });
   return {
-    name: detector.name,
+    ...{ name: detector.name, ...defined({ config: detector.config }) },
     dim: pixelFeatureDim(options),
     pixels: options,
     detect: async (pictures) => {

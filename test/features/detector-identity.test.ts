@@ -1,11 +1,14 @@
 // Comparing the detectors of features.
 import { expect, test } from '@jest/globals';
+import { DETECTOR_NETWORKS } from '../../src/features/detector-networks.js';
 import {
+  type StoredDetector,
   type DetectorIdentity,
   detectorText,
   isSameDetector,
   parseDetectorIdentity,
 } from '../../src/features/detector-identity.js';
+import { DETECTOR_NAMES, namedDetector } from '../../src/vision/detector/presets.js';
 
 const NAMED: DetectorIdentity = { name: 'mmf-x101' };
 const [WEIGHTS, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -31,6 +34,28 @@ test.each<[DetectorIdentity | null, DetectorIdentity | null | undefined, boolean
 ])('%j and %j: %s', (a, b, same) => {
   expect(isSameDetector(a, b)).toBe(same);
   expect(isSameDetector(b, a)).toBe(same);
+});
+
+const unnamed = (changes: object): StoredDetector => {
+  const settings = namedDetector('mmf-x101');
+  return { name: null, settings: { ...settings, ...changes, choice: { ...settings.choice, maxBoxes: 10 } } };
+};
+
+test.each<[string, StoredDetector, boolean | null]>([
+  ['the same settings, but for the number of regions', unnamed({}), null],
+  ['other layers', unnamed({ backbone: { ...namedDetector('mmf-x101').backbone, depth: 14 } }), false],
+  ['another width', unnamed({ backbone: { ...namedDetector('mmf-x101').backbone, stageWidth: 96 } }), false],
+  ['another feature', unnamed({ feature: 'fc7' }), false],
+  ['unknown settings', { name: null, settings: {} }, null],
+])('an unnamed detector of %s compared with mmf-x101: %s', (_, detector, same) => {
+  expect(isSameDetector(NAMED, detector)).toBe(same);
+  expect(isSameDetector(detector, NAMED)).toBe(same);
+  expect(isSameDetector({ name: 'my-own' }, detector)).toBeNull();
+});
+
+test('the networks of the named detectors are those of their settings', () => {
+  expect(Object.keys(DETECTOR_NETWORKS)).toEqual(DETECTOR_NAMES);
+  for (const name of DETECTOR_NAMES) expect(namedDetector(name)).toMatchObject(DETECTOR_NETWORKS[name] as object);
 });
 
 test('a text names what found the boxes and what describes them', () => {

@@ -74,6 +74,12 @@ describe('openQuestion', () => {
       expect.stringMatching(/^detector: regions of coco-r101-fpn, .* trained with those of mmf-x101\./),
     ]);
     await other.close();
+    const nameless = await openQuestion({ ...question, model: inRoot('visualbert-vqa'), detector: inRoot('unnamed') });
+    expect(nameless).toMatchObject({ detector: { name: null }, isInDistribution: false }); // its settings are narrow
+    expect(warnings.splice(0)).toEqual([
+      expect.stringMatching(/^detector: regions of a detector without a name, .* trained with those of mmf-x101\./),
+    ]);
+    await nameless.close();
     const unknown = await openQuestion({ ...question, model: inRoot('own'), detector: inRoot('unnamed') });
     expect(unknown).toMatchObject({ detector: { name: null }, trainedWith: null, isInDistribution: null });
     await unknown.close();
