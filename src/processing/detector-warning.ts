@@ -17,7 +17,7 @@ export function warnAboutDetector(
   warnOnce(
     lookWarning(trainedWith, used, features) ??
       `${features}: regions of ${detectorText(used)}, and the checkpoint was trained with those of ${detectorText(trainedWith)}. Features of another ` +
-        'detector are out of distribution (VQA 2.0 falls from 71% to 40 to 46%): use that detector, or train with these features',
+        'detector mean nothing to a model before it is trained on them: for the accuracy of the checkpoint, use the features of its detector',
   );
 }
 
