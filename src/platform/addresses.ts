@@ -5,6 +5,11 @@ export function isUrl(path: string): boolean {
   return /^(https?|blob|data):/i.test(path);
 }
 
+/** True for an address of any scheme, such as ftp or s3. */
+export function hasScheme(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(path);
+}
+
 /** Appends a file name to a folder, whether path or address. */
 export function joinPath(folder: string, file: string): string {
   return folder.endsWith('/') ? folder + file : `${folder}/${file}`;

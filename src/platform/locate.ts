@@ -1,6 +1,7 @@
 // Locates a pretrained model: a folder, one file, an address, or a repository of the hub, whose files are fetched on request.
 import { exists, fileName, folderOf, hubFile, type HubOptions, isFolder, isRepoId, isUrl, joinPath } from '#platform';
 import { CheckpointError, HubError } from '../errors.js';
+import { hasScheme } from './addresses.js';
 
 /** The files of a pretrained model. */
 export interface PretrainedFiles {
@@ -60,11 +61,20 @@ async function resolved(where: string, options: HubOptions): Promise<PretrainedF
     return { where, name: where, weights: isFile ? where : null, find: inFolder(isFile ? folderOf(where) : folder) };
   }
   if (await exists(where)) return { where, name: where, weights: where, find: inFolder(folderOf(where)) };
-  if (isRepoId(where))
+  if (isRepoId(where) && !WEIGHTS_FILE.test(where))
     return { where, name: where, weights: null, find: (file) => repositoryFile(where, file, options) };
-  throw new CheckpointError(
-    `${where}: expected a folder, a checkpoint file, an address or a repository id such as uclanlp/visualbert-vqa; found none`,
-  );
+  throw notFound(where);
+}
+
+function notFound(where: string): CheckpointError {
+  if (hasScheme(where))
+    return new CheckpointError(
+      `${where}: addresses of other schemes than http and https are not supported; download it`,
+    );
+  const expected = WEIGHTS_FILE.test(where)
+    ? 'expected a checkpoint file, found none; check the path'
+    : 'expected a folder, a checkpoint file, an address or a repository id such as uclanlp/visualbert-vqa; found none';
+  return new CheckpointError(`${where}: ${expected}`);
 }
 
 /** A file of a repository. @throws HubError that also says that no folder has this name, which may have been intended */

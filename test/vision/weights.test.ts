@@ -104,6 +104,16 @@ describe('weights', () => {
     );
   });
 
+  test('that are not there are a missing file, not a repository of the hub', async () => {
+    for (const path of ['nothere.pkl', 'folder/nothere.pth'])
+      await expect(convertDetector(path, { outDir: temporaryFolder(), detector: 'mmf-x101' })).rejects.toThrow(
+        `${path}: expected a checkpoint file, found none; check the path`,
+      );
+    await expect(convertDetector('s3://bucket/a.pkl', { outDir: temporaryFolder() })).rejects.toThrow(
+      's3://bucket/a.pkl: addresses of other schemes than http and https are not supported; download it',
+    );
+  });
+
   test("of another detector with the same shapes are refused, naming the detector whose file's layout it is", async () => {
     const path = join(scratch, 'published.safetensors');
     await writeHeader(path, 'detectron2', namedDetector('coco-r101-fpn'));
