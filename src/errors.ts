@@ -57,6 +57,7 @@ export const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only; choose a path on another one',
   ENOSPC: 'the disk is full; free some space, or choose a path on another one',
   EDQUOT: 'the disk quota is used up; free some space, or choose a path on another disk',
+  ELOOP: 'links that lead to each other, and to no file; choose another path',
   ENAMETOOLONG: 'the name is too long; choose a shorter one',
   EMFILE: 'too many files are open; raise the limit (ulimit -n)',
   EADDRINUSE: 'another program listens there; choose another port',

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { isUrl, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
+import { hasScheme } from '../platform/addresses.js';
 import { fetchSmallFile } from '../platform/small-file.js';
 import { type DecodeOptions, decodePicture, readPicture, requirePictureFile } from './decode.js';
 import type { RgbImage } from './rgb-image.js';
@@ -11,7 +12,7 @@ const MAX_DOWNLOAD_BYTES = 64 << 20;
 
 /**
  * Reads and decodes a picture: a file's path, an address (http, https, data, file), or bytes.
- * @throws DataError when it does not exist, cannot be downloaded (at most 64 MiB, without 30 s of silence, within 5 minutes), and as `decodePicture` does.
+ * @throws DataError when it does not exist, cannot be downloaded (at most 64 MiB, at least 64 KiB every 30 s, within 5 minutes), and as `decodePicture` does.
  */
 export async function loadPicture(
   picture: string | URL | Uint8Array | ArrayBuffer | Blob,
@@ -21,8 +22,7 @@ export async function loadPicture(
   if (picture instanceof ArrayBuffer) return loadPicture(new Uint8Array(picture), options);
   if (ArrayBuffer.isView(picture)) return decodePicture(picture, `picture of ${picture.byteLength} bytes`, options);
   const where = String(picture);
-  if (where.startsWith('file:')) return readPicture(fileURLToPath(where), options);
-  if (!isUrl(where)) return readPicture(where, options);
+  if (!isUrl(where)) return readPicture(pathOf(where), options);
   return decodePicture(await downloadPicture(where), shortAddress(where), options);
 }
 
@@ -30,8 +30,16 @@ export async function loadPicture(
 export async function requirePicture(picture: string | URL | Uint8Array | ArrayBuffer | Blob): Promise<void> {
   if (typeof picture !== 'string' && !(picture instanceof URL)) return;
   const where = String(picture);
-  if (where.startsWith('file:')) await requirePictureFile(fileURLToPath(where));
-  else if (!isUrl(where)) await requirePictureFile(where);
+  if (!isUrl(where)) await requirePictureFile(pathOf(where));
+}
+
+/** The path of a picture that is not downloaded. @throws DataError for an address of another scheme */
+function pathOf(where: string): string {
+  if (where.startsWith('file:')) return fileURLToPath(where);
+  if (!hasScheme(where)) return where;
+  throw new DataError(
+    `${where}: expected a picture: a path, or an address that begins with http:, https:, data: or file:; download it and give its path`,
+  );
 }
 
 async function downloadPicture(url: string): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 // Requests to web servers: errors by status, and text at an address.
-import { HubError } from '../errors.js';
+import { errorMessage, HubError } from '../errors.js';
 import { shortAddress } from './addresses.js';
 import { requireKinds } from '../options.js';
 
@@ -62,8 +62,10 @@ export function brokenOff(url: string): (error: unknown) => never {
 }
 
 /** The reason of a failed `fetch`, which is in the cause. */
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+export function causeOf(error: unknown): string {
+  const { cause } = (error ?? {}) as { cause?: { message?: string; code?: string } };
+  if (cause?.code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'the server does not speak https there; try http';
+  return cause?.message || cause?.code || errorMessage(error);
 }
 
 /** Whether a file exists at an address. An HTML page counts as "not found". @throws HubError for any other failure */

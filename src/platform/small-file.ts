@@ -7,14 +7,15 @@ import { brokenOff, fetchOk } from './http.js';
 /** Limits of a download. */
 export interface DownloadLimits {
   maxBytes: number;
-  /** Longest wait for the answer, and between two pieces of it. Default 30 s. */
-  silenceMs?: number;
+  /** The server is too slow if it sends less than 64 KiB of a larger file in this time, or nothing. Default 30 s. */
+  windowMs?: number;
   /** Longest duration of the whole download. Default 5 minutes. */
   totalMs?: number;
 }
 
-const SILENCE_LIMIT_MS = 30_000;
+const WINDOW_MS = 30_000;
 const TOTAL_LIMIT_MS = 300_000;
+const SLOWEST_BYTES = 64 << 10;
 const MIB = 1 << 20;
 /** JavaScript's strings are not longer. */
 const MAX_TEXT_BYTES = 512 * MIB;
@@ -28,30 +29,27 @@ export async function fetchText(url: string): Promise<string> {
 
 /** Fetches a file. @throws HubError as `fetchOk` does, and when the file is larger or the server slower than the limits */
 export async function fetchSmallFile(url: string, limits: DownloadLimits): Promise<Uint8Array<ArrayBuffer>> {
-  const { maxBytes, silenceMs = SILENCE_LIMIT_MS, totalMs = TOTAL_LIMIT_MS } = limits;
+  const { maxBytes, windowMs = WINDOW_MS, totalMs = TOTAL_LIMIT_MS } = limits;
   const controller = new AbortController();
   const { signal } = controller;
   // Raced, since a function given to setFetch may ignore the signal.
   const expired = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error)),
   );
-  const startTimer = (ms: number, what: string): ReturnType<typeof setTimeout> =>
-    setTimeout(
-      () => controller.abort(new HubError(`${shortAddress(url)}: ${what}; download the file and give its path`)),
-      ms,
-    );
-  const startSilence = (): ReturnType<typeof setTimeout> =>
-    startTimer(silenceMs, `the server sent nothing for ${silenceMs / 1000} s`);
-  const total = startTimer(totalMs, `the download took longer than ${totalMs / 1000} s`);
-  let silence = startSilence();
-  const onPiece = (): void => {
-    clearTimeout(silence);
-    silence = startSilence();
-  };
+  const end = (what: string): void =>
+    controller.abort(new HubError(`${shortAddress(url)}: ${what}; download the file and give its path`));
+  const total = setTimeout(() => end(`the download took longer than ${totalMs / 1000} s`), totalMs);
+  let recent = 0;
+  const slowness = setInterval(() => {
+    const received = recent === 0 ? 'nothing' : `only ${recent} bytes`;
+    if (recent < SLOWEST_BYTES) end(`the server sent ${received} in ${windowMs / 1000} s`);
+    recent = 0;
+  }, windowMs);
+  const onPiece = (bytes: number): void => void (recent += bytes);
   try {
     return await Promise.race([expired, download(url, maxBytes, signal, onPiece)]);
   } finally {
-    clearTimeout(silence);
+    clearInterval(slowness);
     clearTimeout(total);
   }
 }
@@ -60,7 +58,7 @@ async function download(
   url: string,
   maxBytes: number,
   signal: AbortSignal,
-  onPiece: () => void,
+  onPiece: (bytes: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { body, headers } = await fetchOk(url, { signal });
   const reader = body?.getReader();
@@ -74,9 +72,9 @@ async function download(
   const pieces: Uint8Array[] = [];
   let size = 0;
   while (reader !== undefined) {
-    onPiece();
     const { done, value } = await reader.read().catch(brokenOff(url));
     if (done) break;
+    onPiece(value.byteLength);
     pieces.push(value);
     size += value.byteLength;
     await requireFits(size, 'sends more');

@@ -1,11 +1,14 @@
 // Downloads into memory from servers that send too much, too slowly, or nothing.
+import { symlinkSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { HubError } from '../../src/errors.js';
 import { setFetch } from '../../src/platform/http.js';
 import { type DownloadLimits, fetchSmallFile } from '../../src/platform/small-file.js';
-import { loadPicture } from '../../src/pictures/load.js';
+import { loadPicture, requirePicture } from '../../src/pictures/load.js';
+import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 
 /** The servers' ways to misbehave. */
 const ANSWERS: Record<string, (response: ServerResponse) => void> = {
@@ -22,10 +25,16 @@ const ANSWERS: Record<string, (response: ServerResponse) => void> = {
   '/silent': () => undefined,
   '/stalled': (response) => void response.write('x'),
   '/slow': (response) => {
+    const timer = setInterval(() => response.write(Buffer.alloc(64 << 10)), 50);
+    response.on('close', () => clearInterval(timer));
+  },
+  '/dripping': (response) => {
     const timer = setInterval(() => response.write('x'), 10);
     response.on('close', () => clearInterval(timer));
   },
 };
+const loop = join(temporaryFolder(), 'loop.png');
+symlinkSync(loop, loop);
 let server: Server;
 let address = '';
 beforeAll(async () => {
@@ -38,7 +47,7 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const LIMITS: DownloadLimits = { maxBytes: 4 << 20, silenceMs: 200, totalMs: 1000 };
+const LIMITS: DownloadLimits = { maxBytes: 4 << 20, windowMs: 200, totalMs: 1000 };
 
 test('a small file is read whole, from a server and from a data URL', async () => {
   for (const url of [`${address}/small`, 'data:,a%20few%20bytes'])
@@ -48,8 +57,9 @@ test('a small file is read whole, from a server and from a data URL', async () =
 test.each([
   ['/announced', 'expected at most 4 MiB, the server announces 1073741824 bytes'],
   ['/endless', 'expected at most 4 MiB, the server sends more'],
-  ['/silent', 'the server sent nothing for 0.2 s'],
-  ['/stalled', 'the server sent nothing for 0.2 s'],
+  ['/silent', 'the server sent nothing in 0.2 s'],
+  ['/stalled', 'the server sent only 1 bytes in 0.2 s'],
+  ['/dripping', 'the server sent only '],
   ['/slow', 'the download took longer than 1 s'],
 ])('%s: %s', async (path, message) => {
   const error: unknown = await fetchSmallFile(`${address}${path}`, LIMITS).catch((reason: unknown) => reason);
@@ -59,8 +69,24 @@ test.each([
 
 test('the limits of time hold for a fetch that ignores the signal', async () => {
   setFetch(() => new Promise(() => undefined));
-  await expect(fetchSmallFile(address, LIMITS)).rejects.toThrow('the server sent nothing for 0.2 s');
+  await expect(fetchSmallFile(address, LIMITS)).rejects.toThrow('the server sent nothing in 0.2 s');
   setFetch(null);
+});
+
+test('a server without TLS at an https address is named, without the words of OpenSSL', async () => {
+  const url = address.replace('http:', 'https:');
+  await expect(fetchSmallFile(url, LIMITS)).rejects.toThrow(
+    `${url}: no answer (the server does not speak https there; try http); check the address and the network`,
+  );
+});
+
+test('pictures at addresses of other schemes, and links in a circle, are refused in words', async () => {
+  for (const load of [loadPicture, requirePicture]) {
+    await expect(load('ftp://example.org/a.png')).rejects.toThrow(
+      'ftp://example.org/a.png: expected a picture: a path, or an address that begins with http:, https:, data: or file:',
+    );
+    await expect(load(loop)).rejects.toThrow(`${loop}: expected a picture: links that lead to each other`);
+  }
 });
 
 test.each(['/announced', '/endless'])('pictures are at most 64 MiB: %s', async (path) => {

@@ -1,5 +1,6 @@
 // Requests to a hub: headers, timeouts, final errors, and retries.
 import { HubError } from '../../errors.js';
+import { causeOf } from '../http.js';
 import { proxiedFetch } from './proxied-fetch.js';
 
 /** Remedies for a hub that cannot be reached. */
@@ -88,8 +89,7 @@ export async function request(url: string, init: RequestInit): Promise<Response>
   try {
     return await proxiedFetch(url, watch === null ? init : { ...init, signal: watch.signal });
   } catch (error) {
-    const { message, cause } = error as Error & { cause?: { message?: string; code?: string } };
-    throw new Unreachable(`${url}: no answer (${cause?.message || cause?.code || message})`);
+    throw new Unreachable(`${url}: no answer (${causeOf(error)})`);
   } finally {
     watch?.stop();
   }
