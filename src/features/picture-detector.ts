@@ -43,6 +43,15 @@ export function requirePictureInput(owner: string, input: unknown): asserts inpu
   );
 }
 
+/** @throws ConfigError for anything but a list of pictures, such as one picture */
+export function requirePictureList(owner: string, pictures: unknown): void {
+  if (Array.isArray(pictures)) return;
+  const isOne = isPicture(pictures) || hasFields(pictures, 'width', 'height', 'rgb');
+  throw new ConfigError(
+    `${owner}: expected a list of pictures, received ${isOne ? 'one picture; put it into a list, [picture]' : kindOf(pictures)}`,
+  );
+}
+
 function hasFields(value: unknown, ...names: readonly string[]): boolean {
   return typeof value === 'object' && value !== null && names.every((name) => name in value);
 }

@@ -36,8 +36,12 @@ const ACCESS = Symbol('access');
 
 /** The parts of a pipeline. @throws ConfigError for anything else */
 export function accessTo<T extends PipelineName>(pipeline: Pipeline<T>): PipelineAccess<T> {
-  const access = (pipeline as { [ACCESS]?: PipelineAccess<T> | null } | null | undefined)?.[ACCESS] ?? null;
-  if (access === null) throw new ConfigError('expected a pipeline made by pipeline() and not disposed');
+  const access = (pipeline as { [ACCESS]?: PipelineAccess<T> | null } | null | undefined)?.[ACCESS];
+  if (access === null)
+    throw new ConfigError(
+      `${pipeline.task}: the pipeline was disposed; create it again, or dispose it after its last use`,
+    );
+  if (access === undefined) throw new ConfigError('expected a pipeline made by pipeline()');
   return access;
 }
 

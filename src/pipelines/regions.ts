@@ -33,7 +33,7 @@ function requireForm(input: unknown): void {
   if (isForm) return;
   throw new DataError(
     'regions: expected region features { features, count, dim }, an array [v, d], an image of a feature source { source, image }, or a picture, ' +
-      `received ${shown(input)}`,
+      `received ${shown(input)}${input === undefined ? "; a picture is also given as { regions: 'photo.jpg' }, to a pipeline with the option detector" : ''}`,
   );
 }
 

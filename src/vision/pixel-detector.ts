@@ -1,5 +1,5 @@
 // Pixel features of the boxes that a detector finds, for models that were trained on pixel features.
-import type { Picture, PictureDetector } from '../features/picture-detector.js';
+import { type Picture, type PictureDetector, requirePictureList } from '../features/picture-detector.js';
 import type { PixelFeatureOptions } from '../features/pixel-options.js';
 import { pixelFeatureDim, pixelFeatures } from '../features/pixels.js';
 import { defined, requireKinds } from '../options.js';
@@ -34,6 +34,7 @@ export function pixelDetector(
     dim: pixelFeatureDim(options),
     pixels: options,
     detect: async (pictures) => {
+      requirePictureList('pixelDetector', pictures);
       const images = await Promise.all(pictures.map((picture) => pixelsOf('pixelDetector', picture)));
       const found = await detector.detect(images);
       return images.map((image, i) => pixelFeatures(image, boxRows(found[i]?.boxes ?? new Float32Array()), options));

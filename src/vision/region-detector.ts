@@ -4,7 +4,7 @@ import type { HubOptions } from '#platform';
 import { canCompileDetector, createCompiledPass } from '#vision';
 import type { Precision } from '../precision.js';
 import { ConfigError } from '../errors.js';
-import type { Picture } from '../features/picture-detector.js';
+import { type Picture, requirePictureList } from '../features/picture-detector.js';
 import { pickRegions, type RegionFeatures } from '../features/region-features.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { chooseRegions } from './detector/choose.js';
@@ -79,6 +79,7 @@ export class RegionDetector {
   private readonly computation: DetectorComputation;
   /** Created by the first call, for its backend. */
   private pass: Promise<DetectorPass> | null = null;
+  private isDisposed = false;
 
   /** Creates a detector with random weights, or with the given network. @throws ConfigError for invalid settings. */
   constructor(config: DetectorConfig, options: RegionDetectorOptions = {}) {
@@ -119,13 +120,18 @@ export class RegionDetector {
 
   /**
    * Detects the regions of each picture: a path, a URL, the bytes of a file, or pixels.
-   * @throws DataError naming a picture that cannot be read.
+   * @throws DataError naming a picture that cannot be read; ConfigError for anything but a list, and after `dispose`.
    */
   async detect(
     pictures: readonly (Picture | RgbImage)[],
     { batchSize = 1 }: DetectOptions = {},
   ): Promise<DetectedRegions[]> {
+    requirePictureList('RegionDetector.detect', pictures);
     requireBatchSize(batchSize);
+    if (this.isDisposed)
+      throw new ConfigError(
+        'RegionDetector.detect: the detector was disposed; load it again, or dispose it after its last use',
+      );
     const pass = await (this.pass ??= this.createPass().catch((error: unknown) => {
       this.pass = null; // the network still belongs to the detector
       throw error;
@@ -138,7 +144,9 @@ export class RegionDetector {
 
   /** Frees the weights. */
   async dispose(): Promise<void> {
-    const { pass } = this;
+    const { pass, isDisposed } = this;
+    if (isDisposed) return;
+    this.isDisposed = true;
     if (pass === null) tf.dispose(this.network as unknown as tf.TensorContainer);
     else await (await pass).dispose();
   }

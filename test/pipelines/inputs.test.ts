@@ -74,6 +74,11 @@ describe('a pipeline refuses', () => {
       'an image of a feature source { source, image }',
     ],
     [
+      'a picture under another name',
+      { question: 'a', image: 'photo.jpg' },
+      "received none; a picture is also given as { regions: 'photo.jpg' }, to a pipeline with the option detector",
+    ],
+    [
       'a source without the image',
       { question: 'a', regions: { source: { read: async () => null }, image: '1' } },
       'visualEmbeds: expected region features',

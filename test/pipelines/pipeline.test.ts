@@ -227,7 +227,9 @@ describe('regions', () => {
     const blind = await pipeline('visual-question-answering', folder, { compile: false });
     await expect(blind({ question, regions: 'dog.jpg' })).rejects.toThrow('give a detector');
     await blind.dispose();
-    await expect(blind({ question, regions: regionsOfImage(1) })).rejects.toThrow('not disposed');
+    await expect(blind({ question, regions: regionsOfImage(1) })).rejects.toThrow(
+      'the pipeline was disposed; create it again',
+    );
   });
 
   test('of one picture are found once for all questions that wait for it, one picture after another', async () => {

@@ -227,8 +227,19 @@ describe('weights', () => {
     expect(first).toEqual(second);
     expect(first[0]?.features).not.toEqual(third[0]?.features);
     expect(first[0]).toMatchObject({ count: 12, dim: 32, imageWidth: 60, imageHeight: 40 });
+    const one = pictures[0] as (typeof pictures)[number];
+    for (const [single, what] of [
+      [one, 'one picture; '],
+      ['photo.jpg', 'one picture; '],
+      [5, '5'],
+    ] as const)
+      await expect(a.detect(single as never)).rejects.toThrow(
+        `RegionDetector.detect: expected a list of pictures, received ${what}`,
+      );
     for (const detector of [a, b, c]) await detector.dispose();
     expect(tf.memory().numTensors).toBe(0);
+    await a.dispose();
+    await expect(a.detect(pictures)).rejects.toThrow('RegionDetector.detect: the detector was disposed; load it again');
   });
 });
 
