@@ -6,6 +6,7 @@ import { hasScheme } from '../platform/addresses.js';
 import { fetchSmallFile } from '../platform/small-file.js';
 import { type DecodeOptions, decodePicture, readPicture, requirePictureFile } from './decode.js';
 import type { RgbImage } from './rgb-image.js';
+import { importSharp } from './sharp.js';
 
 /** Larger than the photographs on web pages; a server that sends more is not believed. */
 const MAX_DOWNLOAD_BYTES = 64 << 20;
@@ -26,11 +27,15 @@ export async function loadPicture(
   return decodePicture(await downloadPicture(where), shortAddress(where), options);
 }
 
-/** Checks that a picture is there, where it is a file. @throws DataError as `loadPicture` does. */
+/**
+ * Checks before long work that a picture is there, where it is a file, and that pictures can be decoded.
+ * @throws DataError as `loadPicture` does
+ */
 export async function requirePicture(picture: string | URL | Uint8Array | ArrayBuffer | Blob): Promise<void> {
-  if (typeof picture !== 'string' && !(picture instanceof URL)) return;
-  const where = String(picture);
-  if (!isUrl(where)) await requirePictureFile(pathOf(where));
+  const isPlace = typeof picture === 'string' || picture instanceof URL;
+  const where = isPlace ? String(picture) : null;
+  if (where !== null && !isUrl(where)) await requirePictureFile(pathOf(where));
+  await importSharp(where === null ? 'picture' : shortAddress(where));
 }
 
 /** The path of a picture that is not downloaded. @throws DataError for an address of another scheme */

@@ -18,6 +18,7 @@ import { webFile } from '../platform/hub/web-file.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { areUnnamed } from '../processing/answer-vocabulary.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
+import { requireDetector } from '../vision/weights/find.js';
 import { type AnyOneInput, openLocatedInput, type OneInputOptions } from './one-input.js';
 import { openDetectorLike } from './open-picture-detector.js';
 import { defined, requireKinds, requireOptions } from '../options.js';
@@ -67,7 +68,9 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   requireOptions('openQuestion', options);
   const { model = DEFAULT_ASKED_MODEL, detector: named, onProgress, pictures, ...rest } = options;
   requireKinds('openQuestion', { 'a list': { pictures } });
-  for (const picture of pictures) await requirePicture(picture); // before anything is downloaded
+  // Before anything is downloaded:
+  for (const picture of pictures) await requirePicture(picture);
+  if (named !== undefined) await requireDetector(named);
   const files = await locatePretrained(model, watched(onProgress));
   const trainedWith = await readTrainedDetector(files);
   const answers = options.answers ?? (await publishedAnswers(files, onProgress));

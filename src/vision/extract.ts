@@ -9,6 +9,7 @@ import type { RegionColumn } from '../features/region-features.js';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
+import { importSharp } from '../pictures/sharp.js';
 import { openPictures } from '../pictures/sources/open.js';
 import { NAMED_BY, type PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';
@@ -82,6 +83,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
     options,
   );
   const { pictures, output, shard, onProgress } = options;
+  await importSharp('features extract'); // without it every picture would be a bad one
   const source = await openPictures(pictures, { column, nameBy });
   try {
     const batches = batchesOf(source, batchSize, shard);

@@ -139,6 +139,11 @@ describe('openQuestion', () => {
     );
   });
 
+  test('checks the name of the detector before anything is fetched', async () => {
+    const options = { ...question, model: inRoot('absent'), detector: 'mmf-x1' };
+    await expect(openQuestion(options)).rejects.toThrow(/^mmf-x1: expected the name of a detector \(vg-r101-c4, /);
+  });
+
   test('with a VCR checkpoint reports that it needs other features', async () => {
     cpSync(inRoot('own'), inRoot('visualbert-vcr'), { recursive: true });
     await expect(openQuestion({ ...question, model: inRoot('visualbert-vcr') })).rejects.toThrow(

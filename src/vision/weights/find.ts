@@ -31,14 +31,10 @@ export type FindDetectorOptions = Pick<HubOptions, 'cacheDir' | 'token' | 'local
  */
 export async function findDetector(where: string, options: FindDetectorOptions = {}): Promise<string> {
   requirePath('findDetector', where);
+  await requireDetector(where);
   if (await isFolder(where)) return where;
-  const name = DETECTOR_NAMES.find(
-    (one) => one === where || PUBLISHED_WEIGHTS[one].sources.some((source) => isOf(source, where)),
-  );
-  if (name === undefined) {
-    if (isUrl(where) || (await exists(where))) throw notConverted(where);
-    return repositoryFolder(where, options);
-  }
+  const name = nameOf(where);
+  if (name === undefined) return repositoryFolder(where, options);
   const folder = join(cacheRoot(), 'detectors', name);
   if (await exists(join(folder, 'config.json'))) return folder;
   await makeFolder(dirname(folder));
@@ -52,6 +48,23 @@ export async function findDetector(where: string, options: FindDetectorOptions =
   return folder;
 }
 
+/**
+ * Checks before long work that a text may name a detector, without the network.
+ * @throws ConfigError when it is no folder, no known name and no id of a repository
+ */
+export async function requireDetector(where: string): Promise<void> {
+  if (nameOf(where) !== undefined || (await isFolder(where))) return;
+  if (isUrl(where) || (await exists(where))) throw notConverted(where);
+  if (!where.includes('/') || !isRepoId(where)) throw new ConfigError(`${where}: ${EXPECTED}, found none`);
+}
+
+/** The detector whose name, or whose published weights, are given. */
+function nameOf(where: string): DetectorName | undefined {
+  return DETECTOR_NAMES.find(
+    (one) => one === where || PUBLISHED_WEIGHTS[one].sources.some((source) => isOf(source, where)),
+  );
+}
+
 /** Whether a source of published weights is named by its address or its repository. */
 function isOf(source: string, where: string): boolean {
   return isUrl(source) ? source === where : dirname(source) === where;
@@ -59,7 +72,6 @@ function isOf(source: string, where: string): boolean {
 
 /** The folder of a converted detector in the hub's cache. */
 async function repositoryFolder(where: string, options: FindDetectorOptions): Promise<string> {
-  if (!where.includes('/') || !isRepoId(where)) throw new ConfigError(`${where}: ${EXPECTED}, found none`);
   const files = await locatePretrained(where, options);
   const [config, weights] = [await files.find('config.json'), await files.find(WEIGHTS_FILE)];
   if (config !== null && weights !== null) return dirname(weights);
