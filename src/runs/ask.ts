@@ -72,7 +72,8 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
   for (const picture of pictures) await requirePicture(picture);
   if (named !== undefined) await requireDetector(named);
   const files = await locatePretrained(model, watched(onProgress));
-  const trainedWith = await readTrainedDetector(files);
+  await loadConfig(files).catch(withNeeds(model)); // before optional files, whose failure would say less
+  const trainedWith = await readTrainedDetector(files).catch(withNeeds(model));
   const answers = options.answers ?? (await publishedAnswers(files, onProgress));
   const precision = rest.precision === 'int8' ? 'fp32' : rest.precision; // detectors do not support int8
   const found = await openDetectorLike(trainedWith, named ?? detectorOf(model, trainedWith), {
@@ -98,6 +99,20 @@ export async function openQuestion(options: QuestionOptions): Promise<OpenedQues
     await found.dispose();
     throw error;
   }
+}
+
+/** Adds to the error of a hub that cannot be reached what a question needs, and where local copies are given. */
+function withNeeds(model: string): (error: unknown) => never {
+  const { answers, detector = 'that it was trained with' } = publishedCheckpoint(model) ?? {};
+  return (error) => {
+    if (!(error instanceof HubError)) throw error;
+    throw new HubError(
+      `${error.message}. Without the network a question needs copies of: the model, a folder with config.json, weights and vocab.txt (--model FOLDER); ` +
+        `${answers === undefined ? '' : `its list of answers, ${answers} (--answers FILE); `}` +
+        `the detector ${detector}, a folder that \`visualbert convert\` wrote (--detector FOLDER)`,
+      { cause: error },
+    );
+  };
 }
 
 /** The name of the detector that a checkpoint was trained with. */

@@ -3,6 +3,7 @@ import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { VCR_FEATURE_EXTRACTOR } from '../../src/features/detector-identity.js';
+import { HubError } from '../../src/errors.js';
 import { setLogger } from '../../src/logger.js';
 import { pixelFeatureDim, pixelFeatures } from '../../src/features/pixels.js';
 import { readPicture } from '../../src/pictures/decode.js';
@@ -137,6 +138,21 @@ describe('openQuestion', () => {
     await expect(openQuestion({ ...question, model })).rejects.toThrow(
       'was trained with a detector with the weights eeeeeeee, whose folder is unknown; give it (--detector)',
     );
+  });
+
+  test('says without the network what it needs, and how copies are given, not which optional file is missing', async () => {
+    const offline = process.env['HF_HUB_OFFLINE'];
+    process.env['HF_HUB_OFFLINE'] = '1';
+    process.env['HF_HUB_CACHE'] = inRoot('empty');
+    const error: unknown = await openQuestion(question).catch((reason: unknown) => reason);
+    if (offline === undefined) delete process.env['HF_HUB_OFFLINE'];
+    else process.env['HF_HUB_OFFLINE'] = offline;
+    delete process.env['HF_HUB_CACHE'];
+    expect(error).toBeInstanceOf(HubError);
+    expect((error as Error).message).toMatch(
+      /^uclanlp\/visualbert-vqa: not a folder; .* Without the network a question needs copies of: the model, .* \(--model FOLDER\); its list of answers, https:\S+answers_vqa\.txt \(--answers FILE\); the detector mmf-x101, .* \(--detector FOLDER\)$/,
+    );
+    expect((error as Error).message).not.toContain('processor_config.json');
   });
 
   test('checks the name of the detector before anything is fetched', async () => {
