@@ -1,14 +1,23 @@
 // visualbert ask: answers a question about a picture. A few seconds on a CPU, mostly for the detector, which the first call downloads.
+import { existsSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
-import { DEFAULT_ASKED_MODEL, openQuestion, type OpenedQuestion } from '../src/node.js';
+import { DEFAULT_ASKED_MODEL, type HubProgress, openQuestion, type OpenedQuestion } from '../src/node.js';
 import { createDownloadBar } from './results/count-bar.js';
+import { createStatusLine } from './results/status-line.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG, precisionFlag } from './flags/results.js';
 import { answerFields, answerLines, answersOf } from './results/one-answer.js';
 import { onePass } from './flags/one-input.js';
 import { DETECTOR_DESCRIPTION } from './flags/stores.js';
-import { type ComputingOptions, detectorText, isOfGivenBoxes, networkText, TOP_K } from './flags/internal.js';
+import {
+  type ComputingOptions,
+  detectorText,
+  isOfGivenBoxes,
+  networkText,
+  PICTURE_FILE,
+  TOP_K,
+} from './flags/internal.js';
 import { flagsOf } from './flags/settings.js';
 
 interface AskArguments extends BackendArguments, Omit<ComputingOptions, 'batchSize'> {
@@ -76,19 +85,25 @@ const ask: CommandModule<object, AskArguments> = {
     json,
     ...rest
   }) => {
-    const [pictures, question] = [words.slice(0, -1), words.at(-1) ?? ''];
-    if (pictures.length === 0)
-      throw new Error('Give a picture and a question: visualbert ask photo.jpg "What is the man riding?"');
-    if (question.trim() === '') throw new Error('Expected a question after the picture, received an empty one.');
+    const { pictures, question } = picturesAndQuestion(words);
     await useBackend(rest, 'infer');
-    const bar = createDownloadBar();
+    const [bar, status] = [createDownloadBar(), createStatusLine()];
+    status.show('loading the model and the detector ...');
+    const onProgress = (progress: HubProgress): void => {
+      status.clear();
+      bar.update(progress);
+    };
     const opened = await openQuestion({
-      ...{ pictures, text: question, model: run ?? model, detector, allowFreshWeights, onProgress: bar.update },
+      ...{ pictures, text: question, model: run ?? model, detector, allowFreshWeights, onProgress },
       ...(answers === undefined ? {} : { answers }),
       ...onePass(precision),
-    }).finally(bar.stop);
+    }).finally(() => {
+      bar.stop();
+      status.clear();
+    });
     try {
-      const found = await answersOf(opened.input, topK);
+      status.show('finding the regions of the picture and answering ...');
+      const found = await answersOf(opened.input, topK).finally(status.clear);
       const result = { question, pictures, ...answerFields(found), ...originOf(opened) };
       console.log(
         json ? JSON.stringify(result, null, 2) : [...answerLines(found), distributionLine(opened)].join('\n'),
@@ -100,6 +115,25 @@ const ask: CommandModule<object, AskArguments> = {
 };
 
 export const command = ask as CommandModule;
+
+/** The pictures of a command line, and the question after them. @throws Error for an empty or missing question, and one without quotes */
+function picturesAndQuestion(words: readonly string[]): { pictures: string[]; question: string } {
+  const [pictures, question] = [words.slice(0, -1), words.at(-1)?.trim() ?? ''];
+  if (pictures.length === 0)
+    throw new Error('Give a picture and a question: visualbert ask photo.jpg "What is the man riding?"');
+  const first = pictures.findIndex((word, i) => i > 0 && isNoPicture(word));
+  if (first > 0)
+    throw new Error(
+      `Put the question in quotes: visualbert ask ${words.slice(0, first).join(' ')} "${words.slice(first).join(' ')}"`,
+    );
+  if (question === '') throw new Error('Expected a question after the picture, received an empty one.');
+  return { pictures, question };
+}
+
+/** Whether a word is a part of a question: no file, no address, and not named like a picture. */
+function isNoPicture(word: string): boolean {
+  return !PICTURE_FILE.test(word) && !word.includes('://') && !word.startsWith('data:') && !existsSync(word);
+}
 
 function originOf({ model, detector, trainedWith, isInDistribution }: OpenedQuestion): object {
   return { model, detector, trainedWith, inDistribution: isInDistribution };

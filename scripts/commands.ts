@@ -144,9 +144,22 @@ function printOutput(output: string): void {
   console.log(output.startsWith('visualbert ') ? foldHelp(output, width) : output);
 }
 
+/**
+ * A command line without `--`, after which yargs fills in no arguments: those that begin with `-` are spelled as no flag begins, a path as
+ * `./-photo.jpg`, the question of `ask` with a space.
+ */
+export function withoutDashes(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  if (end < 0) return words;
+  const after = words.slice(end + 1);
+  const isQuestion = (place: number): boolean => words[0] === 'ask' && place === after.length - 1;
+  const spelled = after.map((word, i) => (word.startsWith('-') ? (isQuestion(i) ? ` ${word}` : `./${word}`) : word));
+  return [...words.slice(0, end), ...spelled];
+}
+
 /** Runs a command line; `-h` is `--help`. An error ends the process with exit code 1, the loss of another worker with WORKER_LOST. */
 export async function runCommand(given: readonly string[]): Promise<void> {
-  const args = given.map((word) => (word === '-h' ? '--help' : word)); // as an alias of yargs it would indent every flag of a help text
+  const args = withoutDashes(given).map((word) => (word === '-h' ? '--help' : word)); // as an alias of yargs it would indent every flag of a help text
   setLogger({
     info: (text) => console.error(inFlags(text)),
     warn: (text) => console.error(`warning: ${inFlags(text)}`),

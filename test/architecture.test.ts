@@ -194,6 +194,7 @@ const EDGES: Record<string, readonly string[]> = {
     'explain',
     'features',
     'node',
+    'pictures',
     'runs',
     'serve',
     'training/run-folder',

@@ -34,14 +34,22 @@ export function requireValues(flags: Flags, known: Flags, args: readonly string[
   return true;
 }
 
+/** What the last value of a list of arguments is, where it is something else than the others. */
+const LAST_OF_LISTS: Readonly<Record<string, string>> = { picture: 'question' };
+
 /**
  * A check of all commands, of their arguments without flags.
  * @throws Error naming an argument that was given as an empty text
  */
 export function requireArguments(flags: Flags, names: readonly string[]): true {
-  for (const name of names)
-    if ([flags[name]].flat().includes(''))
-      throw new Error(`<${name}>: expected a value, received an empty one; give one`);
+  for (const name of names) {
+    const values = [flags[name]].flat();
+    const place = values.indexOf('');
+    if (place < 0) continue;
+    const isLast = place > 0 && place === values.length - 1;
+    const what = (isLast ? LAST_OF_LISTS[name] : undefined) ?? name;
+    throw new Error(`<${what}>: expected a value, received an empty one; give one`);
+  }
   return true;
 }
 

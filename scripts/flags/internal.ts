@@ -8,6 +8,7 @@ export { EXPLAIN_OPTIONS } from '../../src/explain/contract.js';
 export { detectorText, isOfGivenBoxes, networkText } from '../../src/features/detector-identity.js';
 export { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../../src/features/pixel-options.js';
 export { defined } from '../../src/options.js';
+export { PICTURE_FILE } from '../../src/pictures/kind.js';
 export { EXPLANATION_EVALUATION_OPTIONS } from '../../src/runs/evaluate-explanations.js';
 export { COMPUTING_OPTIONS, type ComputingOptions } from '../../src/runs/evaluate.js';
 export { requireStoredPaths } from '../../src/runs/stored-paths.js';

@@ -1,6 +1,7 @@
 // `visualbert ask` on pictures.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { useBackend } from '../helpers/backend.js';
 import { writeCheckpoint } from '../helpers/models/pipeline-models.js';
@@ -53,11 +54,25 @@ if (!isBuilt) process.stderr.write(`skipped: ${COMMAND} is not built (npm run bu
     });
   });
 
+  test('takes a picture whose name begins with a dash after --', async () => {
+    const dashed = writePicture(join(root, '-dash.png'), 90, 60);
+    const flags = ['--model', written[0] as string, '--detector', detector, '--backend', 'cpu', '--top-k', '1'];
+    const words = [resolve(COMMAND), 'ask', ...flags, '--', basename(dashed), 'What?'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd: root, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' }); // no progress without a terminal
+    expect(stdout).toMatch(/^ *[\d.]+% {2}(?:yes|no|red)\n/);
+  });
+
   test('reports what is missing in one line', async () => {
     expect(await ask('What is it?', '--model', written[0] as string)).toMatchObject({
       code: 1,
       stdout: '',
       stderr: 'Give a picture and a question: visualbert ask photo.jpg "What is the man riding?"\n',
+    });
+    const unquoted = await ask(picture, 'Is', 'there', 'a', 'red', 'circle?', '--model', written[0] as string);
+    expect(unquoted).toMatchObject({
+      code: 1,
+      stderr: `Put the question in quotes: visualbert ask ${picture} "Is there a red circle?"\n`,
     });
     const absent = await ask(join(root, 'absent.jpg'), 'What is it?', '--model', written[0] as string);
     expect(absent).toMatchObject({

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { errorText } from '../../scripts/command-line.js';
 import { requireNumbers, requireValues } from '../../scripts/flags/checks.js';
+import { createStatusLine } from '../../scripts/results/status-line.js';
 import { foldHelp } from '../../scripts/terminal/help.js';
 import { usageText } from '../../scripts/terminal/usage.js';
 import { resolveTrainingArguments } from '../../src/training/arguments.js';
 import { ConfigError, OptionsError, TRAINING_ARGUMENTS } from '../../src/node.js';
-import { COMMANDS } from '../../scripts/commands.js';
+import { COMMANDS, withoutDashes } from '../../scripts/commands.js';
 import { helpOf, refusal } from '../helpers/command-line/parse.js';
 import { flagOf } from '../../scripts/flags/words.js';
 import { COMMAND, visualbert } from '../helpers/command-line/command.js';
@@ -92,8 +93,35 @@ test.each([
   [['score', 'vqa', '', '--annotations', 'a.json'], '<result>'],
   [['data', 'check', ''], '<file>'],
   [['ask', '', 'what'], '<picture>'],
+  [['ask', 'photo.jpg', ''], '<question>'],
 ])('%j: an empty argument is named', async (words, name) => {
   expect(await refusal(words)).toBe(`${name}: expected a value, received an empty one; give one`);
+});
+
+test('arguments after -- may begin with a dash', async () => {
+  expect(withoutDashes(['ask', '--top-k', '2', '--', '-dash.jpg', '-1?'])).toEqual([
+    'ask',
+    '--top-k',
+    '2',
+    './-dash.jpg',
+    ' -1?',
+  ]);
+  expect(withoutDashes(['convert', '--', '-a.pkl', '-out'])).toEqual(['convert', './-a.pkl', './-out']);
+  expect(withoutDashes(['convert', '-a.pkl', 'out'])).toEqual(['convert', '-a.pkl', 'out']);
+});
+
+test('a status line replaces itself on a terminal, and is not written elsewhere', () => {
+  const written: string[] = [];
+  const write = (text: unknown): boolean => written.push(String(text)) > 0;
+  for (const isTTY of [true, false]) {
+    const line = createStatusLine({ isTTY, write });
+    line.clear();
+    line.show('loading');
+    line.show('asking');
+    line.clear();
+    line.clear();
+  }
+  expect(written).toEqual(['loading', 'asking', ''].map((text) => `\r\u001b[2K${text}`));
 });
 
 test('an empty number is none, and not 0', async () => {
