@@ -1,5 +1,4 @@
 // visualbert explain: relevance of words and regions for an answer, as a page or as numbers. Seconds on a CPU; --pairs takes longest.
-import { readFile } from 'node:fs/promises';
 import {
   type AnyOneInput,
   evaluateExplanations,
@@ -10,7 +9,6 @@ import {
   pageDataOf,
   type PipelineName,
   type OneInput,
-  pictureUrl,
   writeExplanationPage,
 } from '../src/node.js';
 import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
@@ -20,7 +18,7 @@ import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
 import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
-import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS } from './flags/internal.js';
+import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS, loadPictureUrl } from './flags/internal.js';
 
 interface ExplainArguments
   extends
@@ -58,7 +56,7 @@ export const command = commandByTask<ExplainArguments>(
       output: { type: 'string', describe: 'HTML file to write', group: 'Result:' },
       picture: {
         ...PICTURE_FLAGS.picture,
-        describe: 'picture file of each image, for the page; with --detector, instead of features',
+        describe: 'picture (file or address) of each image, for the page; with --detector, instead of features',
       },
       detector: PICTURE_FLAGS.detector,
       ...FRESH_WEIGHTS_FLAG,
@@ -126,7 +124,7 @@ async function evaluateMany(flags: ExplainArguments): Promise<void> {
 
 async function writePage(opened: OneInput<PipelineName>, flags: ExplainArguments, output: string): Promise<void> {
   const { picture = [], question = '', pairs } = flags;
-  const pictures = await Promise.all(picture.map(async (path) => pictureUrl(await readFile(path), path)));
+  const pictures = await Promise.all(picture.map(loadPictureUrl));
   const data = await pageDataOf(opened.pipeline, opened.input, {
     text: question,
     pictures,

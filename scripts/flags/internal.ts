@@ -9,6 +9,7 @@ export { detectorText, isOfGivenBoxes, networkText } from '../../src/features/de
 export { PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from '../../src/features/pixel-options.js';
 export { defined } from '../../src/options.js';
 export { PICTURE_FILE } from '../../src/pictures/kind.js';
+export { loadPictureUrl } from '../../src/pictures/load.js';
 export { EXPLANATION_EVALUATION_OPTIONS } from '../../src/runs/evaluate-explanations.js';
 export { COMPUTING_OPTIONS, type ComputingOptions } from '../../src/runs/evaluate.js';
 export { requireStoredPaths } from '../../src/runs/stored-paths.js';

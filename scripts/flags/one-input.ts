@@ -48,7 +48,7 @@ export const PICTURE_FLAGS = {
   picture: {
     type: 'string',
     array: true,
-    describe: 'picture file of each image; with --detector, instead of features',
+    describe: 'picture (file or address) of each image; with --detector, instead of features',
     group: GROUP,
   },
   detector: { type: 'string', describe: `detects the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },

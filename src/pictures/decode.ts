@@ -34,8 +34,7 @@ export interface DecodeOptions {
 export async function decodePicture(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<RgbImage> {
   requireKinds('decodePicture', { bytes: { bytes }, 'an object': { options } });
   const { as = 'shown', maxPixels = MAX_PIXELS } = options;
-  if (pictureKind(bytes) === null)
-    throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`);
+  if (pictureKind(bytes) === null) throw otherFormat(name);
   const sharp = await importSharp(name);
   try {
     const isStored = as === 'stored';
@@ -57,6 +56,11 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
   } catch (error) {
     throw new DataError(`${name}: could not be decoded: ${errorMessage(error)}`);
   }
+}
+
+/** The error of bytes that are no picture. */
+export function otherFormat(name: string): DataError {
+  return new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`);
 }
 
 /**

@@ -1,10 +1,19 @@
-// Loads a picture from a path, an address, or the bytes of a file.
+// Loads a picture from a path, an address, or the bytes of a file; as pixels, or for a page.
 import { fileURLToPath } from 'node:url';
 import { isUrl, shortAddress } from '#platform';
 import { DataError, errorMessage } from '../errors.js';
 import { hasScheme } from '../platform/addresses.js';
 import { fetchSmallFile } from '../platform/small-file.js';
-import { type DecodeOptions, decodePicture, readPicture, requirePictureFile } from './decode.js';
+import { pictureUrl } from '../html/picture-url.js';
+import {
+  type DecodeOptions,
+  decodePicture,
+  otherFormat,
+  readPicture,
+  readPictureFile,
+  requirePictureFile,
+} from './decode.js';
+import { pictureKind } from './kind.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 
@@ -25,6 +34,29 @@ export async function loadPicture(
   const where = String(picture);
   if (!isUrl(where)) return readPicture(pathOf(where), options);
   return decodePicture(await downloadPicture(where), shortAddress(where), options);
+}
+
+/**
+ * A picture as a data URL for a page: as it is where browsers show its format, else (AVIF, TIFF) as JPEG.
+ * @param picture a file's path or an address
+ * @throws DataError as `loadPicture` does
+ */
+export async function loadPictureUrl(picture: string): Promise<string> {
+  const isAddress = isUrl(picture);
+  const bytes = isAddress ? await downloadPicture(picture) : await readPictureFile(pathOf(picture));
+  const name = shortAddress(picture);
+  const kind = pictureKind(bytes);
+  if (kind === null) throw otherFormat(name);
+  if (kind !== 'avif' && kind !== 'tiff') return pictureUrl(bytes, name);
+  const sharp = await importSharp(name);
+  const shown = sharp(bytes).autoOrient().flatten({ background: 'white' }).toColourspace('srgb');
+  const jpeg = await shown
+    .jpeg({ quality: 90 })
+    .toBuffer()
+    .catch((error: unknown) => {
+      throw new DataError(`${name}: could not be decoded: ${errorMessage(error)}`);
+    });
+  return pictureUrl(jpeg, name);
 }
 
 /**

@@ -1,11 +1,12 @@
 // Pictures by path, address and bytes: the same pixels.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { loadPicture } from '../../src/pictures/load.js';
+import { loadPicture, loadPictureUrl } from '../../src/pictures/load.js';
 import { drawnPicture } from '../helpers/parity/fixtures.js';
 import { writePicture } from '../helpers/models/small-detector.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
@@ -47,4 +48,24 @@ test('what is none is named', async () => {
   await expect(loadPicture(join(root, 'absent.png'))).rejects.toThrow('absent.png: expected a picture');
   await expect(loadPicture(`${address}/absent.png`)).rejects.toThrow(/absent\.png: expected a picture: .*404/);
   await expect(loadPicture(bytes.subarray(0, 60))).rejects.toThrow('picture of 60 bytes: could not be decoded');
+});
+
+test('a page shows pictures of its formats as they are, from files and addresses, and others as JPEG', async () => {
+  const asItIs = `data:image/png;base64,${bytes.toString('base64')}`;
+  expect(await loadPictureUrl(path)).toBe(asItIs);
+  expect(await loadPictureUrl(`${address}/photo.png`)).toBe(asItIs);
+  const { rgb } = drawnPicture(20, 13);
+  for (const kind of ['avif', 'tiff'] as const) {
+    const other = join(root, `photo.${kind}`);
+    writeFileSync(other, await sharp(bytes).toFormat(kind, { quality: 100 }).toBuffer());
+    const url = await loadPictureUrl(other);
+    expect(url).toMatch(/^data:image\/jpeg;base64,/);
+    const shown = await loadPicture(url);
+    expect([shown.width, shown.height]).toEqual([20, 13]);
+    const difference = rgb.reduce((sum, value, i) => sum + Math.abs(value - (shown.rgb[i] ?? 0)), 0) / rgb.length;
+    expect(difference).toBeLessThan(16); // JPEG keeps colours at half the resolution; another picture differs by 80
+  }
+  const text = join(root, 'text.png');
+  writeFileSync(text, 'text');
+  await expect(loadPictureUrl(text)).rejects.toThrow('expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture');
 });

@@ -54,7 +54,7 @@ function fixture(name: string): {
     expect(await visualbert(['explain', ...asked, '--output', page])).toMatchObject({ code: 0, stdout: `${page}\n` });
     expect(readFileSync(page, 'utf8')).toContain('<h1>A bp, c?</h1>');
     const text = await visualbert(['explain', ...asked, '--picture', join(folder, 'qa.npy'), '--output', page]);
-    expect(text.stderr).toContain('expected a PNG, JPEG, WebP or GIF picture');
+    expect(text.stderr).toContain('expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture');
   });
 
   test('ground gives the regions of each phrase', async () => {
