@@ -22,6 +22,7 @@ interface GroundArguments extends BackendArguments, OneInputArguments {
 
 const { question, image } = ONE_INPUT_FLAGS;
 const TOP_REGIONS = TOP_K.unwrap().default(3).describe('number of regions per phrase');
+const FEATURES = "Features (default: the run's options):";
 
 const ground: CommandModule<object, GroundArguments> = {
   command: 'ground',
@@ -43,7 +44,13 @@ const ground: CommandModule<object, GroundArguments> = {
         ...FRESH_WEIGHTS_FLAG,
         ...JSON_FLAG,
         ...precisionFlag(),
-        ...featureFlags("Features (default: the run's options):"),
+        features: {
+          type: 'string',
+          array: true,
+          describe: 'region features, in any format of docs/data.md; or --picture with --detector',
+          group: FEATURES,
+        },
+        ...featureFlags(FEATURES),
         ...BACKEND_FLAGS,
       })
       .example(

@@ -54,10 +54,10 @@ export const PICTURE_FLAGS = {
   detector: { type: 'string', describe: `detects the regions of --picture: ${DETECTOR_DESCRIPTION}`, group: GROUP },
 } as const;
 
-/** Flags of features and answers, for commands without the flags of data sets. */
+/** Flags of answers and of features made from pictures, for commands without the flags of data sets. */
 export function featureFlags(group: string): ReturnType<typeof flagsOf> {
-  const { features, answers } = TASK_OPTIONS.vqa.shape;
-  return flagsOf({ features, answers, ...PICTURE_FEATURE_OPTIONS }, group);
+  const { answers } = TASK_OPTIONS.vqa.shape;
+  return flagsOf({ answers, ...PICTURE_FEATURE_OPTIONS }, group);
 }
 
 export interface OneInputArguments extends Partial<PictureFeatureOptions>, Omit<ComputingOptions, 'batchSize'> {

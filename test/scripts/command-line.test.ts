@@ -149,6 +149,12 @@ test.each([
   expect(await refusal([...words, '--run', 'a'])).toBe(null);
 });
 
+test('help does not require features that a picture with a detector replaces', async () => {
+  const [line = ''] = /--features +.*/.exec(await helpOf('ground')) ?? [];
+  expect(line).toContain('; or --picture with --detector');
+  expect(line).not.toContain('[required]');
+});
+
 test('help shows no default of a list that must be given', async () => {
   expect(foldHelp(await helpOf('merge'), 100)).toMatch(/the files of all parts.*\[required\]\n/);
 });
