@@ -7,11 +7,13 @@ import type { PictureFeatureOptions } from '../features/pixel-options.js';
 import { onlyImage } from '../features/region-features.js';
 import { tasksOfConfig } from '../pipelines/checkpoint-tasks.js';
 import type { Pipeline, PipelineInput, PipelineName, PipelineTypes } from '../pipelines/contract.js';
+import { accessTo } from '../pipelines/create.js';
 import { type NodePipelineOptions, openPipeline } from '../pipelines/node-pipeline.js';
 import type { RegionsOfImage } from '../pipelines/regions.js';
 import { locatePretrained, type PretrainedFiles } from '../platform/locate.js';
 import { warnAboutDetector } from '../processing/detector-warning.js';
 import { readTrainedDetector } from '../processing/load-processor.js';
+import { warnAboutUnknownWords } from '../processing/unknown-words.js';
 import type { VcrToken } from '../processing/vcr-names.js';
 import { defined, requireOptions } from '../options.js';
 
@@ -81,6 +83,8 @@ export async function openLocatedInput(files: PretrainedFiles, options: OneInput
     allowFreshWeights,
     ...defined({ answers, precision, compile, detector, onProgress }),
   });
+  const words = options.objects === undefined ? options.text : options.text.replace(TAGS, ' ');
+  await warnAboutUnknownWords(words, accessTo(loaded).processor.tokenizer, options.model);
   return { task, pipeline: loaded, input, images, close: () => loaded.dispose() } as AnyOneInput;
 }
 
@@ -131,6 +135,9 @@ function inputsOf(
     'feature-extraction': () => ({ text, regions: images }),
   };
 }
+
+/** Tags of objects in the text of a VCR question: `[0]`, `[1,2]`. */
+const TAGS = /\[\d+(?:,\d+)*\]/g;
 
 /** `Why is [0] near [1,2] ?` as words and tags. */
 function tagsOf(text: string): VcrToken[] {

@@ -68,6 +68,14 @@ describe('openQuestion', () => {
     await opened.close();
   });
 
+  test('warns of words that the vocabulary does not have', async () => {
+    const opened = await openQuestion({ ...question, model: inRoot('visualbert-vqa'), text: 'What is the fox?' });
+    expect(warnings.splice(0)).toEqual([
+      expect.stringContaining('visualbert-vqa: its vocabulary does not have "fox"; '),
+    ]);
+    await opened.close();
+  });
+
   test('warns if the detector is another one or unknown', async () => {
     const other = await openQuestion({ ...question, model: inRoot('visualbert-vqa'), detector: inRoot('coco') });
     expect(other).toMatchObject({ detector: { name: 'coco-r101-fpn' }, isInDistribution: false });

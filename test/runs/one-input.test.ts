@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { setLogger } from '../../src/logger.js';
 import { type AnyOneInput, openOneInput, type OneInputOptions } from '../../src/runs/one-input.js';
 import { useBackend } from '../helpers/backend.js';
 import { npy } from '../helpers/files/numpy-files.js';
@@ -54,7 +55,9 @@ test('the task is that of the class; of pre-training a [MASK] decides', async ()
   ]);
 });
 
-test('tags of a text with objects become tags, and words stay words', async () => {
+test('tags of a text with objects become tags, not unknown words, and words stay words', async () => {
+  const warnings: string[] = [];
+  setLogger({ info: () => undefined, warn: (text) => warnings.push(text) });
   const opened = await open('VisualBertForMultipleChoice', {
     ...{
       text: 'why is [0] near [0,1] ?',
@@ -68,6 +71,8 @@ test('tags of a text with objects become tags, and words stay words', async () =
     choices: [[[1], 'is', 'red'], ['no']],
     objects: ['person', 'ball'],
   });
+  expect(warnings).toEqual([]);
+  setLogger(null);
   await opened.close();
 });
 
