@@ -153,6 +153,13 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): z.Zo
   return number(`a whole number ${range}`, (x) => Number.isSafeInteger(x) && x >= least && x <= most);
 }
 
+/** What an option means besides its check: the metadata of its schema, and of the schema that it makes optional or gives a default. */
+export function roleOf<R extends object>(schema: z.ZodType | undefined): Partial<R> {
+  if (schema === undefined) return {};
+  const { innerType } = schema.def as { innerType?: z.ZodType };
+  return { ...roleOf<R>(innerType), ...(schema.meta() as Partial<R> | undefined) };
+}
+
 /** The number of examples in a batch. */
 export const BATCH_SIZE = wholeNumber(1);
 /** A seed of Philox. */

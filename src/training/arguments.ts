@@ -1,7 +1,7 @@
 // The arguments of a training run: its own and the options of its step. Flags, config files, types, help and docs are generated from them.
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
-import { BATCH_SIZE, expected, number, parseOptions, text, truth, wholeNumber } from '../options.js';
+import { BATCH_SIZE, expected, number, parseOptions, roleOf, text, truth, wholeNumber } from '../options.js';
 import { completeStepOptions, type ResolvedStepOptions, STEP_OPTIONS } from './step/options.js';
 import { isNativeBackend } from '../inference/native-backend.js';
 
@@ -102,7 +102,7 @@ export const TRAINING_ARGUMENTS = { ...dataArguments, ...stepArguments, ...runAr
 /** The metadata of an argument; empty for an unknown name. */
 export function argumentRole(name: string): ArgumentRole {
   const known: Readonly<Record<string, z.ZodType>> = TRAINING_ARGUMENTS;
-  return (known[name]?.meta() ?? {}) as ArgumentRole;
+  return roleOf<ArgumentRole>(known[name]);
 }
 
 /** The arguments as they are given and stored: in one object. */

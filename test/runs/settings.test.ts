@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.js';
 import { readRun, readSettings, sortSettings } from '../../src/runs/settings.js';
-import { roleOf } from '../../src/tasks/shared/option-role.js';
+import { roleOf } from '../../src/options.js';
 import { ALL_TASK_OPTIONS, optionRole, TASK_OPTIONS } from '../../src/tasks/shared/options.js';
 import { temporaryFolder } from '../helpers/files/temporary-folder.js';
 

@@ -37,10 +37,3 @@ export const VARIES = { variesByStart: true } satisfies OptionRole;
 export function validating<S extends z.ZodType>(validates: string, schema: S, description: string): z.ZodOptional<S> {
   return schema.optional().meta({ description, validates } satisfies OptionRole & { description: string });
 }
-
-/** The metadata of a schema, with that of the schema that it makes optional or gives a default. */
-export function roleOf(schema: z.ZodType | undefined): OptionRole {
-  if (schema === undefined) return {};
-  const { innerType } = schema.def as { innerType?: z.ZodType };
-  return { ...roleOf(innerType), ...schema.meta() };
-}

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { PICTURE_FEATURE_OPTIONS } from '../../features/pixel-options.js';
 import { ALIGNMENTS } from '../../processing/aligned-text.js';
 import { DEFAULT_MAX_LENGTH } from '../../processing/processor-options.js';
-import { ofExamples, type OptionRole, path, paths, roleOf, validating, VARIES } from './option-role.js';
+import { ofExamples, type OptionRole, path, paths, validating, VARIES } from './option-role.js';
 import { NAMINGS } from '../../processing/vcr-names.js';
-import { number, oneOf, parseOptions, truth, wholeNumber } from '../../options.js';
+import { number, oneOf, parseOptions, roleOf, truth, wholeNumber } from '../../options.js';
 import { ConfigError } from '../../errors.js';
 
 /** Options of every task with regions. */
@@ -205,5 +205,5 @@ export const ALL_TASK_OPTIONS: Readonly<Record<string, z.ZodType>> = Object.assi
  * optionRole('validationQuestions').validates; // 'questions'
  */
 export function optionRole(name: string): OptionRole {
-  return roleOf(ALL_TASK_OPTIONS[name]);
+  return roleOf<OptionRole>(ALL_TASK_OPTIONS[name]);
 }
