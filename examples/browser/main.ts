@@ -9,6 +9,7 @@ import {
   pixelDetector,
   type pixelFeatures,
   RegionDetector,
+  type RgbImage,
   setFetch,
   tf,
 } from '../../src/index.js';
@@ -23,7 +24,8 @@ import { BACKENDS, type Backend, bestBackend, chooseBackend } from './backends.j
 import { downloadDetector, downloadModel, emptyCache, fetchFromCache } from './download.js';
 import { colorExamples, learnColor, regionsOf } from './learn.js';
 import { type Model, openModel, questionLength, zipOf } from './model.js';
-import { showScene } from './scene-view.js';
+import { onPictureFile, readOwnPicture } from './own-picture.js';
+import { showPicture } from './scene-view.js';
 
 /** Models that the example was built with. */
 const MODELS = { 'models/float16': 'half precision', 'models/uint8': '8 bits' };
@@ -41,6 +43,8 @@ const question = find<HTMLInputElement>('question');
 const seed = Number(new URLSearchParams(location.search).get('seed') ?? Date.now());
 const random = new RandomStream(seed >>> 0, 'scenes');
 let scene: Scene = createScene('scene', random, {});
+/** A picture of the user's own, in place of the scene: only the detector knows its regions. */
+let own: RgbImage | null = null;
 let loaded: (Model & { ask: Pipeline<'visual-question-answering'> }) | null = null;
 let detector: RegionDetector | null = null;
 const actions = new Actions({ setBusy, say, usualStatus });
@@ -105,29 +109,42 @@ async function answer(): Promise<string | undefined> {
   if (loaded === null) return;
   if (question.value.trim() === '') return 'the question is blank; type one';
   clearAnswer();
-  const shown = find<HTMLInputElement>('detect').checked ? await detectedRegions(scene) : regionsOf(scene);
+  const picture = own ?? drawScene(scene);
+  const isDetected = own !== null || find<HTMLInputElement>('detect').checked;
+  const shown = isDetected ? await detectedRegions(picture) : regionsOf(scene);
+  if (shown.count === 0) return 'the detector found nothing in the picture';
   const input = { question: question.value, regions: shown };
   const heats = showAnswer(await explain(loaded.ask, input, { method: method.value as ExplanationMethod }));
   const boxes = Array.from({ length: shown.count }, (_, i) => [...shown.boxes.subarray(4 * i, 4 * i + 4)]);
-  showScene({ ...scene, boxes }, heats);
+  showPicture(picture, boxes, heats);
   const { read, total } = await questionLength(loaded, question.value);
   if (read < total) return `the question is too long: the model read the first ${read} of its ${total} word pieces`;
 }
 
 /** The regions that the detector finds in the picture alone. */
-async function detectedRegions(drawn: Scene): Promise<ReturnType<typeof pixelFeatures>> {
+async function detectedRegions(picture: RgbImage): Promise<ReturnType<typeof pixelFeatures>> {
   if (detector === null) throw new Error('the detector is not loaded');
-  const [regions] = await pixelDetector(detector, SHAPES_RECIPE.features).detect([drawScene(drawn)]);
+  const [regions] = await pixelDetector(detector, SHAPES_RECIPE.features).detect([picture]);
   if (regions === undefined) throw new Error('the detector gave nothing for the picture');
   return regions;
 }
 
 function newScene(drawn: Scene): void {
   scene = drawn;
+  own = null;
   const questions = questionsAbout(scene).map(({ text }) => text);
   find('questions').replaceChildren(...questions.map((text) => new Option(text)));
   question.value = random.pick(questions);
-  showScene(scene, []);
+  showPicture(drawScene(scene), scene.boxes, []);
+}
+
+/** Shows a picture file in place of the scene, and answers. */
+function useFile(file: File): void {
+  actions.start(async () => {
+    own = await readOwnPicture(file);
+    showPicture(own, [], []);
+    return answer();
+  });
 }
 
 /** Share of right answers to questions about scenes that are not learnt from. */
@@ -211,6 +228,7 @@ onSubmit('asking', answer);
 onSubmit('learning', learn);
 method.addEventListener('change', () => actions.start(answer));
 find('detect').addEventListener('change', () => actions.start(answer));
+onPictureFile(useFile);
 find('abort').addEventListener('click', () => actions.stop(STOPPED));
 find('forget').addEventListener('click', () => actions.start(forget));
 find('save').addEventListener('click', () => actions.start(save));

@@ -3,7 +3,8 @@ import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import * as ort from 'onnxruntime-web/wasm';
 import { onnxInputs, type RawTensor, VisualBertProcessor } from '../../src/index.js';
 import { regionsOf } from '../browser/learn.js';
-import { showScene } from '../browser/scene-view.js';
+import { showPicture } from '../browser/scene-view.js';
+import { drawScene } from '../shapes/draw.js';
 import { RandomStream } from '../shapes/random-stream.js';
 import { createScene } from '../shapes/scene.js';
 
@@ -51,6 +52,6 @@ find('asking').addEventListener('submit', (event) => {
     .catch((error: unknown) => (find<HTMLOutputElement>('status').value = String(error)))
     .finally(() => (find<HTMLButtonElement>('ask').disabled = false));
 });
-showScene(scene, []);
+showPicture(drawScene(scene), scene.boxes, []);
 find<HTMLOutputElement>('status').value = 'ready';
 find<HTMLButtonElement>('ask').disabled = false;

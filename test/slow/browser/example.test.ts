@@ -16,9 +16,11 @@ import { pipeline, RegionDetector, TrainableDetector, VisualBertForQuestionAnswe
 import { readZipDirectory } from '../../../src/formats/zip/zip-reader.js';
 import { readZipEntry } from '../../../src/formats/zip/zip-entry.js';
 import { openSource } from '../../../src/platform/node.js';
+import { encodePng } from '../../../src/pictures/png.js';
 import { hasChromium } from '../../helpers/machine/chromium.js';
 import { findPython, runPython } from '../../helpers/machine/python.js';
 import { openSite, type Site } from '../../helpers/machine/site.js';
+import { drawnPicture } from '../../helpers/parity/fixtures.js';
 import { saveShapesRun } from '../../helpers/models/shapes-run.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
@@ -139,6 +141,37 @@ let opened: Site;
     },
     150_000,
   );
+
+  test("finds the regions of a picture of one's own as Node does, and answers about it", async () => {
+    const picture = drawnPicture(70, 50);
+    const node = await RegionDetector.fromPretrained(detector, { compile: false });
+    const [want] = await node.detect([picture]);
+    await node.dispose();
+    const page = await open('wasm');
+    const before = await page.textContent('#answers');
+    await page.setInputFiles('#file', {
+      name: 'own.png',
+      mimeType: 'image/png',
+      buffer: Buffer.from(encodePng(picture)),
+    });
+    await page.waitForSelector('main:not([inert])');
+    expect(await page.getAttribute('#scene', 'viewBox')).toBe('0 0 70 50');
+    const got = await page.$$eval('#scene rect', (boxes) =>
+      boxes.map((box) => ['x', 'y'].map((name) => Number(box.getAttribute(name)))),
+    );
+    expect(got.length).toBeGreaterThan(0);
+    const corners = Array.from({ length: want?.count ?? 0 }, (_, i) => [
+      ...(want?.boxes ?? []).slice(4 * i, 4 * i + 2),
+    ]);
+    for (const [x = NaN, y = NaN] of got)
+      expect(corners.some(([a = 0, b = 0]) => Math.hypot(a - x, b - y) < 0.01)).toBe(true);
+    expect(await page.textContent('#answers')).not.toBe(before);
+    const text = { name: 'own.txt', mimeType: 'text/plain', buffer: Buffer.from('text') };
+    await page.setInputFiles('#file', text);
+    await page.waitForSelector('main:not([inert])');
+    expect(await page.textContent('#status')).toContain('own.txt is no picture that this browser shows');
+    await page.close();
+  }, 150_000);
 
   test.each(BACKENDS)(
     'learns a color on %s, and saves a model with which Node gives the same answers',
