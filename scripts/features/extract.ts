@@ -50,8 +50,14 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
   }
 }
 
-function extractionText({ images, earlier, dim, detector, badImages, isFinished }: Extraction, output: string): string {
+function extractionText(made: Extraction, output: string): string {
+  const { images, earlier, removed, dim, detector, badImages, isFinished } = made;
   return [
+    ...(removed === 0
+      ? []
+      : [
+          `removed ${counted(removed, 'image')} of earlier runs: their pictures have changed or are not given any more`,
+        ]),
     ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
     ...reasonLines(badImages.map(({ reason }) => reason)),
     `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,

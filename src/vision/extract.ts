@@ -1,4 +1,5 @@
 // Writes the region features of a data set's pictures into a new or continued store; reads pictures while others are computed.
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { PRECISIONS } from '../precision.js';
 import { DataError, errorMessage } from '../errors.js';
@@ -6,7 +7,7 @@ import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionColumn } from '../features/region-features.js';
-import { resumeStore, type StoreWriter } from '../features/store/resume.js';
+import { type IsCurrent, resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { importSharp } from '../pictures/sharp.js';
@@ -63,6 +64,8 @@ export interface Extraction {
   images: number;
   /** Images from earlier runs among them. */
   earlier: number;
+  /** Images of earlier runs that were removed from the store, since their pictures have changed or are not among `pictures`. */
+  removed: number;
   dim: number;
   detector: StoredDetector;
   /** Skipped pictures. */
@@ -73,7 +76,7 @@ export interface Extraction {
 
 /**
  * Detects the regions of pictures and writes them into a store, with boxes, classes, attributes, scores and the detector's name, settings and
- * checksum. A stopped or killed run continues when it is called again.
+ * checksum. A stopped or killed run continues when it is called again; images whose pictures have changed meanwhile are computed again.
  * @throws ConfigError for an invalid shard or detector; DataError for pictures that cannot be read, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
@@ -91,18 +94,17 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
     const detector = await RegionDetector.fromPretrained(folder, { precision });
     try {
       const stored = await storedDetector(folder, detector);
-      const writer = await resumeStore(output, {
-        ...{
-          dim: detector.dim,
-          dtype: half ? 'float16' : 'float32',
-          origin: `visualbert features extract${precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
-        },
+      const traits = {
+        dim: detector.dim,
+        dtype: half ? ('float16' as const) : ('float32' as const),
+        origin: `visualbert features extract${precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
         ...{ columns: columnsOf(detector), detector: stored, shard },
-      });
+      };
+      const writer = await resumeStore(output, traits, madeFromSame(source, batches));
       try {
         const made = await writePictures(source, batches, { detector, writer }, { ...options, skipBadImages });
         if (made.isFinished) await writer.finish();
-        return { ...made, images: writer.done.size, dim: detector.dim, detector: stored };
+        return { ...made, images: writer.done.size, removed: writer.removed, dim: detector.dim, detector: stored };
       } finally {
         await writer.close();
       }
@@ -132,8 +134,20 @@ function columnsOf({ config }: RegionDetector): readonly RegionColumn[] {
   return ['classes', 'scores', ...(config.attributes > 0 ? (['attributes', 'attributeScores'] as const) : [])];
 }
 
-/** Regions of a picture, or why there are none. */
-type Found = { id: string; regions: DetectedRegions } | { id: string; reason: string };
+/** Compares the digest of an image's batch with that of the batch that it was detected in. */
+function madeFromSame(source: PictureSource, batches: readonly (readonly string[])[]): IsCurrent {
+  const batchOf = new Map(batches.flatMap((batch) => batch.map((id) => [id, batch] as const)));
+  let last: { batch: readonly string[]; digest: Promise<string> } | null = null;
+  return async (id, madeFrom) => {
+    const batch = batchOf.get(id);
+    if (batch === undefined || madeFrom === undefined) return false;
+    if (last?.batch !== batch) last = { batch, digest: readBatch(source, batch).then(digestOf) };
+    return (await last.digest) === madeFrom;
+  };
+}
+
+/** Regions of a picture with the digest of its batch, or why there are none. */
+type Found = { id: string; regions: DetectedRegions; madeFrom: string } | { id: string; reason: string };
 
 async function writePictures(
   source: PictureSource,
@@ -152,7 +166,7 @@ async function writePictures(
   for await (const found of prefetch(left, BATCHES_AHEAD, find)) {
     for (const one of found) {
       if ('regions' in one) {
-        if (!writer.done.has(one.id)) await writer.add(one.id, one.regions);
+        if (!writer.done.has(one.id)) await writer.add(one.id, one.regions, one.madeFrom);
       } else if (skipBadImages) badImages.push(one);
       else throw new DataError(`${one.reason}; skipBadImages: true skips and lists such pictures`);
       onImage?.((done += 1), all);
@@ -167,26 +181,43 @@ async function writePictures(
 
 /** Reads pictures and detects their regions, in their order. */
 async function findRegions(source: PictureSource, ids: readonly string[], detector: RegionDetector): Promise<Found[]> {
-  const read = await Promise.all(ids.map((id) => readOne(source, id)));
-  const good = read.flatMap((one) => (typeof one === 'string' ? [] : [one]));
+  const files = await readBatch(source, ids);
+  const pictures = await Promise.all(
+    files.map((file, i) =>
+      typeof file === 'string' ? file : orReason(decodePicture(file, source.where(ids[i] as string))),
+    ),
+  );
+  const good = pictures.filter((one): one is RgbImage => typeof one !== 'string');
   const regions = good.length === 0 ? [] : await detector.detect(good, { batchSize: good.length });
+  const madeFrom = digestOf(files);
   let next = 0;
   return ids.map((id, i): Found => {
-    const one = read[i];
+    const one = pictures[i];
     if (typeof one === 'string') return { id, reason: one };
     const found = regions[next++] as DetectedRegions;
     return found.count > 0
-      ? { id, regions: found }
+      ? { id, regions: found, madeFrom }
       : { id, reason: `${source.where(id)}: the detector found no regions` };
   });
 }
 
-/** The pixels of a picture, or why it cannot be read. */
-async function readOne(source: PictureSource, id: string): Promise<RgbImage | string> {
-  try {
-    return await decodePicture(await source.read(id), source.where(id));
-  } catch (error) {
+/** The encoded pictures of a batch; for each that cannot be read the reason. */
+async function readBatch(source: PictureSource, ids: readonly string[]): Promise<(Uint8Array | string)[]> {
+  return Promise.all(ids.map((id) => orReason(source.read(id))));
+}
+
+/** What the regions of a batch are made from: the padding of a picture depends on the others. */
+function digestOf(files: readonly (Uint8Array | string)[]): string {
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash.update(`${typeof file === 'string' ? 'none' : file.byteLength}:`).update(typeof file === 'string' ? '' : file);
+  return hash.digest('hex');
+}
+
+/** What was read, or why it cannot be read. */
+async function orReason<T>(read: Promise<T>): Promise<T | string> {
+  return read.catch((error: unknown) => {
     if (isBadData(error)) return errorMessage(error);
     throw error;
-  }
+  });
 }

@@ -52,7 +52,8 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
       origin: `sha256 ${weights}`,
       detector: { name: VCR_FEATURE_EXTRACTOR, weights },
     } as const;
-    const writer = await resumeStore(output, traits);
+    const ids = new Set(images.map(({ id }) => id));
+    const writer = await resumeStore(output, traits, async (id) => ids.has(id));
     try {
       await writeImages(images, extractor, writer, onImage);
       await writer.finish();

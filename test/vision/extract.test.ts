@@ -72,6 +72,44 @@ describe('extractFeatures', () => {
     await expect(extractFeatures({ pictures, detector, output })).rejects.toThrow('already exists');
   });
 
+  test('keeps of a stopped run only what the same pictures give', async () => {
+    const [first, second, expected] = ['first', 'second', 'expected'].map(inRoot) as [string, string, string];
+    const copy = (folder: string, from: string, to: string): void => {
+      mkdirSync(folder, { recursive: true });
+      copyFileSync(join(pictures, `${from}.png`), join(folder, `${to}.png`));
+    };
+    for (const id of ['1', '2', '3', '4']) copy(first, 'a', id);
+    for (const [from, to] of [
+      ['b', '1'],
+      ['a', '3'],
+      ['c', '5'],
+    ] as const)
+      copy(second, from, to); // 1 differs, 2 and 4 are gone
+    const output = inRoot('second.vbf');
+    const stop = new AbortController();
+    await extractFeatures({
+      ...{ pictures: first, detector, output, signal: stop.signal },
+      onImage: (done) => (done === 3 ? stop.abort() : undefined),
+    });
+    expect(await extractFeatures({ pictures: second, detector, output })).toMatchObject({
+      ...{ images: 3, earlier: 1, removed: 2, isFinished: true },
+    });
+    await extractFeatures({ pictures: second, detector, output: `${expected}.vbf` });
+    const [made, whole] = [await openFeatureStore(output), await openFeatureStore(`${expected}.vbf`)];
+    expect([...made.ids()].sort()).toEqual(['1', '3', '5']);
+    for (const id of whole.ids()) expect(await made.read(id)).toEqual(await whole.read(id));
+    await Promise.all([made.close(), whole.close()]);
+  });
+
+  test('detects pictures again whose batch has changed, since padding depends on the others', async () => {
+    const output = inRoot('rebatched.vbf');
+    const stop = new AbortController();
+    stop.abort();
+    await extractFeatures({ pictures, detector, output, batchSize: 2, signal: stop.signal });
+    expect(await extractFeatures({ pictures, detector, output })).toMatchObject({ images: 5, earlier: 0, removed: 2 });
+    expect(readFileSync(output).equals(readFileSync(inRoot('whole.vbf')))).toBe(true);
+  });
+
   test('in parts gives, merged, the bytes of the whole, with batches, after a stop within one and in any order', async () => {
     const [whole, merged] = [inRoot('batched.vbf'), inRoot('merged.vbf')];
     await extractFeatures({ pictures, detector, output: whole, batchSize: 2 });
@@ -134,7 +172,7 @@ describe('extractFeatures', () => {
       /mixed.b\.png: could not be decoded: .*; skipBadImages: true skips/,
     );
     const made = await extractFeatures({ pictures: mixed, detector, output, skipBadImages: true, batchSize: 3 });
-    expect(made).toMatchObject({ images: 1, earlier: 1, isFinished: true });
+    expect(made).toMatchObject({ images: 1, earlier: 0, removed: 1, isFinished: true }); // a was computed alone
     expect(made.badImages.map(({ id }) => id)).toEqual(['b', 'c']);
     expect(made.badImages[1]?.reason).toMatch(/c\.jpg: expected a JPEG, PNG/);
     const none = extractFeatures({

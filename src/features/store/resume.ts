@@ -2,40 +2,32 @@
 import { crc32 } from 'node:zlib';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { exists, makeFolder, readText, writeTextAtomic } from '#platform';
+import { exists, makeFolder } from '#platform';
+import { chunk } from '../../chunk.js';
 import { DataError, withFileName } from '../../errors.js';
-import { differingNames } from '../../options.js';
 import { requireFilePath } from '../../platform/files.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
-import {
-  isEntry,
-  imageByteLength,
-  STORE_MAGIC,
-  storeEnd,
-  encodeImage,
-  type StoreEntry,
-  type StoreForm,
-  type StoreIndex,
-} from './layout.js';
-import type { StoredDetector } from '../detector-identity.js';
+import { type JournalEntry, journalLine, readJournal, type StoreTraits, writeJournal } from './journal.js';
+import { imageByteLength, STORE_MAGIC, storeEnd, encodeImage, type StoreEntry, type StoreIndex } from './layout.js';
 import { type RegionFeatures } from '../region-features.js';
-import type { Shard } from '../../shard.js';
 
-/** Properties of all images of a store; a later run must have the same. */
-export interface StoreTraits extends StoreForm {
-  /** How the features are made. */
-  origin: string;
-  detector?: StoredDetector | undefined;
-  /** The part of all images that the store is to hold; default: all. */
-  shard?: Shard | undefined;
-}
+/** Images of an earlier run that are checked at once. */
+const CHECKED_AT_ONCE = 8;
+
+/** Whether an image of an earlier run belongs to this one, and was made from what this one would make it from. */
+export type IsCurrent = (id: string, madeFrom: string | undefined) => Promise<boolean>;
 
 /** Adds images to a store. */
 export interface StoreWriter {
   /** Ids that are already in it. */
   readonly done: ReadonlySet<string>;
-  /** @throws DataError when a value does not fit a half float. */
-  add(id: string, regions: RegionFeatures): Promise<void>;
+  /** Number of images of earlier runs that were removed, since they are not current. */
+  readonly removed: number;
+  /**
+   * @param madeFrom what a later run compares, such as a digest of the picture.
+   * @throws DataError when a value does not fit a half float.
+   */
+  add(id: string, regions: RegionFeatures, madeFrom?: string): Promise<void>;
   /** Writes the index and renames the store to its final name. */
   finish(): Promise<void>;
   /** Closes the store for a later run to continue. Harmless after `finish`. */
@@ -43,10 +35,10 @@ export interface StoreWriter {
 }
 
 /**
- * Begins a store, or continues what `<path>.part` and its journal hold: complete images are kept, bytes after them are removed.
+ * Begins a store, or continues what `<path>.part` and its journal hold: complete images that are current are kept, other bytes are removed.
  * @throws DataError when the store is finished, was started with other traits, or is being written by another process.
  */
-export async function resumeStore(path: string, traits: StoreTraits): Promise<StoreWriter> {
+export async function resumeStore(path: string, traits: StoreTraits, isCurrent: IsCurrent): Promise<StoreWriter> {
   await makeFolder(dirname(path));
   await requireFilePath(path);
   const release = await lockStore(path);
@@ -54,17 +46,19 @@ export async function resumeStore(path: string, traits: StoreTraits): Promise<St
   let [file, log]: (FileHandle | null)[] = [null, null];
   try {
     if (await exists(path)) throw new DataError(`${path}: already exists; remove it to write it again`);
-    const entries = await readJournal(journal, traits, path);
+    const entries = await readJournal(journal, traits, part);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
+    const kept = await moveTogether(file, await currentImages(whole, isCurrent), traits);
     const { dim, dtype, columns, detector, shard } = traits;
-    const index: StoreIndex = { dim, dtype, images: whole, columns, detector, shard };
-    const offset = endOf(whole, traits);
+    const index: StoreIndex = { dim, dtype, images: kept.map(({ entry }) => entry), columns, detector, shard };
+    const offset = endOf(index.images, traits);
     await file.truncate(offset);
     await writeAt(file, STORE_MAGIC, 0);
-    await writeTextAtomic(journal, [traits, ...whole].map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await writeJournal(journal, traits, kept);
     log = await open(journal, 'a');
-    return createWriter({ path, part, journal, file, log, index, offset, release });
+    const removed = whole.length - kept.length;
+    return createWriter({ path, part, journal, file, log, index, offset, removed, release });
   } catch (error) {
     await file?.close();
     await log?.close();
@@ -92,13 +86,14 @@ interface OpenParts {
   log: FileHandle;
   index: StoreIndex;
   offset: number;
+  removed: number;
   /** Releases the lock. */
   release(): Promise<void>;
 }
 
-function createWriter({ path, part, journal, file, log, index, offset: start, release }: OpenParts): StoreWriter {
+function createWriter({ path, part, journal, file, log, index, removed, release, ...opened }: OpenParts): StoreWriter {
   const done = new Set(index.images.map(([id]) => id));
-  let offset = start;
+  let { offset } = opened;
   let isOpen = true;
   const closeFiles = async (): Promise<void> => {
     isOpen = false;
@@ -107,10 +102,11 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
   };
   return {
     done,
-    add: async (id, regions) => {
+    removed,
+    add: async (id, regions, madeFrom) => {
       const [bytes, entry] = encodeImage(id, regions, { ...index, offset, name: path });
       await named(part, writeAt(file, bytes, offset));
-      await named(journal, log.appendFile(`${JSON.stringify(entry)}\n`));
+      await named(journal, log.appendFile(journalLine({ entry, madeFrom })));
       offset += bytes.byteLength;
       index.images.push(entry);
       done.add(id);
@@ -133,67 +129,61 @@ function createWriter({ path, part, journal, file, log, index, offset: start, re
   };
 }
 
-/** Entries of a journal, as far as it is readable. @throws DataError when it is of another store. */
-async function readJournal(journal: string, traits: StoreTraits, path: string): Promise<StoreEntry[]> {
-  if (!(await exists(journal))) return [];
-  const lines = (await readText(journal)).split('\n').map(parse);
-  const [begun, ...rest] = lines;
-  if (begun === undefined) return [];
-  const change = changedTraits(begun, traits);
-  if (change !== null)
-    throw new DataError(`${journal}: was started with ${change}; remove it and ${path}.part to start over`);
-  const end = rest.findIndex((entry) => !isEntry(entry));
-  return (end < 0 ? rest : rest.slice(0, end)) as StoreEntry[];
-}
-
-/** The differences between the traits of two runs; null when there is none. */
-function changedTraits(begun: unknown, now: StoreTraits): string | null {
-  const [before, after] = [fieldsOf(begun), fieldsOf(now)];
-  const changed = differingNames(before, after);
-  if (changed.length === 0) return null;
-  const text = (fields: Record<string, unknown>): string =>
-    changed.map((name) => `${name} ${JSON.stringify(fields[name])}`).join(', ');
-  return `${text(before)}, now ${text(after)}`;
-}
-
-/** Traits with the parts of the detector's settings as fields of their own. */
-function fieldsOf(traits: unknown): Record<string, unknown> {
-  const { detector, ...rest } = (typeof traits === 'object' && traits !== null ? traits : {}) as Partial<StoreTraits>;
-  if (detector === undefined) return rest;
-  const { settings = {}, ...identity } = detector;
-  const named = Object.entries(settings).map(([name, value]) => [`setting ${name}`, value]);
-  return { ...rest, ...identity, ...Object.fromEntries(named) };
-}
-
 /** The entries whose bytes are in the file, up to the first incomplete one. */
 async function wholeImages(
   file: FileHandle,
-  entries: readonly StoreEntry[],
+  entries: readonly JournalEntry[],
   traits: StoreTraits,
-): Promise<StoreEntry[]> {
-  const whole: StoreEntry[] = [];
+): Promise<JournalEntry[]> {
+  const whole: JournalEntry[] = [];
   let offset = STORE_MAGIC.byteLength;
-  for (const entry of entries) {
+  for (const image of entries) {
+    const { entry } = image;
     const [, at, , , , , checksum] = entry;
     const bytes = new Uint8Array(imageByteLength(entry, traits));
     const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, offset);
     if (at !== offset || bytesRead < bytes.byteLength || crc32(bytes) !== checksum) break;
-    whole.push(entry);
+    whole.push(image);
     offset += bytes.byteLength;
   }
   return whole;
 }
 
-function endOf(entries: readonly StoreEntry[], traits: StoreTraits): number {
-  return entries.reduce((offset, entry) => offset + imageByteLength(entry, traits), STORE_MAGIC.byteLength);
+async function currentImages(images: readonly JournalEntry[], isCurrent: IsCurrent): Promise<JournalEntry[]> {
+  const current: JournalEntry[] = [];
+  for (const some of chunk(images, CHECKED_AT_ONCE)) {
+    const checked = await Promise.all(some.map(({ entry: [id], madeFrom }) => isCurrent(id, madeFrom)));
+    current.push(...some.filter((_, i) => checked[i]));
+  }
+  return current;
 }
 
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown;
-  } catch {
-    return undefined; // an incomplete line
+/**
+ * Moves images to the front of the file, over the bytes of those left out, and gives their new entries. If the process is killed meanwhile, the
+ * checksums of the old journal end at the first image that has moved.
+ */
+async function moveTogether(
+  file: FileHandle,
+  images: readonly JournalEntry[],
+  traits: StoreTraits,
+): Promise<JournalEntry[]> {
+  let offset = STORE_MAGIC.byteLength;
+  const moved: JournalEntry[] = [];
+  for (const { entry, madeFrom } of images) {
+    const [id, from, ...rest] = entry;
+    const bytes = new Uint8Array(imageByteLength(entry, traits));
+    if (from !== offset) {
+      await file.read(bytes, 0, bytes.byteLength, from);
+      await writeAt(file, bytes, offset);
+    }
+    moved.push({ entry: [id, offset, ...rest], madeFrom });
+    offset += bytes.byteLength;
   }
+  return moved;
+}
+
+function endOf(entries: readonly StoreEntry[], traits: StoreTraits): number {
+  return entries.reduce((offset, entry) => offset + imageByteLength(entry, traits), STORE_MAGIC.byteLength);
 }
 
 /** The result of a call on an open file; its errors name the file. */

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { openFeatureStore } from '../../../src/features/store/read.js';
 import type { RegionFeatures } from '../../../src/features/region-features.js';
-import { resumeStore, type StoreTraits } from '../../../src/features/store/resume.js';
+import type { StoreTraits } from '../../../src/features/store/journal.js';
+import { type IsCurrent, resumeStore as resume } from '../../../src/features/store/resume.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const TRAITS: StoreTraits = { dim: 3, dtype: 'float32', origin: 'test' };
@@ -17,6 +18,11 @@ function regionsOf(start: number, count: number): RegionFeatures {
   return { features, count, dim: 3, boxes, imageWidth: 9, imageHeight: 8 };
 }
 
+const resumeStore = (
+  path: string,
+  traits: StoreTraits,
+  isCurrent: IsCurrent = async () => true,
+): ReturnType<typeof resume> => resume(path, traits, isCurrent);
 const newPath = (): string => join(temporaryFolder(), 'inner', 'made.vbf');
 
 /** A run that ends after two images. */
@@ -63,6 +69,29 @@ describe('a store over several runs', () => {
     const path = await stoppedRun();
     damage(path);
     expect(await finishedAfter(path)).toEqual(kept);
+  });
+
+  test('removes images that are not current, and closes the gap', async () => {
+    const path = newPath();
+    const first = await resumeStore(path, TRAITS);
+    for (const [id, start] of [['a', 0], ['b', 100], ['c', 200]] as const) await first.add(id, regionsOf(start, start === 0 ? 2 : 1), `${id} at first`); // prettier-ignore
+    await first.close();
+    const asked: unknown[] = [];
+    const writer = await resumeStore(path, TRAITS, async (id, madeFrom) => {
+      asked.push([id, madeFrom]);
+      return id !== 'a';
+    });
+    expect(asked).toEqual(['a', 'b', 'c'].map((id) => [id, `${id} at first`]));
+    expect([[...writer.done], writer.removed]).toEqual([['b', 'c'], 1]);
+    await writer.close();
+    const last = await resumeStore(path, TRAITS, async (id, madeFrom) => madeFrom === `${id} at first`);
+    expect([...last.done]).toEqual(['b', 'c']);
+    await last.add('a', regionsOf(300, 1));
+    await last.finish();
+    const store = await openFeatureStore(path);
+    expect([...store.ids()]).toEqual(['b', 'c', 'a']);
+    for (const [id, start] of [['b', 100], ['c', 200], ['a', 300]] as const) expect(await store.read(id)).toEqual(regionsOf(start, 1)); // prettier-ignore
+    await store.close();
   });
 
   test('refuses to mix features of two kinds, and to replace a store', async () => {
