@@ -7,7 +7,8 @@ import type { BadImage } from '../features/bad-images.js';
 import type { StoredDetector } from '../features/detector-identity.js';
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionColumn } from '../features/region-features.js';
-import { type IsCurrent, resumeStore, type StoreWriter } from '../features/store/resume.js';
+import { dividedList } from '../features/store/divided-list.js';
+import { resumeStore, type StoreImages, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { importSharp } from '../pictures/sharp.js';
@@ -100,7 +101,10 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
         origin: `visualbert features extract${precision === 'fp32' ? '' : ` in ${precision}`}${nameBy === 'path' ? ', named by paths' : ''}`,
         ...{ columns: columnsOf(detector), detector: stored, shard },
       };
-      const writer = await resumeStore(output, traits, madeFromSame(source, batches));
+      const writer = await resumeStore(output, traits, {
+        isCurrent: madeFromSame(source, batches),
+        ...(options.shard !== undefined && { list: dividedList(source.ids, options.batchSize) }),
+      });
       try {
         const made = await writePictures(source, batches, { detector, writer }, { ...options, skipBadImages });
         if (made.isFinished) await writer.finish();
@@ -135,7 +139,7 @@ function columnsOf({ config }: RegionDetector): readonly RegionColumn[] {
 }
 
 /** Compares the digest of an image's batch with that of the batch that it was detected in. */
-function madeFromSame(source: PictureSource, batches: readonly (readonly string[])[]): IsCurrent {
+function madeFromSame(source: PictureSource, batches: readonly (readonly string[])[]): StoreImages['isCurrent'] {
   const batchOf = new Map(batches.flatMap((batch) => batch.map((id) => [id, batch] as const)));
   let last: { batch: readonly string[]; digest: Promise<string> } | null = null;
   return async (id, madeFrom) => {

@@ -53,7 +53,7 @@ export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void
       detector: { name: VCR_FEATURE_EXTRACTOR, weights },
     } as const;
     const ids = new Set(images.map(({ id }) => id));
-    const writer = await resumeStore(output, traits, async (id) => ids.has(id));
+    const writer = await resumeStore(output, traits, { isCurrent: async (id) => ids.has(id) });
     try {
       await writeImages(images, extractor, writer, onImage);
       await writer.finish();

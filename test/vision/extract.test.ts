@@ -64,7 +64,9 @@ describe('extractFeatures', () => {
     });
     expect(stopped).toMatchObject({ images: 2, isFinished: false });
     const other = extractFeatures({ pictures, detector: inRoot('other'), output });
-    await expect(other).rejects.toThrow(/was started with dim 32, .*name "vg-r101-c4".*, now dim 20, .*remove it/);
+    await expect(other).rejects.toThrow(
+      /was started with dim 32, .*detector vg-r101-c4 with .*, now dim 20, .*detector coco-r101-fpn with .*remove it/,
+    );
     const resumed = await extractFeatures({ pictures, detector, output, onImage });
     expect(resumed).toMatchObject({ images: 5, earlier: 2, isFinished: true });
     expect(counts.splice(0)).toEqual(['2/5', '3/5', '4/5', '5/5']);
@@ -130,6 +132,25 @@ describe('extractFeatures', () => {
     expect(await mergeStores(parts.map(({ output }) => output).reverse(), merged, { onImage })).toBe(5);
     expect(counts.splice(0).at(-1)).toBe('5/5');
     expect(readFileSync(merged).equals(readFileSync(whole))).toBe(true);
+  });
+
+  test('in parts of different batches or folders is not merged, since pictures would be missing', async () => {
+    const part = async (name: string, from: string, index: number, batchSize: number): Promise<string> => {
+      const output = inRoot(`${name}.vbf`);
+      await extractFeatures({ pictures: from, detector, output, batchSize, shard: { index, count: 2 } });
+      return output;
+    };
+    const fewer = inRoot('fewer');
+    mkdirSync(fewer);
+    for (const id of ['a', 'e']) copyFileSync(join(pictures, `${id}.png`), join(fewer, `${id}.png`));
+    const first = await part('first-of-5', pictures, 1, 3);
+    const refused = (other: string): Promise<number> => mergeStores([first, other], inRoot('refused.vbf'));
+    await expect(refused(await part('second-of-2', fewer, 2, 1))).rejects.toThrow(
+      `is a part of 2 images, ${first} of 5; make all parts from the same images`,
+    );
+    await expect(refused(await part('second-by-1', pictures, 2, 1))).rejects.toThrow(
+      `was made with --batch-size 1, ${first} with 3; make all parts in the same way`,
+    );
   });
 
   test.each([

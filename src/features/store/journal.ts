@@ -1,9 +1,9 @@
 // The journal of an unfinished store: a line with its traits, then a line for each complete image.
 import { exists, readText, writeTextAtomic } from '#platform';
 import { DataError } from '../../errors.js';
-import { differingNames } from '../../options.js';
 import type { Shard } from '../../shard.js';
 import type { StoredDetector } from '../detector-identity.js';
+import { differences } from './differences.js';
 import { isEntry, type StoreEntry, type StoreForm } from './layout.js';
 
 /** Properties of all images of a store; a later run must have the same. */
@@ -47,21 +47,10 @@ export async function readJournal(journal: string, traits: StoreTraits, part: st
 
 /** The differences between the traits of two runs; null when there is none. */
 function changedTraits(begun: unknown, now: StoreTraits): string | null {
-  const [before, after] = [fieldsOf(begun), fieldsOf(now)];
-  const changed = differingNames(before, after);
+  const changed = differences(typeof begun === 'object' && begun !== null ? begun : {}, now);
   if (changed.length === 0) return null;
-  const text = (fields: Record<string, unknown>): string =>
-    changed.map((name) => `${name} ${JSON.stringify(fields[name])}`).join(', ');
-  return `${text(before)}, now ${text(after)}`;
-}
-
-/** Traits with the parts of the detector's settings as fields of their own. */
-function fieldsOf(traits: unknown): Record<string, unknown> {
-  const { detector, ...rest } = (typeof traits === 'object' && traits !== null ? traits : {}) as Partial<StoreTraits>;
-  if (detector === undefined) return rest;
-  const { settings = {}, ...identity } = detector;
-  const named = Object.entries(settings).map(([name, value]) => [`setting ${name}`, value]);
-  return { ...rest, ...identity, ...Object.fromEntries(named) };
+  const before = changed.map(({ name, here }) => `${name} ${here}`).join(', ');
+  return `${before}, now ${changed.map(({ name, there }) => `${name} ${there}`).join(', ')}`;
 }
 
 function parseLine(line: string): unknown {

@@ -7,6 +7,7 @@ import { fromFloat32 } from '../../stored-dtype.js';
 import { DataError } from '../../errors.js';
 import type { StoredDetector } from '../detector-identity.js';
 import type { Shard } from '../../shard.js';
+import type { DividedList } from './divided-list.js';
 import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../region-features.js';
 
 /** The usual extension of a store's file. */
@@ -57,6 +58,8 @@ export interface StoreIndex {
   detector?: StoredDetector | undefined;
   /** The part of all images that it holds, in a store for `visualbert merge`. */
   shard?: Shard | undefined;
+  /** Of a part: the images that were divided. */
+  list?: DividedList | undefined;
 }
 
 /** Properties shared by all images. */

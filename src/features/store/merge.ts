@@ -6,6 +6,8 @@ import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { requireOptions, requirePath, requirePaths } from '../../options.js';
 import { inShardOrder, type Shard } from '../../shard.js';
+import { differences } from './differences.js';
+import { type DividedList, requireSameList } from './divided-list.js';
 import { imageByteLength, STORE_MAGIC, storeEnd, type StoreEntry, type StoreIndex } from './layout.js';
 import { readIndex } from './read.js';
 
@@ -14,12 +16,14 @@ interface Part {
   readonly source: ByteSource;
   readonly index: StoreIndex;
   readonly shard: Shard;
+  readonly list: DividedList;
 }
 
 /**
  * Joins the stores of all parts (`--shard 1/4` to `--shard 4/4`), named in any order, into one. The parts stay as they are.
  * @returns how many images it holds.
- * @throws ConfigError when a part is missing or given twice; DataError for a store that is not a part, has other traits, or is damaged
+ * @throws ConfigError when a part is missing or given twice; DataError for a store that is not a part, is a part of other images, has other
+ * traits, or is damaged
  */
 export async function mergeStores(
   paths: readonly string[],
@@ -34,8 +38,10 @@ export async function mergeStores(
     for (const path of requirePaths('mergeStores', paths)) opened.push(await openPart(path));
     const parts = inShardOrder(opened, ({ shard }) => shard);
     const [{ index: first }] = parts as [Part];
-    for (const part of parts) requireSameTraits(part, parts[0] as Part);
-    requireOnce(parts);
+    for (const part of parts) {
+      requireSameTraits(part, parts[0] as Part);
+      requireSameList(part, parts[0] as Part);
+    }
     const all = parts.reduce((sum, { index }) => sum + index.images.length, 0);
     await writeWhole(await createSink(output), async (sink) => {
       const { dim, dtype, columns, detector } = first;
@@ -66,8 +72,8 @@ async function openPart(path: string): Promise<Part> {
   const source = await openSource(path);
   try {
     const index = await readIndex(source);
-    const { shard } = index;
-    if (shard !== undefined) return { name: path, source, index, shard };
+    const { shard, list } = index;
+    if (shard !== undefined && list !== undefined) return { name: path, source, index, shard, list };
     throw new DataError(
       `${path}: is a whole store, not a part made with --shard; \`visualbert features pack\` joins stores of different images`,
     );
@@ -79,30 +85,9 @@ async function openPart(path: string): Promise<Part> {
 
 /** @throws DataError when two parts were made in different ways */
 function requireSameTraits({ name, index }: Part, first: Part): void {
-  const traits = ({ dim, dtype, columns = [], detector }: StoreIndex): Record<string, unknown> => ({
-    dim,
-    dtype,
-    columns,
-    detector,
-  });
-  const [here, there] = [traits(index), traits(first.index)];
-  const differs = Object.keys(here).find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
-  if (differs === undefined) return;
-  const text = (value: unknown): string => JSON.stringify(value) ?? 'none';
-  throw new DataError(
-    `${name}: its ${differs} is ${text(here[differs])}, that of ${first.name} ${text(there[differs])}; make all parts in the same way`,
-  );
-}
-
-/** @throws DataError when an image is in two parts: they were made from different sets of images */
-function requireOnce(parts: readonly Part[]): void {
-  const homes = new Map<string, string>();
-  for (const { name, index } of parts) {
-    for (const [id] of index.images) {
-      const other = homes.get(id);
-      if (other !== undefined)
-        throw new DataError(`${name}: image ${id} is also in ${other}; make the parts from the same images`);
-      homes.set(id, name);
-    }
-  }
+  const traits = ({ dim, dtype, columns = [], detector }: StoreIndex): object => ({ dim, dtype, columns, detector });
+  const different = differences(traits(index), traits(first.index));
+  if (different.length === 0) return;
+  const text = different.map((one) => `its ${one.name} is ${one.here}, that of ${first.name} ${one.there}`).join('; ');
+  throw new DataError(`${name}: ${text}; make all parts in the same way`);
 }

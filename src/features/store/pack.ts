@@ -4,6 +4,7 @@ import { writeWhole } from '../../byte-sink.js';
 import type { RegionFeatureSource } from '../region-features.js';
 import { itemsOfShard, type Shard } from '../../shard.js';
 import { counted } from '../../words.js';
+import { dividedList } from './divided-list.js';
 import { STORE_MAGIC, storeEnd, type StoreIndex, encodeImage } from './layout.js';
 import { requireKinds } from '../../options.js';
 
@@ -38,7 +39,7 @@ export async function packFeatures(
     ...{ dim, dtype: half ? 'float16' : 'float32', images: [] },
     ...(columns !== undefined && columns.length > 0 && { columns }),
     ...(detector !== undefined && { detector }),
-    ...(shard !== undefined && { shard }),
+    ...(shard !== undefined && { shard, list: dividedList(all) }),
   };
   await writeWhole(await createSink(path), async (sink) => {
     let offset = STORE_MAGIC.byteLength;

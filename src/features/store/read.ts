@@ -22,6 +22,7 @@ import {
   type StoreIndex,
   TAIL_BYTES,
 } from './layout.js';
+import { isDividedList } from './divided-list.js';
 import { requirePath } from '../../options.js';
 import { isShard } from '../../shard.js';
 
@@ -120,7 +121,7 @@ export async function readIndex(source: ByteSource): Promise<StoreIndex> {
 /** Null for anything but an index. */
 function parseIndex(json: string): StoreIndex | null {
   try {
-    const { dim, dtype, images, columns = [], detector: stored, shard } = JSON.parse(json) as StoreIndex;
+    const { dim, dtype, images, columns = [], detector: stored, shard, list } = JSON.parse(json) as StoreIndex;
     const isIndex =
       Number.isSafeInteger(dim) && dim > 0 && ['float16', 'float32'].includes(dtype) && areColumns(columns);
     if (!isIndex || !Array.isArray(images) || !images.every(isEntry)) return null;
@@ -130,6 +131,7 @@ function parseIndex(json: string): StoreIndex | null {
       ...(columns.length > 0 && { columns }),
       ...(detector !== null && { detector }),
       ...(isShard(shard) && { shard }),
+      ...(isDividedList(list) && { list }),
     };
   } catch {
     return null;

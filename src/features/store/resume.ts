@@ -8,14 +8,20 @@ import { DataError, withFileName } from '../../errors.js';
 import { requireFilePath } from '../../platform/files.js';
 import { describeHolder, tryLock } from '../../platform/lock-file.js';
 import { type JournalEntry, journalLine, readJournal, type StoreTraits, writeJournal } from './journal.js';
+import type { DividedList } from './divided-list.js';
 import { imageByteLength, STORE_MAGIC, storeEnd, encodeImage, type StoreEntry, type StoreIndex } from './layout.js';
 import { type RegionFeatures } from '../region-features.js';
 
 /** Images of an earlier run that are checked at once. */
 const CHECKED_AT_ONCE = 8;
 
-/** Whether an image of an earlier run belongs to this one, and was made from what this one would make it from. */
-export type IsCurrent = (id: string, madeFrom: string | undefined) => Promise<boolean>;
+/** The images of a run. */
+export interface StoreImages {
+  /** Whether an image of an earlier run belongs to this one, and was made from what this one would make it from. */
+  isCurrent(id: string, madeFrom: string | undefined): Promise<boolean>;
+  /** Of a part: the images that are divided. */
+  list?: DividedList | undefined;
+}
 
 /** Adds images to a store. */
 export interface StoreWriter {
@@ -38,7 +44,7 @@ export interface StoreWriter {
  * Begins a store, or continues what `<path>.part` and its journal hold: complete images that are current are kept, other bytes are removed.
  * @throws DataError when the store is finished, was started with other traits, or is being written by another process.
  */
-export async function resumeStore(path: string, traits: StoreTraits, isCurrent: IsCurrent): Promise<StoreWriter> {
+export async function resumeStore(path: string, traits: StoreTraits, images: StoreImages): Promise<StoreWriter> {
   await makeFolder(dirname(path));
   await requireFilePath(path);
   const release = await lockStore(path);
@@ -49,9 +55,17 @@ export async function resumeStore(path: string, traits: StoreTraits, isCurrent: 
     const entries = await readJournal(journal, traits, part);
     file = await open(part, (await exists(part)) ? 'r+' : 'w+');
     const whole = await wholeImages(file, entries, traits);
-    const kept = await moveTogether(file, await currentImages(whole, isCurrent), traits);
+    const kept = await moveTogether(file, await currentImages(whole, images), traits);
     const { dim, dtype, columns, detector, shard } = traits;
-    const index: StoreIndex = { dim, dtype, images: kept.map(({ entry }) => entry), columns, detector, shard };
+    const index: StoreIndex = {
+      dim,
+      dtype,
+      images: kept.map(({ entry }) => entry),
+      columns,
+      detector,
+      shard,
+      list: images.list,
+    };
     const offset = endOf(index.images, traits);
     await file.truncate(offset);
     await writeAt(file, STORE_MAGIC, 0);
@@ -149,7 +163,7 @@ async function wholeImages(
   return whole;
 }
 
-async function currentImages(images: readonly JournalEntry[], isCurrent: IsCurrent): Promise<JournalEntry[]> {
+async function currentImages(images: readonly JournalEntry[], { isCurrent }: StoreImages): Promise<JournalEntry[]> {
   const current: JournalEntry[] = [];
   for (const some of chunk(images, CHECKED_AT_ONCE)) {
     const checked = await Promise.all(some.map(({ entry: [id], madeFrom }) => isCurrent(id, madeFrom)));

@@ -32,7 +32,11 @@ const title = 'a full disk';
     await expect(writeNpyFolder(source, join(disk, 'npy'))).rejects.toThrow(new RegExp(`${join(disk, 'npy')}/\\d+\\.npy.*ENOSPC|ENOSPC.*${join(disk, 'npy')}`)); // prettier-ignore
     rmSync(join(disk, 'npy'), { recursive: true });
     fill(64 << 10);
-    const writer = await resumeStore(store, { dim: 512, dtype: 'float32', origin: 'test' }, async () => true);
+    const writer = await resumeStore(
+      store,
+      { dim: 512, dtype: 'float32', origin: 'test' },
+      { isCurrent: async () => true },
+    );
     const adding = (async () => {
       for (const id of source.ids()) await writer.add(id, await source.read(id));
     })();

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { mergeStores } from '../../../src/features/store/merge.js';
 import { packFeatures, type PackOptions } from '../../../src/features/store/pack.js';
 import { isFeatureStore } from '../../../src/features/store/read.js';
+import type { StoredDetector } from '../../../src/features/detector-identity.js';
 import { memorySource } from '../../../src/features/wrappers.js';
 import { regionsOfImage } from '../../helpers/models/pipeline-models.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
@@ -56,8 +57,13 @@ test('stores that do not belong together are refused', async () => {
   await expect(merge([first, second, small])).rejects.toThrow('its dtype is "float16", that of');
   const again = await pack('again', { ids: ['1'], shard: { index: 1, count: 1 } });
   await expect(merge([again, first])).rejects.toThrow('is part 1/3');
-  const shifted = await pack('shifted', { ids: ['4', '5', '1'], shard: { index: 3, count: 3 } });
-  await expect(merge([first, second, shifted])).rejects.toThrow(`${shifted}: image 1 is also in ${first}`);
+  for (const [ids, what] of [
+    [['5', '6', '7'], `is a part of 3 images, ${first} of 7`],
+    [['1', '2', '3', '5', '4', '6', '7'], `is a part of other images than ${first}, although both are of 7`],
+  ] as const) {
+    const other = await pack('other-list', { ids, shard: { index: 3, count: 3 } });
+    await expect(merge([first, second, other])).rejects.toThrow(`${other}: ${what}; make all parts from the same`);
+  }
   const damaged = join(root, 'damaged.vbf');
   writeFileSync(damaged, readFileSync(third).fill(1, 20, 24));
   await expect(merge([first, second, damaged])).rejects.toThrow(/damaged\.vbf, image \d: the checksum is wrong/);
@@ -68,4 +74,27 @@ test('a store is known by its first bytes', async () => {
   const other = join(root, 'other');
   writeFileSync(other, 'x');
   expect([await isFeatureStore(parts[0] ?? ''), await isFeatureStore(other)]).toEqual([true, false]);
+});
+
+test('of parts of two detectors only what differs is named', async () => {
+  const settings = { classes: 10, minSize: 600, maxSize: 1000 };
+  const packOf = async (name: string, index: number, detector: StoredDetector): Promise<string> => {
+    const path = join(root, `${name}.vbf`);
+    await packFeatures({ ...images, detector }, path, { shard: { index, count: 2 } });
+    return path;
+  };
+  const first = await packOf('by-one', 1, { name: 'mmf-x101', weights: '12345678aaaa', settings });
+  const other = await packOf('by-other', 2, {
+    name: null,
+    weights: '87654321aaaa',
+    settings: { ...settings, classes: 7 },
+  });
+  await expect(merge([first, other])).rejects.toThrow(
+    `${other}: its detector is a detector with the weights 87654321, that of ${first} mmf-x101 with the weights 12345678; make`,
+  );
+  const changed = { name: 'mmf-x101', weights: '12345678aaaa', settings: { ...settings, minSize: 800 } };
+  const resized = await packOf('by-resized', 2, changed);
+  await expect(merge([first, resized])).rejects.toThrow(
+    `${resized}: its setting minSize is 800, that of ${first} 600; make all parts in the same way`,
+  );
 });

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { openFeatureStore } from '../../../src/features/store/read.js';
 import type { RegionFeatures } from '../../../src/features/region-features.js';
 import type { StoreTraits } from '../../../src/features/store/journal.js';
-import { type IsCurrent, resumeStore as resume } from '../../../src/features/store/resume.js';
+import { resumeStore as resume, type StoreImages } from '../../../src/features/store/resume.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
 const TRAITS: StoreTraits = { dim: 3, dtype: 'float32', origin: 'test' };
@@ -21,8 +21,8 @@ function regionsOf(start: number, count: number): RegionFeatures {
 const resumeStore = (
   path: string,
   traits: StoreTraits,
-  isCurrent: IsCurrent = async () => true,
-): ReturnType<typeof resume> => resume(path, traits, isCurrent);
+  isCurrent: StoreImages['isCurrent'] = async () => true,
+): ReturnType<typeof resume> => resume(path, traits, { isCurrent });
 const newPath = (): string => join(temporaryFolder(), 'inner', 'made.vbf');
 
 /** A run that ends after two images. */
