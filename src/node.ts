@@ -39,7 +39,7 @@ export { decodePicture, readPicture } from './pictures/decode.js';
 export type { DecodeOptions } from './pictures/decode.js';
 export { openPictures } from './pictures/sources/open.js';
 export type { OpenPictureOptions } from './pictures/sources/open.js';
-export type { PictureSource } from './pictures/sources/source.js';
+export type { IgnoredFiles, PictureSource } from './pictures/sources/source.js';
 export { withoutBadImages } from './features/bad-images.js';
 export type { BadImage, BadImageOptions, SourceWithoutBadImages } from './features/bad-images.js';
 export { openRegionFeatures } from './features/open.js';

@@ -1,6 +1,13 @@
 // visualbert features extract: detects regions in pictures and writes them into a store. About a second per picture on a CPU with the larger detectors; resumable.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { counted, extractFeatures, type Extraction, type ExtractOptions, listenForStop } from '../../src/node.js';
+import {
+  counted,
+  extractFeatures,
+  type Extraction,
+  type ExtractOptions,
+  type IgnoredFiles,
+  listenForStop,
+} from '../../src/node.js';
 import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { exitCodeOf } from '../results/signal-exit.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
@@ -51,18 +58,27 @@ async function extract(flags: ArgumentsCamelCase<ExtractArguments>): Promise<voi
 }
 
 function extractionText(made: Extraction, output: string): string {
-  const { images, earlier, removed, dim, detector, badImages, isFinished } = made;
+  const { images, earlier, removed, dim, detector, badImages, ignored, isFinished } = made;
   return [
     ...(removed === 0
       ? []
       : [
           `removed ${counted(removed, 'image')} of earlier runs: their pictures have changed or are not given any more`,
         ]),
+    ...ignored.map(ignoredText),
     ...(badImages.length === 0 ? [] : [`left out ${counted(badImages.length, 'picture')}:`]),
     ...reasonLines(badImages.map(({ reason }) => reason)),
     `${counted(images, 'image')}${earlier > 0 ? `, ${earlier} of them from earlier runs` : ''}, feature width ${dim}, by ${storedDetectorText(detector)}`,
     ...(isFinished ? [`written to ${output}`] : []),
   ].join('\n');
+}
+
+/** `3 files of photos left out: .bmp 1, no extension 2`. */
+function ignoredText({ folder, endings }: IgnoredFiles): string {
+  const counts = Object.entries(endings);
+  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  const parts = counts.map(([ending, count]) => `${ending === '' ? 'no extension' : ending} ${count}`);
+  return `${counted(all, 'file')} of ${folder} left out: ${parts.join(', ')}`;
 }
 
 const extractModule: CommandModule<object, ExtractArguments> = {

@@ -1,8 +1,8 @@
 // Decodes pictures of any common format to 8-bit RGB: as shown on a screen, or with the exact values that Pillow reads.
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import type * as SharpModule from 'sharp';
 import { DataError, errorMessage, systemMessage } from '../errors.js';
-import { pictureKind } from './kind.js';
+import { requirePictureKind } from './kind.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 import { requireKinds } from '../options.js';
@@ -34,7 +34,7 @@ export interface DecodeOptions {
 export async function decodePicture(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<RgbImage> {
   requireKinds('decodePicture', { bytes: { bytes }, 'an object': { options } });
   const { as = 'shown', maxPixels = MAX_PIXELS } = options;
-  if (pictureKind(bytes) === null) throw otherFormat(name);
+  requirePictureKind(bytes, name);
   const sharp = await importSharp(name);
   try {
     const isStored = as === 'stored';
@@ -54,13 +54,17 @@ export async function decodePicture(bytes: Uint8Array, name: string, options: De
     if (isPlainCmyk) return { width, height, rgb: rgbOfCmyk(data) };
     return { width, height, rgb: channels === 3 ? new Uint8Array(data) : rgbOfRgba(data, isStored) };
   } catch (error) {
-    throw new DataError(`${name}: could not be decoded: ${errorMessage(error)}`);
+    throw new DataError(`${name}: could not be decoded: ${decodingProblem(error)}`);
   }
 }
 
-/** The error of bytes that are no picture. */
-export function otherFormat(name: string): DataError {
-  return new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`);
+/** The message of a decoding error on one line, without the positions that libvips tried to read. */
+function decodingProblem(error: unknown): string {
+  const lines = errorMessage(error)
+    .replaceAll(/source: bad seek to \d+/g, '')
+    .split('\n');
+  const parts = new Set(lines.map((line) => line.trim()).filter((line) => line !== ''));
+  return [...parts].join(' ') || 'it is cut short';
 }
 
 /**
@@ -81,7 +85,13 @@ export async function readPictureFile(path: string): Promise<Uint8Array> {
 
 /** Checks that a picture is a file. @throws DataError when it is absent, not a file, or larger than any picture. */
 export async function requirePictureFile(path: string): Promise<void> {
-  const stats = await stat(path).catch(noPicture(path));
+  const stats = await stat(path).catch(async (error: unknown) => {
+    const isLink = await lstat(path).then(
+      (link) => link.isSymbolicLink(),
+      () => false,
+    );
+    return noPicture(path)(isLink ? new Error('a link that leads to no file; mend or remove it') : error);
+  });
   if (!stats.isFile()) noPicture(path)(new Error('not a file; name a file'));
   if (stats.size > MAX_FILE_BYTES)
     noPicture(path)(new Error(`${stats.size} bytes, more than any picture has; make it smaller`));

@@ -1,4 +1,5 @@
 // The format of a picture, by its first bytes.
+import { DataError } from '../errors.js';
 
 /** The supported formats. */
 export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff';
@@ -20,6 +21,14 @@ const BEGINNINGS: readonly (readonly [kind: PictureKind, beginning: RegExp])[] =
 export function pictureKind(head: Uint8Array): PictureKind | null {
   const text = String.fromCharCode(...head.subarray(0, PICTURE_HEAD_BYTES));
   return BEGINNINGS.find(([, beginning]) => beginning.test(text))?.[0] ?? null;
+}
+
+/** The format of a picture. @throws DataError for bytes that are no picture of a supported format */
+export function requirePictureKind(bytes: Uint8Array, name: string): PictureKind {
+  const kind = pictureKind(bytes);
+  if (kind !== null) return kind;
+  const found = bytes.byteLength === 0 ? 'an empty file' : 'another format';
+  throw new DataError(`${name}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found ${found}`);
 }
 
 /** Endings of picture files. */

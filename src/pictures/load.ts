@@ -5,15 +5,8 @@ import { DataError, errorMessage } from '../errors.js';
 import { hasScheme } from '../platform/addresses.js';
 import { fetchSmallFile } from '../platform/small-file.js';
 import { pictureUrl } from '../html/picture-url.js';
-import {
-  type DecodeOptions,
-  decodePicture,
-  otherFormat,
-  readPicture,
-  readPictureFile,
-  requirePictureFile,
-} from './decode.js';
-import { pictureKind } from './kind.js';
+import { type DecodeOptions, decodePicture, readPicture, readPictureFile, requirePictureFile } from './decode.js';
+import { requirePictureKind } from './kind.js';
 import type { RgbImage } from './rgb-image.js';
 import { importSharp } from './sharp.js';
 
@@ -45,8 +38,7 @@ export async function loadPictureUrl(picture: string): Promise<string> {
   const isAddress = isUrl(picture);
   const bytes = isAddress ? await downloadPicture(picture) : await readPictureFile(pathOf(picture));
   const name = shortAddress(picture);
-  const kind = pictureKind(bytes);
-  if (kind === null) throw otherFormat(name);
+  const kind = requirePictureKind(bytes, name);
   if (kind !== 'avif' && kind !== 'tiff') return pictureUrl(bytes, name);
   const sharp = await importSharp(name);
   const shown = sharp(bytes).autoOrient().flatten({ background: 'white' }).toColourspace('srgb');

@@ -13,7 +13,7 @@ import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { importSharp } from '../pictures/sharp.js';
 import { openPictures } from '../pictures/sources/open.js';
-import { NAMED_BY, type PictureSource } from '../pictures/sources/source.js';
+import { type IgnoredFiles, NAMED_BY, type PictureSource } from '../pictures/sources/source.js';
 import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
@@ -71,6 +71,8 @@ export interface Extraction {
   detector: StoredDetector;
   /** Skipped pictures. */
   badImages: readonly BadImage[];
+  /** Other files in the given folders. */
+  ignored: readonly IgnoredFiles[];
   /** Whether all pictures are done; false when the signal stopped it. */
   isFinished: boolean;
 }
@@ -103,12 +105,13 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
       };
       const writer = await resumeStore(output, traits, {
         isCurrent: madeFromSame(source, batches),
-        ...(options.shard !== undefined && { list: dividedList(source.ids, options.batchSize) }),
+        ...(shard !== undefined && { list: dividedList(source.ids, batchSize) }),
       });
       try {
         const made = await writePictures(source, batches, { detector, writer }, { ...options, skipBadImages });
         if (made.isFinished) await writer.finish();
-        return { ...made, images: writer.done.size, removed: writer.removed, dim: detector.dim, detector: stored };
+        const { done, removed } = writer;
+        return { ...made, images: done.size, removed, dim: detector.dim, detector: stored, ignored: source.ignored };
       } finally {
         await writer.close();
       }
@@ -179,7 +182,7 @@ async function writePictures(
   }
   if (writer.done.size > 0) return { earlier, badImages, isFinished: true };
   throw new DataError(
-    `${source.name}: none of its ${all} pictures can be used: ${badImages[0]?.reason ?? 'the part is empty'}`,
+    `${source.name}: ${all === 1 ? 'its only picture cannot' : `none of its ${all} pictures can`} be used: ${badImages[0]?.reason ?? 'the part is empty'}`,
   );
 }
 

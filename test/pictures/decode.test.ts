@@ -58,7 +58,8 @@ describe('decoding', () => {
         (e: unknown) => e,
       );
       expect(error).toBeInstanceOf(DataError);
-      expect((error as DataError).message).toMatch(new RegExp(`^${name}: could not be decoded: `));
+      expect((error as DataError).message).toMatch(new RegExp(`^${name}: could not be decoded: .+$`)); // one line
+      expect((error as DataError).message).not.toContain('bad seek'); // libvips, once for each position
     }
   });
 
@@ -79,7 +80,8 @@ describe('decoding', () => {
       '<!doctype html>',
     ]) {
       writeFileSync(join(folder, 'x.jpg'), text);
-      await expect(readPicture(join(folder, 'x.jpg'))).rejects.toThrow('x.jpg: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format'); // prettier-ignore
+      const found = text === '' ? 'an empty file' : 'another format';
+      await expect(readPicture(join(folder, 'x.jpg'))).rejects.toThrow(`x.jpg: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found ${found}`); // prettier-ignore
     }
   });
 

@@ -188,12 +188,14 @@ describe('extractFeatures', () => {
     copyFileSync(join(pictures, 'a.png'), join(mixed, 'a.png'));
     writeFileSync(join(mixed, 'b.png'), readFileSync(join(pictures, 'b.png')).subarray(0, 200));
     writeFileSync(join(mixed, 'c.jpg'), 'no picture');
+    writeFileSync(join(mixed, 'notes'), 'no picture');
     const output = inRoot('mixed.vbf');
     await expect(extractFeatures({ pictures: mixed, detector, output })).rejects.toThrow(
       /mixed.b\.png: could not be decoded: .*; skipBadImages: true skips/,
     );
     const made = await extractFeatures({ pictures: mixed, detector, output, skipBadImages: true, batchSize: 3 });
     expect(made).toMatchObject({ images: 1, earlier: 0, removed: 1, isFinished: true }); // a was computed alone
+    expect(made.ignored).toEqual([{ folder: mixed, endings: { '': 1 } }]);
     expect(made.badImages.map(({ id }) => id)).toEqual(['b', 'c']);
     expect(made.badImages[1]?.reason).toMatch(/c\.jpg: expected a JPEG, PNG/);
     const none = extractFeatures({
@@ -203,6 +205,10 @@ describe('extractFeatures', () => {
       skipBadImages: true,
     });
     await expect(none).rejects.toThrow(/none of its 2 pictures can be used: .*b\.png: could not be decoded/);
+    const only = extractFeatures({
+      ...{ pictures: join(mixed, 'c.jpg'), detector, output: inRoot('none.vbf'), skipBadImages: true },
+    });
+    await expect(only).rejects.toThrow(/c\.jpg: its only picture cannot be used: .*c\.jpg: expected a JPEG/);
   });
 });
 

@@ -5,7 +5,7 @@ import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { isParquet } from '../../formats/parquet.js';
 import { isTar } from '../../formats/tar.js';
-import { PICTURE_FILE } from '../kind.js';
+import { PICTURE_FILE, PICTURE_HEAD_BYTES, pictureKind } from '../kind.js';
 import { openTarPictures, openZipPictures } from './archives.js';
 import { filesBelow, filesMatching, folderOfPattern, openPictureFiles, openPictureList } from './files.js';
 import { openParquetPictures } from './parquet.js';
@@ -18,7 +18,8 @@ export interface OpenPictureOptions {
   column?: string | undefined;
   /**
    * What the ids are: the names of the files (`file`, default), or their paths below the given folder or archive (`path`), for data sets
-   * with several files of one name. With several sources, paths start with the name of their source.
+   * with several files of one name; files that differ only in their ending keep it (`a@png`, `a@webp`). With several sources, paths start
+   * with the name of their source.
    */
   nameBy?: NameBy | undefined;
 }
@@ -48,7 +49,7 @@ export async function openPictures(
   try {
     for (const path of all) {
       const source = await openOne(path, options);
-      const needsPrefix = options.nameBy === 'path' && all.length > 1 && !PICTURE_FILE.test(path);
+      const needsPrefix = options.nameBy === 'path' && all.length > 1 && !(await isPictureFile(path));
       sources.push(needsPrefix ? withPrefix(source, pictureId(path)) : source);
     }
     return joinPictures(sources, options.nameBy ?? 'file');
@@ -60,7 +61,7 @@ export async function openPictures(
 
 /** What the ids of features say that their pictures were named by. */
 export function nameByOf(ids: Iterable<string>): NameBy {
-  for (const id of ids) if (id.includes('/')) return 'path';
+  for (const id of ids) if (id.includes('/') || PICTURE_FILE.test(id.replace('@', '.'))) return 'path';
   return 'file';
 }
 
@@ -72,7 +73,7 @@ async function openOne(path: string, options: OpenPictureOptions): Promise<Pictu
     throw new DataError(`${path}: no such file or folder of pictures`);
   }
   if (stats.isDirectory()) return openFiles(path, await filesBelow(path), path, options);
-  if (PICTURE_FILE.test(path)) return openPictureFiles(path, [path], '.', nameBy);
+  if (await isPictureFile(path)) return openPictureFiles(path, [path], { root: '.', nameBy });
   if (LIST_FILE.test(path)) return openPictureList(path, nameBy);
   const source = await openSource(path);
   try {
@@ -83,6 +84,25 @@ async function openOne(path: string, options: OpenPictureOptions): Promise<Pictu
   }
 }
 
+/** Whether a file is a picture, by its ending or its first bytes. */
+async function isPictureFile(path: string): Promise<boolean> {
+  if (PICTURE_FILE.test(path)) return true;
+  if (LIST_FILE.test(path) || !(await isFile(path))) return false;
+  const source = await openSource(path);
+  try {
+    return pictureKind(await source.read(0, Math.min(PICTURE_HEAD_BYTES, source.size))) !== null;
+  } finally {
+    await source.close();
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+}
+
 /** The pictures among files; if there are none, those in the archives and tables among them, as parts of one data set. */
 async function openFiles(
   name: string,
@@ -91,7 +111,8 @@ async function openFiles(
   options: OpenPictureOptions,
 ): Promise<PictureSource> {
   const pictures = paths.filter((path) => PICTURE_FILE.test(path));
-  if (pictures.length > 0) return openPictureFiles(name, pictures, root, options.nameBy ?? 'file');
+  const ignored = paths.filter((path) => !PICTURE_FILE.test(path));
+  if (pictures.length > 0) return openPictureFiles(name, pictures, { root, nameBy: options.nameBy ?? 'file', ignored });
   const parts = paths.filter((path) => CONTAINER.test(path));
   if (parts.length > 0) return openPictures(parts, options);
   throw new DataError(

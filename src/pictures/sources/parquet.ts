@@ -29,7 +29,7 @@ export async function openParquetPictures(source: ByteSource, nameBy: NameBy, co
     };
     return { id, where, read };
   });
-  return pictureSource(source.name, entries, () => source.close());
+  return pictureSource(source.name, entries, { nameBy, close: () => source.close() });
 }
 
 /** The column with the bytes of the pictures. */

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { DataError, errorMessage } from '../../errors.js';
 import { imageKey } from '../../image-key.js';
-import { pictureKind } from '../kind.js';
+import { requirePictureKind } from '../kind.js';
 
 /** Encoded pictures of a data set, read one at a time. */
 export interface PictureSource {
@@ -12,9 +12,18 @@ export interface PictureSource {
   readonly ids: readonly string[];
   /** The bytes of a picture, in a format that `decodePicture` reads. @throws DataError naming source and picture. */
   read(id: string): Promise<Uint8Array>;
+  /** Files beside the pictures that are not read, by their folder. */
+  readonly ignored: readonly IgnoredFiles[];
   /** The picture's file, and its archive or table, for errors. @throws DataError when there is no such picture */
   where(id: string): string;
   close(): Promise<void>;
+}
+
+/** Files of a folder that are not pictures by their names. */
+export interface IgnoredFiles {
+  folder: string;
+  /** How many have each ending; `''` for none. */
+  endings: Readonly<Record<string, number>>;
 }
 
 /** A picture of a source. */
@@ -25,6 +34,14 @@ export interface PictureEntry {
   read(): Promise<Uint8Array>;
 }
 
+interface SourceOptions {
+  nameBy?: NameBy;
+  close?: () => Promise<void>;
+  ignored?: readonly IgnoredFiles[];
+  /** What to do about two pictures of one id. */
+  advice?: string | undefined;
+}
+
 /**
  * A source over its pictures.
  * @throws DataError when there is none, or two are the same image to `imageKey`.
@@ -32,18 +49,16 @@ export interface PictureEntry {
 export function pictureSource(
   name: string,
   entries: readonly PictureEntry[],
-  close: () => Promise<void> = async () => undefined,
-  advice = "name pictures by their paths (nameBy: 'path', --name-by path)",
+  { close = async () => undefined, ignored = [], nameBy = 'file', advice = ADVICE[nameBy] }: SourceOptions = {},
 ): PictureSource {
   if (entries.length === 0) throw new DataError(`${name}: holds no pictures`);
   const byKey = new Map<string, PictureEntry>();
   for (const entry of entries) {
     const before = byKey.get(imageKey(entry.id));
-    if (before !== undefined) {
+    if (before !== undefined)
       throw new DataError(
-        `${entry.where}: is image ${entry.id}, like ${before.where}; ${posix.dirname(entry.where) === posix.dirname(before.where) ? 'leave one of them out' : advice}`,
+        `${entry.where}: gets the id ${entry.id}, which means the same image as ${before.id} of ${before.where}; ${advice}, or take only some of the files by a pattern such as '*.png'`,
       );
-    }
     byKey.set(imageKey(entry.id), entry);
   }
   const entryOf = (id: string): PictureEntry => {
@@ -62,11 +77,10 @@ export function pictureSource(
         if (error instanceof DataError && message.startsWith(entry.where)) throw error;
         throw new DataError(`${entry.where}: could not be read: ${message}`, { cause: error });
       });
-      if (pictureKind(bytes) !== null) return bytes;
-      throw new DataError(
-        `${entry.where}: expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found another format`,
-      );
+      requirePictureKind(bytes, entry.where);
+      return bytes;
     },
+    ignored,
     close,
   };
 }
@@ -80,8 +94,16 @@ export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy):
   );
   const close = async (): Promise<void> => void (await Promise.all(sources.map((source) => source.close())));
   const name = sources.map((source) => source.name).join(' + ');
-  return pictureSource(name, entries, close, nameBy === 'path' ? 'give the folder that holds both' : undefined);
+  const ignored = sources.flatMap((source) => source.ignored);
+  const advice = nameBy === 'path' ? 'give the folder that holds both' : undefined;
+  return pictureSource(name, entries, { close, ignored, nameBy, advice });
 }
+
+/** What to do about two pictures of one id. */
+const ADVICE: Readonly<Record<NameBy, string>> = {
+  file: "name pictures by their paths (nameBy: 'path', --name-by path)",
+  path: 'rename one of them',
+};
 
 /** What names a picture: its file, or its path below the folder or archive that was given. */
 export const NAMED_BY = ['file', 'path'] as const;
@@ -92,6 +114,18 @@ export type NameBy = (typeof NAMED_BY)[number];
 export function pictureId(path: string, nameBy: NameBy = 'file'): string {
   const { dir, name } = posix.parse(posix.normalize(path.replaceAll('\\', '/')));
   return nameBy === 'file' ? name : posix.join(dir, name).replace(/^\/+/, '');
+}
+
+/**
+ * The ids of the pictures of one source. Paths that differ only in their ending get ids with it: `a.png` and `a.webp` become `a@png` and
+ * `a@webp`, which no reader of features takes for two spellings of one id.
+ */
+export function pictureIds(paths: readonly string[], nameBy: NameBy): string[] {
+  const ids = paths.map((path) => pictureId(path, nameBy));
+  if (nameBy === 'file') return ids;
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return ids.map((id, i) => (counts.get(id) === 1 ? id : `${id}@${posix.extname(paths[i] as string).slice(1)}`));
 }
 
 /** The same pictures with ids that start with the name of their source, for several sources named by paths. */

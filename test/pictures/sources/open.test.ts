@@ -1,10 +1,10 @@
 // Pictures in folders, patterns, lists, archives and Parquet files; the archives are made by fixtures/make_pictures.py.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../../src/errors.js';
 import { decodePicture } from '../../../src/pictures/decode.js';
-import { openPictures } from '../../../src/pictures/sources/open.js';
+import { nameByOf, openPictures } from '../../../src/pictures/sources/open.js';
 import type { PictureSource } from '../../../src/pictures/sources/source.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
 
@@ -62,7 +62,7 @@ describe('pictures in files', () => {
     await expect(openPictures(join(folder, '*.jpg'))).rejects.toThrow('*.jpg: no picture found');
     write('a/9.jpg', 'b/COCO_train2014_000000000009.png');
     await expect(openPictures(folder)).rejects.toThrow(
-      /COCO_train2014_000000000009\.png: is image COCO_train2014_000000000009, like .*a.9\.jpg;/,
+      /COCO_train2014_000000000009\.png: gets the id COCO_train2014_000000000009, which means the same image as 9 of .*a.9\.jpg;/,
     );
     writeFileSync(join(folder, 'x.jpg'), 'no');
     writeFileSync(join(folder, 'list.txt'), 'x.jpg\ngone.jpg\n');
@@ -73,6 +73,58 @@ describe('pictures in files', () => {
     writeFileSync(join(folder, 'y.tgz'), Buffer.from([0x1f, 0x8b, 8, 0]));
     await expect(openPictures(join(folder, 'y.tgz'))).rejects.toThrow('y.tgz: expected a picture, a folder, a pattern');
     await expect(openPictures(join(folder, 'y.tgz'))).rejects.toThrow('found a gzip file; unpack it first');
+  });
+});
+
+describe('files of a folder', () => {
+  test('that are no pictures by their names are counted by their endings', async () => {
+    write('1.png', 'a/2.jpg', 'x.bmp', 'a/y.JP2', 'a/z.jp2', 'plain', 'broken.tar');
+    await withPictures(folder, async ({ ids, ignored }) => {
+      expect(ids).toEqual(['1', '2']);
+      expect(ignored).toEqual([{ folder, endings: { '': 1, '.bmp': 1, '.jp2': 2, '.tar': 1 } }]);
+    });
+    await withPictures([join(folder, 'a'), join(folder, '1.png')], async ({ ignored }) =>
+      expect(ignored).toEqual([{ folder: join(folder, 'a'), endings: { '.jp2': 2 } }]),
+    );
+  });
+
+  test('that are links leading nowhere are bad pictures', async () => {
+    write('1.png');
+    symlinkSync('gone.png', join(folder, 'dangling.png'));
+    symlinkSync('loop.jpg', join(folder, 'loop.jpg'));
+    await withPictures(folder, async (source) => {
+      expect(source.ids).toEqual(['1', 'dangling', 'loop']);
+      for (const id of ['dangling', 'loop'])
+        await expect(source.read(id)).rejects.toThrow(/(dangling\.png|loop\.jpg): .* a link that leads to no file/);
+    });
+  });
+
+  test('in a linked folder are given once, by their own path if it is given too', async () => {
+    write('b/1.png', 'outside/3.png', 'in/2.png');
+    symlinkSync('.', join(folder, 'b', 'again'));
+    symlinkSync('b', join(folder, 'a'));
+    symlinkSync(join('..', 'outside'), join(folder, 'in', 'out'));
+    for (const nameBy of ['file', 'path'] as const)
+      await withPictures([join(folder, 'b'), join(folder, 'in')], async ({ ids }) =>
+        expect(ids).toEqual(nameBy === 'file' ? ['1', '2', '3'] : ['b/1', 'in/2', 'in/out/3']), { nameBy }); // prettier-ignore
+    for (const path of [folder, join(folder, '**', '*.png')])
+      await withPictures(path, async ({ ids }) => expect(ids).toEqual(['b/1', 'in/2', 'outside/3']), {
+        nameBy: 'path',
+      });
+  });
+
+  test('are pictures without a usual ending if they are given by name', async () => {
+    write('plain', 'photo.bin');
+    await withPictures([join(folder, 'plain'), join(folder, 'photo.bin')], async (source) => {
+      expect(source.ids).toEqual(['plain', 'photo']);
+      expect(Buffer.from(await source.read('plain')).equals(FILES[0] as Buffer)).toBe(true);
+    });
+    writeFileSync(join(folder, 'empty.png'), '');
+    await withPictures(
+      join(folder, 'empty.png'),
+      async (source) =>
+      expect(source.read('empty')).rejects.toThrow('expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture, found an empty file'), // prettier-ignore
+    );
   });
 });
 
@@ -95,6 +147,18 @@ describe('pictures named by their paths', () => {
     await withPictures(join(folder, '*', 'x.jpg'), async ({ ids }) => expect(ids).toEqual(['a/x', 'b/x']), byPath);
     writeFileSync(join(folder, 'list.txt'), './b/x.jpg\na/x.jpg\n');
     await withPictures(join(folder, 'list.txt'), async ({ ids }) => expect(ids).toEqual(['b/x', 'a/x']), byPath);
+  });
+
+  test('keep an ending without which two would be one image', async () => {
+    write('x.jpg', 'x.png', 'y.png');
+    await expect(openPictures(folder)).rejects.toThrow(
+      /x\.png: gets the id x, which means the same image as x of .*x\.jpg; name pictures by their paths .* or take only some/,
+    );
+    await withPictures(folder, async ({ ids }) => {
+      expect(ids).toEqual(['x@jpg', 'x@png', 'y']);
+      expect(nameByOf(ids)).toBe('path');
+    }, byPath); // prettier-ignore
+    expect(nameByOf(['icon@2x', 'y'])).toBe('file');
   });
 
   test('of several folders and archives start with their names', async () => {
