@@ -9,6 +9,8 @@ export interface ParquetFile {
   readonly rows: number;
   /** Columns of values, nested ones by their path: `image.bytes`. */
   readonly columns: readonly string[];
+  /** Those of bytes that are not marked as text. */
+  readonly byteColumns: ReadonlySet<string>;
   /** First row of each row group, which is decoded at once; the last entry is the number of rows. */
   readonly groupStarts: readonly number[];
   /** Rows `[from, to)` of a column; texts as strings, other bytes as Uint8Array, absent values as null. @throws DataError when they are damaged. */
@@ -67,6 +69,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   return {
     rows: groupStarts.at(-1) ?? 0,
     columns,
+    byteColumns: byteColumnsOf(metadata),
     groupStarts,
     values: async (column, from, to) => {
       if (!columns.includes(column))
@@ -136,6 +139,23 @@ function requireCodec(
 /** The paths of the columns that hold values. */
 function leafColumns({ row_groups: groups }: Hyparquet.FileMetaData): string[] {
   return (groups[0]?.columns ?? []).map(({ meta_data: data }) => data?.path_in_schema.join('.') ?? '');
+}
+
+function byteColumnsOf(metadata: Hyparquet.FileMetaData): Set<string> {
+  const elements = metadata.schema.slice(1);
+  const found = new Set<string>();
+  const walk = (path: string, count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const element = elements.shift();
+      if (element === undefined) return;
+      const inner = path === '' ? element.name : `${path}.${element.name}`;
+      const { type, converted_type: converted, logical_type: logical } = element;
+      if (type === 'BYTE_ARRAY' && converted === undefined && logical === undefined) found.add(inner);
+      walk(inner, element.num_children ?? 0);
+    }
+  };
+  walk('', metadata.schema[0]?.num_children ?? 0);
+  return found;
 }
 
 function groupStartsOf({ row_groups: groups }: Hyparquet.FileMetaData, name: string): number[] {

@@ -2,10 +2,10 @@
 import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
 import { openParquet, type ParquetFile } from '../../formats/parquet.js';
+import { warnOnce } from '../../logger.js';
+import { counted } from '../../words.js';
 import { type NameBy, pictureId, type PictureSource, pictureSource } from './source.js';
 
-/** Names of columns of plain bytes; a struct with `bytes` may have any name. */
-const PICTURE_COLUMNS = ['image', 'img', 'picture', 'photo', 'jpg', 'png', 'webp'];
 /** Names of columns of ids. */
 const ID_COLUMNS = ['image_id', 'img_id', 'id', '__key__', 'file_name', 'filename'];
 
@@ -18,7 +18,7 @@ const ID_COLUMNS = ['image_id', 'img_id', 'id', '__key__', 'file_name', 'filenam
 export async function openParquetPictures(source: ByteSource, nameBy: NameBy, column?: string): Promise<PictureSource> {
   const table = await openParquet(source);
   const bytes = pictureColumn(table, source.name, column);
-  const ids = await idsOf(table, bytes, pictureId(source.name), nameBy);
+  const ids = await idsOf(table, bytes, source.name, nameBy);
   const readGroup = lastGroup(table, bytes);
   const entries = ids.map((id, row) => {
     const where = `${source.name}, row ${row} (image ${id})`;
@@ -29,17 +29,21 @@ export async function openParquetPictures(source: ByteSource, nameBy: NameBy, co
     };
     return { id, where, read };
   });
-  return pictureSource(source.name, entries, { nameBy, close: () => source.close() });
+  const advice = `give each row an id of its own in a column ${ID_COLUMNS[0]}`;
+  return pictureSource(source.name, entries, { advice, close: () => source.close() });
 }
 
 /** The column with the bytes of the pictures. */
-function pictureColumn({ columns }: ParquetFile, name: string, asked: string | undefined): string {
+function pictureColumn({ columns, byteColumns }: ParquetFile, name: string, asked: string | undefined): string {
   const structs = columns.filter((path) => path.endsWith('.bytes')).map((path) => path.slice(0, -'.bytes'.length));
-  const found = [...structs, ...PICTURE_COLUMNS.filter((one) => columns.includes(one))];
+  const plain = columns.filter((path) => byteColumns.has(path) && !path.includes('.') && !ID_COLUMNS.includes(path));
+  const found = [...structs, ...plain];
   const [only, ...others] = asked === undefined ? found : found.filter((one) => one === asked);
   if (only === undefined || others.length > 0) {
     const what =
-      others.length > 0 ? `one column of pictures, found ${found.join(', ')}; name one` : 'a column of pictures';
+      others.length > 0
+        ? `one column of pictures, found ${found.join(' and ')}; name one with --column`
+        : 'a column of pictures';
     throw new DataError(
       `${name}: expected ${asked === undefined ? what : `a column of pictures ${asked}`}; its columns are ${columns.join(', ')}`,
     );
@@ -47,13 +51,19 @@ function pictureColumn({ columns }: ParquetFile, name: string, asked: string | u
   return structs.includes(only) ? `${only}.bytes` : only;
 }
 
-async function idsOf(table: ParquetFile, bytes: string, name: string, nameBy: NameBy): Promise<string[]> {
+async function idsOf(table: ParquetFile, bytes: string, file: string, nameBy: NameBy): Promise<string[]> {
+  const name = pictureId(file);
   const path = bytes.replace(/bytes$/, 'path');
   const column =
     ID_COLUMNS.find((name) => table.columns.includes(name)) ??
     (path !== bytes && table.columns.includes(path) ? path : undefined);
   const values = column === undefined ? [] : await table.values(column, 0, table.rows);
-  const isNamed = values.length === table.rows && values.every((value) => value !== null && value !== '');
+  const unnamed = values.filter((value) => value === null || value === '').length;
+  const isNamed = values.length === table.rows && unnamed === 0;
+  if (0 < unnamed && unnamed < values.length)
+    warnOnce(
+      `${file}: ${counted(unnamed, 'row')} of ${values.length} ${unnamed === 1 ? 'has' : 'have'} no ${column}, so all ids are numbers of rows (${name}-0, ...); fill the column to use its names`,
+    );
   return Array.from({ length: table.rows }, (_, row) => (isNamed ? idOf(values[row], nameBy) : `${name}-${row}`));
 }
 

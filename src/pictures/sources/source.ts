@@ -57,7 +57,7 @@ export function pictureSource(
     const before = byKey.get(imageKey(entry.id));
     if (before !== undefined)
       throw new DataError(
-        `${entry.where}: gets the id ${entry.id}, which means the same image as ${before.id} of ${before.where}; ${advice}, or take only some of the files by a pattern such as '*.png'`,
+        `${entry.where}: gets the id ${entry.id}, which means the same image as ${before.id} of ${before.where}; ${advice}`,
       );
     byKey.set(imageKey(entry.id), entry);
   }
@@ -101,8 +101,8 @@ export function joinPictures(sources: readonly PictureSource[], nameBy: NameBy):
 
 /** What to do about two pictures of one id. */
 const ADVICE: Readonly<Record<NameBy, string>> = {
-  file: "name pictures by their paths (nameBy: 'path', --name-by path)",
-  path: 'rename one of them',
+  file: "name pictures by their paths (nameBy: 'path', --name-by path), or take only some files by a pattern such as '*.png'",
+  path: 'rename one of them, or leave it out',
 };
 
 /** What names a picture: its file, or its path below the folder or archive that was given. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DataError } from '../../../src/errors.js';
 import { decodePicture } from '../../../src/pictures/decode.js';
+import { setLogger } from '../../../src/logger.js';
 import { nameByOf, openPictures } from '../../../src/pictures/sources/open.js';
 import type { PictureSource } from '../../../src/pictures/sources/source.js';
 import { temporaryFolder } from '../../helpers/files/temporary-folder.js';
@@ -242,6 +243,29 @@ describe('pictures in Parquet files', () => {
         expect(source.ids).toEqual(ids);
         expect(Buffer.from(await source.read(ids[3] ?? '')).equals(FILES[1] as Buffer)).toBe(true);
       });
+  });
+
+  test('with several columns of bytes: they are named, and one can be chosen', async () => {
+    const path = join(ARCHIVES, 'two-columns.parquet');
+    await expect(openPictures(path)).rejects.toThrow(
+      'expected one column of pictures, found image and thumbnail; name one with --column',
+    );
+    for (const column of ['image', 'thumbnail'])
+      await withPictures(path, async ({ ids }) => expect(ids).toEqual(['two-columns-0', 'two-columns-1']), { column });
+  });
+
+  test('with names of some rows only, or twice the same name: said', async () => {
+    const warnings: string[] = [];
+    setLogger({ info: () => undefined, warn: (message) => warnings.push(message) });
+    const path = join(ARCHIVES, 'half-named.parquet');
+    await withPictures(path, async ({ ids }) => expect(ids).toEqual(['half-named-0', 'half-named-1']));
+    expect(warnings).toEqual([
+      `${path}: 1 row of 2 has no image.path, so all ids are numbers of rows (half-named-0, ...); fill the column to use its names`,
+    ]);
+    setLogger(null);
+    await expect(openPictures(join(ARCHIVES, 'twice-named.parquet'))).rejects.toThrow(
+      /row 1 \(image a\): gets the id a, which means the same image as a of .*row 0 \(image a\); give each row an id of its own in a column image_id/,
+    );
   });
 
   test('without pictures, or with another column asked for: its columns are named', async () => {
