@@ -1,4 +1,5 @@
 // `visualbert features`: inspects region features and converts them to other formats, at the speed of the disk.
+import { extname } from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import {
   counted,
@@ -37,7 +38,7 @@ interface PackArguments extends FeatureArguments {
 
 interface ConvertArguments extends FeatureArguments {
   output: string;
-  to: 'npy' | 'tsv';
+  to?: 'npy' | 'tsv';
   json: boolean;
 }
 
@@ -112,9 +113,20 @@ async function vcr({
 }
 
 async function convert(flags: ArgumentsCamelCase<ConvertArguments>): Promise<void> {
+  const to = flags.to ?? formatOf(flags.output);
   const source = await open(flags);
-  await (flags.to === 'npy' ? writeNpyFolder : writeTsvFeatures)(source, flags.output).finally(() => source.close());
+  await (to === 'npy' ? writeNpyFolder : writeTsvFeatures)(source, flags.output).finally(() => source.close());
   printWritten('written to', flags);
+}
+
+/** The format that a name is usual for. */
+function formatOf(output: string): 'npy' | 'tsv' {
+  const ending = extname(output).toLowerCase();
+  if (ending === '.tsv') return 'tsv';
+  if (ending === '') return 'npy';
+  throw new Error(
+    `--output ${output}: expected a .tsv file or a folder for .npy files; for another name give the format (--to)`,
+  );
 }
 
 function printWritten(what: string, { output, json }: { output: string; json: boolean }): void {
@@ -160,12 +172,12 @@ export const command: CommandModule = {
           withFeatures(inner)
             .options({
               ...OUTPUT_FLAG,
-              to: { choices: ['npy', 'tsv'] as const, demandOption: true, describe: 'format to write' },
+              to: { choices: ['npy', 'tsv'] as const, describe: 'format to write; default: tsv for .tsv, else npy' },
               ...JSON_FLAG,
             })
             .example(
-              '$0 features convert coco36.vbf --to npy --output folder',
-              '',
+              '$0 features convert coco36.vbf --output folder',
+              'a folder of .npy',
             ) as unknown as Argv<ConvertArguments>,
         convert,
       )

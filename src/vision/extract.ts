@@ -8,6 +8,7 @@ import type { StoredDetector } from '../features/detector-identity.js';
 import { isBadData } from '../features/indexed-source.js';
 import type { RegionColumn } from '../features/region-features.js';
 import { dividedList } from '../features/store/divided-list.js';
+import { requireStorePath } from '../features/store/layout.js';
 import { resumeStore, type StoreImages, type StoreWriter } from '../features/store/resume.js';
 import { decodePicture } from '../pictures/decode.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
@@ -88,6 +89,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
     schema,
     options,
   );
+  requireStorePath('extractFeatures', options.output);
   const { pictures, output, shard, onProgress } = options;
   await importSharp('features extract'); // without it every picture would be a bad one
   const source = await openPictures(pictures, { column, nameBy });

@@ -1,6 +1,7 @@
 // Writes the region features of all VCR pictures into one new or continued store; reads the next picture while one is computed.
 import { exists, isFolder, joinPath } from '#platform';
 import { VCR_FEATURE_EXTRACTOR } from '../features/detector-identity.js';
+import { requireStorePath } from '../features/store/layout.js';
 import { resumeStore, type StoreWriter } from '../features/store/resume.js';
 import { readVcrImages, type VcrImage } from '../records/vcr-images.js';
 import { DataError } from '../errors.js';
@@ -35,6 +36,7 @@ export interface VcrFeatureOptions {
  */
 export async function writeVcrFeatures(options: VcrFeatureOptions): Promise<void> {
   requireOptions('writeVcrFeatures', options);
+  requireStorePath('writeVcrFeatures', options.output);
   const { data, images: folder, output, half = false, onImage } = options;
   const path = (await isFolder(options.detector)) ? joinPath(options.detector, DETECTOR_FILE) : options.detector;
   if (!(await exists(path))) {

@@ -69,7 +69,7 @@ const CASES: readonly [command: string, args: () => string[], field: string][] =
   ['features pack', () => [at('features'), '--shard', '1/2', '--output', at('1.vbf')], 'output'],
   ['features pack', () => [at('features'), '--shard', '2/2', '--output', at('2.vbf')], 'output'],
   ['merge', () => [at('1.vbf'), at('2.vbf'), '--output', at('all.vbf')], 'images'],
-  ['features convert', () => [at('all.vbf'), '--to', 'npy', '--output', at('npy')], 'output'],
+  ['features convert', () => [at('all.vbf'), '--output', at('npy')], 'output'],
   [
     'features extract',
     () => [...CPU, at('photos'), '--detector', at('detector'), '--output', at('photos.vbf')],

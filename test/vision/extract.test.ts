@@ -153,6 +153,12 @@ describe('extractFeatures', () => {
     );
   });
 
+  test('refuses a name that no command takes for a store', async () => {
+    await expect(extractFeatures({ pictures, detector, output: inRoot('features.npz') })).rejects.toThrow(
+      'features.npz: a store of region features is written; give it a name that ends in .vbf',
+    );
+  });
+
   test.each([
     [{ index: 4, count: 3 }, 'as 1/4 to 4/4, received 4/3'],
     [{ index: 1, count: 6 }, 'expected at most 5 parts of 5 batches, received 1/6'],

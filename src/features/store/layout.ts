@@ -6,12 +6,20 @@ import { crc32 } from 'node:zlib';
 import { fromFloat32 } from '../../stored-dtype.js';
 import { DataError } from '../../errors.js';
 import type { StoredDetector } from '../detector-identity.js';
+import { requirePath } from '../../options.js';
 import type { Shard } from '../../shard.js';
 import type { DividedList } from './divided-list.js';
 import { MAX_REGIONS_IN_FILE, type RegionColumn, type RegionFeatures } from '../region-features.js';
 
 /** The usual extension of a store's file. */
 export const STORE_EXTENSION = '.vbf';
+
+/** @throws DataError when a store to be written would not be recognised by its name */
+export function requireStorePath(owner: string, path: string): void {
+  requirePath(`${owner}: output`, path);
+  if (path.endsWith(STORE_EXTENSION)) return;
+  throw new DataError(`${path}: a store of region features is written; give it a name that ends in ${STORE_EXTENSION}`);
+}
 
 /** First and last bytes of a store. */
 export const STORE_MAGIC = new TextEncoder().encode('VBFEAT1\n');

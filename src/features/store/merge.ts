@@ -4,11 +4,18 @@ import { crc32 } from 'node:zlib';
 import { writeWhole } from '../../byte-sink.js';
 import type { ByteSource } from '../../byte-source.js';
 import { DataError } from '../../errors.js';
-import { requireOptions, requirePath, requirePaths } from '../../options.js';
+import { requireOptions, requirePaths } from '../../options.js';
 import { inShardOrder, type Shard } from '../../shard.js';
 import { differences } from './differences.js';
 import { type DividedList, requireSameList } from './divided-list.js';
-import { imageByteLength, STORE_MAGIC, storeEnd, type StoreEntry, type StoreIndex } from './layout.js';
+import {
+  imageByteLength,
+  requireStorePath,
+  STORE_MAGIC,
+  storeEnd,
+  type StoreEntry,
+  type StoreIndex,
+} from './layout.js';
 import { readIndex } from './read.js';
 
 interface Part {
@@ -31,11 +38,12 @@ export async function mergeStores(
   options: { onImage?: (done: number, all: number) => void } = {},
 ): Promise<number> {
   requireOptions('mergeStores', options);
-  requirePath('mergeStores: output', output);
+  const given = requirePaths('mergeStores', paths);
+  requireStorePath('mergeStores', output);
   const { onImage } = options;
   const opened: Part[] = [];
   try {
-    for (const path of requirePaths('mergeStores', paths)) opened.push(await openPart(path));
+    for (const path of given) opened.push(await openPart(path));
     const parts = inShardOrder(opened, ({ shard }) => shard);
     const [{ index: first }] = parts as [Part];
     for (const part of parts) {

@@ -5,7 +5,7 @@ import type { RegionFeatureSource } from '../region-features.js';
 import { itemsOfShard, type Shard } from '../../shard.js';
 import { counted } from '../../words.js';
 import { dividedList } from './divided-list.js';
-import { STORE_MAGIC, storeEnd, type StoreIndex, encodeImage } from './layout.js';
+import { requireStorePath, STORE_MAGIC, storeEnd, type StoreIndex, encodeImage } from './layout.js';
 import { requireKinds } from '../../options.js';
 
 /** Options of `packFeatures`. */
@@ -32,6 +32,7 @@ export async function packFeatures(
 ): Promise<void> {
   requireKinds('packFeatures', { 'region features': { source }, 'an object': { options } });
   const { half = false, ids, shard, onImage } = options;
+  requireStorePath('packFeatures', path);
   const all = ids ?? [...source.ids()];
   const wanted = shard === undefined ? all : itemsOfShard(all, shard, counted(all.length, 'image'));
   const { dim, detector, columns } = source;

@@ -47,6 +47,7 @@ test('parts that are missing, there twice, or of another division are named', as
   await expect(merge([first, second, second, third])).rejects.toThrow(`${second} and ${second}: both are part 2/3`);
   const half = await pack('half', { shard: { index: 1, count: 2 } });
   await expect(merge([first, half])).rejects.toThrow(`${half}: is part 1/2, ${first} is one of 3`);
+  await expect(mergeStores(parts, join(root, 'all.npz'))).rejects.toThrow('give it a name that ends in .vbf');
   await expect(merge([])).rejects.toThrow('received none');
 });
 
