@@ -17,7 +17,7 @@ import {
   type TextLimit,
   VisualBertProcessor,
 } from '../src/node.js';
-import { JSON_FLAG } from './flags/results.js';
+import { JSON_FLAG, outputFlag } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { inFlags } from './flags/words.js';
 import { checkSummary, problemLines } from './results/record-problems.js';
@@ -158,7 +158,7 @@ export const command: CommandModule = {
             })
             .options({
               from: { choices: FROM, demandOption: true, describe: 'the layout of the files' },
-              output: { type: 'string', demandOption: true, describe: 'JSON lines to write' },
+              output: { ...outputFlag('JSON lines to write'), demandOption: true },
               ...JSON_FLAG,
             })
             .epilogue(

@@ -2,7 +2,7 @@
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
-import { COMPUTING_FLAGS, computingOptions, JSON_FLAG } from './flags/results.js';
+import { COMPUTING_FLAGS, computingOptions, JSON_FLAG, outputFlag } from './flags/results.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { runEvaluation } from './results/evaluation.js';
 import { type ComputingOptions } from './flags/internal.js';
@@ -24,8 +24,9 @@ export const command = commandByTask<EvaluateArguments>(
       run: { ...CHECKPOINT.run, describe: 'run folder; default examples: its validation examples' },
       ...COMPUTING_FLAGS,
       output: {
-        type: 'string',
-        describe: 'also write the predictions in the format of the evaluation server; with --shard, the part',
+        ...outputFlag(
+          'file to write the predictions to, in the format of the evaluation server; with --shard, the part',
+        ),
         group: 'Run:',
       },
       shard: shardFlag('the examples', 'Run:'),

@@ -14,9 +14,10 @@ import {
 import { explanationTable, headTable, removalTable } from './results/explanation-tables.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { chosenExamples, commandByTask, type ExampleArguments, exampleFlags } from './flags/examples.js';
+import { refuseUnused } from './flags/checks.js';
 import { checkpointFlags } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput, PICTURE_FLAGS } from './flags/one-input.js';
-import { FRESH_WEIGHTS_FLAG, JSON_FLAG } from './flags/results.js';
+import { FRESH_WEIGHTS_FLAG, JSON_FLAG, outputFlag } from './flags/results.js';
 import { flagsOf, givenValues } from './flags/settings.js';
 import { EXPLAIN_OPTIONS, EXPLANATION_EVALUATION_OPTIONS, loadPictureUrl } from './flags/internal.js';
 
@@ -35,6 +36,9 @@ interface ExplainArguments
 }
 
 const { method, answer, layer, head, pairs } = EXPLAIN_OPTIONS;
+/** Flags that only one question has, and only many examples. */
+const OF_ONE = [...Object.keys({ ...ONE_INPUT_FLAGS, ...PICTURE_FLAGS, ...EXPLAIN_OPTIONS }), 'phrase', 'output'];
+const OF_MANY = Object.keys(EXPLANATION_EVALUATION_OPTIONS);
 const MANY = 'Many labelled examples:';
 const WHAT = 'What is explained:';
 
@@ -53,7 +57,7 @@ export const command = commandByTask<ExplainArguments>(
       },
       ...flagsOf({ method, layer, head, pairs }, WHAT),
       answer: { type: 'string', describe: answer.description, group: WHAT }, // a number too is the text of an answer
-      output: { type: 'string', describe: 'HTML file to write', group: 'Result:' },
+      output: { ...outputFlag('HTML file to write'), group: 'Result:' },
       picture: {
         ...PICTURE_FLAGS.picture,
         describe: 'picture (file or address) of each image, for the page; with --detector, instead of features',
@@ -97,8 +101,11 @@ export const command = commandByTask<ExplainArguments>(
     ],
   }),
   async (flags) => {
+    const isOfMany = flags.evaluate || flags.heads;
+    if (isOfMany) refuseUnused(flags, OF_ONE, 'many examples (--evaluate, --heads); leave it out');
+    else refuseUnused(flags, OF_MANY, 'one question; give --evaluate or --heads, or leave it out');
     await useBackend(flags, 'infer');
-    if (flags.evaluate || flags.heads) return evaluateMany(flags);
+    if (isOfMany) return evaluateMany(flags);
     const opened: AnyOneInput = await openInput(flags);
     try {
       if (flags.output === undefined) await printNumbers(opened as OneInput<PipelineName>, flags);

@@ -14,10 +14,10 @@ import { createCountBar } from './results/count-bar.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
 import { command as draw } from './features/draw.js';
 import { command as extract } from './features/extract.js';
-import { JSON_FLAG } from './flags/results.js';
+import { JSON_FLAG, outputFlag, RESUMED_OUTPUT_FLAG } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
-import { HALF_FLAG, OUTPUT_FLAG, storedDetectorText } from './flags/stores.js';
+import { HALF_FLAG, storedDetectorText } from './flags/stores.js';
 import { defined, PICTURE_FEATURE_OPTIONS, type PictureFeatureOptions } from './flags/internal.js';
 
 interface FeatureArguments extends Partial<PictureFeatureOptions> {
@@ -158,7 +158,10 @@ export const command: CommandModule = {
         'Write one store (.vbf) with an index and checksums, for fast training',
         (inner) =>
           withFeatures(inner)
-            .options({ ...OUTPUT_FLAG, ...HALF_FLAG, shard: shardFlag('the images'), ...JSON_FLAG })
+            .options({
+              output: { ...outputFlag('store to write (.vbf)'), demandOption: true },
+              ...{ ...HALF_FLAG, shard: shardFlag('the images'), ...JSON_FLAG },
+            })
             .example(
               '$0 features pack train2014_obj36.tsv val2014_obj36.tsv --output coco36.vbf --half',
               '',
@@ -171,7 +174,7 @@ export const command: CommandModule = {
         (inner) =>
           withFeatures(inner)
             .options({
-              ...OUTPUT_FLAG,
+              output: { ...outputFlag('folder (npy) or file (tsv) to write'), demandOption: true },
               to: { choices: ['npy', 'tsv'] as const, describe: 'format to write; default: tsv for .tsv, else npy' },
               ...JSON_FLAG,
             })
@@ -201,7 +204,7 @@ export const command: CommandModule = {
                 demandOption: true,
                 describe: 'detector.safetensors, or the folder that `visualbert convert` made of a VCR checkpoint',
               },
-              ...{ ...OUTPUT_FLAG, ...HALF_FLAG, ...JSON_FLAG },
+              ...{ ...RESUMED_OUTPUT_FLAG, ...HALF_FLAG, ...JSON_FLAG },
               ...BACKEND_FLAGS,
             })
             .example(

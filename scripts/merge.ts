@@ -1,7 +1,7 @@
 // visualbert merge: joins the parts that several machines have written with --shard. As fast as the disk; for evaluations the examples are read again.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { counted, isFeatureStore, mergeEvaluations, mergeStores } from '../src/node.js';
-import { JSON_FLAG } from './flags/results.js';
+import { JSON_FLAG, outputFlag } from './flags/results.js';
 import { createCountBar } from './results/count-bar.js';
 import { printEvaluation } from './results/evaluation.js';
 
@@ -36,10 +36,7 @@ const mergeModule: CommandModule<object, MergeArguments> = {
         describe: 'the files of all parts, in any order',
       })
       .options({
-        output: {
-          type: 'string',
-          describe: 'file to write: the store, or the predictions in the format of the evaluation server',
-        },
+        output: outputFlag('file to write: the store, or the predictions in the format of the evaluation server'),
         ...JSON_FLAG,
       })
       .example('$0 merge part-*.vbf --output coco.vbf', 'of features extract or features pack')

@@ -2,10 +2,11 @@
 // for loading the model; for a file about as long as an evaluation.
 import { predictionOptions, readRun } from '../src/node.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from './flags/backend.js';
+import { refuseUnused } from './flags/checks.js';
 import { commandByTask, type ExampleArguments, exampleFlags, givenExamples, withStored } from './flags/examples.js';
 import { checkpointFlags, sourceOf } from './flags/checkpoint.js';
 import { ONE_INPUT_FLAGS, type OneInputArguments, openInput } from './flags/one-input.js';
-import { COMPUTING_FLAGS, computingOptions, JSON_FLAG } from './flags/results.js';
+import { COMPUTING_FLAGS, computingOptions, JSON_FLAG, outputFlag } from './flags/results.js';
 import { flagsOf } from './flags/settings.js';
 import { shardFlag, shardOf } from './flags/shard.js';
 import { runEvaluation } from './results/evaluation.js';
@@ -30,8 +31,9 @@ export const command = commandByTask<PredictArguments>(
       ...ONE_INPUT_FLAGS,
       ...flagsOf({ top: TOP_K }, 'One question:'),
       output: {
-        type: 'string',
-        describe: 'file to write in the format of the evaluation server; labels are not required',
+        ...outputFlag(
+          'file to write in the format of the evaluation server (labels are not required); with --shard, the part',
+        ),
         group: 'A file of questions:',
       },
       shard: shardFlag('the questions', 'A file of questions:'),
@@ -66,7 +68,13 @@ export const command = commandByTask<PredictArguments>(
     if ((flags.question === undefined) === (flags.output === undefined)) {
       throw new Error('Give either a question (--question TEXT), or a file for the predictions (--output FILE).');
     }
-    if (flags.shard !== undefined && flags.output === undefined) throw new Error('--shard requires --output FILE.');
+    if (flags.output === undefined)
+      refuseUnused(
+        flags,
+        ['shard', 'batchSize'],
+        'one question; give --output FILE in place of the question, or leave it out',
+      );
+    else refuseUnused(flags, ['top', ...Object.keys(ONE_INPUT_FLAGS)], 'a file of questions (--output); leave it out');
     await useBackend(flags, 'infer');
     await (flags.output === undefined ? predictOne(flags) : predictFile(flags, flags.output));
   },

@@ -1,9 +1,8 @@
 // visualbert features draw: the regions of one image over its picture.
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { counted, drawRegions, type DrawRegionsOptions } from '../../src/node.js';
-import { JSON_FLAG } from '../flags/results.js';
+import { JSON_FLAG, outputFlag } from '../flags/results.js';
 import { flagsOf } from '../flags/settings.js';
-import { OUTPUT_FLAG } from '../flags/stores.js';
 import { DRAW_OPTIONS } from '../flags/internal.js';
 
 interface DrawArguments extends Pick<DrawRegionsOptions, keyof typeof DRAW_OPTIONS> {
@@ -43,7 +42,7 @@ const drawModule: CommandModule<object, DrawArguments> = {
           describe: 'the picture, or folders, archives or Parquet files that contain it by the image id',
         },
         image: { type: 'string', describe: 'id of the image; required if the features have several images' },
-        output: { ...OUTPUT_FLAG.output, describe: 'picture to write: .png, .jpg or .webp' },
+        output: { ...outputFlag('picture to write: .png, .jpg or .webp'), demandOption: true },
         ...flagsOf(DRAW_OPTIONS),
         ...JSON_FLAG,
       })

@@ -12,9 +12,9 @@ import { createCountBar, createDownloadBar } from '../results/count-bar.js';
 import { exitCodeOf } from '../results/signal-exit.js';
 import { BACKEND_FLAGS, type BackendArguments, useBackend } from '../flags/backend.js';
 import { shardFlag, shardOf } from '../flags/shard.js';
-import { JSON_FLAG, reasonLines } from '../flags/results.js';
+import { JSON_FLAG, reasonLines, RESUMED_OUTPUT_FLAG } from '../flags/results.js';
 import { flagsOf, givenValues } from '../flags/settings.js';
-import { DETECTOR_DESCRIPTION, OUTPUT_FLAG, storedDetectorText } from '../flags/stores.js';
+import { DETECTOR_DESCRIPTION, storedDetectorText } from '../flags/stores.js';
 import { EXTRACT_OPTIONS } from '../flags/internal.js';
 
 interface ExtractArguments extends BackendArguments, Pick<ExtractOptions, keyof typeof EXTRACT_OPTIONS> {
@@ -98,7 +98,7 @@ const extractModule: CommandModule<object, ExtractArguments> = {
           demandOption: true,
           describe: DETECTOR_DESCRIPTION,
         },
-        output: { ...OUTPUT_FLAG.output, describe: 'store to write (.vbf)' },
+        ...RESUMED_OUTPUT_FLAG,
         shard: shardFlag('the pictures'),
         ...flagsOf(EXTRACT_OPTIONS),
         ...JSON_FLAG,

@@ -66,6 +66,17 @@ export function requireOneCheckpoint({ run, model }: Flags): true {
 }
 
 /**
+ * A check of one use of a command.
+ * @param use what the flags are of no use for, and what to do
+ * @throws Error naming flags that were given although this use does not read them
+ */
+export function refuseUnused(flags: object, names: readonly string[], use: string): void {
+  const given = names.filter((name) => (flags as Flags)[name] !== undefined);
+  if (given.length === 0) return;
+  throw new Error(`${given.map((name) => `--${kebab(name)}`).join(', ')}: of no use for ${use}`);
+}
+
+/**
  * A check of all commands, before the numbers are compared with their ranges.
  * @throws Error naming a flag that takes a number and was given anything else
  */

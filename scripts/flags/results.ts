@@ -5,6 +5,20 @@ import { COMPUTING_OPTIONS, type ComputingOptions } from './internal.js';
 
 export const JSON_FLAG = { json: { type: 'boolean', default: false, describe: 'print the result as JSON' } } as const;
 
+/** The `output` of a command that writes its file at its end: an existing one is replaced when the new one is complete. */
+export function outputFlag(what: string): { type: 'string'; describe: string } {
+  return { type: 'string', describe: `${what}; replaces an existing one` };
+}
+
+/** The `output` of a command that takes hours. */
+export const RESUMED_OUTPUT_FLAG = {
+  output: {
+    type: 'string',
+    demandOption: true,
+    describe: 'store to write (.vbf); an unfinished one is continued, a finished one is never replaced',
+  },
+} as const;
+
 const { precision, allowFreshWeights } = COMPUTING_OPTIONS;
 
 /** For commands that load a model for inference. */

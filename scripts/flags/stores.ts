@@ -3,12 +3,9 @@ import { flagsOf } from './settings.js';
 import { DETECTOR_NAMES, type StoredDetector } from '../../src/node.js';
 import { EXTRACT_OPTIONS } from './internal.js';
 
-export const DETECTOR_DESCRIPTION = `name (${DETECTOR_NAMES.join(', ')}) or folder that \`visualbert convert\` wrote`;
+export const DETECTOR_DESCRIPTION = `name (${DETECTOR_NAMES.join(', ')}), or folder or hub repository with the files that \`visualbert convert\` writes`;
 
 export const HALF_FLAG = flagsOf({ half: EXTRACT_OPTIONS.half });
-export const OUTPUT_FLAG = {
-  output: { type: 'string', demandOption: true, describe: 'file or folder to write' },
-} as const;
 
 /** `mmf-x101 (weights 1a2b3c4d)`. */
 export function storedDetectorText({ name, weights = '' }: StoredDetector): string {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, jest, test } from '@jest/globals';
 import { errorText } from '../../scripts/command-line.js';
-import { requireNumbers, requireValues } from '../../scripts/flags/checks.js';
+import { refuseUnused, requireNumbers, requireValues } from '../../scripts/flags/checks.js';
 import { createStatusLine } from '../../scripts/results/status-line.js';
 import { foldHelp } from '../../scripts/terminal/help.js';
 import { usageText } from '../../scripts/terminal/usage.js';
@@ -173,6 +173,45 @@ test('every flag with a number has a range', async () => {
       }
     }
 }, 60_000);
+
+test('the help of every --output says what becomes of an existing file', async () => {
+  const told: Record<string, string> = {};
+  for (const [command, below] of Object.entries(COMMANDS))
+    for (const words of [command, ...below.map((name) => `${command} ${name}`)]) {
+      const [, text] = /^ *--output +(.*)$/m.exec(await helpOf(words)) ?? [];
+      if (text !== undefined)
+        told[words] =
+          /replaces an existing one|an unfinished one is continued, a finished one is never replaced/.exec(text)?.[0] ??
+          text;
+    }
+  const resumed = ['features extract', 'features vcr'];
+  for (const [words, text] of Object.entries(told))
+    expect([words, text]).toEqual([
+      words,
+      resumed.includes(words)
+        ? 'an unfinished one is continued, a finished one is never replaced'
+        : 'replaces an existing one',
+    ]);
+  expect(Object.keys(told)).toEqual(
+    expect.arrayContaining([
+      'predict vqa',
+      'evaluate',
+      'explain',
+      'merge',
+      'data convert',
+      'features draw',
+      ...resumed,
+    ]),
+  );
+}, 60_000);
+
+test('a flag that one use of a command does not read is named', () => {
+  const flags = { limit: undefined, batchSize: 3, seed: 0 };
+  expect(() => refuseUnused(flags, ['limit', 'batchSize', 'seed'], 'one question; leave it out')).toThrow(
+    '--batch-size, --seed: of no use for one question; leave it out',
+  );
+  expect(refuseUnused(flags, ['limit'], 'one question')).toBe(undefined);
+});
 
 describe('an error of the library', () => {
   test('names settings by their flags, and nothing else', () => {

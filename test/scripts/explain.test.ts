@@ -57,6 +57,27 @@ function fixture(name: string): {
     expect(text.stderr).toContain('expected a JPEG, PNG, WebP, GIF, AVIF or TIFF picture');
   });
 
+  test.each([
+    [
+      ['explain', '--question', 'a', '--limit', '3', '--seed', '0'],
+      '--limit, --seed: of no use for one question; give --evaluate or --heads, or leave it out',
+    ],
+    [
+      ['explain', '--evaluate', '--method', 'rollout', '--output', 'a.html'],
+      '--method, --output: of no use for many examples (--evaluate, --heads); leave it out',
+    ],
+    [
+      ['predict', '--output', 'a.json', '--image', '4', '--top', '2'],
+      '--top, --image: of no use for a file of questions (--output); leave it out',
+    ],
+    [
+      ['predict', '--question', 'a', '--shard', '1/2'],
+      '--shard: of no use for one question; give --output FILE in place of the question, or leave it out',
+    ],
+  ])('%j is refused', async (words, message) => {
+    expect(await visualbert(words)).toMatchObject({ code: 1, stderr: `${message}\n` });
+  });
+
   test('ground gives the regions of each phrase', async () => {
     const { flags, expected } = fixture('grounding');
     const asked = [...flags, '--sentence', 'a bp c ds e', '--phrase', 'a bp', '--phrase', 'c ds'];
