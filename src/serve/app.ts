@@ -1,6 +1,6 @@
 // The HTTP application: Fastify with limits, checks, API document and routes.
 import type { FastifyInstance } from 'fastify';
-import { handleFailures } from './failures.js';
+import { handleFailures, rejectAddress } from './failures.js';
 import { guard } from './guard.js';
 import { addImageRoutes } from './image-routes.js';
 import type { ServerMetrics } from './metrics.js';
@@ -40,6 +40,7 @@ export async function createApp(
     // Node uses the smaller one for headers and the larger one for whole requests.
     http: { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval: CHECK_MS },
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: rejectAddress,
   });
   app.removeContentTypeParser('text/plain'); // JSON only, which pages of other sites cannot send without a CORS preflight
   app.setValidatorCompiler(packages.zod.validatorCompiler);

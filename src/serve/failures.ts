@@ -1,6 +1,7 @@
 // Error responses: a status and a message that states what was expected, never a stack trace.
 import { STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SECURITY_HEADERS } from './guard.js';
 import type { ServerPackages } from './packages.js';
 import { RequestError } from './request-error.js';
 
@@ -33,6 +34,15 @@ export function handleFailures(app: FastifyInstance, { zod }: Pick<ServerPackage
     const isSmall = nodesOf(request.body) <= MAX_NODES;
     done(isSmall ? undefined : new RequestError(422, `expected at most ${MAX_NODES} values besides features`));
   });
+}
+
+/** Answers addresses that the router rejects before any hook runs: `%zz`, or an id that is too long. */
+export function rejectAddress(
+  { statusCode = 400, message }: FastifyError,
+  _: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  send(reply.headers(SECURITY_HEADERS), statusCode, message);
 }
 
 function send(reply: FastifyReply, status: number, message: string): FastifyReply {

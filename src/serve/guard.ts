@@ -17,6 +17,14 @@ const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Headers of every response. */
+export const SECURITY_HEADERS = {
+  'content-security-policy': CONTENT_POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
 /**
  * The token that requests need; null for none.
  * @throws ConfigError for an address beyond loopback without a token, unless `token` is false
@@ -33,12 +41,7 @@ export function tokenFor(host: string, token: string | false | undefined): strin
 /** Adds the checks and headers of every request. Routes with `config.isOpen` need no token. */
 export function guard(app: FastifyInstance, host: string, token: string | null): void {
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers({
-      'content-security-policy': CONTENT_POLICY,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'cross-origin-resource-policy': 'same-origin',
-    });
+    void reply.headers(SECURITY_HEADERS);
     // A page of another site whose name resolves to this machine (DNS rebinding) sends its own host name.
     if (isLoopback(host) && !isLoopback(request.hostname.replace(/^\[(.*)\]$/, '$1')))
       return done(new RequestError(421, `expected a request to localhost, received one to ${request.hostname}`));

@@ -159,6 +159,14 @@ describe('answers', () => {
     expect((await call(`${server.url}/v1/nothing`, {})).status).toBe(404);
     for (const path of ['..%2Fsecret', '..%2f..%2f..%2fetc%2fpasswd', '%00', 'secret'])
       expect((await call(`${server.url}/v1/images/${path}/picture`)).status).toBe(404);
+    for (const [path, status] of [
+      ['%zz', 400],
+      ['a'.repeat(5000), 414],
+    ] as const) {
+      const { headers, ...refused } = await call(`${server.url}/v1/images/${path}`);
+      expect(refused).toMatchObject({ status, body: { status, message: expect.stringMatching(/^.{20,1003}$/) } });
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    }
   });
 
   test('outlive requests of every wrong kind', async () => {
