@@ -167,6 +167,8 @@ test('its rows are those of explain()', () => {
       sections.map((one) => one.getBoundingClientRect().top),
     );
     expect((panel as number) > (images as number)).toBe(width < 760); // one below the other, or side by side
+    if (process.env.SCREENSHOTS)
+      await page.screenshot({ path: join(process.env.SCREENSHOTS, `explain-${width}.png`), fullPage: true });
     await page.close();
   });
 });
