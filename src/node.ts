@@ -177,7 +177,6 @@ export { evaluateExplanations } from './runs/evaluate-explanations.js';
 export type { EvaluateExplanationsOptions, ExplanationEvaluation } from './runs/evaluate-explanations.js';
 export { evaluateHeads } from './runs/evaluate-heads.js';
 export type { HeadAccuracy } from './explain/head-accuracy.js';
-export { REMOVED_SHARES } from './explain/removal.js';
 export type { RemovalCurve } from './explain/removal.js';
 export { openPictureDetector } from './runs/open-picture-detector.js';
 export type { OpenedPictureDetector } from './runs/open-picture-detector.js';

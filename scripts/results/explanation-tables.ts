@@ -1,11 +1,5 @@
 // Formats explanations and their evaluations for the terminal.
-import {
-  counted,
-  type Explanation,
-  type ExplanationEvaluation,
-  type HeadAccuracy,
-  REMOVED_SHARES,
-} from '../../src/node.js';
+import { counted, type Explanation, type ExplanationEvaluation, type HeadAccuracy } from '../../src/node.js';
 import { percent } from '../flags/one-input.js';
 
 /** Answer, words in order, regions by descending score. */
@@ -24,17 +18,21 @@ export function explanationTable({ method, answer, words, images }: Explanation)
   ].join('\n');
 }
 
-/** A row for each curve: its area, and the metric at every second share. */
+/** A row for each curve: its area, and the metric at every second share; regions and words are removed in shares of their own. */
 export function removalTable({ count, metric, curves }: ExplanationEvaluation): string {
-  const shown = REMOVED_SHARES.map((share, i) => [share, i] as const).filter(([, i]) => i % 2 === 0);
-  const head = `${'removed'.padEnd(8)} ${'first'.padEnd(6)} ${'by'.padEnd(10)} ${'area'.padStart(6)}  ${shown.map(([share]) => `${Math.round(100 * share)}%`.padStart(6)).join('')}`;
-  const rows = curves.map(({ parts, first, ranking, area, accuracies }) => {
-    const points = shown.map(([, i]) => (accuracies[i] as number).toFixed(1).padStart(6)).join('');
-    return `${parts.padEnd(8)} ${first.padEnd(6)} ${ranking.padEnd(10)} ${area.toFixed(2).padStart(6)}  ${points}`;
+  const line = (names: readonly string[], area: string, points: readonly string[]): string => {
+    const [parts = '', first = '', ranking = ''] = names;
+    const values = points.filter((_, i) => i % 2 === 0).map((point) => point.padStart(6));
+    return `${parts.padEnd(8)} ${first.padEnd(6)} ${ranking.padEnd(10)} ${area.padStart(6)}  ${values.join('')}`;
+  };
+  const rows = curves.flatMap(({ parts, first, ranking, shares, area, accuracies }, i) => {
+    const percents = shares.map((share) => `${Math.round(100 * share)}%`);
+    const head = curves[i - 1]?.parts === parts ? [] : [line(['removed', 'first', 'by'], 'area', percents)];
+    const points = accuracies.map((accuracy) => accuracy.toFixed(1));
+    return [...head, line([parts, first, ranking], area.toFixed(2), points)];
   });
   return [
     `${counted(count, 'example')}; ${metric} while parts are removed, and the area under it: lower is better for "most", higher for "least"`,
-    head,
     ...rows,
   ].join('\n');
 }

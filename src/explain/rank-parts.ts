@@ -14,6 +14,8 @@ export type RankingName = (typeof RANKINGS)[number];
 
 /** Scores of the parts of one example, by ranking. */
 export interface RankedParts {
+  /** The sequence with the words; of multiple choices that of the chosen one. */
+  sequence: Sequence;
   words: readonly Word[];
   /** The text position that the head reads. */
   position: number;
@@ -48,6 +50,7 @@ export async function rankParts(
     const last = rows.attention(layers.length - 1, null);
     const random = permutation(parts.words.length + regions, seed, numbers[i] as number);
     return {
+      sequence,
       words: parts.words,
       position,
       scores: {

@@ -2,7 +2,7 @@
 import type { PipelineName } from '../pipelines/contract.js';
 import type { PipelineAccess } from '../pipelines/create.js';
 import { lengthBatches } from '../pipelines/batching.js';
-import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
+import { type PipelineExample, type Sequence, sizeOfExample } from '../pipelines/example.js';
 import type { HeadScores } from '../pipelines/head.js';
 import type { RawTensor } from '../raw-tensor.js';
 import type { Metric } from '../evaluation/task.js';
@@ -18,14 +18,22 @@ export interface RemovalCurve {
   ranking: RankingName;
   /** Which are removed first: with `most` a good explanation makes the accuracy fall early, with `least` late. */
   first: 'most' | 'least';
-  /** At each of `REMOVED_SHARES`, in the metric's unit. */
+  /** Shares of the parts that are removed. */
+  shares: readonly number[];
+  /** At each share, in the metric's unit. */
   accuracies: number[];
   /** Mean of the curve over the shares, by trapezoids. */
   area: number;
 }
 
-/** Shares of the parts that are removed. */
-export const REMOVED_SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+/**
+ * Shares of the parts that are removed.
+ * @see hila-chefer/Transformer-MM-Explainability, `VisualBERT/mmf/trainers/core/evaluation_loop.py`, "steps"
+ */
+const REMOVED_SHARES: Record<RemovedParts, readonly number[]> = {
+  regions: [0, 0.5, 0.75, 0.95, 0.96, 0.97, 0.98, 0.99, 1],
+  words: [0, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 1],
+};
 
 /** An example of a task and what the model sees of it. */
 export interface SeenExample<E> {
@@ -40,8 +48,10 @@ export interface RemovalMetric<E> {
 }
 
 /**
- * Removal curves over examples, collected batch by batch. The explained answer is the model's own; regions are masked in every choice, words
- * are removed from the text (not from choices, which have different ones).
+ * Removal curves over examples, collected batch by batch. The explained answer is the model's own. Regions are masked, which is the same as
+ * running the model without them; words are removed from the text. What is chosen between stays: of choices, words of the question are removed
+ * and regions masked in every choice.
+ * Differs: whole words are removed, not word pieces.
  * @see https://arxiv.org/abs/2103.15679 section 5, "perturbation test"
  */
 export class RemovalTest<E> {
@@ -52,29 +62,29 @@ export class RemovalTest<E> {
     private readonly access: PipelineAccess<PipelineName>,
     private readonly scores: HeadScores,
     private readonly metric: RemovalMetric<E>,
-    private readonly seed: number,
+    private readonly options: { parts: readonly RemovedParts[]; seed: number },
   ) {}
 
   /** Adds examples that fit into one batch. */
   async add(examples: readonly SeenExample<E>[]): Promise<void> {
     const numbers = examples.map((_, i) => this.count + i);
     this.count += examples.length;
-    const { access, scores, seed } = this;
+    const { access, scores, options } = this;
     const seen = examples.map((one) => one.seen);
-    const ranked = await rankParts(access, scores, seen, { numbers, seed });
-    await this.judge(examples.flatMap((one, i) => removalsOf(one, ranked[i] as RankedParts)));
+    const ranked = await rankParts(access, scores, seen, { numbers, seed: options.seed });
+    await this.judge(examples.flatMap((one, i) => removalsOf(one, ranked[i] as RankedParts, options.parts)));
   }
 
   /** The curves so far. */
   curves(): RemovalCurve[] {
-    const parts = REMOVED_PARTS.filter((one) => this.metrics.has(keyOf(one, 'random', 'most', 0)));
-    return parts.flatMap((removed) =>
+    return this.options.parts.flatMap((parts) =>
       RANKINGS.flatMap((ranking) =>
         (['most', 'least'] as const).map((first) => {
-          const accuracies = REMOVED_SHARES.map(
-            (share) => this.metrics.get(keyOf(removed, ranking, first, share))?.compute()[this.metric.name] ?? NaN,
+          const shares = REMOVED_SHARES[parts];
+          const accuracies = shares.map(
+            (share) => this.metrics.get(keyOf(parts, ranking, first, share))?.compute()[this.metric.name] ?? NaN,
           );
-          return { parts: removed, ranking, first, accuracies, area: areaUnder(accuracies) };
+          return { parts, ranking, first, shares, accuracies, area: areaUnder(shares, accuracies) };
         }),
       ),
     );
@@ -117,20 +127,22 @@ function keyOf(parts: RemovedParts, ranking: RankingName, first: string, share: 
 }
 
 /** Every distinct removal of an example: with few parts many shares coincide. */
-function removalsOf<E>({ example, seen }: SeenExample<E>, ranked: RankedParts): Removed<E>[] {
+function removalsOf<E>(
+  { example, seen }: SeenExample<E>,
+  ranked: RankedParts,
+  removable: readonly RemovedParts[],
+): Removed<E>[] {
   const distinct = new Map<string, Removed<E>>();
-  for (const parts of REMOVED_PARTS) {
-    if (parts === 'words' && seen.sequences.length > 1) continue;
+  for (const parts of removable) {
     for (const ranking of RANKINGS) {
       const values = ranked.scores[ranking][parts];
-      const removable = [...values.keys()].filter(
-        (part) => parts === 'regions' || !ranked.words[part]?.positions.includes(ranked.position),
-      );
-      const falling = removable.sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
+      const indices = [...values.keys()].filter((part) => parts === 'regions' || isRemovable(ranked, part, seen));
+      const falling = indices.sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
       for (const first of ['most', 'least'] as const) {
         const order = first === 'most' ? falling : [...falling].reverse();
-        for (const share of REMOVED_SHARES) {
-          const removed = order.slice(0, Math.round(share * order.length)).sort((a, b) => a - b);
+        for (const share of REMOVED_SHARES[parts]) {
+          const kept = Math.floor((1 - share) * order.length);
+          const removed = order.slice(0, order.length - kept).sort((a, b) => a - b);
           const key = keyOf(parts, ranking, first, share);
           const name = `${parts} ${removed.join()}`;
           const known = distinct.get(name);
@@ -143,15 +155,40 @@ function removalsOf<E>({ example, seen }: SeenExample<E>, ranked: RankedParts): 
   return [...distinct.values()];
 }
 
+/** Whether a word may be removed: not the one that the head reads, and of choices only words of the question. */
+function isRemovable(
+  { words, position, sequence }: RankedParts,
+  index: number,
+  { sequences }: PipelineExample,
+): boolean {
+  const { positions = [] } = words[index] ?? {};
+  const end = sequences.length === 1 ? Infinity : firstTextLength(sequence);
+  return positions.every((one) => one !== position && one < end);
+}
+
 function exampleWithout(
   seen: PipelineExample,
   parts: RemovedParts,
   removed: readonly number[],
-  { words }: RankedParts,
+  { words, sequence }: RankedParts,
 ): PipelineExample {
   if (parts === 'regions') return { ...seen, sequences: seen.sequences.map((one) => ({ ...one, hidden: removed })) };
-  const positions = new Set(removed.flatMap((word) => words[word]?.positions ?? []));
-  return { ...seen, sequences: seen.sequences.map((one) => withoutPositions(one, positions)) };
+  const positions = removed.flatMap((word) => words[word]?.positions ?? []);
+  // Choices share the end of the question: long texts are cut at its front.
+  const end = firstTextLength(sequence);
+  const sequences = seen.sequences.map((one) => {
+    const shift = firstTextLength(one) - end;
+    return withoutPositions(
+      one,
+      new Set(positions.map((position) => position + shift).filter((position) => position > 0)),
+    );
+  });
+  return { ...seen, sequences };
+}
+
+/** Positions of the first text of a sequence, its [CLS] and [SEP] included. */
+function firstTextLength({ text: { typeIds } }: Sequence): number {
+  return typeIds.filter((type) => type === 0).length;
 }
 
 /** `[1, ...]` of `[b, ...]`. */
@@ -164,9 +201,9 @@ function rowOf({ dtype, shape, data }: RawTensor, row: number): RawTensor {
   };
 }
 
-function areaUnder(values: readonly number[]): number {
-  return REMOVED_SHARES.slice(1).reduce((sum, share, i) => {
-    const width = share - (REMOVED_SHARES[i] as number);
+function areaUnder(shares: readonly number[], values: readonly number[]): number {
+  return shares.slice(1).reduce((sum, share, i) => {
+    const width = share - (shares[i] as number);
     return sum + (width * ((values[i] as number) + (values[i + 1] as number))) / 2;
   }, 0);
 }

@@ -1,16 +1,23 @@
 // Evaluates the explanations of a model on a task's labelled examples.
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
-import { type RemovalCurve, RemovalTest, type SeenExample } from '../explain/removal.js';
+import {
+  REMOVED_PARTS,
+  type RemovalCurve,
+  type RemovedParts,
+  RemovalTest,
+  type SeenExample,
+} from '../explain/removal.js';
 import { MODEL_CLASSES } from '../models/model-classes.js';
 import { lengthBatches } from '../pipelines/batching.js';
 import type { PipelineName } from '../pipelines/contract.js';
 import { createAccess, type PipelineAccess } from '../pipelines/create.js';
-import { type PipelineExample, sizeOfExample } from '../pipelines/example.js';
+import { sizeOfExample } from '../pipelines/example.js';
 import type { PipelineHead } from '../pipelines/head.js';
 import { definitionOf, tasksOfClass } from '../pipelines/tasks.js';
 import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
+import type { GroundingExample } from '../tasks/grounding/grounding.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
 import { batchSizeOf, type ComputingOptions } from './evaluate.js';
@@ -47,7 +54,7 @@ export interface ExplanationEvaluation {
 const PORTION = 256;
 
 /**
- * Removal curves of a model's explanations over labelled examples of questions, statements or choices.
+ * Removal curves of a model's explanations over labelled examples of questions, statements, choices or phrases.
  * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
@@ -57,29 +64,37 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
     const [pipelineTask] = tasksOfClass(opened.architecture);
-    const isJudged = JUDGED_TASKS.includes(pipelineTask);
-    if (pipelineTask === undefined || !isJudged)
+    const parts = pipelineTask && REMOVED_FROM[pipelineTask];
+    if (pipelineTask === undefined || parts === undefined)
       throw new ConfigError(
-        `task ${name}: explanations are evaluated on questions, statements or choices with correct answers`,
+        `task ${name}: explanations are evaluated on questions, statements, choices or phrases with correct answers`,
       );
     const { allowFreshWeights } = options;
     const loaded = { Model: MODEL_CLASSES[opened.architecture], where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
       const head = headOf(pipelineTask, opened, model.config);
-      const parts = { task: pipelineTask, model, processor: opened.processor, head, forward };
-      const access = createAccess(parts, batchSize);
-      return testRemovals(opened, access, { limit, seed, batchSize });
+      const access = createAccess({ task: pipelineTask, model, processor: opened.processor, head, forward }, batchSize);
+      return testRemovals(opened, access, { limit, seed, batchSize, parts });
     });
   } finally {
     await opened.close();
   }
 }
 
-const JUDGED_TASKS: readonly (PipelineName | undefined)[] = [
-  'visual-question-answering',
-  'visual-reasoning',
-  'visual-multiple-choice',
-];
+/** What is removed from the examples of each task. Phrases choose between the regions, which therefore stay. */
+const REMOVED_FROM: Partial<Record<PipelineName, readonly RemovedParts[]>> = {
+  'visual-question-answering': REMOVED_PARTS,
+  'visual-reasoning': REMOVED_PARTS,
+  'visual-multiple-choice': REMOVED_PARTS,
+  'phrase-grounding': ['words'],
+};
+
+interface TestOptions {
+  limit: number | undefined;
+  seed: number;
+  batchSize: number;
+  parts: readonly RemovedParts[];
+}
 
 function headOf(
   task: PipelineName,
@@ -94,16 +109,16 @@ function headOf(
 async function testRemovals(
   opened: OpenedTask,
   access: PipelineAccess<PipelineName>,
-  { limit = Infinity, seed, batchSize }: { limit: number | undefined; seed: number; batchSize: number },
+  { limit = Infinity, seed, batchSize, parts }: TestOptions,
 ): Promise<ExplanationEvaluation> {
   const { scores } = access.head;
   if (scores === null) throw new ConfigError(`task ${access.task}: it has no answers to explain`);
   const { task, data } = opened;
   const metric = { name: task.primaryMetric, create: () => task.createMetric() };
-  const test = new RemovalTest(access, scores, metric, seed);
+  const test = new RemovalTest(access, scores, metric, { parts, seed });
   const count = Math.min(limit, data.length);
   for await (const examples of portionsOf(opened, count)) {
-    const seen = examples.map((example): SeenExample<unknown> => ({ example, seen: seenOf(example as Seen) }));
+    const seen = examples.flatMap((example) => seenOf(example as Example));
     for (const indices of lengthBatches(
       seen.map((one) => sizeOfExample(one.seen)),
       batchSize,
@@ -113,13 +128,20 @@ async function testRemovals(
   return { count, metric: task.primaryMetric, curves: test.curves() };
 }
 
-type Seen = TaskExample<unknown> | VcrExample;
+type Example = TaskExample<unknown> | VcrExample | GroundingExample;
 
-/** A task's example, encoded for a pipeline. */
-function seenOf(example: Seen): PipelineExample {
-  if (!('choices' in example)) return { sequences: [{ text: example.text, regions: example.regions }], labels: [] };
-  const sequences = example.choices.map((choice, i) => ({ ...choice, alignment: example.alignments[i] ?? [] }));
-  return { sequences, labels: sequences.map((_, i) => `choice ${i}`) };
+/** A task's example, encoded for a pipeline; a sentence once for each phrase, whose answers have explanations of their own. */
+function seenOf(example: Example): SeenExample<unknown>[] {
+  if ('choices' in example) {
+    const sequences = example.choices.map((choice, i) => ({ ...choice, alignment: example.alignments[i] ?? [] }));
+    return [{ example, seen: { sequences, labels: sequences.map((_, i) => `choice ${i}`) } }];
+  }
+  const { text, regions } = example;
+  if (!('positions' in example)) return [{ example, seen: { sequences: [{ text, regions }], labels: [] } }];
+  return example.positions.map((position, i) => ({
+    example: { ...example, positions: [position], matches: example.matches.slice(i, i + 1) },
+    seen: { sequences: [{ text, regions, asked: [position] }], labels: [`phrase ${i}`] },
+  }));
 }
 
 /** The first examples of a task, a few hundred at a time. */

@@ -1,54 +1,21 @@
 // Explanations of every head against those of transformers on PyTorch (test/fixtures/make_explanations.py), eager and compiled.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { rowsOf, traceExample } from '../../src/explain/attributions.js';
 import { explain } from '../../src/explain/explain.js';
 import { explainedExample } from '../../src/explain/explained-example.js';
-import type { Pipeline, PipelineInput, PipelineName } from '../../src/pipelines/contract.js';
+import type { Pipeline, PipelineName } from '../../src/pipelines/contract.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import { useBackend } from '../helpers/backend.js';
+import { EXPLANATIONS, inputOf, readExplanation } from '../helpers/models/explanation-fixtures.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
-const FOLDER = join('test', 'fixtures', 'explanations');
 /** Of the largest value: float32 arithmetic in another order; gradients pass through as many operations again. */
 const TOLERANCE = 2e-5;
 
-interface Expected {
-  task: PipelineName;
-  input: object;
-  regions: number[][][];
-  asked: number;
-  answer: number;
-  probability: number;
-  position: number;
-  words: number[][];
-  attention: number[][][][];
-  gradient: number[][][][];
-  raw: number[];
-  rollout: number[];
-  relevance: number[];
-  leaveOut: { words: (number | null)[]; regions: number[] };
-  pairs?: number[][];
-}
-
 beforeAll(async () => void (await useBackend()));
-
-function read(name: string): Expected {
-  return JSON.parse(readFileSync(join(FOLDER, name, 'expected.json'), 'utf8')) as Expected;
-}
-
-/** The input of a pipeline, with its images as arrays. */
-function inputOf({ input, regions, task }: Expected): PipelineInput<PipelineName> {
-  const images = regions.map((rows) => ({
-    dtype: 'float32' as const,
-    shape: [rows.length, rows[0]?.length ?? 0],
-    data: Float32Array.from(rows.flat()),
-  }));
-  const given = task === 'visual-reasoning' ? images : images[0];
-  return { ...input, regions: given } as PipelineInput<PipelineName>;
-}
 
 function expectClose(received: ArrayLike<number>, expected: readonly number[], what: string): void {
   const scale = Math.max(1e-3, ...expected.map(Math.abs));
@@ -60,12 +27,12 @@ function expectClose(received: ArrayLike<number>, expected: readonly number[], w
   });
 }
 
-describe.each(readdirSync(FOLDER))('%s', (name) => {
+describe.each(readdirSync(EXPLANATIONS))('%s', (name) => {
   test.each([true, false])('is explained as by PyTorch, compiled where the engine is: %s', async (compile) => {
-    const expected = read(name);
+    const expected = readExplanation(name);
     const pipe = (await pipeline(
       expected.task,
-      join(FOLDER, name),
+      join(EXPLANATIONS, name),
       compile ? {} : { compile: false },
     )) as Pipeline<PipelineName>;
     const input = inputOf(expected);

@@ -1,14 +1,16 @@
 // The removal test and the accuracy of heads, against values by hand.
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { explain } from '../../src/explain/explain.js';
 import { HeadAccuracyTest } from '../../src/explain/head-accuracy.js';
-import { REMOVED_SHARES, RemovalTest } from '../../src/explain/removal.js';
+import { REMOVED_PARTS, RemovalTest } from '../../src/explain/removal.js';
 import type { LayerAttention } from '../../src/explain/trace.js';
 import type { Pipeline, PipelineName } from '../../src/pipelines/contract.js';
 import { accessTo } from '../../src/pipelines/create.js';
 import { pipeline } from '../../src/pipelines/node-pipeline.js';
 import type { RawTensor } from '../../src/raw-tensor.js';
 import { useBackend } from '../helpers/backend.js';
+import { EXPLANATIONS, inputOf, readExplanation } from '../helpers/models/explanation-fixtures.js';
 import { regionsOfImage, writeCheckpoint } from '../helpers/models/pipeline-models.js';
 
 beforeAll(async () => void (await useBackend()));
@@ -35,7 +37,7 @@ describe('RemovalTest', () => {
       },
     };
     const scores = access.head.scores as NonNullable<typeof access.head.scores>;
-    const test = new RemovalTest<number>(access, scores, metric, 0);
+    const test = new RemovalTest<number>(access, scores, metric, { parts: REMOVED_PARTS, seed: 0 });
     const statements = ['the dog is red', 'a small ball near the man'];
     const examples = await Promise.all(
       statements.map(async (statement, i) => ({
@@ -48,7 +50,7 @@ describe('RemovalTest', () => {
     expect(curves.map(({ parts, ranking, first }) => `${parts} ${ranking} ${first}`)).toContain('words relevance most');
     expect(curves).toHaveLength(2 * 4 * 2);
 
-    // By hand: the sum of the first logits without any region, and without the most relevant two of five.
+    // By hand: the sum of the first logits without any region, and without the most relevant three of five.
     const logitOf = async (i: number, hidden: readonly number[]): Promise<number> => {
       const { sequences, labels } = examples[i]?.seen ?? { sequences: [], labels: [] };
       const changed = { sequences: sequences.map((one) => ({ ...one, hidden })), labels };
@@ -58,12 +60,14 @@ describe('RemovalTest', () => {
     const ofAll = async (hidden: (i: number) => readonly number[]): Promise<number> =>
       (await logitOf(0, hidden(0))) + (await logitOf(1, hidden(1)));
     const regions = curves.filter(({ parts }) => parts === 'regions');
-    for (const { accuracies, area } of regions) {
+    for (const { shares, accuracies, area } of regions) {
       expect(accuracies[0]).toBeCloseTo(await ofAll(() => []), 4);
       expect(accuracies.at(-1)).toBeCloseTo(await ofAll(() => [0, 1, 2, 3, 4]), 4);
-      const trapezoids = accuracies.slice(1).map((value, i) => 0.05 * (value + (accuracies[i] as number)));
+      expect(shares).toEqual([0, 0.5, 0.75, 0.95, 0.96, 0.97, 0.98, 0.99, 1]);
+      const [whole, half, quarter] = accuracies as [number, number, number];
+      const none = accuracies[8] as number; // from 0.95 on
       expect(area).toBeCloseTo(
-        trapezoids.reduce((sum, value) => sum + value, 0),
+        0.25 * (whole + half) + 0.125 * (half + quarter) + 0.1 * (quarter + none) + 0.05 * none,
         5,
       );
     }
@@ -74,14 +78,53 @@ describe('RemovalTest', () => {
         const order = [0, 1, 2, 3, 4].sort(
           (a, b) => (images[0]?.regions[b]?.score ?? 0) - (images[0]?.regions[a]?.score ?? 0),
         );
-        return order.slice(0, 2);
+        return order.slice(0, 3);
       }),
     );
     const most = regions.find(({ ranking, first }) => ranking === 'relevance' && first === 'most');
-    expect(most?.accuracies[REMOVED_SHARES.indexOf(0.4)]).toBeCloseTo(await ofAll((i) => attention[i] ?? []), 4);
+    expect(most?.accuracies[1]).toBeCloseTo(await ofAll((i) => attention[i] ?? []), 4);
     await judge.dispose();
   });
 });
+
+describe.each(['qa', 'qa-bypass', 'reasoning', 'reasoning-bypass', 'choice', 'grounding'])(
+  'removal from %s',
+  (name) => {
+    test('gives the logits of transformers on PyTorch without the removed regions and words', async () => {
+      const { task, asked, removal, ...given } = readExplanation(name);
+      const pipe = (await pipeline(task, join(EXPLANATIONS, name))) as Pipeline<PipelineName>;
+      const access = accessTo(pipe);
+      const seen = await access.head.encode(inputOf({ task, ...given }));
+      const sequences = seen.sequences.map((one) => ({
+        ...one,
+        ...(one.asked && { asked: one.asked.slice(asked, asked + 1) }),
+      }));
+      const parts = REMOVED_PARTS.filter((one) => removal?.[one] !== undefined);
+      expect(parts).toContain('words');
+      const metric = {
+        name: 'logit',
+        create: () => {
+          let logits: ArrayLike<number> = [];
+          return {
+            update: (_: unknown, outputs: Record<string, RawTensor>) =>
+              void (logits = (outputs['logits'] as RawTensor).data),
+            compute: () => ({ logit: logits[given.answer] as number }),
+          };
+        },
+      };
+      const scores = access.head.scores as NonNullable<typeof access.head.scores>;
+      const test = new RemovalTest<null>(access, scores, metric, { parts, seed: 0 });
+      await test.add([{ example: null, seen: { sequences, labels: seen.labels.slice(0, seen.sequences.length) } }]);
+      for (const { parts, ranking, first, accuracies } of test.curves()) {
+        if (ranking !== 'relevance') continue;
+        const expected = removal?.[parts]?.[first].map((logits) => logits[given.answer] as number) ?? [];
+        expect(accuracies).toHaveLength(expected.length);
+        accuracies.forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 4));
+      }
+      await pipe.dispose();
+    });
+  },
+);
 
 describe('HeadAccuracyTest', () => {
   test('counts the region that each head attends to most, next to the region that matches most often', () => {
