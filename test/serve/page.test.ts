@@ -160,6 +160,43 @@ test.each([
     await page.close();
   });
 
+  test('shows neither pictures nor answers that arrive after a later choice', async () => {
+    const page = await open(servers[0] as RunningServer);
+    const held = new Map<string, () => void>();
+    for (const address of ['/v1/images/42', '/v1/answer'])
+      await page.route(`**${address}`, async (route) => {
+        await new Promise<void>((resolve) => held.set(address, resolve));
+        await route.continue();
+      });
+    /** Lets a held request go on, and waits until the page has had the response to it, or to the last one that follows. */
+    const release = async (address: string, last = address): Promise<void> => {
+      const answered = page.waitForResponse(`**${last}`);
+      held.get(address)?.();
+      await (await answered).finished();
+      await page.waitForTimeout(50);
+    };
+    const caption = (): Promise<string | null> => page.textContent('#images figcaption');
+    await page.waitForSelector('#ids option:nth-child(3)', { state: 'attached' });
+    await page.selectOption('#ids', '42');
+    await page.selectOption('#ids', '43');
+    await page.waitForSelector('#images figcaption');
+    await release('/v1/images/42', '/v1/images/42/picture');
+    expect(await caption()).toBe('43: 6 regions');
+    await page.fill('#field-question', 'what?');
+    await page.click('#send');
+    await page.selectOption('#ids', 'two words');
+    await page.waitForFunction(() =>
+      document.querySelector('#images figcaption')?.textContent?.startsWith('two words'),
+    );
+    await release('/v1/answer');
+    expect(await page.isVisible('#result')).toBe(false);
+    await page.unroute('**/v1/answer');
+    await page.click('#send');
+    await page.waitForSelector('#regions li');
+    expect(await page.getAttribute('#send', 'aria-busy')).toBe('false');
+    await page.close();
+  });
+
   test('takes two pictures for a statement', async () => {
     const page = await open(await start('VisualBertForVisualReasoning', { task: 'nlvr2', config: { numLabels: 2 } }));
     await page.waitForSelector('#ids option:nth-child(3)', { state: 'attached' });

@@ -42,11 +42,10 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
   }
 
   let model: Model;
-  /** The last question, with its pictures. */
-  let asked: object = {};
-  /** Number of the last requested explanation: earlier ones that arrive late are not shown. */
-  let latest = 0;
-  let explained: { group: AnswerGroup; answer: ShownAnswer } | null = null;
+  /** Numbers of the last question and of the last requested explanation: responses to earlier ones are not shown. */
+  const latest = { question: 0, explanation: 0 };
+  /** The explained answer, with the body of its question. */
+  let explained: { body: object; group: AnswerGroup; answer: ShownAnswer } | null = null;
 
   const value = (id: string): string => (find(id) as HTMLInputElement).value;
   /** Runs a user's request, and shows errors. */
@@ -103,8 +102,9 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
 
   const explain = async (): Promise<void> => {
     if (explained === null) return;
-    const { group, answer } = explained;
-    const number = ++latest;
+    const { body, group, answer } = explained;
+    const number = ++latest.explanation;
+    const drawn = pictures.drawn();
     find('answers')
       .querySelectorAll('button')
       .forEach((button) =>
@@ -112,11 +112,11 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
       );
     find('from').textContent = 'explaining ...';
     const options = { method: value('method'), answer: answer.index, asked: group.asked };
-    const found = await json<Explained>('/v1/explain', { ...asked, ...options });
-    if (number === latest) showExplanation(found);
+    const found = await json<Explained>('/v1/explain', { ...body, ...options });
+    if (number === latest.explanation && drawn === pictures.drawn()) showExplanation(found);
   };
 
-  const showAnswers = (groups: AnswerGroup[]): void => {
+  const showAnswers = (groups: AnswerGroup[], body: object): void => {
     find('answers').replaceChildren(
       ...groups.flatMap((group) => {
         const list = create('ol', {});
@@ -124,7 +124,7 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
           const button = elements.answerButton(answer.label, answer.score);
           button.dataset['key'] = `${group.asked} ${answer.index}`;
           button.addEventListener('click', () => {
-            explained = { group, answer };
+            explained = { body, group, answer };
             void attempt(explain);
           });
           list.append(create('li', {}, button));
@@ -135,17 +135,21 @@ export function runPage({ elements, requests, pictures, groupsOf }: ClientParts)
     find('result').hidden = false;
     const [group] = groups;
     const [answer] = group?.answers ?? [];
-    explained = group === undefined || answer === undefined ? null : { group, answer };
+    explained = group === undefined || answer === undefined ? null : { body, group, answer };
   };
 
   const ask = async (): Promise<void> => {
+    const number = ++latest.question;
+    const drawn = pictures.drawn();
     find('send').setAttribute('aria-busy', 'true');
     try {
-      asked = bodyNow();
-      showAnswers(groupsOf(await json(model.endpoints[0] as string, asked)));
+      const body = bodyNow();
+      const groups = groupsOf(await json(model.endpoints[0] as string, body));
+      if (number !== latest.question || drawn !== pictures.drawn()) return; // another question or picture since then
+      showAnswers(groups, body);
       await explain();
     } finally {
-      find('send').setAttribute('aria-busy', 'false');
+      if (number === latest.question) find('send').setAttribute('aria-busy', 'false');
     }
   };
 

@@ -37,6 +37,8 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
 
   const slots: (Chosen | undefined)[] = [];
   let current = 0;
+  /** Numbers of the last choice for each slot and of the last search: responses to earlier ones are not shown. */
+  const latest = { choices: [0, 0], search: 0 };
   let drawn: DrawnRegions = { boxes: [], names: [] };
 
   const dataUrl = (blob: Blob): Promise<string> =>
@@ -61,28 +63,30 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
     find('result').hidden = true;
   };
 
-  const choose = (chosen: Chosen): void => {
-    slots[current] = chosen;
+  const choose = async (load: () => Promise<Chosen>): Promise<void> => {
+    const slot = current;
+    const number = (latest.choices[slot] = (latest.choices[slot] ?? 0) + 1);
+    const chosen = await load();
+    if (number !== latest.choices[slot]) return;
+    slots[slot] = chosen;
     showImages();
   };
 
-  const chooseStored = async (id: string): Promise<void> => {
-    const path = `/v1/images/${encodeURIComponent(id)}`;
-    const image = await json<Omit<Chosen, 'picture' | 'regions' | 'name'> & { picture: boolean }>(path);
-    const picture = image.picture ? await dataUrl(await (await request(`${path}/picture`)).blob()) : null;
-    choose({ ...image, picture, name: id, regions: { image: id } });
-  };
-
-  const chooseFile = async (file: File): Promise<void> => {
-    const picture = await dataUrl(file.size > LARGE_BYTES ? await smaller(file) : file);
-    const regions = { picture: picture.slice(picture.indexOf(',') + 1) };
-    choose({
-      ...(await json<Omit<Chosen, 'picture' | 'regions' | 'name'>>('/v1/regions', regions)),
-      picture,
-      name: file.name,
-      regions,
+  const chooseStored = (id: string): Promise<void> =>
+    choose(async () => {
+      const path = `/v1/images/${encodeURIComponent(id)}`;
+      const image = await json<Omit<Chosen, 'picture' | 'regions' | 'name'> & { picture: boolean }>(path);
+      const picture = image.picture ? await dataUrl(await (await request(`${path}/picture`)).blob()) : null;
+      return { ...image, picture, name: id, regions: { image: id } };
     });
-  };
+
+  const chooseFile = (file: File): Promise<void> =>
+    choose(async () => {
+      const picture = await dataUrl(file.size > LARGE_BYTES ? await smaller(file) : file);
+      const regions = { picture: picture.slice(picture.indexOf(',') + 1) };
+      const found = await json<Omit<Chosen, 'picture' | 'regions' | 'name'>>('/v1/regions', regions);
+      return { ...found, picture, name: file.name, regions };
+    });
 
   const smaller = async (file: File): Promise<Blob> => {
     const bitmap = await createImageBitmap(file);
@@ -94,9 +98,11 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
   };
 
   const search = async (text: string): Promise<void> => {
+    const number = ++latest.search;
     const { ids, total } = await json<{ ids: string[]; total: number }>(
       `/v1/images?search=${encodeURIComponent(text)}`,
     );
+    if (number !== latest.search) return;
     find('ids').replaceChildren(...ids.map((id) => create('option', { value: id }, id)));
     find('found').textContent =
       total > ids.length ? `the first ${ids.length} of ${total} pictures` : `${total} picture${total === 1 ? '' : 's'}`;
