@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
+import type { RegionFeatures } from '../../src/features/region-features.js';
 import { serve } from '../../src/serve/serve.js';
 import { regionsOfImage } from '../helpers/models/pipeline-models.js';
 import { call, folder, PICTURE, QUESTION, start, store, vqa } from './small-server.js';
@@ -72,6 +73,60 @@ describe('a server', () => {
     );
     expect(sent?.body).toEqual(stored?.body);
     expect(detections).toBe(1);
+  });
+
+  test('that is full answers 503 with a time to come back, and is not ready', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const detect = async (): Promise<RegionFeatures[]> => {
+      await held;
+      return [regionsOfImage(2, 6)];
+    };
+    const { url } = await start({ detector: { detect }, limits: { waiting: 1 } });
+    const running = call(`${url}/v1/regions`, { picture: Buffer.from(PICTURE).toString('base64') });
+    const answers = [call(`${url}/v1/answer`, QUESTION)];
+    // The first of them may be running: the next one then waits.
+    while ((await call(`${url}/readyz`)).status === 200) answers.push(call(`${url}/v1/answer`, QUESTION));
+    const busy = { status: 503, body: { status: 503, error: 'Service Unavailable' } };
+    const refused = await call(`${url}/v1/answer`, QUESTION);
+    expect(refused).toMatchObject({ ...busy, body: { message: expect.stringMatching(/^busy: 1 request/) } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    const unready = await call(`${url}/readyz`);
+    expect(unready).toMatchObject({ ...busy, body: { message: 'busy: the queue of requests is full' } });
+    expect(unready.headers.get('retry-after')).toBe('1');
+    expect((await call(`${url}/healthz`)).status).toBe(200);
+    release();
+    expect((await running).status).toBe(200);
+    expect((await answers[0])?.status).toBe(200);
+    await Promise.all(answers);
+    expect((await call(`${url}/readyz`)).status).toBe(200);
+  });
+
+  test('answers 503 to what has waited too long, and keeps its own faults in the log', async () => {
+    const detector = {
+      detect: async (): Promise<RegionFeatures[]> => {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        throw new TypeError('a fault at /home/someone/file.ts:3');
+      },
+    };
+    const { url } = await start({ detector, limits: { seconds: 0.2, regions: 2, characters: 9 } });
+    const broken = call(`${url}/v1/regions`, { picture: Buffer.from(PICTURE).toString('base64') });
+    await new Promise((resolve) => setTimeout(resolve, 100)); // the detector runs
+    const late = await call(`${url}/v1/answer`, { ...QUESTION, question: 'a' });
+    expect(late).toMatchObject({ status: 503, body: { message: expect.stringContaining('the request waited 0.2 s') } });
+    expect(await broken).toMatchObject({
+      status: 500,
+      body: { message: expect.stringMatching(/^internal error; the server's log has the reason under request \S+$/) },
+    });
+    const many = { question: 'a', regions: { features: [[1], [1], [1]] } };
+    expect(await call(`${url}/v1/answer`, many)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('expected 1 to 2 rows') },
+    });
+    expect(await call(`${url}/v1/answer`, QUESTION)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('<=9 characters') },
+    });
   });
 
   test('that stops finishes what it has', async () => {
