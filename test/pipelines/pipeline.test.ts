@@ -222,7 +222,9 @@ describe('regions', () => {
     expect(await ask({ question, regions: 'dog.jpg' })).toEqual(given);
     const bytes = Uint8Array.of(1, 2, 3);
     expect(await ask({ question, regions: bytes })).toEqual(given);
-    expect(seen).toEqual(['dog.jpg', bytes]);
+    const address = new URL('https://example.org/dog.jpg');
+    expect(await ask({ question, regions: address })).toEqual(given);
+    expect(seen).toEqual(['dog.jpg', bytes, address]);
     await ask.dispose();
     const blind = await pipeline('visual-question-answering', folder, { compile: false });
     await expect(blind({ question, regions: 'dog.jpg' })).rejects.toThrow('give a detector');
