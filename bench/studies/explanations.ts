@@ -13,18 +13,33 @@ import { writeSection } from '../report/results.js';
 const flags = await yargs(hideBin(process.argv))
   .usage(
     '$0 [flags]\n\nTrains twins over seeds, judges their explanations and heads, and writes the tables into docs/results.md. Runs that are done are kept ' +
-      'in the cache, so a stopped command goes on where it was. About 20 minutes on 2 cores.',
+      'in the cache, so a stopped command goes on where it was. About an hour on 2 cores.',
   )
   .option('seeds', { ...SEEDS_FLAG, describe: 'seeds of weights and order' })
   .options(KEPT_RUNS_FLAGS)
   .strict()
   .parseAsync();
 
-/** The twin of VQA with three times as many layers: attention of the last one is then less informative. */
-const DEEP = 'vqa, 6 layers';
-const DEEP_RUN = { modelConfig: { numHiddenLayers: 6 }, training: { maxSteps: 3000, learningRate: 8e-4 } };
-/** The twins with questions, statements and choices. */
-const JUDGED = ['vqa', DEEP, 'nlvr2', 'vcr Q->A'];
+/** A judged model: a twin, trained longer than for its own table, since only explanations of right answers can be judged by accuracy. */
+interface Judged {
+  twin: string;
+  maxSteps: number;
+  /** The judged model that it starts from. */
+  after?: string;
+  /** More layers, at a lower rate: the attention of the last one is then less informative. */
+  layers?: number;
+}
+
+/** The rate of models with more layers. */
+const DEEP_RATE = 8e-4;
+const JUDGED: Record<string, Judged> = {
+  vqa: { twin: 'vqa', maxSteps: 8000 },
+  'vqa, 6 layers': { twin: 'vqa', maxSteps: 8000, layers: 6 },
+  nlvr2: { twin: 'nlvr2', maxSteps: 3000, after: 'vqa' },
+  'nlvr2, 6 layers': { twin: 'nlvr2', maxSteps: 3000, after: 'vqa, 6 layers', layers: 6 },
+  'vcr Q->A': { twin: 'vcr Q->A', maxSteps: 1500 },
+  flickr: { twin: 'flickr', maxSteps: 600 },
+};
 const GROUNDED = 'flickr';
 const RANKINGS = ['relevance', 'rollout', 'attention', 'random'];
 
@@ -33,17 +48,21 @@ const data = join(runs.folder, 'data');
 const paths = existsSync(join(data, 'done')) ? twinPaths(data) : await writeTwins(data, { seed: 0 });
 writeFileSync(join(data, 'done'), '');
 
-const folderOf = (name: string, seed: number): string => join(runs.folder, nameOf(name, seed));
 const nameOf = (name: string, seed: number): string => `${name.replace(/\W+/g, '-')}-${seed}`;
-const twinOf = (name: string): Twin => TWINS[name === DEEP ? 'vqa' : name] as Twin;
+const judgedAs = (name: string): Judged => JUDGED[name] as Judged;
+const twinOf = (name: string): Twin => TWINS[judgedAs(name).twin] as Twin;
 
-/** Trains a twin, and the one that it starts from. */
+/** Trains a model, and the one that it starts from. */
 async function trained(name: string, seed: number): Promise<string> {
-  const { after } = twinOf(name);
-  const start = after === null ? {} : { model: await trained(after, seed) };
-  const model = name === DEEP ? DEEP_RUN : start;
-  await runs.metrics(nameOf(name, seed), (outputDir) => trainTwin(twinOf(name), { paths, outputDir, seed, ...model }));
-  return folderOf(name, seed);
+  const { maxSteps, after, layers } = judgedAs(name);
+  const start =
+    after === undefined
+      ? { modelConfig: layers === undefined ? {} : { numHiddenLayers: layers } }
+      : { model: await trained(after, seed) };
+  const training = { maxSteps, ...(layers === undefined ? {} : { learningRate: DEEP_RATE }) };
+  const run = { paths, seed, training, ...start };
+  await runs.metrics(nameOf(name, seed), (outputDir) => trainTwin(twinOf(name), { ...run, outputDir }));
+  return join(runs.folder, nameOf(name, seed));
 }
 
 /** Areas by parts, ranking and order, and the accuracy with nothing removed. */
@@ -64,12 +83,12 @@ function shown(values: readonly number[]): string {
 
 const rows: string[] = [];
 const verdicts: string[] = [];
-for (const name of JUDGED) {
+for (const name of Object.keys(JUDGED)) {
   const seeds: Record<string, number>[] = [];
   for (const seed of flags.seeds) seeds.push(await areasOf(name, seed));
   const column = (key: string): number[] => seeds.map((one) => one[key] ?? NaN);
   for (const parts of ['regions', 'words']) {
-    if (Number.isNaN(column(`${parts} random most`)[0])) continue; // words of choices are not removed
+    if (Number.isNaN(column(`${parts} random most`)[0])) continue; // phrases choose between the regions
     const beats = (other: string): string => {
       const isBetter = (first: string, sign: number): boolean =>
         sign * (mean(column(`${parts} relevance ${first}`)) - mean(column(`${parts} ${other} ${first}`))) > 0;
@@ -111,12 +130,13 @@ const text = `## Evaluation of explanations
 
 \`npm run build && node dist/bench/studies/explanations.js\`
 
-The synthetic twins, trained over seeds ${flags.seeds.join(', ')} (weights and order). Regions are masked, or words removed, a tenth of them at a time: the area
-under the accuracy in percent, mean and standard error over the seeds, while the most relevant go first (lower is better) and while the least relevant go first
-(higher is better), and the difference. The twins have 2 layers, one of them also 6: a shallow model attends directly to the relevant parts, so that the attention of its last
-layer is informative.
+The synthetic twins, trained over seeds ${flags.seeds.join(', ')} (weights and order) as by \`bench/studies/explanations.ts\`. Regions, or words, are removed in the shares of the
+perturbation test of [Chefer et al. 2021](https://arxiv.org/abs/2103.15679), as by \`visualbert explain --evaluate\` ([explain](explain.md)): the area under the accuracy in percent (for
+phrases R@1), mean and standard error over the seeds, while the most relevant go first (lower is better) and while the least relevant go first (higher is better), and
+the difference. The method is that of the paper's code, compared with PyTorch in \`test/explain/\`. The twins have 2 layers, two of them also 6: a shallow model attends directly to the
+relevant parts, so that the attention of its last layer is informative.
 
-| twin | accuracy | removed | order | most relevant first | least relevant first | difference |
+| twin | accuracy or R@1 | removed | order | most relevant first | least relevant first | difference |
 |---|---|---|---|---|---|---|
 ${rows.join('\n')}
 
