@@ -42,8 +42,9 @@ beforeAll(async () => {
   await ask.dispose();
   const nlvr2 = await checkpoint('VisualBertForVisualReasoning', { task: 'nlvr2', config: { numLabels: 2 } });
   const judge = await pipeline('visual-reasoning', nlvr2, options);
-  const { features, count, dim } = regionsOfImage(2, 5);
-  const pair = { statement: 'the dog is red', regions: [regionsOfImage(1), { features, count, dim }] };
+  const { features, count, dim, imageWidth, imageHeight } = regionsOfImage(2, 5);
+  const second = { features, count, dim, imageWidth, imageHeight };
+  const pair = { statement: 'the dog is red', regions: [regionsOfImage(1), second] };
   pages['nlvr2'] = await pageDataOf(judge, pair, { text: 'a pair', pictures: [PICTURE] });
   await judge.dispose();
   const vcr = await checkpoint('VisualBertForMultipleChoice', { task: 'vcr' });
@@ -145,6 +146,8 @@ test('its rows are those of explain()', () => {
       [5, 0],
     ]);
     expect(await pair.textContent('figure:nth-child(2) figcaption')).toContain('regions without boxes');
+    // Five tiles in three columns, whatever the size of the picture.
+    expect(pages['nlvr2']?.images[1]).toMatchObject({ width: 150, height: 100, boxes: { 4: [53, 53, 97, 97] } });
     await pair.selectOption('#method', 'leave-out'); // without pairs of words and regions no word can be chosen
     expect(await pair.isDisabled('#words button')).toBe(true);
     await pair.close();

@@ -152,25 +152,27 @@ export function drawnBoxesOf({
   imageWidth,
   imageHeight,
 }: RegionFeatures): Pick<PageImage, 'width' | 'height' | 'boxes' | 'hasBoxes'> {
-  const quads =
-    boxes === undefined
-      ? gridOf(count)
-      : Array.from({ length: count }, (_, r) => [...boxes.subarray(4 * r, 4 * r + 4)]);
+  if (boxes === undefined) return { ...gridOf(count), hasBoxes: false };
+  const quads = Array.from({ length: count }, (_, r) => [...boxes.subarray(4 * r, 4 * r + 4)]);
   return {
     width: imageWidth ?? quads.reduce((max, [, , x2 = 0]) => Math.max(max, x2), 1),
     height: imageHeight ?? quads.reduce((max, [, , , y2 = 0]) => Math.max(max, y2), 1),
     boxes: quads.map((quad) => quad.map(rounded)),
-    hasBoxes: boxes !== undefined,
+    hasBoxes: true,
   };
 }
 
-/** A roughly square grid of tiles instead of boxes. */
-function gridOf(count: number): number[][] {
+const TILE = 50;
+const TILE_MARGIN = 3;
+
+/** A roughly square grid of tiles instead of boxes, whatever the size of the picture. */
+function gridOf(count: number): Pick<PageImage, 'width' | 'height' | 'boxes'> {
   const columns = Math.ceil(Math.sqrt(count));
-  return Array.from({ length: count }, (_, i) => {
-    const [x, y] = [(i % columns) * 50, Math.floor(i / columns) * 50];
-    return [x + 3, y + 3, x + 47, y + 47];
+  const boxes = Array.from({ length: count }, (_, i) => {
+    const [x, y] = [(i % columns) * TILE, Math.floor(i / columns) * TILE];
+    return [x + TILE_MARGIN, y + TILE_MARGIN, x + TILE - TILE_MARGIN, y + TILE - TILE_MARGIN];
   });
+  return { width: columns * TILE, height: Math.ceil(count / columns) * TILE, boxes };
 }
 
 function rounded(value: number): number {

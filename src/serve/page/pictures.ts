@@ -35,6 +35,9 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
     boxes: number[][];
   }
 
+  /** The boxes that the server knows. */
+  type Found = Pick<Chosen, 'width' | 'height' | 'boxes'>;
+
   const slots: (Chosen | undefined)[] = [];
   let current = 0;
   /** Numbers of the last choice for each slot and of the last search: responses to earlier ones are not shown. */
@@ -75,8 +78,9 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
   const chooseStored = (id: string): Promise<void> =>
     choose(async () => {
       const path = `/v1/images/${encodeURIComponent(id)}`;
-      const image = await json<Omit<Chosen, 'picture' | 'regions' | 'name'> & { picture: boolean }>(path);
-      const picture = image.picture ? await dataUrl(await (await request(`${path}/picture`)).blob()) : null;
+      const image = await json<Found & { picture: boolean; hasBoxes: boolean }>(path);
+      const isDrawn = image.picture && image.hasBoxes; // tiles have no place in a picture
+      const picture = isDrawn ? await dataUrl(await (await request(`${path}/picture`)).blob()) : null;
       return { ...image, picture, name: id, regions: { image: id } };
     });
 
@@ -84,7 +88,7 @@ export function createPagePictures(elements: PageElements, { json, request }: Pa
     choose(async () => {
       const picture = await dataUrl(file.size > LARGE_BYTES ? await smaller(file) : file);
       const regions = { picture: picture.slice(picture.indexOf(',') + 1) };
-      const found = await json<Omit<Chosen, 'picture' | 'regions' | 'name'>>('/v1/regions', regions);
+      const found = await json<Found>('/v1/regions', regions);
       return { ...found, picture, name: file.name, regions };
     });
 
