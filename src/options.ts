@@ -165,6 +165,11 @@ export const BATCH_SIZE = wholeNumber(1);
 /** A seed of Philox. */
 export const SEED = wholeNumber(-(2 ** 31), 2 ** 32 - 1);
 
+/** One path or several. */
+export const PATHS = z.union([text('a path'), z.array(text('a path'))], {
+  error: expected('a path or a list of paths'),
+});
+
 /** The options of something else, which checks them. */
 export function table(what: string): z.ZodRecord<z.ZodString, z.ZodUnknown> {
   return z.record(z.string(), z.unknown(), { error: expected(what) });

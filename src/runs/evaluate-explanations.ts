@@ -20,7 +20,7 @@ import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { GroundingExample } from '../tasks/grounding/grounding.js';
 import type { TaskExample } from '../tasks/shared/datasets.js';
 import type { VcrExample } from '../tasks/vcr/vcr.js';
-import { batchSizeOf, type ComputingOptions } from './evaluate.js';
+import { type ComputingOptions, evaluateRunSchema } from './evaluate.js';
 import { withForwardPass } from './forward-pass.js';
 import { parseOptions, SEED, wholeNumber } from '../options.js';
 
@@ -30,11 +30,14 @@ export const EXPLANATION_EVALUATION_OPTIONS = {
   seed: SEED.default(0).describe('seed of the random order'),
 };
 
-export const explanationEvaluationSchema = z.object(EXPLANATION_EVALUATION_OPTIONS);
+/** The checks of `EvaluateExplanationsOptions`. */
+export const evaluateExplanationsSchema = evaluateRunSchema
+  .pick({ task: true, model: true, data: true, batchSize: true, allowFreshWeights: true })
+  .extend(EXPLANATION_EVALUATION_OPTIONS);
 
 /** Options of `evaluateExplanations`. */
 export interface EvaluateExplanationsOptions
-  extends Omit<ComputingOptions, 'precision'>, z.input<typeof explanationEvaluationSchema> {
+  extends Omit<ComputingOptions, 'precision'>, z.input<z.ZodObject<typeof EXPLANATION_EVALUATION_OPTIONS>> {
   task: string;
   /** Folder or hub id of the model. */
   model: string;
@@ -58,9 +61,8 @@ const PORTION = 256;
  * @throws ConfigError for another task; ConfigError, DataError for settings or data that do not fit
  */
 export async function evaluateExplanations(options: EvaluateExplanationsOptions): Promise<ExplanationEvaluation> {
-  const { limit, seed } = parseOptions('evaluateExplanations', explanationEvaluationSchema, options);
-  const { task: name, model: source, data } = options;
-  const batchSize = batchSizeOf(options);
+  const resolved = parseOptions('evaluateExplanations', evaluateExplanationsSchema, options);
+  const { task: name, model: source, data, batchSize, allowFreshWeights, limit, seed } = resolved;
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
     const [pipelineTask] = tasksOfClass(opened.architecture);
@@ -69,7 +71,6 @@ export async function evaluateExplanations(options: EvaluateExplanationsOptions)
       throw new ConfigError(
         `task ${name}: explanations are evaluated on questions, statements, choices or phrases with correct answers`,
       );
-    const { allowFreshWeights } = options;
     const loaded = { Model: MODEL_CLASSES[opened.architecture], where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
       const head = headOf(pipelineTask, opened, model.config);

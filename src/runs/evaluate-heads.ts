@@ -10,8 +10,7 @@ import { openTask } from '../tasks/open-task.js';
 import type { OpenedTask } from '../tasks/shared/opened-task.js';
 import type { RunFunction } from '../inference/runner.js';
 import { withForwardPass } from './forward-pass.js';
-import { batchSizeOf } from './evaluate.js';
-import { type EvaluateExplanationsOptions, explanationEvaluationSchema, portionsOf } from './evaluate-explanations.js';
+import { type EvaluateExplanationsOptions, evaluateExplanationsSchema, portionsOf } from './evaluate-explanations.js';
 import { parseOptions } from '../options.js';
 
 /**
@@ -20,16 +19,14 @@ import { parseOptions } from '../options.js';
  * @throws ConfigError for data without phrases
  */
 export async function evaluateHeads(options: Omit<EvaluateExplanationsOptions, 'seed'>): Promise<HeadAccuracy> {
-  const { limit = Infinity } = parseOptions('evaluateHeads', explanationEvaluationSchema, options);
-  const { task: name, model: source, data } = options;
-  const batchSize = batchSizeOf(options);
+  const resolved = parseOptions('evaluateHeads', evaluateExplanationsSchema.omit({ seed: true }), options);
+  const { task: name, model: source, data, batchSize, allowFreshWeights, limit = Infinity } = resolved;
   if (name !== 'flickr' && name !== 'grounding')
     throw new ConfigError(
       `task ${name}: attention heads are evaluated on sentences with phrases; give data of flickr or grounding`,
     );
   const opened = await openTask(name, data, { purpose: 'evaluate', model: source });
   try {
-    const { allowFreshWeights } = options;
     const loaded = { Model: VisualBertModel, where: source, allowFreshWeights };
     return await withForwardPass(loaded, async (forward, model) => {
       const test = new HeadAccuracyTest();

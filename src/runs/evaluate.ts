@@ -8,7 +8,7 @@ import { DEFAULT_BATCH_SIZE } from '../pipelines/create.js';
 import { withForwardPass } from './forward-pass.js';
 import { openTask } from '../tasks/open-task.js';
 import type { LeftOutImage, OpenedTask, Purpose } from '../tasks/shared/opened-task.js';
-import { BATCH_SIZE, callback, oneOf, parseOptions, requireBatchSize, table, text, truth } from '../options.js';
+import { BATCH_SIZE, callback, oneOf, parseOptions, table, text, truth } from '../options.js';
 
 /** How a model runs over examples: names, checks, defaults and help texts. */
 export const COMPUTING_OPTIONS = {
@@ -78,12 +78,6 @@ export async function withOpenedRun<T>(
   } finally {
     await opened.close();
   }
-}
-
-/** @throws ConfigError for an invalid batch size */
-export function batchSizeOf({ batchSize = DEFAULT_BATCH_SIZE }: Pick<EvaluateRunOptions, 'batchSize'>): number {
-  requireBatchSize(batchSize);
-  return batchSize;
 }
 
 /** The source of outputs: a model's forward pass, or stored outputs. */

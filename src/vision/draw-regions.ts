@@ -11,7 +11,7 @@ import { drawBoxes, type LabelledBox } from '../pictures/draw-boxes.js';
 import type { RgbImage } from '../pictures/rgb-image.js';
 import { nameByOf, openPictures } from '../pictures/sources/open.js';
 import { attributeNamesOf, classNamesOf } from './class-names.js';
-import { parseOptions, text, wholeNumber } from '../options.js';
+import { parseOptions, PATHS, text, wholeNumber } from '../options.js';
 
 /** What is drawn: names, checks, defaults and help texts. */
 export const DRAW_OPTIONS = {
@@ -26,10 +26,16 @@ export const DRAW_OPTIONS = {
     .describe('file with attribute names, such as attributes_vocab.txt; default: those that the detector has'),
 };
 
-const schema = z.object(DRAW_OPTIONS);
+const schema = z.strictObject({
+  ...DRAW_OPTIONS,
+  features: PATHS,
+  pictures: PATHS,
+  image: text('an image id').optional(),
+  output: text('a path'),
+});
 
 /** Arguments of `drawRegions`. */
-export interface DrawRegionsOptions extends z.input<typeof schema> {
+export interface DrawRegionsOptions extends z.input<z.ZodObject<typeof DRAW_OPTIONS>> {
   /** Region features with boxes, in any form that `openRegionFeatures` accepts. */
   features: string | readonly string[];
   /** The picture, or a source that holds it under the image's id, in any form that `openPictures` accepts. */
@@ -45,15 +51,15 @@ export interface DrawRegionsOptions extends z.input<typeof schema> {
  * @throws DataError when the image or picture is missing, its regions have no boxes, or their picture size differs.
  */
 export async function drawRegions(options: DrawRegionsOptions): Promise<{ image: string; boxes: number }> {
-  const { maxBoxes } = parseOptions('drawRegions', schema, options);
-  const { features, pictures, output } = options;
+  const resolved = parseOptions('drawRegions', schema, options);
+  const { features, pictures, output, maxBoxes } = resolved;
   const source = await openRegionFeatures(features);
   try {
-    const image = options.image ?? onlyImage(source);
+    const image = resolved.image ?? onlyImage(source);
     const regions = firstRegions(await source.read(image), maxBoxes);
     const picture = await readImage(pictures, image, source);
     requireSize(regions, picture, `${source.name}, image ${image}`);
-    const boxes = await labelledBoxes(regions, source, options);
+    const boxes = await labelledBoxes(regions, source, resolved);
     const bytes = await drawBoxes(picture, boxes.reverse(), output); // the most likely on top
     await writeWhole(await createSink(output), (sink) => sink.write(bytes));
     return { image, boxes: regions.count };
@@ -88,7 +94,7 @@ function requireSize({ imageWidth, imageHeight }: RegionFeatures, { width, heigh
 async function labelledBoxes(
   { boxes, count, classes, scores, attributes }: RegionFeatures,
   { name, detector }: RegionFeatureSource,
-  { labels, attributeLabels }: DrawRegionsOptions,
+  { labels, attributeLabels }: Pick<z.output<typeof schema>, 'labels' | 'attributeLabels'>,
 ): Promise<LabelledBox[]> {
   if (boxes === undefined) throw new DataError(`${name}: its regions have no boxes`);
   const classNames = labels === undefined ? classNamesOf(detector) : await readNames(labels);

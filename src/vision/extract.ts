@@ -19,7 +19,7 @@ import { prefetch } from '../prefetch.js';
 import { type DetectedRegions, RegionDetector } from './region-detector.js';
 import { findDetector, type FindDetectorOptions } from './weights/find.js';
 import { detectorIdentity } from './weights/identity.js';
-import { BATCH_SIZE, oneOf, parseOptions, text, truth } from '../options.js';
+import { BATCH_SIZE, callback, defined, expected, oneOf, parseOptions, PATHS, text, truth } from '../options.js';
 import { chunk } from '../chunk.js';
 import { itemsOfShard, type Shard } from '../shard.js';
 import { counted } from '../words.js';
@@ -41,11 +41,21 @@ export const EXTRACT_OPTIONS = {
     .describe('what the image ids are: names of files, or paths below the given folder or archive'),
 };
 
-const schema = z.object(EXTRACT_OPTIONS);
+const schema = z.strictObject({
+  ...EXTRACT_OPTIONS,
+  pictures: PATHS,
+  detector: text('the name or folder of a detector'),
+  output: text('a path'),
+  shard: z.custom<Shard>().optional(),
+  signal: z.instanceof(AbortSignal, { error: expected('an AbortSignal') }).optional(),
+  onImage: callback<(done: number, all: number) => void>().optional(),
+  onProgress: callback<NonNullable<FindDetectorOptions['onProgress']>>().optional(),
+});
 type Resolved = z.output<typeof schema>;
 
 /** Arguments of `extractFeatures`. */
-export interface ExtractOptions extends Pick<FindDetectorOptions, 'onProgress'>, z.input<typeof schema> {
+export interface ExtractOptions
+  extends Pick<FindDetectorOptions, 'onProgress'>, z.input<z.ZodObject<typeof EXTRACT_OPTIONS>> {
   /** Folders, patterns, lists, archives, tables or files, as `openPictures` accepts them. */
   pictures: string | readonly string[];
   /** A detector's name, or the folder of a converted one. */
@@ -84,18 +94,14 @@ export interface Extraction {
  * @throws ConfigError for an invalid shard or detector; DataError for pictures that cannot be read, or a store of another detector.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extraction> {
-  const { column, nameBy, half, precision, batchSize, skipBadImages } = parseOptions(
-    'extractFeatures',
-    schema,
-    options,
-  );
-  requireStorePath('extractFeatures', options.output);
-  const { pictures, output, shard, onProgress } = options;
+  const resolved = parseOptions('extractFeatures', schema, options);
+  const { pictures, output, column, nameBy, half, precision, batchSize, shard, onProgress } = resolved;
+  requireStorePath('extractFeatures', output);
   await importSharp('features extract'); // without it every picture would be a bad one
   const source = await openPictures(pictures, { column, nameBy });
   try {
     const batches = batchesOf(source, batchSize, shard);
-    const folder = await findDetector(options.detector, { onProgress });
+    const folder = await findDetector(resolved.detector, defined({ onProgress }));
     const detector = await RegionDetector.fromPretrained(folder, { precision });
     try {
       const stored = await storedDetector(folder, detector);
@@ -110,7 +116,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracti
         ...(shard !== undefined && { list: dividedList(source.ids, batchSize) }),
       });
       try {
-        const made = await writePictures(source, batches, { detector, writer }, { ...options, skipBadImages });
+        const made = await writePictures(source, batches, { detector, writer }, resolved);
         if (made.isFinished) await writer.finish();
         const { done, removed } = writer;
         return { ...made, images: done.size, removed, dim: detector.dim, detector: stored, ignored: source.ignored };
@@ -162,7 +168,7 @@ async function writePictures(
   source: PictureSource,
   batches: readonly (readonly string[])[],
   { detector, writer }: { detector: RegionDetector; writer: StoreWriter },
-  { skipBadImages, signal, onImage }: Pick<Resolved, 'skipBadImages'> & Pick<ExtractOptions, 'signal' | 'onImage'>,
+  { skipBadImages, signal, onImage }: Pick<Resolved, 'skipBadImages' | 'signal' | 'onImage'>,
 ): Promise<Pick<Extraction, 'earlier' | 'badImages' | 'isFinished'>> {
   const earlier = writer.done.size;
   const all = batches.flat().length;
