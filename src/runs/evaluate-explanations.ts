@@ -1,5 +1,5 @@
 // Evaluates the explanations of a model on a task's labelled examples.
-import { z } from 'zod';
+import { type z } from 'zod';
 import { ConfigError } from '../errors.js';
 import {
   REMOVED_PARTS,
