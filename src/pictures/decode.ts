@@ -85,11 +85,9 @@ export async function readPictureFile(path: string): Promise<Uint8Array> {
 
 /** Checks that a picture is a file. @throws DataError when it is absent, not a file, or larger than any picture. */
 export async function requirePictureFile(path: string): Promise<void> {
-  const stats = await stat(path).catch(async (error: unknown) => {
-    const isLink = await lstat(path).then(
-      (link) => link.isSymbolicLink(),
-      () => false,
-    );
+  const stats = await stat(path).catch(async (error: NodeJS.ErrnoException) => {
+    // a missing file and a link to one have the same code
+    const isLink = error.code === 'ENOENT' && (await lstat(path).catch(() => null))?.isSymbolicLink() === true;
     return noPicture(path)(isLink ? new Error('a link that leads to no file; mend or remove it') : error);
   });
   if (!stats.isFile()) noPicture(path)(new Error('not a file; name a file'));

@@ -26,7 +26,7 @@ export function decodePng(bytes: Uint8Array, name = 'picture'): RgbImage {
  * Writes an RGB picture as an 8-bit PNG without row filters: several times faster than a general writer.
  * @see https://www.w3.org/TR/png-3/#5DataRep
  * @example
- * const bytes = encodePng({ width: 2, height: 1, rgb: Uint8Array.of(255, 0, 0, 0, 0, 255) }); // a red pixel and a blue one
+ * const bytes = encodePng({ width: 2, height: 1, rgb: Uint8Array.of(255, 0, 0, 0, 0, 255) }); // two pixels
  * decodePng(bytes).rgb; // Uint8Array [255, 0, 0, 0, 0, 255]
  */
 export function encodePng(picture: RgbImage): Uint8Array {

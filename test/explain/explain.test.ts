@@ -124,7 +124,7 @@ describe('explain', () => {
       "`layer` and `head` belong to method: 'attention', not to method: 'relevance'",
     );
     await ask.dispose();
-    await expect(explain(ask, input)).rejects.toThrow('not disposed');
+    await expect(explain(ask, input)).rejects.toThrow('the pipeline was disposed');
     const folder = await writeCheckpoint('VisualBertModel');
     const extract = await pipeline('feature-extraction', folder, { compile: false });
     await expect(explain(extract, { text: 'a dog' })).rejects.toThrow('gives no answer');
