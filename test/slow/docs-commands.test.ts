@@ -45,7 +45,7 @@ const PARSED_ONLY: readonly [command: RegExp, reason: string][] = [
     'it changes or measures the machine: test/slow/packaging/tarball.test.ts, test/scripts',
   ],
   [
-    /^ask |--detector (?:mmf|vg|coco|detectron1)|^inspect uclanlp/,
+    /^ask |--detector (?:mmf|vg|coco|detectron1)|^inspect (?:uclanlp|model_final)/,
     'it reads published weights: test/scripts/ask.test.ts',
   ],
   [/^convert (?:vqa\.th|visual_bert\.pth|visualbert-vqa)|^inspect vqa\.th/, 'other layouts: test/convert'],
