@@ -1,6 +1,5 @@
 // The update of parameters on WebGPU, two in a dispatch: parameters and moments are updated in place.
 import { tf } from '#tf';
-import { sizeOf } from '../shapes.js';
 import {
   type Attributes,
   type Inputs,
@@ -11,6 +10,7 @@ import {
   type WebGpuBackend,
   type WebGpuKernel,
 } from './kernel.js';
+import { dispatches, forEachTensor, tensorUniforms } from './tensors-in-turn.js';
 
 /** Of one dispatch: each needs four of the 8 buffers that WebGPU promises. */
 const MOST_PARAMETERS = 2;
@@ -21,9 +21,10 @@ const SCALARS = ['norm', 'rate', 'firstCorrection', 'secondCorrection'] as const
 /** As the rules of src/training/step/optimizer.ts compute it. A bound below 0 is none: WGSL knows no infinite numbers. */
 function adamW(count: number): Kernel {
   const numbers = Array.from({ length: count }, (_, k) => k);
-  const updates = numbers.map(
-    (k) => `if (g < uniforms.end${k}) {
-    let i = (g - ${k === 0 ? '0' : `uniforms.end${k - 1}`}) * ${THREADS} + i32(localIndex);
+  const updates = forEachTensor(
+    count,
+    (k, first) => `
+    let i = (g - ${first}) * ${THREADS} + i32(localIndex);
     if (i >= uniforms.size${k}) { return; }
     let clipped = gradient${k}[i] * factor;
     let m = first${k}[i] + (clipped - first${k}[i]) * uniforms.share1;
@@ -34,7 +35,7 @@ function adamW(count: number): Kernel {
     second${k}[i] = v;
     parameter${k}[i] = decayed - m / (sqrt(v) * scalars.secondCorrection + uniforms.epsilon)
       * (groupRate * scalars.firstCorrection);
-  }`,
+  `,
   );
   return {
     name: `FusedAdamW${count}`,
@@ -43,12 +44,8 @@ function adamW(count: number): Kernel {
     scalars: SCALARS,
     uniforms: {
       ...{ share1: 'f32', share2: 'f32', epsilon: 'f32', maxNorm: 'f32', skipNonFinite: 'i32' },
-      ...Object.assign(
-        {},
-        ...numbers.map((k) => ({
-          ...{ [`size${k}`]: 'i32', [`end${k}`]: 'i32', [`decay${k}`]: 'f32', [`rateFactor${k}`]: 'f32' },
-        })),
-      ),
+      ...tensorUniforms(count),
+      ...Object.assign({}, ...numbers.map((k) => ({ [`decay${k}`]: 'f32', [`rateFactor${k}`]: 'f32' }))),
     },
     code: `
 fn main(index: i32) {
@@ -60,7 +57,7 @@ fn main(index: i32) {
     if (factor > 1.0) { factor = 1.0; } // a norm of NaN stays one
   }
   let g = group();
-  ${updates.join(' else ')}
+  ${updates}
 }`,
   };
 }
@@ -108,26 +105,20 @@ function update(
     maxNorm: Number.isFinite(maxNorm) ? Number(maxNorm) : -1,
     skipNonFinite: Number(skipNonFinite),
   };
-  const given = updates.filter(({ gradient }) => sizeOf(gradient.shape) > 0);
-  for (let start = 0; start < given.length; start += MOST_PARAMETERS) {
-    const some = given.slice(start, start + MOST_PARAMETERS);
-    const uniforms: Record<string, number> = { ...shared };
-    let end = 0;
-    some.forEach(({ gradient, decay, rateFactor }, k) => {
-      const size = sizeOf(gradient.shape);
-      end += Math.ceil(size / THREADS);
-      Object.assign(uniforms, {
-        ...{ [`size${k}`]: size, [`end${k}`]: end, [`decay${k}`]: decay, [`rateFactor${k}`]: rateFactor },
-      });
+  const groupsOf = (elements: number): number => Math.ceil(elements / THREADS);
+  for (const dispatch of dispatches(updates, MOST_PARAMETERS, ({ gradient }) => gradient.shape, groupsOf)) {
+    const { items, workgroups } = dispatch;
+    const results = items.flatMap((item) => item.results);
+    const factors = items.map(({ decay, rateFactor }, k) => ({ [`decay${k}`]: decay, [`rateFactor${k}`]: rateFactor }));
+    run(backend, UPDATES[items.length - 1] as Kernel, {
+      inputs: items.map(({ gradient }) => gradient),
+      results,
+      uniforms: Object.assign({}, shared, dispatch.uniforms, ...factors),
+      ...{ scalars, workgroups },
     });
-    run(backend, UPDATES[some.length - 1] as Kernel, {
-      inputs: some.map(({ gradient }) => gradient),
-      results: some.flatMap(({ results }) => results),
-      ...{ scalars, uniforms, workgroups: end },
-    });
+    for (const { dataId } of results) backend.tensorMap.get(dataId).values = null; // what was read before is old
   }
   backend.disposeData(scalars.dataId);
-  for (const { dataId } of given.flatMap(({ results }) => results)) backend.tensorMap.get(dataId).values = null; // what was read before is old
   return updates.flatMap(({ results }) => results);
 }
 

@@ -1,8 +1,8 @@
 // The sum of the squares of any number of tensors on WebGPU: what the norm of all gradients is made of.
 import type * as tf from '@tensorflow/tfjs';
-import { sizeOf } from '../shapes.js';
 import { type Inputs, type Kernel, run, THREADS, type WebGpuBackend, type WebGpuKernel } from './kernel.js';
 import { REDUCTIONS } from './rows.js';
+import { dispatches, forEachTensor, tensorUniforms } from './tensors-in-turn.js';
 
 /** Tensors whose squares one dispatch adds up: WebGPU promises 8 buffers. */
 const MOST_TENSORS = 7;
@@ -11,33 +11,24 @@ const [ELEMENTS, MOST_GROUPS] = [64, 256];
 
 /** Writes the sum of each workgroup of several tensors. */
 function partialSums(count: number): Kernel {
-  const numbers = Array.from({ length: count }, (_, k) => k);
-  const branches = numbers.map((k) => {
-    const start = k === 0 ? '0' : `uniforms.end${k - 1}`;
-    return `if (g < uniforms.end${k}) {
-    for (var i = (g - ${start}) * ${THREADS} + i32(localIndex); i < uniforms.size${k}; i += (uniforms.end${k} - ${start}) * ${THREADS}) {
+  const parts = forEachTensor(
+    count,
+    (k, first) => `
+    for (var i = (g - ${first}) * ${THREADS} + i32(localIndex); i < uniforms.size${k}; i += (uniforms.end${k} - ${first}) * ${THREADS}) {
       part += x${k}[i] * x${k}[i];
     }
-  }`;
-  });
+  `,
+  );
   return {
     name: `SumOfSquares${count}`,
-    inputs: numbers.map((k) => `x${k}`),
+    inputs: Array.from({ length: count }, (_, k) => `x${k}`),
     results: ['sums'],
-    uniforms: {
-      offset: 'i32',
-      ...Object.fromEntries(
-        numbers.flatMap((k) => [
-          [`size${k}`, 'i32' as const],
-          [`end${k}`, 'i32' as const],
-        ]),
-      ),
-    },
+    uniforms: { offset: 'i32', ...tensorUniforms(count) },
     code: `${REDUCTIONS}
 fn main(index: i32) {
   let g = group();
   var part = 0.0;
-  ${branches.join(' else ')}
+  ${parts}
   let sum = total(part);
   if (localIndex == 0u && g < uniforms.end${count - 1}) { sums[uniforms.offset + g] = sum; }
 }`,
@@ -59,25 +50,19 @@ fn main(index: i32) {
 }`,
 };
 
-const groupsOf = ({ shape }: tf.TensorInfo): number =>
-  Math.min(MOST_GROUPS, Math.max(1, Math.ceil(sizeOf(shape) / (THREADS * ELEMENTS))));
+const groupsOf = (elements: number): number =>
+  Math.min(MOST_GROUPS, Math.max(1, Math.ceil(elements / (THREADS * ELEMENTS))));
 
 /** A scalar: of 7 tensors a dispatch, and one dispatch more. */
 function sumOfSquares(backend: WebGpuBackend, tensors: readonly tf.TensorInfo[]): tf.TensorInfo[] {
-  const given = tensors.filter(({ shape }) => sizeOf(shape) > 0);
-  const elements = given.reduce((sum, tensor) => sum + groupsOf(tensor), 0);
+  const parts = dispatches(tensors, MOST_TENSORS, ({ shape }) => shape, groupsOf);
+  const elements = parts.reduce((sum, { workgroups }) => sum + workgroups, 0);
   const sums = backend.makeTensorInfo([elements], 'float32');
   let offset = 0;
-  for (let start = 0; start < given.length; start += MOST_TENSORS) {
-    const inputs = given.slice(start, start + MOST_TENSORS);
-    const uniforms: Record<string, number> = { offset };
-    let end = 0;
-    inputs.forEach((tensor, k) => {
-      end += groupsOf(tensor);
-      Object.assign(uniforms, { [`size${k}`]: sizeOf(tensor.shape), [`end${k}`]: end });
-    });
-    run(backend, PARTIAL_SUMS[inputs.length - 1] as Kernel, { inputs, results: [sums], uniforms, workgroups: end });
-    offset += end;
+  for (const { items: inputs, uniforms, workgroups } of parts) {
+    const call = { inputs, results: [sums], uniforms: { offset, ...uniforms }, workgroups };
+    run(backend, PARTIAL_SUMS[inputs.length - 1] as Kernel, call);
+    offset += workgroups;
   }
   const total = run(backend, TOTAL, { inputs: [sums], results: [[]], uniforms: { elements }, workgroups: 1 });
   backend.disposeData(sums.dataId);
