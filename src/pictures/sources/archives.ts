@@ -5,7 +5,7 @@ import { DataError } from '../../errors.js';
 import { readTarDirectory } from '../../formats/tar.js';
 import { readZipEntry } from '../../formats/zip/zip-entry.js';
 import { PICTURE_FILE } from '../kind.js';
-import { type NameBy, type PictureEntry, pictureIds, type PictureSource, pictureSource } from './source.js';
+import { type NameBy, type NamedPicture, type PictureSource, pictureSource, withIds } from './source.js';
 
 /** COCO has 164 thousand pictures, Visual Genome 108 thousand. */
 const MAX_PICTURES = 2_000_000;
@@ -16,16 +16,12 @@ const MAX_PICTURE_BYTES = 1 << 29;
 export async function openZipPictures(source: ByteSource, nameBy: NameBy): Promise<PictureSource> {
   const directory = await readZipDirectory(source, { allowDeflated: true, maxEntries: MAX_PICTURES });
   const entries = [...directory.values()].filter(({ name }) => isPicture(name));
-  const ids = pictureIds(
-    entries.map(({ name }) => name),
-    nameBy,
-  );
   return ofArchive(
     source,
     nameBy,
-    entries.map((entry, i) => {
+    entries.map((entry) => {
       const where = `${source.name}, ${entry.name}`;
-      return { id: ids[i] as string, where, read: () => readZipEntry(source, entry, where) };
+      return { path: entry.name, where, read: () => readZipEntry(source, entry, where) };
     }),
   );
 }
@@ -33,26 +29,22 @@ export async function openZipPictures(source: ByteSource, nameBy: NameBy): Promi
 /** The pictures of a tar archive; other files are skipped. @throws DataError when it is damaged or cut short. */
 export async function openTarPictures(source: ByteSource, nameBy: NameBy): Promise<PictureSource> {
   const entries = (await readTarDirectory(source)).filter(({ name }) => isPicture(name));
-  const ids = pictureIds(
-    entries.map(({ name }) => name),
-    nameBy,
-  );
   return ofArchive(
     source,
     nameBy,
-    entries.map(({ name, offset, size }, i) => {
+    entries.map(({ name, offset, size }) => {
       const where = `${source.name}, ${name}`;
       const read = async (): Promise<Uint8Array> => {
         if (size > MAX_PICTURE_BYTES) throw new DataError(`${where}: ${size} bytes, more than any picture has`);
         return source.read(offset, size);
       };
-      return { id: ids[i] as string, where, read };
+      return { path: name, where, read };
     }),
   );
 }
 
-function ofArchive(source: ByteSource, nameBy: NameBy, entries: readonly PictureEntry[]): PictureSource {
-  return pictureSource(source.name, entries, { nameBy, close: () => source.close() });
+function ofArchive(source: ByteSource, nameBy: NameBy, pictures: readonly NamedPicture[]): PictureSource {
+  return pictureSource(source.name, withIds(pictures, nameBy), { nameBy, close: () => source.close() });
 }
 
 /** Whether a file is a picture by its name, not hidden, and not one that macOS adds. */

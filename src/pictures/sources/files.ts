@@ -7,9 +7,9 @@ import {
   type IgnoredFiles,
   type NameBy,
   type PictureEntry,
-  pictureIds,
   type PictureSource,
   pictureSource,
+  withIds,
 } from './source.js';
 
 /**
@@ -86,6 +86,9 @@ export async function openPictureList(path: string, nameBy: NameBy): Promise<Pic
 }
 
 function entriesOf(paths: readonly string[], named: readonly string[], nameBy: NameBy): PictureEntry[] {
-  const ids = pictureIds(named, nameBy);
-  return paths.map((path, i) => ({ id: ids[i] as string, where: path, read: () => readPictureFile(path) }));
+  const pictures = paths.map((path, i) => ({
+    ...{ path: named[i] as string, where: path },
+    read: () => readPictureFile(path),
+  }));
+  return withIds(pictures, nameBy);
 }

@@ -116,16 +116,23 @@ export function pictureId(path: string, nameBy: NameBy = 'file'): string {
   return nameBy === 'file' ? name : posix.join(dir, name).replace(/^\/+/, '');
 }
 
+/** A picture by its path. */
+export interface NamedPicture extends Omit<PictureEntry, 'id'> {
+  path: string;
+}
+
 /**
- * The ids of the pictures of one source. Paths that differ only in their ending get ids with it: `a.png` and `a.webp` become `a@png` and
+ * Gives the pictures of one source their ids. Paths that differ only in their ending get ids with it: `a.png` and `a.webp` become `a@png` and
  * `a@webp`, which no reader of features takes for two spellings of one id.
  */
-export function pictureIds(paths: readonly string[], nameBy: NameBy): string[] {
-  const ids = paths.map((path) => pictureId(path, nameBy));
-  if (nameBy === 'file') return ids;
+export function withIds(pictures: readonly NamedPicture[], nameBy: NameBy): PictureEntry[] {
+  const entries = pictures.map(({ path, ...picture }) => ({ path, picture, id: pictureId(path, nameBy) }));
   const counts = new Map<string, number>();
-  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return ids.map((id, i) => (counts.get(id) === 1 ? id : `${id}@${posix.extname(paths[i] as string).slice(1)}`));
+  for (const { id } of entries) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return entries.map(({ path, picture, id }) => {
+    const isOnly = nameBy === 'file' || counts.get(id) === 1;
+    return { ...picture, id: isOnly ? id : `${id}@${posix.extname(path).slice(1)}` };
+  });
 }
 
 /** The same pictures with ids that start with the name of their source, for several sources named by paths. */
