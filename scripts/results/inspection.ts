@@ -7,7 +7,7 @@ import {
   type Inspection,
 } from '../../src/node.js';
 
-/** Of the texts behind their names. */
+/** Column at which the texts begin, after their names. */
 export const SUMMARY_INDENT = 'loads as:  '.length;
 
 /** Names of classes that are shown; `--json` has all. */
@@ -38,14 +38,13 @@ export function checkpointSummary({
     `sizes:     ${sizes.flatMap(([name, size]) => (size === null ? [] : [`${name} ${size}`])).join(', ')}`,
     `missing:   ${missing.length === 0 ? 'nothing' : missing.join(', ')}`,
     ...wrappers.map((wrapper) => `wrapper:   ${wrapper}`),
-    ...notes.map((note) => `note:      ${note}`),
-    ...Object.entries(file.metadata).map(([key, value]) => `${key}: ${value}`),
+    ...noteLines(notes, file),
   ];
 }
 
 /** The lines about a region detector. */
 export function detectorSummary(inspection: DetectorInspection): string[] {
-  const { source, layout, name, candidates, config, notes, metadata } = inspection;
+  const { source, layout, name, candidates, config, notes } = inspection;
   const kind = layout === 'own' ? (name ?? 'your own settings') : `names of ${layout}, not converted yet`;
   return [
     fileLine(inspection),
@@ -54,6 +53,13 @@ export function detectorSummary(inspection: DetectorInspection): string[] {
       ? []
       : [`convert:   visualbert convert ${source} FOLDER --detector NAME, as ${candidates.join(' or ')}`]),
     ...(config === null ? [] : settingsLines(config, inspection)),
+    ...noteLines(notes, inspection),
+  ];
+}
+
+/** What is said of a file, and what it says itself. */
+function noteLines(notes: readonly string[], { metadata }: Pick<InspectedFile, 'metadata'>): string[] {
+  return [
     ...notes.map((note) => `note:      ${note}`),
     ...Object.entries(metadata).map(([key, value]) => `${key}: ${value}`),
   ];

@@ -15,7 +15,7 @@ const FAINT_CONTRAST = 0.05;
 /**
  * Width of a feature.
  * @example
- * pixelFeatureDim({ cells: 8, look: 'colors' }); // 8 * 8 cells of 3 colours, and 6 numbers of the box: 198
+ * pixelFeatureDim({ cells: 8, look: 'colors' }); // 8 * 8 cells of 3 colors, and 6 numbers of the box: 198
  */
 export function pixelFeatureDim(options: PixelFeatureOptions): number {
   requireKinds('pixelFeatureDim', { 'an object': { options } });

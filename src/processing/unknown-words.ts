@@ -15,7 +15,7 @@ export async function unknownWords(text: string, tokenizer: TextTokenizer): Prom
   return [...unknown];
 }
 
-/** Warns of words that the model cannot read: its answer is as certain as any other. @param model its name in the warning */
+/** Warns of words that the model cannot read, since its answer does not show it. @param model its name in the warning */
 export async function warnAboutUnknownWords(text: string, tokenizer: TextTokenizer, model: string): Promise<void> {
   const words = await unknownWords(text, tokenizer);
   if (words.length === 0) return;

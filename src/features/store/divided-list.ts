@@ -1,6 +1,7 @@
 // The list of images that `--shard` divides, as each part records it: only parts of one list make a whole.
 import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
+import { isTable } from '../../options.js';
 import { counted } from '../../words.js';
 
 /** A list of images, divided into parts. */
@@ -20,8 +21,8 @@ export function dividedList(ids: readonly string[], batchSize = 1): DividedList 
 
 /** Whether a value read from JSON is such a list. */
 export function isDividedList(value: unknown): value is DividedList {
-  if (typeof value !== 'object' || value === null) return false;
-  const { images, ids, batchSize } = value as Partial<DividedList>;
+  if (!isTable(value)) return false;
+  const { images, ids, batchSize } = value;
   return Number.isSafeInteger(images) && typeof ids === 'string' && Number.isSafeInteger(batchSize);
 }
 
