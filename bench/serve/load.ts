@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePorts } from '../../src/cluster/free-ports.js';
 import { checkoutFolder, pythonFile } from '../subjects/python-env.js';
 
 /** A server in a process of its own. */
@@ -49,7 +49,7 @@ export function startTheirs(python: string, files: ServerFiles): Promise<ServedP
 }
 
 async function start(label: string, command: string, argsAt: (port: number) => string[]): Promise<ServedProcess> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const child = spawn(command, argsAt(port), { stdio: ['ignore', 'ignore', 'inherit'] });
   const url = `http://127.0.0.1:${port}`;
   const begin = performance.now();
@@ -71,14 +71,6 @@ async function isReady(url: string): Promise<boolean> {
     ({ ok }) => ok,
     () => false,
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 /** Measurements of the clients. */

@@ -3,9 +3,9 @@ import { connect, createServer, type Server } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { Channel, ChannelOptions } from '../../src/cluster/channel.js';
 import { openCoordinator } from '../../src/cluster/coordinator.js';
+import { freePorts } from '../../src/cluster/free-ports.js';
 import { openMember } from '../../src/cluster/member.js';
 import { EngineError, TrainingError, WorkerError } from '../../src/errors.js';
-import { freePorts } from '../helpers/machine/ports.js';
 
 async function addressesOf(count: number): Promise<string[]> {
   const ports = await freePorts(count);

@@ -1,9 +1,9 @@
 // Two processes as workers of a cluster: sums inside a recorded function.
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
+import { freePorts } from '../../../src/cluster/free-ports.js';
 import { useBackend } from '../../helpers/backend.js';
-import { freePorts } from '../../helpers/machine/ports.js';
 import { addressesOf, runWorker } from './cluster-worker.js';
 
 const { backend, reason } = await useBackend();
@@ -40,11 +40,10 @@ onEngine('servers of a cluster', () => {
   });
 
   test('a port in use is named', async () => {
-    const addresses = addressesOf(await freePorts(2));
-    const port = Number(addresses[0]?.split(':')[1]);
     const taken = createServer();
-    await new Promise<void>((listening) => taken.listen(port, '0.0.0.0', listening));
-    const refused = await runWorker(addresses, 0);
+    await new Promise<void>((listening) => taken.listen(0, '0.0.0.0', listening));
+    const { port } = taken.address() as AddressInfo;
+    const refused = await runWorker(addressesOf([port, port + 1]), 0);
     await new Promise((closed) => taken.close(closed));
     expect(refused?.error).toContain(`worker 0 cannot listen on 127.0.0.1:${port}`);
   });

@@ -1,7 +1,7 @@
 // Two processes as workers of a cluster, of which one dies or never connects.
 import { describe, expect, test } from '@jest/globals';
+import { freePorts } from '../../../src/cluster/free-ports.js';
 import { useBackend } from '../../helpers/backend.js';
-import { freePorts } from '../../helpers/machine/ports.js';
 import { addressesOf, runWorker } from '../../engine/session/cluster-worker.js';
 
 const { backend, reason } = await useBackend();

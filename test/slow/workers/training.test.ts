@@ -1,8 +1,9 @@
 // `visualbert train` over several processes equals the run of one process, also after the loss of workers.
 import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { freePorts } from '../../helpers/machine/ports.js';
+import { freePorts } from '../../../src/cluster/free-ports.js';
 import { argsOf, childrenOf, folderOf, lossesOf, startWorker } from '../../helpers/command-line/worker-runs.js';
 import { visualbert } from '../../helpers/command-line/command.js';
 
@@ -73,9 +74,9 @@ test('a worker that does not come, differs or finds its port in use ends all wit
   }
   expect(existsSync(join(folderOf('unlike'), 'checkpoints'))).toBe(false);
 
-  const [port = 0] = await freePorts(1);
-  const taken = (await import('node:net')).createServer();
-  await new Promise<void>((listening) => taken.listen(port, listening));
+  const taken = createServer();
+  await new Promise<void>((listening) => taken.listen(0, listening));
+  const { port } = taken.address() as AddressInfo;
   const refused = await startWorker([`127.0.0.1:${port}`, `127.0.0.1:${port + 1}`], 0, argsOf('refused'));
   taken.close();
   expect(refused).toMatchObject({

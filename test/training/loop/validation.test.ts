@@ -3,13 +3,13 @@ import { describe, expect, test } from '@jest/globals';
 import { openCoordinator } from '../../../src/cluster/coordinator.js';
 import { openMember } from '../../../src/cluster/member.js';
 import { type Cluster } from '../../../src/cluster/contract.js';
+import { freePorts } from '../../../src/cluster/free-ports.js';
 import { type RawTensors } from '../../../src/raw-tensor.js';
 import { uniformValues } from '../../../src/random/values.js';
 import { type RunContext } from '../../../src/training/loop/run-context.js';
 import { type Validated, Validation } from '../../../src/training/loop/validation.js';
 import { type Task } from '../../../src/evaluation/task.js';
 import { judgingMetric } from '../../../src/tasks/shared/metric.js';
-import { freePorts } from '../../helpers/machine/ports.js';
 import { type Point, points, pointTask } from '../../helpers/tiny-task.js';
 
 const EXAMPLES = points(23, 5);

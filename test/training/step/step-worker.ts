@@ -1,8 +1,8 @@
 // Trains a small model on reproducible batches, as one of several processes or alone, and returns the result.
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { freePorts } from '../../../src/cluster/free-ports.js';
 import { addressesOf } from '../../engine/session/cluster-worker.js';
-import { freePorts } from '../../helpers/machine/ports.js';
 
 /** What each worker is told. */
 export interface StepPlan {
