@@ -12,7 +12,7 @@
 #include "kernels/fused_kernels.h"
 #include "kernels/kernel.h"
 #include "loops/fused_loops.h"
-#include "loops/packed_loops.h"
+#include "loops/packed_matrix.h"
 
 namespace visualbert {
 namespace {

@@ -4,7 +4,9 @@
 
 #include "kernels/fused_kernels.h"
 #include "kernels/kernel.h"
-#include "loops/packed_loops.h"
+#include "loops/attention_loops.h"
+#include "loops/packed_matrix.h"
+#include "loops/packed_product.h"
 
 namespace visualbert {
 namespace {
@@ -56,7 +58,8 @@ struct PackedProductKernel {
       parallel_for(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, matrix.depth)),
             [&](int64_t from, int64_t to, int) { rows.make(from, to); });
     }
-    parallel_for(matrix.count(), 1, [&](int64_t from, int64_t to, int) { multiply(matrix, rows, bias, with_gelu, y, from, to); });
+    const Product product{matrix, rows, bias, with_gelu, y};
+    parallel_for(product.part_count(), 1, [&](int64_t from, int64_t to, int) { multiply(product, from, to); });
   }
   bool with_gelu;
 };

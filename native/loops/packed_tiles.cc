@@ -15,7 +15,7 @@
 #define VISUALBERT_X86 0
 #endif
 
-#include "loops/packed_loops.h"
+#include "loops/packed_matrix.h"
 
 namespace visualbert {
 namespace {

@@ -27,6 +27,16 @@ struct Tiles {
   Tile tile[kMostTileRows];
 };
 
+// Calls work(first, count) for blocks of at most `most` rows and nearly equal size.
+template <typename Work>
+void each_block(int64_t rows, int most, Work work) {
+  const int64_t blocks = (rows + most - 1) / most;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = rows * block / blocks;
+    work(first, rows * (block + 1) / blocks - first);
+  }
+}
+
 // x float32, panel float32, sums float32.
 const Tiles& float_tiles();
 // x bfloat16 where `multiplies_bfloat16`, else float32; panel bfloat16, sums float32.

@@ -6,7 +6,7 @@ import type { Node, Origin, PackedProduct, Recorder } from './node.js';
 import type { OperationTable } from './operation-traits.js';
 import type { PredictionPrecision } from '../../precision.js';
 
-/** The element types of packed matrices, as numbered in native/loops/packed_loops.h. */
+/** The element types of packed matrices, as numbered in native/loops/packed_matrix.h. */
 export const PACKINGS = { fp32: 0, bf16: 1, int8: 2 } as const;
 export type Packing = keyof typeof PACKINGS;
 

@@ -81,6 +81,28 @@ describe('packed matrices', () => {
     tf.dispose(Object.values(weights));
   });
 
+  // Whole numbers that every precision holds: int8 has the scale 1 in each row, since all ranges have 127 or 255 steps.
+  test.each(['fp32', 'bf16', 'int8'] as const)(
+    'sum products of many rows, outputs and inputs in %s',
+    async (precision) => {
+      if (!hasEngine) return;
+      const [rows, outputs, inputs] = [205, 300, 1101];
+      const whole = (shape: [number, number], ends: number[], at: (i: number) => number): RawTensor => {
+        const data = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => ends[i % shape[1]] ?? at(i));
+        return { dtype: 'float32', shape, data };
+      };
+      const weight = whole([outputs, inputs], [127], (i) => ((i * 7919) % 255) - 127);
+      const x = whole([rows, inputs], [0, 255], (i) => (i * 104729) % 256);
+      const { weights, state } = await layer(weight, waves([outputs], 0), precision);
+      const run = compile((given) => ({ y: linear(given.x as tf.Tensor, weights) }), { state, precision });
+      const expected = tf.tidy(() => tf.matMul(tensorOf(x), tensorOf(weight), false, true).dataSync());
+      expect(Math.max(...expected.map(Math.abs))).toBeLessThan(2 ** 24);
+      expect(largestDifference((await run({ x })).y?.data ?? [], expected)).toBe(0);
+      await state.dispose();
+      tf.dispose(Object.values(weights));
+    },
+  );
+
   test('multiply in int8 with one scale for each output and each row', async () => {
     if (!hasEngine) return;
     // Multiples of the scales, so that nothing is rounded: 1 and 0.5 for the outputs, 1 and 2 for the rows.

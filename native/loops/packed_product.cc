@@ -1,0 +1,214 @@
+// Products with packed matrices. No TensorFlow header is included.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-trapping-math")
+#endif
+
+#include "loops/packed_product.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "loops/fused_loops.h"
+#include "loops/packed_tiles.h"
+#include "loops/scratch.h"
+#include "loops/vector_math.h"
+
+namespace visualbert {
+namespace {
+
+constexpr int64_t kSliceBytes = 32 << 10;  // of a panel, multiplied with all rows of a block while it is cached
+constexpr int64_t kBlockRows = 96;         // of which a slice stays in the second cache, with the sums of the panels that it is multiplied with:
+constexpr int64_t kBlockPanels = 8;
+
+VISUALBERT_WIDE void round_row(const float* x, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t rounded;
+    narrow(x[i], &rounded);
+    y[i] = widened(rounded);
+  }
+}
+
+VISUALBERT_WIDE void narrow_row(const float* x, uint16_t* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) narrow(x[i], y + i);
+}
+
+VISUALBERT_WIDE void range_of(const float* x, int64_t count, float* least, float* most) {
+  float lows[kLanes] = {}, highs[kLanes] = {};  // every range includes 0, which stays exact
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      lows[lane] = x[i + lane] < lows[lane] ? x[i + lane] : lows[lane];
+      highs[lane] = x[i + lane] > highs[lane] ? x[i + lane] : highs[lane];
+    }
+  }
+  for (; i < count; ++i) {
+    lows[0] = x[i] < lows[0] ? x[i] : lows[0];
+    highs[0] = x[i] > highs[0] ? x[i] : highs[0];
+  }
+  *least = *std::min_element(lows, lows + kLanes);
+  *most = *std::max_element(highs, highs + kLanes);
+}
+
+VISUALBERT_WIDE void bytes_of(const float* x, int64_t count, float inverse, float zero, uint8_t* y) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float level = std::nearbyint(x[i] * inverse) + zero;
+    const float bounded = level < 0.0f ? 0.0f : level > 255.0f ? 255.0f : level;
+    y[i] = static_cast<uint8_t>(static_cast<int32_t>(bounded));
+  }
+}
+
+// One row as bytes: x = scale (byte - zero).
+void quantize_row(const float* x, int64_t count, uint8_t* y, float* scale, int32_t* zero) {
+  float least, most;
+  range_of(x, count, &least, &most);
+  *scale = (most - least) / 255.0f;
+  const float inverse = *scale > 0 ? 1.0f / *scale : 0.0f;
+  *zero = static_cast<int32_t>(std::nearbyint(-least * inverse));
+  bytes_of(x, count, inverse, static_cast<float>(*zero), y);
+}
+
+// Bytes as int16, of each four the even ones first: 0 2 1 3.
+VISUALBERT_WIDE void words_of(const uint8_t* bytes, int64_t count, int32_t* pairs) {
+  for (int64_t i = 0; i < count / 4; ++i) {
+    uint32_t four;
+    std::memcpy(&four, bytes + 4 * i, sizeof four);
+    pairs[2 * i] = static_cast<int32_t>(four & 0x00ff00ff);
+    pairs[2 * i + 1] = static_cast<int32_t>(four >> 8 & 0x00ff00ff);
+  }
+}
+
+// A row of sums with its bias, into `width` values of y.
+VISUALBERT_WIDE void finish_float(const float* sums, const float* bias, float* y, int64_t width) {
+  for (int64_t c = 0; c < width; ++c) y[c] = sums[c] + bias[c];
+}
+
+VISUALBERT_WIDE void finish_bytes(const int32_t* sums, const int32_t* row_sums, int32_t zero, const float* scales, float scale, const float* bias,
+                                  float* y, int64_t width) {
+  for (int64_t c = 0; c < width; ++c) y[c] = static_cast<float>(sums[c] - zero * row_sums[c]) * (scale * scales[c]) + bias[c];
+}
+
+const Tiles& tiles_for(Packing packing) {
+  return packing == Packing::kFloat32 ? float_tiles() : packing == Packing::kBfloat16 ? bfloat16_tiles() : byte_tiles();
+}
+
+// Adjacent rows of x and panels of the matrix.
+struct Block {
+  int64_t first_row, rows, first_panel, panels;
+  float* sums;  // [panels, rows, 32]; int32 for bytes
+
+  float* sums_of(int64_t panel, int64_t row) const { return sums + (panel * rows + row) * kPanel; }
+};
+
+// Rows of all blocks but the last: nearly equal ones that fill whole tiles.
+int64_t rows_per_block(const Product& product) {
+  const int64_t count = std::max<int64_t>(1, product.rows.count()), blocks = (count + kBlockRows - 1) / kBlockRows;
+  return filled_up((count + blocks - 1) / blocks, tiles_for(product.matrix.packing).rows);
+}
+
+// The address of a panel, from value `begin` of its rows on.
+const char* panel_from(const PackedMatrix& matrix, int64_t panel, int64_t begin) {
+  return reinterpret_cast<const char*>(matrix.panels + panel * matrix.panel_bytes()) + begin / group_of(matrix.packing) * kPanel * kColumnBytes;
+}
+
+void sum_products(const PackedMatrix& matrix, const ProductRows& rows, const Block& block) {
+  const Tiles& tiles = tiles_for(matrix.packing);
+  const int64_t group = group_of(matrix.packing), longest = kSliceBytes / (kPanel * kColumnBytes) * group;
+  std::fill(block.sums, block.sums_of(block.panels, 0), 0.0f);
+  for (int64_t begin = 0; begin < rows.stride(); begin += longest) {
+    const int64_t depth = std::min(longest, rows.stride() - begin), steps = depth / group, bytes = steps * kPanel * kColumnBytes;
+    for (int64_t panel = 0; panel < block.panels; ++panel) {
+      const bool is_last = panel + 1 == block.panels;
+      const char* slice = panel_from(matrix, block.first_panel + panel, begin);
+      const char* next = is_last ? panel_from(matrix, block.first_panel, begin + depth) : panel_from(matrix, block.first_panel + panel + 1, begin);
+      // Each tile fetches its share of the next slice: with few rows, weights come from memory as fast as they are computed with.
+      for (int64_t column = 0; column < kPanel; column += tiles.columns) {
+        each_block(block.rows, tiles.rows, [&](int64_t row, int64_t count) {
+          const int64_t parts = kPanel / tiles.columns * block.rows, part = column / tiles.columns * block.rows + row;
+          const Ahead ahead{next + bytes * part / parts, bytes * count / parts / steps};
+          tiles.tile[count - 1](rows.row(block.first_row + row) + begin * rows.value_bytes(), rows.stride(), slice + column * kColumnBytes, depth,
+                                block.sums_of(panel, row) + column, ahead);
+        });
+      }
+    }
+  }
+}
+
+// Scales the sums of a block, adds the bias, applies GELU, and copies the values to y.
+void finish(const Product& product, const Block& block) {
+  const PackedMatrix& matrix = product.matrix;
+  for (int64_t panel = 0; panel < block.panels; ++panel) {
+    const int64_t first = (block.first_panel + panel) * kPanel, width = std::min(kPanel, matrix.rows - first);
+    const float* bias = product.bias + first;
+    for (int64_t row = 0; row < block.rows; ++row) {
+      float* sums = block.sums_of(panel, row);
+      if (matrix.packing == Packing::kInt8) {
+        const int64_t of_x = block.first_row + row;
+        finish_bytes(reinterpret_cast<const int32_t*>(sums), matrix.sums + first, product.rows.zero(of_x), matrix.scales + first,
+                     product.rows.scale(of_x), bias, sums, width);
+      } else {
+        finish_float(sums, bias, sums, width);
+      }
+    }
+    if (product.with_gelu) gelu(block.sums_of(panel, 0), block.sums_of(panel, 0), block.rows * kPanel);
+    for (int64_t row = 0; row < block.rows; ++row) {
+      std::copy_n(block.sums_of(panel, row), width, product.y + (block.first_row + row) * matrix.rows + first);
+    }
+  }
+}
+
+}  // namespace
+
+ProductRows::ProductRows(const PackedMatrix& matrix, const float* x, int64_t rows)
+    : x_(x), count_(rows), depth_(matrix.depth), stride_(filled_up(matrix.depth, group_of(matrix.packing))) {
+  const size_t count = static_cast<size_t>(rows * stride_);
+  if (matrix.packing == Packing::kFloat32) {
+    form_ = Form::kGiven;
+  } else if (matrix.packing == Packing::kInt8) {
+    form_ = multiplies_words() ? Form::kWords : Form::kBytes;
+    made_ = scratch<uint8_t>(0, count * static_cast<size_t>(value_bytes()));
+    scales_ = scratch<float>(1, static_cast<size_t>(2 * rows));
+    zeros_ = reinterpret_cast<int32_t*>(scales_ + rows);
+  } else {
+    form_ = multiplies_bfloat16() ? Form::kBfloat16 : Form::kRounded;
+    made_ = scratch<uint8_t>(0, count * static_cast<size_t>(value_bytes()));
+  }
+}
+
+void ProductRows::make(int64_t from, int64_t to) {
+  for (int64_t row = from; row < to; ++row) {
+    const float* x = x_ + row * depth_;
+    const int64_t skip = row * stride_;
+    if (scales_ != nullptr) {
+      uint8_t* y = form_ == Form::kBytes ? made_ + skip : scratch<uint8_t>(2, static_cast<size_t>(stride_));
+      quantize_row(x, depth_, y, scales_ + row, zeros_ + row);
+      std::memset(y + depth_, 0, static_cast<size_t>(stride_ - depth_));
+      if (form_ == Form::kWords) words_of(y, stride_, reinterpret_cast<int32_t*>(made_ + 2 * skip));
+    } else if (form_ == Form::kBfloat16) {
+      uint16_t* y = reinterpret_cast<uint16_t*>(made_) + skip;
+      narrow_row(x, y, depth_);
+      std::fill(y + depth_, y + stride_, uint16_t{0});
+    } else if (form_ == Form::kRounded) {
+      float* y = reinterpret_cast<float*>(made_) + skip;
+      round_row(x, y, depth_);
+      std::fill(y + depth_, y + stride_, 0.0f);
+    }
+  }
+}
+
+int64_t Product::part_count() const { return (rows.count() + rows_per_block(*this) - 1) / rows_per_block(*this) * matrix.count(); }
+
+void multiply(const Product& product, int64_t from, int64_t to) {
+  const int64_t rows = rows_per_block(product), panels = product.matrix.count();
+  float* sums = scratch<float>(3, static_cast<size_t>(kBlockPanels * rows * kPanel));
+  while (from < to) {
+    const int64_t first_row = from / panels * rows, first_panel = from % panels;
+    const Block block{first_row, std::min(rows, product.rows.count() - first_row), first_panel,
+                      std::min({kBlockPanels, to - from, panels - first_panel}), sums};
+    sum_products(product.matrix, product.rows, block);
+    finish(product, block);
+    from += block.panels;
+  }
+}
+
+}  // namespace visualbert
