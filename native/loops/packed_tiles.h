@@ -28,12 +28,14 @@ struct Tiles {
 };
 
 // Calls work(first, count) for blocks of at most `most` rows and nearly equal size.
+inline int64_t block_count(int64_t rows, int64_t most) { return (rows + most - 1) / most; }
 template <typename Work>
-void each_block(int64_t rows, int most, Work work) {
-  const int64_t blocks = (rows + most - 1) / most;
-  for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t first = rows * block / blocks;
-    work(first, rows * (block + 1) / blocks - first);
+void each_block(int64_t rows, int64_t most, Work work) {
+  const int64_t blocks = block_count(rows, most), least = blocks == 0 ? 0 : rows / blocks, larger = rows - least * blocks;
+  for (int64_t block = 0, first = 0; block < blocks; ++block) {
+    const int64_t count = least + (block < larger);
+    work(first, count);
+    first += count;
   }
 }
 
