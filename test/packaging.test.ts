@@ -17,10 +17,22 @@ test('packing takes code, C++ sources, presets, pages of documentation and licen
   });
   const [report] = JSON.parse(output) as PackReport[];
   const allowed =
-    /^(dist\/(src|scripts)\/.*\.(js|d\.ts)|dist\/src\/commonjs\.(cjs|d\.cts)|native\/.*\.(cc|h)|vendor\/tfjs-node\/.*|configs\/.*|docs\/[a-z0-9-]+\.md|[A-Z_]+(\.md)?|package\.json)$/;
+    /^(dist\/src\/.*\.(js|d\.ts)|dist\/bundle\/.*\.js|dist\/src\/commonjs\.(cjs|d\.cts)|native\/.*\.(cc|h)|vendor\/tfjs-node\/.*|configs\/.*|docs\/[a-z0-9-]+\.md|[A-Z_]+(\.md)?|package\.json)$/;
   expect(report?.files.map((file) => file.path).filter((path) => !allowed.test(path))).toEqual([]);
   expect(report?.files.map((file) => file.path)).toContain('docs/data.md'); // help texts point there
   expect(report?.size).toBeLessThan(5e6);
+});
+
+test('the bundled entries export the same names as their modules, and share their classes', () => {
+  const code = `
+    const [browser, node] = await Promise.all(process.argv.slice(1).map((entry) => import(entry)));
+    const shared = Object.keys(browser).filter((name) => browser[name] === node[name]);
+    console.log(JSON.stringify({ browser: Object.keys(browser), node: Object.keys(node), shared }));`;
+  const exported = (...entries: string[]): { shared: string[] } =>
+    JSON.parse(execFileSync('node', ['--input-type=module', '-e', code, ...entries], { encoding: 'utf8' }));
+  const bundle = exported('visualbert-tfjs', 'visualbert-tfjs/node');
+  expect(bundle).toEqual(exported('./dist/src/index.js', './dist/src/node.js'));
+  expect(bundle.shared).toContain('VisualBertModel');
 });
 
 test('packing without scripts, which builds nothing, fails and leaves no tarball', () => {

@@ -86,17 +86,20 @@ function build() {
     ...['src', 'scripts', 'examples', 'bench'].map(newestIn),
     modified('tsconfig.json'),
     modified('tsconfig.build.json'),
+    modified('tools/bundle.mjs'),
   );
   if (modified('dist/.built') > newest) return;
   console.error('TypeScript: building, about half a minute');
-  const status = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-  if (status !== 0) process.exit(status);
+  for (const step of [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], ['tools/bundle.mjs']]) {
+    const status = run(process.execPath, step);
+    if (status !== 0) process.exit(status);
+  }
   writeFileSync('dist/.built', '');
 }
 
 /** Without an engine the job continues on WebAssembly; anything that needs the engine reports it. */
 function installEngine(flags) {
-  const status = run(process.execPath, ['dist/scripts/visualbert.js', 'engine', 'install', ...flags], {
+  const status = run(process.execPath, ['dist/bundle/visualbert.js', 'engine', 'install', ...flags], {
     stdio: ['ignore', 2, 2],
   });
   if (status !== 0)

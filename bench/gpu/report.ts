@@ -72,7 +72,7 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 function visualbert(...args: string[]): { ok: boolean; output: string } {
-  return run(process.execPath, ['dist/scripts/visualbert.js', ...args]);
+  return run(process.execPath, ['dist/bundle/visualbert.js', ...args]);
 }
 
 function fenced(title: string, text: string): string {

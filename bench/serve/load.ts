@@ -32,7 +32,7 @@ const POLL_MS = 200;
 /** `visualbert serve`. */
 export function startOurs(files: ServerFiles): Promise<ServedProcess> {
   const { model, store, threads, batch } = files;
-  const command = join(checkoutFolder(), 'dist', 'scripts', 'visualbert.js');
+  const command = join(checkoutFolder(), 'dist', 'bundle', 'visualbert.js');
   const settings = ['--threads', `${threads}`, '--batch-size', `${batch}`, '--log-level', 'warn'];
   return start('visualbert serve', process.execPath, (port) => [
     ...[command, 'serve', '--model', model, '--features', store, '--port', `${port}`, '--backend', 'tensorflow'],

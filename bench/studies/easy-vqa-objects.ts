@@ -94,7 +94,7 @@ async function timed(work: () => Promise<void> | void): Promise<number> {
 }
 
 function visualbert(...command: string[]): void {
-  const { status } = spawnSync(process.execPath, [join('dist', 'scripts', 'visualbert.js'), ...command], {
+  const { status } = spawnSync(process.execPath, [join('dist', 'bundle', 'visualbert.js'), ...command], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) throw new Error(`visualbert ${command.slice(0, 2).join(' ')} ended with ${status}`);

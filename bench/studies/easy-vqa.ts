@@ -105,7 +105,7 @@ function ours(name: string, seed: number, epochs: number, maxSteps?: number): Ru
   const file = `${outputDir}-settings.json`;
   const rest = { precision: flags.precision, evaluationBatchSize: 256, keepCheckpoints: 1 };
   writeFileSync(file, JSON.stringify({ ...settings, ...rest }));
-  const command = [join('dist', 'scripts', 'visualbert.js'), 'train', 'vqa', '--config', file];
+  const command = [join('dist', 'bundle', 'visualbert.js'), 'train', 'vqa', '--config', file];
   const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`visualbert train vqa ended with ${status}`);
   const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');

@@ -1,5 +1,5 @@
 // Our process of ../start-up.ts: answers one question. `node first-answer.js FOLDER PRECISION THREADS QUESTION`.
-import { pipeline, type PredictionPrecision, selectBackend } from '../../src/node.js';
+import { pipeline, type PredictionPrecision, selectBackend } from 'visualbert-tfjs/node';
 
 /** Regions of an image and their width. */
 const [COUNT, DIM] = [36, 2048];

@@ -1,11 +1,15 @@
 // Finds the line of the user's code in a stack trace, for error messages.
 
-/** Frames of TensorFlow.js (by source maps in `tfjs-core/src` and its like), of Node and of the engine are not the user's. */
+/**
+ * Frames of TensorFlow.js (by source maps in `tfjs-core/src` and its like), of Node, of the engine and of the
+ * bundled package are not the user's.
+ */
 const INTERNAL = new RegExp(
   [
     String.raw`[\\/]@tensorflow[\\/]`,
     String.raw`\btfjs-(?:core|layers|converter|data|backend-\w+)[\\/]src[\\/]`,
     String.raw`[\\/]src[\\/]engine[\\/]`,
+    String.raw`[\\/]visualbert-tfjs[\\/]dist[\\/]bundle[\\/]`,
     String.raw`\bnode:|<anonymous>`,
   ].join('|'),
 );

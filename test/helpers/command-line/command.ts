@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** The built command. */
-export const COMMAND = join('dist', 'scripts', 'visualbert.js');
+export const COMMAND = join('dist', 'bundle', 'visualbert.js');
 
 export interface Finished {
   code: number | null;
